@@ -1,0 +1,60 @@
+"""Frames, rates and sample time: the vocabulary of sound inside simvoice.
+
+Inside, sound is mono at 16 kHz. What comes from or goes to a device is int16 in frames of
+20 ms; what engines work on is float32 in -1..1. Session time is counted in samples of the
+learner's microphone (`RATE` a second), never from a wall clock.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+RATE = 16_000
+"""Hertz. What Whisper, Silero, Smart Turn and webrtcvad all take."""
+
+FRAME_S = 0.02
+"""Seconds in one frame: the finest step webrtcvad and a browser's worklet share well."""
+
+FRAME = 320
+"""Samples in one frame."""
+
+SILENT_DBFS = -96.0
+"""The level given to digital silence: one step of int16 is at -90 dBFS."""
+
+Pcm16 = NDArray[np.int16]
+"""int16 [n], mono, 16 kHz."""
+
+Pcm = NDArray[np.float32]
+"""float32 [n], mono, 16 kHz, -1..1."""
+
+
+def to_float(pcm: Pcm16) -> Pcm:
+    """int16 to float32 in -1..1."""
+    return pcm.astype(np.float32) / np.float32(32768.0)
+
+
+def to_int16(pcm: Pcm) -> Pcm16:
+    """float32 to int16, clipped at full scale."""
+    return (np.clip(pcm, -1.0, 32767.0 / 32768.0) * 32768.0).astype(np.int16)
+
+
+def level_dbfs(pcm: Pcm16 | Pcm) -> float:
+    """Root-mean-square level in dB relative to full scale; `SILENT_DBFS` for silence."""
+    if pcm.size == 0:
+        return SILENT_DBFS
+    wide = pcm.astype(np.float64)
+    if pcm.dtype == np.int16:
+        wide /= 32768.0
+    power = float(np.mean(wide * wide))
+    return max(SILENT_DBFS, 10.0 * float(np.log10(power))) if power > 0.0 else SILENT_DBFS
+
+
+def seconds(samples: int) -> float:
+    """Samples at `RATE` to seconds."""
+    return samples / RATE
+
+
+def samples(duration_s: float) -> int:
+    """Seconds to the nearest whole sample at `RATE`."""
+    return round(duration_s * RATE)

@@ -1,0 +1,1 @@
+"""What an utterance does, with the words that show it. Pure."""

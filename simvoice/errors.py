@@ -1,0 +1,88 @@
+"""Every error that simvoice raises on purpose.
+
+    SimvoiceError                exit 1   something failed while working
+    |-- UsageError               exit 2   what was given cannot be used
+    |   |-- CaseError                     a case file is missing or broken
+    |   |-- AudioFileError                a sound file is missing or unreadable
+    |   |-- SettingError                  a setting is unknown or out of range
+    |   `-- AttemptError                  an attempt is missing or not readable
+    |-- NeedsError               exit 3   something has to be there first
+    |   |-- ModelMissing                  a model file is not here yet
+    |   |-- ModelAltered                  a model file is not the one that was pinned
+    |   |-- DeviceMissing                 no such microphone or loudspeaker
+    |   |-- LibraryMissing                a system library is not installed
+    |   `-- StorageFull                   the disk has no room left
+    |-- FetchError               exit 1   a download did not arrive whole
+    |-- DeviceLost               exit 1   a device went away during an encounter
+    `-- StageFailed              exit 1   an engine failed during an encounter
+
+Each message is one sentence that names the thing and the remedy.
+"""
+
+from __future__ import annotations
+
+
+class SimvoiceError(Exception):
+    """Base of the tree; `exit_code` is what the command line ends with."""
+
+    exit_code = 1
+
+
+class UsageError(SimvoiceError):
+    """What was given cannot be used."""
+
+    exit_code = 2
+
+
+class CaseError(UsageError):
+    """A case file is missing or broken."""
+
+
+class AudioFileError(UsageError):
+    """A sound file is missing or unreadable."""
+
+
+class SettingError(UsageError):
+    """A setting is unknown or out of range."""
+
+
+class AttemptError(UsageError):
+    """An attempt is missing or not readable."""
+
+
+class NeedsError(SimvoiceError):
+    """Something has to be there first."""
+
+    exit_code = 3
+
+
+class ModelMissing(NeedsError):
+    """A model file is not here yet."""
+
+
+class ModelAltered(NeedsError):
+    """A model file is not the one that was pinned."""
+
+
+class DeviceMissing(NeedsError):
+    """No such microphone or loudspeaker."""
+
+
+class LibraryMissing(NeedsError):
+    """A system library is not installed."""
+
+
+class StorageFull(NeedsError):
+    """The disk has no room left."""
+
+
+class FetchError(SimvoiceError):
+    """A download did not arrive whole."""
+
+
+class DeviceLost(SimvoiceError):
+    """A device went away during an encounter."""
+
+
+class StageFailed(SimvoiceError):
+    """An engine failed during an encounter."""

@@ -1,0 +1,1 @@
+"""The patient: what she feels, what she says next, and what she keeps to herself. Pure."""

@@ -1,0 +1,243 @@
+"""The types of what happened. One journal line is one of these; all times are session seconds
+on the learner's sample clock. Everything below the record line is computed from these alone."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+
+class Fact(BaseModel):
+    """Base of all journal entries: frozen, and unknown fields are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Word(Fact):
+    """A word of the patient's and when it sounded at the learner's ear."""
+
+    text: str
+    start_s: float
+    end_s: float
+
+
+class LedgerStep(Fact):
+    """One step of the patient's trust, distress or understanding, with its cause."""
+
+    name: str
+    before: float
+    after: float
+    cause: str
+    """The rule that moved it, in words an educator reads: "interrupted her", "named a feeling"."""
+    words: str = ""
+    """The learner's words that show it, where words did."""
+
+
+class Coded(Fact):
+    """What a piece of the learner's utterance does, with the words that show it."""
+
+    code: str
+    words: str
+    confidence: float = 1.0
+
+
+class Started(Fact):
+    """The encounter began; session time 0 is the first frame of the microphone."""
+
+    type: Literal["started"] = "started"
+    at_s: float = 0.0
+    wall_time: str
+    """ISO 8601 with zone: the only wall-clock time in the record."""
+
+
+class LearnerVoice(Fact):
+    """A stretch of the learner's voice, as the voice activity detector had it."""
+
+    type: Literal["learner_voice"] = "learner_voice"
+    start_s: float
+    end_s: float
+    level_dbfs: float
+
+
+class LearnerTurn(Fact):
+    """A turn of the learner's that was committed, with the words the recogniser heard."""
+
+    type: Literal["learner_turn"] = "learner_turn"
+    turn: int
+    start_s: float
+    end_s: float
+    text: str
+    avg_logprob: float
+    no_speech_prob: float
+    complete_prob: float | None = None
+    """Smart Turn's probability that the turn was over; None when it was not asked."""
+    codes: tuple[Coded, ...] = ()
+
+
+class PatientMove(Fact):
+    """What the patient decided, why, and what it did to her."""
+
+    type: Literal["patient_move"] = "patient_move"
+    turn: int
+    at_s: float
+    kind: str
+    line_id: str | None
+    reason: str
+    steps: tuple[LedgerStep, ...] = ()
+    ledger: dict[str, float] = Field(default_factory=dict)
+    """The whole ledger after the move, by name, each 0..1."""
+    disclosed: tuple[str, ...] = ()
+    """Facts whose gate this move opens."""
+    chosen_silence_s: float = 0.0
+    """Silence the patient chose to keep before speaking; not the machine's delay."""
+    source: Literal["authored", "model", "fallback"] = "authored"
+
+
+class PatientSpeech(Fact):
+    """One utterance of the patient's, as it was heard."""
+
+    type: Literal["patient_speech"] = "patient_speech"
+    turn: int
+    line_id: str | None
+    start_s: float
+    end_s: float
+    text: str
+    """What she set out to say."""
+    heard: str
+    """What sounded before she finished or was stopped."""
+    unsaid: str = ""
+    """What she never got to say."""
+    words: tuple[Word, ...] = ()
+
+
+class Interruption(Fact):
+    """The learner took the floor before the patient's words were done."""
+
+    type: Literal["interruption"] = "interruption"
+    turn: int
+    start_s: float
+    """Onset of the learner's voice."""
+    stopped_s: float
+    """When the patient's voice fell silent."""
+    lost_s: float
+    """Seconds of speech she had left."""
+    lost_words: int
+
+
+class Backchannel(Fact):
+    """A short acknowledgement during the patient's speech; it is not an interruption."""
+
+    type: Literal["backchannel"] = "backchannel"
+    start_s: float
+    end_s: float
+    text: str
+
+
+class Hold(Fact):
+    """A silence the patient chose after a blow, and whether the learner let it stand."""
+
+    type: Literal["hold"] = "hold"
+    start_s: float
+    end_s: float
+    window_s: float
+    outcome: Literal["held", "filled"]
+    beat: str
+    line_id: str | None = None
+    """What opened (or what was said instead) afterwards."""
+
+
+class Discarded(Fact):
+    """Sound that passed the voice detector and was not the learner's speech after all."""
+
+    type: Literal["discarded"] = "discarded"
+    start_s: float
+    end_s: float
+    text: str
+    reason: str
+
+
+class Delay(Fact):
+    """The machine's own delay before one answer, by stage, so that it can be subtracted."""
+
+    type: Literal["delay"] = "delay"
+    turn: int
+    speech_end_s: float
+    first_sound_s: float
+    chosen_silence_s: float
+    """The part of it that the patient chose."""
+    stages_s: dict[str, float] = Field(default_factory=dict)
+    """Seconds after speech_end_s at which each stage was done."""
+
+
+class Trouble(Fact):
+    """Something went wrong or was lost, and what was done about it."""
+
+    type: Literal["trouble"] = "trouble"
+    at_s: float
+    what: str
+
+
+class Counts(Fact):
+    """What the queues and devices lost; written at the end."""
+
+    type: Literal["counts"] = "counts"
+    at_s: float
+    lost_frames: int = 0
+    speaker_underruns: int = 0
+    stale_artefacts: int = 0
+    slow_frames: int = 0
+    """Frames the loop took more than 100 ms to get to."""
+
+
+class Ended(Fact):
+    """The encounter is over."""
+
+    type: Literal["ended"] = "ended"
+    at_s: float
+    reason: Literal["learner", "patient", "time", "device", "closed", "fault"]
+    ending: str | None = None
+    """The case's ending that was reached, by id."""
+
+
+JournalEntry = Annotated[
+    Started
+    | LearnerVoice
+    | LearnerTurn
+    | PatientMove
+    | PatientSpeech
+    | Interruption
+    | Backchannel
+    | Hold
+    | Discarded
+    | Delay
+    | Trouble
+    | Counts
+    | Ended,
+    Field(discriminator="type"),
+]
+
+entry_adapter: TypeAdapter[JournalEntry] = TypeAdapter(JournalEntry)
+
+
+class Header(Fact):
+    """What was true before the first frame."""
+
+    format: Literal[1] = 1
+    attempt: str
+    """Identifier; also the name of the folder."""
+    simvoice: str
+    case_id: str
+    case_title: str
+    case_sha256: str
+    patient_name: str
+    seed: int
+    learner: str = ""
+    """A pseudonym the learner chose; empty when none."""
+    models: dict[str, str] = Field(default_factory=dict)
+    """Role to sha256 of the model file."""
+    settings: dict[str, float | int | str | bool | None] = Field(default_factory=dict)
+    devices: dict[str, float | int | str | bool | None] = Field(default_factory=dict)
+    libraries: dict[str, str] = Field(default_factory=dict)
+    """Library to version, for the ones whose version changes results."""
+    machine: str = ""
