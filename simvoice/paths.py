@@ -1,0 +1,56 @@
+"""Where things lie on this machine."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import platformdirs
+
+_PACKAGE = Path(__file__).resolve().parent
+_CHECKOUT = _PACKAGE.parent
+
+
+def _in_checkout() -> bool:
+    return (_CHECKOUT / "models" / "manifest.toml").is_file()
+
+
+def home() -> Path:
+    """The folder for what belongs to the people here: attempts, caches.
+
+    `SIMVOICE_HOME` overrides the platform's usual place.
+    """
+    given = os.environ.get("SIMVOICE_HOME")
+    return Path(given) if given else platformdirs.user_data_path("simvoice", appauthor=False)
+
+
+def attempts_dir() -> Path:
+    """One folder an attempt."""
+    return home() / "attempts"
+
+
+def cache_dir() -> Path:
+    """What can be made again."""
+    return home() / "cache"
+
+
+def models_dir() -> Path:
+    """Model weights: `SIMVOICE_MODELS`, else `models/` of the checkout, else under `home()`."""
+    given = os.environ.get("SIMVOICE_MODELS")
+    if given:
+        return Path(given)
+    return _CHECKOUT / "models" if _in_checkout() else home() / "models"
+
+
+def manifest_file() -> Path:
+    """The model manifest: the checkout's, or the one in the wheel."""
+    if _in_checkout():
+        return _CHECKOUT / "models" / "manifest.toml"
+    return _PACKAGE / "_data" / "manifest.toml"
+
+
+def scenarios_dir() -> Path:
+    """The cases that come with simvoice: the checkout's, or those in the wheel."""
+    if _in_checkout():
+        return _CHECKOUT / "scenarios"
+    return _PACKAGE / "_data" / "scenarios"

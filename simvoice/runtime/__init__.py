@@ -1,0 +1,2 @@
+"""Threads and bounded queues that carry events and commands between devices, engines and
+`encounter.step`."""
