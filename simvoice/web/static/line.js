@@ -1,0 +1,274 @@
+/*
+ * The page's microphone and speaker on one WebSocket. The bytes are those described in
+ * simvoice/devices/browser.py; the audio thread is audio-worklet.js beside this file.
+ *
+ *   const line = new VoiceLine({ echoCancellation: true });
+ *   line.addEventListener("level", (e) => meter(e.detail.dbfs));
+ *   await line.open();            // asks for the microphone; level events begin
+ *   await line.connect(url);      // sound begins to flow both ways
+ *   line.stop();
+ *
+ * Events (CustomEvent, with `detail`):
+ *   level      { dbfs, peak, underruns }   about every 20 ms; dbfs -96..0, peak 0..1
+ *   message    the parsed JSON of a text message from the server
+ *   suspended  {}                    the browser holds the sound back: call resume() from a click
+ *   running    {}                    it plays again
+ *   lost       { reason }            the microphone was unplugged or its permission withdrawn
+ *   muted      {} / unmuted {}       the system silences the microphone
+ *   closed     { code, reason }      the WebSocket is closed; the line has stopped
+ *
+ * open() and connect() reject with a LineError whose `message` is one sentence for the learner.
+ * After connect() the first text message to the server is the hello:
+ *   { type: "hello", microphone, rate, echoCancellation, noiseSuppression, autoGainControl }
+ */
+
+const RATE = 16000;
+const HEAD_BYTES = 24;
+const LATENCY_OFFSET = 20;
+const UNDERRUNS_OFFSET = 12;
+
+export class LineError extends Error {}
+
+const REFUSALS = {
+  NotAllowedError:
+    "The browser may not use the microphone; allow it for this page and try again.",
+  NotFoundError: "No microphone was found; plug one in and try again.",
+  NotReadableError:
+    "The microphone is in use by another program; close that program and try again.",
+  OverconstrainedError: "The chosen microphone is not there any more; choose another one.",
+};
+
+export class VoiceLine extends EventTarget {
+  /**
+   * deviceId: a microphone from microphones(), or null for the browser's default.
+   * workletUrl: where audio-worklet.js is served; beside this module unless told.
+   */
+  constructor({
+    echoCancellation = true,
+    noiseSuppression = true,
+    autoGainControl = true,
+    deviceId = null,
+    workletUrl = new URL("./audio-worklet.js", import.meta.url).href,
+  } = {}) {
+    super();
+    this.wishes = { echoCancellation, noiseSuppression, autoGainControl };
+    this.deviceId = deviceId;
+    this.workletUrl = workletUrl;
+    this.context = null;
+    this.stream = null;
+    this.node = null;
+    this.socket = null;
+    this.settings = {};
+  }
+
+  /** Microphones as { id, label }; labels are empty until open() was allowed once. */
+  static async microphones() {
+    if (!navigator.mediaDevices) return [];
+    const all = await navigator.mediaDevices.enumerateDevices();
+    return all
+      .filter((device) => device.kind === "audioinput")
+      .map((device) => ({ id: device.deviceId, label: device.label }));
+  }
+
+  /** True once the microphone is open and the browser lets sound flow. */
+  get running() {
+    return this.context !== null && this.context.state === "running";
+  }
+
+  /** Open the microphone and the speaker; a second call does nothing. */
+  async open() {
+    if (this.context !== null) return;
+    if (!navigator.mediaDevices || !globalThis.AudioWorkletNode) {
+      throw new LineError(
+        "This browser cannot give a page the microphone; open it in Chromium, Chrome or Edge " +
+          "at the address 127.0.0.1.",
+      );
+    }
+    try {
+      this.stream = await this.#microphone();
+      this.context = new AudioContext({ sampleRate: RATE, latencyHint: "interactive" });
+      await this.context.audioWorklet.addModule(this.workletUrl);
+      this.#wire();
+    } catch (error) {
+      this.stop();
+      throw this.#explain(error);
+    }
+    this.context.addEventListener("statechange", () => this.#tellState());
+    await this.resume();
+  }
+
+  /** Ask the browser to let sound flow; from a click where it wants one. Never rejects. */
+  async resume() {
+    const context = this.context;
+    if (context === null || context.state === "closed") return;
+    // Without a gesture resume() may stay pending for ever, so the state is told at once.
+    this.#tellState();
+    if (context.state !== "running") context.resume().catch(() => this.#tellState());
+  }
+
+  /** Connect to the server; resolves when sound flows both ways. */
+  async connect(url) {
+    await this.open();
+    await this.#untilRunning();
+    await new Promise((resolve, reject) => {
+      const socket = new WebSocket(url);
+      socket.binaryType = "arraybuffer";
+      let opened = false;
+      socket.addEventListener("open", () => {
+        opened = true;
+        socket.send(JSON.stringify({ type: "hello", ...this.describe() }));
+        this.node.port.postMessage({ type: "connected" });
+        this.socket = socket;
+        resolve();
+      });
+      socket.addEventListener("message", (event) => this.#receive(event.data));
+      socket.addEventListener("close", (event) => {
+        if (!opened) {
+          reject(new LineError("The server did not answer; is simvoice still running?"));
+          return;
+        }
+        this.socket = null;
+        this.stop();
+        this.#tell("closed", { code: event.code, reason: event.reason });
+      });
+    });
+  }
+
+  /** open() and connect() in one. */
+  async start(url) {
+    await this.connect(url);
+  }
+
+  /** A JSON message to the server, when connected. */
+  send(message) {
+    if (this.socket !== null && this.socket.readyState === WebSocket.OPEN) {
+      this.socket.send(JSON.stringify(message));
+    }
+  }
+
+  /** What the microphone really does, which is not always what was asked for. */
+  describe() {
+    const track = this.stream === null ? null : this.stream.getAudioTracks()[0];
+    return {
+      microphone: track === null ? "" : track.label,
+      rate: this.settings.sampleRate ?? RATE,
+      echoCancellation: Boolean(this.settings.echoCancellation),
+      noiseSuppression: Boolean(this.settings.noiseSuppression),
+      autoGainControl: Boolean(this.settings.autoGainControl),
+    };
+  }
+
+  /** Close everything; may be called twice. */
+  stop() {
+    const socket = this.socket;
+    this.socket = null;
+    if (socket !== null && socket.readyState <= WebSocket.OPEN) socket.close(1000);
+    if (this.node !== null) {
+      this.node.port.postMessage({ type: "stop" });
+      this.node.port.onmessage = null;
+      this.node.disconnect();
+      this.node = null;
+    }
+    if (this.stream !== null) {
+      for (const track of this.stream.getTracks()) track.stop();
+      this.stream = null;
+    }
+    if (this.context !== null) {
+      if (this.context.state !== "closed") this.context.close();
+      this.context = null;
+    }
+  }
+
+  async #microphone() {
+    const audio = { channelCount: 1, ...this.wishes };
+    if (this.deviceId !== null) audio.deviceId = { exact: this.deviceId };
+    const stream = await navigator.mediaDevices.getUserMedia({ audio });
+    const track = stream.getAudioTracks()[0];
+    this.settings = track.getSettings();
+    track.addEventListener("ended", () => {
+      this.#tell("lost", { reason: "The microphone was unplugged or switched off." });
+    });
+    track.addEventListener("mute", () => this.#tell("muted"));
+    track.addEventListener("unmute", () => this.#tell("unmuted"));
+    return stream;
+  }
+
+  #wire() {
+    this.node = new AudioWorkletNode(this.context, "simvoice-line", {
+      numberOfInputs: 1,
+      numberOfOutputs: 1,
+      outputChannelCount: [1],
+      channelCount: 1,
+      channelCountMode: "explicit",
+      channelInterpretation: "speakers",
+    });
+    this.node.port.onmessage = (event) => this.#captured(event.data);
+    this.context.createMediaStreamSource(this.stream).connect(this.node);
+    this.node.connect(this.context.destination);
+  }
+
+  #captured(buffer) {
+    const head = new DataView(buffer, 0, HEAD_BYTES);
+    head.setUint16(LATENCY_OFFSET, this.#latencyMs(), true);
+    this.#level(new Int16Array(buffer, HEAD_BYTES), head.getUint32(UNDERRUNS_OFFSET, true));
+    if (this.socket !== null && this.socket.readyState === WebSocket.OPEN) {
+      this.socket.send(buffer);
+    }
+  }
+
+  #latencyMs() {
+    const input = this.settings.latency ?? 0;
+    const output = this.context.outputLatency || this.context.baseLatency || 0;
+    return Math.max(0, Math.min(2000, Math.round(1000 * (input + output))));
+  }
+
+  #level(pcm, underruns) {
+    let power = 0;
+    let peak = 0;
+    for (const sample of pcm) {
+      power += sample * sample;
+      peak = Math.max(peak, Math.abs(sample));
+    }
+    const mean = power / pcm.length / (32768 * 32768);
+    const dbfs = mean > 0 ? Math.max(-96, 10 * Math.log10(mean)) : -96;
+    this.#tell("level", { dbfs, peak: peak / 32768, underruns });
+  }
+
+  #receive(data) {
+    if (typeof data !== "string") {
+      if (this.node !== null) this.node.port.postMessage(data, [data]);
+      return;
+    }
+    this.#tell("message", JSON.parse(data));
+  }
+
+  #untilRunning() {
+    if (this.running) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      this.context.addEventListener("statechange", () => {
+        if (this.running) resolve();
+        else if (this.context === null) reject(new LineError("The microphone was closed."));
+      });
+    });
+  }
+
+  #tellState() {
+    if (this.context === null || this.context.state === "closed") return;
+    this.#tell(this.running ? "running" : "suspended");
+  }
+
+  #tell(name, detail = {}) {
+    this.dispatchEvent(new CustomEvent(name, { detail }));
+  }
+
+  #explain(error) {
+    const known = REFUSALS[error.name];
+    if (known !== undefined) return new LineError(known);
+    if (error.name === "NotSupportedError") {
+      return new LineError(
+        "This browser cannot bring the microphone to 16 kHz; use Chromium, Chrome or Edge.",
+      );
+    }
+    return new LineError(`The sound could not be opened (${error.message}); reload the page.`);
+  }
+}
