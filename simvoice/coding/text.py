@@ -1,0 +1,115 @@
+"""Spoken text as rules see it: sentences, and words without case, marks or contractions."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_APOSTROPHES = str.maketrans({"’": "'", "‘": "'", "`": "'", "´": "'"})
+_SENTENCE = re.compile(r"[^.?!…]+(?:[.?!…]+|$)")
+_ABBREVIATION = re.compile(r"\b(Dr|Mr|Mrs|Ms|Prof|St)\.", re.IGNORECASE)
+_WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*(?:-[^\W_]+(?:'[^\W_]+)?)*")
+
+_WHOLE = {
+    "can't": "can not",
+    "cannot": "can not",
+    "won't": "will not",
+    "let's": "let us",
+    "ok": "okay",
+    "gonna": "going to",
+    "wanna": "want to",
+    "gotta": "got to",
+    # what recognisers write when they drop the apostrophe
+    "im": "i am",
+    "ive": "i have",
+    "youre": "you are",
+    "youve": "you have",
+    "theyre": "they are",
+    "dont": "do not",
+    "didnt": "did not",
+    "doesnt": "does not",
+    "isnt": "is not",
+    "wasnt": "was not",
+    "havent": "have not",
+    "cant": "can not",
+    "whats": "what is",
+    "thats": "that is",
+    "hows": "how is",
+}
+_IS = {"it", "that", "what", "who", "how", "where", "there", "he", "she", "here", "when", "this"}
+_TAILS = {"'m": "am", "'ve": "have", "'re": "are", "'ll": "will", "'d": "would"}
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """One sentence, as spoken and as rules see it."""
+
+    spoken: tuple[str, ...]
+    """The speaker's words with their marks, in order."""
+    plain: str
+    """Lower case, contractions opened ("I'm" is "i am"), no marks, single spaces."""
+    spans: tuple[tuple[int, int], ...]
+    """For each spoken word, where its plain form lies in `plain`."""
+    asked: bool
+    """It ended with a question mark."""
+
+    @property
+    def text(self) -> str:
+        """As spoken."""
+        return " ".join(self.spoken)
+
+    def words_at(self, start: int, end: int) -> str:
+        """The spoken words that cover `plain[start:end]`, without marks at the edges."""
+        covered = [
+            word
+            for word, (first, last) in zip(self.spoken, self.spans, strict=True)
+            if first < end and last > start
+        ]
+        return " ".join(covered).strip(" ,.;:?!…—-")
+
+
+def open_word(word: str) -> str:
+    """One spoken word in plain form; may be several words, or empty for a mark."""
+    found = _WORD.findall(word.translate(_APOSTROPHES).lower())
+    return " ".join(_open_one(part) for part in found).replace("-", " ")
+
+
+def _open_one(word: str) -> str:
+    if word in _WHOLE:
+        return _WHOLE[word]
+    if word.endswith("n't"):
+        return word[:-3] + " not"
+    for tail, opened in _TAILS.items():
+        if word.endswith(tail):
+            return f"{word[: -len(tail)]} {opened}"
+    if word.endswith("'s") and word[:-2] in _IS:
+        return word[:-2] + " is"
+    return word.replace("'", "")
+
+
+def plain(text: str) -> str:
+    """The whole text in plain form."""
+    return " ".join(sentence.plain for sentence in sentences(text))
+
+
+def sentences(text: str) -> tuple[Sentence, ...]:
+    """Split at sentence marks; text without any is one sentence."""
+    whole = _ABBREVIATION.sub(r"\1", " ".join(text.split()))
+    found = (_sentence(match.group()) for match in _SENTENCE.finditer(whole))
+    return tuple(sentence for sentence in found if sentence is not None)
+
+
+def _sentence(raw: str) -> Sentence | None:
+    spoken, spans, parts = [], [], []
+    at = 0
+    for word in raw.split():
+        opened = open_word(word)
+        if not opened:
+            continue
+        spoken.append(word)
+        spans.append((at, at + len(opened)))
+        parts.append(opened)
+        at += len(opened) + 1
+    if not spoken:
+        return None
+    return Sentence(tuple(spoken), " ".join(parts), tuple(spans), raw.rstrip().endswith("?"))

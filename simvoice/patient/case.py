@@ -1,0 +1,366 @@
+"""The shape of a case: one patient, one encounter, as an educator writes it.
+
+After the ASPE case template. Strict: unknown fields are refused. What one field cannot say
+about another (references, reachability) is checked in `load.py`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+
+from simvoice.patient.decisions import Affect
+
+Id = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+CaseId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*$")]
+Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True, pattern=r"\S")]
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Change = Annotated[float, Field(ge=-1.0, le=1.0)]
+Seconds = Annotated[float, Field(ge=0.0)]
+
+LONGEST_LINE = 30
+"""Words. About 11 s of speech: longer, and a patient lectures."""
+
+
+class Part(BaseModel):
+    """Base of every part of a case."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class When(Part):
+    """A condition; every part that is given has to hold. Empty always holds."""
+
+    after: tuple[Id, ...] = ()
+    """Beats that have happened."""
+    before: tuple[Id, ...] = ()
+    """Beats that have not."""
+    told: tuple[Id, ...] = ()
+    """Facts she has told."""
+    untold: tuple[Id, ...] = ()
+    said: tuple[Id, ...] = ()
+    """Lines she has said."""
+    unsaid: tuple[Id, ...] = ()
+    at_least: dict[Id, Share] = Field(default_factory=dict)
+    """Ledger values, by name."""
+    at_most: dict[Id, Share] = Field(default_factory=dict)
+    turns: int = Field(default=0, ge=0)
+    """At least so many turns of the learner's."""
+
+
+class VoiceKnobs(Part):
+    """Who it sounds like; see `ports.VoiceStyle`."""
+
+    formant_shift: float = Field(default=1.0, ge=0.7, le=1.4)
+    pitch_hz: float | None = Field(default=None, ge=60.0, le=350.0)
+    pitch_range: float = Field(default=1.0, ge=0.3, le=2.0)
+    duration: float = Field(default=1.0, ge=0.7, le=1.6)
+    """Pace: above 1 is slower."""
+    gain_db: float = Field(default=0.0, ge=-12.0, le=6.0)
+
+
+class Person(Part):
+    """The patient."""
+
+    name: Text
+    short: Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Za-z'-]+$")]
+    """The name at the start of her lines in the screenplay."""
+    age: int = Field(ge=0, le=120)
+    voice: VoiceKnobs = VoiceKnobs()
+    history: Text
+    family: Text
+    manner: Text
+    """How she talks and carries herself."""
+    knows: tuple[Text, ...] = ()
+    believes: tuple[Text, ...] = ()
+
+
+class Gate(Part):
+    """When a fact may be told."""
+
+    when: Literal["volunteered", "asked", "trusted"]
+    trust: Share | None = None
+    after: tuple[Id, ...] = ()
+    """Beats that have to happen first."""
+
+    @model_validator(mode="after")
+    def _trust_fits(self) -> Gate:
+        if (self.when == "trusted") != (self.trust is not None):
+            raise ValueError("a gate gives `trust` exactly when it says `when: trusted`")
+        return self
+
+
+class Fact(Part):
+    """Something that is true of her."""
+
+    id: Id
+    text: Text
+    """One sentence in the third person."""
+    gate: Gate
+    mentions: tuple[Text, ...] = ()
+    """Regular expressions, without case, that would betray it; needed unless volunteered."""
+
+    @model_validator(mode="after")
+    def _can_be_guarded(self) -> Fact:
+        if self.gate.when != "volunteered" and not self.mentions:
+            raise ValueError("a fact with a gate needs `mentions`, the words that would betray it")
+        return self
+
+
+class Concern(Part):
+    """What troubles her, and the lines that let it show before she says it."""
+
+    id: Id
+    text: Text
+    cues: tuple[Id, ...] = ()
+    fact: Id | None = None
+
+
+class Variant(Part):
+    """Another wording when she is in another state; the first that holds is said."""
+
+    when: When
+    text: Text
+    affect: Affect | None = None
+
+
+class Reply(Part):
+    """What she says to one kind of answer."""
+
+    on: tuple[Id, ...] = Field(min_length=1)
+    lines: tuple[Id, ...] = Field(min_length=1)
+
+
+class Question(Part):
+    """This line asks something, and waits for an answer."""
+
+    answered_by: tuple[Id, ...] = ()
+    """Codes that count as an answer."""
+    words: tuple[Text, ...] = ()
+    """Regular expressions on the learner's words that count as an answer."""
+    yes: Id | None = None
+    """The beat that a yes brings about."""
+    no: Id | None = None
+    replies: tuple[Reply, ...] = ()
+
+
+class Line(Part):
+    """Something she can say."""
+
+    id: Id
+    text: Text
+    exemplars: tuple[Text, ...] = ()
+    """What a learner says that this answers: six or more, in different words."""
+    tells: tuple[Id, ...] = ()
+    """Facts that are told by saying it."""
+    when: When = When()
+    affect: Affect = "neutral"
+    variants: tuple[Variant, ...] = ()
+    again: Text | None = None
+    """What she says when asked the same once more."""
+    instead: Id | None = None
+    """The line said in its place while a gate is closed."""
+    follows: tuple[Id, ...] = ()
+    """Lines it naturally goes on from ("tell me more")."""
+    asks: Question | None = None
+    silence_before_s: Seconds = 0.0
+
+    @field_validator("text")
+    @classmethod
+    def _speakable(cls, text: str) -> str:
+        if len(text.split()) > LONGEST_LINE:
+            raise ValueError(f"a line has at most {LONGEST_LINE} words; split it")
+        if set(text) & set("*_#<>[]{}|\\"):
+            raise ValueError("a line is plain speech, without markup")
+        return text
+
+    @property
+    def texts(self) -> tuple[tuple[str, Affect], ...]:
+        """Every wording, with its affect."""
+        found: list[tuple[str, Affect]] = [(self.text, self.affect)]
+        found += [(each.text, each.affect or self.affect) for each in self.variants]
+        if self.again:
+            found.append((self.again, self.affect))
+        return tuple(found)
+
+
+class HoldWindow(Part):
+    """A silence after a blow."""
+
+    window_s: float = Field(gt=0.0, le=30.0)
+    held: tuple[Id, ...] = Field(min_length=1)
+    """What opens when the learner lets it stand; the first line allowed is said."""
+    filled: tuple[Id, ...] = Field(min_length=1)
+    """What she says when it is filled."""
+    spares: tuple[Id, ...] = ()
+    """Codes that may fill it without harm."""
+
+
+class Beat(Part):
+    """A moment the encounter turns on."""
+
+    id: Id
+    label: Text
+    on: tuple[Id, ...] = ()
+    """Codes that bring it about; empty when only an answer to a question does."""
+    when: When = When()
+    lines: tuple[Id, ...] = Field(min_length=1)
+    hold: HoldWindow | None = None
+
+
+class Reaction(Part):
+    """What something the learner does makes her say."""
+
+    id: Id
+    on: tuple[Id, ...] = Field(min_length=1)
+    """Codes and stimuli, any of them."""
+    when: When = When()
+    lines: tuple[Id, ...] = Field(min_length=1)
+    over_questions: bool = False
+    """Said even when there was a question to answer."""
+    at_most: int | None = Field(default=None, ge=1)
+
+
+class Rule(Part):
+    """What something the learner does moves in her."""
+
+    id: Id
+    on: tuple[Id, ...] = Field(min_length=1)
+    """Codes and stimuli, any of them."""
+    unless: tuple[Id, ...] = ()
+    """Codes and stimuli that take it back."""
+    when: When = When()
+    moves: dict[Id, Change] = Field(min_length=1)
+    cause: Text
+    """In words an educator reads."""
+    at_most: int | None = Field(default=None, ge=1)
+    """How often it counts in one encounter."""
+
+
+class LedgerValue(Part):
+    """One value of the ledger."""
+
+    start: Share
+    low: Text
+    """What a low value means."""
+    high: Text
+
+
+class Prompts(Part):
+    """What she says when nobody speaks, one level after the other, then nothing."""
+
+    after_s: tuple[Seconds, ...] = Field(min_length=1)
+    """Silence before each level."""
+    levels: tuple[tuple[Id, ...], ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _same_length(self) -> Prompts:
+        if len(self.after_s) != len(self.levels):
+            raise ValueError("`after_s` and `levels` are equally long")
+        return self
+
+
+class Pools(Part):
+    """Lines for what no scene foresees; each is said once."""
+
+    unclear: tuple[Id, ...] = Field(min_length=1)
+    """She does not know what is meant."""
+    unheard: tuple[Id, ...] = Field(min_length=1)
+    """She could not hear it."""
+    unknown: tuple[Id, ...] = Field(min_length=1)
+    """She has no answer to that."""
+    acknowledge: tuple[Id, ...] = Field(min_length=1)
+    """Nothing to answer."""
+    told_already: tuple[Id, ...] = Field(min_length=1)
+    """She was asked that before."""
+    go_on: tuple[Id, ...] = Field(min_length=1)
+    """Invited to say more, with nothing more to say."""
+    cut_off: tuple[Id, ...] = ()
+    """She was interrupted once too often."""
+    monologue: tuple[Id, ...] = ()
+    jargon: tuple[Id, ...] = ()
+
+
+class Ending(Part):
+    """How it can end."""
+
+    id: Id
+    title: Text
+    on: tuple[Literal["closing", "time", "overwhelmed", "left"], ...] = Field(min_length=1)
+    """What ends it: the learner says goodbye, the time is over, she can bear no more, or the
+    learner left without a word."""
+    when: When = When()
+    lines: tuple[Id, ...] = ()
+    """What she says; needed unless the learner has left."""
+    meaning: Text
+    """For the debrief."""
+
+
+class Improvisation(Part):
+    """How far the language model may go where nobody wrote a line."""
+
+    allowed: bool = True
+    max_words: int = Field(default=22, ge=4, le=40)
+    temperature: float = Field(default=0.5, ge=0.0, le=1.5)
+    never: tuple[Text, ...] = ()
+    """Regular expressions no improvised line may match."""
+
+
+class Clock(Part):
+    """How long the encounter lasts."""
+
+    limit_s: float = Field(gt=0.0)
+    kind: Literal["soft", "hard"]
+    """Soft: she notices and ends it herself. Hard: a bell."""
+
+
+class Source(Part):
+    """What the case is built on."""
+
+    cite: Text
+    doi: Text | None = None
+
+
+class Case(Part):
+    """A whole case."""
+
+    id: CaseId
+    title: Text
+    objectives: tuple[Text, ...] = Field(min_length=1)
+    level: Text
+    setting: Text
+    door_note: Text
+    reading_time_s: Seconds
+    time: Clock
+    person: Person
+    scene: Text
+    """The paragraph the screenplay begins with; nothing gated may be in it."""
+    ledger: dict[Id, LedgerValue]
+    opening: Id
+    facts: tuple[Fact, ...]
+    concerns: tuple[Concern, ...] = ()
+    must_ask: tuple[Id, ...] = ()
+    """Questions she has to ask, in the order she gets to them."""
+    beats: tuple[Beat, ...]
+    reactions: tuple[Reaction, ...] = ()
+    rules: tuple[Rule, ...]
+    prompts: Prompts
+    pools: Pools
+    endings: tuple[Ending, ...] = Field(min_length=1)
+    improvise: Improvisation = Improvisation()
+    floor: dict[Id, float] = Field(default_factory=dict)
+    """The case's own numbers for the floor, by setting."""
+    instruments: tuple[Text, ...] = ()
+    sources: tuple[Source, ...] = Field(min_length=1)
+    lines: tuple[Line, ...] = Field(min_length=1)
+    sha256: str = ""
+    """Of the file it came from; set by `load.load_case`."""
+
+    @field_validator("ledger")
+    @classmethod
+    def _has_the_three(cls, ledger: dict[str, LedgerValue]) -> dict[str, LedgerValue]:
+        missing = {"trust", "distress", "understanding"} - set(ledger)
+        if missing:
+            raise ValueError(f"the ledger needs {', '.join(sorted(missing))}")
+        return ledger
