@@ -1,0 +1,66 @@
+"""The learner's voice over the patient's: duck, find out what it is, go on or give way."""
+
+from __future__ import annotations
+
+from simvoice.encounter import speaking
+from simvoice.encounter.acknowledgements import may_become_acknowledgement
+from simvoice.encounter.events import Duck, Key, Transcribe, Transcribed
+from simvoice.encounter.gates import is_echo
+from simvoice.encounter.scene import Scene
+from simvoice.encounter.state import Turn
+
+_PROBE_PATIENCE_S = 0.2
+"""The probe's answer is waited for this long beyond the time to yield: it comes from a busy
+machine, and giving way to an "mm-hm" is worse than giving way a little late."""
+
+
+def tend(scene: Scene, turn: Turn) -> None:
+    """Each frame while both have a voice."""
+    floor, state = scene.rules.floor, scene.state
+    if not state.voicing.active or (
+        state.reply is not None and state.reply.stopping_since_s is not None
+    ):
+        return
+    length_s = state.voicing.length_s
+    if not turn.ducked and length_s >= floor.duck_after_s - 1e-9:
+        scene.do(Duck(floor.duck_db))
+        turn = scene.put_turn(ducked=True)
+    if not turn.probed and length_s >= floor.probe_after_s - 1e-9:
+        scene.do(Transcribe(turn.key, "probe", turn.settled_until_s, state.now_s))
+        turn = scene.put_turn(probed=True)
+    if length_s >= floor.yield_after_s - 1e-9 and _wants_floor(scene, turn, length_s):
+        speaking.stop(scene)
+
+
+def _wants_floor(scene: Scene, turn: Turn, length_s: float) -> bool:
+    floor = scene.rules.floor
+    if turn.verdict == "floor" or length_s >= floor.backchannel_max_s:
+        return True
+    return turn.verdict is None and length_s >= floor.yield_after_s + _PROBE_PATIENCE_S
+
+
+def on_probe(scene: Scene, event: Transcribed) -> None:
+    """The first words of it, while it still goes on."""
+    turn = scene.state.turn
+    if turn is None or turn.key != event.key or turn.verdict is not None:
+        scene.stale()
+        return
+    text = event.transcript.text
+    sounded = (word.text for word in scene.state.sounded)
+    may_be = may_become_acknowledgement(text) or is_echo(text, sounded)
+    turn = scene.put_turn(verdict="maybe" if may_be else "floor")
+    if scene.state.patient_has_floor and scene.state.voicing.active:
+        tend(scene, turn)
+
+
+def on_probe_failed(scene: Scene, key: Key) -> None:
+    """Without its words the length of the voice decides alone."""
+    turn = scene.state.turn
+    if turn is not None and turn.key == key and turn.verdict is None:
+        scene.put_turn(verdict="floor")
+
+
+def restore(scene: Scene, turn: Turn) -> None:
+    """It was nothing: her voice comes back to its loudness."""
+    if turn.ducked:
+        scene.do(Duck(0.0))

@@ -1,0 +1,73 @@
+"""The numbers of the floor, each with its reason. A case may change its own."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class FloorSettings(BaseModel):
+    """Who may speak when. Seconds unless the name says otherwise."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    # -- what counts as voice
+    voice_on_prob: float = Field(0.5, gt=0, lt=1)
+    """Silero's own operating point for the start of speech."""
+    voice_off_prob: float = Field(0.35, gt=0, lt=1)
+    """Lower than the start, so that a weak syllable does not end a word (hysteresis)."""
+    onset_s: float = Field(0.04, ge=0.02, le=0.2)
+    """Voice this long is an onset; one 20 ms frame may be a click."""
+    segment_gap_s: float = Field(0.2, ge=0.1, le=1)
+    """A quiet stretch this long ends a stretch of voice: longer than a stop consonant's closure."""
+
+    # -- the learner's turn ends
+    judge_after_s: float = Field(0.1, ge=0.04, le=1)
+    """Ask Smart Turn. Before the transcription, so that the two do not share the cores."""
+    transcribe_after_s: float = Field(0.2, ge=0.06, le=1)
+    """Start transcribing: most pauses inside a phrase are shorter than this."""
+    commit_after_s: float = Field(0.4, ge=0.2, le=2)
+    """A finished turn is over: twice the usual gap between speakers (Levinson & Torreira 2015)."""
+    incomplete_wait_s: float = Field(2.0, ge=0.4, le=10)
+    """An unfinished turn is waited for this long: clinicians stop to think."""
+    complete_prob: float = Field(0.5, gt=0, lt=1)
+    """Smart Turn's own threshold."""
+    longest_span_s: float = Field(24.0, ge=5, le=28)
+    """Speech transcribed in one piece; Whisper takes 30 s and needs some room."""
+    settle_span_s: float = Field(10.0, ge=3, le=24)
+    """Words this far back are not transcribed again when the learner goes on after a pause."""
+
+    # -- the learner speaks over the patient
+    duck_after_s: float = Field(0.15, ge=0.04, le=1)
+    """Lower the patient's voice: long enough not to be a click, short enough to feel heard."""
+    duck_db: float = Field(-12.0, le=0, ge=-40)
+    """Plainly quieter and still intelligible."""
+    probe_after_s: float = Field(0.3, ge=0.1, le=1)
+    """Transcribe what there is, to tell an acknowledgement from a bid for the floor."""
+    yield_after_s: float = Field(0.45, ge=0.2, le=2)
+    """A bid for the floor: longer than most acknowledgements."""
+    backchannel_max_s: float = Field(1.0, ge=0.4, le=2)
+    """Voice longer than this is no acknowledgement, whatever its first words."""
+    echo_tail_s: float = Field(0.25, ge=0, le=1)
+    """Half duplex: the room still sounds for this long after the patient."""
+
+    # -- nobody speaks
+    opening_wait_s: float = Field(4.0, ge=0.5, le=60)
+    """The patient speaks first if the learner does not."""
+    prompt_after_s: float = Field(9.0, ge=2, le=120)
+    """The patient says something into an empty silence; each further prompt waits longer."""
+    monologue_s: float = Field(60.0, ge=10, le=600)
+    """After this the patient comes in at the learner's next short pause."""
+
+    # -- engines
+    hear_timeout_s: float = Field(8.0, gt=0, le=60)
+    """No transcript by then: the patient says that she did not catch it."""
+    think_timeout_s: float = Field(2.5, gt=0, le=60)
+    """No answer from the language model by then: the authored fallback is said."""
+    say_timeout_s: float = Field(8.0, gt=0, le=60)
+    """No speech by then: the clause is given up and the record says so."""
+
+    # -- phantoms
+    min_level_dbfs: float = Field(-55.0, ge=-96, le=0)
+    """Quieter than a whisper at a headset: not the learner."""
+    min_voice_s: float = Field(0.1, ge=0.02, le=1)
+    """Shorter than any word."""

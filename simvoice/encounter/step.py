@@ -1,0 +1,178 @@
+"""`step`: one event in, the next state and what to do about it out. No clock, no I/O, no thread."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from simvoice.encounter import listening, overlapping, speaking
+from simvoice.encounter.events import (
+    ClipEnded,
+    ClipStarted,
+    Command,
+    EndAsked,
+    Event,
+    Frame,
+    ModelAnswered,
+    SpeechReady,
+    StageBroke,
+    Transcribed,
+    TurnEndJudged,
+)
+from simvoice.encounter.scene import Scene
+from simvoice.encounter.state import Rules, State
+from simvoice.encounter.voicing import advance
+from simvoice.record.events import LearnerVoice
+
+_PROMPT_GROWTH = 1.6
+"""Each further prompt into the same silence waits this much longer, as a person would."""
+
+_LAST_WORDS_S = 8.0
+"""When the time is over, the one who speaks is given this long to finish."""
+
+
+def step(rules: Rules, state: State, event: Event) -> tuple[State, tuple[Command, ...]]:
+    """The next state, and the commands to carry out in order."""
+    if state.over:
+        return state, ()
+    scene = Scene(rules, state)
+    _dispatch(scene, event)
+    return scene.state, tuple(scene.commands)
+
+
+def _dispatch(scene: Scene, event: Event) -> None:
+    match event:
+        case Frame():
+            _on_frame(scene, event)
+        case TurnEndJudged():
+            listening.on_judged(scene, event)
+        case Transcribed(purpose="probe"):
+            overlapping.on_probe(scene, event)
+        case Transcribed():
+            listening.on_words(scene, event)
+        case ModelAnswered():
+            listening.on_answer(scene, event)
+        case SpeechReady():
+            speaking.on_speech_ready(scene, event)
+            listening.commit_if_over(scene)
+        case ClipStarted():
+            speaking.on_clip_started(scene, event)
+        case ClipEnded():
+            speaking.on_clip_ended(scene, event)
+            _after_speech(scene)
+        case StageBroke():
+            _on_broken(scene, event)
+        case EndAsked():
+            _on_end(scene, event.reason)
+        case _:
+            assert_never(event)
+
+
+def _on_frame(scene: Scene, frame: Frame) -> None:
+    scene.put(now_s=frame.at_s)
+    prob = 0.0 if _is_deaf(scene) else frame.speech_prob
+    voicing, edge = advance(
+        scene.state.voicing, frame.at_s, prob, frame.level_dbfs, scene.rules.floor
+    )
+    scene.put(voicing=voicing)
+    if edge.ended is not None:
+        stretch = edge.ended
+        scene.note(
+            LearnerVoice(
+                start_s=round(stretch.start_s, 3),
+                end_s=round(stretch.last_voice_s, 3),
+                level_dbfs=round(stretch.level_dbfs, 1),
+            )
+        )
+    if voicing.active and voicing.last_voice_s == frame.at_s:
+        listening.on_voice(scene, edge.began)
+    listening.tend(scene)
+    speaking.tend(scene)
+    _after_speech(scene)
+    if not scene.state.over:
+        _tend_silence(scene)
+
+
+def _is_deaf(scene: Scene) -> bool:
+    """Half duplex: her own voice must not be taken for the learner's."""
+    if not scene.rules.half_duplex:
+        return False
+    tail_s = scene.rules.floor.echo_tail_s
+    return scene.state.patient_has_floor or scene.state.now_s < scene.state.patient_end_s + tail_s
+
+
+def _after_speech(scene: Scene) -> None:
+    """Her voice has just fallen silent: words that waited for it are thought about."""
+    if not scene.state.patient_has_floor and not scene.state.over:
+        listening.think(scene)
+
+
+def _tend_silence(scene: Scene) -> None:
+    """Nobody has the floor: holds, prompts, the opening, the end of the time."""
+    state, rules = scene.state, scene.rules
+    if _time_is_up(scene):
+        return
+    if state.turn is not None or state.reply is not None or state.voicing.active:
+        return
+    quiet_s = state.now_s - state.quiet_since_s
+    if state.hold is not None:
+        if state.now_s - state.hold.since_s >= state.hold.window_s:
+            decision = rules.mind.held(state.mind, state.hold.beat)
+            speaking.note_hold(scene, "held", state.now_s, decision.move.line_id)
+            speaking.initiative(scene, decision)
+        return
+    if not state.has_spoken:
+        if state.now_s >= rules.floor.opening_wait_s:
+            speaking.initiative(scene, rules.mind.open(state.mind))
+        return
+    if quiet_s >= rules.floor.prompt_after_s * _PROMPT_GROWTH**state.mind.prompts:
+        speaking.initiative(scene, rules.mind.prompt(state.mind, quiet_s))
+
+
+def _time_is_up(scene: Scene) -> bool:
+    state, rules = scene.state, scene.rules
+    if rules.time_s is None or state.now_s < rules.time_s:
+        return False
+    overrun_s = state.now_s - rules.time_s
+    busy = state.turn is not None or state.patient_has_floor
+    if state.closing == "time":
+        if overrun_s >= 3 * _LAST_WORDS_S:
+            _on_end(scene, "time")
+        return True
+    if busy and overrun_s < _LAST_WORDS_S:
+        return True
+    listening.note_unanswered(scene)
+    speaking.note_broken_off(scene)
+    scene.put(turn=None, closing="time", hold=None)
+    scene.drop_reply(scene.state.reply)
+    speaking.initiative(scene, rules.mind.time_up(scene.state.mind))
+    return True
+
+
+def _on_broken(scene: Scene, event: StageBroke) -> None:
+    match event.stage:
+        case "judge":
+            listening.on_judge_failed(scene, event.key)
+        case "probe":
+            overlapping.on_probe_failed(scene, event.key)
+        case "turn":
+            turn = scene.state.turn
+            if turn is not None and turn.key == event.key and turn.said is None:
+                listening.not_understood(scene, event.what)
+            else:
+                scene.stale()
+        case "think":
+            listening.on_think_failed(scene, event.key, event.what)
+        case "say":
+            reply = scene.find_reply(event.key)
+            if reply is not None and reply.asked_s is not None:
+                speaking.on_speech_failed(scene, reply, event.what)
+            else:
+                scene.stale()
+        case _:
+            assert_never(event.stage)
+
+
+def _on_end(scene: Scene, reason: str) -> None:
+    listening.note_unanswered(scene)
+    speaking.note_broken_off(scene)
+    scene.close(reason)

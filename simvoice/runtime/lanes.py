@@ -1,0 +1,122 @@
+"""The threads that do the heavy work, and the rule that one heavy stage runs at a time.
+
+Two lanes: the ear (end of turn, speech to text, meaning) and the mouth (language model, voice).
+The ear goes first: whatever the mouth is about to begin waits until the ear is idle, because
+the learner's words are what everything waits for, and two pools that spin on two cores slow
+each other many times over (measured: up to 80-fold).
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from simvoice.encounter.events import Key
+
+Work = Callable[[Callable[[], bool]], None]
+"""Takes `cancelled`, which is True once nobody wants the result; delivers its own result."""
+
+_LONGEST_WAIT_S = 1.5
+"""The mouth waits no longer than this for the ear: a long transcription must not mute her."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One piece of heavy work."""
+
+    key: Key
+    run: Work
+    failed: Callable[[str], None]
+    """Told what went wrong, in words."""
+
+
+class Lanes:
+    """Owns both threads. `put` and `drop` are called from the encounter's thread."""
+
+    def __init__(self) -> None:
+        self._ear_idle = threading.Event()
+        self._ear_idle.set()
+        self._closing = threading.Event()
+        self._dropped: set[Key] = set()
+        self._ear = _Lane("ear", 16, self._run_ear)
+        self._mouth = _Lane("mouth", 32, self._run_mouth)
+
+    def start(self) -> None:
+        """Begin to work."""
+        self._ear.start()
+        self._mouth.start()
+
+    def to_ear(self, job: Job) -> None:
+        """Queue for the ear; a full queue fails the job at once."""
+        self._ear_idle.clear()
+        self._ear.put(job)
+
+    def to_mouth(self, job: Job) -> None:
+        """Queue for the mouth; a full queue fails the job at once."""
+        self._mouth.put(job)
+
+    def drop(self, key: Key) -> None:
+        """Nobody waits for this key's work any more; what runs is asked to stop."""
+        self._dropped.add(key)
+
+    def stop(self) -> None:
+        """End both threads; what runs is asked to stop, what is queued is forgotten."""
+        self._closing.set()
+        self._ear_idle.set()
+        self._ear.stop()
+        self._mouth.stop()
+
+    def _is_dropped(self, key: Key) -> bool:
+        return self._closing.is_set() or key in self._dropped
+
+    def _run_ear(self, job: Job) -> None:
+        try:
+            if not self._is_dropped(job.key):
+                job.run(lambda: self._is_dropped(job.key))
+        finally:
+            if self._ear.is_empty:
+                self._ear_idle.set()
+
+    def _run_mouth(self, job: Job) -> None:
+        self._ear_idle.wait(_LONGEST_WAIT_S)
+        if not self._is_dropped(job.key):
+            job.run(lambda: self._is_dropped(job.key))
+
+
+class _Lane:
+    def __init__(self, name: str, depth: int, run: Callable[[Job], None]) -> None:
+        self._queue: queue.Queue[Job | None] = queue.Queue(maxsize=depth)
+        self._run = run
+        self._thread = threading.Thread(target=self._work, name=f"simvoice-{name}", daemon=True)
+
+    @property
+    def is_empty(self) -> bool:
+        return self._queue.empty()
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def put(self, job: Job) -> None:
+        try:
+            self._queue.put_nowait(job)
+        except queue.Full:
+            job.failed("too much work is waiting")
+
+    def stop(self) -> None:
+        while True:
+            try:
+                self._queue.get_nowait()
+            except queue.Empty:
+                break
+        self._queue.put(None)
+        if self._thread.is_alive():
+            self._thread.join(timeout=10.0)
+
+    def _work(self) -> None:
+        while (job := self._queue.get()) is not None:
+            try:
+                self._run(job)
+            except Exception as error:  # the top of a thread: the encounter hears of it and goes on
+                job.failed(str(error) or type(error).__name__)

@@ -1,0 +1,183 @@
+"""Carries out the commands that need an engine, and brings the results back as events."""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from simvoice.audio import Pcm, samples, seconds
+from simvoice.encounter.clauses import pause_after_s
+from simvoice.encounter.events import (
+    AskModel,
+    Event,
+    JudgeTurnEnd,
+    Key,
+    ModelAnswered,
+    SpeechReady,
+    StageBroke,
+    Synthesise,
+    Transcribe,
+    Transcribed,
+    TurnEndJudged,
+)
+from simvoice.patient.decisions import Affect, Answer, Rank
+from simvoice.ports import (
+    Embedder,
+    EndOfTurn,
+    LanguageModel,
+    Speech,
+    SpeechToText,
+    Voice,
+    VoiceStyle,
+)
+from simvoice.runtime.lanes import Job, Lanes
+from simvoice.runtime.tape import EarMemory
+
+_RESULTS = 256
+"""Results waiting for the loop, which takes all of them every 20 ms."""
+
+
+@dataclass(frozen=True, slots=True)
+class Engines:
+    """The engines of one encounter. All may be shared between encounters that follow."""
+
+    stt: SpeechToText
+    end_of_turn: EndOfTurn
+    voice: Voice
+    embedder: Embedder | None = None
+    llm: LanguageModel | None = None
+
+
+class Stages:
+    """Called from the encounter's thread only; the work happens in the lanes."""
+
+    def __init__(
+        self, engines: Engines, memory: EarMemory, style: Callable[[Affect], VoiceStyle]
+    ) -> None:
+        self._engines = engines
+        self._memory = memory
+        self._style = style
+        self._lanes = Lanes()
+        self._results: queue.Queue[Event] = queue.Queue(maxsize=_RESULTS)
+        self._clips: dict[tuple[Key, int], Speech] = {}
+
+    def start(self) -> None:
+        """Start the lanes."""
+        self._lanes.start()
+
+    def stop(self) -> None:
+        """Stop the lanes."""
+        self._lanes.stop()
+
+    def results(self) -> list[Event]:
+        """All that has come back since the last call; times are to be stamped by the caller."""
+        ready: list[Event] = []
+        while True:
+            try:
+                ready.append(self._results.get_nowait())
+            except queue.Empty:
+                return ready
+
+    def take_clip(self, key: Key, index: int) -> Speech | None:
+        """The sound of a clause, once."""
+        return self._clips.pop((key, index), None)
+
+    def drop(self, key: Key) -> None:
+        """Forget all that belongs to this key."""
+        self._lanes.drop(key)
+        for clip in [place for place in self._clips if place[0] == key]:
+            del self._clips[clip]
+
+    # -- commands
+
+    def judge(self, command: JudgeTurnEnd) -> None:
+        """Ask Smart Turn."""
+        pcm = self._memory.between(command.start_s, command.end_s)
+
+        def work(_: Callable[[], bool]) -> None:
+            prob = self._engines.end_of_turn.complete_prob(pcm)
+            self._results.put(TurnEndJudged(0.0, command.key, prob))
+
+        self._lanes.to_ear(Job(command.key, work, self._failing(command.key, "judge")))
+
+    def transcribe(self, command: Transcribe) -> None:
+        """Ask Whisper, then for the meaning of the whole turn's text."""
+        pcm = self._memory.between(command.start_s, command.end_s)
+
+        def work(cancelled: Callable[[], bool]) -> None:
+            transcript = self._engines.stt.transcribe(pcm)
+            if cancelled():
+                return
+            embedding = None
+            text = f"{command.before} {transcript.text}".strip()
+            if command.purpose == "turn" and text and self._engines.embedder is not None:
+                embedding = self._engines.embedder.embed([text])[0]
+            self._results.put(
+                Transcribed(0.0, command.key, command.purpose, transcript, embedding)
+            )
+
+        failed = self._failing(command.key, command.purpose)
+        self._lanes.to_ear(Job(command.key, work, failed))
+
+    def ask(self, command: AskModel) -> None:
+        """Ask the language model."""
+        llm = self._engines.llm
+        failed = self._failing(command.key, "think")
+        if llm is None:
+            failed("there is no language model")
+            return
+        query = command.query
+
+        def work(cancelled: Callable[[], bool]) -> None:
+            if isinstance(query, Rank):
+                scores = llm.rank(query.prompt, query.candidates, cancelled=cancelled)
+                answer = Answer(scores=tuple(scores))
+            else:
+                pieces = llm.complete(
+                    query.prompt,
+                    max_tokens=query.max_tokens,
+                    stop=query.stop,
+                    temperature=query.temperature,
+                    seed=command.key.turn,
+                    cancelled=cancelled,
+                )
+                answer = Answer(text="".join(pieces))
+            if not cancelled():
+                self._results.put(ModelAnswered(0.0, command.key, answer))
+
+        self._lanes.to_mouth(Job(command.key, work, failed))
+
+    def synthesise(self, command: Synthesise) -> None:
+        """Make a clause's sound; one that is prepared is there at once."""
+        style = self._style(command.affect)
+
+        def work(cancelled: Callable[[], bool]) -> None:
+            speech = self._engines.voice.speak(command.text, style)
+            if not cancelled():
+                self._deliver(command, speech)
+
+        failed = self._failing(command.key, "say", command.index)
+        self._lanes.to_mouth(Job(command.key, work, failed))
+
+    def _deliver(self, command: Synthesise, speech: Speech) -> None:
+        pcm = _with_pause(speech.pcm, command.text)
+        speech = Speech(pcm, speech.words, speech.syllable_ends_s)
+        self._clips[(command.key, command.index)] = speech
+        self._results.put(
+            SpeechReady(0.0, command.key, command.index, seconds(len(pcm)), speech.words)
+        )
+
+    def _failing(self, key: Key, stage: str, index: int = 0) -> Callable[[str], None]:
+        def failed(what: str) -> None:
+            self._results.put(StageBroke(0.0, key, stage, what, index))  # type: ignore[arg-type]
+
+        return failed
+
+
+def _with_pause(pcm: Pcm, clause: str) -> Pcm:
+    """The pause that belongs between this clause and the next lies at its end."""
+    pause = np.zeros(samples(pause_after_s(clause)), dtype=np.float32)
+    return np.concatenate([pcm, pause])

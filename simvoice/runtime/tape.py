@@ -1,0 +1,66 @@
+"""Sound on the session's clock: what the microphone heard lately, and what was heard of her."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from simvoice.audio import FRAME, RATE, Pcm, Pcm16, samples, to_float
+
+_MEMORY_S = 45
+"""Longer than any span that is transcribed (30 s), by more than the longest queue."""
+
+_AHEAD_S = 4
+"""Farther ahead than any device's output delay."""
+
+
+class EarMemory:
+    """The last 45 s of the learner's microphone, by session time."""
+
+    def __init__(self) -> None:
+        self._ring = np.zeros(_MEMORY_S * RATE, dtype=np.int16)
+        self._count = 0
+
+    def add(self, frame: Pcm16) -> None:
+        """The next frame."""
+        at = self._count % len(self._ring)
+        # The ring's length is a whole number of frames, so a frame never wraps.
+        self._ring[at : at + len(frame)] = frame
+        self._count += len(frame)
+
+    def between(self, start_s: float, end_s: float) -> Pcm:
+        """float32 [n]; what is too old or not there yet is left out."""
+        oldest = max(0, self._count - len(self._ring))
+        start = min(max(samples(start_s), oldest), self._count)
+        end = min(max(samples(end_s), start), self._count)
+        index = np.arange(start, end) % len(self._ring)
+        return to_float(self._ring[index])
+
+
+class HeardTape:
+    """The patient's channel as it reaches the learner's ear, in step with the microphone."""
+
+    def __init__(self) -> None:
+        self._ring = np.zeros(_AHEAD_S * RATE, dtype=np.int16)
+        self._taken = 0
+        self._written = 0
+
+    def put(self, frame: Pcm16, heard_at: int) -> int:
+        """Lay a frame where it will be heard (session samples); returns where it really lies.
+
+        A difference of less than a frame to the end of the last one is jitter of the estimate:
+        the frames are laid end to end, as the device plays them.
+        """
+        place = self._written if abs(heard_at - self._written) <= FRAME else heard_at
+        place = min(max(place, self._taken), self._taken + len(self._ring) - len(frame))
+        index = np.arange(place, place + len(frame)) % len(self._ring)
+        self._ring[index] = frame
+        self._written = place + len(frame)
+        return place
+
+    def take(self) -> Pcm16:
+        """The next frame of the session's clock."""
+        index = np.arange(self._taken, self._taken + FRAME) % len(self._ring)
+        frame = self._ring[index].copy()
+        self._ring[index] = 0
+        self._taken += FRAME
+        return frame
