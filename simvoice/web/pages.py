@@ -1,0 +1,140 @@
+"""The pages and what they fetch. Handlers are plain functions: FastAPI runs them in threads, so
+that nothing here blocks the loop that carries sound."""
+
+from __future__ import annotations
+
+import mimetypes
+from dataclasses import asdict
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
+from fastapi.templating import Jinja2Templates
+
+from simvoice.debrief import page as debrief_page
+from simvoice.debrief.summary import summarise
+from simvoice.errors import AttemptError, CaseError
+from simvoice.record.ids import check_id
+from simvoice.record.store import Attempt
+from simvoice.web.ports import CaseCard, Simulator
+from simvoice.web.session import Stage
+
+router = APIRouter()
+
+_RELOAD_PATIENCE_S = 1.5
+"""A page that is reloaded asks again before the server has noticed that the old one is gone."""
+
+mimetypes.add_type("text/javascript", ".js")  # some systems map it to text/plain, and then the
+mimetypes.add_type("audio/flac", ".flac")  # browser refuses modules and Firefox this sound
+
+
+def _simulator(request: Request) -> Simulator:
+    simulator: Simulator = request.app.state.simulator
+    return simulator
+
+
+def _stage(request: Request) -> Stage:
+    stage: Stage = request.app.state.stage
+    return stage
+
+
+def _render(request: Request, name: str, status: int = 200, **values: Any) -> HTMLResponse:
+    templates: Jinja2Templates = request.app.state.templates
+    context = {"token": request.app.state.token, **values}
+    return templates.TemplateResponse(request, name, context, status_code=status)
+
+
+def message(
+    request: Request, status: int, title: str, sentence: str, **values: Any
+) -> HTMLResponse:
+    """A page that says one thing."""
+    return _render(request, "message.html", status, title=title, sentence=sentence, **values)
+
+
+def _attempt(request: Request, attempt_id: str) -> Attempt:
+    return _simulator(request).attempt(check_id(attempt_id))
+
+
+def _case(request: Request, case_id: str) -> CaseCard:
+    for card in _simulator(request).cases():
+        if card.id == case_id:
+            return card
+    raise CaseError("There is no such case; the first page shows those on offer.")
+
+
+@router.get("/")
+def index(request: Request) -> HTMLResponse:
+    """Cases to choose from, and past attempts."""
+    simulator = _simulator(request)
+    attempts = list(simulator.attempts())
+    left = _stage(request).left_behind
+    return _render(
+        request,
+        "index.html",
+        cases=list(simulator.cases()),
+        attempts=attempts,
+        left_behind=next((card for card in attempts if card.id == left), None),
+    )
+
+
+@router.get("/case/{case_id}")
+def case(request: Request, case_id: str) -> HTMLResponse:
+    """The door note; the conversation happens in the same page."""
+    card = _case(request, case_id)
+    if not _stage(request).is_free(_RELOAD_PATIENCE_S):
+        return message(
+            request,
+            409,
+            "Somebody is talking already",
+            "A conversation is running in another tab or window of this computer; "
+            "go back to it, or end it there and try again here.",
+            retry=str(request.url.path),
+        )
+    return _render(request, "case.html", case=card)
+
+
+@router.post("/api/case/{case_id}/prepare")
+def prepare(request: Request, case_id: str) -> JSONResponse:
+    """Begin to prepare while the door note is read."""
+    card = _case(request, case_id)
+    _simulator(request).prepare(card.id)
+    return ready(request)
+
+
+@router.get("/api/ready")
+def ready(request: Request) -> JSONResponse:
+    """How far preparing has come."""
+    return JSONResponse(asdict(_simulator(request).ready()))
+
+
+@router.get("/attempts/{attempt_id}")
+def attempt(request: Request, attempt_id: str) -> HTMLResponse:
+    """The debrief."""
+    found = _attempt(request, attempt_id)
+    _stage(request).seen(attempt_id)
+    view = debrief_page.view(found, summarise(found))
+    return _render(request, "debrief.html", debrief=view)
+
+
+@router.get("/attempts/{attempt_id}/timeline")
+def timeline(request: Request, attempt_id: str) -> JSONResponse:
+    """What the timeline draws."""
+    return JSONResponse(debrief_page.timeline(summarise(_attempt(request, attempt_id))))
+
+
+@router.get("/attempts/{attempt_id}/audio")
+def audio(request: Request, attempt_id: str) -> Response:
+    """The recording; learner left, patient right. Ranges are answered with 206."""
+    path = _attempt(request, attempt_id).audio_path
+    if path is None or not path.is_file():
+        raise AttemptError("The sound of this attempt is not kept any more.")
+    kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    return FileResponse(path, media_type=kind)
+
+
+@router.delete("/attempts/{attempt_id}")
+def erase(request: Request, attempt_id: str) -> JSONResponse:
+    """Erase an attempt for good."""
+    _simulator(request).erase(check_id(attempt_id))
+    _stage(request).seen(attempt_id)
+    return JSONResponse({"erased": attempt_id})

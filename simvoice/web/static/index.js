@@ -1,0 +1,45 @@
+/* The first page: erasing, after asking. */
+
+import { ask } from "./api.js";
+
+const dialog = document.getElementById("erase-dialog");
+const fault = document.getElementById("erase-fault");
+let chosen = null;
+
+for (const button of document.querySelectorAll("[data-erase]")) {
+  button.addEventListener("click", () => {
+    chosen = button;
+    dialog.returnValue = "keep";
+    dialog.showModal();
+  });
+}
+
+dialog.addEventListener("close", async () => {
+  if (dialog.returnValue !== "erase" || chosen === null) return;
+  const button = chosen;
+  chosen = null;
+  button.disabled = true;
+  fault.hidden = true;
+  try {
+    await ask(`/attempts/${encodeURIComponent(button.dataset.erase)}`, "DELETE");
+    forget(button.closest(".row"));
+  } catch (error) {
+    button.disabled = false;
+    fault.textContent = error.message;
+    fault.hidden = false;
+  }
+});
+
+function forget(row) {
+  const list = row.parentElement;
+  const next = row.nextElementSibling ?? row.previousElementSibling;
+  row.remove();
+  if (list.children.length === 0) {
+    list.remove();
+    document.getElementById("past-empty").hidden = false;
+  }
+  // the focus would be lost with the button that had it
+  (next?.querySelector("a, button") ?? document.getElementById("main")).focus();
+  const left = document.querySelector(`aside.notice a[href$="/${row.dataset.attempt}"]`);
+  left?.closest("aside").remove();
+}

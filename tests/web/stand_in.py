@@ -1,0 +1,211 @@
+"""A simulator without engines: real records, a real line, a patient who says what a script says."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from simvoice.audio import FRAME, FRAME_S, RATE, Pcm16, level_dbfs
+from simvoice.errors import CaseError
+from simvoice.ports import AudioLine
+from simvoice.record.events import (
+    Ended,
+    Header,
+    LearnerTurn,
+    LearnerVoice,
+    PatientSpeech,
+    Started,
+)
+from simvoice.record.ids import new_id
+from simvoice.record.recorder import Recorder
+from simvoice.record.store import Attempt, AttemptSummary, Store
+from simvoice.runtime.view import Caption, Finished, Observer, Status
+from simvoice.web.ports import CaseCard, Readiness
+
+CASE = CaseCard(
+    id="breast-biopsy",
+    title="The result of a biopsy",
+    level="first clinical years",
+    setting="Breast clinic, consulting room 4",
+    door_note=(
+        "You are the doctor on duty in the breast clinic. Ruth Calder, 47, comes for the result "
+        "of the core biopsy that was taken eight days ago. You have not met before.\n\n"
+        "The pathologist's report reads: invasive ductal carcinoma, grade 2.\n\n"
+        "In the next eight minutes:\n\n"
+        "- tell Ms Calder the result\n"
+        "- answer what she asks\n"
+        "- agree on what happens next\n\n"
+        "You need not examine her, nor plan the treatment in detail."
+    ),
+    reading_time_s=120.0,
+    time_s=480.0,
+    patient_name="Ruth Calder",
+    summary="A woman of 47 comes, alone, to hear what the needle found.",
+)
+
+VOICED_DBFS = -50.0
+
+
+def tone(seconds: float, hz: float = 190.0) -> Pcm16:
+    """int16, a hum with the swell of syllables."""
+    t = np.arange(round(seconds * RATE)) / RATE
+    swell = 0.55 + 0.45 * np.sin(2 * np.pi * 3.5 * t)
+    return (6000 * swell * np.sin(2 * np.pi * hz * t)).astype(np.int16)
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One utterance of the scripted patient's, at a session time."""
+
+    at_s: float
+    length_s: float
+    text: str
+
+
+SCRIPT = (Said(0.4, 1.2, "They said you would have the result."),)
+
+
+class ScriptedEncounter:
+    """Fulfils `runtime.view.Encounter`: records both channels, says its lines on the clock."""
+
+    def __init__(
+        self, root: Path, line: AudioLine, learner: str, observer: Observer, script: Sequence[Said]
+    ) -> None:
+        now = datetime.now(UTC)
+        self.attempt = new_id(CASE.id, now)
+        self._line = line
+        self._observer = observer
+        self._script = script
+        self._end = threading.Event()
+        header = Header(
+            attempt=self.attempt,
+            simvoice="0.1.0",
+            case_id=CASE.id,
+            case_title=CASE.title,
+            case_sha256="0" * 64,
+            patient_name=CASE.patient_name,
+            seed=1,
+            learner=learner,
+        )
+        self._recorder = Recorder.create(root, header)
+        self._recorder.add(Started(wall_time=now.isoformat()))
+
+    def end(self) -> None:
+        self._end.set()
+
+    def run(self) -> Finished:
+        self._line.start()
+        waiting = list(self._script)
+        playing: Pcm16 = np.zeros(0, np.int16)
+        voiced: list[float] = []
+        frames = 0
+        reason = "learner"
+        while not self._end.is_set():
+            heard = self._line.read()
+            if heard is None:
+                reason = "closed"
+                break
+            at_s = frames * FRAME_S
+            frames += 1
+            if waiting and at_s >= waiting[0].at_s:
+                said = waiting.pop(0)
+                playing = tone(said.length_s)
+                end_s = at_s + said.length_s
+                self._recorder.add(
+                    PatientSpeech(
+                        turn=0,
+                        line_id=None,
+                        start_s=at_s,
+                        end_s=end_s,
+                        text=said.text,
+                        heard=said.text,
+                    )
+                )
+                self._observer(Caption("patient", at_s, said.text))
+            out, playing = playing[:FRAME], playing[FRAME:]
+            out = np.pad(out, (0, FRAME - out.size)).astype(np.int16)
+            self._line.write(out)
+            self._recorder.sound(heard.pcm, out)
+            level = level_dbfs(heard.pcm)
+            if level > VOICED_DBFS:
+                voiced.append(at_s)
+            if frames % 5 == 0:
+                floor = "patient" if out.any() else "learner" if level > VOICED_DBFS else "nobody"
+                self._observer(Status(at_s, floor, level, 480.0 - at_s))
+        return self._close(reason, voiced, frames * FRAME_S)
+
+    def _close(self, reason: str, voiced: list[float], at_s: float) -> Finished:
+        if voiced:
+            first, last = voiced[0], voiced[-1] + FRAME_S
+            self._recorder.add(LearnerVoice(start_s=first, end_s=last, level_dbfs=-24.0))
+            self._recorder.add(
+                LearnerTurn(
+                    turn=1,
+                    start_s=first,
+                    end_s=last,
+                    text="(what the learner said)",
+                    avg_logprob=-0.3,
+                    no_speech_prob=0.01,
+                )
+            )
+        self._recorder.add(Ended(at_s=at_s, reason=reason))  # type: ignore[arg-type]
+        self._recorder.close()
+        done = Finished(self.attempt, reason)
+        self._observer(done)
+        return done
+
+
+@dataclass
+class StandIn:
+    """Fulfils `web.ports.Simulator`."""
+
+    root: Path
+    readiness: Readiness = field(default_factory=lambda: Readiness(True, 1.0, "All is ready"))
+    script: Sequence[Said] = SCRIPT
+    fault: Exception | None = None
+    """Raised by `encounter`, when set."""
+    prepared: list[str] = field(default_factory=list)
+    begun: threading.Event = field(default_factory=threading.Event)
+    """An encounter was built."""
+    last: ScriptedEncounter | None = None
+    lines: list[AudioLine] = field(default_factory=list)
+
+    @property
+    def store(self) -> Store:
+        return Store(self.root)
+
+    def cases(self) -> Sequence[CaseCard]:
+        return (CASE,)
+
+    def prepare(self, case_id: str) -> None:
+        self.prepared.append(case_id)
+
+    def ready(self) -> Readiness:
+        return self.readiness
+
+    def encounter(
+        self, case_id: str, line: AudioLine, *, learner: str, observer: Observer
+    ) -> ScriptedEncounter:
+        if self.fault is not None:
+            raise self.fault
+        if case_id != CASE.id:
+            raise CaseError(f"there is no case {case_id}; run: simvoice cases list")
+        self.lines.append(line)
+        self.last = ScriptedEncounter(self.root, line, learner, observer, self.script)
+        self.begun.set()
+        return self.last
+
+    def attempts(self) -> Sequence[AttemptSummary]:
+        return self.store.list()
+
+    def attempt(self, attempt_id: str) -> Attempt:
+        found = self.store.open(attempt_id)
+        return self.store.recover(attempt_id) if found.state == "crashed" else found
+
+    def erase(self, attempt_id: str) -> None:
+        self.store.erase(attempt_id)
