@@ -1,0 +1,210 @@
+"""`simvoice models`: which models there are, bring them here, check them."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Annotated
+
+import typer
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+from rich.table import Table
+
+from simvoice import models, paths
+from simvoice.cli.out import answers, notes, print_json
+from simvoice.errors import ModelAltered, ModelMissing, NeedsError
+from simvoice.weights.download import Downloader
+from simvoice.weights.pull import download_bytes, pull
+
+app = typer.Typer(help="The model files: list, pull, verify.", no_args_is_help=True)
+
+Profile = Annotated[
+    str, typer.Option("--profile", help="embedded, workstation or studio: which set of models.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Answer as JSON on stdout.")]
+Names = Annotated[
+    list[str] | None, typer.Argument(help="Single models by name, instead of a profile.")
+]
+
+
+@app.command("list")
+def list_models(profile: Profile = "", as_json: AsJson = False) -> None:
+    """Every model, where it comes from, and whether it is here; or those of one profile."""
+    chosen = _chosen(None, profile) if profile else list(models.manifest().models)
+    if as_json:
+        print_json(
+            {
+                "profile": profile or None,
+                "folder": str(paths.models_dir()),
+                "bytes": sum(models.model(name).bytes for name in chosen),
+                "models": [_row(name) for name in chosen],
+            }
+        )
+        return
+    table = Table(box=None, pad_edge=False)
+    table.add_column("model", no_wrap=True)
+    table.add_column("for", no_wrap=True)
+    table.add_column("MB", justify="right")
+    for heading in ("state", "profiles", "licence"):
+        table.add_column(heading)
+    for name in chosen:
+        entry = models.model(name)
+        used = _profiles_of(name)
+        table.add_row(
+            name,
+            entry.role,
+            f"{entry.bytes / 1e6:.0f}",
+            models.state(name),
+            "all" if len(used) == len(models.manifest().profiles) else ", ".join(used),
+            entry.licence,
+        )
+    answers.print(table)
+
+
+@app.command("pull")
+def pull_models(
+    names: Names = None, profile: Profile = models.DEFAULT_PROFILE, as_json: AsJson = False
+) -> None:
+    """Bring models here and verify them; goes on where an interrupted pull stopped."""
+    chosen = _chosen(names, profile)
+    with _Bars() as bars, Downloader() as downloader:
+        done = pull(chosen, bars, downloader)
+    if as_json:
+        print_json(
+            {
+                "profile": None if names else profile,
+                "folder": str(paths.models_dir()),
+                "fetched": list(done.fetched),
+                "present": list(done.present),
+                "downloaded_bytes": done.downloaded_bytes,
+            }
+        )
+        return
+    size = sum(models.model(name).bytes for name in chosen) / 1e6
+    fetched = f", {len(done.fetched)} of them fetched now" if done.fetched else ""
+    answers.print(f"{len(chosen)} models are here and verified ({size:.0f} MB){fetched}.")
+
+
+@app.command("verify")
+def verify_models(
+    names: Names = None, profile: Profile = models.DEFAULT_PROFILE, as_json: AsJson = False
+) -> None:
+    """Hash every file again and compare it with what was pinned; exit 3 when one is not right."""
+    chosen = _chosen(names, profile)
+    problems = {name: problem for name in chosen if (problem := _problem(name))}
+    if as_json:
+        print_json(
+            {
+                "profile": None if names else profile,
+                "folder": str(paths.models_dir()),
+                "ok": not problems,
+                "models": [
+                    {
+                        "name": name,
+                        "state": _state(problems.get(name)),
+                        "problem": str(problems[name]) if name in problems else None,
+                    }
+                    for name in chosen
+                ],
+            }
+        )
+    else:
+        for name in chosen:
+            answers.print(f"{name}: {_state(problems.get(name))}")
+    for problem in problems.values():
+        notes.print(str(problem))
+    if problems:
+        raise typer.Exit(NeedsError.exit_code)
+
+
+def _chosen(names: list[str] | None, profile: str) -> list[str]:
+    if not names:
+        return list(models.profile(profile).values())
+    for name in names:
+        models.model(name)
+    return names
+
+
+def _row(name: str) -> dict[str, object]:
+    entry = models.model(name)
+    return {
+        "name": name,
+        "role": entry.role,
+        "licence": entry.licence,
+        "upstream": entry.upstream,
+        "source": entry.source,
+        "bytes": entry.bytes,
+        "download_bytes": download_bytes(name),
+        "sha256": entry.files[0].sha256,
+        "state": models.state(name),
+        "profiles": _profiles_of(name),
+    }
+
+
+def _profiles_of(name: str) -> list[str]:
+    return [p for p, roles in models.manifest().profiles.items() if name in roles.values()]
+
+
+def _problem(name: str) -> ModelMissing | ModelAltered | None:
+    try:
+        models.verify(name)
+    except (ModelMissing, ModelAltered) as problem:
+        return problem
+    return None
+
+
+def _state(problem: NeedsError | None) -> models.State:
+    if problem is None:
+        return "here"
+    return "altered" if isinstance(problem, ModelAltered) else "missing"
+
+
+class _Bars:
+    """One progress bar a model, on stderr."""
+
+    def __init__(self) -> None:
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            DownloadColumn(),
+            TransferSpeedColumn(),
+            TimeRemainingColumn(),
+            console=notes,
+        )
+        self._tasks: dict[str, TaskID] = {}
+
+    def __enter__(self) -> _Bars:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._progress.stop()
+
+    def begin(self, name: str, total_bytes: int) -> None:
+        """See `weights.pull.Progress`."""
+        self._tasks[name] = self._progress.add_task(name, total=total_bytes)
+
+    def advance(self, name: str, count: int) -> None:
+        """See `weights.pull.Progress`."""
+        self._progress.advance(self._tasks[name], count)
+
+    def finish(self, name: str) -> None:
+        """See `weights.pull.Progress`."""
+        task = self._progress.tasks[self._tasks[name]]
+        self._progress.update(task.id, completed=task.total)
+
+    def note(self, sentence: str) -> None:
+        """See `weights.pull.Progress`."""
+        self._progress.console.print(sentence)
