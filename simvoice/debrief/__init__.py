@@ -1,0 +1,1 @@
+"""What a learner reads after an encounter, with the evidence beside every number."""
