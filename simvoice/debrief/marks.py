@@ -1,0 +1,200 @@
+"""What in the timing is worth pointing at, each with a sentence."""
+
+from __future__ import annotations
+
+from simvoice.debrief.model import Mark, Who
+from simvoice.debrief.words import duration, in_words
+from simvoice.record.events import Backchannel, Delay, Hold, Interruption
+from simvoice.scoring.reading import Reading
+from simvoice.timing.floor import PAUSE_S, Between
+from simvoice.timing.silences import Silence, Wait, machine_share_s
+
+_GAP_S = 0.2
+"""Seconds from which a gap is drawn: shorter ones are how ordinary talk sounds."""
+_MACHINE_S = 0.2
+"""Seconds from which the machine's delay is drawn."""
+
+
+def marks_of(reading: Reading, name: str) -> list[Mark]:
+    """Marks in order of time. name: the patient's."""
+    marks = [
+        *_betweens(reading, name),
+        *_silences(reading, name),
+        *_holds(reading, name),
+        *_interruptions(reading, name),
+        *_backchannels(reading),
+        *_machine(reading),
+    ]
+    return sorted(marks, key=lambda mark: (mark.start_s, mark.end_s, mark.kind))
+
+
+def _betweens(reading: Reading, name: str) -> list[Mark]:
+    silences = {(s.start_s, s.end_s) for s in reading.anatomy.silences}
+    marks = []
+    for stretch in reading.anatomy.between:
+        if (stretch.start_s, stretch.end_s) in silences:
+            continue
+        if stretch.kind == "pause" and stretch.length_s >= PAUSE_S and not _held(stretch, reading):
+            marks.append(_pause(stretch, name))
+        elif stretch.kind == "gap" and not _held(stretch, reading):
+            marks += _gap(stretch, reading, name)
+        elif not stretch.is_silence:
+            label = f"Both spoke for {duration(stretch.length_s)}."
+            marks.append(_mark(stretch, "overlap", label, stretch.length_s, breaker=stretch.after))
+    return marks
+
+
+def _held(stretch: Between, reading: Reading) -> bool:
+    """Whether it is (part of) a hold, which has a mark of its own."""
+    return any(
+        min(stretch.end_s, hold.end_s) - max(stretch.start_s, hold.start_s) > 0.5 * stretch.length_s
+        for hold in reading.of(Hold)
+    )
+
+
+def _pause(stretch: Between, name: str) -> Mark:
+    who = "You" if stretch.before == "learner" else name
+    label = f"{who} paused for {duration(stretch.length_s)}."
+    return _mark(stretch, "pause", label, stretch.length_s, owner=stretch.before)
+
+
+def _gap(stretch: Between, reading: Reading, name: str) -> list[Mark]:
+    machine_s = machine_share_s(stretch.start_s, stretch.end_s, reading.spoken.waits)
+    length_s = stretch.length_s - (machine_s if stretch.after == "patient" else 0.0)
+    if length_s < _GAP_S:
+        return []
+    who = "You" if stretch.after == "learner" else name
+    label = f"{who} began {duration(length_s)} after the other had ended."
+    return [_mark(stretch, "gap", label, length_s, owner=stretch.after, breaker=stretch.after)]
+
+
+def _mark(
+    stretch: Between,
+    kind: str,
+    label: str,
+    length_s: float,
+    *,
+    owner: Who | None = None,
+    breaker: Who | None = None,
+) -> Mark:
+    return Mark.model_validate(
+        {
+            "kind": kind,
+            "start_s": stretch.start_s,
+            "end_s": stretch.end_s,
+            "label": label,
+            "length_s": length_s,
+            "owner": owner,
+            "breaker": breaker,
+        }
+    )
+
+
+def _silences(reading: Reading, name: str) -> list[Mark]:
+    return [
+        Mark(
+            kind="silence",
+            start_s=silence.start_s,
+            end_s=silence.end_s,
+            label=_silence_label(silence, name),
+            owner=silence.owner,
+            breaker=silence.breaker,
+            silence=silence.kind,
+            length_s=silence.length_s,
+        )
+        for silence in reading.anatomy.silences
+        if silence.kind != "hold"
+    ]
+
+
+def _silence_label(silence: Silence, name: str) -> str:
+    length = duration(silence.length_s)
+    broke = {"learner": "you spoke", "patient": f"{name} spoke", None: "somebody spoke"}
+    labels = {
+        "chosen": f"{name} chose to keep silent for {length}; then {broke[silence.breaker]}.",
+        "answering": f"{name} took {length} to answer.",
+        "after_question": f"{name} had asked; {length} passed before you answered.",
+        "after_statement": f"{name} had spoken; {length} passed before you did.",
+        "unanswered": f"It was your turn for {length}; then {name} went on.",
+        "unclear": f"Nobody spoke for {length}.",
+        "hold": f"{name} fell silent for {length}.",
+    }
+    if silence.kind == "mid_turn":
+        who = "You" if silence.owner == "learner" else name
+        return f"{who} stopped for {length} and went on."
+    return labels[silence.kind]
+
+
+def _holds(reading: Reading, name: str) -> list[Mark]:
+    marks = []
+    for hold in reading.of(Hold):
+        length_s = hold.end_s - hold.start_s
+        did = (
+            f"and you let it stand for {duration(length_s)}"
+            if hold.outcome == "held"
+            else f"and you spoke after {duration(length_s)}"
+        )
+        marks.append(
+            Mark(
+                kind="hold",
+                start_s=hold.start_s,
+                end_s=hold.end_s,
+                label=f"{name} fell silent, {did}.",
+                owner="patient",
+                breaker="learner" if hold.outcome == "filled" else "patient",
+                silence="hold",
+                outcome=hold.outcome,
+                length_s=length_s,
+            )
+        )
+    return marks
+
+
+def _interruptions(reading: Reading, name: str) -> list[Mark]:
+    return [
+        Mark(
+            kind="interruption",
+            start_s=entry.start_s,
+            end_s=max(entry.start_s, entry.stopped_s),
+            label=f"You took the floor; {name} had {in_words(entry.lost_words, 'word')} "
+            f"({duration(entry.lost_s)}) left.",
+            owner="learner",
+            length_s=max(0.0, entry.stopped_s - entry.start_s),
+            words_lost=entry.lost_words,
+            seconds_lost=entry.lost_s,
+        )
+        for entry in reading.of(Interruption)
+    ]
+
+
+def _backchannels(reading: Reading) -> list[Mark]:
+    return [
+        Mark(
+            kind="backchannel",
+            start_s=entry.start_s,
+            end_s=entry.end_s,
+            label=f"You showed that you were listening: “{entry.text}”."
+            if entry.text
+            else "You showed that you were listening.",
+            owner="learner",
+            length_s=entry.end_s - entry.start_s,
+        )
+        for entry in reading.of(Backchannel)
+    ]
+
+
+def _machine(reading: Reading) -> list[Mark]:
+    marks = []
+    for entry in reading.of(Delay):
+        own_s = Wait(entry.speech_end_s, entry.first_sound_s, entry.chosen_silence_s).machine_s
+        if own_s >= _MACHINE_S:
+            marks.append(
+                Mark(
+                    kind="machine",
+                    start_s=entry.speech_end_s,
+                    end_s=entry.speech_end_s + own_s,
+                    label=f"The machine needed {duration(own_s)}; it is not counted.",
+                    length_s=own_s,
+                )
+            )
+    return marks

@@ -1,0 +1,176 @@
+"""The shape of a debrief: what pages and the terminal show. Everything in it goes to JSON as is.
+
+All times are session seconds; a player of the recording shows them at the same second.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Who = Literal["learner", "patient"]
+
+
+class Part(BaseModel):
+    """Base of all parts: frozen, and unknown fields are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Segment(Part):
+    """A stretch of sound in a speaker's lane."""
+
+    start_s: float
+    end_s: float
+    kind: Literal["speech", "backchannel", "noise"]
+    text: str = ""
+    """What was said in it, where the record ties words to it."""
+
+
+class Lane(Part):
+    """One speaker's sound over time."""
+
+    who: Who
+    name: str
+    segments: tuple[Segment, ...]
+
+
+class Row(Part):
+    """One line of the transcript."""
+
+    who: Who
+    start_s: float
+    end_s: float
+    text: str
+    """What was heard: of the learner by the recogniser, of the patient by the learner."""
+    unsaid: str = ""
+    """What the patient never got to say of it."""
+    kind: Literal["turn", "backchannel"] = "turn"
+    sure: bool = True
+    """False where the recogniser was guessing."""
+    does: tuple[str, ...] = ()
+    """What the utterance does, by the codebook's names."""
+    move: str = ""
+    """What the patient did, and why, in a sentence; for her rows."""
+
+
+MarkKind = Literal[
+    "pause", "gap", "overlap", "interruption", "backchannel", "silence", "hold", "machine"
+]
+
+
+class Mark(Part):
+    """Something about the timing that is worth pointing at."""
+
+    kind: MarkKind
+    start_s: float
+    end_s: float
+    label: str
+    """One plain sentence."""
+    owner: Who | None = None
+    """Whose pause, interruption or backchannel; whose turn a silence was."""
+    breaker: Who | None = None
+    """Who ended a gap or a silence."""
+    silence: str = ""
+    """For a silence: its kind, by `timing.silences.SilenceKind`."""
+    outcome: Literal["held", "filled"] | None = None
+    """For a hold."""
+    length_s: float = 0.0
+    """Seconds, without the machine's own delay."""
+    words_lost: int = 0
+    seconds_lost: float = 0.0
+
+
+class Number(Part):
+    """One metric's value, or why there is none."""
+
+    key: str
+    name: str
+    unit: str
+    value: float | None
+    shown: str
+    """The value with its unit as people read it, or the reason why there is none."""
+    definition: str
+    source: str
+    error: str
+
+
+class LedgerPoint(Part):
+    """The patient's trust, distress and understanding from one moment on."""
+
+    at_s: float
+    values: dict[str, float]
+
+
+class Change(Part):
+    """One step of the ledger, and what moved it."""
+
+    at_s: float
+    name: str
+    before: float
+    after: float
+    cause: str
+    words: str = ""
+
+
+class Unsaid(Part):
+    """Words the patient never got to say."""
+
+    at_s: float
+    words: str
+    before: str
+    """What was heard before she was cut off."""
+
+
+class Told(Part):
+    """A fact the patient told."""
+
+    fact: str
+    at_s: float
+    whole: bool
+    """False when she was cut off while telling it."""
+
+
+class Peaks(Part):
+    """The outline of the recording, for drawing."""
+
+    per_s: int
+    """Bins a second."""
+    learner: tuple[int, ...]
+    """Least and greatest sample of each bin in turn, -127..127."""
+    patient: tuple[int, ...]
+
+
+class Debrief(Part):
+    """One encounter, as its learner reads it."""
+
+    attempt: str
+    case_id: str
+    title: str
+    patient_name: str
+    learner: str
+    when: str
+    """ISO 8601 with zone; empty when the record does not say."""
+    duration_s: float
+    state: Literal["complete", "open", "crashed", "damaged"]
+    ended: str
+    """How it ended, in a sentence."""
+    ending: str | None
+    """The case's ending that was reached, by id."""
+    notes: tuple[str, ...]
+    """Sentences to read first: what is missing, what was lost, what could not be told."""
+    has_sound: bool
+    lanes: tuple[Lane, ...]
+    rows: tuple[Row, ...]
+    marks: tuple[Mark, ...]
+    numbers: tuple[Number, ...]
+    ledger: tuple[LedgerPoint, ...]
+    changes: tuple[Change, ...]
+    unsaid: tuple[Unsaid, ...]
+    told: tuple[Told, ...]
+    not_told: int | None = None
+    """How many facts she kept to herself; None when the case was not at hand. Which ones stays
+    untold: the next attempt has to be able to earn them."""
+    peaks: Peaks | None = Field(default=None)
+    """None when the sound was not kept."""
