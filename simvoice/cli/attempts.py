@@ -1,0 +1,156 @@
+"""`simvoice attempts`: list, show, recover and erase what was recorded."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from simvoice import paths
+from simvoice.cli.out import answers, notes, print_json
+from simvoice.debrief.words import clock, duration
+from simvoice.errors import UsageError
+from simvoice.record.events import LearnerTurn, PatientSpeech, Trouble
+from simvoice.record.store import Attempt, AttemptSummary, Store
+
+app = typer.Typer(help="The recorded encounters: list, show, recover, erase.", no_args_is_help=True)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Answer as JSON on stdout.")]
+Id = Annotated[str, typer.Argument(metavar="ATTEMPT", help="An id from: simvoice attempts list.")]
+Ids = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[ATTEMPT]...", help="Ids; without one, all that were cut off."),
+]
+
+
+@app.command("list")
+def list_attempts(as_json: AsJson = False) -> None:
+    """Every attempt, newest first."""
+    found = _store().list()
+    if as_json:
+        print_json({"folder": str(paths.attempts_dir()), "attempts": [asdict(a) for a in found]})
+        return
+    if not found:
+        answers.print("There are no attempts yet; make one with: simvoice demo")
+        return
+    table = Table(box=None, pad_edge=False)
+    for heading in ("attempt", "patient", "length", "state"):
+        table.add_column(heading, no_wrap=True, justify="right" if heading == "length" else "left")
+    for attempt in found:
+        table.add_row(
+            attempt.id, Text(attempt.patient_name), duration(attempt.duration_s), attempt.state
+        )
+    answers.print(table)
+    for attempt in found:
+        if attempt.problem:
+            notes.print(Text(attempt.problem))
+
+
+@app.command("show")
+def show_attempt(attempt: Id, as_json: AsJson = False) -> None:
+    """One attempt: what was recorded, when, with what."""
+    found = _store().open(attempt)
+    if as_json:
+        print_json(_whole(found))
+        return
+    table = Table.grid(padding=(0, 2))
+    for name, value in _facts(found):
+        table.add_row(name, Text(value))
+    answers.print(table)
+    if found.problem:
+        notes.print(Text(found.problem))
+    for at_s, line in _lines(found):
+        answers.print(Text(f"{clock(at_s):>6}  {line}"))
+
+
+@app.command("recover")
+def recover_attempts(attempts: Ids = None, as_json: AsJson = False) -> None:
+    """Finish attempts whose process died: nothing that was written is lost."""
+    store = _store()
+    chosen = attempts or [a.id for a in store.list() if a.state == "crashed"]
+    done = [store.recover(attempt).summary() for attempt in chosen]
+    if as_json:
+        print_json({"recovered": [asdict(summary) for summary in done]})
+        return
+    for summary in done:
+        answers.print(f"{summary.id}: {summary.state}, {duration(summary.duration_s)}")
+    if not done:
+        answers.print("There is nothing to recover.")
+
+
+@app.command("erase")
+def erase_attempts(
+    attempts: Annotated[
+        list[str], typer.Argument(metavar="ATTEMPT...", help="Ids of the attempts to erase.")
+    ],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Remove attempts for good: sound, journal and all."""
+    store = _store()
+    if not yes:
+        if not sys.stdin.isatty():
+            raise UsageError("erasing cannot be undone; to do it without being asked, add --yes")
+        typer.confirm(f"Erase {', '.join(attempts)} for good?", abort=True, err=True)
+    for attempt in attempts:
+        store.erase(attempt)
+        if not as_json:
+            answers.print(f"{attempt}: erased")
+    if as_json:
+        print_json({"erased": attempts})
+
+
+def _store() -> Store:
+    return Store(paths.attempts_dir())
+
+
+def _whole(found: Attempt) -> dict[str, Any]:
+    return {
+        **asdict(found.summary()),
+        "folder": str(found.folder),
+        "sound": found.audio_path.name if found.audio_path else None,
+        "header": found.header.model_dump(mode="json"),
+        "entries": [entry.model_dump(mode="json") for entry in found.entries],
+    }
+
+
+def _facts(found: Attempt) -> list[tuple[str, str]]:
+    header, summary = found.header, found.summary()
+    devices = header.devices
+    return [
+        ("attempt", found.id),
+        ("case", f"{header.case_title} ({header.case_id})"),
+        ("patient", header.patient_name),
+        ("learner", header.learner or "no name given"),
+        ("when", summary.when or "not recorded"),
+        ("length", duration(found.duration_s)),
+        ("state", found.state),
+        ("ended", _ended(summary)),
+        ("sound", found.audio_path.name if found.audio_path else "not kept"),
+        ("devices", ", ".join(f"{name} {value}" for name, value in devices.items()) or "unknown"),
+        ("simvoice", header.simvoice),
+        ("folder", str(found.folder)),
+    ]
+
+
+def _ended(summary: AttemptSummary) -> str:
+    if not summary.reason:
+        return "not recorded"
+    return f"{summary.reason}, {summary.ending}" if summary.ending else summary.reason
+
+
+def _lines(found: Attempt) -> list[tuple[float, str]]:
+    """The words of both, and what went wrong, in order of time."""
+    lines: list[tuple[float, str]] = []
+    for entry in found.entries:
+        if isinstance(entry, LearnerTurn):
+            lines.append((entry.start_s, f"{found.header.learner or 'You'}: {entry.text}"))
+        elif isinstance(entry, PatientSpeech):
+            lines.append((entry.start_s, f"{found.header.patient_name}: {entry.heard}"))
+        elif isinstance(entry, Trouble):
+            lines.append((entry.at_s, f"({entry.what})"))
+    return sorted(lines)

@@ -1,0 +1,155 @@
+"""The debrief as the page lays it out: order, groups and shapes. Words and numbers are the
+debrief's own; nothing is computed here that it does not say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from simvoice.debrief.model import Change, Debrief, LedgerPoint, Mark, Number, Row
+
+_GROUPS: tuple[tuple[str, frozenset[str]], ...] = (
+    (
+        "Talking",
+        frozenset(
+            {
+                "talk_share",
+                "learner_speech",
+                "patient_speech",
+                "learner_turns",
+                "longest_monologue",
+                "learner_pauses",
+                "learner_pause_length",
+            }
+        ),
+    ),
+    (
+        "Taking turns",
+        frozenset({"response_latency", "patient_latency", "overlaps", "overlap_time"}),
+    ),
+    (
+        "Letting her finish",
+        frozenset(
+            {"interruptions", "words_lost", "seconds_lost", "first_interruption", "backchannels"}
+        ),
+    ),
+    ("Silence", frozenset({"silences", "longest_silence", "holds_held", "holds_filled"})),
+    ("The machine", frozenset({"machine_delay"})),
+)
+_OTHER = "More"
+
+_TOLD_IN_TRANSCRIPT = frozenset({"silence", "hold", "interruption"})
+"""Marks that stand in the transcript too; pauses and gaps would drown it."""
+
+_LEDGER_DASHES = ("none", "7 4", "2 4")
+"""Lines told apart without colour."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Numbers that belong together."""
+
+    title: str
+    numbers: tuple[Number, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One line of the transcript: somebody's words, or something about the timing."""
+
+    at_s: float
+    row: Row | None = None
+    mark: Mark | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """One quantity of the ledger as a line in a box of 600 by 100."""
+
+    name: str
+    points: str
+    """For an SVG polyline."""
+    dash: str
+    end_y: float
+    last: float
+    """0..1, where it ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What the template is given."""
+
+    debrief: Debrief
+    groups: tuple[Group, ...]
+    moments: tuple[Moment, ...]
+    curves: tuple[Curve, ...]
+    changes: tuple[Change, ...]
+    learner_share: float | None
+    """Percent of the talking that was the learner's; None when not measurable."""
+    heard_learner: bool
+    """Whether the record holds any words of the learner's."""
+
+
+def view(debrief: Debrief) -> View:
+    """Lay a debrief out."""
+    share = next((n.value for n in debrief.numbers if n.key == "talk_share"), None)
+    return View(
+        debrief=debrief,
+        groups=_groups(debrief.numbers),
+        moments=_moments(debrief.rows, debrief.marks),
+        curves=_curves(debrief.ledger, debrief.duration_s),
+        changes=debrief.changes,
+        learner_share=share,
+        heard_learner=any(row.who == "learner" for row in debrief.rows),
+    )
+
+
+def timeline(debrief: Debrief) -> dict[str, Any]:
+    """What the page's script draws, ready for JSON."""
+    return debrief.model_dump(
+        mode="json",
+        include={"duration_s", "patient_name", "lanes", "marks", "rows", "peaks", "has_sound"},
+    )
+
+
+def _groups(numbers: Iterable[Number]) -> tuple[Group, ...]:
+    held: dict[str, list[Number]] = {title: [] for title, _ in _GROUPS}
+    held[_OTHER] = []
+    for number in numbers:
+        title = next((title for title, keys in _GROUPS if number.key in keys), _OTHER)
+        held[title].append(number)
+    return tuple(Group(title, tuple(found)) for title, found in held.items() if found)
+
+
+def _moments(rows: Sequence[Row], marks: Sequence[Mark]) -> tuple[Moment, ...]:
+    found = [Moment(row.start_s, row=row) for row in rows]
+    found += [Moment(m.start_s, mark=m) for m in marks if m.kind in _TOLD_IN_TRANSCRIPT]
+    # words before the mark they led to, when both begin at once
+    return tuple(sorted(found, key=lambda moment: (moment.at_s, moment.row is None)))
+
+
+def _curves(ledger: Sequence[LedgerPoint], duration_s: float) -> tuple[Curve, ...]:
+    names = list(dict.fromkeys(name for point in ledger for name in point.values))
+    length_s = max([duration_s, *(point.at_s for point in ledger)], default=0.0)
+    if length_s <= 0.0:
+        return ()
+    return tuple(
+        _curve(name, _LEDGER_DASHES[i % len(_LEDGER_DASHES)], ledger, length_s)
+        for i, name in enumerate(names)
+    )
+
+
+def _curve(name: str, dash: str, ledger: Sequence[LedgerPoint], length_s: float) -> Curve:
+    steps: list[str] = []
+    y = 0.0
+    for point in ledger:
+        if name not in point.values:
+            continue
+        x = 600.0 * min(1.0, max(0.0, point.at_s / length_s))
+        if steps:
+            steps.append(f"{x:.1f},{y:.1f}")
+        y = 100.0 * (1.0 - min(1.0, max(0.0, point.values[name])))
+        steps.append(f"{x:.1f},{y:.1f}")
+    steps.append(f"600.0,{y:.1f}")
+    return Curve(name, " ".join(steps), dash, end_y=y, last=1.0 - y / 100.0)
