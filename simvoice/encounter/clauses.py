@@ -1,4 +1,6 @@
-from simvoice.engines.clauses import split
+from simvoice.engines.clauses import pause_after_s, split
+
+__all__ = ["pause_after_s", "split_clauses"]
 
 
 def split_clauses(text: str) -> tuple[str, ...]:

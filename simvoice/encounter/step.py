@@ -35,6 +35,7 @@ def step(rules: Rules, state: State, event: Event) -> tuple[State, tuple[Command
     if state.over:
         return state, ()
     scene = Scene(rules, state)
+    scene.put(now_s=max(state.now_s, event.at_s))
     _dispatch(scene, event)
     return scene.state, tuple(scene.commands)
 
@@ -68,7 +69,6 @@ def _dispatch(scene: Scene, event: Event) -> None:
 
 
 def _on_frame(scene: Scene, frame: Frame) -> None:
-    scene.put(now_s=frame.at_s)
     prob = 0.0 if _is_deaf(scene) else frame.speech_prob
     voicing, edge = advance(
         scene.state.voicing, frame.at_s, prob, frame.level_dbfs, scene.rules.floor

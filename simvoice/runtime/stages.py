@@ -115,9 +115,7 @@ class Stages:
             text = f"{command.before} {transcript.text}".strip()
             if command.purpose == "turn" and text and self._engines.embedder is not None:
                 embedding = self._engines.embedder.embed([text])[0]
-            self._results.put(
-                Transcribed(0.0, command.key, command.purpose, transcript, embedding)
-            )
+            self._results.put(Transcribed(0.0, command.key, command.purpose, transcript, embedding))
 
         failed = self._failing(command.key, command.purpose)
         self._lanes.to_ear(Job(command.key, work, failed))
