@@ -1,0 +1,45 @@
+"""onnxruntime sessions with their threads set on purpose."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import onnxruntime  # type: ignore[import-untyped]
+from onnxruntime.capi import onnxruntime_pybind11_state as ort_state  # type: ignore[import-untyped]
+
+from simvoice.engines.folder import REMEDY
+from simvoice.errors import ModelAltered
+
+# The random inputs of a voice then follow one sequence a process: the same run sounds the same.
+onnxruntime.set_seed(20)
+
+# Its generated exceptions share no base of their own.
+_UNREADABLE: tuple[type[Exception], ...] = (
+    ort_state.Fail,
+    ort_state.InvalidArgument,
+    ort_state.InvalidGraph,
+    ort_state.InvalidProtobuf,
+    ort_state.NoSuchFile,
+    ort_state.NotImplemented,
+    ort_state.RuntimeException,
+)
+
+
+def open_session(what: str, model: Path | bytes, threads: int = 1) -> onnxruntime.InferenceSession:
+    """A CPU session that sleeps while it waits.
+
+    what: the model's name, for the message. model: an onnx file or its serialised bytes.
+    Raises ModelAltered when onnxruntime cannot read it.
+    """
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3  # its warnings about optimisations are not for users
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    source = model if isinstance(model, bytes) else str(model)
+    try:
+        return onnxruntime.InferenceSession(
+            source, sess_options=options, providers=["CPUExecutionProvider"]
+        )
+    except _UNREADABLE as error:
+        raise ModelAltered(f"{what} cannot be read as a model; {REMEDY}") from error
