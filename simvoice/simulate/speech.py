@@ -1,0 +1,256 @@
+"""From text to a spoken clip with planted pauses and known truth.
+
+    "I was wondering <pause 0.8> whether you slept."
+
+A sentence is synthesised whole and cut open at the pause, so that the voice before it sounds
+unfinished, as a thinking person's does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import tempfile
+import zipfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from simvoice.audio import RATE, Pcm, samples
+from simvoice.errors import SettingError, SimvoiceError
+from simvoice.ports import Speech, SpokenWord, Voice, VoiceStyle
+from simvoice.simulate.learner import Clip
+
+LEVEL_DBFS = -23.0
+"""RMS of the voiced parts: a learner at arm's length from a laptop."""
+WINDOW_S = 0.005
+"""Step in which voice is told from silence: the error of onset and offset."""
+VOICED_DB = 35.0
+"""A window this much below the loudest is silence: breath and the vocoder's tail lie lower."""
+MARGIN_S = 0.03
+"""Kept before the onset and after the offset, so that the trim itself makes no click."""
+SENTENCE_GAP_S = 0.25
+MAX_PAUSE_S = 60.0
+
+_PAUSE = re.compile(r"<pause\s+([0-9]*\.?[0-9]+)\s*>")
+_SENTENCE = re.compile(r"(?<=[.!?])\s+")
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A run of words and the silence planted after it."""
+
+    text: str
+    pause_s: float
+    """0 when none follows."""
+
+
+def parse(text: str) -> list[Piece]:
+    """Text with `<pause seconds>` marks to pieces. Raises SettingError for a broken mark."""
+    parts = _PAUSE.split(text)
+    words = [" ".join(part.split()) for part in parts[0::2]]
+    pauses = [float(part) for part in parts[1::2]] + [0.0]
+    for word in words:
+        if "<" in word or ">" in word:
+            raise SettingError(f"{word!r} holds a broken mark; write a pause as <pause 0.8>")
+    if not any(words):
+        raise SettingError(f"there is nothing to say in {text!r}; give some words")
+    if max(pauses) > MAX_PAUSE_S:
+        raise SettingError(f"a pause is at most {MAX_PAUSE_S:g} s, not {max(pauses):g}")
+    if not words[0] or (pauses[-2:-1] and not words[-1]):
+        raise SettingError(f"a pause in {text!r} has no words on both sides; move it")
+    return [Piece(word, pause) for word, pause in zip(words, pauses, strict=True) if word]
+
+
+def voiced_span(pcm: Pcm) -> tuple[int, int]:
+    """First and one past the last sample with voice, to `WINDOW_S`; (0, 0) when all is silent."""
+    window = samples(WINDOW_S)
+    count = -(-len(pcm) // window)
+    padded = np.pad(pcm.astype(np.float64), (0, count * window - len(pcm)))
+    power = np.mean(padded.reshape(count, window) ** 2, axis=1) if count else np.zeros(0)
+    if power.size == 0 or power.max() <= 0.0:
+        return 0, 0
+    voiced = np.flatnonzero(power > power.max() * 10.0 ** (-VOICED_DB / 10.0))
+    return int(voiced[0]) * window, min(len(pcm), (int(voiced[-1]) + 1) * window)
+
+
+def build_clip(
+    voice: Voice,
+    text: str,
+    style: VoiceStyle | None = None,
+    *,
+    level_dbfs: float = LEVEL_DBFS,
+) -> Clip:
+    """Speak `text`, with `<pause s>` marks as silences of exactly that length.
+
+    Raises SettingError when there is nothing to say or a mark is broken.
+    """
+    style = style or VoiceStyle()
+    pieces = parse(text)
+    plain = " ".join(piece.text for piece in pieces)
+    whole = _speak(voice, plain, style)
+    starts = np.cumsum([len(piece.text.split()) for piece in pieces])[:-1].tolist()
+    if len(whole.words) == len(plain.split()):
+        cuts = [_cut(whole, index) for index in starts]
+        return _assemble(_split(whole, cuts), pieces, plain, level_dbfs)
+    # A voice that counts words otherwise ("3 weeks") is asked for each piece on its own.
+    parts = [_speak(voice, piece.text, style) for piece in pieces]
+    return _assemble(parts, pieces, plain, level_dbfs)
+
+
+def cached_clip(
+    voice: Voice,
+    voice_id: str,
+    text: str,
+    style: VoiceStyle | None,
+    folder: Path,
+) -> Clip:
+    """As `build_clip`, but made once: a second call reads the same samples from `folder`.
+
+    voice_id: names the voice and its model, so that another one makes another clip.
+    """
+    style = style or VoiceStyle()
+    key = json.dumps([2, voice_id, text, asdict(style)], sort_keys=True)
+    path = folder / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.npz"
+    if path.exists():
+        try:
+            return _load(path)
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+            path.unlink(missing_ok=True)
+    clip = build_clip(voice, text, style)
+    _save(clip, path)
+    return clip
+
+
+def _speak(voice: Voice, text: str, style: VoiceStyle) -> Speech:
+    sounds: list[Pcm] = []
+    words: list[SpokenWord] = []
+    at = 0
+    gap = np.zeros(samples(SENTENCE_GAP_S), np.float32)
+    for sentence in _SENTENCE.split(text):
+        spoken = voice.speak(sentence, style)
+        if at:
+            sounds.append(gap)
+            at += len(gap)
+        words += [_moved(word, at / RATE) for word in spoken.words]
+        sounds.append(spoken.pcm)
+        at += len(spoken.pcm)
+    pcm = np.concatenate(sounds)
+    if voiced_span(pcm)[1] == 0:
+        raise SimvoiceError(f"the voice said nothing for {text!r}; give other words")
+    return Speech(pcm, tuple(words))
+
+
+def _cut(speech: Speech, index: int) -> int:
+    """The quietest sample between word `index` - 1 and word `index`."""
+    lo = samples(speech.words[index - 1].end_s - 0.04)
+    hi = samples(speech.words[index].start_s + 0.04)
+    lo, hi = max(0, lo), min(len(speech.pcm), max(hi, lo + samples(0.02)))
+    window = samples(0.01)
+    smooth = np.convolve(speech.pcm[lo:hi].astype(np.float64) ** 2, np.ones(window), mode="same")
+    return lo + int(np.argmin(smooth))
+
+
+def _split(speech: Speech, cuts: list[int]) -> list[Speech]:
+    edges = [0, *cuts, len(speech.pcm)]
+    parts = []
+    for start, end in zip(edges[:-1], edges[1:], strict=True):
+        middle = [(word.start_s + word.end_s) / 2 * RATE for word in speech.words]
+        words = [
+            _moved(word, -start / RATE)
+            for word, at in zip(speech.words, middle, strict=True)
+            if start <= at < end
+        ]
+        parts.append(Speech(speech.pcm[start:end], tuple(words)))
+    return parts
+
+
+def _assemble(parts: list[Speech], pieces: list[Piece], text: str, level_dbfs: float) -> Clip:
+    margin = samples(MARGIN_S)
+    sounds: list[Pcm] = []
+    words: list[SpokenWord] = []
+    pauses: list[tuple[float, float]] = []
+    first, last = 0, len(parts) - 1
+    at = 0
+    onset = offset = 0
+    for i, (part, piece) in enumerate(zip(parts, pieces, strict=True)):
+        start, end = voiced_span(part.pcm)
+        lead = min(margin, start) if i == first else 0
+        tail = min(margin, len(part.pcm) - end) if i == last else 0
+        sound = _faded(part.pcm[start - lead : end + tail])
+        words += [_moved(word, (at - start + lead) / RATE) for word in part.words]
+        if i == first:
+            onset = lead
+        at += len(sound)
+        sounds.append(sound)
+        offset = at - tail
+        if i != last:
+            silence = samples(piece.pause_s)
+            pauses.append((at / RATE, (at + silence) / RATE))
+            sounds.append(np.zeros(silence, np.float32))
+            at += silence
+    pcm = _levelled(np.concatenate(sounds), level_dbfs)
+    inside = tuple(_clamped(word, len(pcm) / RATE) for word in words)
+    return Clip(text, pcm, onset / RATE, offset / RATE, inside, tuple(pauses))
+
+
+def _faded(pcm: Pcm) -> Pcm:
+    # 3 ms: a cut through a voiced sound would click, and a click is voice to a detector.
+    n = min(samples(0.003), len(pcm) // 2)
+    out = pcm.astype(np.float32, copy=True)
+    if n:
+        ramp = np.linspace(0.0, 1.0, n, dtype=np.float32)
+        out[:n] *= ramp
+        out[-n:] *= ramp[::-1]
+    return out
+
+
+def _levelled(pcm: Pcm, level_dbfs: float) -> Pcm:
+    power = pcm.astype(np.float64) ** 2
+    voiced = power[power > power.max() * 1e-4]
+    gain = 10.0 ** (level_dbfs / 20.0) / float(np.sqrt(np.mean(voiced)))
+    gain = min(gain, 0.98 / float(np.abs(pcm).max()))
+    return pcm * np.float32(gain)
+
+
+def _moved(word: SpokenWord, by_s: float) -> SpokenWord:
+    return SpokenWord(word.text, word.start_s + by_s, word.end_s + by_s)
+
+
+def _clamped(word: SpokenWord, end_s: float) -> SpokenWord:
+    return SpokenWord(word.text, min(max(0.0, word.start_s), end_s), min(word.end_s, end_s))
+
+
+def _save(clip: Clip, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    meta = json.dumps(
+        {
+            "text": clip.text,
+            "onset_s": clip.onset_s,
+            "offset_s": clip.offset_s,
+            "words": [asdict(word) for word in clip.words],
+            "pauses": clip.pauses,
+        }
+    )
+    # Written whole under another name first: two benches may make the same clip at once.
+    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
+    with os.fdopen(handle, "wb") as file:
+        np.savez(file, pcm=clip.pcm, meta=np.array(meta))
+    os.replace(temporary, path)
+
+
+def _load(path: Path) -> Clip:
+    with np.load(path, allow_pickle=False) as stored:
+        meta = json.loads(str(stored["meta"]))
+        pcm: Pcm = stored["pcm"].astype(np.float32)
+    return Clip(
+        meta["text"],
+        pcm,
+        meta["onset_s"],
+        meta["offset_s"],
+        tuple(SpokenWord(**word) for word in meta["words"]),
+        tuple((a, b) for a, b in meta["pauses"]),
+    )
