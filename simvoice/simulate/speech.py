@@ -9,6 +9,7 @@ unfinished, as a thinking person's does.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
 import re
@@ -60,9 +61,9 @@ def parse(text: str) -> list[Piece]:
         raise SettingError(f"there is nothing to say in {text!r}; give some words")
     if max(pauses) > MAX_PAUSE_S:
         raise SettingError(f"a pause is at most {MAX_PAUSE_S:g} s, not {max(pauses):g}")
-    if not words[0] or (pauses[-2:-1] and not words[-1]):
+    if not all(words):
         raise SettingError(f"a pause in {text!r} has no words on both sides; move it")
-    return [Piece(word, pause) for word, pause in zip(words, pauses, strict=True) if word]
+    return [Piece(word, pause) for word, pause in zip(words, pauses, strict=True)]
 
 
 def voiced_span(pcm: Pcm) -> tuple[int, int]:
@@ -157,7 +158,7 @@ def _cut(speech: Speech, index: int) -> int:
 def _split(speech: Speech, cuts: list[int]) -> list[Speech]:
     edges = [0, *cuts, len(speech.pcm)]
     parts = []
-    for start, end in zip(edges[:-1], edges[1:], strict=True):
+    for start, end in itertools.pairwise(edges):
         middle = [(word.start_s + word.end_s) / 2 * RATE for word in speech.words]
         words = [
             _moved(word, -start / RATE)
