@@ -29,7 +29,7 @@ _GROUPS: tuple[tuple[str, frozenset[str]], ...] = (
         frozenset({"response_latency", "patient_latency", "overlaps", "overlap_time"}),
     ),
     (
-        "Letting her finish",
+        "Letting the other finish",
         frozenset(
             {"interruptions", "words_lost", "seconds_lost", "first_interruption", "backchannels"}
         ),

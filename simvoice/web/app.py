@@ -20,7 +20,6 @@ from simvoice.web.security import Guard, new_token
 from simvoice.web.session import Stage
 
 _HERE = Path(__file__).resolve().parent
-_DEBRIEF_TEMPLATES = _HERE.parent / "debrief" / "templates"
 
 _FAREWELL_S = 5.0
 """How long the end of the server waits for an encounter to close its record."""
@@ -54,7 +53,7 @@ def create_app(simulator: Simulator) -> FastAPI:
 
 
 def _templates() -> Jinja2Templates:
-    templates = Jinja2Templates(directory=[_HERE / "templates", _DEBRIEF_TEMPLATES])
+    templates = Jinja2Templates(directory=_HERE / "templates")
     templates.env.trim_blocks = True
     templates.env.lstrip_blocks = True
     templates.env.filters.update(

@@ -73,12 +73,17 @@ def browser_line(hello: Hello, outbox: Outbox) -> BrowserLine:
         if on
     ]
     name = hello.microphone or "browser microphone"
+    echo: Literal["headphones", "canceller", "none"] = "none"
+    if hello.headphones:
+        echo = "headphones"
+    elif hello.echoCancellation:
+        echo = "canceller"
     return BrowserLine(
         outbox.put_audio,
         microphone=f"{name} (with {', '.join(treated)})" if treated else name,
         speaker="headphones" if hello.headphones else "browser loudspeaker",
         native_rate=hello.rate,
-        echo="headphones" if hello.headphones else "canceller" if hello.echoCancellation else "none",
+        echo=echo,
     )
 
 

@@ -111,9 +111,19 @@ def ready(request: Request) -> JSONResponse:
 def attempt(request: Request, attempt_id: str) -> HTMLResponse:
     """The debrief."""
     found = _attempt(request, attempt_id)
+    if found.state == "open":
+        return message(
+            request,
+            409,
+            "Still talking",
+            "This conversation is going on right now; its debrief is here once it has ended.",
+            retry=str(request.url.path),
+        )
     _stage(request).seen(attempt_id)
-    view = debrief_page.view(found, summarise(found))
-    return _render(request, "debrief.html", debrief=view)
+    case_id = found.header.case_id
+    card = next((c for c in _simulator(request).cases() if c.id == case_id), None)
+    summary = summarise(found, facts=card.facts if card else None, with_peaks=False)
+    return _render(request, "debrief.html", view=debrief_page.view(summary))
 
 
 @router.get("/attempts/{attempt_id}/timeline")

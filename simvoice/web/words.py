@@ -15,8 +15,9 @@ _ENDINGS = {
 }
 
 _MONTHS = (
-    "January February March April May June July August September October November December"
-).split()
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ def duration(seconds: float) -> str:
     if minutes:
         parts.append(f"{minutes} minute{'s' if minutes != 1 else ''}")
     # past five minutes nobody wants the seconds
-    if secs and minutes < 5 or not minutes:
+    if (secs and minutes < 5) or not minutes:
         parts.append(f"{secs} second{'s' if secs != 1 else ''}")
     return " ".join(parts)
 

@@ -1,0 +1,43 @@
+"""`simvoice serve`: the learner's pages in the browser."""
+
+from __future__ import annotations
+
+import webbrowser
+from typing import Annotated
+
+import typer
+
+from simvoice.cli.out import answers, notes
+
+PORT = 8765
+"""What a bookmark may count on."""
+
+
+def serve(
+    host: Annotated[
+        str, typer.Option(help="Loopback address to serve on: 127.0.0.1, ::1 or localhost.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port; 0 takes a free one.")] = PORT,
+    open_browser: Annotated[
+        bool, typer.Option("--open", help="Open the page in the browser as well.")
+    ] = False,
+) -> None:
+    """Serve the learner's pages to this machine until Ctrl+C."""
+    # the pages and the engines take seconds to import; the other commands should not wait
+    from simvoice.app import Simulator
+    from simvoice.web.server import loopback_socket
+    from simvoice.web.server import serve as serve_pages
+
+    def tell(address: str) -> None:
+        answers.print(f"simvoice is at {address}")
+        notes.print("Ctrl+C ends it.")
+        if open_browser:
+            webbrowser.open(address)
+
+    made = loopback_socket(host, port)
+    try:
+        simulator = Simulator()
+    except BaseException:
+        made.close()
+        raise
+    serve_pages(simulator, made, on_address=tell)

@@ -1,0 +1,140 @@
+"""A server with the stand-in simulator, and a Chromium that looks at it."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+import uvicorn
+from fastapi.testclient import TestClient
+from stand_in import StandIn
+
+from simvoice.audio import RATE
+from simvoice.web.app import create_app
+from simvoice.web.server import loopback_socket
+
+HOST = "127.0.0.1:8765"
+
+
+@pytest.fixture
+def simulator(tmp_path: Path) -> StandIn:
+    return StandIn(tmp_path / "attempts")
+
+
+@pytest.fixture
+def client(simulator: StandIn) -> Iterator[TestClient]:
+    """Asks as our own page would."""
+    with TestClient(create_app(simulator), base_url=f"http://{HOST}") as made:
+        yield made
+
+
+@pytest.fixture
+def token(client: TestClient) -> str:
+    """The token of this start, as the page carries it."""
+    found: str = client.app.state.token  # type: ignore[attr-defined]
+    return found
+
+
+# -- a real server and a real browser -------------------------------------------------------
+
+
+@pytest.fixture
+def address(simulator: StandIn) -> Iterator[str]:
+    """A server on a free port, in a thread of this process."""
+    made = loopback_socket("127.0.0.1", 0)
+    config = uvicorn.Config(
+        create_app(simulator), log_level="error", ws="websockets-sansio", timeout_graceful_shutdown=3
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [made]}, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{made.getsockname()[1]}"
+    server.should_exit = True
+    thread.join(20)
+    made.close()
+    assert not thread.is_alive()
+
+
+def speech_like(seconds: float, level: float = 0.25) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """A buzz with moving pitch and the swell of syllables: browsers do not take it for noise."""
+    t = np.arange(round(seconds * RATE)) / RATE
+    phase = np.cumsum(120 + 20 * np.sin(2 * np.pi * 0.7 * t)) / RATE
+    buzz = sum(np.cos(2 * np.pi * k * phase) / k for k in range(1, 25))
+    swelling = np.asarray(buzz) * (0.5 - 0.5 * np.cos(2 * np.pi * 4 * t))
+    loudest = float(np.abs(swelling).max())
+    return np.asarray(level * swelling / loudest)
+
+
+@pytest.fixture
+def microphone_wav(tmp_path: Path) -> Path:
+    """1 s of room (playback begins with the permission), then talk and a pause, twice."""
+    room = np.zeros(RATE)
+    sound = np.concatenate([room, speech_like(2.5), room, speech_like(3.0), room, room])
+    sound += np.random.default_rng(7).normal(0, 0.0005, sound.size)
+    path = tmp_path / "learner.wav"
+    soundfile.write(path, sound, RATE, subtype="PCM_16")
+    return path
+
+
+@dataclass
+class Watched:
+    """A page, and what it said and asked for."""
+
+    page: Any
+    errors: list[str] = field(default_factory=list)
+    """Console errors and uncaught exceptions."""
+    requests: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.page.on("console", lambda said: self._console(said))
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.context.on("request", lambda request: self.requests.append(request.url))
+        self.page.on("websocket", lambda socket: self.requests.append(socket.url))
+        self.page.set_default_timeout(20_000)
+
+    def _console(self, said: Any) -> None:
+        if said.type in ("error", "warning"):
+            self.errors.append(said.text)
+
+
+Open = Callable[..., Watched]
+
+
+@pytest.fixture
+def browse(microphone_wav: Path) -> Iterator[Open]:
+    """`browse(microphone="file" | "denied" | "none", **context)` opens a page in Chromium."""
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.fail("Chromium is not installed; on Debian: apt-get install chromium")
+    sync_api = pytest.importorskip("playwright.sync_api")
+    with sync_api.sync_playwright() as playwright:
+        browsers = []
+
+        def open_page(microphone: str = "file", **context: Any) -> Watched:
+            flags = {
+                "file": [
+                    "--use-fake-ui-for-media-stream",
+                    "--use-fake-device-for-media-stream",
+                    f"--use-file-for-fake-audio-capture={microphone_wav}%noloop",
+                ],
+                # without the fake permission dialogue a headless browser denies by itself
+                "denied": ["--use-fake-device-for-media-stream", "--deny-permission-prompts"],
+                "none": ["--use-fake-ui-for-media-stream"],
+            }[microphone]
+            browser = playwright.chromium.launch(
+                executable_path=chromium, headless=True, args=["--no-sandbox", *flags]
+            )
+            browsers.append(browser)
+            made = browser.new_context(viewport={"width": 1366, "height": 768}, **context)
+            return Watched(made.new_page())
+
+        yield open_page
+        for browser in browsers:
+            browser.close()

@@ -1,0 +1,171 @@
+"""Who may ask, and what nobody gets."""
+
+from __future__ import annotations
+
+import pytest
+from conftest import HOST
+from fastapi.testclient import TestClient
+from stand_in import StandIn
+from starlette.websockets import WebSocketDisconnect
+
+from simvoice.web.security import is_loopback, is_own_origin, split_host
+
+OURS = {"origin": f"http://{HOST}"}
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["evil.example", "evil.example:8765", "127.0.0.1.evil.example", "192.168.1.4", "[::2]:80", ""],
+)
+def test_a_host_that_is_not_loopback_is_turned_away(client: TestClient, host: str) -> None:
+    answer = client.get("/", headers={"host": host})
+    assert answer.status_code == 403
+    assert "simvoice-token" not in answer.text
+
+
+@pytest.mark.parametrize("host", ["localhost", "localhost:1", "127.0.0.1", "127.1.2.3", "[::1]:80"])
+def test_a_loopback_host_is_let_in(client: TestClient, host: str) -> None:
+    assert client.get("/", headers={"host": host}).status_code == 200
+
+
+def test_names_are_taken_out_of_hosts_whole() -> None:
+    assert split_host("[::1]:80") == "::1"
+    assert split_host("LOCALHOST:80") == "localhost"
+    assert not is_loopback("localhost.")
+    assert not is_loopback("0.0.0.0")
+
+
+def test_an_origin_is_ours_only_with_the_same_host_and_port() -> None:
+    assert is_own_origin("http://127.0.0.1:8765", "127.0.0.1:8765")
+    assert not is_own_origin("http://127.0.0.1:8766", "127.0.0.1:8765")
+    assert not is_own_origin("https://127.0.0.1:8765", "127.0.0.1:8765")
+    assert not is_own_origin("http://127.0.0.1:8765.evil.example", "127.0.0.1:8765")
+    assert not is_own_origin("null", "127.0.0.1:8765")
+    assert not is_own_origin(None, "127.0.0.1:8765")
+
+
+@pytest.mark.parametrize(
+    "origin", [None, "http://evil.example", "http://127.0.0.1:9", "http://localhost:8765", "null"]
+)
+def test_a_conversation_from_another_origin_is_refused(
+    client: TestClient, simulator: StandIn, token: str, origin: str | None
+) -> None:
+    headers = {} if origin is None else {"origin": origin}
+    with pytest.raises(WebSocketDisconnect), client.websocket_connect("/line", headers=headers):
+        pass
+    assert simulator.last is None
+
+
+def test_a_conversation_on_another_host_is_refused(client: TestClient) -> None:
+    headers = {"host": "evil.example", "origin": "http://evil.example"}
+    with pytest.raises(WebSocketDisconnect), client.websocket_connect("/line", headers=headers):
+        pass
+
+
+@pytest.mark.parametrize(
+    "hello",
+    [
+        '{"type": "hello", "token": "wrong", "case": "breast-biopsy"}',
+        '{"type": "hello", "case": "breast-biopsy"}',
+        '{"type": "hello", "token": 7, "case": "breast-biopsy"}',
+        '{"type": "hello", "token": "é", "case": "breast-biopsy"}',
+        "not json",
+        "[]",
+    ],
+)
+def test_a_hello_without_the_token_is_refused(
+    client: TestClient, simulator: StandIn, hello: str
+) -> None:
+    with client.websocket_connect("/line", headers=OURS) as socket:
+        socket.send_text(hello)
+        with pytest.raises(WebSocketDisconnect) as ended:
+            socket.receive_text()
+    assert ended.value.code == 1008
+    assert simulator.last is None
+
+
+def test_sound_before_the_hello_is_refused(client: TestClient, simulator: StandIn) -> None:
+    with client.websocket_connect("/line", headers=OURS) as socket:
+        socket.send_bytes(bytes(664))
+        with pytest.raises(WebSocketDisconnect) as ended:
+            socket.receive_text()
+    assert ended.value.code == 1008
+    assert simulator.last is None
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"x-simvoice-token": "wrong"},
+        {"origin": "http://evil.example"},
+        {"origin": f"http://{HOST}"},
+    ],
+)
+def test_nothing_is_erased_without_the_token(
+    client: TestClient, attempt_id: str, headers: dict[str, str]
+) -> None:
+    assert client.delete(f"/attempts/{attempt_id}", headers=headers).status_code == 403
+    assert attempt_id in client.get("/").text
+
+
+def test_a_token_from_another_site_erases_nothing(
+    client: TestClient, attempt_id: str, token: str
+) -> None:
+    headers = {"origin": "http://evil.example", "x-simvoice-token": token}
+    assert client.delete(f"/attempts/{attempt_id}", headers=headers).status_code == 403
+    assert attempt_id in client.get("/").text
+
+
+def test_erasing_with_the_token_erases(
+    client: TestClient, simulator: StandIn, attempt_id: str, token: str
+) -> None:
+    headers = {"x-simvoice-token": token, **OURS}
+    assert client.delete(f"/attempts/{attempt_id}", headers=headers).status_code == 200
+    assert client.get(f"/attempts/{attempt_id}").status_code == 404
+    assert not list(simulator.root.iterdir())
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/attempts/..%2F..%2Fetc%2Fpasswd",
+        "/attempts/%2E%2E",
+        "/attempts/%2E%2E/audio",
+        "/attempts/..%5C..%5Cwindows",
+        "/attempts/20261122-101530-x-aaaa%00",
+        "/static/..%2F..%2F..%2Fpyproject.toml",
+        "/static/%2E%2E/app.py",
+        "/case/..%2F..%2Fpyproject",
+    ],
+)
+def test_no_address_climbs_out_of_its_folder(client: TestClient, path: str) -> None:
+    answer = client.get(path)
+    assert answer.status_code == 404
+    assert "root:" not in answer.text
+    assert "[project]" not in answer.text
+
+
+@pytest.mark.parametrize("path", ["/", "/case/breast-biopsy", "/nowhere", "/api/ready"])
+def test_every_page_carries_the_protecting_headers(client: TestClient, path: str) -> None:
+    headers = client.get(path).headers
+    assert "default-src 'self'" in headers["content-security-policy"]
+    assert "unsafe" not in headers["content-security-policy"]
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["cache-control"] == "no-store"
+    assert "microphone=(self)" in headers["permissions-policy"]
+    assert "access-control-allow-origin" not in headers
+
+
+def test_no_page_has_an_inline_script_or_style(client: TestClient, attempt_id: str) -> None:
+    for path in ("/", "/case/breast-biopsy", f"/attempts/{attempt_id}", "/nowhere"):
+        text = client.get(path, headers={"accept": "text/html"}).text
+        assert text.count("<script") == text.count("<script type=\"module\" src=\"/static/")
+        assert "<style" not in text
+        assert " style=" not in text
+        assert "onclick" not in text
+
+
+def test_the_generated_documentation_is_not_served(client: TestClient) -> None:
+    for path in ("/docs", "/redoc", "/openapi.json"):
+        assert client.get(path).status_code == 404
