@@ -10,7 +10,7 @@ CODEBOOK: Final = MappingProxyType(
         "question_open": "A question or invitation that leaves the answer to the patient.",
         "question_closed": "A question that yes, no, a name or a number answers.",
         "ask_perception": "Asks what the patient knows, thinks or expects (SPIKES: perception).",
-        "ask_permission": "Asks how much or whether the patient wants to hear (SPIKES: invitation).",
+        "ask_permission": "Asks whether or how much she wants to hear (SPIKES: invitation).",
         "ask_concerns": "Asks what worries the patient or what she needs.",
         "elicit": "Invites her to go on, without a subject of its own.",
         "warning_shot": "Says that serious news is coming, before the news.",

@@ -27,8 +27,9 @@ _INVITE = re.compile(
     rf"^{_FILLER}(?:can you |could you |would you |will you |i want you to |"
     r"i would like you to |would you like to |do you want to |are you able to |"
     r"would you mind |feel free to )?"
-    r"(?:tell(?:ing)? me|describe|talk me through|walk me through|take me through|help me understand|"
-    r"explain to me|say (?:a (?:bit|little) )?more|share|talk (?:to me )?about|go on|fill me in)\b"
+    r"(?:tell(?:ing)? me|describe|talk me through|walk me through|take me through|"
+    r"help me understand|explain to me|say (?:a (?:bit|little) )?more|share|talk (?:to me )?about|"
+    r"go on|fill me in)\b"
 )
 _WONDER = re.compile(
     r"\bi (?:was wondering|wonder|am wondering|would like to (?:know|hear|understand)|"

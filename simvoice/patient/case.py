@@ -6,11 +6,31 @@ about another (references, reachability) is checked in `load.py`.
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 
 from simvoice.patient.decisions import Affect
+
+
+def _compiles(pattern: str) -> str:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise ValueError(f"not a regular expression: {error}") from None
+    if not pattern.strip():
+        raise ValueError("an empty pattern matches everything")
+    return pattern
+
 
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 CaseId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*$")]
@@ -18,6 +38,7 @@ Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True, pat
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Change = Annotated[float, Field(ge=-1.0, le=1.0)]
 Seconds = Annotated[float, Field(ge=0.0)]
+Pattern = Annotated[str, AfterValidator(_compiles)]
 
 LONGEST_LINE = 30
 """Words. About 11 s of speech: longer, and a patient lectures."""
@@ -98,7 +119,7 @@ class Fact(Part):
     text: Text
     """One sentence in the third person."""
     gate: Gate
-    mentions: tuple[Text, ...] = ()
+    mentions: tuple[Pattern, ...] = ()
     """Regular expressions, without case, that would betray it; needed unless volunteered."""
 
     @model_validator(mode="after")
@@ -137,7 +158,7 @@ class Question(Part):
 
     answered_by: tuple[Id, ...] = ()
     """Codes that count as an answer."""
-    words: tuple[Text, ...] = ()
+    words: tuple[Pattern, ...] = ()
     """Regular expressions on the learner's words that count as an answer."""
     yes: Id | None = None
     """The beat that a yes brings about."""
@@ -250,15 +271,8 @@ class LedgerValue(Part):
 class Prompts(Part):
     """What she says when nobody speaks, one level after the other, then nothing."""
 
-    after_s: tuple[Seconds, ...] = Field(min_length=1)
-    """Silence before each level."""
     levels: tuple[tuple[Id, ...], ...] = Field(min_length=1)
-
-    @model_validator(mode="after")
-    def _same_length(self) -> Prompts:
-        if len(self.after_s) != len(self.levels):
-            raise ValueError("`after_s` and `levels` are equally long")
-        return self
+    """When each comes is a setting of the floor (`prompt_after_s`)."""
 
 
 class Pools(Part):
@@ -276,9 +290,8 @@ class Pools(Part):
     """She was asked that before."""
     go_on: tuple[Id, ...] = Field(min_length=1)
     """Invited to say more, with nothing more to say."""
-    cut_off: tuple[Id, ...] = ()
-    """She was interrupted once too often."""
     monologue: tuple[Id, ...] = ()
+    """She takes the floor."""
     jargon: tuple[Id, ...] = ()
 
 
@@ -297,14 +310,22 @@ class Ending(Part):
     """For the debrief."""
 
 
+class Never(Part):
+    """Something she may not be made to say."""
+
+    pattern: Pattern
+    """Regular expression, without case."""
+    before: Id | None = None
+    """Only until this beat has happened."""
+
+
 class Improvisation(Part):
     """How far the language model may go where nobody wrote a line."""
 
     allowed: bool = True
     max_words: int = Field(default=22, ge=4, le=40)
     temperature: float = Field(default=0.5, ge=0.0, le=1.5)
-    never: tuple[Text, ...] = ()
-    """Regular expressions no improvised line may match."""
+    never: tuple[Never, ...] = ()
 
 
 class Clock(Part):

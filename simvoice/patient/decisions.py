@@ -27,7 +27,10 @@ class Said:
 
     text: str
     embedding: NDArray[np.float32] | None
-    """float32 [d], unit length; None when no embedder is there: rules and words alone decide."""
+    """float32 [d], unit length; None when no embedder is there: rules and words alone decide.
+
+    Best of `patient.mind.focus(text)`, the part of it that asks something.
+    """
     duration_s: float = 0.0
     """Seconds of the learner's turn."""
     interrupted: bool = False
@@ -128,6 +131,12 @@ class PatientState:
     transcript: tuple[tuple[str, str], ...] = ()
     """(who, text as heard), last few turns, for the screenplay."""
     seed: int = 0
+    counts: tuple[tuple[str, int], ...] = ()
+    """How often rules and reactions with a limit have counted, by id, sorted."""
+    last_line: str | None = None
+    """The line she last said; what "tell me more" and "say that again" refer to."""
+    cut: str | None = None
+    """The line she was stopped in before its point was made; it may be said again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,3 +156,5 @@ class Decision:
     """Ask this first, then call `settle`; `move` is what happens should no answer come."""
     shortlist: tuple[str, ...] = field(default=())
     """Ids of the lines a Rank query's candidates stand for."""
+    likeness: tuple[float, ...] = ()
+    """How near the learner's words were to each line of the shortlist, 0..1."""

@@ -1,0 +1,87 @@
+"""One possible reply, and picking lines from the author's pools."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from simvoice.patient.answers import Answers, wording
+from simvoice.patient.case import Case, Line
+from simvoice.patient.decisions import Affect, Hold, Move, MoveKind, PatientState
+from simvoice.patient.ledger import holds, variant
+
+PICK_AMONG = 3
+"""Of the lines an author lists, one of the first that are left: variety, and the author's order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A reply before it becomes a move."""
+
+    kind: MoveKind
+    line: Line | None
+    """None: silence."""
+    reason: str
+    text: str = ""
+    """Its words; empty for the line's own in her present state."""
+    hold: Hold | None = None
+    ending: str | None = None
+    counts: tuple[str, ...] = field(default=())
+    """Reactions with a limit that this uses up."""
+
+
+class Script:
+    """The author's lines, with what may be said now."""
+
+    def __init__(self, case: Case, answers: Answers) -> None:
+        self.lines = {line.id: line for line in case.lines}
+        self._answers = answers
+
+    def may_say(self, state: PatientState, line_id: str, *, asked: bool = False) -> bool:
+        """Not said yet, its condition holds, and every fact it tells may be told."""
+        line = self.lines[line_id]
+        return (
+            line.id not in state.said
+            and holds(line.when, state)
+            and self._answers.gates_open(state, line, asked=asked)
+        )
+
+    def first(self, state: PatientState, ids: Iterable[str], *, asked: bool = False) -> Line | None:
+        """The first that may be said."""
+        return next(
+            (self.lines[each] for each in ids if self.may_say(state, each, asked=asked)), None
+        )
+
+    def pick(self, state: PatientState, ids: Iterable[str], *, asked: bool = False) -> Line | None:
+        """One of the first few that may be said, by the encounter's seed and turn."""
+        left = [each for each in ids if self.may_say(state, each, asked=asked)][:PICK_AMONG]
+        if not left:
+            return None
+        key = f"{state.seed}/{state.turns}/{left[0]}".encode()
+        number = int.from_bytes(hashlib.blake2b(key, digest_size=4).digest(), "big")
+        return self.lines[left[number % len(left)]]
+
+
+def to_move(choice: Choice, state: PatientState) -> Move:
+    """The move of a choice."""
+    if choice.line is None:
+        return Move("silent", "", hold=choice.hold, ending=choice.ending)
+    text = choice.text or wording(choice.line, state)
+    return Move(
+        choice.kind,
+        text,
+        line_id=choice.line.id,
+        affect=affect_of(choice.line, state, text),
+        silence_before_s=choice.line.silence_before_s,
+        hold=choice.hold,
+        ending=choice.ending,
+    )
+
+
+def affect_of(line: Line, state: PatientState, text: str) -> Affect:
+    """How these words of the line's are said."""
+    fitting = variant(line, state)
+    if fitting is not None and fitting.text == text and fitting.affect:
+        return fitting.affect
+    return line.affect

@@ -1,0 +1,144 @@
+"""What a language model may not make her say."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from simvoice.coding.coder import code
+from simvoice.patient.case import Case
+from simvoice.patient.decisions import PatientState
+from simvoice.patient.ledger import is_open
+from simvoice.patient.words import overlap, stems
+
+REPEATS = 0.8
+"""Share of words in common from which a line is one she has said."""
+LONGEST_SENTENCES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The line she may say, or why not."""
+
+    text: str | None
+    reason: str
+
+
+_SENTENCE = re.compile(r".+?[.?!…]+(?=\s|$)")
+_META = re.compile(
+    r"\b(a\.?i\.?|language model|assistant|chatbot|prompt|instructions?|screenplay|script|"
+    r"simulat\w+|role.?play|character|scenario|transcript|user|patient)\b",
+    re.IGNORECASE,
+)
+_FLIP = re.compile(
+    r"\b(i (?:am|'m) (?:a |the |your )?(?:doctor|dr|nurse|surgeon)|as your doctor|"
+    r"(?:your|you have|you've got) (?:\w+ ){0,2}(?:biopsy|cancer|results?|lump|breast|tumou?r|"
+    r"treatment|surgery|symptoms?|diagnosis|husband|wife|mother)|i recommend|"
+    r"i(?:'d| would) (?:suggest|recommend|advise)|you should|you need to (?:have|get|see|take|be)|"
+    r"we(?:'ll| will| can| need to|'re going to) (?:do|start|schedule|run|perform|discuss|need|"
+    r"look|take|get|treat|remove|book|arrange|monitor)|let me (?:explain|tell you|examine|check)|"
+    r"how (?:are|do) you feel\w*|how can i help|i(?:'m| am) here (?:to help|for you)|"
+    r"(?:don't|do not) worry|mrs\.?|ma'am)\b",
+    re.IGNORECASE,
+)
+_DOCTORS_CODES = frozenset(
+    {
+        "warning_shot", "headline_jargon", "plan", "check_understanding", "invite_questions",
+        "introduction", "jargon", "closing", "ask_perception", "ask_permission", "summary",
+        "silence_offer", "empathy_support", "hostility", "machine", "euphemism", "reassurance",
+    }
+)  # fmt: skip
+_NUMBER = re.compile(
+    r"\d|\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|thirty|"
+    r"forty|fifty|sixty|seventy|eighty|ninety|hundred|thousand|years?|months?|weeks?|"
+    r"(?:mon|tues|wednes|thurs|fri|satur|sun)day|january|february|march|april|june|july|august|"
+    r"september|october|november|december|yesterday)\b",
+    re.IGNORECASE,
+)
+_KIN = re.compile(
+    r"\b(husband|wife|son|daughter|kids?|child(?:ren)?|mother|mom|mum|father|dad|sister|brother|"
+    r"aunt|uncle|grand\w+|cousin|friend|boss|neighbou?r|partner|family|parents?)\b",
+    re.IGNORECASE,
+)
+_NAME = re.compile(r"(?<=[a-z,;] )([A-Z][a-z]{2,})")
+
+
+def judge(case: Case, state: PatientState, raw: str) -> Verdict:
+    """Trim an improvised line and pass it, or refuse it with the reason."""
+    text = trim(raw, case.person.short, case.improvise.max_words)
+    if not text:
+        return Verdict(None, "nothing that could be said")
+    for refuse in (_role, _secrets, _unknown, _repetition):
+        reason = refuse(case, state, text)
+        if reason:
+            return Verdict(None, reason)
+    return Verdict(text, "passed")
+
+
+def trim(raw: str, name: str, max_words: int) -> str:
+    """At most two whole sentences and `max_words` words; empty when none is whole."""
+    line = next((each for each in raw.strip().splitlines() if each.strip()), "")
+    line = re.sub(rf"^\s*{re.escape(name)}\s*:\s*", "", line)
+    line = re.split(r"\b\w+\s*:\s", line)[0]
+    line = re.sub(r"\([^)]*\)|\[[^\]]*\]|\*[^*]*\*", " ", line)
+    line = " ".join(line.replace('"', " ").replace("“", " ").replace("”", " ").split())
+    kept: list[str] = []
+    for sentence in _SENTENCE.findall(line)[:LONGEST_SENTENCES]:
+        if len(" ".join([*kept, sentence.strip()]).split()) > max_words:
+            break
+        kept.append(sentence.strip())
+    return " ".join(kept)
+
+
+def _role(case: Case, state: PatientState, text: str) -> str:
+    if found := _META.search(text):
+        return f"speaks of the machinery ({found.group()!r})"
+    if found := _FLIP.search(text):
+        return f"talks like the doctor ({found.group()!r})"
+    if re.search(rf"\b{re.escape(case.person.short)}\b", text):
+        return "speaks to herself by name"
+    spoken = next((each for each in code(text) if each.name in _DOCTORS_CODES), None)
+    if spoken is not None:
+        return f"does what a doctor does ({spoken.name}: {spoken.words!r})"
+    return ""
+
+
+def _secrets(case: Case, state: PatientState, text: str) -> str:
+    for fact in case.facts:
+        if fact.id in state.disclosed or is_open(fact, state, asked=False):
+            continue
+        if any(re.search(mention, text, re.IGNORECASE) for mention in fact.mentions):
+            return f"would betray {fact.id!r}"
+    for never in case.improvise.never:
+        over = never.before is not None and never.before in state.beats
+        found = None if over else re.search(never.pattern, text, re.IGNORECASE)
+        if found:
+            return f"contradicts the case ({found.group()!r})"
+    return ""
+
+
+def _unknown(case: Case, state: PatientState, text: str) -> str:
+    known = allowed_text(case, state).lower()
+    for pattern, what in ((_NUMBER, "a number or date"), (_KIN, "a person"), (_NAME, "a name")):
+        for found in pattern.finditer(text):
+            if not re.search(rf"\b{re.escape(found.group().lower())}", known):
+                return f"{what} nobody gave ({found.group()!r})"
+    return ""
+
+
+def allowed_text(case: Case, state: PatientState) -> str:
+    """All that she may take words from: the scene, open facts, and what was said."""
+    facts = [each.text for each in case.facts if is_open(each, state, asked=False)]
+    # a name the learner brings up is not known to her by that; only her own words count
+    own = [text for who, text in state.transcript if who == "patient"]
+    return " ".join([case.scene, *facts, *own])
+
+
+def _repetition(case: Case, state: PatientState, text: str) -> str:
+    learner = [said for who, said in state.transcript[-3:] if who == "learner"]
+    long = len(stems(text)) >= 4
+    for said in (*state.spoken, *learner):
+        same = stems(said) == stems(text)
+        if same or (long and len(stems(said)) >= 4 and overlap(said, text) >= REPEATS):
+            return "repeats what was said"
+    return ""

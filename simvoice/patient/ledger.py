@@ -1,0 +1,91 @@
+"""What the patient feels and knows, as numbers that rules move, each step with its cause."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from simvoice.patient.case import Case, Fact, Line, Variant, When
+from simvoice.patient.decisions import PatientState, Step
+
+Stimuli = Mapping[str, str]
+"""Name of a code or stimulus to the learner's words that show it (may be empty)."""
+
+
+def start(case: Case, seed: int) -> PatientState:
+    """How she is when the learner comes in."""
+    ledger = tuple((name, value.start) for name, value in case.ledger.items())
+    return PatientState(ledger=ledger, seed=seed)
+
+
+def value(state: PatientState, name: str) -> float:
+    """One value, 0..1."""
+    return dict(state.ledger)[name]
+
+
+def count(state: PatientState, name: str) -> int:
+    """How often a rule or reaction has counted."""
+    return dict(state.counts).get(name, 0)
+
+
+def counted(state: PatientState, name: str) -> PatientState:
+    """The state after it counted once more."""
+    counts = dict(state.counts)
+    counts[name] = counts.get(name, 0) + 1
+    return replace(state, counts=tuple(sorted(counts.items())))
+
+
+def holds(when: When, state: PatientState) -> bool:
+    """Whether a condition holds now."""
+    values = dict(state.ledger)
+    return (
+        state.beats.issuperset(when.after)
+        and state.beats.isdisjoint(when.before)
+        and state.disclosed.issuperset(when.told)
+        and state.disclosed.isdisjoint(when.untold)
+        and set(state.said).issuperset(when.said)
+        and set(state.said).isdisjoint(when.unsaid)
+        and all(values[name] >= least for name, least in when.at_least.items())
+        and all(values[name] <= most for name, most in when.at_most.items())
+        and state.turns >= when.turns
+    )
+
+
+def is_open(fact: Fact, state: PatientState, *, asked: bool) -> bool:
+    """Whether a fact may be told now. asked: the learner has just asked for it."""
+    if fact.id in state.disclosed:
+        return True
+    if not state.beats.issuperset(fact.gate.after):
+        return False
+    if fact.gate.when == "trusted":
+        return value(state, "trust") >= (fact.gate.trust or 0.0)
+    return asked or fact.gate.when == "volunteered"
+
+
+def variant(line: Line, state: PatientState) -> Variant | None:
+    """The wording that fits her state, None for the plain one."""
+    return next((each for each in line.variants if holds(each.when, state)), None)
+
+
+def apply(case: Case, state: PatientState, stimuli: Stimuli) -> tuple[PatientState, list[Step]]:
+    """Move the ledger by the case's rules; conditions see the state as it was before."""
+    values = dict(state.ledger)
+    before = state
+    steps: list[Step] = []
+    for rule in case.rules:
+        shown = next((name for name in rule.on if name in stimuli), None)
+        if shown is None or any(name in stimuli for name in rule.unless):
+            continue
+        if not holds(rule.when, before):
+            continue
+        if rule.at_most is not None:
+            if count(state, rule.id) >= rule.at_most:
+                continue
+            state = counted(state, rule.id)
+        for name, change in rule.moves.items():
+            old = values[name]
+            new = round(min(1.0, max(0.0, old + change)), 4)
+            if new != old:
+                values[name] = new
+                steps.append(Step(name, old, new, rule.cause, stimuli[shown]))
+    return replace(state, ledger=tuple(values.items())), steps

@@ -1,0 +1,284 @@
+"""The patient: pure decisions from her state and what happens to her.
+
+Same case, state and stimulus, same decision; the seed in the state only picks among lines the
+author holds equal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal
+
+from simvoice.coding.coder import code
+from simvoice.coding.codes import Code
+from simvoice.patient import guard, ledger, memory, screenplay
+from simvoice.patient.answers import Answers, Match, focus
+from simvoice.patient.case import Case, Line
+from simvoice.patient.choice import Choice, Script, affect_of, to_move
+from simvoice.patient.decisions import (
+    Affect,
+    Answer,
+    Decision,
+    Improvise,
+    Move,
+    MoveKind,
+    PatientState,
+    Query,
+    Rank,
+    Said,
+    Step,
+)
+from simvoice.patient.endings import Trigger, reached
+from simvoice.patient.hearing import take_in
+from simvoice.patient.index import CaseIndex
+from simvoice.patient.replies import CLEAR_BY, POSSIBLE, SHORTLIST, WORDS_ALONE, Replies, Turn
+from simvoice.patient.voice import bent
+from simvoice.ports import VoiceStyle
+
+__all__ = ["Patient", "focus"]
+
+RANK_WEIGHT = 0.03
+"""Likeness that one nat a token of the model's is worth in a tie."""
+
+
+class Patient:
+    """One case, ready to be talked with. Fulfils `encounter.state.Mind`."""
+
+    def __init__(self, case: Case, index: CaseIndex | None = None, *, ranks: bool = True) -> None:
+        """index: None when no embedder is there; words alone decide then.
+
+        ranks: whether ties between lines are put to the language model.
+        """
+        self.case = case
+        self._ranks = ranks
+        self._answers = Answers(case, index)
+        self._script = Script(case, self._answers)
+        self._replies = Replies(case, self._script, self._answers)
+        self._scale = 1.0 if index is not None else WORDS_ALONE
+
+    # -- what happens to her --------------------------------------------------------------
+
+    def start(self, seed: int) -> PatientState:
+        """How she is when the learner comes in."""
+        return ledger.start(self.case, seed)
+
+    def open(self, state: PatientState) -> Decision:
+        """She speaks first."""
+        line = self._script.first(state, (self.case.opening,))
+        return self._decide(state, Choice("open", line, "the learner had come in"))
+
+    def hear(self, state: PatientState, said: Said) -> Decision:
+        """The learner said something."""
+        codes = code(said.text)
+        state = memory.listened(state, said.text)
+        heard = take_in(self.case, self._script.lines, state, said, codes)
+        # rules see the beats as they were before this turn, and the question as it was settled
+        moved, steps = ledger.apply(
+            self.case, replace(heard.state, beats=state.beats), heard.stimuli
+        )
+        heard = replace(heard, state=replace(moved, beats=heard.state.beats))
+        if "hold_filled" in heard.stimuli:
+            heard = replace(heard, state=_happened(heard.state, f"{said.filled_hold}_filled"))
+        matches = self._answers.ranked(heard.state, said.text, said.embedding)
+        turn = Turn(
+            said, heard, tuple(matches), self._scale if said.embedding is not None else WORDS_ALONE
+        )
+        choice = self._replies.choose(turn)
+        query, shortlist, likeness = self._query(turn, choice)
+        return self._decide(
+            heard.state, choice, codes, steps, query=query, shortlist=shortlist, likeness=likeness
+        )
+
+    def settle(self, state_before: PatientState, decision: Decision, answer: Answer) -> Decision:
+        """The language model answered the decision's query; its authored move stays else."""
+        if isinstance(decision.query, Rank) and len(answer.scores) == len(decision.shortlist):
+            return self._settle_rank(decision, answer.scores)
+        if isinstance(decision.query, Improvise):
+            return self._settle_improvised(decision, answer.text)
+        return replace(decision, query=None)
+
+    def held(self, state: PatientState, beat: str) -> Decision:
+        """The learner let her silence stand."""
+        window = next((each.hold for each in self.case.beats if each.id == beat), None)
+        moved, steps = ledger.apply(self.case, state, {"hold_held": ""})
+        moved = _happened(moved, f"{beat}_held")
+        line = self._script.first(moved, window.held) if window else None
+        kind: MoveKind = "feel" if line else "silent"
+        return self._decide(moved, Choice(kind, line, "her silence was let stand"), steps=steps)
+
+    def prompt(self, state: PatientState, silence_s: float) -> Decision:
+        """Nobody has spoken for a while. She tries, differently each time, then waits."""
+        levels = self.case.prompts.levels
+        level = state.prompts
+        moved, steps = ledger.apply(self.case, state, {"empty_silence": ""})
+        moved = replace(moved, prompts=level + 1)
+        line = self._script.pick(moved, levels[level]) if level < len(levels) else None
+        if line is None:
+            silent = Choice("silent", None, f"waited ({silence_s:.0f} s of silence)")
+            return self._decide(moved, silent, steps=steps)
+        reason = f"nobody had spoken for {silence_s:.0f} s"
+        return self._decide(moved, Choice("prompt", line, reason), steps=steps)
+
+    def take_floor(
+        self, state: PatientState, why: Literal["monologue", "jargon"]
+    ) -> Decision | None:
+        """She comes in while the learner talks on; None when she would not."""
+        pools = self.case.pools
+        line = self._script.pick(state, pools.monologue if why == "monologue" else pools.jargon)
+        return self._decide(state, Choice("react", line, f"cut into a {why}")) if line else None
+
+    def time_up(self, state: PatientState) -> Decision:
+        """The encounter's time is over."""
+        ending = reached(self.case, state, "time")
+        if ending is None:
+            return self._decide(state, Choice("silent", None, "the time was over"))
+        line = self._script.pick(state, ending.lines)
+        choice = Choice("close", line, f"the time was over: {ending.title}", ending=ending.id)
+        return self._decide(state, choice)
+
+    def confused(self, state: PatientState) -> Decision:
+        """The learner spoke and it could not be understood."""
+        line = self._script.pick(state, self.case.pools.unheard)
+        return self._decide(state, Choice("clarify", line, "could not make out the words"))
+
+    def heard(
+        self, state: PatientState, move: Move, heard_text: str, complete: bool
+    ) -> PatientState:
+        """This much of her line sounded; only that is told, said and remembered."""
+        line = self._script.lines.get(move.line_id or "")
+        return memory.heard(self.case, line, state, move, heard_text, complete)
+
+    # -- what others need to know ---------------------------------------------------------
+
+    def ending(self, state: PatientState, trigger: Trigger) -> str | None:
+        """The id of the ending that this would be; `left` when the learner just stops."""
+        ending = reached(self.case, state, trigger)
+        return ending.id if ending else None
+
+    def style(self, affect: Affect) -> VoiceStyle:
+        """How a line with this affect sounds."""
+        knobs = bent(self.case.person.voice, affect)
+        return VoiceStyle(
+            formant_shift=knobs.formant_shift,
+            pitch_hz=knobs.pitch_hz,
+            pitch_range=knobs.pitch_range,
+            duration=knobs.duration,
+            gain_db=knobs.gain_db,
+        )
+
+    def lines_to_prepare(self) -> tuple[tuple[str, Affect], ...]:
+        """Every authored wording with its affect, the opening first, each once."""
+        opening = self._script.lines[self.case.opening]
+        others = (line for line in self.case.lines if line is not opening)
+        pairs = [pair for line in (opening, *others) for pair in line.texts]
+        return tuple(dict.fromkeys(pairs))
+
+    def prompt_prefix(self) -> str:
+        """What every prompt begins with; for `LanguageModel.warm`."""
+        return screenplay.prefix(self.case)
+
+    # -- inside ---------------------------------------------------------------------------
+
+    def _decide(
+        self,
+        state: PatientState,
+        choice: Choice,
+        codes: Sequence[Code] = (),
+        steps: Sequence[Step] = (),
+        *,
+        query: Query | None = None,
+        shortlist: tuple[str, ...] = (),
+        likeness: tuple[float, ...] = (),
+    ) -> Decision:
+        for name in choice.counts:
+            state = ledger.counted(state, name)
+        move = to_move(choice, state)
+        return Decision(
+            state=state,
+            move=move,
+            reason=choice.reason,
+            codes=tuple(codes),
+            steps=tuple(steps),
+            opens=self._opens(state, choice.line),
+            query=query,
+            shortlist=shortlist,
+            likeness=likeness,
+        )
+
+    def _opens(self, state: PatientState, line: Line | None) -> tuple[str, ...]:
+        return tuple(fact for fact in line.tells if fact not in state.disclosed) if line else ()
+
+    def _query(
+        self, turn: Turn, choice: Choice
+    ) -> tuple[Query | None, tuple[str, ...], tuple[float, ...]]:
+        """What to ask the model: which of two close lines, or for a line nobody wrote."""
+        if choice.kind == "answer" and self._ranks:
+            tied = self._tied(turn, choice)
+            if tied:
+                prompt = screenplay.prompt(self.case, turn.state)
+                texts = tuple(match.outcome.text for match in tied)
+                ids = tuple(match.outcome.line.id for match in tied)
+                return Rank(prompt, texts), ids, tuple(match.score for match in tied)
+        unanswered = choice.kind == "clarify" and turn.asks and "machine" not in turn.heard.stimuli
+        if (
+            unanswered
+            and self.case.improvise.allowed
+            and "repeat_request" not in turn.heard.stimuli
+        ):
+            prompt = screenplay.prompt(self.case, turn.state)
+            temperature = self.case.improvise.temperature
+            return Improvise(prompt, temperature=temperature), (), ()
+        return None, (), ()
+
+    def _tied(self, turn: Turn, choice: Choice) -> list[Match]:
+        best = turn.best
+        if best is None or choice.line is not best.outcome.line or "elicit" in turn.heard.stimuli:
+            return []
+        near = [
+            match
+            for match in turn.matches[:SHORTLIST]
+            if best.score - match.score < CLEAR_BY
+            and match.score >= POSSIBLE * turn.scale
+            and match.outcome.how != "told"
+        ]
+        return near if len(near) > 1 else []
+
+    def _settle_rank(self, decision: Decision, scores: Sequence[float]) -> Decision:
+        top = max(scores)
+        weighed = [
+            likeness + RANK_WEIGHT * (score - top)
+            for likeness, score in zip(decision.likeness, scores, strict=True)
+        ]
+        number = weighed.index(max(weighed))
+        line = self._script.lines[decision.shortlist[number]]
+        assert isinstance(decision.query, Rank)
+        text = decision.query.candidates[number]
+        move = replace(
+            decision.move,
+            text=text,
+            line_id=line.id,
+            affect=affect_of(line, decision.state, text),
+            silence_before_s=line.silence_before_s,
+        )
+        return replace(
+            decision,
+            move=move,
+            query=None,
+            opens=self._opens(decision.state, line),
+            reason=f"was asked (the model chose among {len(scores)})",
+        )
+
+    def _settle_improvised(self, decision: Decision, text: str) -> Decision:
+        verdict = guard.judge(self.case, decision.state, text)
+        if verdict.text is None:
+            move = replace(decision.move, source="fallback")
+            reason = f"{decision.reason}; the guard refused the model's line: {verdict.reason}"
+            return replace(decision, move=move, query=None, reason=reason)
+        move = Move("answer", verdict.text, affect=decision.move.affect, source="model")
+        reason = "no line answers that; made one from what she may tell"
+        return replace(decision, move=move, query=None, opens=(), reason=reason)
+
+
+def _happened(state: PatientState, beat: str) -> PatientState:
+    return replace(state, beats=state.beats | {beat})

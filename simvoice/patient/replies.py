@@ -1,0 +1,273 @@
+"""What she says to a turn of the learner's: the first of these that has something to say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from simvoice.coding.codebook import QUESTIONS
+from simvoice.patient.answers import Answers, Match
+from simvoice.patient.case import Beat, Case, Reaction
+from simvoice.patient.choice import Choice, Script
+from simvoice.patient.decisions import Hold, MoveKind, PatientState, Said
+from simvoice.patient.endings import reached
+from simvoice.patient.hearing import Heard
+from simvoice.patient.ledger import count, holds
+
+SURE = 0.60
+"""Likeness from which the nearest line is said without asking anyone."""
+POSSIBLE = 0.42
+"""Likeness from which a line may be the answer at all."""
+CLEAR_BY = 0.05
+"""How much nearer than the next the nearest has to be; closer, and it is a tie."""
+STATEMENT_SURE = 0.74
+"""A statement is answered like a question only when it is all but an exemplar."""
+WORDS_ALONE = 0.72
+"""Without an embedder likeness is of words only; the thresholds shrink by this."""
+SHORTLIST = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What there is to reply to."""
+
+    said: Said
+    heard: Heard
+    matches: tuple[Match, ...]
+    scale: float
+    """What the thresholds are multiplied with."""
+
+    @property
+    def state(self) -> PatientState:
+        """Her state with the ledger moved."""
+        return self.heard.state
+
+    @property
+    def asks(self) -> bool:
+        """The learner asked something."""
+        return any(name in self.heard.stimuli for name in QUESTIONS)
+
+    @property
+    def best(self) -> Match | None:
+        """The nearest line."""
+        return self.matches[0] if self.matches else None
+
+
+Reply = Callable[[Turn], Choice | None]
+
+
+class Replies:
+    """The order in which she considers what to say."""
+
+    def __init__(self, case: Case, script: Script, answers: Answers) -> None:
+        self.case = case
+        self.script = script
+        self.answers = answers
+        self.order: tuple[Reply, ...] = (
+            self.over_questions,
+            self.too_much,
+            self.say_again,
+            self.beat,
+            self.broken_silence,
+            self.goodbye,
+            self.reply_to_answer,
+            self.more,
+            self.her_turn_to_ask,
+            self.answer,
+            self.reaction,
+            self.unanswerable,
+            self.own_question,
+            self.acknowledge,
+        )
+
+    def choose(self, turn: Turn) -> Choice:
+        """The first reply there is; silence when there is none."""
+        for consider in self.order:
+            choice = consider(turn)
+            if choice is not None:
+                return choice
+        return Choice("silent", None, "there was nothing to say to that")
+
+    # -- in their order -------------------------------------------------------------------
+
+    def over_questions(self, turn: Turn) -> Choice | None:
+        return self._react(turn, over_questions=True)
+
+    def too_much(self, turn: Turn) -> Choice | None:
+        ending = reached(self.case, turn.state, "overwhelmed")
+        line = self.script.pick(turn.state, ending.lines) if ending else None
+        if ending is None or line is None:
+            return None
+        return Choice("close", line, f"it became too much: {ending.title}", ending=ending.id)
+
+    def say_again(self, turn: Turn) -> Choice | None:
+        state = turn.state
+        if "repeat_request" not in turn.heard.stimuli or not state.spoken:
+            return None
+        line = self.script.lines.get(state.last_line or "")
+        reason = "was asked to say it again"
+        if line is None:
+            line = self.script.pick(state, self.case.pools.unclear)
+            return Choice("clarify", line, reason) if line else None
+        return Choice("answer", line, reason, text=line.again or state.spoken[-1])
+
+    def beat(self, turn: Turn) -> Choice | None:
+        if not turn.heard.beats:
+            return None
+        beat = turn.heard.beats[-1]
+        line = self.script.first(turn.state, beat.lines, asked=turn.asks)
+        if line is None:
+            return None
+        return Choice("feel", line, beat.label, hold=_hold(beat))
+
+    def broken_silence(self, turn: Turn) -> Choice | None:
+        if "hold_filled" not in turn.heard.stimuli:
+            return None
+        beat = next(each for each in self.case.beats if each.id == turn.said.filled_hold)
+        line = self.script.pick(turn.state, beat.hold.filled) if beat.hold else None
+        return Choice("feel", line, "her silence was filled") if line else None
+
+    def goodbye(self, turn: Turn) -> Choice | None:
+        if "closing" not in turn.heard.stimuli or turn.asks:
+            return None
+        held_back = self._react(turn, over_questions=False, only="closing")
+        if held_back is not None:
+            return held_back
+        ending = reached(self.case, turn.state, "closing")
+        line = self.script.pick(turn.state, ending.lines) if ending else None
+        if ending is None:
+            return None
+        return Choice("close", line, f"the learner ended it: {ending.title}", ending=ending.id)
+
+    def reply_to_answer(self, turn: Turn) -> Choice | None:
+        asked = turn.heard.answered
+        if asked is None or asked.asks is None:
+            return None
+        if turn.asks and turn.best and turn.best.score >= SURE * turn.scale:
+            return None
+        for reply in asked.asks.replies:
+            if any(name in turn.heard.stimuli for name in reply.on):
+                line = self.script.pick(turn.state, reply.lines)
+                if line is not None:
+                    return Choice("react", line, f"her question was answered ({asked.id})")
+        return None
+
+    def more(self, turn: Turn) -> Choice | None:
+        """She was invited to go on."""
+        if "elicit" not in turn.heard.stimuli:
+            return None
+        last = turn.state.last_line
+        following = [line.id for line in self.case.lines if last in line.follows]
+        if turn.state.cut:
+            following.insert(0, turn.state.cut)
+        line = self.script.first(turn.state, following, asked=True)
+        if line is not None:
+            return Choice("answer", line, "was invited to go on")
+        best = turn.best
+        if best and best.score >= SURE * turn.scale and best.outcome.how == "say":
+            return None
+        line = self.script.pick(turn.state, self.case.pools.go_on, asked=True)
+        return Choice("answer", line, "was invited to go on") if line else None
+
+    def her_turn_to_ask(self, turn: Turn) -> Choice | None:
+        if "invite_questions" not in turn.heard.stimuli:
+            return None
+        return self._must_ask(turn, "was asked for her questions")
+
+    def answer(self, turn: Turn) -> Choice | None:
+        best = turn.best
+        if best is None:
+            return None
+        wanted = SURE if turn.asks else STATEMENT_SURE
+        tie = len(turn.matches) > 1 and best.score - turn.matches[1].score < CLEAR_BY
+        if turn.asks and best.score >= POSSIBLE * turn.scale and not tie:
+            wanted = POSSIBLE
+        if best.score < wanted * turn.scale:
+            return None
+        return self.outcome(turn, best)
+
+    def reaction(self, turn: Turn) -> Choice | None:
+        return self._react(turn, over_questions=False)
+
+    def unanswerable(self, turn: Turn) -> Choice | None:
+        """A question nobody wrote an answer to; the nearest possible one, else honesty."""
+        if not turn.asks:
+            return None
+        best = turn.best
+        if best and best.score >= POSSIBLE * turn.scale:
+            return self.outcome(turn, best)
+        pools = self.case.pools
+        pool = pools.unclear if _obscure(turn) else pools.unknown
+        line = self.script.pick(turn.state, pool) or self.script.pick(
+            turn.state, (*pools.unknown, *pools.unclear)
+        )
+        return Choice("clarify", line, "no line answers that") if line else None
+
+    def own_question(self, turn: Turn) -> Choice | None:
+        if turn.state.pending_question is not None or "machine" in turn.heard.stimuli:
+            return None
+        return self._must_ask(turn, "had something she needed to ask")
+
+    def acknowledge(self, turn: Turn) -> Choice | None:
+        if "acknowledge" in turn.heard.stimuli:
+            return Choice("silent", None, "was listened to, and needed nothing more")
+        line = self.script.pick(turn.state, self.case.pools.acknowledge)
+        return Choice("react", line, "took in what was said") if line else None
+
+    # -- shared ---------------------------------------------------------------------------
+
+    def outcome(self, turn: Turn, match: Match) -> Choice | None:
+        """The reply for a line that matched."""
+        outcome = match.outcome
+        near = f"likeness {match.score:.2f}"
+        if outcome.how == "told":
+            line = self.script.pick(turn.state, self.case.pools.told_already)
+            return Choice("answer", line, f"had told that before ({near})") if line else None
+        reasons = {
+            "say": f"was asked ({near})",
+            "again": f"was asked once more ({near})",
+            "instead": f"was asked, and keeps it to herself for now ({near})",
+        }
+        return Choice("answer", outcome.line, reasons[outcome.how], text=outcome.text)
+
+    def _must_ask(self, turn: Turn, reason: str) -> Choice | None:
+        line = self.script.first(turn.state, self.case.must_ask)
+        if line is not None:
+            return Choice("ask", line, reason)
+        for each in self._unanswered(turn.state):
+            line = self.script.lines[each]
+            if line.again and line.again not in turn.state.spoken:
+                return Choice("ask", line, "her question had not been answered", text=line.again)
+        return None
+
+    def _unanswered(self, state: PatientState) -> Iterator[str]:
+        for each in self.case.must_ask:
+            line = self.script.lines[each]
+            if each in state.said and each not in state.asked and holds(line.when, state):
+                yield each
+
+    def _react(self, turn: Turn, *, over_questions: bool, only: str = "") -> Choice | None:
+        stimuli = {only} if only else set(turn.heard.stimuli)
+        for reaction in self.case.reactions:
+            if reaction.over_questions != over_questions or stimuli.isdisjoint(reaction.on):
+                continue
+            if not self._may_react(turn.state, reaction):
+                continue
+            line = self.script.pick(turn.state, reaction.lines)
+            if line is not None:
+                cause = next(each for each in reaction.on if each in stimuli)
+                kind: MoveKind = "react"
+                return Choice(kind, line, f"reacts to {cause}", counts=(reaction.id,))
+        return None
+
+    def _may_react(self, state: PatientState, reaction: Reaction) -> bool:
+        limit = reaction.at_most
+        return holds(reaction.when, state) and (limit is None or count(state, reaction.id) < limit)
+
+
+def _hold(beat: Beat) -> Hold | None:
+    return Hold(beat.id, beat.hold.window_s) if beat.hold else None
+
+
+def _obscure(turn: Turn) -> bool:
+    return len(turn.said.text.split()) <= 3 or "jargon" in turn.heard.stimuli
