@@ -34,7 +34,9 @@ class Silero:
         """Raises ModelMissing or ModelAltered. model: the onnx file, when not the usual one."""
         path = need_file("the voice detector (silero)", model or asset())
         self._session = open_session("the voice detector (silero)", path, budget.SMALL)
-        self.reset()
+        self._h = np.zeros(_STATE, np.float32)
+        self._c = np.zeros(_STATE, np.float32)
+        self._context = np.zeros(_CONTEXT, np.float32)
         self.push(np.zeros(WINDOW, np.float32))
         self.reset()
 

@@ -47,7 +47,9 @@ class Vad:
         self._judge = judge
         self.asked = 0
         """How often the judge has been asked."""
-        self.reset()
+        self._waiting: Pcm = np.zeros(0, np.float32)
+        self._open = False
+        self._prob = 0.0
 
     def push(self, frame: Pcm16) -> float:
         """frame: int16 [320]. Returns the probability of speech, 0..1, up to 32 ms behind."""
@@ -70,6 +72,6 @@ class Vad:
         """Forget all frames."""
         self._gate.reset()
         self._judge.reset()
-        self._waiting: Pcm = np.zeros(0, np.float32)
+        self._waiting = np.zeros(0, np.float32)
         self._open = False
         self._prob = 0.0

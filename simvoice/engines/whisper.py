@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from faster_whisper import WhisperModel
-from faster_whisper.feature_extractor import FeatureExtractor
-from faster_whisper.tokenizer import Tokenizer
-from faster_whisper.transcribe import get_suppressed_tokens
+from faster_whisper import WhisperModel  # type: ignore[import-untyped]
+from faster_whisper.feature_extractor import FeatureExtractor  # type: ignore[import-untyped]
+from faster_whisper.tokenizer import Tokenizer  # type: ignore[import-untyped]
+from faster_whisper.transcribe import get_suppressed_tokens  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
 from simvoice.audio import RATE, Pcm
@@ -36,7 +36,7 @@ FRAMES_PER_S = 100
 LONGEST_S = 30.0
 
 TOKENS_PER_S = 7
-"""English is spoken at up to 5 words a second (Yuan, Liberman & Cieri 2006), which is 6.5 tokens."""
+"""English is spoken at up to 5 words a second (Yuan et al. 2006), which is 6.5 tokens."""
 
 SPARE_TOKENS = 12
 """For punctuation and for words that are shorter than their tokens."""
@@ -59,7 +59,9 @@ _AGAIN = re.compile(r"^(?P<said>.{2,}?)(?:[\s.,!?]+(?P=said)){3,}", re.IGNORECAS
 class Whisper:
     """One Whisper model, English. Fulfils `ports.SpeechToText`. Not for two threads at once."""
 
-    def __init__(self, folder: Path, threads: int = budget.WHISPER) -> None:
+    def __init__(
+        self, folder: Path, threads: int = budget.WHISPER, window_s: float = WINDOW_S
+    ) -> None:
         """folder: model.bin, config.json, tokenizer.json, vocabulary.txt as CTranslate2 has them.
 
         Raises ModelMissing when a file is not there, ModelAltered when it cannot be read.
@@ -77,6 +79,7 @@ class Whisper:
             )
         except (RuntimeError, ValueError) as error:
             raise ModelAltered(f"{folder.name} cannot be read as a model; {REMEDY}") from error
+        self._window_s = window_s
         multilingual = self._model.model.is_multilingual
         self._tokens = Tokenizer(
             self._model.hf_tokenizer, multilingual, task="transcribe", language="en"
@@ -128,7 +131,7 @@ class Whisper:
     def _features(self, pcm: Pcm) -> NDArray[np.float32]:
         """float32 [80, frames]: the utterance's log-mel, padded with zeros as the stock path's."""
         heard = self._model.feature_extractor(pcm)
-        seconds = min(LONGEST_S, max(WINDOW_S, pcm.size / RATE + TAIL_S))
+        seconds = min(LONGEST_S, max(self._window_s, pcm.size / RATE + TAIL_S))
         frames = 2 * round(seconds * FRAMES_PER_S / 2)  # the encoder halves them
         padded = np.zeros((heard.shape[0], frames), np.float32)
         used = min(frames, heard.shape[1])
