@@ -21,7 +21,7 @@ from simvoice.patient.words import WordIndex
 
 MEANING, WORDS = 0.75, 0.25
 """Shares of cosine by meaning and by words; fitted on the suite of the first case."""
-SAME_ACT, OTHER_ACT = 0.06, -0.06
+SAME_ACT, OTHER_ACT = 0.04, -0.04
 """When the question does what the exemplar does (asks what she knows, what she fears …), or
 does not: a content word pulls toward the wrong act otherwise ("lump", "husband")."""
 FOLLOWS = 0.06

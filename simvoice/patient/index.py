@@ -86,7 +86,7 @@ def _name(case_sha256: str, model_sha256: str) -> str:
 
 
 def best_by_line(
-    scores: Sequence[float], owners: Iterable[str], *, second: float = 0.2
+    scores: Sequence[float], owners: Iterable[str], *, second: float = 0.35
 ) -> dict[str, float]:
     """Line to its score: the best exemplar's, with the second best's for a share.
 

@@ -1,0 +1,82 @@
+"""Questions a case has to answer rightly, in words that are not among its exemplars."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+from pydantic import Field, ValidationError
+
+from simvoice.coding.text import plain
+from simvoice.errors import CaseError
+from simvoice.patient.case import Case, Id, Part, Share, Text
+from simvoice.patient.decisions import PatientState
+from simvoice.patient.index import exemplars
+from simvoice.patient.load import SUITE_FILE, parse, to_plain
+
+
+class Probe(Part):
+    """One question, in one situation."""
+
+    ask: Text
+    expect: tuple[Id, ...] = Field(min_length=1)
+    """Lines any of which is right."""
+    after: tuple[Id, ...] = ()
+    """Beats that have happened."""
+    told: tuple[Id, ...] = ()
+    """Facts she has told."""
+    last: Id | None = None
+    """The line she said last."""
+    trust: Share | None = None
+    understanding: Share | None = None
+
+    def put(self, state: PatientState) -> PatientState:
+        """The state in which it is asked."""
+        given = {"trust": self.trust, "understanding": self.understanding}
+        ledger = tuple(
+            (name, value if given.get(name) is None else float(given[name] or 0.0))
+            for name, value in state.ledger
+        )
+        return replace(
+            state,
+            ledger=ledger,
+            beats=frozenset(self.after),
+            disclosed=frozenset(self.told),
+            last_line=self.last,
+            turns=3,
+        )
+
+
+class Suite(Part):
+    """All the probes of a case."""
+
+    probes: tuple[Probe, ...] = Field(min_length=1)
+
+
+def load_suite(case_file: Path, case: Case) -> Suite | None:
+    """The suite beside a case; None when there is none. Raises CaseError."""
+    path = case_file.with_name(SUITE_FILE)
+    if not path.is_file():
+        return None
+    data = parse(path.read_bytes(), path)
+    try:
+        suite = Suite.model_validate_json(json.dumps(to_plain(data)))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise CaseError(f"{path}: {where}: {first['msg']}; mend it") from None
+    _check(path, suite, case)
+    return suite
+
+
+def _check(path: Path, suite: Suite, case: Case) -> None:
+    lines = {line.id for line in case.lines}
+    known = {plain(text) for _, text in exemplars(case)}
+    for number, probe in enumerate(suite.probes):
+        where = f"{path}: probes.{number}"
+        for name in probe.expect:
+            if name not in lines:
+                raise CaseError(f"{where}: expects the line {name!r}, which is not there; name one")
+        if plain(probe.ask) in known:
+            raise CaseError(f"{where}: {probe.ask!r} is an exemplar; ask it in other words")
