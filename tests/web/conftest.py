@@ -14,13 +14,12 @@ import pytest
 import soundfile
 import uvicorn
 from fastapi.testclient import TestClient
-from stand_in import StandIn
 
 from simvoice.audio import RATE
 from simvoice.web.app import create_app
 from simvoice.web.server import loopback_socket
-
-HOST = "127.0.0.1:8765"
+from tests.web.planted import plant
+from tests.web.stand_in import HOST, StandIn, speech_like
 
 
 @pytest.fixture
@@ -42,6 +41,12 @@ def token(client: TestClient) -> str:
     return found
 
 
+@pytest.fixture
+def attempt_id(simulator: StandIn) -> str:
+    """A whole attempt, recorded beforehand."""
+    return plant(simulator.root)
+
+
 # -- a real server and a real browser -------------------------------------------------------
 
 
@@ -50,7 +55,10 @@ def address(simulator: StandIn) -> Iterator[str]:
     """A server on a free port, in a thread of this process."""
     made = loopback_socket("127.0.0.1", 0)
     config = uvicorn.Config(
-        create_app(simulator), log_level="error", ws="websockets-sansio", timeout_graceful_shutdown=3
+        create_app(simulator),
+        log_level="error",
+        ws="websockets-sansio",
+        timeout_graceful_shutdown=3,
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [made]}, daemon=True)
@@ -60,16 +68,6 @@ def address(simulator: StandIn) -> Iterator[str]:
     thread.join(20)
     made.close()
     assert not thread.is_alive()
-
-
-def speech_like(seconds: float, level: float = 0.25) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """A buzz with moving pitch and the swell of syllables: browsers do not take it for noise."""
-    t = np.arange(round(seconds * RATE)) / RATE
-    phase = np.cumsum(120 + 20 * np.sin(2 * np.pi * 0.7 * t)) / RATE
-    buzz = sum(np.cos(2 * np.pi * k * phase) / k for k in range(1, 25))
-    swelling = np.asarray(buzz) * (0.5 - 0.5 * np.cos(2 * np.pi * 4 * t))
-    loudest = float(np.abs(swelling).max())
-    return np.asarray(level * swelling / loudest)
 
 
 @pytest.fixture

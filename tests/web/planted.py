@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from conftest import speech_like
-from stand_in import CASE
+import soundfile
 
 from simvoice.audio import RATE, Pcm16, samples
 from simvoice.record.events import (
@@ -28,6 +27,8 @@ from simvoice.record.events import (
     Word,
 )
 from simvoice.record.recorder import Recorder
+from simvoice.record.store import Store
+from tests.web.stand_in import CASE, speech_like
 
 ID = "20261122-101530-breast-biopsy-k3f9"
 LENGTH_S = 75.0
@@ -51,7 +52,12 @@ PATIENT: tuple[tuple[float, float, str, str], ...] = (
     (14.6, 19.2, "They took a piece out with a needle. The girl was kind. She said a week.", ""),
     (32.0, 34.2, "So it is. I knew, you know.", ""),
     (41.0, 44.6, "My mother had it. She was", "forty-nine when she died."),
-    (54.2, 60.0, "I don't follow. Is it the same thing she had? Am I going to lose the breast?", ""),
+    (
+        54.2,
+        60.0,
+        "I don't follow. Is it the same thing she had? Will I lose the breast?",
+        "",
+    ),
     (70.0, 73.5, "My girls. I haven't told my girls.", ""),
 )
 
@@ -151,13 +157,16 @@ def plant(root: Path, **changes: Any) -> str:
     )
     recorder = Recorder.create(root, header)
     recorder.add(Started(wall_time="2026-11-22T10:15:30+00:00"))
+    recorder.sound(*(np.zeros(RATE, np.int16) for _ in "lp"))
     learner_spans = [(e.start_s, e.end_s) for e in _entries() if isinstance(e, LearnerVoice)]
     learner = _channel([*learner_spans, (17.0, 17.4)], 1)
     patient = _channel([(start_s, end_s) for start_s, end_s, _, _ in PATIENT], 2)
-    for at in range(0, learner.size, RATE):
-        recorder.sound(learner[at : at + RATE], patient[at : at + RATE])
     for entry in _entries():
         recorder.add(entry)
     recorder.add(Ended(at_s=LENGTH_S, reason="learner"))
     recorder.close()
+    # the recorder is made for real time; a minute at once is more than it lets wait
+    kept = Store(root).open(header.attempt).audio_path
+    assert kept is not None
+    soundfile.write(kept, np.column_stack((learner, patient)), RATE, subtype="PCM_16")
     return header.attempt

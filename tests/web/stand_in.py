@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simvoice.audio import FRAME, FRAME_S, RATE, Pcm16, level_dbfs
 from simvoice.errors import CaseError
@@ -48,7 +49,20 @@ CASE = CaseCard(
     summary="A woman of 47 comes, alone, to hear what the needle found.",
 )
 
+HOST = "127.0.0.1:8765"
+"""What the test client calls the server."""
+
 VOICED_DBFS = -50.0
+
+
+def speech_like(seconds: float, level: float = 0.25) -> NDArray[np.float64]:
+    """A buzz with moving pitch and the swell of syllables: browsers do not take it for noise."""
+    t = np.arange(round(seconds * RATE)) / RATE
+    phase = np.cumsum(120 + 20 * np.sin(2 * np.pi * 0.7 * t)) / RATE
+    buzz = sum(np.cos(2 * np.pi * k * phase) / k for k in range(1, 25))
+    swelling = np.asarray(buzz) * (0.5 - 0.5 * np.cos(2 * np.pi * 4 * t))
+    loudest = float(np.abs(swelling).max())
+    return np.asarray(level * swelling / loudest)
 
 
 def tone(seconds: float, hz: float = 190.0) -> Pcm16:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from conftest import HOST
 from fastapi.testclient import TestClient
-from stand_in import StandIn
 from starlette.websockets import WebSocketDisconnect
 
 from simvoice.web.security import is_loopback, is_own_origin, split_host
+from tests.web.stand_in import HOST, StandIn
 
 OURS = {"origin": f"http://{HOST}"}
 
@@ -160,7 +159,7 @@ def test_every_page_carries_the_protecting_headers(client: TestClient, path: str
 def test_no_page_has_an_inline_script_or_style(client: TestClient, attempt_id: str) -> None:
     for path in ("/", "/case/breast-biopsy", f"/attempts/{attempt_id}", "/nowhere"):
         text = client.get(path, headers={"accept": "text/html"}).text
-        assert text.count("<script") == text.count("<script type=\"module\" src=\"/static/")
+        assert text.count("<script") == text.count('<script type="module" src="/static/')
         assert "<style" not in text
         assert " style=" not in text
         assert "onclick" not in text

@@ -1,0 +1,244 @@
+"""A conversation over the WebSocket, without a browser."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import struct
+import threading
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from simvoice.devices.browser import HEAD, VERSION
+from simvoice.errors import ModelMissing
+from simvoice.record.events import LearnerVoice
+from simvoice.web.line import Hello, browser_line
+from simvoice.web.outbox import AUDIO_BOUND, Outbox
+from tests.web.stand_in import CASE, HOST, StandIn
+
+OURS = {"origin": f"http://{HOST}"}
+
+
+def hello(token: str, **changes: Any) -> str:
+    said = {
+        "type": "hello",
+        "token": token,
+        "case": CASE.id,
+        "microphone": "USB",
+        "rate": 48_000,
+        "echoCancellation": True,
+        "noiseSuppression": True,
+        "autoGainControl": False,
+    }
+    return json.dumps({**said, **changes})
+
+
+def sound(index: int, sample: int = 0) -> bytes:
+    """One frame from the page."""
+    head = HEAD.pack(VERSION, 0, 1, index, 0, 0, index, 20, 0)
+    return head + struct.pack("<320h", *([sample] * 320))
+
+
+def texts_until(socket: Any, kind: str) -> list[dict[str, Any]]:
+    """Text messages up to and with the first of a kind; sound between them is skipped."""
+    found: list[dict[str, Any]] = []
+    while not found or found[-1]["type"] != kind:
+        message = socket.receive()
+        if message.get("text") is not None:
+            found.append(json.loads(message["text"]))
+        assert message["type"] != "websocket.close", f"closed before {kind}: {found}"
+    return found
+
+
+def test_a_conversation_runs_from_hello_to_finished(
+    client: TestClient, simulator: StandIn, token: str
+) -> None:
+    with client.websocket_connect("/line", headers=OURS) as socket:
+        socket.send_text(hello(token, learner="  Robin "))
+        begun = texts_until(socket, "begun")[-1]
+        for index in range(60):
+            socket.send_bytes(sound(index, 9000))
+        status = texts_until(socket, "status")[-1]
+        assert set(status) == {"type", "at_s", "floor", "level_dbfs", "time_left_s"}
+        socket.send_text('{"type": "end"}')
+        socket.send_bytes(sound(60))
+        finished = texts_until(socket, "finished")
+        assert finished[-1]["attempt"] == begun["attempt"]
+        assert finished[-1]["reason"] == "learner"
+        assert socket.receive()["type"] == "websocket.close"
+    kept = simulator.store.open(begun["attempt"])
+    assert kept.state == "complete"
+    assert kept.header.learner == "Robin"
+    assert any(isinstance(entry, LearnerVoice) for entry in kept.entries)
+
+
+def test_the_patient_is_heard_and_captioned(
+    client: TestClient, simulator: StandIn, token: str
+) -> None:
+    with client.websocket_connect("/line", headers=OURS) as socket:
+        socket.send_text(hello(token))
+        texts_until(socket, "begun")
+        for index in range(60):
+            socket.send_bytes(sound(index))
+        loud = captioned = False
+        while not (loud and captioned):
+            message = socket.receive()
+            if message.get("bytes"):
+                loud = loud or any(message["bytes"][4:])
+            elif message.get("text"):
+                captioned = captioned or json.loads(message["text"])["type"] == "caption"
+
+
+def test_a_page_closed_in_the_middle_leaves_its_attempt_and_is_remembered(
+    client: TestClient, simulator: StandIn, token: str
+) -> None:
+    with client.websocket_connect("/line", headers=OURS) as socket:
+        socket.send_text(hello(token))
+        attempt = texts_until(socket, "begun")[-1]["attempt"]
+        for index in range(30):
+            socket.send_bytes(sound(index, 9000))
+        texts_until(socket, "status")
+    stage = client.app.state.stage  # type: ignore[attr-defined]
+    assert stage.is_free(20.0)
+    kept = simulator.store.open(attempt)
+    assert kept.state == "complete"
+    assert kept.ended is not None
+    assert kept.ended.reason == "closed"
+    assert "ended when its page was closed" in client.get("/").text
+    client.get(f"/attempts/{attempt}")
+    assert "ended when its page was closed" not in client.get("/").text
+
+
+def test_a_second_tab_is_told_that_somebody_is_talking(
+    client: TestClient, simulator: StandIn, token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("simvoice.web.line._BUSY_PATIENCE_S", 0.0)
+    monkeypatch.setattr("simvoice.web.pages._RELOAD_PATIENCE_S", 0.0)
+    with client.websocket_connect("/line", headers=OURS) as first:
+        first.send_text(hello(token))
+        texts_until(first, "begun")
+        page = client.get(f"/case/{CASE.id}")
+        assert page.status_code == 409
+        assert "in another tab" in page.text
+        with client.websocket_connect("/line", headers=OURS) as second:
+            second.send_text(hello(token))
+            assert second.receive_json()["type"] == "busy"
+            assert second.receive()["type"] == "websocket.close"
+        first.send_text('{"type": "end"}')
+        first.send_bytes(sound(0))
+        texts_until(first, "finished")
+    assert client.get(f"/case/{CASE.id}").status_code == 200
+    assert len(simulator.lines) == 1
+
+
+def test_a_fault_is_told_in_its_sentence_and_frees_the_stage(
+    client: TestClient, simulator: StandIn, token: str
+) -> None:
+    simulator.fault = ModelMissing("whisper tiny.en is not here; run: simvoice models pull")
+    with client.websocket_connect("/line", headers=OURS) as socket:
+        socket.send_text(hello(token))
+        said = texts_until(socket, "fault")[-1]
+    assert said["message"] == "whisper tiny.en is not here; run: simvoice models pull"
+    assert said["attempt"] is None
+    assert client.app.state.stage.is_free()  # type: ignore[attr-defined]
+
+
+def test_an_unexpected_fault_is_told_without_its_inside(
+    client: TestClient, simulator: StandIn, token: str
+) -> None:
+    simulator.fault = ZeroDivisionError("secret detail")
+    with client.websocket_connect("/line", headers=OURS) as socket:
+        socket.send_text(hello(token))
+        said = texts_until(socket, "fault")[-1]
+    assert "fault in simvoice" in said["message"]
+    assert "secret" not in said["message"]
+    assert client.app.state.stage.is_free()  # type: ignore[attr-defined]
+
+
+def test_what_is_not_sound_and_not_the_end_is_left_aside(
+    client: TestClient, simulator: StandIn, token: str
+) -> None:
+    with client.websocket_connect("/line", headers=OURS) as socket:
+        socket.send_text(hello(token))
+        texts_until(socket, "begun")
+        for noise in ("", "nonsense", "[]", '"end"', '{"type": "start"}', "null"):
+            socket.send_text(noise)
+        socket.send_bytes(b"")
+        socket.send_bytes(b"\x01\x02")
+        for index in range(6):
+            socket.send_bytes(sound(index))
+        assert texts_until(socket, "status")
+        socket.send_text('{"type": "end"}')
+        socket.send_bytes(sound(6))
+        assert texts_until(socket, "finished")[-1]["reason"] == "learner"
+
+
+@pytest.mark.parametrize(
+    ("changes", "echo"),
+    [
+        ({}, "canceller"),
+        ({"headphones": True}, "headphones"),
+        ({"echoCancellation": False}, "none"),
+    ],
+)
+def test_the_record_is_told_how_echo_is_kept_out(changes: dict[str, Any], echo: str) -> None:
+    async def line() -> Any:
+        said = Hello.model_validate_json(hello("t", **changes))
+        return browser_line(said, Outbox(asyncio.get_running_loop()))
+
+    facts = asyncio.run(line()).facts
+    assert facts.echo == echo
+    assert facts.native_rate == 48_000
+    assert "noise suppression" in facts.microphone
+
+
+# -- the outbox -------------------------------------------------------------------------------
+
+
+def test_a_slow_page_gets_the_newest_two_seconds_and_every_caption() -> None:
+    async def scenario() -> None:
+        outbox = Outbox(asyncio.get_running_loop())
+        for i in range(AUDIO_BOUND + 30):
+            outbox.put_audio(bytes([i]))
+        outbox.put_text({"type": "caption", "n": 1})
+        outbox.put_status({"type": "status", "n": 1})
+        outbox.put_status({"type": "status", "n": 2})
+        outbox.put_text({"type": "caption", "n": 2})
+        taken = await outbox.take()
+        assert taken is not None
+        assert taken[:AUDIO_BOUND] == [bytes([i]) for i in range(30, AUDIO_BOUND + 30)]
+        assert [json.loads(t)["n"] for t in taken[AUDIO_BOUND:]] == [1, 2, 2]
+        assert outbox.dropped_audio == 30
+
+    asyncio.run(scenario())
+
+
+def test_nothing_put_before_the_close_is_lost_across_threads() -> None:
+    async def scenario() -> list[int]:
+        outbox = Outbox(asyncio.get_running_loop())
+
+        def fill() -> None:
+            for i in range(400):
+                outbox.put_text({"n": i})
+            outbox.close()
+
+        thread = threading.Thread(target=fill)
+        thread.start()
+        got: list[int] = []
+        while (waiting := await outbox.take()) is not None:
+            got += [json.loads(text)["n"] for text in waiting]
+        thread.join()
+        return got
+
+    assert asyncio.run(scenario()) == list(range(400))
+
+
+def test_an_outbox_outlives_its_loop_quietly() -> None:
+    async def make() -> Outbox:
+        return Outbox(asyncio.get_running_loop())
+
+    outbox = asyncio.run(make())
+    outbox.put_audio(b"late")
+    outbox.close()

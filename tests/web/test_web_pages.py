@@ -1,0 +1,276 @@
+"""What the pages say, and how the recording is served."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from fastapi.testclient import TestClient
+
+from simvoice.audio import RATE
+from simvoice.record.events import Ended, Header, PatientSpeech, Started
+from simvoice.record.ids import new_id
+from simvoice.record.recorder import Recorder
+from simvoice.web.ports import Readiness
+from simvoice.web.words import blocks, clock, duration, ending, moment
+from tests.web.stand_in import CASE, StandIn
+
+HTML = {"accept": "text/html"}
+
+
+def recorder(simulator: StandIn) -> Recorder:
+    """An attempt that has just begun."""
+    header = Header(
+        attempt=new_id(CASE.id, datetime.now(UTC)),
+        simvoice="0.1.0",
+        case_id=CASE.id,
+        case_title=CASE.title,
+        case_sha256="0" * 64,
+        patient_name=CASE.patient_name,
+        seed=1,
+    )
+    made = Recorder.create(simulator.root, header)
+    made.add(Started(wall_time="2026-11-22T10:15:30+00:00"))
+    return made
+
+
+def test_the_first_page_offers_the_cases_and_says_that_nothing_leaves(client: TestClient) -> None:
+    text = client.get("/").text
+    assert "/case/breast-biopsy" in text
+    assert CASE.title in text
+    assert "Everything stays on this machine" in text
+    assert "None yet." in text
+
+
+def test_the_first_page_lists_attempts_with_their_end(client: TestClient, attempt_id: str) -> None:
+    text = client.get("/").text
+    assert f'href="/attempts/{attempt_id}"' in text
+    assert "22 November 2026, 10:15" in text
+    assert "1 minute 15 seconds, you ended it" in text
+
+
+def test_a_running_attempt_can_be_neither_opened_nor_erased_from_the_list(
+    client: TestClient, simulator: StandIn
+) -> None:
+    running = recorder(simulator)
+    try:
+        text = client.get("/").text
+        assert "running now" in text
+        assert f'href="/attempts/{running.attempt}"' not in text
+        assert "data-erase" not in text
+        answer = client.get(f"/attempts/{running.attempt}", headers=HTML)
+        assert answer.status_code == 409
+        assert "going on right now" in answer.text
+    finally:
+        running.abandon()
+
+
+def test_a_damaged_attempt_is_listed_and_can_be_erased(
+    client: TestClient, simulator: StandIn, attempt_id: str
+) -> None:
+    (simulator.root / attempt_id / "header.json").write_text("{")
+    text = client.get("/").text
+    assert f'data-erase="{attempt_id}"' in text
+    assert f'href="/attempts/{attempt_id}"' not in text
+    answer = client.get(f"/attempts/{attempt_id}", headers=HTML)
+    assert answer.status_code == 404
+    assert "header" in answer.text
+
+
+def test_names_are_shown_as_text_and_never_as_markup(
+    client: TestClient, simulator: StandIn
+) -> None:
+    from tests.web.planted import plant
+
+    name = "<img src=x onerror=alert(1)>"
+    found = plant(simulator.root, learner=name)
+    for path in ("/", f"/attempts/{found}"):
+        text = client.get(path).text
+        assert name not in text
+        assert "&lt;img" in text
+
+
+def test_the_door_note_is_laid_out_in_paragraphs_and_lists(client: TestClient) -> None:
+    text = client.get(f"/case/{CASE.id}").text
+    assert "<p>The pathologist&#39;s report reads" in text
+    assert "<li>answer what she asks</li>" in text
+    assert 'data-reading="120.0"' in text
+
+
+def test_an_unknown_case_gives_a_sentence(client: TestClient) -> None:
+    answer = client.get("/case/nobody", headers=HTML)
+    assert answer.status_code == 404
+    assert "There is no such case" in answer.text
+
+
+def test_preparing_begins_with_the_token_and_tells_how_far_it_is(
+    client: TestClient, simulator: StandIn, token: str
+) -> None:
+    simulator.readiness = Readiness(False, 0.25, "Preparing the voice")
+    answer = client.post(f"/api/case/{CASE.id}/prepare", headers={"x-simvoice-token": token})
+    assert answer.json()["progress"] == 0.25
+    assert simulator.prepared == [CASE.id]
+    simulator.readiness = Readiness(False, 0.0, "", fault="whisper is not here; pull it")
+    assert client.get("/api/ready").json()["fault"] == "whisper is not here; pull it"
+
+
+def test_preparing_a_case_that_is_not_there_prepares_nothing(
+    client: TestClient, simulator: StandIn, token: str
+) -> None:
+    answer = client.post("/api/case/nobody/prepare", headers={"x-simvoice-token": token})
+    assert answer.status_code == 404
+    assert simulator.prepared == []
+
+
+# -- the debrief ------------------------------------------------------------------------------
+
+
+def test_the_debrief_shows_words_times_numbers_and_what_was_cut_off(
+    client: TestClient, attempt_id: str
+) -> None:
+    text = client.get(f"/attempts/{attempt_id}").text
+    assert "The biopsy shows a cancer." in text
+    assert re.search(r'data-at="41.00".*?<span class="unsaid">', text, re.S)
+    assert "forty-nine when she died." in text
+    assert "let it stand for 6.4 s" in text
+    assert "you spoke after 4.0 s" in text
+    assert "Your share" in text or "your share of the talking" in text
+    assert "error not yet calibrated" in text
+
+
+def test_the_timeline_has_both_lanes_their_marks_and_peaks(
+    client: TestClient, attempt_id: str
+) -> None:
+    data = client.get(f"/attempts/{attempt_id}/timeline").json()
+    assert [lane["who"] for lane in data["lanes"]] == ["learner", "patient"]
+    kinds = {mark["kind"] for mark in data["marks"]}
+    assert {"pause", "gap", "overlap", "interruption", "backchannel", "silence", "hold"} <= kinds
+    assert len(data["peaks"]["learner"]) == 2 * data["peaks"]["per_s"] * 75
+
+
+def test_an_attempt_in_which_nobody_spoke_says_so(client: TestClient, simulator: StandIn) -> None:
+    empty = recorder(simulator)
+    empty.add(Ended(at_s=0.0, reason="closed"))
+    empty.close()
+    answer = client.get(f"/attempts/{empty.attempt}")
+    assert answer.status_code == 200
+    assert "Nobody spoke" in answer.text
+    assert "No words were recorded." in answer.text
+    assert client.get(f"/attempts/{empty.attempt}/timeline").status_code == 200
+
+
+def test_an_attempt_without_learner_speech_says_what_cannot_be_measured(
+    client: TestClient, simulator: StandIn
+) -> None:
+    alone = recorder(simulator)
+    alone.sound(np.zeros(3 * RATE, np.int16), np.zeros(3 * RATE, np.int16))
+    alone.add(
+        PatientSpeech(turn=0, line_id=None, start_s=0.5, end_s=2.0, text="Hello?", heard="Hello?")
+    )
+    alone.add(Ended(at_s=3.0, reason="time"))
+    alone.close()
+    text = client.get(f"/attempts/{alone.attempt}").text
+    assert "No speech of yours was heard" in text
+    assert "not measurable here" in text
+
+
+def test_an_attempt_that_a_crash_left_opens_recovered(
+    client: TestClient, simulator: StandIn
+) -> None:
+    cut = recorder(simulator)
+    cut.sound(np.ones(2 * RATE, np.int16), np.ones(2 * RATE, np.int16))
+    cut.add(
+        PatientSpeech(turn=0, line_id=None, start_s=0.5, end_s=1.0, text="Hello?", heard="Hello?")
+    )
+    cut.abandon()
+    assert "broken off" in client.get("/").text
+    text = client.get(f"/attempts/{cut.attempt}").text
+    assert "Something failed and the conversation ended" in text
+    assert "Hello?" in text
+
+
+def test_a_debrief_without_its_sound_still_stands(
+    client: TestClient, simulator: StandIn, attempt_id: str
+) -> None:
+    for kept in (simulator.root / attempt_id).glob("audio.*"):
+        kept.unlink()
+    text = client.get(f"/attempts/{attempt_id}").text
+    assert "<audio" not in text
+    assert "The biopsy shows a cancer." in text
+    assert client.get(f"/attempts/{attempt_id}/audio").status_code == 404
+
+
+# -- the recording ----------------------------------------------------------------------------
+
+
+def sound_of(simulator: StandIn, attempt_id: str) -> bytes:
+    path = simulator.store.open(attempt_id).audio_path
+    assert path is not None
+    return Path(path).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("asked", "first", "last"), [("0-99", 0, 99), ("1000-1999", 1000, 1999), ("-100", -100, -1)]
+)
+def test_a_range_of_the_recording_is_given_exactly(
+    client: TestClient, simulator: StandIn, attempt_id: str, asked: str, first: int, last: int
+) -> None:
+    whole = sound_of(simulator, attempt_id)
+    answer = client.get(f"/attempts/{attempt_id}/audio", headers={"range": f"bytes={asked}"})
+    first, last = first % len(whole), last % len(whole)
+    assert answer.status_code == 206
+    assert answer.headers["content-range"] == f"bytes {first}-{last}/{len(whole)}"
+    assert answer.content == whole[first : last + 1]
+    assert answer.headers["cache-control"] == "no-store"
+
+
+def test_the_whole_recording_is_two_channels_of_sound(
+    client: TestClient, simulator: StandIn, attempt_id: str
+) -> None:
+    answer = client.get(f"/attempts/{attempt_id}/audio")
+    assert answer.status_code == 200
+    assert answer.headers["accept-ranges"] == "bytes"
+    assert answer.headers["content-type"] in (
+        "audio/flac",
+        "audio/x-flac",
+        "audio/wav",
+        "audio/x-wav",
+    )
+    copy = simulator.root.parent / "copy"
+    copy.write_bytes(answer.content)
+    assert soundfile.info(copy).channels == 2
+
+
+def test_a_range_beyond_the_end_is_refused(client: TestClient, attempt_id: str) -> None:
+    answer = client.get(f"/attempts/{attempt_id}/audio", headers={"range": "bytes=999999999-"})
+    assert answer.status_code == 416
+
+
+# -- words ------------------------------------------------------------------------------------
+
+
+def test_times_and_ends_are_written_as_people_read_them() -> None:
+    assert clock(65.9) == "1:05"
+    assert clock(3725) == "1:02:05"
+    assert clock(-1) == "0:00"
+    assert duration(0) == "0 seconds"
+    assert duration(61) == "1 minute 1 second"
+    assert duration(480) == "8 minutes"
+    assert duration(490) == "8 minutes"
+    assert moment("2026-11-22T09:05:00+01:00") == "22 November 2026, 09:05"
+    assert moment("yesterday") == ""
+    assert ending("time") == "the time was over"
+    assert ending(None) == "broken off"
+
+
+def test_plain_text_becomes_paragraphs_and_lists() -> None:
+    found = blocks("One\ntwo.\r\n\r\n- a\n- b\n\n\n  \n\n- not\na list")
+    assert [(b.lines, b.is_list) for b in found] == [
+        (("One two.",), False),
+        (("a", "b"), True),
+        (("- not a list",), False),
+    ]
