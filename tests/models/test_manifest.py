@@ -1,0 +1,104 @@
+"""The manifest that comes with simvoice, and what a manifest has to be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from simvoice import models
+from simvoice.errors import SettingError
+
+REAL = Path(__file__).parents[2] / "models" / "manifest.toml"
+
+
+@pytest.fixture
+def broken(tmp_path: Path) -> Path:
+    return tmp_path / "manifest.toml"
+
+
+def test_the_manifest_in_the_checkout_is_the_one_in_use() -> None:
+    assert models.manifest() == models.manifest(REAL)
+
+
+def test_every_profile_names_a_model_for_every_role() -> None:
+    assert set(models.manifest().profiles) == {"embedded", "workstation", "studio"}
+    for name in models.manifest().profiles:
+        roles = models.profile(name)
+        assert {models.model(chosen).role for chosen in roles.values()} == set(models.ROLES)
+
+
+def test_the_embedded_profile_is_at_most_a_gigabyte() -> None:
+    assert sum(models.model(name).bytes for name in models.profile().values()) <= 1e9
+
+
+def test_the_embedded_profile_needs_the_package_index_alone() -> None:
+    assert {models.model(name).source for name in models.profile().values()} == {"registry"}
+
+
+def test_the_larger_profiles_take_their_language_model_from_the_hub() -> None:
+    for name in ("workstation", "studio"):
+        assert models.model(models.profile(name)["llm"]).source == "hub"
+
+
+def test_no_two_models_share_weights() -> None:
+    weights = [entry.files[0].sha256 for entry in models.manifest().models.values()]
+    assert len(set(weights)) == len(weights)
+
+
+def test_digests_name_the_weights_by_role() -> None:
+    assert models.digests(["whisper-tiny.en", "piper-joe"]) == {
+        "stt": "1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a",
+        "voice": "58afce0321b8d9c46d7cdf9c16500cc55a793b4220212dba6b70fb788b3baf06",
+    }
+
+
+def test_an_unknown_model_is_refused_with_the_names_there_are() -> None:
+    with pytest.raises(SettingError, match=r"no model 'whisper'.*whisper-tiny\.en"):
+        models.locate("whisper")
+
+
+def test_an_unknown_profile_is_refused_with_the_names_there_are() -> None:
+    with pytest.raises(SettingError, match=r"no profile 'big'.*embedded, workstation, studio"):
+        models.profile("big")
+
+
+def test_a_missing_manifest_is_a_sentence(broken: Path) -> None:
+    with pytest.raises(SettingError, match="is missing; install simvoice again"):
+        models.manifest(broken)
+
+
+def test_a_manifest_that_is_no_toml_is_a_sentence(broken: Path) -> None:
+    broken.write_text("format = = 1")
+    with pytest.raises(SettingError, match="is not TOML"):
+        models.manifest(broken)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right", "message"),
+    [
+        ("format = 2", "format = 1", "format"),
+        ('name = "../model.bin"', 'name = "model.bin"', "files.0.name"),
+        ('sha256 = "1A5', 'sha256 = "1a5', "files.0.sha256"),
+        ('stt = "piper-joe"', 'stt = "whisper-tiny.en"', "piper-joe is no model for stt"),
+        ('revision = "main"', f'revision = "{"536b0662742c02347bc0e980a01041f333bce120"}"', "hub"),
+        ("notes = 1\nformat = 1", "format = 1", "notes"),
+        ('"pipecat-ai==1.14.1"', '"pipecat-ai==1.14.0"', "wheels and parts differ"),
+    ],
+)
+def test_a_manifest_with_a_fault_names_the_place(
+    broken: Path, wrong: str, right: str, message: str
+) -> None:
+    sound = REAL.read_text()
+    assert right in sound
+    broken.write_text(sound.replace(right, wrong, 1))
+    with pytest.raises(SettingError, match=message):
+        models.manifest(broken)
+
+
+def test_a_file_with_two_sources_is_refused(broken: Path) -> None:
+    part = 'parts = [{ package = "pipecat-ai==1.14.0"'
+    extra = 'hub = { repo = "a/b", revision = "v1", path = "x" }\n'
+    broken.write_text(REAL.read_text().replace(part, extra + part))
+    with pytest.raises(SettingError, match="needs either parts or hub"):
+        models.manifest(broken)

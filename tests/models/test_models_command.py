@@ -1,0 +1,96 @@
+"""`simvoice models list|pull|verify`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from simvoice.cli.models import app
+from simvoice.errors import SettingError
+from tests.models.local_site import CONFIG, PART1, PART2, WEIGHTS, Site
+
+
+@pytest.fixture
+def run() -> CliRunner:
+    return CliRunner()
+
+
+def put(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / name).mkdir(parents=True)
+        (folder / name / "weights.bin").write_bytes(WEIGHTS)
+    if "tiny" in names:
+        (folder / "tiny" / "config.json").write_bytes(CONFIG)
+
+
+def test_list_says_what_is_here_and_what_is_missing(folder: Path, run: CliRunner) -> None:
+    put(folder, "tiny")
+    answer = json.loads(run.invoke(app, ["list", "--json"]).stdout)
+    states = {row["name"]: row["state"] for row in answer["models"]}
+    assert states["tiny"] == "here"
+    assert states["ears"] == "missing"
+    assert answer["folder"] == str(folder)
+
+
+def test_list_of_a_profile_leaves_out_the_others(folder: Path, run: CliRunner) -> None:
+    answer = json.loads(run.invoke(app, ["list", "--json", "--profile", "embedded"]).stdout)
+    assert [row["name"] for row in answer["models"]] == ["ears", "tiny", "throat", "turns", "sense"]
+    assert answer["bytes"] == 5 * len(WEIGHTS) + len(CONFIG)
+
+
+def test_list_for_people_names_every_model(folder: Path, run: CliRunner) -> None:
+    lines = run.invoke(app, ["list"]).stdout.splitlines()
+    assert [line.split()[0] for line in lines[1:]] == [
+        "tiny",
+        "ears",
+        "throat",
+        "turns",
+        "sense",
+        "spare",
+    ]
+
+
+def test_pull_brings_a_model_by_name_and_counts_the_bytes(index: Site, run: CliRunner) -> None:
+    result = run.invoke(app, ["pull", "tiny", "--json"])
+    assert result.exit_code == 0
+    answer = json.loads(result.stdout)
+    assert answer["fetched"] == ["tiny"]
+    assert answer["downloaded_bytes"] == len(PART1) + len(PART2)
+
+
+def test_pull_brings_a_whole_profile_from_both_sources(
+    index: Site, hub_site: Site, folder: Path, run: CliRunner
+) -> None:
+    result = run.invoke(app, ["pull"])
+    assert result.exit_code == 0
+    assert result.stdout.startswith("5 models are here and verified")
+    assert run.invoke(app, ["verify"]).exit_code == 0
+
+
+def test_pull_of_an_unknown_profile_is_refused(folder: Path, run: CliRunner) -> None:
+    result = run.invoke(app, ["pull", "--profile", "huge"])
+    assert isinstance(result.exception, SettingError)
+
+
+def test_verify_ends_with_3_and_names_the_altered_file(folder: Path, run: CliRunner) -> None:
+    put(folder, "tiny", "spare")
+    (folder / "spare" / "weights.bin").write_bytes(b"\xff" + WEIGHTS[1:])
+    result = run.invoke(app, ["verify", "tiny", "spare"])
+    assert result.exit_code == 3
+    assert result.stdout == "tiny: here\nspare: altered\n"
+
+
+def test_verify_as_json_says_which_are_wrong_and_why(folder: Path, run: CliRunner) -> None:
+    put(folder, "tiny")
+    result = run.invoke(app, ["verify", "tiny", "spare", "--json"])
+    assert result.exit_code == 3
+    answer = json.loads(result.stdout)
+    assert answer["ok"] is False
+    assert [(row["name"], row["state"]) for row in answer["models"]] == [
+        ("tiny", "here"),
+        ("spare", "missing"),
+    ]
+    assert "run: simvoice models pull spare" in answer["models"][1]["problem"]
