@@ -1,0 +1,1 @@
+"""Benches: planted audio through the real engines, with figures that anybody can repeat."""

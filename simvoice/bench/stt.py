@@ -1,0 +1,212 @@
+"""`simvoice bench stt`: the short encoder window against stock faster-whisper, paired."""
+
+from __future__ import annotations
+
+import csv
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile  # type: ignore[import-untyped]
+
+from simvoice import models, paths
+from simvoice.audio import RATE, Pcm
+from simvoice.bench.clinician import utterances
+from simvoice.bench.words import errors, normal
+from simvoice.engines.piper import Piper
+from simvoice.engines.praat_voice import ShapedVoice
+from simvoice.engines.resample import to_rate
+from simvoice.engines.speech_cache import CachedVoice
+from simvoice.engines.whisper import Whisper, repeats
+
+LONGEST_S = 8.0
+BEAM_EVERY = 5
+"""The library's default, beam 5, is timed on every fifth utterance: it only gives context."""
+
+BANDS_S = ((0.0, 1.0), (1.0, 2.0), (2.0, 4.0), (4.0, 8.0))
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """Speech whose words are known."""
+
+    text: str
+    pcm: Pcm
+    real: bool
+    """Spoken by a person, not synthesised."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """One way of transcribing, over all utterances."""
+
+    took_ms: list[float] = field(default_factory=list)
+    wrong: list[int] = field(default_factory=list)
+    repeated: list[str] = field(default_factory=list)
+
+    def add(self, said: Utterance, heard: str, took_ms: float) -> None:
+        """Count one utterance."""
+        words = normal(said.text)
+        found = normal(heard)
+        self.took_ms.append(took_ms)
+        self.wrong.append(errors(words, found))
+        # A loop is longer than what was said; a person who says "no, no, no, no" is no loop.
+        if len(found) > 2 * len(words) + 2 or (repeats(heard) and not repeats(said.text)):
+            self.repeated.append(heard)
+
+
+def run(quick: bool) -> dict[str, Any]:
+    """The figures, ready for JSON. Raises ModelMissing or ModelAltered.
+
+    quick: about 25 utterances instead of about 245.
+    """
+    whisper = Whisper(models.locate(models.profile()["stt"]))
+    said = [u for u in _all(quick) if u.pcm.size <= LONGEST_S * RATE]
+    ours, stock, beam = Tally(), Tally(), Tally()
+    fallbacks = 0
+    for number, utterance in enumerate(said):
+        # Who goes first alternates, so that neither always finds the caches warm.
+        ways = [_ours(whisper), _stock(whisper, 1)]
+        tallies = [ours, stock]
+        for which in (0, 1) if number % 2 else (1, 0):
+            heard, took_ms = _timed(ways[which], utterance.pcm)
+            tallies[which].add(utterance, heard.text, took_ms)
+            fallbacks += which == 0 and heard.path == "stock"
+        if number % BEAM_EVERY == 0:
+            heard, took_ms = _timed(_stock(whisper, 5), utterance.pcm)
+            beam.add(utterance, heard.text, took_ms)
+    return _report(said, ours, stock, beam, fallbacks)
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """Text and the path that gave it."""
+
+    text: str
+    path: str
+
+
+def _ours(whisper: Whisper) -> Callable[[Pcm], Heard]:
+    def transcribe(pcm: Pcm) -> Heard:
+        found = whisper.transcribe(pcm)
+        return Heard(found.text, found.path)
+
+    return transcribe
+
+
+def _stock(whisper: Whisper, beam_size: int) -> Callable[[Pcm], Heard]:
+    def transcribe(pcm: Pcm) -> Heard:
+        return Heard(whisper.transcribe_stock(pcm, beam_size), "stock")
+
+    return transcribe
+
+
+def _timed(way: Callable[[Pcm], Heard], pcm: Pcm) -> tuple[Heard, float]:
+    start = time.perf_counter()
+    heard = way(pcm)
+    return heard, 1000.0 * (time.perf_counter() - start)
+
+
+# -- what is said -------------------------------------------------------------------------
+
+
+def _all(quick: bool) -> list[Utterance]:
+    return [*_synthetic(quick), *_real()]
+
+
+def _synthetic(quick: bool) -> list[Utterance]:
+    name = models.profile()["voice"]
+    digest = models.model(name).files[0].sha256
+    shaped = ShapedVoice(Piper(models.locate(name)))
+    try:
+        voice = CachedVoice(shaped, paths.cache_dir() / "bench-speech", digest)
+        return [
+            Utterance(text, voice.speak(text, person).pcm, real=False)
+            for text, person in utterances(quick)
+        ]
+    finally:
+        shaped.close()
+
+
+def _real() -> Iterator[Utterance]:
+    """Read sentences with transcripts, where somebody put them; none elsewhere."""
+    folder = speech_folder()
+    table = folder / "transcripts.tsv" if folder else None
+    if folder is None or table is None or not table.is_file():
+        return
+    with table.open(encoding="utf-8", newline="") as lines:
+        for row in csv.DictReader(lines, delimiter="\t"):
+            pcm, rate = soundfile.read(folder / row["file"], dtype="float32", always_2d=True)
+            yield Utterance(row["text"], to_rate(pcm.mean(axis=1), rate), real=True)
+
+
+def speech_folder() -> Path | None:
+    """`$SIMVOICE_DATA/speech`, else `shared/data/speech` beside the checkout; None when neither."""
+    given = os.environ.get("SIMVOICE_DATA")
+    beside = Path(__file__).resolve().parents[3] / "shared" / "data"
+    folder = (Path(given) if given else beside) / "speech"
+    return folder if folder.is_dir() else None
+
+
+# -- figures ------------------------------------------------------------------------------
+
+
+def _report(
+    said: Sequence[Utterance], ours: Tally, stock: Tally, beam: Tally, fallbacks: int
+) -> dict[str, Any]:
+    seconds = np.array([u.pcm.size / RATE for u in said])
+    words = np.array([len(normal(u.text)) for u in said])
+    real = np.array([u.real for u in said])
+    ratios = np.array(stock.took_ms) / np.array(ours.took_ms)
+    every = np.arange(0, len(said), BEAM_EVERY)
+    beam_ratios = np.array(beam.took_ms) / np.array(ours.took_ms)[every]
+    return {
+        "model": models.profile()["stt"],
+        "utterances": len(said),
+        "real_utterances": int(real.sum()),
+        "speedup": _rounded(np.median(ratios)),
+        "speedup_spread": [_rounded(q) for q in np.quantile(ratios, (0.05, 0.95))],
+        "speedup_against_default_beam": _rounded(np.median(beam_ratios)),
+        "wer": _rate(ours, words),
+        "wer_stock": _rate(stock, words),
+        "wer_real": _rate(ours, words, real),
+        "wer_real_stock": _rate(stock, words, real),
+        "repetitions": len(ours.repeated),
+        "repetitions_stock": len(stock.repeated),
+        "short_utterances": int((seconds < 2.0).sum()),
+        "fallbacks": fallbacks,
+        "by_duration": [
+            _band(low, high, (seconds >= low) & (seconds < high), ours, stock)
+            for low, high in BANDS_S
+            if ((seconds >= low) & (seconds < high)).any()
+        ],
+    }
+
+
+def _band(low: float, high: float, inside: np.ndarray, ours: Tally, stock: Tally) -> dict[str, Any]:
+    mine = np.array(ours.took_ms)[inside]
+    theirs = np.array(stock.took_ms)[inside]
+    return {
+        "from_s": low,
+        "to_s": high,
+        "utterances": int(inside.sum()),
+        "ms": _rounded(np.median(mine), 0),
+        "ms_p95": _rounded(np.quantile(mine, 0.95), 0),
+        "stock_ms": _rounded(np.median(theirs), 0),
+        "stock_ms_p95": _rounded(np.quantile(theirs, 0.95), 0),
+        "speedup": _rounded(np.median(theirs / mine)),
+    }
+
+
+def _rate(tally: Tally, words: np.ndarray, chosen: np.ndarray | None = None) -> float | None:
+    mask = np.ones(words.size, bool) if chosen is None else chosen
+    total = int(words[mask].sum())
+    return _rounded(np.array(tally.wrong)[mask].sum() / total, 4) if total else None
+
+
+def _rounded(value: float | np.floating[Any], digits: int = 2) -> float:
+    return round(float(value), digits)
