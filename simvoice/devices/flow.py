@@ -141,7 +141,9 @@ class Playback:
         self._resampler = Resampler(RATE, rate)
         # What the resampler holds back never waits in the ring, so it must not be waited for.
         held = round(self._resampler.delay_s * rate)
+        self._held = held
         self._prefill = max(1, prefill_frames) * self._native_frame - held
+        self._pushed = 0
         self._primed = False
         self._begun = False
         self._played = 0
@@ -171,7 +173,10 @@ class Playback:
         if self._quiet_frames > QUIET_FRAMES and surplus > SLACK_FRAMES * self._native_frame:
             self.trimmed += 1
             return
-        self._ring.write(self._resampler.push(to_float(frame)))
+        made = self._resampler.push(to_float(frame))
+        taken = self._ring.write(made)
+        # Counted as if nothing were held back: sample for sample, what comes later lies after it.
+        self._pushed += self._native_frame - (len(made) - taken)
 
     def pull(self, out: Samples, dac_s: float) -> None:
         """Callback only: fill float32 [n], which will sound at `dac_s`."""
@@ -199,8 +204,7 @@ class Playback:
             return None
         before, consumed, primed, dac_s = stamp
         self.clock.observe(before, dac_s)
-        waiting = self._ring.written - consumed
+        waiting = self._pushed - consumed
         if not primed:
-            waiting = max(waiting, self._prefill - self._native_frame)
-        ahead = waiting + self._resampler.delay_s * self.rate
-        return self.clock.time_of(before + self._block + ahead)
+            waiting = max(waiting, self._prefill + self._held - self._native_frame)
+        return self.clock.time_of(before + self._block + waiting)

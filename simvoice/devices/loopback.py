@@ -36,8 +36,10 @@ LEVEL_DBFS = -20.0
 """Of the sweep: as loud as the patient speaks."""
 LOUDSPEAKER_DB = -45.0
 """An echo weaker than this, at the patient's level, does not pass the voice gates."""
-PROMINENCE_DB = 14.0
-"""Peak of the impulse response over its median: noise alone reaches about 12 dB."""
+PROMINENCE_DB = 18.0
+"""Peak of the impulse response over its median: noise alone reaches 15 to 16 dB."""
+ROOM_S = 0.05
+"""Of the impulse response counts as echo; longer would only add noise."""
 AGREE_S = 0.003
 """Seconds by which the two sweeps may differ: samples of both ends drift far less."""
 
@@ -81,21 +83,20 @@ def find_echo(played: Pcm, heard: Pcm) -> tuple[float, float, float]:
     """
     size = 1 << int(np.ceil(np.log2(len(played) + len(heard))))
     x = np.fft.rfft(played, size)
-    y = np.fft.rfft(heard, size)
     power = np.abs(x) ** 2
     # Outside the sweep's band there is nothing to divide by.
-    response = np.fft.irfft(y * np.conj(x) / (power + 1e-2 * power.max()), size)
+    inverse = np.conj(x) / (power + 1e-2 * power.max())
+    response = np.fft.irfft(np.fft.rfft(heard, size) * inverse, size)
+    own = np.fft.irfft(x * inverse, size)
     usable = np.abs(response[: max(1, len(heard) - len(played))])
     at = int(np.argmax(usable))
     floor = float(np.median(usable)) + 1e-12
-    prominence = 20.0 * float(np.log10(usable[at] / floor + 1e-12))
-    window = heard[at : at + len(played)].astype(np.float64)
-    matched = np.fft.irfft(y * np.conj(x), size)[at]
-    share = float(matched) ** 2 / float(np.sum(played.astype(np.float64) ** 2)) ** 2
-    # The direct path alone for a weak echo in noise; with a clear one also the room's share.
-    energy = float(np.mean(window**2)) / float(np.mean(played.astype(np.float64) ** 2))
-    level = energy if prominence > PROMINENCE_DB + 12.0 else share
-    return at / RATE, 10.0 * float(np.log10(level + 1e-12)), prominence
+    # Of Gaussian noise the median magnitude is 0.6745 of the standard deviation.
+    ring = response[at : at + samples(ROOM_S)]
+    energy = float(np.sum(ring**2)) - len(ring) * (floor / 0.6745) ** 2
+    share = max(energy, float(usable[at]) ** 2) / float(np.sum(own**2))
+    prominence_db = 20.0 * float(np.log10(usable[at] / floor + 1e-12))
+    return at / RATE, 10.0 * float(np.log10(share + 1e-12)), prominence_db
 
 
 def test_loopback(line: AudioLine) -> Loopback:

@@ -33,11 +33,6 @@ class Ring:
         return self._written - self._read
 
     @property
-    def written(self) -> int:
-        """Samples written so far."""
-        return self._written
-
-    @property
     def consumed(self) -> int:
         """Samples read so far."""
         return self._read

@@ -15,6 +15,9 @@ from simvoice.ports import SpokenWord
 UTTERANCE_GAP_S = 0.7
 """Silence after which the patient's next sound is a new utterance; her commas are shorter."""
 
+BETWEEN_WORDS_S = 0.2
+"""Nobody interrupts a silence: the patient has to have sounded so shortly before."""
+
 GOES_ON_S = 1.0
 """Sound of the patient's so long after an interruption means that she was not stopped by it."""
 
@@ -216,8 +219,9 @@ class Policy:
 
     def _into(self, after_s: float, at_s: float) -> bool:
         """Is the patient `after_s` into an utterance that was not interrupted yet?"""
-        sounding = self._last_sound_s is not None and at_s - self._last_sound_s < UTTERANCE_GAP_S
-        if not sounding or self._onset_s is None or self._onset_s == self._barred_s:
+        if self._onset_s is None or self._last_sound_s is None or self._onset_s == self._barred_s:
+            return False
+        if at_s - self._last_sound_s > BETWEEN_WORDS_S:
             return False
         return at_s - self._onset_s >= after_s
 

@@ -244,7 +244,7 @@ def _save(clip: Clip, path: Path) -> None:
 
 
 def _load(path: Path) -> Clip:
-    with np.load(path, allow_pickle=False) as stored:
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
         meta = json.loads(str(stored["meta"]))
         pcm: Pcm = stored["pcm"].astype(np.float32)
     return Clip(

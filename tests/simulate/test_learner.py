@@ -1,0 +1,154 @@
+"""What the simulated learner does, frame by frame, when the patient sounds at planned times."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from simvoice.audio import FRAME_S, RATE
+from simvoice.simulate.learner import (
+    AfterPatient,
+    At,
+    Backchannel,
+    BargeIn,
+    Clip,
+    KeepSilent,
+    Policy,
+    Script,
+    Step,
+    Utterance,
+    When,
+)
+
+CLIP = Clip("hello", np.zeros(RATE, np.float32), onset_s=0.1, offset_s=0.9)
+
+
+def run(
+    *whens: When, patient: list[tuple[float, float]], until_s: float = 40.0
+) -> tuple[list[Utterance], Policy]:
+    """patient: stretches (start, end) in which she sounds, whatever the learner does."""
+    policy = Policy(
+        Script(tuple(Step(w, None if isinstance(w, KeepSilent) else CLIP) for w in whens))
+    )
+    said = []
+    for k in range(round(until_s / FRAME_S)):
+        at_s = k * FRAME_S
+        heard_s = at_s - FRAME_S / 2
+        sounds = any(start <= heard_s < end for start, end in patient)
+        if (utterance := policy.tick(at_s, sounds)) is not None:
+            said.append(utterance)
+    return said, policy
+
+
+def test_it_answers_once_the_patient_has_been_silent_long_enough() -> None:
+    said, policy = run(AfterPatient(1.0), patient=[(2.0, 4.0)])
+    assert [u.start_s for u in said] == [pytest.approx(5.0, abs=0.03)]
+    assert said[0].onset_s == pytest.approx(said[0].start_s + 0.1)
+    assert policy.done
+
+
+def test_the_patients_commas_are_not_her_end() -> None:
+    said, _ = run(AfterPatient(1.0), patient=[(2.0, 3.0), (3.6, 4.0), (4.9, 6.0)])
+    assert said[0].start_s == pytest.approx(7.0, abs=0.03)
+
+
+def test_it_waits_for_an_answer_before_it_goes_on() -> None:
+    said, _ = run(At(1.0), AfterPatient(1.0), patient=[(6.0, 7.0)])
+    assert [u.start_s for u in said] == [pytest.approx(1.0), pytest.approx(8.0, abs=0.03)]
+
+
+def test_it_goes_on_by_itself_when_no_answer_ever_comes() -> None:
+    said, _ = run(At(1.0), AfterPatient(1.0, patience_s=5.0), patient=[])
+    assert said[1].start_s == pytest.approx(1.9 + 5.0, abs=0.03)
+
+
+def test_at_speaks_whatever_the_patient_does() -> None:
+    said, _ = run(At(3.0), patient=[(2.0, 5.0)])
+    assert said[0].start_s == pytest.approx(3.0)
+    assert said[0].patient_was_speaking
+
+
+def test_it_barges_in_so_far_into_the_next_utterance() -> None:
+    said, _ = run(BargeIn(1.5), patient=[(2.0, 2.8), (10.0, 14.0)])
+    assert said[0].start_s == pytest.approx(11.5, abs=0.03)
+    assert said[0].patient_was_speaking
+
+
+def test_it_does_not_barge_twice_into_one_utterance() -> None:
+    said, _ = run(BargeIn(1.0), BargeIn(1.0), patient=[(2.0, 9.0), (12.0, 15.0)])
+    assert [u.start_s for u in said] == [pytest.approx(3, abs=0.03), pytest.approx(13, abs=0.03)]
+
+
+def test_what_is_left_of_an_interrupted_utterance_is_no_answer() -> None:
+    said, _ = run(BargeIn(1.0), AfterPatient(0.8), patient=[(2.0, 4.2), (6.0, 7.0)])
+    assert said[1].start_s == pytest.approx(7.8, abs=0.03)
+
+
+def test_a_patient_who_talks_on_is_waited_for() -> None:
+    said, _ = run(BargeIn(1.0), AfterPatient(0.8), patient=[(2.0, 9.0)])
+    assert said[1].start_s == pytest.approx(9.8, abs=0.03)
+
+
+def test_a_backchannel_leaves_the_floor_with_the_patient() -> None:
+    said, _ = run(Backchannel(1.0), Backchannel(2.5), AfterPatient(1.0), patient=[(2.0, 8.0)])
+    starts = [3.0, 4.5, 9.0]
+    assert [u.start_s for u in said] == [pytest.approx(s, abs=0.03) for s in starts]
+
+
+def test_a_backchannel_whose_moment_never_comes_is_let_go() -> None:
+    said, policy = run(Backchannel(3.0, patience_s=4.0), At(6.0), patient=[(1.0, 2.0)])
+    assert [u.step for u in said] == [1]
+    assert policy.skipped == [0]
+
+
+def test_it_keeps_a_silence_to_its_end() -> None:
+    said, policy = run(KeepSilent(4.0), AfterPatient(0.5), patient=[(2.0, 3.0)])
+    (kept,) = policy.kept
+    assert (kept.start_s, kept.end_s) == (pytest.approx(3, abs=0.03), pytest.approx(7, abs=0.03))
+    assert kept.broken_by == "learner"
+    assert said[0].start_s == pytest.approx(7.02, abs=0.03)
+
+
+def test_a_silence_the_patient_breaks_is_kept_as_such() -> None:
+    said, policy = run(KeepSilent(6.0), AfterPatient(1.0), patient=[(2.0, 3.0), (6.0, 7.0)])
+    (kept,) = policy.kept
+    assert (kept.start_s, kept.end_s) == (pytest.approx(3, abs=0.03), pytest.approx(6, abs=0.03))
+    assert kept.broken_by == "patient"
+    assert said[0].start_s == pytest.approx(8.0, abs=0.03)
+
+
+def test_a_comma_does_not_break_a_kept_silence() -> None:
+    _, policy = run(KeepSilent(3.0), patient=[(2.0, 3.0), (3.5, 4.0)])
+    (kept,) = policy.kept
+    assert kept.start_s == pytest.approx(4.0, abs=0.03)
+
+
+def test_a_silence_nobody_began_is_skipped() -> None:
+    _, policy = run(KeepSilent(3.0, patience_s=5.0), patient=[])
+    assert (policy.kept, policy.skipped, policy.done) == ([], [0], True)
+
+
+def test_a_silence_is_kept_only_after_the_answer_to_what_was_said() -> None:
+    _, policy = run(AfterPatient(0.5), KeepSilent(2.0), patient=[(1.0, 2.0), (5.0, 6.0)])
+    (kept,) = policy.kept
+    assert kept.start_s == pytest.approx(6.0, abs=0.03)
+
+
+def test_planted_pauses_come_out_in_session_seconds() -> None:
+    clip = Clip("I was … wondering", np.zeros(RATE, np.float32), 0.1, 0.9, (), ((0.3, 0.6),))
+    said = Policy(Script((Step(At(0.0), clip),))).tick(2.0, False)
+    assert said is not None
+    assert said.pauses == ((pytest.approx(2.3), pytest.approx(2.6)),)
+
+
+def test_a_step_without_words_can_only_be_a_silence() -> None:
+    with pytest.raises(ValueError, match="clip"):
+        Step(At(0.0))
+    with pytest.raises(ValueError, match="clip"):
+        Step(KeepSilent(2.0), CLIP)
+
+
+def test_every_script_comes_to_its_end_even_with_a_silent_patient() -> None:
+    whens = (AfterPatient(), BargeIn(1.0), Backchannel(1.0), KeepSilent(3.0), AfterPatient())
+    _, policy = run(*whens, patient=[], until_s=90.0)
+    assert policy.done
