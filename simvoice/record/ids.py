@@ -8,7 +8,7 @@ from datetime import datetime
 
 from simvoice.errors import AttemptError
 
-_SHAPE = re.compile(r"\d{8}-\d{6}-[a-z0-9]+(?:-[a-z0-9]+)*-[a-z0-9]{4}")
+_SHAPE = re.compile(r"[0-9]{8}-[0-9]{6}-[a-z0-9]+(?:-[a-z0-9]+)*-[a-z0-9]{4}")
 _LONGEST = 120
 _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
 """Without the pairs that are hard to tell apart when read aloud."""

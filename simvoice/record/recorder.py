@@ -65,7 +65,9 @@ class Recorder:
         self._lock = lock
         self._journal = journal
         self._sound = sound
-        self._queue: queue.SimpleQueue[JournalEntry | _Sound | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[JournalEntry | _Sound | threading.Event | None] = (
+            queue.SimpleQueue()
+        )
         self._stopping = threading.Event()
         self._fault: SimvoiceError | None = None
         self._put = 0
@@ -168,6 +170,15 @@ class Recorder:
         self._queue.put(_Sound(learner, patient, self._pending_gap))
         self._pending_gap = 0
 
+    def drain(self) -> bool:
+        """Wait until all that was handed in is written: for conversations that run faster than
+        real time, which would otherwise outrun the queue. False when the disk hangs."""
+        if self._stopping.is_set():
+            return True
+        written = threading.Event()
+        self._queue.put(written)
+        return written.wait(_PATIENCE_S)
+
     # -- the end ----------------------------------------------------------------------------
 
     def close(self) -> Path:
@@ -220,6 +231,9 @@ class Recorder:
 
     def _write(self) -> None:
         while (item := self._queue.get()) is not None:
+            if isinstance(item, threading.Event):
+                item.set()
+                continue
             try:
                 self._write_one(item)
             except OSError as error:

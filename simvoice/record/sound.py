@@ -167,6 +167,7 @@ def _encode(wav: Path, flac: Path, samples: int) -> None:
             out.write(_read_wav(wav, start, min(_BLOCK, samples - start)))
     fd = os.open(flac, os.O_RDONLY)
     try:
+        os.fchmod(fd, 0o600)  # libsndfile leaves it to the umask
         os.fsync(fd)
     finally:
         os.close(fd)

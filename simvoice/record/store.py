@@ -29,6 +29,9 @@ end, `recover` finishes it. damaged: parts of it cannot be read."""
 _MAKING_S = 3600.0
 """Seconds after which a folder that is still being made belongs to nobody; it takes 0.1 s."""
 
+_TRIES = 5
+"""Two who remove the same folder trip over each other's steps, never for more than a few."""
+
 FORMAT = 1
 """The record format this version writes and reads."""
 
@@ -207,17 +210,7 @@ class Store:
         leftover = self._going(attempt)
         was_there = leftover.exists()
         if folder.is_dir() and not folder.is_symlink():
-            lock = self._claim(folder)
-            try:
-                self._finish_erasing(leftover)
-                # Renamed first: killed half-way, it is gone from every list and swept up later.
-                os.rename(folder, leftover)
-                sync_folder(self.root)
-            except OSError as error:
-                raise storage_error(error, f"erasing attempt {attempt}") from error
-            finally:
-                lock.release()
-            was_there = True
+            was_there = self._take_away(folder, leftover) or was_there
         if not was_there:
             raise _missing(attempt)
         self._finish_erasing(leftover)
@@ -228,12 +221,40 @@ class Store:
             )
         sync_folder(self.root)
 
+    def _take_away(self, folder: Path, leftover: Path) -> bool:
+        """Rename first: killed half-way, it is gone from every list and swept up later.
+
+        False when somebody else was quicker.
+        """
+        try:
+            lock = AttemptLock.take(folder)
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise storage_error(error, f"erasing attempt {folder.name}") from error
+        if lock is None:
+            raise _in_use(folder)
+        try:
+            self._finish_erasing(leftover)
+            os.rename(folder, leftover)
+            sync_folder(self.root)
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise storage_error(error, f"erasing attempt {folder.name}") from error
+        finally:
+            lock.release()
+        return True
+
     def _going(self, attempt: str) -> Path:
         return self.root / f".{attempt}.erased"
 
     @staticmethod
     def _finish_erasing(leftover: Path) -> None:
-        shutil.rmtree(leftover, ignore_errors=True)
+        for _ in range(_TRIES):
+            shutil.rmtree(leftover, ignore_errors=True)
+            if not leftover.exists():
+                return
 
     def _sweep(self) -> None:
         """Finish what a killed process left half-made or half-erased: it may hold a voice."""
@@ -254,9 +275,7 @@ class Store:
         except OSError as error:
             raise storage_error(error, f"opening attempt {folder.name}") from error
         if lock is None:
-            raise AttemptError(
-                f"attempt {folder.name} is being recorded right now; end the encounter first"
-            )
+            raise _in_use(folder)
         return lock
 
 
@@ -304,6 +323,12 @@ def _bad_header(folder: Path) -> AttemptError:
     return AttemptError(
         f"the header of attempt {folder.name} is missing or broken, so it cannot be read; "
         f"to remove it run: simvoice attempts erase {folder.name}"
+    )
+
+
+def _in_use(folder: Path) -> AttemptError:
+    return AttemptError(
+        f"attempt {folder.name} is being recorded right now; end the encounter first"
     )
 
 

@@ -1,0 +1,244 @@
+"""The attempts on this machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import threading
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from simvoice.errors import AttemptError
+from simvoice.record.ids import check_id, is_id, new_id
+from simvoice.record.recorder import Recorder
+from simvoice.record.store import Store
+from tests.planted_talk import entries, header, record
+
+WHEN = datetime(2026, 11, 22, 10, 15, 30)
+
+
+# -- ids ------------------------------------------------------------------------------------
+
+
+def test_an_id_says_when_and_which_case() -> None:
+    assert new_id("breast-biopsy", WHEN).startswith("20261122-101530-breast-biopsy-")
+    assert new_id("breast-biopsy", WHEN) != new_id("breast-biopsy", WHEN)
+
+
+@given(st.text(max_size=300))
+def test_whatever_the_case_is_called_the_id_is_one(case_id: str) -> None:
+    assert check_id(new_id(case_id, WHEN))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        ".",
+        "..",
+        "../20261122-101530-case-k3f9",
+        "20261122-101530-case-k3f9/..",
+        "20261122-101530-case-k3f9/../../x",
+        "20261122-101530-../../etc-k3f9",
+        "20261122-101530-case-k3f9\n",
+        "20261122-101530-case-k3f9\0",
+        "20261122-101530-CASE-k3f9",
+        "20261122-101530--k3f9",
+        "٢٠٢٦١١٢٢-101530-case-k3f9",
+        "20261122-101530-" + "a" * 200 + "-k3f9",
+    ],
+)
+def test_nothing_else_passes_for_an_id(text: str, tmp_path: Path) -> None:
+    store = Store(tmp_path / "attempts")
+    (tmp_path / "attempts").mkdir()
+    for use in (store.open, store.recover, store.erase):
+        with pytest.raises(AttemptError, match="is not an attempt's id"):
+            use(text)
+    assert (tmp_path / "attempts").is_dir()
+
+
+@given(st.text(max_size=60))
+def test_an_id_never_holds_a_path(text: str) -> None:
+    assert not is_id(text) or os.path.basename(text) == text
+
+
+# -- list and open --------------------------------------------------------------------------
+
+
+def test_a_store_that_nobody_used_yet_is_empty(tmp_path: Path) -> None:
+    assert Store(tmp_path / "none").list() == []
+
+
+def test_the_list_is_newest_first_and_tells_each_state(tmp_path: Path) -> None:
+    done = record(tmp_path, attempt="20261122-101530-talk-aaaa", learner="Kim")
+    crashed = Recorder.create(tmp_path, header("20261122-101531-talk-bbbb"))
+    crashed.abandon()
+    running = Recorder.create(tmp_path, header("20261122-101532-talk-cccc"))
+    (tmp_path / "20261122-101533-talk-dddd").mkdir()
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "20261122-101534-talk-eeee").write_text("a file")
+    found = Store(tmp_path).list()
+    running.abandon()
+    assert [(a.id[-4:], a.state) for a in found] == [
+        ("dddd", "damaged"),
+        ("cccc", "open"),
+        ("bbbb", "crashed"),
+        ("aaaa", "complete"),
+    ]
+    last = found[-1]
+    assert (last.id, last.learner, last.patient_name) == (done.id, "Kim", "Ines")
+    assert (last.duration_s, last.reason, last.ending) == (50.0, "learner", "polite")
+    assert last.when == "2026-11-22T10:15:30+01:00"
+
+
+def test_an_attempt_that_is_not_there_gets_a_sentence(tmp_path: Path) -> None:
+    for use in (Store(tmp_path).open, Store(tmp_path).recover, Store(tmp_path).erase):
+        with pytest.raises(AttemptError, match=r"there is no attempt .* simvoice attempts list"):
+            use("20261122-101530-talk-aaaa")
+
+
+def test_a_record_of_another_version_is_named_and_not_touched(tmp_path: Path) -> None:
+    attempt = record(tmp_path)
+    path = attempt.folder / "header.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"format": 2}))
+    before = {p.name: p.read_bytes() for p in attempt.folder.iterdir()}
+    store = Store(tmp_path)
+    with pytest.raises(AttemptError, match=r"in record format 2 and this simvoice reads format 1"):
+        store.open(attempt.id)
+    with pytest.raises(AttemptError, match="format 2"):
+        store.recover(attempt.id)
+    assert [a.state for a in store.list()] == ["damaged"]
+    assert {p.name: p.read_bytes() for p in attempt.folder.iterdir()} == before
+
+
+@pytest.mark.parametrize("header_text", ["", "{", "[]", '{"format": 1}', "\x00" * 40])
+def test_a_broken_header_is_listed_as_damaged_and_can_be_erased(
+    tmp_path: Path, header_text: str
+) -> None:
+    attempt = record(tmp_path)
+    (attempt.folder / "header.json").write_text(header_text)
+    store = Store(tmp_path)
+    (listed,) = store.list()
+    assert listed.state == "damaged"
+    assert attempt.id in listed.problem
+    store.erase(attempt.id)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("sound", [b"", b"fLaC", bytes(1000)])
+def test_unreadable_sound_leaves_the_journal_readable(tmp_path: Path, sound: bytes) -> None:
+    attempt = record(tmp_path)
+    (attempt.folder / "audio.flac").write_bytes(sound)
+    store = Store(tmp_path)
+    found = store.open(attempt.id)
+    assert found.state == "damaged"
+    assert "sound of attempt" in found.problem
+    assert found.entries == tuple(entries())
+    assert store.recover(attempt.id).entries == found.entries
+    with pytest.raises(AttemptError, match="was not kept"):
+        found.audio()
+
+
+def test_sound_that_was_not_kept_is_no_damage(tmp_path: Path) -> None:
+    attempt = record(tmp_path)
+    (attempt.folder / "audio.flac").unlink()
+    found = Store(tmp_path).open(attempt.id)
+    assert found.state == "complete"
+    assert found.audio_path is None
+    assert found.duration_s == 50.0
+
+
+def test_recovering_a_whole_attempt_changes_nothing(tmp_path: Path) -> None:
+    attempt = record(tmp_path)
+    before = {p.name: (p.read_bytes(), p.stat().st_mtime_ns) for p in attempt.folder.iterdir()}
+    assert Store(tmp_path).recover(attempt.id) == attempt
+    after = {p.name: (p.read_bytes(), p.stat().st_mtime_ns) for p in attempt.folder.iterdir()}
+    assert after == before
+
+
+# -- erase ----------------------------------------------------------------------------------
+
+
+def test_erasing_erases(tmp_path: Path) -> None:
+    attempt, other = record(tmp_path), record(tmp_path)
+    Store(tmp_path).erase(attempt.id)
+    assert [p.name for p in tmp_path.iterdir()] == [other.id]
+    assert Store(tmp_path).open(other.id).state == "complete"
+
+
+def test_what_a_killed_erasure_left_is_swept_up_by_the_next_list(tmp_path: Path) -> None:
+    attempt = record(tmp_path)
+    left = attempt.folder.rename(tmp_path / f".{attempt.id}.erased")
+    (left / "header.json").unlink()
+    assert Store(tmp_path).list() == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_half_erased_attempt_can_be_erased_by_its_id(tmp_path: Path) -> None:
+    attempt = record(tmp_path)
+    attempt.folder.rename(tmp_path / f".{attempt.id}.erased")
+    Store(tmp_path).erase(attempt.id)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_left_by_a_process_that_died_while_making_it_is_swept_up(tmp_path: Path) -> None:
+    fresh = tmp_path / ".20261122-101530-talk-aaaa.new"
+    stale = tmp_path / ".20261122-101530-talk-bbbb.new"
+    for folder in (fresh, stale):
+        folder.mkdir()
+    os.utime(stale, (1.0, 1.0))
+    Store(tmp_path).list()
+    assert list(tmp_path.iterdir()) == [fresh]
+
+
+def test_erasing_does_not_follow_a_link_out_of_the_folder(tmp_path: Path) -> None:
+    kept = tmp_path / "elsewhere"
+    kept.mkdir()
+    (kept / "thesis.txt").write_text("two years")
+    root = tmp_path / "attempts"
+    root.mkdir()
+    attempt = "20261122-101530-talk-aaaa"
+    (root / attempt).symlink_to(kept)
+    with pytest.raises(AttemptError, match="there is no attempt"):
+        Store(root).erase(attempt)
+    assert (kept / "thesis.txt").read_text() == "two years"
+
+
+def test_two_who_erase_the_same_attempt_leave_it_erased(tmp_path: Path) -> None:
+    attempt = record(tmp_path)
+    begin = threading.Barrier(4)
+    sentences: list[str] = []
+
+    def erase() -> None:
+        begin.wait()
+        try:
+            Store(tmp_path).erase(attempt.id)
+        except AttemptError as error:
+            sentences.append(str(error))
+
+    threads = [threading.Thread(target=erase) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    Store(tmp_path).list()
+    assert list(tmp_path.iterdir()) == []
+    assert len(sentences) < 4
+
+
+def test_recorders_beside_each_other_keep_to_their_own_attempts(tmp_path: Path) -> None:
+    threads = [threading.Thread(target=record, args=(tmp_path,)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    store = Store(tmp_path)
+    found = [store.open(summary.id) for summary in store.list()]
+    assert [a.state for a in found] == ["complete"] * 4
+    assert all(a.entries == tuple(entries()) for a in found)
+    assert all(stat.S_IMODE(a.folder.stat().st_mode) == 0o700 for a in found)
