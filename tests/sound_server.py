@@ -90,7 +90,7 @@ class SoundServer:
     def say(self, pcm: Pcm16) -> subprocess.Popen[bytes]:
         """Begin to play int16 [n] at 16 kHz into the microphone."""
         player = subprocess.Popen(
-            ["pacat", "--playback", "-d", "mic", "--latency-msec=20", *_FORMAT],
+            ["pacat", "--playback", "-d", "mic", "--latency-msec=250", *_FORMAT],
             env=self.env,
             stdin=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -1,0 +1,285 @@
+"""The sound card through the real PortAudio, on a private sound server.
+
+Each test that needs the server runs its half in a process of its own: PortAudio reads the
+environment once, and a killed server must not take the other tests with it.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+import soxr
+
+from simvoice.audio import RATE, level_dbfs, to_int16
+from simvoice.devices import portaudio
+from simvoice.devices.sound_card import SoundCard
+from simvoice.errors import DeviceMissing, LibraryMissing, SimvoiceError
+from simvoice.simulate.signals import pink_noise
+from tests.sound_server import SoundServer, missing_programs, sound_server
+
+pytestmark = [pytest.mark.soundcard, pytest.mark.realtime]
+
+PRELUDE = """
+import json, sys
+import numpy as np
+from simvoice.audio import FRAME
+from simvoice.devices import portaudio
+from simvoice.devices.loopback import test_loopback
+from simvoice.devices.sound_card import SoundCard
+from simvoice.errors import SimvoiceError
+SILENCE = np.zeros(FRAME, np.int16)
+def tell(**what):
+    print(json.dumps(what), flush=True)
+def turn(card, frame=SILENCE):
+    got = card.read()
+    card.write(frame)
+    return got
+"""
+
+
+@pytest.fixture
+def server() -> Iterator[SoundServer]:
+    missing = missing_programs()
+    if missing:
+        pytest.fail(f"{missing} not installed; on Debian: apt-get install pulseaudio-utils")
+    with sound_server() as running:
+        yield running
+
+
+class Other:
+    """A Python process that uses the sound card and tells what it sees, a JSON line at a time."""
+
+    def __init__(self, env: dict[str, str], code: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", PRELUDE + textwrap.dedent(code)],
+            env=env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def hears(self) -> dict[str, Any]:
+        """The next line; fails with the process's own words when there is none."""
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        if not line:
+            _, err = self.process.communicate(timeout=20)
+            raise AssertionError(err)
+        found: dict[str, Any] = json.loads(line)
+        return found
+
+    def ends(self) -> None:
+        _, err = self.process.communicate(timeout=30)
+        assert self.process.returncode == 0, err
+
+
+def last(env: dict[str, str], code: str) -> dict[str, Any]:
+    other = Other(env, code)
+    told = other.hears()
+    other.ends()
+    return told
+
+
+def test_what_is_said_into_the_microphone_comes_through(server: SoundServer) -> None:
+    said = to_int16(pink_noise(1.0, -20.0, 4))
+    other = Other(
+        server.env,
+        """
+        card = SoundCard(echo="headphones", rate=16000)
+        card.start()
+        tell(ready=True)
+        sound = np.concatenate([turn(card).pcm for _ in range(175)])
+        tell(sound=sound.tolist(), facts=card.facts.kind, trouble=card.trouble)
+        card.stop()
+        """,
+    )
+    assert other.hears() == {"ready": True}
+    # silence first: a stream is exact only after its first few milliseconds
+    server.say(np.concatenate([np.zeros(RATE // 2, np.int16), said, np.zeros(RATE, np.int16)]))
+    told = other.hears()
+    other.ends()
+    heard = np.array(told["sound"], np.int16)
+    assert (told["facts"], told["trouble"]) == ("sound-card", None)
+    matched = np.correlate(heard.astype(float), said.astype(float), "valid")
+    at = int(np.argmax(matched))
+    np.testing.assert_allclose(heard[at : at + said.size], said, atol=1)
+
+
+def test_at_its_own_rate_the_microphone_keeps_speech_and_level(server: SoundServer) -> None:
+    said = to_int16(pink_noise(1.0, -20.0, 4))
+    other = Other(
+        server.env,
+        """
+        card = SoundCard(echo="headphones")
+        card.start()
+        tell(rate=card.facts.native_rate)
+        sound = np.concatenate([turn(card).pcm for _ in range(175)])
+        tell(sound=sound.tolist())
+        card.stop()
+        """,
+    )
+    assert other.hears()["rate"] == portaudio.PREFERRED_RATE
+    server.say(np.concatenate([np.zeros(RATE // 2, np.int16), said, np.zeros(RATE, np.int16)]))
+    heard = np.array(other.hears()["sound"], np.int16)
+    other.ends()
+    # finer than a sample: two resamplers on the way do not keep the phase of ours
+    fine = [soxr.resample(x.astype(np.float32), RATE, 8 * RATE) for x in (heard, said)]
+    spectra = [np.fft.rfft(x, 1 << 19) for x in fine]
+    at = int(np.argmax(np.fft.irfft(spectra[0] * np.conj(spectra[1]))))
+    got = fine[0][at : at + len(fine[1])]
+    # the noise reaches to 8 kHz, the resampler to 6.4
+    assert np.corrcoef(got, fine[1])[0, 1] > 0.98
+    assert level_dbfs(got / 32768) == pytest.approx(level_dbfs(said), abs=0.3)
+
+
+@pytest.mark.parametrize("rate", ["None", "16000"])
+def test_the_stated_delay_is_the_true_one_within_25_ms(server: SoundServer, rate: str) -> None:
+    server.default_source("vloop")
+    told = last(
+        server.env,
+        f"""
+        card = SoundCard(echo="none", rate={rate})
+        card.start()
+        for _ in range(25):
+            turn(card)
+        found = test_loopback(card)
+        tell(true=found.delay_s, stated=found.stated_delay_s, db=found.echo_db,
+             underruns=turn(card).underruns)
+        card.stop()
+        """,
+    )
+    assert told["true"] is not None
+    assert told["stated"] == pytest.approx(told["true"], abs=0.025)
+    assert told["db"] == pytest.approx(0.0, abs=1.0)
+
+
+def test_a_loudspeaker_is_found_and_its_echo_cancelled(server: SoundServer) -> None:
+    server.default_source("vloop")
+    told = last(
+        server.env,
+        """
+        from simvoice.audio import level_dbfs, to_int16
+        from simvoice.simulate.signals import pink_noise
+        card = SoundCard()
+        card.start()
+        noise = to_int16(pink_noise(4.0, -20.0, 1))
+        heard = [turn(card, noise[i * FRAME:(i + 1) * FRAME]).pcm for i in range(200)]
+        tell(echo=card.facts.echo, verdict=card.loopback.verdict,
+             left=level_dbfs(np.concatenate(heard[120:])))
+        card.stop()
+        """,
+    )
+    assert (told["echo"], told["verdict"]) == ("canceller", "loudspeaker")
+    assert told["left"] < -35.0
+
+
+def test_headphones_are_found_and_dead_silence_is_told(server: SoundServer) -> None:
+    told = last(
+        server.env,
+        """
+        card = SoundCard()
+        card.start()
+        early = card.trouble
+        for _ in range(300):
+            turn(card)
+        tell(echo=card.facts.echo, trouble=card.trouble)
+        card.stop()
+        card.stop()
+        """,
+    )
+    assert told["echo"] == "headphones"
+    assert "only digital silence" in told["trouble"]
+
+
+def test_a_server_that_dies_is_a_lost_device(server: SoundServer) -> None:
+    other = Other(
+        server.env,
+        """
+        card = SoundCard(echo="headphones")
+        card.start()
+        for _ in range(25):
+            turn(card)
+        tell(ready=True)
+        try:
+            while True:
+                turn(card)
+        except SimvoiceError as error:
+            tell(kind=type(error).__name__, text=str(error))
+        card.stop()
+        """,
+    )
+    other.hears()
+    server.kill()
+    told = other.hears()
+    other.ends()
+    assert told["kind"] == "DeviceLost"
+    assert "stopped delivering sound; plug it in again" in told["text"]
+
+
+def test_a_device_is_chosen_by_name_or_index_or_refused(server: SoundServer) -> None:
+    told = last(
+        server.env,
+        """
+        listed = portaudio.list_devices()
+        by_part = portaudio.choose("PUL", "microphone")
+        by_index = portaudio.choose(by_part.index, "speaker")
+        default = portaudio.choose(None, "microphone")
+        said = []
+        for wish in ("no such thing", 99):
+            try:
+                portaudio.choose(wish, "speaker")
+            except SimvoiceError as error:
+                said.append([type(error).__name__, str(error)])
+        tell(names=[d.name for d in listed], by_part=by_part.name, by_index=by_index.name,
+             default=default.is_default_input, said=said)
+        """,
+    )
+    assert "pulse" in told["names"]
+    assert (told["by_part"], told["by_index"], told["default"]) == ("pulse", "pulse", True)
+    assert [kind for kind, _ in told["said"]] == ["DeviceMissing", "DeviceMissing"]
+    assert "'no such thing'" in told["said"][0][1]
+    assert "pulse" in told["said"][0][1]
+
+
+def test_without_any_sound_there_is_no_microphone(server: SoundServer) -> None:
+    server.kill()
+    told = last(
+        server.env,
+        """
+        try:
+            SoundCard().start()
+        except SimvoiceError as error:
+            tell(kind=type(error).__name__, code=error.exit_code, text=str(error))
+        """,
+    )
+    assert (told["kind"], told["code"]) == (DeviceMissing.__name__, 3)
+    assert "simvoice serve" in told["text"]
+
+
+def test_without_portaudio_the_sentence_names_the_package() -> None:
+    told = last(
+        {},
+        """
+        import ctypes.util
+        ctypes.util.find_library = lambda name: None
+        try:
+            SoundCard().start()
+        except SimvoiceError as error:
+            tell(kind=type(error).__name__, code=error.exit_code, text=str(error))
+        """,
+    )
+    assert (told["kind"], told["code"]) == (LibraryMissing.__name__, 3)
+    assert "libportaudio2" in told["text"]
+    assert "simvoice serve" in told["text"]
+
+
+def test_a_card_that_was_not_started_says_so() -> None:
+    with pytest.raises(SimvoiceError, match="not started"):
+        SoundCard().read()
