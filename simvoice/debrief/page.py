@@ -38,6 +38,8 @@ _GROUPS: tuple[tuple[str, frozenset[str]], ...] = (
     ("The machine", frozenset({"machine_delay"})),
 )
 _OTHER = "More"
+_OWN = "simvoice"
+"""How the source of a number begins that needs no publication: a plain count or sum."""
 
 _TOLD_IN_TRANSCRIPT = frozenset({"silence", "hold", "interruption"})
 """Marks that stand in the transcript too; pauses and gaps would drown it."""
@@ -52,6 +54,8 @@ class Group:
 
     title: str
     numbers: tuple[Number, ...]
+    sources: tuple[str, ...]
+    """Publications behind them, each once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +91,14 @@ class View:
     changes: tuple[Change, ...]
     learner_share: float | None
     """Percent of the talking that was the learner's; None when not measurable."""
-    heard_learner: bool
-    """Whether the record holds any words of the learner's."""
+    common_error: str
+    """What holds for the error of every number; empty when they differ, and each says its own."""
 
 
 def view(debrief: Debrief) -> View:
     """Lay a debrief out."""
     share = next((n.value for n in debrief.numbers if n.key == "talk_share"), None)
+    errors = {number.error for number in debrief.numbers}
     return View(
         debrief=debrief,
         groups=_groups(debrief.numbers),
@@ -101,7 +106,7 @@ def view(debrief: Debrief) -> View:
         curves=_curves(debrief.ledger, debrief.duration_s),
         changes=debrief.changes,
         learner_share=share,
-        heard_learner=any(row.who == "learner" for row in debrief.rows),
+        common_error=errors.pop() if len(errors) == 1 else "",
     )
 
 
@@ -119,7 +124,13 @@ def _groups(numbers: Iterable[Number]) -> tuple[Group, ...]:
     for number in numbers:
         title = next((title for title, keys in _GROUPS if number.key in keys), _OTHER)
         held[title].append(number)
-    return tuple(Group(title, tuple(found)) for title, found in held.items() if found)
+    return tuple(
+        Group(title, tuple(found), _sources(found)) for title, found in held.items() if found
+    )
+
+
+def _sources(numbers: Iterable[Number]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(n.source for n in numbers if not n.source.startswith(_OWN)))
 
 
 def _moments(rows: Sequence[Row], marks: Sequence[Mark]) -> tuple[Moment, ...]:

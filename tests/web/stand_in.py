@@ -52,6 +52,9 @@ CASE = CaseCard(
 HOST = "127.0.0.1:8765"
 """What the test client calls the server."""
 
+LINE = f"ws://{HOST}/line"
+"""In full: the test client does not put its own host into WebSockets."""
+
 VOICED_DBFS = -50.0
 
 

@@ -16,7 +16,7 @@ from simvoice.errors import ModelMissing
 from simvoice.record.events import LearnerVoice
 from simvoice.web.line import Hello, browser_line
 from simvoice.web.outbox import AUDIO_BOUND, Outbox
-from tests.web.stand_in import CASE, HOST, StandIn
+from tests.web.stand_in import CASE, HOST, LINE, StandIn
 
 OURS = {"origin": f"http://{HOST}"}
 
@@ -55,7 +55,7 @@ def texts_until(socket: Any, kind: str) -> list[dict[str, Any]]:
 def test_a_conversation_runs_from_hello_to_finished(
     client: TestClient, simulator: StandIn, token: str
 ) -> None:
-    with client.websocket_connect("/line", headers=OURS) as socket:
+    with client.websocket_connect(LINE, headers=OURS) as socket:
         socket.send_text(hello(token, learner="  Robin "))
         begun = texts_until(socket, "begun")[-1]
         for index in range(60):
@@ -77,7 +77,7 @@ def test_a_conversation_runs_from_hello_to_finished(
 def test_the_patient_is_heard_and_captioned(
     client: TestClient, simulator: StandIn, token: str
 ) -> None:
-    with client.websocket_connect("/line", headers=OURS) as socket:
+    with client.websocket_connect(LINE, headers=OURS) as socket:
         socket.send_text(hello(token))
         texts_until(socket, "begun")
         for index in range(60):
@@ -94,7 +94,7 @@ def test_the_patient_is_heard_and_captioned(
 def test_a_page_closed_in_the_middle_leaves_its_attempt_and_is_remembered(
     client: TestClient, simulator: StandIn, token: str
 ) -> None:
-    with client.websocket_connect("/line", headers=OURS) as socket:
+    with client.websocket_connect(LINE, headers=OURS) as socket:
         socket.send_text(hello(token))
         attempt = texts_until(socket, "begun")[-1]["attempt"]
         for index in range(30):
@@ -116,13 +116,13 @@ def test_a_second_tab_is_told_that_somebody_is_talking(
 ) -> None:
     monkeypatch.setattr("simvoice.web.line._BUSY_PATIENCE_S", 0.0)
     monkeypatch.setattr("simvoice.web.pages._RELOAD_PATIENCE_S", 0.0)
-    with client.websocket_connect("/line", headers=OURS) as first:
+    with client.websocket_connect(LINE, headers=OURS) as first:
         first.send_text(hello(token))
         texts_until(first, "begun")
         page = client.get(f"/case/{CASE.id}")
         assert page.status_code == 409
         assert "in another tab" in page.text
-        with client.websocket_connect("/line", headers=OURS) as second:
+        with client.websocket_connect(LINE, headers=OURS) as second:
             second.send_text(hello(token))
             assert second.receive_json()["type"] == "busy"
             assert second.receive()["type"] == "websocket.close"
@@ -137,7 +137,7 @@ def test_a_fault_is_told_in_its_sentence_and_frees_the_stage(
     client: TestClient, simulator: StandIn, token: str
 ) -> None:
     simulator.fault = ModelMissing("whisper tiny.en is not here; run: simvoice models pull")
-    with client.websocket_connect("/line", headers=OURS) as socket:
+    with client.websocket_connect(LINE, headers=OURS) as socket:
         socket.send_text(hello(token))
         said = texts_until(socket, "fault")[-1]
     assert said["message"] == "whisper tiny.en is not here; run: simvoice models pull"
@@ -149,7 +149,7 @@ def test_an_unexpected_fault_is_told_without_its_inside(
     client: TestClient, simulator: StandIn, token: str
 ) -> None:
     simulator.fault = ZeroDivisionError("secret detail")
-    with client.websocket_connect("/line", headers=OURS) as socket:
+    with client.websocket_connect(LINE, headers=OURS) as socket:
         socket.send_text(hello(token))
         said = texts_until(socket, "fault")[-1]
     assert "fault in simvoice" in said["message"]
@@ -160,7 +160,7 @@ def test_an_unexpected_fault_is_told_without_its_inside(
 def test_what_is_not_sound_and_not_the_end_is_left_aside(
     client: TestClient, simulator: StandIn, token: str
 ) -> None:
-    with client.websocket_connect("/line", headers=OURS) as socket:
+    with client.websocket_connect(LINE, headers=OURS) as socket:
         socket.send_text(hello(token))
         texts_until(socket, "begun")
         for noise in ("", "nonsense", "[]", '"end"', '{"type": "start"}', "null"):

@@ -7,7 +7,7 @@ from fastapi.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
 from simvoice.web.security import is_loopback, is_own_origin, split_host
-from tests.web.stand_in import HOST, StandIn
+from tests.web.stand_in import HOST, LINE, StandIn
 
 OURS = {"origin": f"http://{HOST}"}
 
@@ -50,14 +50,15 @@ def test_a_conversation_from_another_origin_is_refused(
     client: TestClient, simulator: StandIn, token: str, origin: str | None
 ) -> None:
     headers = {} if origin is None else {"origin": origin}
-    with pytest.raises(WebSocketDisconnect), client.websocket_connect("/line", headers=headers):
+    with pytest.raises(WebSocketDisconnect), client.websocket_connect(LINE, headers=headers):
         pass
     assert simulator.last is None
 
 
 def test_a_conversation_on_another_host_is_refused(client: TestClient) -> None:
-    headers = {"host": "evil.example", "origin": "http://evil.example"}
-    with pytest.raises(WebSocketDisconnect), client.websocket_connect("/line", headers=headers):
+    headers = {"origin": "http://evil.example"}
+    line = "ws://evil.example/line"
+    with pytest.raises(WebSocketDisconnect), client.websocket_connect(line, headers=headers):
         pass
 
 
@@ -75,7 +76,7 @@ def test_a_conversation_on_another_host_is_refused(client: TestClient) -> None:
 def test_a_hello_without_the_token_is_refused(
     client: TestClient, simulator: StandIn, hello: str
 ) -> None:
-    with client.websocket_connect("/line", headers=OURS) as socket:
+    with client.websocket_connect(LINE, headers=OURS) as socket:
         socket.send_text(hello)
         with pytest.raises(WebSocketDisconnect) as ended:
             socket.receive_text()
@@ -84,7 +85,7 @@ def test_a_hello_without_the_token_is_refused(
 
 
 def test_sound_before_the_hello_is_refused(client: TestClient, simulator: StandIn) -> None:
-    with client.websocket_connect("/line", headers=OURS) as socket:
+    with client.websocket_connect(LINE, headers=OURS) as socket:
         socket.send_bytes(bytes(664))
         with pytest.raises(WebSocketDisconnect) as ended:
             socket.receive_text()

@@ -235,7 +235,7 @@ export function legend(list, marks) {
     const isHold = key === "held" || key === "filled";
     const kind = isHold ? "hold" : key;
     const high = kind === "interruption" || kind === "backchannel";
-    const top = high ? 0 : kind === "pause" ? ABOVE + LANE - 14 : MIDDLE - 10;
+    const top = high ? 0 : kind === "pause" ? ABOVE + LANE - 14 : kind === "machine" ? MIDDLE - 2 : MIDDLE - 10;
     const signs = sign(kind, kind === "backchannel" || kind === "interruption" ? 10 : 3, 25, {
       outcome: isHold ? key : null,
     });

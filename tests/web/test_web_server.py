@@ -1,0 +1,81 @@
+"""Where the server listens, and what it says when it cannot."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from simvoice.errors import SettingError
+from simvoice.web.server import address_of, loopback_socket
+
+SERVE = """
+import sys
+from pathlib import Path
+from simvoice.web.server import loopback_socket, serve
+from tests.web.stand_in import StandIn
+serve(StandIn(Path(sys.argv[1])), loopback_socket("127.0.0.1", 0),
+      on_address=lambda address: print(address, flush=True))
+"""
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.168.0.7", "::", "example.org", ""])
+def test_an_address_that_others_could_reach_is_refused(host: str) -> None:
+    with pytest.raises(SettingError, match="this machine only"):
+        loopback_socket(host, 0)
+
+
+@pytest.mark.parametrize("port", [-1, 65_536])
+def test_a_number_that_is_no_port_is_refused(port: int) -> None:
+    with pytest.raises(SettingError, match="--port"):
+        loopback_socket("127.0.0.1", port)
+
+
+def test_a_port_that_is_taken_is_named() -> None:
+    with loopback_socket("127.0.0.1", 0) as first:
+        port = first.getsockname()[1]
+        with pytest.raises(SettingError, match=f"port {port} is taken"):
+            loopback_socket("127.0.0.1", port)
+
+
+def test_the_address_is_what_a_browser_takes() -> None:
+    with loopback_socket("localhost", 0) as made:
+        assert re.fullmatch(r"http://127\.0\.0\.1:\d+/", address_of(made))
+    if socket.has_ipv6:
+        try:
+            made = loopback_socket("::1", 0)
+        except SettingError:
+            return  # a machine without IPv6 on loopback
+        with made:
+            assert re.fullmatch(r"http://\[::1\]:\d+/", address_of(made))
+
+
+def test_the_server_answers_at_its_address_and_ends_in_order(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-W", "error", "-c", SERVE, str(tmp_path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[2],
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+    )
+    try:
+        assert process.stdout is not None
+        address = process.stdout.readline().strip()
+        answer = httpx.get(address, timeout=20)
+        assert answer.status_code == 200
+        assert "server" not in answer.headers
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=20)
+    finally:
+        process.kill()
+        process.wait()
+    assert process.returncode == 0
+    assert said == ""
