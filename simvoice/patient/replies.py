@@ -25,6 +25,8 @@ STATEMENT_SURE = 0.74
 WORDS_ALONE = 0.72
 """Without an embedder likeness is of words only; the thresholds shrink by this."""
 SHORTLIST = 4
+RECENT = 3
+"""Lines back that an invitation to go on may mean."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +67,9 @@ class Replies:
         self.answers = answers
         self.order: tuple[Reply, ...] = (
             self.over_questions,
+            self.beat,
             self.too_much,
             self.say_again,
-            self.beat,
             self.broken_silence,
             self.goodbye,
             self.reply_to_answer,
@@ -156,8 +158,9 @@ class Replies:
         """She was invited to go on."""
         if "elicit" not in turn.heard.stimuli:
             return None
-        last = turn.state.last_line
-        following = [line.id for line in self.case.lines if last in line.follows]
+        # what she spoke of may lie a reaction or two back
+        recent = (turn.state.last_line, *reversed(turn.state.said[-RECENT:]))
+        following = [line.id for last in recent for line in self.case.lines if last in line.follows]
         if turn.state.cut:
             following.insert(0, turn.state.cut)
         line = self.script.first(turn.state, following, asked=True)

@@ -48,10 +48,33 @@ class Probe(Part):
         )
 
 
+class Learner(Part):
+    """A kind of learner who talks with her in text, by seed."""
+
+    kind: Id
+    start: tuple[Text, ...] = ()
+    middle: tuple[Text, ...] = Field(min_length=1)
+    """Entries as in `talk`: words, "(silence)", or words after "(cuts in) "."""
+    end: tuple[Text, ...] = ()
+    ordered: bool = False
+    """The middle is played as written, instead of a draw from it."""
+    turns: int = Field(default=14, ge=1, le=60)
+    """How many entries are drawn."""
+    questions: Share = 0.0
+    """Share of entries that are questions from the probes and exemplars."""
+    silences: Share = 0.0
+    cuts_in: Share = 0.0
+    joined: int = Field(default=1, ge=1, le=12)
+    """So many entries said in one breath."""
+    ends: tuple[Id, ...] = ()
+    """Endings it may reach; any when empty."""
+
+
 class Suite(Part):
-    """All the probes of a case."""
+    """All the probes and learners of a case."""
 
     probes: tuple[Probe, ...] = Field(min_length=1)
+    learners: tuple[Learner, ...] = ()
 
 
 def load_suite(case_file: Path, case: Case) -> Suite | None:
@@ -72,6 +95,7 @@ def load_suite(case_file: Path, case: Case) -> Suite | None:
 
 def _check(path: Path, suite: Suite, case: Case) -> None:
     lines = {line.id for line in case.lines}
+    endings = {ending.id for ending in case.endings}
     known = {plain(text) for _, text in exemplars(case)}
     for number, probe in enumerate(suite.probes):
         where = f"{path}: probes.{number}"
@@ -80,3 +104,8 @@ def _check(path: Path, suite: Suite, case: Case) -> None:
                 raise CaseError(f"{where}: expects the line {name!r}, which is not there; name one")
         if plain(probe.ask) in known:
             raise CaseError(f"{where}: {probe.ask!r} is an exemplar; ask it in other words")
+    for learner in suite.learners:
+        for name in learner.ends:
+            if name not in endings:
+                reason = f"expects the ending {name!r}, which is not there; name one"
+                raise CaseError(f"{path}: learners.{learner.kind}: {reason}")

@@ -1,0 +1,226 @@
+"""`simvoice cases`: which there are, what is in them, whether they hold, what she would say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.progress import Progress
+
+from simvoice import paths
+from simvoice.cli.out import answers, notes, print_json
+from simvoice.errors import CaseError, UsageError
+from simvoice.patient.case import Case
+from simvoice.patient.check import CONVERSATIONS, QUICK_CONVERSATIONS, Report, check
+from simvoice.patient.decisions import Decision
+from simvoice.patient.index import CaseIndex
+from simvoice.patient.load import find_cases, load_case, locate_case
+from simvoice.patient.mind import Patient
+from simvoice.patient.suite import load_suite
+from simvoice.patient.talk import Talk
+
+app = typer.Typer(help="The cases: list, show, check, ask.", no_args_is_help=True)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Answer as JSON on stdout.")]
+CaseName = Annotated[str, typer.Argument(help="A case's id, or the path of its file.")]
+
+
+@app.command("list")
+def list_cases(as_json: AsJson = False) -> None:
+    """Every case that can be talked with."""
+    rows: list[dict[str, str | None]] = []
+    for case_id, path in find_cases(paths.scenarios_dir()).items():
+        try:
+            case = load_case(path)
+        except CaseError as broken:
+            rows.append({"id": case_id, "title": "", "level": "", "fault": str(broken)})
+            continue
+        rows.append({"id": case.id, "title": case.title, "level": case.level, "fault": None})
+    if as_json:
+        print_json({"folder": str(paths.scenarios_dir()), "cases": rows})
+        return
+    for row in rows:
+        answers.print(f"{row['id']}: {row['fault'] or row['title']}", markup=False)
+    if not rows:
+        notes.print(f"There are no cases in {paths.scenarios_dir()}.", markup=False)
+
+
+@app.command("show")
+def show_case(name: CaseName, as_json: AsJson = False) -> None:
+    """The door note, the person, and what she keeps behind which gate."""
+    case = _case(name)[1]
+    if as_json:
+        print_json(case.model_dump(mode="json"))
+        return
+    minutes = case.time.limit_s / 60
+    rows = [
+        case.title,
+        f"{case.level}. {case.setting}. {minutes:.0f} minutes ({case.time.kind}).",
+        "",
+        case.door_note.strip(),
+        "",
+        f"{case.person.name}, {case.person.age}. {case.person.manner}",
+        "",
+        "Objectives:",
+        *(f"  - {each}" for each in case.objectives),
+        "What she tells, and when:",
+        *(f"  - {fact.text} ({_gate(fact.gate.model_dump())})" for fact in case.facts),
+        "How it can end:",
+        *(f"  - {each.title}. {each.meaning}" for each in case.endings),
+        f"{len(case.lines)} lines, {sum(len(x.exemplars) for x in case.lines)} exemplars, "
+        f"{len(case.rules)} rules; sha256 {case.sha256[:12]}",
+        "Sources:",
+        *(f"  - {each.cite}{f' doi:{each.doi}' if each.doi else ''}" for each in case.sources),
+    ]
+    for row in rows:
+        answers.print(row, markup=False)
+
+
+@app.command("check")
+def check_cases(
+    name: Annotated[str | None, typer.Argument(help="One case; every case without it.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer conversations, no model.")] = False,
+    conversations: Annotated[int | None, typer.Option(min=0, help="How many a case.")] = None,
+    model: Annotated[
+        bool, typer.Option("--model/--no-model", help="Let the language model take part.")
+    ] = True,
+    as_json: AsJson = False,
+) -> None:
+    """Probe cases with questions and play seeded conversations; exit 1 when one fails."""
+    wanted = [name] if name else list(find_cases(paths.scenarios_dir()))
+    loaded = [_case(each) for each in wanted]
+    number = conversations
+    if number is None:
+        number = QUICK_CONVERSATIONS if quick else CONVERSATIONS
+    embedder, language_model = _engines()
+    reports = []
+    for path, case in loaded:
+        with Progress(console=notes, transient=True) as bar:
+            task = bar.add_task(case.id, total=number)
+            report = check(
+                case,
+                load_suite(path, case),
+                embedder,
+                language_model if model and not quick else None,
+                conversations=number,
+                progress=lambda done, _, bar=bar, task=task: bar.update(task, completed=done),  # type: ignore[misc]
+            )
+        reports.append(report)
+        if not as_json:
+            _print_report(report)
+    if as_json:
+        print_json({"cases": {report.case: report.to_json() for report in reports}})
+    if not all(report.passed for report in reports):
+        raise typer.Exit(1)
+
+
+@app.command("ask")
+def ask_case(
+    name: CaseName,
+    utterances: Annotated[list[str], typer.Argument(help="What the learner says, in turn.")],
+    seed: Annotated[int, typer.Option(help="Picks among lines the author holds equal.")] = 0,
+    model: Annotated[
+        bool, typer.Option("--model/--no-model", help="Let the language model take part.")
+    ] = True,
+    as_json: AsJson = False,
+) -> None:
+    """What she would do and why, without sound; "(silence)" says nothing, "(cuts in) …" cuts in."""
+    if not utterances:
+        raise UsageError('say something to her: simvoice cases ask CASE "How are you?"')
+    case = _case(name)[1]
+    embedder, language_model = _engines()
+    patient = Patient(case, CaseIndex.cached(paths.cache_dir() / "index", case, embedder))
+    talk = Talk(patient, embedder, language_model if model else None, seed=seed)
+    rows = [_row("(comes in)", talk.open())]
+    for utterance in utterances:
+        rows.append(_row(utterance, talk.do(utterance)))
+        if talk.ending:
+            break
+    if as_json:
+        print_json({"case": case.id, "seed": seed, "ending": talk.ending, "turns": rows})
+        return
+    for row in rows:
+        _print_row(row, case.person.short)
+    if talk.ending:
+        answers.print(f"The end: {talk.ending}", markup=False)
+
+
+def _case(name: str) -> tuple[Path, Case]:
+    path = locate_case(name, paths.scenarios_dir())
+    return path, load_case(path)
+
+
+def _engines() -> tuple[Any, Any]:
+    # loads the engines' libraries, which the other commands do without
+    from simvoice.app import Simulator
+
+    return Simulator().text_engines()
+
+
+def _gate(gate: dict[str, Any]) -> str:
+    after = f", after {', '.join(gate['after'])}" if gate["after"] else ""
+    trust = f" at {gate['trust']:.2f}" if gate["trust"] is not None else ""
+    return f"{gate['when']}{trust}{after}"
+
+
+def _row(learner: str, decision: Decision) -> dict[str, Any]:
+    move = decision.move
+    return {
+        "learner": learner,
+        "codes": [{"code": each.name, "words": each.words} for each in decision.codes],
+        "steps": [
+            {"name": s.name, "before": s.before, "after": s.after, "cause": s.cause}
+            for s in decision.steps
+        ],
+        "ledger": dict(decision.state.ledger),
+        "move": move.kind,
+        "line": move.line_id,
+        "text": move.text,
+        "affect": move.affect,
+        "source": move.source,
+        "hold_s": move.hold.window_s if move.hold else None,
+        "opens": list(decision.opens),
+        "ending": move.ending,
+        "reason": decision.reason,
+    }
+
+
+def _print_row(row: dict[str, Any], name: str) -> None:
+    answers.print(f"Doctor: {row['learner']}", markup=False)
+    if row["codes"]:
+        answers.print(
+            f"    codes  {', '.join(each['code'] for each in row['codes'])}", markup=False
+        )
+    for step in row["steps"]:
+        change = f"{step['name']} {step['before']:.2f} -> {step['after']:.2f}"
+        answers.print(f"    ledger {change} ({step['cause']})", markup=False)
+    told = f"; tells {', '.join(row['opens'])}" if row["opens"] else ""
+    line = f"{row['move']} {row['line'] or row['source']}"
+    answers.print(f"    move   {line}: {row['reason']}{told}", markup=False)
+    hold = f"  [then silent for {row['hold_s']:.0f} s]" if row["hold_s"] else ""
+    answers.print(f"{name}: {row['text'] or '(says nothing)'}{hold}", markup=False)
+
+
+def _print_report(report: Report) -> None:
+    rows = [
+        f"{report.case}: {'passed' if report.passed else 'FAILED'}",
+        f"  right answers   {report.right_answer_rate:.1%} of {report.probes} probes",
+        f"  conversations   {report.conversations} ({report.turns} turns)",
+        f"  leaks {report.count('leak')}, role breaks {report.count('role_break')}, repeats "
+        f"{report.count('repeat')}, dead ends {report.count('dead_end')}, contradictions "
+        f"{report.count('contradiction')}",
+        f"  improvised      {report.improvised}, refused by the guard {report.refused}",
+        "  endings         " + ", ".join(f"{k} {n}" for k, n in report.endings.most_common()),
+    ]
+    for kind, means in report.by_learner.items():
+        rows.append(f"  {kind:<15} " + ", ".join(f"{k} {v:g}" for k, v in means.items()))
+    rows += [f"  unexpected ending: {each}" for each in report.unexpected_endings]
+    rows += [
+        f"  missed: {m.ask} (expected {', '.join(m.expected)}; {m.got})" for m in report.misses
+    ]
+    rows += [f"  {f.kind}: {f.what}: {f.said!r} -> {f.line!r}" for f in report.findings]
+    if report.unreached:
+        rows.append(f"  never said      {', '.join(report.unreached)}")
+    for row in rows:
+        answers.print(row, markup=False)
