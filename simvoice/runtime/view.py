@@ -51,8 +51,10 @@ Observer = Callable[[Sight], None]
 class Encounter(Protocol):
     """A conversation that is ready to run (built by `app.Simulator.encounter`)."""
 
-    attempt: str
-    """Identifier of the attempt that it records."""
+    @property
+    def attempt(self) -> str:
+        """Identifier of the attempt that it records."""
+        ...
 
     def run(self) -> Finished:
         """Talk until it ends. Blocks; call it in a thread of its own."""

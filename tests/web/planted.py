@@ -103,11 +103,11 @@ def _entries() -> list[JournalEntry]:
             )
         )
     found += [
-        _move(2, 14.4, 0.35, 0.40, "asked what she knew"),
-        _move(3, 31.8, 0.45, 0.85, "told her it is cancer, and let the silence stand"),
-        _move(4, 40.8, 0.60, 0.75, "named what she might feel"),
-        _move(5, 54.0, 0.45, 0.80, "interrupted her"),
-        _move(6, 69.8, 0.60, 0.70, "asked an open question"),
+        _move(2, 14.4, 0.30, 0.35, 0.40, "asked what she knew"),
+        _move(3, 31.8, 0.35, 0.45, 0.85, "told her it is cancer, and let the silence stand"),
+        _move(4, 40.8, 0.45, 0.60, 0.75, "named what she might feel"),
+        _move(5, 54.0, 0.60, 0.45, 0.80, "interrupted her"),
+        _move(6, 69.8, 0.45, 0.60, 0.70, "asked an open question"),
         Hold(start_s=25.4, end_s=31.8, window_s=5.0, outcome="held", beat="headline"),
         Hold(start_s=60.0, end_s=64.0, window_s=6.0, outcome="filled", beat="breast"),
         Backchannel(start_s=17.0, end_s=17.4, text="Mm-hm."),
@@ -119,14 +119,16 @@ def _entries() -> list[JournalEntry]:
     return found
 
 
-def _move(turn: int, at_s: float, trust: float, distress: float, cause: str) -> PatientMove:
+def _move(
+    turn: int, at_s: float, before: float, trust: float, distress: float, cause: str
+) -> PatientMove:
     return PatientMove(
         turn=turn,
         at_s=at_s,
         kind="answer",
         line_id=f"line-{turn}",
         reason=f"She answers, because you {cause}.",
-        steps=(LedgerStep(name="trust", before=trust - 0.1, after=trust, cause=cause),),
+        steps=(LedgerStep(name="trust", before=before, after=trust, cause=cause),),
         ledger={"trust": trust, "distress": distress, "understanding": 0.1 * turn},
         disclosed=("mother",) if turn == 4 else (),
     )
