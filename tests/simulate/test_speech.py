@@ -153,3 +153,17 @@ def test_a_broken_cached_clip_is_made_again(tmp_path: Path) -> None:
     file.write_bytes(file.read_bytes()[:100])
     assert cached_clip(voice, "beeps", "one", None, tmp_path).text == "one"
     assert len(voice.asked) == 2
+
+
+@pytest.mark.engine
+def test_a_real_voice_goes_silent_for_the_planted_pause_and_sounds_on_both_sides() -> None:
+    from simvoice.engines.piper import Piper
+    from simvoice.paths import models_dir
+
+    clip = build_clip(Piper(models_dir() / "piper-joe"), "I was wondering <pause 0.8> how you are.")
+    ((start, end),) = clip.pauses
+    assert end - start == pytest.approx(0.8, abs=1e-3)
+    assert not clip.pcm[samples(start) + 1 : samples(end) - 1].any()
+    assert level_dbfs(clip.pcm[samples(start - 0.2) : samples(start)]) > -45.0
+    assert level_dbfs(clip.pcm[samples(end) : samples(end + 0.2)]) > -45.0
+    assert [word.text for word in clip.words][2] == "wondering"

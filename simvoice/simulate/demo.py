@@ -1,0 +1,113 @@
+"""The learner of a demo: a file beside the case that says what is said, and when."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from simvoice.errors import CaseError
+from simvoice.ports import Voice, VoiceStyle
+from simvoice.simulate.learner import (
+    AfterPatient,
+    Backchannel,
+    BargeIn,
+    KeepSilent,
+    Script,
+    Step,
+    When,
+)
+from simvoice.simulate.speech import cached_clip
+
+DEMO_FILE = "demo.yaml"
+
+_USUAL_GAP_S = 0.9
+"""A learner who thinks for a moment before the next sentence."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DemoVoice(_Strict):
+    """Who the learner is, to the ear (see `ports.VoiceStyle`)."""
+
+    formant_shift: float = Field(1.0, ge=0.8, le=1.3)
+    pitch_hz: float | None = Field(None, ge=60, le=350)
+    pitch_range: float = Field(1.0, ge=0.3, le=2)
+    duration: float = Field(1.0, ge=0.7, le=1.6)
+
+
+class DemoStep(_Strict):
+    """One thing the learner does."""
+
+    when: Literal["after", "barge-in", "backchannel", "keep-silent"]
+    say: str | None = None
+    at: float | None = Field(None, ge=0, le=60)
+    """Seconds: of silence before speaking, into her utterance, or of silence to keep."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> DemoStep:
+        if (self.say is None) != (self.when == "keep-silent"):
+            raise ValueError("a step says something, unless it keeps silent")
+        if self.at is None and self.when != "after":
+            raise ValueError(f"a step with when: {self.when} needs at: (seconds)")
+        return self
+
+    def moment(self) -> When:
+        """The step's moment as the policy knows it."""
+        match self.when:
+            case "after":
+                return AfterPatient(self.at if self.at is not None else _USUAL_GAP_S, 15.0)
+            case "barge-in":
+                return BargeIn(self.at or 0.0)
+            case "backchannel":
+                return Backchannel(self.at or 0.0)
+            case "keep-silent":
+                return KeepSilent(self.at or 0.0)
+
+
+class Demo(_Strict):
+    """A whole demo."""
+
+    learner: DemoVoice = DemoVoice()  # type: ignore[call-arg]
+    steps: tuple[DemoStep, ...] = Field(min_length=1)
+
+
+def load_demo(case_file: Path) -> Demo:
+    """The demo that lies beside a case. Raises CaseError when there is none, or it is broken."""
+    path = case_file.with_name(DEMO_FILE)
+    try:
+        raw = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+        return Demo.model_validate(raw)
+    except FileNotFoundError as error:
+        raise CaseError(f"{path} is not there; a case needs one to be demonstrated") from error
+    except (OSError, UnicodeDecodeError, YAMLError) as error:
+        raise CaseError(f"{path} cannot be read: {error}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise CaseError(f"{path}: {where}: {first['msg']}") from error
+
+
+def build_script(
+    demo: Demo,
+    voice: Voice,
+    voice_id: str,
+    folder: Path,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Script:
+    """Have every sentence of the demo spoken; clips are kept in `folder` for the next time."""
+    style = VoiceStyle(**demo.learner.model_dump())
+    steps: list[Step] = []
+    for number, step in enumerate(demo.steps):
+        clip = None
+        if step.say is not None:
+            clip = cached_clip(voice, voice_id, step.say, style, folder)
+        steps.append(Step(step.moment(), clip))
+        progress(number + 1, len(demo.steps))
+    return Script(tuple(steps))
