@@ -15,7 +15,7 @@ from simvoice.coding.forms import form
 from simvoice.coding.text import sentences
 from simvoice.patient.case import Case, Line
 from simvoice.patient.decisions import PatientState
-from simvoice.patient.index import CaseIndex, best_by_line, exemplars
+from simvoice.patient.index import CaseIndex, best_by_line, exemplars, unalias
 from simvoice.patient.ledger import holds, is_open, variant
 from simvoice.patient.words import WordIndex
 
@@ -74,15 +74,20 @@ class Answers:
         self._lines = {line.id: line for line in case.lines}
         self._facts = {fact.id: fact for fact in case.facts}
         self._owners = tuple(owner for owner, _ in pairs)
-        self._words = WordIndex([text for _, text in pairs])
+        self._case = case
+        self._words = WordIndex([unalias(case, text) for _, text in pairs])
         self._acts = tuple(acts(text) for _, text in pairs)
         self._index = index
+
+    def focus(self, text: str) -> str:
+        """What to embed of an utterance: the part that asks, without the case's own names."""
+        return unalias(self._case, focus(text))
 
     def ranked(
         self, state: PatientState, text: str, embedding: NDArray[np.float32] | None
     ) -> list[Match]:
         """Best first; one match for each thing she might say."""
-        asked = focus(text)
+        asked = self.focus(text)
         scores = self._scores(asked, embedding)
         doing = acts(asked)
         for number, act in enumerate(self._acts):

@@ -369,6 +369,8 @@ class Case(Part):
     prompts: Prompts
     pools: Pools
     endings: tuple[Ending, ...] = Field(min_length=1)
+    aliases: dict[Text, Text] = Field(default_factory=dict)
+    """Names and words in questions, by what they mean to her: "pete" is "your husband"."""
     improvise: Improvisation = Improvisation()
     floor: dict[Id, float] = Field(default_factory=dict)
     """The case's own numbers for the floor, by setting."""

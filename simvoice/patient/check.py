@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from simvoice.coding.codebook import QUESTIONS
 from simvoice.coding.coder import code
 from simvoice.patient import guard
-from simvoice.patient.answers import focus
 from simvoice.patient.case import Case, Fact
 from simvoice.patient.decisions import Decision, PatientState, Said
 from simvoice.patient.index import CaseIndex, Embedder, exemplars
@@ -172,7 +171,7 @@ def check(
 def _probe(patient: Patient, suite: Suite, embedder: Embedder | None, report: Report) -> None:
     report.probes = len(suite.probes)
     for probe in suite.probes:
-        vector = embedder.embed([focus(probe.ask)])[0] if embedder else None
+        vector = embedder.embed([patient.focus(probe.ask)])[0] if embedder else None
         decision = patient.hear(probe.put(patient.start(0)), Said(probe.ask, vector))
         if decision.move.line_id not in probe.expect:
             miss = Miss(probe.ask, probe.expect, decision.move.line_id, decision.move.text)

@@ -29,7 +29,7 @@ class Said:
     embedding: NDArray[np.float32] | None
     """float32 [d], unit length; None when no embedder is there: rules and words alone decide.
 
-    Best of `patient.mind.focus(text)`, the part of it that asks something.
+    Of `Patient.focus(text)`, the part of it that asks something.
     """
     duration_s: float = 0.0
     """Seconds of the learner's turn."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -27,6 +28,20 @@ def exemplars(case: Case) -> tuple[tuple[str, str], ...]:
     return tuple((line.id, text) for line in case.lines for text in line.exemplars)
 
 
+def unalias(case: Case, text: str) -> str:
+    """A question with the case's names put as what they mean ("Pete" is "your husband")."""
+    if not case.aliases:
+        return text
+    known = {name.lower(): meaning for name, meaning in case.aliases.items()}
+    names = "|".join(re.escape(name) for name in sorted(known, key=len, reverse=True))
+    return re.sub(
+        rf"\b(?:your )?({names})\b",
+        lambda found: known[found.group(1).lower()],
+        text,
+        flags=re.IGNORECASE,
+    )
+
+
 class CaseIndex:
     """Nearest exemplars by meaning."""
 
@@ -39,7 +54,7 @@ class CaseIndex:
     @classmethod
     def build(cls, case: Case, embedder: Embedder, model_sha256: str = "") -> CaseIndex:
         """Embed every exemplar: seconds, not milliseconds."""
-        texts = [text for _, text in exemplars(case)]
+        texts = [unalias(case, text) for _, text in exemplars(case)]
         return cls(case.sha256, model_sha256, np.asarray(embedder.embed(texts), np.float32))
 
     def likeness(self, vector: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -85,19 +100,19 @@ def _name(case_sha256: str, model_sha256: str) -> str:
     return f"index-{case_sha256[:16]}-{(model_sha256 or 'unpinned')[:16]}.npz"
 
 
-def best_by_line(
-    scores: Sequence[float], owners: Iterable[str], *, second: float = 0.35
-) -> dict[str, float]:
-    """Line to its score: the best exemplar's, with the second best's for a share.
+SHARES = (0.5, 0.3, 0.2)
+"""What the best, second and third exemplar of a line count: several that agree are better
+evidence than one that happens to share a word."""
 
-    Two exemplars that agree are better evidence than one that happens to share a word.
-    """
+
+def best_by_line(scores: Sequence[float], owners: Iterable[str]) -> dict[str, float]:
+    """Line to its score, from its nearest exemplars by `SHARES`."""
     found: dict[str, list[float]] = {}
     for score, owner in zip(scores, owners, strict=True):
         found.setdefault(owner, []).append(float(score))
     best: dict[str, float] = {}
     for owner, values in found.items():
         values.sort(reverse=True)
-        runner = values[1] if len(values) > 1 else values[0]
-        best[owner] = (1.0 - second) * values[0] + second * runner
+        padded = (values + [values[-1]] * len(SHARES))[: len(SHARES)]
+        best[owner] = sum(share * value for share, value in zip(SHARES, padded, strict=True))
     return best

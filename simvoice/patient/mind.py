@@ -13,7 +13,7 @@ from typing import Literal
 from simvoice.coding.coder import code
 from simvoice.coding.codes import Code
 from simvoice.patient import guard, ledger, memory, screenplay
-from simvoice.patient.answers import Answers, Match, focus
+from simvoice.patient.answers import Answers, Match
 from simvoice.patient.case import Case, Line
 from simvoice.patient.choice import Choice, Script, affect_of, to_move
 from simvoice.patient.decisions import (
@@ -35,8 +35,6 @@ from simvoice.patient.index import CaseIndex
 from simvoice.patient.replies import CLEAR_BY, POSSIBLE, SHORTLIST, WORDS_ALONE, Replies, Turn
 from simvoice.patient.voice import bent
 from simvoice.ports import VoiceStyle
-
-__all__ = ["Patient", "focus"]
 
 RANK_WEIGHT = 0.03
 """Likeness that one nat a token of the model's is worth in a tie."""
@@ -148,6 +146,10 @@ class Patient:
         """This much of her line sounded; only that is told, said and remembered."""
         line = self._script.lines.get(move.line_id or "")
         return memory.heard(self.case, line, state, move, heard_text, complete)
+
+    def focus(self, text: str) -> str:
+        """The text to embed for `Said.embedding`."""
+        return self._answers.focus(text)
 
     # -- what others need to know ---------------------------------------------------------
 

@@ -16,7 +16,7 @@ from simvoice.patient.ledger import count, holds
 
 SURE = 0.60
 """Likeness from which the nearest line is said without asking anyone."""
-POSSIBLE = 0.37
+POSSIBLE = 0.35
 """Likeness from which a line may be the answer at all."""
 CLEAR_BY = 0.05
 """How much nearer than the next the nearest has to be; closer, and it is a tie."""

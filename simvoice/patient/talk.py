@@ -18,7 +18,7 @@ from simvoice.patient.decisions import (
     Said,
 )
 from simvoice.patient.index import Embedder
-from simvoice.patient.mind import Patient, focus
+from simvoice.patient.mind import Patient
 
 
 class Model(Protocol):
@@ -99,7 +99,7 @@ class Talk:
     def say(self, text: str, *, cuts_in: bool = False) -> Decision:
         """The learner says something, over her last line when `cuts_in`."""
         unsaid = self._settle_heard(cuts_in)
-        vector = self._embedder.embed([focus(text)])[0] if self._embedder else None
+        vector = self._embedder.embed([self.patient.focus(text)])[0] if self._embedder else None
         said = Said(
             text,
             vector,
