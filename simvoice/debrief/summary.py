@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import zip_longest
 from typing import Literal
 
 from simvoice.debrief.marks import marks_of
@@ -102,7 +103,7 @@ def never_said(speeches: Sequence[PatientSpeech]) -> list[PatientSpeech]:
     with the very words she had left, and then nothing was lost."""
     return [
         speech
-        for speech, following in zip(speeches, [*speeches[1:], None], strict=True)
+        for speech, following in zip_longest(speeches, speeches[1:])
         if speech.unsaid and not _is_rest(speech, following)
     ]
 

@@ -1,0 +1,254 @@
+"""The debrief of the planted conversation, and of those that went wrong."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from simvoice.debrief.model import Debrief, Mark
+from simvoice.debrief.peaks import peaks
+from simvoice.debrief.summary import summarise
+from simvoice.record.events import (
+    Counts,
+    Ended,
+    JournalEntry,
+    LearnerTurn,
+    LearnerVoice,
+    PatientMove,
+    PatientSpeech,
+    Started,
+    Trouble,
+)
+from simvoice.record.recorder import Recorder
+from simvoice.record.store import Attempt, Store
+from tests.planted_talk import NUMBERS, header, record
+
+
+@pytest.fixture(scope="module")
+def attempt(tmp_path_factory: pytest.TempPathFactory) -> Attempt:
+    return record(tmp_path_factory.mktemp("attempts"))
+
+
+def marks(debrief: Debrief, kind: str) -> list[Mark]:
+    return [mark for mark in debrief.marks if mark.kind == kind]
+
+
+def of(attempt: Attempt, *changed: JournalEntry) -> Debrief:
+    """The debrief of another journal, without sound."""
+    return summarise(replace(attempt, entries=changed, audio_path=None, _sound=[]))
+
+
+def test_it_goes_to_json_and_back_unchanged(attempt: Attempt) -> None:
+    debrief = summarise(attempt, facts=9)
+    assert Debrief.model_validate(json.loads(debrief.model_dump_json())) == debrief
+
+
+def test_the_numbers_are_the_metrics(attempt: Attempt) -> None:
+    debrief = summarise(attempt, with_peaks=False)
+    assert {n.key: n.value for n in debrief.numbers} == pytest.approx(NUMBERS, abs=1e-6)
+    shown = {n.key: n.shown for n in debrief.numbers}
+    assert shown["talk_share"] == "47 %"
+    assert shown["response_latency"] == "0.10 s"
+    assert shown["words_lost"] == "3 words"
+
+
+def test_the_transcript_is_in_order_with_what_was_never_said(attempt: Attempt) -> None:
+    rows = summarise(attempt, with_peaks=False).rows
+    assert [row.start_s for row in rows] == sorted(row.start_s for row in rows)
+    assert [row.kind for row in rows].count("backchannel") == 1
+    (cut,) = [row for row in rows if row.unsaid]
+    assert (cut.who, cut.text, cut.unsaid) == ("patient", "My mother died of", "it last spring.")
+    assert rows[1].does == ("empathy_name",)
+    assert rows[2].move == "Her fear was named."
+
+
+def test_the_lanes_carry_the_words_and_keep_noise_apart(attempt: Attempt) -> None:
+    learner, patient = summarise(attempt, with_peaks=False).lanes
+    kinds = [segment.kind for segment in learner.segments]
+    assert (kinds.count("speech"), kinds.count("backchannel"), kinds.count("noise")) == (5, 1, 1)
+    assert learner.segments[0].text == "that is frightening i know"
+    assert patient.segments[4].text == "My mother died of"
+    assert [segment.start_s for segment in learner.segments] == sorted(
+        segment.start_s for segment in learner.segments
+    )
+
+
+def test_each_silence_has_one_mark_with_owner_kind_and_breaker(attempt: Attempt) -> None:
+    debrief = summarise(attempt, with_peaks=False)
+    assert [
+        (m.start_s, m.owner, m.silence, m.breaker, round(m.length_s, 3))
+        for m in marks(debrief, "silence")
+    ] == [
+        (22.0, "learner", "after_statement", "learner", 3.0),
+        (27.0, "patient", "chosen", "patient", 3.5),
+        (40.0, "learner", "unanswered", "patient", 6.0),
+    ]
+    (hold,) = marks(debrief, "hold")
+    assert (hold.start_s, hold.outcome, hold.length_s) == (14.0, "held", 6.0)
+    assert hold.label == "Ines fell silent, and you let it stand for 6.0 s."
+
+
+def test_interruptions_backchannels_overlaps_and_pauses_are_marked_apart(attempt: Attempt) -> None:
+    debrief = summarise(attempt, with_peaks=False)
+    (interruption,) = marks(debrief, "interruption")
+    assert interruption.label == "You took the floor; Ines had 3 words (1.2 s) left."
+    assert (interruption.words_lost, interruption.seconds_lost) == (3, 1.2)
+    assert len(marks(debrief, "backchannel")) == 1
+    assert [round(m.length_s, 3) for m in marks(debrief, "overlap")] == [0.2, 0.5]
+    assert [round(m.length_s, 3) for m in marks(debrief, "pause")] == [0.6]
+
+
+def test_the_machines_delay_is_shown_as_the_machines(attempt: Attempt) -> None:
+    machine = marks(summarise(attempt, with_peaks=False), "machine")
+    assert [round(m.length_s, 3) for m in machine] == [0.6, 0.5, 0.5, 3.0]
+    assert {m.owner for m in machine} == {None}
+    assert not [m for m in marks(summarise(attempt, with_peaks=False), "gap") if m.start_s == 36.0]
+
+
+def test_what_she_never_got_to_say_is_kept_with_what_came_before(attempt: Attempt) -> None:
+    (unsaid,) = summarise(attempt, with_peaks=False).unsaid
+    assert (unsaid.before, unsaid.words) == ("My mother died of", "it last spring.")
+
+
+def test_words_she_went_on_with_after_an_acknowledgement_were_not_lost(attempt: Attempt) -> None:
+    first = PatientSpeech(
+        turn=1, line_id="a", start_s=1.0, end_s=2.0, text="I am so scared.", heard="I am",
+        unsaid="so scared.",
+    )  # fmt: skip
+    rest = PatientSpeech(
+        turn=2, line_id="a", start_s=3.0, end_s=4.0, text="so scared.", heard="so scared."
+    )
+    move = PatientMove(turn=1, at_s=1.0, kind="feel", line_id="a", reason="r", disclosed=("fear",))
+    debrief = of(attempt, move, first, rest)
+    assert debrief.unsaid == ()
+    assert [row.unsaid for row in debrief.rows] == ["", ""]
+    assert [told.whole for told in debrief.told] == [True]
+
+
+def test_a_fact_whose_line_never_sounded_was_not_told(attempt: Attempt) -> None:
+    debrief = summarise(attempt, facts=9, with_peaks=False)
+    assert [(t.fact, t.at_s, t.whole) for t in debrief.told] == [
+        ("lump", 8.0, True),
+        ("mother", 31.0, False),
+    ]
+    assert debrief.not_told == 7
+    move = PatientMove(
+        turn=1, at_s=1.0, kind="answer", line_id="a", reason="r", disclosed=("fear",)
+    )
+    assert of(attempt, move).told == ()
+
+
+def test_which_facts_she_kept_is_not_in_it(attempt: Attempt) -> None:
+    assert summarise(attempt, with_peaks=False).not_told is None
+
+
+def test_the_ledger_and_its_changes_say_why(attempt: Attempt) -> None:
+    debrief = summarise(attempt, with_peaks=False)
+    assert [point.at_s for point in debrief.ledger] == [8.0, 31.0]
+    (change,) = debrief.changes
+    assert (change.name, change.before, change.after) == ("trust", 0.4, 0.55)
+    assert (change.cause, change.words) == ("named a feeling", "that is frightening")
+
+
+# -- when something is missing --------------------------------------------------------------
+
+
+def test_an_empty_encounter_is_told_honestly(attempt: Attempt) -> None:
+    debrief = of(attempt)
+    assert debrief.rows == debrief.marks == debrief.ledger == ()
+    assert "Nobody spoke, so there is nothing to tell about this conversation." in debrief.notes
+    assert debrief.ended == "The end was not recorded."
+
+
+def test_a_learner_who_was_not_heard_is_sent_to_the_doctor(attempt: Attempt) -> None:
+    spoken = tuple(e for e in attempt.entries if not isinstance(e, LearnerVoice | LearnerTurn))
+    spoken = tuple(e for e in spoken if e.type != "backchannel")
+    notes = of(attempt, *spoken).notes
+    assert any("No speech of yours was heard" in note for note in notes)
+
+
+def test_a_patient_who_was_not_heard_is_named(attempt: Attempt) -> None:
+    spoken = tuple(e for e in attempt.entries if not isinstance(e, PatientSpeech))
+    assert any("Ines was not heard to speak" in note for note in of(attempt, *spoken).notes)
+
+
+def test_losses_guesses_and_troubles_are_said_first(attempt: Attempt) -> None:
+    guessed = LearnerTurn(
+        turn=1, start_s=1.0, end_s=2.0, text="uh", avg_logprob=-1.4, no_speech_prob=0.5
+    )
+    said = PatientSpeech(turn=1, line_id=None, start_s=3.0, end_s=4.0, text="Oh.", heard="Oh.")
+    debrief = of(
+        attempt,
+        guessed,
+        said,
+        Trouble(at_s=65.0, what="the microphone went away"),
+        Counts(at_s=9.0, lost_frames=50, speaker_underruns=1),
+        Ended(at_s=10.0, reason="device"),
+    )
+    assert debrief.notes == (
+        "The sound of this attempt was not kept.",
+        "10% of the microphone's sound was lost, so response times and pauses are not shown.",
+        "Ines's voice stuttered: 1 frame of it came too late.",
+        "The recogniser was guessing in 1 turn of yours; the words there may be wrong, the times "
+        "are not.",
+        "1:05: the microphone went away",
+    )
+    assert not debrief.rows[0].sure
+    assert debrief.ended == "The microphone or the loudspeaker went away at 0:10."
+
+
+def test_an_attempt_that_was_cut_off_is_shown_with_the_way_to_finish_it(tmp_path: Path) -> None:
+    recorder = Recorder.create(tmp_path, header())
+    recorder.add(Started(wall_time="2026-11-22T10:15:30+01:00"))
+    recorder.sound(np.ones(16_000, np.int16), np.ones(16_000, np.int16))
+    recorder.abandon()
+    store = Store(tmp_path)
+    debrief = summarise(store.open(recorder.attempt))
+    assert debrief.state == "crashed"
+    assert f"simvoice attempts recover {recorder.attempt}" in debrief.notes[0]
+    assert debrief.duration_s == 1.0
+    recovered = summarise(store.recover(recorder.attempt))
+    assert recovered.state == "complete"
+    assert recovered.ended == "Something failed and the conversation ended at 0:01."
+
+
+def test_unreadable_sound_costs_the_outline_and_nothing_else(tmp_path: Path) -> None:
+    attempt = record(tmp_path)
+    (attempt.folder / "audio.flac").write_bytes(b"fLaC but no more")
+    debrief = summarise(attempt)
+    assert debrief.peaks is None
+    assert not debrief.has_sound
+    assert any("is not readable" in note for note in debrief.notes)
+    assert len(debrief.rows) == 12
+
+
+# -- the outline ----------------------------------------------------------------------------
+
+
+def test_the_outline_holds_least_and_greatest_sample_of_each_bin() -> None:
+    learner = np.zeros(16_000, np.int16)
+    learner[330] = 32767
+    learner[400] = -32768
+    outline = peaks(learner, np.zeros(100, np.int16))
+    assert len(outline.learner) == 2 * 50
+    assert outline.learner[2:4] == (-127, 127)
+    assert set(outline.learner[:2] + outline.learner[4:]) == {0}
+    assert outline.patient == (0, 0)
+
+
+def test_no_sound_has_an_empty_outline() -> None:
+    none = np.zeros(0, np.int16)
+    assert peaks(none, none).learner == ()
+
+
+def test_the_outline_lies_where_the_speech_does(attempt: Attempt) -> None:
+    outline = summarise(attempt).peaks
+    assert outline is not None
+    loud = np.array(outline.patient).reshape(-1, 2)[:, 1] > 10
+    assert loud[50:150].all()
+    assert not loud[:49].any()
+    assert len(loud) == 50 * outline.per_s
