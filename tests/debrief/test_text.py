@@ -79,8 +79,14 @@ def test_an_empty_encounter_has_no_empty_sections(attempt: Attempt) -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "shown"),
-    [(0.0, "0.00 s"), (-0.25, "-0.25 s"), (12.34, "12.3 s"), (59.96, "1 min 0 s"), (125, "2 min 5 s")],
-)  # fmt: skip
+    [
+        (0.0, "0.00 s"),
+        (-0.25, "-0.25 s"),
+        (12.34, "12.3 s"),
+        (59.96, "1 min 0 s"),
+        (125, "2 min 5 s"),
+    ],
+)
 def test_durations_read_as_people_say_them(seconds: float, shown: str) -> None:
     assert duration(seconds) == shown
 
