@@ -152,6 +152,10 @@ def _give_up_late(scene: Scene) -> None:
     if turn is None:
         return
     floor, now_s = scene.rules.floor, scene.state.now_s
+    if turn.settling_until_s is not None:
+        if now_s - turn.settling_until_s > floor.hear_timeout_s:
+            not_understood(scene, "the recogniser gave no answer in time")
+        return
     if turn.words_asked_s is not None and turn.transcript is None and turn.said is None:
         if now_s - turn.words_asked_s > floor.hear_timeout_s and turn.decision is None:
             not_understood(scene, "the recogniser gave no answer in time")
@@ -297,6 +301,10 @@ def not_understood(scene: Scene, what: str) -> None:
     if turn is None:
         return
     scene.note(Trouble(at_s=round(scene.state.now_s, 3), what=f"words not recognised: {what}"))
+    if turn.settling_until_s is not None:
+        # A piece of a long turn is lost; what follows can still be understood.
+        scene.put_turn(settled_until_s=turn.settling_until_s, settling_until_s=None)
+        return
     if scene.state.patient_has_floor:
         scene.put(turn=None)
         return

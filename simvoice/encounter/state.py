@@ -48,6 +48,10 @@ class Mind(Protocol):
         """The learner spoke and it could not be understood."""
         ...
 
+    def ending(self, state: PatientState, trigger: Literal["left"]) -> str | None:
+        """The ending it is when the learner just goes."""
+        ...
+
     def heard(
         self, state: PatientState, move: Move, heard_text: str, complete: bool
     ) -> PatientState:
@@ -62,7 +66,9 @@ class Rules:
     mind: Mind
     floor: FloorSettings = field(default_factory=FloorSettings)
     time_s: float | None = None
-    """Hard end of the encounter; None when the case has a soft one or none."""
+    """When the encounter's time is over; None when it has none."""
+    time_is_hard: bool = True
+    """Hard: whoever speaks is cut short soon after. Soft: she ends it at the next quiet moment."""
     half_duplex: bool = False
     """Loudspeakers without an echo canceller: the microphone is shut while she speaks."""
 

@@ -26,6 +26,9 @@ from simvoice.record.events import LearnerVoice
 _PROMPT_GROWTH = 1.6
 """Each further prompt into the same silence waits this much longer, as a person would."""
 
+_A_MOMENT_S = 1.0
+"""Quiet for so long, nobody is about to go on."""
+
 _LAST_WORDS_S = 8.0
 """When the time is over, the one who speaks is given this long to finish."""
 
@@ -132,6 +135,8 @@ def _time_is_up(scene: Scene) -> bool:
     state, rules = scene.state, scene.rules
     if rules.time_s is None or state.now_s < rules.time_s:
         return False
+    if not rules.time_is_hard and state.closing is None and not _is_quiet(state):
+        return False
     overrun_s = state.now_s - rules.time_s
     busy = state.turn is not None or state.patient_has_floor
     if state.closing == "time":
@@ -146,6 +151,12 @@ def _time_is_up(scene: Scene) -> bool:
     scene.drop_reply(scene.state.reply)
     speaking.initiative(scene, rules.mind.time_up(scene.state.mind))
     return True
+
+
+def _is_quiet(state: State) -> bool:
+    """Nobody speaks, or is about to, and no silence is being kept."""
+    taken = state.turn is not None or state.reply is not None or state.hold is not None
+    return not taken and state.now_s - state.quiet_since_s >= _A_MOMENT_S
 
 
 def _on_broken(scene: Scene, event: StageBroke) -> None:
@@ -175,4 +186,5 @@ def _on_broken(scene: Scene, event: StageBroke) -> None:
 def _on_end(scene: Scene, reason: str) -> None:
     listening.note_unanswered(scene)
     speaking.note_broken_off(scene)
-    scene.close(reason)
+    left = scene.rules.mind.ending(scene.state.mind, "left") if reason == "learner" else None
+    scene.close(reason, left)

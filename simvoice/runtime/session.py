@@ -33,9 +33,9 @@ from simvoice.encounter.events import (
 )
 from simvoice.encounter.state import Rules, State, begin
 from simvoice.encounter.step import step
-from simvoice.errors import DeviceLost, SimvoiceError
+from simvoice.errors import DeviceLost
 from simvoice.patient.decisions import Affect
-from simvoice.ports import AudioLine, MicFrame, VoiceActivity, VoiceStyle
+from simvoice.ports import AudioLine, LineFacts, MicFrame, VoiceActivity, VoiceStyle
 from simvoice.record.events import (
     Counts,
     JournalEntry,
@@ -72,11 +72,13 @@ def _blind(_: object) -> None:
 class Parts:
     """What an encounter is made of; `app.py` puts it together."""
 
+    attempt: str
     rules: Rules
     line: AudioLine
     vad: VoiceActivity
     engines: Engines
-    recorder: Recorder
+    record: Callable[[LineFacts], Recorder]
+    """Makes the record, once the line is open and its facts are known."""
     style: Callable[[Affect], VoiceStyle]
     seed: int = 0
     time_shown_s: float | None = None
@@ -91,7 +93,8 @@ class Session:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._line = parts.line
-        self._recorder = parts.recorder
+        self._rules = parts.rules
+        self._recorder: Recorder | None = None
         self._memory = EarMemory()
         self._tape = HeardTape()
         self._player = Player()
@@ -111,7 +114,7 @@ class Session:
     @property
     def attempt(self) -> str:
         """Identifier of the attempt it records."""
-        return self._recorder.attempt
+        return self._parts.attempt
 
     def end(self) -> None:
         """Ask for the end, from any thread."""
@@ -119,26 +122,34 @@ class Session:
 
     def run(self) -> Finished:
         """Talk until it ends."""
+        self._line.start()
         try:
-            self._line.start()
-        except SimvoiceError:
-            # Nothing was said yet: an attempt without a frame is nobody's attempt.
-            self._recorder.abandon()
-            raise
-        self._stages.start()
-        now = datetime.now(UTC).astimezone().isoformat(timespec="seconds")
-        self._recorder.add(Started(wall_time=now))
-        try:
-            self._loop()
+            facts = self._line.facts
+            self._rules = replace(self._rules, half_duplex=facts.echo == "half-duplex")
+            self._recorder = self._parts.record(facts)
+            self._stages.start()
+            self._talk()
         finally:
             self._line.stop()
             self._stages.stop()
-            self._add_counts()
-            self._recorder.close()
         reason = self._close.reason if self._close is not None else "fault"
         finished = Finished(self.attempt, reason, self._message)
         self._parts.observer(finished)
         return finished
+
+    def _talk(self) -> None:
+        now = datetime.now(UTC).astimezone().isoformat(timespec="seconds")
+        self._write(Started(wall_time=now))
+        try:
+            self._loop()
+        finally:
+            self._add_counts()
+            assert self._recorder is not None
+            self._recorder.close()
+
+    def _write(self, entry: JournalEntry) -> None:
+        assert self._recorder is not None
+        self._recorder.add(entry)
 
     # -- the loop
 
@@ -177,6 +188,7 @@ class Session:
         """A frame of the learner's: remember it, then let everything that is due happen."""
         self._memory.add(pcm)
         self._frames += 1
+        assert self._recorder is not None
         self._recorder.sound(pcm, self._tape.take())
         now_s = self._now_s
         for event in self._stages.results():
@@ -204,13 +216,14 @@ class Session:
         if self._end.is_set():
             self._end.clear()
             self._step(EndAsked(self._now_s, "learner"))
+        assert self._recorder is not None
         fault = self._recorder.fault
         if fault is not None and self._close is None:
             self._fail("fault", str(fault))
 
     def _fail(self, reason: EndReason, message: str) -> None:
         self._message = message
-        self._recorder.add(Trouble(at_s=round(self._now_s, 3), what=message))
+        self._write(Trouble(at_s=round(self._now_s, 3), what=message))
         self._step(EndAsked(self._now_s, reason))
 
     def _watch_broken(self, event: Event) -> None:
@@ -231,7 +244,7 @@ class Session:
     # -- step and its commands
 
     def _step(self, event: Event) -> None:
-        self._state, commands = step(self._parts.rules, self._state, event)
+        self._state, commands = step(self._rules, self._state, event)
         for command in commands:
             self._carry_out(command)
 
@@ -266,7 +279,7 @@ class Session:
             self._player.queue(command.key, command.index, speech.pcm, speech.syllable_ends_s)
 
     def _note(self, entry: JournalEntry) -> None:
-        self._recorder.add(entry)
+        self._write(entry)
         if isinstance(entry, LearnerTurn):
             self._parts.observer(Caption("learner", entry.start_s, entry.text))
         elif isinstance(entry, PatientSpeech):
@@ -286,7 +299,7 @@ class Session:
         self._parts.observer(Status(self._now_s, floor, max(level, SILENT_DBFS), left_s))
 
     def _add_counts(self) -> None:
-        self._recorder.add(
+        self._write(
             Counts(
                 at_s=round(self._now_s, 3),
                 lost_frames=self._lost,

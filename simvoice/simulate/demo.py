@@ -74,7 +74,7 @@ class DemoStep(_Strict):
 class Demo(_Strict):
     """A whole demo."""
 
-    learner: DemoVoice = DemoVoice()  # type: ignore[call-arg]
+    learner: DemoVoice = DemoVoice()
     steps: tuple[DemoStep, ...] = Field(min_length=1)
 
 

@@ -101,7 +101,7 @@ def test_after_any_conversation_a_question_gets_an_answer(world: World) -> None:
     world.mute.clear()
     at_s = world.now_s + 40.0
     world.floor = world.floor.model_copy(update={"prompt_after_s": 120.0})
-    world.rules = type(world.rules)(world.mind, world.floor, None, False)
+    world.rules = type(world.rules)(world.mind, world.floor)
     world.run(at_s)
     world.mind.lines = ["a plain answer"]
     world.mind.queries.clear()

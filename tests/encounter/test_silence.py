@@ -78,7 +78,7 @@ def test_thirty_minutes_of_silence_are_survived() -> None:
 def test_the_learner_may_end_at_any_time_and_what_was_heard_is_kept() -> None:
     mind = ScriptedMind(lines=["one two three four five six seven eight nine ten"])
     world = World(mind).learner(0.5, 1.5, "Tell me.").end(3.5).run(10)
-    assert world.ended[0].reason == "learner"
+    assert (world.ended[0].reason, world.ended[0].ending) == ("learner", "the learner left")
     assert world.speeches[0].heard.startswith("one two three")
     assert world.speeches[0].unsaid.endswith("nine ten")
 
@@ -111,6 +111,14 @@ def test_an_ending_that_is_interrupted_is_not_reached() -> None:
 def test_the_hard_end_of_time_is_said_by_the_patient() -> None:
     world = World(ScriptedMind(lines=["Hello."]), time_s=12.0).learner(0.5, 1.5, "Hello.").run(40)
     assert world.heard[-1] == "they want me back now"
+    assert (world.ended[0].reason, world.ended[0].ending) == ("time", "time")
+
+
+def test_a_soft_end_of_time_waits_for_a_quiet_moment() -> None:
+    world = World(ScriptedMind(lines=["Hello."]), time_s=4.0, time_is_hard=False)
+    world.learner(0.5, 1.5, "Hello.").learner(3.0, 14.0, "I would still like to say").run(40)
+    assert world.turns[-1] == "I would still like to say"
+    assert world.ended[0].at_s > 14.0
     assert (world.ended[0].reason, world.ended[0].ending) == ("time", "time")
 
 

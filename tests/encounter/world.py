@@ -125,6 +125,9 @@ class ScriptedMind:
     def confused(self, state: PatientState) -> Decision:
         return Decision(state, Move("clarify", "sorry what was that", "confused"), "not heard")
 
+    def ending(self, state: PatientState, trigger: str) -> str | None:
+        return f"the learner {trigger}"
+
     def heard(
         self, state: PatientState, move: Move, heard_text: str, complete: bool
     ) -> PatientState:
@@ -164,11 +167,12 @@ class World:
     mute: set[str] = field(default_factory=set)
     """Stages that never answer."""
     time_s: float | None = None
+    time_is_hard: bool = True
     half_duplex: bool = False
     extra: list[Event] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.rules = Rules(self.mind, self.floor, self.time_s, self.half_duplex)
+        self.rules = Rules(self.mind, self.floor, self.time_s, self.time_is_hard, self.half_duplex)
         self.state = begin(self.rules, 0)
         self.player = Player()
         self.pending: list[tuple[float, Event]] = []

@@ -1,0 +1,355 @@
+"""The one place where the parts are put together: models, engines, cases, records, encounters."""
+
+from __future__ import annotations
+
+import platform
+import secrets
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from simvoice import __version__, models, paths
+from simvoice.encounter.clauses import split_clauses
+from simvoice.encounter.settings import FloorSettings
+from simvoice.encounter.state import Rules
+from simvoice.engines import threads
+from simvoice.errors import CaseError, SimvoiceError
+from simvoice.patient.case import Case
+from simvoice.patient.index import CaseIndex
+from simvoice.patient.load import find_cases, load_case, locate_case
+from simvoice.patient.mind import Patient
+from simvoice.ports import AudioLine, Embedder, LanguageModel, LineFacts, VoiceActivity, VoiceStyle
+from simvoice.record.events import Header
+from simvoice.record.ids import new_id
+from simvoice.record.recorder import Recorder
+from simvoice.record.store import Attempt, AttemptSummary, Store
+from simvoice.runtime.session import Parts, Session
+from simvoice.runtime.stages import Engines
+from simvoice.runtime.view import Observer
+from simvoice.web.ports import CaseCard, Readiness
+
+DEFAULT_PROFILE = models.DEFAULT_PROFILE
+
+_LIBRARIES = (
+    "faster-whisper",
+    "ctranslate2",
+    "llama-cpp-python",
+    "piper-tts",
+    "praat-parselmouth",
+    "onnxruntime",
+    "webrtcvad-wheels",
+    "numpy",
+)
+"""Those whose version changes what is heard or measured."""
+
+Progress = Callable[[float, str], None]
+"""Called with 0..1 and a sentence."""
+
+
+def _quiet(_: float, __: str) -> None:
+    """Progress that nobody watches."""
+
+
+def _unseen(_: object) -> None:
+    """An observer that looks away."""
+
+
+@dataclass(slots=True)
+class _Preparation:
+    """Making a case's lines sound before they are needed."""
+
+    case_id: str
+    thread: threading.Thread | None = None
+    cancelled: threading.Event = field(default_factory=threading.Event)
+
+
+class Simulator:
+    """Everything behind the commands and the pages. One encounter at a time."""
+
+    def __init__(self, profile: str = DEFAULT_PROFILE, *, attempts: Path | None = None) -> None:
+        """Raises ModelMissing or ModelAltered when a model of the profile cannot be used."""
+        threads.set_environment()
+        self.profile = models.profile(profile)
+        for name in self.profile.values():
+            models.locate(name)
+        self.store = Store(attempts or paths.attempts_dir())
+        self._loading = threading.Lock()
+        self._engines: Engines | None = None
+        self._patients: dict[str, Patient] = {}
+        self._readiness = Readiness(False, 0.0, "Starting")
+        self._preparation: _Preparation | None = None
+
+    # -- engines
+
+    def engines(self, progress: Progress = _quiet) -> Engines:
+        """All engines, loaded once. Takes some seconds the first time."""
+        with self._loading:
+            if self._engines is None:
+                self._engines = self._load(progress)
+            return self._engines
+
+    def _load(self, progress: Progress) -> Engines:
+        # These import the heavy libraries, which read the environment that was set above.
+        from simvoice.engines.minilm import MiniLM
+        from simvoice.engines.piper import Piper
+        from simvoice.engines.praat_voice import ShapedVoice
+        from simvoice.engines.smart_turn import SmartTurn
+        from simvoice.engines.speech_cache import CachedVoice
+        from simvoice.engines.whisper import Whisper
+
+        progress(0.05, "Waking the ear")
+        stt = Whisper(self._folder("stt"))
+        progress(0.3, "Waking the sense of turns")
+        end_of_turn = SmartTurn(self._folder("end_of_turn"))
+        embedder = MiniLM(self._folder("embedding"))
+        progress(0.5, "Waking the voice")
+        spoken = ShapedVoice(Piper(self._folder("voice")))
+        key = "+".join([*models.digests([self.profile["voice"]]).values(), version("piper-tts")])
+        voice = CachedVoice(spoken, paths.cache_dir() / "speech", key)
+        progress(0.7, "Waking the patient's mind")
+        return Engines(stt, end_of_turn, voice, embedder, self._language_model())
+
+    def _language_model(self) -> LanguageModel:
+        from simvoice.engines.llama import Llama
+
+        return Llama(self._folder("llm"))
+
+    def _folder(self, role: str) -> Path:
+        return models.locate(self.profile[role])  # type: ignore[index]
+
+    def voice_activity(self) -> VoiceActivity:
+        """A detector for one microphone; it keeps state, so every encounter has its own."""
+        from simvoice.engines.silero import Silero
+        from simvoice.engines.vad import Vad
+        from simvoice.engines.webrtc_gate import WebrtcGate
+
+        return Vad(WebrtcGate(), Silero())
+
+    def text_engines(self) -> tuple[Embedder, LanguageModel]:
+        """What a conversation in text needs."""
+        from simvoice.engines.minilm import MiniLM
+
+        return MiniLM(self._folder("embedding")), self._language_model()
+
+    # -- cases
+
+    @cached_property
+    def _case_files(self) -> dict[str, Path]:
+        return find_cases(paths.scenarios_dir())
+
+    def case(self, name: str) -> Case:
+        """A case by id or by file. Raises CaseError."""
+        return load_case(locate_case(name, paths.scenarios_dir()))
+
+    def cases(self) -> Sequence[CaseCard]:
+        """The cases on offer."""
+        return [_card(load_case(path)) for path in self._case_files.values()]
+
+    def patient(self, case_id: str) -> Patient:
+        """The patient of a case, with the meaning of her exemplars at hand."""
+        if case_id not in self._patients:
+            case = self.case(case_id)
+            embedder = self.engines().embedder
+            sha256 = next(iter(models.digests([self.profile["embedding"]]).values()))
+            index = None
+            if embedder is not None:
+                index = CaseIndex.cached(paths.cache_dir() / "cases", case, embedder, sha256)
+            self._patients[case_id] = Patient(case, index)
+        return self._patients[case_id]
+
+    # -- making ready
+
+    def prepare(self, case_id: str) -> None:
+        """Begin to load the engines and to make the case's lines sound; returns at once."""
+        case = self.case(case_id)
+        going = self._preparation
+        if going is not None and going.case_id == case_id and not going.cancelled.is_set():
+            return
+        self._stop_preparing()
+        preparation = _Preparation(case_id)
+        self._preparation = preparation
+        self._readiness = Readiness(False, 0.0, "Starting")
+
+        def work() -> None:
+            try:
+                self.make_ready(case_id, self._progress, preparation.cancelled.is_set)
+            except SimvoiceError as error:
+                self._readiness = Readiness(False, 0.0, "", fault=str(error))
+                preparation.cancelled.set()
+                return
+            if not preparation.cancelled.is_set():
+                self._readiness = Readiness(True, 1.0, f"{case.person.name} is ready")
+
+        preparation.thread = threading.Thread(target=work, name="simvoice-prepare", daemon=True)
+        preparation.thread.start()
+
+    def make_ready(
+        self,
+        case_id: str,
+        progress: Progress = _quiet,
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Load the engines, warm the model and make every authored line sound. Blocks."""
+        engines = self.engines(lambda done, what: progress(0.3 * done, what))
+        patient = self.patient(case_id)
+        if engines.llm is not None and not cancelled():
+            progress(0.3, "Reading the case")
+            engines.llm.warm(patient.prompt_prefix())
+        name = patient.case.person.name.split()[0]
+        from simvoice.engines.speech_cache import CachedVoice
+
+        if isinstance(engines.voice, CachedVoice):
+            engines.voice.prepare(
+                spoken_lines(patient),
+                lambda done, total: progress(0.35 + 0.65 * done / total, f"Finding {name}'s voice"),
+                cancelled,
+            )
+        progress(1.0, f"{name} is ready")
+
+    def ready(self) -> Readiness:
+        """How far `prepare` has come."""
+        return self._readiness
+
+    def _progress(self, done: float, what: str) -> None:
+        self._readiness = Readiness(False, min(done, 0.99), what)
+
+    def _stop_preparing(self) -> None:
+        going, self._preparation = self._preparation, None
+        if going is not None and going.thread is not None and going.thread.is_alive():
+            # The engines are not for two threads at once.
+            going.cancelled.set()
+            going.thread.join()
+
+    # -- encounters
+
+    def encounter(
+        self,
+        case_id: str,
+        line: AudioLine,
+        *,
+        learner: str = "",
+        observer: Observer = _unseen,
+        seed: int | None = None,
+        floor: FloorSettings | None = None,
+    ) -> Session:
+        """An encounter that is ready to run; the line is opened by its `run`."""
+        self._stop_preparing()
+        engines = self.engines()
+        patient = self.patient(case_id)
+        case = patient.case
+        numbers = floor or floor_of(case)
+        seed = secrets.randbelow(2**31) if seed is None else seed
+        attempt = new_id(case.id, datetime.now().astimezone())
+
+        def record(facts: LineFacts) -> Recorder:
+            header = self._header(attempt, case, facts, numbers, seed, learner)
+            return Recorder.create(self.store.root, header)
+
+        return Session(
+            Parts(
+                attempt=attempt,
+                rules=Rules(
+                    mind=patient,
+                    floor=numbers,
+                    time_s=case.time.limit_s,
+                    time_is_hard=case.time.kind == "hard",
+                ),
+                line=line,
+                vad=self.voice_activity(),
+                engines=engines,
+                record=record,
+                style=patient.style,
+                seed=seed,
+                time_shown_s=case.time.limit_s,
+                observer=observer,
+            )
+        )
+
+    def _header(
+        self,
+        attempt: str,
+        case: Case,
+        facts: LineFacts,
+        numbers: FloorSettings,
+        seed: int,
+        learner: str,
+    ) -> Header:
+        return Header(
+            attempt=attempt,
+            simvoice=__version__,
+            case_id=case.id,
+            case_title=case.title,
+            case_sha256=case.sha256,
+            patient_name=case.person.name,
+            seed=seed,
+            learner=learner,
+            models={str(k): v for k, v in models.digests(self.profile.values()).items()},
+            settings=numbers.model_dump(),
+            devices={
+                "kind": facts.kind,
+                "microphone": facts.microphone,
+                "speaker": facts.speaker,
+                "native_rate": facts.native_rate,
+                "echo": facts.echo,
+            },
+            libraries={name: version(name) for name in _LIBRARIES},
+            machine=f"{platform.system()} {platform.machine()}, {threads.CORES} cores",
+        )
+
+    # -- attempts
+
+    def attempts(self) -> Sequence[AttemptSummary]:
+        """Past attempts, the newest first."""
+        return self.store.list()
+
+    def attempt(self, attempt_id: str) -> Attempt:
+        """One attempt; one that a crash left behind is recovered first."""
+        found = self.store.open(attempt_id)
+        return self.store.recover(attempt_id) if found.state == "crashed" else found
+
+    def erase(self, attempt_id: str) -> None:
+        """Remove it for good."""
+        self.store.erase(attempt_id)
+
+
+def spoken_lines(patient: Patient) -> list[tuple[str, VoiceStyle]]:
+    """Every clause that an authored line can make her say, with its style, each once."""
+    clauses = (
+        (clause, patient.style(affect))
+        for text, affect in patient.lines_to_prepare()
+        for clause in split_clauses(text)
+    )
+    return list(dict.fromkeys(clauses))
+
+
+def floor_of(case: Case) -> FloorSettings:
+    """The usual numbers of the floor, with the case's own. Raises CaseError for unknown ones."""
+    try:
+        return FloorSettings.model_validate({**FloorSettings().model_dump(), **case.floor})
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise CaseError(
+            f"case {case.id}: floor.{where} cannot be used ({first['msg']}); "
+            "the settings are those of simvoice.encounter.settings"
+        ) from error
+
+
+def _card(case: Case) -> CaseCard:
+    return CaseCard(
+        id=case.id,
+        title=case.title,
+        level=case.level,
+        setting=case.setting,
+        door_note=case.door_note,
+        reading_time_s=case.reading_time_s,
+        time_s=case.time.limit_s,
+        patient_name=case.person.name,
+        objectives=tuple(case.objectives),
+    )
