@@ -155,7 +155,8 @@ class CachedVoice:
 def _read(path: Path) -> Speech | None:
     """None when it is not there or damaged; a damaged file is removed, to be made again."""
     try:
-        with np.load(path, allow_pickle=False) as kept:
+        # numpy leaves a file open that it cannot read, unless it was opened here.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
             words = tuple(
                 SpokenWord(str(text), float(start_s), float(end_s))
                 for text, (start_s, end_s) in zip(kept["words"], kept["times"], strict=True)
