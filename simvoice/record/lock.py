@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import os
+import time
 from pathlib import Path
 
 from simvoice.record.files import LOCK
+
+_LOOK_S = 0.002
+"""Seconds that are plenty for another process to see whether an attempt is in use."""
+_TRIES = 50
 
 
 class AttemptLock:
@@ -21,14 +25,19 @@ class AttemptLock:
         """The lock, or None when a live process holds it. Raises OSError."""
         fd = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(fd)
-            return None
+            for _ in range(_TRIES):
+                if _locked(fd, fcntl.LOCK_EX):
+                    return cls(fd)
+                # A share is to be had when all that is in the way is somebody who looks.
+                if not _locked(fd, fcntl.LOCK_SH):
+                    break
+                fcntl.flock(fd, fcntl.LOCK_UN)
+                time.sleep(_LOOK_S)
         except OSError:
             os.close(fd)
             raise
-        return cls(fd)
+        os.close(fd)
+        return None
 
     def release(self) -> None:
         """Give it back; may be called twice."""
@@ -44,12 +53,17 @@ def in_use(folder: Path) -> bool:
     except OSError:
         return False
     try:
-        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
+        return not _locked(fd, fcntl.LOCK_SH)
     except OSError:
         return False
     finally:
-        with contextlib.suppress(OSError):
-            os.close(fd)
-    return False
+        os.close(fd)
+
+
+def _locked(fd: int, kind: int) -> bool:
+    """Whether the lock was to be had at once."""
+    try:
+        fcntl.flock(fd, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -93,11 +93,11 @@ def sound_path(folder: Path) -> Path | None:
 
 def count_samples(path: Path) -> int:
     """Samples of each channel. Raises AttemptError when the file is not readable."""
-    if path.suffix == ".wav":
-        return max(0, path.stat().st_size - _HEADER_BYTES) // BYTES_A_SAMPLE
     try:
+        if path.suffix == ".wav":
+            return max(0, path.stat().st_size - _HEADER_BYTES) // BYTES_A_SAMPLE
         return int(soundfile.info(path).frames)
-    except (soundfile.LibsndfileError, RuntimeError) as error:
+    except (OSError, soundfile.LibsndfileError, RuntimeError) as error:
         raise _unreadable(path) from error
 
 

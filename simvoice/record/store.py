@@ -82,9 +82,12 @@ class Attempt:
         Raises AttemptError when the sound was not kept or is not readable.
         """
         if not self._sound:
-            if self.audio_path is None:
+            path = self.audio_path
+            if path is not None and not path.exists():
+                path = sound_path(self.folder)  # it was packed since
+            if path is None:
                 raise AttemptError(f"the sound of attempt {self.id} was not kept")
-            self._sound.append(read_sound(self.audio_path))
+            self._sound.append(read_sound(path))
         return self._sound[0]
 
     @property
@@ -154,13 +157,7 @@ class Store:
             journal = read_journal(folder / JOURNAL)
         except OSError as error:
             raise storage_error(error, f"reading the journal of attempt {attempt}") from error
-        path, problem = sound_path(folder), ""
-        length_s = 0.0
-        if path is not None:
-            try:
-                length_s = seconds(count_samples(path))
-            except AttemptError as error:
-                path, problem = None, str(error)
+        path, length_s, problem = _measure_sound(folder)
         if not (folder / JOURNAL).exists():
             problem = (
                 f"the journal of attempt {attempt} is missing, so only its sound is left; "
@@ -286,6 +283,19 @@ def _is_stale(building: Path) -> bool:
     except OSError:
         return False
     return age_s > _MAKING_S and not in_use(building)
+
+
+def _measure_sound(folder: Path) -> tuple[Path | None, float, str]:
+    """(where the sound is, its seconds, what is wrong with it)."""
+    path = sound_path(folder)
+    if path is None:
+        return None, 0.0, ""
+    try:
+        return path, seconds(count_samples(path)), ""
+    except AttemptError as error:
+        if not path.exists():  # packed a moment ago by the process that recorded it
+            return _measure_sound(folder)
+        return None, 0.0, str(error)
 
 
 def _state(folder: Path, is_damaged: bool) -> tuple[State, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import stat
@@ -9,11 +10,13 @@ import threading
 from datetime import datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from simvoice.errors import AttemptError
+from simvoice.record.events import Ended
 from simvoice.record.ids import check_id, is_id, new_id
 from simvoice.record.recorder import Recorder
 from simvoice.record.store import Store
@@ -242,3 +245,46 @@ def test_recorders_beside_each_other_keep_to_their_own_attempts(tmp_path: Path) 
     assert [a.state for a in found] == ["complete"] * 4
     assert all(a.entries == tuple(entries()) for a in found)
     assert all(stat.S_IMODE(a.folder.stat().st_mode) == 0o700 for a in found)
+
+
+def test_an_attempt_opened_while_it_was_recorded_finds_its_sound_afterwards(
+    tmp_path: Path,
+) -> None:
+    recorder = Recorder.create(tmp_path, header())
+    recorder.sound(np.full(320, 9, np.int16), np.full(320, 8, np.int16))
+    recorder.add(Ended(at_s=0.02, reason="learner"))
+    assert recorder.drain()
+    opened = Store(tmp_path).open(recorder.attempt)
+    recorder.close()
+    assert not (recorder.folder / "audio.wav").exists()
+    assert opened.audio()[1].tolist() == [8] * 320
+
+
+def test_looking_at_an_attempt_does_not_keep_another_from_erasing_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempt = record(tmp_path)
+    looking = os.open(attempt.folder / "lock", os.O_RDONLY)
+    fcntl.flock(looking, fcntl.LOCK_SH)
+    monkeypatch.setattr("simvoice.record.lock.time.sleep", lambda _: os.close(looking))
+    Store(tmp_path).erase(attempt.id)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_listing_while_attempts_are_made_closed_and_erased_never_fails(tmp_path: Path) -> None:
+    done = threading.Event()
+    store = Store(tmp_path)
+
+    def churn() -> None:
+        for _ in range(8):
+            store.erase(record(tmp_path).id)
+        done.set()
+
+    busy = threading.Thread(target=churn)
+    busy.start()
+    seen = set()
+    while not done.is_set():
+        seen |= {summary.state for summary in store.list()}
+    busy.join()
+    assert "open" in seen
+    assert store.list() == []
