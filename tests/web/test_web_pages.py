@@ -12,6 +12,7 @@ import soundfile
 from fastapi.testclient import TestClient
 
 from simvoice.audio import RATE
+from simvoice.errors import CaseError
 from simvoice.record.events import Ended, Header, PatientSpeech, Started
 from simvoice.record.ids import new_id
 from simvoice.record.recorder import Recorder
@@ -51,6 +52,16 @@ def test_the_first_page_lists_attempts_with_their_end(client: TestClient, attemp
     assert f'href="/attempts/{attempt_id}"' in text
     assert "22 November 2026, 10:15" in text
     assert "1 minute 15 seconds, you ended it" in text
+
+
+def test_a_broken_case_is_named_and_the_attempts_are_still_there(
+    client: TestClient, simulator: StandIn, attempt_id: str
+) -> None:
+    simulator.case_fault = CaseError("case.yaml:7: titel: no such field; did you mean title?")
+    text = client.get("/").text
+    assert "case.yaml:7: titel" in text
+    assert f'href="/attempts/{attempt_id}"' in text
+    assert client.get(f"/attempts/{attempt_id}").status_code == 200
 
 
 def test_a_running_attempt_can_be_neither_opened_nor_erased_from_the_list(
