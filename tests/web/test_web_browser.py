@@ -252,6 +252,21 @@ def test_a_turn_plays_from_its_start_and_the_keys_move(
     assert {urlsplit(url).hostname for url in seen.requests} == {"127.0.0.1"}
 
 
+@pytest.mark.parametrize("width", [390, 700, 1366])
+def test_every_mark_has_its_sign_once_at_any_width(
+    address: str, attempt_id: str, browse: Browse, width: int
+) -> None:
+    page = browse().page
+    page.set_viewport_size({"width": width, "height": 800})
+    page.goto(f"{address}/attempts/{attempt_id}")
+    page.wait_for_selector("#timeline svg")
+    assert page.locator("#timeline .sign.interruption").count() == 1
+    assert page.locator("#timeline .sign.backchannel").count() == 1
+    assert page.locator("#timeline .sign.hold.held circle").count() == 1
+    assert page.locator("#timeline .sign.hold.filled circle").count() == 1
+    assert page.locator("#timeline .playhead[visibility=visible]").count() == 1
+
+
 @pytest.mark.parametrize("size", [PHONE, {"width": 1366, "height": 768}])
 def test_no_page_is_wider_than_its_window(
     address: str, attempt_id: str, browse: Browse, size: dict[str, int]

@@ -16,6 +16,9 @@ const PX_PER_S = 14; // a pause of 0.2 s is then still three pixels
 const STRETCHES_S = [15, 20, 30, 45, 60, 90, 120];
 const TICKS_S = [5, 10, 15, 30];
 
+/* Marks that point at their beginning; the others stretch over their time. */
+const POINTS = new Set(["interruption", "backchannel"]);
+
 const LEGEND = {
   pause: "pause within a turn",
   gap: "gap between you",
@@ -57,9 +60,12 @@ export class Timeline {
     const width = Math.floor(this.root.clientWidth);
     if (width === this.width || width < 100) return;
     this.width = width;
-    this.span = STRETCHES_S.findLast((s) => s * PX_PER_S <= width - LEFT) ?? STRETCHES_S[0];
+    const widest = STRETCHES_S.findLast((s) => s * PX_PER_S <= width - LEFT) ?? STRETCHES_S[0];
+    const count = Math.max(1, Math.ceil(this.data.duration_s / widest - 0.01));
+    // equal systems, so that the last one is not a stump
+    const even = 5 * Math.ceil(this.data.duration_s / count / 5 - 0.01);
+    this.span = Math.min(widest, Math.max(STRETCHES_S[0], even));
     this.scale = (width - LEFT - 1) / this.span;
-    const count = Math.max(1, Math.ceil(this.data.duration_s / this.span - 0.01));
     const height = count * (SYSTEM + SPACE);
     const svg = el("svg", { viewBox: `0 0 ${width} ${height}`, width, height });
     svg.append(this.#patterns());
@@ -114,7 +120,12 @@ export class Timeline {
       const outline = this.#outline(lane.who, from, to);
       if (outline) group.append(outline);
     }
-    for (const mark of this.data.marks.filter(inside)) group.append(drawMark(mark, x));
+    for (const mark of this.data.marks.filter(inside)) {
+      // a mark that goes on in the next system has its sign once, where its anchor is
+      const anchor = POINTS.has(mark.kind) ? mark.start_s : (mark.start_s + mark.end_s) / 2;
+      const signed = anchor >= from && anchor < from + this.span;
+      if (signed || !POINTS.has(mark.kind)) group.append(drawMark(mark, x, signed));
+    }
     const head = el("path", { d: `M0 ${ABOVE - 4}V${ABOVE + 2 * LANE + BETWEEN + 4}`, class: "playhead", visibility: "hidden" });
     this.heads.push(head);
     group.append(head);
@@ -177,15 +188,15 @@ function bracket(left, right, y, depth) {
 }
 
 /** One sign, with its sentence as a tooltip. */
-function drawMark(mark, x) {
+function drawMark(mark, x, signed) {
   const left = x(mark.start_s);
   const right = Math.max(left + 1.5, x(mark.end_s));
   const group = el("g", { class: `sign ${mark.kind} ${mark.outcome ?? ""}` });
-  group.append(...sign(mark.kind, left, right, mark));
+  group.append(...sign(mark.kind, left, right, mark, signed));
   return titled(group, mark.label);
 }
 
-function sign(kind, left, right, mark = {}) {
+function sign(kind, left, right, mark, signed = true) {
   const centre = (left + right) / 2;
   switch (kind) {
     case "pause": {
@@ -204,7 +215,7 @@ function sign(kind, left, right, mark = {}) {
     case "backchannel":
       return [el("circle", { cx: n(left + 3), cy: 9, r: 3.5, class: "open" })];
     case "silence":
-      return [el("path", { d: bracket(left, right, MIDDLE + 4, 8), class: "thick" }), ...lengthLabel(left, right, mark)];
+      return [el("path", { d: bracket(left, right, MIDDLE + 4, 8), class: "thick" }), ...(signed ? lengthLabel(left, right, mark) : [])];
     case "hold": {
       const dot = mark.outcome === "held"
         ? [el("circle", { cx: n(centre), cy: MIDDLE, r: 5.5, class: "solid" })]
@@ -212,7 +223,8 @@ function sign(kind, left, right, mark = {}) {
             el("circle", { cx: n(centre), cy: MIDDLE, r: 5.5, class: "open" }),
             el("path", { d: `M${n(centre - 4)} ${MIDDLE + 4}l8 -8`, class: "thin" }),
           ];
-      return [el("path", { d: `M${n(left)} ${MIDDLE - 7}v14M${n(left)} ${MIDDLE}H${n(right)}M${n(right)} ${MIDDLE - 7}v14`, class: "thick" }), ...dot];
+      const bar = el("path", { d: `M${n(left)} ${MIDDLE - 7}v14M${n(left)} ${MIDDLE}H${n(right)}M${n(right)} ${MIDDLE - 7}v14`, class: "thick" });
+      return signed ? [bar, ...dot] : [bar];
     }
     case "machine":
       return [el("path", { d: `M${n(left)} ${MIDDLE + 8}H${n(right)}`, class: "machine-line" })];
