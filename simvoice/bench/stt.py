@@ -54,8 +54,10 @@ class Tally:
         found = normal(heard)
         self.took_ms.append(took_ms)
         self.wrong.append(errors(words, found))
-        # A loop is longer than what was said; a person who says "no, no, no, no" is no loop.
-        if len(found) > 2 * len(words) + 2 or (repeats(heard) and not repeats(said.text)):
+        # Once too often is a repetition already; a person who says "no, no, no, no" is not.
+        twice = found[: len(found) // 2] * 2 == found and words != found
+        longer = len(found) > 2 * len(words) + 2
+        if (found and twice) or longer or (repeats(heard) and not repeats(said.text)):
             self.repeated.append(heard)
 
 
