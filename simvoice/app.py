@@ -202,14 +202,11 @@ class Simulator:
             progress(0.3, "Reading the case")
             engines.llm.warm(patient.prompt_prefix())
         name = patient.case.person.name.split()[0]
-        from simvoice.engines.speech_cache import CachedVoice
-
-        if isinstance(engines.voice, CachedVoice):
-            engines.voice.prepare(
-                spoken_lines(patient),
-                lambda done, total: progress(0.35 + 0.65 * done / total, f"Finding {name}'s voice"),
-                cancelled,
-            )
+        engines.voice.prepare(
+            spoken_lines(patient),
+            lambda done, total: progress(0.35 + 0.65 * done / total, f"Finding {name}'s voice"),
+            cancelled,
+        )
         progress(1.0, f"{name} is ready")
 
     def ready(self) -> Readiness:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -143,6 +143,23 @@ class Voice(Protocol):
 
     def speak(self, text: str, style: VoiceStyle) -> Speech:
         """One clause or sentence; an empty text gives an empty clip."""
+        ...
+
+
+class PreparedVoice(Voice, Protocol):
+    """A voice that keeps what it has said, so that an authored line costs nothing live."""
+
+    def recall(self, text: str, style: VoiceStyle) -> Speech | None:
+        """The clip if it was made before, within a millisecond or two; else None."""
+        ...
+
+    def prepare(
+        self,
+        lines: Iterable[tuple[str, VoiceStyle]],
+        progress: Callable[[int, int], None] | None = None,
+        cancelled: Cancelled = never,
+    ) -> bool:
+        """Make what is not there yet; False when cancelled on the way."""
         ...
 
 

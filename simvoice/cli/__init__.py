@@ -1,1 +1,62 @@
 """The command line: arguments, printing, exit codes. No decision lives here."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from simvoice import __version__
+from simvoice.cli import attempts, bench, cases, models
+from simvoice.cli.debrief import debrief
+from simvoice.cli.doctor import doctor
+from simvoice.cli.encounters import demo, talk
+from simvoice.cli.out import notes
+from simvoice.cli.serve import serve
+from simvoice.errors import SimvoiceError
+
+app = typer.Typer(
+    name="simvoice",
+    help="Speak aloud with a simulated patient, locally, and see how you listened.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+app.command()(serve)
+app.command()(talk)
+app.command()(demo)
+app.command()(debrief)
+app.add_typer(attempts.app, name="attempts")
+app.add_typer(cases.app, name="cases")
+app.add_typer(models.app, name="models")
+app.command()(doctor)
+app.add_typer(bench.app, name="bench")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"simvoice {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version.")
+    ] = False,
+) -> None:
+    """The root of the commands."""
+
+
+def main() -> None:
+    """Run a command; an error that simvoice raises on purpose is a sentence and an exit code."""
+    try:
+        app()
+    except SimvoiceError as error:
+        notes.print(str(error), markup=False)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -24,7 +24,7 @@ from simvoice.encounter.events import (
 from simvoice.encounter.gates import doubt, is_echo
 from simvoice.encounter.scene import Scene, coded
 from simvoice.encounter.state import Turn
-from simvoice.patient.decisions import Decision, Said
+from simvoice.patient.decisions import Decision, Rank, Said
 from simvoice.record.events import (
     Backchannel,
     Discarded,
@@ -161,7 +161,9 @@ def _give_up_late(scene: Scene) -> None:
             not_understood(scene, "the recogniser gave no answer in time")
         return
     if turn.thinking_since_s is not None and turn.decision is not None:
-        if now_s - turn.thinking_since_s > floor.think_timeout_s:
+        is_tie = isinstance(turn.decision.query, Rank)
+        limit_s = floor.rank_timeout_s if is_tie else floor.improvise_timeout_s
+        if now_s - turn.thinking_since_s > limit_s:
             _decided(scene, turn, turn.decision)
         return
     reply = turn.reply

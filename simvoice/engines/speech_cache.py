@@ -65,9 +65,13 @@ class CachedVoice:
         self._store(name, speech)
         return speech
 
+    def recall(self, text: str, style: VoiceStyle) -> Speech | None:
+        """The clip when `speak` would cost nothing, else None."""
+        return self._recall(self._name(text, style))
+
     def knows(self, text: str, style: VoiceStyle) -> bool:
         """True when `speak` would cost nothing."""
-        return self._recall(self._name(text, style)) is not None
+        return self.recall(text, style) is not None
 
     def prepare(
         self,

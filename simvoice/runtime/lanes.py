@@ -1,9 +1,10 @@
 """The threads that do the heavy work, and the rule that one heavy stage runs at a time.
 
-Two lanes: the ear (end of turn, speech to text, meaning) and the mouth (language model, voice).
-The ear goes first: whatever the mouth is about to begin waits until the ear is idle, because
-the learner's words are what everything waits for, and two pools that spin on two cores slow
-each other many times over (measured: up to 80-fold).
+Three lanes: the ear (end of turn, speech to text, meaning), the mind (the language model) and the
+mouth (the voice). The ear goes first: what the others are about to begin waits until it is idle,
+because the learner's words are what everything waits for, and two pools that spin on two cores
+slow each other many times over (measured: up to 80-fold). The mouth does not wait for the mind:
+a line that is settled must not stand behind a thought that came too late.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ Work = Callable[[Callable[[], bool]], None]
 """Takes `cancelled`, which is True once nobody wants the result; delivers its own result."""
 
 _LONGEST_WAIT_S = 1.5
-"""The mouth waits no longer than this for the ear: a long transcription must not mute her."""
+"""The others wait no longer than this for the ear: a long transcription must not mute her."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class Job:
 
 
 class Lanes:
-    """Owns both threads. `put` and `drop` are called from the encounter's thread."""
+    """Owns the threads. `to_…` and `drop` are called from the encounter's thread."""
 
     def __init__(self) -> None:
         self._ear_idle = threading.Event()
@@ -41,17 +42,22 @@ class Lanes:
         self._closing = threading.Event()
         self._dropped: set[Key] = set()
         self._ear = _Lane("ear", 16, self._run_ear)
-        self._mouth = _Lane("mouth", 32, self._run_mouth)
+        self._mind = _Lane("mind", 16, self._run_after_ear)
+        self._mouth = _Lane("mouth", 32, self._run_after_ear)
 
     def start(self) -> None:
         """Begin to work."""
-        self._ear.start()
-        self._mouth.start()
+        for lane in (self._ear, self._mind, self._mouth):
+            lane.start()
 
     def to_ear(self, job: Job) -> None:
         """Queue for the ear; a full queue fails the job at once."""
         self._ear_idle.clear()
         self._ear.put(job)
+
+    def to_mind(self, job: Job) -> None:
+        """Queue for the mind; a full queue fails the job at once."""
+        self._mind.put(job)
 
     def to_mouth(self, job: Job) -> None:
         """Queue for the mouth; a full queue fails the job at once."""
@@ -62,11 +68,11 @@ class Lanes:
         self._dropped.add(key)
 
     def stop(self) -> None:
-        """End both threads; what runs is asked to stop, what is queued is forgotten."""
+        """End the threads; what runs is asked to stop, what is queued is forgotten."""
         self._closing.set()
         self._ear_idle.set()
-        self._ear.stop()
-        self._mouth.stop()
+        for lane in (self._ear, self._mind, self._mouth):
+            lane.stop()
 
     def _is_dropped(self, key: Key) -> bool:
         return self._closing.is_set() or key in self._dropped
@@ -79,7 +85,7 @@ class Lanes:
             if self._ear.is_empty:
                 self._ear_idle.set()
 
-    def _run_mouth(self, job: Job) -> None:
+    def _run_after_ear(self, job: Job) -> None:
         self._ear_idle.wait(_LONGEST_WAIT_S)
         if not self._is_dropped(job.key):
             job.run(lambda: self._is_dropped(job.key))

@@ -28,9 +28,9 @@ from simvoice.ports import (
     Embedder,
     EndOfTurn,
     LanguageModel,
+    PreparedVoice,
     Speech,
     SpeechToText,
-    Voice,
     VoiceStyle,
 )
 from simvoice.runtime.lanes import Job, Lanes
@@ -46,7 +46,7 @@ class Engines:
 
     stt: SpeechToText
     end_of_turn: EndOfTurn
-    voice: Voice
+    voice: PreparedVoice
     embedder: Embedder | None = None
     llm: LanguageModel | None = None
 
@@ -146,11 +146,15 @@ class Stages:
             if not cancelled():
                 self._results.put(ModelAnswered(0.0, command.key, answer))
 
-        self._lanes.to_mouth(Job(command.key, work, failed))
+        self._lanes.to_mind(Job(command.key, work, failed))
 
     def synthesise(self, command: Synthesise) -> None:
         """Make a clause's sound; one that is prepared is there at once."""
         style = self._style(command.affect)
+        prepared = self._engines.voice.recall(command.text, style)
+        if prepared is not None:
+            self._deliver(command, prepared)
+            return
 
         def work(cancelled: Callable[[], bool]) -> None:
             speech = self._engines.voice.speak(command.text, style)

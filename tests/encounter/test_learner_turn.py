@@ -138,4 +138,4 @@ def test_a_model_that_never_answers_gives_way_to_the_authored_line() -> None:
     mind = ScriptedMind(lines=["the authored line"], queries={0: Improvise("…")})
     world = World(mind, mute={"think"}).learner(0.5, 1.5, "What do you paint?").run(9)
     assert world.heard == ["the authored line"]
-    assert first_sound_s(world) < 1.5 + 0.2 + 0.2 + 2.5 + 0.4
+    assert first_sound_s(world) < 1.5 + 0.2 + 0.2 + 2.0 + 0.4

@@ -1,0 +1,177 @@
+"""`simvoice talk` and `simvoice demo`: an encounter in the terminal."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, Progress, TextColumn
+from rich.text import Text
+
+from simvoice.cli.out import answers, notes
+from simvoice.debrief.text import render
+from simvoice.debrief.words import clock
+from simvoice.errors import UsageError
+from simvoice.runtime.view import Caption, Encounter, Finished, Sight
+
+_SOUND_FILES = {".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif"}
+
+CaseArgument = Annotated[str, typer.Argument(help="A case's id, or the path of its file.")]
+Learner = Annotated[str, typer.Option(help="A name of your choice for the record.")]
+
+
+def talk(
+    case: CaseArgument,
+    mic: Annotated[
+        str, typer.Option(help="Part of a microphone's name, its number, or a sound file.")
+    ] = "",
+    speaker: Annotated[
+        str, typer.Option(help="Part of a loudspeaker's name, its number, or a WAV to write.")
+    ] = "",
+    learner: Learner = "",
+    headphones: Annotated[
+        bool, typer.Option("--headphones", help="Skip the test for echo: you wear headphones.")
+    ] = False,
+    captions: Annotated[
+        bool, typer.Option("--captions", help="Show what is said while it is said.")
+    ] = False,
+) -> None:
+    """Talk with a patient through the sound card (or play a file as the microphone)."""
+    from simvoice.app import Simulator
+    from simvoice.devices.sound_card import SoundCard
+    from simvoice.devices.wav import WavLine
+    from simvoice.ports import AudioLine
+
+    line: AudioLine
+    if _is_file(mic):
+        if speaker and not _is_file(speaker):
+            raise UsageError(
+                "a file as the microphone goes with a file as the speaker; give a .wav to "
+                "--speaker, or leave it out"
+            )
+        line = WavLine(Path(mic), Path(speaker) if speaker else None)
+    elif _is_file(speaker):
+        raise UsageError(
+            "a file as the speaker goes with a file as the microphone; give a sound file to "
+            "--mic, or leave --speaker out (the attempt keeps both voices)"
+        )
+    else:
+        line = SoundCard(_device(mic), _device(speaker), "headphones" if headphones else "auto")
+    simulator = Simulator()
+    found = simulator.case(case)
+    with _progress() as progress:
+        simulator.make_ready(case, progress)
+    answers.print(Text(found.door_note.strip()))
+    answers.print()
+    notes.print("You are in the room. Ctrl+C ends the encounter.")
+    encounter = simulator.encounter(
+        case, line, learner=learner, observer=_Captions(found.person.name, captions)
+    )
+    _run(encounter, simulator.store.root)
+
+
+def demo(
+    case: Annotated[str, typer.Argument(help="A case's id.")] = "breast-biopsy",
+    seed: Annotated[int, typer.Option(help="The patient's choice among equal lines.")] = 7,
+) -> None:
+    """Listen in on a simulated learner and a patient, in real time; needs no microphone."""
+    from simvoice import models, paths
+    from simvoice.app import Simulator
+    from simvoice.devices.simulated import SimulatedLine
+    from simvoice.patient.load import locate_case
+    from simvoice.simulate.demo import build_script, load_demo
+
+    plan = load_demo(locate_case(case, paths.scenarios_dir()))
+    simulator = Simulator()
+    found = simulator.case(case)
+    with _progress() as progress:
+        simulator.make_ready(case, lambda done, what: progress(0.8 * done, what))
+        voice_id = models.digests([simulator.profile["voice"]])["voice"]
+        script = build_script(
+            plan,
+            simulator.engines().voice,
+            voice_id,
+            paths.cache_dir() / "clips",
+            lambda done, total: progress(0.8 + 0.2 * done / total, "Finding the learner's voice"),
+        )
+    observer = _Captions(found.person.name, True)
+    line = SimulatedLine(script, tail_s=8.0)
+    encounter = simulator.encounter(case, line, learner="demo", observer=observer, seed=seed)
+    _run(encounter, simulator.store.root)
+
+
+class _Captions:
+    """Prints what is said, as it is said."""
+
+    def __init__(self, patient: str, shown: bool) -> None:
+        self._patient = patient
+        self._shown = shown
+
+    def __call__(self, sight: Sight) -> None:
+        if self._shown and isinstance(sight, Caption):
+            who = "You" if sight.who == "learner" else self._patient
+            answers.print(Text(f"{clock(sight.start_s):>6}  {who}: {sight.text}"))
+
+
+def _run(encounter: Encounter, attempts: Path) -> None:
+    from simvoice.debrief.summary import summarise
+    from simvoice.record.store import Store
+
+    with _ends_on_interrupt(encounter):
+        finished = encounter.run()
+    _show(finished)
+    answers.print()
+    answers.print(render(summarise(Store(attempts).open(finished.attempt))))
+    answers.print()
+    answers.print(f"To see it again: simvoice debrief {finished.attempt}")
+
+
+def _show(finished: Finished) -> None:
+    if finished.message:
+        notes.print(finished.message, markup=False)
+
+
+@contextlib.contextmanager
+def _ends_on_interrupt(encounter: Encounter) -> Iterator[None]:
+    """Ctrl+C ends the encounter in order; a second one breaks it off."""
+
+    def ask(_signal: int, _frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, before)
+        encounter.end()
+
+    before = signal.signal(signal.SIGINT, ask)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+class _Bar:
+    def __init__(self, bar: Progress) -> None:
+        self._bar = bar
+        self._task = bar.add_task("Starting", total=1.0)
+
+    def __call__(self, done: float, what: str) -> None:
+        self._bar.update(self._task, completed=done, description=what)
+
+
+@contextlib.contextmanager
+def _progress() -> Iterator[_Bar]:
+    columns = (TextColumn("{task.description}"), BarColumn())
+    with Progress(*columns, console=notes, transient=True) as bar:
+        yield _Bar(bar)
+
+
+def _is_file(text: str) -> bool:
+    return Path(text).suffix.lower() in _SOUND_FILES if text else False
+
+
+def _device(text: str) -> str | int | None:
+    if not text:
+        return None
+    return int(text) if text.isdigit() else text
