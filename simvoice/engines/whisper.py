@@ -108,7 +108,9 @@ class Whisper:
         try:
             for least_s in (_least_s(pcm), AGAIN_WINDOW_S):
                 found, cut = self._window(pcm, hint, least_s)
-                if not cut and not looks_wrong(found):
+                # "No, no" may be what was said; the longer window is believed.
+                doubtful = least_s < AGAIN_WINDOW_S and doubled(found.text)
+                if not (cut or doubtful or looks_wrong(found)):
                     return found
             return self._stock(pcm)
         except RuntimeError as error:
@@ -207,6 +209,13 @@ def compression(text: str) -> float:
 def repeats(text: str) -> bool:
     """True when the text is one thing four times over, which few people say."""
     return compression(text) > REPEATS_ABOVE or _AGAIN.match(text) is not None
+
+
+def doubled(text: str) -> bool:
+    """True when the second half of the words says the first again."""
+    words = re.findall(r"[\w']+", text.lower())
+    half = len(words) // 2
+    return half > 0 and words[:half] == words[half:]
 
 
 def looks_wrong(found: Transcript) -> bool:

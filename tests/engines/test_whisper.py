@@ -8,7 +8,7 @@ from simvoice.bench.clinician import PEOPLE
 from simvoice.bench.words import errors, normal
 from simvoice.engines import whisper as module
 from simvoice.engines.praat_voice import ShapedVoice
-from simvoice.engines.whisper import Whisper, compression, looks_wrong, repeats
+from simvoice.engines.whisper import Whisper, compression, doubled, looks_wrong, repeats
 from simvoice.errors import ModelAltered, ModelMissing
 from simvoice.ports import Transcript, VoiceStyle
 
@@ -23,6 +23,14 @@ def test_what_people_say_does_not_repeat() -> None:
     assert not repeats("No, no, no.")
     assert not repeats("I'm so sorry to hear that, and I know that you are afraid of what comes.")
     assert not repeats("")
+
+
+def test_a_text_said_twice_over_is_doubled() -> None:
+    assert doubled("No. No.")
+    assert doubled("I see, I see.")
+    assert not doubled("No, no, no.")
+    assert not doubled("Yes.")
+    assert not doubled("")
 
 
 def test_an_empty_text_has_no_compression() -> None:
