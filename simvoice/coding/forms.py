@@ -32,8 +32,8 @@ _INVITE = re.compile(
     r"go on|fill me in)\b"
 )
 _WONDER = re.compile(
-    r"\bi (?:was wondering|wonder|am wondering|would like to (?:know|hear|understand)|"
-    r"want to (?:know|hear|understand))\b"
+    r"\bi (?:was wondering|wonder|am wondering|(?:would like|want) to (?:know|hear|understand) "
+    r"(?:what|how|why|when|where|who|if|whether|about|more|your|from))\b"
 )
 _NARROW = re.compile(
     r"\b(?:how (?:long|many|much|old|often|far|soon|big|recently)|what (?:time|day|age|year|date)|"

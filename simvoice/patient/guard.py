@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 
 from simvoice.coding.coder import code
+from simvoice.coding.text import plain
 from simvoice.patient.case import Case
 from simvoice.patient.decisions import PatientState
 from simvoice.patient.ledger import is_open
-from simvoice.patient.words import overlap, stems
+from simvoice.patient.words import content, everyday, overlap, stems
 
 REPEATS = 0.8
 """Share of words in common from which a line is one she has said."""
+LONG_ENOUGH = 2
+"""Content words from which a likeness is no accident."""
 LONGEST_SENTENCES = 2
 
 
@@ -33,7 +37,8 @@ _META = re.compile(
 _FLIP = re.compile(
     r"\b(i (?:am|'m) (?:a |the |your )?(?:doctor|dr|nurse|surgeon)|as your doctor|"
     r"(?:your|you have|you've got) (?:\w+ ){0,2}(?:biopsy|cancer|results?|lump|breast|tumou?r|"
-    r"treatment|surgery|symptoms?|diagnosis|husband|wife|mother)|i recommend|"
+    r"treatment|surgery|symptoms?|diagnosis|husband|wife|mother|daughter|son|kids|children|family|"
+    r"kitchen|school|job)|i recommend|"
     r"i(?:'d| would) (?:suggest|recommend|advise)|you should|you need to (?:have|get|see|take|be)|"
     r"we(?:'ll| will| can| need to|'re going to) (?:do|start|schedule|run|perform|discuss|need|"
     r"look|take|get|treat|remove|book|arrange|monitor)|let me (?:explain|tell you|examine|check)|"
@@ -60,6 +65,15 @@ _KIN = re.compile(
     r"aunt|uncle|grand\w+|cousin|friend|boss|neighbou?r|partner|family|parents?)\b",
     re.IGNORECASE,
 )
+_OPEN = re.compile(r"^(?:\w+ ){0,3}(?:what|how|why|where|who|which|when)\b")
+_YES_NO = re.compile(r"^(?:yes|no|yeah|nope)\b", re.IGNORECASE)
+# "I have one", "I was a …", "I like to …": a life that no author gave her
+_CLAIM = re.compile(
+    r"\b(?:i(?:'ve| have| had| own| used to| was| went| grew| play| love| like| always| never)|"
+    r"(?:he|she|they)(?:'s|'re| is| are| was| were| has| have| had))\b(?! (?:no idea|not|to |a minute|"
+    r"to hear|to know|it|that|afraid|scared|thinking|hoping|told|you|what|been (?:better|worse)))",
+    re.IGNORECASE,
+)
 _NAME = re.compile(r"(?<=[a-z,;] )([A-Z][a-z]{2,})")
 
 
@@ -68,7 +82,7 @@ def judge(case: Case, state: PatientState, raw: str) -> Verdict:
     text = trim(raw, case.person.short, case.improvise.max_words)
     if not text:
         return Verdict(None, "nothing that could be said")
-    for refuse in (_role, _secrets, _unknown, _repetition):
+    for refuse in (_role, _secrets, _unknown, _fits, _repetition):
         reason = refuse(case, state, text)
         if reason:
             return Verdict(None, reason)
@@ -126,6 +140,30 @@ def _unknown(case: Case, state: PatientState, text: str) -> str:
     return ""
 
 
+def _fits(case: Case, state: PatientState, text: str) -> str:
+    """It says nothing new about her world, and answers what was asked."""
+    question = next((said for who, said in reversed(state.transcript) if who == "learner"), "")
+    known = set(stems(allowed_text(case, state))) | set(stems(question))
+    known |= everyday("function") | everyday("feeling")
+    new = next((word for word in content(text) if word not in known), None)
+    if new is not None:
+        return f"brings up something nobody gave ({new!r})"
+    if _OPEN.search(plain(question)) and _YES_NO.search(text):
+        return "says yes or no to what asks for more"
+    if _CLAIM.search(text):
+        return "claims what nobody wrote of her"
+    if _kin(question) - _kin(allowed_text(case, state)):
+        return "speaks of a person nobody gave"
+    stuttered = Counter(zip(stems(text), stems(text)[1:], strict=False))
+    if stuttered and max(stuttered.values()) > 1:
+        return "repeats itself"
+    return ""
+
+
+def _kin(text: str) -> set[str]:
+    return {found.group().lower() for found in _KIN.finditer(text)}
+
+
 def allowed_text(case: Case, state: PatientState) -> str:
     """All that she may take words from: the scene, open facts, and what was said."""
     facts = [each.text for each in case.facts if is_open(each, state, asked=False)]
@@ -136,9 +174,8 @@ def allowed_text(case: Case, state: PatientState) -> str:
 
 def _repetition(case: Case, state: PatientState, text: str) -> str:
     learner = [said for who, said in state.transcript[-3:] if who == "learner"]
-    long = len(stems(text)) >= 4
     for said in (*state.spoken, *learner):
-        same = stems(said) == stems(text)
-        if same or (long and len(stems(said)) >= 4 and overlap(said, text) >= REPEATS):
+        long = min(len(content(said)), len(content(text))) >= LONG_ENOUGH
+        if stems(said) == stems(text) or (long and overlap(said, text) >= REPEATS):
             return "repeats what was said"
     return ""

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 
 from simvoice.coding.codebook import EMPATHY
 from simvoice.coding.codes import Code
-from simvoice.coding.text import plain
+from simvoice.coding.forms import form
+from simvoice.coding.text import sentences
 from simvoice.patient.answers import is_question
 from simvoice.patient.case import Beat, Case, Line
 from simvoice.patient.decisions import PatientState, Said
@@ -92,7 +93,9 @@ def _answer(line: Line, stimuli: dict[str, str], text: str) -> tuple[Line | None
         return line, asks.yes
     if asks.no and ("deny" in stimuli or "good_news" in stimuli):
         return line, asks.no
-    words = plain(text)
+    # a question of the learner's own is no answer, whatever words are in it
+    stated = [each.plain for each in sentences(text) if form(each) == "statement"]
+    words = " ".join(stated)
     answers = any(name in stimuli for name in asks.answered_by)
     answers = answers or any(re.search(pattern, words) for pattern in asks.words)
     return (line, None) if answers else (None, None)

@@ -43,10 +43,11 @@ RANK_WEIGHT = 0.03
 class Patient:
     """One case, ready to be talked with. Fulfils `encounter.state.Mind`."""
 
-    def __init__(self, case: Case, index: CaseIndex | None = None, *, ranks: bool = True) -> None:
+    def __init__(self, case: Case, index: CaseIndex | None = None, *, ranks: bool = False) -> None:
         """index: None when no embedder is there; words alone decide then.
 
-        ranks: whether ties between lines are put to the language model.
+        ranks: whether ties between lines are put to the language model. The embedded ones cost
+        a second and settle ties no better (docs/choosing-the-language-model.md).
         """
         self.case = case
         self._ranks = ranks

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+import tomllib
 from collections import Counter
 from collections.abc import Sequence
+from functools import cache
+from importlib.resources import files
 
 from simvoice.coding.text import plain
 
@@ -26,9 +29,21 @@ def stems(text: str) -> list[str]:
     return [stem(word) for word in plain(text).split()]
 
 
+@cache
+def everyday(kind: str) -> frozenset[str]:
+    """The stems of words that carry no fact. kind: "function" or "feeling"."""
+    text = (files("simvoice.patient") / "data" / "everyday.toml").read_text(encoding="utf-8")
+    return frozenset(stem(word) for word in str(tomllib.loads(text)[kind]).split())
+
+
+def content(text: str) -> list[str]:
+    """The stems that say something, in order."""
+    return [each for each in stems(text) if each not in everyday("function")]
+
+
 def overlap(one: str, other: str) -> float:
-    """Share of the shorter text's different stems that the other has, 0..1."""
-    first, second = set(stems(one)), set(stems(other))
+    """Share of the shorter text's different content stems that the other has, 0..1."""
+    first, second = set(content(one)), set(content(other))
     shorter = min(len(first), len(second))
     return len(first & second) / shorter if shorter else 0.0
 

@@ -1,0 +1,31 @@
+"""Spoken text as rules see it."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from simvoice.coding.coder import code
+from simvoice.coding.text import plain, sentences
+
+
+def test_contractions_are_opened_with_and_without_apostrophes() -> None:
+    assert plain("I’m afraid it's not.") == "i am afraid it is not"
+    assert plain("im afraid you dont") == "i am afraid you do not"
+
+
+def test_titles_do_not_end_sentences() -> None:
+    assert len(sentences("I'm Dr. Patel. Hello.")) == 2
+
+
+def test_words_are_found_again_by_their_place() -> None:
+    (sentence,) = sentences("No, I don't know.")
+    start = sentence.plain.index("do not")
+    assert sentence.words_at(start, start + len("do not")) == "don't"
+
+
+@given(st.text(max_size=200))
+def test_any_text_can_be_coded(text: str) -> None:
+    for each in code(text):
+        assert 0.0 <= each.confidence <= 1.0
+        assert each.words

@@ -1,0 +1,28 @@
+"""The first case, and patients who decide by words alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from simvoice import paths
+from simvoice.patient.case import Case
+from simvoice.patient.load import load_case, locate_case
+from simvoice.patient.mind import Patient
+from simvoice.patient.suite import Suite, load_suite
+
+
+@pytest.fixture(scope="session")
+def case() -> Case:
+    return load_case(locate_case("breast-biopsy", paths.scenarios_dir()))
+
+
+@pytest.fixture(scope="session")
+def suite(case: Case) -> Suite:
+    found = load_suite(locate_case("breast-biopsy", paths.scenarios_dir()), case)
+    assert found is not None
+    return found
+
+
+@pytest.fixture(scope="session")
+def patient(case: Case) -> Patient:
+    return Patient(case, None)
