@@ -1,0 +1,119 @@
+"""The machine: Python, libraries, room on the disk, and who else keeps the cores busy."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import psutil  # type: ignore[import-untyped]
+
+from simvoice.checkup.result import Check, Fact, doubtful, good, wrong
+
+OLDEST_PYTHON = (3, 11)
+SETUP = "set it up again with scripts/start, or: pip install --force-reinstall simvoice"
+
+NEEDED_BYTES = 200_000_000
+"""What the recorder asks for before it starts."""
+ROOMY_BYTES = 2_000_000_000
+"""Ten hours of conversations."""
+
+FREE_CORES = 1.5
+"""Two heavy stages never run at once, but the sound and the pages need something too."""
+LOOK_S = 0.6
+"""Long enough that one burst of a browser is not taken for a busy machine."""
+
+
+def check_python(version: tuple[int, ...] = sys.version_info[:3]) -> Check:
+    """version: of the interpreter, as `sys.version_info` has it."""
+    said = ".".join(str(part) for part in version[:3])
+    if version[:2] < OLDEST_PYTHON:
+        return wrong(
+            "Python",
+            f"Python {said} is too old",
+            "install Python 3.11 or newer and run scripts/start",
+            version=said,
+        )
+    return good(
+        "Python", f"Python {said} on {platform.system()} {platform.machine()}", version=said
+    )
+
+
+def check_libraries(package: str = "simvoice") -> Check:
+    """Is every library installed that the package asks for?"""
+    try:
+        asked = importlib.metadata.requires(package) or []
+    except importlib.metadata.PackageNotFoundError:
+        return wrong("libraries", f"{package} itself is not installed here", SETUP)
+    versions: dict[str, Fact] = {}
+    missing: list[str] = []
+    for line in asked:
+        if "extra ==" in line:
+            continue
+        found = re.match(r"[A-Za-z0-9._-]+", line)
+        if found is None:
+            continue
+        name = found.group()
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            missing.append(name)
+    if missing:
+        return wrong(
+            "libraries",
+            f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not installed",
+            SETUP,
+            versions=versions,
+            missing=missing,
+        )
+    return good("libraries", f"all {len(versions)} libraries are installed", versions=versions)
+
+
+def check_disk(folder: Path) -> Check:
+    """folder: where attempts are kept; it need not be there yet."""
+    there = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        return wrong(
+            "disk",
+            f"attempts cannot be written to {folder}",
+            "give yourself the right to write there, or set SIMVOICE_HOME to another folder",
+            folder=str(folder),
+        )
+    free = shutil.disk_usage(there).free
+    facts: dict[str, Fact] = {"folder": str(folder), "free_bytes": free}
+    sentence = f"{free / 1e9:.1f} GB are free for attempts in {folder}"
+    remedy = "free some space, or set SIMVOICE_HOME to a folder on another disk"
+    if free < NEEDED_BYTES:
+        return Check(
+            "disk", "fail", f"only {free / 1e6:.0f} MB are free in {folder}", remedy, facts
+        )
+    if free < ROOMY_BYTES:
+        return Check("disk", "warn", sentence, remedy, facts)
+    return Check("disk", "ok", sentence, facts=facts)
+
+
+def check_cores(look_s: float = LOOK_S) -> Check:
+    """How many cores other processes keep busy now; looks for `look_s` seconds."""
+    shares = psutil.cpu_percent(interval=look_s, percpu=True)
+    return judge_cores(sum(shares) / 100.0, len(shares))
+
+
+def judge_cores(busy: float, cores: int) -> Check:
+    """busy: cores' worth of work that others do."""
+    facts: dict[str, Fact] = {"cores": cores, "busy_cores": round(busy, 2)}
+    sentence = f"{busy:.1f} of {cores} cores are busy with other work"
+    if cores < 2:
+        return Check(
+            "cores",
+            "warn",
+            "there is one core, and the patient needs two to answer quickly",
+            "give this machine a second core",
+            facts,
+        )
+    if cores - busy < FREE_CORES:
+        return doubtful("cores", sentence, "end what else is running before you talk", **facts)
+    return good("cores", sentence, **facts)

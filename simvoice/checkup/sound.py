@@ -1,0 +1,169 @@
+"""The sound card: is it there, does the microphone hear, and does it hear the speaker?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from simvoice.audio import FRAME, FRAME_S, Pcm16, level_dbfs
+from simvoice.checkup.result import Check, Fact, doubtful, good
+from simvoice.devices import portaudio
+from simvoice.devices.loopback import Loopback, test_loopback
+from simvoice.devices.sound_card import SoundCard, settle
+from simvoice.errors import DeviceLost, DeviceMissing, LibraryMissing
+from simvoice.ports import AudioLine
+
+BROWSER = "use the browser page, which needs none of it: simvoice serve"
+
+LISTEN_S = 3.0
+DEAD_DBFS = -90.0
+"""One step of 16-bit sound: a live microphone never stays below it."""
+QUIET_DBFS = -45.0
+"""A voice at arm's length is 10 to 20 dB louder."""
+LOUD_PEAK = 0.985
+LOUD_FRAMES = 4
+"""One clipped frame may be a knock on the table."""
+VOICE_SHARE = 0.1
+"""The loudest tenth of the time is the voice, whatever the pauses."""
+
+Tell = Callable[[str], None]
+
+
+def check_sound(
+    tell: Tell, *, microphone: str | int | None = None, speaker: str | int | None = None
+) -> Iterator[Check]:
+    """PortAudio, the devices, the microphone's level, the loop; what cannot go on, ends.
+
+    tell: given a sentence for the person before something is heard or has to be said.
+    """
+    try:
+        library = portaudio.load()
+    except LibraryMissing:
+        yield doubtful(
+            "PortAudio",
+            "PortAudio is not installed, so the sound card cannot be used",
+            f"install it (Debian and Ubuntu: apt install libportaudio2), or {BROWSER}",
+        )
+        return
+    yield good("PortAudio", str(library.get_portaudio_version()[1]))
+    devices = portaudio.list_devices()
+    yield judge_devices("microphones", devices)
+    yield judge_devices("loudspeakers", devices)
+    if any(d.inputs for d in devices) and any(d.outputs for d in devices):
+        yield from _check_line(SoundCard(microphone, speaker, "headphones"), tell)
+
+
+def check_devices_only() -> Iterator[Check]:
+    """As `check_sound`, without opening a device."""
+    for check in check_sound(lambda _: None):
+        yield check
+        if check.name == "loudspeakers":
+            return
+
+
+def judge_devices(name: str, devices: list[portaudio.DeviceInfo]) -> Check:
+    """name: "microphones" or "loudspeakers"."""
+    is_in = name == "microphones"
+    fit = [d for d in devices if (d.inputs if is_in else d.outputs) > 0]
+    if not fit:
+        return doubtful(name, f"there are no {name}", f"plug one in, or {BROWSER}")
+    usual = next((d for d in fit if (d.is_default_input if is_in else d.is_default_output)), fit[0])
+    rows: list[Fact] = [
+        {"index": d.index, "name": d.name, "rate_hz": d.default_rate, "default": d is usual}
+        for d in fit
+    ]
+    others = f", and {len(fit) - 1} more" if len(fit) > 1 else ""
+    return good(name, f"{usual.name} (the default){others}", devices=rows)
+
+
+def _check_line(line: AudioLine, tell: Tell) -> Iterator[Check]:
+    remedy = f"close other programs that use the sound card, or {BROWSER}"
+    try:
+        line.start()
+        tell(f"Say something for {LISTEN_S:.0f} seconds, as loud as you would talk.")
+        yield judge_level(_listen(line))
+        tell("Two short sweeps will sound.")
+        yield judge_loop(test_loopback(line))
+    except (DeviceMissing, DeviceLost) as error:
+        yield doubtful("sound card", str(error), remedy)
+    finally:
+        line.stop()
+
+
+def _listen(line: AudioLine) -> list[Pcm16]:
+    heard: list[Pcm16] = []
+    silence = np.zeros(FRAME, np.int16)
+    while len(heard) < round(LISTEN_S / FRAME_S):
+        frame = line.read()
+        if frame is None:
+            break
+        heard.append(frame.pcm)
+        line.write(silence)
+    return heard
+
+
+def judge_level(frames: list[Pcm16]) -> Check:
+    """frames: int16 [320] each, what the microphone heard while somebody spoke."""
+    if not frames:
+        return doubtful(
+            "microphone", "the microphone gave nothing", f"choose another, or {BROWSER}"
+        )
+    levels = np.array([level_dbfs(frame) for frame in frames])
+    peaks = np.array([np.abs(frame.astype(np.int32)).max() / 32768.0 for frame in frames])
+    voice = float(np.quantile(levels, 1.0 - VOICE_SHARE))
+    facts: dict[str, Fact] = {
+        "voice_dbfs": round(voice, 1),
+        "room_dbfs": round(float(np.quantile(levels, VOICE_SHARE)), 1),
+        "peak": round(float(peaks.max()), 3),
+    }
+    if levels.max() <= DEAD_DBFS:
+        return doubtful(
+            "microphone",
+            "the microphone gives only digital silence",
+            "switch it on, unmute it in the system's settings, or choose another",
+            **facts,
+        )
+    if int((peaks >= LOUD_PEAK).sum()) >= LOUD_FRAMES:
+        return doubtful(
+            "microphone",
+            f"the voice is so loud that it distorts (peak {peaks.max():.2f} of full scale)",
+            "move away a little, or lower the microphone's level",
+            **facts,
+        )
+    if voice < QUIET_DBFS:
+        return doubtful(
+            "microphone",
+            f"no voice was heard well: the loudest was {voice:.0f} dBFS",
+            "speak while it listens, move closer, or raise the microphone's level",
+            **facts,
+        )
+    return good("microphone", f"a voice is heard well, at {voice:.0f} dBFS", **facts)
+
+
+def judge_loop(found: Loopback) -> Check:
+    """What the loop-back self-test means for the conversation."""
+    facts: dict[str, Fact] = {
+        "verdict": found.verdict,
+        "echo_db": None if found.echo_db is None else round(found.echo_db, 1),
+        "delay_ms": None if found.delay_s is None else round(found.delay_s * 1000),
+        "noise_dbfs": round(found.noise_dbfs, 1),
+        "echo_mode": settle(found),
+    }
+    if found.verdict == "headphones":
+        heard = "does not hear the speaker" if found.echo_db is None else "hardly hears the speaker"
+        return good("loop", f"the microphone {heard}: as with headphones", **facts)
+    if found.echo_db is None:
+        said = "the microphone hears the speaker, but not steadily"
+    else:
+        said = f"the microphone hears the speaker at {found.echo_db:.0f} dB"
+        if found.delay_s is not None:
+            said += f", {found.delay_s * 1000:.0f} ms later"
+    if facts["echo_mode"] == "canceller":
+        return good("loop", f"{said}; its echo will be cancelled", **facts)
+    return doubtful(
+        "loop",
+        f"{said}, and the patient cannot be interrupted while she speaks",
+        "wear headphones, or install the echo canceller: pip install pywebrtc-audio",
+        **facts,
+    )

@@ -1,0 +1,37 @@
+"""All checks in the order in which a person would ask."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from simvoice import models, paths
+from simvoice.checkup.machine import check_cores, check_disk, check_libraries, check_python
+from simvoice.checkup.result import Check
+from simvoice.checkup.sound import check_devices_only, check_sound
+from simvoice.checkup.speed import SpeedCheck
+from simvoice.checkup.weights import check_models
+
+
+def check_all(
+    *,
+    profile: str = models.DEFAULT_PROFILE,
+    sound: bool = True,
+    quick: bool = False,
+    tell: Callable[[str], None] = lambda _: None,
+) -> Iterator[Check]:
+    """Each check as it is done; checks that need what is missing are left out.
+
+    sound: look at the sound card. quick: open no device and load no engine. tell: see
+    `check_sound`. Raises SettingError for an unknown profile.
+    """
+    models.profile(profile)
+    yield check_python()
+    yield check_libraries()
+    yield check_disk(paths.attempts_dir())
+    yield from check_models(profile)
+    yield check_cores()
+    if sound:
+        yield from check_devices_only() if quick else check_sound(tell)
+    if not quick:
+        tell("Trying the engines.")
+        yield from SpeedCheck(profile).run()
