@@ -18,6 +18,8 @@ REPEATS = 0.8
 LONG_ENOUGH = 2
 """Content words from which a likeness is no accident."""
 LONGEST_SENTENCES = 2
+LOOPED = 2
+"""How often two words in a row, or a word that says something, may come in one line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +44,8 @@ _FLIP = re.compile(
     r"i(?:'d| would) (?:suggest|recommend|advise)|you should|you need to (?:have|get|see|take|be)|"
     r"we(?:'ll| will| can| need to|'re going to) (?:do|start|schedule|run|perform|discuss|need|"
     r"look|take|get|treat|remove|book|arrange|monitor)|let me (?:explain|tell you|examine|check)|"
-    r"how (?:are|do) you feel\w*|how can i help|i(?:'m| am) here (?:to help|for you)|"
-    r"(?:don't|do not) worry|mrs\.?|ma'am)\b",
+    r"how (?:are|do) you feel\w*|how can i help|"
+    r"i(?:'m| am) here (?:to help|for you)|mrs\.?|ma'am)\b",
     re.IGNORECASE,
 )
 _DOCTORS_CODES = frozenset(
@@ -70,8 +72,8 @@ _YES_NO = re.compile(r"^(?:yes|no|yeah|nope)\b", re.IGNORECASE)
 # "I have one", "I was a …", "I like to …": a life that no author gave her
 _CLAIM = re.compile(
     r"\b(?:i(?:'ve| have| had| own| used to| was| went| grew| play| love| like| always| never)|"
-    r"(?:he|she|they)(?:'s|'re| is| are| was| were| has| have| had))\b(?! (?:no idea|not|to |a minute|"
-    r"to hear|to know|it|that|afraid|scared|thinking|hoping|told|you|what|been (?:better|worse)))",
+    r"(?:he|she|they)(?:'s|'re| is| are| was| were| has| have| had))\b(?! (?:no idea|not|to |"
+    r"a minute|it|that|afraid|scared|thinking|hoping|told|you|what|been (?:better|worse)))",
     re.IGNORECASE,
 )
 _NAME = re.compile(r"(?<=[a-z,;] )([A-Z][a-z]{2,})")
@@ -154,8 +156,16 @@ def _fits(case: Case, state: PatientState, text: str) -> str:
         return "claims what nobody wrote of her"
     if _kin(question) - _kin(allowed_text(case, state)):
         return "speaks of a person nobody gave"
-    stuttered = Counter(zip(stems(text), stems(text)[1:], strict=False))
-    if stuttered and max(stuttered.values()) > 1:
+    return _stutter(text)
+
+
+def _stutter(text: str) -> str:
+    """Small models fall into loops; people say "I don't know" twice, hardly more."""
+    said = [tuple(stems(sentence)) for sentence in _SENTENCE.findall(text)]
+    pairs = Counter(zip(stems(text), stems(text)[1:], strict=False))
+    looping = max(pairs.values(), default=0) > LOOPED
+    heavy = Counter(content(text))
+    if len(set(said)) < len(said) or looping or max(heavy.values(), default=0) > LOOPED:
         return "repeats itself"
     return ""
 

@@ -25,7 +25,7 @@ def state(case: Case) -> PatientState:
     "line",
     [
         "I don't know. I suppose so.",
-        "Dogs don't worry me. Waiting does.",
+        "Dogs are easy. Waiting is hard.",
         "I can't think about dogs right now.",
         "Josie would know. Ask me another day.",
     ],
@@ -58,7 +58,8 @@ def test_a_patients_answer_passes(case: Case, state: PatientState, line: str) ->
         ("Yes, I have one.", "claims"),
         ("They're very nice.", "claims"),
         ("Horses worry me more.", "nobody gave ('hors')"),
-        ("I can't, you know, I can't.", "repeats itself"),
+        ("I can't. I can't.", "repeats itself"),
+        ("I just, I just, I just feel it.", "repeats itself"),
         ("   ", "nothing"),
         ("and then I", "nothing"),
     ],
