@@ -15,7 +15,6 @@ from piper.voice import AudioChunk
 from simvoice.audio import RATE, Pcm
 from simvoice.engines import threads as budget
 from simvoice.engines.alignment import Phoneme, is_segment, syllable_ends, word_spans
-from simvoice.engines.clauses import pause_after_s
 from simvoice.engines.folder import REMEDY, need_file, need_one
 from simvoice.engines.onnx_graph import load_graph
 from simvoice.engines.onnx_session import open_session
@@ -36,6 +35,11 @@ FADE_S = 0.005
 
 QUIET = 0.004
 """-48 dBFS: below it Joe's breath noise, above it the weakest fricative."""
+
+SENTENCE_PAUSE_S = 0.32
+HESITATION_S = 0.45
+"""Between two sentences, and at dots or a dash, inside one clip: as long as
+`encounter.clauses.pause_after_s` has it between clips."""
 
 EMPTY = Speech(np.zeros(0, np.float32), (), ())
 
@@ -70,8 +74,8 @@ class Piper:
     def speak(self, text: str, style: VoiceStyle) -> Speech:
         """One clause or sentence; a text without words gives an empty clip.
 
-        Silence around it is trimmed to `EDGE_S`; `clauses.pause_after_s` says how much belongs
-        between it and what follows. Raises StageFailed when the voice cannot say it.
+        Silence around it is trimmed to `EDGE_S`; `encounter.clauses.pause_after_s` says how much
+        belongs between it and what follows. Raises StageFailed when the voice cannot say it.
         """
         pieces: list[Pcm] = []
         words: list[SpokenWord] = []
@@ -85,13 +89,13 @@ class Piper:
                 pcm, found = _trimmed(chunk, start_s)
                 pieces.append(pcm)
                 phonemes.extend(found)
-                pause_s = pause_after_s(".")
+                pause_s = SENTENCE_PAUSE_S
             spans = word_spans(phonemes, [self._symbols(word) for word in stretch.spoken])
             words.extend(
                 SpokenWord(word, *span) for word, span in zip(stretch.words, spans, strict=True)
             )
             ends_s.extend(syllable_ends(phonemes))
-            pause_s = pause_after_s("…")
+            pause_s = HESITATION_S
         if not words:
             return EMPTY
         gain = np.float32(10.0 ** (style.gain_db / 20.0) * GAIN)

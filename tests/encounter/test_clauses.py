@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simvoice.engines.clauses import FIRST_WORDS, pause_after_s, split
+from simvoice.encounter.clauses import FIRST_WORDS, pause_after_s, split, split_clauses
 
 _LETTERS = st.text(alphabet="aB .,;:!?…—-'\"()3\n", max_size=120)
 
@@ -14,6 +14,13 @@ def test_clauses_joined_give_the_line_back(line: str) -> None:
 @given(_LETTERS)
 def test_no_clause_is_empty(line: str) -> None:
     assert all(split(line))
+
+
+@given(_LETTERS)
+def test_stripped_clauses_hold_every_word_of_the_line(line: str) -> None:
+    clauses = split_clauses(line)
+    assert " ".join(clauses).split() == " ".join(split(line)).split()
+    assert all(clause == clause.strip() != "" for clause in clauses)
 
 
 def test_a_title_does_not_end_a_clause() -> None:
