@@ -48,7 +48,9 @@ def check_libraries(package: str = "simvoice") -> Check:
     try:
         asked = importlib.metadata.requires(package) or []
     except importlib.metadata.PackageNotFoundError:
-        return wrong("libraries", f"{package} itself is not installed here", SETUP)
+        return doubtful(
+            "libraries", f"{package} runs from its folder without being installed", SETUP
+        )
     versions: dict[str, Fact] = {}
     missing: list[str] = []
     for line in asked:
