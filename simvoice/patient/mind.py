@@ -93,7 +93,7 @@ class Patient:
         """The language model answered the decision's query; its authored move stays else."""
         if isinstance(decision.query, Rank) and len(answer.scores) == len(decision.shortlist):
             return self._settle_rank(decision, answer.scores)
-        if isinstance(decision.query, Improvise):
+        if isinstance(decision.query, Improvise) and answer.text.strip():
             return self._settle_improvised(decision, answer.text)
         return replace(decision, query=None)
 

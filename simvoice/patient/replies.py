@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from simvoice.coding.codebook import QUESTIONS
+from simvoice.coding.codebook import EMPATHY, QUESTIONS
 from simvoice.patient.answers import Answers, Match
 from simvoice.patient.case import Beat, Case, Reaction
 from simvoice.patient.choice import Choice, Script
@@ -25,6 +25,10 @@ STATEMENT_SURE = 0.74
 WORDS_ALONE = 0.72
 """Without an embedder likeness is of words only; the thresholds shrink by this."""
 SHORTLIST = 4
+FIRST_QUESTION, QUESTION_EVERY = 7, 4
+"""The learner's turns until she asks of herself, and between her questions."""
+KIND = EMPATHY | {"apology", "hostility", "blaming", "elicit"}
+"""What she answers before she asks."""
 RECENT = 3
 """Lines back that an invitation to go on may mean."""
 
@@ -76,6 +80,7 @@ class Replies:
             self.more,
             self.her_turn_to_ask,
             self.answer,
+            self.due_question,
             self.reaction,
             self.unanswerable,
             self.own_question,
@@ -205,6 +210,14 @@ class Replies:
             turn.state, (*pools.unknown, *pools.unclear)
         )
         return Choice("clarify", line, "no line answers that") if line else None
+
+    def due_question(self, turn: Turn) -> Choice | None:
+        """What she has to know does not wait for ever, though never over kindness."""
+        put = sum(each in turn.state.said for each in self.case.must_ask)
+        due = turn.state.turns >= FIRST_QUESTION + QUESTION_EVERY * put
+        if turn.asks or not due or not KIND.isdisjoint(turn.heard.stimuli):
+            return None
+        return self.own_question(turn)
 
     def own_question(self, turn: Turn) -> Choice | None:
         if turn.state.pending_question is not None or "machine" in turn.heard.stimuli:
