@@ -1,0 +1,225 @@
+"""The rules of the house: who may import whom, how long a file is, what the README names."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from simvoice.cli import app
+
+HOUSE = Path(__file__).resolve().parents[1]
+PACKAGE = HOUSE / "simvoice"
+
+LONGEST_FILE = 450
+"""Lines. Near 400 is the aim; what is longer usually holds two things."""
+
+GROUND = {"errors", "audio", "ports"}
+
+MAY_IMPORT: dict[str, set[str]] = {
+    "errors": set(),
+    "audio": {"errors"},
+    "ports": {"audio", "errors"},
+    "paths": set(),
+    "models": {"errors", "paths"},
+    "weights": {"models", "errors", "paths"},
+    # pure
+    "coding": {"errors"},
+    "timing": {"audio", "errors"},
+    "patient": {"coding", *GROUND},
+    "encounter": {"patient", "record", *GROUND},
+    "scoring": {"timing", "coding", "record", "audio", "errors"},
+    # edges
+    "record": {"audio", "errors"},
+    "engines": GROUND,
+    "simulate": GROUND,
+    "devices": {"simulate", *GROUND},
+    # what carries and what people see
+    "runtime": {"encounter", "patient", "record", *GROUND},
+    "debrief": {"scoring", "timing", "record", "audio", "errors"},
+    "web": {"debrief", "record", "runtime", "devices", *GROUND},
+    "checkup": {"models", "paths", "engines", "devices", *GROUND},
+}
+"""Room to the rooms it may import; itself is always allowed."""
+
+MAY_IMPORT_ALL_BUT: dict[str, set[str]] = {
+    "app": {"cli", "bench"},
+    "bench": {"cli"},
+    "cli": set(),
+    "__main__": set(),
+    "": set(),
+}
+"""The same for those at the top; "" is the package itself."""
+
+PURE = ("encounter", "patient", "coding", "timing", "scoring")
+CLOCKS_AND_THREADS = {"time", "threading", "queue", "asyncio", "socket", "subprocess"}
+
+ONLY_IN: dict[str, set[str]] = {
+    "faster_whisper": {"engines/whisper.py"},
+    "ctranslate2": {"engines/whisper.py"},
+    "llama_cpp": {"engines/llama.py"},
+    "piper": {"engines/piper.py"},
+    "parselmouth": {"engines/praat_worker.py"},
+    "webrtcvad": {"engines/webrtc_gate.py"},
+    "onnxruntime": {"engines/onnx_session.py"},
+    "onnx": {"engines/onnx_graph.py", "engines/minilm_graph.py"},
+    "safetensors": {"engines/minilm_graph.py"},
+    "tokenizers": {"engines/minilm.py"},
+    "sounddevice": {"devices/portaudio.py"},
+    "pywebrtc_audio": {"devices/echo.py"},
+    "soxr": {"engines/resample.py", "devices/flow.py", "devices/wav.py"},
+    "uvicorn": {"web/server.py"},
+    "fastapi": {"web"},
+    "starlette": {"web"},
+    "httpx": {"weights/download.py"},
+    "huggingface_hub": {"weights/hub.py"},
+    "typer": {"cli"},
+    "psutil": {"checkup/machine.py", "bench"},
+    "torch": set(),
+    "transformers": set(),
+}
+"""Library to the files, or whole rooms, that may import it."""
+
+
+def files(*suffixes: str) -> list[Path]:
+    return sorted(p for p in PACKAGE.rglob("*") if p.suffix in suffixes and p.is_file())
+
+
+def room_of(path: Path) -> str:
+    inside = path.relative_to(PACKAGE)
+    if len(inside.parts) > 1:
+        return inside.parts[0]
+    return "" if inside.stem == "__init__" else inside.stem
+
+
+@cache
+def imported(path: Path) -> tuple[str, ...]:
+    """Dotted names, at any depth of the file."""
+    names: list[str] = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names.extend(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} imports relatively; write the whole name"
+            names.extend(f"{node.module}.{alias.name}" for alias in node.names)
+    return tuple(names)
+
+
+def rooms_imported(path: Path) -> set[str]:
+    rooms = {name.split(".")[1] for name in imported(path) if name.startswith("simvoice.")}
+    return rooms - {"__version__", room_of(path)}
+
+
+def may_import(room: str, other: str) -> bool:
+    if room in MAY_IMPORT_ALL_BUT:
+        return other not in MAY_IMPORT_ALL_BUT[room]
+    assert room in MAY_IMPORT, f"tests/test_house.py does not know the room {room!r} yet"
+    return other in MAY_IMPORT[room]
+
+
+def allowed_in(path: Path, places: set[str]) -> bool:
+    return bool(places & {path.relative_to(PACKAGE).as_posix(), room_of(path)})
+
+
+def test_no_arrow_between_rooms_runs_the_wrong_way() -> None:
+    wrong = [
+        f"{path.relative_to(HOUSE)} imports simvoice.{other}"
+        for path in files(".py")
+        for other in sorted(rooms_imported(path))
+        if not may_import(room_of(path), other)
+    ]
+    assert wrong == []
+
+
+def test_the_table_has_no_circle() -> None:
+    left = {room: set(others) - {room} for room, others in MAY_IMPORT.items()}
+    while ready := [room for room, others in left.items() if not others & left.keys()]:
+        for room in ready:
+            del left[room]
+    assert left == {}
+
+
+def test_pure_rooms_know_neither_clock_nor_thread() -> None:
+    wrong = [
+        f"{path.relative_to(HOUSE)} imports {name}"
+        for path in files(".py")
+        if room_of(path) in PURE
+        for name in imported(path)
+        if name.split(".")[0] in CLOCKS_AND_THREADS
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("library", sorted(ONLY_IN))
+def test_a_heavy_library_is_imported_in_its_place_only(library: str) -> None:
+    users = [p for p in files(".py") if library in {name.split(".")[0] for name in imported(p)}]
+    assert [str(p) for p in users if not allowed_in(p, ONLY_IN[library])] == []
+
+
+def test_the_command_line_starts_without_a_heavy_library() -> None:
+    heavy = ["faster_whisper", "llama_cpp", "onnxruntime", "piper", "fastapi", "sounddevice"]
+    code = f"import simvoice.cli, sys; print([m for m in {heavy} if m in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=HOUSE, capture_output=True, text=True, check=False
+    )
+    assert done.stderr == ""
+    assert done.stdout.strip() == "[]"
+
+
+def test_every_file_is_short_enough_to_be_read() -> None:
+    here = [*files(".py", ".js", ".css", ".html"), *(HOUSE / "tests").rglob("*.py")]
+    lengths = {str(p.relative_to(HOUSE)): p.read_text("utf-8").count("\n") for p in here}
+    assert {name: lines for name, lines in lengths.items() if lines > LONGEST_FILE} == {}
+
+
+def test_no_file_names_this_machine_or_where_packages_come_from() -> None:
+    private = ["/".join(["", place, ""]) for place in ("work", "root", "home")]
+    private += [".".join(host) for host in (["pypi", "org"], ["files", "pythonhosted", "org"])]
+    texts = [*files(".py", ".js", ".css", ".html", ".toml"), *(HOUSE / "scenarios").rglob("*.yaml")]
+    texts += [*(HOUSE / "tests").rglob("*.py"), HOUSE / "models" / "manifest.toml"]
+    texts += [p for p in (HOUSE / "scripts").iterdir() if p.is_file()]
+    texts += [*HOUSE.glob("*.md"), *HOUSE.glob("*.lock"), HOUSE / "pyproject.toml"]
+    wrong = [
+        f"{path.relative_to(HOUSE)} names {word}"
+        for path in texts
+        for word in private
+        if word in path.read_text(encoding="utf-8")
+    ]
+    assert wrong == []
+
+
+# -- commands -------------------------------------------------------------------------------
+
+
+def commands(group: Any, before: str = "simvoice") -> Iterator[tuple[str, Any]]:
+    """Every command that does something, by the words that call it."""
+    for name, command in group.commands.items():
+        called = f"{before} {name}"
+        if hasattr(command, "commands"):
+            yield from commands(command, called)
+        else:
+            yield called, command
+
+
+COMMANDS = dict(commands(typer.main.get_command(app)))
+
+
+@pytest.mark.parametrize("called", COMMANDS)
+def test_every_command_and_every_option_of_it_has_help(called: str) -> None:
+    command = COMMANDS[called]
+    assert command.help, "the command says nothing about itself"
+    options = [p for p in command.params if p.param_type_name == "option"]
+    assert [p.name for p in options if not getattr(p, "help", None)] == []
+
+
+def test_the_readme_names_every_command() -> None:
+    readme = HOUSE / "README.md"
+    said = readme.read_text(encoding="utf-8") if readme.is_file() else ""
+    assert [called for called in COMMANDS if called not in said] == []
