@@ -24,7 +24,15 @@ from simvoice.patient.case import Case
 from simvoice.patient.index import CaseIndex
 from simvoice.patient.load import find_cases, load_case, locate_case
 from simvoice.patient.mind import Patient
-from simvoice.ports import AudioLine, Embedder, LanguageModel, LineFacts, VoiceActivity, VoiceStyle
+from simvoice.ports import (
+    AudioLine,
+    Embedder,
+    LanguageModel,
+    LineFacts,
+    Voice,
+    VoiceActivity,
+    VoiceStyle,
+)
 from simvoice.record.events import Header
 from simvoice.record.ids import new_id
 from simvoice.record.recorder import Recorder
@@ -81,6 +89,7 @@ class Simulator:
         self.store = Store(attempts or paths.attempts_dir())
         self._loading = threading.Lock()
         self._engines: Engines | None = None
+        self._spoken: Voice | None = None
         self._patients: dict[str, Patient] = {}
         self._readiness = Readiness(False, 0.0, "Starting")
         self._preparation: _Preparation | None = None
@@ -96,6 +105,7 @@ class Simulator:
 
     def _load(self, progress: Progress) -> Engines:
         # These import the heavy libraries, which read the environment that was set above.
+        from simvoice.engines.last_words import EndOfWords
         from simvoice.engines.minilm import MiniLM
         from simvoice.engines.piper import Piper
         from simvoice.engines.praat_voice import ShapedVoice
@@ -107,13 +117,14 @@ class Simulator:
         stt = Whisper(self._folder("stt"))
         progress(0.3, "Waking the sense of turns")
         end_of_turn = SmartTurn(self._folder("end_of_turn"))
+        last_words = EndOfWords(self._folder("last_words"))
         embedder = MiniLM(self._folder("embedding"))
         progress(0.5, "Waking the voice")
-        spoken = ShapedVoice(Piper(self._folder("voice")))
+        self._spoken = ShapedVoice(Piper(self._folder("voice")))
         key = "+".join([*models.digests([self.profile["voice"]]).values(), version("piper-tts")])
-        voice = CachedVoice(spoken, paths.cache_dir() / "speech", key)
+        voice = CachedVoice(self._spoken, paths.cache_dir() / "speech", key)
         progress(0.7, "Waking the patient's mind")
-        return Engines(stt, end_of_turn, voice, embedder, self._language_model())
+        return Engines(stt, end_of_turn, voice, embedder, last_words, self._language_model())
 
     def _language_model(self) -> LanguageModel:
         from simvoice.engines.llama import Llama
@@ -122,6 +133,12 @@ class Simulator:
 
     def _folder(self, role: str) -> Path:
         return models.locate(self.profile[role])  # type: ignore[index]
+
+    def unprepared_voice(self) -> Voice:
+        """The voice without its memory of what it has said; the benches compare with it."""
+        self.engines()
+        assert self._spoken is not None
+        return self._spoken
 
     def voice_activity(self) -> VoiceActivity:
         """A detector for one microphone; it keeps state, so every encounter has its own."""
@@ -256,12 +273,14 @@ class Simulator:
                     floor=numbers,
                     time_s=case.time.limit_s,
                     time_is_hard=case.time.kind == "hard",
+                    judges_words=engines.last_words is not None,
                 ),
                 line=line,
                 vad=self.voice_activity(),
                 engines=engines,
                 record=record,
                 style=patient.style,
+                focus=patient.focus,
                 seed=seed,
                 time_shown_s=case.time.limit_s,
                 observer=observer,
@@ -349,4 +368,5 @@ def _card(case: Case) -> CaseCard:
         time_s=case.time.limit_s,
         patient_name=case.person.name,
         objectives=tuple(case.objectives),
+        facts=len(case.facts),
     )

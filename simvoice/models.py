@@ -23,10 +23,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from simvoice import paths
 from simvoice.errors import ModelAltered, ModelMissing, SettingError
 
-Role = Literal["stt", "llm", "voice", "end_of_turn", "embedding"]
+Role = Literal["stt", "llm", "voice", "end_of_turn", "last_words", "embedding"]
 """What a model is for. Every profile names one model for each."""
 
-ROLES: tuple[Role, ...] = ("stt", "llm", "voice", "end_of_turn", "embedding")
+ROLES: tuple[Role, ...] = ("stt", "llm", "voice", "end_of_turn", "last_words", "embedding")
 
 State = Literal["here", "missing", "altered"]
 
@@ -85,10 +85,17 @@ class Model(_Strict):
     """A model: its files lie together in one folder. The first file is the weights."""
 
     role: Role
+    also: tuple[Role, ...] = ()
+    """Further roles that the same weights can play."""
     licence: str
     upstream: str
     """Who made it: a hub repository."""
     files: Annotated[tuple[ModelFile, ...], Field(min_length=1)]
+
+    @property
+    def roles(self) -> tuple[Role, ...]:
+        """Every role it can play."""
+        return (self.role, *self.also)
 
     @property
     def bytes(self) -> int:
@@ -116,7 +123,7 @@ class Manifest(_Strict):
             if set(roles) != set(ROLES):
                 raise ValueError(f"profile {profile_name} has to name one model a role")
             for role, name in roles.items():
-                if name not in self.models or self.models[name].role != role:
+                if name not in self.models or role not in self.models[name].roles:
                     raise ValueError(f"profile {profile_name}: {name} is no model for {role}")
         used = {p.package for m in self.models.values() for f in m.files for p in f.parts}
         if used != set(self.wheels):
@@ -203,7 +210,7 @@ def state(name: str) -> State:
 def digests(names: Iterable[str]) -> dict[Role, str]:
     """Role to the pinned SHA-256 of the weights, for the record's header."""
     found = [model(name) for name in names]
-    return {entry.role: entry.files[0].sha256 for entry in found}
+    return {role: entry.files[0].sha256 for entry in found for role in entry.roles}
 
 
 def sha256_of(path: Path) -> str:

@@ -69,6 +69,14 @@ class EndOfTurn(Protocol):
         ...
 
 
+class LastWords(Protocol):
+    """Do these words, by themselves, sound finished?"""
+
+    def over_prob(self, text: str) -> float:
+        """text: the turn so far, as recognised. Returns 0..1; what it ends with is left out."""
+        ...
+
+
 class LanguageModel(Protocol):
     """Continues a screenplay. One prompt family per instance, so that its cache holds."""
 

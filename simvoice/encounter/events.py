@@ -46,6 +46,15 @@ class TurnEndJudged:
 
 
 @dataclass(frozen=True, slots=True)
+class WordsJudged:
+    """Whether the turn's words sound finished; follows `Transcribed` a moment later."""
+
+    at_s: float
+    key: Key
+    over_prob: float
+
+
+@dataclass(frozen=True, slots=True)
 class Transcribed:
     """The answer to `Transcribe`; the embedding is that of the whole turn's text."""
 
@@ -120,6 +129,7 @@ class EndAsked:
 Event = (
     Frame
     | TurnEndJudged
+    | WordsJudged
     | Transcribed
     | ModelAnswered
     | SpeechReady
@@ -151,6 +161,8 @@ class Transcribe:
     end_s: float
     before: str = ""
     """Words of the same turn that are settled already; the embedding is of both."""
+    pauses: tuple[tuple[float, float], ...] = ()
+    """Silences inside (session seconds), to be shortened: Whisper may stop at a long one."""
 
 
 @dataclass(frozen=True, slots=True)

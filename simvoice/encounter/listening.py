@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 
 import numpy as np
@@ -20,10 +19,12 @@ from simvoice.encounter.events import (
     Transcribe,
     Transcribed,
     TurnEndJudged,
+    WordsJudged,
 )
 from simvoice.encounter.gates import doubt, is_echo
 from simvoice.encounter.scene import Scene, coded
 from simvoice.encounter.state import Turn
+from simvoice.encounter.turn_end import over_prob
 from simvoice.patient.decisions import Decision, Rank, Said
 from simvoice.record.events import (
     Backchannel,
@@ -36,16 +37,8 @@ from simvoice.record.events import (
 _LEAD_S = 0.2
 """Sound before the onset that is transcribed too: a soft consonant comes before the voice."""
 
-_UNFINISHED = re.compile(
-    r"\b(?:and|but|so|because|or|if|that|the|a|an|to|of|my|your|our|is|are|was|we|i|um|uh|er|erm|"
-    r"with|for|in|about|which|when|i'm|we're|it's|going|want|like)[.,…-]*$",
-    re.IGNORECASE,
-)
-"""Words that a finished turn hardly ever ends with; Whisper puts a full stop after anything."""
-
-_SURE_PROB = 0.9
-_QUESTION_PROB = 0.2
-"""A question mark and a voice that does not flatly say "more to come" is a finished question."""
+_LONG_PAUSE_S = 0.4
+"""A silence inside a turn that is shortened before it is transcribed."""
 
 
 # -- frames
@@ -59,6 +52,9 @@ def on_voice(scene: Scene, began: bool) -> None:
             _open_turn(scene)
         return
     turn = state.turn
+    if began and state.voicing.start_s - turn.end_s >= _LONG_PAUSE_S:
+        pause = (turn.end_s, state.voicing.start_s)
+        turn = scene.put_turn(pauses=(*turn.pauses, pause))
     if turn.words_asked_s is not None or turn.judged_asked:
         turn = _go_on(scene, turn)
     scene.put_turn(
@@ -99,6 +95,7 @@ def _go_on(scene: Scene, turn: Turn) -> Turn:
         words_asked_s=None,
         complete_prob=None,
         judge_broke=False,
+        over_prob=None,
         transcript=None,
         said=None,
         decision=None,
@@ -136,14 +133,25 @@ def tend(scene: Scene) -> None:
 
 
 def _ask_words(scene: Scene, turn: Turn, until_s: float) -> None:
-    scene.do(Transcribe(turn.key, "turn", turn.settled_until_s, until_s, before=turn.settled_text))
+    scene.do(
+        Transcribe(
+            turn.key,
+            "turn",
+            turn.settled_until_s,
+            until_s,
+            before=turn.settled_text,
+            pauses=turn.pauses,
+        )
+    )
     scene.put_turn(words_asked_s=scene.state.now_s)
 
 
 def _settle(scene: Scene, turn: Turn, until_s: float) -> None:
     """The span is as long as the recogniser takes: have it transcribed while speech goes on."""
     key = Key(turn.key.turn, turn.key.revision + 1)
-    scene.do(Drop(turn.key), Transcribe(key, "turn", turn.settled_until_s, until_s))
+    scene.do(
+        Drop(turn.key), Transcribe(key, "turn", turn.settled_until_s, until_s, pauses=turn.pauses)
+    )
     scene.put_turn(key=key, settling_until_s=until_s, judged_asked=False)
 
 
@@ -189,6 +197,15 @@ def on_judge_failed(scene: Scene, key: Key) -> None:
     turn = scene.state.turn
     if turn is not None and turn.key == key:
         scene.put_turn(judge_broke=True)
+
+
+def on_words_judged(scene: Scene, event: WordsJudged) -> None:
+    """Whether the words sound finished."""
+    turn = scene.state.turn
+    if turn is None or turn.key != event.key or turn.over_prob is not None:
+        scene.stale()
+        return
+    scene.put_turn(over_prob=event.over_prob, stages=(*turn.stages, ("over", event.at_s)))
 
 
 def on_words(scene: Scene, event: Transcribed) -> None:
@@ -363,15 +380,14 @@ def quiet_needed_s(scene: Scene, turn: Turn) -> float:
     text = turn.said.text if turn.said is not None else ""
     if turn.end_s - turn.start_s >= floor.monologue_s:
         return floor.transcribe_after_s
-    prob = turn.complete_prob
-    if prob is None:
-        prob = 0.0 if not turn.judge_broke else floor.complete_prob
-    if _UNFINISHED.search(text) and prob < _SURE_PROB:
+    melody_is_due = turn.complete_prob is None and not turn.judge_broke
+    words_are_due = turn.over_prob is None and scene.rules.judges_words
+    if melody_is_due or words_are_due:
         return floor.incomplete_wait_s
-    is_question = text.endswith("?") and prob >= _QUESTION_PROB
-    if prob >= floor.complete_prob or is_question:
+    prob = over_prob(text, turn.complete_prob, turn.over_prob)
+    if prob >= floor.complete_prob:
         return floor.commit_after_s
-    return floor.incomplete_wait_s
+    return floor.perhaps_wait_s if prob >= floor.perhaps_prob else floor.incomplete_wait_s
 
 
 def _note_turn(scene: Scene, turn: Turn) -> None:
@@ -386,6 +402,7 @@ def _note_turn(scene: Scene, turn: Turn) -> None:
             avg_logprob=transcript.avg_logprob if transcript is not None else 0.0,
             no_speech_prob=transcript.no_speech_prob if transcript is not None else 0.0,
             complete_prob=turn.complete_prob,
+            over_prob=turn.over_prob,
             codes=coded(decision) if decision is not None else (),
         )
     )

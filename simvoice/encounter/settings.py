@@ -29,8 +29,13 @@ class FloorSettings(BaseModel):
     """A finished turn is over: twice the usual gap between speakers (Levinson & Torreira 2015)."""
     incomplete_wait_s: float = Field(2.0, ge=0.4, le=10)
     """An unfinished turn is waited for this long: clinicians stop to think."""
-    complete_prob: float = Field(0.5, gt=0, lt=1)
-    """Smart Turn's own threshold."""
+    complete_prob: float = Field(0.55, gt=0, lt=1)
+    """The turn sounds over, by melody and words together (see `turn_end`)."""
+    perhaps_prob: float = Field(0.25, gt=0, lt=1)
+    """It may be over or not."""
+    perhaps_wait_s: float = Field(0.8, ge=0.2, le=5)
+    """Such a turn is waited for this long: three in four pauses inside a turn are shorter
+    (PriMock57's doctors)."""
     longest_span_s: float = Field(24.0, ge=5, le=28)
     """Speech transcribed in one piece; Whisper takes 30 s and needs some room."""
     settle_span_s: float = Field(10.0, ge=3, le=24)

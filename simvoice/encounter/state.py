@@ -69,6 +69,8 @@ class Rules:
     """When the encounter's time is over; None when it has none."""
     time_is_hard: bool = True
     """Hard: whoever speaks is cut short soon after. Soft: she ends it at the next quiet moment."""
+    judges_words: bool = False
+    """A `WordsJudged` follows each `Transcribed`, and is waited for."""
     half_duplex: bool = False
     """Loudspeakers without an echo canceller: the microphone is shut while she speaks."""
 
@@ -154,6 +156,10 @@ class Turn:
     """When the transcription was asked for, in this revision."""
     complete_prob: float | None = None
     judge_broke: bool = False
+    over_prob: float | None = None
+    """Of the words alone; see `turn_end`."""
+    pauses: tuple[tuple[float, float], ...] = ()
+    """Silences inside the turn so far, in session seconds."""
     transcript: Transcript | None = None
     said: Said | None = None
     """Known once the words are; thought about once the patient is silent."""

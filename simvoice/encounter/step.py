@@ -17,6 +17,7 @@ from simvoice.encounter.events import (
     StageBroke,
     Transcribed,
     TurnEndJudged,
+    WordsJudged,
 )
 from simvoice.encounter.scene import Scene
 from simvoice.encounter.state import Rules, State
@@ -49,6 +50,8 @@ def _dispatch(scene: Scene, event: Event) -> None:
             _on_frame(scene, event)
         case TurnEndJudged():
             listening.on_judged(scene, event)
+        case WordsJudged():
+            listening.on_words_judged(scene, event)
         case Transcribed(purpose="probe"):
             overlapping.on_probe(scene, event)
         case Transcribed():

@@ -10,7 +10,7 @@ from __future__ import annotations
 import codecs
 import ctypes
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -123,6 +123,22 @@ class Llama:
             self._extend([token])
         if rest := shown.flush():
             yield rest
+
+    def next_token(self, prompt: str) -> NDArray[np.float32]:
+        """The probability of every token as the next one, float32 [vocabulary]."""
+        self._prepare(self._tokenize(prompt, start=True), never)
+        assert self._logits is not None
+        return np.exp(_log_softmax(self._logits)).astype(np.float32)
+
+    def tokens_that(self, wanted: Callable[[str], bool]) -> NDArray[np.int64]:
+        """Ids of the tokens whose text is wanted, and of those that end a generation."""
+        found = [
+            token
+            for token in range(self._words)
+            if llama_cpp.llama_vocab_is_eog(self._vocab, token)
+            or wanted(self._piece(token).decode("utf-8", "ignore"))
+        ]
+        return np.array(found, dtype=np.int64)
 
     def rank(
         self, prompt: str, candidates: Sequence[str], *, cancelled: Cancelled = never

@@ -72,6 +72,8 @@ class LearnerTurn(Fact):
     no_speech_prob: float
     complete_prob: float | None = None
     """Smart Turn's probability that the turn was over; None when it was not asked."""
+    over_prob: float | None = None
+    """Probability that the words by themselves were finished; None when it was not known."""
     codes: tuple[Coded, ...] = ()
 
 

@@ -80,6 +80,8 @@ class Parts:
     record: Callable[[LineFacts], Recorder]
     """Makes the record, once the line is open and its facts are known."""
     style: Callable[[Affect], VoiceStyle]
+    focus: Callable[[str], str]
+    """The part of an utterance whose meaning counts."""
     seed: int = 0
     time_shown_s: float | None = None
     """The time the learner sees running down; None shows none."""
@@ -98,7 +100,7 @@ class Session:
         self._memory = EarMemory()
         self._tape = HeardTape()
         self._player = Player()
-        self._stages = Stages(parts.engines, self._memory, parts.style)
+        self._stages = Stages(parts.engines, self._memory, parts.style, parts.focus)
         self._state: State = begin(parts.rules, parts.seed)
         self._due: list[Event] = []
         """Playback events that lie a little ahead: what is written is heard later."""

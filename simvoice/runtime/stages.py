@@ -28,6 +28,7 @@ from simvoice.ports import (
     Embedder,
     EndOfTurn,
     LanguageModel,
+    LastWords,
     PreparedVoice,
     Speech,
     SpeechToText,
@@ -48,6 +49,7 @@ class Engines:
     end_of_turn: EndOfTurn
     voice: PreparedVoice
     embedder: Embedder | None = None
+    last_words: LastWords | None = None
     llm: LanguageModel | None = None
 
 
@@ -55,11 +57,17 @@ class Stages:
     """Called from the encounter's thread only; the work happens in the lanes."""
 
     def __init__(
-        self, engines: Engines, memory: EarMemory, style: Callable[[Affect], VoiceStyle]
+        self,
+        engines: Engines,
+        memory: EarMemory,
+        style: Callable[[Affect], VoiceStyle],
+        focus: Callable[[str], str],
     ) -> None:
+        """style: how she sounds. focus: the part of an utterance whose meaning counts."""
         self._engines = engines
         self._memory = memory
         self._style = style
+        self._focus = focus
         self._lanes = Lanes()
         self._results: queue.Queue[Event] = queue.Queue(maxsize=_RESULTS)
         self._clips: dict[tuple[Key, int], Speech] = {}
@@ -105,7 +113,7 @@ class Stages:
 
     def transcribe(self, command: Transcribe) -> None:
         """Ask Whisper, then for the meaning of the whole turn's text."""
-        pcm = self._memory.between(command.start_s, command.end_s)
+        pcm = self._memory.between(command.start_s, command.end_s, command.pauses)
 
         def work(cancelled: Callable[[], bool]) -> None:
             transcript = self._engines.stt.transcribe(pcm)
@@ -114,7 +122,7 @@ class Stages:
             embedding = None
             text = f"{command.before} {transcript.text}".strip()
             if command.purpose == "turn" and text and self._engines.embedder is not None:
-                embedding = self._engines.embedder.embed([text])[0]
+                embedding = self._engines.embedder.embed([self._focus(text)])[0]
             self._results.put(Transcribed(0.0, command.key, command.purpose, transcript, embedding))
 
         failed = self._failing(command.key, command.purpose)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from simvoice.audio import FRAME, RATE, Pcm, Pcm16, samples, to_float
 
 _MEMORY_S = 45
 """Longer than any span that is transcribed (30 s), by more than the longest queue."""
+
+_KEPT_S = 0.1
+"""Of a pause, on either side: enough for a soft beginning or end of a word."""
 
 _AHEAD_S = 4
 """Farther ahead than any device's output delay."""
@@ -27,8 +32,22 @@ class EarMemory:
         self._ring[at : at + len(frame)] = frame
         self._count += len(frame)
 
-    def between(self, start_s: float, end_s: float) -> Pcm:
-        """float32 [n]; what is too old or not there yet is left out."""
+    def between(
+        self, start_s: float, end_s: float, pauses: Sequence[tuple[float, float]] = ()
+    ) -> Pcm:
+        """float32 [n]; what is too old or not there yet is left out.
+
+        pauses: silences (session seconds) of which only the first and last 0.1 s are kept.
+        """
+        edges = [start_s]
+        for pause_start_s, pause_end_s in pauses:
+            if pause_start_s >= start_s and pause_end_s <= end_s:
+                edges += [pause_start_s + _KEPT_S, pause_end_s - _KEPT_S]
+        edges.append(end_s)
+        pieces = [self._piece(a, b) for a, b in zip(edges[::2], edges[1::2], strict=True)]
+        return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+
+    def _piece(self, start_s: float, end_s: float) -> Pcm:
         oldest = max(0, self._count - len(self._ring))
         start = min(max(samples(start_s), oldest), self._count)
         end = min(max(samples(end_s), start), self._count)

@@ -72,15 +72,35 @@ def test_a_turn_that_stops_on_a_joining_word_is_not_over(word: str) -> None:
     assert first_sound_s(world) > 3.4
 
 
-def test_a_question_mark_ends_a_turn_of_doubtful_sound() -> None:
-    world = World(complete=lambda start_s, end_s: 0.3)
+def test_words_that_are_over_outweigh_a_doubtful_melody() -> None:
+    world = World(complete=lambda start_s, end_s: 0.05, words_over=lambda text: 0.8)
     world.learner(0.5, 1.5, "Did anyone come with you?").run(8)
-    assert first_sound_s(world) < 2.1
+    assert first_sound_s(world) < 2.2
+
+
+def test_words_that_go_on_outweigh_a_final_melody() -> None:
+    world = World(complete=lambda start_s, end_s: 0.95, words_over=lambda text: 0.01)
+    world.learner(0.5, 1.5, "The results that we have").run(8)
+    assert first_sound_s(world) > 3.4
+
+
+def test_a_turn_that_may_be_over_is_waited_for_a_little() -> None:
+    world = World(complete=lambda start_s, end_s: 0.1, words_over=lambda text: 0.3)
+    world.learner(0.5, 1.5, "The results came back yesterday.").run(8)
+    assert first_sound_s(world) == pytest.approx(1.5 + 0.8 + 0.06, abs=0.06)
+
+
+def test_a_pause_inside_the_turn_is_named_so_that_it_can_be_shortened() -> None:
+    world = World(complete=lambda start_s, end_s: 0.1 if end_s < 2.4 else 0.9)
+    world.learner(0.5, 1.5, "Have you noticed").learner(2.4, 3.4, "any change?").run(8)
+    asked = [c for _, c in world.commands if isinstance(c, Transcribe)][-1]
+    assert asked.pauses == (pytest.approx((1.5, 2.4), abs=0.021),)
 
 
 def test_without_smart_turn_the_words_decide() -> None:
-    world = World(breaks={"judge"}).learner(0.5, 1.5, "Did anyone come with you?").run(8)
-    assert first_sound_s(world) < 2.1
+    world = World(breaks={"judge"}, words_over=lambda text: 0.8)
+    world.learner(0.5, 1.5, "Did anyone come with you?").run(8)
+    assert first_sound_s(world) < 2.2
 
 
 def test_smart_turn_that_never_answers_costs_patience_but_not_the_turn() -> None:

@@ -36,6 +36,7 @@ from simvoice.encounter.events import (
     Transcribe,
     Transcribed,
     TurnEndJudged,
+    WordsJudged,
 )
 from simvoice.encounter.settings import FloorSettings
 from simvoice.encounter.state import Rules, begin
@@ -161,6 +162,8 @@ class World:
     output_delay_s: float = 0.06
     complete: Callable[[float, float], float] = lambda start_s, end_s: 0.95
     """Smart Turn's answer by the span of the turn."""
+    words_over: Callable[[str], float] | None = None
+    """The words' own answer; None when no model judges them."""
     model_text: str = "something of my own"
     breaks: set[str] = field(default_factory=set)
     """Stages that fail, by name."""
@@ -172,7 +175,14 @@ class World:
     extra: list[Event] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.rules = Rules(self.mind, self.floor, self.time_s, self.time_is_hard, self.half_duplex)
+        self.rules = Rules(
+            self.mind,
+            self.floor,
+            self.time_s,
+            self.time_is_hard,
+            judges_words=self.words_over is not None,
+            half_duplex=self.half_duplex,
+        )
         self.state = begin(self.rules, 0)
         self.player = Player()
         self.pending: list[tuple[float, Event]] = []
@@ -252,6 +262,9 @@ class World:
                 transcript = self.transcript(start_s, end_s)
                 event = Transcribed(0.0, key, purpose, transcript)
                 self.later(self.stt_s, purpose, key, event)
+                if purpose == "turn" and self.words_over is not None:
+                    over = WordsJudged(0.0, key, self.words_over(transcript.text))
+                    self.later(self.stt_s + 0.06, "over", key, over)
             case AskModel(key):
                 answer = ModelAnswered(0.0, key, Answer(text=self.model_text))
                 self.later(self.llm_s, "think", key, answer)

@@ -1,0 +1,222 @@
+"""Who may speak: pauses that must not cut a learner off, bids that must be yielded to, and
+acknowledgements that must not stop the patient. Planted audio, real engines, real time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from simvoice import models, paths
+from simvoice.app import Simulator
+from simvoice.audio import RATE
+from simvoice.bench.stage import Played, play, spread
+from simvoice.bench.teller import LONG, SHORT, Teller
+from simvoice.encounter.clauses import pause_after_s, split_clauses
+from simvoice.ports import VoiceStyle
+from simvoice.record.events import Interruption, LearnerTurn, PatientSpeech
+from simvoice.simulate.learner import (
+    AfterPatient,
+    Backchannel,
+    BargeIn,
+    Clip,
+    Script,
+    Step,
+    Utterance,
+)
+from simvoice.simulate.speech import cached_clip
+
+LEARNERS = (
+    VoiceStyle(formant_shift=0.97, pitch_hz=112.0),
+    VoiceStyle(formant_shift=1.17, pitch_hz=205.0),
+)
+TELLER = VoiceStyle(formant_shift=1.12, pitch_hz=175.0, pitch_range=0.9, duration=1.1)
+
+HESITANT = (
+    "What I wanted to say <pause 0.5> is that we have <pause 0.9> the results of your <pause "
+    "1.2> biopsy.",
+    "I was wondering whether <pause 0.7> you have had any trouble with <pause 0.4> sleeping "
+    "or with <pause 1.0> your appetite.",
+    "The test that we did <pause 0.8> in the week before <pause 0.3> Christmas has shown us a"
+    " <pause 1.1> small change.",
+    "When you came in last <pause 0.6> month you told the <pause 1.2> nurse that you were "
+    "<pause 0.5> worried about the lump.",
+    "So the next step is <pause 1.0> that we ask the <pause 0.4> surgeon to look at the "
+    "<pause 0.8> pictures with us.",
+    "Is there anybody at <pause 0.9> home who could <pause 0.6> come with you on <pause 1.2> "
+    "Thursday morning?",
+    "I would like to <pause 0.7> explain what the <pause 1.1> report means, and then <pause "
+    "0.5> answer your questions.",
+    "Before we go on <pause 0.4> can you tell me what <pause 0.9> the other doctors have "
+    "<pause 1.2> told you?",
+    "We think that the <pause 1.2> treatment could begin <pause 0.6> in about two <pause 0.8>"
+    " weeks from now.",
+    "If you feel that it is <pause 0.5> too much for you <pause 0.3> then we will just <pause"
+    " 1.0> stop for today.",
+    "It may be that <pause 1.1> you will lose some <pause 0.7> of your hair, but it <pause "
+    "0.4> will grow back.",
+    "My colleague said that <pause 0.8> your mother was also <pause 1.0> ill with the same "
+    "<pause 0.6> disease.",
+)
+"""Pauses of 0.3 to 1.2 s where people stop to think: after a function word, before the word that
+carries the weight (Goldman-Eisler 1968)."""
+
+BIDS = (
+    "Sorry, can I stop you there for a moment?",
+    "Wait, what did your sister say about it?",
+    "Let me ask you something about the arm.",
+    "When exactly was that, do you remember?",
+    "Hold on, I would like to understand this better.",
+    "But did you see a doctor at that time?",
+    "Can we come back to the spring again?",
+    "I need to tell you about the result now.",
+    "Excuse me, how long did the heaviness last?",
+    "Did anybody else in your family have this?",
+)
+ACKNOWLEDGEMENTS = ("Mm-hm.", "Okay.", "I see.", "Right.", "Yeah.", "Uh-huh.", "Sure.", "Oh.")
+
+BARGE_AFTER_S = (1.4, 2.3, 3.1)
+HALVES = 2
+"""Each part is spoken by both learners."""
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much is tried."""
+
+    hesitant: int
+    bids: int
+    acknowledgements: int
+
+
+FULL = Size(len(HESITANT) * HALVES, len(BIDS) * HALVES, 5 * len(ACKNOWLEDGEMENTS))
+QUICK = Size(2, 3, 4)
+
+
+def run(quick: bool) -> dict[str, Any]:
+    """quick: under 50 s, with few trials; the rates need the full run."""
+    simulator = Simulator()
+    size = QUICK if quick else FULL
+    lines = [clause for line in (SHORT, *LONG) for clause in split_clauses(line)]
+    simulator.engines().voice.prepare((clause, TELLER) for clause in lines)
+    bench = _Bench(simulator)
+    cut, pauses = bench.pauses(size.hesitant)
+    yields = bench.bids(size.bids)
+    stopped, given = bench.acknowledgements(size.acknowledgements)
+    return {
+        "false_cutoff_rate": _share(cut, pauses),
+        "planted_pauses": pauses,
+        "yield_ms": spread([1000.0 * one.yield_s for one in yields]),
+        "barge_ins": len(yields),
+        "heard_within_one_word": _share(sum(one.words_off <= 1 for one in yields), len(yields)),
+        "backchannel_stop_rate": _share(stopped, given),
+        "backchannels": given,
+        "answer_ms": spread(bench.answers_ms),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Yield:
+    """One barge-in."""
+
+    yield_s: float
+    """From the planted onset of the learner's voice to the patient's silence at the ear."""
+    words_off: int
+    """Words that the record says were heard, against those that sounded."""
+
+
+class _Bench:
+    def __init__(self, simulator: Simulator) -> None:
+        self._simulator = simulator
+        self._voice_id = models.digests([simulator.profile["voice"]])["voice"]
+        self.answers_ms: list[float] = []
+
+    def _clip(self, text: str, number: int) -> Clip:
+        voice = self._simulator.engines().voice
+        style = LEARNERS[number % len(LEARNERS)]
+        return cached_clip(voice, self._voice_id, text, style, paths.cache_dir() / "clips")
+
+    def _play(self, lines: Sequence[str], steps: Sequence[Step]) -> Played:
+        mind = Teller(lines)
+        return play(self._simulator, mind, Script(tuple(steps)), style=lambda _: TELLER)
+
+    def pauses(self, count: int) -> tuple[int, int]:
+        """Cut-offs inside a planted pause, and the pauses there were."""
+        texts = [(HESITANT[i % len(HESITANT)], i // len(HESITANT)) for i in range(count)]
+        steps = [Step(AfterPatient(0.8), self._clip(text, half)) for text, half in texts]
+        played = self._play([SHORT], steps)
+        turns = [entry for entry in played.entries if isinstance(entry, LearnerTurn)]
+        cut = planted = 0
+        for said in played.truth.said:
+            planted += len(said.pauses)
+            cut += sum(
+                any(start_s - 0.15 <= turn.end_s <= end_s for turn in turns)
+                for start_s, end_s in said.pauses
+            )
+            sound_s = played.truth.first_sound_after(said.offset_s)
+            if sound_s is not None:
+                self.answers_ms.append(1000.0 * (sound_s - said.offset_s))
+        return cut, planted
+
+    def bids(self, count: int) -> list[Yield]:
+        """How fast she gives way, and what the record says was heard."""
+        steps = [Step(AfterPatient(0.8), self._clip("Tell me how it began.", 0))]
+        for number in range(count):
+            after_s = BARGE_AFTER_S[number % len(BARGE_AFTER_S)]
+            steps.append(
+                Step(BargeIn(after_s), self._clip(BIDS[number % len(BIDS)], number // len(BIDS)))
+            )
+        played = self._play(LONG, steps)
+        speeches = [entry for entry in played.entries if isinstance(entry, PatientSpeech)]
+        found: list[Yield] = []
+        for said in played.truth.said:
+            if isinstance(said.when, BargeIn) and said.patient_was_speaking:
+                found.append(self._yield(played, said, speeches))
+        return found
+
+    def _yield(self, played: Played, said: Utterance, speeches: Sequence[PatientSpeech]) -> Yield:
+        silent_s = played.truth.silent_from(said.onset_s, gap_s=0.6)
+        mine = [s for s in speeches if s.start_s <= said.onset_s <= s.end_s + 0.1]
+        if not mine:
+            return Yield(silent_s - said.onset_s, 99)
+        sounded = self._sounded(mine[0], silent_s)
+        return Yield(silent_s - said.onset_s, abs(sounded - len(mine[0].heard.split())))
+
+    def _sounded(self, speech: PatientSpeech, silent_s: float) -> int:
+        """Words of the line that had half sounded when she fell silent, from the clips alone."""
+        voice = self._simulator.engines().voice
+        at_s, count = speech.start_s, 0
+        for clause in split_clauses(speech.text):
+            clip = voice.recall(clause, TELLER)
+            assert clip is not None
+            middles = [at_s + (word.start_s + word.end_s) / 2 for word in clip.words]
+            count += sum(middle <= silent_s for middle in middles)
+            at_s += len(clip.pcm) / RATE + pause_after_s(clause)
+        return count
+
+    def acknowledgements(self, count: int) -> tuple[int, int]:
+        """Acknowledgements that stopped her, and those that were given."""
+        each = 4
+        steps: list[Step] = []
+        for number in range(count):
+            if number % each == 0:
+                steps.append(Step(AfterPatient(0.8), self._clip("Please tell me more.", 0)))
+            text = ACKNOWLEDGEMENTS[number % len(ACKNOWLEDGEMENTS)]
+            clip = self._clip(text, number // len(ACKNOWLEDGEMENTS))
+            steps.append(Step(Backchannel(1.5 + 2.6 * (number % each)), clip))
+        played = self._play(LONG, steps)
+        given = [u for u in played.truth.said if isinstance(u.when, Backchannel)]
+        stops = [entry.start_s for entry in played.entries if isinstance(entry, Interruption)]
+        stopped = sum(any(abs(stop_s - u.onset_s) < 0.6 for stop_s in stops) for u in given)
+        paused = sum(_silenced(played, u) for u in given)
+        return max(stopped, paused), len(given)
+
+
+def _silenced(played: Played, said: Utterance) -> bool:
+    """She fell silent for longer than a comma right after it."""
+    sounds = played.truth.sounds(gap_s=0.7)
+    return any(said.onset_s < end_s < said.offset_s + 0.9 for _, end_s in sounds)
+
+
+def _share(part: int, whole: int) -> float:
+    return round(part / whole, 3) if whole else float("nan")

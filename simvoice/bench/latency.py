@@ -1,0 +1,192 @@
+"""From the end of the learner's speech to the patient's first sound, against a plain loop.
+
+The learner's sentences are prepared beforehand; their end is known to 5 ms. The patient is the
+real one of a case. The plain loop is what the parts give when they are simply put in a row: a
+fixed 640 ms of silence, the stock recogniser on a 30 s window, a chat prompt, the whole reply,
+the whole reply synthesised. It uses the same engines on the same sentences in the same run.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from simvoice import models, paths
+from simvoice.app import Simulator
+from simvoice.bench.stage import PeakMemory, Played, busy, percentile, play, spread
+from simvoice.encounter.clauses import split_clauses
+from simvoice.patient.decisions import Answer, Said
+from simvoice.patient.mind import Patient
+from simvoice.ports import VoiceStyle
+from simvoice.record.events import Delay, LearnerTurn
+from simvoice.simulate.learner import AfterPatient, Clip, Script, Step
+from simvoice.simulate.speech import cached_clip
+
+CASE = "breast-biopsy"
+
+SENTENCES = (
+    "Good morning, Mrs. Tully, my name is Doctor Lind.",
+    "How are you feeling today?",
+    "Can you tell me what you have understood so far?",
+    "Did anybody come with you today?",
+    "How have you been sleeping?",
+    "How much would you like to know about the result?",
+    "I'm afraid I have some serious news for you.",
+    "I'm so sorry to have to tell you this.",
+    "What is going through your mind?",
+    "Who is at home with you?",
+    "What do you do for a living?",
+    "How long have you worked at the school?",
+    "Do you take any medication?",
+    "Is there somebody you can talk to about this?",
+    "How did you get here this morning?",
+    "What worries you most?",
+    "Have you ever smoked?",
+    "Tell me about your children.",
+    "What did they tell you at the ultrasound?",
+    "Does the biopsy still hurt?",
+    "That must be frightening.",
+    "Have you been reading about it?",
+    "What helps you when things are hard?",
+    "Do you have any questions for me?",
+    "You are not alone in this.",
+    "How is your husband taking it?",
+    "When was your last mammogram?",
+    "Is there anything else you want to ask me?",
+    "What would you like to do next?",
+    "Can you say back to me what we have talked about?",
+)
+"""A conversation of 30 turns, none of which ends it."""
+
+LEARNER = VoiceStyle(formant_shift=0.97, pitch_hz=112.0)
+
+GAP_S = 0.8
+"""The learner waits this long after the patient."""
+
+PLAIN_END_S = 0.64
+"""The plain loop's fixed end of turn, as the prototype in the design notes had it."""
+
+PLAIN_DEVICE_S = 0.06
+"""The same output delay that the simulated line has."""
+
+BLOCK = 10
+"""Turns in a row before the plain loop gets the same sentences: both see the same machine."""
+
+
+def run(quick: bool, others: int = 0, turns: int | None = None) -> dict[str, Any]:
+    """quick: 4 turns instead of 30. others: busy processes beside it, compared with none."""
+    simulator = Simulator()
+    patient = simulator.patient(CASE)
+    count = turns or (4 if quick else len(SENTENCES))
+    sentences = SENTENCES[:count]
+    clips = [_clip(simulator, text) for text in sentences]
+    _prepare(simulator, patient, sentences)
+    quiet: list[Played] = []
+    crowded: list[Played] = []
+    plain_ms: list[float] = []
+    with PeakMemory() as memory:
+        for start in range(0, count, BLOCK):
+            block = clips[start : start + BLOCK]
+            quiet.append(_encounter(simulator, patient, block))
+            if others:
+                with busy(others):
+                    crowded.append(_encounter(simulator, patient, block))
+    if not others:
+        plain_ms = [_plain(simulator, patient, clip) for clip in clips]
+    ours_ms = [value for played in quiet for value in voice_to_voice_ms(played)]
+    report: dict[str, Any] = {
+        "voice_to_voice_ms": spread(ours_ms),
+        "stages_ms": _stages(quiet),
+        "turns": len(ours_ms),
+        "peak_rss_mb": round(memory.mb),
+        "case": CASE,
+        "profile": simulator.profile,
+    }
+    if others:
+        busy_ms = [value for played in crowded for value in voice_to_voice_ms(played)]
+        report["busy"] = {"processes": others, "voice_to_voice_ms": spread(busy_ms)}
+        report["busy_p95_ratio"] = round(percentile(busy_ms, 0.95) / percentile(ours_ms, 0.95), 2)
+    else:
+        report["baseline_ms"] = spread(plain_ms)
+        report["baseline_ratio"] = round(percentile(plain_ms, 0.5) / percentile(ours_ms, 0.5), 2)
+    return report
+
+
+def voice_to_voice_ms(played: Played) -> list[float]:
+    """Planted end of speech to the first sample heard, less the silence the patient chose."""
+    found: list[float] = []
+    delays = [entry for entry in played.entries if isinstance(entry, Delay)]
+    turns = [entry for entry in played.entries if isinstance(entry, LearnerTurn)]
+    for said in played.truth.said:
+        sound_s = played.truth.first_sound_after(said.offset_s)
+        answered = [t.turn for t in turns if t.start_s <= said.offset_s <= t.end_s + 0.5]
+        chosen = [d.chosen_silence_s for d in delays if d.turn in answered]
+        if sound_s is not None and chosen:
+            found.append(1000.0 * (sound_s - said.offset_s - chosen[0]))
+    return found
+
+
+def _stages(runs: Sequence[Played]) -> dict[str, float]:
+    """Median milliseconds after the end of speech at which each stage was done."""
+    by_name: dict[str, list[float]] = {}
+    for played in runs:
+        for entry in played.entries:
+            if isinstance(entry, Delay):
+                for name, at_s in entry.stages_s.items():
+                    by_name.setdefault(name, []).append(1000.0 * at_s)
+    return {name: round(percentile(values, 0.5)) for name, values in by_name.items()}
+
+
+def _clip(simulator: Simulator, text: str) -> Clip:
+    voice_id = models.digests([simulator.profile["voice"]])["voice"]
+    folder = paths.cache_dir() / "clips"
+    return cached_clip(simulator.engines().voice, voice_id, text, LEARNER, folder)
+
+
+def _prepare(simulator: Simulator, patient: Patient, sentences: Sequence[str]) -> None:
+    """Make the lines sound that these sentences will be answered with, as `make_ready` does for
+    all of a case's lines; a misheard sentence may still find a line that is not prepared."""
+    engines = simulator.engines()
+    embedder = engines.embedder
+    assert embedder is not None
+    wanted: list[tuple[str, VoiceStyle]] = []
+    for start in range(0, len(sentences), BLOCK):
+        state = patient.start(0)
+        for text in sentences[start : start + BLOCK]:
+            vector = embedder.embed([patient.focus(text)])[0]
+            decision = patient.hear(state, Said(text=text, embedding=vector, duration_s=2.0))
+            if decision.query is not None:
+                decision = patient.settle(state, decision, Answer())
+            move = decision.move
+            style = patient.style(move.affect)
+            wanted += [(clause, style) for clause in split_clauses(move.text)]
+            state = patient.heard(decision.state, move, move.text, True)
+    engines.voice.prepare(wanted)
+
+
+def _encounter(simulator: Simulator, patient: Patient, clips: Sequence[Clip]) -> Played:
+    script = Script(tuple(Step(AfterPatient(GAP_S), clip) for clip in clips))
+    return play(simulator, patient, script, style=patient.style, focus=patient.focus)
+
+
+def _plain(simulator: Simulator, patient: Patient, clip: Clip) -> float:
+    """Milliseconds of the plain loop for one sentence: what it waits plus what it computes."""
+    # Loads the library, which reads the environment that `Simulator` sets.
+    from simvoice.engines.whisper import Whisper
+
+    engines = simulator.engines()
+    stt, llm = engines.stt, engines.llm
+    assert isinstance(stt, Whisper)
+    assert llm is not None
+    begun = time.perf_counter()
+    text = stt.transcribe_stock(clip.pcm, beam_size=5)
+    person = patient.case.person
+    prompt = (
+        f"<|im_start|>system\nYou are {person.name}, a patient. {patient.case.scene}<|im_end|>\n"
+        f"<|im_start|>user\n{text}<|im_end|>\n<|im_start|>assistant\n"
+    )
+    reply = "".join(llm.complete(prompt, max_tokens=60, stop=("<|im_end|>",), seed=1))
+    # A clip that is kept would cost nothing: the plain loop speaks what nobody prepared.
+    simulator.unprepared_voice().speak(reply or "I see.", patient.style("neutral"))
+    return 1000.0 * (PLAIN_END_S + PLAIN_DEVICE_S + time.perf_counter() - begun)

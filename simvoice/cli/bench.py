@@ -1,0 +1,57 @@
+"""`simvoice bench`: what the README's figures come from."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from simvoice.cli.out import answers, print_json
+
+app = typer.Typer(help="Measure: latency, stt, floor.", no_args_is_help=True)
+
+Quick = Annotated[bool, typer.Option("--quick", help="Fewer trials, under 50 s.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Answer as JSON on stdout.")]
+
+
+@app.command()
+def latency(
+    quick: Quick = False,
+    as_json: AsJson = False,
+    busy: Annotated[
+        int, typer.Option(min=0, max=64, help="Compare with this many busy processes beside it.")
+    ] = 0,
+) -> None:
+    """From the end of the learner's speech to the patient's first sound."""
+    from simvoice.bench import latency as bench
+
+    _show(bench.run(quick, busy), as_json)
+
+
+@app.command()
+def stt(quick: Quick = False, as_json: AsJson = False) -> None:
+    """Transcription: speed and word errors against the stock recogniser."""
+    from simvoice.bench import stt as bench
+
+    _show(bench.run(quick), as_json)
+
+
+@app.command()
+def floor(quick: Quick = False, as_json: AsJson = False) -> None:
+    """Cut-offs in pauses, giving way to a barge-in, acknowledgements that stop her."""
+    from simvoice.bench import floor as bench
+
+    _show(bench.run(quick), as_json)
+
+
+def _show(report: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print_json(report)
+        return
+    table = Table.grid(padding=(0, 2))
+    for name, value in report.items():
+        if isinstance(value, dict):
+            value = ", ".join(f"{key} {inner}" for key, inner in value.items())
+        table.add_row(name, str(value))
+    answers.print(table)
