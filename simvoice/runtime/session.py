@@ -209,7 +209,8 @@ class Session:
         """The next frame of the patient's, laid where it will be heard."""
         pcm, events = self._player.pull()
         self._line.write(pcm)
-        heard_at = samples(self._now_s + frame.output_delay_s)
+        # The delay counts from the start of the frame that was read, which ends now.
+        heard_at = samples(self._now_s - FRAME_S + frame.output_delay_s)
         place = self._tape.put(pcm, heard_at)
         for event in events:
             self._due.append(_playback(event, seconds(place + event.offset)))
