@@ -9,7 +9,7 @@ from simvoice.errors import ModelAltered, ModelMissing
 
 def check_models(profile: str = models.DEFAULT_PROFILE) -> list[Check]:
     """One check a model. Raises SettingError for an unknown profile."""
-    return [check_model(name) for name in models.profile(profile).values()]
+    return [check_model(name) for name in dict.fromkeys(models.profile(profile).values())]
 
 
 def check_model(name: str) -> Check:

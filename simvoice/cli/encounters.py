@@ -45,9 +45,8 @@ def talk(
     from simvoice.app import Simulator
     from simvoice.devices.sound_card import SoundCard
     from simvoice.devices.wav import WavLine
-    from simvoice.ports import AudioLine
 
-    line: AudioLine
+    line: WavLine | SoundCard
     if _is_file(mic):
         if speaker and not _is_file(speaker):
             raise UsageError(
@@ -64,6 +63,7 @@ def talk(
         line = SoundCard(_device(mic), _device(speaker), "headphones" if headphones else "auto")
     simulator = Simulator()
     found = simulator.case(case)
+    line.check()  # making her voice may take minutes; nobody should wait to learn of a wrong name
     with _progress() as progress:
         simulator.make_ready(case, progress)
     answers.print(Text(found.door_note.strip()))

@@ -99,6 +99,12 @@ class SoundCard:
             return "the speaker fell behind and sound was dropped"
         return None
 
+    def check(self) -> None:
+        """Raises DeviceMissing or LibraryMissing where `start` would, without opening anything."""
+        portaudio.refresh()
+        portaudio.choose(self._wishes[0], "microphone")
+        portaudio.choose(self._wishes[1], "speaker")
+
     def start(self) -> None:
         """Open both directions and, with echo "auto", run the loop-back self-test.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -87,6 +88,14 @@ class WavLine:
             raise SimvoiceError("the line was not started yet; call start() first")
         return self._facts
 
+    def check(self) -> None:
+        """Raises AudioFileError where `start` would, before anything is opened or written."""
+        read_audio(self._microphone)
+        if self._speaker is not None:
+            self._refuse_the_microphone(self._speaker)
+            if not os.access(self._speaker.absolute().parent, os.W_OK):
+                raise _unwritable(self._speaker)
+
     def start(self) -> None:
         """Read the file and open the other one. Raises AudioFileError."""
         pcm, rate = read_audio(self._microphone)
@@ -137,16 +146,21 @@ class WavLine:
             self._out.close()
             self._out = None
 
-    def _open_speaker(self, path: Path) -> None:
+    def _refuse_the_microphone(self, path: Path) -> None:
         if path.resolve() == self._microphone.resolve():
             raise AudioFileError(
                 f"the speaker's file would overwrite the microphone's {str(path)!r}; name another"
             )
+
+    def _open_speaker(self, path: Path) -> None:
+        self._refuse_the_microphone(path)
         try:
             self._out = soundfile.SoundFile(
                 str(path), "w", samplerate=RATE, channels=1, subtype="PCM_16", format="WAV"
             )
         except (soundfile.SoundFileError, OSError) as error:
-            raise AudioFileError(
-                f"the speaker's file {str(path)!r} cannot be written; check its folder"
-            ) from error
+            raise _unwritable(path) from error
+
+
+def _unwritable(path: Path) -> AudioFileError:
+    return AudioFileError(f"the speaker's file {str(path)!r} cannot be written; check its folder")
