@@ -1,0 +1,73 @@
+"""`kill -9` in the middle of an encounter: what was said until a second ago is there."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from simvoice.app import Simulator
+from simvoice.record.events import PatientSpeech
+from simvoice.record.store import Attempt
+from tests.integration.conftest import CASES, SMALL, Start
+
+pytestmark = [pytest.mark.engine, pytest.mark.realtime]
+
+LOST_S = 1.0
+
+
+def answer(start: Start, *words: str) -> Any:
+    out, err = start(*words, "--json", env=dict(os.environ)).communicate(timeout=60)
+    assert err == ""
+    return json.loads(out)
+
+
+def wait_for_a_line(process: subprocess.Popen[str], words: str) -> None:
+    """Blocks until the process prints a line with these words."""
+    assert process.stdout is not None
+    for line in process.stdout:
+        if words in line:
+            return
+    raise AssertionError(f"it ended without {words!r}: {process.stderr and process.stderr.read()}")
+
+
+@pytest.fixture(scope="module")
+def case() -> str:
+    return str(CASES / SMALL / "case.yaml")
+
+
+def test_a_killed_demo_is_listed_as_crashed_and_recovers_to_within_a_second(
+    simulator: Simulator, run_simvoice: Start, home: Path, case: str
+) -> None:
+    before = set(simulator.store.ids())
+    demo = run_simvoice("demo", case, env=dict(os.environ))
+    wait_for_a_line(demo, "Ines Ward: I slipped")
+    printed_s = time.monotonic()
+    (attempt,) = set(simulator.store.ids()) - before
+    wait_for_a_line(demo, "You: ")
+    demo.kill()
+    went_on_s = time.monotonic() - printed_s
+    demo.wait()
+
+    listed = answer(run_simvoice, "attempts", "list")["attempts"]
+    (crashed,) = [row for row in listed if row["id"] == attempt]
+    assert crashed["state"] == "crashed"
+    assert f"simvoice attempts recover {attempt}" in crashed["problem"]
+
+    (recovered,) = answer(run_simvoice, "attempts", "recover", attempt)["recovered"]
+    assert recovered["state"] == "complete"
+    found: Attempt = simulator.store.open(attempt)
+    speeches = [entry for entry in found.entries if isinstance(entry, PatientSpeech)]
+    assert [speech.line_id for speech in speeches[:2]] == ["opening", "happened"]
+    learner, patient = found.audio()
+    assert len(learner) == len(patient)
+    # the second line was printed once she had said it, at the end that the journal gives
+    died_s = speeches[1].end_s + went_on_s
+    assert len(learner) / 16_000 >= died_s - LOST_S
+    assert found.ended is not None
+    assert found.ended.reason == "fault"
