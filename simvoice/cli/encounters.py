@@ -16,7 +16,7 @@ from rich.text import Text
 from simvoice.cli.out import answers, notes
 from simvoice.debrief.text import render
 from simvoice.debrief.words import clock
-from simvoice.errors import UsageError
+from simvoice.errors import SimvoiceError, UsageError
 from simvoice.runtime.view import Caption, Encounter, Finished, Sight
 
 _SOUND_FILES = {".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif"}
@@ -129,6 +129,8 @@ def _run(encounter: Encounter, attempts: Path) -> None:
     answers.print(render(summarise(Store(attempts).open(finished.attempt))))
     answers.print()
     answers.print(f"To see it again: simvoice debrief {finished.attempt}")
+    if finished.reason in ("device", "fault"):
+        raise typer.Exit(SimvoiceError.exit_code)
 
 
 def _show(finished: Finished) -> None:

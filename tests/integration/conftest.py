@@ -65,7 +65,7 @@ def say(simulator: Simulator, home: Path) -> Say:
     return spoken
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def run_simvoice(home: Path) -> Iterator[Start]:
     """`run_simvoice("demo", CASE, **environment)` begins a process of the command."""
     begun: list[subprocess.Popen[str]] = []
@@ -86,6 +86,17 @@ def run_simvoice(home: Path) -> Iterator[Start]:
     for process in begun:
         process.kill()
         process.communicate()
+
+
+def upto(process: subprocess.Popen[str], words: str) -> str:
+    """Blocks until the process prints a line with these words; returns all up to it."""
+    assert process.stdout is not None
+    seen = ""
+    for line in process.stdout:
+        seen += line
+        if words in line:
+            return seen
+    raise AssertionError(f"it ended without {words!r}: {process.communicate()}")
 
 
 def write_wav(path: Path, *parts: Pcm | float) -> Path:

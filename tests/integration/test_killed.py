@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ import pytest
 from simvoice.app import Simulator
 from simvoice.record.events import PatientSpeech
 from simvoice.record.store import Attempt
-from tests.integration.conftest import CASES, SMALL, Start
+from tests.integration.conftest import CASES, SMALL, Start, upto
 
 pytestmark = [pytest.mark.engine, pytest.mark.realtime]
 
@@ -27,15 +26,6 @@ def answer(start: Start, *words: str) -> Any:
     return json.loads(out)
 
 
-def wait_for_a_line(process: subprocess.Popen[str], words: str) -> None:
-    """Blocks until the process prints a line with these words."""
-    assert process.stdout is not None
-    for line in process.stdout:
-        if words in line:
-            return
-    raise AssertionError(f"it ended without {words!r}: {process.stderr and process.stderr.read()}")
-
-
 @pytest.fixture(scope="module")
 def case() -> str:
     return str(CASES / SMALL / "case.yaml")
@@ -46,10 +36,10 @@ def test_a_killed_demo_is_listed_as_crashed_and_recovers_to_within_a_second(
 ) -> None:
     before = set(simulator.store.ids())
     demo = run_simvoice("demo", case, env=dict(os.environ))
-    wait_for_a_line(demo, "Ines Ward: I slipped")
+    upto(demo, "Ines Ward: I slipped")
     printed_s = time.monotonic()
     (attempt,) = set(simulator.store.ids()) - before
-    wait_for_a_line(demo, "You: ")
+    upto(demo, "You: ")
     demo.kill()
     went_on_s = time.monotonic() - printed_s
     demo.wait()
