@@ -17,6 +17,7 @@ from simvoice.ports import VoiceStyle
 from simvoice.record.events import Interruption, LearnerTurn, PatientSpeech
 from simvoice.simulate.learner import (
     AfterPatient,
+    At,
     Backchannel,
     BargeIn,
     Clip,
@@ -138,12 +139,17 @@ class _Bench:
 
     def _play(self, lines: Sequence[str], steps: Sequence[Step]) -> Played:
         mind = Teller(lines)
-        return play(self._simulator, mind, Script(tuple(steps)), style=lambda _: TELLER)
+        return play(
+            self._simulator, mind, Script(tuple(steps)), style=lambda _: TELLER, leaves=True
+        )
 
     def pauses(self, count: int) -> tuple[int, int]:
         """Cut-offs inside a planted pause, and the pauses there were."""
         texts = [(HESITANT[i % len(HESITANT)], i // len(HESITANT)) for i in range(count)]
-        steps = [Step(AfterPatient(0.8), self._clip(text, half)) for text, half in texts]
+        steps = [
+            Step(AfterPatient(0.8) if number else At(0.5), self._clip(text, half))
+            for number, (text, half) in enumerate(texts)
+        ]
         played = self._play([SHORT], steps)
         turns = [entry for entry in played.entries if isinstance(entry, LearnerTurn)]
         cut = planted = 0
@@ -160,7 +166,7 @@ class _Bench:
 
     def bids(self, count: int) -> list[Yield]:
         """How fast she gives way, and what the record says was heard."""
-        steps = [Step(AfterPatient(0.8), self._clip("Tell me how it began.", 0))]
+        steps = [Step(At(0.5), self._clip("Tell me how it began.", 0))]
         for number in range(count):
             after_s = BARGE_AFTER_S[number % len(BARGE_AFTER_S)]
             steps.append(
@@ -200,7 +206,8 @@ class _Bench:
         steps: list[Step] = []
         for number in range(count):
             if number % each == 0:
-                steps.append(Step(AfterPatient(0.8), self._clip("Please tell me more.", 0)))
+                when = AfterPatient(0.8) if number else At(0.5)
+                steps.append(Step(when, self._clip("Please tell me more.", 0)))
             text = ACKNOWLEDGEMENTS[number % len(ACKNOWLEDGEMENTS)]
             clip = self._clip(text, number // len(ACKNOWLEDGEMENTS))
             steps.append(Step(Backchannel(1.5 + 2.6 * (number % each)), clip))

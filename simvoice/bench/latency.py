@@ -20,7 +20,7 @@ from simvoice.patient.decisions import Answer, Said
 from simvoice.patient.mind import Patient
 from simvoice.ports import VoiceStyle
 from simvoice.record.events import Delay, LearnerTurn
-from simvoice.simulate.learner import AfterPatient, Clip, Script, Step
+from simvoice.simulate.learner import AfterPatient, At, Clip, Script, Step
 from simvoice.simulate.speech import cached_clip
 
 CASE = "breast-biopsy"
@@ -166,7 +166,9 @@ def _prepare(simulator: Simulator, patient: Patient, sentences: Sequence[str]) -
 
 
 def _encounter(simulator: Simulator, patient: Patient, clips: Sequence[Clip]) -> Played:
-    script = Script(tuple(Step(AfterPatient(GAP_S), clip) for clip in clips))
+    first, *rest = clips
+    after = tuple(Step(AfterPatient(GAP_S), clip) for clip in rest)
+    script = Script((Step(At(0.5), first), *after))
     return play(simulator, patient, script, style=patient.style, focus=patient.focus)
 
 

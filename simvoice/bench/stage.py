@@ -46,10 +46,11 @@ def play(
     focus: Callable[[str], str] = str,
     floor: FloorSettings | None = None,
     tail_s: float = 3.0,
+    leaves: bool = False,
     seed: int = 0,
 ) -> Played:
     """Run the script against the mind through everything that a learner's words go through."""
-    line = SimulatedLine(script, tail_s=tail_s, seed=seed)
+    line = SimulatedLine(script, tail_s=tail_s, leaves=leaves, seed=seed)
     engines = simulator.engines()
     with tempfile.TemporaryDirectory(prefix="simvoice-bench-") as folder:
         root = Path(folder)

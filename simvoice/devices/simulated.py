@@ -77,6 +77,7 @@ class SimulatedLine:
         seed: int = 0,
         tail_s: float = 4.0,
         limit_s: float = 3600.0,
+        leaves: bool = False,
     ) -> None:
         """paced=False runs in virtual time, as fast as it is read.
 
@@ -84,7 +85,8 @@ class SimulatedLine:
         one frame. noise_dbfs: RMS of the room's pink noise; None for digital silence. echo_db:
         level at which the microphone hears the speaker; None for headphones. echo: what the
         facts say of it, when not what follows from echo_db. limit_s: the line ends then at the
-        latest.
+        latest. leaves: the line ends `tail_s` after the learner's last word, even while the
+        patient is speaking.
         """
         if delay_s < FRAME_S:
             raise ValueError(f"delay_s is at least one frame ({FRAME_S} s), not {delay_s}")
@@ -98,6 +100,7 @@ class SimulatedLine:
         self._facts = LineFacts("simulated", "simulated learner", "its ear", RATE, said_of_echo)
         self._tail_s = tail_s
         self._limit_s = limit_s
+        self._leaves = leaves
         self._heard = np.zeros(60 * RATE, np.int16)
         self._voice: Pcm = np.zeros(0, np.float32)
         self._said: list[Utterance] = []
@@ -155,6 +158,8 @@ class SimulatedLine:
         if self._stopped or self.at_s >= self._limit_s:
             return True
         quiet_s = self._policy.silent_for_s(self.at_s)
+        if self._leaves and self._said:
+            quiet_s = self.at_s - self._said[-1].offset_s
         return self._policy.done and len(self._voice) == 0 and quiet_s >= self._tail_s
 
     def _speak(self, begin: int) -> None:

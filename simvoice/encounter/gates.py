@@ -24,6 +24,8 @@ _WEAK_LOGPROB = -0.6
 _NO_SPEECH_PROB = 0.6
 _COMPRESSION = 2.4
 """Whisper's own thresholds for silence and for repetition."""
+_MURMUR_S = 0.6
+"""Most acknowledgements are shorter; a word said to take the floor is recognised."""
 _ECHO_SHARE = 0.7
 """This share of the words being the patient's own last words is an echo."""
 
@@ -59,6 +61,15 @@ def doubt(
     if spoken in _INVENTED and weak:
         return "words that the recogniser invents on noise"
     return None
+
+
+def is_murmur(transcript: Transcript, voiced_s: float) -> bool:
+    """A short sound that the recogniser has no word for: "mm-hm", a cough, a breath.
+
+    Over the patient's voice it does not ask for the floor.
+    """
+    unsure = transcript.avg_logprob < _WEAK_LOGPROB
+    return voiced_s < _MURMUR_S and unsure and len(words_of(transcript.text)) <= 1
 
 
 def is_echo(text: str, patient_words: Iterable[str]) -> bool:

@@ -21,7 +21,7 @@ from simvoice.encounter.events import (
     TurnEndJudged,
     WordsJudged,
 )
-from simvoice.encounter.gates import doubt, is_echo
+from simvoice.encounter.gates import doubt, is_echo, is_murmur
 from simvoice.encounter.scene import Scene, coded
 from simvoice.encounter.state import Turn
 from simvoice.encounter.turn_end import over_prob
@@ -260,15 +260,13 @@ def _said(scene: Scene, turn: Turn, text: str, embedding: NDArray[np.float32] | 
 
 
 def _is_backchannel(scene: Scene, turn: Turn, text: str) -> bool:
-    if not is_acknowledgement(text):
-        return False
-    if scene.state.hold is not None:
-        return True
-    if not turn.overlapped:
-        return False
-    still_hers = scene.state.patient_has_floor or turn.cut is not None
     # "Yes" over her last word, when she has just asked something, is an answer.
-    return still_hers or turn.end_s < scene.state.patient_end_s
+    still_hers = scene.state.patient_has_floor or turn.cut is not None
+    over_hers = turn.overlapped and (still_hers or turn.end_s < scene.state.patient_end_s)
+    transcript = turn.transcript
+    if over_hers and transcript is not None and is_murmur(transcript, turn.voiced_s):
+        return True
+    return is_acknowledgement(text) and (over_hers or scene.state.hold is not None)
 
 
 def think(scene: Scene) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from simvoice.encounter import speaking
 from simvoice.encounter.acknowledgements import may_become_acknowledgement
 from simvoice.encounter.events import Duck, Key, Transcribe, Transcribed
-from simvoice.encounter.gates import is_echo
+from simvoice.encounter.gates import is_echo, is_murmur
 from simvoice.encounter.scene import Scene
 from simvoice.encounter.state import Turn
 
@@ -15,41 +15,50 @@ machine, and giving way to an "mm-hm" is worse than giving way a little late."""
 
 
 def tend(scene: Scene, turn: Turn) -> None:
-    """Each frame while both have a voice."""
+    """Each frame while she speaks and the learner has a voice."""
     floor, state = scene.rules.floor, scene.state
-    if not state.voicing.active or (
-        state.reply is not None and state.reply.stopping_since_s is not None
-    ):
+    if state.reply is not None and state.reply.stopping_since_s is not None:
         return
-    length_s = state.voicing.length_s
-    if not turn.ducked and length_s >= floor.duck_after_s - 1e-9:
+    active = state.voicing.active
+    length_s = turn.end_s - turn.start_s if not active else state.voicing.length_s
+    if active and not turn.ducked and length_s >= floor.duck_after_s - 1e-9:
         scene.do(Duck(floor.duck_db))
         turn = scene.put_turn(ducked=True)
-    if not turn.probed and length_s >= floor.probe_after_s - 1e-9:
+    # A single word is over before the usual time to listen in.
+    is_over = state.now_s - turn.end_s >= floor.judge_after_s - 1e-9
+    if not turn.probed and (is_over or length_s >= floor.probe_after_s - 1e-9):
         scene.do(Transcribe(turn.key, "probe", turn.settled_until_s, state.now_s))
         turn = scene.put_turn(probed=True)
-    if length_s >= floor.yield_after_s - 1e-9 and _wants_floor(scene, turn, length_s):
+    if _wants_floor(scene, turn, length_s, active):
         speaking.stop(scene)
 
 
-def _wants_floor(scene: Scene, turn: Turn, length_s: float) -> bool:
+def _wants_floor(scene: Scene, turn: Turn, length_s: float, active: bool) -> bool:
     floor = scene.rules.floor
-    if turn.verdict == "floor" or length_s >= floor.backchannel_max_s:
+    if turn.verdict == "floor":
+        return scene.state.now_s - turn.start_s >= floor.yield_after_s - 1e-9
+    if not active:
+        return False
+    if length_s >= floor.backchannel_max_s:
         return True
     return turn.verdict is None and length_s >= floor.yield_after_s + _PROBE_PATIENCE_S
 
 
 def on_probe(scene: Scene, event: Transcribed) -> None:
-    """The first words of it, while it still goes on."""
+    """The first words of it, perhaps while it still goes on."""
     turn = scene.state.turn
     if turn is None or turn.key != event.key or turn.verdict is not None:
         scene.stale()
         return
-    text = event.transcript.text
+    transcript = event.transcript
     sounded = (word.text for word in scene.state.sounded)
-    may_be = may_become_acknowledgement(text) or is_echo(text, sounded)
+    may_be = (
+        may_become_acknowledgement(transcript.text)
+        or is_echo(transcript.text, sounded)
+        or is_murmur(transcript, turn.voiced_s)
+    )
     turn = scene.put_turn(verdict="maybe" if may_be else "floor")
-    if scene.state.patient_has_floor and scene.state.voicing.active:
+    if scene.state.patient_has_floor:
         tend(scene, turn)
 
 

@@ -22,6 +22,7 @@ from simvoice.encounter.events import (
     Transcribe,
     Transcribed,
     TurnEndJudged,
+    WordsJudged,
 )
 from simvoice.patient.decisions import Affect, Answer, Rank
 from simvoice.ports import (
@@ -124,6 +125,9 @@ class Stages:
             if command.purpose == "turn" and text and self._engines.embedder is not None:
                 embedding = self._engines.embedder.embed([self._focus(text)])[0]
             self._results.put(Transcribed(0.0, command.key, command.purpose, transcript, embedding))
+            last_words = self._engines.last_words
+            if command.purpose == "turn" and text and last_words is not None and not cancelled():
+                self._results.put(WordsJudged(0.0, command.key, last_words.over_prob(text)))
 
         failed = self._failing(command.key, command.purpose)
         self._lanes.to_ear(Job(command.key, work, failed))
