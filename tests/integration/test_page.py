@@ -1,0 +1,69 @@
+"""The learner's page in a real Chromium, with the real engines behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from simvoice.app import Simulator
+from simvoice.audio import RATE, to_float
+from simvoice.bench.words import errors, normal
+from simvoice.record.events import LearnerTurn, PatientSpeech
+from tests.alike import find
+from tests.integration.conftest import SMALL, Say, write_wav
+from tests.web.conftest import Watched, address, browse
+
+__all__ = ["address", "browse"]
+
+pytestmark = [pytest.mark.engine, pytest.mark.browser, pytest.mark.realtime]
+
+QUESTION = "Good morning. Can you tell me what happened to your wrist?"
+GOODBYE = "Thank you for coming in today. Goodbye, Mrs. Ward."
+
+
+@pytest.fixture
+def microphone_wav(say: Say, tmp_path: Path) -> Path:
+    """The browser plays it from the permission on; she opens after four seconds of silence."""
+    sounds = (9.0, say(QUESTION).pcm, 11.0, say(GOODBYE).pcm, 8.0)
+    return write_wav(tmp_path / "learner.wav", *sounds)
+
+
+def test_from_the_door_note_to_the_debrief(
+    address: str, browse: Callable[..., Watched], simulator: Simulator, say: Say
+) -> None:
+    before = set(simulator.store.ids())
+    seen = browse()
+    page = seen.page
+    page.goto(f"{address}/case/{SMALL}")
+    assert "fell on her hand" in page.inner_text("#door")
+    page.fill("#learner", "Robin")
+    page.check("#headphones")
+    page.wait_for_selector("#go:not([disabled])", timeout=60_000)
+    page.click("#go")
+    page.wait_for_selector("#room[data-floor=patient]")
+    page.keyboard.press("c")
+    captions = page.locator("#captions")
+    captions.get_by_text("I slipped on the wet floor").wait_for(timeout=30_000)
+    page.wait_for_url("**/attempts/*", timeout=40_000)
+    page.wait_for_selector("#timeline svg .wave")
+    transcript = page.inner_text("#transcript")
+    assert "Goodbye" in transcript
+    assert seen.errors == []
+
+    (attempt_id,) = set(simulator.store.ids()) - before
+    assert attempt_id in page.url
+    attempt = simulator.attempt(attempt_id)
+    assert attempt.state == "complete"
+    assert attempt.ended is not None
+    assert (attempt.ended.reason, attempt.ended.ending) == ("patient", "done")
+    assert attempt.header.learner == "Robin"
+    turns = [entry for entry in attempt.entries if isinstance(entry, LearnerTurn)]
+    said = normal(QUESTION)
+    assert errors(said, normal(turns[0].text)) <= 0.3 * len(said), turns[0].text
+    spoken = [entry.line_id for entry in attempt.entries if isinstance(entry, PatientSpeech)]
+    assert spoken == ["opening", "happened", "goodbye"]
+    learner, _ = attempt.audio()
+    planted, heard = find(to_float(learner), say(QUESTION).pcm, RATE)
+    assert abs((planted * heard).sum()) > 0.5 * (planted @ planted * (heard @ heard)) ** 0.5
