@@ -44,8 +44,11 @@ class Transcript:
 class SpeechToText(Protocol):
     """Utterance in, words out."""
 
-    def transcribe(self, pcm: Pcm, *, hint: str = "") -> Transcript:
-        """pcm: one utterance, up to 30 s. hint: text said before, for context."""
+    def transcribe(self, pcm: Pcm, *, hint: str = "", once: bool = False) -> Transcript:
+        """pcm: one utterance, up to 30 s. hint: text said before, for context.
+
+        once: no second try when the result looks wrong, because it is wanted now.
+        """
         ...
 
 

@@ -74,7 +74,8 @@ BIDS = (
     "Excuse me, how long did the heaviness last?",
     "Did anybody else in your family have this?",
 )
-ACKNOWLEDGEMENTS = ("Mm-hm.", "Okay.", "I see.", "Right.", "Yeah.", "Uh-huh.", "Sure.", "Oh.")
+ACKNOWLEDGEMENTS = ("Hmm.", "Okay.", "I see.", "Right.", "Yeah.", "Uh-huh.", "Sure.", "Oh.")
+"""Without "mm-hm": the synthetic voice has no nasal for it and says the words "um hum"."""
 
 BARGE_AFTER_S = (1.4, 2.3, 3.1)
 HALVES = 2

@@ -18,8 +18,13 @@ _INVENTED = {
 }  # fmt: skip
 """What Whisper makes of breath, keyboard and hum; real ones come with a better log-probability."""
 
+_BIDS = frozenset({"wait", "stop", "sorry", "hold", "but", "what", "why", "when", "how", "no"})
+"""Single words with which the floor is asked for, however unsurely they were recognised."""
+
 _GUESS_LOGPROB = -1.1
 """Below this Whisper's own code calls a transcription failed (its threshold is -1.0)."""
+_DOUBTED_LOGPROB = -0.9
+"""A single real word ("Wait.") comes with -0.7 and a no-speech probability of 0.6."""
 _WEAK_LOGPROB = -0.6
 _NO_SPEECH_PROB = 0.6
 _COMPRESSION = 2.4
@@ -56,7 +61,7 @@ def doubt(
     if transcript.avg_logprob < _GUESS_LOGPROB:
         return "the recogniser was guessing"
     weak = transcript.avg_logprob < _WEAK_LOGPROB
-    if transcript.no_speech_prob > _NO_SPEECH_PROB and weak:
+    if transcript.no_speech_prob > _NO_SPEECH_PROB and transcript.avg_logprob < _DOUBTED_LOGPROB:
         return "the recogniser heard no speech"
     if spoken in _INVENTED and weak:
         return "words that the recogniser invents on noise"
@@ -68,8 +73,9 @@ def is_murmur(transcript: Transcript, voiced_s: float) -> bool:
 
     Over the patient's voice it does not ask for the floor.
     """
-    unsure = transcript.avg_logprob < _WEAK_LOGPROB
-    return voiced_s < _MURMUR_S and unsure and len(words_of(transcript.text)) <= 1
+    words = words_of(transcript.text)
+    unsure = transcript.avg_logprob < _WEAK_LOGPROB and not _BIDS.intersection(words)
+    return voiced_s < _MURMUR_S and unsure and len(words) <= 1
 
 
 def is_echo(text: str, patient_words: Iterable[str]) -> bool:

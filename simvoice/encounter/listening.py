@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from simvoice.audio import FRAME_S
 from simvoice.encounter import overlapping, speaking
-from simvoice.encounter.acknowledgements import is_acknowledgement
+from simvoice.encounter.acknowledgements import is_acknowledgement, words_of
 from simvoice.encounter.events import (
     AskModel,
     Drop,
@@ -231,6 +231,10 @@ def on_words(scene: Scene, event: Transcribed) -> None:
     sounded = (word.text for word in scene.state.sounded)
     if reason is None and turn.overlapped and is_echo(text, sounded):
         reason = "the patient's own words, come back through the microphone"
+    over_hers = turn.overlapped and scene.state.patient_has_floor
+    if over_hers and words_of(text) and is_murmur(event.transcript, turn.voiced_s):
+        _acknowledged(scene, turn, text)
+        return
     if reason is not None and not turn.settled_text:
         _discard(scene, turn, text, reason)
         return

@@ -7,11 +7,14 @@ from simvoice.encounter.acknowledgements import may_become_acknowledgement
 from simvoice.encounter.events import Duck, Key, Transcribe, Transcribed
 from simvoice.encounter.gates import is_echo, is_murmur
 from simvoice.encounter.scene import Scene
-from simvoice.encounter.state import Turn
+from simvoice.encounter.state import Turn, Verdict
 
-_PROBE_PATIENCE_S = 0.2
-"""The probe's answer is waited for this long beyond the time to yield: it comes from a busy
-machine, and giving way to an "mm-hm" is worse than giving way a little late."""
+_PROBE_PATIENCE_S = 0.08
+"""The probe's answer is waited for this long beyond the time to yield: giving way to an "mm-hm" is
+worse than giving way a little late."""
+
+_MURMUR_MAX_S = 0.5
+"""A voice that goes on for longer than this is no "mm-hm" without words."""
 
 
 def tend(scene: Scene, turn: Turn) -> None:
@@ -39,6 +42,8 @@ def _wants_floor(scene: Scene, turn: Turn, length_s: float, active: bool) -> boo
         return scene.state.now_s - turn.start_s >= floor.yield_after_s - 1e-9
     if not active:
         return False
+    if turn.verdict == "murmur":
+        return length_s >= _MURMUR_MAX_S
     if length_s >= floor.backchannel_max_s:
         return True
     return turn.verdict is None and length_s >= floor.yield_after_s + _PROBE_PATIENCE_S
@@ -52,12 +57,12 @@ def on_probe(scene: Scene, event: Transcribed) -> None:
         return
     transcript = event.transcript
     sounded = (word.text for word in scene.state.sounded)
-    may_be = (
-        may_become_acknowledgement(transcript.text)
-        or is_echo(transcript.text, sounded)
-        or is_murmur(transcript, turn.voiced_s)
-    )
-    turn = scene.put_turn(verdict="maybe" if may_be else "floor")
+    verdict: Verdict = "floor"
+    if is_murmur(transcript, turn.voiced_s):
+        verdict = "murmur"
+    if may_become_acknowledgement(transcript.text) or is_echo(transcript.text, sounded):
+        verdict = "maybe"
+    turn = scene.put_turn(verdict=verdict)
     if scene.state.patient_has_floor:
         tend(scene, turn)
 

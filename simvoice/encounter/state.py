@@ -134,8 +134,9 @@ class Cut:
     lost_s: float
 
 
-Verdict = Literal["floor", "maybe"]
-"""Of the words over the patient's so far: a bid for the floor, or perhaps an acknowledgement."""
+Verdict = Literal["floor", "maybe", "murmur"]
+"""Of the words over the patient's so far: a bid for the floor, perhaps an acknowledgement, or a
+sound without words."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,8 +97,10 @@ class Whisper:
         """Run once, so that the first utterance does not pay for allocations."""
         self._window(np.zeros(RATE, np.float32), "", WINDOW_S)
 
-    def transcribe(self, pcm: Pcm, *, hint: str = "") -> Transcript:
+    def transcribe(self, pcm: Pcm, *, hint: str = "", once: bool = False) -> Transcript:
         """pcm: one utterance, up to 30 s (the last 30 s count). hint: text said before.
+
+        once: take the first result, however doubtful, because it is wanted now.
 
         Raises StageFailed when the model cannot run.
         """
@@ -110,7 +112,7 @@ class Whisper:
                 found, cut = self._window(pcm, hint, least_s)
                 # "No, no" may be what was said; the longer window is believed.
                 doubtful = least_s < AGAIN_WINDOW_S and doubled(found.text)
-                if not (cut or doubtful or looks_wrong(found)):
+                if once or not (cut or doubtful or looks_wrong(found)):
                     return found
             return self._stock(pcm)
         except RuntimeError as error:

@@ -20,7 +20,7 @@ _RAMP = samples(0.03)
 _FADE = samples(0.012)
 """Samples of fade where she is stopped."""
 
-_LONGEST_TAIL_S = 0.09
+_LONGEST_TAIL_S = 0.07
 """She may finish a syllable that ends within this; a learner who has waited 0.45 s already
 should not wait much longer."""
 

@@ -97,8 +97,10 @@ class Stages:
     def drop(self, key: Key) -> None:
         """Forget all that belongs to this key."""
         self._lanes.drop(key)
-        for clip in [place for place in self._clips if place[0] == key]:
-            del self._clips[clip]
+        # A copy: the mouth may lay another clip there meanwhile.
+        for place in list(self._clips):
+            if place[0] == key:
+                del self._clips[place]
 
     # -- commands
 
@@ -117,7 +119,7 @@ class Stages:
         pcm = self._memory.between(command.start_s, command.end_s, command.pauses)
 
         def work(cancelled: Callable[[], bool]) -> None:
-            transcript = self._engines.stt.transcribe(pcm)
+            transcript = self._engines.stt.transcribe(pcm, once=command.purpose == "probe")
             if cancelled():
                 return
             embedding = None

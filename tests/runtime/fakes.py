@@ -59,7 +59,7 @@ class FakeEar:
     texts: list[str]
     heard: list[Pcm] = field(default_factory=list)
 
-    def transcribe(self, pcm: Pcm, *, hint: str = "") -> Transcript:
+    def transcribe(self, pcm: Pcm, *, hint: str = "", once: bool = False) -> Transcript:
         self.heard.append(pcm)
         text = self.texts[min(len(self.heard), len(self.texts)) - 1]
         return Transcript(text, -0.2, 0.02, 1.0)
