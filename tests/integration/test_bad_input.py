@@ -13,6 +13,7 @@ import soundfile
 
 from simvoice import models, paths
 from simvoice.cli import main
+from simvoice.devices import portaudio
 
 Ended = tuple[int, str, str]
 Run = Callable[..., Ended]
@@ -108,6 +109,19 @@ def test_a_file_for_the_microphone_does_not_go_with_a_loudspeaker(run: Run, soun
     code, out, err = run("talk", CASE, "--mic", str(sound), "--speaker", "Built-in")
     assert (code, out) == (2, "")
     assert is_one_sentence(err)
+
+
+@pytest.mark.engine
+def test_without_a_microphone_the_browser_is_offered_before_anything_is_prepared(
+    run: Run, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(portaudio, "refresh", lambda: None)
+    monkeypatch.setattr(portaudio, "list_devices", list)
+    code, out, err = run("talk", CASE)
+    assert (code, out) == (3, "")
+    assert is_one_sentence(err)
+    assert "simvoice serve" in err
+    assert not (root / "home" / "attempts").exists()
 
 
 @pytest.mark.parametrize(
