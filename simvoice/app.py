@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import platform
 import secrets
 import threading
@@ -200,11 +201,22 @@ class Simulator:
                 self._readiness = Readiness(False, 0.0, "", fault=str(error))
                 preparation.cancelled.set()
                 return
-            if not preparation.cancelled.is_set():
-                self._readiness = Readiness(True, 1.0, f"{case.person.name} is ready")
+            if preparation.cancelled.is_set():
+                return
+            self._readiness = Readiness(True, 1.0, f"{case.person.short} is ready")
+            # She can be met now; what only follows a first clause is made while nobody waits.
+            lines = spoken_lines(self.patient(case_id))
+            self.engines().voice.prepare(lines, cancelled=preparation.cancelled.is_set)
 
         preparation.thread = threading.Thread(target=work, name="simvoice-prepare", daemon=True)
         preparation.thread.start()
+
+    def warm_up(self) -> None:
+        """Begin to prepare the first case, so that she is ready when its door note is read."""
+        # A broken case is named where cases are chosen; it is no reason not to serve.
+        with contextlib.suppress(CaseError):
+            for case_id in list(self._case_files)[:1]:
+                self.prepare(case_id)
 
     def make_ready(
         self,
@@ -212,15 +224,18 @@ class Simulator:
         progress: Progress = _quiet,
         cancelled: Callable[[], bool] = lambda: False,
     ) -> None:
-        """Load the engines, warm the model and make every authored line sound. Blocks."""
+        """Load the engines, warm the model and make every line's first clause sound. Blocks.
+
+        The later clauses of a line are made while the first one sounds.
+        """
         engines = self.engines(lambda done, what: progress(0.3 * done, what))
         patient = self.patient(case_id)
         if engines.llm is not None and not cancelled():
             progress(0.3, "Reading the case")
             engines.llm.warm(patient.prompt_prefix())
-        name = patient.case.person.name.split()[0]
+        name = patient.case.person.short
         engines.voice.prepare(
-            spoken_lines(patient),
+            spoken_lines(patient, first_only=True),
             lambda done, total: progress(0.35 + 0.65 * done / total, f"Finding {name}'s voice"),
             cancelled,
         )
@@ -334,12 +349,15 @@ class Simulator:
         self.store.erase(attempt_id)
 
 
-def spoken_lines(patient: Patient) -> list[tuple[str, VoiceStyle]]:
-    """Every clause that an authored line can make her say, with its style, each once."""
+def spoken_lines(patient: Patient, *, first_only: bool = False) -> list[tuple[str, VoiceStyle]]:
+    """Every clause that an authored line can make her say, with its style, each once.
+
+    first_only: the first clause of each line, which is what an answer waits for.
+    """
     clauses = (
         (clause, patient.style(affect))
         for text, affect in patient.lines_to_prepare()
-        for clause in split_clauses(text)
+        for clause in split_clauses(text)[: 1 if first_only else None]
     )
     return list(dict.fromkeys(clauses))
 

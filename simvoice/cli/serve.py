@@ -40,4 +40,5 @@ def serve(
     except BaseException:
         made.close()
         raise
+    simulator.warm_up()
     serve_pages(simulator, made, on_address=tell)
