@@ -44,25 +44,5 @@ class EchoCanceller:
         return np.asarray(self._aec.process(microphone, reference), dtype=np.int16)
 
 
-def half_duplex_gate(
-    pcm: Pcm16,
-    at_s: float,
-    patient: tuple[float, float] | None,
-    *,
-    tail_s: float = 0.25,
-) -> Pcm16:
-    """The microphone's frame, or silence while the patient's voice is in the room.
-
-    pcm: int16 [n] that began at session second `at_s`. patient: start and end, session seconds,
-    of the patient's voice as heard at the speaker; None when silent. tail_s: seconds that the
-    room goes on ringing after it.
-    """
-    if patient is None:
-        return pcm
-    start_s, end_s = patient
-    overlaps = at_s + len(pcm) / RATE > start_s and at_s < end_s + tail_s
-    return np.zeros_like(pcm) if overlaps else pcm
-
-
 SILENCE: Pcm16 = np.zeros(FRAME, np.int16)
 """The reference before anything was written."""

@@ -290,9 +290,6 @@ class Pools(Part):
     """She was asked that before."""
     go_on: tuple[Id, ...] = Field(min_length=1)
     """Invited to say more, with nothing more to say."""
-    monologue: tuple[Id, ...] = ()
-    """She takes the floor."""
-    jargon: tuple[Id, ...] = ()
 
 
 class Ending(Part):

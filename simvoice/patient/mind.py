@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Literal
 
 from simvoice.coding.coder import code
 from simvoice.coding.codes import Code
@@ -118,14 +117,6 @@ class Patient:
             return self._decide(moved, silent, steps=steps)
         reason = f"nobody had spoken for {silence_s:.0f} s"
         return self._decide(moved, Choice("prompt", line, reason), steps=steps)
-
-    def take_floor(
-        self, state: PatientState, why: Literal["monologue", "jargon"]
-    ) -> Decision | None:
-        """She comes in while the learner talks on; None when she would not."""
-        pools = self.case.pools
-        line = self._script.pick(state, pools.monologue if why == "monologue" else pools.jargon)
-        return self._decide(state, Choice("react", line, f"cut into a {why}")) if line else None
 
     def time_up(self, state: PatientState) -> Decision:
         """The encounter's time is over."""

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from simvoice.audio import FRAME, RATE, Pcm, to_float, to_int16
-from simvoice.devices.echo import LAG_S, EchoCanceller, canceller_available, half_duplex_gate
+from simvoice.devices.echo import LAG_S, EchoCanceller, canceller_available
 from simvoice.devices.loopback import Loopback
 from simvoice.devices.sound_card import settle
 from simvoice.errors import LibraryMissing
@@ -106,21 +106,3 @@ def test_without_the_library_the_sentence_names_it(monkeypatch: pytest.MonkeyPat
 def test_loudspeakers_get_the_canceller_and_headphones_need_none() -> None:
     assert settle(Loopback("loudspeaker", -10.0, 0.1, 0.1, -60.0)) == "canceller"
     assert settle(Loopback("headphones", None, None, 0.1, -60.0)) == "headphones"
-
-
-@pytest.mark.parametrize(
-    ("at_s", "open_"),
-    [(0.5, True), (0.979, True), (0.99, False), (1.5, False), (2.2, False), (2.26, True)],
-)
-def test_half_duplex_closes_the_microphone_while_the_patient_sounds(
-    at_s: float, open_: bool
-) -> None:
-    pcm = np.full(FRAME, 7, np.int16)
-    got = half_duplex_gate(pcm, at_s, (1.0, 2.0), tail_s=0.25)
-    assert bool(got.any()) is open_
-    assert pcm.all(), "the frame given is not touched"
-
-
-def test_half_duplex_lets_everything_through_while_the_patient_is_silent() -> None:
-    pcm = np.full(FRAME, 7, np.int16)
-    assert half_duplex_gate(pcm, 1.0, None) is pcm

@@ -203,13 +203,15 @@ def test_being_cut_off_costs_trust(talk: Talk) -> None:
     assert value(talk.state, "trust") < before
 
 
-def test_she_takes_the_floor_in_a_monologue_until_she_has_said_so(patient: Patient) -> None:
+def test_she_comes_in_after_a_monologue_and_each_time_in_other_words(patient: Patient) -> None:
     state = patient.start(0)
     said = []
-    while (decision := patient.take_floor(state, "monologue")) is not None:
+    for _ in range(3):
+        heard = Said(text="And then there is the other thing.", embedding=None, duration_s=75.0)
+        decision = patient.hear(state, heard)
         said.append(decision.move.line_id)
         state = patient.heard(decision.state, decision.move, decision.move.text, True)
-    assert len(said) == len(set(said)) == len(patient.case.pools.monologue)
+    assert sorted(map(str, said)) == ["stop_1", "stop_2", "stop_3"]
 
 
 def test_goodbye_before_the_news_is_not_taken_at_once(talk: Talk) -> None:
