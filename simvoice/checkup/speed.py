@@ -49,6 +49,8 @@ class Pace:
 
     hear_ms: float | None = None
     judge_ms: float | None = None
+    end_ms: float | None = None
+    """To judge whether the words sound finished."""
     mean_ms: float | None = None
     think_ms: float | None = None
     """To the first token after a new line of the prompt."""
@@ -77,6 +79,7 @@ class SpeedCheck:
             ("voice", self._say),
             ("stt", self._hear),
             ("end_of_turn", self._judge),
+            ("last_words", self._end),
             ("embedding", self._mean),
             ("llm", self._think),
         )
@@ -131,6 +134,18 @@ class SpeedCheck:
         turns = SmartTurn(folder)
         return {"judge_ms": self._ms(lambda: turns.complete_prob(self._speech))}
 
+    def _end(self, folder: Path) -> dict[str, float]:
+        from simvoice.engines.last_words import EndOfWords
+
+        words = EndOfWords(folder)
+        # The prompt's cache would make the second time free, so another turn comes between.
+        took = []
+        for turn in (SENTENCE, CLAUSE, SENTENCE):
+            start_s = self._clock()
+            words.over_prob(turn)
+            took.append(1000.0 * (self._clock() - start_s))
+        return {"end_ms": min(took)}
+
     def _mean(self, folder: Path) -> dict[str, float]:
         from simvoice.engines.minilm import MiniLM
 
@@ -174,7 +189,7 @@ def judge_pace(pace: Pace) -> Check:
     facts: dict[str, Fact] = {
         name: None if number is None else round(number, 1) for name, number in asdict(pace).items()
     }
-    needed = (pace.hear_ms, pace.judge_ms, pace.mean_ms, pace.say_ms)
+    needed = (pace.hear_ms, pace.judge_ms, pace.end_ms, pace.mean_ms, pace.say_ms)
     if any(number is None for number in needed):
         return doubtful(
             "speed",
@@ -182,8 +197,8 @@ def judge_pace(pace: Pace) -> Check:
             "run: simvoice models pull",
             **facts,
         )
-    hear, judge, mean, say = (number or 0.0 for number in needed)
-    written = max(COMMIT_MS, LISTEN_MS + judge + hear + mean)
+    hear, judge, end, mean, say = (number or 0.0 for number in needed)
+    written = max(COMMIT_MS, LISTEN_MS + judge + hear + end + mean)
     free = written + (pace.think_ms or 0.0) + say
     facts |= {"written_line_ms": round(written), "free_line_ms": round(free)}
     said = (

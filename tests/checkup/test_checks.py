@@ -192,17 +192,17 @@ def test_without_devices_no_line_is_opened(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_an_encounter_is_called_quick_a_little_slow_or_slow() -> None:
     def pace(hear_ms: float) -> Check:
-        return judge_pace(Pace(hear_ms, 50.0, 15.0, 150.0, 20.0, 180.0))
+        return judge_pace(Pace(hear_ms, 50.0, 40.0, 15.0, 150.0, 20.0, 180.0))
 
     assert pace(250.0).state == "ok"
-    assert "about 0.5 s" in pace(250.0).sentence
+    assert "about 0.6 s" in pace(250.0).sentence
     assert "a little slow" in pace(900.0).sentence
     assert "feel slow" in pace(2000.0).sentence
-    assert pace(2000.0).facts["free_line_ms"] == 2595
+    assert pace(2000.0).facts["free_line_ms"] == 2635
 
 
 def test_a_turn_is_never_answered_before_it_is_over() -> None:
-    assert judge_pace(Pace(10.0, 5.0, 5.0, 10.0, 50.0, 20.0)).facts["written_line_ms"] == 400
+    assert judge_pace(Pace(10.0, 5.0, 5.0, 5.0, 10.0, 50.0, 20.0)).facts["written_line_ms"] == 400
 
 
 def test_without_a_model_no_promise_is_made() -> None:
