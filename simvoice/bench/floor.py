@@ -92,7 +92,7 @@ class Size:
 
 
 FULL = Size(len(HESITANT) * HALVES, len(BIDS) * HALVES, 5 * len(ACKNOWLEDGEMENTS))
-QUICK = Size(2, 3, 4)
+QUICK = Size(1, 2, 3)
 
 
 def run(quick: bool) -> dict[str, Any]:

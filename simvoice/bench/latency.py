@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from simvoice import models, paths
@@ -19,7 +20,7 @@ from simvoice.encounter.clauses import split_clauses
 from simvoice.patient.decisions import Answer, Said
 from simvoice.patient.mind import Patient
 from simvoice.ports import VoiceStyle
-from simvoice.record.events import Delay, LearnerTurn
+from simvoice.record.events import Delay, LearnerTurn, PatientMove
 from simvoice.simulate.learner import AfterPatient, At, Clip, Script, Step
 from simvoice.simulate.speech import cached_clip
 
@@ -75,10 +76,10 @@ BLOCK = 10
 
 
 def run(quick: bool, others: int = 0, turns: int | None = None) -> dict[str, Any]:
-    """quick: 4 turns instead of 30. others: busy processes beside it, compared with none."""
+    """quick: 3 turns instead of 30. others: busy processes beside it, compared with none."""
     simulator = Simulator()
     patient = simulator.patient(CASE)
-    count = turns or (4 if quick else len(SENTENCES))
+    count = turns or (3 if quick else len(SENTENCES))
     sentences = SENTENCES[:count]
     clips = [_clip(simulator, text) for text in sentences]
     _prepare(simulator, patient, sentences)
@@ -94,17 +95,19 @@ def run(quick: bool, others: int = 0, turns: int | None = None) -> dict[str, Any
                     crowded.append(_encounter(simulator, patient, block))
     if not others:
         plain_ms = [_plain(simulator, patient, clip) for clip in clips]
-    ours_ms = [value for played in quiet for value in voice_to_voice_ms(played)]
+    answers = [answer for played in quiet for answer in answers_of(played)]
+    ours_ms = [answer.after_ms for answer in answers]
     report: dict[str, Any] = {
         "voice_to_voice_ms": spread(ours_ms),
         "stages_ms": _stages(quiet),
         "turns": len(ours_ms),
+        "slowest": [asdict(answer) for answer in sorted(answers, key=_slowness)[:3]],
         "peak_rss_mb": round(memory.mb),
         "case": CASE,
         "profile": simulator.profile,
     }
     if others:
-        busy_ms = [value for played in crowded for value in voice_to_voice_ms(played)]
+        busy_ms = [answer.after_ms for played in crowded for answer in answers_of(played)]
         report["busy"] = {"processes": others, "voice_to_voice_ms": spread(busy_ms)}
         report["busy_p95_ratio"] = round(percentile(busy_ms, 0.95) / percentile(ours_ms, 0.95), 2)
     else:
@@ -113,17 +116,39 @@ def run(quick: bool, others: int = 0, turns: int | None = None) -> dict[str, Any
     return report
 
 
-def voice_to_voice_ms(played: Played) -> list[float]:
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """One turn of the learner's and how long its answer took."""
+
+    after_ms: float
     """Planted end of speech to the first sample heard, less the silence the patient chose."""
-    found: list[float] = []
+    text: str
+    melody_prob: float | None
+    words_prob: float | None
+    """That the turn was over, by Smart Turn and by the words."""
+    source: str
+    """Of the patient's line: authored, model, fallback."""
+
+
+def _slowness(answer: Spoken) -> float:
+    return -answer.after_ms
+
+
+def answers_of(played: Played) -> list[Spoken]:
+    """Every turn that was answered, in order."""
+    found: list[Spoken] = []
+    moves = {e.turn: e.source for e in played.entries if isinstance(e, PatientMove)}
     delays = [entry for entry in played.entries if isinstance(entry, Delay)]
     turns = [entry for entry in played.entries if isinstance(entry, LearnerTurn)]
     for said in played.truth.said:
         sound_s = played.truth.first_sound_after(said.offset_s)
-        answered = [t.turn for t in turns if t.start_s <= said.offset_s <= t.end_s + 0.5]
-        chosen = [d.chosen_silence_s for d in delays if d.turn in answered]
+        answered = [t for t in turns if t.start_s <= said.offset_s <= t.end_s + 0.5]
+        chosen = [d.chosen_silence_s for d in delays if answered and d.turn == answered[0].turn]
         if sound_s is not None and chosen:
-            found.append(1000.0 * (sound_s - said.offset_s - chosen[0]))
+            turn = answered[0]
+            after_ms = round(1000.0 * (sound_s - said.offset_s - chosen[0]), 1)
+            source = moves.get(turn.turn, "")
+            found.append(Spoken(after_ms, turn.text, turn.complete_prob, turn.over_prob, source))
     return found
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.progress import Progress
 
-from simvoice import paths
+from simvoice import models, paths
 from simvoice.cli.out import answers, notes, print_json
 from simvoice.errors import CaseError, UsageError
 from simvoice.patient.case import Case
@@ -130,7 +130,9 @@ def ask_case(
         raise UsageError('say something to her: simvoice cases ask CASE "How are you?"')
     case = _case(name)[1]
     embedder, language_model = _engines()
-    patient = Patient(case, CaseIndex.cached(paths.cache_dir() / "index", case, embedder))
+    sha256 = models.digests([models.profile()["embedding"]])["embedding"]
+    index = CaseIndex.cached(paths.cache_dir() / "cases", case, embedder, sha256)
+    patient = Patient(case, index)
     talk = Talk(patient, embedder, language_model if model else None, seed=seed)
     rows = [_row("(comes in)", talk.open())]
     for utterance in utterances:

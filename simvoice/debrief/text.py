@@ -151,7 +151,7 @@ def _ledger(debrief: Debrief) -> RenderableType:
         table.add_row(Text(name), Text(f"{begin:.2f} → {last[name]:.2f}"), Text(cause))
     told = in_words(len(debrief.told), "thing")
     kept = "" if debrief.not_told is None else f"; {debrief.not_told} stayed untold"
-    sentence = Text(f"{debrief.patient_name} told you {told} that had to be asked or earned{kept}.")
+    sentence = Text(f"{debrief.patient_name} told you {told}{kept}.")
     return Group(table, sentence)
 
 

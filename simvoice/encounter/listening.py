@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simvoice.audio import FRAME_S
-from simvoice.encounter import overlapping, speaking
+from simvoice.encounter import overlapping, speaking, turn_taking
 from simvoice.encounter.acknowledgements import is_acknowledgement, words_of
 from simvoice.encounter.events import (
     AskModel,
@@ -22,15 +22,12 @@ from simvoice.encounter.events import (
     WordsJudged,
 )
 from simvoice.encounter.gates import doubt, is_echo, is_murmur
-from simvoice.encounter.scene import Scene, coded
+from simvoice.encounter.scene import Scene
 from simvoice.encounter.state import Turn
-from simvoice.encounter.turn_end import over_prob
 from simvoice.patient.decisions import Decision, Rank, Said
 from simvoice.record.events import (
     Backchannel,
     Discarded,
-    Interruption,
-    LearnerTurn,
     Trouble,
 )
 
@@ -129,7 +126,7 @@ def tend(scene: Scene) -> None:
         elif now_s - turn.settled_until_s >= floor.longest_span_s:
             _settle(scene, turn, now_s)
     _give_up_late(scene)
-    commit_if_over(scene)
+    turn_taking.commit_if_over(scene)
 
 
 def _ask_words(scene: Scene, turn: Turn, until_s: float) -> None:
@@ -345,86 +342,7 @@ def _decided(scene: Scene, turn: Turn, decision: Decision) -> None:
     scene.put_turn(decision=decision, thinking_since_s=None)
     reply = scene.new_reply(turn.key, decision, speech_end_s=turn.end_s, stages=turn.stages)
     scene.put_turn(reply=reply)
-    commit_if_over(scene)
-
-
-# -- the end of the turn
-
-
-def commit_if_over(scene: Scene) -> None:
-    """Give the floor to the patient once the learner is done and her first clause is there."""
-    turn = scene.state.turn
-    if turn is None or turn.reply is None or not turn.reply.is_ready:
-        return
-    now_s = scene.state.now_s
-    if scene.state.patient_has_floor or scene.state.voicing.last_voice_s >= now_s - 1e-9:
-        return
-    if now_s - turn.end_s < quiet_needed_s(scene, turn) - 1e-9 or now_s < turn.reply.not_before_s:
-        return
-    reply = turn.reply
-    reply = replace(reply, stages=(*reply.stages, ("committed", now_s)))
-    _note_turn(scene, turn)
-    if scene.state.hold is not None:
-        speaking.note_hold(scene, "filled", turn.start_s, reply.decision.move.line_id)
-    scene.drop_reply(scene.state.reply)
-    scene.put(
-        turn=None,
-        reply=reply,
-        quiet_since_s=turn.end_s,
-        last_turn=max(scene.state.last_turn, turn.key.turn),
-    )
-    speaking.commit(scene, reply)
-
-
-def quiet_needed_s(scene: Scene, turn: Turn) -> float:
-    """How long the learner has to be quiet before the turn is over."""
-    floor = scene.rules.floor
-    text = turn.said.text if turn.said is not None else ""
-    if turn.end_s - turn.start_s >= floor.monologue_s:
-        return floor.transcribe_after_s
-    melody_is_due = turn.complete_prob is None and not turn.judge_broke
-    words_are_due = turn.over_prob is None and scene.rules.judges_words
-    if melody_is_due or words_are_due:
-        return floor.incomplete_wait_s
-    prob = over_prob(text, turn.complete_prob, turn.over_prob)
-    if prob >= floor.complete_prob:
-        return floor.commit_after_s
-    return floor.perhaps_wait_s if prob >= floor.perhaps_prob else floor.incomplete_wait_s
-
-
-def _note_turn(scene: Scene, turn: Turn) -> None:
-    said, transcript, decision = turn.said, turn.transcript, turn.decision
-    text = said.text if said is not None else ""
-    scene.note(
-        LearnerTurn(
-            turn=turn.key.turn,
-            start_s=round(turn.start_s, 3),
-            end_s=round(turn.end_s, 3),
-            text=text,
-            avg_logprob=transcript.avg_logprob if transcript is not None else 0.0,
-            no_speech_prob=transcript.no_speech_prob if transcript is not None else 0.0,
-            complete_prob=turn.complete_prob,
-            over_prob=turn.over_prob,
-            codes=coded(decision) if decision is not None else (),
-        )
-    )
-    if turn.cut is not None:
-        scene.note(
-            Interruption(
-                turn=turn.key.turn,
-                start_s=round(turn.start_s, 3),
-                stopped_s=round(turn.cut.stopped_s, 3),
-                lost_s=round(turn.cut.lost_s, 3),
-                lost_words=len(turn.cut.unsaid.split()),
-            )
-        )
-
-
-def note_unanswered(scene: Scene) -> None:
-    """The encounter ends before the patient could answer: the learner's words are kept."""
-    turn = scene.state.turn
-    if turn is not None and turn.said is not None and turn.said.text:
-        _note_turn(scene, turn)
+    turn_taking.commit_if_over(scene)
 
 
 # -- not a turn after all

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from simvoice.encounter import listening, overlapping, speaking
+from simvoice.encounter import listening, overlapping, speaking, turn_taking
 from simvoice.encounter.events import (
     ClipEnded,
     ClipStarted,
@@ -60,7 +60,7 @@ def _dispatch(scene: Scene, event: Event) -> None:
             listening.on_answer(scene, event)
         case SpeechReady():
             speaking.on_speech_ready(scene, event)
-            listening.commit_if_over(scene)
+            turn_taking.commit_if_over(scene)
         case ClipStarted():
             speaking.on_clip_started(scene, event)
         case ClipEnded():
@@ -148,7 +148,7 @@ def _time_is_up(scene: Scene) -> bool:
         return True
     if busy and overrun_s < _LAST_WORDS_S:
         return True
-    listening.note_unanswered(scene)
+    turn_taking.note_unanswered(scene)
     speaking.note_broken_off(scene)
     scene.put(turn=None, closing="time", hold=None)
     scene.drop_reply(scene.state.reply)
@@ -187,7 +187,7 @@ def _on_broken(scene: Scene, event: StageBroke) -> None:
 
 
 def _on_end(scene: Scene, reason: str) -> None:
-    listening.note_unanswered(scene)
+    turn_taking.note_unanswered(scene)
     speaking.note_broken_off(scene)
     left = scene.rules.mind.ending(scene.state.mind, "left") if reason == "learner" else None
     scene.close(reason, left)

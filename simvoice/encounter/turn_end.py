@@ -22,6 +22,12 @@ _SURE = 0.9
 """A melody this final outweighs such a word."""
 
 
+_NAME = re.compile(r"\w.*[^.?!]\s(?!I\b)[A-Z][a-z]+[.?!,]*$")
+_NAME_PROB = 0.2
+"""No model expects a name to end a sentence, because it could not expect the name: "my name is
+Doctor Lind." gets .04."""
+
+
 def over_prob(text: str, melody: float | None, words: float | None) -> float:
     """Probability, 0..1, that the turn is over.
 
@@ -31,6 +37,8 @@ def over_prob(text: str, melody: float | None, words: float | None) -> float:
     melody = 0.5 if melody is None else melody
     if words is None:
         return 0.1 if _UNFINISHED.search(text) and melody < _SURE else melody
+    if _NAME.search(text):
+        words = max(words, _NAME_PROB)
     score = _BIAS + _WORDS_WEIGHT * _logit(words) + _MELODY_WEIGHT * _logit(melody)
     return 1.0 / (1.0 + math.exp(-score))
 

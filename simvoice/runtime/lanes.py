@@ -39,6 +39,9 @@ class Lanes:
     def __init__(self) -> None:
         self._ear_idle = threading.Event()
         self._ear_idle.set()
+        self._counting = threading.Lock()
+        self._for_ear = 0
+        """Jobs that wait for the ear or are with it."""
         self._closing = threading.Event()
         self._dropped: set[Key] = set()
         self._ear = _Lane("ear", 16, self._run_ear)
@@ -52,8 +55,11 @@ class Lanes:
 
     def to_ear(self, job: Job) -> None:
         """Queue for the ear; a full queue fails the job at once."""
-        self._ear_idle.clear()
-        self._ear.put(job)
+        with self._counting:
+            self._for_ear += 1
+            self._ear_idle.clear()
+        if not self._ear.put(job):
+            self._ear_done()
 
     def to_mind(self, job: Job) -> None:
         """Queue for the mind; a full queue fails the job at once."""
@@ -82,7 +88,12 @@ class Lanes:
             if not self._is_dropped(job.key):
                 job.run(lambda: self._is_dropped(job.key))
         finally:
-            if self._ear.is_empty:
+            self._ear_done()
+
+    def _ear_done(self) -> None:
+        with self._counting:
+            self._for_ear -= 1
+            if self._for_ear == 0:
                 self._ear_idle.set()
 
     def _run_after_ear(self, job: Job) -> None:
@@ -97,18 +108,16 @@ class _Lane:
         self._run = run
         self._thread = threading.Thread(target=self._work, name=f"simvoice-{name}", daemon=True)
 
-    @property
-    def is_empty(self) -> bool:
-        return self._queue.empty()
-
     def start(self) -> None:
         self._thread.start()
 
-    def put(self, job: Job) -> None:
+    def put(self, job: Job) -> bool:
         try:
             self._queue.put_nowait(job)
         except queue.Full:
             job.failed("too much work is waiting")
+            return False
+        return True
 
     def stop(self) -> None:
         while True:

@@ -39,7 +39,7 @@ def test_it_tells_the_planted_conversation(attempt: Attempt) -> None:
         "0:33 You took the floor; Ines had 3 words (1.2 s) left.",
         "“My mother died of — it last spring.”",
         "trust  0.40 → 0.55  most at 0:08: named a feeling",
-        "Ines told you 2 things that had to be asked or earned; 7 stayed untold.",
+        "Ines told you 2 things; 7 stayed untold.",
     ):
         assert line in text
 

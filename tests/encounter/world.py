@@ -157,7 +157,7 @@ class World:
     utterances: list[Utterance] = field(default_factory=list)
     stt_s: float = 0.2
     judge_s: float = 0.08
-    llm_s: float = 0.5
+    llm_s: float = 0.3
     tts_s: float = 0.1
     output_delay_s: float = 0.06
     complete: Callable[[float, float], float] = lambda start_s, end_s: 0.95
