@@ -72,4 +72,4 @@ install() {
   printf '%s\n' "$want" >"$stamp"
 }
 
-pull_models() { .venv/bin/simvoice models pull >&2; }
+pull_models() { .venv/bin/simvoice models pull "$@" >&2; }

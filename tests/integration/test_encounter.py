@@ -118,7 +118,9 @@ def test_the_journal_times_her_words_as_they_sounded(told: Told) -> None:
         first = told.truth.first_sound_after(speech.start_s - 0.05)
         assert first == pytest.approx(speech.start_s, abs=0.03)
         for word in speech.words:
-            assert level_dbfs(between(patient, word.start_s, word.end_s)) > -50.0, word
+            # The word she was stopped in has little left of it: half a vowel, fading.
+            least = -60.0 if speech.unsaid and word == speech.words[-1] else -50.0
+            assert level_dbfs(between(patient, word.start_s, word.end_s)) > least, word
 
 
 def test_the_journal_times_the_learners_turns_as_they_were_planted(told: Told) -> None:
