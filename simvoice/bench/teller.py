@@ -73,6 +73,10 @@ class Teller:
         """She has no endings."""
         return None
 
+    def prompt_so_far(self, state: PatientState) -> str:
+        """She asks no model."""
+        return ""
+
     def heard(
         self, state: PatientState, move: Move, heard_text: str, complete: bool
     ) -> PatientState:

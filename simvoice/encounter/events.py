@@ -174,6 +174,13 @@ class AskModel:
 
 
 @dataclass(frozen=True, slots=True)
+class Warm:
+    """Have the language model read this now; the next query's prompt begins with it."""
+
+    prompt: str
+
+
+@dataclass(frozen=True, slots=True)
 class Synthesise:
     """Make the sound of one clause."""
 
@@ -231,6 +238,7 @@ Command = (
     JudgeTurnEnd
     | Transcribe
     | AskModel
+    | Warm
     | Synthesise
     | Play
     | Duck

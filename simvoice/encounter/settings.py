@@ -68,7 +68,7 @@ class FloorSettings(BaseModel):
     """No transcript by then: the patient says that she did not catch it."""
     rank_timeout_s: float = Field(0.35, gt=0, le=60)
     """No opinion of the language model on a tie by then: the nearest line is said."""
-    improvise_timeout_s: float = Field(0.6, gt=0, le=60)
+    improvise_timeout_s: float = Field(0.5, gt=0, le=60)
     """No line of the language model's own by then: the authored fallback is said."""
     say_timeout_s: float = Field(8.0, gt=0, le=60)
     """No speech by then: the clause is given up and the record says so."""

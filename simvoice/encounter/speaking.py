@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from simvoice.encounter.events import ClipEnded, ClipStarted, Duck, SpeechReady, StopPlaying
+from simvoice.encounter.events import (
+    ClipEnded,
+    ClipStarted,
+    Duck,
+    SpeechReady,
+    StopPlaying,
+    Warm,
+)
 from simvoice.encounter.heard import HeardLine, heard_line
 from simvoice.encounter.scene import Scene
 from simvoice.encounter.state import Clip, Cut, OpenHold, Reply
@@ -156,6 +163,9 @@ def _finish(scene: Scene, reply: Reply) -> None:
     if move.ending is not None:
         _end(scene, move.ending)
         return
+    prompt = scene.rules.mind.prompt_so_far(scene.state.mind)
+    if prompt:
+        scene.do(Warm(prompt))
     _open_hold(scene, reply.decision, scene.state.patient_end_s)
 
 

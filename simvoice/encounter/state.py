@@ -52,6 +52,10 @@ class Mind(Protocol):
         """The ending it is when the learner just goes."""
         ...
 
+    def prompt_so_far(self, state: PatientState) -> str:
+        """What her next prompt for the language model begins with; empty when she asks none."""
+        ...
+
     def heard(
         self, state: PatientState, move: Move, heard_text: str, complete: bool
     ) -> PatientState:

@@ -22,7 +22,7 @@ _SURE = 0.9
 """A melody this final outweighs such a word."""
 
 
-_NAME = re.compile(r"\w.*[^.?!]\s(?!I\b)[A-Z][a-z]+[.?!,]*$")
+_NAME = re.compile(r"(?:[^.?!]|\b(?:Dr|Mrs?|Ms)\.)\s(?!I\b)[A-Z][a-z]+[.?!,]*$")
 _NAME_PROB = 0.2
 """No model expects a name to end a sentence, because it could not expect the name: "my name is
 Doctor Lind." gets .04."""

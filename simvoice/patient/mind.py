@@ -168,6 +168,10 @@ class Patient:
         pairs = [pair for line in (opening, *others) for pair in line.texts]
         return tuple(dict.fromkeys(pairs))
 
+    def prompt_so_far(self, state: PatientState) -> str:
+        """What the next prompt begins with, to be evaluated while the learner is thinking."""
+        return screenplay.so_far(self.case, state)
+
     def prompt_prefix(self) -> str:
         """What every prompt begins with; for `LanguageModel.warm`."""
         return screenplay.prefix(self.case)

@@ -32,6 +32,15 @@ def prompt(case: Case, state: PatientState) -> str:
 
     The learner's latest words are the last entry of `state.transcript`.
     """
+    return f"{_talk(case, state, LAST_TURNS)}{case.person.short}:"
+
+
+def so_far(case: Case, state: PatientState) -> str:
+    """What the next prompt begins with, whatever the learner says; for `LanguageModel.warm`."""
+    return _talk(case, state, LAST_TURNS - 1)
+
+
+def _talk(case: Case, state: PatientState, entries: int) -> str:
     told = [
         each.text
         for each in case.facts
@@ -41,10 +50,9 @@ def prompt(case: Case, state: PatientState) -> str:
     if told:
         parts.append(f"She has told the doctor: {' '.join(told)}\n")
     parts.append("\n")
-    for who, text in state.transcript[-LAST_TURNS:]:
+    for who, text in state.transcript[-entries:]:
         name = DOCTOR if who == "learner" else case.person.short
         parts.append(f"{name}: {clean(text)}\n")
-    parts.append(f"{case.person.short}:")
     return "".join(parts)
 
 

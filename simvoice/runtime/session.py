@@ -30,6 +30,7 @@ from simvoice.encounter.events import (
     StopPlaying,
     Synthesise,
     Transcribe,
+    Warm,
 )
 from simvoice.encounter.state import Rules, State, begin
 from simvoice.encounter.step import step
@@ -259,6 +260,8 @@ class Session:
                 self._stages.transcribe(command)
             case AskModel():
                 self._stages.ask(command)
+            case Warm():
+                self._stages.warm(command)
             case Synthesise():
                 self._stages.synthesise(command)
             case Play():

@@ -22,6 +22,7 @@ from simvoice.encounter.events import (
     Transcribe,
     Transcribed,
     TurnEndJudged,
+    Warm,
     WordsJudged,
 )
 from simvoice.patient.decisions import Affect, Answer, Rank
@@ -37,6 +38,9 @@ from simvoice.ports import (
 )
 from simvoice.runtime.lanes import Job, Lanes
 from simvoice.runtime.tape import EarMemory
+
+_NOBODYS = Key(0, 0)
+"""The key of work that no turn waits for."""
 
 _RESULTS = 256
 """Results waiting for the loop, which takes all of them every 20 ms."""
@@ -161,6 +165,13 @@ class Stages:
                 self._results.put(ModelAnswered(0.0, command.key, answer))
 
         self._lanes.to_mind(Job(command.key, work, failed))
+
+    def warm(self, command: Warm) -> None:
+        """Read a prompt's beginning while nobody waits for the model."""
+        llm = self._engines.llm
+        if llm is not None:
+            job = Job(_NOBODYS, lambda _: llm.warm(command.prompt), lambda _: None)
+            self._lanes.to_mind(job)
 
     def synthesise(self, command: Synthesise) -> None:
         """Make a clause's sound; one that is prepared is there at once."""

@@ -19,6 +19,7 @@ def test_the_melody_decides_where_the_words_are_in_doubt() -> None:
 
 def test_a_name_at_the_end_is_not_held_against_the_words() -> None:
     assert over_prob("Good morning, my name is Doctor Lind.", melody=0.97, words=0.03) > 0.55
+    assert over_prob("Good morning, my name is Dr. Lind.", melody=0.97, words=0.03) > 0.55
     assert over_prob("Good morning, my name is doctor.", melody=0.97, words=0.03) < 0.25
 
 

@@ -129,6 +129,9 @@ class ScriptedMind:
     def ending(self, state: PatientState, trigger: str) -> str | None:
         return f"the learner {trigger}"
 
+    def prompt_so_far(self, state: PatientState) -> str:
+        return ""
+
     def heard(
         self, state: PatientState, move: Move, heard_text: str, complete: bool
     ) -> PatientState:
