@@ -22,11 +22,14 @@ def latency(
     busy: Annotated[
         int, typer.Option(min=0, max=64, help="Compare with this many busy processes beside it.")
     ] = 0,
+    turns: Annotated[
+        int | None, typer.Option(min=1, max=30, help="How many turns, instead of 30.")
+    ] = None,
 ) -> None:
     """From the end of the learner's speech to the patient's first sound."""
     from simvoice.bench import latency as bench
 
-    _show(bench.run(quick, busy), as_json)
+    _show(bench.run(quick, busy, turns), as_json)
 
 
 @app.command()
