@@ -138,10 +138,15 @@ class _Bench:
         style = LEARNERS[number % len(LEARNERS)]
         return cached_clip(voice, self._voice_id, text, style, paths.cache_dir() / "clips")
 
-    def _play(self, lines: Sequence[str], steps: Sequence[Step]) -> Played:
+    def _play(self, lines: Sequence[str], steps: Sequence[Step], tail_s: float = 1.5) -> Played:
         mind = Teller(lines)
         return play(
-            self._simulator, mind, Script(tuple(steps)), style=lambda _: TELLER, leaves=True
+            self._simulator,
+            mind,
+            Script(tuple(steps)),
+            style=lambda _: TELLER,
+            leaves=True,
+            tail_s=tail_s,
         )
 
     def pauses(self, count: int) -> tuple[int, int]:
@@ -151,7 +156,7 @@ class _Bench:
             Step(AfterPatient(0.8) if number else At(0.5), self._clip(text, half))
             for number, (text, half) in enumerate(texts)
         ]
-        played = self._play([SHORT], steps)
+        played = self._play([SHORT], steps, tail_s=3.0)
         turns = [entry for entry in played.entries if isinstance(entry, LearnerTurn)]
         cut = planted = 0
         for said in played.truth.said:
