@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simvoice.coding.codebook import QUESTIONS
-from simvoice.coding.coder import code
 from simvoice.patient import guard
 from simvoice.patient.case import Case, Fact
 from simvoice.patient.decisions import Decision, PatientState, Said
@@ -287,7 +286,7 @@ def _ignored(exchange: Exchange) -> bool:
     """Words of some weight that she answered with nothing."""
     if exchange.learner.startswith("(") and not exchange.learner.startswith(CUTS_IN):
         return False
-    acknowledged = any(each.name == "acknowledge" for each in code(exchange.learner))
+    acknowledged = any(each.name == "acknowledge" for each in exchange.decision.codes)
     return exchange.decision.move.kind == "silent" and not acknowledged
 
 

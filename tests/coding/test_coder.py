@@ -17,7 +17,8 @@ def names(text: str) -> set[str]:
 def test_every_rule_is_in_the_codebook_and_every_code_but_the_derived_has_a_rule() -> None:
     found = {rule.name for rule in rules()}
     assert found <= set(CODEBOOK)
-    assert set(CODEBOOK) - found == {"question_open", "question_closed", "jargon"}
+    by_case = {"headline", "headline_jargon", "good_news", "euphemism", "hedged_news"}
+    assert set(CODEBOOK) - found == {"question_open", "question_closed", "jargon", *by_case}
 
 
 @pytest.mark.parametrize(
@@ -28,15 +29,6 @@ def test_every_rule_is_in_the_codebook_and_every_code_but_the_derived_has_a_rule
         ("How much would you like to know today?", "ask_permission"),
         ("I'm afraid I have some bad news.", "warning_shot"),
         ("i am afraid its not the news we were hoping for", "warning_shot"),
-        ("The biopsy shows that you have breast cancer.", "headline"),
-        ("I'm sorry, it is cancer.", "headline"),
-        ("It's cancer", "headline"),
-        ("the lump we found is cancer", "headline"),
-        ("It's an invasive ductal carcinoma.", "headline_jargon"),
-        ("Some of the cells were abnormal.", "euphemism"),
-        ("It might be cancer.", "hedged_news"),
-        ("It isn't cancer.", "good_news"),
-        ("It's benign.", "good_news"),
         ("I can see this is a real shock.", "empathy_name"),
         ("That must have been so hard for you.", "empathy_name"),
         ("It makes sense that you're angry.", "empathy_understand"),
@@ -76,24 +68,6 @@ def test_an_utterance_carries_its_code(text: str, expected: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text",
-    [
-        "Has anyone in your family had cancer?",
-        "It isn't cancer.",
-        "Are you worried that it is cancer?",
-        "We don't know whether it is cancer.",
-        "It could be cancer.",
-        "The cancer nurse will call you.",
-        "Most breast cancers can be treated.",
-        "You don't have cancer.",
-        "You thought the lump might be cancer.",
-    ],
-)
-def test_talk_of_cancer_that_is_not_the_news_is_no_headline(text: str) -> None:
-    assert "headline" not in names(text)
-
-
-@pytest.mark.parametrize(
     ("text", "expected"),
     [
         ("What worries you most?", "question_open"),
@@ -118,13 +92,6 @@ def test_each_jargon_word_counts_unless_it_is_explained() -> None:
     terms = [each.words for each in code("The histology and the HER2.") if each.name == "jargon"]
     assert terms == ["histology", "HER2"]
     assert "jargon" not in names("It is malignant, which means it is cancer.")
-
-
-def test_a_code_shows_the_speakers_own_words() -> None:
-    (news,) = [
-        each for each in code("Well. It's breast cancer, Noreen.") if each.name == "headline"
-    ]
-    assert news.words == "It's breast cancer"
 
 
 def test_every_jargon_term_has_plain_words_and_is_in_plain_form() -> None:
