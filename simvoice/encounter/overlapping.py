@@ -6,6 +6,7 @@ from simvoice.encounter import speaking
 from simvoice.encounter.acknowledgements import may_become_acknowledgement
 from simvoice.encounter.events import Duck, Key, Transcribe, Transcribed
 from simvoice.encounter.gates import is_echo, is_murmur
+from simvoice.encounter.hum import HUMMED
 from simvoice.encounter.scene import Scene
 from simvoice.encounter.state import Turn, Verdict
 
@@ -60,7 +61,8 @@ def on_probe(scene: Scene, event: Transcribed) -> None:
     verdict: Verdict = "floor"
     if is_murmur(transcript, turn.voiced_s):
         verdict = "murmur"
-    if may_become_acknowledgement(transcript.text) or is_echo(transcript.text, sounded):
+    hummed = event.hum >= HUMMED
+    if hummed or may_become_acknowledgement(transcript.text) or is_echo(transcript.text, sounded):
         verdict = "maybe"
     turn = scene.put_turn(verdict=verdict)
     if scene.state.patient_has_floor:
