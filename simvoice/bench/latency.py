@@ -82,7 +82,10 @@ def run(quick: bool, others: int = 0, turns: int | None = None) -> dict[str, Any
     count = turns or (3 if quick else len(SENTENCES))
     sentences = SENTENCES[:count]
     clips = [_clip(simulator, text) for text in sentences]
-    _prepare(simulator, patient, sentences)
+    if quick:
+        _prepare(simulator, patient, sentences)
+    else:
+        simulator.make_ready(CASE)
     quiet: list[Played] = []
     crowded: list[Played] = []
     plain_ms: list[float] = []
@@ -170,8 +173,8 @@ def _clip(simulator: Simulator, text: str) -> Clip:
 
 
 def _prepare(simulator: Simulator, patient: Patient, sentences: Sequence[str]) -> None:
-    """Make the lines sound that these sentences will be answered with, as `make_ready` does for
-    all of a case's lines; a misheard sentence may still find a line that is not prepared."""
+    """Make the first clauses sound of the lines that these sentences lead to, where `make_ready`
+    makes those of all lines: half a minute the first time, which a quick bench does not have."""
     engines = simulator.engines()
     embedder = engines.embedder
     assert embedder is not None
@@ -185,7 +188,7 @@ def _prepare(simulator: Simulator, patient: Patient, sentences: Sequence[str]) -
                 decision = patient.settle(state, decision, Answer())
             move = decision.move
             style = patient.style(move.affect)
-            wanted += [(clause, style) for clause in split_clauses(move.text)]
+            wanted += [(clause, style) for clause in split_clauses(move.text)[:1]]
             state = patient.heard(decision.state, move, move.text, True)
     engines.voice.prepare(wanted)
 
