@@ -12,11 +12,12 @@ from simvoice import models, paths
 from simvoice.cli.out import answers, notes, print_json
 from simvoice.errors import CaseError, UsageError
 from simvoice.patient.case import Case
-from simvoice.patient.check import CONVERSATIONS, QUICK_CONVERSATIONS, Report, check
+from simvoice.patient.check import CONVERSATIONS, QUICK_CONVERSATIONS, check
 from simvoice.patient.decisions import Decision
 from simvoice.patient.index import CaseIndex
 from simvoice.patient.load import find_cases, load_case, locate_case
 from simvoice.patient.mind import Patient
+from simvoice.patient.report import Course, Report
 from simvoice.patient.suite import load_suite
 from simvoice.patient.talk import Talk
 
@@ -204,14 +205,21 @@ def _print_row(row: dict[str, Any], name: str) -> None:
     answers.print(f"{name}: {row['text'] or '(says nothing)'}{hold}", markup=False)
 
 
+def _course(course: Course) -> str:
+    return f"{course.ending}, trust {course.trust:.2f}, told {len(course.told)} facts"
+
+
 def _print_report(report: Report) -> None:
+    courses = {"skilled": report.skilled, "poor": report.poor}
     rows = [
         f"{report.case}: {'passed' if report.passed else 'FAILED'}",
         f"  right answers   {report.right_answer_rate:.1%} of {report.probes} probes",
         f"  conversations   {report.conversations} ({report.turns} turns)",
         f"  leaks {report.count('leak')}, role breaks {report.count('role_break')}, repeats "
         f"{report.count('repeat')}, dead ends {report.count('dead_end')}, contradictions "
-        f"{report.count('contradiction')}",
+        f"{report.count('contradiction')}, unknown facts {report.count('unknown_fact')}",
+        f"  injections      {report.injections} attempts",
+        *(f"  {name:<15} {_course(each)}" for name, each in courses.items() if each),
         f"  improvised      {report.improvised}, refused by the guard {report.refused}",
         "  endings         " + ", ".join(f"{k} {n}" for k, n in report.endings.most_common()),
     ]
