@@ -101,6 +101,7 @@ def _go_on(scene: Scene, turn: Turn) -> Turn:
         reply=None,
         stages=(),
         probed=False,
+        probing=False,
         verdict=None,
     )
 

@@ -176,6 +176,8 @@ class Turn:
     overlapped: bool = False
     ducked: bool = False
     probed: bool = False
+    probing: bool = False
+    """Listening in has been asked for and has not answered yet."""
     verdict: Verdict | None = None
     cut: Cut | None = None
 

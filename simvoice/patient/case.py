@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from functools import cached_property
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -366,7 +366,11 @@ class Case(Part):
     """A whole case."""
 
     id: CaseId
+    course: Text
+    """What it trains, in words: "Breaking bad news"."""
     title: Text
+    summary: Text
+    """One sentence for whoever chooses a case; it gives nothing away."""
     objectives: tuple[Text, ...] = Field(min_length=1)
     level: Text
     learner: Annotated[str, StringConstraints(pattern=r"^[A-Z][a-z]+$")] = "Doctor"
@@ -427,3 +431,14 @@ class Case(Part):
         if missing:
             raise ValueError(f"the ledger needs {', '.join(sorted(missing))}")
         return ledger
+
+
+def case_schema() -> dict[str, Any]:
+    """The JSON Schema of a case file."""
+    schema = Case.model_json_schema()
+    schema["properties"].pop("sha256")
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **schema,
+        "title": "A case of simvoice",
+    }

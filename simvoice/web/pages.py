@@ -67,18 +67,12 @@ def index(request: Request) -> HTMLResponse:
     """Cases to choose from, and past attempts."""
     simulator = _simulator(request)
     attempts = list(simulator.attempts())
-    cases: list[CaseCard] = []
-    case_fault = ""
-    try:
-        cases = list(simulator.cases())
-    except CaseError as error:  # a broken case must not keep anybody from their own attempts
-        case_fault = str(error)
     left = _stage(request).left_behind
     return _render(
         request,
         "index.html",
-        cases=cases,
-        case_fault=case_fault,
+        cases=simulator.cases(),
+        withheld=simulator.withheld(),
         attempts=attempts,
         left_behind=next((card for card in attempts if card.id == left), None),
     )

@@ -77,6 +77,12 @@ def test_a_bid_for_the_floor_stops_her_within_the_time() -> None:
     assert [entry.start_s for entry in world.interruptions] == [pytest.approx(3.0, abs=0.021)]
 
 
+def test_words_that_begin_like_an_acknowledgement_stop_her_as_soon_as_they_are_more() -> None:
+    world = talking(stt_s=0.12).learner(3.0, 5.0, "I need to tell you about it now.").run(12)
+    assert silent_from_s(world) <= 3.0 + 0.7
+    assert world.speeches[0].unsaid
+
+
 def test_what_was_heard_is_recorded_before_the_interruption_and_to_the_word() -> None:
     world = talking(stt_s=0.12).learner(3.0, 5.0, "Wait, let me explain that to you.").run(12)
     kinds = [type(entry) for entry in world.notes]

@@ -12,7 +12,6 @@ import soundfile
 from fastapi.testclient import TestClient
 
 from simvoice.audio import RATE
-from simvoice.errors import CaseError
 from simvoice.record.events import Ended, Header, PatientSpeech, Started
 from simvoice.record.ids import new_id
 from simvoice.record.recorder import Recorder
@@ -57,7 +56,7 @@ def test_the_first_page_lists_attempts_with_their_end(client: TestClient, attemp
 def test_a_broken_case_is_named_and_the_attempts_are_still_there(
     client: TestClient, simulator: StandIn, attempt_id: str
 ) -> None:
-    simulator.case_fault = CaseError("case.yaml:7: titel: no such field; did you mean title?")
+    simulator.faults = ("case.yaml:7: titel: no such field; did you mean title?",)
     text = client.get("/").text
     assert "case.yaml:7: titel" in text
     assert f'href="/attempts/{attempt_id}"' in text
