@@ -208,6 +208,8 @@ class State:
     """End of the last speech of either, phantoms left out."""
     has_spoken: bool = False
     """Anybody has, in this encounter."""
+    sureness: tuple[float, ...] = ()
+    """Mean log-probability of the learner's last turns, by the recogniser."""
     sounded: tuple[Word, ...] = ()
     """The patient's last words at the learner's ear, for telling an echo."""
     patient_end_s: float = -1.0
