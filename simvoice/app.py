@@ -34,7 +34,7 @@ from simvoice.ports import (
     VoiceActivity,
     VoiceStyle,
 )
-from simvoice.record.events import Header
+from simvoice.record.events import Header, Tellable
 from simvoice.record.ids import new_id
 from simvoice.record.recorder import Recorder
 from simvoice.record.store import Attempt, AttemptSummary, Store
@@ -333,6 +333,16 @@ class Simulator:
             case_title=case.title,
             case_sha256=case.sha256,
             patient_name=case.person.name,
+            tellable=tuple(
+                Tellable(
+                    id=fact.id,
+                    text=fact.text,
+                    when=fact.gate.when,
+                    trust=fact.gate.trust,
+                    after=fact.gate.after,
+                )
+                for fact in case.facts
+            ),
             seed=seed,
             learner=learner,
             models={str(k): v for k, v in models.digests(self.profile.values()).items()},
@@ -403,5 +413,4 @@ def _card(case: Case) -> CaseCard:
         objectives=tuple(case.objectives),
         course=case.course,
         summary=case.summary,
-        facts=len(case.facts),
     )

@@ -20,6 +20,7 @@ from simvoice.debrief.model import (
     Unsaid,
 )
 from simvoice.debrief.peaks import peaks
+from simvoice.debrief.trust import told_and_kept
 from simvoice.debrief.words import clock, in_words, number
 from simvoice.errors import AttemptError
 from simvoice.record.events import (
@@ -43,15 +44,14 @@ _GUESSING = -1.0
 """Mean log-probability of a token below which Whisper's text is a guess (its own threshold)."""
 
 
-def summarise(attempt: Attempt, *, facts: int | None = None, with_peaks: bool = True) -> Debrief:
+def summarise(attempt: Attempt, *, with_peaks: bool = True) -> Debrief:
     """The debrief of an attempt, also of one that is empty, cut off or has lost its sound.
 
-    facts: how many facts the patient could have told; None when the case is not at hand.
     with_peaks: read the sound for its outline; a terminal does not need it.
     """
     reading = read(attempt)
     header = attempt.header
-    told = _told(reading)
+    told, kept = told_and_kept(reading, header, _told(reading))
     outline, sound_problem = _outline(attempt) if with_peaks else (None, "")
     return Debrief(
         attempt=attempt.id,
@@ -93,7 +93,8 @@ def summarise(attempt: Attempt, *, facts: int | None = None, with_peaks: bool = 
             for speech in never_said(reading.of(PatientSpeech))
         ),
         told=told,
-        not_told=None if facts is None else max(0, facts - len(told)),
+        kept=kept,
+        not_told=len(header.tellable) - len(told) if header.tellable else None,
         peaks=outline,
     )
 

@@ -121,16 +121,8 @@ def attempt(request: Request, attempt_id: str) -> HTMLResponse:
             retry=str(request.url.path),
         )
     _stage(request).seen(attempt_id)
-    summary = summarise(found, facts=_facts(request, found.header.case_id), with_peaks=False)
+    summary = summarise(found, with_peaks=False)
     return _render(request, "debrief.html", view=debrief_page.view(summary))
-
-
-def _facts(request: Request, case_id: str) -> int | None:
-    """How many facts the patient of a case could tell; None when the case is not at hand."""
-    try:
-        return _case(request, case_id).facts
-    except CaseError:
-        return None
 
 
 @router.get("/attempts/{attempt_id}/timeline")

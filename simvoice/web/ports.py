@@ -32,8 +32,6 @@ class CaseCard:
     summary: str = ""
     """One sentence for the card; empty when the title says enough."""
     objectives: tuple[str, ...] = ()
-    facts: int | None = None
-    """How many facts the patient could tell; only the debrief shows it, as a count."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ def of(attempt: Attempt, *changed: JournalEntry) -> Debrief:
 
 
 def test_it_goes_to_json_and_back_unchanged(attempt: Attempt) -> None:
-    debrief = summarise(attempt, facts=9)
+    debrief = summarise(attempt)
     assert Debrief.model_validate(json.loads(debrief.model_dump_json())) == debrief
 
 
@@ -130,20 +130,21 @@ def test_words_she_went_on_with_after_an_acknowledgement_were_not_lost(attempt: 
 
 
 def test_a_fact_whose_line_never_sounded_was_not_told(attempt: Attempt) -> None:
-    debrief = summarise(attempt, facts=9, with_peaks=False)
+    debrief = summarise(attempt, with_peaks=False)
     assert [(t.fact, t.at_s, t.whole) for t in debrief.told] == [
         ("lump", 8.0, True),
         ("mother", 31.0, False),
     ]
-    assert debrief.not_told == 7
     move = PatientMove(
         turn=1, at_s=1.0, kind="answer", line_id="a", reason="r", disclosed=("fear",)
     )
     assert of(attempt, move).told == ()
 
 
-def test_which_facts_she_kept_is_not_in_it(attempt: Attempt) -> None:
-    assert summarise(attempt, with_peaks=False).not_told is None
+def test_a_record_that_does_not_say_what_could_be_told_counts_nothing(attempt: Attempt) -> None:
+    debrief = summarise(attempt, with_peaks=False)
+    assert debrief.not_told is None
+    assert debrief.kept == ()
 
 
 def test_the_ledger_and_its_changes_say_why(attempt: Attempt) -> None:
