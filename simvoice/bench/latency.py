@@ -103,6 +103,7 @@ def run(quick: bool, others: int = 0, turns: int | None = None) -> dict[str, Any
     report: dict[str, Any] = {
         "voice_to_voice_ms": spread(ours_ms),
         "stages_ms": _stages(quiet),
+        "choose_ms": spread(_choosing(quiet)),
         "turns": len(ours_ms),
         "slowest": [asdict(answer) for answer in sorted(answers, key=_slowness)[:3]],
         "peak_rss_mb": round(memory.mb),
@@ -164,6 +165,12 @@ def _stages(runs: Sequence[Played]) -> dict[str, float]:
                 for name, at_s in entry.stages_s.items():
                     by_name.setdefault(name, []).append(1000.0 * at_s)
     return {name: round(percentile(values, 0.5)) for name, values in by_name.items()}
+
+
+def _choosing(runs: Sequence[Played]) -> list[float]:
+    """Milliseconds from the words to the first clause at hand: choosing a reply, beginning it."""
+    stages = [e.stages_s for played in runs for e in played.entries if isinstance(e, Delay)]
+    return [1000.0 * (s["speech"] - s["words"]) for s in stages if {"speech", "words"} <= set(s)]
 
 
 def _clip(simulator: Simulator, text: str) -> Clip:
