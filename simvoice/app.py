@@ -169,11 +169,11 @@ class Simulator:
 
     @cached_property
     def _shelf(self) -> tuple[Shelved, ...]:
-        return shelf(paths.scenarios_dir())
+        return shelf(*paths.case_dirs())
 
     def case(self, name: str) -> Case:
         """A case by id or by file. Raises CaseError."""
-        return load_case(locate_case(name, paths.scenarios_dir()))
+        return load_case(locate_case(name, *paths.case_dirs()))
 
     def cases(self) -> Sequence[CaseCard]:
         """The cases on offer: those that have passed their check."""

@@ -33,7 +33,7 @@ CaseName = Annotated[str, typer.Argument(help="A case's id, or the path of its f
 @app.command("list")
 def list_cases(as_json: AsJson = False) -> None:
     """Every case there is, and whether it is offered to learners."""
-    found = shelf(paths.scenarios_dir())
+    found = shelf(*paths.case_dirs())
     if as_json:
         rows = [
             {
@@ -46,7 +46,7 @@ def list_cases(as_json: AsJson = False) -> None:
             }
             for each in found
         ]
-        print_json({"folder": str(paths.scenarios_dir()), "cases": rows})
+        print_json({"folders": [str(each) for each in paths.case_dirs()], "cases": rows})
         return
     for each in found:
         if each.case is not None:
@@ -54,7 +54,8 @@ def list_cases(as_json: AsJson = False) -> None:
         if each.fault is not None:
             notes.print(f"not offered: {each.fault}", markup=False)
     if not found:
-        notes.print(f"There are no cases in {paths.scenarios_dir()}.", markup=False)
+        folders = " and ".join(str(each) for each in paths.case_dirs())
+        notes.print(f"There are no cases in {folders}.", markup=False)
 
 
 @app.command("show")
@@ -99,7 +100,7 @@ def check_cases(
     as_json: AsJson = False,
 ) -> None:
     """Probe cases with questions and play seeded conversations; exit 1 when one fails."""
-    wanted = [name] if name else list(find_cases(paths.scenarios_dir()))
+    wanted = [name] if name else list(find_cases(*paths.case_dirs()))
     loaded = [_case(each) for each in wanted]
     number = conversations
     if number is None:
@@ -133,13 +134,14 @@ def check_cases(
 def new_case(
     case_id: Annotated[str, typer.Argument(help="Its id: small letters, digits, hyphens.")],
     folder: Annotated[
-        Path | None, typer.Option(help="Where its folder goes; beside the other cases without it.")
+        Path | None, typer.Option(help="Where its folder goes; among your own cases without it.")
     ] = None,
 ) -> None:
     """Begin a case: a small one that holds, to be changed part by part."""
-    path = begin(case_id, folder or paths.scenarios_dir())
+    path = begin(case_id, folder or paths.own_cases_dir())
     answers.print(f"{path} is yours to change.", soft_wrap=True, markup=False)
-    notes.print(f"To see whether it holds: simvoice cases check {path.parent}", markup=False)
+    given = case_id if folder is None else path.parent
+    notes.print(f"To see whether it holds: simvoice cases check {given}", markup=False)
 
 
 @app.command("schema")
@@ -182,7 +184,7 @@ def ask_case(
 
 
 def _case(name: str) -> tuple[Path, Case]:
-    path = locate_case(name, paths.scenarios_dir())
+    path = locate_case(name, *paths.case_dirs())
     return path, load_case(path)
 
 

@@ -91,7 +91,7 @@ def demo(
     from simvoice.patient.load import locate_case
     from simvoice.simulate.demo import build_script, load_demo
 
-    plan = load_demo(locate_case(case, paths.scenarios_dir()), learner)
+    plan = load_demo(locate_case(case, *paths.case_dirs()), learner)
     simulator = Simulator()
     found = simulator.case(case)
     with _progress() as progress:

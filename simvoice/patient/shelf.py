@@ -23,9 +23,9 @@ class Shelved:
     """Why it is not offered, with the remedy; None when it is."""
 
 
-def shelf(folder: Path) -> tuple[Shelved, ...]:
-    """Every case below `folder`, by id."""
-    return tuple(_shelved(case_id, file) for case_id, file in find_cases(folder).items())
+def shelf(*folders: Path) -> tuple[Shelved, ...]:
+    """Every case below the folders, by id."""
+    return tuple(_shelved(case_id, file) for case_id, file in find_cases(*folders).items())
 
 
 def _shelved(case_id: str, file: Path) -> Shelved:
