@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import zip_longest
 from typing import Literal
 
 from simvoice.debrief.marks import marks_of
@@ -101,12 +100,19 @@ def summarise(attempt: Attempt, *, with_peaks: bool = True) -> Debrief:
 
 def never_said(speeches: Sequence[PatientSpeech]) -> list[PatientSpeech]:
     """Those whose last words were lost. A patient who was stopped by an acknowledgement goes on
-    with the very words she had left, and then nothing was lost."""
+    with the very words she had left, and one who is asked to go on says the line again: then
+    nothing was lost."""
     return [
         speech
-        for speech, following in zip_longest(speeches, speeches[1:])
-        if speech.unsaid and not _is_rest(speech, following)
+        for number, speech in enumerate(speeches)
+        if speech.unsaid
+        and not _is_rest(speech, next(iter(speeches[number + 1 :]), None))
+        and not any(_said_whole(speech, later) for later in speeches[number + 1 :])
     ]
+
+
+def _said_whole(speech: PatientSpeech, later: PatientSpeech) -> bool:
+    return later.line_id == speech.line_id and later.heard.split() == speech.text.split()
 
 
 def _is_rest(speech: PatientSpeech, following: PatientSpeech | None) -> bool:

@@ -129,6 +129,21 @@ def test_words_she_went_on_with_after_an_acknowledgement_were_not_lost(attempt: 
     assert [told.whole for told in debrief.told] == [True]
 
 
+def test_a_line_that_was_said_again_in_whole_was_not_lost(attempt: Attempt) -> None:
+    cut = PatientSpeech(
+        turn=1, line_id="a", start_s=1.0, end_s=2.0, text="I am so scared.", heard="I am",
+        unsaid="so scared.",
+    )  # fmt: skip
+    other = PatientSpeech(
+        turn=2, line_id="b", start_s=3.0, end_s=4.0, text="It's nothing.", heard="It's nothing."
+    )
+    again = cut.model_copy(
+        update={"turn": 3, "start_s": 6.0, "end_s": 8.0, "heard": cut.text, "unsaid": ""}
+    )
+    assert len(of(attempt, cut, other).unsaid) == 1
+    assert of(attempt, cut, other, again).unsaid == ()
+
+
 def test_a_fact_whose_line_never_sounded_was_not_told(attempt: Attempt) -> None:
     debrief = summarise(attempt, with_peaks=False)
     assert [(t.fact, t.at_s, t.whole) for t in debrief.told] == [
