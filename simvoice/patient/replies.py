@@ -27,7 +27,7 @@ WORDS_ALONE = 0.72
 SHORTLIST = 4
 FIRST_QUESTION, QUESTION_EVERY = 7, 4
 """The learner's turns until she asks of herself, and between her questions."""
-KIND = EMPATHY | {"apology", "hostility", "blaming", "elicit"}
+KIND = EMPATHY | {"apology", "hostility", "blaming", "elicit", "reflection", "summary", "autonomy"}
 """What she answers before she asks."""
 RECENT = 3
 """Lines back that an invitation to go on may mean."""
