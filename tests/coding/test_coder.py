@@ -33,6 +33,8 @@ def test_every_rule_is_in_the_codebook_and_every_code_but_the_derived_has_a_rule
         ("That must have been so hard for you.", "empathy_name"),
         ("It makes sense that you're angry.", "empathy_understand"),
         ("Thank you for telling me that.", "empathy_respect"),
+        ("That sounds really hard.", "empathy_name"),
+        ("Is there anything else?", "invite_questions"),
         ("I'm not going to leave you alone with this.", "empathy_support"),
         ("What's going through your mind?", "empathy_explore"),
         ("I wish I had better news.", "i_wish"),
@@ -84,8 +86,30 @@ def test_questions_are_open_or_closed_with_and_without_marks(text: str, expected
 
 
 def test_statements_are_no_questions() -> None:
-    for text in ("What we found is serious.", "I see how hard this is.", "Don't worry."):
+    for text in (
+        "What we found is serious.",
+        "What happened is that we made a mistake.",
+        "I see how hard this is.",
+        "Don't worry.",
+    ):
         assert not {"question_open", "question_closed"} & names(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        ("You shouldn't have to go through this.", "blaming"),
+        ("Do you think that it is your fault?", "blaming"),
+        ("I'm here because something happened last night.", "empathy_support"),
+        ("I can say it again.", "repeat_request"),
+        ("She will see you at four.", "closing"),
+        ("There is a new rule about the band.", "machine"),
+        ("She was on a breathing machine.", "machine"),
+        ("It sounds like you are worn out.", "summary"),
+    ],
+)
+def test_words_that_only_look_like_a_code_are_none(text: str, wrong: str) -> None:
+    assert wrong not in names(text)
 
 
 def test_each_jargon_word_counts_unless_it_is_explained() -> None:
