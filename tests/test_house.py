@@ -66,7 +66,7 @@ CLOCKS_AND_THREADS = {"time", "threading", "queue", "asyncio", "socket", "subpro
 ONLY_IN: dict[str, set[str]] = {
     "faster_whisper": {"engines/whisper.py"},
     "ctranslate2": {"engines/whisper.py"},
-    "llama_cpp": {"engines/llama.py"},
+    "llama_cpp": {"engines/llama.py", "engines/llama_chat.py"},
     "piper": {"engines/piper.py"},
     "parselmouth": {"engines/praat_worker.py", "bench/voices.py"},
     "webrtcvad": {"engines/webrtc_gate.py"},
@@ -80,7 +80,7 @@ ONLY_IN: dict[str, set[str]] = {
     "uvicorn": {"web/server.py"},
     "fastapi": {"web"},
     "starlette": {"web"},
-    "httpx": {"weights/download.py"},
+    "httpx": {"weights/download.py", "engines/remote.py"},
     "huggingface_hub": {"weights/hub.py"},
     "typer": {"cli"},
     "psutil": {"checkup/machine.py", "bench"},

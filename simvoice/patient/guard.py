@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass
+from functools import partial
 
 from simvoice.coding.text import plain
 from simvoice.patient.case import Case
@@ -16,9 +17,33 @@ REPEATS = 0.8
 """Share of words in common from which a line is one she has said."""
 LONG_ENOUGH = 2
 """Content words from which a likeness is no accident."""
-LONGEST_SENTENCES = 2
 LOOPED = 2
 """How often two words in a row, or a word that says something, may come in one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How far a model may go. Roles, secrets, numbers, persons and names know no room."""
+
+    sentences: int
+    """At most so many in a line."""
+    longer: float
+    """Times the case's `max_words`."""
+    new_words: int
+    """Words that say something and are neither in the case nor in the question."""
+    max_tokens: int
+    """What the model is asked for."""
+
+
+SMALL = Room(sentences=2, longer=1.0, new_words=0, max_tokens=40)
+"""Small models invent a dog and a purple blouse (docs/choosing-the-language-model.md)."""
+STRONG = Room(sentences=3, longer=1.5, new_words=2, max_tokens=64)
+"""A stronger one says more, in words of its own; claims about her life are refused all the same."""
+
+
+def room(strong: bool) -> Room:
+    """The room of a model."""
+    return STRONG if strong else SMALL
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,30 +101,43 @@ _CLAIM = re.compile(
     r"a minute|it|that|afraid|scared|thinking|hoping|told|you|what|been (?:better|worse)))",
     re.IGNORECASE,
 )
+# the same, where words of the model's own are let in
+_HABIT = re.compile(
+    r"\bmy favou?rite\b|\bi(?:'m| am)? (?:wear\w*|drive|believe|live|work|sing|read|cook|"
+    r"(?:love|like|enjoy|prefer|usually|often|sometimes)(?! (?:it|that|this|you|to (?:know|hear|"
+    r"think|ask|see|go|be|sit|talk|get|have))\b))",
+    re.IGNORECASE,
+)
 _NAME = re.compile(r"(?<=[a-z,;] )([A-Z][a-z]{2,})")
 
 
-def judge(case: Case, state: PatientState, raw: str) -> Verdict:
-    """Trim an improvised line and pass it, or refuse it with the reason."""
-    text = trim(raw, case.person.short, case.improvise.max_words)
+def judge(case: Case, state: PatientState, raw: str, *, strong: bool = False) -> Verdict:
+    """Trim an improvised line and pass it, or refuse it with the reason.
+
+    strong: it came from a stronger model, which is given more room.
+    """
+    given = room(strong)
+    most = round(given.longer * case.improvise.max_words)
+    text = trim(raw, case.person.short, most, given.sentences)
     if not text:
         return Verdict(None, "nothing that could be said")
-    for refuse in (_role, _secrets, _unknown, _fits, _repetition):
+    new_words = partial(_new, allowed=given.new_words)
+    for refuse in (_role, _secrets, _unknown, new_words, _fits, _repetition):
         reason = refuse(case, state, text)
         if reason:
             return Verdict(None, reason)
     return Verdict(text, "passed")
 
 
-def trim(raw: str, name: str, max_words: int) -> str:
-    """At most two whole sentences and `max_words` words; empty when none is whole."""
+def trim(raw: str, name: str, max_words: int, sentences: int = SMALL.sentences) -> str:
+    """At most so many whole sentences and `max_words` words; empty when none is whole."""
     line = next((each for each in raw.strip().splitlines() if each.strip()), "")
     line = re.sub(rf"^\s*{re.escape(name)}\s*:\s*", "", line)
     line = re.split(r"\b\w+\s*:\s", line)[0]
     line = re.sub(r"\([^)]*\)|\[[^\]]*\]|\*[^*]*\*|<[^>]*>|[<>]", " ", line)
     line = " ".join(line.replace('"', " ").replace("“", " ").replace("”", " ").split())
     kept: list[str] = []
-    for sentence in _SENTENCE.findall(line)[:LONGEST_SENTENCES]:
+    for sentence in _SENTENCE.findall(line)[:sentences]:
         if len(" ".join([*kept, sentence.strip()]).split()) > max_words:
             break
         kept.append(sentence.strip())
@@ -142,14 +180,23 @@ def _unknown(case: Case, state: PatientState, text: str) -> str:
     return ""
 
 
-def _fits(case: Case, state: PatientState, text: str) -> str:
-    """It says nothing new about her world, and answers what was asked."""
-    question = next((said for who, said in reversed(state.transcript) if who == "learner"), "")
-    known = set(stems(allowed_text(case, state))) | set(stems(question))
+def _new(case: Case, state: PatientState, text: str, *, allowed: int) -> str:
+    """It says nothing new about her world, but for so many words."""
+    known = set(stems(allowed_text(case, state))) | set(stems(_question(state)))
     known |= everyday("function") | everyday("feeling")
-    new = next((word for word in content(text) if word not in known), None)
-    if new is not None:
-        return f"brings up something nobody gave ({new!r})"
+    new = list(dict.fromkeys(word for word in content(text) if word not in known))
+    if len(new) > allowed:
+        return f"brings up something nobody gave ({new[0]!r})"
+    return "claims what nobody wrote of her" if new and _HABIT.search(text) else ""
+
+
+def _question(state: PatientState) -> str:
+    return next((said for who, said in reversed(state.transcript) if who == "learner"), "")
+
+
+def _fits(case: Case, state: PatientState, text: str) -> str:
+    """It answers what was asked, and claims nothing of her life."""
+    question = _question(state)
     if _OPEN.search(plain(question)) and _YES_NO.search(text):
         return "says yes or no to what asks for more"
     if _CLAIM.search(text):
