@@ -36,7 +36,7 @@ SMALL_TOKENS = 40
 _MOST_NOTICES = 32
 """Kept for the record until somebody asks."""
 
-_SENTENCE = re.compile(r"[.?!…]+[\"'”’)]*(?=\\s|$)")
+_SENTENCE = re.compile(r"[.?!…]+[\"'”’)]*(?=\s|$)")
 
 
 class Fallback:

@@ -27,6 +27,12 @@ from simvoice.ports import Cancelled, Message, never
 
 T = TypeVar("T")
 
+_PROBE = ("one two three four", " five six seven eight nine ten")
+_PROBE_LEAST = -3.0
+"""Nats a token: every language model counts to ten. llama-cpp-python's server gives each token
+the probability of the place behind it when the model has no token for a text's beginning (its
+issue 1983); by such numbers the count is as unlikely as noise, about -10."""
+
 _ASK_S = 0.02
 """Between two questions whether anybody still wants the result."""
 
@@ -48,7 +54,8 @@ class Remote:
         self._model = server.model
         self._loop = asyncio.new_event_loop()
         self._client = _client(server)
-        self._ranks = True
+        self._ranks: bool | None = None
+        """Whether it gives probabilities of a prompt; None until it was asked."""
         thread = threading.Thread(
             target=self._loop.run_forever, name="simvoice-server", daemon=True
         )
@@ -105,18 +112,22 @@ class Remote:
     ) -> list[float]:
         """Mean log-probability a token of each candidate as the continuation of `prompt`.
 
-        Empty when the server does not give probabilities of a prompt (most do not), or when
-        cancelled. Raises StageFailed when it cannot be reached.
+        Empty when the server gives no probabilities of a prompt (most do not), or none that can
+        be believed, or when cancelled. Raises StageFailed when it cannot be reached.
         """
-        if not self._ranks or not candidates:
+        if self._ranks is False or not candidates:
             return []
         joint = "" if prompt[-1:].isspace() else " "
-        texts = [joint + text.strip() for text in candidates]
-        found = self._wait(self._rank(prompt, texts), cancelled)
-        if found is not None and any(score is None for score in found):
-            self._ranks = False
+        asked = [(prompt, joint + text.strip()) for text in candidates]
+        if self._ranks is None:
+            asked.append(_PROBE)
+        found = self._wait(self._rank(asked), cancelled)
+        if found is None:
             return []
-        return [score for score in found or [] if score is not None]
+        scores = [score for score in found if score is not None]
+        if self._ranks is None:
+            self._ranks = len(scores) == len(asked) and scores.pop() > _PROBE_LEAST
+        return scores if self._ranks and len(scores) == len(candidates) else []
 
     # -- on the caller's thread -------------------------------------------------------------
 
@@ -211,11 +222,11 @@ class Remote:
             self._model = names[0]
         return self._model
 
-    async def _rank(self, prompt: str, texts: Sequence[str]) -> list[float | None]:
+    async def _rank(self, asked: Sequence[tuple[str, str]]) -> list[float | None]:
         async with self._told_in_words(), asyncio.timeout(self.server.patience.whole_s):
             name = await self._model_name()
-            asked = [self._score(name, prompt, text) for text in texts]
-            return list(await asyncio.gather(*asked))
+            scores = [self._score(name, prompt, text) for prompt, text in asked]
+            return list(await asyncio.gather(*scores))
 
     async def _score(self, name: str, prompt: str, text: str) -> float | None:
         """Mean log-probability a token of `text`; None when the server does not tell."""
@@ -342,6 +353,9 @@ def _client(server: Server) -> httpx.AsyncClient:
         # What a learner says goes to this server and nowhere else: through no proxy that the
         # environment names, and not where an answer points to.
         trust_env=False,
+        # Questions come minutes apart: a connection that was kept would often be a dead one, and
+        # to find that out costs more than to open one.
+        limits=httpx.Limits(max_keepalive_connections=0),
         follow_redirects=False,
         verify=ssl.create_default_context() if server.url.startswith("https:") else False,
     )
