@@ -6,7 +6,7 @@ import platform
 import secrets
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from importlib.metadata import version
@@ -18,6 +18,8 @@ from simvoice import __version__, models, paths
 from simvoice.encounter.settings import FloorSettings
 from simvoice.encounter.state import Rules
 from simvoice.engines import threads
+from simvoice.engines.fallback import FIRST_S, WHOLE_S, Fallback
+from simvoice.engines.server import Server
 from simvoice.errors import CaseError, SimvoiceError
 from simvoice.patient.case import Case
 from simvoice.patient.index import CaseIndex
@@ -46,6 +48,15 @@ from simvoice.runtime.view import Observer
 from simvoice.web.ports import CaseCard, Readiness
 
 DEFAULT_PROFILE = models.DEFAULT_PROFILE
+
+_EMBEDDED_LLM = "smollm2-135m"
+"""Every profile has it, for the last words; it speaks when a stronger one does not."""
+
+_EMBEDDED_S = 0.7
+"""It says a line in a third of a second on a quiet machine."""
+
+_SLACK_S = 0.1
+"""Between a server's own limits and the moment from which it is overruled."""
 
 _LIBRARIES = (
     "faster-whisper",
@@ -89,14 +100,19 @@ class Simulator:
         *,
         attempts: Path | None = None,
         every_case: bool = False,
+        server: Server | None = None,
     ) -> None:
-        """every_case: offer those too that have not passed their check, for their authors.
+        """every_case: offer those too that have not passed their check, for their authors. server:
+        a lab's language model, used in place of the profile's while it answers.
 
         Raises ModelMissing or ModelAltered when a model of the profile cannot be used.
         """
         threads.set_environment()
         self.profile = models.profile(profile)
-        for name in self.profile.values():
+        self.server = server
+        if server is not None:
+            self.profile["llm"] = _EMBEDDED_LLM
+        for name in {*self.profile.values(), _EMBEDDED_LLM}:
             models.locate(name)
         self.store = Store(attempts or paths.attempts_dir())
         self._every_case = every_case
@@ -133,7 +149,16 @@ class Simulator:
         progress(0.5, "Waking the voice")
         voice = self._load_voice()
         progress(0.7, "Waking the patient's mind")
-        return Engines(stt, end_of_turn, voice, embedder, last_words, self._language_model())
+        llm = self._language_model()
+        engines = Engines(stt, end_of_turn, voice, embedder, last_words, llm)
+        if isinstance(llm, Fallback):
+            engines = replace(engines, llm_notices=llm.notices)
+        return engines
+
+    @property
+    def strong(self) -> bool:
+        """A stronger language model than the embedded one is there, or is meant to be."""
+        return self.server is not None or models.model(self.profile["llm"]).chat
 
     def _load_voice(self) -> PreparedVoice:
         from simvoice.engines.delivery import MarkedVoice
@@ -150,7 +175,35 @@ class Simulator:
     def _language_model(self) -> LanguageModel:
         from simvoice.engines.llama import Llama
 
-        return Llama(self._folder("llm"))
+        if not self.strong:
+            return Llama(self._folder("llm"))
+        embedded = Llama(models.locate(_EMBEDDED_LLM))
+        if self.server is None:
+            from simvoice.engines.llama_chat import ChatLlama
+
+            larger = ChatLlama(self._folder("llm"))
+            return Fallback(larger, embedded, name=f"the larger model {self.profile['llm']}")
+        from simvoice.engines.remote import Remote
+
+        first_s, whole_s = self._patience_s
+        name = f"the language model's server at {self.server.name}"
+        return Fallback(Remote(self.server), embedded, name=name, first_s=first_s, whole_s=whole_s)
+
+    @property
+    def _patience_s(self) -> tuple[float, float]:
+        """Seconds that the stronger model has for its first word and for the whole line."""
+        if self.server is None:
+            return FIRST_S, WHOLE_S
+        # The server's own limits come first: they know what it was that took so long.
+        patience = self.server.patience
+        return patience.first_s + _SLACK_S, patience.whole_s + _SLACK_S
+
+    def model_trouble(self) -> str:
+        """A sentence when the stronger model does not answer now; empty when all is well."""
+        llm = self._engines.llm if self._engines is not None else None
+        if not isinstance(llm, Fallback) or llm.is_up:
+            return ""
+        return f"{llm.name} does not answer; until it does, the embedded model speaks."
 
     def _folder(self, role: str) -> Path:
         return models.locate(self.profile[role])  # type: ignore[index]
@@ -210,7 +263,7 @@ class Simulator:
             index = None
             if embedder is not None:
                 index = CaseIndex.cached(paths.cache_dir() / "cases", case, embedder, sha256)
-            self._patients[case_id] = Patient(case, index)
+            self._patients[case_id] = Patient(case, index, strong=self.strong)
         return self._patients[case_id]
 
     # -- making ready
@@ -274,7 +327,8 @@ class Simulator:
         patient = self.patient(case_id)
         if engines.llm is not None and not cancelled():
             progress(0.3, "Reading the case")
-            engines.llm.warm(patient.prompt_prefix())
+            messages = patient.messages_so_far(patient.start(0))
+            engines.llm.warm(patient.prompt_prefix(), messages=messages, cancelled=cancelled)
         name = patient.case.person.short
         engines.voice.prepare(
             rehearsed.needed(self.plan(case_id), patient.style, likely_only=likely_only),
@@ -314,7 +368,7 @@ class Simulator:
         engines = self.engines()
         patient = self.patient(case_id)
         case = patient.case
-        numbers = floor or floor_of(case)
+        numbers = floor or self._floor(case)
         seed = secrets.randbelow(2**31) if seed is None else seed
         attempt = new_id(case.id, datetime.now().astimezone())
 
@@ -344,6 +398,23 @@ class Simulator:
             )
         )
 
+    def _floor(self, case: Case) -> FloorSettings:
+        """The case's numbers; a stronger model has longer, and the embedded one after it."""
+        numbers = floor_of(case)
+        if not self.strong:
+            return numbers
+        limit_s = max(numbers.improvise_timeout_s, self._patience_s[1] + _EMBEDDED_S)
+        return numbers.model_copy(update={"improvise_timeout_s": limit_s})
+
+    def _models(self) -> dict[str, str]:
+        """For the record: role to SHA-256, and which server spoke first, without its key."""
+        found = {str(r): models.model(n).files[0].sha256 for r, n in self.profile.items()}
+        if self.strong:
+            found["llm_fallback"] = models.model(_EMBEDDED_LLM).files[0].sha256
+        if self.server is not None:
+            found["llm"] = f"{self.server.model or 'the first model'} at {self.server.url}"
+        return found
+
     def _header(
         self,
         attempt: str,
@@ -372,7 +443,7 @@ class Simulator:
             ),
             seed=seed,
             learner=learner,
-            models={str(k): v for k, v in models.digests(self.profile.values()).items()},
+            models=self._models(),
             settings=numbers.model_dump(),
             devices={
                 "kind": facts.kind,

@@ -57,7 +57,7 @@ class Fallback:
         """
         self._first = first
         self._second = second
-        self._name = name
+        self.name = name
         self._first_s = first_s
         self._whole_s = whole_s
         self._clock = clock
@@ -178,7 +178,7 @@ class Fallback:
                 if whole:
                     yield whole
             if watch.is_late:
-                failed = f"{self._name} did not answer in time"
+                failed = f"{self.name} did not answer in time"
         except StageFailed as error:
             failed = str(error)
         finally:
@@ -198,7 +198,7 @@ class Fallback:
 
     def _recover(self) -> None:
         if not self.is_up:
-            self._notices.append(f"{self._name} answers again and speaks from now on")
+            self._notices.append(f"{self.name} answers again and speaks from now on")
         self._failures = 0
         self._slow_ranks = 0
 
