@@ -19,7 +19,7 @@ from simvoice.encounter.settings import FloorSettings
 from simvoice.encounter.state import Rules
 from simvoice.engines import threads
 from simvoice.engines.fallback import FIRST_S, WHOLE_S, Fallback
-from simvoice.engines.server import Server
+from simvoice.engines.server import UNHURRIED, Server
 from simvoice.errors import CaseError, SimvoiceError
 from simvoice.patient.case import Case
 from simvoice.patient.index import CaseIndex
@@ -177,17 +177,22 @@ class Simulator:
 
         if not self.strong:
             return Llama(self._folder("llm"))
+        name = f"the larger model {self.profile['llm']}"
+        if self.server is not None:
+            name = f"the language model's server at {self.server.name}"
+        first_s, whole_s = self._patience_s
         embedded = Llama(models.locate(_EMBEDDED_LLM))
-        if self.server is None:
+        stronger = self._stronger_model(self.server)
+        return Fallback(stronger, embedded, name=name, first_s=first_s, whole_s=whole_s)
+
+    def _stronger_model(self, server: Server | None) -> LanguageModel:
+        if server is None:
             from simvoice.engines.llama_chat import ChatLlama
 
-            larger = ChatLlama(self._folder("llm"))
-            return Fallback(larger, embedded, name=f"the larger model {self.profile['llm']}")
+            return ChatLlama(self._folder("llm"))
         from simvoice.engines.remote import Remote
 
-        first_s, whole_s = self._patience_s
-        name = f"the language model's server at {self.server.name}"
-        return Fallback(Remote(self.server), embedded, name=name, first_s=first_s, whole_s=whole_s)
+        return Remote(server)
 
     @property
     def _patience_s(self) -> tuple[float, float]:
@@ -228,10 +233,18 @@ class Simulator:
         return Vad(WebrtcGate(), Silero())
 
     def text_engines(self) -> tuple[Embedder, LanguageModel]:
-        """What a conversation in text needs."""
+        """What a conversation in text needs. Nobody waits there, and whoever tries a case on a
+        stronger model wants that model's words: a server has long, and nothing stands in for it.
+        """
         from simvoice.engines.minilm import MiniLM
 
-        return MiniLM(self._folder("embedding")), self._language_model()
+        meaning = MiniLM(self._folder("embedding"))
+        if not self.strong:
+            return meaning, self._language_model()
+        server = self.server
+        if server is not None:
+            server = replace(server, patience=UNHURRIED)
+        return meaning, self._stronger_model(server)
 
     # -- cases
 

@@ -33,6 +33,10 @@ class Patience:
     """For the list of its models, which nobody waits for in an encounter."""
 
 
+UNHURRIED = Patience(connect_s=5.0, first_s=60.0, next_s=30.0, whole_s=120.0, read_s=120.0)
+"""Where no learner waits: checks, and conversations in text."""
+
+
 @dataclass(frozen=True, slots=True)
 class Server:
     """An OpenAI-compatible server: llama.cpp's, vLLM, and others."""
