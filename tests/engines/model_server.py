@@ -13,10 +13,12 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from simvoice.engines.remote import Remote
 
 HOUSE = Path(__file__).resolve().parents[2]
 
@@ -88,6 +90,32 @@ def _wait_until_up(server: ModelServer) -> None:
             continue
         return
     raise AssertionError(f"the server does not answer: {server.logged()}")
+
+
+class DiesAt:
+    """A remote model whose server is killed in the middle of one of its replies."""
+
+    strong = True
+
+    def __init__(self, remote: Remote, server: ModelServer, *, reply: int, piece: int) -> None:
+        """reply, piece: counted from 1."""
+        self._remote, self._server = remote, server
+        self._reply, self._piece = reply, piece
+        self.replies: list[str] = []
+
+    def warm(self, prefix: str, **how: Any) -> None:
+        self._remote.warm(prefix, **how)
+
+    def rank(self, prompt: str, candidates: Sequence[str], **how: Any) -> list[float]:
+        return self._remote.rank(prompt, candidates, **how)
+
+    def complete(self, prompt: str, **how: Any) -> Iterator[str]:
+        self.replies.append("")
+        for number, piece in enumerate(self._remote.complete(prompt, **how), 1):
+            if (len(self.replies), number) == (self._reply, self._piece):
+                self._server.kill()
+            self.replies[-1] += piece
+            yield piece
 
 
 # -- one that does what a test wants --------------------------------------------------------

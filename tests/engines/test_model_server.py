@@ -17,7 +17,7 @@ from simvoice.engines.remote import Remote
 from simvoice.engines.server import Patience, Server, server_at
 from simvoice.errors import StageFailed
 from simvoice.ports import Message, never
-from tests.engines.model_server import ModelServer, model_server
+from tests.engines.model_server import DiesAt, ModelServer, model_server
 
 pytestmark = pytest.mark.engine
 
@@ -169,8 +169,7 @@ def test_killed_in_the_middle_of_a_reply_the_embedded_model_goes_on_and_it_may_c
         )
         both.warm(PROMPT, messages=TALK)
         assert both.is_up
-        dies = _DiesAt(remote, mortal, piece=3)
-        both._first = dies
+        both._first = DiesAt(remote, mortal, reply=1, piece=3)
         reply = "".join(
             both.complete(PROMPT, messages=TALK, max_tokens=60, temperature=0.0, stop=("\n",))
         )
@@ -190,28 +189,6 @@ def test_killed_in_the_middle_of_a_reply_the_embedded_model_goes_on_and_it_may_c
         assert "".join(both.complete(PROMPT, messages=TALK, max_tokens=20))
         assert both.strong
     remote.close()
-
-
-class _DiesAt:
-    """The remote one, whose server is killed after so many pieces of a reply."""
-
-    strong = True
-
-    def __init__(self, remote: Remote, server: ModelServer, piece: int) -> None:
-        self._remote, self._server, self._piece = remote, server, piece
-
-    def warm(self, prefix: str, **how: object) -> None:
-        raise AssertionError("not asked")
-
-    def rank(self, prompt: str, candidates: object, **how: object) -> list[float]:
-        raise AssertionError("not asked")
-
-    def complete(self, prompt: str, **how: object) -> Iterator[str]:
-        pieces = self._remote.complete(prompt, **how)  # type: ignore[arg-type]
-        for number, piece in enumerate(pieces, 1):
-            if number == self._piece:
-                self._server.kill()
-            yield piece
 
 
 def test_nobody_at_the_address_any_more_is_found_out_at_once(server: ModelServer) -> None:
