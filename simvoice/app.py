@@ -18,9 +18,10 @@ from simvoice import __version__, models, paths
 from simvoice.encounter.settings import FloorSettings
 from simvoice.encounter.state import Rules
 from simvoice.engines import threads
-from simvoice.engines.fallback import FIRST_S, WHOLE_S, Fallback
-from simvoice.engines.server import UNHURRIED, Server
+from simvoice.engines.fallback import Fallback
+from simvoice.engines.server import Server
 from simvoice.errors import CaseError, SimvoiceError
+from simvoice.language import speaker
 from simvoice.patient.case import Case
 from simvoice.patient.index import CaseIndex
 from simvoice.patient.load import load_case, locate_case
@@ -48,15 +49,6 @@ from simvoice.runtime.view import Observer
 from simvoice.web.ports import CaseCard, Readiness
 
 DEFAULT_PROFILE = models.DEFAULT_PROFILE
-
-_EMBEDDED_LLM = "smollm2-135m"
-"""Every profile has it, for the last words; it speaks when a stronger one does not."""
-
-_EMBEDDED_S = 0.7
-"""It says a line in a third of a second on a quiet machine."""
-
-_SLACK_S = 0.1
-"""Between a server's own limits and the moment from which it is overruled."""
 
 _LIBRARIES = (
     "faster-whisper",
@@ -109,10 +101,9 @@ class Simulator:
         """
         threads.set_environment()
         self.profile = models.profile(profile)
-        self.server = server
-        if server is not None:
-            self.profile["llm"] = _EMBEDDED_LLM
-        for name in {*self.profile.values(), _EMBEDDED_LLM}:
+        self.speaker = speaker(self.profile["llm"], server)
+        self.profile["llm"] = self.speaker.model
+        for name in self.profile.values():
             models.locate(name)
         self.store = Store(attempts or paths.attempts_dir())
         self._every_case = every_case
@@ -149,16 +140,11 @@ class Simulator:
         progress(0.5, "Waking the voice")
         voice = self._load_voice()
         progress(0.7, "Waking the patient's mind")
-        llm = self._language_model()
+        llm = self.speaker.live()
         engines = Engines(stt, end_of_turn, voice, embedder, last_words, llm)
         if isinstance(llm, Fallback):
             engines = replace(engines, llm_notices=llm.notices)
         return engines
-
-    @property
-    def strong(self) -> bool:
-        """A stronger language model than the embedded one is there, or is meant to be."""
-        return self.server is not None or models.model(self.profile["llm"]).chat
 
     def _load_voice(self) -> PreparedVoice:
         from simvoice.engines.delivery import MarkedVoice
@@ -171,37 +157,6 @@ class Simulator:
         self._spoken = MarkedVoice(shaped, shaper.stretch)
         key = "+".join([*models.digests([self.profile["voice"]]).values(), version("piper-tts")])
         return CachedVoice(self._spoken, paths.cache_dir() / "speech", key)
-
-    def _language_model(self) -> LanguageModel:
-        from simvoice.engines.llama import Llama
-
-        if not self.strong:
-            return Llama(self._folder("llm"))
-        name = f"the larger model {self.profile['llm']}"
-        if self.server is not None:
-            name = f"the language model's server at {self.server.name}"
-        first_s, whole_s = self._patience_s
-        embedded = Llama(models.locate(_EMBEDDED_LLM))
-        stronger = self._stronger_model(self.server)
-        return Fallback(stronger, embedded, name=name, first_s=first_s, whole_s=whole_s)
-
-    def _stronger_model(self, server: Server | None) -> LanguageModel:
-        if server is None:
-            from simvoice.engines.llama_chat import ChatLlama
-
-            return ChatLlama(self._folder("llm"))
-        from simvoice.engines.remote import Remote
-
-        return Remote(server)
-
-    @property
-    def _patience_s(self) -> tuple[float, float]:
-        """Seconds that the stronger model has for its first word and for the whole line."""
-        if self.server is None:
-            return FIRST_S, WHOLE_S
-        # The server's own limits come first: they know what it was that took so long.
-        patience = self.server.patience
-        return patience.first_s + _SLACK_S, patience.whole_s + _SLACK_S
 
     def model_trouble(self) -> str:
         """A sentence when the stronger model does not answer now; empty when all is well."""
@@ -233,18 +188,10 @@ class Simulator:
         return Vad(WebrtcGate(), Silero())
 
     def text_engines(self) -> tuple[Embedder, LanguageModel]:
-        """What a conversation in text needs. Nobody waits there, and whoever tries a case on a
-        stronger model wants that model's words: a server has long, and nothing stands in for it.
-        """
+        """What a conversation in text needs."""
         from simvoice.engines.minilm import MiniLM
 
-        meaning = MiniLM(self._folder("embedding"))
-        if not self.strong:
-            return meaning, self._language_model()
-        server = self.server
-        if server is not None:
-            server = replace(server, patience=UNHURRIED)
-        return meaning, self._stronger_model(server)
+        return MiniLM(self._folder("embedding")), self.speaker.unhurried()
 
     # -- cases
 
@@ -276,7 +223,7 @@ class Simulator:
             index = None
             if embedder is not None:
                 index = CaseIndex.cached(paths.cache_dir() / "cases", case, embedder, sha256)
-            self._patients[case_id] = Patient(case, index, strong=self.strong)
+            self._patients[case_id] = Patient(case, index, strong=self.speaker.strong)
         return self._patients[case_id]
 
     # -- making ready
@@ -414,19 +361,12 @@ class Simulator:
     def _floor(self, case: Case) -> FloorSettings:
         """The case's numbers; a stronger model has longer, and the embedded one after it."""
         numbers = floor_of(case)
-        if not self.strong:
-            return numbers
-        limit_s = max(numbers.improvise_timeout_s, self._patience_s[1] + _EMBEDDED_S)
+        limit_s = max(numbers.improvise_timeout_s, self.speaker.needs_s)
         return numbers.model_copy(update={"improvise_timeout_s": limit_s})
 
     def _models(self) -> dict[str, str]:
-        """For the record: role to SHA-256, and which server spoke first, without its key."""
         found = {str(r): models.model(n).files[0].sha256 for r, n in self.profile.items()}
-        if self.strong:
-            found["llm_fallback"] = models.model(_EMBEDDED_LLM).files[0].sha256
-        if self.server is not None:
-            found["llm"] = f"{self.server.model or 'the first model'} at {self.server.url}"
-        return found
+        return found | self.speaker.recorded()
 
     def _header(
         self,

@@ -32,6 +32,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "paths": set(),
     "models": {"errors", "paths"},
     "weights": {"models", "errors", "paths"},
+    "language": {"models", "engines", *GROUND},
     # pure
     "coding": {"errors"},
     "timing": {"audio", "errors"},

@@ -222,7 +222,7 @@ def _engines(profile: str, server: Server | None) -> tuple[Any, Any, bool]:
     from simvoice.app import Simulator
 
     simulator = Simulator(profile, server=server)
-    return *simulator.text_engines(), simulator.strong
+    return *simulator.text_engines(), simulator.speaker.strong
 
 
 def _gate(gate: dict[str, Any]) -> str:
