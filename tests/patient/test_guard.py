@@ -40,6 +40,7 @@ def test_a_patients_answer_passes(case: Case, state: PatientState, line: str) ->
         ("As your doctor, I recommend surgery.", "doctor"),
         ("Your biopsy shows a tumor.", "doctor"),
         ("How are you feeling today?", "doctor"),
+        ("I'm sorry to hear that, Doctor.", "doctor"),
         ("We will schedule a scan for you.", "doctor"),
         ("I'm afraid I have bad news.", "doctor"),
         ("I am an AI language model.", "machinery"),
