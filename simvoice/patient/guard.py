@@ -69,6 +69,7 @@ _FLIP = re.compile(
     r"we(?:'ll| will| can| need to|'re going to) (?:do|start|schedule|run|perform|discuss|need|"
     r"look|take|get|treat|remove|book|arrange|monitor)|let me (?:explain|tell you|examine|check)|"
     r"how (?:are|do) you feel\w*|how can i help|sorry to hear|"
+    r"can(?:'t|not| not) (?:help|assist)(?: you)? with|happy to (?:help|assist|get)|"
     r"i(?:'m| am) here (?:to help|for you)|mrs\.?|ma'am)\b",
     re.IGNORECASE,
 )

@@ -41,6 +41,8 @@ def test_a_patients_answer_passes(case: Case, state: PatientState, line: str) ->
         ("Your biopsy shows a tumor.", "doctor"),
         ("How are you feeling today?", "doctor"),
         ("I'm sorry to hear that, Doctor.", "doctor"),
+        ("I'm sorry, but I can't help with that.", "doctor"),
+        ("Sure, I'd be happy to help.", "doctor"),
         ("We will schedule a scan for you.", "doctor"),
         ("I'm afraid I have bad news.", "doctor"),
         ("I am an AI language model.", "machinery"),
