@@ -22,7 +22,7 @@ import httpx
 
 from simvoice.engines.server import Server
 from simvoice.engines.stops import StopFilter, one_line
-from simvoice.errors import StageFailed
+from simvoice.errors import SettingError, StageFailed
 from simvoice.ports import Cancelled, Message, never
 
 T = TypeVar("T")
@@ -52,10 +52,15 @@ class Remote:
         """Opens nothing: the first request does."""
         self.server = server
         self._model = server.model
-        self._loop = asyncio.new_event_loop()
-        self._client = _client(server)
+        try:
+            self._client = _client(server)
+        except httpx.InvalidURL:
+            raise SettingError(
+                "the language model's address cannot be used; give it like http://127.0.0.1:8000/v1"
+            ) from None
         self._ranks: bool | None = None
-        """Whether it gives probabilities of a prompt; None until it was asked."""
+        """Whether it gives probabilities of a prompt; None until it was tried."""
+        self._loop = asyncio.new_event_loop()
         thread = threading.Thread(
             target=self._loop.run_forever, name="simvoice-server", daemon=True
         )
@@ -80,6 +85,8 @@ class Remote:
         limit_s = self.server.patience.read_s
         with contextlib.closing(self._pieces(body, limit_s, cancelled)) as pieces:
             next(pieces, "")
+        if self._ranks is None and not cancelled():
+            self._try_ranking(cancelled)
 
     def complete(
         self,
@@ -112,22 +119,23 @@ class Remote:
     ) -> list[float]:
         """Mean log-probability a token of each candidate as the continuation of `prompt`.
 
-        Empty when the server gives no probabilities of a prompt (most do not), or none that can
-        be believed, or when cancelled. Raises StageFailed when it cannot be reached.
+        Empty when `warm` found that the server gives no probabilities of a prompt (most do not)
+        or none that can be believed, or when cancelled. Raises StageFailed when it cannot be
+        reached.
         """
-        if self._ranks is False or not candidates:
+        if not self._ranks or not candidates:
             return []
         joint = "" if prompt[-1:].isspace() else " "
         asked = [(prompt, joint + text.strip()) for text in candidates]
-        if self._ranks is None:
-            asked.append(_PROBE)
-        found = self._wait(self._rank(asked), cancelled)
-        if found is None:
-            return []
-        scores = [score for score in found if score is not None]
-        if self._ranks is None:
-            self._ranks = len(scores) == len(asked) and scores.pop() > _PROBE_LEAST
-        return scores if self._ranks and len(scores) == len(candidates) else []
+        scores = self._wait(self._rank(asked), cancelled) or []
+        found = [score for score in scores if score is not None]
+        return found if len(found) == len(candidates) else []
+
+    def _try_ranking(self, cancelled: Cancelled) -> None:
+        """While nobody waits: some servers take seconds over it, and cannot be stopped."""
+        found = self._wait(self._rank([_PROBE]), cancelled)
+        if found is not None:
+            self._ranks = found[0] is not None and found[0] > _PROBE_LEAST
 
     # -- on the caller's thread -------------------------------------------------------------
 
@@ -205,7 +213,7 @@ class Remote:
                         limit.reschedule(min(over_s, loop.time() + patience.next_s))
                     if ended:
                         return
-        raise StageFailed(f"{self._who} broke off in the middle; see its log")
+            raise _BrokenOffError
 
     async def _offered(self) -> list[str]:
         async with self._told_in_words(), asyncio.timeout(self.server.patience.list_s):
@@ -252,7 +260,7 @@ class Remote:
             raise StageFailed(
                 f"{self._who} cannot be reached; see that it runs and that the address is right"
             ) from None
-        except httpx.HTTPError:
+        except (httpx.HTTPError, _BrokenOffError):
             raise StageFailed(f"{self._who} broke off in the middle; see its log") from None
         except (ValueError, KeyError, TypeError, IndexError, queue.Full):
             raise StageFailed(
@@ -277,6 +285,10 @@ class Remote:
         return f"the language model's server at {self.server.name}"
 
 
+class _BrokenOffError(Exception):
+    """The answer ended before it was whole."""
+
+
 # -- what comes over the line ---------------------------------------------------------------
 
 
@@ -296,7 +308,9 @@ async def _events(response: httpx.Response) -> AsyncIterator[str]:
 def _piece(data: str) -> tuple[str, bool]:
     """The text in one event, and whether it is the last one."""
     if data == "[DONE]":
-        return "", True
+        # The last piece has said why it was the last. Without that, somebody else's question has
+        # ended this one: llama-cpp-python's server serves the latest.
+        raise _BrokenOffError
     answer = json.loads(data)
     if not answer["choices"]:
         return "", False  # some end with a count of tokens

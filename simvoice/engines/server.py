@@ -85,6 +85,8 @@ def server_at(
         )
     if parts.query or parts.fragment:
         raise SettingError(f"the language model's address ends in a query; {_LIKE}")
+    if not key.isascii() or not key.isprintable():
+        raise SettingError("SIMVOICE_LLM_KEY holds what no key holds; copy it again")
     if form not in ("chat", "screenplay"):
         raise SettingError(f"there is no form {form!r} to ask in; the forms are chat, screenplay")
     path = parts.path.rstrip("/") or "/v1"
@@ -105,7 +107,12 @@ _LIKE = "give it like http://127.0.0.1:8000/v1"
 def _parts(url: str) -> SplitResult:
     try:
         parts = urlsplit(url)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        usable = (
+            " " not in url
+            and parts.scheme in ("http", "https")
+            and bool(parts.hostname)
+            and parts.port != 0
+        )
     except ValueError:
         usable = False
     if not usable:

@@ -110,6 +110,8 @@ def test_warming_makes_the_first_word_come_sooner(remote: Remote) -> None:
 
 def test_probabilities_that_cannot_be_believed_settle_no_tie(remote: Remote) -> None:
     # SmolLM2 begins a text without a token for it, so this server's numbers are a place off
+    remote.warm(PROMPT, messages=TALK)
+    assert remote._ranks is False
     assert remote.rank(PROMPT, ["I'm frightened.", "Purple triangles file the loudly."]) == []
 
 
@@ -142,6 +144,8 @@ def test_a_server_without_logits_ranks_nothing_and_goes_on(tmp_path: Path) -> No
         weights(), tmp_path / "log", "--n_ctx", "256", "--logits_all", "false"
     ) as plain:
         remote = Remote(Server(plain.url, "patient", patience=SLOW))
+        remote.warm(PROMPT, messages=TALK)
+        assert remote._ranks is False
         assert remote.rank(PROMPT, ["Yes.", "No."]) == []
         assert "".join(remote.complete(PROMPT, messages=TALK, max_tokens=4))
         remote.close()

@@ -15,7 +15,7 @@ import pytest
 from simvoice.engines.remote import Remote, mean_logprob
 from simvoice.engines.server import Patience, Server, server_at
 from simvoice.errors import SettingError, StageFailed
-from simvoice.ports import Message
+from simvoice.ports import Message, never
 from tests.engines.model_server import Act, OddHandler, OddServer, free_port, odd_server
 
 TALK = (Message("system", "You are Ines."), Message("user", "Do you paint?"))
@@ -93,7 +93,7 @@ def test_a_base_model_is_asked_to_go_on_with_the_screenplay() -> None:
         handler.begin()
         for piece in (" I used", " to.\nDoc", "tor: And"):
             handler.event({"choices": [{"text": piece, "finish_reason": None}]})
-        handler.event("[DONE]")
+        handler.event({"choices": [{"text": "", "finish_reason": "length"}]})
 
     with asking(act, form="screenplay") as (remote, odd):
         assert reply(remote) == " I used to."
@@ -110,14 +110,24 @@ def test_without_a_model_named_the_first_one_offered_is_asked() -> None:
         assert remote.offered() == ["big", "small"]
 
 
+def test_one_that_somebody_elses_question_cut_short_is_not_taken_for_whole() -> None:
+    def act(handler: OddHandler, body: dict[str, Any]) -> None:
+        handler.begin()
+        handler.say("I used to pai")
+        handler.event("[DONE]")
+
+    with asking(act) as (remote, _):
+        assert "broke off" in failing(remote)
+
+
 def test_comments_unknown_fields_and_counts_of_tokens_are_passed_over() -> None:
     def act(handler: OddHandler, body: dict[str, Any]) -> None:
         handler.begin()
         handler.wfile.write(b": ping\r\n\r\nevent: x\r\nid: 3\r\n")
         handler.event({"choices": [{"delta": {"role": "assistant"}, "finish_reason": None}]})
         handler.say("Yes.")
-        handler.event({"choices": [{"delta": {"content": None}, "finish_reason": "stop"}]})
         handler.event({"choices": [], "usage": {"total_tokens": 3}})
+        handler.event({"choices": [{"delta": {"content": None}, "finish_reason": "stop"}]})
         handler.event("[DONE]")
 
     with asking(act) as (remote, _):
@@ -125,7 +135,9 @@ def test_comments_unknown_fields_and_counts_of_tokens_are_passed_over() -> None:
 
 
 def test_pieces_arrive_whole_however_the_network_cuts_them() -> None:
-    text = "data: " + '{"choices":[{"delta":{"content":"Très bien, 37 °C."},"finish_reason":null}]}'
+    text = (
+        "data: " + '{"choices":[{"delta":{"content":"Très bien, 37 °C."},"finish_reason":"stop"}]}'
+    )
 
     def act(handler: OddHandler, body: dict[str, Any]) -> None:
         handler.begin()
@@ -317,12 +329,13 @@ def echoes(handler: OddHandler, body: dict[str, Any]) -> None:
 
 def test_lines_are_ranked_by_the_probability_of_an_echo() -> None:
     with asking(echoes) as (remote, odd):
+        assert remote.rank("Ines:", ["Yes."]) == [], "not before it was tried"
+        remote._try_ranking(never)
+        odd.prompts.clear()
         short, long = remote.rank("Ines:", ["Yes.", "Not any more, no."])
         assert short < long < 0
-        assert {"Ines: Yes.", "Ines: Not any more, no."} < set(odd.prompts)
-        assert odd.paths == ["/v1/completions"] * 3  # and once whether it can be believed
-        assert remote.rank("Ines:", ["Yes."]) == [short]
-        assert len(odd.paths) == 4
+        assert set(odd.prompts) == {"Ines: Yes.", "Ines: Not any more, no."}
+        assert odd.paths == ["/v1/completions"] * 3
 
 
 def test_a_server_that_tells_no_probabilities_is_asked_once() -> None:
@@ -330,10 +343,21 @@ def test_a_server_that_tells_no_probabilities_is_asked_once() -> None:
         handler.give(400, '{"error": "echo is not supported"}')
 
     with asking(act) as (remote, odd):
+        remote._try_ranking(never)
         assert remote.rank("Ines:", ["Yes.", "No."]) == []
-        asked = len(odd.bodies)
-        assert remote.rank("Ines:", ["Yes.", "No."]) == []
-        assert len(odd.bodies) == asked
+        assert len(odd.bodies) == 1
+
+
+def test_whether_it_can_rank_is_found_out_once_while_nobody_waits() -> None:
+    def act(handler: OddHandler, body: dict[str, Any]) -> None:
+        (says("Yes.") if body.get("stream") else echoes)(handler, body)
+
+    with asking(act) as (remote, odd):
+        remote.warm("Ines:", messages=TALK)
+        remote.warm("Ines:", messages=TALK)
+        assert odd.paths == ["/v1/chat/completions", "/v1/completions", "/v1/chat/completions"]
+        assert odd.bodies[0]["messages"][-1] == {"role": "user", "content": "…"}
+        assert len(remote.rank("Ines:", ["Yes.", "No."])) == 2
 
 
 def test_a_server_whose_count_to_ten_is_unlikely_is_not_believed() -> None:
@@ -343,9 +367,9 @@ def test_a_server_whose_count_to_ten_is_unlikely_is_not_believed() -> None:
         handler.give(200, json.dumps({"choices": [{"text": "", "logprobs": logprobs}]}))
 
     with asking(act) as (remote, odd):
+        remote._try_ranking(never)
         assert remote.rank("Ines:", ["Yes.", "No."]) == []
-        assert remote.rank("Ines:", ["Yes.", "No."]) == []
-        assert len(odd.paths) == 3
+        assert len(odd.paths) == 1
 
 
 def test_the_mean_is_that_of_the_texts_own_tokens() -> None:
@@ -376,7 +400,7 @@ def test_an_address_is_understood(given: str, used: str) -> None:
 @pytest.mark.parametrize(
     "given",
     ["", "lab:8000", "ftp://lab", "http://", "http://lab:99999", "http://me:pw@lab/v1",
-     "http://lab/v1?key=1", "http://lab/v1#x", "http://[::1"],
+     "http://lab/v1?key=1", "http://lab/v1#x", "http://[::1", "http://a b"],
 )  # fmt: skip
 def test_what_is_no_address_is_refused_without_repeating_it(given: str) -> None:
     with pytest.raises(SettingError) as caught:
@@ -392,5 +416,9 @@ def test_whether_words_leave_the_machine_is_known() -> None:
     assert replace(far, url="https://lab/v1").is_private
     with pytest.raises(SettingError, match="between"):
         server_at("http://lab", first_s=0.0)
+    with pytest.raises(SettingError, match="SIMVOICE_LLM_KEY"):
+        server_at("http://lab", key="k\ney")
+    with pytest.raises(SettingError, match="cannot be used"):
+        Remote(Server("http://a\x01b/v1"))
     with pytest.raises(SettingError, match="forms are"):
         server_at("http://lab", form="poem")
