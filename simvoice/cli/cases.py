@@ -139,7 +139,8 @@ def check_cases(
                 progress=lambda done, _, bar=bar, task=task: bar.update(task, completed=done),  # type: ignore[misc]
             )
         reports.append(report)
-        certificate = certify(path, report, __version__)
+        # a trial on another model neither gives a certificate nor takes one away
+        certificate = None if strong else certify(path, report, __version__)
         if certificate is not None:
             notes.print(f"Certified: {certificate}", markup=False)
         if not as_json:

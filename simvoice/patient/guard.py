@@ -10,7 +10,7 @@ from functools import partial
 from simvoice.coding.text import plain
 from simvoice.patient.case import Case
 from simvoice.patient.decisions import PatientState
-from simvoice.patient.ledger import is_open
+from simvoice.patient.ledger import holds, is_open
 from simvoice.patient.words import content, everyday, overlap, stems
 
 REPEATS = 0.8
@@ -23,22 +23,22 @@ LOOPED = 2
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """How far a model may go. Roles, secrets, numbers, persons and names know no room."""
+    """How far a model may go. Roles, secrets, numbers, persons, names and facts know no room."""
 
     sentences: int
     """At most so many in a line."""
     longer: float
     """Times the case's `max_words`."""
-    new_words: int
-    """Words that say something and are neither in the case nor in the question."""
+    authors_words: bool
+    """Words of the author's lines that she may say now are hers too, not of the facts alone."""
     max_tokens: int
     """What the model is asked for."""
 
 
-SMALL = Room(sentences=2, longer=1.0, new_words=0, max_tokens=40)
+SMALL = Room(sentences=2, longer=1.0, authors_words=False, max_tokens=40)
 """Small models invent a dog and a purple blouse (docs/choosing-the-language-model.md)."""
-STRONG = Room(sentences=3, longer=1.5, new_words=2, max_tokens=64)
-"""A stronger one says more, in words of its own; claims about her life are refused all the same."""
+STRONG = Room(sentences=3, longer=1.5, authors_words=True, max_tokens=64)
+"""A stronger one says more, with all the words that her author gave her."""
 
 
 def room(strong: bool) -> Room:
@@ -102,7 +102,7 @@ _CLAIM = re.compile(
     r"a minute|it|that|afraid|scared|thinking|hoping|told|you|what|been (?:better|worse)))",
     re.IGNORECASE,
 )
-# the same, where words of the model's own are let in
+# the same, where more words are let in
 _HABIT = re.compile(
     r"\bmy favou?rite\b|\bi(?:'m| am)? (?:wear\w*|drive|believe|live|work|sing|read|cook|"
     r"(?:love|like|enjoy|prefer|usually|often|sometimes)(?! (?:it|that|this|you|to (?:know|hear|"
@@ -122,8 +122,8 @@ def judge(case: Case, state: PatientState, raw: str, *, strong: bool = False) ->
     text = trim(raw, case.person.short, most, given.sentences)
     if not text:
         return Verdict(None, "nothing that could be said")
-    new_words = partial(_new, allowed=given.new_words)
-    for refuse in (_role, _secrets, _unknown, new_words, _fits, _repetition):
+    new = partial(_new, authors_words=given.authors_words)
+    for refuse in (_role, _secrets, _unknown, new, _fits, _repetition):
         reason = refuse(case, state, text)
         if reason:
             return Verdict(None, reason)
@@ -181,14 +181,27 @@ def _unknown(case: Case, state: PatientState, text: str) -> str:
     return ""
 
 
-def _new(case: Case, state: PatientState, text: str, *, allowed: int) -> str:
-    """It says nothing new about her world, but for so many words."""
+def _new(case: Case, state: PatientState, text: str, *, authors_words: bool) -> str:
+    """It says nothing new about her world."""
     known = set(stems(allowed_text(case, state))) | set(stems(_question(state)))
     known |= everyday("function") | everyday("feeling")
-    new = list(dict.fromkeys(word for word in content(text) if word not in known))
-    if len(new) > allowed:
-        return f"brings up something nobody gave ({new[0]!r})"
+    new = [word for word in content(text) if word not in known]
+    given = _authors_words(case, state) if new and authors_words else frozenset()
+    strange = next((word for word in new if word not in given), None)
+    if strange is not None:
+        return f"brings up something nobody gave ({strange!r})"
     return "claims what nobody wrote of her" if new and _HABIT.search(text) else ""
+
+
+def _authors_words(case: Case, state: PatientState) -> frozenset[str]:
+    """The stems of the lines that she may say in this state."""
+    lines = (
+        line.text
+        for line in case.lines
+        if holds(line.when, state)
+        and all(is_open(fact, state, asked=False) for fact in case.facts if fact.id in line.tells)
+    )
+    return frozenset(stem for text in lines for stem in stems(text))
 
 
 def _question(state: PatientState) -> str:

@@ -177,7 +177,7 @@ def test_a_strong_models_words_are_let_in_and_the_embedded_ones_under_it_are_not
     patient = Patient(case, None, strong=True)
     start = patient.start(0)
     decision = patient.hear(start, Said(SAID_BY_NOBODY, None))
-    line = "I can't think about tunes right now."
+    line = "I can't eat and I can't look at it."
     strong = patient.settle(start, decision, Answer(text=line, strong=True))
     assert (strong.move.text, strong.move.source) == (line, "model")
     weak = patient.settle(start, decision, Answer(text=line))
@@ -198,7 +198,9 @@ REFUSED_WHATEVER_THE_MODEL = [
     "We went to see Margaret about one.",
     "Yes, I have a bassoon.",
     "My favourite is a waltz.",
-    "I love playing tunes.",
+    "I love holding my hands.",
+    "I can't think about tunes right now.",
+    "I'm wearing a purple blouse.",
     "Noreen would like that.",
     "I can't. I can't.",
 ]
