@@ -132,8 +132,14 @@ class Remote:
         return found if len(found) == len(candidates) else []
 
     def _try_ranking(self, cancelled: Cancelled) -> None:
-        """While nobody waits: some servers take seconds over it, and cannot be stopped."""
-        found = self._wait(self._rank([_PROBE]), cancelled)
+        """While nobody waits: some servers take seconds over it, and cannot be stopped.
+
+        One that can answer and not rank is a good server all the same.
+        """
+        try:
+            found = self._wait(self._rank([_PROBE]), cancelled)
+        except StageFailed:
+            found = [None]
         if found is not None:
             self._ranks = found[0] is not None and found[0] > _PROBE_LEAST
 

@@ -37,7 +37,8 @@ def test_one_that_answers_soon_is_good() -> None:
         assert check.state == "ok"
         assert "has patient and begins to speak after 0." in check.sentence
         assert check.facts["offered"] == ["patient"]
-        assert len(odd.bodies) == 2  # once to read what the measured question begins with
+        # to read what the measured question begins with, whether it ranks, and the question
+        assert [body["max_tokens"] for body in odd.bodies] == [1, 1, checkup.TOKENS]
         assert is_complete(check)
 
 

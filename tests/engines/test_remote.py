@@ -348,6 +348,22 @@ def test_a_server_that_tells_no_probabilities_is_asked_once() -> None:
         assert len(odd.bodies) == 1
 
 
+@pytest.mark.parametrize("ranks", [mute, says("Five."), None])
+def test_one_that_can_answer_and_not_rank_is_a_good_server(ranks: Act | None) -> None:
+    def act(handler: OddHandler, body: dict[str, Any]) -> None:
+        if body.get("stream"):
+            says("Yes.")(handler, body)
+        elif ranks is not None:
+            ranks(handler, body)
+        else:
+            handler.give(200, '{"choices": []}')
+
+    with asking(act) as (remote, _):
+        remote.warm("Ines:", messages=TALK)
+        assert remote.rank("Ines:", ["Yes.", "No."]) == []
+        assert reply(remote) == "Yes."
+
+
 def test_whether_it_can_rank_is_found_out_once_while_nobody_waits() -> None:
     def act(handler: OddHandler, body: dict[str, Any]) -> None:
         (says("Yes.") if body.get("stream") else echoes)(handler, body)
