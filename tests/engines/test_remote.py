@@ -20,12 +20,15 @@ from tests.engines.model_server import Act, OddHandler, OddServer, free_port, od
 
 TALK = (Message("system", "You are Ines."), Message("user", "Do you paint?"))
 QUICK = Patience(connect_s=0.5, first_s=0.4, next_s=0.3, whole_s=1.5, read_s=1.0, list_s=1.0)
+"""For servers that are late on purpose."""
+CALM = Patience(connect_s=10.0, first_s=10.0, next_s=10.0, whole_s=20.0, read_s=20.0, list_s=10.0)
+"""For all others: a busy machine is no late server."""
 
 
 @contextmanager
 def asking(act: Act, **how: Any) -> Iterator[tuple[Remote, OddServer]]:
     with odd_server(act) as odd:
-        remote = Remote(Server(odd.url, **{"model": "patient", "patience": QUICK, **how}))
+        remote = Remote(Server(odd.url, **{"model": "patient", "patience": CALM, **how}))
         try:
             yield remote, odd
         finally:
@@ -183,7 +186,7 @@ def test_leaving_the_reply_closes_the_connection_at_once() -> None:
         pieces = remote.complete("…", messages=TALK)
         assert next(pieces) == "Well, "
         pieces.close()  # type: ignore[attr-defined]
-        assert odd.hung_up.wait(1.0)
+        assert odd.hung_up.wait(2.0)
 
 
 def test_a_barge_in_ends_a_wait_for_the_next_piece() -> None:
@@ -194,8 +197,8 @@ def test_a_barge_in_ends_a_wait_for_the_next_piece() -> None:
         wanted.set()
         begun_s = time.monotonic()
         assert list(pieces) == []
-        assert time.monotonic() - begun_s < 0.2
-        assert odd.hung_up.wait(1.0)
+        assert time.monotonic() - begun_s < 2.0
+        assert odd.hung_up.wait(2.0)
 
 
 def test_a_barge_in_ends_a_wait_for_the_first_header() -> None:
@@ -203,8 +206,8 @@ def test_a_barge_in_ends_a_wait_for_the_first_header() -> None:
         begun_s = time.monotonic()
         late = begun_s + 0.1
         assert reply(remote, cancelled=lambda: time.monotonic() > late) == ""
-        assert time.monotonic() - begun_s < 0.35
-        assert odd.hung_up.wait(1.0)
+        assert time.monotonic() - begun_s < 2.0
+        assert odd.hung_up.wait(2.0)
 
 
 def test_after_a_cancelled_reply_the_next_one_is_whole() -> None:
@@ -222,7 +225,7 @@ def failing(remote: Remote) -> str:
     begun_s = time.monotonic()
     with pytest.raises(StageFailed) as caught:
         reply(remote)
-    assert time.monotonic() - begun_s < 2.0
+    assert time.monotonic() - begun_s < 8.0
     sentence = str(caught.value)
     assert "\n" not in sentence
     assert ";" in sentence, "it names a remedy"
@@ -232,9 +235,9 @@ def failing(remote: Remote) -> str:
 
 @pytest.mark.parametrize("act", [mute, hangs])
 def test_a_server_that_does_not_answer_in_time_is_given_up(act: Act) -> None:
-    with asking(act) as (remote, odd):
+    with asking(act, patience=QUICK) as (remote, odd):
         assert "did not answer in time" in failing(remote)
-        assert odd.hung_up.wait(1.0)
+        assert odd.hung_up.wait(2.0)
 
 
 def test_one_that_drips_for_ever_is_given_up() -> None:
@@ -244,7 +247,7 @@ def test_one_that_drips_for_ever_is_given_up() -> None:
             handler.say("and ")
             threading.Event().wait(0.05)
 
-    with asking(act) as (remote, odd):
+    with asking(act, patience=QUICK) as (remote, odd):
         assert "did not answer in time" in failing(remote)
         assert odd.hung_up.wait(2.0)
 
@@ -358,7 +361,7 @@ def test_one_that_can_answer_and_not_rank_is_a_good_server(ranks: Act | None) ->
         else:
             handler.give(200, '{"choices": []}')
 
-    with asking(act) as (remote, _):
+    with asking(act, patience=QUICK) as (remote, _):
         remote.warm("Ines:", messages=TALK)
         assert remote.rank("Ines:", ["Yes.", "No."]) == []
         assert reply(remote) == "Yes."
