@@ -79,14 +79,21 @@ class Remote:
         self, prefix: str, *, messages: Sequence[Message] = (), cancelled: Cancelled = never
     ) -> None:
         """Have the server read this now; it keeps what it has read. Raises StageFailed."""
+        untried = self._ranks is None
+        if untried:
+            # Before the reading: a server with room for one prompt forgets it for the next.
+            self._try_ranking(cancelled)
         # Many servers want the user to have had the last word.
         asked = [*messages, Message("user", "…")] if messages else ()
         body = self._body(prefix, asked, 1, (), 0.0, 0)
         limit_s = self.server.patience.read_s
         with contextlib.closing(self._pieces(body, limit_s, cancelled)) as pieces:
-            next(pieces, "")
-        if self._ranks is None and not cancelled():
-            self._try_ranking(cancelled)
+            try:
+                next(pieces, "")
+            except StageFailed:
+                # One that cannot be reached has not shown that it cannot rank.
+                self._ranks = None if untried else self._ranks
+                raise
 
     def complete(
         self,

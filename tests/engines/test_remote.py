@@ -367,6 +367,23 @@ def test_one_that_can_answer_and_not_rank_is_a_good_server(ranks: Act | None) ->
         assert reply(remote) == "Yes."
 
 
+def test_one_that_was_away_may_rank_once_it_is_there() -> None:
+    away = [True]
+
+    def act(handler: OddHandler, body: dict[str, Any]) -> None:
+        if away[0]:
+            handler.give(503, "{}")
+        else:
+            (says("Yes.") if body.get("stream") else echoes)(handler, body)
+
+    with asking(act) as (remote, _):
+        with pytest.raises(StageFailed):
+            remote.warm("Ines:", messages=TALK)
+        away[0] = False
+        remote.warm("Ines:", messages=TALK)
+        assert len(remote.rank("Ines:", ["Yes.", "No."])) == 2
+
+
 def test_whether_it_can_rank_is_found_out_once_while_nobody_waits() -> None:
     def act(handler: OddHandler, body: dict[str, Any]) -> None:
         (says("Yes.") if body.get("stream") else echoes)(handler, body)
@@ -374,8 +391,8 @@ def test_whether_it_can_rank_is_found_out_once_while_nobody_waits() -> None:
     with asking(act) as (remote, odd):
         remote.warm("Ines:", messages=TALK)
         remote.warm("Ines:", messages=TALK)
-        assert odd.paths == ["/v1/chat/completions", "/v1/completions", "/v1/chat/completions"]
-        assert odd.bodies[0]["messages"][-1] == {"role": "user", "content": "…"}
+        assert odd.paths == ["/v1/completions", "/v1/chat/completions", "/v1/chat/completions"]
+        assert odd.bodies[1]["messages"][-1] == {"role": "user", "content": "…"}
         assert len(remote.rank("Ines:", ["Yes.", "No."])) == 2
 
 
