@@ -14,7 +14,15 @@ import queue
 import ssl
 import threading
 import weakref
-from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Callable,
+    Coroutine,
+    Generator,
+    Iterator,
+    Sequence,
+)
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
@@ -219,13 +227,14 @@ class Remote:
             path = "/chat/completions" if "messages" in body else "/completions"
             async with self._client.stream("POST", path, json=body) as response:
                 await self._check(response)
-                async for data in _events(response):
-                    piece, ended = _piece(data)
-                    if piece:
-                        put(piece)
-                        limit.reschedule(min(over_s, loop.time() + patience.next_s))
-                    if ended:
-                        return
+                async with contextlib.aclosing(_events(response)) as events:
+                    async for data in events:
+                        piece, ended = _piece(data)
+                        if piece:
+                            put(piece)
+                            limit.reschedule(min(over_s, loop.time() + patience.next_s))
+                        if ended:
+                            return
             raise _BrokenOffError
 
     async def _offered(self) -> list[str]:
@@ -305,7 +314,7 @@ class _BrokenOffError(Exception):
 # -- what comes over the line ---------------------------------------------------------------
 
 
-async def _events(response: httpx.Response) -> AsyncIterator[str]:
+async def _events(response: httpx.Response) -> AsyncGenerator[str, None]:
     """The data of each server-sent event (WHATWG, "Server-sent events"), one line each here."""
     held, total = b"", 0
     async for chunk in response.aiter_bytes():
@@ -402,6 +411,7 @@ def _close(
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
         await client.aclose()
+        await loop.shutdown_asyncgens()
 
     with contextlib.suppress(TimeoutError):
         asyncio.run_coroutine_threadsafe(end(), loop).result(timeout=2.0)

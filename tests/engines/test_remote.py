@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import threading
 import time
@@ -458,3 +459,14 @@ def test_whether_words_leave_the_machine_is_known() -> None:
         Remote(Server("http://a\x01b/v1"))
     with pytest.raises(SettingError, match="forms are"):
         server_at("http://lab", form="poem")
+
+
+def test_nothing_is_left_over_when_it_is_closed(capfd: pytest.CaptureFixture[str]) -> None:
+    with asking(says("I used to.")) as (remote, _):
+        remote.warm("…", messages=TALK)
+        assert reply(remote) == "I used to."
+        pieces = remote.complete("…", messages=TALK)
+        next(pieces)
+        pieces.close()  # type: ignore[attr-defined]
+    gc.collect()
+    assert capfd.readouterr().err == ""
