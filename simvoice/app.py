@@ -21,7 +21,7 @@ from simvoice.engines import threads
 from simvoice.engines.fallback import Fallback
 from simvoice.engines.server import Server
 from simvoice.errors import CaseError, SimvoiceError
-from simvoice.language import speaker
+from simvoice.language import speaker, trouble
 from simvoice.patient.case import Case
 from simvoice.patient.index import CaseIndex
 from simvoice.patient.load import load_case, locate_case
@@ -160,10 +160,7 @@ class Simulator:
 
     def model_trouble(self) -> str:
         """A sentence when the stronger model does not answer now; empty when all is well."""
-        llm = self._engines.llm if self._engines is not None else None
-        if not isinstance(llm, Fallback) or llm.is_up:
-            return ""
-        return f"{llm.name} does not answer; until it does, the embedded model speaks."
+        return trouble(self._engines.llm if self._engines is not None else None)
 
     def _folder(self, role: str) -> Path:
         return models.locate(self.profile[role])  # type: ignore[index]
@@ -364,10 +361,6 @@ class Simulator:
         limit_s = max(numbers.improvise_timeout_s, self.speaker.needs_s)
         return numbers.model_copy(update={"improvise_timeout_s": limit_s})
 
-    def _models(self) -> dict[str, str]:
-        found = {str(r): models.model(n).files[0].sha256 for r, n in self.profile.items()}
-        return found | self.speaker.recorded()
-
     def _header(
         self,
         attempt: str,
@@ -396,7 +389,7 @@ class Simulator:
             ),
             seed=seed,
             learner=learner,
-            models=self._models(),
+            models=self.speaker.recorded(self.profile),
             settings=numbers.model_dump(),
             devices={
                 "kind": facts.kind,

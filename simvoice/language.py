@@ -5,6 +5,7 @@ Whatever is stronger than the embedded model has it standing by.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from simvoice import models
@@ -86,14 +87,23 @@ class Speaker:
 
         return Remote(server)
 
-    def recorded(self) -> dict[str, str]:
-        """For the record's header: SHA-256 of the weights, or name and address; never a key."""
-        found = {"llm": models.model(self.model).files[0].sha256}
+    def recorded(self, profile: Mapping[models.Role, str]) -> dict[str, str]:
+        """For the record's header: role to SHA-256 of the weights of all models of the profile,
+        or to name and address; never a key.
+        """
+        found = {str(r): models.model(name).files[0].sha256 for r, name in profile.items()}
         if self.strong:
             found["llm_fallback"] = models.model(EMBEDDED).files[0].sha256
         if self.server is not None:
             found["llm"] = f"{self.server.model or 'the first model'} at {self.server.url}"
         return found
+
+
+def trouble(llm: LanguageModel | None) -> str:
+    """A sentence when the stronger model does not answer now; empty when all is well."""
+    if not isinstance(llm, Fallback) or llm.is_up:
+        return ""
+    return f"{llm.name} does not answer; until it does, the embedded model speaks."
 
 
 def speaker(profile_model: str, server: Server | None) -> Speaker:

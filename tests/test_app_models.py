@@ -45,7 +45,7 @@ def test_the_embedded_model_alone_has_nothing_above_it_and_no_more_time() -> Non
     assert type(simulator.speaker.live()) is Llama
     case = simulator.case("breast-biopsy")
     assert simulator._floor(case) == wiring.floor_of(case)
-    header = simulator._models()
+    header = simulator.speaker.recorded(simulator.profile)
     assert header == {str(k): v for k, v in models.digests(simulator.profile.values()).items()}
 
 
@@ -56,7 +56,7 @@ def test_a_server_speaks_first_and_the_embedded_model_after_it() -> None:
     assert isinstance(both._first, Remote)
     assert type(both._second) is Llama
     assert both.name == "the language model's server at lab:8000"
-    header = simulator._models()
+    header = simulator.speaker.recorded(simulator.profile)
     assert header["llm"] == "big at http://lab:8000/v1"
     assert header["llm_fallback"] == models.model("smollm2-135m").files[0].sha256
     assert "k3y" not in str(header)
@@ -92,7 +92,10 @@ def test_a_larger_model_of_the_profile_is_spoken_to_as_a_chat() -> None:
     start = patient.start(0)
     both.warm(patient.prompt_so_far(start), messages=patient.messages_so_far(start))
     assert both.is_up
-    assert set(simulator._models()) == {*map(str, models.ROLES), "llm_fallback"}
+    assert set(simulator.speaker.recorded(simulator.profile)) == {
+        *map(str, models.ROLES),
+        "llm_fallback",
+    }
 
 
 def test_the_models_of_the_larger_profiles_are_marked_and_the_embedded_one_is_not() -> None:

@@ -95,7 +95,7 @@ def test_an_encounter_goes_on_with_the_embedded_model_from_the_word_it_dies(tmp_
             vad=LoudIsVoice(),
             engines=engines(first),
             record=lambda _: Recorder.create(tmp_path, header(ATTEMPT)),
-            style=lambda _: VoiceStyle(),
+            style=lambda *_: VoiceStyle(),
             focus=str,
         )
     )
@@ -118,7 +118,7 @@ def memory() -> EarMemory:
 
 
 def working(first: Mortal, memory: EarMemory) -> Stages:
-    return Stages(engines(first), memory, lambda _: VoiceStyle(), str)
+    return Stages(engines(first), memory, lambda *_: VoiceStyle(), str)
 
 
 @pytest.mark.usefixtures("inline")
@@ -174,7 +174,7 @@ def test_reading_ahead_gives_way_to_a_question(
     at_work = Stages(
         Engines(FakeEar([""]), FakeTurns(), FakeVoice(), llm=Reading()),
         memory,
-        lambda _: VoiceStyle(),
+        lambda *_: VoiceStyle(),
         str,
     )
     at_work.warm(Warm("Ines:"))
