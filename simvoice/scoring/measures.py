@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
@@ -184,3 +185,31 @@ def machine_delay(reading: Reading) -> float:
     return _median(
         [Wait(d.speech_end_s, d.first_sound_s, d.chosen_silence_s).machine_s for d in delays]
     )
+
+
+MEASURES: Mapping[str, Callable[[Reading], float]] = MappingProxyType(
+    {
+        "talk_share": talk_share,
+        "learner_speech": speech("learner"),
+        "patient_speech": speech("patient"),
+        "learner_turns": turns,
+        "longest_monologue": monologue,
+        "response_latency": latency,
+        "patient_latency": patient_latency,
+        "learner_pauses": pause_count,
+        "learner_pause_length": pause_median,
+        "overlaps": overlap_count,
+        "overlap_time": overlap_time,
+        "interruptions": interruptions,
+        "words_lost": words_lost,
+        "seconds_lost": seconds_lost,
+        "first_interruption": first_interruption,
+        "backchannels": backchannels,
+        "silences": silence_count,
+        "longest_silence": longest_silence,
+        "holds_held": holds("held"),
+        "holds_filled": holds("filled"),
+        "machine_delay": machine_delay,
+    }
+)
+"""Key of `data/metrics.toml` to what computes it."""

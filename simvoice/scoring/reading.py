@@ -1,4 +1,4 @@
-"""From the record of an attempt to what the measures take: who spoke when, and what happened."""
+"""From a record or a recording to what the measures take: who spoke when, and what happened."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol, TypeVar
 
-from simvoice.audio import FRAME_S, Pcm16
+from simvoice.audio import FRAME_S, Pcm16, seconds
 from simvoice.record.events import (
     Backchannel,
     Counts,
@@ -20,10 +20,12 @@ from simvoice.record.events import (
     LearnerVoice,
     PatientSpeech,
 )
+from simvoice.scoring.codebook import Need
 from simvoice.timing.activity import speech_intervals
 from simvoice.timing.anatomy import Anatomy, Spoken
 from simvoice.timing.intervals import Intervals, bridge, intersect, intervals, total_s, union
 from simvoice.timing.silences import Held, Utterance, Wait
+from simvoice.timing.words import TimedWord
 
 _Entry = TypeVar("_Entry", bound=JournalEntry)
 
@@ -55,8 +57,15 @@ class Reading:
     """One attempt, read for measuring."""
 
     entries: tuple[JournalEntry, ...]
+    """Empty without a journal."""
     spoken: Spoken
     anatomy: Anatomy
+    given: frozenset[Need] = frozenset({"speech", "journal"})
+    """What it was made from; a metric that needs more is not measurable."""
+    words: tuple[TimedWord, ...] = ()
+    """Words and when they sounded, in order of time, where they are known."""
+    sound: tuple[Pcm16, Pcm16] | None = None
+    """(learner, patient), int16 [n] each, 16 kHz, where it was read."""
 
     def of(self, kind: type[_Entry]) -> list[_Entry]:
         """The entries of one type, in order."""
@@ -102,6 +111,38 @@ def read_sound(attempt: Recorded) -> Reading:
         patient=patient,
         backchannels=_marked(attempt.entries, (Backchannel,)),
         end_s=_end_s(attempt),
+    )
+
+
+def read_channels(
+    learner: Pcm16,
+    patient: Pcm16,
+    *,
+    utterances: Sequence[Utterance] = (),
+    words: Sequence[TimedWord] = (),
+) -> Reading:
+    """From two channels of sound without a journal: any recording of two people.
+
+    learner, patient: int16 [n], 16 kHz, one speaker each, on one clock. utterances: what belongs
+    together, where a transcript says so. words: of both speakers, in any order, where known.
+    """
+    given: set[Need] = {"speech", "sound"}
+    if words:
+        given.add("words")
+    spoken = Spoken(
+        learner=speech_intervals(learner),
+        patient=speech_intervals(patient),
+        start_s=0.0,
+        end_s=seconds(max(learner.size, patient.size)),
+        utterances=tuple(sorted(utterances, key=lambda u: u.start_s)),
+    )
+    return Reading(
+        (),
+        spoken,
+        Anatomy(spoken),
+        frozenset(given),
+        tuple(sorted(words, key=lambda word: word.start_s)),
+        (learner, patient),
     )
 
 
