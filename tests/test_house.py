@@ -44,6 +44,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "devices": {"simulate", *GROUND},
     # what carries and what people see
     "runtime": {"encounter", "patient", "record", *GROUND},
+    "recordings": {"timing", "audio", "errors"},
+    "analysis": {"recordings", "scoring", "timing", "record", *GROUND},
+    "export": {"analysis", "scoring", "timing", "audio", "errors"},
+    "pictures": {"analysis", "scoring", "timing", "errors"},
     "debrief": {"scoring", "timing", "record", "audio", "errors"},
     "web": {"debrief", "record", "runtime", "devices", *GROUND},
     "checkup": {"models", "paths", "engines", "devices", *GROUND},
@@ -75,7 +79,16 @@ ONLY_IN: dict[str, set[str]] = {
     "tokenizers": {"engines/minilm.py"},
     "sounddevice": {"devices/portaudio.py"},
     "pywebrtc_audio": {"devices/echo.py"},
-    "soxr": {"engines/resample.py", "devices/flow.py", "devices/wav.py"},
+    "soxr": {
+        "engines/resample.py",
+        "devices/flow.py",
+        "devices/wav.py",
+        "recordings/sound.py",
+    },
+    "pympi": {"recordings/textgrid.py", "export/textgrid.py", "export/eaf.py"},
+    "webvtt": {"recordings/subtitles.py"},
+    "pyarrow": {"export/parquet.py"},
+    "matplotlib": {"pictures"},
     "uvicorn": {"web/server.py"},
     "fastapi": {"web"},
     "starlette": {"web"},
@@ -166,6 +179,7 @@ def test_a_heavy_library_is_imported_in_its_place_only(library: str) -> None:
 
 def test_the_command_line_starts_without_a_heavy_library() -> None:
     heavy = ["faster_whisper", "llama_cpp", "onnxruntime", "piper", "fastapi", "sounddevice"]
+    heavy += ["matplotlib", "pyarrow"]
     code = f"import simvoice.cli, sys; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=HOUSE, capture_output=True, text=True, check=False

@@ -9,6 +9,7 @@ import typer
 
 from simvoice import __version__
 from simvoice.cli import attempts, bench, cases, models
+from simvoice.cli.analyze import analyze
 from simvoice.cli.debrief import debrief
 from simvoice.cli.doctor import doctor
 from simvoice.cli.encounters import demo, talk
@@ -29,6 +30,7 @@ app.command()(serve)
 app.command()(talk)
 app.command()(demo)
 app.command()(debrief)
+app.command()(analyze)
 app.add_typer(attempts.app, name="attempts")
 app.add_typer(cases.app, name="cases")
 app.add_typer(models.app, name="models")

@@ -1,0 +1,312 @@
+"""One recording made elsewhere as a conversation: sound, transcript, words, numbers."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from simvoice import __version__
+from simvoice.analysis.apart import events_of, stretches_of, turns_of, values_of
+from simvoice.analysis.conversation import Conversation, InputFile, Utterance, Word
+from simvoice.analysis.fingerprint import fingerprint
+from simvoice.analysis.heard import heard_words, utterances_of
+from simvoice.audio import Pcm, Pcm16
+from simvoice.errors import AudioFileError
+from simvoice.ports import HeardWord
+from simvoice.recordings.match import Attributed, attribute, check_fits, clipped, swapped
+from simvoice.recordings.names import Names
+from simvoice.recordings.sound import Sound, length_s, sha256_of, two_channels
+from simvoice.recordings.transcript import Transcript, read_transcripts
+from simvoice.scoring.reading import Reading, read_channels
+from simvoice.timing.floor import Speaker
+from simvoice.timing.intervals import Intervals, total_s
+from simvoice.timing.silences import Utterance as Meant
+from simvoice.timing.words import TimedWord
+
+
+class Ear(Protocol):
+    """Words with their times (`engines.whisper.Whisper` has it)."""
+
+    def words(self, pcm: Pcm) -> Sequence[HeardWord]:
+        """pcm: float32 [n], mono, 16 kHz, up to 30 s. Times from its start."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """One recording on the disk."""
+
+    name: str
+    """As people know it: its path inside what was given, without ending."""
+    files: tuple[Path, ...]
+    """One of two channels, or the learner's and the patient's of one each."""
+    transcripts: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the one who asks decides; all of it changes results."""
+
+    learner: Literal["auto", "left", "right"] = "auto"
+    """The learner's channel of a two-channel file. auto: as the transcript's labels have it, else
+    left."""
+    names: Names = field(default_factory=Names)
+    transcript: bool = True
+    words: bool = False
+    """Ask the recogniser for words."""
+    visit: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """For the fingerprint."""
+        found = asdict(self)
+        found["names"] = [sorted(self.names.learner), sorted(self.names.patient)]
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A recording's identity, known before it is analysed."""
+
+    id: str
+    fingerprint: str
+    transcripts: tuple[InputFile, ...]
+
+
+def known(recording: Recording, options: Options) -> Known:
+    """Reads every byte once. Raises AudioFileError when a file cannot be read."""
+    sounds = [sha256_of(_there(path)) for path in recording.files]
+    texts = [
+        InputFile(name=path.name, sha256=sha256_of(path), role="transcript")
+        for path in (recording.transcripts if options.transcript else ())
+    ]
+    digests = [*sounds, *(text.sha256 for text in texts)]
+    return Known(
+        f"{slug(recording.name)}-{sounds[0][:6]}",
+        fingerprint(digests, options.as_json()),
+        tuple(texts),
+    )
+
+
+def slug(name: str) -> str:
+    """A name that is safe for a file everywhere: plain letters, digits, `.`, `-` and `_`."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    safe = re.sub(r"[^A-Za-z0-9._]+", "-", plain.replace("/", "--")).strip("-.")
+    return safe[:100].strip("-.") or "recording"
+
+
+def of_recording(
+    recording: Recording, options: Options, scratch: Path, ear: Ear | None = None
+) -> Conversation:
+    """scratch: a folder with room for the sound. ear: needed for `options.words`.
+
+    Raises AudioFileError, with a sentence, for whatever cannot be used.
+    """
+    this = known(recording, options)
+    paths = recording.transcripts if options.transcript else ()
+    transcript = read_transcripts(paths) if paths else Transcript()
+    with two_channels(recording.files, scratch) as sound:
+        return _analysed(recording, this, options, sound, transcript, ear)
+
+
+def _analysed(
+    recording: Recording,
+    this: Known,
+    options: Options,
+    sound: Sound,
+    transcript: Transcript,
+    ear: Ear | None,
+) -> Conversation:
+    first = read_channels(sound.first, sound.second)
+    _check_somebody_speaks(recording, first)
+    is_pair = len(recording.files) == 2
+    turned, remarks = _orientation(options, transcript, first, is_pair)
+    learner, patient = (sound.second, sound.first) if turned else (sound.first, sound.second)
+    plain = read_channels(learner, patient) if turned else first
+    said, more = _said(transcript, options, plain, int(turned), length_s(sound))
+    utterances, words = _written(said), _written_words(said)
+    words_from: Literal["", "transcript", "whisper"] = "transcript" if said else ""
+    if options.words and ear is not None:
+        words = _recognised(ear, plain, learner, patient)
+        utterances = utterances or utterances_of(words)
+        words_from = "whisper"
+    reading = plain
+    if utterances or words:
+        reading = read_channels(
+            learner,
+            patient,
+            utterances=[_meant(said) for said in utterances],
+            words=[TimedWord(w.who, w.text, w.start_s, w.end_s) for w in words],
+        )
+    return Conversation(
+        id=this.id,
+        kind="recording",
+        title=recording.name,
+        learner="",
+        patient="",
+        visit=options.visit,
+        length_s=length_s(sound),
+        learner_channel=_channel(turned, is_pair),
+        words_from=words_from,
+        inputs=(*_inputs(sound), *this.transcripts),
+        simvoice=__version__,
+        fingerprint=this.fingerprint,
+        notes=(*sound.remarks, *remarks, *more, *_quiet(reading)),
+        stretches=stretches_of(reading),
+        utterances=tuple(utterances),
+        words=tuple(words),
+        turns=turns_of(reading, utterances),
+        events=events_of(reading),
+        metrics=values_of(reading),
+    )
+
+
+# -- who is who -----------------------------------------------------------------------------
+
+
+def _orientation(
+    options: Options, transcript: Transcript, reading: Reading, is_pair: bool
+) -> tuple[bool, list[str]]:
+    """Whether the learner is on the second channel, and what to say about it."""
+    voices = reading.spoken
+    labels = swapped(transcript.said, options.names, voices.learner, voices.patient)
+    if is_pair:
+        if labels:
+            return False, [
+                "the transcript's labels say that the two files are the other way round; give "
+                "them in the other order if they are right"
+            ]
+        return False, []
+    if options.learner != "auto":
+        turned = options.learner == "right"
+        if labels is not None and labels != turned:
+            return turned, [
+                f"the learner was taken from the {options.learner} channel as you said; the "
+                "transcript's labels say the other"
+            ]
+        return turned, []
+    if labels:
+        return True, [
+            "the channels are swapped: the transcript's labels put the learner on the right, and "
+            "so it was read"
+        ]
+    if labels is None:
+        return False, [
+            "nothing says which channel is the learner's; the left was taken (if it is the right "
+            "one: --learner right)"
+        ]
+    return False, []
+
+
+def _channel(turned: bool, is_pair: bool) -> Literal["left", "right", "first file", "second file"]:
+    if is_pair:
+        return "first file"
+    return "right" if turned else "left"
+
+
+def _check_somebody_speaks(recording: Recording, reading: Reading) -> None:
+    voices = reading.spoken
+    if total_s(voices.learner) + total_s(voices.patient) <= 0.0:
+        names = " and ".join(repr(path.name) for path in recording.files)
+        raise AudioFileError(
+            f"nobody speaks in {names}; check that the microphones were on when it was recorded"
+        )
+
+
+def _quiet(reading: Reading) -> list[str]:
+    return [
+        f"no speech was found on the {who}'s channel"
+        for who, voice in (
+            ("learner", reading.spoken.learner),
+            ("patient", reading.spoken.patient),
+        )
+        if total_s(voice) <= 0.0
+    ]
+
+
+# -- words ----------------------------------------------------------------------------------
+
+
+def _said(
+    transcript: Transcript, options: Options, reading: Reading, learner_channel: int, lasts_s: float
+) -> tuple[list[Attributed], list[str]]:
+    if not transcript.said:
+        return [], []
+    voices: dict[Speaker, Intervals] = {
+        "learner": reading.spoken.learner,
+        "patient": reading.spoken.patient,
+    }
+    found, remarks = attribute(transcript, options.names, voices, learner_channel)
+    check_fits(transcript, found, voices, lasts_s)
+    return clipped(found, lasts_s), remarks
+
+
+def _written(said: Sequence[Attributed]) -> list[Utterance]:
+    whole = [
+        Utterance(
+            who=entry.who,
+            start_s=entry.said.start_s,
+            end_s=entry.said.end_s,
+            text=entry.said.text,
+        )
+        for entry in said
+        if not entry.said.is_word
+    ]
+    return whole or utterances_of(_written_words(said))
+
+
+def _written_words(said: Sequence[Attributed]) -> list[Word]:
+    return [
+        Word(
+            who=entry.who,
+            start_s=entry.said.start_s,
+            end_s=entry.said.end_s,
+            text=entry.said.text,
+        )
+        for entry in said
+        if entry.said.is_word
+    ]
+
+
+def _recognised(ear: Ear, reading: Reading, learner: Pcm16, patient: Pcm16) -> list[Word]:
+    lanes: tuple[tuple[Speaker, Pcm16, Intervals], ...] = (
+        ("learner", learner, reading.spoken.learner),
+        ("patient", patient, reading.spoken.patient),
+    )
+    found = [
+        Word(who=who, start_s=word.start_s, end_s=word.end_s, text=word.text, prob=word.prob)
+        for who, pcm, voice in lanes
+        for word in heard_words(ear.words, pcm, voice)
+    ]
+    return sorted(found, key=lambda word: (word.start_s, word.end_s, word.who))
+
+
+def _meant(said: Utterance) -> Meant:
+    return Meant(said.who, said.start_s, said.end_s, said.text.rstrip().endswith("?"))
+
+
+# -- files ----------------------------------------------------------------------------------
+
+
+def _inputs(sound: Sound) -> list[InputFile]:
+    return [
+        InputFile(
+            name=facts.name,
+            sha256=facts.sha256,
+            role="sound",
+            rate=facts.rate,
+            channels=facts.channels,
+            subtype=facts.subtype,
+            length_s=facts.length_s,
+        )
+        for facts in sound.files
+    ]
+
+
+def _there(path: Path) -> Path:
+    if not path.exists():
+        raise AudioFileError(f"the sound file {str(path)!r} is not there; check the name")
+    return path
