@@ -13,6 +13,7 @@ from simvoice.cli.analyze import analyze
 from simvoice.cli.debrief import debrief
 from simvoice.cli.doctor import doctor
 from simvoice.cli.encounters import demo, talk
+from simvoice.cli.export import export
 from simvoice.cli.out import notes
 from simvoice.cli.serve import serve
 from simvoice.errors import SimvoiceError
@@ -31,6 +32,7 @@ app.command()(talk)
 app.command()(demo)
 app.command()(debrief)
 app.command()(analyze)
+app.command()(export)
 app.add_typer(attempts.app, name="attempts")
 app.add_typer(cases.app, name="cases")
 app.add_typer(models.app, name="models")
