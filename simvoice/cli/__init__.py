@@ -15,6 +15,7 @@ from simvoice.cli.doctor import doctor
 from simvoice.cli.encounters import demo, talk
 from simvoice.cli.export import export
 from simvoice.cli.out import notes
+from simvoice.cli.picture import picture
 from simvoice.cli.serve import serve
 from simvoice.errors import SimvoiceError
 
@@ -33,6 +34,7 @@ app.command()(demo)
 app.command()(debrief)
 app.command()(analyze)
 app.command()(export)
+app.command()(picture)
 app.add_typer(attempts.app, name="attempts")
 app.add_typer(cases.app, name="cases")
 app.add_typer(models.app, name="models")

@@ -1,0 +1,226 @@
+"""Before and after: two conversations side by side, and how the numbers moved.
+
+It says what changed and by how much, and never that anybody got better: that takes the metric's
+own error from one day to the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from simvoice.analysis.conversation import Conversation, Value
+from simvoice.errors import UsageError
+from simvoice.pictures.lanes import LEARNER_Y, PATIENT_Y, draw_lanes
+from simvoice.pictures.style import (
+    FAINT,
+    INK,
+    RULE,
+    bare,
+    clock,
+    figure,
+    in_seconds,
+    with_style,
+)
+from simvoice.scoring.codebook import Definition, definitions
+
+_MOST_ROWS = 18
+_ROW_IN = 0.27
+_HEAD_IN = 2.5
+_FOOT_IN = 0.55
+_LEFT, _RIGHT = 0.30, 0.80
+"""Where the lines of the metrics begin and end; names stand before, numbers behind."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    name: str
+    unit: str
+    before: Value
+    after: Value
+
+    @property
+    def is_still(self) -> bool:
+        """Whether both read alike: what cannot be told apart in print has not moved."""
+        assert self.before.value is not None
+        assert self.after.value is not None
+        return _shown(self.unit, self.before.value) == _shown(self.unit, self.after.value)
+
+
+def change(before: Conversation, after: Conversation) -> Figure:
+    """The earlier one first. Raises UsageError when they have no number in common."""
+    rows = _rows(before, after)
+    if not rows:
+        raise UsageError(
+            f"{before.id} and {after.id} have no number in common that could be measured in both"
+        )
+    height_in = _HEAD_IN + len(rows) * _ROW_IN + _FOOT_IN
+    with with_style():
+        sheet = figure(height_in)
+        sheet.text(
+            0.02,
+            1.0 - 0.16 / height_in,
+            "Before and after",
+            fontsize=11,
+            fontweight="bold",
+            va="top",
+        )
+        longest_s = max(before.length_s, after.length_s, 1.0)
+        for index, found in enumerate((before, after)):
+            _strip(sheet, found, longest_s, index, height_in)
+        _legend(sheet, height_in)
+        body = (_LEFT, _FOOT_IN / height_in, _RIGHT - _LEFT, len(rows) * _ROW_IN / height_in)
+        axes = sheet.add_axes(body)
+        _draw_rows(axes, rows)
+        sheet.text(
+            0.02,
+            0.16 / height_in,
+            "Each line has its own scale, from 0 to the larger of the two, or from the smaller "
+            "where one is below 0. A change may be chance: how far a\nnumber moves from one "
+            "conversation to the next by itself has to be known before it can be called progress.",
+            fontsize=6.5,
+            color=FAINT,
+            va="bottom",
+        )
+    return sheet
+
+
+def _rows(before: Conversation, after: Conversation) -> list[_Row]:
+    """Metrics measured in both; those that moved come as they stand in the registry."""
+    known: dict[str, Definition] = {entry.key: entry for entry in definitions()}
+    later = {value.key: value for value in after.metrics}
+    rows = [
+        _Row(known[v.key].name, known[v.key].unit, v, later[v.key])
+        for v in before.metrics
+        if v.key in known
+        and v.value is not None
+        and v.key in later
+        and later[v.key].value is not None
+    ]
+    if len(rows) > _MOST_ROWS:
+        rows.sort(key=lambda row: row.is_still)  # stable: those that moved first
+    return rows[:_MOST_ROWS]
+
+
+def _strip(
+    sheet: Figure, found: Conversation, longest_s: float, index: int, height_in: float
+) -> None:
+    bottom = 1.0 - (1.25 + 0.78 * index) / height_in
+    axes = sheet.add_axes((0.10, bottom, 0.885, 0.5 / height_in))
+    bare(axes)
+    axes.set_xlim(0.0, longest_s)
+    axes.set_ylim(-0.55, 0.55)
+    draw_lanes(axes, found, 0.0, found.length_s)
+    for y, who in ((LEARNER_Y, "learner"), (PATIENT_Y, "patient")):
+        axes.annotate(
+            who,
+            (0, y),
+            (-5, 0),
+            xycoords=("axes fraction", "data"),
+            textcoords="offset points",
+            ha="right",
+            va="center",
+            fontsize=6.5,
+        )
+    mark = "○" if index == 0 else "●"
+    when = found.when[:16].replace("T", " ")
+    facts = (found.title or found.id, when, in_seconds(found.length_s))
+    title = " · ".join(fact for fact in facts if fact)
+    axes.set_title(f"{mark}  {title}", loc="left", fontsize=8, pad=3)
+    for at_s in (0.0, found.length_s):
+        axes.annotate(
+            clock(at_s),
+            (at_s, -0.5),
+            (0, -1),
+            textcoords="offset points",
+            fontsize=6,
+            ha="center",
+            va="top",
+            color=FAINT,
+            annotation_clip=False,
+        )
+
+
+def _legend(sheet: Figure, height_in: float) -> None:
+    sheet.text(
+        0.02,
+        1.0 - 2.42 / height_in,
+        "○ before   ● after   (solid lane: learner, hatched: patient)",
+        fontsize=7.5,
+        va="bottom",
+        color=INK,
+    )
+
+
+def _draw_rows(axes: Axes, rows: Sequence[_Row]) -> None:
+    bare(axes)
+    axes.set_xlim(-0.03, 1.03)
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    for y, row in enumerate(rows):
+        before, after = row.before.value, row.after.value
+        assert before is not None
+        assert after is not None
+        ends = [before, after, *_ends(row.before), *_ends(row.after)]
+        low, high = min(0.0, *ends), max(0.0, *ends)
+        span = (high - low) or 1.0
+        xs = [(value - low) / span for value in (before, before if row.is_still else after)]
+        axes.plot([0.0, 1.0], [y, y], color=RULE, linewidth=0.5, zorder=1)
+        axes.plot([-low / span] * 2, [y - 0.18, y + 0.18], color=FAINT, linewidth=0.7, zorder=1)
+        for value, shift in ((row.before, -0.16), (row.after, 0.16)):
+            if value.low is not None and value.high is not None:
+                edges = [(value.low - low) / span, (value.high - low) / span]
+                axes.plot(edges, [y + shift] * 2, color=FAINT, linewidth=1.0, zorder=2)
+        if abs(xs[1] - xs[0]) > 0.025:
+            axes.annotate(
+                "",
+                (xs[1], y),
+                (xs[0], y),
+                zorder=2,
+                arrowprops={
+                    "arrowstyle": "-|>",
+                    "color": INK,
+                    "linewidth": 0.9,
+                    "shrinkA": 3.2,
+                    "shrinkB": 3.2,
+                    "mutation_scale": 7,
+                },
+            )
+        axes.plot(xs[1], y, marker="o", markersize=5, color=INK, zorder=3)
+        axes.plot(xs[0], y, marker="o", markersize=5, color=INK, markerfacecolor="white", zorder=4)
+        axes.annotate(
+            row.name,
+            (0, y),
+            (-8, 0),
+            xycoords=("axes fraction", "data"),
+            textcoords="offset points",
+            ha="right",
+            va="center",
+            fontsize=7.5,
+        )
+        axes.annotate(
+            f"{_shown(row.unit, before)}  →  {_shown(row.unit, after)}",
+            (1, y),
+            (8, 0),
+            xycoords=("axes fraction", "data"),
+            textcoords="offset points",
+            ha="left",
+            va="center",
+            fontsize=7.5,
+        )
+
+
+def _ends(value: Value) -> list[float]:
+    return [end for end in (value.low, value.high) if end is not None]
+
+
+def _shown(unit: str, value: float) -> str:
+    if unit == "percent":
+        return f"{value:.0f} %"
+    if unit == "seconds":
+        return in_seconds(value)
+    if unit in ("count", "words"):
+        return f"{value:.0f}"
+    return f"{value:.1f} {unit}"
