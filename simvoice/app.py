@@ -414,4 +414,5 @@ def _card(case: Case) -> CaseCard:
         patient_name=case.person.name,
         objectives=tuple(case.objectives),
         facts=len(case.facts),
+        visit=tuple(sorted(visit_of(case.instruments))),
     )

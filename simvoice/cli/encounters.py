@@ -119,6 +119,7 @@ class _Captions:
 
 
 def _run(encounter: Encounter, attempts: Path) -> None:
+    from simvoice.app import case_visits
     from simvoice.debrief.summary import summarise
     from simvoice.record.store import Store
 
@@ -126,7 +127,8 @@ def _run(encounter: Encounter, attempts: Path) -> None:
         finished = encounter.run()
     _show(finished)
     answers.print()
-    answers.print(render(summarise(Store(attempts).open(finished.attempt))))
+    found = Store(attempts).open(finished.attempt)
+    answers.print(render(summarise(found, visit=case_visits().get(found.header.case_id, ()))))
     answers.print()
     answers.print(f"To see it again: simvoice debrief {finished.attempt}")
     if finished.reason in ("device", "fault"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import zip_longest
 from typing import Literal
 
@@ -35,7 +35,8 @@ from simvoice.record.events import (
 )
 from simvoice.record.store import Attempt
 from simvoice.scoring.measures import LOST_SHARE
-from simvoice.scoring.metrics import measure_reading
+from simvoice.scoring.metrics import Measured, measure_reading
+from simvoice.scoring.norms import beside
 from simvoice.scoring.reading import Reading, read
 from simvoice.timing.intervals import Intervals, intersect, intervals, total_s
 
@@ -43,10 +44,17 @@ _GUESSING = -1.0
 """Mean log-probability of a token below which Whisper's text is a guess (its own threshold)."""
 
 
-def summarise(attempt: Attempt, *, facts: int | None = None, with_peaks: bool = True) -> Debrief:
+def summarise(
+    attempt: Attempt,
+    *,
+    facts: int | None = None,
+    visit: Collection[str] = (),
+    with_peaks: bool = True,
+) -> Debrief:
     """The debrief of an attempt, also of one that is empty, cut off or has lost its sound.
 
     facts: how many facts the patient could have told; None when the case is not at hand.
+    visit: what kinds of visit the case is (`scoring.norms`); without them no norm is shown.
     with_peaks: read the sound for its outline; a terminal does not need it.
     """
     reading = read(attempt)
@@ -79,6 +87,7 @@ def summarise(attempt: Attempt, *, facts: int | None = None, with_peaks: bool = 
                 definition=m.definition,
                 source=m.source,
                 error=m.error,
+                norms=_norms(m, visit),
             )
             for m in measure_reading(reading)
         ),
@@ -96,6 +105,12 @@ def summarise(attempt: Attempt, *, facts: int | None = None, with_peaks: bool = 
         not_told=None if facts is None else max(0, facts - len(told)),
         peaks=outline,
     )
+
+
+def _norms(measured: Measured, visit: Collection[str]) -> tuple[str, ...]:
+    if measured.value is None:
+        return ()
+    return tuple(norm.sentence for norm in beside(measured.key, visit))
 
 
 def never_said(speeches: Sequence[PatientSpeech]) -> list[PatientSpeech]:

@@ -162,4 +162,6 @@ def _numbers(debrief: Debrief) -> RenderableType:
     for number in debrief.numbers:
         style = "" if number.value is not None else "dim"
         table.add_row(Text(number.name), Text(number.shown, style=style))
+        for norm in number.norms:
+            table.add_row(Text(), Text(f"in real visits: {norm}", style="dim"))
     return table

@@ -267,9 +267,7 @@ def _check_channels(reader: _Reader, *, alone: bool) -> None:
             "visit_patient.wav"
         )
     if count > 2 or (not alone and count != 1):
-        wanted = (
-            "two: the learner and the patient" if alone else "one each when two files are given"
-        )
+        wanted = "two, the learner and the patient" if alone else "one in each of two files"
         raise AudioFileError(f"{name!r} has {count} channels, and there must be {wanted}")
 
 

@@ -47,7 +47,7 @@ def _said(caption: webvtt.Caption) -> list[Said]:
     found: list[Said] = []
     for line in lines:
         match = _LABEL.match(line)
-        if match and len(match["label"].split()) <= _MOST_WORDS_IN_A_NAME:
+        if match and _is_name(match["label"]):
             found.append(Said(match["label"].strip(), start_s, end_s, match["text"].strip()))
         elif found:
             last = found.pop()
@@ -55,6 +55,14 @@ def _said(caption: webvtt.Caption) -> list[Said]:
         else:
             found.append(Said("", start_s, end_s, line))
     return found
+
+
+def _is_name(label: str) -> bool:
+    """One word, or a few that all begin large: "Dr. Lynn", not "I said"."""
+    words = label.split()
+    return len(words) == 1 or (
+        len(words) <= _MOST_WORDS_IN_A_NAME and all(not word[0].islower() for word in words)
+    )
 
 
 def _seconds(stamp: str) -> float:

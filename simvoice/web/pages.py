@@ -127,14 +127,20 @@ def attempt(request: Request, attempt_id: str) -> HTMLResponse:
             retry=str(request.url.path),
         )
     _stage(request).seen(attempt_id)
-    summary = summarise(found, facts=_facts(request, found.header.case_id), with_peaks=False)
+    card = _card_of(request, found.header.case_id)
+    summary = summarise(
+        found,
+        facts=card.facts if card else None,
+        visit=card.visit if card else (),
+        with_peaks=False,
+    )
     return _render(request, "debrief.html", view=debrief_page.view(summary))
 
 
-def _facts(request: Request, case_id: str) -> int | None:
-    """How many facts the patient of a case could tell; None when the case is not at hand."""
+def _card_of(request: Request, case_id: str) -> CaseCard | None:
+    """What is known of an attempt's case; None when the case is not at hand."""
     try:
-        return _case(request, case_id).facts
+        return _case(request, case_id)
     except CaseError:
         return None
 

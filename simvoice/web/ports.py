@@ -32,6 +32,8 @@ class CaseCard:
     objectives: tuple[str, ...] = ()
     facts: int | None = None
     """How many facts the patient could tell; only the debrief shows it, as a count."""
+    visit: tuple[str, ...] = ()
+    """What kinds of visit it is (`scoring.norms`); only the debrief uses it, to choose norms."""
 
 
 @dataclass(frozen=True, slots=True)
