@@ -84,10 +84,9 @@ def _together(items: Sequence[Item], plan: Plan, jobs: int) -> Iterator[tuple[It
                 yield futures[future], future.result()
         except BrokenProcessPool:
             if len(items) == 1:
-                reason = (
-                    f"{items[0].name}: the process that analysed it was killed (out of memory?)"
-                )
-                yield items[0], Outcome(items[0].name, "failed", reason=reason, exit_code=1)
+                name = items[0].name
+                reason = f"the process that analysed {name} was killed; was memory short?"
+                yield items[0], Outcome(name, "failed", reason=reason, exit_code=1)
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 

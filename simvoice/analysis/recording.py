@@ -94,7 +94,7 @@ def known(recording: Recording, options: Options) -> Known:
 def slug(name: str) -> str:
     """A name that is safe for a file everywhere: plain letters, digits, `.`, `-` and `_`."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
-    safe = re.sub(r"[^A-Za-z0-9._]+", "-", plain.replace("/", "--")).strip("-.")
+    safe = re.sub(r"[^A-Za-z0-9._-]+", "-", plain.replace("/", "--")).strip("-.")
     return safe[:100].strip("-.") or "recording"
 
 
@@ -170,35 +170,45 @@ def _analysed(
 def _orientation(
     options: Options, transcript: Transcript, reading: Reading, is_pair: bool
 ) -> tuple[bool, list[str]]:
-    """Whether the learner is on the second channel, and what to say about it."""
+    """Whether the learner is on the second channel, and what to say about it.
+
+    Raises AudioFileError when what was said and what the labels say contradict each other.
+    """
     voices = reading.spoken
     labels = swapped(transcript.said, options.names, voices.learner, voices.patient)
+    given: bool | None = None
     if is_pair:
-        if labels:
-            return False, [
-                "the transcript's labels say that the two files are the other way round; give "
-                "them in the other order if they are right"
-            ]
-        return False, []
-    if options.learner != "auto":
-        turned = options.learner == "right"
-        if labels is not None and labels != turned:
-            return turned, [
-                f"the learner was taken from the {options.learner} channel as you said; the "
-                "transcript's labels say the other"
-            ]
-        return turned, []
-    if labels:
-        return True, [
-            "the channels are swapped: the transcript's labels put the learner on the right, and "
-            "so it was read"
-        ]
+        given = False
+    elif options.learner != "auto":
+        given = options.learner == "right"
+    if given is not None:
+        if labels is not None and labels != given:
+            raise _contradiction(options, transcript, is_pair)
+        return given, []
     if labels is None:
         return False, [
             "nothing says which channel is the learner's; the left was taken (if it is the right "
             "one: --learner right)"
         ]
+    if labels:
+        return True, [
+            "the channels are swapped: the transcript's labels put the learner on the right, and "
+            "so it was read"
+        ]
     return False, []
+
+
+def _contradiction(options: Options, transcript: Transcript, is_pair: bool) -> AudioFileError:
+    names = " and ".join(repr(path.name) for path in transcript.files)
+    if is_pair:
+        return AudioFileError(
+            f"the labels of {names} say that the first file is the patient's; give the learner's "
+            "first, or analyse without them: --no-transcript"
+        )
+    return AudioFileError(
+        f"the labels of {names} put the learner on the other channel than --learner "
+        f"{options.learner}; leave one of the two out: --learner auto, or --no-transcript"
+    )
 
 
 def _channel(turned: bool, is_pair: bool) -> Literal["left", "right", "first file", "second file"]:
