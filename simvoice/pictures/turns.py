@@ -109,13 +109,15 @@ def _titled(axes: Axes, text: str) -> None:
 def _lengths(axes: Axes, found: Conversation) -> None:
     """Every turn as wide and as tall as it was long: the learner's up, the patient's down."""
     _titled(axes, "Length of each turn, seconds: the learner's upwards, the patient's downwards")
-    longest = max((turn.end_s - turn.start_s for turn in found.turns), default=1.0)
+    longest = {"learner": 1.0, "patient": 1.0}
     for turn in found.turns:
         length = turn.end_s - turn.start_s
+        longest[turn.who] = max(longest[turn.who], length)
         look, height = (LEARNER, length) if turn.who == "learner" else (PATIENT, -length)
         axes.add_patch(Rectangle((turn.start_s, 0.0), length, height, zorder=2, **look))
     axes.axhline(0.0, color=INK, linewidth=0.7, zorder=3)
-    axes.set_ylim(-1.12 * longest, 1.12 * longest)
+    room = 0.08 * sum(longest.values())
+    axes.set_ylim(-longest["patient"] - room, longest["learner"] + room)
     axes.yaxis.set_major_locator(MaxNLocator(5))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{abs(y):g}"))
 

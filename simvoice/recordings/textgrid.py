@@ -20,12 +20,15 @@ _EXPONENT = re.compile(
 _WORD_TIER = re.compile(r"\bwords?\b", re.IGNORECASE)
 _NO_SPEECH_TIER = re.compile(
     r"\b(phones?|phonemes?|syllables?|turns?|silences?|pauses|overlaps?|between|notes?|comments?|"
-    r"events?|interruptions?|acknowledgements?)\b",
+    r"events?|interruptions?|acknowledgements?|holds?|machine)\b",
     re.IGNORECASE,
 )
 """Tiers that hold something else than what somebody said, our own among them."""
 
-_FILLERS = re.compile(r"^(?:<?sil(?:ence)?>?|<?sp>?|<eps>|#|<p>|xxx)?$", re.IGNORECASE)
+_FILLERS = re.compile(
+    r"^(?:<?sil(?:ence)?>?|<?sp>?|<eps>|#|<p>|xxx|speech|backchannel|noise)?$", re.IGNORECASE
+)
+"""What aligners, transcribers and we ourselves write where no words are known."""
 
 
 def read(name: str, text: str) -> tuple[list[Said], float]:

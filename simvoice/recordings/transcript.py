@@ -41,17 +41,21 @@ class Transcript:
 def read_transcripts(paths: Sequence[Path]) -> Transcript:
     """Raises AudioFileError, with a sentence, for a file that cannot be read as what it is.
 
-    Where two files are read, each speaks for the words in its name: a label that is empty becomes
-    the file's stem.
+    Where several files are read, the file's stem goes before every label: one file a speaker often
+    calls its only tier the same as the other's, and then only the file says who it is.
     """
     said: list[Said] = []
     length_s = 0.0
     for path in paths:
         found, lasts_s = _read(path)
         length_s = max(length_s, lasts_s)
-        said += [s if s.label else s.labelled(path.stem if len(paths) > 1 else "") for s in found]
+        said += [_with_stem(s, path.stem) for s in found] if len(paths) > 1 else found
     ordered = tuple(sorted(said, key=lambda s: (s.start_s, s.end_s, s.label)))
     return Transcript(ordered, length_s, tuple(paths))
+
+
+def _with_stem(said: Said, stem: str) -> Said:
+    return said.labelled(f"{stem}: {said.label}" if said.label else stem)
 
 
 def _read(path: Path) -> tuple[list[Said], float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -113,19 +114,21 @@ def test_a_fault_nobody_foresaw_is_named_too(
     assert outcome.exit_code == 1
 
 
-def deadly() -> batch.Ear:
-    """A recogniser that takes its process with it."""
-    os._exit(9)
+class Deadly(Kept):
+    """Takes the process that is to analyse it along."""
+
+    def __reduce__(self) -> tuple[Callable[[int], None], tuple[int]]:
+        return os._exit, (9,)
 
 
 def test_a_process_that_dies_over_one_file_does_not_take_the_others_along(
     folder: Path, tmp_path: Path
 ) -> None:
-    plan = Plan(Options(words=True), tmp_path / "out", make_ear=deadly)
-    outcomes = ran(items(folder), plan, 2)
-    assert states(outcomes) == {"a": "failed", "b": "failed", "c": "failed"}
+    given = [*items(folder), Deadly("deadly", tmp_path)]
+    outcomes = ran(given, Plan(Options(), tmp_path / "out"), 2)
+    assert states(outcomes) == {"a": "done", "b": "failed", "c": "done", "deadly": "failed"}
     reasons = {outcome.name: outcome.reason for outcome in outcomes}
-    assert reasons["a"] == "the process that analysed a was killed; was memory short?"
+    assert reasons["deadly"] == ("the process that analysed deadly was killed; was memory short?")
     assert reasons["b"].startswith("'b.wav' cannot be read as sound")
 
 

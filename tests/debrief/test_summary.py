@@ -25,6 +25,8 @@ from simvoice.record.events import (
 )
 from simvoice.record.recorder import Recorder
 from simvoice.record.store import Attempt, Store
+from simvoice.scoring.codebook import definitions
+from simvoice.scoring.norms import norms
 from tests.planted_talk import NUMBERS, header, record
 
 
@@ -54,6 +56,25 @@ def test_the_numbers_are_the_metrics(attempt: Attempt) -> None:
     assert shown["talk_share"] == "47 %"
     assert shown["response_latency"] == "0.10 s"
     assert shown["words_lost"] == "3 words"
+
+
+def test_a_norm_stands_beside_a_number_only_in_a_visit_of_its_kind(
+    attempt: Attempt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    silences = next(entry for entry in definitions() if entry.key == "silences")
+    known = next(norm for norm in norms() if norm.metric == "silences")
+    planted = known.model_copy(
+        update={
+            "visits": ("bad-news",),
+            "spread": "SD 4",
+            "for_definition": silences.definition,
+        }
+    )
+    monkeypatch.setattr("simvoice.scoring.norms.norms", lambda: (planted,))
+    found = {n.key: n.norms for n in summarise(attempt, visit=("bad-news",)).numbers}
+    assert found.pop("silences") == (planted.sentence,)
+    assert set(found.values()) == {()}
+    assert {n.norms for n in summarise(attempt).numbers} == {()}
 
 
 def test_the_transcript_is_in_order_with_what_was_never_said(attempt: Attempt) -> None:

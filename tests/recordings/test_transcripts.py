@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from simvoice.errors import AudioFileError
+from simvoice.recordings.names import Names
 from simvoice.recordings.said import Said
 from simvoice.recordings.transcript import read_transcripts
 from tests.two_channels import LEARNER_TEXT, LEARNER_TURNS, PATIENT_TURNS, srt, textgrid
@@ -99,6 +100,15 @@ def test_ctm_gives_words_by_channel(tmp_path: Path) -> None:
         Said("", 1.0, 1.25, "hello", is_word=True, channel=0),
         Said("", 1.5, 2.0, "you", is_word=True, channel=1),
     )
+
+
+def test_two_files_that_call_their_tier_alike_are_still_two_speakers(tmp_path: Path) -> None:
+    paths = [
+        textgrid(tmp_path / f"visit_{who}.TextGrid", first="Speaker", second="Notes")
+        for who in ("doctor", "patient")
+    ]
+    labels = {said.label for said in read_transcripts(paths).said}
+    assert {Names().who(label) for label in labels} == {"learner", "patient"}
 
 
 def test_of_two_files_each_speaks_under_its_own_name(tmp_path: Path) -> None:
