@@ -9,7 +9,20 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Unit = Literal["percent", "seconds", "count", "words", "per minute"]
+Unit = Literal[
+    "percent",
+    "seconds",
+    "count",
+    "words",
+    "per minute",
+    "words per minute",
+    "syllables per second",
+    "syllables per second per minute",
+    "semitones",
+    "semitones per minute",
+    "decibels",
+    "decibels per minute",
+]
 
 Direction = Literal["higher", "lower", "none"]
 """Which way is better; "none" where that depends on the visit."""

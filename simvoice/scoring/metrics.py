@@ -11,8 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from simvoice.scoring.codebook import Definition, Direction, Need, Unit, definitions
-from simvoice.scoring.measures import MEASURES, NotMeasurable
+from simvoice.scoring.measures import MEASURES
 from simvoice.scoring.reading import Reading, Recorded, read
+from simvoice.scoring.unmeasurable import NotMeasurable
 
 NOT_CALIBRATED = "error not yet calibrated"
 

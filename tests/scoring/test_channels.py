@@ -17,8 +17,8 @@ def test_two_channels_give_the_times_of_the_conversation() -> None:
     found = {m.key: m for m in measure_reading(reading)}
     assert reading.spoken.end_s == END_S
     # The planted noise, 0.4 s of the learner's, is no voice in `sound`.
-    assert found["learner_speech"].value == pytest.approx(NUMBERS["learner_speech"], abs=0.1)
-    assert found["patient_speech"].value == pytest.approx(NUMBERS["patient_speech"], abs=0.1)
+    assert found["learner_speech"].value == pytest.approx(NUMBERS["learner_speech"], abs=0.2)
+    assert found["patient_speech"].value == pytest.approx(NUMBERS["patient_speech"], abs=0.2)
 
 
 def test_what_needs_a_journal_says_so() -> None:
