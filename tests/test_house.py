@@ -74,7 +74,6 @@ ONLY_IN: dict[str, set[str]] = {
     "piper": {"engines/piper.py"},
     # engines: a live voice is shaped in a process of its own; timing: measured after the fact
     "parselmouth": {"engines/praat_worker.py", "timing/praat.py"},
-    "pympi": {"calibrate/skeleton.py"},
     "webrtcvad": {"engines/webrtc_gate.py"},
     "onnxruntime": {"engines/onnx_session.py"},
     "onnx": {"engines/onnx_graph.py", "engines/minilm_graph.py"},
@@ -88,7 +87,12 @@ ONLY_IN: dict[str, set[str]] = {
         "devices/wav.py",
         "recordings/sound.py",
     },
-    "pympi": {"recordings/textgrid.py", "export/textgrid.py", "export/eaf.py"},
+    "pympi": {
+        "recordings/textgrid.py",
+        "export/textgrid.py",
+        "export/eaf.py",
+        "calibrate/skeleton.py",
+    },
     "webvtt": {"recordings/subtitles.py"},
     "pyarrow": {"export/parquet.py"},
     "matplotlib": {"pictures"},

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from simvoice.analysis.conversation import Event, Stretch, Turn, Utterance, Value, Who
-from simvoice.record.events import Backchannel, Delay, Discarded, Hold, Interruption
+from simvoice.analysis.conversation import Event, EventKind, Stretch, Turn, Utterance, Value, Who
+from simvoice.record.events import Backchannel, Delay, Discarded, Hold
 from simvoice.scoring.metrics import measure_reading
 from simvoice.scoring.reading import Reading
 from simvoice.timing.floor import Between
+from simvoice.timing.overlaps import OverlapKind
 from simvoice.timing.silences import Wait, machine_share_s
 
 _LEAST_MACHINE_S = 0.02
@@ -22,6 +23,7 @@ def stretches_of(reading: Reading) -> tuple[Stretch, ...]:
     found = [_stretch("learner", pair) for pair in spoken.learner]
     found += [_stretch("patient", pair) for pair in spoken.patient]
     found += [_stretch("learner", pair, "backchannel") for pair in spoken.backchannels]
+    found += [_stretch("patient", pair, "backchannel") for pair in spoken.patient_backchannels]
     found += [
         _stretch("learner", (noise.start_s, noise.end_s), "noise")
         for noise in reading.of(Discarded)
@@ -79,8 +81,7 @@ def events_of(reading: Reading) -> tuple[Event, ...]:
         *_betweens(reading),
         *_silences(reading),
         *_holds(reading),
-        *_interruptions(reading),
-        *_backchannels(reading),
+        *_overlaps(reading),
         *_machine(reading),
     ]
     return tuple(sorted(found, key=lambda e: (e.start_s, e.end_s, e.kind)))
@@ -142,33 +143,30 @@ def _holds(reading: Reading) -> list[Event]:
     ]
 
 
-def _interruptions(reading: Reading) -> list[Event]:
-    return [
-        Event(
-            kind="interruption",
-            start_s=entry.start_s,
-            end_s=max(entry.start_s, entry.stopped_s),
-            length_s=max(0.0, entry.stopped_s - entry.start_s),
-            owner="learner",
-            breaker="learner",
-            words_lost=entry.lost_words,
-            seconds_lost=entry.lost_s,
-        )
-        for entry in reading.of(Interruption)
-    ]
+_WHERE_BOTH_SPOKE: dict[OverlapKind, EventKind] = {
+    "acknowledgement": "backchannel",
+    "early": "early_start",
+    "interruption": "interruption",
+    "attempt": "interruption_attempt",
+}
 
 
-def _backchannels(reading: Reading) -> list[Event]:
+def _overlaps(reading: Reading) -> list[Event]:
+    """What each of them did by speaking while the other spoke."""
+    words = {round(entry.start_s, 3): entry.text for entry in reading.of(Backchannel)}
     return [
         Event(
-            kind="backchannel",
-            start_s=entry.start_s,
-            end_s=entry.end_s,
-            length_s=entry.end_s - entry.start_s,
-            owner="learner",
-            text=entry.text,
+            kind=_WHERE_BOTH_SPOKE[found.kind],
+            start_s=found.start_s,
+            end_s=max(found.start_s, found.end_s),
+            length_s=max(0.0, found.length_s),
+            owner=found.by,
+            breaker=found.by if found.kind == "interruption" else None,
+            words_lost=found.lost_words,
+            seconds_lost=found.lost_s,
+            text=words.get(round(found.start_s, 3), "") if found.by == "learner" else "",
         )
-        for entry in reading.of(Backchannel)
+        for found in reading.overlaps
     ]
 
 

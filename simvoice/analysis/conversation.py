@@ -25,6 +25,8 @@ EventKind = Literal[
     "silence",
     "hold",
     "interruption",
+    "interruption_attempt",
+    "early_start",
     "backchannel",
     "machine",
 ]

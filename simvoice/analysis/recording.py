@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -19,11 +19,12 @@ from simvoice.errors import AudioFileError
 from simvoice.ports import HeardWord
 from simvoice.recordings.match import Attributed, attribute, check_fits, clipped, swapped
 from simvoice.recordings.names import Names
-from simvoice.recordings.sound import Sound, length_s, sha256_of, two_channels
+from simvoice.recordings.sound import Sound, sha256_of, two_channels
 from simvoice.recordings.transcript import Transcript, read_transcripts
-from simvoice.scoring.reading import Reading, read_channels
+from simvoice.scoring.reading import read_heard
 from simvoice.timing.floor import Speaker
 from simvoice.timing.intervals import Intervals, total_s
+from simvoice.timing.listen import Heard, listen
 from simvoice.timing.silences import Utterance as Meant
 from simvoice.timing.words import TimedWord
 
@@ -108,7 +109,8 @@ def of_recording(
     this = known(recording, options)
     paths = recording.transcripts if options.transcript else ()
     transcript = read_transcripts(paths) if paths else Transcript()
-    with two_channels(recording.files, scratch) as sound:
+    keep = scratch if options.words and ear is not None else None
+    with two_channels(recording.files, keep) as sound:
         return _analysed(recording, this, options, sound, transcript, ear)
 
 
@@ -120,27 +122,28 @@ def _analysed(
     transcript: Transcript,
     ear: Ear | None,
 ) -> Conversation:
-    first = read_channels(sound.first, sound.second)
-    _check_somebody_speaks(recording, first)
+    heard = listen(sound.blocks())
+    _check_somebody_speaks(recording, heard)
     is_pair = len(recording.files) == 2
-    turned, remarks = _orientation(options, transcript, first, is_pair)
-    learner, patient = (sound.second, sound.first) if turned else (sound.first, sound.second)
-    plain = read_channels(learner, patient) if turned else first
-    said, more = _said(transcript, options, plain, int(turned), length_s(sound))
+    turned, remarks = _orientation(options, transcript, heard, is_pair)
+    if turned:
+        heard = replace(heard, learner=heard.patient, patient=heard.learner)
+    voices: dict[Speaker, Intervals] = {
+        "learner": heard.learner.speech,
+        "patient": heard.patient.speech,
+    }
+    said, more = _said(transcript, options, voices, int(turned), heard.length_s)
     utterances, words = _written(said), _written_words(said)
     words_from: Literal["", "transcript", "whisper"] = "transcript" if said else ""
     if options.words and ear is not None:
-        words = _recognised(ear, plain, learner, patient)
+        words = _recognised(ear, voices, *_turned(sound.kept(), turned))
         utterances = utterances or utterances_of(words)
         words_from = "whisper"
-    reading = plain
-    if utterances or words:
-        reading = read_channels(
-            learner,
-            patient,
-            utterances=[_meant(said) for said in utterances],
-            words=[TimedWord(w.who, w.text, w.start_s, w.end_s) for w in words],
-        )
+    reading = read_heard(
+        heard,
+        utterances=[_meant(said) for said in utterances],
+        words=[TimedWord(w.who, w.text, w.start_s, w.end_s) for w in words],
+    )
     return Conversation(
         id=this.id,
         kind="recording",
@@ -148,13 +151,13 @@ def _analysed(
         learner="",
         patient="",
         visit=options.visit,
-        length_s=length_s(sound),
+        length_s=heard.length_s,
         learner_channel=_channel(turned, is_pair),
         words_from=words_from,
         inputs=(*_inputs(sound), *this.transcripts),
         simvoice=__version__,
         fingerprint=this.fingerprint,
-        notes=(*sound.remarks, *remarks, *more, *_quiet(reading)),
+        notes=(*sound.remarks(), *remarks, *more, *_quiet(voices)),
         stretches=stretches_of(reading),
         utterances=tuple(utterances),
         words=tuple(words),
@@ -168,14 +171,14 @@ def _analysed(
 
 
 def _orientation(
-    options: Options, transcript: Transcript, reading: Reading, is_pair: bool
+    options: Options, transcript: Transcript, heard: Heard, is_pair: bool
 ) -> tuple[bool, list[str]]:
     """Whether the learner is on the second channel, and what to say about it.
 
     Raises AudioFileError when what was said and what the labels say contradict each other.
     """
-    voices = reading.spoken
-    labels = swapped(transcript.said, options.names, voices.learner, voices.patient)
+    first, second = heard.learner.speech, heard.patient.speech
+    labels = swapped(transcript.said, options.names, first, second)
     given: bool | None = None
     if is_pair:
         given = False
@@ -217,38 +220,38 @@ def _channel(turned: bool, is_pair: bool) -> Literal["left", "right", "first fil
     return "right" if turned else "left"
 
 
-def _check_somebody_speaks(recording: Recording, reading: Reading) -> None:
-    voices = reading.spoken
-    if total_s(voices.learner) + total_s(voices.patient) <= 0.0:
+def _check_somebody_speaks(recording: Recording, heard: Heard) -> None:
+    if total_s(heard.learner.speech) + total_s(heard.patient.speech) <= 0.0:
         names = " and ".join(repr(path.name) for path in recording.files)
         raise AudioFileError(
             f"nobody speaks in {names}; check that the microphones were on when it was recorded"
         )
 
 
-def _quiet(reading: Reading) -> list[str]:
+def _quiet(voices: dict[Speaker, Intervals]) -> list[str]:
     return [
         f"no speech was found on the {who}'s channel"
-        for who, voice in (
-            ("learner", reading.spoken.learner),
-            ("patient", reading.spoken.patient),
-        )
+        for who, voice in voices.items()
         if total_s(voice) <= 0.0
     ]
+
+
+def _turned(pair: tuple[Pcm16, Pcm16], turned: bool) -> tuple[Pcm16, Pcm16]:
+    return (pair[1], pair[0]) if turned else pair
 
 
 # -- words ----------------------------------------------------------------------------------
 
 
 def _said(
-    transcript: Transcript, options: Options, reading: Reading, learner_channel: int, lasts_s: float
+    transcript: Transcript,
+    options: Options,
+    voices: dict[Speaker, Intervals],
+    learner_channel: int,
+    lasts_s: float,
 ) -> tuple[list[Attributed], list[str]]:
     if not transcript.said:
         return [], []
-    voices: dict[Speaker, Intervals] = {
-        "learner": reading.spoken.learner,
-        "patient": reading.spoken.patient,
-    }
     found, remarks = attribute(transcript, options.names, voices, learner_channel)
     check_fits(transcript, found, voices, lasts_s)
     return clipped(found, lasts_s), remarks
@@ -281,10 +284,12 @@ def _written_words(said: Sequence[Attributed]) -> list[Word]:
     ]
 
 
-def _recognised(ear: Ear, reading: Reading, learner: Pcm16, patient: Pcm16) -> list[Word]:
+def _recognised(
+    ear: Ear, voices: dict[Speaker, Intervals], learner: Pcm16, patient: Pcm16
+) -> list[Word]:
     lanes: tuple[tuple[Speaker, Pcm16, Intervals], ...] = (
-        ("learner", learner, reading.spoken.learner),
-        ("patient", patient, reading.spoken.patient),
+        ("learner", learner, voices["learner"]),
+        ("patient", patient, voices["patient"]),
     )
     found = [
         Word(who=who, start_s=word.start_s, end_s=word.end_s, text=word.text, prob=word.prob)
@@ -312,7 +317,7 @@ def _inputs(sound: Sound) -> list[InputFile]:
             subtype=facts.subtype,
             length_s=facts.length_s,
         )
-        for facts in sound.files
+        for facts in sound.files()
     ]
 
 

@@ -20,11 +20,11 @@ from simvoice.analysis.gather import Item, gather, pair
 from simvoice.analysis.recording import Options
 from simvoice.analysis.results import load
 from simvoice.cli.out import answers, notes, print_json
-from simvoice.debrief.words import duration
 from simvoice.errors import UsageError
 from simvoice.recordings.names import Names
-from simvoice.scoring.codebook import definitions
+from simvoice.scoring.codebook import Unit, definitions
 from simvoice.scoring.norms import beside, check_visits, visits
+from simvoice.scoring.quantities import duration, quantity
 
 _MOST_LINES = 40
 """Conversations listed one by one; of more only the count is said."""
@@ -217,21 +217,10 @@ def _show_list(outcomes: Sequence[Outcome]) -> None:
     answers.print(table)
 
 
-def _cell(unit: str, value: Value | None) -> str:
+def _cell(unit: Unit, value: Value | None) -> str:
     if value is None or value.value is None:
         return "–"
-    return shown_value(unit, value.value)
-
-
-def shown_value(unit: str, value: float) -> str:
-    """A number with its unit, as people read it."""
-    if unit == "percent":
-        return f"{value:.0f} %"
-    if unit == "seconds":
-        return duration(value)
-    if unit in ("count", "words"):
-        return str(round(value))
-    return f"{value:.2f} {unit}"
+    return quantity(unit, value.value)
 
 
 def _show_one(found: Conversation) -> None:
@@ -262,9 +251,9 @@ def _show_one(found: Conversation) -> None:
         notes.print(Text(f"Norms are shown once the kind of visit is known: --visit ({kinds})."))
 
 
-def _with_interval(unit: str, value: Value) -> str:
+def _with_interval(unit: Unit, value: Value) -> str:
     assert value.value is not None
-    shown = shown_value(unit, value.value)
+    shown = quantity(unit, value.value)
     if value.low is None or value.high is None:
         return shown
-    return f"{shown}  ({shown_value(unit, value.low)} to {shown_value(unit, value.high)})"
+    return f"{shown}  ({quantity(unit, value.low)} to {quantity(unit, value.high)})"

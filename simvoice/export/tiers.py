@@ -63,7 +63,7 @@ _EVENT_TIERS = {
     "between": ("pause", "gap", "overlap_between", "overlap_within"),
     "silences": ("silence",),
     "holds": ("hold",),
-    "interruptions": ("interruption",),
+    "interruptions": ("interruption", "interruption_attempt", "early_start"),
     "acknowledgements": ("backchannel",),
     "machine": ("machine",),
 }

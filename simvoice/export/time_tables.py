@@ -84,8 +84,10 @@ EVENTS = Table(
             "pause: a speaker stops and goes on. gap: nobody speaks between two speakers. "
             "overlap_between: both speak while the floor changes. overlap_within: both speak and "
             "the first keeps the floor. silence: nobody speaks for 2 s and more. hold: the patient "
-            "fell silent after a blow. interruption: the learner took the floor before the patient "
-            "was done. backchannel: a short acknowledgement. machine: the simulator's own delay.",
+            "fell silent after a blow. interruption: the owner took the floor before the other "
+            "was done. interruption_attempt: the owner began in the middle and the other went on. "
+            "early_start: the owner began in the last moments of the other's turn. backchannel: a "
+            "short acknowledgement. machine: the simulator's own delay.",
             values=get_args(EventKind),
         ),
         START,

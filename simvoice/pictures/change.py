@@ -22,10 +22,10 @@ from simvoice.pictures.style import (
     bare,
     clock,
     figure,
-    in_seconds,
     with_style,
 )
-from simvoice.scoring.codebook import Definition, definitions
+from simvoice.scoring.codebook import Definition, Unit, definitions
+from simvoice.scoring.quantities import duration, quantity
 
 _MOST_ROWS = 18
 _ROW_IN = 0.27
@@ -38,7 +38,7 @@ _LEFT, _RIGHT = 0.30, 0.80
 @dataclass(frozen=True, slots=True)
 class _Row:
     name: str
-    unit: str
+    unit: Unit
     before: Value
     after: Value
 
@@ -47,7 +47,7 @@ class _Row:
         """Whether both read alike: what cannot be told apart in print has not moved."""
         assert self.before.value is not None
         assert self.after.value is not None
-        return _shown(self.unit, self.before.value) == _shown(self.unit, self.after.value)
+        return quantity(self.unit, self.before.value) == quantity(self.unit, self.after.value)
 
 
 def change(before: Conversation, after: Conversation) -> Figure:
@@ -127,7 +127,7 @@ def _strip(
         )
     mark = "○" if index == 0 else "●"
     when = found.when[:16].replace("T", " ")
-    facts = (found.title or found.id, when, in_seconds(found.length_s))
+    facts = (found.title or found.id, when, duration(found.length_s))
     title = " · ".join(fact for fact in facts if fact)
     axes.set_title(f"{mark}  {title}", loc="left", fontsize=8, pad=3)
     for at_s in (0.0, found.length_s):
@@ -201,7 +201,7 @@ def _draw_rows(axes: Axes, rows: Sequence[_Row]) -> None:
             fontsize=7.5,
         )
         axes.annotate(
-            f"{_shown(row.unit, before)}  →  {_shown(row.unit, after)}",
+            f"{quantity(row.unit, before)}  →  {quantity(row.unit, after)}",
             (1, y),
             (8, 0),
             xycoords=("axes fraction", "data"),
@@ -214,13 +214,3 @@ def _draw_rows(axes: Axes, rows: Sequence[_Row]) -> None:
 
 def _ends(value: Value) -> list[float]:
     return [end for end in (value.low, value.high) if end is not None]
-
-
-def _shown(unit: str, value: float) -> str:
-    if unit == "percent":
-        return f"{value:.0f} %"
-    if unit == "seconds":
-        return in_seconds(value)
-    if unit in ("count", "words"):
-        return f"{value:.0f}"
-    return f"{value:.1f} {unit}"

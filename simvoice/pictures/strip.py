@@ -26,9 +26,9 @@ from simvoice.pictures.style import (
     bare,
     clock,
     figure,
-    in_seconds,
     with_style,
 )
+from simvoice.scoring.quantities import duration
 
 _ROWS_S = (30.0, 60.0, 120.0, 180.0, 300.0, 600.0, 1200.0, 1800.0, 3600.0)
 """Seconds a row may hold; the shortest is taken with which the picture keeps `_MOST_ROWS`."""
@@ -50,6 +50,8 @@ _SILENCES = {
     "hold": "after a blow",
     "chosen": "chosen",
     "answering": "before answering",
+    "after_news": "after the news",
+    "after_cue": "after a cue",
     "after_question": "after a question",
     "after_statement": "after a statement",
     "unanswered": "unanswered",
@@ -103,7 +105,7 @@ def _head(sheet: Figure, found: Conversation, height_in: float) -> None:
     sheet.text(0.02, top, found.title or found.id, fontsize=11, fontweight="bold", va="top")
     share = next((v.value for v in found.metrics if v.key == "talk_share"), None)
     learner = found.name_of("learner")
-    facts = [found.when[:10], in_seconds(found.length_s)]
+    facts = [found.when[:10], duration(found.length_s)]
     if share is not None:
         facts.append(f"{learner} {share:.0f} % of the talking")
     line = " · ".join(fact for fact in facts if fact)
@@ -194,17 +196,14 @@ def _draw_overlaps(axes: Axes, found: Conversation, start_s: float, end_s: float
 
 
 def _draw_interruptions(axes: Axes, found: Conversation, start_s: float, end_s: float) -> None:
+    """An arrow at the lane of whoever was interrupted: from below the patient, from above the
+    learner."""
     for event in found.events:
         if event.kind == "interruption" and start_s <= event.start_s < end_s:
             axes.plot([event.start_s] * 2, [-0.5, 0.5], color=INK, linewidth=0.9, zorder=5)
+            y, marker = (-0.52, "^") if event.owner == "learner" else (0.52, "v")
             axes.plot(
-                event.start_s,
-                -0.52,
-                marker="^",
-                color=INK,
-                markersize=5,
-                zorder=5,
-                clip_on=False,
+                event.start_s, y, marker=marker, color=INK, markersize=5, zorder=5, clip_on=False
             )
 
 
@@ -215,7 +214,8 @@ def _labels(found: Conversation, start_s: float, end_s: float) -> list[_Label]:
         if start_s <= event.start_s < end_s:
             labels.append(_Label(middle_s, _silence_text(event), is_above=True))
     for event in found.events:
-        if event.kind == "interruption" and start_s <= event.start_s < end_s:
+        is_here = start_s <= event.start_s < end_s
+        if event.kind == "interruption" and event.owner == "learner" and is_here:
             lost = event.words_lost
             text = "interrupted"
             if lost:
@@ -225,7 +225,7 @@ def _labels(found: Conversation, start_s: float, end_s: float) -> list[_Label]:
 
 
 def _silence_text(event: Event) -> str:
-    length = in_seconds(event.length_s)
+    length = duration(event.length_s)
     if event.kind == "hold" or event.silence == "hold":
         did = {"held": "let stand", "filled": "filled"}.get(event.outcome, "")
         return f"{length} after a blow{', ' + did if did else ''}"
@@ -346,9 +346,11 @@ def _foot(sheet: Figure, found: Conversation, height_in: float) -> None:
         entries.append((Patch(**SILENCE), "silence of 2 s and more"))
     if kinds & {"overlap_between", "overlap_within"}:
         entries.append((Line2D([], [], color=INK, linewidth=2.2), "both speak"))
-    if "interruption" in kinds:
-        mark = Line2D([], [], marker="^", markersize=5, **line)
-        entries.append((mark, "the patient is interrupted"))
+    cut_off = {event.owner for event in found.events if event.kind == "interruption"}
+    for owner, marker, other in (("learner", "^", "patient"), ("patient", "v", "learner")):
+        if owner in cut_off:
+            mark = Line2D([], [], marker=marker, markersize=5, **line)
+            entries.append((mark, f"the {other} is interrupted"))
     if "machine" in kinds:
         entries.append((Patch(**MACHINE), "the machine's own delay"))
     for name, dashes in zip(_ledger_names(found), DASHES, strict=False):

@@ -122,15 +122,3 @@ def clock(at_s: float) -> str:
     if hours:
         return f"{hours}:{rest // 60:02d}:{rest % 60:02d}"
     return f"{rest // 60}:{rest % 60:02d}"
-
-
-def in_seconds(length_s: float) -> str:
-    """`0.45 s`, `6.5 s` or `2 min 5 s`."""
-    if length_s < 0.0:
-        return f"−{in_seconds(-length_s)}"
-    if length_s < 1.0:
-        return f"{length_s:.2f} s"
-    if length_s < 59.95:
-        return f"{length_s:.1f} s"
-    whole = round(length_s)
-    return f"{whole // 60} min {whole % 60} s"

@@ -21,9 +21,9 @@ from simvoice.pictures.style import (
     RULE,
     clock,
     figure,
-    in_seconds,
     with_style,
 )
+from simvoice.scoring.quantities import duration
 from simvoice.timing.intervals import Intervals, intersect, intervals, total_s
 
 _LONGEST_GAP_S = 6.0
@@ -79,7 +79,7 @@ def _head(sheet: Figure, found: Conversation) -> None:
     counts = {who: sum(t.who == who for t in found.turns) for who in ("learner", "patient")}
     facts = [
         found.when[:10],
-        in_seconds(found.length_s),
+        duration(found.length_s),
         f"turns: {found.name_of('learner')} {counts['learner']}, {found.name_of('patient')} "
         f"{counts['patient']}",
     ]
@@ -148,7 +148,7 @@ def _transfers(axes: Axes, found: Conversation) -> None:
         )
         if offset_s > _LONGEST_GAP_S:
             axes.annotate(
-                in_seconds(offset_s),
+                duration(offset_s),
                 (event.end_s, shown_s),
                 (5, -2),
                 textcoords="offset points",
@@ -173,7 +173,7 @@ def _share(axes: Axes, found: Conversation) -> None:
     window_s = max(_LEAST_WINDOW_S, _WINDOW_SHARE * found.length_s)
     _titled(
         axes,
-        f"Share of the talking, percent, in the {in_seconds(window_s)} around each moment: the "
+        f"Share of the talking, percent, in the {duration(window_s)} around each moment: the "
         "learner's below, the patient's above",
     )
     times, shares = talk_share(found, window_s)

@@ -1,7 +1,7 @@
 """Two channels of any recording as 16 kHz, read block by block so that memory stays flat.
 
-Read with libsndfile, resampled with soxr. What it becomes lies in a scratch file that is mapped,
-not loaded: ten hours cost the memory of one block.
+Read with libsndfile, resampled with soxr. Where the channels are wanted whole (a recogniser needs
+to go back), they lie in a scratch file that is mapped, not loaded.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import soundfile  # type: ignore[import-untyped]
 import soxr  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
-from simvoice.audio import RATE, Pcm16, seconds, to_int16
+from simvoice.audio import RATE, Pcm16, to_int16
 from simvoice.errors import AudioFileError
 from simvoice.recordings.wave_size import promised_bytes
 
@@ -61,51 +61,72 @@ class SoundFacts:
         return self.frames / self.rate
 
 
-@dataclass(frozen=True, slots=True)
 class Sound:
-    """Two channels on one clock."""
+    """Two channels on one clock, to be read once, from the start to the end."""
 
-    first: Pcm16
-    """int16 [n], 16 kHz: the left channel, or the first file."""
-    second: Pcm16
-    """int16 [n]: the right channel, or the second file."""
-    files: tuple[SoundFacts, ...]
-    remarks: tuple[str, ...]
-    """Sentences about what is odd about it and was read all the same."""
+    def __init__(self, readers: Sequence[_Reader], keep: Path | None) -> None:
+        self._readers = readers
+        self._keep = keep
+        self._samples = 0
 
+    def blocks(self) -> Iterator[tuple[Pcm16, Pcm16]]:
+        """(first, second), int16, 16 kHz: left and right, or the first file and the second.
 
-@contextmanager
-def two_channels(paths: Sequence[Path], scratch: Path) -> Iterator[Sound]:
-    """One two-channel file, or two of one channel each, opened for as long as the block lasts.
-
-    scratch: an existing folder with room for 64 kB a second of sound. Raises AudioFileError.
-    """
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(TemporaryDirectory(dir=scratch, prefix=".sound-")))
-        readers = [_Reader(path, stack) for path in paths]
-        for reader in readers:
-            _check_channels(reader, alone=len(readers) == 1)
-        outs = [folder / "first", folder / "second"]
+        Raises AudioFileError for what cannot be used, at the latest after the last block.
+        """
         power = _Power()
-        with outs[0].open("wb") as first, outs[1].open("wb") as second:
-            for block in _side_by_side(readers):
+        with ExitStack() as stack:
+            outs = [stack.enter_context(path.open("wb")) for path in self._kept_paths()]
+            for block in _side_by_side(self._readers):
                 power.add(block)
-                for index, out in enumerate((first, second)):
-                    to_int16(block[:, index]).tofile(out)
-        for reader in readers:
+                pair = (to_int16(block[:, 0]), to_int16(block[:, 1]))
+                self._samples += len(pair[0])
+                for out, channel in zip(outs, pair, strict=bool(outs)):
+                    channel.tofile(out)
+                yield pair
+        for reader in self._readers:
             reader.check_whole()
         if power.is_one_sound:
             raise AudioFileError(
-                f"both channels of {_named(paths)} hold the same sound, so the speakers cannot be "
-                "told apart; record each of them on a channel of their own"
+                f"both channels of {_named([reader.path for reader in self._readers])} hold the "
+                "same sound, so the speakers cannot be told apart; record each of them on a "
+                "channel of their own"
             )
-        remarks = [remark for reader in readers for remark in reader.remarks]
-        yield Sound(
-            first=_mapped(outs[0]),
-            second=_mapped(outs[1]),
-            files=tuple(reader.facts() for reader in readers),
-            remarks=(*remarks, *_unequal(readers)),
-        )
+
+    def kept(self) -> tuple[Pcm16, Pcm16]:
+        """Both channels whole, mapped and not loaded; after the last block, where they are kept."""
+        first, second = (_mapped(path) for path in self._kept_paths())
+        return first, second
+
+    def files(self) -> tuple[SoundFacts, ...]:
+        """What was read; after the last block."""
+        return tuple(reader.facts() for reader in self._readers)
+
+    def remarks(self) -> tuple[str, ...]:
+        """Sentences about what is odd and was read all the same; after the last block."""
+        found = [remark for reader in self._readers for remark in reader.remarks]
+        return (*found, *_unequal(self._readers))
+
+    def _kept_paths(self) -> list[Path]:
+        return [self._keep / name for name in ("first", "second")] if self._keep else []
+
+
+@contextmanager
+def two_channels(paths: Sequence[Path], scratch: Path | None = None) -> Iterator[Sound]:
+    """One two-channel file, or two of one channel each, opened for as long as the block lasts.
+
+    scratch: an existing folder with room for 64 kB a second, when the channels are wanted whole
+    as well. Raises AudioFileError.
+    """
+    with ExitStack() as stack:
+        readers = [_Reader(path, stack) for path in paths]
+        for reader in readers:
+            _check_channels(reader, alone=len(readers) == 1)
+        keep: Path | None = None
+        if scratch is not None:
+            made = stack.enter_context(TemporaryDirectory(dir=scratch, prefix=".sound-"))
+            keep = Path(made)
+        yield Sound(readers, keep)
 
 
 def sha256_of(path: Path) -> str:
@@ -299,8 +320,3 @@ def _mapped(path: Path) -> Pcm16:
 
 def _named(paths: Sequence[Path]) -> str:
     return " and ".join(repr(path.name) for path in paths)
-
-
-def length_s(sound: Sound) -> float:
-    """Seconds of the longer channel."""
-    return seconds(max(sound.first.size, sound.second.size))

@@ -126,7 +126,11 @@ def test_a_process_that_dies_over_one_file_does_not_take_the_others_along(
 ) -> None:
     given = [*items(folder), Deadly("deadly", tmp_path)]
     outcomes = ran(given, Plan(Options(), tmp_path / "out"), 2)
-    assert states(outcomes) == {"a": "done", "b": "failed", "c": "done", "deadly": "failed"}
+    found = states(outcomes)
+    assert (found["b"], found["deadly"]) == ("failed", "failed")
+    # What was written before the process died is found there on the second try.
+    assert {found["a"], found["c"]} <= {"done", "skipped"}
+    assert len(results_in(tmp_path / "out")) == 2
     reasons = {outcome.name: outcome.reason for outcome in outcomes}
     assert reasons["deadly"] == ("the process that analysed deadly was killed; was memory short?")
     assert reasons["b"].startswith("'b.wav' cannot be read as sound")
@@ -140,9 +144,11 @@ def test_attempts_and_recordings_go_through_the_same_door(tmp_path: Path) -> Non
     assert outcome.result is not None
     found = load(outcome.result)
     assert (found.kind, found.visit) == ("attempt", ("bad-news",))
-    assert {v.key: v.value for v in found.metrics if v.key in NUMBERS} == pytest.approx(
-        NUMBERS, abs=1e-6
-    )
+    values = {v.key: v.value for v in found.metrics}
+    for key, value in NUMBERS.items():
+        if value is not None:  # else it needs the sound, which an attempt has
+            assert values[key] == pytest.approx(value, abs=1e-6), key
+    assert values["speech_rate"] is not None
     assert states(ran(given, plan)) == {attempt.id: "skipped"}
     assert states(ran(given, Plan(Options(), tmp_path / "out"))) == {attempt.id: "done"}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,20 +11,31 @@ import soundfile
 
 from simvoice.audio import RATE
 from simvoice.errors import AudioFileError
-from simvoice.recordings.sound import Sound, two_channels
+from simvoice.recordings.sound import SoundFacts, two_channels
 from tests.planted_talk import END_S, sound
 from tests.two_channels import both, write
 
 
-def read(*paths: Path) -> Sound:
-    """The channels copied out of their scratch file."""
-    with two_channels(paths, paths[0].parent) as found:
-        return Sound(np.array(found.first), np.array(found.second), found.files, found.remarks)
+@dataclass(frozen=True)
+class Read:
+    """Everything of a recording at once."""
+
+    first: np.ndarray
+    second: np.ndarray
+    files: tuple[SoundFacts, ...]
+    remarks: tuple[str, ...]
+
+
+def read(*paths: Path) -> Read:
+    with two_channels(paths) as found:
+        blocks = list(found.blocks())
+        first, second = (np.concatenate([block[k] for block in blocks]) for k in (0, 1))
+        return Read(first, second, found.files(), found.remarks())
 
 
 def problem(*paths: Path) -> str:
-    with pytest.raises(AudioFileError) as caught, two_channels(paths, paths[0].parent):
-        pass
+    with pytest.raises(AudioFileError) as caught:
+        read(*paths)
     return str(caught.value)
 
 
@@ -191,11 +202,15 @@ def test_a_recorder_that_did_not_know_the_length_is_believed(tmp_path: Path) -> 
     assert found.remarks == ()
 
 
-def test_the_scratch_file_is_gone_afterwards(tmp_path: Path) -> None:
+def test_channels_that_are_kept_are_whole_and_gone_afterwards(tmp_path: Path) -> None:
     path = write(tmp_path / "talk.wav")
-    with nullcontext(), two_channels([path], tmp_path) as found:
-        assert len(list(tmp_path.iterdir())) == 2
-        del found
+    with two_channels([path], tmp_path) as found:
+        for _ in found.blocks():
+            pass
+        first, second = found.kept()
+        assert np.array_equal(first, sound()[0])
+        assert np.array_equal(second, sound()[1])
+        del first, second
     assert list(tmp_path.iterdir()) == [path]
 
 
@@ -214,7 +229,9 @@ def test_memory_does_not_grow_with_the_recording(tmp_path: Path) -> None:
             for _ in range(minutes):
                 out.write(block)
         tracemalloc.start()
-        with two_channels([path], tmp_path):
+        with two_channels([path]) as found:
+            for _ in found.blocks():
+                pass
             _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         return peak

@@ -103,6 +103,17 @@ def test_every_norm_has_a_name_of_its_own_and_kinds_of_visit_that_exist() -> Non
         assert entry.citation, entry.id
 
 
+def test_the_opening_has_a_norm_in_visits_that_begin_with_the_question_and_nowhere_else() -> None:
+    (found,) = beside("opening_interrupted", ("opening",))
+    assert found.sentence == (
+        "median 11 s in primary and specialty care visits in the United States (n = 27 visits in "
+        "which the patient was interrupted, of 40 with an opening question; interquartile range "
+        "7–22, range 3–234). Singh Ospina et al. 2019, J Gen Intern Med 34(1):36-40"
+    )
+    assert beside("opening_interrupted", ("bad-news",)) == ()
+    assert beside("first_interruption", ("opening",)) == ()
+
+
 def test_nothing_of_the_table_stands_beside_a_number_of_an_unknown_visit() -> None:
     for entry in definitions():
         assert beside(entry.key, ()) == (), entry.key
