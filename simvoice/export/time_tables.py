@@ -26,7 +26,7 @@ def _turns(of: Iterable[Conversation]) -> Iterator[dict[str, Cell]]:
                 "start_s": turn.start_s,
                 "end_s": turn.end_s,
                 "speech_s": turn.speech_s,
-                "words": len(turn.text.split()) if c.words_from else None,
+                "words": len(turn.text.split()) or None,
                 "text": turn.text,
             }
 
@@ -42,7 +42,7 @@ TURNS = Table(
         START,
         END,
         Column("speech_s", "number", "How much of it the voice sounds; pauses not.", "seconds"),
-        Column("words", "integer", "How many words; empty when they are not known."),
+        Column("words", "integer", "How many; empty when they are not known.", tells=True),
         Column("text", "string", "The words.", tells=True),
     ),
     _turns,

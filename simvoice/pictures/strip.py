@@ -42,6 +42,8 @@ _LEDGER_IN = 0.42
 _HEAD_IN = 0.62
 _FOOT_IN = 0.62
 _LABEL_PT = 6.5
+_MOST_KEYS = 6
+"""In one line of the legend."""
 _TOP = 0.8
 """Upper edge of a row, where labels stand; lanes lie between -0.5 and 0.5."""
 _BOTTOM = -0.82
@@ -361,7 +363,7 @@ def _foot(sheet: Figure, found: Conversation, height_in: float) -> None:
         words,
         loc="lower left",
         bbox_to_anchor=(0.015, 0.05 / height_in),
-        ncols=5,
+        ncols=len(entries) if len(entries) <= _MOST_KEYS else math.ceil(len(entries) / 2),
         frameon=False,
         fontsize=7,
         handlelength=2.2,
