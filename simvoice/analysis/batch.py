@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import Literal
 
 from simvoice.analysis.attempts import of_attempt, quick_fingerprint
-from simvoice.analysis.conversation import Conversation
 from simvoice.analysis.gather import Item, Kept
 from simvoice.analysis.recording import Ear, Options, known, of_recording
-from simvoice.analysis.results import is_current, load, path_of, save
+from simvoice.analysis.results import is_current, path_of, save
 from simvoice.errors import SimvoiceError
 from simvoice.record.files import storage_error
 from simvoice.record.store import Store
@@ -63,9 +62,9 @@ def run(items: Sequence[Item], plan: Plan, jobs: int = 1) -> Iterator[Outcome]:
         for item in items:
             yield analyse_one(item, plan)
         return
-    left = list(items)
+    left = dict.fromkeys(items)
     for item, outcome in _together(items, plan, jobs):
-        left.remove(item)
+        del left[item]
         yield outcome
     for item in left:  # a process died, and nobody knows over which: one by one
         yield from (outcome for _, outcome in _together([item], plan, 1))
@@ -126,8 +125,3 @@ def _attempt(item: Kept, plan: Plan) -> Outcome:
 def _ear(make: MakeEar) -> Ear:
     """One a process: loading it takes seconds."""
     return make()
-
-
-def conversations(outcomes: Sequence[Outcome]) -> list[Conversation]:
-    """The results of those that have one, in order."""
-    return [load(outcome.result) for outcome in outcomes if outcome.result is not None]

@@ -60,6 +60,11 @@ def results_in(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob(f"*{_ENDING}") if path.is_file())
 
 
+def id_of(path: Path) -> str:
+    """The conversation whose result a file is, by its name."""
+    return path.name.removesuffix(_ENDING)
+
+
 def is_result(path: Path) -> bool:
     """Whether a file is called like a result."""
     return path.name.endswith(_ENDING)

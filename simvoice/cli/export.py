@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.progress import Progress
 from rich.text import Text
 
 from simvoice import paths
-from simvoice.analysis.load import conversations_at
+from simvoice.analysis.conversation import Conversation
+from simvoice.analysis.load import Source, Visits, sources_at
 from simvoice.cli.out import answers, notes, print_json
 from simvoice.errors import SimvoiceError, UsageError
 
@@ -52,31 +55,50 @@ def export(
 ) -> None:
     """Take conversations away: CSV, Parquet, Praat, ELAN, RTTM, CTM, with a data package."""
     from simvoice import app
-    from simvoice.export.voice_free import pseudonyms
-    from simvoice.export.write import check_formats, make, save
+    from simvoice.export.voice_free import pseudonyms, without_voice
+    from simvoice.export.write import check_formats, save
 
     formats = check_formats(name.strip() for name in only.split(",") if name.strip())
     _check_key(key, out, voice_free)
-    found = conversations_at(given or [], paths.attempts_dir(), app.case_visits())
-    files = make(found, formats, voice_free=voice_free)
-    save(files, out, replace=replace)
+    sources = sources_at(given or [], paths.attempts_dir())
+    visits = app.case_visits()
+    with Progress(console=notes, transient=True) as bar:
+
+        def loaded(what: str) -> Iterator[Conversation]:
+            for source in bar.track(sources, description=what):
+                yield source.load(visits)
+
+        found = loaded("Writing")
+        names: dict[str, str] = {}
+        if voice_free:
+            names = pseudonyms(loaded("Reading"))
+            found = (without_voice(one, names[one.id]) for one in _by_name(sources, names, visits))
+        files = save(found, out, formats, voice_free=voice_free, replace=replace)
     if key is not None:
-        _write_key(key, pseudonyms(found))
+        _write_key(key, names)
     if as_json:
         print_json(
             {
                 "folder": str(out),
-                "conversations": len(found),
+                "conversations": len(sources),
                 "voice_free": voice_free,
                 "files": [file.path for file in files],
             }
         )
         return
-    what = "conversation" if len(found) == 1 else "conversations"
-    answers.print(Text(f"{len(found)} {what}, {len(files)} files in {out}"))
+    what = "conversation" if len(sources) == 1 else "conversations"
+    answers.print(Text(f"{len(sources)} {what}, {len(files)} files in {out}"))
     answers.print(Text("What is in it: README.txt and datapackage.json there."))
     if not voice_free:
         notes.print("It holds words and names. For giving away there is --voice-free.")
+
+
+def _by_name(
+    sources: Sequence[Source], names: dict[str, str], visits: Visits
+) -> Iterator[Conversation]:
+    """In the order of their pseudonyms: that of their ids would give the ids' order away."""
+    for source in sorted(sources, key=lambda source: names[source.id]):
+        yield source.load(visits)
 
 
 def _check_key(key: Path | None, out: Path, voice_free: bool) -> None:

@@ -9,7 +9,7 @@ import typer
 from rich.text import Text
 
 from simvoice import paths
-from simvoice.analysis.load import conversations_at
+from simvoice.analysis.load import sources_at
 from simvoice.cli.out import answers, print_json
 from simvoice.errors import UsageError
 
@@ -46,13 +46,14 @@ def picture(
     target = out or Path(f"{what}.svg")
     check_ending(target)
     visits = app.case_visits()
-    found = [c for one in given for c in conversations_at([one], paths.attempts_dir(), visits)]
+    sources = [source for one in given for source in sources_at([one], paths.attempts_dir())]
     wanted = 2 if what == "change" else 1
-    if len(found) != wanted:
+    if len(sources) != wanted:
         raise UsageError(
             f"{what} takes {'one conversation' if wanted == 1 else 'two conversations'}, and "
-            f"{len(found)} were named"
+            f"{len(sources)} were named"
         )
+    found = [source.load(visits) for source in sources]
     if what == "change":
         made, title = change(found[0], found[1]), "Before and after"
     else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from simvoice.analysis.conversation import Conversation
@@ -49,6 +49,8 @@ class Table:
     """The columns that make a row unique."""
     tells: bool = False
     """Whether the whole table is left out of the voice-free variant."""
+    is_reference: bool = False
+    """Whether it is the same whatever the conversations are."""
 
     def without_words(self) -> Table:
         """Only the columns that tell nothing of who spoke and what was said."""
@@ -59,7 +61,7 @@ class Table:
             for row in self.rows(of):
                 yield {name: cell for name, cell in row.items() if name in names}
 
-        return Table(self.name, self.description, kept, rows, self.key, self.tells)
+        return replace(self, columns=kept, rows=rows)
 
     def schema(self) -> dict[str, Any]:
         """As a Frictionless Table Schema."""

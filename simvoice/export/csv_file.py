@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import csv
-import io
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
-from simvoice.export.columns import Cell
+from simvoice.export.columns import Cell, Column
 
 
-def to_csv(columns: Iterable[str], rows: Iterable[dict[str, Cell]]) -> bytes:
-    """Empty cells are missing values. The same rows give the same bytes."""
-    out = io.StringIO(newline="")
-    names = list(columns)
-    writer: Any = csv.writer(out, lineterminator="\n")
-    writer.writerow(names)
-    for row in rows:
-        writer.writerow([_shown(row[name]) for name in names])
-    return out.getvalue().encode("utf-8")
+class CsvTable:
+    """A table that grows row by row. Empty cells are missing values."""
+
+    def __init__(self, path: Path, columns: Iterable[Column]) -> None:
+        """Raises OSError when the file cannot be made."""
+        self._names = [column.name for column in columns]
+        self._file = path.open("w", encoding="utf-8", newline="")
+        self._writer: Any = csv.writer(self._file, lineterminator="\n")
+        self._writer.writerow(self._names)
+
+    def add(self, rows: Iterable[dict[str, Cell]]) -> None:
+        """Raises OSError when the disk refuses."""
+        for row in rows:
+            self._writer.writerow([_shown(row[name]) for name in self._names])
+
+    def close(self) -> None:
+        """May be called twice."""
+        self._file.close()
 
 
 def _shown(cell: Cell) -> str:

@@ -5,7 +5,6 @@ Source: specs.frictionlessdata.io, data-package, tabular-data-resource, table-sc
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,9 +25,11 @@ class File:
 
     path: str
     """Inside the export, with forward slashes."""
-    data: bytes
     kind: str
     """csv, parquet, textgrid, eaf, rttm, ctm or text."""
+    size: int
+    """Bytes."""
+    sha256: str
     table: Table | None = None
     """The table in it, for CSV and Parquet."""
 
@@ -72,8 +73,8 @@ def _resource(file: File) -> dict[str, Any]:
         "path": file.path,
         "format": file.kind,
         "mediatype": _MEDIA[file.kind],
-        "bytes": len(file.data),
-        "hash": f"sha256:{hashlib.sha256(file.data).hexdigest()}",
+        "bytes": file.size,
+        "hash": f"sha256:{file.sha256}",
     }
     if file.table is None:
         return found

@@ -44,6 +44,7 @@ CODEBOOK = Table(
     ),
     _codebook,
     ("metric",),
+    is_reference=True,
 )
 
 
@@ -87,4 +88,5 @@ NORMS = Table(
     ),
     _norms,
     ("norm",),
+    is_reference=True,
 )

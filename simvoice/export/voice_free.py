@@ -7,20 +7,20 @@ recording can find it again by them; who does not hold it learns nothing of voic
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from simvoice.analysis.conversation import Conversation
 
 
-def pseudonyms(found: Sequence[Conversation]) -> dict[str, str]:
+def pseudonyms(found: Iterable[Conversation]) -> dict[str, str]:
     """Id to `c001`, `c002` and so on.
 
     Numbered in the order of a digest of each conversation, which has nothing to do with names or
     dates; the same conversations get the same numbers.
     """
-    ordered = sorted(found, key=lambda c: (hashlib.sha256(_whole(c)).hexdigest(), c.id))
+    ordered = sorted((hashlib.sha256(_whole(c)).hexdigest(), c.id) for c in found)
     digits = max(3, len(str(len(ordered))))
-    return {c.id: f"c{number:0{digits}d}" for number, c in enumerate(ordered, 1)}
+    return {own: f"c{number:0{digits}d}" for number, (_, own) in enumerate(ordered, 1)}
 
 
 def without_voice(found: Conversation, name: str) -> Conversation:

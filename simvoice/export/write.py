@@ -1,23 +1,25 @@
-"""An export as files in memory, and on the disk."""
+"""An export, written conversation by conversation: thousands cost the memory of one."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack, closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from simvoice.analysis.conversation import Conversation
 from simvoice.errors import SettingError, SimvoiceError, UsageError
-from simvoice.export.csv_file import to_csv
+from simvoice.export.columns import Table
+from simvoice.export.csv_file import CsvTable
 from simvoice.export.eaf import to_eaf
 from simvoice.export.package import NAME, PACKAGE, README, File, package, readme
-from simvoice.export.parquet import to_parquet
+from simvoice.export.parquet import ParquetTable
 from simvoice.export.scoring_files import to_ctm, to_rttm
 from simvoice.export.tables import tables
 from simvoice.export.textgrid import to_textgrid
-from simvoice.export.voice_free import pseudonyms, without_voice
 
 FORMATS = ("csv", "parquet", "textgrid", "eaf", "rttm", "ctm")
 
@@ -38,54 +40,18 @@ def check_formats(given: Iterable[str]) -> tuple[str, ...]:
     return tuple(name for name in FORMATS if name in wanted) or FORMATS
 
 
-def make(
-    conversations: Sequence[Conversation],
+def save(
+    conversations: Iterable[Conversation],
+    out: Path,
     formats: Sequence[str] = FORMATS,
     *,
     voice_free: bool = False,
+    replace: bool = False,
 ) -> list[File]:
-    """All files of an export. The same conversations give the same bytes."""
-    found = sorted(conversations, key=lambda c: c.id)
-    if voice_free:
-        names = pseudonyms(found)
-        found = sorted((without_voice(c, names[c.id]) for c in found), key=lambda c: c.id)
-    files = [*_tables(found, formats, voice_free), *_single(found, formats)]
-    return [
-        *files,
-        File(README, readme(voice_free), "text"),
-        File(PACKAGE, package(files, len(found), voice_free), "text"),
-    ]
+    """Write an export into `out`: all of it, or nothing. The same conversations in the same order
+    give the same bytes.
 
-
-def _tables(
-    found: Sequence[Conversation], formats: Sequence[str], voice_free: bool
-) -> Iterator[File]:
-    for table in tables(voice_free):
-        rows = list(table.rows(found))
-        names = [column.name for column in table.columns]
-        if "csv" in formats:
-            yield File(f"tables/{table.name}.csv", to_csv(names, rows), "csv", table)
-        if "parquet" in formats:
-            data = to_parquet(table.columns, rows)
-            yield File(f"tables/{table.name}.parquet", data, "parquet", table)
-
-
-def _single(found: Sequence[Conversation], formats: Sequence[str]) -> Iterator[File]:
-    for kind, (folder, ending, write) in _EACH.items():
-        if kind not in formats:
-            continue
-        for conversation in found:
-            if kind == "ctm" and not conversation.words:
-                continue
-            yield File(f"{folder}/{conversation.id}.{ending}", write(conversation), kind)
-
-
-# -- on the disk ----------------------------------------------------------------------------
-
-
-def save(files: Sequence[File], out: Path, *, replace: bool = False) -> None:
-    """Write them into `out`: all of them, or none.
-
+    conversations: with `voice_free`, without voice already (`voice_free.without_voice`).
     replace: take an earlier export's files away first, and nothing else. Raises UsageError when
     `out` holds anything and that is not wanted, SimvoiceError when the disk refuses.
     """
@@ -93,23 +59,92 @@ def save(files: Sequence[File], out: Path, *, replace: bool = False) -> None:
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=out.parent, prefix=".export-") as made:
-            whole = Path(made) / "whole"
-            for file in files:
-                path = whole / file.path
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(file.data)
+            files = write(conversations, Path(made), formats, voice_free=voice_free)
             for path in old:
                 path.unlink(missing_ok=True)
-            out.mkdir(exist_ok=True)
             for file in files:
                 target = out / file.path
                 target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.move(whole / file.path, target)
+                shutil.move(Path(made) / file.path, target)
     except OSError as error:
         why = error.strerror or type(error).__name__
         raise SimvoiceError(
             f"writing the export to {str(out)!r} failed ({why}); check the disk and its permissions"
         ) from error
+    return files
+
+
+def write(
+    conversations: Iterable[Conversation],
+    folder: Path,
+    formats: Sequence[str] = FORMATS,
+    *,
+    voice_free: bool = False,
+) -> list[File]:
+    """The same into an empty folder that is there. Raises OSError."""
+    files: list[File] = []
+    count = 0
+    with ExitStack() as stack:
+        wanted = [kind for kind in ("csv", "parquet") if kind in formats]
+        open_tables = [
+            (table, stack.enter_context(closing(_opened(kind, table, folder))))
+            for table in tables(voice_free)
+            for kind in wanted
+        ]
+        for conversation in conversations:
+            count += 1
+            for table, writer in open_tables:
+                if not table.is_reference:
+                    writer.add(table.rows([conversation]))
+            files += [_one(kind, conversation, folder) for kind in _kinds(conversation, formats)]
+        for table, writer in open_tables:
+            if table.is_reference:
+                writer.add(table.rows([]))
+    files = [*_tables(folder, tables(voice_free), wanted), *sorted(files, key=lambda f: f.path)]
+    for name, data in (
+        (README, readme(voice_free)),
+        (PACKAGE, package(files, count, voice_free)),
+    ):
+        (folder / name).write_bytes(data)
+        files.append(File(name, "text", len(data), hashlib.sha256(data).hexdigest()))
+    return files
+
+
+def _opened(kind: str, table: Table, folder: Path) -> CsvTable | ParquetTable:
+    path = folder / "tables" / f"{table.name}.{kind}"
+    path.parent.mkdir(exist_ok=True)
+    return (CsvTable if kind == "csv" else ParquetTable)(path, table.columns)
+
+
+def _tables(folder: Path, made: Iterable[Table], kinds: Sequence[str]) -> list[File]:
+    return [
+        _described(folder, f"tables/{table.name}.{kind}", kind, table)
+        for table in made
+        for kind in kinds
+    ]
+
+
+def _kinds(conversation: Conversation, formats: Sequence[str]) -> list[str]:
+    return [
+        kind for kind in _EACH if kind in formats and (kind != "ctm" or bool(conversation.words))
+    ]
+
+
+def _one(kind: str, conversation: Conversation, folder: Path) -> File:
+    inside, ending, to_bytes = _EACH[kind]
+    path = folder / inside / f"{conversation.id}.{ending}"
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(to_bytes(conversation))
+    return _described(folder, f"{inside}/{path.name}", kind, None)
+
+
+def _described(folder: Path, path: str, kind: str, table: Table | None) -> File:
+    with (folder / path).open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return File(path, kind, (folder / path).stat().st_size, digest, table)
+
+
+# -- what is there already ------------------------------------------------------------------
 
 
 def _check_free(out: Path, replace: bool) -> list[Path]:

@@ -9,6 +9,7 @@ import pytest
 from simvoice.analysis.attempts import of_attempt
 from simvoice.analysis.conversation import Conversation
 from simvoice.analysis.recording import Options, Recording, of_recording
+from simvoice.export.write import save
 from tests.planted_talk import record
 from tests.two_channels import textgrid, write
 
@@ -36,8 +37,6 @@ def both(attempt: Conversation, recording: Conversation) -> list[Conversation]:
 @pytest.fixture(scope="session")
 def folder(both: list[Conversation], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A whole export on the disk."""
-    from simvoice.export.write import make, save
-
     out = tmp_path_factory.mktemp("exports") / "export"
-    save(make(both), out)
+    save(both, out)
     return out

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import tracemalloc
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +14,8 @@ import pytest
 
 from simvoice.analysis.conversation import Conversation
 from simvoice.errors import SettingError, UsageError
-from simvoice.export.voice_free import pseudonyms
-from simvoice.export.write import FORMATS, check_formats, make, save
+from simvoice.export.voice_free import pseudonyms, without_voice
+from simvoice.export.write import FORMATS, check_formats, save
 from tests.two_channels import LEARNER_TEXT, PATIENT_TEXT
 
 
@@ -54,33 +56,56 @@ def test_every_csv_has_a_schema_with_the_columns_of_its_header(folder: Path) -> 
         assert entry["profile"] == "tabular-data-resource"
 
 
-@pytest.mark.parametrize("voice_free", [False, True])
-def test_the_same_input_gives_the_same_bytes(both: list[Conversation], voice_free: bool) -> None:
-    once = make(both, voice_free=voice_free)
-    again = make(list(reversed(both)), voice_free=voice_free)
-    assert [(f.path, f.data) for f in once] == [(f.path, f.data) for f in again]
+def made(
+    out: Path, conversations: list[Conversation], formats: Sequence[str] = FORMATS
+) -> dict[str, bytes]:
+    save(conversations, out, formats)
+    return on_disk(out)
 
 
-def test_chosen_formats_only(both: list[Conversation]) -> None:
-    kinds = {file.kind for file in make(both, ("csv", "rttm"))}
-    assert kinds == {"csv", "rttm", "text"}
+def given_away(out: Path, conversations: list[Conversation]) -> dict[str, bytes]:
+    names = pseudonyms(conversations)
+    free = [without_voice(c, names[c.id]) for c in conversations]
+    save(sorted(free, key=lambda c: c.id), out, voice_free=True)
+    return on_disk(out)
+
+
+def test_the_same_input_gives_the_same_bytes(both: list[Conversation], tmp_path: Path) -> None:
+    assert made(tmp_path / "a", both) == made(tmp_path / "b", both)
+    assert given_away(tmp_path / "c", both) == given_away(tmp_path / "d", both[::-1])
+
+
+def test_chosen_formats_only(both: list[Conversation], tmp_path: Path) -> None:
+    files = made(tmp_path / "out", both, ("csv", "rttm"))
+    assert {Path(path).suffix for path in files} == {".csv", ".rttm", ".txt", ".json"}
     assert check_formats(["eaf", "csv"]) == ("csv", "eaf")
     assert check_formats([]) == FORMATS
     with pytest.raises(SettingError, match="'xls' is no format; choose of: csv, parquet"):
         check_formats(["csv", "xls"])
 
 
+def test_memory_does_not_grow_with_the_number_of_conversations(
+    attempt: Conversation, tmp_path: Path
+) -> None:
+    def most(count: int) -> int:
+        many = (attempt.model_copy(update={"id": f"t{i:05d}"}) for i in range(count))
+        tracemalloc.start()
+        save(many, tmp_path / str(count), ("csv", "textgrid"))
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return peak
+
+    most(2)  # what is loaded once
+    assert most(60) < most(10) + 500_000
+
+
 # -- for giving away ------------------------------------------------------------------------
-
-
-def given_away(both: list[Conversation]) -> dict[str, bytes]:
-    return {file.path: file.data for file in make(both, voice_free=True)}
 
 
 def test_the_voice_free_variant_tells_no_word_no_name_no_date_and_no_file(
     both: list[Conversation], tmp_path: Path
 ) -> None:
-    files = given_away(both)
+    files = given_away(tmp_path / "free", both)
     plain = b"\n".join(data for path, data in files.items() if not path.endswith(".parquet"))
     for path, data in files.items():
         if path.endswith(".parquet"):
@@ -110,9 +135,9 @@ def test_the_voice_free_variant_tells_no_word_no_name_no_date_and_no_file(
 
 
 def test_the_voice_free_variant_keeps_every_time_and_every_number(
-    both: list[Conversation],
+    both: list[Conversation], tmp_path: Path
 ) -> None:
-    files, whole = given_away(both), {file.path: file.data for file in make(both)}
+    files, whole = given_away(tmp_path / "free", both), made(tmp_path / "whole", both)
     for name in ("events", "speech", "turns", "metrics_long"):
         kept, all_ = (len(f[f"tables/{name}.csv"].splitlines()) for f in (files, whole))
         assert kept == all_, name
@@ -138,7 +163,7 @@ def test_a_folder_with_other_things_in_it_is_not_touched(
     (tmp_path / "thesis.txt").write_text("mine", encoding="utf-8")
     for replace in (False, True):
         with pytest.raises(UsageError, match="holds other files; name a folder that is new"):
-            save(make(both, ("csv",)), tmp_path, replace=replace)
+            save(both, tmp_path, ("csv",), replace=replace)
     assert on_disk(tmp_path) == {"thesis.txt": b"mine"}
 
 
@@ -146,31 +171,31 @@ def test_an_earlier_export_is_replaced_when_asked_and_nothing_else(
     both: list[Conversation], tmp_path: Path
 ) -> None:
     out = tmp_path / "export"
-    save(make(both), out)
+    save(both, out)
     (out / "analysis.R").write_text("mine", encoding="utf-8")
     with pytest.raises(UsageError, match=r"holds an export already; .* or add --replace"):
-        save(make(both), out)
-    save(make(both[:1], ("csv",)), out, replace=True)
+        save(both, out)
+    save(both[:1], out, ("csv",), replace=True)
     kept = on_disk(out)
     assert kept.pop("analysis.R") == b"mine"
-    assert set(kept) == {file.path for file in make(both[:1], ("csv",))}
+    assert set(kept) == set(made(tmp_path / "again", both[:1], ("csv",)))
 
 
 def test_a_package_that_names_files_outside_itself_takes_none_of_them_away(
     both: list[Conversation], tmp_path: Path
 ) -> None:
     out = tmp_path / "export"
-    save(make(both, ("csv",)), out)
+    save(both, out, ("csv",))
     victim = tmp_path / "victim.txt"
     victim.write_text("mine", encoding="utf-8")
     changed = package(out)
     changed["resources"] += [{"path": "../victim.txt"}, {"path": str(victim)}]
     (out / "datapackage.json").write_text(json.dumps(changed), encoding="utf-8")
-    save(make(both, ("csv",)), out, replace=True)
+    save(both, out, ("csv",), replace=True)
     assert victim.read_text("utf-8") == "mine"
 
 
 def test_a_file_in_the_way_is_refused(both: list[Conversation], tmp_path: Path) -> None:
     (tmp_path / "out").write_text("x", encoding="utf-8")
     with pytest.raises(UsageError, match="is a file; name a folder"):
-        save(make(both, ("csv",)), tmp_path / "out")
+        save(both, tmp_path / "out", ("csv",))

@@ -11,7 +11,8 @@ import pyarrow.parquet
 import pytest
 
 from simvoice.analysis.conversation import Conversation
-from simvoice.export.csv_file import to_csv
+from simvoice.export.columns import Column
+from simvoice.export.csv_file import CsvTable
 from simvoice.export.tables import tables
 from simvoice.scoring.metrics import METRICS
 from simvoice.scoring.norms import norms
@@ -118,8 +119,11 @@ def test_every_row_fills_exactly_its_columns_and_its_key_is_unique(
                 assert cells <= set(column.values), (table.name, column.name)
 
 
-def test_csv_writes_numbers_that_every_reader_knows() -> None:
+def test_csv_writes_numbers_that_every_reader_knows(tmp_path: Path) -> None:
     row = {"a": 0.0000014, "b": 1_234_567.25, "c": None, "d": True, "e": 'x, "y"\nz', "f": 2.0}
-    text = to_csv(row, [row]).decode("utf-8")
+    table = CsvTable(tmp_path / "t.csv", [Column(name, "string", "x") for name in row])
+    table.add([row])
+    table.close()
+    text = (tmp_path / "t.csv").read_bytes().decode("utf-8")
     assert text == 'a,b,c,d,e,f\n0.000001,1234567.25,,true,"x, ""y""\nz",2\n'
     assert next(csv.DictReader(io.StringIO(text)))["e"] == 'x, "y"\nz'
