@@ -47,6 +47,7 @@ def test_every_csv_has_a_schema_with_the_columns_of_its_header(folder: Path) -> 
     files = on_disk(folder)
     for entry in package(folder)["resources"]:
         if entry["format"] != "csv":
+            assert entry["type"] == "file"
             continue
         header = files[entry["path"]].decode("utf-8").splitlines()[0].split(",")
         fields = entry["schema"]["fields"]
