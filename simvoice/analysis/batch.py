@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -74,7 +75,8 @@ def _together(items: Sequence[Item], plan: Plan, jobs: int) -> Iterator[tuple[It
     """Those that came to an end before a process died, or all of them. Of a single one also
     that its process died."""
     context = multiprocessing.get_context("spawn")  # a fork would copy threads half-way
-    with ProcessPoolExecutor(min(jobs, len(items)), mp_context=context) as pool:
+    workers = min(jobs, len(items))
+    with ProcessPoolExecutor(workers, context, initializer=_leave_interrupts_alone) as pool:
         futures: dict[Future[Outcome], Item] = {
             pool.submit(analyse_one, item, plan): item for item in items
         }
@@ -88,6 +90,12 @@ def _together(items: Sequence[Item], plan: Plan, jobs: int) -> Iterator[tuple[It
                 yield items[0], Outcome(name, "failed", reason=reason, exit_code=1)
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _leave_interrupts_alone() -> None:
+    """Ctrl+C is the parent's to handle: what is being worked on is finished and saved, and the
+    rest is done by the next run."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def analyse_one(item: Item, plan: Plan) -> Outcome:

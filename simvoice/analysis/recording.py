@@ -29,6 +29,12 @@ from simvoice.timing.silences import Utterance as Meant
 from simvoice.timing.words import TimedWord
 
 
+_FEWEST_QUESTIONS = 4
+_MOST_QUESTIONS = 0.75
+"""How many questions, and what share of all, one channel must ask before it looks like the
+clinician's: in 35 consultations of PriMock57 patients ask 0 to 22 % of all, median 5 %."""
+
+
 class Ear(Protocol):
     """Words with their times (`engines.whisper.Whisper` has it)."""
 
@@ -139,6 +145,8 @@ def _analysed(
         words = _recognised(ear, voices, *_turned(sound.kept(), turned))
         utterances = utterances or utterances_of(words)
         words_from = "whisper"
+    if remarks and not turned:
+        remarks += _who_asks(utterances)
     reading = read_heard(
         heard,
         utterances=[_meant(said) for said in utterances],
@@ -199,6 +207,18 @@ def _orientation(
             "so it was read"
         ]
     return False, []
+
+
+def _who_asks(utterances: Sequence[Utterance]) -> list[str]:
+    """A hint at swapped channels where nothing else tells them apart: clinicians ask."""
+    asked = [u.who for u in utterances if u.text.rstrip().endswith("?")]
+    right = sum(who == "patient" for who in asked)
+    if right < _FEWEST_QUESTIONS or right < _MOST_QUESTIONS * len(asked):
+        return []
+    return [
+        f"the right channel asks {right} of the {len(asked)} questions, as clinicians do; if it is "
+        "the learner's: --learner right"
+    ]
 
 
 def _contradiction(options: Options, transcript: Transcript, is_pair: bool) -> AudioFileError:

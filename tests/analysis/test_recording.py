@@ -72,6 +72,25 @@ def test_without_labels_the_option_says_which_channel_and_the_left_is_only_a_gue
     assert values(told)["patient_speech"] == values(guessed)["learner_speech"]
 
 
+def test_the_channel_that_asks_the_questions_is_pointed_at_when_nothing_else_tells(
+    tmp_path: Path,
+) -> None:
+    path = write(tmp_path / "talk.wav", both()[:, ::-1])
+    times = (("03,400", "07,000"), ("09,800", "12,000"), ("25,000", "27,000"), ("33,000", "36,000"))
+    cues = [
+        f"{number}\n00:00:{start} --> 00:00:{end}\nWhat happened then?\n"
+        for number, (start, end) in enumerate(times, 1)
+    ]
+    (tmp_path / "talk.srt").write_text("\n".join(cues), encoding="utf-8")
+    found = analysed(tmp_path, path)
+    assert found.learner_channel == "left"
+    assert found.notes[1] == (
+        "the right channel asks 4 of the 4 questions, as clinicians do; if it is the learner's: "
+        "--learner right"
+    )
+    assert analysed(tmp_path, path, options=Options(learner="right")).notes == ()
+
+
 def test_labels_and_option_that_contradict_each_other_stop_it(tmp_path: Path) -> None:
     path = write(tmp_path / "talk.wav")
     textgrid(tmp_path / "talk.TextGrid")
