@@ -28,7 +28,6 @@ from simvoice.timing.listen import Heard, listen
 from simvoice.timing.silences import Utterance as Meant
 from simvoice.timing.words import TimedWord
 
-
 _FEWEST_QUESTIONS = 4
 _MOST_QUESTIONS = 0.75
 """How many questions, and what share of all, one channel must ask before it looks like the
