@@ -36,7 +36,7 @@ from simvoice.record.events import (
 from simvoice.record.store import Attempt
 from simvoice.scoring.measures import LOST_SHARE
 from simvoice.scoring.metrics import measure_reading
-from simvoice.scoring.reading import Reading, read
+from simvoice.scoring.reading import Reading, read, read_best
 from simvoice.timing.intervals import Intervals, intersect, intervals, total_s
 
 _GUESSING = -1.0
@@ -80,7 +80,7 @@ def summarise(attempt: Attempt, *, facts: int | None = None, with_peaks: bool = 
                 source=m.source,
                 error=m.error,
             )
-            for m in measure_reading(reading)
+            for m in measure_reading(read_best(attempt))
         ),
         ledger=tuple(
             LedgerPoint(at_s=move.at_s, values=move.ledger)

@@ -36,4 +36,6 @@ def number(measured: Measured) -> str:
         return duration(measured.value)
     if measured.unit == "words":
         return in_words(round(measured.value), "word")
-    return str(round(measured.value))
+    if measured.unit == "count":
+        return str(round(measured.value))
+    return f"{measured.value:.1f} {measured.unit}"
