@@ -31,6 +31,7 @@ from simvoice.ports import (
     Embedder,
     LanguageModel,
     LineFacts,
+    Speech,
     Voice,
     VoiceActivity,
     VoiceStyle,
@@ -374,6 +375,38 @@ def word_ear() -> Whisper:
     from simvoice.engines.whisper import Whisper
 
     return Whisper(models.locate(models.profile(DEFAULT_PROFILE)["stt"]))
+
+
+class _LateVoice:
+    """A voice that is loaded when it is first asked to speak. Fulfils `ports.Voice`."""
+
+    def __init__(self, load: Callable[[], Voice]) -> None:
+        self._load = load
+        self._voice: Voice | None = None
+
+    def speak(self, text: str, style: VoiceStyle) -> Speech:
+        """One clause. Raises ModelMissing when the voice is not there."""
+        if self._voice is None:
+            self._voice = self._load()
+        return self._voice.speak(text, style)
+
+
+def planted_voice(profile: str = DEFAULT_PROFILE) -> Voice:
+    """The voice of planted conversations: what it has said once it knows by heart, so that a
+    second calibration loads nothing."""
+    threads.set_environment()
+    name = models.profile(profile)["voice"]
+
+    def load() -> Voice:
+        from simvoice.engines.piper import Piper
+        from simvoice.engines.praat_voice import ShapedVoice
+
+        return ShapedVoice(Piper(models.locate(name)))
+
+    from simvoice.engines.speech_cache import CachedVoice
+
+    key = "+".join([*models.digests([name]).values(), version("piper-tts")])
+    return CachedVoice(_LateVoice(load), paths.cache_dir() / "calibration", key)
 
 
 def spoken_lines(patient: Patient, *, first_only: bool = False) -> list[tuple[str, VoiceStyle]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection
-from dataclasses import replace
 from pathlib import Path
 
 from simvoice import __version__
@@ -22,8 +21,7 @@ from simvoice.errors import AttemptError
 from simvoice.record.events import LearnerTurn, PatientMove, PatientSpeech
 from simvoice.record.files import JOURNAL
 from simvoice.record.store import Attempt
-from simvoice.scoring.reading import Reading, read
-from simvoice.timing.listen import listen_to
+from simvoice.scoring.reading import Reading, read_best
 
 
 def quick_fingerprint(attempt: Attempt, visit: Collection[str] = ()) -> str:
@@ -34,7 +32,7 @@ def quick_fingerprint(attempt: Attempt, visit: Collection[str] = ()) -> str:
 def of_attempt(attempt: Attempt, visit: Collection[str] = ()) -> Conversation:
     """visit: what kind of visit the case is, in the words of `scoring.norms`. Raises
     AttemptError when the journal cannot be read."""
-    reading, problem = _with_sound(attempt)
+    reading = read_best(attempt)
     utterances = _utterances(reading)
     inputs = _inputs(attempt)
     return Conversation(
@@ -52,7 +50,7 @@ def of_attempt(attempt: Attempt, visit: Collection[str] = ()) -> Conversation:
         inputs=tuple(inputs),
         simvoice=__version__,
         fingerprint=quick_fingerprint(attempt, visit),
-        notes=tuple(note for note in (attempt.problem, problem) if note),
+        notes=(attempt.problem,) if attempt.problem else (),
         stretches=stretches_of(reading),
         utterances=utterances,
         words=tuple(
@@ -69,19 +67,6 @@ def of_attempt(attempt: Attempt, visit: Collection[str] = ()) -> Conversation:
             if move.ledger
         ),
     )
-
-
-def _with_sound(attempt: Attempt) -> tuple[Reading, str]:
-    """Times from the journal, which knows them best; pitch, loudness and the conditions from the
-    sound, where it was kept. Also what is wrong with the sound."""
-    reading = read(attempt)
-    if attempt.audio_path is None:
-        return reading, ""
-    try:
-        heard = listen_to(*attempt.audio())
-    except AttemptError as error:
-        return reading, str(error)
-    return replace(reading, heard=heard, given=reading.given | {"sound"}), ""
 
 
 def _inputs(attempt: Attempt) -> list[InputFile]:

@@ -38,7 +38,8 @@ _LONG_SILENCE = 0.04
 """Share of pauses that are silences of 2 to 6 s, so that there are some to be found."""
 _ACKNOWLEDGES = 0.35
 """A long turn is acknowledged again and again with this probability at each of its sentences."""
-_INTERRUPTS = 0.12
+_INTERRUPTS = 0.2
+"""More often than people do it, so that there are some to be told apart in every conversation."""
 _ATTEMPTS = 0.1
 _SHORT = 0.15
 """Share of interruptions that are as short as "But why?"."""

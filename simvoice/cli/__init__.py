@@ -10,6 +10,7 @@ import typer
 from simvoice import __version__
 from simvoice.cli import attempts, bench, cases, models
 from simvoice.cli.analyze import analyze
+from simvoice.cli.calibrate import calibrate
 from simvoice.cli.debrief import debrief
 from simvoice.cli.doctor import doctor
 from simvoice.cli.encounters import demo, talk
@@ -38,6 +39,7 @@ app.command()(picture)
 app.add_typer(attempts.app, name="attempts")
 app.add_typer(cases.app, name="cases")
 app.add_typer(models.app, name="models")
+app.command()(calibrate)
 app.command()(doctor)
 app.add_typer(bench.app, name="bench")
 

@@ -37,7 +37,7 @@ from simvoice.record.store import Attempt
 from simvoice.scoring.measures import LOST_SHARE
 from simvoice.scoring.metrics import Measured, measure_reading
 from simvoice.scoring.norms import beside
-from simvoice.scoring.reading import Reading, read
+from simvoice.scoring.reading import Reading, read, read_best
 from simvoice.timing.intervals import Intervals, intersect, intervals, total_s
 
 _GUESSING = -1.0
@@ -89,7 +89,7 @@ def summarise(
                 error=m.error,
                 norms=_norms(m, visit),
             )
-            for m in measure_reading(reading)
+            for m in measure_reading(read_best(attempt))
         ),
         ledger=tuple(
             LedgerPoint(at_s=move.at_s, values=move.ledger)

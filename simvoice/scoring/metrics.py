@@ -1,8 +1,9 @@
 """The metric registry: each metric once, with what it is and when it cannot be told.
 
 What a metric is stands as data in `data/metrics.toml` (see `codebook`), what computes it in
-`measures`; they are joined here by key. No metric has been calibrated yet against planted truth,
-and each says so: a number comes with its error or with the sentence that the error is not known.
+`measures`; they are joined here by key. A number that was measured from sound comes with the
+interval that calibration found under such conditions (see `certificate`), or is refused under them;
+one that was not says where it comes from.
 """
 
 from __future__ import annotations
@@ -10,12 +11,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from simvoice.scoring.certificate import Table, conditions, interval, refusal, shipped
 from simvoice.scoring.codebook import Definition, Direction, Need, Unit, definitions
 from simvoice.scoring.measures import MEASURES
 from simvoice.scoring.reading import Reading, Recorded, read
 from simvoice.scoring.unmeasurable import NotMeasurable
 
 NOT_CALIBRATED = "error not yet calibrated"
+FROM_JOURNAL = "from the journal's own times; an error is known for sound only"
+DECIDED = "as it was decided and written down while it happened"
+
+_DECIDED = frozenset(
+    {"interruptions", "interruption_depth", "first_interruption", "opening_interrupted"}
+    | {"backchannels", "words_lost", "seconds_lost"}
+)
+"""Metrics that an attempt's journal knows and no sound has to tell."""
 
 _MISSING: dict[Need, str] = {
     "speech": "it is not known who spoke when",
@@ -68,19 +78,67 @@ def measure(attempt: Recorded) -> list[Measured]:
     return measure_reading(read(attempt))
 
 
-def measure_reading(reading: Reading) -> list[Measured]:
-    """The same for a reading that was made already (or made from the sound)."""
-    return [_measured(metric, reading) for metric in METRICS]
+def measure_reading(reading: Reading, table: Table | None = None) -> list[Measured]:
+    """The same for a reading that was made already (or made from the sound).
+
+    table: of errors; None takes the one that comes with simvoice.
+    """
+    certificate = _Certificate(reading, table or shipped())
+    return [_measured(metric, reading, certificate) for metric in METRICS]
 
 
-def _measured(metric: Metric, reading: Reading) -> Measured:
+class _Certificate:
+    """What is known of the errors of one reading's numbers."""
+
+    def __init__(self, reading: Reading, table: Table | None) -> None:
+        self._reading = reading
+        self._table = table
+        self._conditions = conditions(reading.heard) if reading.heard else None
+        self._refusal = refusal(self._conditions) if self._conditions else ""
+
+    def refuse(self, metric: Metric) -> None:
+        """Raise NotMeasurable when the sound is too bad for it."""
+        if self._refusal and not self._is_written_down(metric):
+            raise NotMeasurable(self._refusal)
+
+    def interval(self, metric: Metric, value: float) -> tuple[float, float] | None:
+        """(low, high) with 90 %; None where it is not known."""
+        if self._conditions is None or self._table is None or self._is_written_down(metric):
+            return None
+        words = "words" in self._reading.given
+        return interval(metric.key, value, self._conditions, self._table, words=words)
+
+    def error(self, metric: Metric, found: tuple[float, float] | None) -> str:
+        """The interval in words, or why there is none."""
+        if found is not None:
+            low, high = (_shown(end, metric.unit) for end in found)
+            return f"90 % interval {low}" if low == high else f"90 % interval {low} to {high}"
+        if self._is_written_down(metric):
+            return DECIDED
+        return FROM_JOURNAL if self._conditions is None else NOT_CALIBRATED
+
+    def _is_written_down(self, metric: Metric) -> bool:
+        journal = "journal" in self._reading.given
+        only = set(metric.needs) <= {"journal"}
+        return journal and (only or metric.key in _DECIDED)
+
+
+def _shown(value: float, unit: Unit) -> str:
+    digits = 0 if unit in ("count", "words") else 2 if unit == "seconds" else 1
+    return f"{value:.{digits}f}"
+
+
+def _measured(metric: Metric, reading: Reading, certificate: _Certificate) -> Measured:
     value: float | None = None
+    found: tuple[float, float] | None = None
     reason = ""
     try:
         for need in metric.needs:
             if need not in reading.given:
                 raise NotMeasurable(_MISSING[need])
+        certificate.refuse(metric)
         value = round(metric.measure(reading), 6)
+        found = certificate.interval(metric, value)
     except NotMeasurable as why:
         reason = f"not measurable here: {why}"
     return Measured(
@@ -89,10 +147,12 @@ def _measured(metric: Metric, reading: Reading) -> Measured:
         unit=metric.unit,
         value=value,
         reason=reason,
-        error=NOT_CALIBRATED,
+        error=certificate.error(metric, found),
         definition=metric.definition,
         source=metric.source,
         direction=metric.direction,
+        low=None if found is None else round(found[0], 6),
+        high=None if found is None else round(found[1], 6),
     )
 
 

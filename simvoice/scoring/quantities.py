@@ -4,14 +4,8 @@ from __future__ import annotations
 
 from simvoice.scoring.codebook import Unit
 
-_ONE_PLACE = {"decibels": "dB", "semitones": "semitones", "words per minute": "words a minute"}
-_TWO_PLACES = {
-    "per minute": "a minute",
-    "syllables per second": "syllables a second",
-    "syllables per second per minute": "syllables a second, each minute",
-    "semitones per minute": "semitones a minute",
-    "decibels per minute": "dB a minute",
-}
+_ONE_PLACE = frozenset({"decibels", "semitones", "words per minute"})
+"""What is not told finer: an ear hears no tenth of a decibel. Rates of change are told to two."""
 
 
 def quantity(unit: Unit, value: float) -> str:
@@ -25,9 +19,7 @@ def quantity(unit: Unit, value: float) -> str:
     if unit == "words":
         whole = round(value)
         return f"{whole} word" if whole == 1 else f"{whole} words"
-    if unit in _ONE_PLACE:
-        return f"{_plain(value, 1)} {_ONE_PLACE[unit]}"
-    return f"{_plain(value, 2)} {_TWO_PLACES[unit]}"
+    return f"{_plain(value, 1 if unit in _ONE_PLACE else 2)} {unit}"
 
 
 def duration(length_s: float) -> str:

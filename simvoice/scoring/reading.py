@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Protocol, TypeVar
 
 from simvoice.audio import FRAME_S, Pcm16
+from simvoice.errors import AttemptError
 from simvoice.record.events import (
     Backchannel,
     Counts,
@@ -106,6 +107,14 @@ def read(attempt: Recorded) -> Reading:
         backchannels=_marked(entries, (Backchannel,)),
         end_s=_end_s(attempt),
     )
+
+
+def read_best(attempt: Recorded) -> Reading:
+    """From the sound where it was kept, since its errors are known; else from the journal."""
+    try:
+        return read_sound(attempt)
+    except AttemptError:
+        return read(attempt)
 
 
 def read_sound(attempt: Recorded) -> Reading:

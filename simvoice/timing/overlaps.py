@@ -38,7 +38,7 @@ EARLY_S = 0.45
 """Seconds: who begins sooner before the end of a turn does not wait for it."""
 _TOUCH_S = 0.1
 """Seconds: an overlap as short comes from the edges of words; it does not interrupt anything."""
-_BROKEN_DB = 4.0
+_BROKEN_DB = 2.0
 """A phrase that is brought to its end falls further than this; one broken off has not begun to."""
 _JOIN_S = 0.3
 """Seconds between two stretches of a listener's that are still one remark ("oh – okay")."""

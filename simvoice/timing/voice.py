@@ -24,6 +24,7 @@ _DIP_DB = 2.0
 """Nuclei are peaks within 25 dB of the loudest, parted by dips of 2 dB (de Jong & Wempe 2009)."""
 _PHRASE_FRAMES = 60
 """Shorter pauses are given to Praat with the speech around them."""
+_FADED_DB = 10.0
 _VOWELS = slice(2, 10)
 """Bands from 330 to 3600 Hz, where vowels tower over consonants."""
 
@@ -41,6 +42,9 @@ class Voice:
     falls_db: Series
     """float64 [n]: how far it has fallen at its end below its last half second. A phrase that is
     brought to its end fades; one that is broken off does not."""
+    fades_s: Series
+    """float64 [n]: how long it lies more than 10 dB below its median before it ends: an echo makes
+    that long."""
     pitch_s: Series
     """float64 [m]: when each value of the pitch was taken."""
     pitch_hz: Series
@@ -61,6 +65,7 @@ class Voice:
             self.end_s[stretch],
             self.level_db[stretch],
             self.falls_db[stretch],
+            self.fades_s[stretch],
             self.pitch_s[pitch],
             self.pitch_hz[pitch],
             self.nuclei_s[covers(of, self.nuclei_s)],
@@ -71,7 +76,7 @@ def join(parts: Sequence[Voice]) -> Voice:
     """Parts in order of time to one."""
     if not parts:
         none = np.empty(0)
-        return Voice(none, none, none, none, none, none, none)
+        return Voice(*[none] * len(Voice.__slots__))
     return Voice(
         *(np.concatenate([getattr(part, name) for part in parts]) for name in Voice.__slots__)
     )
@@ -103,6 +108,7 @@ def describe(
         (runs[:, 1] * FRAME_S + at_s).astype(np.float64),
         np.array(levels, dtype=np.float64),
         np.array(falls, dtype=np.float64),
+        np.array([_fades(level_db[first:last]) for first, last in runs], dtype=np.float64),
         times,
         hz,
         _voiced(nuclei, times),
@@ -124,7 +130,15 @@ def _level(level_db: NDArray[np.float32]) -> float:
 
 
 def _falls(level_db: NDArray[np.float32]) -> float:
-    return float(np.median(level_db[-50:]) - np.mean(level_db[-4:]))
+    # Not the very last frame, which is part silence wherever the edge lies in it.
+    return float(
+        np.median(level_db[-50:]) - np.mean(level_db[-5:-1] if level_db.size > 1 else level_db)
+    )
+
+
+def _fades(level_db: NDArray[np.float32]) -> float:
+    loud = np.flatnonzero(level_db > np.median(level_db) - _FADED_DB)
+    return float((level_db.size - 1 - loud[-1]) * FRAME_S)
 
 
 def _nuclei(level_db: NDArray[np.float32], runs: NDArray[np.int64]) -> Series:

@@ -23,7 +23,15 @@ from simvoice.record.events import (
     PatientSpeech,
     Started,
 )
-from simvoice.scoring.metrics import METRICS, NOT_CALIBRATED, Measured, measure, measure_reading
+from simvoice.scoring.metrics import (
+    DECIDED,
+    FROM_JOURNAL,
+    METRICS,
+    NOT_CALIBRATED,
+    Measured,
+    measure,
+    measure_reading,
+)
 from simvoice.scoring.reading import read, read_sound
 from tests.planted_talk import END_S, NUMBERS, VOICES, entries, record
 
@@ -132,8 +140,20 @@ def test_every_metric_says_what_it_is_where_it_is_from_and_when_it_cannot_be_tol
         assert metric.not_measurable_when
 
 
-def test_no_number_pretends_to_know_its_error() -> None:
-    assert {m.error for m in measure(Talk(tuple(entries())))} == {NOT_CALIBRATED}
+def test_a_number_without_sound_does_not_pretend_to_know_its_error() -> None:
+    found = {m.key: m for m in measure(Talk(tuple(entries())))}
+    assert {m.error for m in found.values()} == {FROM_JOURNAL, DECIDED}
+    assert found["words_lost"].error == DECIDED
+    assert {m.low for m in found.values()} == {m.high for m in found.values()} == {None}
+
+
+def test_a_number_from_sound_says_its_interval_or_that_none_is_known(tmp_path: Path) -> None:
+    for m in measure_reading(read_sound(record(tmp_path))):
+        if m.low is not None and m.high is not None and m.value is not None:
+            assert m.low <= m.high
+            assert m.error.startswith("90 % interval ")
+        else:
+            assert m.error in (NOT_CALIBRATED, DECIDED)
 
 
 def test_no_metric_speaks_of_the_learners_feelings() -> None:

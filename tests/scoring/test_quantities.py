@@ -21,10 +21,10 @@ from simvoice.scoring.quantities import duration, quantity
         ("count", 3.0, "3"),
         ("words", 1.0, "1 word"),
         ("words", 7.0, "7 words"),
-        ("words per minute", 151.62, "151.6 words a minute"),
-        ("syllables per second", 4.25, "4.25 syllables a second"),
+        ("words per minute", 151.62, "151.6 words per minute"),
+        ("syllables per second", 4.25, "4.25 syllables per second"),
         ("semitones", 4.08, "4.1 semitones"),
-        ("decibels per minute", -0.5, "-0.50 dB a minute"),
+        ("decibels per minute", -0.5, "-0.50 decibels per minute"),
     ],
 )
 def test_a_value_has_its_unit_and_no_more_places_than_it_deserves(

@@ -18,10 +18,8 @@ def voice(pairs: Pairs, broken: tuple[float, ...] = ()) -> Voice:
     """A voice that fades at the end of each stretch but at those in `broken`."""
     ends = np.array([end for _, end in pairs])
     falls = np.where(np.isin(ends, broken), 0.0, 15.0)
-    none = np.empty(0)
-    return Voice(
-        np.array([a for a, _ in pairs]), ends, np.zeros(len(ends)), falls, none, none, none
-    )
+    zero, none = np.zeros(len(ends)), np.empty(0)
+    return Voice(np.array([a for a, _ in pairs]), ends, zero, falls, zero, none, none, none)
 
 
 def found(

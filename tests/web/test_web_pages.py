@@ -153,7 +153,7 @@ def test_the_debrief_shows_words_times_numbers_and_what_was_cut_off(
     assert "let it stand for 6.4 s" in text
     assert "you spoke after 4.0 s" in text
     assert "Your share" in text or "your share of the talking" in text
-    assert "error not yet calibrated" in text
+    assert "as it was decided and written down while it happened" in text
 
 
 def test_the_debrief_shows_a_norm_beside_its_number_in_a_visit_of_its_kind(
