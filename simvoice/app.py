@@ -12,7 +12,6 @@ from datetime import datetime
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
@@ -45,9 +44,6 @@ from simvoice.runtime.stages import Engines
 from simvoice.runtime.view import Observer
 from simvoice.scoring.norms import visit_of
 from simvoice.web.ports import CaseCard, Readiness
-
-if TYPE_CHECKING:
-    from simvoice.engines.whisper import Whisper
 
 DEFAULT_PROFILE = models.DEFAULT_PROFILE
 
@@ -353,28 +349,6 @@ class Simulator:
     def erase(self, attempt_id: str) -> None:
         """Remove it for good."""
         self.store.erase(attempt_id)
-
-
-def case_visits() -> dict[str, tuple[str, ...]]:
-    """What kinds of visit the cases at hand are, by case, for norms; broken cases are left out."""
-    found: dict[str, tuple[str, ...]] = {}
-    for case_id, path in find_cases(paths.scenarios_dir()).items():
-        with contextlib.suppress(CaseError):
-            found[case_id] = tuple(sorted(visit_of(load_case(path).instruments)))
-    return found
-
-
-def check_word_ear() -> None:
-    """Raises ModelMissing or ModelAltered when the recogniser cannot be used."""
-    models.locate(models.profile(DEFAULT_PROFILE)["stt"])
-
-
-def word_ear() -> Whisper:
-    """A recogniser of its own, for words with their times."""
-    threads.set_environment()
-    from simvoice.engines.whisper import Whisper
-
-    return Whisper(models.locate(models.profile(DEFAULT_PROFILE)["stt"]))
 
 
 class _LateVoice:

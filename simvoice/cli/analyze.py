@@ -111,13 +111,14 @@ def analyze(
 
 
 def _plan(options: Options, out: Path, again: bool) -> Plan:
-    from simvoice import app
+    from simvoice import workbench
 
     make_ear = None
     if options.words:
-        app.check_word_ear()  # nobody should wait for a thousand files to learn of a missing model
-        make_ear = app.word_ear
-    return Plan(options, out, again, make_ear, app.case_visits())
+        # Nobody should wait for a thousand files to learn of a missing model.
+        workbench.check_word_ear()
+        make_ear = workbench.word_ear
+    return Plan(options, out, again, make_ear, workbench.case_visits())
 
 
 def _run(items: Sequence[Item], plan: Plan, jobs: int) -> list[Outcome]:

@@ -20,7 +20,7 @@ def debrief(
     as_json: Annotated[bool, typer.Option("--json", help="Answer as JSON on stdout.")] = False,
 ) -> None:
     """Show what happened in an attempt, with its numbers."""
-    from simvoice.app import case_visits
+    from simvoice.workbench import case_visits
 
     store = Store(paths.attempts_dir())
     found = store.open(attempt)

@@ -119,9 +119,9 @@ class _Captions:
 
 
 def _run(encounter: Encounter, attempts: Path) -> None:
-    from simvoice.app import case_visits
     from simvoice.debrief.summary import summarise
     from simvoice.record.store import Store
+    from simvoice.workbench import case_visits
 
     with _ends_on_interrupt(encounter):
         finished = encounter.run()

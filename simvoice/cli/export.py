@@ -54,14 +54,14 @@ def export(
     as_json: Annotated[bool, typer.Option("--json", help="Answer as JSON on stdout.")] = False,
 ) -> None:
     """Take conversations away: CSV, Parquet, Praat, ELAN, RTTM, CTM, with a data package."""
-    from simvoice import app
     from simvoice.export.voice_free import pseudonyms, without_voice
     from simvoice.export.write import check_formats, save
+    from simvoice.workbench import case_visits
 
     formats = check_formats(name.strip() for name in only.split(",") if name.strip())
     _check_key(key, out, voice_free)
     sources = sources_at(given or [], paths.attempts_dir())
-    visits = app.case_visits()
+    visits = case_visits()
     with Progress(console=notes, transient=True) as bar:
 
         def loaded(what: str) -> Iterator[Conversation]:

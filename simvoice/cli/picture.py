@@ -37,15 +37,15 @@ def picture(
     as_json: Annotated[bool, typer.Option("--json", help="Answer as JSON on stdout.")] = False,
 ) -> None:
     """Draw a conversation as SVG, PNG or PDF."""
-    from simvoice import app
     from simvoice.pictures.change import change
     from simvoice.pictures.strip import strip
     from simvoice.pictures.style import check_ending, save
     from simvoice.pictures.turns import turns
+    from simvoice.workbench import case_visits
 
     target = out or Path(f"{what}.svg")
     check_ending(target)
-    visits = app.case_visits()
+    visits = case_visits()
     sources = [source for one in given for source in sources_at([one], paths.attempts_dir())]
     wanted = 2 if what == "change" else 1
     if len(sources) != wanted:

@@ -20,6 +20,7 @@ from simvoice.pictures.change import change
 from simvoice.pictures.strip import strip
 from simvoice.pictures.style import LEARNER, PATIENT, clock, render, save
 from simvoice.pictures.turns import talk_share, turns
+from simvoice.scoring.certificate import Table
 from tests.planted_talk import record
 
 
@@ -142,7 +143,21 @@ def test_before_and_after_shows_both_numbers_and_claims_nothing(talk: Conversati
     assert "1  →  4" in said
     assert "47 %  →  47 %" in said
     assert any("A change may be chance" in text for text in said)
-    assert not [text for text in said if "improved" in text or "better" in text]
+    assert not [text for text in said if "improved" in text]
+
+
+def test_improved_is_said_only_beyond_what_two_talks_alike_differ_by(
+    talk: Conversation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = Table({}, {}, {"interruptions": 1.0, "talk_share": 5.0})
+    monkeypatch.setattr("simvoice.scoring.change.shipped", lambda: table)
+    much = words(change(moved(talk, "interruptions", 9.0), talk))
+    assert "within the error" in much  # the talk share
+    beyond = [text for text in much if text in ("improved", "worse", "higher", "lower")]
+    little = words(change(moved(talk, "interruptions", 2.0), talk))
+    assert len(beyond) == 1
+    assert not [text for text in little if text in ("improved", "worse", "higher", "lower")]
+    assert little.count("within the error") == 2
 
 
 def test_conversations_without_a_common_number_are_refused(talk: Conversation) -> None:
