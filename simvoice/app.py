@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import platform
 import secrets
 import threading
@@ -23,8 +22,9 @@ from simvoice.engines import threads
 from simvoice.errors import CaseError, SimvoiceError
 from simvoice.patient.case import Case
 from simvoice.patient.index import CaseIndex
-from simvoice.patient.load import find_cases, load_case, locate_case
+from simvoice.patient.load import load_case, locate_case
 from simvoice.patient.mind import Patient
+from simvoice.patient.shelf import Shelved, shelf
 from simvoice.ports import (
     AudioLine,
     Embedder,
@@ -35,7 +35,7 @@ from simvoice.ports import (
     VoiceActivity,
     VoiceStyle,
 )
-from simvoice.record.events import Header
+from simvoice.record.events import Header, Tellable
 from simvoice.record.ids import new_id
 from simvoice.record.recorder import Recorder
 from simvoice.record.store import Attempt, AttemptSummary, Store
@@ -83,13 +83,23 @@ class _Preparation:
 class Simulator:
     """Everything behind the commands and the pages. One encounter at a time."""
 
-    def __init__(self, profile: str = DEFAULT_PROFILE, *, attempts: Path | None = None) -> None:
-        """Raises ModelMissing or ModelAltered when a model of the profile cannot be used."""
+    def __init__(
+        self,
+        profile: str = DEFAULT_PROFILE,
+        *,
+        attempts: Path | None = None,
+        every_case: bool = False,
+    ) -> None:
+        """every_case: offer those too that have not passed their check, for their authors.
+
+        Raises ModelMissing or ModelAltered when a model of the profile cannot be used.
+        """
         threads.set_environment()
         self.profile = models.profile(profile)
         for name in self.profile.values():
             models.locate(name)
         self.store = Store(attempts or paths.attempts_dir())
+        self._every_case = every_case
         self._loading = threading.Lock()
         self._engines: Engines | None = None
         self._spoken: Voice | None = None
@@ -160,16 +170,23 @@ class Simulator:
     # -- cases
 
     @cached_property
-    def _case_files(self) -> dict[str, Path]:
-        return find_cases(paths.scenarios_dir())
+    def _shelf(self) -> tuple[Shelved, ...]:
+        return shelf(*paths.case_dirs())
 
     def case(self, name: str) -> Case:
         """A case by id or by file. Raises CaseError."""
-        return load_case(locate_case(name, paths.scenarios_dir()))
+        return load_case(locate_case(name, *paths.case_dirs()))
 
     def cases(self) -> Sequence[CaseCard]:
-        """The cases on offer."""
-        return [_card(load_case(path)) for path in self._case_files.values()]
+        """The cases on offer: those that have passed their check."""
+        return [_card(each.case) for each in self._shelf if each.case and self._offers(each)]
+
+    def withheld(self) -> Sequence[str]:
+        """Why the others are not, a sentence each."""
+        return [each.fault or "" for each in self._shelf if not self._offers(each)]
+
+    def _offers(self, shelved: Shelved) -> bool:
+        return shelved.fault is None or (self._every_case and shelved.case is not None)
 
     def patient(self, case_id: str) -> Patient:
         """The patient of a case, with the meaning of her exemplars at hand."""
@@ -215,10 +232,8 @@ class Simulator:
 
     def warm_up(self) -> None:
         """Begin to prepare the first case, so that she is ready when its door note is read."""
-        # A broken case is named where cases are chosen; it is no reason not to serve.
-        with contextlib.suppress(CaseError):
-            for case_id in list(self._case_files)[:1]:
-                self.prepare(case_id)
+        for card in self.cases()[:1]:
+            self.prepare(card.id)
 
     def make_ready(
         self,
@@ -320,7 +335,18 @@ class Simulator:
             case_title=case.title,
             case_sha256=case.sha256,
             patient_name=case.person.name,
+            tellable=tuple(
+                Tellable(
+                    id=fact.id,
+                    text=fact.text,
+                    when=fact.gate.when,
+                    trust=fact.gate.trust,
+                    after=fact.gate.after,
+                )
+                for fact in case.facts
+            ),
             seed=seed,
+            visit=tuple(sorted(visit_of(case.instruments))),
             learner=learner,
             models={str(k): v for k, v in models.digests(self.profile.values()).items()},
             settings=numbers.model_dump(),
@@ -420,6 +446,6 @@ def _card(case: Case) -> CaseCard:
         time_s=case.time.limit_s,
         patient_name=case.person.name,
         objectives=tuple(case.objectives),
-        facts=len(case.facts),
-        visit=tuple(sorted(visit_of(case.instruments))),
+        course=case.course,
+        summary=case.summary,
     )

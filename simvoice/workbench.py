@@ -1,27 +1,14 @@
-"""What the commands that analyse and take away need put together: cases and the recogniser."""
+"""What the commands that analyse need put together: the recogniser, for words with their times."""
 
 from __future__ import annotations
 
-import contextlib
 from typing import TYPE_CHECKING
 
-from simvoice import models, paths
+from simvoice import models
 from simvoice.engines import threads
-from simvoice.errors import CaseError
-from simvoice.patient.load import find_cases, load_case
-from simvoice.scoring.norms import visit_of
 
 if TYPE_CHECKING:
     from simvoice.engines.whisper import Whisper
-
-
-def case_visits() -> dict[str, tuple[str, ...]]:
-    """What kinds of visit the cases at hand are, by case, for norms; broken cases are left out."""
-    found: dict[str, tuple[str, ...]] = {}
-    for case_id, path in find_cases(paths.scenarios_dir()).items():
-        with contextlib.suppress(CaseError):
-            found[case_id] = tuple(sorted(visit_of(load_case(path).instruments)))
-    return found
 
 
 def check_word_ear() -> None:

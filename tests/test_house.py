@@ -31,7 +31,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "paths": set(),
     "models": {"errors", "paths"},
     "weights": {"models", "errors", "paths"},
-    "workbench": {"models", "paths", "patient", "scoring", "engines", "errors"},
+    "workbench": {"models", "engines"},
     # pure
     "coding": {"errors"},
     "timing": {"audio", "errors"},

@@ -24,13 +24,14 @@ from simvoice.record.store import Attempt
 from simvoice.scoring.reading import Reading, read_best
 
 
-def quick_fingerprint(attempt: Attempt, visit: Collection[str] = ()) -> str:
+def quick_fingerprint(attempt: Attempt, visit: Collection[str] | None = None) -> str:
     """What `of_attempt` would write as its fingerprint. Raises AttemptError."""
-    return fingerprint([f.sha256 for f in _inputs(attempt)], {"visit": sorted(visit)})
+    kinds = _visit(attempt, visit)
+    return fingerprint([f.sha256 for f in _inputs(attempt)], {"visit": list(kinds)})
 
 
-def of_attempt(attempt: Attempt, visit: Collection[str] = ()) -> Conversation:
-    """visit: what kind of visit the case is, in the words of `scoring.norms`. Raises
+def of_attempt(attempt: Attempt, visit: Collection[str] | None = None) -> Conversation:
+    """visit: what kind of visit it was (`scoring.norms`); None takes what the record says. Raises
     AttemptError when the journal cannot be read."""
     reading = read_best(attempt)
     utterances = _utterances(reading)
@@ -43,7 +44,7 @@ def of_attempt(attempt: Attempt, visit: Collection[str] = ()) -> Conversation:
         patient=attempt.header.patient_name,
         when=attempt.started.wall_time if attempt.started else "",
         case_id=attempt.header.case_id,
-        visit=tuple(sorted(visit)),
+        visit=_visit(attempt, visit),
         length_s=reading.spoken.end_s,
         learner_channel="left",
         words_from="journal",
@@ -67,6 +68,10 @@ def of_attempt(attempt: Attempt, visit: Collection[str] = ()) -> Conversation:
             if move.ledger
         ),
     )
+
+
+def _visit(attempt: Attempt, given: Collection[str] | None) -> tuple[str, ...]:
+    return tuple(sorted(attempt.header.visit if given is None else given))
 
 
 def _inputs(attempt: Attempt) -> list[InputFile]:

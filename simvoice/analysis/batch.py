@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -33,8 +33,6 @@ class Plan:
     again: bool = False
     """Also those whose result is there and current."""
     make_ear: MakeEar | None = None
-    case_visits: Mapping[str, tuple[str, ...]] | None = None
-    """Kinds of visit, by case, for attempts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +120,7 @@ def _analysed(item: Item, plan: Plan) -> Outcome:
 
 def _attempt(item: Kept, plan: Plan) -> Outcome:
     attempt = Store(item.root).open(item.id)
-    visit = plan.options.visit or (plan.case_visits or {}).get(attempt.header.case_id, ())
+    visit = plan.options.visit or None
     current = quick_fingerprint(attempt, visit)
     if not plan.again and is_current(plan.out, item.id, current):
         return Outcome(item.name, "skipped", path_of(plan.out, item.id))

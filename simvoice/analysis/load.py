@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,9 +13,6 @@ from simvoice.analysis.results import id_of, is_result, load, results_in
 from simvoice.errors import UsageError
 from simvoice.record.store import Store
 from simvoice.recordings.names import Names
-
-Visits = Mapping[str, tuple[str, ...]]
-"""Kinds of visit, by case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +26,7 @@ class Result:
         """The conversation's."""
         return id_of(self.path)
 
-    def load(self, visits: Visits) -> Conversation:
+    def load(self) -> Conversation:
         """Raises UsageError when the file is broken."""
         return load(self.path)
 
@@ -45,10 +42,9 @@ class Own:
         """The attempt's."""
         return self.kept.id
 
-    def load(self, visits: Visits) -> Conversation:
+    def load(self) -> Conversation:
         """Raises AttemptError when it cannot be read."""
-        attempt = Store(self.kept.root).open(self.kept.id)
-        return of_attempt(attempt, visits.get(attempt.header.case_id, ()))
+        return of_attempt(Store(self.kept.root).open(self.kept.id))
 
 
 Source = Result | Own

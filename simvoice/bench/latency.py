@@ -82,7 +82,10 @@ def run(quick: bool, others: int = 0, turns: int | None = None) -> dict[str, Any
     count = turns or (3 if quick else len(SENTENCES))
     sentences = SENTENCES[:count]
     clips = [_clip(simulator, text) for text in sentences]
-    _prepare(simulator, patient, sentences)
+    if quick:
+        _prepare(simulator, patient, sentences)
+    else:
+        simulator.make_ready(CASE)
     quiet: list[Played] = []
     crowded: list[Played] = []
     plain_ms: list[float] = []
@@ -100,6 +103,7 @@ def run(quick: bool, others: int = 0, turns: int | None = None) -> dict[str, Any
     report: dict[str, Any] = {
         "voice_to_voice_ms": spread(ours_ms),
         "stages_ms": _stages(quiet),
+        "choose_ms": spread(_choosing(quiet)),
         "turns": len(ours_ms),
         "slowest": [asdict(answer) for answer in sorted(answers, key=_slowness)[:3]],
         "peak_rss_mb": round(memory.mb),
@@ -163,6 +167,12 @@ def _stages(runs: Sequence[Played]) -> dict[str, float]:
     return {name: round(percentile(values, 0.5)) for name, values in by_name.items()}
 
 
+def _choosing(runs: Sequence[Played]) -> list[float]:
+    """Milliseconds from the words to the first clause at hand: choosing a reply, beginning it."""
+    stages = [e.stages_s for played in runs for e in played.entries if isinstance(e, Delay)]
+    return [1000.0 * (s["speech"] - s["words"]) for s in stages if {"speech", "words"} <= set(s)]
+
+
 def _clip(simulator: Simulator, text: str) -> Clip:
     voice_id = models.digests([simulator.profile["voice"]])["voice"]
     folder = paths.cache_dir() / "clips"
@@ -170,8 +180,8 @@ def _clip(simulator: Simulator, text: str) -> Clip:
 
 
 def _prepare(simulator: Simulator, patient: Patient, sentences: Sequence[str]) -> None:
-    """Make the lines sound that these sentences will be answered with, as `make_ready` does for
-    all of a case's lines; a misheard sentence may still find a line that is not prepared."""
+    """Make the first clauses sound of the lines that these sentences lead to, where `make_ready`
+    makes those of all lines: half a minute the first time, which a quick bench does not have."""
     engines = simulator.engines()
     embedder = engines.embedder
     assert embedder is not None
@@ -185,7 +195,7 @@ def _prepare(simulator: Simulator, patient: Patient, sentences: Sequence[str]) -
                 decision = patient.settle(state, decision, Answer())
             move = decision.move
             style = patient.style(move.affect)
-            wanted += [(clause, style) for clause in split_clauses(move.text)]
+            wanted += [(clause, style) for clause in split_clauses(move.text)[:1]]
             state = patient.heard(decision.state, move, move.text, True)
     engines.voice.prepare(wanted)
 

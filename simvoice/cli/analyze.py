@@ -118,7 +118,7 @@ def _plan(options: Options, out: Path, again: bool) -> Plan:
         # Nobody should wait for a thousand files to learn of a missing model.
         workbench.check_word_ear()
         make_ear = workbench.word_ear
-    return Plan(options, out, again, make_ear, workbench.case_visits())
+    return Plan(options, out, again, make_ear)
 
 
 def _run(items: Sequence[Item], plan: Plan, jobs: int) -> list[Outcome]:

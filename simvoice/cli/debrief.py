@@ -20,13 +20,11 @@ def debrief(
     as_json: Annotated[bool, typer.Option("--json", help="Answer as JSON on stdout.")] = False,
 ) -> None:
     """Show what happened in an attempt, with its numbers."""
-    from simvoice.workbench import case_visits
-
     store = Store(paths.attempts_dir())
     found = store.open(attempt)
     if found.state == "crashed":
         found = store.recover(attempt)
-    summary = summarise(found, visit=case_visits().get(found.header.case_id, ()))
+    summary = summarise(found)
     if as_json:
         print_json(summary.model_dump(mode="json"))
     else:

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from simvoice import paths
 from simvoice.analysis.conversation import Conversation
-from simvoice.analysis.load import Source, Visits, sources_at
+from simvoice.analysis.load import Source, sources_at
 from simvoice.cli.out import answers, notes, print_json
 from simvoice.errors import SimvoiceError, UsageError
 
@@ -56,23 +56,21 @@ def export(
     """Take conversations away: CSV, Parquet, Praat, ELAN, RTTM, CTM, with a data package."""
     from simvoice.export.voice_free import pseudonyms, without_voice
     from simvoice.export.write import check_formats, save
-    from simvoice.workbench import case_visits
 
     formats = check_formats(name.strip() for name in only.split(",") if name.strip())
     _check_key(key, out, voice_free)
     sources = sources_at(given or [], paths.attempts_dir())
-    visits = case_visits()
     with Progress(console=notes, transient=True) as bar:
 
         def loaded(what: str) -> Iterator[Conversation]:
             for source in bar.track(sources, description=what):
-                yield source.load(visits)
+                yield source.load()
 
         found = loaded("Writing")
         names: dict[str, str] = {}
         if voice_free:
             names = pseudonyms(loaded("Reading"))
-            found = (without_voice(one, names[one.id]) for one in _by_name(sources, names, visits))
+            found = (without_voice(one, names[one.id]) for one in _by_name(sources, names))
         files = save(found, out, formats, voice_free=voice_free, replace=replace)
     if key is not None:
         _write_key(key, names)
@@ -93,12 +91,10 @@ def export(
         notes.print("It holds words and names. For giving away there is --voice-free.")
 
 
-def _by_name(
-    sources: Sequence[Source], names: dict[str, str], visits: Visits
-) -> Iterator[Conversation]:
+def _by_name(sources: Sequence[Source], names: dict[str, str]) -> Iterator[Conversation]:
     """In the order of their pseudonyms: that of their ids would give the ids' order away."""
     for source in sorted(sources, key=lambda source: names[source.id]):
-        yield source.load(visits)
+        yield source.load()
 
 
 def _check_key(key: Path | None, out: Path, voice_free: bool) -> None:

@@ -41,11 +41,9 @@ def picture(
     from simvoice.pictures.strip import strip
     from simvoice.pictures.style import check_ending, save
     from simvoice.pictures.turns import turns
-    from simvoice.workbench import case_visits
 
     target = out or Path(f"{what}.svg")
     check_ending(target)
-    visits = case_visits()
     sources = [source for one in given for source in sources_at([one], paths.attempts_dir())]
     wanted = 2 if what == "change" else 1
     if len(sources) != wanted:
@@ -53,7 +51,7 @@ def picture(
             f"{what} takes {'one conversation' if wanted == 1 else 'two conversations'}, and "
             f"{len(sources)} were named"
         )
-    found = [source.load(visits) for source in sources]
+    found = [source.load() for source in sources]
     if what == "change":
         made, title = change(found[0], found[1]), "Before and after"
     else:

@@ -63,6 +63,8 @@ class Transcribed:
     purpose: Purpose
     transcript: Transcript
     embedding: NDArray[np.float32] | None = None
+    hum: float = 0.0
+    """Share of it that is hummed, 0..1; see `hum`."""
 
 
 @dataclass(frozen=True, slots=True)

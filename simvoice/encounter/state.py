@@ -176,6 +176,8 @@ class Turn:
     overlapped: bool = False
     ducked: bool = False
     probed: bool = False
+    probing: bool = False
+    """Listening in has been asked for and has not answered yet."""
     verdict: Verdict | None = None
     cut: Cut | None = None
 
@@ -206,6 +208,8 @@ class State:
     """End of the last speech of either, phantoms left out."""
     has_spoken: bool = False
     """Anybody has, in this encounter."""
+    sureness: tuple[float, ...] = ()
+    """Mean log-probability of the learner's last turns, by the recogniser."""
     sounded: tuple[Word, ...] = ()
     """The patient's last words at the learner's ear, for telling an echo."""
     patient_end_s: float = -1.0

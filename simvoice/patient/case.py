@@ -7,7 +7,8 @@ about another (references, reachability) is checked in `load.py`.
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from functools import cached_property
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -19,6 +20,7 @@ from pydantic import (
     model_validator,
 )
 
+from simvoice.coding.coder import Coder, rule
 from simvoice.patient.decisions import Affect
 
 
@@ -88,6 +90,7 @@ class Person(Part):
     short: Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Za-z'-]+$")]
     """The name at the start of her lines in the screenplay."""
     age: int = Field(ge=0, le=120)
+    pronouns: Literal["she", "he", "they"] = "she"
     voice: VoiceKnobs = VoiceKnobs()
     history: Text
     family: Text
@@ -95,6 +98,21 @@ class Person(Part):
     """How she talks and carries herself."""
     knows: tuple[Text, ...] = ()
     believes: tuple[Text, ...] = ()
+
+
+class OwnCode(Part):
+    """What an utterance can do in this case alone, or in this case's own words."""
+
+    means: Text | None = None
+    """One sentence; needed for a code that the codebook does not have."""
+    form: Literal["any", "question", "statement"] = "any"
+    any: tuple[Pattern, ...] = Field(min_length=1)
+    """Regular expressions on the plain form of one sentence: lower case, contractions opened
+    ("I'm" is "i am"), no marks."""
+    unless: tuple[Pattern, ...] = ()
+    """Patterns that take it back."""
+    instead_of: tuple[Id, ...] = ()
+    """Codes that are not meant where this one shows."""
 
 
 class Gate(Part):
@@ -166,6 +184,18 @@ class Question(Part):
     replies: tuple[Reply, ...] = ()
 
 
+class HoldWindow(Part):
+    """A silence after a blow, a cue or a hard question."""
+
+    window_s: float = Field(gt=0.0, le=30.0)
+    held: tuple[Id, ...] = Field(min_length=1)
+    """What opens when the learner lets it stand; the first line allowed is said."""
+    filled: tuple[Id, ...] = Field(min_length=1)
+    """What she says when it is filled."""
+    spares: tuple[Id, ...] = ()
+    """Codes that may fill it without harm."""
+
+
 class Line(Part):
     """Something she can say."""
 
@@ -186,6 +216,8 @@ class Line(Part):
     """Lines it naturally goes on from ("tell me more")."""
     asks: Question | None = None
     silence_before_s: Seconds = 0.0
+    hold: HoldWindow | None = None
+    """After a cue or a hard thing said she goes quiet, and what comes depends on the learner."""
 
     @field_validator("text")
     @classmethod
@@ -204,18 +236,6 @@ class Line(Part):
         if self.again:
             found.append((self.again, self.affect))
         return tuple(found)
-
-
-class HoldWindow(Part):
-    """A silence after a blow."""
-
-    window_s: float = Field(gt=0.0, le=30.0)
-    held: tuple[Id, ...] = Field(min_length=1)
-    """What opens when the learner lets it stand; the first line allowed is said."""
-    filled: tuple[Id, ...] = Field(min_length=1)
-    """What she says when it is filled."""
-    spares: tuple[Id, ...] = ()
-    """Codes that may fill it without harm."""
 
 
 class Beat(Part):
@@ -273,6 +293,8 @@ class Prompts(Part):
 
     levels: tuple[tuple[Id, ...], ...] = Field(min_length=1)
     """When each comes is a setting of the floor (`prompt_after_s`)."""
+    asked: tuple[Id, ...] = ()
+    """When she has asked something and nobody answers; before the levels."""
 
 
 class Pools(Part):
@@ -344,9 +366,15 @@ class Case(Part):
     """A whole case."""
 
     id: CaseId
+    course: Text
+    """What it trains, in words: "Breaking bad news"."""
     title: Text
+    summary: Text
+    """One sentence for whoever chooses a case; it gives nothing away."""
     objectives: tuple[Text, ...] = Field(min_length=1)
     level: Text
+    learner: Annotated[str, StringConstraints(pattern=r"^[A-Z][a-z]+$")] = "Doctor"
+    """Who the learner is to the patient: Doctor, Nurse, Pharmacist."""
     setting: Text
     door_note: Text
     reading_time_s: Seconds
@@ -358,6 +386,10 @@ class Case(Part):
     opening: Id
     facts: tuple[Fact, ...]
     concerns: tuple[Concern, ...] = ()
+    codes: dict[Id, OwnCode] = Field(default_factory=dict)
+    """What utterances do in this case: the words of the news, and codes of its own."""
+    jargon: dict[Text, Text] = Field(default_factory=dict)
+    """Technical words of this case, in plain form, to everyday words; beside the shared ones."""
     must_ask: tuple[Id, ...] = ()
     """Questions she has to ask, in the order she gets to them."""
     beats: tuple[Beat, ...]
@@ -377,6 +409,21 @@ class Case(Part):
     sha256: str = ""
     """Of the file it came from; set by `load.load_case`."""
 
+    @cached_property
+    def coder(self) -> Coder:
+        """The shared codes and this case's own."""
+        own = [
+            rule(name, c.any, form=c.form, unless=c.unless, instead_of=c.instead_of)
+            for name, c in self.codes.items()
+        ]
+        return Coder(own, self.jargon)
+
+    @cached_property
+    def windows(self) -> dict[str, HoldWindow]:
+        """The silences that beats and lines leave, by the name of the beat or line."""
+        found = {beat.id: beat.hold for beat in self.beats if beat.hold is not None}
+        return found | {line.id: line.hold for line in self.lines if line.hold is not None}
+
     @field_validator("ledger")
     @classmethod
     def _has_the_three(cls, ledger: dict[str, LedgerValue]) -> dict[str, LedgerValue]:
@@ -384,3 +431,14 @@ class Case(Part):
         if missing:
             raise ValueError(f"the ledger needs {', '.join(sorted(missing))}")
         return ledger
+
+
+def case_schema() -> dict[str, Any]:
+    """The JSON Schema of a case file."""
+    schema = Case.model_json_schema()
+    schema["properties"].pop("sha256")
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **schema,
+        "title": "A case of simvoice",
+    }

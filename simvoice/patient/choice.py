@@ -68,13 +68,16 @@ def to_move(choice: Choice, state: PatientState) -> Move:
     if choice.line is None:
         return Move("silent", "", hold=choice.hold, ending=choice.ending)
     text = choice.text or wording(choice.line, state)
+    hold = choice.hold
+    if hold is None and choice.line.hold is not None:
+        hold = Hold(choice.line.id, choice.line.hold.window_s)
     return Move(
         choice.kind,
         text,
         line_id=choice.line.id,
         affect=affect_of(choice.line, state, text),
         silence_before_s=choice.line.silence_before_s,
-        hold=choice.hold,
+        hold=hold,
         ending=choice.ending,
     )
 

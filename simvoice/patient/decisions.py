@@ -38,7 +38,7 @@ class Said:
     unsaid: str = ""
     """The words the patient never got to say because of it."""
     filled_hold: str | None = None
-    """Beat whose silence the learner filled by saying it; None when none was open."""
+    """Beat or line whose silence the learner filled by saying it; None when none was open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,7 @@ class Hold:
     """After the line the patient goes quiet, and waits."""
 
     beat: str
+    """The beat, or the line, that it comes after."""
     window_s: float
     """Seconds of silence that the learner has to let stand for something to open."""
 

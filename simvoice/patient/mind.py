@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from simvoice.coding.coder import code
 from simvoice.coding.codes import Code
 from simvoice.patient import guard, ledger, memory, screenplay
 from simvoice.patient.answers import Answers, Match
@@ -68,7 +67,7 @@ class Patient:
 
     def hear(self, state: PatientState, said: Said) -> Decision:
         """The learner said something."""
-        codes = code(said.text)
+        codes = self.case.coder.code(said.text)
         state = memory.listened(state, said.text)
         heard = take_in(self.case, self._script.lines, state, said, codes)
         # rules see the beats as they were before this turn, and the question as it was settled
@@ -96,27 +95,34 @@ class Patient:
             return self._settle_improvised(decision, answer.text)
         return replace(decision, query=None)
 
-    def held(self, state: PatientState, beat: str) -> Decision:
-        """The learner let her silence stand."""
-        window = next((each.hold for each in self.case.beats if each.id == beat), None)
+    def held(self, state: PatientState, name: str) -> Decision:
+        """The learner let the silence after the beat or line `name` stand."""
+        window = self.case.windows.get(name)
         moved, steps = ledger.apply(self.case, state, {"hold_held": ""})
-        moved = _happened(moved, f"{beat}_held")
+        moved = _happened(moved, f"{name}_held")
         line = self._script.first(moved, window.held) if window else None
         kind: MoveKind = "feel" if line else "silent"
-        return self._decide(moved, Choice(kind, line, "her silence was let stand"), steps=steps)
+        return self._decide(moved, Choice(kind, line, "the silence was let stand"), steps=steps)
 
     def prompt(self, state: PatientState, silence_s: float) -> Decision:
-        """Nobody has spoken for a while. She tries, differently each time, then waits."""
-        levels = self.case.prompts.levels
+        """Nobody has spoken for a while. She tries, differently each time, then waits.
+
+        Whose turn it was makes two kinds of it: a learner who freezes when asked, and a lull.
+        """
+        prompts = self.case.prompts
         level = state.prompts
-        moved, steps = ledger.apply(self.case, state, {"empty_silence": ""})
+        froze = state.pending_question is not None
+        moved, steps = ledger.apply(self.case, state, {"froze" if froze else "empty_silence": ""})
         moved = replace(moved, prompts=level + 1)
-        line = self._script.pick(moved, levels[level]) if level < len(levels) else None
+        lines = prompts.levels[level] if level < len(prompts.levels) else ()
+        line = self._script.pick(moved, prompts.asked) if froze else None
+        line = line or self._script.pick(moved, lines)
         if line is None:
             silent = Choice("silent", None, f"waited ({silence_s:.0f} s of silence)")
             return self._decide(moved, silent, steps=steps)
-        reason = f"nobody had spoken for {silence_s:.0f} s"
-        return self._decide(moved, Choice("prompt", line, reason), steps=steps)
+        what = "nobody had answered" if froze else "nobody had spoken"
+        choice = Choice("prompt", line, f"{what} for {silence_s:.0f} s")
+        return self._decide(moved, choice, steps=steps)
 
     def time_up(self, state: PatientState) -> Decision:
         """The encounter's time is over."""
@@ -274,7 +280,7 @@ class Patient:
             reason = f"{decision.reason}; the guard refused the model's line: {verdict.reason}"
             return replace(decision, move=move, query=None, reason=reason)
         move = Move("answer", verdict.text, affect=decision.move.affect, source="model")
-        reason = "no line answers that; made one from what she may tell"
+        reason = "no line answers that; made one from what may be told"
         return replace(decision, move=move, query=None, opens=(), reason=reason)
 
 

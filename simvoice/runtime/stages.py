@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simvoice.audio import Pcm, samples, seconds
+from simvoice.audio import RATE, Pcm, samples, seconds
 from simvoice.encounter.clauses import pause_after_s
 from simvoice.encounter.events import (
     AskModel,
@@ -25,6 +25,7 @@ from simvoice.encounter.events import (
     Warm,
     WordsJudged,
 )
+from simvoice.encounter.hum import hum_share
 from simvoice.patient.decisions import Affect, Answer, Rank
 from simvoice.ports import (
     Embedder,
@@ -41,6 +42,9 @@ from simvoice.runtime.tape import EarMemory
 
 _NOBODYS = Key(0, 0)
 """The key of work that no turn waits for."""
+
+_LONGEST_HUM = 2 * RATE
+"""What lasts longer, with the quiet around it, is no "mm-hm", and need not be looked at."""
 
 _RESULTS = 256
 """Results waiting for the loop, which takes all of them every 20 ms."""
@@ -130,7 +134,10 @@ class Stages:
             text = f"{command.before} {transcript.text}".strip()
             if command.purpose == "turn" and text and self._engines.embedder is not None:
                 embedding = self._engines.embedder.embed([self._focus(text)])[0]
-            self._results.put(Transcribed(0.0, command.key, command.purpose, transcript, embedding))
+            hum = hum_share(pcm) if len(pcm) <= _LONGEST_HUM else 0.0
+            self._results.put(
+                Transcribed(0.0, command.key, command.purpose, transcript, embedding, hum)
+            )
             last_words = self._engines.last_words
             if command.purpose == "turn" and text and last_words is not None and not cancelled():
                 self._results.put(WordsJudged(0.0, command.key, last_words.over_prob(text)))

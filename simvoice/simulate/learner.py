@@ -210,7 +210,9 @@ class Policy:
                     return silent_s >= when.gap_s
                 return silent_s >= when.patience_s
             case BargeIn():
-                return self._into(when.after_s, at_s) or self._impatient(when.patience_s, at_s)
+                # over a sound of hers: in the gap between two words nobody would be cut off
+                over_hers = self._into(when.after_s, at_s) and self._last_sound_s == at_s
+                return over_hers or self._impatient(when.patience_s, at_s)
             case Backchannel():
                 if self._into(when.after_s, at_s):
                     return True

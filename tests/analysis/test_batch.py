@@ -137,8 +137,8 @@ def test_a_process_that_dies_over_one_file_does_not_take_the_others_along(
 
 
 def test_attempts_and_recordings_go_through_the_same_door(tmp_path: Path) -> None:
-    attempt = record(tmp_path / "attempts")
-    plan = Plan(Options(), tmp_path / "out", case_visits={attempt.header.case_id: ("bad-news",)})
+    attempt = record(tmp_path / "attempts", visit=("bad-news",))
+    plan = Plan(Options(), tmp_path / "out")
     given: list[Item] = [Kept(attempt.id, tmp_path / "attempts")]
     (outcome,) = ran(given, plan)
     assert outcome.result is not None
@@ -150,7 +150,8 @@ def test_attempts_and_recordings_go_through_the_same_door(tmp_path: Path) -> Non
             assert values[key] == pytest.approx(value, rel=0.02, abs=0.15), key
     assert values["speech_rate"] is not None
     assert states(ran(given, plan)) == {attempt.id: "skipped"}
-    assert states(ran(given, Plan(Options(), tmp_path / "out"))) == {attempt.id: "done"}
+    other = Plan(Options(visit=("oncology",)), tmp_path / "out")
+    assert states(ran(given, other)) == {attempt.id: "done"}
 
 
 def test_a_result_reads_back_as_it_was_and_others_files_are_refused(tmp_path: Path) -> None:

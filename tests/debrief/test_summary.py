@@ -46,7 +46,7 @@ def of(attempt: Attempt, *changed: JournalEntry) -> Debrief:
 
 
 def test_it_goes_to_json_and_back_unchanged(attempt: Attempt) -> None:
-    debrief = summarise(attempt, facts=9)
+    debrief = summarise(attempt)
     assert Debrief.model_validate(json.loads(debrief.model_dump_json())) == debrief
 
 
@@ -85,7 +85,8 @@ def test_a_norm_stands_beside_a_number_only_in_a_visit_of_its_kind(
         }
     )
     monkeypatch.setattr("simvoice.scoring.norms.norms", lambda: (planted,))
-    found = {n.key: n.norms for n in summarise(attempt, visit=("bad-news",)).numbers}
+    told = replace(attempt, header=attempt.header.model_copy(update={"visit": ("bad-news",)}))
+    found = {n.key: n.norms for n in summarise(told).numbers}
     assert found.pop("silences") == (planted.sentence,)
     assert set(found.values()) == {()}
     assert {n.norms for n in summarise(attempt).numbers} == {()}
@@ -164,21 +165,37 @@ def test_words_she_went_on_with_after_an_acknowledgement_were_not_lost(attempt: 
     assert [told.whole for told in debrief.told] == [True]
 
 
+def test_a_line_that_was_said_again_in_whole_was_not_lost(attempt: Attempt) -> None:
+    cut = PatientSpeech(
+        turn=1, line_id="a", start_s=1.0, end_s=2.0, text="I am so scared.", heard="I am",
+        unsaid="so scared.",
+    )  # fmt: skip
+    other = PatientSpeech(
+        turn=2, line_id="b", start_s=3.0, end_s=4.0, text="It's nothing.", heard="It's nothing."
+    )
+    again = cut.model_copy(
+        update={"turn": 3, "start_s": 6.0, "end_s": 8.0, "heard": cut.text, "unsaid": ""}
+    )
+    assert len(of(attempt, cut, other).unsaid) == 1
+    assert of(attempt, cut, other, again).unsaid == ()
+
+
 def test_a_fact_whose_line_never_sounded_was_not_told(attempt: Attempt) -> None:
-    debrief = summarise(attempt, facts=9, with_peaks=False)
+    debrief = summarise(attempt, with_peaks=False)
     assert [(t.fact, t.at_s, t.whole) for t in debrief.told] == [
         ("lump", 8.0, True),
         ("mother", 31.0, False),
     ]
-    assert debrief.not_told == 7
     move = PatientMove(
         turn=1, at_s=1.0, kind="answer", line_id="a", reason="r", disclosed=("fear",)
     )
     assert of(attempt, move).told == ()
 
 
-def test_which_facts_she_kept_is_not_in_it(attempt: Attempt) -> None:
-    assert summarise(attempt, with_peaks=False).not_told is None
+def test_a_record_that_does_not_say_what_could_be_told_counts_nothing(attempt: Attempt) -> None:
+    debrief = summarise(attempt, with_peaks=False)
+    assert debrief.not_told is None
+    assert debrief.kept == ()
 
 
 def test_the_ledger_and_its_changes_say_why(attempt: Attempt) -> None:

@@ -149,6 +149,7 @@ class Utterance:
     logprob: float = -0.2
     no_speech: float = 0.02
     level_dbfs: float = -25.0
+    hum: float = 0.0
 
 
 @dataclass
@@ -263,7 +264,9 @@ class World:
                 self.later(self.judge_s, "judge", key, TurnEndJudged(0.0, key, prob))
             case Transcribe(key, purpose, start_s, end_s):
                 transcript = self.transcript(start_s, end_s)
-                event = Transcribed(0.0, key, purpose, transcript)
+                inside = [u for u in self.utterances if u.end_s > start_s and u.start_s < end_s]
+                hum = min((u.hum for u in inside), default=0.0)
+                event = Transcribed(0.0, key, purpose, transcript, hum=hum)
                 self.later(self.stt_s, purpose, key, event)
                 if purpose == "turn" and self.words_over is not None:
                     over = WordsJudged(0.0, key, self.words_over(transcript.text))

@@ -18,7 +18,7 @@ from tests.two_channels import textgrid, write
 def attempt(tmp_path_factory: pytest.TempPathFactory) -> Conversation:
     folder = tmp_path_factory.mktemp("attempts")
     name = "20261122-101530-planted-talk-abcd"
-    return of_attempt(record(folder, attempt=name, learner="Kim"), ("bad-news",))
+    return of_attempt(record(folder, attempt=name, learner="Kim", visit=("bad-news",)))
 
 
 @pytest.fixture(scope="session")
