@@ -15,7 +15,6 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from simvoice import __version__, models, paths
-from simvoice.encounter.clauses import split_clauses
 from simvoice.encounter.settings import FloorSettings
 from simvoice.encounter.state import Rules
 from simvoice.engines import threads
@@ -24,12 +23,15 @@ from simvoice.patient.case import Case
 from simvoice.patient.index import CaseIndex
 from simvoice.patient.load import load_case, locate_case
 from simvoice.patient.mind import Patient
+from simvoice.patient.rehearsal import Plan, plan, rehearse
 from simvoice.patient.shelf import Shelved, shelf
+from simvoice.patient.suite import load_suite
 from simvoice.ports import (
     AudioLine,
     Embedder,
     LanguageModel,
     LineFacts,
+    PreparedVoice,
     Speech,
     Voice,
     VoiceActivity,
@@ -39,6 +41,7 @@ from simvoice.record.events import Header, Tellable
 from simvoice.record.ids import new_id
 from simvoice.record.recorder import Recorder
 from simvoice.record.store import Attempt, AttemptSummary, Store
+from simvoice.runtime import rehearsed
 from simvoice.runtime.session import Parts, Session
 from simvoice.runtime.stages import Engines
 from simvoice.runtime.view import Observer
@@ -104,6 +107,7 @@ class Simulator:
         self._engines: Engines | None = None
         self._spoken: Voice | None = None
         self._patients: dict[str, Patient] = {}
+        self._plans: dict[str, Plan] = {}
         self._readiness = Readiness(False, 0.0, "Starting")
         self._preparation: _Preparation | None = None
 
@@ -120,10 +124,7 @@ class Simulator:
         # These import the heavy libraries, which read the environment that was set above.
         from simvoice.engines.last_words import EndOfWords
         from simvoice.engines.minilm import MiniLM
-        from simvoice.engines.piper import Piper
-        from simvoice.engines.praat_voice import ShapedVoice
         from simvoice.engines.smart_turn import SmartTurn
-        from simvoice.engines.speech_cache import CachedVoice
         from simvoice.engines.whisper import Whisper
 
         progress(0.05, "Waking the ear")
@@ -133,11 +134,21 @@ class Simulator:
         last_words = EndOfWords(self._folder("last_words"))
         embedder = MiniLM(self._folder("embedding"))
         progress(0.5, "Waking the voice")
-        self._spoken = ShapedVoice(Piper(self._folder("voice")))
-        key = "+".join([*models.digests([self.profile["voice"]]).values(), version("piper-tts")])
-        voice = CachedVoice(self._spoken, paths.cache_dir() / "speech", key)
+        voice = self._load_voice()
         progress(0.7, "Waking the patient's mind")
         return Engines(stt, end_of_turn, voice, embedder, last_words, self._language_model())
+
+    def _load_voice(self) -> PreparedVoice:
+        from simvoice.engines.delivery import MarkedVoice
+        from simvoice.engines.piper import Piper
+        from simvoice.engines.praat_voice import ShapedVoice, Shaper
+        from simvoice.engines.speech_cache import CachedVoice
+
+        shaper = Shaper()
+        shaped = ShapedVoice(Piper(self._folder("voice")), shaper)
+        self._spoken = MarkedVoice(shaped, shaper.stretch)
+        key = "+".join([*models.digests([self.profile["voice"]]).values(), version("piper-tts")])
+        return CachedVoice(self._spoken, paths.cache_dir() / "speech", key)
 
     def _language_model(self) -> LanguageModel:
         from simvoice.engines.llama import Llama
@@ -146,6 +157,11 @@ class Simulator:
 
     def _folder(self, role: str) -> Path:
         return models.locate(self.profile[role])  # type: ignore[index]
+
+    def voice(self) -> Voice:
+        """The voice by itself, without the other engines; for hearing a line."""
+        with self._loading:
+            return self._engines.voice if self._engines else self._load_voice()
 
     def unprepared_voice(self) -> Voice:
         """The voice without its memory of what it has said; the benches compare with it."""
@@ -202,6 +218,14 @@ class Simulator:
 
     # -- making ready
 
+    def plan(self, case_id: str) -> Plan:
+        """Which of a case's lines to make sound in which moods, the likeliest first."""
+        if case_id not in self._plans:
+            path = locate_case(case_id, *paths.case_dirs())
+            case = load_case(path)
+            self._plans[case_id] = plan(case, rehearse(case, load_suite(path, case)))
+        return self._plans[case_id]
+
     def prepare(self, case_id: str) -> None:
         """Begin to load the engines and to make the case's lines sound; returns at once."""
         case = self.case(case_id)
@@ -215,7 +239,8 @@ class Simulator:
 
         def work() -> None:
             try:
-                self.make_ready(case_id, self._progress, preparation.cancelled.is_set)
+                stop = preparation.cancelled.is_set
+                self.make_ready(case_id, self._progress, stop, likely_only=True)
             except SimvoiceError as error:
                 self._readiness = Readiness(False, 0.0, "", fault=str(error))
                 preparation.cancelled.set()
@@ -224,7 +249,7 @@ class Simulator:
                 return
             self._readiness = Readiness(True, 1.0, f"{case.person.short} is ready")
             # She can be met now; what only follows a first clause is made while nobody waits.
-            lines = spoken_lines(self.patient(case_id))
+            lines = rehearsed.welcome(self.plan(case_id), self.patient(case_id).style)
             self.engines().voice.prepare(lines, cancelled=preparation.cancelled.is_set)
 
         preparation.thread = threading.Thread(target=work, name="simvoice-prepare", daemon=True)
@@ -240,10 +265,13 @@ class Simulator:
         case_id: str,
         progress: Progress = _quiet,
         cancelled: Callable[[], bool] = lambda: False,
+        *,
+        likely_only: bool = False,
     ) -> None:
         """Load the engines, warm the model and make every line's first clause sound. Blocks.
 
-        The later clauses of a line are made while the first one sounds.
+        likely_only: in the moods it is likely to be said in; what comes of `rehearsed.welcome`
+        is made afterwards. The later clauses of a line are made while the first one sounds.
         """
         engines = self.engines(lambda done, what: progress(0.3 * done, what))
         patient = self.patient(case_id)
@@ -252,7 +280,7 @@ class Simulator:
             engines.llm.warm(patient.prompt_prefix())
         name = patient.case.person.short
         engines.voice.prepare(
-            spoken_lines(patient, first_only=True),
+            rehearsed.needed(self.plan(case_id), patient.style, likely_only=likely_only),
             lambda done, total: progress(0.35 + 0.65 * done / total, f"Finding {name}'s voice"),
             cancelled,
         )
@@ -407,19 +435,6 @@ def planted_voice(profile: str = DEFAULT_PROFILE) -> Voice:
 
     key = "+".join([*models.digests([name]).values(), version("piper-tts")])
     return CachedVoice(_LateVoice(load), paths.cache_dir() / "calibration", key)
-
-
-def spoken_lines(patient: Patient, *, first_only: bool = False) -> list[tuple[str, VoiceStyle]]:
-    """Every clause that an authored line can make her say, with its style, each once.
-
-    first_only: the first clause of each line, which is what an answer waits for.
-    """
-    clauses = (
-        (clause, patient.style(affect))
-        for text, affect in patient.lines_to_prepare()
-        for clause in split_clauses(text)[: 1 if first_only else None]
-    )
-    return list(dict.fromkeys(clauses))
 
 
 def floor_of(case: Case) -> FloorSettings:

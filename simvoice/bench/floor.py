@@ -158,7 +158,7 @@ class _Bench:
             self._simulator,
             mind,
             Script(tuple(steps)),
-            style=lambda _: TELLER,
+            style=lambda affect, mood: TELLER,
             leaves=True,
             tail_s=tail_s,
         )

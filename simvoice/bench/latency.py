@@ -13,14 +13,14 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from simvoice import models, paths
+from simvoice import markup, models, paths
 from simvoice.app import Simulator
 from simvoice.bench.stage import PeakMemory, Played, busy, percentile, play, spread
-from simvoice.encounter.clauses import split_clauses
 from simvoice.patient.decisions import Answer, Said
 from simvoice.patient.mind import Patient
 from simvoice.ports import VoiceStyle
 from simvoice.record.events import Delay, LearnerTurn, PatientMove
+from simvoice.runtime import rehearsed
 from simvoice.simulate.learner import AfterPatient, At, Clip, Script, Step
 from simvoice.simulate.speech import cached_clip
 
@@ -180,12 +180,14 @@ def _clip(simulator: Simulator, text: str) -> Clip:
 
 
 def _prepare(simulator: Simulator, patient: Patient, sentences: Sequence[str]) -> None:
-    """Make the first clauses sound of the lines that these sentences lead to, where `make_ready`
-    makes those of all lines: half a minute the first time, which a quick bench does not have."""
+    """Make the first clauses sound of the lines that these sentences lead to, in all her moods,
+    where `make_ready` makes those of all lines: a minute the first time, which a quick bench does
+    not have."""
     engines = simulator.engines()
     embedder = engines.embedder
     assert embedder is not None
     wanted: list[tuple[str, VoiceStyle]] = []
+    sayings = simulator.plan(CASE).sayings
     for start in range(0, len(sentences), BLOCK):
         state = patient.start(0)
         for text in sentences[start : start + BLOCK]:
@@ -194,8 +196,8 @@ def _prepare(simulator: Simulator, patient: Patient, sentences: Sequence[str]) -
             if decision.query is not None:
                 decision = patient.settle(state, decision, Answer())
             move = decision.move
-            style = patient.style(move.affect)
-            wanted += [(clause, style) for clause in split_clauses(move.text)[:1]]
+            said = [each for each in sayings if markup.plain(each.spoken) == move.text]
+            wanted += rehearsed.clauses(said, patient.style, slice(0, 1))
             state = patient.heard(decision.state, move, move.text, True)
     engines.voice.prepare(wanted)
 

@@ -10,6 +10,7 @@ from rich.progress import Progress
 
 from simvoice import __version__, models, paths
 from simvoice.cli.out import answers, notes, print_json
+from simvoice.cli.say import say_line
 from simvoice.errors import UsageError
 from simvoice.patient.case import Case, case_schema
 from simvoice.patient.certificate import certify
@@ -24,7 +25,7 @@ from simvoice.patient.starter import begin
 from simvoice.patient.suite import load_suite
 from simvoice.patient.talk import Talk
 
-app = typer.Typer(help="The cases: list, show, check, ask.", no_args_is_help=True)
+app = typer.Typer(help="The cases: list, show, check, ask, say.", no_args_is_help=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Answer as JSON on stdout.")]
 CaseName = Annotated[str, typer.Argument(help="A case's id, or the path of its file.")]
@@ -183,6 +184,9 @@ def ask_case(
         answers.print(f"The end: {talk.ending}", markup=False)
 
 
+app.command("say")(say_line)
+
+
 def _case(name: str) -> tuple[Path, Case]:
     path = locate_case(name, *paths.case_dirs())
     return path, load_case(path)
@@ -215,6 +219,7 @@ def _row(learner: str, decision: Decision) -> dict[str, Any]:
         "line": move.line_id,
         "text": move.text,
         "affect": move.affect,
+        "mood": move.mood,
         "source": move.source,
         "hold_s": move.hold.window_s if move.hold else None,
         "opens": list(decision.opens),

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from simvoice.patient.decisions import Affect, Answer, Query
+from simvoice.patient.decisions import Affect, Answer, Mood, Query
 from simvoice.ports import SpokenWord, Transcript
 from simvoice.record.events import JournalEntry
 
@@ -189,7 +189,9 @@ class Synthesise:
     key: Key
     index: int
     text: str
+    """With the marks of `simvoice.markup`."""
     affect: Affect
+    mood: Mood = "even"
 
 
 @dataclass(frozen=True, slots=True)

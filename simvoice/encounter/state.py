@@ -98,6 +98,8 @@ class Reply:
     decision: Decision
     clauses: tuple[str, ...]
     created_s: float
+    spoken: tuple[str, ...] = ()
+    """The clauses with the marks of `simvoice.markup`, as the voice is given them."""
     clips: tuple[Clip | None, ...] = ()
     """By clause; None where the voice failed."""
     asked_s: float | None = None

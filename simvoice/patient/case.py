@@ -6,50 +6,32 @@ about another (references, reachability) is checked in `load.py`.
 
 from __future__ import annotations
 
-import re
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
     StringConstraints,
     field_validator,
     model_validator,
 )
 
+from simvoice import markup
 from simvoice.coding.coder import Coder, rule
 from simvoice.patient.decisions import Affect
-
-
-def _compiles(pattern: str) -> str:
-    try:
-        re.compile(pattern)
-    except re.error as error:
-        raise ValueError(f"not a regular expression: {error}") from None
-    if not pattern.strip():
-        raise ValueError("an empty pattern matches everything")
-    return pattern
-
-
-Id = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
-CaseId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*$")]
-Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True, pattern=r"\S")]
-Share = Annotated[float, Field(ge=0.0, le=1.0)]
-Change = Annotated[float, Field(ge=-1.0, le=1.0)]
-Seconds = Annotated[float, Field(ge=0.0)]
-Pattern = Annotated[str, AfterValidator(_compiles)]
-
-LONGEST_LINE = 30
-"""Words. About 11 s of speech: longer, and a patient lectures."""
-
-
-class Part(BaseModel):
-    """Base of every part of a case."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+from simvoice.patient.parts import (
+    Bends,
+    CaseId,
+    Change,
+    Id,
+    Part,
+    Pattern,
+    Seconds,
+    Share,
+    Text,
+    VoiceKnobs,
+    Wording,
+)
 
 
 class When(Part):
@@ -72,17 +54,6 @@ class When(Part):
     """At least so many turns of the learner's."""
 
 
-class VoiceKnobs(Part):
-    """Who it sounds like; see `ports.VoiceStyle`."""
-
-    formant_shift: float = Field(default=1.0, ge=0.7, le=1.4)
-    pitch_hz: float | None = Field(default=None, ge=60.0, le=350.0)
-    pitch_range: float = Field(default=1.0, ge=0.3, le=2.0)
-    duration: float = Field(default=1.0, ge=0.7, le=1.6)
-    """Pace: above 1 is slower."""
-    gain_db: float = Field(default=0.0, ge=-12.0, le=6.0)
-
-
 class Person(Part):
     """The patient."""
 
@@ -92,6 +63,7 @@ class Person(Part):
     age: int = Field(ge=0, le=120)
     pronouns: Literal["she", "he", "they"] = "she"
     voice: VoiceKnobs = VoiceKnobs()
+    bends: Bends = Bends()
     history: Text
     family: Text
     manner: Text
@@ -160,8 +132,13 @@ class Variant(Part):
     """Another wording when she is in another state; the first that holds is said."""
 
     when: When
-    text: Text
+    marked: Wording = Field(alias="text")
     affect: Affect | None = None
+
+    @property
+    def text(self) -> str:
+        """Its plain words."""
+        return markup.plain(self.marked)
 
 
 class Reply(Part):
@@ -200,7 +177,7 @@ class Line(Part):
     """Something she can say."""
 
     id: Id
-    text: Text
+    marked: Wording = Field(alias="text")
     exemplars: tuple[Text, ...] = ()
     """What a learner says that this answers: six or more, in different words."""
     tells: tuple[Id, ...] = ()
@@ -208,7 +185,7 @@ class Line(Part):
     when: When = When()
     affect: Affect = "neutral"
     variants: tuple[Variant, ...] = ()
-    again: Text | None = None
+    marked_again: Wording | None = Field(default=None, alias="again")
     """What she says when asked the same once more."""
     instead: Id | None = None
     """The line said in its place while a gate is closed."""
@@ -219,23 +196,29 @@ class Line(Part):
     hold: HoldWindow | None = None
     """After a cue or a hard thing said she goes quiet, and what comes depends on the learner."""
 
-    @field_validator("text")
-    @classmethod
-    def _speakable(cls, text: str) -> str:
-        if len(text.split()) > LONGEST_LINE:
-            raise ValueError(f"a line has at most {LONGEST_LINE} words; split it")
-        if set(text) & set("*_#<>[]{}|\\"):
-            raise ValueError("a line is plain speech, without markup")
-        return text
+    @property
+    def text(self) -> str:
+        """Its plain words."""
+        return markup.plain(self.marked)
+
+    @property
+    def again(self) -> str | None:
+        """The plain words of `again`."""
+        return markup.plain(self.marked_again) if self.marked_again else None
+
+    @property
+    def wordings(self) -> tuple[tuple[str, Affect], ...]:
+        """Every wording as the author marked it, with its affect."""
+        found: list[tuple[str, Affect]] = [(self.marked, self.affect)]
+        found += [(each.marked, each.affect or self.affect) for each in self.variants]
+        if self.marked_again:
+            found.append((self.marked_again, self.affect))
+        return tuple(found)
 
     @property
     def texts(self) -> tuple[tuple[str, Affect], ...]:
-        """Every wording, with its affect."""
-        found: list[tuple[str, Affect]] = [(self.text, self.affect)]
-        found += [(each.text, each.affect or self.affect) for each in self.variants]
-        if self.again:
-            found.append((self.again, self.affect))
-        return tuple(found)
+        """Every wording in plain words, with its affect."""
+        return tuple((markup.plain(marked), affect) for marked, affect in self.wordings)
 
 
 class Beat(Part):

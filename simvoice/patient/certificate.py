@@ -9,8 +9,9 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from simvoice.errors import CaseError
-from simvoice.patient.case import Case, Part
+from simvoice.patient.case import Case
 from simvoice.patient.load import SUITE_FILE
+from simvoice.patient.parts import Part
 from simvoice.patient.report import Report
 
 CERTIFICATE_FILE = "certificate.json"

@@ -96,7 +96,7 @@ def trim(raw: str, name: str, max_words: int) -> str:
     line = next((each for each in raw.strip().splitlines() if each.strip()), "")
     line = re.sub(rf"^\s*{re.escape(name)}\s*:\s*", "", line)
     line = re.split(r"\b\w+\s*:\s", line)[0]
-    line = re.sub(r"\([^)]*\)|\[[^\]]*\]|\*[^*]*\*", " ", line)
+    line = re.sub(r"\([^)]*\)|\[[^\]]*\]|\*[^*]*\*|<[^>]*>|[<>]", " ", line)
     line = " ".join(line.replace('"', " ").replace("“", " ").replace("”", " ").split())
     kept: list[str] = []
     for sentence in _SENTENCE.findall(line)[:LONGEST_SENTENCES]:

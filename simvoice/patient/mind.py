@@ -13,12 +13,13 @@ from simvoice.coding.codes import Code
 from simvoice.patient import guard, ledger, memory, screenplay
 from simvoice.patient.answers import Answers, Match
 from simvoice.patient.case import Case, Line
-from simvoice.patient.choice import Choice, Script, affect_of, to_move
+from simvoice.patient.choice import Choice, Script, to_move, worded
 from simvoice.patient.decisions import (
     Affect,
     Answer,
     Decision,
     Improvise,
+    Mood,
     Move,
     MoveKind,
     PatientState,
@@ -31,7 +32,7 @@ from simvoice.patient.endings import Trigger, reached
 from simvoice.patient.hearing import take_in
 from simvoice.patient.index import CaseIndex
 from simvoice.patient.replies import CLEAR_BY, POSSIBLE, SHORTLIST, WORDS_ALONE, Replies, Turn
-from simvoice.patient.voice import bent
+from simvoice.patient.voice import spoken, style_of
 from simvoice.ports import VoiceStyle
 
 RANK_WEIGHT = 0.03
@@ -156,23 +157,9 @@ class Patient:
         ending = reached(self.case, state, trigger)
         return ending.id if ending else None
 
-    def style(self, affect: Affect) -> VoiceStyle:
-        """How a line with this affect sounds."""
-        knobs = bent(self.case.person.voice, affect)
-        return VoiceStyle(
-            formant_shift=knobs.formant_shift,
-            pitch_hz=knobs.pitch_hz,
-            pitch_range=knobs.pitch_range,
-            duration=knobs.duration,
-            gain_db=knobs.gain_db,
-        )
-
-    def lines_to_prepare(self) -> tuple[tuple[str, Affect], ...]:
-        """Every authored wording with its affect, the opening first, each once."""
-        opening = self._script.lines[self.case.opening]
-        others = (line for line in self.case.lines if line is not opening)
-        pairs = [pair for line in (opening, *others) for pair in line.texts]
-        return tuple(dict.fromkeys(pairs))
+    def style(self, affect: Affect, mood: Mood = "even") -> VoiceStyle:
+        """How a line with this affect sounds in this mood."""
+        return style_of(self.case.person, affect, mood)
 
     def prompt_so_far(self, state: PatientState) -> str:
         """What the next prompt begins with, to be evaluated while the learner is thinking."""
@@ -197,7 +184,7 @@ class Patient:
     ) -> Decision:
         for name in choice.counts:
             state = ledger.counted(state, name)
-        move = to_move(choice, state)
+        move = to_move(choice, state, self.case.person.bends)
         return Decision(
             state=state,
             move=move,
@@ -258,13 +245,7 @@ class Patient:
         line = self._script.lines[decision.shortlist[number]]
         assert isinstance(decision.query, Rank)
         text = decision.query.candidates[number]
-        move = replace(
-            decision.move,
-            text=text,
-            line_id=line.id,
-            affect=affect_of(line, decision.state, text),
-            silence_before_s=line.silence_before_s,
-        )
+        move = worded(decision.move, line, decision.state, text, self.case.person.bends)
         return replace(
             decision,
             move=move,
@@ -279,7 +260,9 @@ class Patient:
             move = replace(decision.move, source="fallback")
             reason = f"{decision.reason}; the guard refused the model's line: {verdict.reason}"
             return replace(decision, move=move, query=None, reason=reason)
-        move = Move("answer", verdict.text, affect=decision.move.affect, source="model")
+        affect, mood = decision.move.affect, decision.move.mood
+        said = spoken(verdict.text, affect, mood, self.case.person.bends)
+        move = Move("answer", verdict.text, affect=affect, mood=mood, spoken=said, source="model")
         reason = "no line answers that; made one from what may be told"
         return replace(decision, move=move, query=None, opens=(), reason=reason)
 

@@ -26,7 +26,7 @@ from simvoice.encounter.events import (
     WordsJudged,
 )
 from simvoice.encounter.hum import hum_share
-from simvoice.patient.decisions import Affect, Answer, Rank
+from simvoice.patient.decisions import Affect, Answer, Mood, Rank
 from simvoice.ports import (
     Embedder,
     EndOfTurn,
@@ -69,7 +69,7 @@ class Stages:
         self,
         engines: Engines,
         memory: EarMemory,
-        style: Callable[[Affect], VoiceStyle],
+        style: Callable[[Affect, Mood], VoiceStyle],
         focus: Callable[[str], str],
     ) -> None:
         """style: how she sounds. focus: the part of an utterance whose meaning counts."""
@@ -182,7 +182,7 @@ class Stages:
 
     def synthesise(self, command: Synthesise) -> None:
         """Make a clause's sound; one that is prepared is there at once."""
-        style = self._style(command.affect)
+        style = self._style(command.affect, command.mood)
         prepared = self._engines.voice.recall(command.text, style)
         if prepared is not None:
             self._deliver(command, prepared)
@@ -197,7 +197,7 @@ class Stages:
         self._lanes.to_mouth(Job(command.key, work, failed))
 
     def _deliver(self, command: Synthesise, speech: Speech) -> None:
-        pcm = _with_pause(speech.pcm, command.text)
+        pcm = with_pause(speech.pcm, command.text)
         speech = Speech(pcm, speech.words, speech.syllable_ends_s)
         self._clips[(command.key, command.index)] = speech
         self._results.put(
@@ -211,7 +211,7 @@ class Stages:
         return failed
 
 
-def _with_pause(pcm: Pcm, clause: str) -> Pcm:
+def with_pause(pcm: Pcm, clause: str) -> Pcm:
     """The pause that belongs between this clause and the next lies at its end."""
     pause = np.zeros(samples(pause_after_s(clause)), dtype=np.float32)
     return np.concatenate([pcm, pause])
