@@ -18,6 +18,7 @@ import numpy as np
 
 from simvoice.audio import RATE, Pcm, samples
 from simvoice.calibrate.clips import Bank, Take, faded
+from simvoice.calibrate.clips import Kind as Spoken
 from simvoice.calibrate.skeleton import Beat
 from simvoice.timing.floor import Speaker
 from simvoice.timing.intervals import Intervals, intervals
@@ -41,6 +42,8 @@ _ACKNOWLEDGES = 0.35
 _INTERRUPTS = 0.2
 """More often than people do it, so that there are some to be told apart in every conversation."""
 _ATTEMPTS = 0.1
+_FILLED = 0.1
+"""Share of sentences with a filled pause before them."""
 _SHORT = 0.15
 """Share of interruptions that are as short as "But why?"."""
 
@@ -108,7 +111,7 @@ class _Stage:
     last: Speaker | None = None
     """Who had the floor last."""
 
-    def pick(self, who: Speaker, kind: Literal["sentences", "short", "acknowledgements"]) -> Take:
+    def pick(self, who: Speaker, kind: Spoken) -> Take:
         takes = self.banks[who][kind]
         return takes[int(self.random.integers(len(takes)))]
 
@@ -121,10 +124,12 @@ class _Stage:
         begun = len(self.placed)
         at_s = max(start_s, self.free_s[who] + 0.2)
         until_s = at_s + length_s
-        kind: Literal["sentences", "acknowledgements"] = (
-            "acknowledgements" if length_s < _MURMUR_S else "sentences"
-        )
+        kind: Spoken = "acknowledgements" if length_s < _MURMUR_S else "sentences"
         while True:
+            if kind == "sentences" and self.random.random() < _FILLED:
+                filler = self.pick(who, "fillers")
+                self.place(filler, who, at_s)
+                at_s += filler.length_s + self.pause_s()
             take = self.pick(who, kind)
             self.place(take, who, at_s)
             at_s += take.length_s + self.pause_s()
@@ -203,7 +208,7 @@ def _interrupt(stage: _Stage, listener: Speaker, made: list[_Placed], index: int
     dropped = {id(later) for later in made[index + 1 :]}
     stage.placed = [p for p in stage.placed if id(p) not in dropped]
     stage.free_s[placed.who] = cut_s
-    kind: Literal["short", "sentences"] = "short" if stage.random.random() < _SHORT else "sentences"
+    kind: Spoken = "short" if stage.random.random() < _SHORT else "sentences"
     take = stage.pick(listener, kind)
     stage.place(take, listener, start_s)
     stage.events.append(Event("interruption", listener, start_s, cut_s))

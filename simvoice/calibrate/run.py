@@ -43,7 +43,7 @@ class Size:
 
 
 QUICK = Size(fitted=0, tried=5, length_s=100.0, pairs=0, pair_s=0.0)
-FULL = Size(fitted=24, tried=8, length_s=120.0, pairs=16, pair_s=240.0)
+FULL = Size(fitted=48, tried=16, length_s=150.0, pairs=24, pair_s=300.0)
 
 Done = Callable[[int, int], None]
 """Called with what is done and how much there is."""

@@ -33,11 +33,13 @@ def calibrate(
     """Plant conversations whose truth is known, and report how far off each measure is."""
     from simvoice.app import planted_voice
     from simvoice.calibrate import run
+    from simvoice.calibrate.skeleton import find
     from simvoice.errors import UsageError
     from simvoice.scoring.certificate import to_json
 
     if quick and write is not None:
         raise UsageError("--quick fits no table to save; leave out --quick or --write")
+    find(textgrids)  # a folder that cannot be used is refused before anything is spoken
     with Progress(console=notes, transient=True) as progress:
         voices = progress.add_task("Recording the voices", total=None)
         spoken = run.banks(

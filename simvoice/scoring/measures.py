@@ -200,7 +200,9 @@ def floor_share(reading: Reading) -> float:
     """Percent."""
     _heard(reading, "learner", "patient")
     share = reading.anatomy.floor_share("learner")
-    return 100.0 * share if share is not None else 0.0
+    if share is None:
+        raise NotMeasurable("nobody took the floor")
+    return 100.0 * share
 
 
 def silence_count(reading: Reading) -> float:

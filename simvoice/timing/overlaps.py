@@ -46,6 +46,10 @@ _BREATH_S = 0.5
 """Seconds of a speaker's pause in which an acknowledgement may begin."""
 _OUTLASTS_S = 0.05
 """Seconds by which one has to be longer to be heard to end after the other."""
+_SAME_S = 0.005
+"""Seconds by which two times of one onset differ by rounding."""
+_YIELDS_S = 0.6
+"""Seconds within which a speaker breaks off whom a short remark ("hang on") has stopped."""
 _RESUMES_S = 6.0
 """Seconds within which a speaker who was only acknowledged goes on, be it after a long pause."""
 
@@ -180,6 +184,8 @@ def _taken(
         return None
     stops_s = float(other[index, 1])
     if stops_s > end_s + _OUTLASTS_S:
+        if stops_s - end_s <= _YIELDS_S and ends.is_broken(stops_s):
+            return "interruption", stops_s
         return "attempt", end_s
     overlap_s = stops_s - start_s
     if overlap_s <= _TOUCH_S or (overlap_s <= EARLY_S and not ends.is_broken(stops_s)):
@@ -192,6 +198,8 @@ def _says(start_s: float, end_s: float, said: Sequence[TimedWord]) -> bool | Non
     inside = [w for w in said if start_s - 0.1 < (w.start_s + w.end_s) / 2.0 < end_s + 0.1]
     if not inside:
         return None
+    if inside[-1].text.endswith(","):  # "No, nothing like that": a pause after the first word
+        return False
     return all(_PLAIN.sub("", w.text.lower()).strip("'-") in _ACKNOWLEDGEMENTS for w in inside)
 
 
@@ -204,8 +212,12 @@ def without(own: Intervals, acknowledged: Sequence[Overlap]) -> tuple[Intervals,
     """One speaker's speech as (without, only) acknowledgements. Each of these is a remark: all
     stretches from where it begins to where the next pause of `_JOIN_S` is."""
     remarks = bridge(own, _JOIN_S)
+    if len(remarks) == 0 or not acknowledged:
+        return own, own[:0]
     starts = np.array([overlap.start_s for overlap in acknowledged])
-    taken = remarks[np.isin(remarks[:, 0], starts)] if starts.size else remarks[:0]
+    nearest = np.abs(remarks[:, 0][None] - starts[:, None]).argmin(axis=1)
+    begins_there = np.abs(remarks[nearest, 0] - starts) <= _SAME_S
+    taken = remarks[np.unique(nearest[begins_there])]
     is_taken = _inside(own, taken)
     return intervals(own[~is_taken]), intervals(own[is_taken])
 

@@ -81,12 +81,16 @@ def look(
     noise = float(floor.noise.sum())
     total = own.sum(axis=1, dtype=np.float64)
     heard = other[other_speaking].sum(axis=0, dtype=np.float64)
+    leaked = float((heard * floor.leak).sum())
+    # A leak below the room's noise cannot be told from the noise's own wavering.
+    if leaked < noise * np.count_nonzero(other_speaking):
+        leaked = 0.0
     return BlockQuality(
         frames=len(frames),
         noise=noise,
         speech_frames=int(np.count_nonzero(speaking)),
         speech=float(np.maximum(total[speaking] - noise, 0.0).sum()),
-        leak=float((heard * floor.leak).sum() / heard.sum()) if heard.sum() > 0.0 else 0.0,
+        leak=leaked / float(heard.sum()) if leaked > 0.0 else 0.0,
         clipped=int(np.count_nonzero((pcm >= _FULL_SCALE) | (pcm <= -_FULL_SCALE))),
         silent=int(np.count_nonzero(zero & ~speaking)),
         quiet=int(np.count_nonzero(~speaking)),

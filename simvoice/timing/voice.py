@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simvoice.audio import Pcm16
+from simvoice.timing.activity import BRIDGE_S, SHORTEST_S
 from simvoice.timing.intervals import Intervals, covers, intervals
 from simvoice.timing.praat import pitch_hz
 from simvoice.timing.spectrum import FRAME, FRAME_S, Bands, decibels
@@ -23,7 +24,12 @@ _BELOW_LOUDEST_DB = 25.0
 _DIP_DB = 2.0
 """Nuclei are peaks within 25 dB of the loudest, parted by dips of 2 dB (de Jong & Wempe 2009)."""
 _PHRASE_FRAMES = 60
-"""Shorter pauses are given to Praat with the speech around them."""
+"""Shorter pauses are given to Praat with the speech around them, because a call takes it as long
+as a second of speech does."""
+_CLOSURE_FRAMES = round(BRIDGE_S / FRAME_S)
+_SHORTEST_FRAMES = round(SHORTEST_S / FRAME_S)
+_HANN = np.hanning(7)[1:-1] / np.sum(np.hanning(7))
+"""50 ms: a syllable is longer, the flutter of a single period shorter."""
 _FADED_DB = 10.0
 _VOWELS = slice(2, 10)
 """Bands from 330 to 3600 Hz, where vowels tower over consonants."""
@@ -92,7 +98,7 @@ def describe(
     """
     pitch_s: list[Series] = []
     pitch: list[Series] = []
-    for first, last in _phrases(runs):
+    for first, last in _joined(runs, _PHRASE_FRAMES):
         when, hz = pitch_hz(pcm[first * FRAME : last * FRAME])
         pitch_s.append(when[hz > 0.0] + first * FRAME_S + at_s)
         pitch.append(hz[hz > 0.0])
@@ -101,26 +107,26 @@ def describe(
     spoken = covers(intervals(runs * FRAME_S + at_s), times)
     times, hz = times[spoken], hz[spoken]
     nuclei = _nuclei(decibels(power[:, _VOWELS].sum(axis=1)), runs) * FRAME_S + FRAME_S / 2.0 + at_s
-    levels = [_level(level_db[first:last]) for first, last in runs]
-    falls = [_falls(level_db[first:last]) for first, last in runs]
+    whole = _joined(runs, _CLOSURE_FRAMES)
+    whole = whole[whole[:, 1] - whole[:, 0] >= _SHORTEST_FRAMES]
+    stretches = [level_db[first:last] for first, last in whole]
     return Voice(
-        (runs[:, 0] * FRAME_S + at_s).astype(np.float64),
-        (runs[:, 1] * FRAME_S + at_s).astype(np.float64),
-        np.array(levels, dtype=np.float64),
-        np.array(falls, dtype=np.float64),
-        np.array([_fades(level_db[first:last]) for first, last in runs], dtype=np.float64),
+        (whole[:, 0] * FRAME_S + at_s).astype(np.float64),
+        (whole[:, 1] * FRAME_S + at_s).astype(np.float64),
+        np.array([_level(stretch) for stretch in stretches], dtype=np.float64),
+        np.array([_falls(stretch) for stretch in stretches], dtype=np.float64),
+        np.array([_fades(stretch) for stretch in stretches], dtype=np.float64),
         times,
         hz,
         _voiced(nuclei, times),
     )
 
 
-def _phrases(runs: NDArray[np.int64]) -> NDArray[np.int64]:
-    """int64 [k, 2]: runs of frames with short pauses between them as one, because what Praat takes
-    for a call is as much as for a second of speech."""
+def _joined(runs: NDArray[np.int64], longest: int) -> NDArray[np.int64]:
+    """int64 [k, 2]: runs of frames with at most `longest` frames between them as one."""
     if len(runs) == 0:
         return runs
-    is_first = np.concatenate(([True], runs[1:, 0] - runs[:-1, 1] > _PHRASE_FRAMES))
+    is_first = np.concatenate(([True], runs[1:, 0] - runs[:-1, 1] > longest))
     is_last = np.concatenate((is_first[1:], [True]))
     return np.column_stack((runs[is_first, 0], runs[is_last, 1]))
 
@@ -145,7 +151,7 @@ def _nuclei(level_db: NDArray[np.float32], runs: NDArray[np.int64]) -> Series:
     """float64 [k]: frames at which a syllable is at its loudest."""
     if len(runs) == 0:
         return np.empty(0)
-    smooth = np.convolve(level_db, np.ones(5) / 5.0, mode="same")
+    smooth = np.convolve(level_db, _HANN, mode="same")
     found: list[int] = []
     speaking = np.concatenate([smooth[a:b] for a, b in runs])
     least = float(np.percentile(speaking, 99)) - _BELOW_LOUDEST_DB
