@@ -32,10 +32,8 @@ from simvoice.ports import (
     LanguageModel,
     LineFacts,
     PreparedVoice,
-    Speech,
     Voice,
     VoiceActivity,
-    VoiceStyle,
 )
 from simvoice.record.events import Header, Tellable
 from simvoice.record.ids import new_id
@@ -47,6 +45,7 @@ from simvoice.runtime.stages import Engines
 from simvoice.runtime.view import Observer
 from simvoice.scoring.norms import visit_of
 from simvoice.web.ports import CaseCard, Readiness
+from simvoice.workbench import planted_voice as planted_voice
 
 DEFAULT_PROFILE = models.DEFAULT_PROFILE
 
@@ -403,38 +402,6 @@ class Simulator:
     def erase(self, attempt_id: str) -> None:
         """Remove it for good."""
         self.store.erase(attempt_id)
-
-
-class _LateVoice:
-    """A voice that is loaded when it is first asked to speak. Fulfils `ports.Voice`."""
-
-    def __init__(self, load: Callable[[], Voice]) -> None:
-        self._load = load
-        self._voice: Voice | None = None
-
-    def speak(self, text: str, style: VoiceStyle) -> Speech:
-        """One clause. Raises ModelMissing when the voice is not there."""
-        if self._voice is None:
-            self._voice = self._load()
-        return self._voice.speak(text, style)
-
-
-def planted_voice(profile: str = DEFAULT_PROFILE) -> Voice:
-    """The voice of planted conversations: what it has said once it knows by heart, so that a
-    second calibration loads nothing."""
-    threads.set_environment()
-    name = models.profile(profile)["voice"]
-
-    def load() -> Voice:
-        from simvoice.engines.piper import Piper
-        from simvoice.engines.praat_voice import ShapedVoice
-
-        return ShapedVoice(Piper(models.locate(name)))
-
-    from simvoice.engines.speech_cache import CachedVoice
-
-    key = "+".join([*models.digests([name]).values(), version("piper-tts")])
-    return CachedVoice(_LateVoice(load), paths.cache_dir() / "calibration", key)
 
 
 def floor_of(case: Case) -> FloorSettings:

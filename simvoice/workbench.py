@@ -1,11 +1,14 @@
-"""What the commands that analyse need put together: the recogniser, for words with their times."""
+"""What measuring needs put together: the recogniser for words, the voice for planted talks."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from simvoice import models
+from simvoice import models, paths
 from simvoice.engines import threads
+from simvoice.ports import Speech, Voice, VoiceStyle
 
 if TYPE_CHECKING:
     from simvoice.engines.whisper import Whisper
@@ -27,3 +30,35 @@ def word_ear() -> Whisper:
 
 def _recogniser() -> str:
     return models.profile(models.DEFAULT_PROFILE)["stt"]
+
+
+class _LateVoice:
+    """A voice that is loaded when it is first asked to speak. Fulfils `ports.Voice`."""
+
+    def __init__(self, load: Callable[[], Voice]) -> None:
+        self._load = load
+        self._voice: Voice | None = None
+
+    def speak(self, text: str, style: VoiceStyle) -> Speech:
+        """One clause. Raises ModelMissing when the voice is not there."""
+        if self._voice is None:
+            self._voice = self._load()
+        return self._voice.speak(text, style)
+
+
+def planted_voice(profile: str = models.DEFAULT_PROFILE) -> Voice:
+    """The voice of planted conversations: what it has said once it knows by heart, so that a
+    second calibration loads nothing."""
+    threads.set_environment()
+    name = models.profile(profile)["voice"]
+
+    def load() -> Voice:
+        from simvoice.engines.piper import Piper
+        from simvoice.engines.praat_voice import ShapedVoice
+
+        return ShapedVoice(Piper(models.locate(name)))
+
+    from simvoice.engines.speech_cache import CachedVoice
+
+    key = "+".join([*models.digests([name]).values(), version("piper-tts")])
+    return CachedVoice(_LateVoice(load), paths.cache_dir() / "calibration", key)

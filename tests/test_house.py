@@ -32,7 +32,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "paths": set(),
     "models": {"errors", "paths"},
     "weights": {"models", "errors", "paths"},
-    "workbench": {"models", "engines"},
+    "workbench": {"models", "paths", "engines", *GROUND},
     # pure
     "coding": {"errors"},
     "timing": {"audio", "errors"},
