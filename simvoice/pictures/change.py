@@ -211,10 +211,16 @@ def _draw_rows(axes: Axes, rows: Sequence[_Row]) -> None:
         before, after = row.before.value, row.after.value
         assert before is not None
         assert after is not None
-        numbers = f"{quantity(row.unit, before)}  →  {quantity(row.unit, after)}"
         _beside(axes, y, row.name, at=0.0, by_pt=-8)
-        _beside(axes, y, numbers, at=1.0, by_pt=8)
+        _beside(axes, y, _from_to(row.unit, before, after), at=1.0, by_pt=8)
         _verdict(axes, y, row)
+
+
+def _from_to(unit: Unit, before: float, after: float) -> str:
+    """Such as `43  →  44 %`; with both units where they differ (`58.0 s  →  1 min 5 s`)."""
+    first, second = quantity(unit, before), quantity(unit, after)
+    number, _, own = first.partition(" ")
+    return f"{number if own == second.partition(' ')[2] else first}  →  {second}"
 
 
 def _draw_scale(axes: Axes, y: float, row: _Row) -> None:

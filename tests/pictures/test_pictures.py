@@ -141,7 +141,7 @@ def moved(talk: Conversation, key: str, value: float) -> Conversation:
 def test_before_and_after_shows_both_numbers_and_claims_nothing(talk: Conversation) -> None:
     said = words(change(talk, moved(talk, "interruptions", 4.0)))
     assert "1  →  4" in said
-    assert "47 %  →  47 %" in said
+    assert "47  →  47 %" in said
     assert any("A change may be chance" in text for text in said)
     assert not [text for text in said if "improved" in text]
 
