@@ -30,6 +30,10 @@ class Result:
         """Raises UsageError when the file is broken."""
         return load(self.path)
 
+    def sound(self) -> Path | None:
+        """None: where a recording lay is not kept."""
+        return None
+
 
 @dataclass(frozen=True, slots=True)
 class Own:
@@ -45,6 +49,10 @@ class Own:
     def load(self) -> Conversation:
         """Raises AttemptError when it cannot be read."""
         return of_attempt(Store(self.kept.root).open(self.kept.id))
+
+    def sound(self) -> Path | None:
+        """Where its sound is; None when it was not kept. Raises AttemptError."""
+        return Store(self.kept.root).open(self.kept.id).audio_path
 
 
 Source = Result | Own

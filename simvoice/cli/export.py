@@ -48,6 +48,9 @@ def export(
             metavar="FILE", help="With --voice-free: write which pseudonym is whose, to keep."
         ),
     ] = None,
+    sound: Annotated[
+        bool, typer.Option("--sound", help="Copy the sound of attempts along, as WAV.")
+    ] = False,
     replace: Annotated[
         bool, typer.Option("--replace", help="Replace an earlier export in the same folder.")
     ] = False,
@@ -59,6 +62,8 @@ def export(
 
     formats = check_formats(name.strip() for name in only.split(",") if name.strip())
     _check_key(key, out, voice_free)
+    if sound and voice_free:
+        raise UsageError("--sound and --voice-free exclude each other; leave one of them out")
     sources = sources_at(given or [], paths.attempts_dir())
     with Progress(console=notes, transient=True) as bar:
 
@@ -71,7 +76,15 @@ def export(
         if voice_free:
             names = pseudonyms(loaded("Reading"))
             found = (without_voice(one, names[one.id]) for one in _by_name(sources, names))
-        files = save(found, out, formats, voice_free=voice_free, replace=replace)
+        sounds = {source.id: source.sound for source in sources} if sound else {}
+        files = save(
+            found,
+            out,
+            formats,
+            voice_free=voice_free,
+            replace=replace,
+            sound_of=lambda one: sounds[one]() if one in sounds else None,
+        )
     if key is not None:
         _write_key(key, names)
     if as_json:

@@ -25,7 +25,8 @@ def to_eaf(found: Conversation) -> bytes:
     for file in found.inputs:
         if file.role == "sound" and file.name:
             mime = _MIME.get(Path(file.name).suffix.casefold(), "application/octet-stream")
-            made.add_linked_file(f"./{file.name}", relpath=f"./{file.name}", mimetype=mime)
+            place = file.name if file.name.startswith("../") else f"./{file.name}"
+            made.add_linked_file(place, relpath=place, mimetype=mime)
     tiers = tiers_of(found)
     for kind in dict.fromkeys(tier.kind for tier in tiers):
         made.add_linguistic_type(kind, timealignable=True)

@@ -26,7 +26,7 @@ class File:
     path: str
     """Inside the export, with forward slashes."""
     kind: str
-    """csv, parquet, textgrid, eaf, rttm, ctm or text."""
+    """csv, parquet, textgrid, eaf, rttm, ctm, wav or text."""
     size: int
     """Bytes."""
     sha256: str
@@ -41,6 +41,7 @@ _MEDIA = {
     "eaf": "text/x-eaf+xml",
     "rttm": "text/x-rttm",
     "ctm": "text/x-ctm",
+    "wav": "audio/wav",
 }
 
 
@@ -102,6 +103,7 @@ praat/     TextGrids. In Praat: Open > Read from file, with the sound; View & Ed
 elan/      EAF files. Put one beside its sound and open it in ELAN, or let ELAN ask for the sound.
 rttm/      Who speaks when, for scoring tools.
 ctm/       Words with their times, for scoring tools; channel 1 is the learner, 2 the patient.
+sound/     Where asked for: the sound of attempts, left the learner, right the patient.
 
 datapackage.json describes every column and holds the SHA-256 of every file.
 

@@ -18,6 +18,7 @@ from simvoice.export.eaf import to_eaf
 from simvoice.export.package import NAME, PACKAGE, README, File, package, readme
 from simvoice.export.parquet import ParquetTable
 from simvoice.export.scoring_files import to_ctm, to_rttm
+from simvoice.export.sound import copy_as_wav
 from simvoice.export.tables import tables
 from simvoice.export.textgrid import to_textgrid
 
@@ -47,19 +48,23 @@ def save(
     *,
     voice_free: bool = False,
     replace: bool = False,
+    sound_of: Callable[[str], Path | None] = lambda _: None,
 ) -> list[File]:
     """Write an export into `out`: all of it, or nothing. The same conversations in the same order
     give the same bytes.
 
     conversations: with `voice_free`, without voice already (`voice_free.without_voice`).
-    replace: take an earlier export's files away first, and nothing else. Raises UsageError when
-    `out` holds anything and that is not wanted, SimvoiceError when the disk refuses.
+    replace: take an earlier export's files away first, and nothing else. sound_of: the sound of a
+    conversation, by id, where it is to be copied along. Raises UsageError when `out` holds anything
+    and that is not wanted, SimvoiceError when the disk refuses.
     """
     old = _check_free(out, replace)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=out.parent, prefix=".export-") as made:
-            files = write(conversations, Path(made), formats, voice_free=voice_free)
+            files = write(
+                conversations, Path(made), formats, voice_free=voice_free, sound_of=sound_of
+            )
             for path in old:
                 path.unlink(missing_ok=True)
             for file in files:
@@ -80,6 +85,7 @@ def write(
     formats: Sequence[str] = FORMATS,
     *,
     voice_free: bool = False,
+    sound_of: Callable[[str], Path | None] = lambda _: None,
 ) -> list[File]:
     """The same into an empty folder that is there. Raises OSError."""
     files: list[File] = []
@@ -96,6 +102,10 @@ def write(
             for table, writer in open_tables:
                 if not table.is_reference:
                     writer.add(table.rows([conversation]))
+            sound = sound_of(conversation.id)
+            if sound is not None:
+                files.append(_sound(sound, conversation, folder))
+                conversation = _linked(conversation)
             files += [_one(kind, conversation, folder) for kind in _kinds(conversation, formats)]
         for table, writer in open_tables:
             if table.is_reference:
@@ -136,6 +146,24 @@ def _one(kind: str, conversation: Conversation, folder: Path) -> File:
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(to_bytes(conversation))
     return _described(folder, f"{inside}/{path.name}", kind, None)
+
+
+def _sound(sound: Path, conversation: Conversation, folder: Path) -> File:
+    path = folder / "sound" / f"{conversation.id}.wav"
+    path.parent.mkdir(exist_ok=True)
+    copy_as_wav(sound, path)
+    return _described(folder, f"sound/{path.name}", "wav", None)
+
+
+def _linked(conversation: Conversation) -> Conversation:
+    """With its sound where the copy lies, as seen from the annotations."""
+    inputs = tuple(
+        file.model_copy(update={"name": f"../sound/{conversation.id}.wav"})
+        if file.role == "sound"
+        else file
+        for file in conversation.inputs
+    )
+    return conversation.model_copy(update={"inputs": inputs})
 
 
 def _described(folder: Path, path: str, kind: str, table: Table | None) -> File:

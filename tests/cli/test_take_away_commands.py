@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 from typer.testing import CliRunner, Result
 
 from simvoice.cli import app, main
@@ -109,6 +110,18 @@ def test_attempts_go_through_the_same_commands(home: Path) -> None:
     assert (home / "turns.svg").is_file()
 
 
+def test_the_sound_of_attempts_goes_along_when_asked_and_the_eaf_links_to_it(home: Path) -> None:
+    attempt = record(home / "home" / "attempts")
+    done = answer("export", "--sound", "--out", "out", "--json")
+    copied = home / "out" / "sound" / f"{attempt.id}.wav"
+    assert f"sound/{attempt.id}.wav" in done["files"]
+    pcm, rate = soundfile.read(copied, dtype="int16")
+    assert rate == 16_000
+    assert np.array_equal(pcm, np.column_stack(attempt.audio()))
+    eaf = (home / "out" / "elan" / f"{attempt.id}.eaf").read_text("utf-8")
+    assert f'RELATIVE_MEDIA_URL="../sound/{attempt.id}.wav" MIME_TYPE="audio/x-wav"' in eaf
+
+
 def test_the_key_of_the_pseudonyms_is_written_where_asked(home: Path) -> None:
     attempt = record(home / "home" / "attempts")
     done = answer("export", "--voice-free", "--key", "key.csv", "--out", "free", "--json")
@@ -127,6 +140,7 @@ def test_the_key_of_the_pseudonyms_is_written_where_asked(home: Path) -> None:
         (["export", "empty"], "there is no attempt and no recording in empty"),
         (["export"], "there is nothing to take away; make an attempt with: simvoice demo"),
         (["export", "--only", "xls"], "'xls' is no format"),
+        (["export", "--sound", "--voice-free"], "--sound and --voice-free exclude each other"),
         (["export", "--key", "k.csv"], "--key goes with --voice-free"),
         (["export", "--voice-free", "--key", "out/k.csv", "--out", "out"], "inside the export"),
         (["picture", "strip", "talk.wav"], "analyse it first"),
