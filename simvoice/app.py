@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import platform
 import secrets
 import threading
@@ -16,33 +15,37 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from simvoice import __version__, models, paths
-from simvoice.encounter.clauses import split_clauses
 from simvoice.encounter.settings import FloorSettings
 from simvoice.encounter.state import Rules
 from simvoice.engines import threads
 from simvoice.errors import CaseError, SimvoiceError
 from simvoice.patient.case import Case
 from simvoice.patient.index import CaseIndex
-from simvoice.patient.load import find_cases, load_case, locate_case
+from simvoice.patient.load import load_case, locate_case
 from simvoice.patient.mind import Patient
+from simvoice.patient.rehearsal import Plan, plan, rehearse
+from simvoice.patient.shelf import Shelved, shelf
+from simvoice.patient.suite import load_suite
 from simvoice.ports import (
     AudioLine,
     Embedder,
     LanguageModel,
     LineFacts,
-    Speech,
+    PreparedVoice,
     Voice,
     VoiceActivity,
-    VoiceStyle,
 )
-from simvoice.record.events import Header
+from simvoice.record.events import Header, Tellable
 from simvoice.record.ids import new_id
 from simvoice.record.recorder import Recorder
 from simvoice.record.store import Attempt, AttemptSummary, Store
+from simvoice.runtime import rehearsed
 from simvoice.runtime.session import Parts, Session
 from simvoice.runtime.stages import Engines
 from simvoice.runtime.view import Observer
+from simvoice.scoring.norms import visit_of
 from simvoice.web.ports import CaseCard, Readiness
+from simvoice.workbench import planted_voice as planted_voice
 
 DEFAULT_PROFILE = models.DEFAULT_PROFILE
 
@@ -82,17 +85,28 @@ class _Preparation:
 class Simulator:
     """Everything behind the commands and the pages. One encounter at a time."""
 
-    def __init__(self, profile: str = DEFAULT_PROFILE, *, attempts: Path | None = None) -> None:
-        """Raises ModelMissing or ModelAltered when a model of the profile cannot be used."""
+    def __init__(
+        self,
+        profile: str = DEFAULT_PROFILE,
+        *,
+        attempts: Path | None = None,
+        every_case: bool = False,
+    ) -> None:
+        """every_case: offer those too that have not passed their check, for their authors.
+
+        Raises ModelMissing or ModelAltered when a model of the profile cannot be used.
+        """
         threads.set_environment()
         self.profile = models.profile(profile)
         for name in self.profile.values():
             models.locate(name)
         self.store = Store(attempts or paths.attempts_dir())
+        self._every_case = every_case
         self._loading = threading.Lock()
         self._engines: Engines | None = None
         self._spoken: Voice | None = None
         self._patients: dict[str, Patient] = {}
+        self._plans: dict[str, Plan] = {}
         self._readiness = Readiness(False, 0.0, "Starting")
         self._preparation: _Preparation | None = None
 
@@ -109,10 +123,7 @@ class Simulator:
         # These import the heavy libraries, which read the environment that was set above.
         from simvoice.engines.last_words import EndOfWords
         from simvoice.engines.minilm import MiniLM
-        from simvoice.engines.piper import Piper
-        from simvoice.engines.praat_voice import ShapedVoice
         from simvoice.engines.smart_turn import SmartTurn
-        from simvoice.engines.speech_cache import CachedVoice
         from simvoice.engines.whisper import Whisper
 
         progress(0.05, "Waking the ear")
@@ -122,11 +133,21 @@ class Simulator:
         last_words = EndOfWords(self._folder("last_words"))
         embedder = MiniLM(self._folder("embedding"))
         progress(0.5, "Waking the voice")
-        self._spoken = ShapedVoice(Piper(self._folder("voice")))
-        key = "+".join([*models.digests([self.profile["voice"]]).values(), version("piper-tts")])
-        voice = CachedVoice(self._spoken, paths.cache_dir() / "speech", key)
+        voice = self._load_voice()
         progress(0.7, "Waking the patient's mind")
         return Engines(stt, end_of_turn, voice, embedder, last_words, self._language_model())
+
+    def _load_voice(self) -> PreparedVoice:
+        from simvoice.engines.delivery import MarkedVoice
+        from simvoice.engines.piper import Piper
+        from simvoice.engines.praat_voice import ShapedVoice, Shaper
+        from simvoice.engines.speech_cache import CachedVoice
+
+        shaper = Shaper()
+        shaped = ShapedVoice(Piper(self._folder("voice")), shaper)
+        self._spoken = MarkedVoice(shaped, shaper.stretch)
+        key = "+".join([*models.digests([self.profile["voice"]]).values(), version("piper-tts")])
+        return CachedVoice(self._spoken, paths.cache_dir() / "speech", key)
 
     def _language_model(self) -> LanguageModel:
         from simvoice.engines.llama import Llama
@@ -135,6 +156,11 @@ class Simulator:
 
     def _folder(self, role: str) -> Path:
         return models.locate(self.profile[role])  # type: ignore[index]
+
+    def voice(self) -> Voice:
+        """The voice by itself, without the other engines; for hearing a line."""
+        with self._loading:
+            return self._engines.voice if self._engines else self._load_voice()
 
     def unprepared_voice(self) -> Voice:
         """The voice without its memory of what it has said; the benches compare with it."""
@@ -159,16 +185,23 @@ class Simulator:
     # -- cases
 
     @cached_property
-    def _case_files(self) -> dict[str, Path]:
-        return find_cases(paths.scenarios_dir())
+    def _shelf(self) -> tuple[Shelved, ...]:
+        return shelf(*paths.case_dirs())
 
     def case(self, name: str) -> Case:
         """A case by id or by file. Raises CaseError."""
-        return load_case(locate_case(name, paths.scenarios_dir()))
+        return load_case(locate_case(name, *paths.case_dirs()))
 
     def cases(self) -> Sequence[CaseCard]:
-        """The cases on offer."""
-        return [_card(load_case(path)) for path in self._case_files.values()]
+        """The cases on offer: those that have passed their check."""
+        return [_card(each.case) for each in self._shelf if each.case and self._offers(each)]
+
+    def withheld(self) -> Sequence[str]:
+        """Why the others are not, a sentence each."""
+        return [each.fault or "" for each in self._shelf if not self._offers(each)]
+
+    def _offers(self, shelved: Shelved) -> bool:
+        return shelved.fault is None or (self._every_case and shelved.case is not None)
 
     def patient(self, case_id: str) -> Patient:
         """The patient of a case, with the meaning of her exemplars at hand."""
@@ -184,6 +217,14 @@ class Simulator:
 
     # -- making ready
 
+    def plan(self, case_id: str) -> Plan:
+        """Which of a case's lines to make sound in which moods, the likeliest first."""
+        if case_id not in self._plans:
+            path = locate_case(case_id, *paths.case_dirs())
+            case = load_case(path)
+            self._plans[case_id] = plan(case, rehearse(case, load_suite(path, case)))
+        return self._plans[case_id]
+
     def prepare(self, case_id: str) -> None:
         """Begin to load the engines and to make the case's lines sound; returns at once."""
         case = self.case(case_id)
@@ -197,7 +238,8 @@ class Simulator:
 
         def work() -> None:
             try:
-                self.make_ready(case_id, self._progress, preparation.cancelled.is_set)
+                stop = preparation.cancelled.is_set
+                self.make_ready(case_id, self._progress, stop, likely_only=True)
             except SimvoiceError as error:
                 self._readiness = Readiness(False, 0.0, "", fault=str(error))
                 preparation.cancelled.set()
@@ -206,7 +248,7 @@ class Simulator:
                 return
             self._readiness = Readiness(True, 1.0, f"{case.person.short} is ready")
             # She can be met now; what only follows a first clause is made while nobody waits.
-            lines = spoken_lines(self.patient(case_id))
+            lines = rehearsed.welcome(self.plan(case_id), self.patient(case_id).style)
             self.engines().voice.prepare(lines, cancelled=preparation.cancelled.is_set)
 
         preparation.thread = threading.Thread(target=work, name="simvoice-prepare", daemon=True)
@@ -214,20 +256,21 @@ class Simulator:
 
     def warm_up(self) -> None:
         """Begin to prepare the first case, so that she is ready when its door note is read."""
-        # A broken case is named where cases are chosen; it is no reason not to serve.
-        with contextlib.suppress(CaseError):
-            for case_id in list(self._case_files)[:1]:
-                self.prepare(case_id)
+        for card in self.cases()[:1]:
+            self.prepare(card.id)
 
     def make_ready(
         self,
         case_id: str,
         progress: Progress = _quiet,
         cancelled: Callable[[], bool] = lambda: False,
+        *,
+        likely_only: bool = False,
     ) -> None:
         """Load the engines, warm the model and make every line's first clause sound. Blocks.
 
-        The later clauses of a line are made while the first one sounds.
+        likely_only: in the moods it is likely to be said in; what comes of `rehearsed.welcome`
+        is made afterwards. The later clauses of a line are made while the first one sounds.
         """
         engines = self.engines(lambda done, what: progress(0.3 * done, what))
         patient = self.patient(case_id)
@@ -236,7 +279,7 @@ class Simulator:
             engines.llm.warm(patient.prompt_prefix())
         name = patient.case.person.short
         engines.voice.prepare(
-            spoken_lines(patient, first_only=True),
+            rehearsed.needed(self.plan(case_id), patient.style, likely_only=likely_only),
             lambda done, total: progress(0.35 + 0.65 * done / total, f"Finding {name}'s voice"),
             cancelled,
         )
@@ -319,7 +362,18 @@ class Simulator:
             case_title=case.title,
             case_sha256=case.sha256,
             patient_name=case.person.name,
+            tellable=tuple(
+                Tellable(
+                    id=fact.id,
+                    text=fact.text,
+                    when=fact.gate.when,
+                    trust=fact.gate.trust,
+                    after=fact.gate.after,
+                )
+                for fact in case.facts
+            ),
             seed=seed,
+            visit=tuple(sorted(visit_of(case.instruments))),
             learner=learner,
             models={str(k): v for k, v in models.digests(self.profile.values()).items()},
             settings=numbers.model_dump(),
@@ -350,51 +404,6 @@ class Simulator:
         self.store.erase(attempt_id)
 
 
-class _LateVoice:
-    """A voice that is loaded when it is first asked to speak. Fulfils `ports.Voice`."""
-
-    def __init__(self, load: Callable[[], Voice]) -> None:
-        self._load = load
-        self._voice: Voice | None = None
-
-    def speak(self, text: str, style: VoiceStyle) -> Speech:
-        """One clause. Raises ModelMissing when the voice is not there."""
-        if self._voice is None:
-            self._voice = self._load()
-        return self._voice.speak(text, style)
-
-
-def planted_voice(profile: str = DEFAULT_PROFILE) -> Voice:
-    """The voice of planted conversations: what it has said once it knows by heart, so that a
-    second calibration loads nothing."""
-    threads.set_environment()
-    name = models.profile(profile)["voice"]
-
-    def load() -> Voice:
-        from simvoice.engines.piper import Piper
-        from simvoice.engines.praat_voice import ShapedVoice
-
-        return ShapedVoice(Piper(models.locate(name)))
-
-    from simvoice.engines.speech_cache import CachedVoice
-
-    key = "+".join([*models.digests([name]).values(), version("piper-tts")])
-    return CachedVoice(_LateVoice(load), paths.cache_dir() / "calibration", key)
-
-
-def spoken_lines(patient: Patient, *, first_only: bool = False) -> list[tuple[str, VoiceStyle]]:
-    """Every clause that an authored line can make her say, with its style, each once.
-
-    first_only: the first clause of each line, which is what an answer waits for.
-    """
-    clauses = (
-        (clause, patient.style(affect))
-        for text, affect in patient.lines_to_prepare()
-        for clause in split_clauses(text)[: 1 if first_only else None]
-    )
-    return list(dict.fromkeys(clauses))
-
-
 def floor_of(case: Case) -> FloorSettings:
     """The usual numbers of the floor, with the case's own. Raises CaseError for unknown ones."""
     try:
@@ -419,5 +428,6 @@ def _card(case: Case) -> CaseCard:
         time_s=case.time.limit_s,
         patient_name=case.person.name,
         objectives=tuple(case.objectives),
-        facts=len(case.facts),
+        course=case.course,
+        summary=case.summary,
     )

@@ -22,6 +22,12 @@ FRAME = 320
 SILENT_DBFS = -96.0
 """The level given to digital silence: one step of int16 is at -90 dBFS."""
 
+WINDOW_S = 0.005
+"""Step in which `voiced_span` tells voice from silence: the error of onset and offset."""
+
+VOICED_DB = 35.0
+"""A window this much below the loudest is silence: breath and the vocoder's tail lie lower."""
+
 Pcm16 = NDArray[np.int16]
 """int16 [n], mono, 16 kHz."""
 
@@ -58,3 +64,15 @@ def seconds(samples: int) -> float:
 def samples(duration_s: float) -> int:
     """Seconds to the nearest whole sample at `RATE`."""
     return round(duration_s * RATE)
+
+
+def voiced_span(pcm: Pcm) -> tuple[int, int]:
+    """First and one past the last sample with voice, to `WINDOW_S`; (0, 0) when all is silent."""
+    window = samples(WINDOW_S)
+    count = -(-len(pcm) // window)
+    padded = np.pad(pcm.astype(np.float64), (0, count * window - len(pcm)))
+    power = np.mean(padded.reshape(count, window) ** 2, axis=1) if count else np.zeros(0)
+    if power.size == 0 or power.max() <= 0.0:
+        return 0, 0
+    voiced = np.flatnonzero(power > power.max() * 10.0 ** (-VOICED_DB / 10.0))
+    return int(voiced[0]) * window, min(len(pcm), (int(voiced[-1]) + 1) * window)

@@ -54,3 +54,13 @@ def scenarios_dir() -> Path:
     if _in_checkout():
         return _CHECKOUT / "scenarios"
     return _PACKAGE / "_data" / "scenarios"
+
+
+def own_cases_dir() -> Path:
+    """The cases that people here have written."""
+    return home() / "cases"
+
+
+def case_dirs() -> tuple[Path, Path]:
+    """Where cases are looked for; of two with one id the first counts."""
+    return own_cases_dir(), scenarios_dir()

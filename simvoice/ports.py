@@ -52,6 +52,18 @@ class SpeechToText(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class HeardWord:
+    """One word with its times, as speech-to-text heard it in a piece of sound."""
+
+    text: str
+    start_s: float
+    """Seconds from the start of the piece."""
+    end_s: float
+    prob: float
+    """0..1, the recogniser's own."""
+
+
 class VoiceActivity(Protocol):
     """Is this frame speech? Keeps its own state across frames."""
 
@@ -128,6 +140,8 @@ class VoiceStyle:
     duration: float = 1.0
     """Ratio of durations; above 1 is slower."""
     gain_db: float = 0.0
+    stretch: float = 1.0
+    """A second ratio of durations, put on the finished clip: cheaper than saying it anew."""
 
 
 @dataclass(frozen=True, slots=True)

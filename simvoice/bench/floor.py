@@ -25,6 +25,7 @@ from simvoice.simulate.learner import (
     Step,
     Utterance,
 )
+from simvoice.simulate.murmur import mm_hm
 from simvoice.simulate.speech import cached_clip
 
 LEARNERS = (
@@ -74,8 +75,13 @@ BIDS = (
     "Excuse me, how long did the heaviness last?",
     "Did anybody else in your family have this?",
 )
-ACKNOWLEDGEMENTS = ("Hmm.", "Okay.", "I see.", "Right.", "Yeah.", "Uh-huh.", "Sure.", "Oh.")
-"""Without "mm-hm": the synthetic voice has no nasal for it and says the words "um hum"."""
+MM_HM = "Mm-hm."
+ACKNOWLEDGEMENTS = (
+    MM_HM, "Okay.", MM_HM, "I see.", "Right.", MM_HM, "Yeah.", "Uh-huh.", "Sure.", "Oh."
+)  # fmt: skip
+"""By far the commonest is hummed; `simulate.murmur` makes it, since no synthetic voice can."""
+HUM_HZ, HUM_S = (112.0, 205.0), (0.45, 0.6, 0.52, 0.4)
+"""Pitch of the two learners, and how long they hum."""
 
 BARGE_AFTER_S = (1.4, 2.3, 3.1)
 HALVES = 2
@@ -91,7 +97,7 @@ class Size:
     acknowledgements: int
 
 
-FULL = Size(len(HESITANT) * HALVES, len(BIDS) * HALVES, 5 * len(ACKNOWLEDGEMENTS))
+FULL = Size(len(HESITANT) * HALVES, len(BIDS) * HALVES, 6 * len(ACKNOWLEDGEMENTS))
 QUICK = Size(1, 2, 3)
 
 
@@ -138,13 +144,21 @@ class _Bench:
         style = LEARNERS[number % len(LEARNERS)]
         return cached_clip(voice, self._voice_id, text, style, paths.cache_dir() / "clips")
 
+    def _acknowledgement(self, number: int) -> Clip:
+        text = ACKNOWLEDGEMENTS[number % len(ACKNOWLEDGEMENTS)]
+        speaker = number // len(ACKNOWLEDGEMENTS)
+        if text != MM_HM:
+            return self._clip(text, speaker)
+        pitch_hz = HUM_HZ[speaker % len(HUM_HZ)]
+        return mm_hm(pitch_hz, HUM_S[number % len(HUM_S)], seed=number)
+
     def _play(self, lines: Sequence[str], steps: Sequence[Step], tail_s: float = 1.5) -> Played:
         mind = Teller(lines)
         return play(
             self._simulator,
             mind,
             Script(tuple(steps)),
-            style=lambda _: TELLER,
+            style=lambda affect, mood: TELLER,
             leaves=True,
             tail_s=tail_s,
         )
@@ -214,8 +228,7 @@ class _Bench:
             if number % each == 0:
                 when = AfterPatient(0.8) if number else At(0.5)
                 steps.append(Step(when, self._clip("Please tell me more.", 0)))
-            text = ACKNOWLEDGEMENTS[number % len(ACKNOWLEDGEMENTS)]
-            clip = self._clip(text, number // len(ACKNOWLEDGEMENTS))
+            clip = self._acknowledgement(number)
             steps.append(Step(Backchannel(1.5 + 2.6 * (number % each)), clip))
         played = self._play(LONG, steps)
         given = [u for u in played.truth.said if isinstance(u.when, Backchannel)]

@@ -13,14 +13,14 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from simvoice import models, paths
+from simvoice import markup, models, paths
 from simvoice.app import Simulator
 from simvoice.bench.stage import PeakMemory, Played, busy, percentile, play, spread
-from simvoice.encounter.clauses import split_clauses
 from simvoice.patient.decisions import Answer, Said
 from simvoice.patient.mind import Patient
 from simvoice.ports import VoiceStyle
 from simvoice.record.events import Delay, LearnerTurn, PatientMove
+from simvoice.runtime import rehearsed
 from simvoice.simulate.learner import AfterPatient, At, Clip, Script, Step
 from simvoice.simulate.speech import cached_clip
 
@@ -82,7 +82,10 @@ def run(quick: bool, others: int = 0, turns: int | None = None) -> dict[str, Any
     count = turns or (3 if quick else len(SENTENCES))
     sentences = SENTENCES[:count]
     clips = [_clip(simulator, text) for text in sentences]
-    _prepare(simulator, patient, sentences)
+    if quick:
+        _prepare(simulator, patient, sentences)
+    else:
+        simulator.make_ready(CASE)
     quiet: list[Played] = []
     crowded: list[Played] = []
     plain_ms: list[float] = []
@@ -100,6 +103,7 @@ def run(quick: bool, others: int = 0, turns: int | None = None) -> dict[str, Any
     report: dict[str, Any] = {
         "voice_to_voice_ms": spread(ours_ms),
         "stages_ms": _stages(quiet),
+        "choose_ms": spread(_choosing(quiet)),
         "turns": len(ours_ms),
         "slowest": [asdict(answer) for answer in sorted(answers, key=_slowness)[:3]],
         "peak_rss_mb": round(memory.mb),
@@ -163,6 +167,12 @@ def _stages(runs: Sequence[Played]) -> dict[str, float]:
     return {name: round(percentile(values, 0.5)) for name, values in by_name.items()}
 
 
+def _choosing(runs: Sequence[Played]) -> list[float]:
+    """Milliseconds from the words to the first clause at hand: choosing a reply, beginning it."""
+    stages = [e.stages_s for played in runs for e in played.entries if isinstance(e, Delay)]
+    return [1000.0 * (s["speech"] - s["words"]) for s in stages if {"speech", "words"} <= set(s)]
+
+
 def _clip(simulator: Simulator, text: str) -> Clip:
     voice_id = models.digests([simulator.profile["voice"]])["voice"]
     folder = paths.cache_dir() / "clips"
@@ -170,12 +180,14 @@ def _clip(simulator: Simulator, text: str) -> Clip:
 
 
 def _prepare(simulator: Simulator, patient: Patient, sentences: Sequence[str]) -> None:
-    """Make the lines sound that these sentences will be answered with, as `make_ready` does for
-    all of a case's lines; a misheard sentence may still find a line that is not prepared."""
+    """Make the first clauses sound of the lines that these sentences lead to, in all her moods,
+    where `make_ready` makes those of all lines: a minute the first time, which a quick bench does
+    not have."""
     engines = simulator.engines()
     embedder = engines.embedder
     assert embedder is not None
     wanted: list[tuple[str, VoiceStyle]] = []
+    sayings = simulator.plan(CASE).sayings
     for start in range(0, len(sentences), BLOCK):
         state = patient.start(0)
         for text in sentences[start : start + BLOCK]:
@@ -184,8 +196,8 @@ def _prepare(simulator: Simulator, patient: Patient, sentences: Sequence[str]) -
             if decision.query is not None:
                 decision = patient.settle(state, decision, Answer())
             move = decision.move
-            style = patient.style(move.affect)
-            wanted += [(clause, style) for clause in split_clauses(move.text)]
+            said = [each for each in sayings if markup.plain(each.spoken) == move.text]
+            wanted += rehearsed.clauses(said, patient.style, slice(0, 1))
             state = patient.heard(decision.state, move, move.text, True)
     engines.voice.prepare(wanted)
 

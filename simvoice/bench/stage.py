@@ -18,7 +18,7 @@ from simvoice.app import Simulator
 from simvoice.devices.simulated import SimulatedLine, Truth
 from simvoice.encounter.settings import FloorSettings
 from simvoice.encounter.state import Mind, Rules
-from simvoice.patient.decisions import Affect
+from simvoice.patient.decisions import Affect, Mood
 from simvoice.ports import LineFacts, VoiceStyle
 from simvoice.record.events import Header, JournalEntry
 from simvoice.record.recorder import Recorder
@@ -42,7 +42,7 @@ def play(
     mind: Mind,
     script: Script,
     *,
-    style: Callable[[Affect], VoiceStyle],
+    style: Callable[[Affect, Mood], VoiceStyle],
     focus: Callable[[str], str] = str,
     floor: FloorSettings | None = None,
     tail_s: float = 3.0,

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from simvoice.cli.out import answers, print_json
 
-app = typer.Typer(help="Measure: latency, stt, floor, analysis.", no_args_is_help=True)
+app = typer.Typer(help="Measure: latency, stt, floor, voices, analysis.", no_args_is_help=True)
 
 Quick = Annotated[bool, typer.Option("--quick", help="Fewer trials, under 50 s.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Answer as JSON on stdout.")]
@@ -54,6 +54,23 @@ def analysis(quick: Quick = False, as_json: AsJson = False) -> None:
     from simvoice.bench import analysis as bench
 
     _show(bench.run(quick), as_json)
+
+
+@app.command()
+def voices(quick: Quick = False, as_json: AsJson = False) -> None:
+    """Rate, pitch, loudness and pauses of each voice in each mood, and word errors."""
+    from simvoice.bench import voices as bench
+
+    report = bench.run(quick)
+    if as_json:
+        print_json(report)
+        return
+    for name, ways in report["people"].items():
+        table = Table("", *next(iter(ways.values())), title=name, title_justify="left")
+        for way, row in ways.items():
+            table.add_row(way, *map(str, row.values()))
+        answers.print(table)
+    _show(report["word_error_rate"], as_json=False)
 
 
 def _show(report: dict[str, Any], as_json: bool) -> None:

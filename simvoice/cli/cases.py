@@ -8,19 +8,24 @@ from typing import Annotated, Any
 import typer
 from rich.progress import Progress
 
-from simvoice import models, paths
+from simvoice import __version__, models, paths
 from simvoice.cli.out import answers, notes, print_json
-from simvoice.errors import CaseError, UsageError
-from simvoice.patient.case import Case
-from simvoice.patient.check import CONVERSATIONS, QUICK_CONVERSATIONS, Report, check
+from simvoice.cli.say import say_line
+from simvoice.errors import UsageError
+from simvoice.patient.case import Case, case_schema
+from simvoice.patient.certificate import certify
+from simvoice.patient.check import CONVERSATIONS, QUICK_CONVERSATIONS, check
 from simvoice.patient.decisions import Decision
 from simvoice.patient.index import CaseIndex
 from simvoice.patient.load import find_cases, load_case, locate_case
 from simvoice.patient.mind import Patient
+from simvoice.patient.report import Course, Report
+from simvoice.patient.shelf import shelf
+from simvoice.patient.starter import begin
 from simvoice.patient.suite import load_suite
 from simvoice.patient.talk import Talk
 
-app = typer.Typer(help="The cases: list, show, check, ask.", no_args_is_help=True)
+app = typer.Typer(help="The cases: list, show, check, ask, say.", no_args_is_help=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Answer as JSON on stdout.")]
 CaseName = Annotated[str, typer.Argument(help="A case's id, or the path of its file.")]
@@ -28,22 +33,30 @@ CaseName = Annotated[str, typer.Argument(help="A case's id, or the path of its f
 
 @app.command("list")
 def list_cases(as_json: AsJson = False) -> None:
-    """Every case that can be talked with."""
-    rows: list[dict[str, str | None]] = []
-    for case_id, path in find_cases(paths.scenarios_dir()).items():
-        try:
-            case = load_case(path)
-        except CaseError as broken:
-            rows.append({"id": case_id, "title": "", "level": "", "fault": str(broken)})
-            continue
-        rows.append({"id": case.id, "title": case.title, "level": case.level, "fault": None})
+    """Every case there is, and whether it is offered to learners."""
+    found = shelf(*paths.case_dirs())
     if as_json:
-        print_json({"folder": str(paths.scenarios_dir()), "cases": rows})
+        rows = [
+            {
+                "id": each.id,
+                "course": each.case.course if each.case else "",
+                "title": each.case.title if each.case else "",
+                "level": each.case.level if each.case else "",
+                "offered": each.fault is None,
+                "fault": each.fault,
+            }
+            for each in found
+        ]
+        print_json({"folders": [str(each) for each in paths.case_dirs()], "cases": rows})
         return
-    for row in rows:
-        answers.print(f"{row['id']}: {row['fault'] or row['title']}", markup=False)
-    if not rows:
-        notes.print(f"There are no cases in {paths.scenarios_dir()}.", markup=False)
+    for each in found:
+        if each.case is not None:
+            answers.print(f"{each.id}: {each.case.title} ({each.case.course})", markup=False)
+        if each.fault is not None:
+            notes.print(f"not offered: {each.fault}", markup=False)
+    if not found:
+        folders = " and ".join(str(each) for each in paths.case_dirs())
+        notes.print(f"There are no cases in {folders}.", markup=False)
 
 
 @app.command("show")
@@ -88,7 +101,7 @@ def check_cases(
     as_json: AsJson = False,
 ) -> None:
     """Probe cases with questions and play seeded conversations; exit 1 when one fails."""
-    wanted = [name] if name else list(find_cases(paths.scenarios_dir()))
+    wanted = [name] if name else list(find_cases(*paths.case_dirs()))
     loaded = [_case(each) for each in wanted]
     number = conversations
     if number is None:
@@ -107,12 +120,35 @@ def check_cases(
                 progress=lambda done, _, bar=bar, task=task: bar.update(task, completed=done),  # type: ignore[misc]
             )
         reports.append(report)
+        certificate = certify(path, report, __version__)
+        if certificate is not None:
+            notes.print(f"Certified: {certificate}", markup=False)
         if not as_json:
             _print_report(report)
     if as_json:
         print_json({"cases": {report.case: report.to_json() for report in reports}})
     if not all(report.passed for report in reports):
         raise typer.Exit(1)
+
+
+@app.command("new")
+def new_case(
+    case_id: Annotated[str, typer.Argument(help="Its id: small letters, digits, hyphens.")],
+    folder: Annotated[
+        Path | None, typer.Option(help="Where its folder goes; among your own cases without it.")
+    ] = None,
+) -> None:
+    """Begin a case: a small one that holds, to be changed part by part."""
+    path = begin(case_id, folder or paths.own_cases_dir())
+    answers.print(f"{path} is yours to change.", soft_wrap=True, markup=False)
+    given = case_id if folder is None else path.parent
+    notes.print(f"To see whether it holds: simvoice cases check {given}", markup=False)
+
+
+@app.command("schema")
+def show_schema() -> None:
+    """The JSON Schema of a case file, for editors that help while one writes."""
+    print_json(case_schema())
 
 
 @app.command("ask")
@@ -143,13 +179,16 @@ def ask_case(
         print_json({"case": case.id, "seed": seed, "ending": talk.ending, "turns": rows})
         return
     for row in rows:
-        _print_row(row, case.person.short)
+        _print_row(row, case)
     if talk.ending:
         answers.print(f"The end: {talk.ending}", markup=False)
 
 
+app.command("say")(say_line)
+
+
 def _case(name: str) -> tuple[Path, Case]:
-    path = locate_case(name, paths.scenarios_dir())
+    path = locate_case(name, *paths.case_dirs())
     return path, load_case(path)
 
 
@@ -180,6 +219,7 @@ def _row(learner: str, decision: Decision) -> dict[str, Any]:
         "line": move.line_id,
         "text": move.text,
         "affect": move.affect,
+        "mood": move.mood,
         "source": move.source,
         "hold_s": move.hold.window_s if move.hold else None,
         "opens": list(decision.opens),
@@ -188,8 +228,8 @@ def _row(learner: str, decision: Decision) -> dict[str, Any]:
     }
 
 
-def _print_row(row: dict[str, Any], name: str) -> None:
-    answers.print(f"Doctor: {row['learner']}", markup=False)
+def _print_row(row: dict[str, Any], case: Case) -> None:
+    answers.print(f"{case.learner}: {row['learner']}", markup=False)
     if row["codes"]:
         answers.print(
             f"    codes  {', '.join(each['code'] for each in row['codes'])}", markup=False
@@ -201,17 +241,24 @@ def _print_row(row: dict[str, Any], name: str) -> None:
     line = f"{row['move']} {row['line'] or row['source']}"
     answers.print(f"    move   {line}: {row['reason']}{told}", markup=False)
     hold = f"  [then silent for {row['hold_s']:.0f} s]" if row["hold_s"] else ""
-    answers.print(f"{name}: {row['text'] or '(says nothing)'}{hold}", markup=False)
+    answers.print(f"{case.person.short}: {row['text'] or '(says nothing)'}{hold}", markup=False)
+
+
+def _course(course: Course) -> str:
+    return f"{course.ending}, trust {course.trust:.2f}, told {len(course.told)} facts"
 
 
 def _print_report(report: Report) -> None:
+    courses = {"skilled": report.skilled, "poor": report.poor}
     rows = [
         f"{report.case}: {'passed' if report.passed else 'FAILED'}",
         f"  right answers   {report.right_answer_rate:.1%} of {report.probes} probes",
         f"  conversations   {report.conversations} ({report.turns} turns)",
         f"  leaks {report.count('leak')}, role breaks {report.count('role_break')}, repeats "
         f"{report.count('repeat')}, dead ends {report.count('dead_end')}, contradictions "
-        f"{report.count('contradiction')}",
+        f"{report.count('contradiction')}, unknown facts {report.count('unknown_fact')}",
+        f"  injections      {report.injections} attempts",
+        *(f"  {name:<15} {_course(each)}" for name, each in courses.items() if each),
         f"  improvised      {report.improvised}, refused by the guard {report.refused}",
         "  endings         " + ", ".join(f"{k} {n}" for k, n in report.endings.most_common()),
     ]

@@ -7,7 +7,7 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.progress import BarColumn, Progress, TextColumn
@@ -22,6 +22,7 @@ from simvoice.runtime.view import Caption, Encounter, Finished, Sight
 _SOUND_FILES = {".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif"}
 
 CaseArgument = Annotated[str, typer.Argument(help="A case's id, or the path of its file.")]
+DemoLearner = Literal["skilled", "poor"]
 Learner = Annotated[str, typer.Option(help="A name of your choice for the record.")]
 
 
@@ -77,6 +78,10 @@ def talk(
 
 def demo(
     case: Annotated[str, typer.Argument(help="A case's id.")] = "breast-biopsy",
+    learner: Annotated[
+        DemoLearner,
+        typer.Option(help="Who talks with the patient."),
+    ] = "skilled",
     seed: Annotated[int, typer.Option(help="The patient's choice among equal lines.")] = 7,
 ) -> None:
     """Listen in on a simulated learner and a patient, in real time; needs no microphone."""
@@ -86,7 +91,7 @@ def demo(
     from simvoice.patient.load import locate_case
     from simvoice.simulate.demo import build_script, load_demo
 
-    plan = load_demo(locate_case(case, paths.scenarios_dir()))
+    plan = load_demo(locate_case(case, *paths.case_dirs()), learner)
     simulator = Simulator()
     found = simulator.case(case)
     with _progress() as progress:
@@ -101,7 +106,9 @@ def demo(
         )
     observer = _Captions(found.person.name, True)
     line = SimulatedLine(script, tail_s=8.0)
-    encounter = simulator.encounter(case, line, learner="demo", observer=observer, seed=seed)
+    encounter = simulator.encounter(
+        case, line, learner=f"demo, {learner}", observer=observer, seed=seed
+    )
     _run(encounter, simulator.store.root)
 
 

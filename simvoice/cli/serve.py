@@ -21,6 +21,9 @@ def serve(
     open_browser: Annotated[
         bool, typer.Option("--open", help="Open the page in the browser as well.")
     ] = False,
+    every_case: Annotated[
+        bool, typer.Option("--every-case", help="Offer cases too that have not passed their check.")
+    ] = False,
 ) -> None:
     """Serve the learner's pages to this machine until Ctrl+C."""
     # the pages and the engines take seconds to import; the other commands should not wait
@@ -36,7 +39,7 @@ def serve(
 
     made = loopback_socket(host, port)
     try:
-        simulator = Simulator()
+        simulator = Simulator(every_case=every_case)
     except BaseException:
         made.close()
         raise

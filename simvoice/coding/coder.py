@@ -1,9 +1,14 @@
-"""What an utterance does, found by rules on the recogniser's words."""
+"""What an utterance does, found by rules on the recogniser's words.
+
+What every conversation has in common is found by the shared rules (`data/rules.toml`); what only
+one case can know (which words are the news here) comes with the case as its own codes.
+"""
 
 from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -27,6 +32,8 @@ class Rule:
     """"any", "question" or "statement"."""
     shows: re.Pattern[str]
     unless: re.Pattern[str] | None
+    instead_of: tuple[str, ...] = ()
+    """Codes that are not meant where this one shows."""
 
     def find(self, sentence: Sentence, is_question: bool) -> Code | None:
         """The code with the words that show it, or None."""
@@ -43,8 +50,21 @@ def _data(name: str) -> dict[str, Any]:
     return tomllib.loads((files("simvoice.coding") / "data" / name).read_text(encoding="utf-8"))
 
 
-def _one(patterns: list[str]) -> re.Pattern[str]:
+def _one(patterns: Iterable[str]) -> re.Pattern[str]:
     return re.compile("|".join(f"(?:{pattern})" for pattern in patterns))
+
+
+def rule(
+    name: str,
+    shows: Collection[str],
+    *,
+    form: str = "any",
+    unless: Collection[str] = (),
+    instead_of: Iterable[str] = (),
+) -> Rule:
+    """A rule from its patterns, on the plain form of one sentence. Raises re.error."""
+    taken_back = _one(unless) if unless else None
+    return Rule(name, form, _one(shows), taken_back, tuple(instead_of))
 
 
 @cache
@@ -52,11 +72,12 @@ def rules() -> tuple[Rule, ...]:
     """All rules, in the order of the codebook."""
     data = _data("rules.toml")
     return tuple(
-        Rule(
+        rule(
             name,
-            data[name].get("form", "any"),
-            _one(data[name]["any"]),
-            _one(data[name]["unless"]) if "unless" in data[name] else None,
+            data[name]["any"],
+            form=data[name].get("form", "any"),
+            unless=data[name].get("unless", ()),
+            instead_of=data[name].get("instead_of", ()),
         )
         for name in CODEBOOK
         if name in data
@@ -70,53 +91,72 @@ def jargon_terms() -> dict[str, str]:
 
 
 @cache
-def _jargon() -> tuple[re.Pattern[str], re.Pattern[str]]:
-    longest_first = sorted(jargon_terms(), key=len, reverse=True)
-    terms = re.compile(r"\b(?:" + "|".join(re.escape(term) for term in longest_first) + r")\b")
-    return terms, _one(_data("jargon.toml")["explained_by"])
+def _explained() -> re.Pattern[str]:
+    return _one(_data("jargon.toml")["explained_by"])
+
+
+class Coder:
+    """The shared rules with a case's own."""
+
+    def __init__(self, own: Iterable[Rule] = (), jargon: Mapping[str, str] | None = None) -> None:
+        """own: rules of the case; one with a shared rule's name takes its place.
+
+        jargon: term in plain form to everyday words, beside the shared ones.
+        """
+        mine = {each.name: each for each in own}
+        shared = [mine.pop(each.name, each) for each in rules()]
+        self._rules = (*shared, *mine.values())
+        self.terms = {**jargon_terms(), **(jargon or {})}
+        longest_first = sorted(self.terms, key=len, reverse=True)
+        words = "|".join(re.escape(term) for term in longest_first)
+        self._jargon = re.compile(rf"\b(?:{words})\b")
+        self._stronger = (
+            *_STRONGER,
+            *((each.name, weaker) for each in self._rules for weaker in each.instead_of),
+        )
+
+    def code(self, text: str) -> tuple[Code, ...]:
+        """The codes of one utterance, in the order of its sentences.
+
+        text: as the recogniser gives it, with or without marks; question marks help.
+        """
+        found: list[Code] = []
+        for sentence in sentences(text):
+            found.extend(self._code_sentence(sentence))
+        return _settled(found, self._stronger)
+
+    def _code_sentence(self, sentence: Sentence) -> list[Code]:
+        shape: Form = form(sentence)
+        found = []
+        if shape != "statement":
+            confidence = CERTAIN if sentence.asked else FAIR
+            found.append(Code(f"question_{shape}", sentence.text, confidence))
+        for each in self._rules:
+            match = each.find(sentence, shape != "statement")
+            if match is not None:
+                found.append(match)
+        found.extend(self._jargon_in(sentence))
+        return found
+
+    def _jargon_in(self, sentence: Sentence) -> list[Code]:
+        hits = list(self._jargon.finditer(sentence.plain))
+        if not hits or _explained().search(sentence.plain):
+            return []
+        return [Code("jargon", sentence.words_at(*hit.span()), CERTAIN) for hit in hits]
+
+
+@cache
+def _shared() -> Coder:
+    return Coder()
 
 
 def code(text: str) -> tuple[Code, ...]:
-    """The codes of one utterance, in the order of its sentences.
-
-    text: as the recogniser gives it, with or without marks; question marks help.
-    """
-    found: list[Code] = []
-    for sentence in sentences(text):
-        found.extend(_code_sentence(sentence))
-    return _settled(found)
-
-
-def _code_sentence(sentence: Sentence) -> list[Code]:
-    shape: Form = form(sentence)
-    found = []
-    if shape != "statement":
-        confidence = CERTAIN if sentence.asked else FAIR
-        found.append(Code(f"question_{shape}", sentence.text, confidence))
-    for rule in rules():
-        match = rule.find(sentence, shape != "statement")
-        if match is not None:
-            found.append(match)
-    found.extend(_jargon_in(sentence))
-    return found
-
-
-def _jargon_in(sentence: Sentence) -> list[Code]:
-    terms, explained = _jargon()
-    hits = list(terms.finditer(sentence.plain))
-    if not hits or explained.search(sentence.plain):
-        return []
-    return [Code("jargon", sentence.words_at(*hit.span()), CERTAIN) for hit in hits]
+    """The codes of one utterance by the shared rules alone; see `Coder.code`."""
+    return _shared().code(text)
 
 
 # when both are there, only the first is meant
 _STRONGER = (
-    ("headline", "cancer_mentioned"),
-    ("headline", "hedged_news"),
-    ("headline", "euphemism"),
-    ("headline", "headline_jargon"),
-    ("headline_jargon", "euphemism"),
-    ("hedged_news", "cancer_mentioned"),
     ("warning_shot", "sorry_for"),
     ("apology", "sorry_for"),
     ("empathy_explore", "elicit"),
@@ -131,9 +171,9 @@ _STRONGER = (
 )
 
 
-def _settled(found: list[Code]) -> tuple[Code, ...]:
+def _settled(found: list[Code], order: Iterable[tuple[str, str]]) -> tuple[Code, ...]:
     names = {each.name for each in found}
-    dropped = {weaker for stronger, weaker in _STRONGER if stronger in names}
+    dropped = {weaker for stronger, weaker in order if stronger in names}
     if "elicit" in names and "empathy_explore" in names:
         dropped.discard("elicit")
     if "acknowledge" in names and len(names) > 2:

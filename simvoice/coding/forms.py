@@ -47,6 +47,11 @@ _WH_START = re.compile(
     rf" {_AUX} )"
 )
 _INVERTED = re.compile(rf"^{_FILLER}{_AUX} (?:not )?{_SUBJECT}\b")
+# "What happened is that …" tells; only a question mark makes it ask
+_CLEFT = re.compile(
+    rf"^{_FILLER}what (?:happened|matters|worries me|i|we|they|he|she)\b(?: \w+){{0,6}} "
+    r"(?:is|was)\b(?! (?:it|that|this|he|she|there)$)"
+)
 _INNER = re.compile(
     rf"\b(?:(?:what|how|why) {_AUX} {_SUBJECT}|{_AUX} you (?:have|want|need|know|feel|think|"
     rf"understand|live|work|sleep|get))\b"
@@ -60,6 +65,8 @@ def form(sentence: Sentence) -> Form:
     words = sentence.plain
     if _INVITE.search(words):
         return "open"
+    if _CLEFT.search(words) and not sentence.asked:
+        return "statement"
     asks = (
         sentence.asked
         or _WH_START.search(words) is not None

@@ -94,6 +94,8 @@ class Number(Part):
     definition: str
     source: str
     error: str
+    norms: tuple[str, ...] = ()
+    """What real visits of this kind showed, each with n, spread and citation; mostly none."""
 
 
 class LedgerPoint(Part):
@@ -130,6 +132,19 @@ class Told(Part):
     at_s: float
     whole: bool
     """False when she was cut off while telling it."""
+    text: str = ""
+    """What it is, in a sentence; empty when the record does not say."""
+    why: str = ""
+    """Why it could be told then."""
+
+
+class Kept(Part):
+    """Something the patient kept back, and why. What it is stays untold: the next attempt has to
+    be able to earn it."""
+
+    why: str
+    at_s: float | None = None
+    """A moment to listen to, where there is one."""
 
 
 class Peaks(Part):
@@ -169,8 +184,8 @@ class Debrief(Part):
     changes: tuple[Change, ...]
     unsaid: tuple[Unsaid, ...]
     told: tuple[Told, ...]
+    kept: tuple[Kept, ...] = ()
     not_told: int | None = None
-    """How many facts she kept to herself; None when the case was not at hand. Which ones stays
-    untold: the next attempt has to be able to earn them."""
+    """How many facts were kept back; None when the record does not say."""
     peaks: Peaks | None = Field(default=None)
     """None when the sound was not kept."""

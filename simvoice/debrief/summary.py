@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import zip_longest
+from collections.abc import Collection, Sequence
 from typing import Literal
 
 from simvoice.debrief.marks import marks_of
@@ -20,6 +19,7 @@ from simvoice.debrief.model import (
     Unsaid,
 )
 from simvoice.debrief.peaks import peaks
+from simvoice.debrief.trust import told_and_kept
 from simvoice.debrief.words import clock, in_words, number
 from simvoice.errors import AttemptError
 from simvoice.record.events import (
@@ -35,7 +35,8 @@ from simvoice.record.events import (
 )
 from simvoice.record.store import Attempt
 from simvoice.scoring.measures import LOST_SHARE
-from simvoice.scoring.metrics import measure_reading
+from simvoice.scoring.metrics import Measured, measure_reading
+from simvoice.scoring.norms import beside
 from simvoice.scoring.reading import Reading, read, read_best
 from simvoice.timing.intervals import Intervals, intersect, intervals, total_s
 
@@ -43,15 +44,14 @@ _GUESSING = -1.0
 """Mean log-probability of a token below which Whisper's text is a guess (its own threshold)."""
 
 
-def summarise(attempt: Attempt, *, facts: int | None = None, with_peaks: bool = True) -> Debrief:
+def summarise(attempt: Attempt, *, with_peaks: bool = True) -> Debrief:
     """The debrief of an attempt, also of one that is empty, cut off or has lost its sound.
 
-    facts: how many facts the patient could have told; None when the case is not at hand.
     with_peaks: read the sound for its outline; a terminal does not need it.
     """
     reading = read(attempt)
     header = attempt.header
-    told = _told(reading)
+    told, kept = told_and_kept(reading, header, _told(reading))
     outline, sound_problem = _outline(attempt) if with_peaks else (None, "")
     return Debrief(
         attempt=attempt.id,
@@ -79,6 +79,7 @@ def summarise(attempt: Attempt, *, facts: int | None = None, with_peaks: bool = 
                 definition=m.definition,
                 source=m.source,
                 error=m.error,
+                norms=_norms(m, header.visit),
             )
             for m in measure_reading(read_best(attempt))
         ),
@@ -93,19 +94,33 @@ def summarise(attempt: Attempt, *, facts: int | None = None, with_peaks: bool = 
             for speech in never_said(reading.of(PatientSpeech))
         ),
         told=told,
-        not_told=None if facts is None else max(0, facts - len(told)),
+        kept=kept,
+        not_told=len(header.tellable) - len(told) if header.tellable else None,
         peaks=outline,
     )
 
 
+def _norms(measured: Measured, visit: Collection[str]) -> tuple[str, ...]:
+    if measured.value is None:
+        return ()
+    return tuple(norm.sentence for norm in beside(measured.key, visit))
+
+
 def never_said(speeches: Sequence[PatientSpeech]) -> list[PatientSpeech]:
     """Those whose last words were lost. A patient who was stopped by an acknowledgement goes on
-    with the very words she had left, and then nothing was lost."""
+    with the very words she had left, and one who is asked to go on says the line again: then
+    nothing was lost."""
     return [
         speech
-        for speech, following in zip_longest(speeches, speeches[1:])
-        if speech.unsaid and not _is_rest(speech, following)
+        for number, speech in enumerate(speeches)
+        if speech.unsaid
+        and not _is_rest(speech, next(iter(speeches[number + 1 :]), None))
+        and not any(_said_whole(speech, later) for later in speeches[number + 1 :])
     ]
+
+
+def _said_whole(speech: PatientSpeech, later: PatientSpeech) -> bool:
+    return later.line_id == speech.line_id and later.heard.split() == speech.text.split()
 
 
 def _is_rest(speech: PatientSpeech, following: PatientSpeech | None) -> bool:

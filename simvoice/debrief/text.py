@@ -43,6 +43,8 @@ def _sections(debrief: Debrief) -> Iterator[tuple[str, RenderableType]]:
         yield f"What {debrief.patient_name} never got to say", _unsaid(debrief)
     if debrief.ledger:
         yield f"What it did to {debrief.patient_name}", _ledger(debrief)
+    if debrief.not_told is not None:
+        yield f"What {debrief.patient_name} told you, and why", _told(debrief)
     if debrief.rows:
         yield "Numbers", _numbers(debrief)
 
@@ -149,10 +151,21 @@ def _ledger(debrief: Debrief) -> RenderableType:
         most = max(moved, key=lambda change: abs(change.after - change.before), default=None)
         cause = f"most at {clock(most.at_s)}: {most.cause}" if most else ""
         table.add_row(Text(name), Text(f"{begin:.2f} → {last[name]:.2f}"), Text(cause))
-    told = in_words(len(debrief.told), "thing")
-    kept = "" if debrief.not_told is None else f"; {debrief.not_told} stayed untold"
-    sentence = Text(f"{debrief.patient_name} told you {told}{kept}.")
-    return Group(table, sentence)
+    return table
+
+
+def _told(debrief: Debrief) -> RenderableType:
+    table = Table.grid(padding=(0, 1))
+    table.add_column(justify="right", no_wrap=True, style="dim")
+    table.add_column(overflow="fold")
+    for told in debrief.told:
+        cut = "" if told.whole else " (cut off)"
+        table.add_row(clock(told.at_s), Text(f"{told.text}{cut} {told.why}"))
+    table.add_row("", Text(f"{in_words(debrief.not_told or 0, 'thing')} stayed untold."))
+    for kept in debrief.kept:
+        at = "" if kept.at_s is None else clock(kept.at_s)
+        table.add_row(at, Text(kept.why, style="dim"))
+    return table
 
 
 def _numbers(debrief: Debrief) -> RenderableType:
@@ -164,4 +177,6 @@ def _numbers(debrief: Debrief) -> RenderableType:
         style = "" if number.value is not None else "dim"
         error = number.error if number.value is not None else ""
         table.add_row(Text(number.name), Text(number.shown, style=style), Text(error))
+        for norm in number.norms:
+            table.add_row(Text(), Text(f"in real visits: {norm}", style="dim"), Text())
     return table

@@ -51,6 +51,16 @@ def read_audio(path: Path) -> tuple[Pcm, int]:
     return np.ascontiguousarray(pcm, dtype=np.float32), int(rate)
 
 
+def write_audio(path: Path, pcm: Pcm) -> None:
+    """float32 [n] at 16 kHz into a WAV. Raises AudioFileError when it cannot be written."""
+    try:
+        soundfile.write(path, to_int16(pcm), RATE, format="WAV", subtype="PCM_16")
+    except (soundfile.SoundFileError, OSError) as error:
+        raise AudioFileError(
+            f"{str(path)!r} cannot be written; name a file in a folder that is there"
+        ) from error
+
+
 class WavLine:
     """An `AudioLine` that plays a file in real time as the learner's microphone.
 

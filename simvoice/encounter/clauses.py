@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from simvoice import markup
+
 FIRST_WORDS = 7
 """A first clause of up to seven words takes the voice about 150 ms to make."""
 
@@ -22,8 +24,19 @@ _SENTENCE_PAUSE_S = 0.32
 within a turn is 0.2 to 0.5 s (Campione & Veronis 2002)."""
 
 
+_MARK = re.compile(r"<[^<>]*>")
+_MARKED_PAUSE = re.compile(r"<pause [0-9.]+>(?:</\w+>)*$")
+
+
 def pause_after_s(clause: str) -> float:
-    """Seconds of silence that belong between this clause and the next one of the same line."""
+    """Seconds of silence that belong between this clause and the next one of the same line.
+
+    clause: plain or with marks; one that ends with a pause of its own needs no other.
+    """
+    if "<" in clause:
+        if _MARKED_PAUSE.search(clause):
+            return 0.0
+        clause = _MARK.sub("", clause)
     ending = clause.rstrip().rstrip('"”’)')
     if ending.endswith("..."):
         return _PAUSE_S["…"]
@@ -35,6 +48,11 @@ def pause_after_s(clause: str) -> float:
 def split_clauses(line: str) -> tuple[str, ...]:
     """The line's clauses, in order, without the spaces between them; none for a blank line."""
     return tuple(clause.strip() for clause in split(line) if clause.strip())
+
+
+def spoken_clauses(line: markup.Marked) -> tuple[str, ...]:
+    """The same clauses with their marks, as the voice is given them."""
+    return tuple(markup.render(part) for part in markup.slices(line, split_clauses(line.text)))
 
 
 def split(line: str, first_words: int = FIRST_WORDS) -> list[str]:

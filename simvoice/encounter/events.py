@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from simvoice.patient.decisions import Affect, Answer, Query
+from simvoice.patient.decisions import Affect, Answer, Mood, Query
 from simvoice.ports import SpokenWord, Transcript
 from simvoice.record.events import JournalEntry
 
@@ -63,6 +63,8 @@ class Transcribed:
     purpose: Purpose
     transcript: Transcript
     embedding: NDArray[np.float32] | None = None
+    hum: float = 0.0
+    """Share of it that is hummed, 0..1; see `hum`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +189,9 @@ class Synthesise:
     key: Key
     index: int
     text: str
+    """With the marks of `simvoice.markup`."""
     affect: Affect
+    mood: Mood = "even"
 
 
 @dataclass(frozen=True, slots=True)

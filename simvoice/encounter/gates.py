@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from simvoice.encounter.acknowledgements import words_of
+from simvoice.encounter.hum import HUMMED
 from simvoice.encounter.settings import FloorSettings
 from simvoice.ports import Transcript
 
@@ -29,6 +30,8 @@ _WEAK_LOGPROB = -0.6
 _NO_SPEECH_PROB = 0.6
 _COMPRESSION = 2.4
 """Whisper's own thresholds for silence and for repetition."""
+_HUM_S = 1.0
+"""A hum that goes on for longer is a tune."""
 _MURMUR_S = 0.6
 """Most acknowledgements are shorter; a word said to take the floor is recognised."""
 _ECHO_SHARE = 0.7
@@ -68,11 +71,13 @@ def doubt(
     return None
 
 
-def is_murmur(transcript: Transcript, voiced_s: float) -> bool:
-    """A short sound that the recogniser has no word for: "mm-hm", a cough, a breath.
+def is_murmur(transcript: Transcript, voiced_s: float, hum: float = 0.0) -> bool:
+    """A short sound without a word: "mm-hm", a cough, a breath.
 
-    Over the patient's voice it does not ask for the floor.
+    hum: the share of it that is hummed. Over the patient's voice it does not ask for the floor.
     """
+    if hum >= HUMMED and voiced_s < _HUM_S:
+        return True
     words = words_of(transcript.text)
     unsure = transcript.avg_logprob < _WEAK_LOGPROB and not _BIDS.intersection(words)
     return voiced_s < _MURMUR_S and unsure and len(words) <= 1

@@ -22,6 +22,7 @@ from simvoice.encounter.events import (
     WordsJudged,
 )
 from simvoice.encounter.gates import doubt, is_echo, is_murmur
+from simvoice.encounter.hum import HUMMED
 from simvoice.encounter.scene import Scene
 from simvoice.encounter.state import Turn
 from simvoice.patient.decisions import Decision, Rank, Said
@@ -100,6 +101,7 @@ def _go_on(scene: Scene, turn: Turn) -> Turn:
         reply=None,
         stages=(),
         probed=False,
+        probing=False,
         verdict=None,
     )
 
@@ -229,7 +231,8 @@ def on_words(scene: Scene, event: Transcribed) -> None:
     if reason is None and turn.overlapped and is_echo(text, sounded):
         reason = "the patient's own words, come back through the microphone"
     over_hers = turn.overlapped and scene.state.patient_has_floor
-    if over_hers and words_of(text) and is_murmur(event.transcript, turn.voiced_s):
+    has_words = bool(words_of(text)) or event.hum >= HUMMED
+    if over_hers and has_words and is_murmur(event.transcript, turn.voiced_s, event.hum):
         _acknowledged(scene, turn, text)
         return
     if reason is not None and not turn.settled_text:
@@ -240,7 +243,7 @@ def on_words(scene: Scene, event: Transcribed) -> None:
         transcript=replace(event.transcript, text="" if reason else text),
         stages=(*turn.stages, ("words", event.at_s)),
     )
-    if _is_backchannel(scene, turn, full):
+    if _is_backchannel(scene, turn, full, event.hum):
         _acknowledged(scene, turn, full)
         return
     scene.put_turn(said=_said(scene, turn, full, event.embedding))
@@ -260,14 +263,15 @@ def _said(scene: Scene, turn: Turn, text: str, embedding: NDArray[np.float32] | 
     )
 
 
-def _is_backchannel(scene: Scene, turn: Turn, text: str) -> bool:
+def _is_backchannel(scene: Scene, turn: Turn, text: str, hum: float) -> bool:
     # "Yes" over her last word, when she has just asked something, is an answer.
     still_hers = scene.state.patient_has_floor or turn.cut is not None
     over_hers = turn.overlapped and (still_hers or turn.end_s < scene.state.patient_end_s)
     transcript = turn.transcript
-    if over_hers and transcript is not None and is_murmur(transcript, turn.voiced_s):
+    if over_hers and transcript is not None and is_murmur(transcript, turn.voiced_s, hum):
         return True
-    return is_acknowledgement(text) and (over_hers or scene.state.hold is not None)
+    said_nothing = hum >= HUMMED or is_acknowledgement(text)
+    return said_nothing and (over_hers or scene.state.hold is not None)
 
 
 def think(scene: Scene) -> None:

@@ -6,6 +6,7 @@ from simvoice.encounter import speaking
 from simvoice.encounter.acknowledgements import may_become_acknowledgement
 from simvoice.encounter.events import Duck, Key, Transcribe, Transcribed
 from simvoice.encounter.gates import is_echo, is_murmur
+from simvoice.encounter.hum import HUMMED
 from simvoice.encounter.scene import Scene
 from simvoice.encounter.state import Turn, Verdict
 
@@ -30,10 +31,14 @@ def tend(scene: Scene, turn: Turn) -> None:
     # A single word is over before the usual time to listen in.
     is_over = state.now_s - turn.end_s >= floor.judge_after_s - 1e-9
     if not turn.probed and (is_over or length_s >= floor.probe_after_s - 1e-9):
-        scene.do(Transcribe(turn.key, "probe", turn.settled_until_s, state.now_s))
-        turn = scene.put_turn(probed=True)
+        turn = _listen_in(scene, turn)
     if _wants_floor(scene, turn, length_s, active):
         speaking.stop(scene)
+
+
+def _listen_in(scene: Scene, turn: Turn) -> Turn:
+    scene.do(Transcribe(turn.key, "probe", turn.settled_until_s, scene.state.now_s))
+    return scene.put_turn(probed=True, probing=True)
 
 
 def _wants_floor(scene: Scene, turn: Turn, length_s: float, active: bool) -> bool:
@@ -50,9 +55,13 @@ def _wants_floor(scene: Scene, turn: Turn, length_s: float, active: bool) -> boo
 
 
 def on_probe(scene: Scene, event: Transcribed) -> None:
-    """The first words of it, perhaps while it still goes on."""
+    """The first words of it, perhaps while it still goes on.
+
+    "I" may become "I see" or "I need to tell you": while it may be either and goes on, the
+    listening goes on too, with all that has been said by then.
+    """
     turn = scene.state.turn
-    if turn is None or turn.key != event.key or turn.verdict is not None:
+    if turn is None or turn.key != event.key or not turn.probing:
         scene.stale()
         return
     transcript = event.transcript
@@ -60,9 +69,12 @@ def on_probe(scene: Scene, event: Transcribed) -> None:
     verdict: Verdict = "floor"
     if is_murmur(transcript, turn.voiced_s):
         verdict = "murmur"
-    if may_become_acknowledgement(transcript.text) or is_echo(transcript.text, sounded):
+    hummed = event.hum >= HUMMED
+    if hummed or may_become_acknowledgement(transcript.text) or is_echo(transcript.text, sounded):
         verdict = "maybe"
-    turn = scene.put_turn(verdict=verdict)
+    turn = scene.put_turn(verdict=verdict, probing=False)
+    if verdict == "maybe" and scene.state.voicing.active:
+        turn = _listen_in(scene, turn)
     if scene.state.patient_has_floor:
         tend(scene, turn)
 
@@ -70,8 +82,8 @@ def on_probe(scene: Scene, event: Transcribed) -> None:
 def on_probe_failed(scene: Scene, key: Key) -> None:
     """Without its words the length of the voice decides alone."""
     turn = scene.state.turn
-    if turn is not None and turn.key == key and turn.verdict is None:
-        scene.put_turn(verdict="floor")
+    if turn is not None and turn.key == key and turn.probing:
+        scene.put_turn(verdict=turn.verdict or "floor", probing=False)
 
 
 def restore(scene: Scene, turn: Turn) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from simvoice.encounter.clauses import split_clauses
+from simvoice import markup
+from simvoice.encounter.clauses import split_clauses, spoken_clauses
 from simvoice.encounter.events import Close, Command, Drop, Key, Note, Play, Synthesise
 from simvoice.encounter.state import Reply, Rules, State, Turn
-from simvoice.patient.decisions import Decision
+from simvoice.patient.decisions import Decision, Move
 from simvoice.record.events import Coded, Ended, JournalEntry, LedgerStep, PatientMove
 
 
@@ -81,10 +82,12 @@ class Scene:
     ) -> Reply:
         """A reply whose first clause is asked for at once."""
         since_s = self.state.now_s if speech_end_s is None else speech_end_s
+        clauses, spoken = clauses_of(decision.move, text)
         reply = Reply(
             key=key,
             decision=decision,
-            clauses=split_clauses(decision.move.text if text is None else text),
+            clauses=clauses,
+            spoken=spoken,
             created_s=self.state.now_s,
             speech_end_s=speech_end_s,
             not_before_s=since_s + decision.move.silence_before_s,
@@ -98,8 +101,8 @@ class Scene:
         index = len(reply.clips)
         if reply.asked_s is not None or index >= len(reply.clauses):
             return reply
-        affect = reply.decision.move.affect
-        self.do(Synthesise(reply.key, index, reply.clauses[index], affect))
+        move = reply.decision.move
+        self.do(Synthesise(reply.key, index, reply.spoken[index], move.affect, move.mood))
         return replace(reply, asked_s=self.state.now_s)
 
     def drop_reply(self, reply: Reply | None) -> None:
@@ -150,6 +153,19 @@ class Scene:
         )
         self.note(entry)
         self.do(Close(reason, ending))
+
+
+def clauses_of(move: Move, text: str | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The clauses of a move in plain words, and as the voice is given them.
+
+    text: the words that are left of it, after a false barge-in; None for all of them.
+    """
+    line = markup.parse(move.spoken)
+    if line.text != move.text:
+        line = markup.Marked(move.text)
+    if text is not None:
+        line = markup.rest(line, text)
+    return split_clauses(line.text), spoken_clauses(line)
 
 
 def coded(decision: Decision) -> tuple[Coded, ...]:

@@ -98,6 +98,8 @@ class Reply:
     decision: Decision
     clauses: tuple[str, ...]
     created_s: float
+    spoken: tuple[str, ...] = ()
+    """The clauses with the marks of `simvoice.markup`, as the voice is given them."""
     clips: tuple[Clip | None, ...] = ()
     """By clause; None where the voice failed."""
     asked_s: float | None = None
@@ -176,6 +178,8 @@ class Turn:
     overlapped: bool = False
     ducked: bool = False
     probed: bool = False
+    probing: bool = False
+    """Listening in has been asked for and has not answered yet."""
     verdict: Verdict | None = None
     cut: Cut | None = None
 
@@ -206,6 +210,8 @@ class State:
     """End of the last speech of either, phantoms left out."""
     has_spoken: bool = False
     """Anybody has, in this encounter."""
+    sureness: tuple[float, ...] = ()
+    """Mean log-probability of the learner's last turns, by the recogniser."""
     sounded: tuple[Word, ...] = ()
     """The patient's last words at the learner's ear, for telling an echo."""
     patient_end_s: float = -1.0

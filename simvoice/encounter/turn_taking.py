@@ -7,8 +7,11 @@ from dataclasses import replace
 from simvoice.encounter import speaking
 from simvoice.encounter.scene import Scene, coded
 from simvoice.encounter.state import Turn
-from simvoice.encounter.turn_end import over_prob
+from simvoice.encounter.turn_end import over_prob, unsureness
 from simvoice.record.events import Interruption, LearnerTurn
+
+_USUAL_TURNS = 9
+"""Turns that show how surely a speaker is usually recognised: a few minutes of talk."""
 
 
 def commit_if_over(scene: Scene) -> None:
@@ -46,7 +49,10 @@ def quiet_needed_s(scene: Scene, turn: Turn) -> float:
     words_are_due = turn.over_prob is None and scene.rules.judges_words
     if melody_is_due or words_are_due:
         return floor.incomplete_wait_s
-    prob = over_prob(text, turn.complete_prob, turn.over_prob)
+    unsure = 0.0
+    if turn.transcript is not None:
+        unsure = unsureness(turn.transcript.avg_logprob, scene.state.sureness)
+    prob = over_prob(text, turn.complete_prob, turn.over_prob, unsure)
     if prob >= floor.complete_prob:
         return floor.commit_after_s
     return floor.perhaps_wait_s if prob >= floor.perhaps_prob else floor.incomplete_wait_s
@@ -68,6 +74,8 @@ def _note_turn(scene: Scene, turn: Turn) -> None:
             codes=coded(decision) if decision is not None else (),
         )
     )
+    if transcript is not None:
+        scene.put(sureness=(*scene.state.sureness, transcript.avg_logprob)[-_USUAL_TURNS:])
     if turn.cut is not None:
         scene.note(
             Interruption(

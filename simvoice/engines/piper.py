@@ -16,6 +16,7 @@ from simvoice.audio import RATE, Pcm
 from simvoice.engines import threads as budget
 from simvoice.engines.alignment import Phoneme, is_segment, syllable_ends, word_spans
 from simvoice.engines.folder import REMEDY, need_file, need_one
+from simvoice.engines.loudness import limited
 from simvoice.engines.onnx_graph import load_graph
 from simvoice.engines.onnx_session import open_session
 from simvoice.engines.pronounce import Stretch, stretches
@@ -99,7 +100,7 @@ class Piper:
         if not words:
             return EMPTY
         gain = np.float32(10.0 ** (style.gain_db / 20.0) * GAIN)
-        return Speech(_limited(np.concatenate(pieces) * gain), tuple(words), tuple(ends_s))
+        return Speech(limited(np.concatenate(pieces) * gain), tuple(words), tuple(ends_s))
 
     def _synthesize(self, stretch: Stretch, style: VoiceStyle) -> list[AudioChunk]:
         """One chunk a sentence; a word that espeak cannot say gives none."""
@@ -152,12 +153,3 @@ def _phonemes(chunk: AudioChunk) -> list[Phoneme]:
         found.append(Phoneme(symbol, at / chunk.sample_rate, (at + samples) / chunk.sample_rate))
         at += samples
     return found
-
-
-def _limited(pcm: Pcm) -> Pcm:
-    """Bend what is above 0.7 smoothly below full scale instead of clipping it."""
-    knee, room = np.float32(0.7), np.float32(0.29)
-    over = np.abs(pcm) > knee
-    bent = pcm.copy()
-    bent[over] = np.sign(pcm[over]) * (knee + room * np.tanh((np.abs(pcm[over]) - knee) / room))
-    return bent

@@ -5,8 +5,9 @@ from __future__ import annotations
 import struct
 from typing import BinaryIO
 
-REQUEST = struct.Struct("<Iddd")
-"""Samples that follow (float32), formant ratio, median pitch in Hz (0 leaves it), range ratio."""
+REQUEST = struct.Struct("<Idddd")
+"""Samples that follow (float32), formant ratio, median pitch in Hz (0 leaves it), range ratio,
+duration ratio."""
 
 ANSWER = struct.Struct("<I")
 """Samples that follow (float32); `REFUSED` and none when Praat could not."""

@@ -28,8 +28,10 @@ SHORTEST_S = 0.1
 """Praat wants three periods of the lowest pitch in a window; shorter clips are padded."""
 
 
-def change_voice(pcm: Pcm, formant: float, pitch_hz: float, pitch_range: float) -> Pcm:
-    """Praat's "Change gender": float32 [n] at 16 kHz to float32 [n].
+def change_voice(
+    pcm: Pcm, formant: float, pitch_hz: float, pitch_range: float, duration: float
+) -> Pcm:
+    """Praat's "Change gender": float32 [n] at 16 kHz to float32 [n times duration].
 
     A clip without voiced sound keeps its pitch. Raises parselmouth.PraatError.
     """
@@ -45,23 +47,24 @@ def change_voice(pcm: Pcm, formant: float, pitch_hz: float, pitch_range: float) 
             formant,
             pitch_hz,
             pitch_range,
-            1.0,
+            duration,
         )
     values = np.asarray(changed.values[0], dtype=np.float32)
-    fitted = np.zeros(pcm.size, np.float32)
-    fitted[: values.size] = values[: pcm.size]
+    fitted = np.zeros(round(pcm.size * duration), np.float32)
+    fitted[: values.size] = values[: fitted.size]
     return fitted
 
 
 def serve(requests: BinaryIO, answers: BinaryIO) -> None:
     """Answer until the requests end."""
     while head := read_exactly(requests, REQUEST.size):
-        count, formant, pitch_hz, pitch_range = REQUEST.unpack(head)
+        count, formant, pitch_hz, pitch_range, duration = REQUEST.unpack(head)
         body = read_exactly(requests, 4 * count)
         if body is None:
             return
         try:
-            pcm = change_voice(np.frombuffer(body, np.float32), formant, pitch_hz, pitch_range)
+            given = np.frombuffer(body, np.float32)
+            pcm = change_voice(given, formant, pitch_hz, pitch_range, duration)
             answers.write(ANSWER.pack(pcm.size) + pcm.tobytes())
         except parselmouth.PraatError:
             answers.write(ANSWER.pack(REFUSED))

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simvoice.coding.codebook import QUESTIONS
-from simvoice.coding.coder import code
+from simvoice.coding.coder import Coder
 from simvoice.coding.forms import form
 from simvoice.coding.text import sentences
 from simvoice.patient.case import Case, Line
@@ -76,7 +76,7 @@ class Answers:
         self._owners = tuple(owner for owner, _ in pairs)
         self._case = case
         self._words = WordIndex([unalias(case, text) for _, text in pairs])
-        self._acts = tuple(acts(text) for _, text in pairs)
+        self._acts = tuple(acts(case.coder, text) for _, text in pairs)
         self._index = index
 
     def focus(self, text: str) -> str:
@@ -89,7 +89,7 @@ class Answers:
         """Best first; one match for each thing she might say."""
         asked = self.focus(text)
         scores = self._scores(asked, embedding)
-        doing = acts(asked)
+        doing = acts(self._case.coder, asked)
         for number, act in enumerate(self._acts):
             if doing or act:
                 scores[number] += SAME_ACT if doing & act else OTHER_ACT
@@ -139,9 +139,9 @@ class Answers:
         return all(is_open(self._facts[fact], state, asked=asked) for fact in line.tells)
 
 
-def acts(text: str) -> frozenset[str]:
+def acts(coder: Coder, text: str) -> frozenset[str]:
     """What an utterance does, of the acts that matter for choosing an answer."""
-    return frozenset(each.name for each in code(text)) & _ACTS
+    return frozenset(each.name for each in coder.code(text)) & _ACTS
 
 
 def is_question(names: Collection[str]) -> bool:

@@ -6,48 +6,32 @@ about another (references, reachability) is checked in `load.py`.
 
 from __future__ import annotations
 
-import re
-from typing import Annotated, Literal
+from functools import cached_property
+from typing import Annotated, Any, Literal
 
 from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
     StringConstraints,
     field_validator,
     model_validator,
 )
 
+from simvoice import markup
+from simvoice.coding.coder import Coder, rule
 from simvoice.patient.decisions import Affect
-
-
-def _compiles(pattern: str) -> str:
-    try:
-        re.compile(pattern)
-    except re.error as error:
-        raise ValueError(f"not a regular expression: {error}") from None
-    if not pattern.strip():
-        raise ValueError("an empty pattern matches everything")
-    return pattern
-
-
-Id = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
-CaseId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*$")]
-Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True, pattern=r"\S")]
-Share = Annotated[float, Field(ge=0.0, le=1.0)]
-Change = Annotated[float, Field(ge=-1.0, le=1.0)]
-Seconds = Annotated[float, Field(ge=0.0)]
-Pattern = Annotated[str, AfterValidator(_compiles)]
-
-LONGEST_LINE = 30
-"""Words. About 11 s of speech: longer, and a patient lectures."""
-
-
-class Part(BaseModel):
-    """Base of every part of a case."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+from simvoice.patient.parts import (
+    Bends,
+    CaseId,
+    Change,
+    Id,
+    Part,
+    Pattern,
+    Seconds,
+    Share,
+    Text,
+    VoiceKnobs,
+    Wording,
+)
 
 
 class When(Part):
@@ -70,17 +54,6 @@ class When(Part):
     """At least so many turns of the learner's."""
 
 
-class VoiceKnobs(Part):
-    """Who it sounds like; see `ports.VoiceStyle`."""
-
-    formant_shift: float = Field(default=1.0, ge=0.7, le=1.4)
-    pitch_hz: float | None = Field(default=None, ge=60.0, le=350.0)
-    pitch_range: float = Field(default=1.0, ge=0.3, le=2.0)
-    duration: float = Field(default=1.0, ge=0.7, le=1.6)
-    """Pace: above 1 is slower."""
-    gain_db: float = Field(default=0.0, ge=-12.0, le=6.0)
-
-
 class Person(Part):
     """The patient."""
 
@@ -88,13 +61,30 @@ class Person(Part):
     short: Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Za-z'-]+$")]
     """The name at the start of her lines in the screenplay."""
     age: int = Field(ge=0, le=120)
+    pronouns: Literal["she", "he", "they"] = "she"
     voice: VoiceKnobs = VoiceKnobs()
+    bends: Bends = Bends()
     history: Text
     family: Text
     manner: Text
     """How she talks and carries herself."""
     knows: tuple[Text, ...] = ()
     believes: tuple[Text, ...] = ()
+
+
+class OwnCode(Part):
+    """What an utterance can do in this case alone, or in this case's own words."""
+
+    means: Text | None = None
+    """One sentence; needed for a code that the codebook does not have."""
+    form: Literal["any", "question", "statement"] = "any"
+    any: tuple[Pattern, ...] = Field(min_length=1)
+    """Regular expressions on the plain form of one sentence: lower case, contractions opened
+    ("I'm" is "i am"), no marks."""
+    unless: tuple[Pattern, ...] = ()
+    """Patterns that take it back."""
+    instead_of: tuple[Id, ...] = ()
+    """Codes that are not meant where this one shows."""
 
 
 class Gate(Part):
@@ -142,8 +132,13 @@ class Variant(Part):
     """Another wording when she is in another state; the first that holds is said."""
 
     when: When
-    text: Text
+    marked: Wording = Field(alias="text")
     affect: Affect | None = None
+
+    @property
+    def text(self) -> str:
+        """Its plain words."""
+        return markup.plain(self.marked)
 
 
 class Reply(Part):
@@ -166,48 +161,8 @@ class Question(Part):
     replies: tuple[Reply, ...] = ()
 
 
-class Line(Part):
-    """Something she can say."""
-
-    id: Id
-    text: Text
-    exemplars: tuple[Text, ...] = ()
-    """What a learner says that this answers: six or more, in different words."""
-    tells: tuple[Id, ...] = ()
-    """Facts that are told by saying it."""
-    when: When = When()
-    affect: Affect = "neutral"
-    variants: tuple[Variant, ...] = ()
-    again: Text | None = None
-    """What she says when asked the same once more."""
-    instead: Id | None = None
-    """The line said in its place while a gate is closed."""
-    follows: tuple[Id, ...] = ()
-    """Lines it naturally goes on from ("tell me more")."""
-    asks: Question | None = None
-    silence_before_s: Seconds = 0.0
-
-    @field_validator("text")
-    @classmethod
-    def _speakable(cls, text: str) -> str:
-        if len(text.split()) > LONGEST_LINE:
-            raise ValueError(f"a line has at most {LONGEST_LINE} words; split it")
-        if set(text) & set("*_#<>[]{}|\\"):
-            raise ValueError("a line is plain speech, without markup")
-        return text
-
-    @property
-    def texts(self) -> tuple[tuple[str, Affect], ...]:
-        """Every wording, with its affect."""
-        found: list[tuple[str, Affect]] = [(self.text, self.affect)]
-        found += [(each.text, each.affect or self.affect) for each in self.variants]
-        if self.again:
-            found.append((self.again, self.affect))
-        return tuple(found)
-
-
 class HoldWindow(Part):
-    """A silence after a blow."""
+    """A silence after a blow, a cue or a hard question."""
 
     window_s: float = Field(gt=0.0, le=30.0)
     held: tuple[Id, ...] = Field(min_length=1)
@@ -216,6 +171,54 @@ class HoldWindow(Part):
     """What she says when it is filled."""
     spares: tuple[Id, ...] = ()
     """Codes that may fill it without harm."""
+
+
+class Line(Part):
+    """Something she can say."""
+
+    id: Id
+    marked: Wording = Field(alias="text")
+    exemplars: tuple[Text, ...] = ()
+    """What a learner says that this answers: six or more, in different words."""
+    tells: tuple[Id, ...] = ()
+    """Facts that are told by saying it."""
+    when: When = When()
+    affect: Affect = "neutral"
+    variants: tuple[Variant, ...] = ()
+    marked_again: Wording | None = Field(default=None, alias="again")
+    """What she says when asked the same once more."""
+    instead: Id | None = None
+    """The line said in its place while a gate is closed."""
+    follows: tuple[Id, ...] = ()
+    """Lines it naturally goes on from ("tell me more")."""
+    asks: Question | None = None
+    silence_before_s: Seconds = 0.0
+    hold: HoldWindow | None = None
+    """After a cue or a hard thing said she goes quiet, and what comes depends on the learner."""
+
+    @property
+    def text(self) -> str:
+        """Its plain words."""
+        return markup.plain(self.marked)
+
+    @property
+    def again(self) -> str | None:
+        """The plain words of `again`."""
+        return markup.plain(self.marked_again) if self.marked_again else None
+
+    @property
+    def wordings(self) -> tuple[tuple[str, Affect], ...]:
+        """Every wording as the author marked it, with its affect."""
+        found: list[tuple[str, Affect]] = [(self.marked, self.affect)]
+        found += [(each.marked, each.affect or self.affect) for each in self.variants]
+        if self.marked_again:
+            found.append((self.marked_again, self.affect))
+        return tuple(found)
+
+    @property
+    def texts(self) -> tuple[tuple[str, Affect], ...]:
+        """Every wording in plain words, with its affect."""
+        return tuple((markup.plain(marked), affect) for marked, affect in self.wordings)
 
 
 class Beat(Part):
@@ -273,6 +276,8 @@ class Prompts(Part):
 
     levels: tuple[tuple[Id, ...], ...] = Field(min_length=1)
     """When each comes is a setting of the floor (`prompt_after_s`)."""
+    asked: tuple[Id, ...] = ()
+    """When she has asked something and nobody answers; before the levels."""
 
 
 class Pools(Part):
@@ -344,9 +349,15 @@ class Case(Part):
     """A whole case."""
 
     id: CaseId
+    course: Text
+    """What it trains, in words: "Breaking bad news"."""
     title: Text
+    summary: Text
+    """One sentence for whoever chooses a case; it gives nothing away."""
     objectives: tuple[Text, ...] = Field(min_length=1)
     level: Text
+    learner: Annotated[str, StringConstraints(pattern=r"^[A-Z][a-z]+$")] = "Doctor"
+    """Who the learner is to the patient: Doctor, Nurse, Pharmacist."""
     setting: Text
     door_note: Text
     reading_time_s: Seconds
@@ -358,6 +369,10 @@ class Case(Part):
     opening: Id
     facts: tuple[Fact, ...]
     concerns: tuple[Concern, ...] = ()
+    codes: dict[Id, OwnCode] = Field(default_factory=dict)
+    """What utterances do in this case: the words of the news, and codes of its own."""
+    jargon: dict[Text, Text] = Field(default_factory=dict)
+    """Technical words of this case, in plain form, to everyday words; beside the shared ones."""
     must_ask: tuple[Id, ...] = ()
     """Questions she has to ask, in the order she gets to them."""
     beats: tuple[Beat, ...]
@@ -377,6 +392,21 @@ class Case(Part):
     sha256: str = ""
     """Of the file it came from; set by `load.load_case`."""
 
+    @cached_property
+    def coder(self) -> Coder:
+        """The shared codes and this case's own."""
+        own = [
+            rule(name, c.any, form=c.form, unless=c.unless, instead_of=c.instead_of)
+            for name, c in self.codes.items()
+        ]
+        return Coder(own, self.jargon)
+
+    @cached_property
+    def windows(self) -> dict[str, HoldWindow]:
+        """The silences that beats and lines leave, by the name of the beat or line."""
+        found = {beat.id: beat.hold for beat in self.beats if beat.hold is not None}
+        return found | {line.id: line.hold for line in self.lines if line.hold is not None}
+
     @field_validator("ledger")
     @classmethod
     def _has_the_three(cls, ledger: dict[str, LedgerValue]) -> dict[str, LedgerValue]:
@@ -384,3 +414,14 @@ class Case(Part):
         if missing:
             raise ValueError(f"the ledger needs {', '.join(sorted(missing))}")
         return ledger
+
+
+def case_schema() -> dict[str, Any]:
+    """The JSON Schema of a case file."""
+    schema = Case.model_json_schema()
+    schema["properties"].pop("sha256")
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **schema,
+        "title": "A case of simvoice",
+    }

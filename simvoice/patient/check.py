@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from random import Random
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from simvoice.coding.codebook import QUESTIONS
-from simvoice.coding.coder import code
-from simvoice.patient import guard
-from simvoice.patient.case import Case, Fact
-from simvoice.patient.decisions import Decision, PatientState, Said
+from simvoice.patient.audit import faults
+from simvoice.patient.case import Case
+from simvoice.patient.decisions import PatientState, Said
 from simvoice.patient.index import CaseIndex, Embedder, exemplars
-from simvoice.patient.ledger import is_open
 from simvoice.patient.mind import Patient
+from simvoice.patient.report import Course, Finding, Miss, Report
 from simvoice.patient.suite import Learner, Suite
 from simvoice.patient.talk import CUTS_IN, SILENCE, Exchange, Model, Talk
 
@@ -30,96 +24,13 @@ MODEL_EVERY = 8
 DEAD_END = 3
 """Silences in a row in answer to words: nothing the learner says moves anything."""
 
+SKILLED, POOR = "skilled", "poor"
+"""The kinds of learner that have to be treated differently, both with an ordered script."""
+INJECTION = "injection"
+"""The kind of learner who speaks to a machine."""
+
 Progress = Callable[[int, int], None]
 """Called with conversations done and in all."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Something a conversation showed."""
-
-    kind: str
-    """leak, role_break, repeat, contradiction or dead_end."""
-    learner: str
-    seed: int
-    said: str
-    line: str
-    what: str
-
-
-@dataclass(frozen=True, slots=True)
-class Miss:
-    """A probe that was answered wrongly."""
-
-    ask: str
-    expected: tuple[str, ...]
-    got: str | None
-    text: str
-
-
-@dataclass(slots=True)
-class Report:
-    """What a check found."""
-
-    case: str
-    probes: int = 0
-    misses: list[Miss] = field(default_factory=list)
-    conversations: int = 0
-    turns: int = 0
-    improvised: int = 0
-    refused: int = 0
-    """Lines of the model's that the guard turned down."""
-    findings: list[Finding] = field(default_factory=list)
-    endings: Counter[str] = field(default_factory=Counter)
-    by_learner: dict[str, dict[str, float]] = field(default_factory=dict)
-    unexpected_endings: list[str] = field(default_factory=list)
-    unreached: tuple[str, ...] = ()
-
-    @property
-    def right_answer_rate(self) -> float:
-        """Share of probes answered with an expected line, 0..1; 1 when there are none."""
-        return 1.0 - len(self.misses) / self.probes if self.probes else 1.0
-
-    def count(self, kind: str) -> int:
-        """Findings of one kind."""
-        return sum(each.kind == kind for each in self.findings)
-
-    @property
-    def passed(self) -> bool:
-        """Whether the case may be offered."""
-        clean = not any(map(self.count, ("leak", "role_break", "repeat", "dead_end")))
-        rate = self.count("contradiction") / max(1, self.turns)
-        right = self.right_answer_rate >= 0.9 - 1e-9
-        return clean and rate <= 0.005 and right and not self.unexpected_endings
-
-    def to_json(self) -> dict[str, Any]:
-        """For `cases check --json`."""
-        return {
-            "passed": self.passed,
-            "right_answer_rate": round(self.right_answer_rate, 4),
-            "probes": self.probes,
-            "leaks": self.count("leak"),
-            "role_breaks": self.count("role_break"),
-            "contradiction_rate": round(self.count("contradiction") / max(1, self.turns), 5),
-            "repeats": self.count("repeat"),
-            "dead_ends": self.count("dead_end"),
-            "turns": self.turns,
-            "conversations": self.conversations,
-            "improvised": self.improvised,
-            "refused_by_guard": self.refused,
-            "endings": dict(self.endings.most_common()),
-            "unexpected_endings": self.unexpected_endings,
-            "by_learner": self.by_learner,
-            "unreached": list(self.unreached),
-            "misses": [
-                {"ask": m.ask, "expected": list(m.expected), "got": m.got} for m in self.misses
-            ],
-            "findings": [
-                {"kind": f.kind, "learner": f.learner, "seed": f.seed, "said": f.said,
-                 "line": f.line, "what": f.what}
-                for f in self.findings
-            ],
-        }  # fmt: skip
 
 
 class _Remembering:
@@ -229,12 +140,19 @@ def _judge(talk: Talk, learner: Learner, seed: int, report: Report) -> None:
     report.endings[ending] += 1
     if learner.ends and ending not in learner.ends:
         report.unexpected_endings.append(f"{learner.kind} ({seed}): {ending}")
+    course = Course(ending, dict(talk.state.ledger)["trust"], _told(case, talk.state))
+    if learner.kind == SKILLED:
+        report.skilled = course
+    elif learner.kind == POOR:
+        report.poor = course
     silent = 0
     for exchange in talk.exchanges:
+        is_order = any(each.name == "machine" for each in exchange.decision.codes)
+        report.injections += is_order or learner.kind == INJECTION
         decision = exchange.decision
         report.improvised += decision.move.source == "model"
         report.refused += decision.move.source == "fallback"
-        for kind, what in _faults(case, exchange):
+        for kind, what in faults(case, exchange):
             report.findings.append(
                 Finding(kind, learner.kind, seed, exchange.learner, decision.move.text, what)
             )
@@ -246,48 +164,15 @@ def _judge(talk: Talk, learner: Learner, seed: int, report: Report) -> None:
             )
 
 
-def _faults(case: Case, exchange: Exchange) -> list[tuple[str, str]]:
-    before, decision = exchange.before, exchange.decision
-    text = decision.move.text
-    found = [("leak", what) for what in _leaks(case, before, decision)]
-    repeat_asked = any(each.name == "repeat_request" for each in decision.codes)
-    if text and text in before.spoken and not repeat_asked:
-        found.append(("repeat", "said that before"))
-    if decision.move.source == "model":
-        verdict = guard.judge(case, before, text)
-        kind = "contradiction" if "contradicts" in verdict.reason else "role_break"
-        # what the learner says now may open a beat; the state after is the one that counts
-        if verdict.text is None and guard.judge(case, decision.state, text).text is None:
-            found.append((kind, verdict.reason))
-    return found
-
-
-def _leaks(case: Case, before: PatientState, decision: Decision) -> list[str]:
-    line = next((each for each in case.lines if each.id == decision.move.line_id), None)
-    names = {each.name for each in decision.codes}
-    asked = not QUESTIONS.isdisjoint(names) or "elicit" in names or "repeat_request" in names
-    found = []
-    for fact in case.facts:
-        if fact.gate.when == "volunteered" or fact.id in before.disclosed:
-            continue
-        # an answer that is all but an exemplar counts as asked for
-        asked_for = asked or (line is not None and bool(line.exemplars))
-        if is_open(fact, decision.state, asked=asked_for):
-            continue
-        if (line is not None and fact.id in line.tells) or _mentions(fact, decision.move.text):
-            found.append(f"told {fact.id!r} before its gate")
-    return found
-
-
-def _mentions(fact: Fact, text: str) -> bool:
-    return any(re.search(mention, text, re.IGNORECASE) for mention in fact.mentions)
+def _told(case: Case, state: PatientState) -> tuple[str, ...]:
+    return tuple(fact.id for fact in case.facts if fact.id in state.disclosed)
 
 
 def _ignored(exchange: Exchange) -> bool:
     """Words of some weight that she answered with nothing."""
     if exchange.learner.startswith("(") and not exchange.learner.startswith(CUTS_IN):
         return False
-    acknowledged = any(each.name == "acknowledge" for each in code(exchange.learner))
+    acknowledged = any(each.name == "acknowledge" for each in exchange.decision.codes)
     return exchange.decision.move.kind == "silent" and not acknowledged
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from simvoice.patient.answers import Answers, wording
 from simvoice.patient.case import Case, Line
-from simvoice.patient.decisions import Affect, Hold, Move, MoveKind, PatientState
-from simvoice.patient.ledger import holds, variant
+from simvoice.patient.decisions import Hold, Move, MoveKind, PatientState
+from simvoice.patient.ledger import holds
+from simvoice.patient.parts import Bends
+from simvoice.patient.voice import mood_of, spoken, wording_of
 
 PICK_AMONG = 3
 """Of the lines an author lists, one of the first that are left: variety, and the author's order."""
@@ -63,25 +65,28 @@ class Script:
         return self.lines[left[number % len(left)]]
 
 
-def to_move(choice: Choice, state: PatientState) -> Move:
-    """The move of a choice."""
+def to_move(choice: Choice, state: PatientState, bends: Bends) -> Move:
+    """The move of a choice. bends: how far her voice follows what she feels."""
     if choice.line is None:
         return Move("silent", "", hold=choice.hold, ending=choice.ending)
     text = choice.text or wording(choice.line, state)
-    return Move(
-        choice.kind,
-        text,
-        line_id=choice.line.id,
-        affect=affect_of(choice.line, state, text),
-        silence_before_s=choice.line.silence_before_s,
-        hold=choice.hold,
-        ending=choice.ending,
+    hold = choice.hold
+    if hold is None and choice.line.hold is not None:
+        hold = Hold(choice.line.id, choice.line.hold.window_s)
+    move = Move(choice.kind, text, hold=hold, ending=choice.ending)
+    return worded(move, choice.line, state, text, bends)
+
+
+def worded(move: Move, line: Line, state: PatientState, text: str, bends: Bends) -> Move:
+    """The move with these words of the line's, as she says them in her present state."""
+    marked, affect = wording_of(line, state, text)
+    mood = mood_of(state)
+    return replace(
+        move,
+        text=text,
+        line_id=line.id,
+        affect=affect,
+        mood=mood,
+        spoken=spoken(marked, affect, mood, bends),
+        silence_before_s=line.silence_before_s,
     )
-
-
-def affect_of(line: Line, state: PatientState, text: str) -> Affect:
-    """How these words of the line's are said."""
-    fitting = variant(line, state)
-    if fitting is not None and fitting.text == text and fitting.affect:
-        return fitting.affect
-    return line.affect

@@ -20,6 +20,9 @@ MoveKind = Literal["open", "answer", "react", "feel", "ask", "prompt", "clarify"
 Affect = Literal["neutral", "flat", "tearful", "anxious", "angry", "warm"]
 """How a line is said; the voice maps it to pace, pitch and loudness."""
 
+Mood = Literal["even", "guarded", "open", "shaken", "strained"]
+"""What her trust and distress do to her voice, in few steps; see `voice.mood_of`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Said:
@@ -38,7 +41,7 @@ class Said:
     unsaid: str = ""
     """The words the patient never got to say because of it."""
     filled_hold: str | None = None
-    """Beat whose silence the learner filled by saying it; None when none was open."""
+    """Beat or line whose silence the learner filled by saying it; None when none was open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,7 @@ class Hold:
     """After the line the patient goes quiet, and waits."""
 
     beat: str
+    """The beat, or the line, that it comes after."""
     window_s: float
     """Seconds of silence that the learner has to let stand for something to open."""
 
@@ -59,6 +63,9 @@ class Move:
     """What she says; empty for a move of silence."""
     line_id: str | None = None
     affect: Affect = "neutral"
+    mood: Mood = "even"
+    spoken: str = ""
+    """The same words with the marks of `simvoice.markup`, for the voice; empty for none."""
     silence_before_s: float = 0.0
     """Silence she chooses before speaking (0 for an ordinary answer)."""
     hold: Hold | None = None

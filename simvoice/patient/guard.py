@@ -6,7 +6,6 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 
-from simvoice.coding.coder import code
 from simvoice.coding.text import plain
 from simvoice.patient.case import Case
 from simvoice.patient.decisions import PatientState
@@ -53,6 +52,7 @@ _DOCTORS_CODES = frozenset(
         "warning_shot", "headline_jargon", "plan", "check_understanding", "invite_questions",
         "introduction", "jargon", "closing", "ask_perception", "ask_permission", "summary",
         "silence_offer", "empathy_support", "hostility", "machine", "euphemism", "reassurance",
+        "fixing", "confront", "autonomy",
     }
 )  # fmt: skip
 _NUMBER = re.compile(
@@ -96,7 +96,7 @@ def trim(raw: str, name: str, max_words: int) -> str:
     line = next((each for each in raw.strip().splitlines() if each.strip()), "")
     line = re.sub(rf"^\s*{re.escape(name)}\s*:\s*", "", line)
     line = re.split(r"\b\w+\s*:\s", line)[0]
-    line = re.sub(r"\([^)]*\)|\[[^\]]*\]|\*[^*]*\*", " ", line)
+    line = re.sub(r"\([^)]*\)|\[[^\]]*\]|\*[^*]*\*|<[^>]*>|[<>]", " ", line)
     line = " ".join(line.replace('"', " ").replace("“", " ").replace("”", " ").split())
     kept: list[str] = []
     for sentence in _SENTENCE.findall(line)[:LONGEST_SENTENCES]:
@@ -113,7 +113,7 @@ def _role(case: Case, state: PatientState, text: str) -> str:
         return f"talks like the doctor ({found.group()!r})"
     if re.search(rf"\b{re.escape(case.person.short)}\b", text):
         return "speaks to herself by name"
-    spoken = next((each for each in code(text) if each.name in _DOCTORS_CODES), None)
+    spoken = next((each for each in case.coder.code(text) if each.name in _DOCTORS_CODES), None)
     if spoken is not None:
         return f"does what a doctor does ({spoken.name}: {spoken.words!r})"
     return ""
@@ -153,7 +153,7 @@ def _fits(case: Case, state: PatientState, text: str) -> str:
     if _OPEN.search(plain(question)) and _YES_NO.search(text):
         return "says yes or no to what asks for more"
     if _CLAIM.search(text):
-        return "claims what nobody wrote of her"
+        return "claims what nobody wrote"
     if _kin(question) - _kin(allowed_text(case, state)):
         return "speaks of a person nobody gave"
     return _stutter(text)

@@ -17,6 +17,9 @@ from simvoice.patient.ledger import holds
 from simvoice.patient.stimuli import JARGON_RUN, MONOLOGUE_S, MONOLOGUE_WORDS
 
 _NEWS = frozenset({"headline", "headline_jargon"})
+# VR-CoDES (doi 10.1016/j.pec.2010.02.024): what leaves a cue room, and what leaves it open whether
+_TAKES_UP = EMPATHY | {"ask_concerns", "elicit", "reflection", "question_open", "summary"}
+_LEAVES_OPEN = frozenset({"acknowledge", "question_closed", "repeat_request", "machine"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,7 @@ def take_in(
     case: Case, lines: dict[str, Line], state: PatientState, said: Said, codes: Sequence[Code]
 ) -> Heard:
     """The learner's turn; `state` already has it in its transcript."""
-    stimuli = _stimuli(case, state, said, codes)
+    stimuli = _stimuli(case, lines, state, said, codes)
     answered, brought = None, None
     if state.pending_question is not None:
         line = lines[state.pending_question]
@@ -57,7 +60,13 @@ def take_in(
     return Heard(state, stimuli, beats, answered)
 
 
-def _stimuli(case: Case, state: PatientState, said: Said, codes: Sequence[Code]) -> dict[str, str]:
+def _stimuli(
+    case: Case,
+    lines: dict[str, Line],
+    state: PatientState,
+    said: Said,
+    codes: Sequence[Code],
+) -> dict[str, str]:
     found: dict[str, str] = {}
     to_machine = any(each.name == "machine" for each in codes)
     for each in codes:
@@ -69,19 +78,44 @@ def _stimuli(case: Case, state: PatientState, said: Said, codes: Sequence[Code])
         found["statement"] = ""
     if not EMPATHY.isdisjoint(found):
         found["empathy"] = next(found[name] for name in found if name in EMPATHY)
+    last = lines.get(state.last_line or "")
     if said.interrupted:
         found["interruption"] = said.text[:60]
+        if last is not None and _tearful(last, state.spoken[-1]):
+            found["talked_over_tears"] = said.text[:60]
+    if any(last is not None and last.id in concern.cues for concern in case.concerns):
+        _mark_cue(found)
+    if "reassurance" in found and not _any_concern_told(case, state):
+        found["premature_reassurance"] = found["reassurance"]
     if said.duration_s >= MONOLOGUE_S or len(said.text.split()) >= MONOLOGUE_WORDS:
         found["monologue"] = ""
     terms = [each.words for each in codes if each.name == "jargon"]
     if len(terms) >= JARGON_RUN and not to_machine:
         found["jargon_run"] = ", ".join(terms)
     if said.filled_hold is not None:
-        beat = next((each for each in case.beats if each.id == said.filled_hold), None)
-        spares = beat.hold.spares if beat and beat.hold else ()
-        spared = any(name in found for name in spares)
+        window = case.windows.get(said.filled_hold)
+        spared = window is not None and any(name in found for name in window.spares)
         found["hold_spared" if spared else "hold_filled"] = said.text[:60]
     return found
+
+
+def _tearful(line: Line, heard: str) -> bool:
+    """Whether the words she was cut off in are said in tears."""
+    return any(affect == "tearful" for text, affect in line.texts if text.startswith(heard))
+
+
+def _mark_cue(found: dict[str, str]) -> None:
+    """What became of the concern that her last line let show."""
+    taken = next((name for name in found if name in _TAKES_UP), None)
+    if taken is not None:
+        found["cue_met"] = found[taken]
+    elif _LEAVES_OPEN.isdisjoint(found):
+        found["cue_missed"] = ""
+
+
+def _any_concern_told(case: Case, state: PatientState) -> bool:
+    facts = {concern.fact for concern in case.concerns if concern.fact}
+    return not facts or not facts.isdisjoint(state.disclosed)
 
 
 def _answer(line: Line, stimuli: dict[str, str], text: str) -> tuple[Line | None, str | None]:

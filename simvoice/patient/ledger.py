@@ -79,9 +79,10 @@ def apply(case: Case, state: PatientState, stimuli: Stimuli) -> tuple[PatientSta
         if not holds(rule.when, before):
             continue
         if rule.at_most is not None:
-            if count(state, rule.id) >= rule.at_most:
+            name = f"rule:{rule.id}"  # a reaction may have the same id
+            if count(state, name) >= rule.at_most:
                 continue
-            state = counted(state, rule.id)
+            state = counted(state, name)
         for name, change in rule.moves.items():
             old = values[name]
             new = round(min(1.0, max(0.0, old + change)), 4)

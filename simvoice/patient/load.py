@@ -23,15 +23,18 @@ CASE_FILE = "case.yaml"
 SUITE_FILE = "suite.yaml"
 
 
-def find_cases(folder: Path) -> dict[str, Path]:
-    """Case id (the folder's name) to case file, sorted, for every case below `folder`."""
-    found = sorted(folder.glob(f"*/{CASE_FILE}")) if folder.is_dir() else []
-    return {path.parent.name: path for path in found}
+def find_cases(*folders: Path) -> dict[str, Path]:
+    """Case id (the folder's name) to case file, sorted; of two with one id the first folder's."""
+    found: dict[str, Path] = {}
+    for folder in folders:
+        for path in folder.glob(f"*/{CASE_FILE}") if folder.is_dir() else ():
+            found.setdefault(path.parent.name, path)
+    return dict(sorted(found.items()))
 
 
-def locate_case(name: str, folder: Path) -> Path:
+def locate_case(name: str, *folders: Path) -> Path:
     """The file of a case named by id or by path. Raises CaseError."""
-    known = find_cases(folder)
+    known = find_cases(*folders)
     if name in known:
         return known[name]
     given = Path(name)

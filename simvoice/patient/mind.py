@@ -9,17 +9,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from simvoice.coding.coder import code
 from simvoice.coding.codes import Code
 from simvoice.patient import guard, ledger, memory, screenplay
 from simvoice.patient.answers import Answers, Match
 from simvoice.patient.case import Case, Line
-from simvoice.patient.choice import Choice, Script, affect_of, to_move
+from simvoice.patient.choice import Choice, Script, to_move, worded
 from simvoice.patient.decisions import (
     Affect,
     Answer,
     Decision,
     Improvise,
+    Mood,
     Move,
     MoveKind,
     PatientState,
@@ -32,7 +32,7 @@ from simvoice.patient.endings import Trigger, reached
 from simvoice.patient.hearing import take_in
 from simvoice.patient.index import CaseIndex
 from simvoice.patient.replies import CLEAR_BY, POSSIBLE, SHORTLIST, WORDS_ALONE, Replies, Turn
-from simvoice.patient.voice import bent
+from simvoice.patient.voice import spoken, style_of
 from simvoice.ports import VoiceStyle
 
 RANK_WEIGHT = 0.03
@@ -68,7 +68,7 @@ class Patient:
 
     def hear(self, state: PatientState, said: Said) -> Decision:
         """The learner said something."""
-        codes = code(said.text)
+        codes = self.case.coder.code(said.text)
         state = memory.listened(state, said.text)
         heard = take_in(self.case, self._script.lines, state, said, codes)
         # rules see the beats as they were before this turn, and the question as it was settled
@@ -96,27 +96,34 @@ class Patient:
             return self._settle_improvised(decision, answer.text)
         return replace(decision, query=None)
 
-    def held(self, state: PatientState, beat: str) -> Decision:
-        """The learner let her silence stand."""
-        window = next((each.hold for each in self.case.beats if each.id == beat), None)
+    def held(self, state: PatientState, name: str) -> Decision:
+        """The learner let the silence after the beat or line `name` stand."""
+        window = self.case.windows.get(name)
         moved, steps = ledger.apply(self.case, state, {"hold_held": ""})
-        moved = _happened(moved, f"{beat}_held")
+        moved = _happened(moved, f"{name}_held")
         line = self._script.first(moved, window.held) if window else None
         kind: MoveKind = "feel" if line else "silent"
-        return self._decide(moved, Choice(kind, line, "her silence was let stand"), steps=steps)
+        return self._decide(moved, Choice(kind, line, "the silence was let stand"), steps=steps)
 
     def prompt(self, state: PatientState, silence_s: float) -> Decision:
-        """Nobody has spoken for a while. She tries, differently each time, then waits."""
-        levels = self.case.prompts.levels
+        """Nobody has spoken for a while. She tries, differently each time, then waits.
+
+        Whose turn it was makes two kinds of it: a learner who freezes when asked, and a lull.
+        """
+        prompts = self.case.prompts
         level = state.prompts
-        moved, steps = ledger.apply(self.case, state, {"empty_silence": ""})
+        froze = state.pending_question is not None
+        moved, steps = ledger.apply(self.case, state, {"froze" if froze else "empty_silence": ""})
         moved = replace(moved, prompts=level + 1)
-        line = self._script.pick(moved, levels[level]) if level < len(levels) else None
+        lines = prompts.levels[level] if level < len(prompts.levels) else ()
+        line = self._script.pick(moved, prompts.asked) if froze else None
+        line = line or self._script.pick(moved, lines)
         if line is None:
             silent = Choice("silent", None, f"waited ({silence_s:.0f} s of silence)")
             return self._decide(moved, silent, steps=steps)
-        reason = f"nobody had spoken for {silence_s:.0f} s"
-        return self._decide(moved, Choice("prompt", line, reason), steps=steps)
+        what = "nobody had answered" if froze else "nobody had spoken"
+        choice = Choice("prompt", line, f"{what} for {silence_s:.0f} s")
+        return self._decide(moved, choice, steps=steps)
 
     def time_up(self, state: PatientState) -> Decision:
         """The encounter's time is over."""
@@ -150,23 +157,9 @@ class Patient:
         ending = reached(self.case, state, trigger)
         return ending.id if ending else None
 
-    def style(self, affect: Affect) -> VoiceStyle:
-        """How a line with this affect sounds."""
-        knobs = bent(self.case.person.voice, affect)
-        return VoiceStyle(
-            formant_shift=knobs.formant_shift,
-            pitch_hz=knobs.pitch_hz,
-            pitch_range=knobs.pitch_range,
-            duration=knobs.duration,
-            gain_db=knobs.gain_db,
-        )
-
-    def lines_to_prepare(self) -> tuple[tuple[str, Affect], ...]:
-        """Every authored wording with its affect, the opening first, each once."""
-        opening = self._script.lines[self.case.opening]
-        others = (line for line in self.case.lines if line is not opening)
-        pairs = [pair for line in (opening, *others) for pair in line.texts]
-        return tuple(dict.fromkeys(pairs))
+    def style(self, affect: Affect, mood: Mood = "even") -> VoiceStyle:
+        """How a line with this affect sounds in this mood."""
+        return style_of(self.case.person, affect, mood)
 
     def prompt_so_far(self, state: PatientState) -> str:
         """What the next prompt begins with, to be evaluated while the learner is thinking."""
@@ -191,7 +184,7 @@ class Patient:
     ) -> Decision:
         for name in choice.counts:
             state = ledger.counted(state, name)
-        move = to_move(choice, state)
+        move = to_move(choice, state, self.case.person.bends)
         return Decision(
             state=state,
             move=move,
@@ -252,13 +245,7 @@ class Patient:
         line = self._script.lines[decision.shortlist[number]]
         assert isinstance(decision.query, Rank)
         text = decision.query.candidates[number]
-        move = replace(
-            decision.move,
-            text=text,
-            line_id=line.id,
-            affect=affect_of(line, decision.state, text),
-            silence_before_s=line.silence_before_s,
-        )
+        move = worded(decision.move, line, decision.state, text, self.case.person.bends)
         return replace(
             decision,
             move=move,
@@ -273,8 +260,10 @@ class Patient:
             move = replace(decision.move, source="fallback")
             reason = f"{decision.reason}; the guard refused the model's line: {verdict.reason}"
             return replace(decision, move=move, query=None, reason=reason)
-        move = Move("answer", verdict.text, affect=decision.move.affect, source="model")
-        reason = "no line answers that; made one from what she may tell"
+        affect, mood = decision.move.affect, decision.move.mood
+        said = spoken(verdict.text, affect, mood, self.case.person.bends)
+        move = Move("answer", verdict.text, affect=affect, mood=mood, spoken=said, source="model")
+        reason = "no line answers that; made one from what may be told"
         return replace(decision, move=move, query=None, opens=(), reason=reason)
 
 

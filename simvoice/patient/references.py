@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from simvoice.coding.codebook import CODEBOOK
-from simvoice.patient.case import Case, Line, When
+from simvoice.patient.case import Case, HoldWindow, Line, When
 from simvoice.patient.stimuli import STIMULI
 
 
@@ -24,6 +24,7 @@ def faults(case: Case) -> Iterator[Fault]:
     """All faults, in the order of the file's parts; none for a sound case."""
     yield from _duplicates(case)
     names = _Names(case)
+    yield from _own_codes(case, names)
     yield from _line_references(case, names)
     yield from _part_references(case, names)
     yield from _gates(case)
@@ -46,12 +47,11 @@ class _Names:
             "fact": {each.id for each in case.facts},
             "beat": {each.id for each in case.beats},
             "ledger value": set(case.ledger),
-            "code": set(CODEBOOK) | set(STIMULI),
+            "code": set(CODEBOOK) | set(STIMULI) | set(case.codes),
         }
-        # a beat's silence gives two more moments
-        for beat in case.beats:
-            if beat.hold is not None:
-                self.known["beat"] |= {f"{beat.id}_held", f"{beat.id}_filled"}
+        # a silence gives two more moments
+        for name in case.windows:
+            self.known["beat"] |= {f"{name}_held", f"{name}_filled"}
 
     def check(
         self, kind: str, given: tuple[str, ...], where: tuple[int | str, ...]
@@ -62,6 +62,12 @@ class _Names:
                 yield Fault(
                     where, f"{where[-1]} names the {kind} {name!r}, which is not there; {remedy}"
                 )
+
+    def hold(self, hold: HoldWindow | None, where: tuple[int | str, ...]) -> Iterator[Fault]:
+        if hold is not None:
+            yield from self.check("line", hold.held, (*where, "hold", "held"))
+            yield from self.check("line", hold.filled, (*where, "hold", "filled"))
+            yield from self.check("code", hold.spares, (*where, "hold", "spares"))
 
     def when(self, when: When, where: tuple[int | str, ...]) -> Iterator[Fault]:
         here = (*where, "when")
@@ -97,12 +103,30 @@ def _duplicates(case: Case) -> Iterator[Fault]:
                 yield Fault(("lines", number, "text"), reason)
 
 
+def _own_codes(case: Case, names: _Names) -> Iterator[Fault]:
+    for name, own in case.codes.items():
+        where = ("codes", name)
+        if name in STIMULI:
+            yield Fault(where, f"{name!r} is a stimulus, which no words make; rename the code")
+        if name not in CODEBOOK and own.means is None:
+            yield Fault(where, f"the code {name!r} is this case's own; say what it `means`")
+        yield from names.check("code", own.instead_of, (*where, "instead_of"))
+    silent = {beat.id for beat in case.beats if beat.hold} & {
+        line.id for line in case.lines if line.hold
+    }
+    for number, line in enumerate(case.lines):
+        if line.id in silent:
+            reason = f"a beat and a line named {line.id!r} both leave a silence; rename one"
+            yield Fault(("lines", number, "id"), reason)
+
+
 def _line_references(case: Case, names: _Names) -> Iterator[Fault]:
     for number, line in enumerate(case.lines):
         where = ("lines", number)
         yield from names.check("fact", line.tells, (*where, "tells"))
         yield from names.check("line", line.follows, (*where, "follows"))
         yield from names.when(line.when, where)
+        yield from names.hold(line.hold, where)
         if line.instead is not None:
             yield from names.check("line", (line.instead,), (*where, "instead"))
         for index, variant in enumerate(line.variants):
@@ -129,10 +153,7 @@ def _part_references(case: Case, names: _Names) -> Iterator[Fault]:
         yield from names.check("code", beat.on, (*where, "on"))
         yield from names.when(beat.when, where)
         yield from names.check("line", beat.lines, (*where, "lines"))
-        if beat.hold is not None:
-            yield from names.check("line", beat.hold.held, (*where, "hold", "held"))
-            yield from names.check("line", beat.hold.filled, (*where, "hold", "filled"))
-            yield from names.check("code", beat.hold.spares, (*where, "hold", "spares"))
+        yield from names.hold(beat.hold, where)
     for number, reaction in enumerate(case.reactions):
         where = ("reactions", number)
         yield from names.check("code", reaction.on, (*where, "on"))
@@ -143,6 +164,7 @@ def _part_references(case: Case, names: _Names) -> Iterator[Fault]:
         yield from names.check("code", (*rule.on, *rule.unless), (*where, "on"))
         yield from names.when(rule.when, where)
         yield from names.check("ledger value", tuple(rule.moves), (*where, "moves"))
+    yield from names.check("line", case.prompts.asked, ("prompts", "asked"))
     for level, lines in enumerate(case.prompts.levels):
         yield from names.check("line", lines, ("prompts", "levels", level))
     for pool, lines in case.pools:

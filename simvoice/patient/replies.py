@@ -27,7 +27,7 @@ WORDS_ALONE = 0.72
 SHORTLIST = 4
 FIRST_QUESTION, QUESTION_EVERY = 7, 4
 """The learner's turns until she asks of herself, and between her questions."""
-KIND = EMPATHY | {"apology", "hostility", "blaming", "elicit"}
+KIND = EMPATHY | {"apology", "hostility", "blaming", "elicit", "reflection", "summary", "autonomy"}
 """What she answers before she asks."""
 RECENT = 3
 """Lines back that an invitation to go on may mean."""
@@ -130,9 +130,9 @@ class Replies:
     def broken_silence(self, turn: Turn) -> Choice | None:
         if "hold_filled" not in turn.heard.stimuli:
             return None
-        beat = next(each for each in self.case.beats if each.id == turn.said.filled_hold)
-        line = self.script.pick(turn.state, beat.hold.filled) if beat.hold else None
-        return Choice("feel", line, "her silence was filled") if line else None
+        window = self.case.windows.get(turn.said.filled_hold or "")
+        line = self.script.pick(turn.state, window.filled) if window else None
+        return Choice("feel", line, "the silence was filled") if line else None
 
     def goodbye(self, turn: Turn) -> Choice | None:
         if "closing" not in turn.heard.stimuli or turn.asks:
@@ -156,7 +156,7 @@ class Replies:
             if any(name in turn.heard.stimuli for name in reply.on):
                 line = self.script.pick(turn.state, reply.lines)
                 if line is not None:
-                    return Choice("react", line, f"her question was answered ({asked.id})")
+                    return Choice("react", line, f"the question was answered ({asked.id})")
         return None
 
     def more(self, turn: Turn) -> Choice | None:
@@ -180,7 +180,7 @@ class Replies:
     def her_turn_to_ask(self, turn: Turn) -> Choice | None:
         if "invite_questions" not in turn.heard.stimuli:
             return None
-        return self._must_ask(turn, "was asked for her questions")
+        return self._must_ask(turn, "was asked for questions")
 
     def answer(self, turn: Turn) -> Choice | None:
         best = turn.best
@@ -222,7 +222,7 @@ class Replies:
     def own_question(self, turn: Turn) -> Choice | None:
         if turn.state.pending_question is not None or "machine" in turn.heard.stimuli:
             return None
-        return self._must_ask(turn, "had something she needed to ask")
+        return self._must_ask(turn, "had something to ask")
 
     def acknowledge(self, turn: Turn) -> Choice | None:
         if "acknowledge" in turn.heard.stimuli:
@@ -242,7 +242,7 @@ class Replies:
         reasons = {
             "say": f"was asked ({near})",
             "again": f"was asked once more ({near})",
-            "instead": f"was asked, and keeps it to herself for now ({near})",
+            "instead": f"was asked, and keeps it back for now ({near})",
         }
         return Choice("answer", outcome.line, reasons[outcome.how], text=outcome.text)
 
@@ -253,7 +253,7 @@ class Replies:
         for each in self._unanswered(turn.state):
             line = self.script.lines[each]
             if line.again and line.again not in turn.state.spoken:
-                return Choice("ask", line, "her question had not been answered", text=line.again)
+                return Choice("ask", line, "the question had not been answered", text=line.again)
         return None
 
     def _unanswered(self, state: PatientState) -> Iterator[str]:

@@ -11,7 +11,6 @@ import re
 from simvoice.patient.case import Case
 from simvoice.patient.decisions import PatientState
 
-DOCTOR = "Doctor"
 LAST_TURNS = 8
 """Entries of the transcript that fit the window and still hold a thread."""
 
@@ -48,10 +47,10 @@ def _talk(case: Case, state: PatientState, entries: int) -> str:
     ]
     parts = [prefix(case)]
     if told:
-        parts.append(f"She has told the doctor: {' '.join(told)}\n")
+        parts.append(f"{case.person.short} has told the {case.learner.lower()}: {' '.join(told)}\n")
     parts.append("\n")
     for who, text in state.transcript[-entries:]:
-        name = DOCTOR if who == "learner" else case.person.short
+        name = case.learner if who == "learner" else case.person.short
         parts.append(f"{name}: {clean(text)}\n")
     return "".join(parts)
 

@@ -10,10 +10,11 @@ from pydantic import Field, ValidationError
 
 from simvoice.coding.text import plain
 from simvoice.errors import CaseError
-from simvoice.patient.case import Case, Id, Part, Share, Text
+from simvoice.patient.case import Case
 from simvoice.patient.decisions import PatientState
 from simvoice.patient.index import exemplars
 from simvoice.patient.load import SUITE_FILE, parse, to_plain
+from simvoice.patient.parts import Id, Part, Share, Text
 
 
 class Probe(Part):

@@ -222,6 +222,19 @@ JournalEntry = Annotated[
 entry_adapter: TypeAdapter[JournalEntry] = TypeAdapter(JournalEntry)
 
 
+class Tellable(Fact):
+    """Something the patient could tell in this encounter, and when."""
+
+    id: str
+    text: str
+    """One sentence in the third person."""
+    when: Literal["volunteered", "asked", "trusted"]
+    trust: float | None = None
+    """0..1, from which it is told; for `trusted`."""
+    after: tuple[str, ...] = ()
+    """Beats that have to happen first."""
+
+
 class Header(Fact):
     """What was true before the first frame."""
 
@@ -234,6 +247,11 @@ class Header(Fact):
     case_sha256: str
     patient_name: str
     seed: int
+    tellable: tuple[Tellable, ...] = ()
+    """Empty in records that do not say it."""
+    visit: tuple[str, ...] = ()
+    """What kinds of visit the case is (`scoring.norms`), by its instruments: what norms may stand
+    beside a number. Empty where it is of none, and in records that do not say it."""
     learner: str = ""
     """A pseudonym the learner chose; empty when none."""
     models: dict[str, str] = Field(default_factory=dict)

@@ -35,7 +35,7 @@ from simvoice.encounter.events import (
 from simvoice.encounter.state import Rules, State, begin
 from simvoice.encounter.step import step
 from simvoice.errors import DeviceLost
-from simvoice.patient.decisions import Affect
+from simvoice.patient.decisions import Affect, Mood
 from simvoice.ports import AudioLine, LineFacts, MicFrame, VoiceActivity, VoiceStyle
 from simvoice.record.events import (
     Counts,
@@ -80,7 +80,7 @@ class Parts:
     engines: Engines
     record: Callable[[LineFacts], Recorder]
     """Makes the record, once the line is open and its facts are known."""
-    style: Callable[[Affect], VoiceStyle]
+    style: Callable[[Affect, Mood], VoiceStyle]
     focus: Callable[[str], str]
     """The part of an utterance whose meaning counts."""
     seed: int = 0

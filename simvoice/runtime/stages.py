@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simvoice.audio import Pcm, samples, seconds
+from simvoice.audio import RATE, Pcm, samples, seconds
 from simvoice.encounter.clauses import pause_after_s
 from simvoice.encounter.events import (
     AskModel,
@@ -25,7 +25,8 @@ from simvoice.encounter.events import (
     Warm,
     WordsJudged,
 )
-from simvoice.patient.decisions import Affect, Answer, Rank
+from simvoice.encounter.hum import hum_share
+from simvoice.patient.decisions import Affect, Answer, Mood, Rank
 from simvoice.ports import (
     Embedder,
     EndOfTurn,
@@ -41,6 +42,9 @@ from simvoice.runtime.tape import EarMemory
 
 _NOBODYS = Key(0, 0)
 """The key of work that no turn waits for."""
+
+_LONGEST_HUM = 2 * RATE
+"""What lasts longer, with the quiet around it, is no "mm-hm", and need not be looked at."""
 
 _RESULTS = 256
 """Results waiting for the loop, which takes all of them every 20 ms."""
@@ -65,7 +69,7 @@ class Stages:
         self,
         engines: Engines,
         memory: EarMemory,
-        style: Callable[[Affect], VoiceStyle],
+        style: Callable[[Affect, Mood], VoiceStyle],
         focus: Callable[[str], str],
     ) -> None:
         """style: how she sounds. focus: the part of an utterance whose meaning counts."""
@@ -130,7 +134,10 @@ class Stages:
             text = f"{command.before} {transcript.text}".strip()
             if command.purpose == "turn" and text and self._engines.embedder is not None:
                 embedding = self._engines.embedder.embed([self._focus(text)])[0]
-            self._results.put(Transcribed(0.0, command.key, command.purpose, transcript, embedding))
+            hum = hum_share(pcm) if len(pcm) <= _LONGEST_HUM else 0.0
+            self._results.put(
+                Transcribed(0.0, command.key, command.purpose, transcript, embedding, hum)
+            )
             last_words = self._engines.last_words
             if command.purpose == "turn" and text and last_words is not None and not cancelled():
                 self._results.put(WordsJudged(0.0, command.key, last_words.over_prob(text)))
@@ -175,7 +182,7 @@ class Stages:
 
     def synthesise(self, command: Synthesise) -> None:
         """Make a clause's sound; one that is prepared is there at once."""
-        style = self._style(command.affect)
+        style = self._style(command.affect, command.mood)
         prepared = self._engines.voice.recall(command.text, style)
         if prepared is not None:
             self._deliver(command, prepared)
@@ -190,7 +197,7 @@ class Stages:
         self._lanes.to_mouth(Job(command.key, work, failed))
 
     def _deliver(self, command: Synthesise, speech: Speech) -> None:
-        pcm = _with_pause(speech.pcm, command.text)
+        pcm = with_pause(speech.pcm, command.text)
         speech = Speech(pcm, speech.words, speech.syllable_ends_s)
         self._clips[(command.key, command.index)] = speech
         self._results.put(
@@ -204,7 +211,7 @@ class Stages:
         return failed
 
 
-def _with_pause(pcm: Pcm, clause: str) -> Pcm:
+def with_pause(pcm: Pcm, clause: str) -> Pcm:
     """The pause that belongs between this clause and the next lies at its end."""
     pause = np.zeros(samples(pause_after_s(clause)), dtype=np.float32)
     return np.concatenate([pcm, pause])

@@ -23,7 +23,8 @@ from simvoice.simulate.learner import (
 )
 from simvoice.simulate.speech import cached_clip
 
-DEMO_FILE = "demo.yaml"
+DEMO_FILES = {"skilled": "demo.yaml", "poor": "demo-poor.yaml"}
+"""Who talks with the patient, and where it is written."""
 
 _USUAL_GAP_S = 0.9
 """A learner who thinks for a moment before the next sentence."""
@@ -78,9 +79,9 @@ class Demo(_Strict):
     steps: tuple[DemoStep, ...] = Field(min_length=1)
 
 
-def load_demo(case_file: Path) -> Demo:
+def load_demo(case_file: Path, learner: Literal["skilled", "poor"] = "skilled") -> Demo:
     """The demo that lies beside a case. Raises CaseError when there is none, or it is broken."""
-    path = case_file.with_name(DEMO_FILE)
+    path = case_file.with_name(DEMO_FILES[learner])
     try:
         raw = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
         return Demo.model_validate(raw)

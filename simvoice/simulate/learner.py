@@ -10,10 +10,14 @@ from dataclasses import dataclass, field
 from typing import Literal, assert_never
 
 from simvoice.audio import FRAME_S, Pcm
+from simvoice.markup import LONGEST_PAUSE_S
 from simvoice.ports import SpokenWord
 
 UTTERANCE_GAP_S = 0.7
 """Silence after which the patient's next sound is a new utterance; her commas are shorter."""
+
+HER_PAUSE_S = LONGEST_PAUSE_S + 0.2
+"""A silence that a learner keeps is longer than any pause she makes inside a line."""
 
 BETWEEN_WORDS_S = 0.2
 """Nobody interrupts a silence: the patient has to have sounded so shortly before."""
@@ -210,7 +214,9 @@ class Policy:
                     return silent_s >= when.gap_s
                 return silent_s >= when.patience_s
             case BargeIn():
-                return self._into(when.after_s, at_s) or self._impatient(when.patience_s, at_s)
+                # over a sound of hers: in the gap between two words nobody would be cut off
+                over_hers = self._into(when.after_s, at_s) and self._last_sound_s == at_s
+                return over_hers or self._impatient(when.patience_s, at_s)
             case Backchannel():
                 if self._into(when.after_s, at_s):
                     return True
@@ -235,9 +241,10 @@ class Policy:
                 self.skipped.append(self._next)
                 self._advance(at_s)
         elif patient_sounds:
-            # A new utterance breaks the silence; a comma's worth of it was none yet.
-            if self._silence_from_s is not None and self._fresh:
-                self._kept(self._silence_from_s, at_s - FRAME_S, "patient", at_s)
+            # A new utterance breaks the silence; a pause of hers was none yet.
+            from_s = self._silence_from_s
+            if from_s is not None and self._fresh and at_s - from_s > HER_PAUSE_S:
+                self._kept(from_s, at_s - FRAME_S, "patient", at_s)
             self._silence_from_s = None
         else:
             self._silence_from_s = last_s

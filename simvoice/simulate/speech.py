@@ -20,23 +20,19 @@ from pathlib import Path
 
 import numpy as np
 
-from simvoice.audio import RATE, Pcm, samples
+from simvoice.audio import RATE, Pcm, samples, voiced_span
 from simvoice.errors import SettingError, SimvoiceError
+from simvoice.markup import PAUSE
 from simvoice.ports import Speech, SpokenWord, Voice, VoiceStyle
 from simvoice.simulate.learner import Clip
 
 LEVEL_DBFS = -23.0
 """RMS of the voiced parts: a learner at arm's length from a laptop."""
-WINDOW_S = 0.005
-"""Step in which voice is told from silence: the error of onset and offset."""
-VOICED_DB = 35.0
-"""A window this much below the loudest is silence: breath and the vocoder's tail lie lower."""
 MARGIN_S = 0.03
 """Kept before the onset and after the offset, so that the trim itself makes no click."""
 SENTENCE_GAP_S = 0.25
 MAX_PAUSE_S = 60.0
 
-_PAUSE = re.compile(r"<pause\s+([0-9]*\.?[0-9]+)\s*>")
 _SENTENCE = re.compile(r"(?<=[.!?])\s+")
 
 
@@ -51,7 +47,7 @@ class Piece:
 
 def parse(text: str) -> list[Piece]:
     """Text with `<pause seconds>` marks to pieces. Raises SettingError for a broken mark."""
-    parts = _PAUSE.split(text)
+    parts = PAUSE.split(text)
     words = [" ".join(part.split()) for part in parts[0::2]]
     pauses = [float(part) for part in parts[1::2]] + [0.0]
     for word in words:
@@ -64,18 +60,6 @@ def parse(text: str) -> list[Piece]:
     if not all(words):
         raise SettingError(f"a pause in {text!r} has no words on both sides; move it")
     return [Piece(word, pause) for word, pause in zip(words, pauses, strict=True)]
-
-
-def voiced_span(pcm: Pcm) -> tuple[int, int]:
-    """First and one past the last sample with voice, to `WINDOW_S`; (0, 0) when all is silent."""
-    window = samples(WINDOW_S)
-    count = -(-len(pcm) // window)
-    padded = np.pad(pcm.astype(np.float64), (0, count * window - len(pcm)))
-    power = np.mean(padded.reshape(count, window) ** 2, axis=1) if count else np.zeros(0)
-    if power.size == 0 or power.max() <= 0.0:
-        return 0, 0
-    voiced = np.flatnonzero(power > power.max() * 10.0 ** (-VOICED_DB / 10.0))
-    return int(voiced[0]) * window, min(len(pcm), (int(voiced[-1]) + 1) * window)
 
 
 def build_clip(

@@ -67,18 +67,12 @@ def index(request: Request) -> HTMLResponse:
     """Cases to choose from, and past attempts."""
     simulator = _simulator(request)
     attempts = list(simulator.attempts())
-    cases: list[CaseCard] = []
-    case_fault = ""
-    try:
-        cases = list(simulator.cases())
-    except CaseError as error:  # a broken case must not keep anybody from their own attempts
-        case_fault = str(error)
     left = _stage(request).left_behind
     return _render(
         request,
         "index.html",
-        cases=cases,
-        case_fault=case_fault,
+        cases=simulator.cases(),
+        withheld=simulator.withheld(),
         attempts=attempts,
         left_behind=next((card for card in attempts if card.id == left), None),
     )
@@ -127,16 +121,8 @@ def attempt(request: Request, attempt_id: str) -> HTMLResponse:
             retry=str(request.url.path),
         )
     _stage(request).seen(attempt_id)
-    summary = summarise(found, facts=_facts(request, found.header.case_id), with_peaks=False)
+    summary = summarise(found, with_peaks=False)
     return _render(request, "debrief.html", view=debrief_page.view(summary))
-
-
-def _facts(request: Request, case_id: str) -> int | None:
-    """How many facts the patient of a case could tell; None when the case is not at hand."""
-    try:
-        return _case(request, case_id).facts
-    except CaseError:
-        return None
 
 
 @router.get("/attempts/{attempt_id}/timeline")

@@ -27,11 +27,11 @@ class CaseCard:
     time_s: float | None
     """Time for the conversation; None when it has no limit."""
     patient_name: str
+    course: str = ""
+    """What it trains, in words: "Breaking bad news"."""
     summary: str = ""
     """One sentence for the card; empty when the title says enough."""
     objectives: tuple[str, ...] = ()
-    facts: int | None = None
-    """How many facts the patient could tell; only the debrief shows it, as a count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,10 @@ class Simulator(Protocol):
 
     def cases(self) -> Sequence[CaseCard]:
         """The cases on offer, in order."""
+        ...
+
+    def withheld(self) -> Sequence[str]:
+        """Why other cases are not on offer, a sentence each."""
         ...
 
     def prepare(self, case_id: str) -> None:

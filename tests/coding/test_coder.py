@@ -17,7 +17,8 @@ def names(text: str) -> set[str]:
 def test_every_rule_is_in_the_codebook_and_every_code_but_the_derived_has_a_rule() -> None:
     found = {rule.name for rule in rules()}
     assert found <= set(CODEBOOK)
-    assert set(CODEBOOK) - found == {"question_open", "question_closed", "jargon"}
+    by_case = {"headline", "headline_jargon", "good_news", "euphemism", "hedged_news"}
+    assert set(CODEBOOK) - found == {"question_open", "question_closed", "jargon", *by_case}
 
 
 @pytest.mark.parametrize(
@@ -28,19 +29,12 @@ def test_every_rule_is_in_the_codebook_and_every_code_but_the_derived_has_a_rule
         ("How much would you like to know today?", "ask_permission"),
         ("I'm afraid I have some bad news.", "warning_shot"),
         ("i am afraid its not the news we were hoping for", "warning_shot"),
-        ("The biopsy shows that you have breast cancer.", "headline"),
-        ("I'm sorry, it is cancer.", "headline"),
-        ("It's cancer", "headline"),
-        ("the lump we found is cancer", "headline"),
-        ("It's an invasive ductal carcinoma.", "headline_jargon"),
-        ("Some of the cells were abnormal.", "euphemism"),
-        ("It might be cancer.", "hedged_news"),
-        ("It isn't cancer.", "good_news"),
-        ("It's benign.", "good_news"),
         ("I can see this is a real shock.", "empathy_name"),
         ("That must have been so hard for you.", "empathy_name"),
         ("It makes sense that you're angry.", "empathy_understand"),
         ("Thank you for telling me that.", "empathy_respect"),
+        ("That sounds really hard.", "empathy_name"),
+        ("Is there anything else?", "invite_questions"),
         ("I'm not going to leave you alone with this.", "empathy_support"),
         ("What's going through your mind?", "empathy_explore"),
         ("I wish I had better news.", "i_wish"),
@@ -76,24 +70,6 @@ def test_an_utterance_carries_its_code(text: str, expected: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text",
-    [
-        "Has anyone in your family had cancer?",
-        "It isn't cancer.",
-        "Are you worried that it is cancer?",
-        "We don't know whether it is cancer.",
-        "It could be cancer.",
-        "The cancer nurse will call you.",
-        "Most breast cancers can be treated.",
-        "You don't have cancer.",
-        "You thought the lump might be cancer.",
-    ],
-)
-def test_talk_of_cancer_that_is_not_the_news_is_no_headline(text: str) -> None:
-    assert "headline" not in names(text)
-
-
-@pytest.mark.parametrize(
     ("text", "expected"),
     [
         ("What worries you most?", "question_open"),
@@ -110,21 +86,36 @@ def test_questions_are_open_or_closed_with_and_without_marks(text: str, expected
 
 
 def test_statements_are_no_questions() -> None:
-    for text in ("What we found is serious.", "I see how hard this is.", "Don't worry."):
+    for text in (
+        "What we found is serious.",
+        "What happened is that we made a mistake.",
+        "I see how hard this is.",
+        "Don't worry.",
+    ):
         assert not {"question_open", "question_closed"} & names(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        ("You shouldn't have to go through this.", "blaming"),
+        ("Do you think that it is your fault?", "blaming"),
+        ("I'm here because something happened last night.", "empathy_support"),
+        ("I can say it again.", "repeat_request"),
+        ("She will see you at four.", "closing"),
+        ("There is a new rule about the band.", "machine"),
+        ("She was on a breathing machine.", "machine"),
+        ("It sounds like you are worn out.", "summary"),
+    ],
+)
+def test_words_that_only_look_like_a_code_are_none(text: str, wrong: str) -> None:
+    assert wrong not in names(text)
 
 
 def test_each_jargon_word_counts_unless_it_is_explained() -> None:
     terms = [each.words for each in code("The histology and the HER2.") if each.name == "jargon"]
     assert terms == ["histology", "HER2"]
     assert "jargon" not in names("It is malignant, which means it is cancer.")
-
-
-def test_a_code_shows_the_speakers_own_words() -> None:
-    (news,) = [
-        each for each in code("Well. It's breast cancer, Noreen.") if each.name == "headline"
-    ]
-    assert news.words == "It's breast cancer"
 
 
 def test_every_jargon_term_has_plain_words_and_is_in_plain_form() -> None:

@@ -25,7 +25,9 @@ from simvoice.record.events import (
 )
 from simvoice.record.recorder import Recorder
 from simvoice.record.store import Attempt, Store
+from simvoice.scoring.codebook import definitions
 from simvoice.scoring.metrics import DECIDED, FROM_JOURNAL
+from simvoice.scoring.norms import norms
 from tests.planted_talk import NUMBERS, VOICES, header, record
 
 
@@ -44,7 +46,7 @@ def of(attempt: Attempt, *changed: JournalEntry) -> Debrief:
 
 
 def test_it_goes_to_json_and_back_unchanged(attempt: Attempt) -> None:
-    debrief = summarise(attempt, facts=9)
+    debrief = summarise(attempt)
     assert Debrief.model_validate(json.loads(debrief.model_dump_json())) == debrief
 
 
@@ -68,6 +70,26 @@ def test_without_its_sound_an_attempt_is_measured_from_the_journal(attempt: Atte
     assert found["response_latency"].shown == "0.10 s"
     assert found["talk_share"].error == FROM_JOURNAL
     assert found["words_lost"].error == DECIDED
+
+
+def test_a_norm_stands_beside_a_number_only_in_a_visit_of_its_kind(
+    attempt: Attempt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    silences = next(entry for entry in definitions() if entry.key == "silences")
+    known = next(norm for norm in norms() if norm.metric == "silences")
+    planted = known.model_copy(
+        update={
+            "visits": ("bad-news",),
+            "spread": "SD 4",
+            "for_definition": silences.definition,
+        }
+    )
+    monkeypatch.setattr("simvoice.scoring.norms.norms", lambda: (planted,))
+    told = replace(attempt, header=attempt.header.model_copy(update={"visit": ("bad-news",)}))
+    found = {n.key: n.norms for n in summarise(told).numbers}
+    assert found.pop("silences") == (planted.sentence,)
+    assert set(found.values()) == {()}
+    assert {n.norms for n in summarise(attempt).numbers} == {()}
 
 
 def test_the_transcript_is_in_order_with_what_was_never_said(attempt: Attempt) -> None:
@@ -143,21 +165,37 @@ def test_words_she_went_on_with_after_an_acknowledgement_were_not_lost(attempt: 
     assert [told.whole for told in debrief.told] == [True]
 
 
+def test_a_line_that_was_said_again_in_whole_was_not_lost(attempt: Attempt) -> None:
+    cut = PatientSpeech(
+        turn=1, line_id="a", start_s=1.0, end_s=2.0, text="I am so scared.", heard="I am",
+        unsaid="so scared.",
+    )  # fmt: skip
+    other = PatientSpeech(
+        turn=2, line_id="b", start_s=3.0, end_s=4.0, text="It's nothing.", heard="It's nothing."
+    )
+    again = cut.model_copy(
+        update={"turn": 3, "start_s": 6.0, "end_s": 8.0, "heard": cut.text, "unsaid": ""}
+    )
+    assert len(of(attempt, cut, other).unsaid) == 1
+    assert of(attempt, cut, other, again).unsaid == ()
+
+
 def test_a_fact_whose_line_never_sounded_was_not_told(attempt: Attempt) -> None:
-    debrief = summarise(attempt, facts=9, with_peaks=False)
+    debrief = summarise(attempt, with_peaks=False)
     assert [(t.fact, t.at_s, t.whole) for t in debrief.told] == [
         ("lump", 8.0, True),
         ("mother", 31.0, False),
     ]
-    assert debrief.not_told == 7
     move = PatientMove(
         turn=1, at_s=1.0, kind="answer", line_id="a", reason="r", disclosed=("fear",)
     )
     assert of(attempt, move).told == ()
 
 
-def test_which_facts_she_kept_is_not_in_it(attempt: Attempt) -> None:
-    assert summarise(attempt, with_peaks=False).not_told is None
+def test_a_record_that_does_not_say_what_could_be_told_counts_nothing(attempt: Attempt) -> None:
+    debrief = summarise(attempt, with_peaks=False)
+    assert debrief.not_told is None
+    assert debrief.kept == ()
 
 
 def test_the_ledger_and_its_changes_say_why(attempt: Attempt) -> None:

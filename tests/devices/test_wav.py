@@ -10,7 +10,7 @@ import soundfile
 
 from simvoice.audio import FRAME, RATE, level_dbfs, to_float
 from simvoice.devices.pace import Pacer
-from simvoice.devices.wav import WavLine, read_audio
+from simvoice.devices.wav import WavLine, read_audio, write_audio
 from simvoice.errors import AudioFileError
 from simvoice.ports import AudioLine
 from simvoice.simulate.signals import tone
@@ -130,3 +130,16 @@ def test_a_paced_line_gives_each_frame_when_it_is_over() -> None:
 def test_a_tone_has_the_level_it_was_asked_for() -> None:
     assert level_dbfs(tone(0.5, -20.0)) == pytest.approx(-20.0, abs=0.05)
     assert level_dbfs(to_float(np.zeros(3, np.int16))) == -96.0
+
+
+def test_what_is_written_is_read_back(tmp_path: Path) -> None:
+    pcm = np.linspace(-0.9, 0.9, 1000, dtype=np.float32)
+    write_audio(tmp_path / "out.wav", pcm)
+    back, rate = read_audio(tmp_path / "out.wav")
+    assert rate == RATE
+    assert np.abs(back - pcm).max() < 1e-4
+
+
+def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    with pytest.raises(AudioFileError, match="cannot be written; name a file in a folder"):
+        write_audio(tmp_path / "no" / "out.wav", np.zeros(10, np.float32))

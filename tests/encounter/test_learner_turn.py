@@ -85,7 +85,7 @@ def test_words_that_go_on_outweigh_a_final_melody() -> None:
 
 
 def test_a_turn_that_may_be_over_is_waited_for_a_little() -> None:
-    world = World(complete=lambda start_s, end_s: 0.1, words_over=lambda text: 0.3)
+    world = World(complete=lambda start_s, end_s: 0.1, words_over=lambda text: 0.4)
     world.learner(0.5, 1.5, "The results came back yesterday.").run(8)
     assert first_sound_s(world) == pytest.approx(1.5 + 0.8 + 0.06, abs=0.06)
 

@@ -7,6 +7,7 @@ import itertools
 import pytest
 
 from simvoice.encounter.events import Duck, StopPlaying
+from simvoice.patient.decisions import Hold
 from simvoice.record.events import Interruption, PatientSpeech
 from tests.encounter.world import WORD_S, ScriptedMind, World
 
@@ -40,6 +41,28 @@ def test_an_acknowledgement_does_not_stop_her(said: str) -> None:
     assert world.turns == ["Tell me about it."]
 
 
+@pytest.mark.parametrize("written", ["I'm on.", "Mom.", "um hum", ""])
+def test_a_hum_does_not_stop_her_whatever_words_the_recogniser_makes_of_it(written: str) -> None:
+    world = talking().learner(3.0, 3.6, written, hum=0.95).run(9)
+    assert world.heard == [LONG]
+    assert [entry.text for entry in world.backchannels] == [written]
+    assert not world.interruptions
+
+
+def test_a_hum_that_turns_into_words_stops_her() -> None:
+    world = talking().learner(3.0, 3.3, "Mm.", hum=0.95)
+    world.learner(3.32, 5.0, "wait, that is not what I meant.").run(12)
+    assert world.interruptions
+    assert world.speeches[0].unsaid
+
+
+def test_a_hum_into_her_silence_does_not_fill_it() -> None:
+    mind = ScriptedMind(lines=["oh no", "go on then"], holds={0: Hold("headline", 4.0)})
+    world = World(mind).learner(0.5, 1.5, "I have the result.").learner(4.0, 4.5, "I'm on.", hum=1)
+    world.run(12)
+    assert [hold.outcome for hold in world.holds] == ["held"]
+
+
 def test_she_is_ducked_while_it_is_not_known_and_comes_back() -> None:
     world = talking().learner(3.0, 3.4, "Mm-hm.").run(9)
     assert world.loudness(2.9) == pytest.approx(16384, rel=0.01)
@@ -52,6 +75,12 @@ def test_a_bid_for_the_floor_stops_her_within_the_time() -> None:
     assert 3.45 <= silent_from_s(world) <= 3.0 + 0.65
     assert world.speeches[0].unsaid
     assert [entry.start_s for entry in world.interruptions] == [pytest.approx(3.0, abs=0.021)]
+
+
+def test_words_that_begin_like_an_acknowledgement_stop_her_as_soon_as_they_are_more() -> None:
+    world = talking(stt_s=0.12).learner(3.0, 5.0, "I need to tell you about it now.").run(12)
+    assert silent_from_s(world) <= 3.0 + 0.7
+    assert world.speeches[0].unsaid
 
 
 def test_what_was_heard_is_recorded_before_the_interruption_and_to_the_word() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from simvoice.encounter.turn_end import over_prob
+from simvoice.encounter.turn_end import over_prob, unsureness
 
 
 def test_words_outweigh_the_melody_both_ways() -> None:
@@ -32,3 +32,18 @@ def test_without_a_model_a_joining_word_is_not_an_end(last: str) -> None:
 def test_more_final_melody_never_makes_it_less_over() -> None:
     probs = [over_prob("We will see.", melody / 20, 0.3) for melody in range(21)]
     assert probs == sorted(probs)
+
+
+def test_words_that_were_guessed_are_waited_for() -> None:
+    sure = over_prob("Before we go on.", melody=0.82, words=0.3)
+    assert over_prob("Before we go on.", melody=0.82, words=0.3, unsure=0.2) < sure
+
+
+def test_unsure_is_what_is_less_sure_than_the_speaker_usually_is() -> None:
+    assert unsureness(-0.35, ()) == pytest.approx(0.2)
+    assert unsureness(-0.1, ()) == 0.0
+    assert unsureness(-2.0, ()) == pytest.approx(0.3)
+    badly_known = [-0.4, -0.35, -0.5, -0.45]
+    assert unsureness(-0.42, badly_known) == 0.0
+    assert unsureness(-0.62, badly_known) == pytest.approx(0.2, abs=0.01)
+    assert unsureness(-0.35, badly_known[:2]) == pytest.approx(0.2)

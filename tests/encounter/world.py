@@ -12,6 +12,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from simvoice import markup
 from simvoice.audio import FRAME_S, RATE, samples
 from simvoice.encounter.events import (
     AskModel,
@@ -45,6 +46,7 @@ from simvoice.patient.decisions import (
     Answer,
     Decision,
     Hold,
+    Mood,
     Move,
     PatientState,
     Query,
@@ -75,6 +77,8 @@ class ScriptedMind:
     """A patient who answers in a scripted order, and remembers what she was told and heard."""
 
     lines: list[str] = field(default_factory=lambda: ["I see what you mean."])
+    """May have marks."""
+    mood: Mood = "even"
     holds: dict[int, Hold] = field(default_factory=dict)
     """By line number: the silence she keeps after it."""
     silences: dict[int, float] = field(default_factory=dict)
@@ -90,11 +94,14 @@ class ScriptedMind:
 
     def _line(self, state: PatientState, reason: str) -> Decision:
         number = state.turns
-        text = self.lines[number % len(self.lines)]
+        spoken = self.lines[number % len(self.lines)]
+        text = markup.plain(spoken)
         move = Move(
             kind="answer" if text else "silent",
             text=text,
             line_id=f"line-{number}",
+            mood=self.mood,
+            spoken=spoken,
             silence_before_s=self.silences.get(number, 0.0),
             hold=self.holds.get(number),
             ending=self.endings.get(number),
@@ -110,7 +117,7 @@ class ScriptedMind:
         return self._line(state, f"answers {said.text}")
 
     def settle(self, state_before: PatientState, decision: Decision, answer: Answer) -> Decision:
-        return replace(decision, move=replace(decision.move, text=answer.text), query=None)
+        return replace(decision, move=Move("answer", answer.text), query=None)
 
     def held(self, state: PatientState, beat: str) -> Decision:
         return Decision(state, Move("feel", f"it opened after {beat}", "opened"), "held")
@@ -149,6 +156,7 @@ class Utterance:
     logprob: float = -0.2
     no_speech: float = 0.02
     level_dbfs: float = -25.0
+    hum: float = 0.0
 
 
 @dataclass
@@ -263,7 +271,9 @@ class World:
                 self.later(self.judge_s, "judge", key, TurnEndJudged(0.0, key, prob))
             case Transcribe(key, purpose, start_s, end_s):
                 transcript = self.transcript(start_s, end_s)
-                event = Transcribed(0.0, key, purpose, transcript)
+                inside = [u for u in self.utterances if u.end_s > start_s and u.start_s < end_s]
+                hum = min((u.hum for u in inside), default=0.0)
+                event = Transcribed(0.0, key, purpose, transcript, hum=hum)
                 self.later(self.stt_s, purpose, key, event)
                 if purpose == "turn" and self.words_over is not None:
                     over = WordsJudged(0.0, key, self.words_over(transcript.text))
@@ -305,13 +315,22 @@ class World:
         return Transcript(" ".join(words), logprob, no_speech, 1.0)
 
     def synthesise(self, key: Key, index: int, text: str) -> None:
-        spoken = text.split()
-        words = tuple(
-            SpokenWord(word, i * WORD_S, (i + 1) * WORD_S) for i, word in enumerate(spoken)
-        )
-        pcm = np.full(samples(len(spoken) * WORD_S), 0.5, dtype=np.float32)
-        self.clips[(key, index)] = (pcm, words)
-        event = SpeechReady(0.0, key, index, len(spoken) * WORD_S, words)
+        """Words of equal length; a marked pause is silence before its word."""
+        line = markup.parse(text)
+        pauses = [(mark.at, mark.seconds) for mark in line.marks if mark.kind == "pause"]
+        words: list[SpokenWord] = []
+        sounds: list[np.ndarray] = []
+        at_s = 0.0
+        for number, word in enumerate([*line.text.split(), ""]):
+            silence_s = sum(seconds for at, seconds in pauses if at == number)
+            at_s += silence_s
+            sounds.append(np.zeros(samples(silence_s), dtype=np.float32))
+            if word:
+                words.append(SpokenWord(word, at_s, at_s + WORD_S))
+                sounds.append(np.full(samples(WORD_S), 0.5, dtype=np.float32))
+                at_s += WORD_S
+        self.clips[(key, index)] = (np.concatenate(sounds), tuple(words))
+        event = SpeechReady(0.0, key, index, at_s, tuple(words))
         self.later(self.tts_s, "say", key, event)
 
     def end(self, at_s: float) -> World:

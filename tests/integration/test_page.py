@@ -67,3 +67,35 @@ def test_from_the_door_note_to_the_debrief(
     learner, _ = attempt.audio()
     planted, heard = find(to_float(learner), say(QUESTION).pcm, RATE)
     assert abs((planted * heard).sum()) > 0.5 * (planted @ planted * (heard @ heard)) ** 0.5
+
+
+def test_a_tab_closed_while_she_speaks_keeps_what_was_heard_and_what_was_not(
+    address: str, browse: Callable[..., Watched], simulator: Simulator
+) -> None:
+    before = set(simulator.store.ids())
+    seen = browse()
+    page = seen.page
+    page.goto(f"{address}/case/{SMALL}")
+    page.check("#headphones")
+    page.wait_for_selector("#go:not([disabled])", timeout=60_000)
+    page.click("#go")
+    page.wait_for_selector("#room[data-floor=patient]")
+    page.wait_for_selector("#room[data-floor=nobody]")
+    page.wait_for_selector("#room[data-floor=patient]", timeout=30_000)  # the answer begins
+    other = page.context.new_page()
+    page.close()
+    other.goto(f"{address}/case/{SMALL}")  # waits until the one that was closed has ended
+
+    (attempt_id,) = set(simulator.store.ids()) - before
+    kept = simulator.attempt(attempt_id)
+    assert kept.state == "complete"
+    assert kept.ended is not None
+    assert kept.ended.reason == "closed"
+    speeches = [entry for entry in kept.entries if isinstance(entry, PatientSpeech)]
+    assert [speech.line_id for speech in speeches] == ["opening", "happened"]
+    assert speeches[0].unsaid == ""
+    assert speeches[1].unsaid != ""
+    assert f"{speeches[1].heard} {speeches[1].unsaid}".split() == speeches[1].text.split()
+    other.goto(f"{address}/attempts/{attempt_id}")
+    other.wait_for_selector("#timeline svg .wave")
+    assert seen.errors == []

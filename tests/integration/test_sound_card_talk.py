@@ -12,7 +12,7 @@ import pytest
 from simvoice.app import Simulator
 from simvoice.audio import RATE, Pcm16, samples, to_float, to_int16
 from simvoice.bench.words import errors, normal
-from simvoice.record.events import LearnerTurn, PatientSpeech, Trouble
+from simvoice.record.events import Counts, LearnerTurn, PatientSpeech, Trouble
 from simvoice.record.store import Attempt
 from tests.alike import Sound, find
 from tests.integration.conftest import CASES, SMALL, Say, Start, upto
@@ -109,8 +109,11 @@ def test_her_answer_can_be_understood_at_the_loudspeaker(
         to_float(patient[samples(at_s) : samples(at_s + 0.5)])
         for at_s in np.arange(answer.start_s, answer.start_s + 3.5, 0.5)
     ]
-    # on a busy machine a piece may be torn by an underrun; that most are whole shows the rest
-    assert np.median([alike(*find(at_the_speaker, piece, RATE)) for piece in pieces]) > 0.9
+    likeness = [alike(*find(at_the_speaker, piece, RATE)) for piece in pieces]
+    (counts,) = [e for e in talked.attempt.entries if isinstance(e, Counts)]
+    # on a busy machine an underrun may tear a piece, or two at their seam; nothing else may
+    torn = sum(each <= 0.9 for each in likeness)
+    assert torn <= 2 * counts.speaker_underruns, likeness
     text = simulator.engines().stt.transcribe(at_the_speaker).text
     said = normal(ANSWER)
     assert len(set(said) & set(normal(text))) >= 0.7 * len(set(said)), text

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from simvoice import paths
 from simvoice.patient import screenplay
-from simvoice.patient.check import _faults, check
+from simvoice.patient.audit import faults
+from simvoice.patient.check import check
 from simvoice.patient.index import exemplars
 from simvoice.patient.load import load_case, locate_case
 from simvoice.patient.mind import Patient
@@ -54,7 +55,7 @@ def play(script: list[str], seed: int) -> Talk:
 @given(entries, st.integers(0, 5))
 def test_no_conversation_leaks_or_repeats(script: list[str], seed: int) -> None:
     for exchange in play(script, seed).exchanges:
-        assert _faults(CASE, exchange) == []
+        assert faults(CASE, exchange) == []
 
 
 @some

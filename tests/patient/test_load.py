@@ -95,6 +95,44 @@ def test_a_line_too_long_to_say_is_refused(tmp_path: Path) -> None:
     assert "a line has at most 30 words" in message
 
 
+@pytest.mark.parametrize(
+    ("written", "reason"),
+    [
+        ("<shout>Okay.", "<shout> is no mark; write <pause 0.8>"),
+        ("Okay <pause 4> then.", "a pause in a line lasts up to 1.5 s"),
+        ("<quiet>Okay.", "<quiet> is never closed; write </quiet> after its last word"),
+        ("Okay. *sighs*", "a line is plain speech; the only marks in it are <pause 0.8>"),
+    ],
+)
+def test_a_mark_that_is_none_is_refused_with_its_line(
+    tmp_path: Path, written: str, reason: str
+) -> None:
+    message, line = broken(tmp_path, 'text: "Okay."', f'text: "{written}"')
+    assert f":{line}: lines." in message
+    assert ".text: " in message
+    assert reason in message
+
+
+def test_marks_are_read_in_every_wording_of_a_line(tmp_path: Path) -> None:
+    message, line = broken(tmp_path, 'again: "All of it, I said.', 'again: "All <sigh> of it.')
+    assert f":{line}: " in message
+    assert "<sigh> is no mark" in message
+
+
+def test_the_schema_and_the_dump_name_the_fields_as_authors_write_them(case: Case) -> None:
+    schema = Case.model_json_schema()["$defs"]["Line"]["properties"]
+    assert {"text", "again"} <= set(schema)
+    assert not any(name.startswith("marked") for name in schema)
+    line = next(line for line in case.lines if line.id == "q_die")
+    assert line.model_dump()["text"] == "Am I going to <break> die?"
+    assert line.text == "Am I going to die?"
+
+
+def test_how_far_a_voice_bends_is_bounded(tmp_path: Path) -> None:
+    message, _ = broken(tmp_path, "  history: >-", "  bends: {ledger: 5.0}\n  history: >-")
+    assert "person.bends.ledger" in message
+
+
 def test_a_gate_that_can_never_open_is_refused(tmp_path: Path) -> None:
     message, line = broken(
         tmp_path, "trust: 0.68, after: [headline]", "trust: 0.68, after: [headlines]"

@@ -258,15 +258,6 @@ def test_a_tie_is_settled_by_the_models_ranking(patient: Patient) -> None:
     assert patient.settle(state, tie, Answer()).move == decision.move
 
 
-def test_every_line_she_may_say_is_prepared_and_has_a_voice(patient: Patient) -> None:
-    prepared = patient.lines_to_prepare()
-    assert prepared[0][0] == patient._script.lines[patient.case.opening].text
-    texts = {text for text, _ in prepared}
-    assert {line.text for line in patient.case.lines} <= texts
-    styles = {patient.style(affect) for _, affect in prepared}
-    assert len(styles) >= 5
-
-
 def test_only_the_part_that_asks_is_embedded(patient: Patient) -> None:
     assert patient.focus("I'm so sorry. Does Pete know?") == "I'm so sorry. Does your husband know?"
     assert patient.focus("That is hard to hear. What is it that worries you most?") == (

@@ -67,7 +67,7 @@ class Run:
                 vad=LoudIsVoice(),
                 engines=Engines(FakeEar(self.texts), FakeTurns(), self.voice),
                 record=self.record or create,
-                style=lambda affect: VoiceStyle(),
+                style=lambda affect, mood: VoiceStyle(),
                 focus=lambda text: text,
                 time_shown_s=self.time_s,
                 observer=observe,

@@ -22,7 +22,7 @@ from simvoice.encounter.events import (
     TurnEndJudged,
     WordsJudged,
 )
-from simvoice.patient.decisions import Affect, Answer, Improvise, Rank
+from simvoice.patient.decisions import Affect, Answer, Improvise, Mood, Rank
 from simvoice.ports import VoiceStyle
 from simvoice.runtime import stages
 from simvoice.runtime.stages import Engines, Stages
@@ -40,8 +40,8 @@ from tests.runtime.fakes import (
 KEY = Key(2, 1)
 
 
-def style(affect: Affect) -> VoiceStyle:
-    return VoiceStyle(duration=1.2 if affect == "sad" else 1.0)
+def style(affect: Affect, mood: Mood) -> VoiceStyle:
+    return VoiceStyle(duration=1.2 if affect == "tearful" else 1.0, gain_db=-3.0 * (mood != "even"))
 
 
 @pytest.fixture

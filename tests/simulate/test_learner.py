@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from simvoice.audio import FRAME_S, RATE
+from simvoice.markup import LONGEST_PAUSE_S
 from simvoice.simulate.learner import (
     AfterPatient,
     At,
@@ -121,6 +122,13 @@ def test_a_comma_does_not_break_a_kept_silence() -> None:
     _, policy = run(KeepSilent(3.0), patient=[(2.0, 3.0), (3.5, 4.0)])
     (kept,) = policy.kept
     assert kept.start_s == pytest.approx(4.0, abs=0.03)
+
+
+def test_a_pause_inside_her_line_does_not_break_a_kept_silence() -> None:
+    _, policy = run(KeepSilent(3.0), patient=[(2.0, 2.6), (2.6 + LONGEST_PAUSE_S, 5.0)])
+    (kept,) = policy.kept
+    assert kept.start_s == pytest.approx(5.0, abs=0.03)
+    assert kept.broken_by == "learner"
 
 
 def test_a_silence_nobody_began_is_skipped() -> None:

@@ -186,8 +186,8 @@ class StandIn:
     script: Sequence[Said] = SCRIPT
     fault: Exception | None = None
     """Raised by `encounter`, when set."""
-    case_fault: CaseError | None = None
-    """Raised by `cases`, when set."""
+    faults: tuple[str, ...] = ()
+    """Why cases are withheld."""
     prepared: list[str] = field(default_factory=list)
     begun: threading.Event = field(default_factory=threading.Event)
     """An encounter was built."""
@@ -199,9 +199,10 @@ class StandIn:
         return Store(self.root)
 
     def cases(self) -> Sequence[CaseCard]:
-        if self.case_fault is not None:
-            raise self.case_fault
         return (CASE,)
+
+    def withheld(self) -> Sequence[str]:
+        return self.faults
 
     def prepare(self, case_id: str) -> None:
         self.prepared.append(case_id)

@@ -1,0 +1,73 @@
+"""What the parts of a case are made of: names, texts, numbers, and a voice's knobs."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+from simvoice import markup
+
+
+def _compiles(pattern: str) -> str:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise ValueError(f"not a regular expression: {error}") from None
+    if not pattern.strip():
+        raise ValueError("an empty pattern matches everything")
+    return pattern
+
+
+Id = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+CaseId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*$")]
+Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True, pattern=r"\S")]
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Change = Annotated[float, Field(ge=-1.0, le=1.0)]
+Seconds = Annotated[float, Field(ge=0.0)]
+Pattern = Annotated[str, AfterValidator(_compiles)]
+
+LONGEST_LINE = 30
+"""Words. About 11 s of speech: longer, and a patient lectures."""
+
+
+def _speakable(text: str) -> str:
+    text = markup.checked(text)
+    plain = markup.plain(text)
+    if len(plain.split()) > LONGEST_LINE:
+        raise ValueError(f"a line has at most {LONGEST_LINE} words; split it")
+    if set(plain) & set("*_#[]{}|\\"):
+        raise ValueError(f"a line is plain speech; the only marks in it are {markup.WAYS}")
+    return text
+
+
+Wording = Annotated[Text, AfterValidator(_speakable)]
+"""Words with the marks of `simvoice.markup`; only the voice reads the marks."""
+
+
+class Part(BaseModel):
+    """Base of every part of a case."""
+
+    # dumped under the names that authors write, so that it can be read back
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, serialize_by_alias=True)
+
+
+class VoiceKnobs(Part):
+    """Who it sounds like; see `ports.VoiceStyle`."""
+
+    formant_shift: float = Field(default=1.0, ge=0.7, le=1.4)
+    pitch_hz: float | None = Field(default=None, ge=60.0, le=350.0)
+    pitch_range: float = Field(default=1.0, ge=0.3, le=2.0)
+    duration: float = Field(default=1.0, ge=0.7, le=1.6)
+    """Pace: above 1 is slower."""
+    gain_db: float = Field(default=0.0, ge=-12.0, le=6.0)
+
+
+class Bends(Part):
+    """How far her voice follows what she feels; 0 not at all, 1 as it usually does."""
+
+    affect: float = Field(default=1.0, ge=0.0, le=2.0)
+    """The affect of a line."""
+    ledger: float = Field(default=1.0, ge=0.0, le=2.0)
+    """Her trust and distress; at 0 they add no pauses either."""
