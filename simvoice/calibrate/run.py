@@ -13,12 +13,13 @@ from typing import Any
 
 import numpy as np
 
+from simvoice import __version__
 from simvoice.calibrate.clips import VOICES, Bank, record_bank
 from simvoice.calibrate.compare import Counts, Trial, true_values, try_out
 from simvoice.calibrate.conditions import HELD_OUT, STANDARD, Condition
 from simvoice.calibrate.fit import covered, fit, retest
 from simvoice.calibrate.plant import Planted, plant
-from simvoice.calibrate.skeleton import Beat, skeletons
+from simvoice.calibrate.skeleton import Beat, drawn, find
 from simvoice.ports import Voice
 from simvoice.scoring.certificate import Table, shipped
 
@@ -42,7 +43,7 @@ class Size:
     """Length of each encounter of a pair."""
 
 
-QUICK = Size(fitted=0, tried=5, length_s=100.0, pairs=0, pair_s=0.0)
+QUICK = Size(fitted=0, tried=6, length_s=150.0, pairs=0, pair_s=0.0)
 FULL = Size(fitted=48, tried=16, length_s=150.0, pairs=24, pair_s=300.0)
 
 Done = Callable[[int, int], None]
@@ -91,8 +92,7 @@ def calibrate(
 ) -> Outcome:
     """Plant and measure; fit a table when the size says so. Raises UsageError for a folder
     without TextGrids."""
-    count = max(size.fitted, size.tried, size.pairs)
-    known = skeletons(textgrids, count, max(size.length_s, size.pair_s))
+    known = _shared_out(find(textgrids), size, tries_all=textgrids is not None)
     jobs = _fitted(known, size) + _tried(known, size) + _pairs(known, size)
     trials = list(_work(jobs, spoken, workers, done))
     fitted, tried, paired = (
@@ -108,21 +108,48 @@ _BLOCK = 100_000
 """Conversations are numbered in three blocks: fitted, tried, pairs."""
 
 
-def _fitted(known: Sequence[list[Beat]], size: Size) -> list[_Job]:
+@dataclass(frozen=True, slots=True)
+class _Skeletons:
+    """Which times are for what: none that the table is fitted on is tried."""
+
+    fitted: Sequence[list[Beat]]
+    tried: Sequence[list[Beat]]
+    real: int
+    """How many of those that are fitted are of real talk."""
+
+
+def _shared_out(real: list[list[Beat]], size: Size, *, tries_all: bool) -> _Skeletons:
+    """The last third of the real ones is tried, the others are fitted; drawn ones fill up.
+
+    tries_all: where nothing is fitted, try all of them: the shipped table has not seen them.
+    """
+    third = max(1, len(real) // 3) if real else 0
+    held = real if tries_all and not size.fitted else real[len(real) - third :]
+    kept = real[: len(real) - third]
+    count = max(size.fitted, size.pairs)
+    longest_s = max(size.length_s, size.pair_s)
+    return _Skeletons(
+        [*kept[:count], *(drawn(7000 + k, longest_s) for k in range(count - len(kept)))],
+        [*held[: size.tried], *(drawn(9000 + k, longest_s) for k in range(size.tried - len(held)))],
+        min(len(kept), count),
+    )
+
+
+def _fitted(known: _Skeletons, size: Size) -> list[_Job]:
     return [
-        _Job(k, known[k], (k % 4, (k + 1 + k // 4 % 3) % 4), 1000 + k, size.length_s, STANDARD)
+        _Job(
+            k, known.fitted[k], (k % 4, (k + 1 + k // 4 % 3) % 4), 1000 + k, size.length_s, STANDARD
+        )
         for k in range(size.fitted)
     ]
 
 
-def _tried(known: Sequence[list[Beat]], size: Size) -> list[_Job]:
-    """The last skeletons first, so that with few of each the fitted ones are others."""
-    row = list(known)[::-1]
+def _tried(known: _Skeletons, size: Size) -> list[_Job]:
     new = (4, 5)
     return [
         _Job(
             _BLOCK + k,
-            row[k],
+            known.tried[k],
             (new[k % 2], new[(k + 1) % 2]) if k % 3 else (new[k % 2], k % FITTED_VOICES),
             50_000 + k,
             size.length_s,
@@ -132,12 +159,12 @@ def _tried(known: Sequence[list[Beat]], size: Size) -> list[_Job]:
     ]
 
 
-def _pairs(known: Sequence[list[Beat]], size: Size) -> list[_Job]:
+def _pairs(known: _Skeletons, size: Size) -> list[_Job]:
     quiet = (STANDARD[1],)
     return [
         _Job(
             2 * _BLOCK + 2 * k + n,
-            known[k],
+            known.fitted[k],
             (k % 4, (k + 1) % 4),
             90_000 + 2 * k + n,
             size.pair_s,
@@ -251,21 +278,16 @@ def _errors(trials: Sequence[Trial]) -> dict[str, dict[str, float]]:
     return found
 
 
-def _provenance(known: Sequence[list[Beat]], size: Size, textgrids: Path | None) -> dict[str, Any]:
-    from simvoice import __version__
-    from simvoice.calibrate.skeleton import find
-
-    real = len(find(textgrids))
+def _provenance(known: _Skeletons, size: Size, textgrids: Path | None) -> dict[str, Any]:
+    source = "real consultations (PriMock57, CC BY 4.0)" if textgrids is None else "TextGrids"
+    drawn_ones = size.fitted - min(known.real, size.fitted)
     return {
-        "made_by": "simvoice calibrate",
+        "made_by": "simvoice calibrate --write",
         "simvoice": __version__,
         "conversations": size.fitted,
         "length_s": size.length_s,
-        "skeletons": f"{real} real consultations (PriMock57, CC BY 4.0), the others drawn from them"
-        if real and textgrids is None
-        else "TextGrids of the caller's"
-        if real
-        else "drawn from the distributions of PriMock57",
+        "skeletons": f"{size.fitted - drawn_ones} {source}, {drawn_ones} drawn from the "
+        "distributions of PriMock57; others are tried",
         "voices": "one Piper voice shaped to six persons by Praat; two only try the table out",
         "pairs": size.pairs,
         "pair_s": size.pair_s,

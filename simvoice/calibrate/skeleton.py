@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -139,9 +138,3 @@ def drawn(seed: int, length_s: float) -> list[Beat]:
         row.append(Beat(who, utterance_s, offset_s, acknowledges))
         at_s += 0.0 if acknowledges else utterance_s + offset_s
     return row
-
-
-def skeletons(folder: Path | None, count: int, length_s: float) -> Sequence[list[Beat]]:
-    """`count` of them: real ones as far as they reach, then drawn ones."""
-    real = find(folder)[:count]
-    return [*real, *(drawn(7000 + n, length_s) for n in range(count - len(real)))]

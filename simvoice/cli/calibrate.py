@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.progress import Progress
@@ -70,9 +70,10 @@ def _move(progress: Progress, task: Any, done: int, total: int) -> None:
 
 def _table(report: dict[str, Any]) -> Table:
     table = Table(box=None, pad_edge=False)
-    headings = ("condition", "edges, ms", "pauses", "overlaps", "talk share", "interruptions")
-    for heading in (*headings, "in interval"):
-        table.add_column(heading, justify="left" if heading == "condition" else "right")
+    headings = ("condition", "edges, ms", "pauses", "overlaps", "talk", "interrupt.", "held")
+    for heading in headings:
+        justify: Literal["left", "right"] = "left" if heading == "condition" else "right"
+        table.add_column(heading, justify=justify, no_wrap=True)
     for name, edges in report["onset_error_ms"].items():
         table.add_row(
             name,
@@ -81,11 +82,11 @@ def _table(report: dict[str, Any]) -> Table:
             f"{report['overlap_f1'][name]:.3f}",
             f"±{report['talk_ratio_error'][name]:.2f}",
             f"{report['interruption_f1'][name]:.3f}",
-            f"{report.get('coverage', {}).get(name, float('nan')):.1%}",
+            f"{report.get('coverage', {}).get(name, float('nan')):.0%}",
         )
     table.caption = (
-        "edges: median (95th percentile) of onset and offset errors; pauses, overlaps, "
-        "interruptions: F1;\ntalk share: worst of all conversations, points; in interval: share of "
-        "numbers whose truth the 90 % interval held"
+        "edges: median (95th percentile) of onset and offset errors; pauses, overlaps,\n"
+        "interruptions against acknowledgements: F1; talk: worst error of the share of\n"
+        "the talking, points; held: numbers whose 90 % interval holds the truth"
     )
     return table

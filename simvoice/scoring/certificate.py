@@ -134,7 +134,7 @@ def scale_of(metric: Definition) -> Scale:
     return "absolute"
 
 
-_SUMS = frozenset({"learner_speech", "patient_speech", "overlap_time", "silence_time"})
+_SUMS = frozenset({"learner_speech", "patient_speech", "overlap_time"})
 
 
 def unit_of_error(scale: Scale, value: float) -> float:
@@ -160,33 +160,23 @@ def interval(
         # A count is whole: its interval reaches to the last whole number in it.
         low, high = np.ceil(round(low, 6)), np.floor(round(high, 6))
         low, high = min(low, value), max(high, value)
-    if metric.unit in _NEVER_NEGATIVE and key not in _SIGNED:
+    if key not in _SIGNED:
         low = max(0.0, low)
     if metric.unit == "percent":
         high = min(100.0, high)
-    return float(low), float(high)
+    return float(low), float(max(low, high))
 
 
-_NEVER_NEGATIVE = frozenset(
-    {"percent", "seconds", "count", "words", "per minute", "words per minute"}
+_SIGNED = frozenset(
+    {"response_latency", "patient_latency", "pitch_median", "patient_pitch_median"}
+    | {"pitch_in_distress", "loudness_in_distress", "rate_in_distress"}
+    | {"pitch_course", "loudness_course", "rate_course"}
 )
-_SIGNED = frozenset({"response_latency", "patient_latency"})
+"""All others are never below zero."""
 
-WORDED = frozenset(
-    {
-        "interruptions",
-        "interruption_depth",
-        "interruption_attempts",
-        "early_starts",
-        "patient_interruptions",
-        "first_interruption",
-        "opening_interrupted",
-        "backchannels",
-        "overlaps",
-        "overlap_time",
-    }
-)
-"""Metrics whose error is another one where the words are known."""
+WORDED = frozenset(entry.key for entry in definitions() if entry.needs == ("speech",))
+"""Metrics that have another error where the words are known, because these tell who took the
+floor."""
 
 
 # -- the table as a file --------------------------------------------------------------------

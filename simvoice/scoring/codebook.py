@@ -71,8 +71,12 @@ Every number that simvoice gives, once. This page is made from `simvoice/scoring
 to change it, change that file and run `python -m simvoice.scoring.codebook docs/metrics.md`.
 
 "Better" says which way is better, where the literature or the aim of a case says so; where it is
-"–", that depends on the visit. How large the error of each number is, and under which conditions,
-comes with the number.
+"–", that depends on the visit.
+
+A number that was measured from sound comes with its 90 % interval: in 90 of 100 recordings made
+under such conditions (noise, leak between the channels, clipping, lost sound, echo) the truth lies
+in it. `simvoice calibrate` measures that on conversations with planted truth. An interval may lie
+beside its number: the measurement is then known to come out too high or too low.
 """
 
 

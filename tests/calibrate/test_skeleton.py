@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from pympi.Praat import TextGrid  # type: ignore[import-untyped]
 
-from simvoice.calibrate.skeleton import beats, drawn, find, skeletons
+from simvoice.calibrate.skeleton import drawn, find
 from simvoice.errors import UsageError
 
 DOCTOR = [(1.0, 4.0, "Hello."), (8.0, 10.0, "And then?")]
@@ -64,10 +64,3 @@ def test_drawn_skeletons_are_alike_for_equal_seeds_and_have_the_measured_lengths
         lengths = [beat.length_s for beat in row if beat.who == who]
         assert np.median(lengths) == pytest.approx(median, rel=0.15)
     assert 0.1 < np.mean([beat.acknowledges for beat in row]) < 0.3
-
-
-def test_where_real_ones_end_drawn_ones_follow(tmp_path: Path) -> None:
-    grid(tmp_path / "talk.TextGrid", {"doctor": DOCTOR, "patient": PATIENT})
-    made = skeletons(tmp_path, 3, 60.0)
-    assert len(made) == 3
-    assert made[0] == beats([(a, b) for a, b, _ in DOCTOR], [(a, b) for a, b, _ in PATIENT])
