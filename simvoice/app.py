@@ -46,7 +46,9 @@ from simvoice.runtime import rehearsed
 from simvoice.runtime.session import Parts, Session
 from simvoice.runtime.stages import Engines
 from simvoice.runtime.view import Observer
+from simvoice.scoring.norms import visit_of
 from simvoice.web.ports import CaseCard, Readiness
+from simvoice.workbench import planted_voice as planted_voice
 
 DEFAULT_PROFILE = models.DEFAULT_PROFILE
 
@@ -388,6 +390,7 @@ class Simulator:
                 for fact in case.facts
             ),
             seed=seed,
+            visit=tuple(sorted(visit_of(case.instruments))),
             learner=learner,
             models=self.speaker.recorded(self.profile),
             settings=numbers.model_dump(),

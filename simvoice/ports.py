@@ -52,6 +52,18 @@ class SpeechToText(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class HeardWord:
+    """One word with its times, as speech-to-text heard it in a piece of sound."""
+
+    text: str
+    start_s: float
+    """Seconds from the start of the piece."""
+    end_s: float
+    prob: float
+    """0..1, the recogniser's own."""
+
+
 class VoiceActivity(Protocol):
     """Is this frame speech? Keeps its own state across frames."""
 

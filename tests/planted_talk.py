@@ -45,11 +45,14 @@ PATIENT_VOICE = (
 )
 END_S = 50.0
 
-NUMBERS = {
+NUMBERS: dict[str, float | None] = {
     "talk_share": 100.0 * 10.5 / 22.5,
     "learner_speech": 10.5,
     "patient_speech": 12.0,
+    "floor_share": 100.0 * 10.8 / 34.8,  # her pauses within two turns count, 6.0 and 6.0
     "learner_turns": 4,
+    "turn_length": 2.6,  # the median of 3.6, 2.2, 2.0 and 3.0
+    "patient_turn_length": 2.5,  # the median of 2.0, 2.0, 9.5, 2.5 and 8.0
     "longest_monologue": 3.6,
     "response_latency": 0.1,  # the median of -0.5, -0.2, 0.4 and 3.0
     "patient_latency": 0.2,  # the median of 0, 0, 0.4 and 3.5
@@ -58,16 +61,50 @@ NUMBERS = {
     "overlaps": 2,
     "overlap_time": 0.7,
     "interruptions": 1,
+    "interruption_depth": 0.5,
+    "interruption_attempts": 0,
+    "early_starts": 1,  # at 9.8, into the last 0.2 s of hers
+    "patient_interruptions": 0,
     "words_lost": 3,
     "seconds_lost": 1.2,
     "first_interruption": 33.0,
+    "opening_statement": 2.0,
+    "opening_interrupted": None,
     "backchannels": 1,
     "silences": 4,
+    "silence_time": 18.5,  # 6.0, 3.0, 3.5 and 6.0
     "longest_silence": 6.0,
+    "silences_broken": 1,
+    "silences_after_question": 0,
+    "silences_after_cue": 0,
+    "silences_after_news": 1,
+    "silences_mid_turn": 0,
     "holds_held": 1,
     "holds_filled": 0,
+    "news_warning": None,
+    "news_silence": None,
     "machine_delay": 0.55,
+    "word_rate": 60.0 * 19 / 10.5,
+    "filled_pauses": 0,
 }
+VOICES = (
+    "speech_rate",
+    "articulation_rate",
+    "patient_articulation_rate",
+    "pitch_median",
+    "pitch_range",
+    "patient_pitch_median",
+    "patient_pitch_range",
+    "loudness_range",
+    "pitch_in_distress",
+    "loudness_in_distress",
+    "rate_in_distress",
+    "pitch_course",
+    "loudness_course",
+    "rate_course",
+)
+"""What only the sound tells: tones have no syllables worth a number."""
+NUMBERS |= dict.fromkeys(VOICES)
 
 
 def header(attempt: str = "", **fields: object) -> Header:

@@ -32,6 +32,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "paths": set(),
     "models": {"errors", "paths"},
     "weights": {"models", "errors", "paths"},
+    "workbench": {"models", "paths", "engines", *GROUND},
     "language": {"models", "engines", *GROUND},
     # pure
     "coding": {"errors"},
@@ -43,9 +44,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     "record": {"audio", "errors"},
     "engines": GROUND,
     "simulate": GROUND,
+    "calibrate": {"scoring", "timing", "simulate", "paths", *GROUND},
     "devices": {"simulate", *GROUND},
     # what carries and what people see
     "runtime": {"encounter", "patient", "record", *GROUND},
+    "recordings": {"timing", "audio", "errors"},
+    "analysis": {"recordings", "scoring", "timing", "record", *GROUND},
+    "export": {"analysis", "scoring", "timing", "audio", "errors"},
+    "pictures": {"analysis", "scoring", "timing", "errors"},
     "debrief": {"scoring", "timing", "record", "audio", "errors"},
     "web": {"debrief", "record", "runtime", "devices", *GROUND},
     "checkup": {"models", "paths", "engines", "devices", *GROUND},
@@ -69,7 +75,8 @@ ONLY_IN: dict[str, set[str]] = {
     "ctranslate2": {"engines/whisper.py"},
     "llama_cpp": {"engines/llama.py", "engines/llama_chat.py"},
     "piper": {"engines/piper.py"},
-    "parselmouth": {"engines/praat_worker.py", "bench/voices.py"},
+    # engines: a live voice is shaped in a process of its own; timing: measured after the fact
+    "parselmouth": {"engines/praat_worker.py", "timing/praat.py", "bench/voices.py"},
     "webrtcvad": {"engines/webrtc_gate.py"},
     "onnxruntime": {"engines/onnx_session.py"},
     "onnx": {"engines/onnx_graph.py", "engines/minilm_graph.py"},
@@ -77,7 +84,21 @@ ONLY_IN: dict[str, set[str]] = {
     "tokenizers": {"engines/minilm.py"},
     "sounddevice": {"devices/portaudio.py"},
     "pywebrtc_audio": {"devices/echo.py"},
-    "soxr": {"engines/resample.py", "devices/flow.py", "devices/wav.py"},
+    "soxr": {
+        "engines/resample.py",
+        "devices/flow.py",
+        "devices/wav.py",
+        "recordings/sound.py",
+    },
+    "pympi": {
+        "recordings/textgrid.py",
+        "export/textgrid.py",
+        "export/eaf.py",
+        "calibrate/skeleton.py",
+    },
+    "webvtt": {"recordings/subtitles.py"},
+    "pyarrow": {"export/parquet.py"},
+    "matplotlib": {"pictures"},
     "uvicorn": {"web/server.py"},
     "fastapi": {"web"},
     "starlette": {"web"},
@@ -168,6 +189,7 @@ def test_a_heavy_library_is_imported_in_its_place_only(library: str) -> None:
 
 def test_the_command_line_starts_without_a_heavy_library() -> None:
     heavy = ["faster_whisper", "llama_cpp", "onnxruntime", "piper", "fastapi", "sounddevice"]
+    heavy += ["matplotlib", "pyarrow"]
     code = f"import simvoice.cli, sys; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=HOUSE, capture_output=True, text=True, check=False

@@ -9,10 +9,14 @@ import typer
 
 from simvoice import __version__
 from simvoice.cli import attempts, bench, cases, models
+from simvoice.cli.analyze import analyze
+from simvoice.cli.calibrate import calibrate
 from simvoice.cli.debrief import debrief
 from simvoice.cli.doctor import doctor
 from simvoice.cli.encounters import demo, talk
+from simvoice.cli.export import export
 from simvoice.cli.out import notes
+from simvoice.cli.picture import picture
 from simvoice.cli.serve import serve
 from simvoice.errors import SimvoiceError
 
@@ -29,9 +33,13 @@ app.command()(serve)
 app.command()(talk)
 app.command()(demo)
 app.command()(debrief)
+app.command()(analyze)
+app.command()(export)
+app.command()(picture)
 app.add_typer(attempts.app, name="attempts")
 app.add_typer(cases.app, name="cases")
 app.add_typer(models.app, name="models")
+app.command()(calibrate)
 app.command()(doctor)
 app.add_typer(bench.app, name="bench")
 

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from simvoice.cli.out import answers, print_json
 
-app = typer.Typer(help="Measure: latency, stt, floor, voices.", no_args_is_help=True)
+app = typer.Typer(help="Measure: latency, stt, floor, voices, analysis.", no_args_is_help=True)
 
 Quick = Annotated[bool, typer.Option("--quick", help="Fewer trials, under 50 s.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Answer as JSON on stdout.")]
@@ -44,6 +44,14 @@ def stt(quick: Quick = False, as_json: AsJson = False) -> None:
 def floor(quick: Quick = False, as_json: AsJson = False) -> None:
     """Cut-offs in pauses, giving way to a barge-in, acknowledgements that stop her."""
     from simvoice.bench import floor as bench
+
+    _show(bench.run(quick), as_json)
+
+
+@app.command()
+def analysis(quick: Quick = False, as_json: AsJson = False) -> None:
+    """Measuring a recording without its words: speed on one core, and memory by length."""
+    from simvoice.bench import analysis as bench
 
     _show(bench.run(quick), as_json)
 

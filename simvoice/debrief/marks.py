@@ -113,6 +113,8 @@ def _silence_label(silence: Silence, name: str) -> str:
     labels = {
         "chosen": f"{name} chose to keep silent for {length}; then {broke[silence.breaker]}.",
         "answering": f"{name} took {length} to answer.",
+        "after_news": f"{length} passed after the news; then {broke[silence.breaker]}.",
+        "after_cue": f"{name} had shown a feeling; {length} passed before you spoke.",
         "after_question": f"{name} had asked; {length} passed before you answered.",
         "after_statement": f"{name} had spoken; {length} passed before you did.",
         "unanswered": f"It was your turn for {length}; then {name} went on.",

@@ -94,6 +94,8 @@ class Number(Part):
     definition: str
     source: str
     error: str
+    norms: tuple[str, ...] = ()
+    """What real visits of this kind showed, each with n, spread and citation; mostly none."""
 
 
 class LedgerPoint(Part):

@@ -21,20 +21,83 @@ _GROUPS: tuple[tuple[str, frozenset[str]], ...] = (
                 "longest_monologue",
                 "learner_pauses",
                 "learner_pause_length",
+                "floor_share",
+                "turn_length",
+                "patient_turn_length",
+                "opening_statement",
+                "word_rate",
+                "filled_pauses",
             }
         ),
     ),
     (
         "Taking turns",
-        frozenset({"response_latency", "patient_latency", "overlaps", "overlap_time"}),
+        frozenset(
+            {
+                "response_latency",
+                "patient_latency",
+                "overlaps",
+                "overlap_time",
+                "early_starts",
+                "patient_interruptions",
+            }
+        ),
     ),
     (
         "Letting the other finish",
         frozenset(
-            {"interruptions", "words_lost", "seconds_lost", "first_interruption", "backchannels"}
+            {
+                "interruptions",
+                "interruption_depth",
+                "interruption_attempts",
+                "words_lost",
+                "seconds_lost",
+                "first_interruption",
+                "opening_interrupted",
+                "backchannels",
+            }
         ),
     ),
-    ("Silence", frozenset({"silences", "longest_silence", "holds_held", "holds_filled"})),
+    (
+        "Silence",
+        frozenset(
+            {
+                "silences",
+                "silence_time",
+                "longest_silence",
+                "silences_broken",
+                "silences_after_question",
+                "silences_after_cue",
+                "silences_after_news",
+                "silences_mid_turn",
+                "holds_held",
+                "holds_filled",
+                "news_warning",
+                "news_silence",
+            }
+        ),
+    ),
+    (
+        "Voices",
+        frozenset(
+            {
+                "speech_rate",
+                "articulation_rate",
+                "patient_articulation_rate",
+                "pitch_median",
+                "pitch_range",
+                "patient_pitch_median",
+                "patient_pitch_range",
+                "loudness_range",
+                "pitch_in_distress",
+                "loudness_in_distress",
+                "rate_in_distress",
+                "pitch_course",
+                "loudness_course",
+                "rate_course",
+            }
+        ),
+    ),
     ("The machine", frozenset({"machine_delay"})),
 )
 _OTHER = "More"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Literal
 
 from simvoice.debrief.marks import marks_of
@@ -35,8 +35,9 @@ from simvoice.record.events import (
 )
 from simvoice.record.store import Attempt
 from simvoice.scoring.measures import LOST_SHARE
-from simvoice.scoring.metrics import measure_reading
-from simvoice.scoring.reading import Reading, read
+from simvoice.scoring.metrics import Measured, measure_reading
+from simvoice.scoring.norms import beside
+from simvoice.scoring.reading import Reading, read, read_best
 from simvoice.timing.intervals import Intervals, intersect, intervals, total_s
 
 _GUESSING = -1.0
@@ -78,8 +79,9 @@ def summarise(attempt: Attempt, *, with_peaks: bool = True) -> Debrief:
                 definition=m.definition,
                 source=m.source,
                 error=m.error,
+                norms=_norms(m, header.visit),
             )
-            for m in measure_reading(reading)
+            for m in measure_reading(read_best(attempt))
         ),
         ledger=tuple(
             LedgerPoint(at_s=move.at_s, values=move.ledger)
@@ -96,6 +98,12 @@ def summarise(attempt: Attempt, *, with_peaks: bool = True) -> Debrief:
         not_told=len(header.tellable) - len(told) if header.tellable else None,
         peaks=outline,
     )
+
+
+def _norms(measured: Measured, visit: Collection[str]) -> tuple[str, ...]:
+    if measured.value is None:
+        return ()
+    return tuple(norm.sentence for norm in beside(measured.key, visit))
 
 
 def never_said(speeches: Sequence[PatientSpeech]) -> list[PatientSpeech]:

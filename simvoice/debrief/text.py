@@ -46,7 +46,7 @@ def _sections(debrief: Debrief) -> Iterator[tuple[str, RenderableType]]:
     if debrief.not_told is not None:
         yield f"What {debrief.patient_name} told you, and why", _told(debrief)
     if debrief.rows:
-        yield "Numbers (none of them calibrated yet)", _numbers(debrief)
+        yield "Numbers", _numbers(debrief)
 
 
 def _head(debrief: Debrief) -> Iterator[Text]:
@@ -172,7 +172,11 @@ def _numbers(debrief: Debrief) -> RenderableType:
     table = Table.grid(padding=(0, 2))
     table.add_column(overflow="fold")
     table.add_column(overflow="fold")
+    table.add_column(overflow="fold", style="dim")
     for number in debrief.numbers:
         style = "" if number.value is not None else "dim"
-        table.add_row(Text(number.name), Text(number.shown, style=style))
+        error = number.error if number.value is not None else ""
+        table.add_row(Text(number.name), Text(number.shown, style=style), Text(error))
+        for norm in number.norms:
+            table.add_row(Text(), Text(f"in real visits: {norm}", style="dim"), Text())
     return table

@@ -249,6 +249,9 @@ class Header(Fact):
     seed: int
     tellable: tuple[Tellable, ...] = ()
     """Empty in records that do not say it."""
+    visit: tuple[str, ...] = ()
+    """What kinds of visit the case is (`scoring.norms`), by its instruments: what norms may stand
+    beside a number. Empty where it is of none, and in records that do not say it."""
     learner: str = ""
     """A pseudonym the learner chose; empty when none."""
     models: dict[str, str] = Field(default_factory=dict)

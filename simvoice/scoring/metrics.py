@@ -1,25 +1,38 @@
-"""The metric registry: each metric once, as data, with what it is and when it cannot be told.
+"""The metric registry: each metric once, with what it is and when it cannot be told.
 
-No metric has been calibrated yet against planted truth, and each says so: a number comes with
-its error or with the sentence that the error is not known.
+What a metric is stands as data in `data/metrics.toml` (see `codebook`), what computes it in
+`measures`; they are joined here by key. A number that was measured from sound comes with the
+interval that calibration found under such conditions (see `certificate`), or is refused under them;
+one that was not says where it comes from.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
-from simvoice.scoring import measures as m
+from simvoice.scoring.certificate import Table, conditions, interval, refusal, shipped
+from simvoice.scoring.codebook import Definition, Direction, Need, Unit, definitions
+from simvoice.scoring.measures import MEASURES
 from simvoice.scoring.reading import Reading, Recorded, read
-
-Unit = Literal["percent", "seconds", "count", "words", "per minute"]
+from simvoice.scoring.unmeasurable import NotMeasurable
 
 NOT_CALIBRATED = "error not yet calibrated"
+FROM_JOURNAL = "from the journal's own times; an error is known for sound only"
+DECIDED = "as it was decided and written down while it happened"
 
-_HELDNER = "Heldner & Edlund 2010, doi 10.1016/j.wocn.2010.08.002"
-_SILENCES = "threshold of Bartels et al. 2016 and Gramling et al. 2022"
-_OWN = "simvoice, from the record"
+_DECIDED = frozenset(
+    {"interruptions", "interruption_depth", "first_interruption", "opening_interrupted"}
+    | {"backchannels", "words_lost", "seconds_lost"}
+)
+"""Metrics that an attempt's journal knows and no sound has to tell."""
+
+_MISSING: dict[Need, str] = {
+    "speech": "it is not known who spoke when",
+    "sound": "the sound was not kept or not read",
+    "words": "the words are not known",
+    "journal": "only the sound is known; this needs the journal of an attempt",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +43,11 @@ class Metric:
     name: str
     unit: Unit
     definition: str
+    direction: Direction
+    """Which way is better; "none" where that depends on the visit."""
     source: str
+    needs: tuple[Need, ...]
+    """What it is computed from."""
     not_measurable_when: str
     measure: Callable[[Reading], float]
 
@@ -46,9 +63,14 @@ class Measured:
     reason: str
     """Why it is not measurable here; empty when it is."""
     error: str
-    """Its interval, or that there is none yet."""
+    """Its interval in words, or that there is none yet."""
     definition: str
     source: str
+    direction: Direction = "none"
+    low: float | None = None
+    """Lower end of the 90 % interval, in `unit`; None while it is not known."""
+    high: float | None = None
+    """Upper end of it."""
 
 
 def measure(attempt: Recorded) -> list[Measured]:
@@ -56,17 +78,68 @@ def measure(attempt: Recorded) -> list[Measured]:
     return measure_reading(read(attempt))
 
 
-def measure_reading(reading: Reading) -> list[Measured]:
-    """The same for a reading that was made already (or made from the sound)."""
-    return [_measured(metric, reading) for metric in METRICS]
+def measure_reading(reading: Reading, table: Table | None = None) -> list[Measured]:
+    """The same for a reading that was made already (or made from the sound).
+
+    table: of errors; None takes the one that comes with simvoice.
+    """
+    certificate = _Certificate(reading, table or shipped())
+    return [_measured(metric, reading, certificate) for metric in METRICS]
 
 
-def _measured(metric: Metric, reading: Reading) -> Measured:
+class _Certificate:
+    """What is known of the errors of one reading's numbers."""
+
+    def __init__(self, reading: Reading, table: Table | None) -> None:
+        self._reading = reading
+        self._table = table
+        self._conditions = conditions(reading.heard) if reading.heard else None
+        self._refusal = refusal(self._conditions) if self._conditions else ""
+
+    def refuse(self, metric: Metric) -> None:
+        """Raise NotMeasurable when the sound is too bad for it."""
+        if self._refusal and not self._is_written_down(metric):
+            raise NotMeasurable(self._refusal)
+
+    def interval(self, metric: Metric, value: float) -> tuple[float, float] | None:
+        """(low, high) with 90 %; None where it is not known."""
+        if self._conditions is None or self._table is None or self._is_written_down(metric):
+            return None
+        words = "words" in self._reading.given
+        return interval(metric.key, value, self._conditions, self._table, words=words)
+
+    def error(self, metric: Metric, found: tuple[float, float] | None) -> str:
+        """The interval in words, or why there is none."""
+        if found is not None:
+            low, high = (_shown(end, metric.unit) for end in found)
+            return f"90 % interval {low}" if low == high else f"90 % interval {low} to {high}"
+        if self._is_written_down(metric):
+            return DECIDED
+        return FROM_JOURNAL if self._conditions is None else NOT_CALIBRATED
+
+    def _is_written_down(self, metric: Metric) -> bool:
+        journal = "journal" in self._reading.given
+        only = set(metric.needs) <= {"journal"}
+        return journal and (only or metric.key in _DECIDED)
+
+
+def _shown(value: float, unit: Unit) -> str:
+    digits = 0 if unit in ("count", "words") else 2 if unit == "seconds" else 1
+    return f"{value:.{digits}f}"
+
+
+def _measured(metric: Metric, reading: Reading, certificate: _Certificate) -> Measured:
     value: float | None = None
+    found: tuple[float, float] | None = None
     reason = ""
     try:
+        for need in metric.needs:
+            if need not in reading.given:
+                raise NotMeasurable(_MISSING[need])
+        certificate.refuse(metric)
         value = round(metric.measure(reading), 6)
-    except m.NotMeasurable as why:
+        found = certificate.interval(metric, value)
+    except NotMeasurable as why:
         reason = f"not measurable here: {why}"
     return Measured(
         key=metric.key,
@@ -74,211 +147,28 @@ def _measured(metric: Metric, reading: Reading) -> Measured:
         unit=metric.unit,
         value=value,
         reason=reason,
-        error=NOT_CALIBRATED,
+        error=certificate.error(metric, found),
         definition=metric.definition,
         source=metric.source,
+        direction=metric.direction,
+        low=None if found is None else round(found[0], 6),
+        high=None if found is None else round(found[1], 6),
     )
 
 
-_SILENT_SPEAKER = "one of the two did not speak"
-_LOST = "more than 1 % of the microphone's sound was lost"
+def _metric(entry: Definition) -> Metric:
+    return Metric(
+        key=entry.key,
+        name=entry.name,
+        unit=entry.unit,
+        definition=entry.definition,
+        direction=entry.direction,
+        source=entry.source,
+        needs=entry.needs,
+        not_measurable_when=entry.unmeasurable,
+        measure=MEASURES[entry.key],
+    )
 
-METRICS: tuple[Metric, ...] = (
-    Metric(
-        "talk_share",
-        "your share of the talking",
-        "percent",
-        "Seconds of your voice over seconds of both voices; acknowledgements count.",
-        _OWN,
-        _SILENT_SPEAKER,
-        m.talk_share,
-    ),
-    Metric(
-        "learner_speech",
-        "your speech",
-        "seconds",
-        "Seconds in which your voice sounded, acknowledgements included.",
-        _OWN,
-        "never",
-        m.speech("learner"),
-    ),
-    Metric(
-        "patient_speech",
-        "the patient's speech",
-        "seconds",
-        "Seconds in which the patient's voice was heard.",
-        _OWN,
-        "never",
-        m.speech("patient"),
-    ),
-    Metric(
-        "learner_turns",
-        "your turns",
-        "count",
-        "A turn lasts from your first sound until the patient takes the floor; "
-        "acknowledgements are none.",
-        _OWN,
-        "never",
-        m.turns,
-    ),
-    Metric(
-        "longest_monologue",
-        "your longest turn",
-        "seconds",
-        "From its first sound to its last, pauses included.",
-        _OWN,
-        "the learner did not speak",
-        m.monologue,
-    ),
-    Metric(
-        "response_latency",
-        "your response time",
-        "seconds",
-        "Median floor transfer offset from the patient to you; below zero where you began before "
-        "the patient had ended. Silences the patient chose to keep are left out.",
-        _HELDNER,
-        f"{_SILENT_SPEAKER}; {_LOST}",
-        m.latency,
-    ),
-    Metric(
-        "patient_latency",
-        "the patient's response time",
-        "seconds",
-        "Median floor transfer offset from you to the patient, with the machine's own delay "
-        "taken off; what remains the patient chose.",
-        _HELDNER,
-        _SILENT_SPEAKER,
-        m.patient_latency,
-    ),
-    Metric(
-        "learner_pauses",
-        "your pauses",
-        "count",
-        "Silences of 0.2 s and more within your turns.",
-        _HELDNER,
-        f"the learner did not speak; {_LOST}",
-        m.pause_count,
-    ),
-    Metric(
-        "learner_pause_length",
-        "length of your pauses",
-        "seconds",
-        "Median of the silences of 0.2 s and more within your turns.",
-        _HELDNER,
-        f"the learner made no pause; {_LOST}",
-        m.pause_median,
-    ),
-    Metric(
-        "overlaps",
-        "overlaps",
-        "count",
-        "Stretches in which both voices sounded; acknowledgements are not counted.",
-        _HELDNER,
-        "never",
-        m.overlap_count,
-    ),
-    Metric(
-        "overlap_time",
-        "time in overlap",
-        "seconds",
-        "Seconds in which both voices sounded; acknowledgements are not counted.",
-        _HELDNER,
-        "never",
-        m.overlap_time,
-    ),
-    Metric(
-        "interruptions",
-        "interruptions",
-        "count",
-        "You took the floor before the patient's words were done; acknowledgements are not "
-        "interruptions.",
-        _OWN,
-        "the patient did not speak",
-        m.interruptions,
-    ),
-    Metric(
-        "words_lost",
-        "words the patient never got to say",
-        "words",
-        "Words of the patient's that interruptions cut off.",
-        _OWN,
-        "the patient did not speak",
-        m.words_lost,
-    ),
-    Metric(
-        "seconds_lost",
-        "speech the patient never got to say",
-        "seconds",
-        "Seconds of the patient's speech that interruptions cut off.",
-        _OWN,
-        "the patient did not speak",
-        m.seconds_lost,
-    ),
-    Metric(
-        "first_interruption",
-        "first interruption",
-        "seconds",
-        "Session time at which you first took the floor before the patient's words were done.",
-        _OWN,
-        "the patient was never interrupted",
-        m.first_interruption,
-    ),
-    Metric(
-        "backchannels",
-        "acknowledgements",
-        "count",
-        "Short sounds or words of yours while the patient spoke on.",
-        _OWN,
-        "the patient did not speak",
-        m.backchannels,
-    ),
-    Metric(
-        "silences",
-        "silences",
-        "count",
-        "Stretches of 2 s and more in which nobody spoke, after the machine's own delay was "
-        "taken off; before the first and after the last word does not count.",
-        _SILENCES,
-        f"{_SILENT_SPEAKER}; {_LOST}",
-        m.silence_count,
-    ),
-    Metric(
-        "longest_silence",
-        "longest silence",
-        "seconds",
-        "The longest of the silences, without the machine's own delay.",
-        _SILENCES,
-        f"no silence lasted 2 s; {_LOST}",
-        m.longest_silence,
-    ),
-    Metric(
-        "holds_held",
-        "silences you let stand",
-        "count",
-        "Silences the patient fell into after a blow, which you let last for as long as the case "
-        "asks.",
-        _OWN,
-        "the patient never fell silent after a blow",
-        m.holds("held"),
-    ),
-    Metric(
-        "holds_filled",
-        "silences you filled",
-        "count",
-        "Silences the patient fell into after a blow, and which you ended by speaking.",
-        _OWN,
-        "the patient never fell silent after a blow",
-        m.holds("filled"),
-    ),
-    Metric(
-        "machine_delay",
-        "the machine's own delay",
-        "seconds",
-        "Median time between your last sound and the patient's first, less what the patient "
-        "chose; it is taken off everything above and is nothing you did.",
-        _OWN,
-        "the patient answered nothing",
-        m.machine_delay,
-    ),
-)
+
+METRICS: tuple[Metric, ...] = tuple(_metric(entry) for entry in definitions())
 """In the order in which a debrief shows them."""

@@ -29,12 +29,14 @@ class Spoken:
     learner: Intervals
     """The learner's speech without backchannels."""
     patient: Intervals
-    """The patient's speech as heard."""
+    """The patient's speech as heard, likewise."""
     start_s: float
     end_s: float
     """The encounter lasted from `start_s` to `end_s`."""
     backchannels: Intervals = field(default_factory=empty)
     """The learner's short acknowledgements: speech, but no bid for the floor."""
+    patient_backchannels: Intervals = field(default_factory=empty)
+    """The patient's, where they are told apart; else they lie in `patient`."""
     waits: tuple[Wait, ...] = ()
     holds: tuple[Held, ...] = ()
     utterances: tuple[Utterance, ...] = ()
@@ -74,8 +76,22 @@ class Anatomy:
     def speech_s(self, who: Speaker) -> float:
         """Seconds of one speaker's voice, backchannels included."""
         said = self.spoken
-        own = union(said.learner, said.backchannels) if who == "learner" else said.patient
+        own = union(*self._lanes(who))
         return total_s(intersect(own, intervals([(said.start_s, said.end_s)])))
+
+    def _lanes(self, who: Speaker) -> tuple[Intervals, Intervals]:
+        """One speaker's speech and acknowledgements."""
+        said = self.spoken
+        if who == "learner":
+            return said.learner, said.backchannels
+        return said.patient, said.patient_backchannels
+
+    def floor_share(self, who: Speaker) -> float | None:
+        """0..1: one speaker's share of the time in which somebody had the floor, pauses within
+        turns included; None without a turn."""
+        held = [turn.length_s for turn in self.turns if turn.who == who]
+        both_s = sum(turn.length_s for turn in self.turns)
+        return sum(held) / both_s if both_s > 0.0 else None
 
     def talk_share(self, who: Speaker) -> float | None:
         """0..1: one speaker's share of all speech; None when nobody spoke."""

@@ -23,6 +23,8 @@ SilenceKind = Literal[
     "hold",
     "chosen",
     "answering",
+    "after_news",
+    "after_cue",
     "after_question",
     "after_statement",
     "unanswered",
@@ -30,9 +32,11 @@ SilenceKind = Literal[
     "unclear",
 ]
 """hold: the patient fell quiet after a blow. chosen: the patient kept quiet before speaking.
-answering: the patient took that long to answer. after_question / after_statement: the learner
-took that long to answer one. unanswered: the learner did not, and the patient went on.
-mid_turn: the speaker stopped and went on. unclear: both had stopped or began at once."""
+answering: the patient took that long to answer. after_news: the learner had told the news, and the
+patient was due. after_cue: the patient had shown a feeling, and the learner was due.
+after_question / after_statement: the learner took that long to answer one. unanswered: the learner
+did not, and the patient went on. mid_turn: the speaker stopped and went on. unclear: both had
+stopped or began at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,10 @@ class Utterance:
     start_s: float
     end_s: float
     is_question: bool = False
+    is_news: bool = False
+    """The learner told the news in it."""
+    is_cue: bool = False
+    """The patient showed a feeling or a worry in it (VR-CoDES: a cue or concern)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,13 +158,24 @@ def _typed(
     )
     if stretch.before == stretch.after and is_one:
         return stretch.before, "mid_turn", None
+    last = _last(stretch, utterances)
     if stretch.before == "learner":
-        return "patient", _patients(stretch, waits), None
+        told = last is not None and last.is_news
+        return "patient", "after_news" if told else _patients(stretch, waits), None
     if stretch.after == "patient":
         return "learner", "unanswered", None
-    said = [u for u in utterances if u.who == "patient" and u.start_s < stretch.start_s + _NEAR_S]
-    asked = bool(said) and max(said, key=lambda u: u.start_s).is_question
+    if last is not None and last.is_cue:
+        return "learner", "after_cue", None
+    asked = last is not None and last.is_question
     return "learner", "after_question" if asked else "after_statement", None
+
+
+def _last(stretch: Between, utterances: Sequence[Utterance]) -> Utterance | None:
+    """The last utterance of who spoke before a silence; None where none is known."""
+    said = [
+        u for u in utterances if u.who == stretch.before and u.start_s < stretch.start_s + _NEAR_S
+    ]
+    return max(said, key=lambda u: u.start_s, default=None)
 
 
 def _patients(stretch: Between, waits: Sequence[Wait]) -> SilenceKind:

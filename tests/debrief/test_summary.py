@@ -25,7 +25,10 @@ from simvoice.record.events import (
 )
 from simvoice.record.recorder import Recorder
 from simvoice.record.store import Attempt, Store
-from tests.planted_talk import NUMBERS, header, record
+from simvoice.scoring.codebook import definitions
+from simvoice.scoring.metrics import DECIDED, FROM_JOURNAL
+from simvoice.scoring.norms import norms
+from tests.planted_talk import NUMBERS, VOICES, header, record
 
 
 @pytest.fixture(scope="module")
@@ -49,11 +52,44 @@ def test_it_goes_to_json_and_back_unchanged(attempt: Attempt) -> None:
 
 def test_the_numbers_are_the_metrics(attempt: Attempt) -> None:
     debrief = summarise(attempt, with_peaks=False)
-    assert {n.key: n.value for n in debrief.numbers} == pytest.approx(NUMBERS, abs=1e-6)
+    found = {n.key: n.value for n in debrief.numbers}
+    assert list(found) == list(NUMBERS)
+    told = [key for key in NUMBERS if key not in (*VOICES, "word_rate")]
+    # From the sound, which finds each edge of a tone a frame early or late.
+    assert [found[key] for key in told] == pytest.approx([NUMBERS[key] for key in told], abs=0.15)
     shown = {n.key: n.shown for n in debrief.numbers}
     assert shown["talk_share"] == "47 %"
-    assert shown["response_latency"] == "0.10 s"
     assert shown["words_lost"] == "3 words"
+    assert shown["speech_rate"].endswith(" syllables per second")
+
+
+def test_without_its_sound_an_attempt_is_measured_from_the_journal(attempt: Attempt) -> None:
+    silent = replace(attempt, audio_path=None, _sound=[])
+    found = {n.key: n for n in summarise(silent, with_peaks=False).numbers}
+    assert {key: n.value for key, n in found.items()} == pytest.approx(NUMBERS, abs=1e-6)
+    assert found["response_latency"].shown == "0.10 s"
+    assert found["talk_share"].error == FROM_JOURNAL
+    assert found["words_lost"].error == DECIDED
+
+
+def test_a_norm_stands_beside_a_number_only_in_a_visit_of_its_kind(
+    attempt: Attempt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    silences = next(entry for entry in definitions() if entry.key == "silences")
+    known = next(norm for norm in norms() if norm.metric == "silences")
+    planted = known.model_copy(
+        update={
+            "visits": ("bad-news",),
+            "spread": "SD 4",
+            "for_definition": silences.definition,
+        }
+    )
+    monkeypatch.setattr("simvoice.scoring.norms.norms", lambda: (planted,))
+    told = replace(attempt, header=attempt.header.model_copy(update={"visit": ("bad-news",)}))
+    found = {n.key: n.norms for n in summarise(told).numbers}
+    assert found.pop("silences") == (planted.sentence,)
+    assert set(found.values()) == {()}
+    assert {n.norms for n in summarise(attempt).numbers} == {()}
 
 
 def test_the_transcript_is_in_order_with_what_was_never_said(attempt: Attempt) -> None:

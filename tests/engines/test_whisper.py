@@ -124,3 +124,21 @@ def test_a_broken_model_names_the_remedy(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(b"broken")
     with pytest.raises(ModelAltered, match="simvoice models pull"):
         Whisper(tmp_path)
+
+
+@pytest.mark.engine
+def test_words_come_with_their_times(base: Whisper, people: ShapedVoice) -> None:
+    first, second = (
+        people.speak(text, PEOPLE[1]).pcm for text in ("Tell me more.", "What worries you most?")
+    )
+    silence = np.zeros(2 * RATE, np.float32)
+    heard = base.words(np.concatenate((first, silence, second)))
+    assert normal(" ".join(word.text for word in heard)) == normal(
+        "Tell me more. What worries you most?"
+    )
+    begins_s = (len(first) + len(silence)) / RATE
+    (what,) = [word for word in heard if word.text.startswith("What")]
+    assert what.start_s == pytest.approx(begins_s, abs=0.35)
+    assert all(0.0 <= word.start_s <= word.end_s for word in heard)
+    assert all(0.0 < word.prob <= 1.0 for word in heard)
+    assert base.words(np.zeros(0, np.float32)) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,8 +14,11 @@ from fastapi.testclient import TestClient
 
 from simvoice.audio import RATE
 from simvoice.record.events import Ended, Header, PatientSpeech, Started
+from simvoice.record.files import HEADER
 from simvoice.record.ids import new_id
 from simvoice.record.recorder import Recorder
+from simvoice.scoring.codebook import definitions
+from simvoice.scoring.norms import norms
 from simvoice.web.ports import Readiness
 from simvoice.web.words import blocks, clock, duration, ending, moment
 from tests.web.stand_in import CASE, StandIn
@@ -149,7 +153,30 @@ def test_the_debrief_shows_words_times_numbers_and_what_was_cut_off(
     assert "let it stand for 6.4 s" in text
     assert "you spoke after 4.0 s" in text
     assert "Your share" in text or "your share of the talking" in text
-    assert "error not yet calibrated" in text
+    assert "as it was decided and written down while it happened" in text
+
+
+def test_the_debrief_shows_a_norm_beside_its_number_in_a_visit_of_its_kind(
+    client: TestClient, simulator: StandIn, attempt_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    silences = next(entry for entry in definitions() if entry.key == "silences")
+    known = next(norm for norm in norms() if norm.metric == "silences")
+    planted = known.model_copy(
+        update={
+            "visits": ("bad-news",),
+            "spread": "SD <4>",
+            "for_definition": silences.definition,
+        }
+    )
+    monkeypatch.setattr("simvoice.scoring.norms.norms", lambda: (planted,))
+    assert "In real visits" not in client.get(f"/attempts/{attempt_id}").text
+    path = simulator.root / attempt_id / HEADER
+    header = json.loads(path.read_text("utf-8")) | {"visit": ["bad-news"]}
+    path.write_text(json.dumps(header), encoding="utf-8")
+    text = client.get(f"/attempts/{attempt_id}").text
+    assert text.count("In real visits:") == 1
+    assert "SD &lt;4&gt;" in text
+    assert "Bartels et al. 2016" in text
 
 
 def test_the_timeline_has_both_lanes_their_marks_and_peaks(

@@ -1,0 +1,260 @@
+"""`simvoice analyze`: attempts and other people's recordings, taken apart and measured."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from simvoice import paths
+from simvoice.analysis.batch import Outcome, Plan, run
+from simvoice.analysis.conversation import Conversation, Value
+from simvoice.analysis.gather import Item, gather, pair
+from simvoice.analysis.recording import Options
+from simvoice.analysis.results import load
+from simvoice.cli.out import answers, notes, print_json
+from simvoice.errors import UsageError
+from simvoice.recordings.names import Names
+from simvoice.scoring.codebook import Unit, definitions
+from simvoice.scoring.norms import beside, check_visits, visits
+from simvoice.scoring.quantities import duration, quantity
+
+_MOST_LINES = 40
+"""Conversations listed one by one; of more only the count is said."""
+
+_IN_LIST = {
+    "talk_share": "talking",
+    "learner_turns": "turns",
+    "response_latency": "response",
+    "overlaps": "overlaps",
+    "silences": "silences",
+}
+"""The metrics of a list's line, the learner's: those that need no words and no journal."""
+
+
+def analyze(
+    given: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="PATH...",
+            help="Ids of attempts, sound files with a speaker on each channel, or folders.",
+        ),
+    ] = None,
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where the results go.")] = Path(
+        "simvoice-results"
+    ),
+    two: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option(metavar="LEARNER PATIENT", help="Two files of one channel each."),
+    ] = None,
+    learner: Annotated[
+        Literal["auto", "left", "right"],
+        typer.Option(help="The learner's channel; auto: as a transcript says, else left."),
+    ] = "auto",
+    names: Annotated[
+        str,
+        typer.Option(
+            metavar="LEARNER,PATIENT",
+            help="The words by which files, tiers and labels name the two: doctor,patient.",
+        ),
+    ] = "",
+    transcript: Annotated[
+        bool,
+        typer.Option(
+            "--transcript/--no-transcript",
+            help="Read the TextGrid, CTM, VTT or SRT beside a sound file.",
+        ),
+    ] = True,
+    words: Annotated[
+        bool, typer.Option("--words", help="Find the words and their times with Whisper.")
+    ] = False,
+    visit: Annotated[
+        list[str] | None,
+        typer.Option(help="What kind of visit it was, for norms; may be given more than once."),
+    ] = None,
+    jobs: Annotated[int, typer.Option(min=1, max=64, help="How many at a time.")] = max(
+        1, (os.cpu_count() or 2) // 2
+    ),
+    again: Annotated[
+        bool, typer.Option("--again", help="Also those whose result is there already.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Answer as JSON on stdout.")] = False,
+) -> None:
+    """Measure attempts, or any recording with a speaker on each channel."""
+    called = Names.given(names) if names else Names()
+    items: list[Item] = gather(given, paths.attempts_dir(), called) if given else []
+    if two is not None:
+        items.append(pair(*two))
+    if not items:
+        raise UsageError(
+            "name what to analyse: an attempt's id, a sound file or a folder; or two files with "
+            "--two LEARNER PATIENT"
+        )
+    plan = _plan(Options(learner, called, transcript, words, check_visits(visit or ())), out, again)
+    outcomes = _run(items, plan, jobs)
+    failed = [outcome for outcome in outcomes if outcome.state == "failed"]
+    if as_json:
+        print_json(_report(outcomes, out))
+    else:
+        _show(outcomes, out)
+    for outcome in failed:
+        notes.print(Text(f"{outcome.name}: {outcome.reason}", style="bold"))
+    if failed:
+        raise typer.Exit(failed[0].exit_code if len(outcomes) == 1 else 1)
+
+
+def _plan(options: Options, out: Path, again: bool) -> Plan:
+    from simvoice import workbench
+
+    make_ear = None
+    if options.words:
+        # Nobody should wait for a thousand files to learn of a missing model.
+        workbench.check_word_ear()
+        make_ear = workbench.word_ear
+    return Plan(options, out, again, make_ear)
+
+
+def _run(items: Sequence[Item], plan: Plan, jobs: int) -> list[Outcome]:
+    with _progress(len(items)) as advance:
+        found = []
+        for outcome in run(items, plan, jobs):
+            found.append(outcome)
+            advance(outcome)
+    order = {item.name: index for index, item in enumerate(items)}
+    return sorted(found, key=lambda outcome: order[outcome.name])
+
+
+@contextlib.contextmanager
+def _progress(total: int) -> Iterator[Callable[[Outcome], None]]:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=notes, transient=True) as bar:
+        task = bar.add_task("Analysing", total=total)
+
+        def advance(outcome: Outcome) -> None:
+            bar.update(task, advance=1, description=Text(outcome.name[-40:]).plain)
+
+        yield advance
+
+
+# -- telling --------------------------------------------------------------------------------
+
+
+def _report(outcomes: Sequence[Outcome], out: Path) -> dict[str, Any]:
+    return {
+        "folder": str(out),
+        "analysed": sum(outcome.state == "done" for outcome in outcomes),
+        "skipped": sum(outcome.state == "skipped" for outcome in outcomes),
+        "failed": [
+            {"name": outcome.name, "reason": outcome.reason}
+            for outcome in outcomes
+            if outcome.state == "failed"
+        ],
+        "conversations": [_entry(outcome) for outcome in outcomes if outcome.result is not None],
+    }
+
+
+def _entry(outcome: Outcome) -> dict[str, Any]:
+    assert outcome.result is not None
+    found = load(outcome.result)
+    return {
+        "name": outcome.name,
+        "id": found.id,
+        "state": outcome.state,
+        "result": str(outcome.result),
+        "length_s": found.length_s,
+        "notes": list(found.notes),
+        "metrics": {value.key: value.model_dump(exclude={"key"}) for value in found.metrics},
+    }
+
+
+def _show(outcomes: Sequence[Outcome], out: Path) -> None:
+    have = [outcome for outcome in outcomes if outcome.result is not None]
+    if len(have) == 1 and len(outcomes) == 1:
+        _show_one(load(_result(have[0])))
+    elif len(have) <= _MOST_LINES:
+        _show_list(have)
+    counts = [(state, sum(o.state == state for o in outcomes)) for state in _COUNTED]
+    said = ", ".join(f"{count} {_COUNTED[state]}" for state, count in counts if count)
+    answers.print(Text(f"{said}; the results are in {out}"))
+    if have:
+        answers.print(Text(f"To take them away: simvoice export {out}"))
+
+
+_COUNTED = {"done": "analysed", "skipped": "there already", "failed": "failed"}
+
+
+def _result(outcome: Outcome) -> Path:
+    assert outcome.result is not None
+    return outcome.result
+
+
+def _show_list(outcomes: Sequence[Outcome]) -> None:
+    if not outcomes:
+        return
+    named = {entry.key: entry for entry in definitions()}
+    table = Table(box=None, pad_edge=False)
+    table.add_column("conversation", no_wrap=True)
+    for heading in ("length", *_IN_LIST.values()):
+        table.add_column(heading, no_wrap=True, justify="right")
+    for outcome in outcomes:
+        found = load(_result(outcome))
+        values = {value.key: value for value in found.metrics}
+        cells = [_cell(named[key].unit, values.get(key)) for key in _IN_LIST if key in named]
+        table.add_row(Text(outcome.name), duration(found.length_s), *cells)
+        for note in found.notes:
+            notes.print(Text(f"{outcome.name}: {note}"))
+    answers.print(table)
+
+
+def _cell(unit: Unit, value: Value | None) -> str:
+    if value is None or value.value is None:
+        return "–"
+    return quantity(unit, value.value)
+
+
+def _show_one(found: Conversation) -> None:
+    named = {entry.key: entry for entry in definitions()}
+    answers.print(Text(found.title, style="bold"))
+    answers.print(Text(f"{found.id} · {duration(found.length_s)}", style="dim"))
+    for note in found.notes:
+        notes.print(Text(f"Note: {note}"))
+    table = Table.grid(padding=(0, 2))
+    table.add_column(overflow="fold")
+    table.add_column(overflow="fold")
+    missing: dict[str, list[str]] = {}
+    for value in found.metrics:
+        entry = named.get(value.key)
+        if entry is None:
+            continue
+        if value.value is None:
+            missing.setdefault(value.reason, []).append(entry.name)
+            continue
+        table.add_row(Text(entry.name), Text(_with_interval(entry.unit, value)))
+        for norm in beside(value.key, found.visit):
+            table.add_row(Text(""), Text(norm.sentence, style="dim"))
+    answers.print(table)
+    for reason, which in missing.items():
+        answers.print(Text(f"{', '.join(which)}: {reason}", style="dim"))
+    if not found.visit and found.kind == "recording":
+        kinds = ", ".join(sorted(visits()))
+        notes.print(Text(f"Norms are shown once the kind of visit is known: --visit ({kinds})."))
+
+
+def _with_interval(unit: Unit, value: Value) -> str:
+    assert value.value is not None
+    shown = quantity(unit, value.value)
+    if value.low is None or value.high is None:
+        return shown
+    return f"{shown}  ({quantity(unit, value.low)} to {quantity(unit, value.high)})"

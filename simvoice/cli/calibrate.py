@@ -1,0 +1,92 @@
+"""`simvoice calibrate`: how far off the measurement is, on conversations with planted truth."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+from rich.progress import Progress
+from rich.table import Table
+
+from simvoice.cli.out import answers, notes, print_json
+
+
+def calibrate(
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Fewer conversations and no new table, under 50 s.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Answer as JSON on stdout.")] = False,
+    textgrids: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Plant on the times of the TextGrids in this folder."),
+    ] = None,
+    write: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Save the fitted table of errors; not with --quick."),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, max=64, help="Processes; else one a core.")
+    ] = None,
+) -> None:
+    """Plant conversations whose truth is known, and report how far off each measure is."""
+    from simvoice.app import planted_voice
+    from simvoice.calibrate import run
+    from simvoice.calibrate.skeleton import find
+    from simvoice.errors import UsageError
+    from simvoice.scoring.certificate import to_json
+
+    if quick and write is not None:
+        raise UsageError("--quick fits no table to save; leave out --quick or --write")
+    find(textgrids)  # a folder that cannot be used is refused before anything is spoken
+    with Progress(console=notes, transient=True) as progress:
+        voices = progress.add_task("Recording the voices", total=None)
+        spoken = run.banks(
+            planted_voice(), lambda done, total: _move(progress, voices, done, total)
+        )
+        progress.remove_task(voices)
+        work = progress.add_task("Planting and measuring", total=None)
+        outcome = run.calibrate(
+            spoken,
+            run.QUICK if quick else run.FULL,
+            textgrids=textgrids,
+            workers=workers,
+            done=lambda done, total: _move(progress, work, done, total),
+        )
+    if write is not None and outcome.table is not None:
+        text = json.dumps(to_json(outcome.table), ensure_ascii=False, indent=1)
+        write.write_text(text + "\n", encoding="utf-8")
+    report = run.report(outcome)
+    if as_json:
+        print_json(report)
+        return
+    answers.print(_table(report))
+
+
+def _move(progress: Progress, task: Any, done: int, total: int) -> None:
+    progress.update(task, completed=done, total=total)
+
+
+def _table(report: dict[str, Any]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    headings = ("condition", "edges, ms", "pauses", "overlaps", "talk", "interrupt.", "held")
+    for heading in headings:
+        justify: Literal["left", "right"] = "left" if heading == "condition" else "right"
+        table.add_column(heading, justify=justify, no_wrap=True)
+    for name, edges in report["onset_error_ms"].items():
+        table.add_row(
+            name,
+            f"{edges['p50']:.0f} ({edges['p95']:.0f})",
+            f"{report['pause_f1'][name]:.3f}",
+            f"{report['overlap_f1'][name]:.3f}",
+            f"±{report['talk_ratio_error'][name]:.2f}",
+            f"{report['interruption_f1'][name]:.3f}",
+            f"{report.get('coverage', {}).get(name, float('nan')):.0%}",
+        )
+    table.caption = (
+        "edges: median (95th percentile) of onset and offset errors; pauses, overlaps,\n"
+        "interruptions against acknowledgements: F1; talk: worst error of the share of\n"
+        "the talking, points; held: numbers whose 90 % interval holds the truth"
+    )
+    return table

@@ -1,0 +1,132 @@
+"""`simvoice export`: conversations as tables, annotations and a data package."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import Progress
+from rich.text import Text
+
+from simvoice import paths
+from simvoice.analysis.conversation import Conversation
+from simvoice.analysis.load import Source, sources_at
+from simvoice.cli.out import answers, notes, print_json
+from simvoice.errors import SimvoiceError, UsageError
+
+
+def export(
+    given: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[PATH]...",
+            help="Folders or files of results from: simvoice analyze; ids or folders of attempts. "
+            "Without one, all attempts.",
+        ),
+    ] = None,
+    out: Annotated[
+        Path, typer.Option(metavar="FOLDER", help="Where the export goes; new or empty.")
+    ] = Path("simvoice-export"),
+    only: Annotated[
+        str,
+        typer.Option(
+            metavar="FORMATS", help="Some of: csv,parquet,textgrid,eaf,rttm,ctm; else all."
+        ),
+    ] = "",
+    voice_free: Annotated[
+        bool,
+        typer.Option(
+            "--voice-free", help="Timings and numbers only, under pseudonyms: for giving away."
+        ),
+    ] = False,
+    key: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="With --voice-free: write which pseudonym is whose, to keep."
+        ),
+    ] = None,
+    sound: Annotated[
+        bool, typer.Option("--sound", help="Copy the sound of attempts along, as WAV.")
+    ] = False,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Replace an earlier export in the same folder.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Answer as JSON on stdout.")] = False,
+) -> None:
+    """Take conversations away: CSV, Parquet, Praat, ELAN, RTTM, CTM, with a data package."""
+    from simvoice.export.voice_free import pseudonyms, without_voice
+    from simvoice.export.write import check_formats, save
+
+    formats = check_formats(name.strip() for name in only.split(",") if name.strip())
+    _check_key(key, out, voice_free)
+    if sound and voice_free:
+        raise UsageError("--sound and --voice-free exclude each other; leave one of them out")
+    sources = sources_at(given or [], paths.attempts_dir())
+    with Progress(console=notes, transient=True) as bar:
+
+        def loaded(what: str) -> Iterator[Conversation]:
+            for source in bar.track(sources, description=what):
+                yield source.load()
+
+        found = loaded("Writing")
+        names: dict[str, str] = {}
+        if voice_free:
+            names = pseudonyms(loaded("Reading"))
+            found = (without_voice(one, names[one.id]) for one in _by_name(sources, names))
+        sounds = {source.id: source.sound for source in sources} if sound else {}
+        files = save(
+            found,
+            out,
+            formats,
+            voice_free=voice_free,
+            replace=replace,
+            sound_of=lambda one: sounds[one]() if one in sounds else None,
+        )
+    if key is not None:
+        _write_key(key, names)
+    if as_json:
+        print_json(
+            {
+                "folder": str(out),
+                "conversations": len(sources),
+                "voice_free": voice_free,
+                "files": [file.path for file in files],
+            }
+        )
+        return
+    what = "conversation" if len(sources) == 1 else "conversations"
+    answers.print(Text(f"{len(sources)} {what}, {len(files)} files in {out}"))
+    answers.print(Text("What is in it: README.txt and datapackage.json there."))
+    if not voice_free:
+        notes.print("It holds words and names. For giving away there is --voice-free.")
+
+
+def _by_name(sources: Sequence[Source], names: dict[str, str]) -> Iterator[Conversation]:
+    """In the order of their pseudonyms: that of their ids would give the ids' order away."""
+    for source in sorted(sources, key=lambda source: names[source.id]):
+        yield source.load()
+
+
+def _check_key(key: Path | None, out: Path, voice_free: bool) -> None:
+    if key is None:
+        return
+    if not voice_free:
+        raise UsageError("--key goes with --voice-free: without it, nobody has a pseudonym")
+    if key.resolve().is_relative_to(out.resolve()):
+        raise UsageError(
+            f"the key {str(key)!r} would lie inside the export, which is for giving away; "
+            "name a file elsewhere"
+        )
+
+
+def _write_key(key: Path, names: dict[str, str]) -> None:
+    try:
+        with key.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(["pseudonym", "conversation"])
+            writer.writerows(sorted((name, own) for own, name in names.items()))
+    except OSError as error:
+        raise SimvoiceError(f"the key {str(key)!r} cannot be written; check its folder") from error

@@ -1,0 +1,1 @@
+"""Conversations taken away in the formats that researchers already use."""

@@ -1,0 +1,1 @@
+"""Pictures of conversations, for print and slides, told apart without colour."""

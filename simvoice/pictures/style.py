@@ -1,0 +1,124 @@
+"""What all pictures share: paper, ink, patterns, and how they are saved.
+
+Nothing is told by colour alone: the learner is solid, the patient hatched; lines differ in their
+dashes; what matters has words beside it. The greys of the two fills are far apart, so a copier
+keeps them apart too.
+"""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from simvoice.errors import SettingError, SimvoiceError
+
+INK = "#1b1f24"
+FAINT = "#6b727a"
+RULE = "#c9cdd2"
+
+LEARNER: dict[str, Any] = {"facecolor": "#274c77", "edgecolor": "#274c77", "linewidth": 0.6}
+PATIENT: dict[str, Any] = {
+    "facecolor": "#f3ddb3",
+    "edgecolor": "#6f4e16",
+    "linewidth": 0.6,
+    "hatch": "/////",
+}
+SILENCE: dict[str, Any] = {
+    "facecolor": "#ffffff",
+    "edgecolor": "#55606b",
+    "linewidth": 0.8,
+    "linestyle": (0, (1, 1.2)),
+}
+MACHINE: dict[str, Any] = {"facecolor": "#e4e7ea", "edgecolor": "#e4e7ea", "linewidth": 0.0}
+
+DASHES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (1.2, 1.6)), (0, (6, 2, 1.2, 2)))
+
+WIDTH_IN = 10.0
+"""Inches: an A4 page across, less its margins, with text that stays readable at half of it."""
+
+DOTS = 200
+"""A PNG's dots an inch: sharp in print at half size."""
+
+_SETTINGS: Any = {
+    "font.family": "DejaVu Sans",  # comes with matplotlib, so pictures are alike everywhere
+    "font.size": 8.0,
+    "hatch.linewidth": 0.5,
+    "svg.hashsalt": "simvoice",
+    "svg.fonttype": "path",  # a viewer without the font would move the words
+    "axes.edgecolor": RULE,
+    "xtick.color": FAINT,
+    "ytick.color": FAINT,
+    "text.color": INK,
+}
+
+ENDINGS = ("svg", "png", "pdf")
+
+
+def figure(height_in: float) -> Figure:
+    """An empty sheet, `WIDTH_IN` across."""
+    with mpl.rc_context(_SETTINGS):
+        made = Figure(figsize=(WIDTH_IN, height_in), facecolor="white")
+    FigureCanvasAgg(made)
+    return made
+
+
+def with_style() -> Any:
+    """To draw inside of."""
+    return mpl.rc_context(_SETTINGS)
+
+
+def check_ending(path: Path) -> str:
+    """svg, png or pdf. Raises SettingError."""
+    ending = path.suffix.casefold().lstrip(".")
+    if ending not in ENDINGS:
+        raise SettingError(
+            f"{path.name!r} is no name for a picture; it must end in .svg, .png or .pdf"
+        )
+    return ending
+
+
+def render(made: Figure, ending: str, title: str) -> bytes:
+    """The picture's bytes; the same picture gives the same bytes."""
+    each: dict[str, dict[str, Any]] = {
+        "svg": {"Title": title, "Creator": "simvoice", "Date": None},
+        "png": {"Title": title, "Software": "simvoice"},
+        "pdf": {"Title": title, "Creator": "simvoice", "CreationDate": None},
+    }
+    out = io.BytesIO()
+    with mpl.rc_context(_SETTINGS):
+        made.savefig(out, format=ending, dpi=DOTS, metadata=each[ending])
+    return out.getvalue()
+
+
+def save(made: Figure, path: Path, title: str) -> None:
+    """By the path's ending. Raises SettingError for another, SimvoiceError when it cannot."""
+    data = render(made, check_ending(path), title)
+    try:
+        path.write_bytes(data)
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+        raise SimvoiceError(
+            f"the picture {str(path)!r} cannot be written ({why}); check its folder"
+        ) from error
+
+
+def bare(axes: Axes) -> None:
+    """Without frame and ticks."""
+    axes.set_frame_on(False)
+    axes.set_xticks([])
+    axes.set_yticks([])
+
+
+def clock(at_s: float) -> str:
+    """Seconds as `3:07`, or `1:03:07` from an hour on."""
+    whole = round(at_s)
+    hours, rest = divmod(whole, 3600)
+    if hours:
+        return f"{hours}:{rest // 60:02d}:{rest % 60:02d}"
+    return f"{rest // 60}:{rest % 60:02d}"

@@ -1,0 +1,24 @@
+"""One entry of a transcript."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """Some words and when they were spoken."""
+
+    label: str
+    """Who spoke, as the transcript names them; empty when it does not."""
+    start_s: float
+    end_s: float
+    text: str
+    is_word: bool = False
+    """One word with its own times; else an utterance."""
+    channel: int | None = None
+    """0 left, 1 right, where the transcript names a channel."""
+
+    def labelled(self, label: str) -> Said:
+        """The same, spoken by `label`."""
+        return replace(self, label=label)

@@ -1,0 +1,198 @@
+"""How a speaker sounds: pitch, loudness, syllables. Acoustic facts, and nothing about feelings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simvoice.audio import Pcm16
+from simvoice.timing.activity import BRIDGE_S, SHORTEST_S
+from simvoice.timing.intervals import Intervals, covers, intervals
+from simvoice.timing.praat import pitch_hz
+from simvoice.timing.spectrum import FRAME, FRAME_S, Bands, decibels
+
+Series = NDArray[np.float64]
+"""float64 [n]."""
+
+REFERENCE_HZ = 100.0
+"""Semitones are counted from here, as Praat's "semitones re 100 Hz"."""
+
+_BELOW_LOUDEST_DB = 25.0
+_DIP_DB = 2.0
+"""Nuclei are peaks within 25 dB of the loudest, parted by dips of 2 dB (de Jong & Wempe 2009)."""
+_PHRASE_FRAMES = 60
+"""Shorter pauses are given to Praat with the speech around them, because a call takes it as long
+as a second of speech does."""
+_CLOSURE_FRAMES = round(BRIDGE_S / FRAME_S)
+_SHORTEST_FRAMES = round(SHORTEST_S / FRAME_S)
+_HANN = np.hanning(7)[1:-1] / np.sum(np.hanning(7))
+"""50 ms: a syllable is longer, the flutter of a single period shorter."""
+_FADED_DB = 10.0
+_VOWELS = slice(2, 10)
+"""Bands from 330 to 3600 Hz, where vowels tower over consonants."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Voice:
+    """What is known of one speaker's voice, in order of time. All times are session seconds."""
+
+    start_s: Series
+    """float64 [n]: where each stretch of speech begins."""
+    end_s: Series
+    """float64 [n]: where it ends."""
+    level_db: Series
+    """float64 [n]: its level, dBFS, with the room's noise taken off."""
+    falls_db: Series
+    """float64 [n]: how far it has fallen at its end below its last half second. A phrase that is
+    brought to its end fades; one that is broken off does not."""
+    fades_s: Series
+    """float64 [n]: how long it lies more than 10 dB below its median before it ends: an echo makes
+    that long."""
+    pitch_s: Series
+    """float64 [m]: when each value of the pitch was taken."""
+    pitch_hz: Series
+    """float64 [m]: Hz, where the voice sounds."""
+    nuclei_s: Series
+    """float64 [k]: when each syllable is at its loudest."""
+
+    def semitones(self) -> Series:
+        """float64 [m]: the pitch in semitones re `REFERENCE_HZ`."""
+        return np.asarray(12.0 * np.log2(self.pitch_hz / REFERENCE_HZ), dtype=np.float64)
+
+    def inside(self, of: Intervals) -> Voice:
+        """Only what lies in these stretches of time."""
+        stretch = covers(of, (self.start_s + self.end_s) / 2.0)
+        pitch = covers(of, self.pitch_s)
+        return Voice(
+            self.start_s[stretch],
+            self.end_s[stretch],
+            self.level_db[stretch],
+            self.falls_db[stretch],
+            self.fades_s[stretch],
+            self.pitch_s[pitch],
+            self.pitch_hz[pitch],
+            self.nuclei_s[covers(of, self.nuclei_s)],
+        )
+
+
+def join(parts: Sequence[Voice]) -> Voice:
+    """Parts in order of time to one."""
+    if not parts:
+        none = np.empty(0)
+        return Voice(*[none] * len(Voice.__slots__))
+    return Voice(
+        *(np.concatenate([getattr(part, name) for part in parts]) for name in Voice.__slots__)
+    )
+
+
+def describe(
+    pcm: Pcm16, power: Bands, level_db: NDArray[np.float32], runs: NDArray[np.int64], at_s: float
+) -> Voice:
+    """The voice in one block of sound.
+
+    pcm: int16 [n], 16 kHz. power, level_db: of its frames. runs: int64 [k, 2], frames of speech
+    in it. at_s: session seconds at which it begins.
+    """
+    pitch_s: list[Series] = []
+    pitch: list[Series] = []
+    for first, last in _joined(runs, _PHRASE_FRAMES):
+        when, hz = pitch_hz(pcm[first * FRAME : last * FRAME])
+        pitch_s.append(when[hz > 0.0] + first * FRAME_S + at_s)
+        pitch.append(hz[hz > 0.0])
+    times = np.concatenate(pitch_s) if pitch_s else np.empty(0)
+    hz = np.concatenate(pitch) if pitch else np.empty(0)
+    spoken = covers(intervals(runs * FRAME_S + at_s), times)
+    times, hz = times[spoken], hz[spoken]
+    nuclei = _nuclei(decibels(power[:, _VOWELS].sum(axis=1)), runs) * FRAME_S + FRAME_S / 2.0 + at_s
+    whole = _joined(runs, _CLOSURE_FRAMES)
+    whole = whole[whole[:, 1] - whole[:, 0] >= _SHORTEST_FRAMES]
+    stretches = [level_db[first:last] for first, last in whole]
+    return Voice(
+        (whole[:, 0] * FRAME_S + at_s).astype(np.float64),
+        (whole[:, 1] * FRAME_S + at_s).astype(np.float64),
+        np.array([_level(stretch) for stretch in stretches], dtype=np.float64),
+        np.array([_falls(stretch) for stretch in stretches], dtype=np.float64),
+        np.array([_fades(stretch) for stretch in stretches], dtype=np.float64),
+        times,
+        hz,
+        _voiced(nuclei, times),
+    )
+
+
+def _joined(runs: NDArray[np.int64], longest: int) -> NDArray[np.int64]:
+    """int64 [k, 2]: runs of frames with at most `longest` frames between them as one."""
+    if len(runs) == 0:
+        return runs
+    is_first = np.concatenate(([True], runs[1:, 0] - runs[:-1, 1] > longest))
+    is_last = np.concatenate((is_first[1:], [True]))
+    return np.column_stack((runs[is_first, 0], runs[is_last, 1]))
+
+
+def _level(level_db: NDArray[np.float32]) -> float:
+    return float(10.0 * np.log10(np.mean(10.0 ** (level_db.astype(np.float64) / 10.0))))
+
+
+def _falls(level_db: NDArray[np.float32]) -> float:
+    # Not the very last frame, which is part silence wherever the edge lies in it.
+    return float(
+        np.median(level_db[-50:]) - np.mean(level_db[-5:-1] if level_db.size > 1 else level_db)
+    )
+
+
+def _fades(level_db: NDArray[np.float32]) -> float:
+    loud = np.flatnonzero(level_db > np.median(level_db) - _FADED_DB)
+    return float((level_db.size - 1 - loud[-1]) * FRAME_S)
+
+
+def _nuclei(level_db: NDArray[np.float32], runs: NDArray[np.int64]) -> Series:
+    """float64 [k]: frames at which a syllable is at its loudest."""
+    if len(runs) == 0:
+        return np.empty(0)
+    smooth = np.convolve(level_db, _HANN, mode="same")
+    found: list[int] = []
+    speaking = np.concatenate([smooth[a:b] for a, b in runs])
+    least = float(np.percentile(speaking, 99)) - _BELOW_LOUDEST_DB
+    for first, last in runs:
+        found += _peaks(smooth[first:last], least, int(first))
+    return np.array(found, dtype=np.float64)
+
+
+def _peaks(level_db: Series, least_db: float, offset: int) -> list[int]:
+    """Peaks above `least_db` with a dip of `_DIP_DB` on both sides (or an end)."""
+    if level_db.size < 3:
+        return []
+    inner = (level_db[1:-1] >= level_db[:-2]) & (level_db[1:-1] > level_db[2:])
+    candidates = np.flatnonzero(inner) + 1
+    kept: list[int] = []
+    for at in candidates[level_db[candidates] > least_db].tolist():
+        if kept:
+            dip = float(level_db[kept[-1] : at].min())
+            if min(level_db[kept[-1]], level_db[at]) - dip < _DIP_DB:
+                if level_db[at] > level_db[kept[-1]]:
+                    kept[-1] = at
+                continue
+        kept.append(at)
+    return [offset + at for at in kept]
+
+
+def _voiced(nuclei_s: Series, pitch_s: Series) -> Series:
+    """The nuclei beside which the voice sounds."""
+    if pitch_s.size == 0:
+        return nuclei_s[:0]
+    index = np.clip(np.searchsorted(pitch_s, nuclei_s), 1, max(1, pitch_s.size - 1))
+    nearest = np.minimum(
+        np.abs(pitch_s[np.minimum(index, pitch_s.size - 1)] - nuclei_s),
+        np.abs(pitch_s[index - 1] - nuclei_s),
+    )
+    return np.asarray(nuclei_s[nearest <= 0.03], dtype=np.float64)
+
+
+def quantile(values: Series, share: float) -> float:
+    """As Praat's "Get quantile" has it: value number share * n + 1/2 of the sorted, in between
+    two by proportion."""
+    ordered = np.sort(values)
+    place = share * ordered.size - 0.5
+    return float(np.interp(place, np.arange(ordered.size), ordered))
