@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 import secrets
 import threading
 from collections.abc import Callable, Sequence
@@ -12,15 +11,14 @@ from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 
-from pydantic import ValidationError
-
-from simvoice import __version__, models, paths
+from simvoice import models, paths
+from simvoice.casting import card_of, floor_of, header_of
 from simvoice.encounter.settings import FloorSettings
 from simvoice.encounter.state import Rules
 from simvoice.engines import threads
 from simvoice.engines.fallback import Fallback
 from simvoice.engines.server import Server
-from simvoice.errors import CaseError, SimvoiceError
+from simvoice.errors import SimvoiceError
 from simvoice.language import speaker, trouble
 from simvoice.patient.case import Case
 from simvoice.patient.index import CaseIndex
@@ -38,7 +36,6 @@ from simvoice.ports import (
     Voice,
     VoiceActivity,
 )
-from simvoice.record.events import Header, Tellable
 from simvoice.record.ids import new_id
 from simvoice.record.recorder import Recorder
 from simvoice.record.store import Attempt, AttemptSummary, Store
@@ -46,23 +43,10 @@ from simvoice.runtime import rehearsed
 from simvoice.runtime.session import Parts, Session
 from simvoice.runtime.stages import Engines
 from simvoice.runtime.view import Observer
-from simvoice.scoring.norms import visit_of
 from simvoice.web.ports import CaseCard, Readiness
 from simvoice.workbench import planted_voice as planted_voice
 
 DEFAULT_PROFILE = models.DEFAULT_PROFILE
-
-_LIBRARIES = (
-    "faster-whisper",
-    "ctranslate2",
-    "llama-cpp-python",
-    "piper-tts",
-    "praat-parselmouth",
-    "onnxruntime",
-    "webrtcvad-wheels",
-    "numpy",
-)
-"""Those whose version changes what is heard or measured."""
 
 Progress = Callable[[float, str], None]
 """Called with 0..1 and a sentence."""
@@ -204,7 +188,7 @@ class Simulator:
 
     def cases(self) -> Sequence[CaseCard]:
         """The cases on offer: those that have passed their check."""
-        return [_card(each.case) for each in self._shelf if each.case and self._offers(each)]
+        return [card_of(each.case) for each in self._shelf if each.case and self._offers(each)]
 
     def withheld(self) -> Sequence[str]:
         """Why the others are not, a sentence each."""
@@ -332,7 +316,15 @@ class Simulator:
         attempt = new_id(case.id, datetime.now().astimezone())
 
         def record(facts: LineFacts) -> Recorder:
-            header = self._header(attempt, case, facts, numbers, seed, learner)
+            header = header_of(
+                case,
+                attempt=attempt,
+                line=facts,
+                floor=numbers,
+                models=self.speaker.recorded(self.profile),
+                seed=seed,
+                learner=learner,
+            )
             return Recorder.create(self.store.root, header)
 
         return Session(
@@ -363,48 +355,6 @@ class Simulator:
         limit_s = max(numbers.improvise_timeout_s, self.speaker.needs_s)
         return numbers.model_copy(update={"improvise_timeout_s": limit_s})
 
-    def _header(
-        self,
-        attempt: str,
-        case: Case,
-        facts: LineFacts,
-        numbers: FloorSettings,
-        seed: int,
-        learner: str,
-    ) -> Header:
-        return Header(
-            attempt=attempt,
-            simvoice=__version__,
-            case_id=case.id,
-            case_title=case.title,
-            case_sha256=case.sha256,
-            patient_name=case.person.name,
-            tellable=tuple(
-                Tellable(
-                    id=fact.id,
-                    text=fact.text,
-                    when=fact.gate.when,
-                    trust=fact.gate.trust,
-                    after=fact.gate.after,
-                )
-                for fact in case.facts
-            ),
-            seed=seed,
-            visit=tuple(sorted(visit_of(case.instruments))),
-            learner=learner,
-            models=self.speaker.recorded(self.profile),
-            settings=numbers.model_dump(),
-            devices={
-                "kind": facts.kind,
-                "microphone": facts.microphone,
-                "speaker": facts.speaker,
-                "native_rate": facts.native_rate,
-                "echo": facts.echo,
-            },
-            libraries={name: version(name) for name in _LIBRARIES},
-            machine=f"{platform.system()} {platform.machine()}, {threads.CORES} cores",
-        )
-
     # -- attempts
 
     def attempts(self) -> Sequence[AttemptSummary]:
@@ -419,32 +369,3 @@ class Simulator:
     def erase(self, attempt_id: str) -> None:
         """Remove it for good."""
         self.store.erase(attempt_id)
-
-
-def floor_of(case: Case) -> FloorSettings:
-    """The usual numbers of the floor, with the case's own. Raises CaseError for unknown ones."""
-    try:
-        return FloorSettings.model_validate({**FloorSettings().model_dump(), **case.floor})
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise CaseError(
-            f"case {case.id}: floor.{where} cannot be used ({first['msg']}); "
-            "the settings are those of simvoice.encounter.settings"
-        ) from error
-
-
-def _card(case: Case) -> CaseCard:
-    return CaseCard(
-        id=case.id,
-        title=case.title,
-        level=case.level,
-        setting=case.setting,
-        door_note=case.door_note,
-        reading_time_s=case.reading_time_s,
-        time_s=case.time.limit_s,
-        patient_name=case.person.name,
-        objectives=tuple(case.objectives),
-        course=case.course,
-        summary=case.summary,
-    )

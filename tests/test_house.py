@@ -34,6 +34,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "weights": {"models", "errors", "paths"},
     "workbench": {"models", "paths", "engines", *GROUND},
     "language": {"models", "engines", *GROUND},
+    "casting": {"encounter", "engines", "patient", "record", "scoring", "web", *GROUND},
     # pure
     "coding": {"errors"},
     "timing": {"audio", "errors"},

@@ -8,7 +8,7 @@ from collections import defaultdict
 import pytest
 
 from simvoice import paths
-from simvoice.app import floor_of
+from simvoice.casting import floor_of
 from simvoice.patient.case import Case
 from simvoice.patient.load import find_cases, load_case
 from simvoice.patient.suite import load_suite
