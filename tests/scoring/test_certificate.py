@@ -157,7 +157,7 @@ _SELDOM = {"opening_interrupted"}
 def test_in_the_shipped_table_errors_grow_with_the_noise() -> None:
     table = shipped()
     assert table is not None
-    for key in ("talk_share", "learner_speech", "patient_pitch_range"):
+    for key in ("talk_share", "pitch_range", "patient_pitch_range"):
         widths = []
         for snr_db in (45.0, 20.0, 10.0):
             bounds = table.bounds(key, replace(CLEAN, snr_db=snr_db))
