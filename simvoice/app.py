@@ -6,7 +6,7 @@ import platform
 import secrets
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from importlib.metadata import version
@@ -18,7 +18,10 @@ from simvoice import __version__, models, paths
 from simvoice.encounter.settings import FloorSettings
 from simvoice.encounter.state import Rules
 from simvoice.engines import threads
+from simvoice.engines.fallback import Fallback
+from simvoice.engines.server import Server
 from simvoice.errors import CaseError, SimvoiceError
+from simvoice.language import speaker, trouble
 from simvoice.patient.case import Case
 from simvoice.patient.index import CaseIndex
 from simvoice.patient.load import load_case, locate_case
@@ -91,13 +94,17 @@ class Simulator:
         *,
         attempts: Path | None = None,
         every_case: bool = False,
+        server: Server | None = None,
     ) -> None:
-        """every_case: offer those too that have not passed their check, for their authors.
+        """every_case: offer those too that have not passed their check, for their authors. server:
+        a lab's language model, used in place of the profile's while it answers.
 
         Raises ModelMissing or ModelAltered when a model of the profile cannot be used.
         """
         threads.set_environment()
         self.profile = models.profile(profile)
+        self.speaker = speaker(self.profile["llm"], server)
+        self.profile["llm"] = self.speaker.model
         for name in self.profile.values():
             models.locate(name)
         self.store = Store(attempts or paths.attempts_dir())
@@ -135,7 +142,11 @@ class Simulator:
         progress(0.5, "Waking the voice")
         voice = self._load_voice()
         progress(0.7, "Waking the patient's mind")
-        return Engines(stt, end_of_turn, voice, embedder, last_words, self._language_model())
+        llm = self.speaker.live()
+        engines = Engines(stt, end_of_turn, voice, embedder, last_words, llm)
+        if isinstance(llm, Fallback):
+            engines = replace(engines, llm_notices=llm.notices)
+        return engines
 
     def _load_voice(self) -> PreparedVoice:
         from simvoice.engines.delivery import MarkedVoice
@@ -149,10 +160,9 @@ class Simulator:
         key = "+".join([*models.digests([self.profile["voice"]]).values(), version("piper-tts")])
         return CachedVoice(self._spoken, paths.cache_dir() / "speech", key)
 
-    def _language_model(self) -> LanguageModel:
-        from simvoice.engines.llama import Llama
-
-        return Llama(self._folder("llm"))
+    def model_trouble(self) -> str:
+        """A sentence when the stronger model does not answer now; empty when all is well."""
+        return trouble(self._engines.llm if self._engines is not None else None)
 
     def _folder(self, role: str) -> Path:
         return models.locate(self.profile[role])  # type: ignore[index]
@@ -180,7 +190,7 @@ class Simulator:
         """What a conversation in text needs."""
         from simvoice.engines.minilm import MiniLM
 
-        return MiniLM(self._folder("embedding")), self._language_model()
+        return MiniLM(self._folder("embedding")), self.speaker.unhurried()
 
     # -- cases
 
@@ -212,7 +222,7 @@ class Simulator:
             index = None
             if embedder is not None:
                 index = CaseIndex.cached(paths.cache_dir() / "cases", case, embedder, sha256)
-            self._patients[case_id] = Patient(case, index)
+            self._patients[case_id] = Patient(case, index, strong=self.speaker.strong)
         return self._patients[case_id]
 
     # -- making ready
@@ -276,7 +286,8 @@ class Simulator:
         patient = self.patient(case_id)
         if engines.llm is not None and not cancelled():
             progress(0.3, "Reading the case")
-            engines.llm.warm(patient.prompt_prefix())
+            messages = patient.messages_so_far(patient.start(0))
+            engines.llm.warm(patient.prompt_prefix(), messages=messages, cancelled=cancelled)
         name = patient.case.person.short
         engines.voice.prepare(
             rehearsed.needed(self.plan(case_id), patient.style, likely_only=likely_only),
@@ -316,7 +327,7 @@ class Simulator:
         engines = self.engines()
         patient = self.patient(case_id)
         case = patient.case
-        numbers = floor or floor_of(case)
+        numbers = floor or self._floor(case)
         seed = secrets.randbelow(2**31) if seed is None else seed
         attempt = new_id(case.id, datetime.now().astimezone())
 
@@ -345,6 +356,12 @@ class Simulator:
                 observer=observer,
             )
         )
+
+    def _floor(self, case: Case) -> FloorSettings:
+        """The case's numbers; a stronger model has longer, and the embedded one after it."""
+        numbers = floor_of(case)
+        limit_s = max(numbers.improvise_timeout_s, self.speaker.needs_s)
+        return numbers.model_copy(update={"improvise_timeout_s": limit_s})
 
     def _header(
         self,
@@ -375,7 +392,7 @@ class Simulator:
             seed=seed,
             visit=tuple(sorted(visit_of(case.instruments))),
             learner=learner,
-            models={str(k): v for k, v in models.digests(self.profile.values()).items()},
+            models=self.speaker.recorded(self.profile),
             settings=numbers.model_dump(),
             devices={
                 "kind": facts.kind,

@@ -87,6 +87,8 @@ class Model(_Strict):
     role: Role
     also: tuple[Role, ...] = ()
     """Further roles that the same weights can play."""
+    chat: bool = False
+    """A language model strong enough to be spoken to in its own chat template."""
     licence: str
     upstream: str
     """Who made it: a hub repository."""

@@ -92,10 +92,29 @@ class LastWords(Protocol):
         ...
 
 
-class LanguageModel(Protocol):
-    """Continues a screenplay. One prompt family per instance, so that its cache holds."""
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One entry of a conversation for a model that is spoken to in its own chat template."""
 
-    def warm(self, prefix: str) -> None:
+    role: Literal["system", "user", "assistant"]
+    text: str
+
+
+class LanguageModel(Protocol):
+    """Says what the patient says next. One prompt family per instance, so that its cache holds.
+
+    A small model continues the screenplay in `prompt`; a stronger one is given the same scene as
+    `messages`, where there are any.
+    """
+
+    @property
+    def strong(self) -> bool:
+        """Whether what it gave last came from a model that may be given more room."""
+        ...
+
+    def warm(
+        self, prefix: str, *, messages: Sequence[Message] = (), cancelled: Cancelled = never
+    ) -> None:
         """Evaluate `prefix` now, so that a prompt that begins with it starts at once."""
         ...
 
@@ -103,6 +122,7 @@ class LanguageModel(Protocol):
         self,
         prompt: str,
         *,
+        messages: Sequence[Message] = (),
         max_tokens: int = 48,
         stop: Sequence[str] = ("\n",),
         temperature: float = 0.6,
@@ -113,9 +133,17 @@ class LanguageModel(Protocol):
         ...
 
     def rank(
-        self, prompt: str, candidates: Sequence[str], *, cancelled: Cancelled = never
+        self,
+        prompt: str,
+        candidates: Sequence[str],
+        *,
+        messages: Sequence[Message] = (),
+        cancelled: Cancelled = never,
     ) -> list[float]:
-        """Mean log-probability a token of each candidate as the continuation of `prompt`."""
+        """Mean log-probability a token of each candidate as the continuation of `prompt`.
+
+        Empty when it cannot tell.
+        """
         ...
 
 

@@ -33,6 +33,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "models": {"errors", "paths"},
     "weights": {"models", "errors", "paths"},
     "workbench": {"models", "paths", "engines", *GROUND},
+    "language": {"models", "engines", *GROUND},
     # pure
     "coding": {"errors"},
     "timing": {"audio", "errors"},
@@ -72,7 +73,7 @@ CLOCKS_AND_THREADS = {"time", "threading", "queue", "asyncio", "socket", "subpro
 ONLY_IN: dict[str, set[str]] = {
     "faster_whisper": {"engines/whisper.py"},
     "ctranslate2": {"engines/whisper.py"},
-    "llama_cpp": {"engines/llama.py"},
+    "llama_cpp": {"engines/llama.py", "engines/llama_chat.py"},
     "piper": {"engines/piper.py"},
     # engines: a live voice is shaped in a process of its own; timing: measured after the fact
     "parselmouth": {"engines/praat_worker.py", "timing/praat.py", "bench/voices.py"},
@@ -101,7 +102,7 @@ ONLY_IN: dict[str, set[str]] = {
     "uvicorn": {"web/server.py"},
     "fastapi": {"web"},
     "starlette": {"web"},
-    "httpx": {"weights/download.py"},
+    "httpx": {"weights/download.py", "engines/remote.py"},
     "huggingface_hub": {"weights/hub.py"},
     "typer": {"cli"},
     "psutil": {"checkup/machine.py", "bench"},

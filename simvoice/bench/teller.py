@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Literal
 
 from simvoice.patient.decisions import Answer, Decision, Move, PatientState, Said
+from simvoice.ports import Message
 
 SHORT = "I see."
 
@@ -72,6 +73,10 @@ class Teller:
     def ending(self, state: PatientState, trigger: Literal["left"]) -> str | None:
         """She has no endings."""
         return None
+
+    def messages_so_far(self, state: PatientState) -> tuple[Message, ...]:
+        """She asks the model nothing."""
+        return ()
 
     def prompt_so_far(self, state: PatientState) -> str:
         """She asks no model."""

@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterator
 from simvoice import models, paths
 from simvoice.checkup.machine import check_cores, check_disk, check_libraries, check_python
 from simvoice.checkup.result import Check
+from simvoice.checkup.server import check_server
 from simvoice.checkup.sound import check_devices_only, check_sound
 from simvoice.checkup.speed import SpeedCheck
 from simvoice.checkup.weights import check_models
+from simvoice.engines.server import Server
 
 
 def check_all(
@@ -18,11 +20,13 @@ def check_all(
     sound: bool = True,
     quick: bool = False,
     tell: Callable[[str], None] = lambda _: None,
+    server: Server | None = None,
 ) -> Iterator[Check]:
     """Each check as it is done; checks that need what is missing are left out.
 
     sound: look at the sound card. quick: open no device and load no engine. tell: see
-    `check_sound`. Raises SettingError for an unknown profile.
+    `check_sound`. server: a language model's server, when one is to be used. Raises SettingError
+    for an unknown profile.
     """
     models.profile(profile)
     yield check_python()
@@ -30,6 +34,8 @@ def check_all(
     yield check_disk(paths.attempts_dir())
     yield from check_models(profile)
     yield check_cores()
+    if server is not None:
+        yield check_server(server, quick=quick)
     if sound:
         yield from check_devices_only() if quick else check_sound(tell)
     if not quick:

@@ -9,8 +9,20 @@ import typer
 from rich.progress import Progress
 
 from simvoice import __version__, models, paths
+from simvoice.cli.choices import (
+    DEFAULT_FORM,
+    DEFAULT_PROFILE,
+    DEFAULT_WAIT_S,
+    LlmForm,
+    LlmModel,
+    LlmUrl,
+    LlmWait,
+    Profile,
+    server_of,
+)
 from simvoice.cli.out import answers, notes, print_json
 from simvoice.cli.say import say_line
+from simvoice.engines.server import Server
 from simvoice.errors import UsageError
 from simvoice.patient.case import Case, case_schema
 from simvoice.patient.certificate import certify
@@ -98,6 +110,11 @@ def check_cases(
     model: Annotated[
         bool, typer.Option("--model/--no-model", help="Let the language model take part.")
     ] = True,
+    profile: Profile = DEFAULT_PROFILE,
+    llm_url: LlmUrl = "",
+    llm_model: LlmModel = "",
+    llm_form: LlmForm = DEFAULT_FORM,
+    llm_wait: LlmWait = DEFAULT_WAIT_S,
     as_json: AsJson = False,
 ) -> None:
     """Probe cases with questions and play seeded conversations; exit 1 when one fails."""
@@ -106,7 +123,8 @@ def check_cases(
     number = conversations
     if number is None:
         number = QUICK_CONVERSATIONS if quick else CONVERSATIONS
-    embedder, language_model = _engines()
+    server = server_of(llm_url, llm_model, llm_form, llm_wait)
+    embedder, language_model, strong = _engines(profile, server)
     reports = []
     for path, case in loaded:
         with Progress(console=notes, transient=True) as bar:
@@ -117,10 +135,12 @@ def check_cases(
                 embedder,
                 language_model if model and not quick else None,
                 conversations=number,
+                strong=strong and model and not quick,
                 progress=lambda done, _, bar=bar, task=task: bar.update(task, completed=done),  # type: ignore[misc]
             )
         reports.append(report)
-        certificate = certify(path, report, __version__)
+        # a trial on another model neither gives a certificate nor takes one away
+        certificate = None if strong else certify(path, report, __version__)
         if certificate is not None:
             notes.print(f"Certified: {certificate}", markup=False)
         if not as_json:
@@ -159,16 +179,22 @@ def ask_case(
     model: Annotated[
         bool, typer.Option("--model/--no-model", help="Let the language model take part.")
     ] = True,
+    profile: Profile = DEFAULT_PROFILE,
+    llm_url: LlmUrl = "",
+    llm_model: LlmModel = "",
+    llm_form: LlmForm = DEFAULT_FORM,
+    llm_wait: LlmWait = DEFAULT_WAIT_S,
     as_json: AsJson = False,
 ) -> None:
     """What she would do and why, without sound; "(silence)" says nothing, "(cuts in) …" cuts in."""
     if not utterances:
         raise UsageError('say something to her: simvoice cases ask CASE "How are you?"')
     case = _case(name)[1]
-    embedder, language_model = _engines()
+    server = server_of(llm_url, llm_model, llm_form, llm_wait)
+    embedder, language_model, strong = _engines(profile, server)
     sha256 = models.digests([models.profile()["embedding"]])["embedding"]
     index = CaseIndex.cached(paths.cache_dir() / "cases", case, embedder, sha256)
-    patient = Patient(case, index)
+    patient = Patient(case, index, strong=strong and model)
     talk = Talk(patient, embedder, language_model if model else None, seed=seed)
     rows = [_row("(comes in)", talk.open())]
     for utterance in utterances:
@@ -192,11 +218,12 @@ def _case(name: str) -> tuple[Path, Case]:
     return path, load_case(path)
 
 
-def _engines() -> tuple[Any, Any]:
+def _engines(profile: str, server: Server | None) -> tuple[Any, Any, bool]:
     # loads the engines' libraries, which the other commands do without
     from simvoice.app import Simulator
 
-    return Simulator().text_engines()
+    simulator = Simulator(profile, server=server)
+    return *simulator.text_engines(), simulator.speaker.strong
 
 
 def _gate(gate: dict[str, Any]) -> str:

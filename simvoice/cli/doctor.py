@@ -8,9 +8,19 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from simvoice import models
 from simvoice.checkup.result import Check
 from simvoice.checkup.whole import check_all
+from simvoice.cli.choices import (
+    DEFAULT_FORM,
+    DEFAULT_PROFILE,
+    DEFAULT_WAIT_S,
+    LlmForm,
+    LlmModel,
+    LlmUrl,
+    LlmWait,
+    Profile,
+    server_of,
+)
 from simvoice.cli.out import answers, notes, print_json
 from simvoice.errors import NeedsError
 
@@ -18,20 +28,24 @@ _SIGNS = {"ok": ("ok", "green"), "warn": ("warn", "yellow"), "fail": ("FAIL", "r
 
 
 def doctor(
-    profile: Annotated[
-        str, typer.Option(help="embedded, workstation or studio: which set of models.")
-    ] = models.DEFAULT_PROFILE,
+    profile: Profile = DEFAULT_PROFILE,
     sound: Annotated[
         bool, typer.Option("--sound/--no-sound", help="Look at the sound card.")
     ] = True,
     quick: Annotated[
         bool, typer.Option("--quick", help="Open no device and load no engine.")
     ] = False,
+    llm_url: LlmUrl = "",
+    llm_model: LlmModel = "",
+    llm_form: LlmForm = DEFAULT_FORM,
+    llm_wait: LlmWait = DEFAULT_WAIT_S,
     as_json: Annotated[bool, typer.Option("--json", help="Answer as JSON on stdout.")] = False,
 ) -> None:
     """Check models, disk, sound and speed; exit 3 when something needed is missing."""
+    server = server_of(llm_url, llm_model, llm_form, llm_wait)
     checks: list[Check] = []
-    for check in check_all(profile=profile, sound=sound, quick=quick, tell=_tell):
+    found = check_all(profile=profile, sound=sound, quick=quick, tell=_tell, server=server)
+    for check in found:
         checks.append(check)
         if not as_json:
             _show(check)

@@ -13,6 +13,17 @@ import typer
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.text import Text
 
+from simvoice.cli.choices import (
+    DEFAULT_FORM,
+    DEFAULT_PROFILE,
+    DEFAULT_WAIT_S,
+    LlmForm,
+    LlmModel,
+    LlmUrl,
+    LlmWait,
+    Profile,
+    server_of,
+)
 from simvoice.cli.out import answers, notes
 from simvoice.debrief.text import render
 from simvoice.debrief.words import clock
@@ -41,12 +52,18 @@ def talk(
     captions: Annotated[
         bool, typer.Option("--captions", help="Show what is said while it is said.")
     ] = False,
+    profile: Profile = DEFAULT_PROFILE,
+    llm_url: LlmUrl = "",
+    llm_model: LlmModel = "",
+    llm_form: LlmForm = DEFAULT_FORM,
+    llm_wait: LlmWait = DEFAULT_WAIT_S,
 ) -> None:
     """Talk with a patient through the sound card (or play a file as the microphone)."""
     from simvoice.app import Simulator
     from simvoice.devices.sound_card import SoundCard
     from simvoice.devices.wav import WavLine
 
+    server = server_of(llm_url, llm_model, llm_form, llm_wait)
     line: WavLine | SoundCard
     if _is_file(mic):
         if speaker and not _is_file(speaker):
@@ -62,11 +79,12 @@ def talk(
         )
     else:
         line = SoundCard(_device(mic), _device(speaker), "headphones" if headphones else "auto")
-    simulator = Simulator()
+    simulator = Simulator(profile, server=server)
     found = simulator.case(case)
     line.check()  # making her voice may take minutes; nobody should wait to learn of a wrong name
     with _progress() as progress:
         simulator.make_ready(case, progress)
+    _warn(simulator.model_trouble())
     answers.print(Text(found.door_note.strip()))
     answers.print()
     notes.print("You are in the room. Ctrl+C ends the encounter.")
@@ -83,6 +101,11 @@ def demo(
         typer.Option(help="Who talks with the patient."),
     ] = "skilled",
     seed: Annotated[int, typer.Option(help="The patient's choice among equal lines.")] = 7,
+    profile: Profile = DEFAULT_PROFILE,
+    llm_url: LlmUrl = "",
+    llm_model: LlmModel = "",
+    llm_form: LlmForm = DEFAULT_FORM,
+    llm_wait: LlmWait = DEFAULT_WAIT_S,
 ) -> None:
     """Listen in on a simulated learner and a patient, in real time; needs no microphone."""
     from simvoice import models, paths
@@ -91,8 +114,9 @@ def demo(
     from simvoice.patient.load import locate_case
     from simvoice.simulate.demo import build_script, load_demo
 
+    server = server_of(llm_url, llm_model, llm_form, llm_wait)
     plan = load_demo(locate_case(case, *paths.case_dirs()), learner)
-    simulator = Simulator()
+    simulator = Simulator(profile, server=server)
     found = simulator.case(case)
     with _progress() as progress:
         simulator.make_ready(case, lambda done, what: progress(0.8 * done, what))
@@ -104,6 +128,7 @@ def demo(
             paths.cache_dir() / "clips",
             lambda done, total: progress(0.8 + 0.2 * done / total, "Finding the learner's voice"),
         )
+    _warn(simulator.model_trouble())
     observer = _Captions(found.person.name, True)
     line = SimulatedLine(script, tail_s=8.0)
     encounter = simulator.encounter(
@@ -138,6 +163,11 @@ def _run(encounter: Encounter, attempts: Path) -> None:
     answers.print(f"To see it again: simvoice debrief {finished.attempt}")
     if finished.reason in ("device", "fault"):
         raise typer.Exit(SimvoiceError.exit_code)
+
+
+def _warn(trouble: str) -> None:
+    if trouble:
+        notes.print(trouble[:1].upper() + trouble[1:], markup=False)
 
 
 def _show(finished: Finished) -> None:

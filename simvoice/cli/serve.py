@@ -7,6 +7,17 @@ from typing import Annotated
 
 import typer
 
+from simvoice.cli.choices import (
+    DEFAULT_FORM,
+    DEFAULT_PROFILE,
+    DEFAULT_WAIT_S,
+    LlmForm,
+    LlmModel,
+    LlmUrl,
+    LlmWait,
+    Profile,
+    server_of,
+)
 from simvoice.cli.out import answers, notes
 
 PORT = 8765
@@ -24,6 +35,11 @@ def serve(
     every_case: Annotated[
         bool, typer.Option("--every-case", help="Offer cases too that have not passed their check.")
     ] = False,
+    profile: Profile = DEFAULT_PROFILE,
+    llm_url: LlmUrl = "",
+    llm_model: LlmModel = "",
+    llm_form: LlmForm = DEFAULT_FORM,
+    llm_wait: LlmWait = DEFAULT_WAIT_S,
 ) -> None:
     """Serve the learner's pages to this machine until Ctrl+C."""
     # the pages and the engines take seconds to import; the other commands should not wait
@@ -37,9 +53,10 @@ def serve(
         if open_browser:
             webbrowser.open(address)
 
+    server = server_of(llm_url, llm_model, llm_form, llm_wait)
     made = loopback_socket(host, port)
     try:
-        simulator = Simulator(every_case=every_case)
+        simulator = Simulator(profile, every_case=every_case, server=server)
     except BaseException:
         made.close()
         raise

@@ -132,6 +132,12 @@ class BrowserLine:
                 self._take(data)
                 self._changed.notify_all()
 
+    def lose(self, what: str) -> None:
+        """The page says that its microphone is gone; what had come before is read first."""
+        with self._changed:
+            self.trouble = self.trouble or what
+            self._changed.notify_all()
+
     def close(self) -> None:
         """The tab is gone: what was queued can still be read, then `read` gives None."""
         with self._changed:

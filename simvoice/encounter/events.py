@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simvoice.patient.decisions import Affect, Answer, Mood, Query
-from simvoice.ports import SpokenWord, Transcript
+from simvoice.ports import Message, SpokenWord, Transcript
 from simvoice.record.events import JournalEntry
 
 
@@ -121,6 +121,14 @@ class StageBroke:
 
 
 @dataclass(frozen=True, slots=True)
+class Noticed:
+    """Something went wrong in an engine that went on all the same, by other means."""
+
+    at_s: float
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
 class EndAsked:
     """Somebody wants the encounter to end, or it cannot go on."""
 
@@ -138,6 +146,7 @@ Event = (
     | ClipStarted
     | ClipEnded
     | StageBroke
+    | Noticed
     | EndAsked
 )
 
@@ -180,6 +189,7 @@ class Warm:
     """Have the language model read this now; the next query's prompt begins with it."""
 
     prompt: str
+    messages: tuple[Message, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

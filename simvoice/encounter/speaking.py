@@ -165,7 +165,7 @@ def _finish(scene: Scene, reply: Reply) -> None:
         return
     prompt = scene.rules.mind.prompt_so_far(scene.state.mind)
     if prompt:
-        scene.do(Warm(prompt))
+        scene.do(Warm(prompt, scene.rules.mind.messages_so_far(scene.state.mind)))
     _open_hold(scene, reply.decision, scene.state.patient_end_s)
 
 

@@ -9,7 +9,7 @@ from simvoice.encounter.events import Key
 from simvoice.encounter.settings import FloorSettings
 from simvoice.encounter.voicing import Voicing
 from simvoice.patient.decisions import Answer, Decision, Move, PatientState, Said
-from simvoice.ports import SpokenWord, Transcript
+from simvoice.ports import Message, SpokenWord, Transcript
 from simvoice.record.events import Word
 
 
@@ -54,6 +54,10 @@ class Mind(Protocol):
 
     def prompt_so_far(self, state: PatientState) -> str:
         """What her next prompt for the language model begins with; empty when she asks none."""
+        ...
+
+    def messages_so_far(self, state: PatientState) -> tuple[Message, ...]:
+        """The same as a chat, for a stronger model; empty when there is none."""
         ...
 
     def heard(

@@ -13,6 +13,7 @@ from simvoice.encounter.events import (
     Event,
     Frame,
     ModelAnswered,
+    Noticed,
     SpeechReady,
     StageBroke,
     Transcribed,
@@ -22,7 +23,7 @@ from simvoice.encounter.events import (
 from simvoice.encounter.scene import Scene
 from simvoice.encounter.state import Rules, State
 from simvoice.encounter.voicing import advance
-from simvoice.record.events import LearnerVoice
+from simvoice.record.events import LearnerVoice, Trouble
 
 _PROMPT_GROWTH = 1.6
 """Each further prompt into the same silence waits this much longer, as a person would."""
@@ -68,6 +69,8 @@ def _dispatch(scene: Scene, event: Event) -> None:
             _after_speech(scene)
         case StageBroke():
             _on_broken(scene, event)
+        case Noticed():
+            scene.note(Trouble(at_s=round(scene.state.now_s, 3), what=event.what))
         case EndAsked():
             _on_end(scene, event.reason)
         case _:

@@ -23,10 +23,10 @@ from simvoice.engines import threads as budget
 from simvoice.engines.folder import REMEDY, need_file, need_one
 from simvoice.engines.stops import StopFilter
 from simvoice.errors import ModelAltered, StageFailed
-from simvoice.ports import Cancelled, never
+from simvoice.ports import Cancelled, Message, never
 
 BATCH = 128
-"""Tokens evaluated between two questions whether anybody still wants the result."""
+"""Tokens evaluated between two questions whether anybody still wants the result, as a rule."""
 
 SEQUENCES = 9
 """One for the prompt, eight for candidates ranked together."""
@@ -45,7 +45,16 @@ def _say_nothing(level: int, text: bytes, data: ctypes.c_void_p) -> None:
 class Llama:
     """Fulfils `ports.LanguageModel`. One prompt family an instance; not for two threads at once."""
 
-    def __init__(self, model: Path, threads: int = budget.LLAMA, n_ctx: int = 2048) -> None:
+    strong = False
+    """It continues a screenplay, and small models do no more (docs/choosing-the-language-model)."""
+
+    def __init__(
+        self,
+        model: Path,
+        threads: int = budget.LLAMA,
+        n_ctx: int = 2048,
+        batch: int = BATCH,
+    ) -> None:
         """model: a gguf file, or a folder that holds one. n_ctx: tokens of prompt and reply.
 
         Raises ModelMissing when it is not there, ModelAltered when it cannot be read.
@@ -70,6 +79,7 @@ class Llama:
         self._words = llama_cpp.llama_vocab_n_tokens(self._vocab)
         self._batch = llama_cpp.llama_batch_init(n_ctx, 0, 1)
         self._n_ctx = n_ctx
+        self._step = batch
         self._cached: list[int] = []
         self._logits: Logits | None = None
         self.evaluated = 0
@@ -80,14 +90,17 @@ class Llama:
         """Free the model; may be called twice."""
         self._finalizer()
 
-    def warm(self, prefix: str) -> None:
+    def warm(
+        self, prefix: str, *, messages: Sequence[Message] = (), cancelled: Cancelled = never
+    ) -> None:
         """Evaluate `prefix` now, so that a prompt that begins with it starts at once."""
-        self._prepare(self._tokenize(prefix, start=True), never)
+        self._prepare(self._tokenize(prefix, start=True), cancelled)
 
     def complete(
         self,
         prompt: str,
         *,
+        messages: Sequence[Message] = (),
         max_tokens: int = 48,
         stop: Sequence[str] = ("\n",),
         temperature: float = 0.6,
@@ -96,10 +109,21 @@ class Llama:
     ) -> Iterator[str]:
         """Yield pieces of the continuation as they come, up to the first stop string.
 
-        The same seed gives the same text; temperature 0 takes the likeliest token. Raises
-        StageFailed when prompt and reply do not fit into the model's window.
+        The same seed gives the same text; temperature 0 takes the likeliest token. `messages`
+        are for other models. Raises StageFailed when prompt and reply do not fit the window.
         """
         tokens = self._tokenize(prompt, start=True)
+        yield from self._continue(tokens, max_tokens, stop, temperature, seed, cancelled)
+
+    def _continue(
+        self,
+        tokens: list[int],
+        max_tokens: int,
+        stop: Sequence[str],
+        temperature: float,
+        seed: int,
+        cancelled: Cancelled,
+    ) -> Iterator[str]:
         if len(tokens) + max_tokens > self._n_ctx:
             raise StageFailed(
                 f"a prompt of {len(tokens)} tokens does not fit the language model's window of "
@@ -141,17 +165,27 @@ class Llama:
         return np.array(found, dtype=np.int64)
 
     def rank(
-        self, prompt: str, candidates: Sequence[str], *, cancelled: Cancelled = never
+        self,
+        prompt: str,
+        candidates: Sequence[str],
+        *,
+        messages: Sequence[Message] = (),
+        cancelled: Cancelled = never,
     ) -> list[float]:
         """Mean log-probability a token of each candidate as the continuation of `prompt`.
 
         A space is put between the two where neither has one. An empty candidate, and those not
         reached before cancelling, get -inf. Raises StageFailed.
         """
-        scores = [-np.inf] * len(candidates)
-        if not self._prepare(self._tokenize(prompt, start=True), cancelled):
-            return scores
         joint = "" if prompt[-1:].isspace() else " "
+        return self._rank(self._tokenize(prompt, start=True), candidates, joint, cancelled)
+
+    def _rank(
+        self, prompt: list[int], candidates: Sequence[str], joint: str, cancelled: Cancelled
+    ) -> list[float]:
+        scores = [-np.inf] * len(candidates)
+        if not self._prepare(prompt, cancelled):
+            return scores
         tokens = [
             self._tokenize(joint + text.lstrip() if text.strip() else "", start=False)
             for text in candidates
@@ -183,10 +217,10 @@ class Llama:
         llama_cpp.llama_memory_seq_rm(self._memory, 0, same, -1)
         del self._cached[same:]
         self._logits = None
-        for start in range(same, len(tokens), BATCH):
+        for start in range(same, len(tokens), self._step):
             if cancelled():
                 return False
-            self._extend(tokens[start : start + BATCH])
+            self._extend(tokens[start : start + self._step])
         return True
 
     def _extend(self, tokens: Sequence[int]) -> None:
@@ -266,12 +300,12 @@ class Llama:
 
     # -- text -----------------------------------------------------------------------------
 
-    def _tokenize(self, text: str, *, start: bool) -> list[int]:
+    def _tokenize(self, text: str, *, start: bool, special: bool = False) -> list[int]:
         raw = text.encode()
         room = len(raw) + 8
         found = (llama_cpp.llama_token * room)()
-        # What people say is never read as a control token.
-        count = llama_cpp.llama_tokenize(self._vocab, raw, len(raw), found, room, start, False)
+        # What people say is never read as a control token; only a chat template has some.
+        count = llama_cpp.llama_tokenize(self._vocab, raw, len(raw), found, room, start, special)
         if count <= 0 and start:
             raise StageFailed("the language model was given an empty prompt; check the case")
         return list(found[:count]) if count > 0 else []

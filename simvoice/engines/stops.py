@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 
 class StopFilter:
@@ -40,3 +40,16 @@ def _overlap(text: str, stop: str) -> int:
         if text.endswith(stop[:size]):
             return size
     return 0
+
+
+def one_line(pieces: Iterable[str]) -> Iterator[str]:
+    """The first line that says something: chat models put empty ones before, and more behind."""
+    begun = False
+    for piece in pieces:
+        text = piece if begun else piece.lstrip()
+        begun = begun or bool(text)
+        line, broken, _ = text.partition("\n")
+        if line:
+            yield line
+        if broken:
+            return

@@ -54,12 +54,13 @@ def check(
     model: Model | None = None,
     *,
     conversations: int = CONVERSATIONS,
+    strong: bool = False,
     progress: Progress = lambda done, total: None,
 ) -> Report:
-    """Probe a case and play seeded conversations against it."""
+    """Probe a case and play seeded conversations against it. strong: the model has more room."""
     remembering = _Remembering(embedder) if embedder else None
     index = CaseIndex.build(case, remembering) if remembering else None
-    patient = Patient(case, index)
+    patient = Patient(case, index, strong=strong)
     report = Report(case.id)
     said: set[str] = set()
     if suite is not None:

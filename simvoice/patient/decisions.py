@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simvoice.coding.codes import Code
+from simvoice.ports import Message
 
 MoveKind = Literal["open", "answer", "react", "feel", "ask", "prompt", "clarify", "silent", "close"]
 
@@ -91,6 +92,8 @@ class Rank:
 
     prompt: str
     candidates: tuple[str, ...]
+    messages: tuple[Message, ...] = ()
+    """The same scene as a chat, for a stronger model; empty when there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +104,8 @@ class Improvise:
     max_tokens: int = 40
     stop: tuple[str, ...] = ("\n",)
     temperature: float = 0.5
+    messages: tuple[Message, ...] = ()
+    """The same scene as a chat, for a stronger model; empty when there is none."""
 
 
 Query = Rank | Improvise
@@ -112,6 +117,8 @@ class Answer:
 
     text: str = ""
     scores: tuple[float, ...] = ()
+    strong: bool = False
+    """It came from a stronger model, which may be given more room."""
 
 
 @dataclass(frozen=True, slots=True)

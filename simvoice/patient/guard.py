@@ -5,20 +5,45 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass
+from functools import partial
 
 from simvoice.coding.text import plain
 from simvoice.patient.case import Case
 from simvoice.patient.decisions import PatientState
-from simvoice.patient.ledger import is_open
+from simvoice.patient.ledger import holds, is_open
 from simvoice.patient.words import content, everyday, overlap, stems
 
 REPEATS = 0.8
 """Share of words in common from which a line is one she has said."""
 LONG_ENOUGH = 2
 """Content words from which a likeness is no accident."""
-LONGEST_SENTENCES = 2
 LOOPED = 2
 """How often two words in a row, or a word that says something, may come in one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How far a model may go. Roles, secrets, numbers, persons, names and facts know no room."""
+
+    sentences: int
+    """At most so many in a line."""
+    longer: float
+    """Times the case's `max_words`."""
+    authors_words: bool
+    """Words of the author's lines that she may say now are hers too, not of the facts alone."""
+    max_tokens: int
+    """What the model is asked for."""
+
+
+SMALL = Room(sentences=2, longer=1.0, authors_words=False, max_tokens=40)
+"""Small models invent a dog and a purple blouse (docs/choosing-the-language-model.md)."""
+STRONG = Room(sentences=3, longer=1.5, authors_words=True, max_tokens=64)
+"""A stronger one says more, with all the words that her author gave her."""
+
+
+def room(strong: bool) -> Room:
+    """The room of a model."""
+    return STRONG if strong else SMALL
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +68,8 @@ _FLIP = re.compile(
     r"i(?:'d| would) (?:suggest|recommend|advise)|you should|you need to (?:have|get|see|take|be)|"
     r"we(?:'ll| will| can| need to|'re going to) (?:do|start|schedule|run|perform|discuss|need|"
     r"look|take|get|treat|remove|book|arrange|monitor)|let me (?:explain|tell you|examine|check)|"
-    r"how (?:are|do) you feel\w*|how can i help|"
+    r"how (?:are|do) you feel\w*|how can i help|sorry to hear|"
+    r"can(?:'t|not| not) (?:help|assist)(?: you)? with|happy to (?:help|assist|get)|"
     r"i(?:'m| am) here (?:to help|for you)|mrs\.?|ma'am)\b",
     re.IGNORECASE,
 )
@@ -76,30 +102,43 @@ _CLAIM = re.compile(
     r"a minute|it|that|afraid|scared|thinking|hoping|told|you|what|been (?:better|worse)))",
     re.IGNORECASE,
 )
+# the same, where more words are let in
+_HABIT = re.compile(
+    r"\bmy favou?rite\b|\bi(?:'m| am)? (?:wear\w*|drive|believe|live|work|sing|read|cook|"
+    r"(?:love|like|enjoy|prefer|usually|often|sometimes)(?! (?:it|that|this|you|to (?:know|hear|"
+    r"think|ask|see|go|be|sit|talk|get|have))\b))",
+    re.IGNORECASE,
+)
 _NAME = re.compile(r"(?<=[a-z,;] )([A-Z][a-z]{2,})")
 
 
-def judge(case: Case, state: PatientState, raw: str) -> Verdict:
-    """Trim an improvised line and pass it, or refuse it with the reason."""
-    text = trim(raw, case.person.short, case.improvise.max_words)
+def judge(case: Case, state: PatientState, raw: str, *, strong: bool = False) -> Verdict:
+    """Trim an improvised line and pass it, or refuse it with the reason.
+
+    strong: it came from a stronger model, which is given more room.
+    """
+    given = room(strong)
+    most = round(given.longer * case.improvise.max_words)
+    text = trim(raw, case.person.short, most, given.sentences)
     if not text:
         return Verdict(None, "nothing that could be said")
-    for refuse in (_role, _secrets, _unknown, _fits, _repetition):
+    new = partial(_new, authors_words=given.authors_words)
+    for refuse in (_role, _secrets, _unknown, new, _fits, _repetition):
         reason = refuse(case, state, text)
         if reason:
             return Verdict(None, reason)
     return Verdict(text, "passed")
 
 
-def trim(raw: str, name: str, max_words: int) -> str:
-    """At most two whole sentences and `max_words` words; empty when none is whole."""
+def trim(raw: str, name: str, max_words: int, sentences: int = SMALL.sentences) -> str:
+    """At most so many whole sentences and `max_words` words; empty when none is whole."""
     line = next((each for each in raw.strip().splitlines() if each.strip()), "")
     line = re.sub(rf"^\s*{re.escape(name)}\s*:\s*", "", line)
     line = re.split(r"\b\w+\s*:\s", line)[0]
     line = re.sub(r"\([^)]*\)|\[[^\]]*\]|\*[^*]*\*|<[^>]*>|[<>]", " ", line)
     line = " ".join(line.replace('"', " ").replace("“", " ").replace("”", " ").split())
     kept: list[str] = []
-    for sentence in _SENTENCE.findall(line)[:LONGEST_SENTENCES]:
+    for sentence in _SENTENCE.findall(line)[:sentences]:
         if len(" ".join([*kept, sentence.strip()]).split()) > max_words:
             break
         kept.append(sentence.strip())
@@ -142,14 +181,36 @@ def _unknown(case: Case, state: PatientState, text: str) -> str:
     return ""
 
 
-def _fits(case: Case, state: PatientState, text: str) -> str:
-    """It says nothing new about her world, and answers what was asked."""
-    question = next((said for who, said in reversed(state.transcript) if who == "learner"), "")
-    known = set(stems(allowed_text(case, state))) | set(stems(question))
+def _new(case: Case, state: PatientState, text: str, *, authors_words: bool) -> str:
+    """It says nothing new about her world."""
+    known = set(stems(allowed_text(case, state))) | set(stems(_question(state)))
     known |= everyday("function") | everyday("feeling")
-    new = next((word for word in content(text) if word not in known), None)
-    if new is not None:
-        return f"brings up something nobody gave ({new!r})"
+    new = [word for word in content(text) if word not in known]
+    given = _authors_words(case, state) if new and authors_words else frozenset()
+    strange = next((word for word in new if word not in given), None)
+    if strange is not None:
+        return f"brings up something nobody gave ({strange!r})"
+    return "claims what nobody wrote of her" if new and _HABIT.search(text) else ""
+
+
+def _authors_words(case: Case, state: PatientState) -> frozenset[str]:
+    """The stems of the lines that she may say in this state."""
+    lines = (
+        line.text
+        for line in case.lines
+        if holds(line.when, state)
+        and all(is_open(fact, state, asked=False) for fact in case.facts if fact.id in line.tells)
+    )
+    return frozenset(stem for text in lines for stem in stems(text))
+
+
+def _question(state: PatientState) -> str:
+    return next((said for who, said in reversed(state.transcript) if who == "learner"), "")
+
+
+def _fits(case: Case, state: PatientState, text: str) -> str:
+    """It answers what was asked, and claims nothing of her life."""
+    question = _question(state)
     if _OPEN.search(plain(question)) and _YES_NO.search(text):
         return "says yes or no to what asks for more"
     if _CLAIM.search(text):

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from simvoice.coding.codes import Code
-from simvoice.patient import guard, ledger, memory, screenplay
+from simvoice.patient import briefing, guard, ledger, memory, screenplay
 from simvoice.patient.answers import Answers, Match
 from simvoice.patient.case import Case, Line
 from simvoice.patient.choice import Choice, Script, to_move, worded
@@ -33,7 +33,7 @@ from simvoice.patient.hearing import take_in
 from simvoice.patient.index import CaseIndex
 from simvoice.patient.replies import CLEAR_BY, POSSIBLE, SHORTLIST, WORDS_ALONE, Replies, Turn
 from simvoice.patient.voice import spoken, style_of
-from simvoice.ports import VoiceStyle
+from simvoice.ports import Message, VoiceStyle
 
 RANK_WEIGHT = 0.03
 """Likeness that one nat a token of the model's is worth in a tie."""
@@ -42,14 +42,23 @@ RANK_WEIGHT = 0.03
 class Patient:
     """One case, ready to be talked with. Fulfils `encounter.state.Mind`."""
 
-    def __init__(self, case: Case, index: CaseIndex | None = None, *, ranks: bool = False) -> None:
+    def __init__(
+        self,
+        case: Case,
+        index: CaseIndex | None = None,
+        *,
+        ranks: bool = False,
+        strong: bool = False,
+    ) -> None:
         """index: None when no embedder is there; words alone decide then.
 
         ranks: whether ties between lines are put to the language model. The embedded ones cost
-        a second and settle ties no better (docs/choosing-the-language-model.md).
+        a second and settle ties no better (docs/choosing-the-language-model.md). strong: there
+        is a stronger model; it is given the scene as a chat, settles ties and has more room.
         """
         self.case = case
-        self._ranks = ranks
+        self.strong = strong
+        self._ranks = ranks or strong
         self._answers = Answers(case, index)
         self._script = Script(case, self._answers)
         self._replies = Replies(case, self._script, self._answers)
@@ -93,7 +102,7 @@ class Patient:
         if isinstance(decision.query, Rank) and len(answer.scores) == len(decision.shortlist):
             return self._settle_rank(decision, answer.scores)
         if isinstance(decision.query, Improvise) and answer.text.strip():
-            return self._settle_improvised(decision, answer.text)
+            return self._settle_improvised(decision, answer)
         return replace(decision, query=None)
 
     def held(self, state: PatientState, name: str) -> Decision:
@@ -165,6 +174,10 @@ class Patient:
         """What the next prompt begins with, to be evaluated while the learner is thinking."""
         return screenplay.so_far(self.case, state)
 
+    def messages_so_far(self, state: PatientState) -> tuple[Message, ...]:
+        """The same for a stronger model; empty when there is none."""
+        return briefing.so_far(self.case, state) if self.strong else ()
+
     def prompt_prefix(self) -> str:
         """What every prompt begins with; for `LanguageModel.warm`."""
         return screenplay.prefix(self.case)
@@ -210,7 +223,8 @@ class Patient:
                 prompt = screenplay.prompt(self.case, turn.state)
                 texts = tuple(match.outcome.text for match in tied)
                 ids = tuple(match.outcome.line.id for match in tied)
-                return Rank(prompt, texts), ids, tuple(match.score for match in tied)
+                rank = Rank(prompt, texts, self._messages(turn.state))
+                return rank, ids, tuple(match.score for match in tied)
         unanswered = choice.kind == "clarify" and turn.asks and "machine" not in turn.heard.stimuli
         if (
             unanswered
@@ -218,9 +232,17 @@ class Patient:
             and "repeat_request" not in turn.heard.stimuli
         ):
             prompt = screenplay.prompt(self.case, turn.state)
-            temperature = self.case.improvise.temperature
-            return Improvise(prompt, temperature=temperature), (), ()
+            improvise = Improvise(
+                prompt,
+                guard.room(self.strong).max_tokens,
+                temperature=self.case.improvise.temperature,
+                messages=self._messages(turn.state),
+            )
+            return improvise, (), ()
         return None, (), ()
+
+    def _messages(self, state: PatientState) -> tuple[Message, ...]:
+        return briefing.messages(self.case, state) if self.strong else ()
 
     def _tied(self, turn: Turn, choice: Choice) -> list[Match]:
         best = turn.best
@@ -254,8 +276,8 @@ class Patient:
             reason=f"was asked (the model chose among {len(scores)})",
         )
 
-    def _settle_improvised(self, decision: Decision, text: str) -> Decision:
-        verdict = guard.judge(self.case, decision.state, text)
+    def _settle_improvised(self, decision: Decision, answer: Answer) -> Decision:
+        verdict = guard.judge(self.case, decision.state, answer.text, strong=answer.strong)
         if verdict.text is None:
             move = replace(decision.move, source="fallback")
             reason = f"{decision.reason}; the guard refused the model's line: {verdict.reason}"

@@ -19,15 +19,22 @@ from simvoice.patient.decisions import (
 )
 from simvoice.patient.index import Embedder
 from simvoice.patient.mind import Patient
+from simvoice.ports import Message
 
 
 class Model(Protocol):
     """The part of `ports.LanguageModel` that a patient's queries need."""
 
+    @property
+    def strong(self) -> bool:
+        """Whether what it gave last may be given more room."""
+        ...
+
     def complete(
         self,
         prompt: str,
         *,
+        messages: Sequence[Message] = (),
         max_tokens: int = 48,
         stop: Sequence[str] = ("\n",),
         temperature: float = 0.6,
@@ -36,7 +43,9 @@ class Model(Protocol):
         """Yield pieces of the continuation as they come."""
         ...
 
-    def rank(self, prompt: str, candidates: Sequence[str]) -> list[float]:
+    def rank(
+        self, prompt: str, candidates: Sequence[str], *, messages: Sequence[Message] = ()
+    ) -> list[float]:
         """Mean log-probability a token of each candidate."""
         ...
 
@@ -147,13 +156,16 @@ class Talk:
         if self._model is None:
             return Answer()
         if isinstance(query, Rank):
-            return Answer(scores=tuple(self._model.rank(query.prompt, query.candidates)))
+            scores = self._model.rank(query.prompt, query.candidates, messages=query.messages)
+            return Answer(scores=tuple(scores))
         assert isinstance(query, Improvise)
         pieces = self._model.complete(
             query.prompt,
+            messages=query.messages,
             max_tokens=query.max_tokens,
             stop=query.stop,
             temperature=query.temperature,
             seed=self._state.seed,
         )
-        return Answer(text="".join(pieces))
+        text = "".join(pieces)
+        return Answer(text=text, strong=self._model.strong)

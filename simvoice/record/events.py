@@ -255,7 +255,7 @@ class Header(Fact):
     learner: str = ""
     """A pseudonym the learner chose; empty when none."""
     models: dict[str, str] = Field(default_factory=dict)
-    """Role to sha256 of the model file."""
+    """Role to sha256 of the model file, or "NAME at ADDRESS" where a server has it."""
     settings: dict[str, float | int | str | bool | None] = Field(default_factory=dict)
     devices: dict[str, float | int | str | bool | None] = Field(default_factory=dict)
     libraries: dict[str, str] = Field(default_factory=dict)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import queue
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,7 @@ from simvoice.encounter.events import (
     JudgeTurnEnd,
     Key,
     ModelAnswered,
+    Noticed,
     SpeechReady,
     StageBroke,
     Synthesise,
@@ -28,6 +29,7 @@ from simvoice.encounter.events import (
 from simvoice.encounter.hum import hum_share
 from simvoice.patient.decisions import Affect, Answer, Mood, Rank
 from simvoice.ports import (
+    Cancelled,
     Embedder,
     EndOfTurn,
     LanguageModel,
@@ -50,6 +52,11 @@ _RESULTS = 256
 """Results waiting for the loop, which takes all of them every 20 ms."""
 
 
+def _nothing() -> Sequence[str]:
+    """What an engine notices that either works or fails."""
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class Engines:
     """The engines of one encounter. All may be shared between encounters that follow."""
@@ -60,6 +67,8 @@ class Engines:
     embedder: Embedder | None = None
     last_words: LastWords | None = None
     llm: LanguageModel | None = None
+    llm_notices: Callable[[], Sequence[str]] = _nothing
+    """Sentences for the record: what befell the language model since the last call."""
 
 
 class Stages:
@@ -80,6 +89,8 @@ class Stages:
         self._lanes = Lanes()
         self._results: queue.Queue[Event] = queue.Queue(maxsize=_RESULTS)
         self._clips: dict[tuple[Key, int], Speech] = {}
+        self._questions = 0
+        """Put to the language model so far."""
 
     def start(self) -> None:
         """Start the lanes."""
@@ -152,33 +163,37 @@ class Stages:
         if llm is None:
             failed("there is no language model")
             return
-        query = command.query
+        self._questions += 1
 
         def work(cancelled: Callable[[], bool]) -> None:
-            if isinstance(query, Rank):
-                scores = llm.rank(query.prompt, query.candidates, cancelled=cancelled)
-                answer = Answer(scores=tuple(scores))
-            else:
-                pieces = llm.complete(
-                    query.prompt,
-                    max_tokens=query.max_tokens,
-                    stop=query.stop,
-                    temperature=query.temperature,
-                    seed=command.key.turn,
-                    cancelled=cancelled,
-                )
-                answer = Answer(text="".join(pieces))
+            answer = _answer(llm, command, cancelled)
             if not cancelled():
                 self._results.put(ModelAnswered(0.0, command.key, answer))
+            self._report()
 
         self._lanes.to_mind(Job(command.key, work, failed))
 
     def warm(self, command: Warm) -> None:
         """Read a prompt's beginning while nobody waits for the model."""
         llm = self._engines.llm
-        if llm is not None:
-            job = Job(_NOBODYS, lambda _: llm.warm(command.prompt), lambda _: None)
-            self._lanes.to_mind(job)
+        if llm is None:
+            return
+        so_far = self._questions
+
+        def work(cancelled: Callable[[], bool]) -> None:
+            def overtaken() -> bool:
+                """A question waits behind this; what was read until now is kept."""
+                return cancelled() or self._questions != so_far
+
+            llm.warm(command.prompt, messages=command.messages, cancelled=overtaken)
+            self._report()
+
+        self._lanes.to_mind(Job(_NOBODYS, work, lambda _: None))
+
+    def _report(self) -> None:
+        """What the language model met with and got round goes into the record."""
+        for what in self._engines.llm_notices():
+            self._results.put(Noticed(0.0, what))
 
     def synthesise(self, command: Synthesise) -> None:
         """Make a clause's sound; one that is prepared is there at once."""
@@ -209,6 +224,26 @@ class Stages:
             self._results.put(StageBroke(0.0, key, stage, what, index))  # type: ignore[arg-type]
 
         return failed
+
+
+def _answer(llm: LanguageModel, command: AskModel, cancelled: Cancelled) -> Answer:
+    query = command.query
+    if isinstance(query, Rank):
+        scores = llm.rank(
+            query.prompt, query.candidates, messages=query.messages, cancelled=cancelled
+        )
+        return Answer(scores=tuple(scores))
+    pieces = llm.complete(
+        query.prompt,
+        messages=query.messages,
+        max_tokens=query.max_tokens,
+        stop=query.stop,
+        temperature=query.temperature,
+        seed=command.key.turn,
+        cancelled=cancelled,
+    )
+    text = "".join(pieces)
+    return Answer(text=text, strong=llm.strong)
 
 
 def with_pause(pcm: Pcm, clause: str) -> Pcm:

@@ -1,7 +1,8 @@
 """The WebSocket of a conversation: sound both ways, and what the page may see.
 
 The page begins with a text message, the hello (`Hello`); after it, binary messages are sound as
-`devices/browser.py` describes, and `{"type": "end"}` asks for the end. The server sends sound and
+`devices/browser.py` describes, `{"type": "end"}` asks for the end, and `{"type": "lost"}` says that
+the microphone is gone. The server sends sound and
 
     begun     attempt                       the encounter runs; this is its record
     status    at_s floor level_dbfs time_left_s        about ten times a second
@@ -143,16 +144,21 @@ async def _receive(socket: WebSocket, line: BrowserLine, scene: Scene) -> None:
         data = message.get("bytes")
         if data is not None:
             line.push(data)
-        elif _asks_for_end(message.get("text") or ""):
-            scene.end()
+            continue
+        match _kind(message.get("text") or ""):
+            case "end":
+                scene.end()
+            case "lost":
+                line.lose("the microphone was unplugged or switched off; connect it again")
 
 
-def _asks_for_end(text: str) -> bool:
+def _kind(text: str) -> str:
+    """What a message of the page is; empty for nonsense."""
     try:
         said = json.loads(text)
     except ValueError:
-        return False
-    return isinstance(said, dict) and said.get("type") == "end"
+        return ""
+    return str(said.get("type", "")) if isinstance(said, dict) else ""
 
 
 async def _send(socket: WebSocket, outbox: Outbox) -> None:

@@ -199,3 +199,14 @@ def test_the_delay_adds_what_lies_ahead_what_is_on_its_way_and_the_latency(
 def test_the_facts_are_what_the_page_said(line: BrowserLine) -> None:
     assert (line.facts.kind, line.facts.microphone) == ("browser", "desk microphone")
     assert line.facts.echo == "canceller"
+
+
+def test_a_microphone_that_the_page_lost_is_a_lost_device_once_what_came_before_is_read(
+    line: BrowserLine,
+) -> None:
+    line.push(message(0, 10))
+    line.lose("the microphone was unplugged or switched off; connect it again")
+    line.close()
+    assert line.read() is not None
+    with pytest.raises(DeviceLost, match="was unplugged"):
+        line.read()

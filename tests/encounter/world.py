@@ -52,7 +52,7 @@ from simvoice.patient.decisions import (
     Query,
     Said,
 )
-from simvoice.ports import SpokenWord, Transcript
+from simvoice.ports import Message, SpokenWord, Transcript
 from simvoice.record.events import (
     Backchannel,
     Delay,
@@ -138,6 +138,9 @@ class ScriptedMind:
 
     def prompt_so_far(self, state: PatientState) -> str:
         return ""
+
+    def messages_so_far(self, state: PatientState) -> tuple[Message, ...]:
+        return ()
 
     def heard(
         self, state: PatientState, move: Move, heard_text: str, complete: bool

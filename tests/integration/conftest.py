@@ -49,7 +49,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(scope="package")
 def simulator(home: Path) -> Simulator:
     """With all engines, and every line of the small case made sound."""
-    made = Simulator(attempts=home / "attempts")
+    made = Simulator(attempts=home / "attempts", every_case=True)
     made.make_ready(SMALL)
     return made
 

@@ -99,3 +99,36 @@ def test_a_tab_closed_while_she_speaks_keeps_what_was_heard_and_what_was_not(
     other.goto(f"{address}/attempts/{attempt_id}")
     other.wait_for_selector("#timeline svg .wave")
     assert seen.errors == []
+
+
+KEEP_STREAM = """
+const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+navigator.mediaDevices.getUserMedia = async (wishes) => (window.stream = await open(wishes));
+"""
+
+
+def test_a_microphone_unplugged_in_the_browser_ends_it_as_a_lost_device(
+    address: str, browse: Callable[..., Watched], simulator: Simulator
+) -> None:
+    before = set(simulator.store.ids())
+    seen = browse()
+    page = seen.page
+    page.add_init_script(KEEP_STREAM)
+    page.goto(f"{address}/case/{SMALL}")
+    page.check("#headphones")
+    page.wait_for_selector("#go:not([disabled])", timeout=60_000)
+    page.click("#go")
+    page.wait_for_selector("#room[data-floor=patient]")
+    page.wait_for_selector("#room[data-floor=nobody]")
+    page.evaluate("window.stream.getAudioTracks()[0].dispatchEvent(new Event('ended'))")
+    page.wait_for_selector("#after:not([hidden])")
+    assert "unplugged" in page.inner_text("#after-words")
+    page.click("#after-debrief")
+    page.wait_for_selector("#timeline svg .wave")
+
+    (attempt_id,) = set(simulator.store.ids()) - before
+    kept = simulator.attempt(attempt_id)
+    assert kept.state == "complete"
+    assert kept.ended is not None
+    assert kept.ended.reason == "device"
+    assert seen.errors == []

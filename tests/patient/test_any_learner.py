@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from simvoice import paths
-from simvoice.patient import screenplay
+from simvoice.patient import briefing, screenplay
 from simvoice.patient.audit import faults
 from simvoice.patient.check import check
 from simvoice.patient.index import exemplars
@@ -77,10 +77,12 @@ def test_no_prompt_holds_a_fact_that_she_has_not_told(script: list[str], seed: i
         state = exchange.decision.state
         prompt = screenplay.prompt(CASE, state)
         assert prompt.startswith(screenplay.prefix(CASE))
+        chat = "\n".join(message.text for message in briefing.messages(CASE, state))
         for fact in CASE.facts:
             if fact.gate.when == "volunteered" or fact.id in state.disclosed:
                 continue
             assert fact.text not in prompt
+            assert fact.text not in chat
             own = prompt
             for who, text in state.transcript:
                 if who == "learner":

@@ -119,17 +119,16 @@ class FakeMind:
     """Completes with three pieces; ranks by length."""
 
     prompts: list[str] = field(default_factory=list)
+    strong: bool = False
 
-    def warm(self, prefix: str) -> None:
+    def warm(self, prefix: str, **_: object) -> None:
         pass
 
     def complete(self, prompt: str, **_: object) -> Iterator[str]:
         self.prompts.append(prompt)
         yield from ("I ", "do ", "not know.")
 
-    def rank(
-        self, prompt: str, candidates: Sequence[str], *, cancelled: Cancelled = never
-    ) -> list[float]:
+    def rank(self, prompt: str, candidates: Sequence[str], **_: object) -> list[float]:
         return [-float(len(text)) for text in candidates]
 
 

@@ -139,6 +139,7 @@ export class Room {
   /** The microphone is gone: end here, keep what was said. */
   drop(sentence) {
     this.lost(sentence);
+    this.line.send({ type: "lost" });
     this.line.stop();
   }
 
