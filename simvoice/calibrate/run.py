@@ -43,7 +43,7 @@ class Size:
     """Length of each encounter of a pair."""
 
 
-QUICK = Size(fitted=0, tried=6, length_s=150.0, pairs=0, pair_s=0.0)
+QUICK = Size(fitted=0, tried=5, length_s=150.0, pairs=0, pair_s=0.0)
 FULL = Size(fitted=48, tried=16, length_s=150.0, pairs=24, pair_s=300.0)
 
 Done = Callable[[int, int], None]

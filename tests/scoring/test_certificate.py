@@ -17,8 +17,10 @@ from simvoice.scoring.certificate import (
     from_json,
     interval,
     refusal,
+    shipped,
     to_json,
 )
+from simvoice.scoring.codebook import definitions
 from simvoice.scoring.metrics import measure_reading
 from simvoice.scoring.reading import read_channels
 from tests.planted_talk import sound
@@ -129,3 +131,36 @@ def test_a_recording_full_of_noise_is_refused_with_the_reason() -> None:
     found = {m.key: m for m in measure_reading(read_channels(*sound(noise_dbfs=-22.0)), TABLE)}
     assert found["talk_share"].value is None
     assert found["talk_share"].reason.startswith("not measurable here: noise ")
+
+
+# -- the table that ships -------------------------------------------------------------------
+
+
+def test_the_shipped_table_knows_the_error_of_every_number_from_sound() -> None:
+    table = shipped()
+    assert table is not None
+    assert table.provenance["made_by"] == "simvoice calibrate --write"
+    for metric in definitions():
+        if "journal" in metric.needs or metric.key in _SELDOM:
+            continue
+        for words in (False, True):
+            found = interval(metric.key, 2.0, CLEAN, table, words=words)
+            assert found is not None, metric.key
+            assert found[0] <= found[1]
+        assert table.sem[metric.key] >= 0.0
+
+
+_SELDOM = {"opening_interrupted"}
+"""Planted too seldom for the bounds of 90 of 100."""
+
+
+def test_in_the_shipped_table_errors_grow_with_the_noise() -> None:
+    table = shipped()
+    assert table is not None
+    for key in ("talk_share", "pitch_range", "patient_pitch_range"):
+        widths = []
+        for snr_db in (45.0, 20.0, 10.0):
+            bounds = table.bounds(key, replace(CLEAN, snr_db=snr_db))
+            assert bounds is not None
+            widths.append(max(abs(bounds[0]), abs(bounds[1])))
+        assert widths[0] <= widths[-1]
