@@ -9,9 +9,9 @@ one that was not says where it comes from.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from simvoice.scoring.certificate import Table, conditions, interval, refusal, shipped
+from simvoice.scoring.certificate import Conditions, Table, conditions, interval, refusal, shipped
 from simvoice.scoring.codebook import Definition, Direction, Need, Unit, definitions
 from simvoice.scoring.measures import MEASURES
 from simvoice.scoring.reading import Reading, Recorded, read
@@ -87,13 +87,21 @@ def measure_reading(reading: Reading, table: Table | None = None) -> list[Measur
     return [_measured(metric, reading, certificate) for metric in METRICS]
 
 
+def _conditions(reading: Reading) -> Conditions | None:
+    """Of its sound, and what its devices counted as lost; None when the sound was not read."""
+    if reading.heard is None:
+        return None
+    found = conditions(reading.heard)
+    return replace(found, lost=max(found.lost, reading.lost_share))
+
+
 class _Certificate:
     """What is known of the errors of one reading's numbers."""
 
     def __init__(self, reading: Reading, table: Table | None) -> None:
         self._reading = reading
         self._table = table
-        self._conditions = conditions(reading.heard) if reading.heard else None
+        self._conditions = _conditions(reading)
         self._refusal = refusal(self._conditions) if self._conditions else ""
 
     def refuse(self, metric: Metric) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -114,6 +114,15 @@ def test_when_the_microphone_lost_sound_times_are_not_shown() -> None:
     )
     assert {"learner_pauses", "silences", "longest_silence"} <= why.keys()
     assert values(measured)["interruptions"] == 1
+
+
+def test_what_the_devices_lost_counts_for_the_certificate(tmp_path: Path) -> None:
+    whole = record(tmp_path)
+    kept = [e for e in whole.entries if not isinstance(e, Counts)]
+    lossy = replace(whole, entries=(*kept, Counts(at_s=END_S, lost_frames=200)))
+    found = {m.key: m for m in measure_reading(read_sound(lossy))}
+    assert found["talk_share"].reason == "not measurable here: 8.0% of the sound lost"
+    assert found["interruptions"].value == 1
 
 
 def test_an_encounter_without_an_end_is_measured_as_far_as_it_went() -> None:
