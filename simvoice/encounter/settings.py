@@ -23,15 +23,21 @@ class FloorSettings(BaseModel):
     # -- the learner's turn ends
     judge_after_s: float = Field(0.1, ge=0.04, le=1)
     """Ask Smart Turn. Before the transcription, so that the two do not share the cores."""
-    transcribe_after_s: float = Field(0.2, ge=0.06, le=1)
-    """Start transcribing: most pauses inside a phrase are shorter than this."""
+    transcribe_after_s: float = Field(0.16, ge=0.06, le=1)
+    """Start transcribing: a stop consonant's closure is shorter than this."""
+    sure_commit_s: float = Field(0.3, ge=0.2, le=2)
+    """A turn that is surely finished is over: the usual gap between speakers is 0.2 s, and people
+    begin to plan their answer before it (Levinson & Torreira 2015)."""
     commit_after_s: float = Field(0.4, ge=0.2, le=2)
-    """A finished turn is over: twice the usual gap between speakers (Levinson & Torreira 2015)."""
+    """A finished turn is over: twice the usual gap."""
     incomplete_wait_s: float = Field(2.0, ge=0.4, le=10)
     """An unfinished turn is waited for this long: clinicians stop to think."""
+    sure_prob: float = Field(0.75, gt=0, lt=1)
+    """The turn is surely over: one in thirty turns cut in the middle looks so, six in ten whole
+    ones do."""
     complete_prob: float = Field(0.55, gt=0, lt=1)
     """The turn sounds over, by melody and words together (see `turn_end`)."""
-    perhaps_prob: float = Field(0.25, gt=0, lt=1)
+    perhaps_prob: float = Field(0.2, gt=0, lt=1)
     """It may be over or not."""
     perhaps_wait_s: float = Field(0.8, ge=0.2, le=5)
     """Such a turn is waited for this long: three in four pauses inside a turn are shorter

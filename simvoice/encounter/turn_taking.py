@@ -54,7 +54,7 @@ def quiet_needed_s(scene: Scene, turn: Turn) -> float:
         unsure = unsureness(turn.transcript.avg_logprob, scene.state.sureness)
     prob = over_prob(text, turn.complete_prob, turn.over_prob, unsure)
     if prob >= floor.complete_prob:
-        return floor.commit_after_s
+        return floor.sure_commit_s if prob >= floor.sure_prob else floor.commit_after_s
     return floor.perhaps_wait_s if prob >= floor.perhaps_prob else floor.incomplete_wait_s
 
 

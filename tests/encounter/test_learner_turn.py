@@ -14,23 +14,29 @@ def first_sound_s(world: World) -> float:
 
 
 def test_a_finished_turn_is_answered_right_after_the_commit_time() -> None:
-    world = World(stt_s=0.1, tts_s=0.04).learner(0.5, 2.5, "What worries you most?").run(6)
+    quick = World(stt_s=0.1, tts_s=0.04, complete=lambda start_s, end_s: 0.6)
+    world = quick.learner(0.5, 2.5, "What worries you most?").run(6)
     assert world.turns == ["What worries you most?"]
     # 0.4 s of quiet, the output delay, and at most two frames
     assert 2.9 <= first_sound_s(world) <= 2.9 + 0.06 + 0.04
     assert world.heard == ["I see what you mean."]
 
 
+def test_a_turn_that_is_surely_finished_is_answered_sooner() -> None:
+    world = World(stt_s=0.08, tts_s=0.02).learner(0.5, 2.5, "What worries you most?").run(6)
+    assert 2.8 <= first_sound_s(world) <= 2.8 + 0.06 + 0.04
+
+
 def test_work_starts_in_the_pause_and_nothing_sounds_before_the_commit() -> None:
     world = World().learner(0.5, 2.5, "What worries you most?").run(6)
     asked = [at_s for at_s, command in world.commands if isinstance(command, Transcribe)]
-    assert asked == [pytest.approx(2.7, abs=0.021)]
-    assert not world.patient_sounds(0, 2.9)
+    assert asked == [pytest.approx(2.66, abs=0.021)]
+    assert not world.patient_sounds(0, 2.8)
 
 
 def test_slow_words_delay_the_answer_by_no_more_than_themselves() -> None:
     world = World(stt_s=0.9).learner(0.5, 2.5, "What worries you most?").run(6)
-    assert first_sound_s(world) == pytest.approx(2.5 + 0.2 + 0.9 + 0.1 + 0.06, abs=0.06)
+    assert first_sound_s(world) == pytest.approx(2.5 + 0.16 + 0.9 + 0.1 + 0.06, abs=0.06)
 
 
 def test_an_unfinished_turn_is_waited_for() -> None:
