@@ -100,6 +100,18 @@ _GROUPS: tuple[tuple[str, frozenset[str]], ...] = (
     ),
     ("The machine", frozenset({"machine_delay"})),
 )
+_FIRST = (
+    "talk_share",
+    "longest_monologue",
+    "response_latency",
+    "interruptions",
+    "words_lost",
+    "silences",
+    "holds_held",
+    "holds_filled",
+)
+"""What a learner reads first; the rest is folded."""
+
 _OTHER = "More"
 _OWN = "simvoice"
 """How the source of a number begins that needs no publication: a plain count or sum."""
@@ -107,7 +119,7 @@ _OWN = "simvoice"
 _TOLD_IN_TRANSCRIPT = frozenset({"silence", "hold", "interruption"})
 """Marks that stand in the transcript too; pauses and gaps would drown it."""
 
-_LEDGER_DASHES = ("none", "7 4", "2 4")
+_LEDGER_DASHES = ("none", "7 4", "2 4", "10 3 2 3", "1 3")
 """Lines told apart without colour."""
 
 
@@ -148,7 +160,10 @@ class View:
     """What the template is given."""
 
     debrief: Debrief
+    first: tuple[Number, ...]
+    """What a learner reads first."""
     groups: tuple[Group, ...]
+    """All of the numbers, by subject."""
     moments: tuple[Moment, ...]
     curves: tuple[Curve, ...]
     changes: tuple[Change, ...]
@@ -164,6 +179,7 @@ def view(debrief: Debrief) -> View:
     errors = {number.error for number in debrief.numbers}
     return View(
         debrief=debrief,
+        first=tuple(n for key in _FIRST for n in debrief.numbers if n.key == key),
         groups=_groups(debrief.numbers),
         moments=_moments(debrief.rows, debrief.marks),
         curves=_curves(debrief.ledger, debrief.duration_s),

@@ -19,7 +19,7 @@ from simvoice.scoring.unmeasurable import NotMeasurable
 
 NOT_CALIBRATED = "error not yet calibrated"
 FROM_JOURNAL = "from the journal's own times; an error is known for sound only"
-DECIDED = "as it was decided and written down while it happened"
+DECIDED = "decided and written down as it happened"
 
 _DECIDED = frozenset(
     {"interruptions", "interruption_depth", "first_interruption", "opening_interrupted"}

@@ -17,6 +17,10 @@ const lines = [...document.querySelectorAll(".line[data-start]")].map((node) => 
 let timeline = null;
 
 at("print").addEventListener("click", () => print());
+// Paper has nothing to unfold.
+addEventListener("beforeprint", () => {
+  for (const folded of document.querySelectorAll("details")) folded.open = true;
+});
 at("reasons")?.addEventListener("change", (event) => {
   at("transcript").classList.toggle("with-reasons", event.target.checked);
 });
