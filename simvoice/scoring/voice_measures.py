@@ -147,7 +147,8 @@ def in_distress(fact: Fact) -> Callable[[Reading], float]:
         then, else_ = intersect(speech, spans), subtract(speech, spans)
         if min(total_s(then), total_s(else_)) < LEAST_PART_S:
             raise NotMeasurable(
-                f"you spoke for less than {LEAST_PART_S:.0f} s while the patient's distress was high, or else"
+                f"you spoke for less than {LEAST_PART_S:.0f} s while the patient's distress was "
+                "high, or else"
             )
         return fact(voice.inside(then), then) - fact(voice.inside(else_), else_)
 

@@ -138,7 +138,10 @@ def moved(talk: Conversation, key: str, value: float) -> Conversation:
     return talk.model_copy(update={"metrics": metrics})
 
 
-def test_before_and_after_shows_both_numbers_and_claims_nothing(talk: Conversation) -> None:
+def test_before_and_after_shows_both_numbers_and_claims_nothing_without_known_errors(
+    talk: Conversation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("simvoice.scoring.change.shipped", lambda: Table({}, {}, {}))
     said = words(change(talk, moved(talk, "interruptions", 4.0)))
     assert "1  →  4" in said
     assert "47  →  47 %" in said
