@@ -6,11 +6,11 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 from rich.text import Text
 
 from simvoice import paths
 from simvoice.cli.out import answers, print_json
+from simvoice.debrief.words import in_words
 from simvoice.errors import UsageError
 from simvoice.record.store import Store
 from simvoice.scoring.agreement import LEVEL, Estimate
@@ -36,22 +36,25 @@ def agree(
     if as_json:
         print_json({"rule": RULE, "level": LEVEL, "items": [_as_json(each) for each in found]})
         return
-    table = Table(box=None, pad_edge=False)
-    for heading in ("item", "attempts", "agreed", "kappa", "AC1", "ICC", "humans' AC1", "objected"):
-        table.add_column(heading, justify="left" if heading == "item" else "right")
-    table.add_column("trusted")
     for each in found:
-        table.add_row(*_row(each))
-    answers.print(table)
+        answers.print(Text(each.item.id, style="bold"))
+        for line in _lines(each):
+            answers.print(Text(f"  {line}"))
     answers.print(Text(f"Intervals: {LEVEL:.0%}, from resampling attempts. {RULE}"))
 
 
-def _row(each: ItemAgreement) -> list[Text]:
-    share = "–" if each.agreed is None else f"{each.agreed:.0%}"
-    cells = [each.item.id, str(each.attempts), share, _shown(each.kappa), _shown(each.ac1)]
-    cells += [_shown(each.icc), _shown(each.humans), str(each.objections)]
-    cells.append("yes" if each.trusted else f"no: {each.why}")
-    return [Text(cell) for cell in cells]
+def _lines(each: ItemAgreement) -> list[str]:
+    with_humans = f"{in_words(each.attempts, 'attempt')}, {in_words(each.raters, 'rater')}"
+    if each.agreed is not None:
+        with_humans += f", the same in {each.agreed:.0%}"
+    among = f"humans with each other: AC1 {_shown(each.humans)}, ICC {_shown(each.humans_icc)}"
+    objected = f"; learners objected in {in_words(each.objections, 'attempt')}"
+    return [
+        with_humans + (objected if each.objections else ""),
+        f"kappa {_shown(each.kappa)}, AC1 {_shown(each.ac1)}, ICC {_shown(each.icc)}",
+        *([among] if each.humans_attempts or each.humans_icc.value is not None else []),
+        "to be trusted" if each.trusted else f"not to be trusted: {each.why}",
+    ]
 
 
 def _shown(estimate: Estimate) -> str:

@@ -66,7 +66,8 @@ def _headline(item: ItemResult) -> str:
 
 def _below(item: ItemResult) -> Iterator[str]:
     for each in item.evidence:
-        yield f"{clock(each.at_s)} “{each.quote}” ({each.shows})"
+        said = f"“{each.quote}” ({each.shows})" if each.quote else each.shows
+        yield f"{clock(each.at_s)} {said}"
     if item.reason:
         yield f"not judged: {item.reason.rstrip('.')}"
     if item.rule and item.outcome in {"met", "not met"}:

@@ -206,6 +206,11 @@ class _Breath:
     backchannels: tuple[Backchannel, ...]
     turn: LearnerTurn | None
 
+    @property
+    def until_s(self) -> float:
+        """When the learner began; never, when nobody did."""
+        return self.turn.start_s if self.turn is not None else float("inf")
+
 
 def _breaths(entries: Sequence[JournalEntry]) -> list[_Breath]:
     turns = sorted((e for e in entries if isinstance(e, LearnerTurn)), key=lambda t: t.start_s)
@@ -226,8 +231,9 @@ def _breaths(entries: Sequence[JournalEntry]) -> list[_Breath]:
 def _answered(shown: Shows, breath: _Breath, speech: PatientSpeech) -> Response:
     following = [s for s in breath.speeches if s.start_s > speech.start_s]
     gone_on = next((s for s in following if s.line_id != speech.line_id), None)
+    until_s = breath.until_s if gone_on is None else gone_on.start_s
     held = next(
-        (h for h in breath.holds if h.outcome == "held" and _follows(h, speech, gone_on)), None
+        (h for h in breath.holds if h.outcome == "held" and _follows(h, speech, until_s)), None
     )
     silent_s = gone_on.start_s - speech.end_s if gone_on is not None else 0.0
     murmur = next(
@@ -247,9 +253,10 @@ def _answered(shown: Shows, breath: _Breath, speech: PatientSpeech) -> Response:
     return _response(shown, speech, act, turn.start_s, latency_s)
 
 
-def _follows(hold: Hold, speech: PatientSpeech, gone_on: PatientSpeech | None) -> bool:
-    until_s = gone_on.start_s if gone_on is not None else float("inf")
-    return speech.end_s - 0.05 <= hold.start_s <= until_s
+def _follows(hold: Hold, speech: PatientSpeech, until_s: float) -> bool:
+    """Whether a silence came between her words and what came next. Speech and silence are timed
+    apart, so they may overlap by a few hundredths."""
+    return speech.end_s - 0.05 <= hold.start_s < until_s
 
 
 def _response(

@@ -13,7 +13,7 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Literal
 
-from simvoice.record.events import Coded, Header, LearnerTurn
+from simvoice.record.events import Coded, Header, Hold, Interruption, LearnerTurn
 from simvoice.scoring import rules as r
 from simvoice.scoring.certainty import Certainty, of_absence, of_words
 from simvoice.scoring.cues import Response, responses
@@ -25,6 +25,8 @@ Outcome = Literal["met", "not met", "not judged", "counted"]
 """counted: a number without a threshold."""
 
 _ORDER: tuple[Certainty, ...] = ("low", "fair", "high")
+_HOLDS = {"holds_held": "held", "holds_filled": "filled"}
+"""Metric to the outcome of the silences that it counts."""
 _MOST_EVIDENCE = 4
 """Quotes that one judgement shows; more of the same say nothing new."""
 
@@ -38,8 +40,9 @@ class Evidence:
     end_s: float
     who: Literal["learner", "patient"]
     quote: str
+    """Empty for a moment that has no words, such as a silence."""
     shows: str
-    """What it shows, by the codebook or by VR-CoDES."""
+    """What it shows, by the codebook, by VR-CoDES or by the timing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +243,8 @@ class Judge:
         value = measured.value
         low = rule.at_least is None or value >= rule.at_least
         high = rule.at_most is None or value <= rule.at_most
-        return Verdict("met" if low and high else "not met", (), "high", value)
+        moments = _moments(self._reading, rule.metric)
+        return Verdict("met" if low and high else "not met", moments, "high", value)
 
     # -- answers to cues
 
@@ -322,6 +326,23 @@ def _worst(found: Sequence[_Hit]) -> Certainty:
 
 def _quotes(found: Sequence[_Hit], most: int = _MOST_EVIDENCE) -> tuple[Evidence, ...]:
     return tuple(hit.evidence for hit in found[:most])
+
+
+def _moments(reading: Reading, metric: str) -> tuple[Evidence, ...]:
+    """What a count of moments counts; other metrics are of the whole talk."""
+    found: list[Evidence] = []
+    if metric == "interruptions":
+        found = [
+            Evidence(e.start_s, e.stopped_s, "learner", "", f"{e.lost_words} words cut off")
+            for e in reading.of(Interruption)
+        ]
+    elif metric in _HOLDS:
+        found = [
+            Evidence(e.start_s, e.end_s, "patient", "", f"{e.end_s - e.start_s:.1f} s, {e.outcome}")
+            for e in reading.of(Hold)
+            if e.outcome == _HOLDS[metric]
+        ]
+    return tuple(found[:_MOST_EVIDENCE])
 
 
 def _answer(response: Response, how: str) -> bool | None:

@@ -129,6 +129,11 @@ def test_a_silence_that_was_filled_is_no_silence() -> None:
     assert only(cue(), hold, turn("Rest.", "fixing")).response == "information-advise, not explicit"
 
 
+def test_a_silence_of_later_on_answers_nothing_before_it() -> None:
+    later = Hold(start_s=9.0, end_s=14.0, window_s=4.0, outcome="held", beat="b")
+    assert only(cue(), turn("Okay.", "acknowledge"), later).response == "acknowledgement"
+
+
 def test_two_seconds_before_she_goes_on_are_a_silence_and_less_is_not() -> None:
     answer = turn("Rest.", "fixing", start_s=9.0)
     assert only(cue(), cue("other", 4.0), answer).response == "silence"

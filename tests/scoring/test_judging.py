@@ -153,6 +153,10 @@ def test_a_metric_is_judged_within_its_bounds_or_not_at_all() -> None:
     assert outcome(at, kind="metric", metric="interruptions", at_most=0) == "not met"
     assert outcome(at, kind="metric", metric="interruptions", at_most=1) == "met"
     assert outcome(at, kind="metric", metric="holds_held", at_least=1) == "met"
+    cut = verdict(at, kind="metric", metric="interruptions", at_most=0).evidence
+    assert [(e.at_s, e.shows) for e in cut] == [(33.0, "3 words cut off")]
+    held = verdict(at, kind="metric", metric="holds_held", at_least=1).evidence
+    assert [(e.at_s, e.end_s, e.shows) for e in held] == [(14.0, 20.0, "6.0 s, held")]
     found = verdict(judge(said(1)), kind="metric", metric="holds_held", at_least=1)
     assert (found.outcome, "never fell silent" in found.reason) == ("not judged", True)
 
