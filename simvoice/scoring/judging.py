@@ -102,7 +102,7 @@ class _Hit:
 
     @property
     def evidence(self) -> Evidence:
-        shows = self.code.code.replace("_", " ")
+        shows = r.label(self.code.code)
         return Evidence(self.turn.start_s, self.turn.end_s, "learner", self.code.words, shows)
 
 
@@ -127,7 +127,8 @@ class Judge:
         """One item."""
         if item.rule is None:
             return Judged(item, Verdict("not judged", reason=item.why), "")
-        return Judged(item, self._judge(item.rule), r.in_words(item.rule))
+        rule = items()[item.rule.item].rule if isinstance(item.rule, r.ItemIs) else item.rule
+        return Judged(item, self._judge(item.rule), r.in_words(rule) if rule is not None else "")
 
     @cached_property
     def _hits(self) -> tuple[_Hit, ...]:
@@ -218,7 +219,9 @@ class Judge:
     def _ratio(self, rule: r.Ratio) -> Verdict:
         over, under = self._of(rule.over), self._of(rule.under)
         if not under:
-            return Verdict("not judged", reason=f"there was no {_name(rule.under)} to set against")
+            return Verdict(
+                "not judged", reason=f"nothing to set against: not heard was {_name(rule.under)}"
+            )
         value = len(over) / len(under)
         outcome: Outcome = "met" if value >= rule.at_least else "not met"
         return Verdict(outcome, _quotes(over), of_absence(self._turns), round(value, 3))
@@ -307,11 +310,11 @@ def _lowest(parts: Sequence[Verdict]) -> Certainty | None:
 
 
 def _no_occasion(codes: Iterable[str]) -> Verdict:
-    return Verdict("not judged", reason=f"there was no {_name(codes)}, so no occasion for it")
+    return Verdict("not judged", reason=f"no occasion: nothing was heard of {_name(codes)}")
 
 
 def _name(codes: Iterable[str]) -> str:
-    return " or ".join(code.replace("_", " ") for code in codes)
+    return " or ".join(r.label(code) for code in codes)
 
 
 def _best(found: Sequence[_Hit]) -> Certainty:

@@ -3,7 +3,10 @@ cues. Nothing else can be said in an instrument's file, so every judgement can b
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import tomllib
+from collections.abc import Iterable, Mapping
+from functools import cache
+from importlib.resources import files
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -180,7 +183,7 @@ def in_words(rule: Rule) -> str:
         case Order():
             return "in this order: " + ", ".join(_any(step) for step in rule.steps)
         case MetricIs():
-            return f"{_named(rule.metric)} {_bounds(rule)}"
+            return f"{rule.metric.replace('_', ' ')} {_bounds(rule)}"
         case Ratio():
             over, under = _any(rule.over), _any(rule.under)
             return f"at least {rule.at_least:g} of {over} for each {under}"
@@ -200,9 +203,9 @@ def in_words(rule: Rule) -> str:
 
 
 def _says(rule: Says) -> str:
-    often = "" if rule.at_least == 1 else f"at least {rule.at_least} times "
-    where = f" before the first {_any(rule.before)}" if rule.before else ""
-    where += f" after the first {_any(rule.after)}" if rule.after else ""
+    often = "" if rule.at_least == 1 else f"at least {rule.at_least} times: "
+    where = f", before the first time of {_any(rule.before)}" if rule.before else ""
+    where += f", after the first time of {_any(rule.after)}" if rule.after else ""
     where += f" within your first {rule.first_turns} turns" if rule.first_turns else ""
     where += f" within your last {rule.last_turns} turns" if rule.last_turns else ""
     where += f", where there was {_any(rule.needs)}" if rule.needs else ""
@@ -236,8 +239,15 @@ def _bounds(rule: MetricIs) -> str:
 
 
 def _any(codes: Iterable[str]) -> str:
-    return " or ".join(_named(code) for code in codes)
+    return " or ".join(label(code) for code in codes)
 
 
-def _named(name: str) -> str:
-    return name.replace("_", " ")
+def label(code: str) -> str:
+    """What a code is called in a sentence; one that has no name goes by its own."""
+    return _labels().get(code, code.replace("_", " "))
+
+
+@cache
+def _labels() -> Mapping[str, str]:
+    path = files("simvoice.scoring") / "data" / "labels.toml"
+    return tomllib.loads(path.read_text(encoding="utf-8"))

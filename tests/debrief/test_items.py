@@ -60,7 +60,7 @@ def test_an_item_has_its_words_time_rule_and_certainty(attempt: Attempt) -> None
     item = next(each for each in empathy.items if each.id == "empathy-answered")
     assert (item.outcome, item.certainty) == ("met", "high")
     assert [(e.quote, e.at_s) for e in item.evidence] == [("that is frightening", 3.4)]
-    assert item.rule.startswith("heard empathy name or")
+    assert item.rule.startswith("heard a feeling named or")
 
 
 def test_a_heading_is_the_weighted_share_of_what_could_be_judged(attempt: Attempt) -> None:
@@ -84,7 +84,7 @@ def test_the_terminal_shows_evidence_and_fits_80_columns(attempt: Attempt) -> No
         "What the patient let show, and what it met",
         "0:20 cue: “My children are small.” (Who cares for them)",
         "+ Answered a feeling in words [empathy-answered]",
-        "0:03 “that is frightening” (empathy name)",
+        "0:03 “that is frightening” (a feeling named)",
         "not judged: The room cannot be heard",
     ):
         assert line in text

@@ -12,7 +12,7 @@ from simvoice.errors import UsageError
 from simvoice.patient.shelf import shelf
 from simvoice.scoring.instruments import chosen, headings, instruments, items, read_instrument
 from simvoice.scoring.metrics import METRICS
-from simvoice.scoring.rules import AllOf, AnyOf, ItemIs, MetricIs, Rule, codes_of, in_words
+from simvoice.scoring.rules import AllOf, AnyOf, ItemIs, MetricIs, Rule, codes_of, in_words, label
 
 EVERY = (*instruments().values(), *headings())
 RULES = [item.rule for each in EVERY for item in each.items if item.rule is not None]
@@ -45,6 +45,22 @@ def test_every_rule_can_be_put_in_words() -> None:
     for rule in RULES:
         assert re.fullmatch(r"[a-z].{5,}", in_words(rule)), rule
         assert "_" not in in_words(rule)
+
+
+def test_every_code_that_a_rule_speaks_of_has_a_name_for_people() -> None:
+    codes = frozenset().union(*map(codes_of, RULES))
+    assert [code for code in sorted(codes) if label(code) == code.replace("_", " ")] == [
+        "hostility"
+    ]
+
+
+def test_a_rule_reads_as_a_sentence() -> None:
+    rule = items()["spikes-knowledge-warning"].rule
+    assert rule is not None
+    assert in_words(rule) == (
+        "heard a warning, before the first time of the news in plain words or the news in "
+        "clinicians' words"
+    )
 
 
 def test_every_instrument_cites_its_source_and_what_is_human_says_why() -> None:

@@ -110,7 +110,7 @@ def test_after_and_the_first_and_last_turns() -> None:
 def test_without_the_occasion_nothing_is_judged_and_the_reason_is_said() -> None:
     found = verdict(judge(said(1)), kind="says", codes=["headline"], needs=["warning_shot"])
     assert (found.outcome, found.certainty) == ("not judged", None)
-    assert found.reason == "there was no warning shot, so no occasion for it"
+    assert found.reason == "no occasion: nothing was heard of a warning"
 
 
 def test_guessed_words_are_of_low_certainty_found_or_not() -> None:
