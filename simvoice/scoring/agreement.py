@@ -1,5 +1,5 @@
 """How far raters agree: Cohen's kappa, Gwet's AC1 and the intraclass correlation, each with an
-interval from resampling whole attempts.
+interval from resampling whole attempts (where all said the same, from the exact binomial).
 
 Sources: Cohen 1960, doi 10.1177/001316446002000104; Gwet 2008, doi 10.1348/000711006X126600;
 Shrout & Fleiss 1979, doi 10.1037/0033-2909.86.2.420, ICC(2,1): two-way random, absolute agreement,
@@ -81,10 +81,26 @@ def _estimate(pairs: Sequence[Pair], coefficient: Callable[[Floats], Floats]) ->
     value = float(coefficient(tables.sum(axis=0)[None])[0])
     if len(names) < 2:
         return Estimate(value if np.isfinite(value) else None)
+    if all(pair.first == pair.second for pair in pairs):
+        return _in_full_agreement(value, tables.sum(axis=0), len(names), coefficient)
     random = np.random.default_rng(_SEED)
     weights = random.multinomial(len(names), np.full(len(names), 1 / len(names)), size=RESAMPLES)
     resampled = np.einsum("mn,nij->mij", weights.astype(np.float64), tables)
     return _with_interval(value, coefficient(resampled))
+
+
+def _in_full_agreement(
+    value: float, table: Floats, attempts: int, coefficient: Callable[[Floats], Floats]
+) -> Estimate:
+    """Resampling knows no disagreement where none was seen, so the interval begins at what the
+    coefficient would be with the largest share of it that so many attempts leave possible
+    (Clopper & Pearson 1934, doi 10.1093/biomet/26.4.404)."""
+    if not np.isfinite(value):
+        return Estimate(None)
+    most = 1.0 - ((1.0 - LEVEL) / 2.0) ** (1.0 / attempts)
+    apart = np.array([[0.0, 0.5], [0.5, 0.0]])
+    possible = (1.0 - most) * table / table.sum() + most * apart
+    return Estimate(value, round(float(coefficient(possible[None])[0]), 4), value)
 
 
 def _with_interval(value: float, resampled: Floats) -> Estimate:

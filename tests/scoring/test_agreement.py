@@ -40,10 +40,14 @@ def test_icc_of_shrout_and_fleiss() -> None:
     assert icc(SHROUT_FLEISS).value == pytest.approx(0.29, abs=0.005)
 
 
-def test_perfect_agreement_is_one_with_no_width() -> None:
+def test_full_agreement_is_one_and_its_interval_knows_how_little_was_seen() -> None:
+    """Of 20 attempts without a disagreement up to 1 - .025^(1/20) = .168 may disagree; with half
+    of the rest met that is a kappa and an AC1 of 1 - .168 / .5 = .663."""
     table = pairs(10, 0, 0, 10)
-    assert kappa(table).value == ac1(table).value == 1.0
-    assert (ac1(table).low, ac1(table).high) == (1.0, 1.0)
+    for found in (kappa(table), ac1(table)):
+        assert (found.value, found.high) == (1.0, 1.0)
+        assert found.low == pytest.approx(1 - (1 - 0.025 ** (1 / 20)) / 0.5, abs=1e-3)
+    assert ac1(pairs(3, 0, 0, 3)).low == pytest.approx(0.08, abs=0.01)
     assert icc([[1.0, 1.0], [2.0, 2.0], [4.0, 4.0]]).value == 1.0
 
 
