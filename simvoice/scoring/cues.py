@@ -5,8 +5,8 @@ The learner's next turn is coded as explicit or not (does it take up what she sa
 providing or reducing space for more of it, with one of the 17 responses where the acts allow.
 
 Sources: Del Piccolo et al. 2011, doi 10.1016/j.pec.2010.02.024; the responses by quadrant with
-examples in Hafskjold et al. 2017, doi 10.1186/s12912-017-0220-8, table 3. Continuer and
-terminator: Suchman et al. 1997; Pollak et al. 2007.
+examples in BMC Nursing 2017, doi 10.1186/s12912-017-0220-8, table 3. Continuer and terminator:
+Suchman et al. 1997; Pollak et al. 2007.
 """
 
 from __future__ import annotations
