@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from simvoice import __version__
 from simvoice.encounter.settings import FloorSettings
+from simvoice.encounter.shown import shows
 from simvoice.engines import threads
 from simvoice.errors import CaseError
 from simvoice.patient.case import Case
@@ -58,6 +59,8 @@ def header_of(
             )
             for fact in case.facts
         ),
+        shows=shows(case),
+        instruments=case.instruments,
         seed=seed,
         visit=tuple(sorted(visit_of(case.instruments))),
         learner=learner,

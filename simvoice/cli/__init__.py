@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from simvoice import __version__
-from simvoice.cli import attempts, bench, cases, models
+from simvoice.cli import attempts, bench, cases, models, rate
+from simvoice.cli.agree import agree
 from simvoice.cli.analyze import analyze
 from simvoice.cli.calibrate import calibrate
 from simvoice.cli.debrief import debrief
@@ -36,6 +37,8 @@ app.command()(debrief)
 app.command()(analyze)
 app.command()(export)
 app.command()(picture)
+app.command()(agree)
+app.add_typer(rate.app, name="rate")
 app.add_typer(attempts.app, name="attempts")
 app.add_typer(cases.app, name="cases")
 app.add_typer(models.app, name="models")

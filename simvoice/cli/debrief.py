@@ -8,6 +8,7 @@ import typer
 
 from simvoice import paths
 from simvoice.cli.out import answers, print_json
+from simvoice.debrief.items_text import render_items
 from simvoice.debrief.summary import summarise
 from simvoice.debrief.text import render
 from simvoice.record.store import Store
@@ -17,6 +18,9 @@ def debrief(
     attempt: Annotated[
         str, typer.Argument(metavar="ATTEMPT", help="An id from: simvoice attempts list.")
     ],
+    items: Annotated[
+        bool, typer.Option("--items", help="Show the items of the instruments, with evidence.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Answer as JSON on stdout.")] = False,
 ) -> None:
     """Show what happened in an attempt, with its numbers."""
@@ -28,4 +32,4 @@ def debrief(
     if as_json:
         print_json(summary.model_dump(mode="json"))
     else:
-        answers.print(render(summary))
+        answers.print(render_items(summary) if items else render(summary))

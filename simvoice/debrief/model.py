@@ -147,6 +147,76 @@ class Kept(Part):
     """A moment to listen to, where there is one."""
 
 
+class Evidence(Part):
+    """Words that a judgement stands on, with a moment to listen to."""
+
+    at_s: float
+    end_s: float
+    who: Who
+    quote: str
+    shows: str
+    """What they show, in words."""
+
+
+class ItemResult(Part):
+    """One item of an instrument or a heading, and what came of it."""
+
+    id: str
+    section: str
+    text: str
+    outcome: Literal["met", "not met", "not judged", "counted"]
+    """counted: a number without a threshold."""
+    value: float | None
+    """The count, share, ratio or metric behind it."""
+    evidence: tuple[Evidence, ...]
+    rule: str
+    """In words; empty where the item is left to a human."""
+    reason: str
+    """Why it was not judged; empty when it was."""
+    certainty: Literal["high", "fair", "low"] | None
+    human: bool
+    """Left to a human for good, not only here."""
+    weight: float
+    note: str
+    objections: tuple[str, ...]
+    """The learner's own words, where they said that it is wrong."""
+
+
+class Scored(Part):
+    """One instrument or heading in this attempt."""
+
+    id: str
+    name: str
+    kind: Literal["heading", "instrument"]
+    source: str
+    about: str
+    share: float | None
+    """0..1, weight met in weight judged, for headings; None when less than half of the weight
+    could be judged, and for instruments, whose items are not added up."""
+    items: tuple[ItemResult, ...]
+
+
+class CueAnswer(Part):
+    """A cue or concern of the patient's, and what it met (VR-CoDES)."""
+
+    concern: str
+    """In words."""
+    kind: Literal["cue", "concern"]
+    at_s: float
+    end_s: float
+    words: str
+    response: str | None
+    """One of the 17 responses; None when there was none, or none that the acts allow."""
+    explicit: bool | None
+    provides: bool | None
+    suchman: Literal["continuer", "terminator", "neither"]
+    answer: str
+    """The learner's words that show it."""
+    answered_s: float | None
+    latency_s: float | None
+    certainty: Literal["high", "fair", "low"]
+
+
 class Peaks(Part):
     """The outline of the recording, for drawing."""
 
@@ -187,5 +257,10 @@ class Debrief(Part):
     kept: tuple[Kept, ...] = ()
     not_told: int | None = None
     """How many facts were kept back; None when the record does not say."""
+    headings: tuple[Scored, ...] = ()
+    """Active listening, clarity, empathy under pressure."""
+    instruments: tuple[Scored, ...] = ()
+    """Those the case's author chose."""
+    cues: tuple[CueAnswer, ...] = ()
     peaks: Peaks | None = Field(default=None)
     """None when the sound was not kept."""

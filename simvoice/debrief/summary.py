@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Literal
 
+from simvoice.debrief.items import items_of
 from simvoice.debrief.marks import marks_of
 from simvoice.debrief.model import (
     Change,
@@ -53,6 +54,7 @@ def summarise(attempt: Attempt, *, with_peaks: bool = True) -> Debrief:
     header = attempt.header
     told, kept = told_and_kept(reading, header, _told(reading))
     outline, sound_problem = _outline(attempt) if with_peaks else (None, "")
+    items = items_of(reading, header, attempt.folder)
     return Debrief(
         attempt=attempt.id,
         case_id=header.case_id,
@@ -64,7 +66,7 @@ def summarise(attempt: Attempt, *, with_peaks: bool = True) -> Debrief:
         state=attempt.state,
         ended=_ended(attempt.ended, header),
         ending=attempt.ended.ending if attempt.ended else None,
-        notes=tuple(_notes(attempt, reading, sound_problem)),
+        notes=(*_notes(attempt, reading, sound_problem), *items.notes),
         has_sound=attempt.audio_path is not None and not sound_problem,
         lanes=(_learner_lane(reading, header), _patient_lane(reading, header)),
         rows=tuple(_rows(reading)),
@@ -96,6 +98,9 @@ def summarise(attempt: Attempt, *, with_peaks: bool = True) -> Debrief:
         told=told,
         kept=kept,
         not_told=len(header.tellable) - len(told) if header.tellable else None,
+        headings=items.headings,
+        instruments=items.instruments,
+        cues=items.cues,
         peaks=outline,
     )
 

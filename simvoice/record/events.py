@@ -235,6 +235,18 @@ class Tellable(Fact):
     """Beats that have to happen first."""
 
 
+class Shows(Fact):
+    """A line of the patient's that lets a concern show, or says it."""
+
+    line: str
+    """By `PatientSpeech.line_id`."""
+    concern: str
+    text: str
+    """What troubles her, in words."""
+    kind: Literal["cue", "concern"]
+    """cue: the line hints at it. concern: the line says it outright (VR-CoDES)."""
+
+
 class Header(Fact):
     """What was true before the first frame."""
 
@@ -252,6 +264,10 @@ class Header(Fact):
     visit: tuple[str, ...] = ()
     """What kinds of visit the case is (`scoring.norms`), by its instruments: what norms may stand
     beside a number. Empty where it is of none, and in records that do not say it."""
+    shows: tuple[Shows, ...] = ()
+    """Which of the patient's lines are cues or concerns; empty in records that do not say it."""
+    instruments: tuple[str, ...] = ()
+    """The instruments the case's author chose, by name."""
     learner: str = ""
     """A pseudonym the learner chose; empty when none."""
     models: dict[str, str] = Field(default_factory=dict)

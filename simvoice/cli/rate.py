@@ -1,0 +1,103 @@
+"""`simvoice rate`: what humans say of the items, beside the machine."""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from simvoice import paths
+from simvoice.cli.out import answers, print_json
+from simvoice.debrief.words import in_words
+from simvoice.errors import UsageError
+from simvoice.record.remarks import Objection, Rating, add_objection, add_ratings
+from simvoice.record.store import Store
+from simvoice.scoring.instruments import chosen, instruments, items
+from simvoice.scoring.ratings import blank_sheet, read_ratings
+
+app = typer.Typer(
+    help="Ratings by humans, and a learner's objections: sheet, import, object.",
+    no_args_is_help=True,
+)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Answer as JSON on stdout.")]
+
+
+@app.command("sheet")
+def rate_sheet(
+    attempts: Annotated[list[str], typer.Argument(metavar="ATTEMPT...", help="Ids to rate.")],
+    rater: Annotated[str, typer.Option("--rater", help="The pseudonym of who rates.")],
+    instrument: Annotated[
+        list[str] | None,
+        typer.Option("--instrument", help="Only these, by name; else those of each case."),
+    ] = None,
+) -> None:
+    """Print an empty CSV sheet for rating attempts, blind to what the machine says."""
+    store = Store(paths.attempts_dir())
+    lines: list[str] = []
+    for attempt in attempts:
+        lists, unknown = chosen(instrument or store.open(attempt).header.instruments)
+        if unknown or not lists:
+            what = f"there is no instrument {unknown[0]}" if unknown else "its case names none"
+            raise UsageError(
+                f"{attempt}: {what}; give one with --instrument: {', '.join(instruments())}"
+            )
+        sheet = blank_sheet([attempt], lists, rater).splitlines(keepends=True)
+        lines += sheet if not lines else sheet[1:]
+    sys.stdout.write("".join(lines))
+
+
+@app.command("import")
+def rate_import(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV, as `rate sheet` prints it.")],
+    as_json: AsJson = False,
+) -> None:
+    """Take in a CSV file of ratings: all of it, or nothing and what is wrong with it."""
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise UsageError(f"{file} cannot be read ({why}); name a CSV file of ratings") from None
+    store = Store(paths.attempts_dir())
+    found = read_ratings(text, store.ids(), _now(), file.name)
+    by_attempt: dict[str, list[Rating]] = {}
+    for each in found:
+        by_attempt.setdefault(each.attempt, []).append(each.rating)
+    folders = {attempt: store.open(attempt).folder for attempt in by_attempt}
+    for attempt, ratings in by_attempt.items():
+        add_ratings(folders[attempt], ratings)
+    if as_json:
+        print_json({"ratings": len(found), "attempts": list(by_attempt)})
+        return
+    raters = {each.rating.rater for each in found}
+    answers.print(
+        f"{in_words(len(found), 'rating')} by {in_words(len(raters), 'rater')} of "
+        f"{in_words(len(by_attempt), 'attempt')} taken in; see: simvoice agree"
+    )
+
+
+@app.command("object")
+def rate_object(
+    attempt: Annotated[str, typer.Argument(metavar="ATTEMPT", help="The attempt's id.")],
+    item: Annotated[
+        str, typer.Argument(metavar="ITEM", help="The item's id, from: debrief ATTEMPT --items.")
+    ],
+    why: Annotated[str, typer.Option("--why", help="In your own words.")],
+) -> None:
+    """Say that the machine is wrong about an item; your words are kept with the attempt."""
+    if item not in items():
+        raise UsageError(
+            f"there is no item {item}; run: simvoice debrief {attempt} --items, to see their names"
+        )
+    if not why.strip():
+        raise UsageError('say in your own words what is wrong: --why "…"')
+    folder = Store(paths.attempts_dir()).open(attempt).folder
+    add_objection(folder, Objection(item=item, why=why.strip(), wall_time=_now()))
+    answers.print(f"{attempt}: kept, and counted in simvoice agree")
+
+
+def _now() -> str:
+    return datetime.now().astimezone().isoformat(timespec="seconds")

@@ -1,0 +1,106 @@
+"""The items of a debrief: headings, the case's instruments, and what each cue met."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from simvoice.debrief.model import CueAnswer, Evidence, ItemResult, Scored
+from simvoice.errors import AttemptError
+from simvoice.record.events import Header
+from simvoice.record.remarks import objections_of
+from simvoice.scoring.cues import Response
+from simvoice.scoring.instruments import chosen, headings
+from simvoice.scoring.judging import Judge, Judged, Sheet
+from simvoice.scoring.reading import Reading
+
+CUES = "VR-CoDES"
+"""Shown wherever the record says which lines were cues, whether the author chose it or not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """Everything of a debrief that is judged item by item."""
+
+    headings: tuple[Scored, ...]
+    instruments: tuple[Scored, ...]
+    cues: tuple[CueAnswer, ...]
+    notes: tuple[str, ...]
+
+
+def items_of(reading: Reading, header: Header, folder: Path) -> Items:
+    """From the record alone. folder: where the learner's objections lie."""
+    judge = Judge(reading, header)
+    names = [*header.instruments, *([CUES] if header.shows else [])]
+    lists, unknown = chosen(names)
+    notes = [
+        f"The case names the instrument {name}, which simvoice does not have." for name in unknown
+    ]
+    objections: dict[str, list[str]] = {}
+    try:
+        for each in objections_of(folder):
+            objections.setdefault(each.item, []).append(each.why)
+    except AttemptError as error:
+        notes.append(f"What you objected to cannot be shown: {error}.")
+    return Items(
+        headings=tuple(_scored(s, "heading", objections) for s in judge.sheets(headings())),
+        instruments=tuple(_scored(s, "instrument", objections) for s in judge.sheets(lists)),
+        cues=tuple(_cue(each) for each in judge.responses),
+        notes=tuple(notes),
+    )
+
+
+def _scored(
+    sheet: Sheet, kind: Literal["heading", "instrument"], objections: dict[str, list[str]]
+) -> Scored:
+    source = sheet.instrument
+    return Scored(
+        id=source.id,
+        name=source.name,
+        kind=kind,
+        source=source.source,
+        about=" ".join(source.about.split()),
+        share=sheet.share if kind == "heading" else None,
+        items=tuple(_result(each, objections.get(each.item.id, [])) for each in sheet.judged),
+    )
+
+
+def _result(judged: Judged, objections: list[str]) -> ItemResult:
+    item, verdict = judged.item, judged.verdict
+    return ItemResult(
+        id=item.id,
+        section=item.section,
+        text=item.text,
+        outcome=verdict.outcome,
+        value=verdict.value,
+        evidence=tuple(
+            Evidence(at_s=e.at_s, end_s=e.end_s, who=e.who, quote=e.quote, shows=e.shows)
+            for e in verdict.evidence
+        ),
+        rule=judged.rule,
+        reason=verdict.reason,
+        certainty=verdict.certainty,
+        human=item.human,
+        weight=item.weight,
+        note=item.note,
+        objections=tuple(objections),
+    )
+
+
+def _cue(response: Response) -> CueAnswer:
+    return CueAnswer(
+        concern=response.concern_text,
+        kind=response.kind,
+        at_s=response.cue_start_s,
+        end_s=response.cue_end_s,
+        words=response.cue,
+        response=response.response,
+        explicit=response.explicit,
+        provides=response.provides,
+        suchman=response.suchman,
+        answer=response.words,
+        answered_s=response.at_s,
+        latency_s=response.latency_s,
+        certainty=response.certainty,
+    )

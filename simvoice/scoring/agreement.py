@@ -1,0 +1,154 @@
+"""How far raters agree: Cohen's kappa, Gwet's AC1 and the intraclass correlation, each with an
+interval from resampling whole attempts (where all said the same, from the exact binomial).
+
+Sources: Cohen 1960, doi 10.1177/001316446002000104; Gwet 2008, doi 10.1348/000711006X126600;
+Shrout & Fleiss 1979, doi 10.1037/0033-2909.86.2.420, ICC(2,1): two-way random, absolute agreement,
+single rating. Resampling: Efron's percentile bootstrap, over attempts, because the ratings of one
+attempt belong together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+RESAMPLES = 2000
+LEVEL = 0.95
+_SEED = 20_260_101
+"""Fixed, so that the same ratings give the same interval."""
+_DEFINED_SHARE = 0.5
+"""Share of resamples that have to give a value; with less an interval would be of the few."""
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A coefficient with its interval."""
+
+    value: float | None
+    """None when it is not defined: nobody differed in anything, or too little was rated."""
+    low: float | None = None
+    high: float | None = None
+    """Ends of the 95 % interval; None when too few attempts were rated for one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two raters' words on one item of one attempt."""
+
+    attempt: str
+    first: bool
+    second: bool
+
+
+def kappa(pairs: Sequence[Pair]) -> Estimate:
+    """Cohen's kappa of two raters' yes and no, -1..1."""
+    return _estimate(pairs, _kappa)
+
+
+def ac1(pairs: Sequence[Pair]) -> Estimate:
+    """Gwet's AC1 of two raters' yes and no, -1..1."""
+    return _estimate(pairs, _ac1)
+
+
+def agreed(pairs: Sequence[Pair]) -> float | None:
+    """0..1: share of the pairs in which both said the same."""
+    return sum(p.first == p.second for p in pairs) / len(pairs) if pairs else None
+
+
+def icc(table: Sequence[Sequence[float]]) -> Estimate:
+    """ICC(2,1). table: [n attempts][k raters], every rater having rated every attempt."""
+    if len(table) < 2 or len(table[0]) < 2:
+        return Estimate(None)
+    values = np.asarray(table, dtype=np.float64)
+    value = float(_icc(values[None])[0])
+    drawn = np.random.default_rng(_SEED).integers(len(values), size=(RESAMPLES, len(values)))
+    return _with_interval(value, _icc(values[drawn]))
+
+
+def _estimate(pairs: Sequence[Pair], coefficient: Callable[[Floats], Floats]) -> Estimate:
+    """coefficient: from [m, 2, 2] weights of first x second to [m] values."""
+    if not pairs:
+        return Estimate(None)
+    names = sorted({pair.attempt for pair in pairs})
+    tables = np.zeros((len(names), 2, 2))
+    for pair in pairs:
+        tables[names.index(pair.attempt), int(pair.first), int(pair.second)] += 1.0
+    value = float(coefficient(tables.sum(axis=0)[None])[0])
+    if len(names) < 2:
+        return Estimate(value if np.isfinite(value) else None)
+    if all(pair.first == pair.second for pair in pairs):
+        return _in_full_agreement(value, tables.sum(axis=0), len(names), coefficient)
+    random = np.random.default_rng(_SEED)
+    weights = random.multinomial(len(names), np.full(len(names), 1 / len(names)), size=RESAMPLES)
+    resampled = np.einsum("mn,nij->mij", weights.astype(np.float64), tables)
+    return _with_interval(value, coefficient(resampled))
+
+
+def _in_full_agreement(
+    value: float, table: Floats, attempts: int, coefficient: Callable[[Floats], Floats]
+) -> Estimate:
+    """Resampling knows no disagreement where none was seen, so the interval begins at what the
+    coefficient would be with the largest share of it that so many attempts leave possible
+    (Clopper & Pearson 1934, doi 10.1093/biomet/26.4.404)."""
+    if not np.isfinite(value):
+        return Estimate(None)
+    most = 1.0 - ((1.0 - LEVEL) / 2.0) ** (1.0 / attempts)
+    apart = np.array([[0.0, 0.5], [0.5, 0.0]])
+    possible = (1.0 - most) * table / table.sum() + most * apart
+    return Estimate(value, round(float(coefficient(possible[None])[0]), 4), value)
+
+
+def _with_interval(value: float, resampled: Floats) -> Estimate:
+    if not np.isfinite(value):
+        return Estimate(None)
+    defined = resampled[np.isfinite(resampled)]
+    if defined.size < _DEFINED_SHARE * resampled.size:
+        return Estimate(round(value, 4))
+    tail = (1.0 - LEVEL) / 2.0
+    low, high = np.quantile(defined, [tail, 1.0 - tail])
+    return Estimate(round(value, 4), round(float(low), 4), round(float(high), 4))
+
+
+def _observed(tables: Floats) -> tuple[Floats, Floats, Floats]:
+    """(share agreed, share of yes of the first, of the second), [m] each."""
+    shares = tables / tables.sum(axis=(1, 2), keepdims=True)
+    same = shares[:, 0, 0] + shares[:, 1, 1]
+    return same, shares[:, 1, :].sum(axis=1), shares[:, :, 1].sum(axis=1)
+
+
+def _kappa(tables: Floats) -> Floats:
+    same, first, second = _observed(tables)
+    return _beyond(same, first * second + (1.0 - first) * (1.0 - second))
+
+
+def _ac1(tables: Floats) -> Floats:
+    same, first, second = _observed(tables)
+    mean = (first + second) / 2.0
+    return _beyond(same, 2.0 * mean * (1.0 - mean))
+
+
+def _beyond(same: Floats, chance: Floats) -> Floats:
+    room = 1.0 - chance
+    made: Floats = np.full_like(same, np.nan)
+    np.divide(same - chance, room, out=made, where=room > 1e-12)
+    return made
+
+
+def _icc(values: Floats) -> Floats:
+    """values: [m, n attempts, k raters] to [m]; nan where nothing varies."""
+    _, n, k = values.shape
+    mean = values.mean(axis=(1, 2), keepdims=True)
+    rows = values.mean(axis=2, keepdims=True)
+    columns = values.mean(axis=1, keepdims=True)
+    between = k * ((rows - mean) ** 2).sum(axis=(1, 2)) / (n - 1)
+    raters = n * ((columns - mean) ** 2).sum(axis=(1, 2)) / (k - 1)
+    left = ((values - rows - columns + mean) ** 2).sum(axis=(1, 2)) / ((n - 1) * (k - 1))
+    below = between + (k - 1) * left + k * (raters - left) / n
+    made: Floats = np.full_like(below, np.nan)
+    np.divide(between - left, below, out=made, where=np.abs(below) > 1e-12)
+    return made

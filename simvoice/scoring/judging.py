@@ -1,0 +1,369 @@
+"""From the record and an instrument to what was met, what was not, and what nobody can tell.
+
+Pure, and from the record alone: the codes of the learner's turns as they were written down, the
+metrics, and the answers to cues. Every judgement carries the words it stands on, or says why there
+is none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import pairwise
+from typing import Literal
+
+from simvoice.record.events import Coded, Header, Hold, Interruption, LearnerTurn
+from simvoice.scoring import rules as r
+from simvoice.scoring.certainty import Certainty, of_absence, of_words
+from simvoice.scoring.cues import Response, responses
+from simvoice.scoring.instruments import Instrument, Item, items
+from simvoice.scoring.metrics import Measured, measure_reading
+from simvoice.scoring.reading import Reading
+
+Outcome = Literal["met", "not met", "not judged", "counted"]
+"""counted: a number without a threshold."""
+
+_ORDER: tuple[Certainty, ...] = ("low", "fair", "high")
+_HOLDS = {"holds_held": "held", "holds_filled": "filled"}
+"""Metric to the outcome of the silences that it counts."""
+_MOST_EVIDENCE = 4
+"""Quotes that one judgement shows; more of the same say nothing new."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Words that a judgement stands on."""
+
+    at_s: float
+    """Session seconds at which the turn with them begins."""
+    end_s: float
+    who: Literal["learner", "patient"]
+    quote: str
+    """Empty for a moment that has no words, such as a silence."""
+    shows: str
+    """What it shows, by the codebook, by VR-CoDES or by the timing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a rule found."""
+
+    outcome: Outcome
+    evidence: tuple[Evidence, ...] = ()
+    certainty: Certainty | None = None
+    value: float | None = None
+    """A count, a share 0..1, a ratio, or the metric in its unit."""
+    reason: str = ""
+    """Why it was not judged; a clause."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One item in one attempt."""
+
+    item: Item
+    verdict: Verdict
+    rule: str
+    """In words; empty where the item is a human's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """One instrument in one attempt."""
+
+    instrument: Instrument
+    judged: tuple[Judged, ...]
+
+    def count(self, outcome: Outcome) -> int:
+        """How many items came out so."""
+        return sum(each.verdict.outcome == outcome for each in self.judged)
+
+    @property
+    def share(self) -> float | None:
+        """0..1: weight of what was met in the weight of what could be judged; None when less than
+        half of the weight could be."""
+        weights = {"met": 0.0, "not met": 0.0, "not judged": 0.0, "counted": 0.0}
+        for each in self.judged:
+            weights[each.verdict.outcome] += each.item.weight
+        judged = weights["met"] + weights["not met"]
+        if judged <= 0.0 or judged < weights["not judged"]:
+            return None
+        return weights["met"] / judged
+
+
+@dataclass(frozen=True, slots=True)
+class _Hit:
+    """A code where it was found. place: (number of the turn, number within it)."""
+
+    place: tuple[int, int]
+    turn: LearnerTurn
+    code: Coded
+
+    @property
+    def evidence(self) -> Evidence:
+        shows = r.label(self.code.code)
+        return Evidence(self.turn.start_s, self.turn.end_s, "learner", self.code.words, shows)
+
+
+class Judge:
+    """Judges the items of one attempt."""
+
+    def __init__(self, reading: Reading, header: Header) -> None:
+        self._turns = tuple(sorted(reading.of(LearnerTurn), key=lambda turn: turn.start_s))
+        self._reading = reading
+        self._says_cues = bool(header.shows)
+        self.responses: tuple[Response, ...] = responses(reading.entries, header.shows)
+
+    def sheet(self, instrument: Instrument) -> Sheet:
+        """Every item of an instrument."""
+        return Sheet(instrument, tuple(self.item(item) for item in instrument.items))
+
+    def sheets(self, chosen: Iterable[Instrument]) -> tuple[Sheet, ...]:
+        """Several instruments."""
+        return tuple(self.sheet(each) for each in chosen)
+
+    def item(self, item: Item) -> Judged:
+        """One item."""
+        if item.rule is None:
+            return Judged(item, Verdict("not judged", reason=item.why), "")
+        rule = items()[item.rule.item].rule if isinstance(item.rule, r.ItemIs) else item.rule
+        return Judged(item, self._judge(item.rule), r.in_words(rule) if rule is not None else "")
+
+    @cached_property
+    def _hits(self) -> tuple[_Hit, ...]:
+        return tuple(
+            _Hit((number, within), turn, code)
+            for number, turn in enumerate(self._turns)
+            for within, code in enumerate(turn.codes)
+        )
+
+    @cached_property
+    def _metrics(self) -> dict[str, Measured]:
+        return {each.key: each for each in measure_reading(self._reading)}
+
+    def _judge(self, rule: r.Rule) -> Verdict:
+        match rule:
+            case r.AllOf():
+                return _all([self._judge(each) for each in rule.rules])
+            case r.AnyOf():
+                return _any([self._judge(each) for each in rule.rules])
+            case r.ItemIs():
+                return self.item(items()[rule.item]).verdict
+        if not self._turns:
+            return Verdict("not judged", reason="no words of yours were recognised")
+        match rule:
+            case r.Says():
+                return self._says(rule)
+            case r.Avoids():
+                return self._avoids(rule)
+            case r.Order():
+                return self._order(rule)
+            case r.MetricIs():
+                return self._metric(rule)
+            case r.Ratio():
+                return self._ratio(rule)
+            case r.Count():
+                return self._count(rule)
+            case r.Answers():
+                return self._answers(rule)
+            case r.CountAnswers():
+                return self._count_answers(rule)
+
+    # -- codes
+
+    def _of(self, codes: Iterable[str]) -> list[_Hit]:
+        wanted = frozenset(codes)
+        return [hit for hit in self._hits if hit.code.code in wanted]
+
+    def _says(self, rule: r.Says) -> Verdict:
+        if rule.needs and not self._of(rule.needs):
+            return _no_occasion(rule.needs)
+        found = self._of(rule.codes)
+        for anchors, before in ((rule.before, True), (rule.after, False)):
+            if not anchors:
+                continue
+            at = self._of(anchors)
+            if not at:
+                return _no_occasion(anchors)
+            first = at[0].place
+            found = [h for h in found if (h.place < first if before else h.place > first)]
+        if rule.first_turns is not None:
+            found = [h for h in found if h.place[0] < rule.first_turns]
+        if rule.last_turns is not None:
+            found = [h for h in found if h.place[0] >= len(self._turns) - rule.last_turns]
+        if len(found) >= rule.at_least:
+            return Verdict("met", _quotes(found), _best(found), float(len(found)))
+        return Verdict("not met", _quotes(found), of_absence(self._turns), float(len(found)))
+
+    def _avoids(self, rule: r.Avoids) -> Verdict:
+        if rule.needs and not self._of(rule.needs):
+            return _no_occasion(rule.needs)
+        found = self._of(rule.codes)
+        if len(found) > rule.at_most:
+            return Verdict("not met", _quotes(found), _best(found), float(len(found)))
+        return Verdict("met", _quotes(found), of_absence(self._turns), float(len(found)))
+
+    def _order(self, rule: r.Order) -> Verdict:
+        firsts = [hits[0] for hits in map(self._of, rule.steps) if hits]
+        if len(firsts) < rule.least:
+            return Verdict(
+                "not judged",
+                _quotes(firsts),
+                reason=f"only {len(firsts)} of the steps happened, and {rule.least} make an order",
+            )
+        in_order = all(a.place < b.place for a, b in pairwise(firsts))
+        outcome: Outcome = "met" if in_order else "not met"
+        return Verdict(outcome, _quotes(firsts, len(firsts)), _worst(firsts))
+
+    def _ratio(self, rule: r.Ratio) -> Verdict:
+        over, under = self._of(rule.over), self._of(rule.under)
+        if not under:
+            return Verdict(
+                "not judged", reason=f"nothing to set against: not heard was {_name(rule.under)}"
+            )
+        value = len(over) / len(under)
+        outcome: Outcome = "met" if value >= rule.at_least else "not met"
+        return Verdict(outcome, _quotes(over), of_absence(self._turns), round(value, 3))
+
+    def _count(self, rule: r.Count) -> Verdict:
+        found = self._of(rule.codes)
+        value = float(len(found))
+        if rule.per == "cue":
+            why = self._no_cues()
+            if why:
+                return Verdict("not judged", reason=why)
+            value = round(value / len(self.responses), 3)
+        sure = of_absence(self._turns)
+        return Verdict("counted", _quotes(found), sure, value)
+
+    # -- metrics
+
+    def _metric(self, rule: r.MetricIs) -> Verdict:
+        measured = self._metrics[rule.metric]
+        if measured.value is None:
+            return Verdict("not judged", reason=measured.reason)
+        value = measured.value
+        low = rule.at_least is None or value >= rule.at_least
+        high = rule.at_most is None or value <= rule.at_most
+        moments = _moments(self._reading, rule.metric)
+        return Verdict("met" if low and high else "not met", moments, "high", value)
+
+    # -- answers to cues
+
+    def _no_cues(self) -> str:
+        if not self._says_cues:
+            return "the record does not say which of the patient's lines were cues"
+        return "" if self.responses else "the patient let no concern show"
+
+    def _answers(self, rule: r.Answers) -> Verdict:
+        why = self._no_cues()
+        told = [each for each in self.responses if _answer(each, rule.how) is not None]
+        if why or not told:
+            return Verdict("not judged", reason=why or "no answer to a cue could be coded")
+        given = [each for each in told if _answer(each, rule.how)]
+        share = round(len(given) / len(told), 3)
+        if rule.at_least is None:
+            return Verdict("counted", _answer_quotes(given), "fair", share)
+        if share >= rule.at_least:
+            return Verdict("met", _answer_quotes(given), "fair", share)
+        lacking = [each for each in told if not _answer(each, rule.how)]
+        return Verdict("not met", _answer_quotes(lacking), "fair", share)
+
+    def _count_answers(self, rule: r.CountAnswers) -> Verdict:
+        why = self._no_cues()
+        if why:
+            return Verdict("not judged", reason=why)
+        found = [
+            each
+            for each in self.responses
+            if rule.explicit in (None, each.explicit) and rule.provides in (None, each.provides)
+        ]
+        return Verdict("counted", _answer_quotes(found), "fair", float(len(found)))
+
+
+# -- putting verdicts together --------------------------------------------------------------
+
+
+def _all(parts: Sequence[Verdict]) -> Verdict:
+    """Not met when any is not; else not judged when any is not."""
+    for outcome in ("not met", "not judged"):
+        bad = next((each for each in parts if each.outcome == outcome), None)
+        if bad is not None:
+            return bad
+    evidence = tuple(e for each in parts for e in each.evidence)[:_MOST_EVIDENCE]
+    return Verdict("met", evidence, _lowest(parts))
+
+
+def _any(parts: Sequence[Verdict]) -> Verdict:
+    """Met when any is; else not judged when any is not, for that one might have been met."""
+    for outcome in ("met", "not judged"):
+        good = next((each for each in parts if each.outcome == outcome), None)
+        if good is not None:
+            return good
+    return replace(parts[0], certainty=_lowest(parts))
+
+
+def _lowest(parts: Sequence[Verdict]) -> Certainty | None:
+    sure = [each.certainty for each in parts if each.certainty is not None]
+    return min(sure, key=_ORDER.index, default=None)
+
+
+def _no_occasion(codes: Iterable[str]) -> Verdict:
+    return Verdict("not judged", reason=f"no occasion: nothing was heard of {_name(codes)}")
+
+
+def _name(codes: Iterable[str]) -> str:
+    return " or ".join(r.label(code) for code in codes)
+
+
+def _best(found: Sequence[_Hit]) -> Certainty:
+    sure = (of_words(hit.turn, hit.code.confidence) for hit in found)
+    return max(sure, key=_ORDER.index)
+
+
+def _worst(found: Sequence[_Hit]) -> Certainty:
+    sure = (of_words(hit.turn, hit.code.confidence) for hit in found)
+    return min(sure, key=_ORDER.index)
+
+
+def _quotes(found: Sequence[_Hit], most: int = _MOST_EVIDENCE) -> tuple[Evidence, ...]:
+    return tuple(hit.evidence for hit in found[:most])
+
+
+def _moments(reading: Reading, metric: str) -> tuple[Evidence, ...]:
+    """What a count of moments counts; other metrics are of the whole talk."""
+    found: list[Evidence] = []
+    if metric == "interruptions":
+        found = [
+            Evidence(e.start_s, e.stopped_s, "learner", "", f"{e.lost_words} words cut off")
+            for e in reading.of(Interruption)
+        ]
+    elif metric in _HOLDS:
+        found = [
+            Evidence(e.start_s, e.end_s, "patient", "", f"{e.end_s - e.start_s:.1f} s, {e.outcome}")
+            for e in reading.of(Hold)
+            if e.outcome == _HOLDS[metric]
+        ]
+    return tuple(found[:_MOST_EVIDENCE])
+
+
+def _answer(response: Response, how: str) -> bool | None:
+    """Whether a cue was answered so; None when nobody can tell."""
+    if how == "continuer":
+        return response.suchman == "continuer" if response.response is not None else None
+    return response.provides if how == "provides" else response.explicit
+
+
+def _answer_quotes(found: Sequence[Response]) -> tuple[Evidence, ...]:
+    return tuple(
+        Evidence(
+            each.cue_start_s,
+            each.cue_end_s,
+            "patient",
+            each.cue,
+            f"answered by {each.response or 'nothing that can be coded'}"
+            + (f": “{each.words}”" if each.words else ""),
+        )
+        for each in found[:_MOST_EVIDENCE]
+    )

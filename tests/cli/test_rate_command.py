@@ -1,0 +1,122 @@
+"""`simvoice rate`, `simvoice agree` and `simvoice debrief --items`."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from simvoice.cli import app
+from simvoice.errors import AttemptError, UsageError
+from simvoice.record.events import Shows
+from simvoice.record.remarks import objections_of, ratings_of
+from simvoice.record.store import Attempt
+from tests.planted_talk import record
+
+CUE = Shows(line="line3", concern="children", text="Who cares for them", kind="cue")
+
+
+@pytest.fixture
+def attempt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Attempt:
+    monkeypatch.setenv("SIMVOICE_HOME", str(tmp_path))
+    return record(tmp_path / "attempts", shows=(CUE,), instruments=("SPIKES", "NURSE"))
+
+
+def run(*arguments: str) -> str:
+    result = invoke(*arguments)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def invoke(*arguments: str) -> Result:
+    return CliRunner().invoke(app, list(arguments))
+
+
+def answer(*arguments: str) -> Any:
+    return json.loads(run(*arguments, "--json"))
+
+
+def filled(sheet: str, values: dict[str, str]) -> str:
+    rows = list(csv.DictReader(io.StringIO(sheet)))
+    out = io.StringIO()
+    writer = csv.DictWriter(out, rows[0].keys())
+    writer.writeheader()
+    writer.writerows({**row, "value": values.get(row["item"], "")} for row in rows)
+    return out.getvalue()
+
+
+def test_a_sheet_is_filled_in_imported_and_compared(attempt: Attempt, tmp_path: Path) -> None:
+    sheet = run("rate", "sheet", attempt.id, "--rater", "kim")
+    assert "spikes-order" in sheet
+    assert "os12" not in sheet
+    values = {"spikes-setting-introduces": "not met", "spikes-emotion-silence": "met"}
+    path = tmp_path / "ratings.csv"
+    path.write_text(filled(sheet, values))
+    assert answer("rate", "import", str(path)) == {"ratings": 2, "attempts": [attempt.id]}
+    found = {each["item"]: each for each in answer("agree")["items"]}
+    assert set(found) == set(values)
+    assert found["spikes-emotion-silence"]["agreed"] == 1.0
+    assert found["spikes-emotion-silence"]["trusted"] is False
+    text = " ".join(run("agree", attempt.id).split())
+    assert "spikes-emotion-silence" in text
+    assert "The machine may be trusted with an item when" in text
+
+
+def test_a_bad_file_leaves_everything_as_it_was(attempt: Attempt, tmp_path: Path) -> None:
+    path = tmp_path / "bad.csv"
+    lines = [f"{attempt.id},kim,spikes-order,met,", f"{attempt.id},kim,nonsense,met,"]
+    path.write_text("\n".join(["attempt,rater,item,value,comment", *lines]))
+    error = invoke("rate", "import", str(path)).exception
+    assert isinstance(error, UsageError)
+    assert "line 3 names the item 'nonsense'" in str(error)
+    assert ratings_of(attempt.folder) == ()
+
+
+def test_a_file_that_cannot_be_read_gives_a_sentence(attempt: Attempt, tmp_path: Path) -> None:
+    (tmp_path / "sound.csv").write_bytes(b"\xff\xfe\x00")
+    for name in ("sound.csv", "gone.csv"):
+        error = invoke("rate", "import", str(tmp_path / name)).exception
+        assert isinstance(error, UsageError)
+        assert "name a CSV file of ratings" in str(error)
+
+
+def test_an_objection_is_kept_and_shown_and_counted(attempt: Attempt) -> None:
+    run("rate", "object", attempt.id, "spikes-perception", "--why", " I [b]asked[/b] her ")
+    assert [each.why for each in objections_of(attempt.folder)] == ["I [b]asked[/b] her"]
+    assert "you objected: “I [b]asked[/b] her”" in run("debrief", attempt.id, "--items")
+    (found,) = answer("agree")["items"]
+    assert (found["item"], found["objections"]) == ("spikes-perception", 1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("rate", "object", "ID", "nonsense", "--why", "x"), "there is no item nonsense"),
+        (("rate", "object", "ID", "spikes-order", "--why", " "), "in your own words"),
+        (("rate", "sheet", "ID", "--rater", "k", "--instrument", "RIAS"), "no instrument RIAS"),
+        (("agree",), "nobody has rated these attempts yet"),
+    ],
+)
+def test_what_cannot_be_used_gives_a_sentence(
+    attempt: Attempt, arguments: tuple[str, ...], says: str
+) -> None:
+    error = invoke(*(attempt.id if each == "ID" else each for each in arguments)).exception
+    assert isinstance(error, UsageError)
+    assert says in str(error)
+
+
+def test_an_attempt_that_is_not_there_is_said(attempt: Attempt) -> None:
+    arguments = ("rate", "object", "20260101-000000-none-aaaa", "spikes-order", "--why", "x")
+    assert isinstance(invoke(*arguments).exception, AttemptError)
+
+
+def test_a_case_without_instruments_asks_for_one(attempt: Attempt, tmp_path: Path) -> None:
+    bare = record(tmp_path / "attempts")
+    error = invoke("rate", "sheet", bare.id, "--rater", "kim").exception
+    assert "its case names none" in str(error)
+    assert "os12-1-greets" in run("rate", "sheet", bare.id, "--rater", "k", "--instrument", "OS-12")

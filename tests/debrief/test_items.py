@@ -1,0 +1,111 @@
+"""The items of a debrief, and how a terminal shows them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from simvoice.debrief.items_text import render_items
+from simvoice.debrief.model import Debrief, Scored
+from simvoice.debrief.summary import summarise
+from simvoice.record.events import LearnerTurn, Shows
+from simvoice.record.remarks import OBJECTIONS
+from simvoice.record.store import Attempt
+from tests.planted_talk import record
+
+CUE = Shows(line="line1", concern="lump", text="That she waited too long", kind="concern")
+CHILDREN = Shows(line="line3", concern="children", text="Who cares for them", kind="cue")
+
+
+@pytest.fixture
+def attempt(tmp_path: Path) -> Attempt:
+    return record(tmp_path, shows=(CUE, CHILDREN), instruments=("SPIKES", "Nonesuch"))
+
+
+def debrief(attempt: Attempt) -> Debrief:
+    return summarise(attempt, with_peaks=False)
+
+
+def printed(made: Debrief, width: int = 80) -> str:
+    console = Console(width=width, no_color=True, highlight=False)
+    with console.capture() as capture:
+        console.print(render_items(made))
+    return capture.get()
+
+
+def by_id(scored: Scored) -> dict[str, str]:
+    return {item.id: item.outcome for item in scored.items}
+
+
+def test_the_headings_the_case_s_instruments_and_the_cues_are_there(attempt: Attempt) -> None:
+    made = debrief(attempt)
+    assert [each.name for each in made.headings] == [
+        "Active listening",
+        "Clarity",
+        "Empathy under pressure",
+    ]
+    assert [each.name for each in made.instruments] == ["SPIKES", "VR-CoDES"]
+    assert [(c.kind, c.response, c.at_s) for c in made.cues] == [
+        ("concern", "ignoring", 8.0),
+        ("cue", "ignoring", 20.0),
+    ]
+    assert "The case names the instrument Nonesuch, which simvoice does not have." in made.notes
+
+
+def test_an_item_has_its_words_time_rule_and_certainty(attempt: Attempt) -> None:
+    empathy = next(each for each in debrief(attempt).headings if each.id == "empathy")
+    item = next(each for each in empathy.items if each.id == "empathy-answered")
+    assert (item.outcome, item.certainty) == ("met", "high")
+    assert [(e.quote, e.at_s) for e in item.evidence] == [("that is frightening", 3.4)]
+    assert item.rule.startswith("heard a feeling named or")
+
+
+def test_a_heading_is_the_weighted_share_of_what_could_be_judged(attempt: Attempt) -> None:
+    listening = next(each for each in debrief(attempt).headings if each.id == "listening")
+    judged = [each for each in listening.items if each.outcome in {"met", "not met"}]
+    met = sum(each.weight for each in judged if each.outcome == "met")
+    assert listening.share == pytest.approx(met / sum(each.weight for each in judged))
+    assert all(each.share is None for each in debrief(attempt).instruments)
+
+
+def test_a_record_of_before_has_headings_only_and_says_what_it_cannot_tell(tmp_path: Path) -> None:
+    made = debrief(record(tmp_path))
+    assert made.instruments == made.cues == ()
+    listening = next(each for each in made.headings if each.id == "listening")
+    assert by_id(listening)["listening-cues"] == "not judged"
+
+
+def test_the_terminal_shows_evidence_and_fits_80_columns(attempt: Attempt) -> None:
+    text = printed(debrief(attempt))
+    for line in (
+        "What the patient let show, and what it met",
+        "0:20 cue: “My children are small.” (Who cares for them)",
+        "+ Answered a feeling in words [empathy-answered]",
+        "0:03 “that is frightening” (a feeling named)",
+        "not judged: The room cannot be heard",
+    ):
+        assert line in text
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_a_learner_who_never_spoke_is_judged_in_nothing(attempt: Attempt) -> None:
+    silent = replace(
+        attempt, entries=tuple(e for e in attempt.entries if not isinstance(e, LearnerTurn))
+    )
+    made = debrief(silent)
+    outcomes = {i.outcome for s in (*made.headings, *made.instruments) for i in s.items}
+    assert outcomes == {"not judged"}
+    assert "+ " not in printed(made).replace(" + ", "").split("+ met")[0]
+
+
+def test_nothing_that_was_said_is_taken_for_markup(tmp_path: Path) -> None:
+    shows = (CHILDREN.model_copy(update={"text": "[bold]x[/]"}),)
+    assert "[bold]x[/]" in printed(debrief(record(tmp_path, shows=shows)))
+
+
+def test_objections_that_cannot_be_read_do_not_hide_the_debrief(attempt: Attempt) -> None:
+    (attempt.folder / OBJECTIONS).write_text("{nonsense\n")
+    assert any("What you objected to cannot be shown" in note for note in debrief(attempt).notes)

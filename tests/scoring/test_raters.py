@@ -1,0 +1,134 @@
+"""Which items the machine may be trusted with, on ratings whose agreement is planted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from simvoice.record.remarks import Objection, Rating
+from simvoice.scoring.judging import Outcome, Verdict
+from simvoice.scoring.raters import RULE, ItemAgreement, RatedAttempt, agreement
+
+WHEN = "2026-11-24T10:00:00+01:00"
+ITEM = "os12-1-greets"
+
+
+def attempt(
+    number: int,
+    machine: Outcome,
+    *humans: str | float,
+    item: str = ITEM,
+    value: float | None = None,
+    objects: bool = False,
+) -> RatedAttempt:
+    said = tuple(
+        Rating.model_validate({"rater": f"r{n}", "item": item, "value": v, "wall_time": WHEN})
+        for n, v in enumerate(humans)
+    )
+    why = (Objection(item=item, why="I did", wall_time=WHEN),) if objects else ()
+    return RatedAttempt(f"a{number}", {item: Verdict(machine, value=value)}, said, why)
+
+
+def only(attempts: Sequence[RatedAttempt]) -> ItemAgreement:
+    (found,) = agreement(attempts)
+    return found
+
+
+def outcome(number: int) -> Outcome:
+    return "met" if number % 2 else "not met"
+
+
+def test_twenty_attempts_in_full_agreement_are_trusted() -> None:
+    found = only([attempt(n, outcome(n), outcome(n)) for n in range(20)])
+    assert (found.attempts, found.raters, found.agreed) == (20, 1, 1.0)
+    assert found.kappa.value == found.ac1.value == found.icc.value == 1.0
+    assert (found.trusted, found.why) == (True, "every part of the rule holds")
+
+
+def test_nineteen_are_too_few() -> None:
+    found = only([attempt(n, outcome(n), outcome(n)) for n in range(19)])
+    assert (found.trusted, found.why) == (
+        False,
+        "humans rated 19 of the 20 attempts that are needed",
+    )
+
+
+def test_an_interval_that_begins_too_low_is_not_trusted() -> None:
+    found = only([attempt(n, outcome(n), outcome(n // 2)) for n in range(24)])
+    assert found.agreed == 0.5
+    assert not found.trusted
+    assert "may be as low as" in found.why
+
+
+def test_humans_who_agree_better_with_each_other_are_the_measure() -> None:
+    def machine(n: int) -> Outcome:
+        return outcome(n + 1) if n < 9 else outcome(n)
+
+    found = only([attempt(n, machine(n), outcome(n), outcome(n)) for n in range(90)])
+    assert found.humans.value == 1.0
+    assert found.ac1.low is not None
+    assert found.ac1.low >= 0.6
+    assert (found.trusted, found.why) == (False, "humans agree better with each other (AC1 1.00)")
+
+
+def test_learners_who_object_take_the_trust_away() -> None:
+    made = [attempt(n, outcome(n), outcome(n), objects=n < 3) for n in range(20)]
+    found = only(made)
+    assert (found.objections, found.trusted) == (3, False)
+    assert found.why == "learners objected in 3 of 20 attempts"
+    fewer = only([attempt(n, outcome(n), outcome(n), objects=n < 2) for n in range(20)])
+    assert fewer.trusted
+
+
+def test_what_nobody_could_judge_is_no_disagreement() -> None:
+    made = [attempt(0, "not judged", "met"), attempt(1, "met", "not judged")]
+    found = only(made)
+    assert (found.attempts, found.agreed) == (0, None)
+
+
+def test_counts_are_compared_by_icc() -> None:
+    made = [
+        attempt(n, "counted", float(n + n % 2), item="nurse-name", value=float(n))
+        for n in range(20)
+    ]
+    found = only(made)
+    assert found.agreed is None
+    assert found.icc.value == pytest.approx(0.99, abs=0.01)
+    assert found.trusted
+    far = [attempt(n, "counted", 7.0, item="nurse-name", value=float(n)) for n in range(20)]
+    assert "its ICC may be as low as" in only(far).why
+
+
+def test_what_is_left_to_humans_shows_how_they_agree_and_trusts_nobody_else() -> None:
+    item = "os12-4-non-verbal"
+    found = only([attempt(n, "not judged", outcome(n), outcome(n), item=item) for n in range(20)])
+    assert (found.humans.value, found.humans_attempts) == (1.0, 20)
+    assert (found.trusted, found.why) == (False, "it is left to humans")
+
+
+def test_points_on_a_scale_are_compared_among_humans() -> None:
+    points = [(9.0, 2.0, 5.0, 8.0), (6.0, 1.0, 3.0, 2.0), (8.0, 4.0, 6.0, 8.0)]
+    points += [(7.0, 1.0, 2.0, 6.0), (10.0, 5.0, 6.0, 9.0), (6.0, 2.0, 4.0, 7.0)]
+    made = [attempt(n, "not judged", *row, item="bas-points") for n, row in enumerate(points)]
+    found = only(made)
+    assert found.humans_icc.value == pytest.approx(0.29, abs=0.005)
+    assert (found.raters, found.attempts, found.icc.value) == (4, 0, None)
+
+
+def test_raters_who_skipped_some_attempts_are_left_out_of_the_icc_alone() -> None:
+    made = [attempt(n, outcome(n), outcome(n), *([outcome(n + 1)] * (n < 5))) for n in range(20)]
+    found = only(made)
+    assert found.icc.value == 1.0
+    assert found.agreed == pytest.approx(0.8)
+
+
+def test_an_item_that_was_only_objected_to_is_shown() -> None:
+    found = only([attempt(0, "not met", objects=True)])
+    assert (found.attempts, found.objections, found.trusted) == (0, 1, False)
+
+
+def test_the_rule_is_stated_with_its_numbers() -> None:
+    for number in ("20 attempts", "0.60", "0.50", "0.10", "10 attempts", "10%"):
+        assert number in RULE
+    assert agreement([]) == ()
