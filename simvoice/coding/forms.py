@@ -36,7 +36,9 @@ _WONDER = re.compile(
     r"(?:what|how|why|when|where|who|if|whether|about|more|your|from))\b"
 )
 # "where would you like to start" leaves as much to her as "what" does
-_WHERE_WIDE = r"(?:would|could|should|do you (?:think|see|want|feel|get|go|find|start|turn)|does that)"
+_WHERE_WIDE = (
+    r"(?:would|could|should|do you (?:think|see|want|feel|get|go|find|start|turn)|does that)"
+)
 _NARROW = re.compile(
     r"\b(?:how (?:long|many|much|old|often|far|soon|big|recently)|what (?:time|day|age|year|date)|"
     rf"what is your (?:name|age)|which|(?:when|where|who)(?! {_WHERE_WIDE}\b)|whose)\b"

@@ -14,7 +14,7 @@ from typing import Literal
 from simvoice.coding.features import fluent
 from simvoice.coding.forms import Form, form, is_declarative
 from simvoice.coding.leaning import Leaning, leaning
-from simvoice.coding.text import Sentence
+from simvoice.coding.text import Sentence, sentences
 
 Main = Literal["question", "reflection", "input", "other"]
 
@@ -86,7 +86,9 @@ def main_of(parts: Sequence[Part]) -> Main:
     by_statements = _by_statements(parts, told, stating)
     # a mark alone asks when the words do nothing else
     asks_by_mark = is_question and not asking and by_statements != "reflection"
-    return "question" if asks_by_mark or (is_question and by_statements == "other") else by_statements
+    return (
+        "question" if asks_by_mark or (is_question and by_statements == "other") else by_statements
+    )
 
 
 def _by_statements(parts: Sequence[Part], told: Sequence[Part], words: int) -> Main:
@@ -106,3 +108,8 @@ def _share(values: Sequence[float], of: Sequence[Part]) -> float:
     if not words:
         return 0.0
     return sum(value * each.words for value, each in zip(values, of, strict=True)) / words
+
+
+def main_behaviour(text: str) -> Main:
+    """The one thing that a spoken text mainly does."""
+    return main_of(tuple(part(sentence) for sentence in sentences(text)))
