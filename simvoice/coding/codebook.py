@@ -31,7 +31,7 @@ CODEBOOK: Final = MappingProxyType(
         "empathy_support": "Says that she will not be left alone with it (NURSE: support).",
         "empathy_explore": "Asks to hear more about the feeling (NURSE: explore).",
         "normalising": "Says that others in her place feel, think or do the same.",
-        "affirmation": "Praises an effort, a step or a strength, whether or not a feeling is there.",
+        "affirmation": "Praises an effort, a step or a strength; no feeling need be there.",
         "shared_feeling": "Says that the speaker has felt or lived through the same.",
         "i_wish": "Wishes that it were otherwise.",
         "silence_offer": "Gives her time.",
@@ -68,7 +68,7 @@ CODEBOOK: Final = MappingProxyType(
         "thanks": "Thanks her.",
     }
 )
-"""Code name to one-sentence definition; where it comes from is in `SOURCES`. Sources: SPIKES, Baile 2000
+"""Code name to one-sentence definition; sources are in `SOURCES`, and SPIKES, Baile 2000
 (doi 10.1634/theoncologist.5-4-302); NURSE, Back 2005 (doi 10.3322/canjclin.55.3.164)."""
 
 SOURCES: Final = MappingProxyType(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 _DISFLUENT = re.compile(r"\b(?:um|uh|uhm|er|erm|hm)\b")
 _TWICE = re.compile(r"\b(\w+)(?: \1\b)+")
@@ -30,7 +31,7 @@ def features(plain: str) -> frozenset[str]:
     words = fluent(plain).split()
     found = {"bias", *words}
     edged = ["<", *words[:LONGEST], ">"]
-    found.update(" ".join(pair) for pair in zip(edged, edged[1:], strict=False))
+    found.update(" ".join(pair) for pair in pairwise(edged))
     found.update(" ".join(three) for three in zip(edged, edged[1:], edged[2:], strict=False))
     found.add(f"#words {sum(len(words) > longest for longest in _LENGTHS)}")
     found.add(f"#hers {min(2, sum(word in _HERS for word in words))}")

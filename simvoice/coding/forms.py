@@ -84,9 +84,8 @@ def form(sentence: Sentence) -> Form:
         return "open"
     if _CLEFT.search(words) and not sentence.asked:
         return "statement"
-    if not (sentence.asked or _worded_as_question(words)):
-        if not _holds_question(sentence):
-            return "statement"
+    if not (sentence.asked or _worded_as_question(words) or _holds_question(sentence)):
+        return "statement"
     if _HOW_MUCH_TO_KNOW.search(words):
         return "open"
     if _INVERTED.search(words):

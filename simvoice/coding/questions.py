@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 
 from simvoice.coding.codes import Code
 from simvoice.coding.forms import question_starts
@@ -41,6 +42,6 @@ def multiple(parts: Sequence[Part]) -> list[Code]:
         return [Code("question_multiple", words, TAGGED)]
     for each in asked:
         starts = question_starts(each.sentence)
-        if any(later - first > APART for first, later in zip(starts, starts[1:], strict=False)):
+        if any(later - first > APART for first, later in pairwise(starts)):
             return [Code("question_multiple", each.sentence.text, GUESSED)]
     return []

@@ -25,7 +25,7 @@ SHARE = 0.4
 SURELY = 0.9
 """A statement with a question mark asks, unless it gives back as surely as this."""
 TELLS, SURELY_TELLS = 0.4, 0.6
-"""Share of input over all statements; probability in one of them, in an utterance of some length."""
+"""Share of input over all statements; probability in one, in an utterance of some length."""
 SOME_LENGTH = 8
 """Words."""
 ASIDE = 0.3

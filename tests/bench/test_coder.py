@@ -11,17 +11,17 @@ import pytest
 from simvoice.bench import annomi, coder
 from simvoice.errors import UsageError
 
-COLUMNS = (
+HEADER = (
     "transcript_id,mi_quality,topic,utterance_id,interlocutor,timestamp,utterance_text,"
     "annotator_id,main_therapist_behaviour,therapist_input_exists,therapist_input_subtype,"
     "reflection_exists,reflection_subtype,question_exists,question_subtype,client_talk_type"
-).split(",")
+)
 
 
 def write(folder: Path, *rows: tuple[str, str, str, str, str, str]) -> Path:
     """rows: utterance id, text, main behaviour, reflection, question, its subtype."""
     with (folder / annomi.TABLE).open("w", encoding="utf-8", newline="") as lines:
-        table = csv.DictWriter(lines, COLUMNS, restval="n/a")
+        table = csv.DictWriter(lines, HEADER.split(","), restval="n/a")
         table.writeheader()
         for number, text, main, reflection, question, subtype in rows:
             table.writerow(
