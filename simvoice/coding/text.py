@@ -58,8 +58,8 @@ _AFTER_WILL = frozenset(
     {
         "arrange", "be", "book", "call", "come", "do", "explain", "find", "get", "give", "go",
         "have", "help", "keep", "let", "look", "make", "meet", "move", "need", "never", "refer",
-        "repeat", "ring", "see", "send", "sit", "spend", "start", "stay", "stop", "take", "talk", "tell",
-        "then", "try", "wait", "write", "always", "also",
+        "repeat", "ring", "see", "send", "sit", "spend", "start", "stay", "stop", "take", "talk",
+        "tell", "then", "try", "wait", "write", "always", "also",
     }
 )  # fmt: skip
 _AFTER = {
