@@ -2,7 +2,9 @@
 """Fits simvoice/coding/data/leaning.json: .venv/bin/python scripts/fit_coder.py
 
 A ridge-penalised logistic regression over the words of scripts/coder-examples.tsv, which were
-written for it. Nothing from any recorded conversation is in them.
+written for it. Nothing from any recorded conversation is in them; which openings ("and if you",
+"so there are", "quite a") they cover was widened once after seeing with which ones AnnoMI's
+sentences were taken for another kind.
 """
 
 from __future__ import annotations

@@ -35,6 +35,7 @@ class Labelled:
     """One clinician utterance; a label is None where its annotators are evenly split."""
 
     text: str
+    encounter: str
     skilled: bool
     """From an encounter that AnnoMI calls one of high quality."""
     question: bool | None
@@ -72,6 +73,7 @@ def _labelled(rows: Sequence[dict[str, str]]) -> Labelled:
     subtypes = (row["question_subtype"] for row in rows)
     return Labelled(
         text=rows[0]["utterance_text"],
+        encounter=rows[0]["transcript_id"],
         skilled=rows[0]["mi_quality"] == "high",
         question=_truth(row["question_exists"] for row in rows),
         openness=majority(name for name in subtypes if name in {"open", "closed"}),

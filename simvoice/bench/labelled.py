@@ -1,7 +1,8 @@
 """Clinician utterances labelled by hand, as a recogniser gives them, and how well they are coded.
 
 They lie with the tests (`tests/coding/data`), each suite in two halves: one that was looked at
-while the rules were written, one that was labelled before and held out.
+while the rules were written, one that was labelled before and held out. Both are by the author of
+the rules, so the held-out half too is kinder than somebody else's words would be.
 """
 
 from __future__ import annotations

@@ -92,8 +92,14 @@ def coder(
         print_json(report)
         return
     yardsticks = report.pop("yardsticks")
+    spread = report.pop("kappa_interval")
+    between = {
+        name: "to".join(f" {v} " for v in each).strip() if each else None
+        for name, each in spread.items()
+    }
     rows = {"ours": report.pop("kappa"), "ours, no marks": report.pop("kappa_without_marks")}
     table = Table("kappa", *bench.MEASURES)
+    rows["ours, 95 % of draws of encounters"] = between
     for name, row in (rows | yardsticks).items():
         table.add_row(name.replace("_", " "), *(str(row[measure]) for measure in bench.MEASURES))
     answers.print(table)

@@ -80,6 +80,15 @@ def test_what_is_not_annomi_is_a_sentence(tmp_path: Path) -> None:
         coder.run(tmp_path, quick=True)
 
 
+def test_intervals_hold_the_figure_and_know_when_there_is_none(tmp_path: Path) -> None:
+    asks = ("1", "What brings you here?", "question", "False", "True", "open")
+    said = annomi.read(write(tmp_path, asks, ("2", "Mm-hmm.", "other", "False", "False", "n/a")))
+    coded = [coder.coded_utterance(each.text) for each in said]
+    found = coder.intervals(said, coded)
+    assert found["question"] == (1.0, 1.0)
+    assert found["open_closed"] is None
+
+
 def shared_annomi() -> Path:
     given = os.environ.get("SIMVOICE_DATA")
     beside = Path(__file__).resolve().parents[3] / "shared" / "data"
