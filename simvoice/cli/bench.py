@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -9,7 +10,9 @@ from rich.table import Table
 
 from simvoice.cli.out import answers, print_json
 
-app = typer.Typer(help="Measure: latency, stt, floor, voices, analysis.", no_args_is_help=True)
+app = typer.Typer(
+    help="Measure: latency, stt, floor, voices, analysis, coder.", no_args_is_help=True
+)
 
 Quick = Annotated[bool, typer.Option("--quick", help="Fewer trials, under 50 s.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Answer as JSON on stdout.")]
@@ -71,6 +74,36 @@ def voices(quick: Quick = False, as_json: AsJson = False) -> None:
             table.add_row(way, *map(str, row.values()))
         answers.print(table)
     _show(report["word_error_rate"], as_json=False)
+
+
+@app.command()
+def coder(
+    data: Annotated[
+        Path, typer.Option("--data", help="The folder with AnnoMI's table of annotated talk.")
+    ],
+    quick: Quick = False,
+    as_json: AsJson = False,
+) -> None:
+    """Codes of what clinicians say, beside annotators and on labelled utterances."""
+    from simvoice.bench import coder as bench
+
+    report = bench.run(data, quick)
+    if as_json:
+        print_json(report)
+        return
+    yardsticks = report.pop("yardsticks")
+    spread = report.pop("kappa_interval")
+    between = {
+        name: "to".join(f" {v} " for v in each).strip() if each else None
+        for name, each in spread.items()
+    }
+    rows = {"ours": report.pop("kappa"), "ours, no marks": report.pop("kappa_without_marks")}
+    table = Table("kappa", *bench.MEASURES)
+    rows["ours, 95 % of draws of encounters"] = between
+    for name, row in (rows | yardsticks).items():
+        table.add_row(name.replace("_", " "), *(str(row[measure]) for measure in bench.MEASURES))
+    answers.print(table)
+    _show(report, as_json=False)
 
 
 def _show(report: dict[str, Any], as_json: bool) -> None:

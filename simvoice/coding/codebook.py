@@ -9,6 +9,8 @@ CODEBOOK: Final = MappingProxyType(
     {
         "question_open": "A question or invitation that leaves the answer to the patient.",
         "question_closed": "A question that yes, no, a name or a number answers.",
+        "question_leading": "A question that holds the answer it wants.",
+        "question_multiple": "Several questions at once, with no room for an answer between them.",
         "ask_perception": "Asks what the patient knows, thinks or expects (SPIKES: perception).",
         "ask_permission": "Asks whether or how much she wants to hear (SPIKES: invitation).",
         "ask_concerns": "Asks what worries the patient or what she needs.",
@@ -28,16 +30,26 @@ CODEBOOK: Final = MappingProxyType(
         "empathy_respect": "Credits what she does or is (NURSE: respect).",
         "empathy_support": "Says that she will not be left alone with it (NURSE: support).",
         "empathy_explore": "Asks to hear more about the feeling (NURSE: explore).",
+        "normalising": "Says that others in her place feel, think or do the same.",
+        "affirmation": "Praises an effort, a step or a strength; no feeling need be there.",
+        "shared_feeling": "Says that the speaker has felt or lived through the same.",
         "i_wish": "Wishes that it were otherwise.",
         "silence_offer": "Gives her time.",
         "reassurance": "Comforts before the concern is known, or promises what nobody knows.",
         "honest_limits": "Says what is not known yet.",
         "hope": "Tells truly what can be hoped for, without a promise.",
         "jargon": "A technical word left unexplained.",
+        "jargon_explained": "A technical word with what it means.",
+        "filler": "Sounds and words that only hold the floor: um, you know.",
+        "hedge": "Words that take certainty from a statement: maybe, sort of.",
         "apology": "Says sorry for something the speaker did.",
         "sorry_for": "Says sorry for what happens to her.",
         "check_understanding": "Asks what she took from it, or whether it was clear.",
+        "chunk_check": "After a piece of news, asks whether it was clear so far.",
+        "teach_back": "Asks her to say in her own words what she took from it.",
         "invite_questions": "Asks whether she has questions.",
+        "signpost": "Says what the conversation will come to, or in which order.",
+        "safety_net": "Says what to do, and whom to call, if it gets worse or she is worried.",
         "plan": "Says what happens next.",
         "summary": "Puts together what was said.",
         "greeting": "Hello.",
@@ -56,8 +68,28 @@ CODEBOOK: Final = MappingProxyType(
         "thanks": "Thanks her.",
     }
 )
-"""Code name to one-sentence definition. Sources: SPIKES, Baile 2000
+"""Code name to one-sentence definition; sources are in `SOURCES`, and SPIKES, Baile 2000
 (doi 10.1634/theoncologist.5-4-302); NURSE, Back 2005 (doi 10.3322/canjclin.55.3.164)."""
+
+SOURCES: Final = MappingProxyType(
+    {
+        "question_leading": "Calgary-Cambridge guide: avoids leading questions",
+        "question_multiple": "Calgary-Cambridge guide: one question at a time",
+        "chunk_check": "Calgary-Cambridge guide: chunks and checks; SPIKES: knowledge",
+        "teach_back": "AHRQ health literacy toolkit: teach-back",
+        "signpost": "Calgary-Cambridge guide: signposting",
+        "safety_net": "Calgary-Cambridge guide: safety netting; Neighbour, The Inner Consultation",
+        "normalising": "VR-CoDES-P: content acknowledgement; named apart for simvoice",
+        "affirmation": "MITI 4.2: affirm",
+        "shared_feeling": "ECCS level 6: shared feeling or experience",
+        "jargon_explained": "Charpentier 2021 and Links 2019: jargon defined or not",
+        "filler": "Clark and Fox Tree 2002: uh and um; a count, not a fault",
+        "hedge": "Prince, Frader and Bosk 1982: hedging among physicians",
+        "reflection": "MITI 4.2: reflections, simple and complex as one",
+    }
+)
+"""Code name to where its meaning comes from, for those that SPIKES and NURSE do not name. Named
+from memory of the published instruments; no threshold rests on them."""
 
 EMPATHY: Final = frozenset(
     {

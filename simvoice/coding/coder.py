@@ -16,8 +16,10 @@ from typing import Any
 
 from simvoice.coding.codebook import CODEBOOK
 from simvoice.coding.codes import Code
-from simvoice.coding.forms import Form, form
+from simvoice.coding.jargon import Jargon
+from simvoice.coding.questions import leading, multiple
 from simvoice.coding.text import Sentence, sentences
+from simvoice.coding.whole import Part, part, reflections
 
 CERTAIN, FAIR = 0.9, 0.7
 """Confidence of a rule that needs the sentence's form to hold, and of one that does not."""
@@ -90,11 +92,6 @@ def jargon_terms() -> dict[str, str]:
     return dict(_data("jargon.toml")["terms"])
 
 
-@cache
-def _explained() -> re.Pattern[str]:
-    return _one(_data("jargon.toml")["explained_by"])
-
-
 class Coder:
     """The shared rules with a case's own."""
 
@@ -107,9 +104,14 @@ class Coder:
         shared = [mine.pop(each.name, each) for each in rules()]
         self._rules = (*shared, *mine.values())
         self.terms = {**jargon_terms(), **(jargon or {})}
-        longest_first = sorted(self.terms, key=len, reverse=True)
-        words = "|".join(re.escape(term) for term in longest_first)
-        self._jargon = re.compile(rf"\b(?:{words})\b")
+        data = _data("jargon.toml")
+        self._jargon = Jargon(
+            self.terms,
+            after=data["explained_after"],
+            at_once=data["explained_at_once"],
+            before=data["explained_before"],
+        )
+        self._gives_back = "reflection" not in {each.name for each in self._rules}
         self._stronger = (
             *_STRONGER,
             *((each.name, weaker) for each in self._rules for weaker in each.instead_of),
@@ -120,29 +122,30 @@ class Coder:
 
         text: as the recogniser gives it, with or without marks; question marks help.
         """
+        said = sentences(text)
+        parts = tuple(part(sentence) for sentence in said)
+        given_back = reflections(parts) if self._gives_back else ()
         found: list[Code] = []
-        for sentence in sentences(text):
-            found.extend(self._code_sentence(sentence))
+        for number, each in enumerate(parts):
+            codes = self._code_part(each)
+            codes.extend(self._jargon.codes(said, number))
+            if each in given_back and _TELLING.isdisjoint(code.name for code in codes):
+                words = each.sentence.words_at(0, len(each.sentence.plain))
+                codes.append(Code("reflection", words, round(each.leaning.reflection, 2)))
+            found.extend(codes)
+        found.extend(multiple(parts))
         return _settled(found, self._stronger)
 
-    def _code_sentence(self, sentence: Sentence) -> list[Code]:
-        shape: Form = form(sentence)
+    def _code_part(self, each: Part) -> list[Code]:
+        sentence, asks = each.sentence, each.shape != "statement"
         found = []
-        if shape != "statement":
+        if asks:
             confidence = CERTAIN if sentence.asked else FAIR
-            found.append(Code(f"question_{shape}", sentence.text, confidence))
-        for each in self._rules:
-            match = each.find(sentence, shape != "statement")
-            if match is not None:
-                found.append(match)
-        found.extend(self._jargon_in(sentence))
+            found.append(Code(f"question_{each.shape}", sentence.text, confidence))
+            found.extend(leading(each))
+        matches = (rule.find(sentence, asks) for rule in self._rules)
+        found.extend(match for match in matches if match is not None)
         return found
-
-    def _jargon_in(self, sentence: Sentence) -> list[Code]:
-        hits = list(self._jargon.finditer(sentence.plain))
-        if not hits or _explained().search(sentence.plain):
-            return []
-        return [Code("jargon", sentence.words_at(*hit.span()), CERTAIN) for hit in hits]
 
 
 @cache
@@ -154,6 +157,21 @@ def code(text: str) -> tuple[Code, ...]:
     """The codes of one utterance by the shared rules alone; see `Coder.code`."""
     return _shared().code(text)
 
+
+# what tells her something gives nothing back
+_TELLING = frozenset(
+    {
+        "headline", "headline_jargon", "good_news", "euphemism", "hedged_news", "warning_shot",
+        "machine", "hostility", "blaming", "minimising", "confront", "reassurance", "fixing",
+        "introduction", "apology",
+    }
+)  # fmt: skip
+
+# how it is said, beside what is said
+_MANNER = frozenset({"filler", "hedge", "question_multiple", "question_leading"})
+
+# kinds of what another code says already
+_BESIDE = frozenset({"chunk_check", "teach_back", "normalising", "jargon_explained", "signpost"})
 
 # when both are there, only the first is meant
 _STRONGER = (
@@ -176,7 +194,7 @@ def _settled(found: list[Code], order: Iterable[tuple[str, str]]) -> tuple[Code,
     dropped = {weaker for stronger, weaker in order if stronger in names}
     if "elicit" in names and "empathy_explore" in names:
         dropped.discard("elicit")
-    if "acknowledge" in names and len(names) > 2:
+    if "acknowledge" in names and len(names - _MANNER - _BESIDE) > 2:
         dropped.add("acknowledge")
     kept: list[Code] = []
     seen: set[tuple[str, str]] = set()

@@ -35,11 +35,15 @@ _WONDER = re.compile(
     r"\bi (?:was wondering|wonder|am wondering|(?:would like|want) to (?:know|hear|understand) "
     r"(?:what|how|why|when|where|who|if|whether|about|more|your|from))\b"
 )
+# "where would you like to start" leaves as much to her as "what" does
+_WHERE_WIDE = (
+    r"(?:would|could|should|do you (?:think|see|want|feel|get|go|find|start|turn)|does that)"
+)
 _NARROW = re.compile(
     r"\b(?:how (?:long|many|much|old|often|far|soon|big|recently)|what (?:time|day|age|year|date)|"
-    r"what is your (?:name|age)|which|when|where|who|whose)\b"
+    rf"what is your (?:name|age)|which|(?:when|where|who)(?! {_WHERE_WIDE}\b)|whose)\b"
 )
-_WIDE = re.compile(r"\b(?:what|how|why)\b")
+_WIDE = re.compile(rf"\b(?:what|how|why|(?:when|where|who)(?= {_WHERE_WIDE}\b))\b")
 _WH_START = re.compile(
     rf"^{_FILLER}(?:what|how|why|when|where|who|which|whose)"
     rf"(?: (?:else|kind of \w+|sort of \w+|things?|about|long|many|much|old|often|time|day|part|"
@@ -56,6 +60,19 @@ _INNER = re.compile(
     rf"\b(?:(?:what|how|why) {_AUX} {_SUBJECT}|{_AUX} you (?:have|want|need|know|feel|think|"
     rf"understand|live|work|sleep|get))\b"
 )
+# the same where nothing marks the end of a sentence, so that a question may begin anywhere
+_UNMARKED = re.compile(
+    rf"\b(?:(?:what|how|why|where|when|who|how \w+) {_AUX} {_SUBJECT}|"
+    r"(?:do|did|would|could|can|have|are|were|will) you|"
+    r"what (?:about|else|kinds?|brings|brought|makes|made)|how (?:about|long|much|many|often|old)|"
+    r"tell me|is there any\w*|"
+    r"is (?:it|that|this) (?:okay|right|something|all right|alright|fair|because|the|a))\b"
+)
+_LONG = 12
+"""Words. A shorter sentence with marks asks in its own form or not at all."""
+_ASKING_WORD = re.compile(r"\b(?:what|how|why|when|where|who|which)\b")
+_MARKS = (".", "?", "!", "…")
+_ANYTHING = re.compile(r"\banything\b")
 # "how much would you like to know" and its kin leave the answer to her
 _HOW_MUCH_TO_KNOW = re.compile(r"\bhow much (?:\w+ ){0,4}(?:know|hear|told|understand)\b")
 
@@ -67,19 +84,41 @@ def form(sentence: Sentence) -> Form:
         return "open"
     if _CLEFT.search(words) and not sentence.asked:
         return "statement"
-    asks = (
-        sentence.asked
-        or _WH_START.search(words) is not None
-        or _INVERTED.search(words) is not None
-        or _WONDER.search(words) is not None
-        # a recogniser without marks runs sentences together
-        or (len(words.split()) > 12 and _INNER.search(words) is not None)
-    )
-    if not asks:
+    if not (sentence.asked or _worded_as_question(words) or _holds_question(sentence)):
         return "statement"
     if _HOW_MUCH_TO_KNOW.search(words):
         return "open"
+    if _INVERTED.search(words):
+        # yes or no answers "do you know why"; "is there anything" leaves the answer to her
+        return "open" if _ANYTHING.search(words) else "closed"
     narrow, wide = _NARROW.search(words), _WIDE.search(words)
     if wide and not (narrow and narrow.start() <= wide.start()):
         return "open"
-    return "closed"
+    return "open" if _ANYTHING.search(words) else "closed"
+
+
+def is_declarative(sentence: Sentence) -> bool:
+    """Worded as a statement and asked by its mark alone: "You came alone?"."""
+    words = sentence.plain
+    worded = _INVITE.search(words) or _worded_as_question(words)
+    return sentence.asked and not (worded or _INNER.search(words) or _ASKING_WORD.search(words))
+
+
+def _worded_as_question(words: str) -> bool:
+    starts = (_WH_START, _INVERTED, _WONDER)
+    return any(start.search(words) for start in starts)
+
+
+def _holds_question(sentence: Sentence) -> bool:
+    """A recogniser without marks runs sentences together."""
+    if not sentence.spoken[-1].endswith(_MARKS) and _UNMARKED.search(sentence.plain):
+        return True
+    return len(sentence.spoken) > _LONG and _INNER.search(sentence.plain) is not None
+
+
+def question_starts(sentence: Sentence) -> tuple[int, ...]:
+    """Words before each question in a sentence whose end nothing marks; none in another."""
+    if sentence.spoken[-1].endswith(_MARKS):
+        return ()
+    starts = (hit.start() for hit in _UNMARKED.finditer(sentence.plain))
+    return tuple(len(sentence.plain[:start].split()) for start in starts)

@@ -29,6 +29,22 @@ _WHOLE = {
     "didnt": "did not",
     "doesnt": "does not",
     "isnt": "is not",
+    "arent": "are not",
+    "werent": "were not",
+    "wouldnt": "would not",
+    "couldnt": "could not",
+    "shouldnt": "should not",
+    "hasnt": "has not",
+    "hadnt": "had not",
+    "wont": "will not",
+    "its": "it is",
+    "hes": "he is",
+    "shes": "she is",
+    "weve": "we have",
+    "youd": "you would",
+    "youll": "you will",
+    "theyll": "they will",
+    "itll": "it will",
     "wasnt": "was not",
     "havent": "have not",
     "cant": "can not",
@@ -36,6 +52,23 @@ _WHOLE = {
     "thats": "that is",
     "hows": "how is",
 }
+# without its apostrophe this is another word, unless a verb follows that only the lost one takes
+_LOST = {"ill": "i will", "well": "we will", "id": "i would", "were": "we are"}
+_AFTER_WILL = frozenset(
+    {
+        "arrange", "be", "book", "call", "come", "do", "explain", "find", "get", "give", "go",
+        "have", "help", "keep", "let", "look", "make", "meet", "move", "need", "never", "refer",
+        "repeat", "ring", "see", "send", "sit", "spend", "start", "stay", "stop", "take", "talk",
+        "tell", "then", "try", "wait", "write", "always", "also",
+    }
+)  # fmt: skip
+_AFTER = {
+    "ill": _AFTER_WILL,
+    "well": _AFTER_WILL,
+    "id": frozenset({"like", "love", "want", "be", "rather", "say", "suggest", "recommend"}),
+    "were": frozenset({"here", "going", "not", "with"}),
+}
+_SUBJECTS = frozenset({"you", "we", "they", "there", "things", "people"})
 _IS = {"it", "that", "what", "who", "how", "where", "there", "he", "she", "here", "when", "this"}
 _TAILS = {"'m": "am", "'ve": "have", "'re": "are", "'ll": "will", "'d": "would"}
 
@@ -102,8 +135,9 @@ def sentences(text: str) -> tuple[Sentence, ...]:
 def _sentence(raw: str) -> Sentence | None:
     spoken, spans, parts = [], [], []
     at = 0
-    for word in raw.split():
-        opened = open_word(word)
+    words = raw.split()
+    for number, word in enumerate(words):
+        opened = _lost_apostrophe(words, number) or open_word(word)
         if not opened:
             continue
         spoken.append(word)
@@ -113,3 +147,16 @@ def _sentence(raw: str) -> Sentence | None:
     if not spoken:
         return None
     return Sentence(tuple(spoken), " ".join(parts), tuple(spans), raw.rstrip().endswith("?"))
+
+
+def _lost_apostrophe(words: list[str], number: int) -> str | None:
+    """ "ill call you" is "i will call you"; "she is ill" stays."""
+    word, then = words[number].lower(), words[number + 1 : number + 2]
+    if word not in _LOST or not then or then[0].lower() not in _AFTER[word]:
+        return None
+    before = words[number - 1].lower() if number else ""
+    if word == "were" and (before in _SUBJECTS or before.endswith("s")):
+        return None
+    if word == "well" and before in {"as", "very", "so", "not", "go", "gone", "do", "really"}:
+        return None
+    return _LOST[word]

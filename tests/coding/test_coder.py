@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from simvoice.coding.codebook import CODEBOOK
+from simvoice.coding.codebook import CODEBOOK, SOURCES
 from simvoice.coding.coder import code, jargon_terms, rules
 
 
@@ -18,7 +18,9 @@ def test_every_rule_is_in_the_codebook_and_every_code_but_the_derived_has_a_rule
     found = {rule.name for rule in rules()}
     assert found <= set(CODEBOOK)
     by_case = {"headline", "headline_jargon", "good_news", "euphemism", "hedged_news"}
-    assert set(CODEBOOK) - found == {"question_open", "question_closed", "jargon", *by_case}
+    questions = {f"question_{kind}" for kind in ("open", "closed", "leading", "multiple")}
+    by_model = {"reflection", "jargon", "jargon_explained"}
+    assert set(CODEBOOK) - found == {*questions, *by_model, *by_case}
 
 
 @pytest.mark.parametrize(
@@ -63,6 +65,21 @@ def test_every_rule_is_in_the_codebook_and_every_code_but_the_derived_has_a_rule
         ("Yes, I'm afraid so.", "affirm"),
         ("No, not at all.", "deny"),
         ("Mm-hm.", "acknowledge"),
+        ("You don't smoke, do you?", "question_leading"),
+        ("Don't you think that you should stop?", "question_leading"),
+        ("How are you? Are you sleeping? And the pain?", "question_multiple"),
+        ("do you sleep well and do you have any pain", "question_multiple"),
+        ("Can you tell me in your own words what I said?", "teach_back"),
+        ("First I'd like to hear from you, then I'll tell you what we found.", "signpost"),
+        ("If it gets worse, call us at any time.", "safety_net"),
+        ("Many people feel that way.", "normalising"),
+        ("Does that make sense so far?", "chunk_check"),
+        ("You've come a long way, well done.", "affirmation"),
+        ("I lost my own father last year.", "shared_feeling"),
+        ("Um, so, uh, the scan was clear.", "filler"),
+        ("It might be an infection, perhaps.", "hedge"),
+        ("You've had a heart attack, a myocardial infarction.", "jargon_explained"),
+        ("So you're torn between your work and your health.", "reflection"),
     ],
 )
 def test_an_utterance_carries_its_code(text: str, expected: str) -> None:
@@ -106,6 +123,15 @@ def test_statements_are_no_questions() -> None:
         ("There is a new rule about the band.", "machine"),
         ("She was on a breathing machine.", "machine"),
         ("It sounds like you are worn out.", "summary"),
+        ("You should stop smoking.", "reflection"),
+        ("You're going to have a heart attack if you go on like this.", "reflection"),
+        ("You know what it does to your lungs.", "reflection"),
+        ("You have cancer.", "reflection"),
+        ("But you said that you would stop.", "reflection"),
+        ("Do you know why you are here?", "question_multiple"),
+        ("do you know why you are here", "question_multiple"),
+        ("Do you have any questions?", "question_leading"),
+        ("Let me know what you think.", "filler"),
     ],
 )
 def test_words_that_only_look_like_a_code_are_none(text: str, wrong: str) -> None:
@@ -122,6 +148,22 @@ def test_every_jargon_term_has_plain_words_and_is_in_plain_form() -> None:
     for term, plain_words in jargon_terms().items():
         assert term == term.lower()
         assert plain_words.strip()
+
+
+def test_a_term_is_explained_by_the_sentence_after_it_too() -> None:
+    assert "jargon" not in names("It's malignant. That means it is cancer.")
+    assert "jargon" in names("It's malignant. We will operate on Thursday.")
+
+
+def test_manner_does_not_hide_that_she_was_acknowledged() -> None:
+    assert {"acknowledge", "filler"} <= names("Okay. Um, the, uh, nurse will come on Thursday.")
+
+
+def test_every_code_beyond_spikes_and_nurse_says_where_its_meaning_comes_from() -> None:
+    assert set(SOURCES) <= set(CODEBOOK)
+    assert all(SOURCES.values())
+    new = {"question_leading", "teach_back", "signpost", "safety_net", "normalising", "hedge"}
+    assert new <= set(SOURCES)
 
 
 def test_nothing_said_has_no_codes() -> None:

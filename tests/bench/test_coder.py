@@ -1,0 +1,105 @@
+"""The bench compares with annotators, and says what is missing."""
+
+from __future__ import annotations
+
+import csv
+import os
+from pathlib import Path
+
+import pytest
+
+from simvoice.bench import annomi, coder
+from simvoice.errors import UsageError
+
+HEADER = (
+    "transcript_id,mi_quality,topic,utterance_id,interlocutor,timestamp,utterance_text,"
+    "annotator_id,main_therapist_behaviour,therapist_input_exists,therapist_input_subtype,"
+    "reflection_exists,reflection_subtype,question_exists,question_subtype,client_talk_type"
+)
+
+
+def write(folder: Path, *rows: tuple[str, str, str, str, str, str]) -> Path:
+    """rows: utterance id, text, main behaviour, reflection, question, its subtype."""
+    with (folder / annomi.TABLE).open("w", encoding="utf-8", newline="") as lines:
+        table = csv.DictWriter(lines, HEADER.split(","), restval="n/a")
+        table.writeheader()
+        for number, text, main, reflection, question, subtype in rows:
+            table.writerow(
+                {
+                    "transcript_id": "1", "mi_quality": "high", "utterance_id": number,
+                    "interlocutor": "therapist", "utterance_text": text,
+                    "main_therapist_behaviour": main, "reflection_exists": reflection,
+                    "question_exists": question, "question_subtype": subtype,
+                }
+            )  # fmt: skip
+    return folder
+
+
+def test_a_label_is_that_of_most_annotators_and_none_when_they_are_split(tmp_path: Path) -> None:
+    folder = write(
+        tmp_path,
+        ("1", "a", "reflection", "True", "False", "n/a"),
+        ("1", "a", "therapist_input", "False", "False", "n/a"),
+        ("1", "a", "therapist_input", "False", "True", "open"),
+        ("2", "b", "question", "False", "True", "open"),
+        ("2", "b", "other", "False", "False", "n/a"),
+    )
+    first, second = annomi.read(folder)
+    assert (first.main, first.reflection, first.question) == ("input", False, False)
+    assert (second.main, second.reflection, second.question) == (None, False, None)
+
+
+def test_kappa_is_agreement_beyond_chance() -> None:
+    pairs = [(True, True)] * 20 + [(True, False)] * 5 + [(False, True)] * 10 + [(False, False)] * 15
+    assert coder.kappa(pairs) == pytest.approx(0.4)
+    assert coder.kappa([("a", "b"), ("b", "a")]) == pytest.approx(-1.0)
+    assert coder.kappa([("a", "a")]) is None
+    assert coder.kappa([]) is None
+
+
+def test_a_small_table_gives_the_whole_report(tmp_path: Path) -> None:
+    folder = write(
+        tmp_path,
+        ("1", "What brings you here?", "question", "False", "True", "open"),
+        ("2", "Are you married?", "question", "False", "True", "closed"),
+        ("3", "So you're torn about it.", "reflection", "True", "False", "n/a"),
+        ("4", "You should stop smoking.", "therapist_input", "False", "False", "n/a"),
+        ("5", "Mm-hmm.", "other", "False", "False", "n/a"),
+    )
+    report = coder.run(folder, quick=False)
+    assert report["kappa"] == {"question": 1, "open_closed": 1, "reflection": 1, "main": 1}
+    assert set(report["macro_f1"]) == {"events", "jargon"}
+    assert 0 < report["ms_per_utterance"] < 1000
+
+
+def test_what_is_not_annomi_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="--data"):
+        coder.run(tmp_path, quick=True)
+    (tmp_path / annomi.TABLE).write_text("a,b\n1,2\n", encoding="utf-8")
+    with pytest.raises(UsageError, match="no column transcript_id"):
+        coder.run(tmp_path, quick=True)
+
+
+def test_intervals_hold_the_figure_and_know_when_there_is_none(tmp_path: Path) -> None:
+    asks = ("1", "What brings you here?", "question", "False", "True", "open")
+    said = annomi.read(write(tmp_path, asks, ("2", "Mm-hmm.", "other", "False", "False", "n/a")))
+    coded = [coder.coded_utterance(each.text) for each in said]
+    found = coder.intervals(said, coded)
+    assert found["question"] == (1.0, 1.0)
+    assert found["open_closed"] is None
+
+
+def shared_annomi() -> Path:
+    given = os.environ.get("SIMVOICE_DATA")
+    beside = Path(__file__).resolve().parents[3] / "shared" / "data"
+    return (Path(given) if given else beside) / "annomi"
+
+
+@pytest.mark.skipif(
+    not (shared_annomi() / annomi.TABLE).is_file(), reason="AnnoMI is not beside the checkout"
+)
+def test_the_coder_agrees_with_annotators_as_it_must() -> None:
+    report = coder.run(shared_annomi(), quick=False)
+    wanted = coder.YARDSTICKS["wanted"]
+    assert {n: v for n, v in report["kappa"].items() if v is None or v < wanted[n]} == {}
+    assert report["ms_per_utterance"] <= 40
