@@ -287,6 +287,11 @@ class Simulator:
     def _progress(self, done: float, what: str) -> None:
         self._readiness = Readiness(False, min(done, 0.99), what)
 
+    def close(self) -> None:
+        """Stop what is being prepared; an engine cut off in its work would take the process down
+        with a crash instead of an end."""
+        self._stop_preparing()
+
     def _stop_preparing(self) -> None:
         going, self._preparation = self._preparation, None
         if going is not None and going.thread is not None and going.thread.is_alive():

@@ -61,4 +61,7 @@ def serve(
         made.close()
         raise
     simulator.warm_up()
-    serve_pages(simulator, made, on_address=tell)
+    try:
+        serve_pages(simulator, made, on_address=tell)
+    finally:
+        simulator.close()
