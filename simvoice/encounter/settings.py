@@ -25,9 +25,9 @@ class FloorSettings(BaseModel):
     """Ask Smart Turn. Before the transcription, so that the two do not share the cores."""
     transcribe_after_s: float = Field(0.16, ge=0.06, le=1)
     """Start transcribing: a stop consonant's closure is shorter than this."""
-    sure_commit_s: float = Field(0.3, ge=0.2, le=2)
-    """A turn that is surely finished is over: the usual gap between speakers is 0.2 s, and people
-    begin to plan their answer before it (Levinson & Torreira 2015)."""
+    sure_commit_s: float = Field(0.32, ge=0.2, le=2)
+    """A turn that is surely finished is over: a little longer than the pause between two sentences
+    read without stopping, which is 0.24 to 0.30 s."""
     commit_after_s: float = Field(0.4, ge=0.2, le=2)
     """A finished turn is over: twice the usual gap."""
     incomplete_wait_s: float = Field(2.0, ge=0.4, le=10)

@@ -20,7 +20,9 @@ def commit_if_over(scene: Scene) -> None:
     if turn is None or turn.reply is None or not turn.reply.is_ready:
         return
     now_s = scene.state.now_s
-    if scene.state.patient_has_floor or scene.state.voicing.last_voice_s >= now_s - 1e-9:
+    voicing = scene.state.voicing
+    # a first voiced frame may be the learner's next word
+    if scene.state.patient_has_floor or voicing.last_voice_s >= now_s - 1e-9 or voicing.run_s > 0.0:
         return
     if now_s - turn.end_s < quiet_needed_s(scene, turn) - 1e-9 or now_s < turn.reply.not_before_s:
         return

@@ -34,8 +34,8 @@ _ACTS = frozenset(
     }
 )  # fmt: skip
 
-_SHORT_QUESTION = 4
-"""Words: "And your mother?" needs the sentence before it."""
+_SHORT_QUESTION = 7
+"""Words: "And your mother?", "Which sort of person are you?" need the sentence before them."""
 
 
 def focus(text: str) -> str:

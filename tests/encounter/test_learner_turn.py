@@ -24,7 +24,13 @@ def test_a_finished_turn_is_answered_right_after_the_commit_time() -> None:
 
 def test_a_turn_that_is_surely_finished_is_answered_sooner() -> None:
     world = World(stt_s=0.08, tts_s=0.02).learner(0.5, 2.5, "What worries you most?").run(6)
-    assert 2.8 <= first_sound_s(world) <= 2.8 + 0.06 + 0.04
+    assert 2.82 <= first_sound_s(world) <= 2.82 + 0.06 + 0.04
+
+
+def test_two_sentences_in_one_breath_are_one_turn() -> None:
+    world = World(stt_s=0.08, tts_s=0.02).learner(0.5, 2.0, "Thank you for coming in.")
+    world.learner(2.3, 3.5, "Goodbye, Mrs. Ward.").run(8)
+    assert world.turns == ["Thank you for coming in. Goodbye, Mrs. Ward."]
 
 
 def test_work_starts_in_the_pause_and_nothing_sounds_before_the_commit() -> None:

@@ -124,7 +124,7 @@ def test_a_microphone_unplugged_in_the_browser_ends_it_as_a_lost_device(
     page.wait_for_selector("#after:not([hidden])")
     assert "unplugged" in page.inner_text("#after-words")
     page.click("#after-debrief")
-    page.wait_for_selector("#timeline svg .wave")
+    page.wait_for_selector("#timeline svg .wave.patient")
 
     (attempt_id,) = set(simulator.store.ids()) - before
     kept = simulator.attempt(attempt_id)

@@ -18,6 +18,9 @@ from simvoice.patient.shelf import shelf
 from simvoice.patient.starter import begin
 from simvoice.patient.suite import load_suite
 
+SCENARIOS = paths.scenarios_dir()
+"""At collection: other tests put their own folder in its place."""
+
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
@@ -95,12 +98,12 @@ def test_an_id_that_is_none_or_is_taken_gets_a_sentence(file: Path) -> None:
 
 
 def test_every_case_that_comes_with_simvoice_is_certified() -> None:
-    found = shelf(paths.scenarios_dir())
+    found = shelf(SCENARIOS)
     assert [each.fault for each in found if each.fault] == []
 
 
 def test_the_schema_beside_the_cases_is_the_one_of_the_code() -> None:
     from simvoice.patient.case import case_schema
 
-    kept = json.loads((paths.scenarios_dir() / "case.schema.json").read_text(encoding="utf-8"))
+    kept = json.loads((SCENARIOS / "case.schema.json").read_text(encoding="utf-8"))
     assert kept == case_schema()
