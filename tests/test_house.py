@@ -54,7 +54,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "export": {"analysis", "scoring", "timing", "audio", "errors"},
     "pictures": {"analysis", "scoring", "timing", "errors"},
     "debrief": {"scoring", "timing", "record", "audio", "errors"},
-    "web": {"debrief", "record", "runtime", "devices", *GROUND},
+    "web": {"debrief", "record", "runtime", "devices", "analysis", "pictures", *GROUND},
     "checkup": {"models", "paths", "engines", "devices", *GROUND},
 }
 """Room to the rooms it may import; itself is always allowed."""

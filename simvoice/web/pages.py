@@ -15,7 +15,7 @@ from simvoice.debrief import page as debrief_page
 from simvoice.debrief.summary import summarise
 from simvoice.errors import AttemptError, CaseError
 from simvoice.record.ids import check_id
-from simvoice.record.store import Attempt
+from simvoice.record.store import Attempt, AttemptSummary
 from simvoice.web.ports import CaseCard, Simulator
 from simvoice.web.session import Stage
 
@@ -122,7 +122,25 @@ def attempt(request: Request, attempt_id: str) -> HTMLResponse:
         )
     _stage(request).seen(attempt_id)
     summary = summarise(found, with_peaks=False)
-    return _render(request, "debrief.html", view=debrief_page.view(summary))
+    return _render(
+        request,
+        "debrief.html",
+        view=debrief_page.view(summary),
+        earlier=_earlier(_simulator(request), found),
+    )
+
+
+def _earlier(simulator: Simulator, found: Attempt) -> AttemptSummary | None:
+    """The same learner's last whole attempt at the case before this one."""
+    before = (
+        card
+        for card in simulator.attempts()  # the newest first
+        if (card.case_id, card.learner) == (found.header.case_id, found.header.learner)
+        and card.state == "complete"
+        and found.started is not None
+        and card.when < found.started.wall_time
+    )
+    return next(before, None)
 
 
 @router.get("/attempts/{attempt_id}/timeline")

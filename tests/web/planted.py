@@ -143,7 +143,10 @@ def _channel(spans: list[tuple[float, float]], seed: int) -> Pcm16:
     return (np.clip(sound, -1, 1) * 32767).astype(np.int16)
 
 
-def plant(root: Path, **changes: Any) -> str:
+BEGAN = "2026-11-22T10:15:30+00:00"
+
+
+def plant(root: Path, began: str = BEGAN, **changes: Any) -> str:
     """Record it under `root`; returns the attempt's id. `changes` go to the header."""
     header = Header(
         **{
@@ -158,7 +161,7 @@ def plant(root: Path, **changes: Any) -> str:
         }
     )
     recorder = Recorder.create(root, header)
-    recorder.add(Started(wall_time="2026-11-22T10:15:30+00:00"))
+    recorder.add(Started(wall_time=began))
     recorder.sound(*(np.zeros(RATE, np.int16) for _ in "lp"))
     learner_spans = [(e.start_s, e.end_s) for e in _entries() if isinstance(e, LearnerVoice)]
     learner = _channel([*learner_spans, (17.0, 17.4)], 1)

@@ -1,0 +1,47 @@
+"""Pictures for the debrief: turn-taking over time, and this attempt beside an earlier one."""
+
+from __future__ import annotations
+
+import threading
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from simvoice.record.ids import check_id
+from simvoice.record.store import Attempt
+from simvoice.web.ports import Simulator
+
+router = APIRouter()
+
+_drawing = threading.Lock()
+"""Styles are set for the whole process while a picture is drawn."""
+
+
+@router.get("/attempts/{attempt_id}/turns.svg")
+def turns(request: Request, attempt_id: str) -> Response:
+    """Turn-taking over time."""
+    return _svg("Turn-taking", _attempt(request, attempt_id))
+
+
+@router.get("/attempts/{attempt_id}/change.svg")
+def change(request: Request, attempt_id: str, earlier: str) -> Response:
+    """An earlier attempt and this one."""
+    both = (_attempt(request, earlier), _attempt(request, attempt_id))
+    return _svg("Before and after", *both)
+
+
+def _attempt(request: Request, attempt_id: str) -> Attempt:
+    simulator: Simulator = request.app.state.simulator
+    return simulator.attempt(check_id(attempt_id))
+
+
+def _svg(title: str, *attempts: Attempt) -> Response:
+    # matplotlib takes a second to import, which no page without a picture should wait for
+    from simvoice.analysis.attempts import of_attempt
+    from simvoice.pictures import change, style, turns
+
+    with _drawing:
+        found = [of_attempt(attempt) for attempt in attempts]
+        made = turns.turns(*found) if len(found) == 1 else change.change(*found)
+        picture = style.render(made, "svg", title)
+    return Response(picture, media_type="image/svg+xml")

@@ -1,0 +1,48 @@
+"""Pictures on the debrief's page."""
+
+from __future__ import annotations
+
+from xml.etree import ElementTree
+
+from fastapi.testclient import TestClient
+
+from tests.web.planted import ID, plant
+from tests.web.stand_in import StandIn
+
+LATER_ID = ID[:-4] + "zzzz"
+LATER = "2026-11-23T10:15:30+00:00"
+
+
+def test_turn_taking_is_drawn(client: TestClient, attempt_id: str) -> None:
+    answer = client.get(f"/attempts/{attempt_id}/turns.svg")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "image/svg+xml"
+    assert ElementTree.fromstring(answer.content).tag.endswith("svg")
+    page = client.get(f"/attempts/{attempt_id}").text
+    assert f"/attempts/{attempt_id}/turns.svg" in page
+    assert "Beside your attempt" not in page
+
+
+def test_a_later_attempt_is_set_beside_the_earlier_one(
+    client: TestClient, simulator: StandIn, attempt_id: str
+) -> None:
+    later = plant(simulator.root, LATER, attempt=LATER_ID)
+    address = f"/attempts/{later}/change.svg?earlier={attempt_id}"
+    assert address in client.get(f"/attempts/{later}").text
+    assert "change.svg" not in client.get(f"/attempts/{attempt_id}").text
+    answer = client.get(address)
+    assert answer.status_code == 200
+    assert b"Before and after" in answer.content
+
+
+def test_somebody_elses_attempt_is_not_set_beside(
+    client: TestClient, simulator: StandIn, attempt_id: str
+) -> None:
+    later = plant(simulator.root, LATER, attempt=LATER_ID, learner="Kim")
+    assert "change.svg" not in client.get(f"/attempts/{later}").text
+
+
+def test_an_attempt_that_is_not_there_has_no_picture(client: TestClient, attempt_id: str) -> None:
+    assert client.get(f"/attempts/{LATER_ID}/turns.svg").status_code == 404
+    gone = client.get(f"/attempts/{attempt_id}/change.svg?earlier={LATER_ID}")
+    assert gone.status_code == 404
