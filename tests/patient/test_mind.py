@@ -260,9 +260,8 @@ def test_a_tie_is_settled_by_the_models_ranking(patient: Patient) -> None:
 
 def test_only_the_part_that_asks_is_embedded(patient: Patient) -> None:
     assert patient.focus("I'm so sorry. Does Pete know?") == "I'm so sorry. Does your husband know?"
-    assert patient.focus("That is hard to hear. What is it that worries you most?") == (
-        "What is it that worries you most?"
-    )
+    question = "What is it that worries you most about today?"
+    assert patient.focus(f"That is hard to hear. {question}") == question
 
 
 def trusting(patient: Patient) -> PatientState:
