@@ -132,7 +132,12 @@ class Scene:
                 reason=decision.reason,
                 steps=tuple(
                     LedgerStep(
-                        name=s.name, before=s.before, after=s.after, cause=s.cause, words=s.words
+                        name=s.name,
+                        before=s.before,
+                        after=s.after,
+                        cause=s.cause,
+                        words=s.words,
+                        instead=s.instead,
                     )
                     for s in decision.steps
                 ),

@@ -84,6 +84,7 @@ class Step:
     after: float
     cause: str
     words: str = ""
+    instead: str = ""
 
 
 @dataclass(frozen=True, slots=True)

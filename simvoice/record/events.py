@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter
 
 
 class Fact(BaseModel):
@@ -32,6 +32,8 @@ class LedgerStep(Fact):
     """The rule that moved it, in words an educator reads: "interrupted her", "named a feeling"."""
     words: str = ""
     """The learner's words that show it, where words did."""
+    instead: str = ""
+    """A sentence to try in their place, by the case's author; mostly empty."""
 
 
 class Coded(Fact):
@@ -192,6 +194,41 @@ class Counts(Fact):
     """Frames the loop took more than 100 ms to get to."""
 
 
+class Checkpoint(Fact):
+    """The patient as she was when she began to speak: whoever wants another go starts here. Her
+    line is said again, and then it is the learner's turn."""
+
+    type: Literal["checkpoint"] = "checkpoint"
+    turn: int
+    """That of the `PatientMove` it belongs to."""
+    at_s: float
+    mind: dict[str, JsonValue]
+    """Her whole state of mind once the move was decided, before any of it was heard."""
+    move: dict[str, JsonValue]
+    """What she is about to say, and how."""
+
+
+class Felt(Fact):
+    """One thing the patient says afterwards about how it felt."""
+
+    text: str
+    spoken: str = ""
+    """The same with the marks of `simvoice.markup`; empty for none."""
+    affect: str = "neutral"
+    why: str = ""
+    """What in the encounter it stands on, in words an educator reads."""
+    at_s: float | None = None
+    """When that was; None where it was no single moment."""
+
+
+class Afterwards(Fact):
+    """How it felt, in the patient's own words; written as the encounter ends."""
+
+    type: Literal["afterwards"] = "afterwards"
+    at_s: float
+    said: tuple[Felt, ...] = ()
+
+
 class Ended(Fact):
     """The encounter is over."""
 
@@ -215,6 +252,8 @@ JournalEntry = Annotated[
     | Delay
     | Trouble
     | Counts
+    | Checkpoint
+    | Afterwards
     | Ended,
     Field(discriminator="type"),
 ]
@@ -247,6 +286,14 @@ class Shows(Fact):
     """cue: the line hints at it. concern: the line says it outright (VR-CoDES)."""
 
 
+class Again(Fact):
+    """Where another go began: a checkpoint of an earlier attempt."""
+
+    attempt: str
+    turn: int
+    at_s: float
+
+
 class Header(Fact):
     """What was true before the first frame."""
 
@@ -270,6 +317,8 @@ class Header(Fact):
     """The instruments the case's author chose, by name."""
     learner: str = ""
     """A pseudonym the learner chose; empty when none."""
+    again: Again | None = None
+    """Set when this is another go at a moment of an earlier attempt."""
     models: dict[str, str] = Field(default_factory=dict)
     """Role to sha256 of the model file, or "NAME at ADDRESS" where a server has it."""
     settings: dict[str, float | int | str | bool | None] = Field(default_factory=dict)
