@@ -90,4 +90,5 @@ def auc(rows: list[Row], weights: NDArray[np.float64]) -> float:
     return float(np.mean(whole[:, None] > cut[None, :]))
 
 
-main()
+if __name__ == "__main__":
+    main()
