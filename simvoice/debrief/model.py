@@ -217,6 +217,58 @@ class CueAnswer(Part):
     certainty: Literal["high", "fair", "low"]
 
 
+class Moment(Part):
+    """A moment to listen to, and to begin again at."""
+
+    at_s: float
+    """When it happened."""
+    from_s: float
+    """From where to listen: three seconds before, or the start of the words it is about."""
+    to_s: float
+    """Where listening may stop."""
+    again_turn: int | None = None
+    """The checkpoint to try again from (`/again/ATTEMPT/TURN`); None when there is none."""
+
+
+class FeltThen(Part):
+    """One sentence of the patient's about how it felt."""
+
+    text: str
+    why: str
+    """What in the encounter it stands on."""
+    at_s: float | None
+
+
+class TurningPoint(Part):
+    """A moment where the patient's trust rose or fell most."""
+
+    moment: Moment
+    rose: bool
+    before: float
+    after: float
+    """Trust, 0..1."""
+    causes: tuple[str, ...]
+    """In words an educator reads."""
+    words: str
+    """What the learner said; empty for a silence."""
+    answer: str
+    """What the patient said next, as it was heard; empty when she was silent."""
+
+
+class Suggestion(Part):
+    """One thing to try next."""
+
+    title: str
+    """What to try, in a few words."""
+    why: str
+    """What happened, and what it did to this patient."""
+    sentence: str
+    """A sentence to try, sayable aloud."""
+    words: str
+    """The learner's words that it is about; empty when it is about something that was not done."""
+    moment: Moment | None
+
+
 class Peaks(Part):
     """The outline of the recording, for drawing."""
 
@@ -257,6 +309,16 @@ class Debrief(Part):
     kept: tuple[Kept, ...] = ()
     not_told: int | None = None
     """How many facts were kept back; None when the record does not say."""
+    felt: tuple[FeltThen, ...] = ()
+    """How it felt, in the patient's own words; empty when the record does not say."""
+    felt_note: str = ""
+    """Why `felt` is empty; empty when it is not."""
+    turning_points: tuple[TurningPoint, ...] = ()
+    """Up to three, in order of time."""
+    suggestions: tuple[Suggestion, ...] = ()
+    """At most two."""
+    keep: str = ""
+    """What to keep doing, when there is nothing to suggest."""
     headings: tuple[Scored, ...] = ()
     """Active listening, clarity, empathy under pressure."""
     instruments: tuple[Scored, ...] = ()
