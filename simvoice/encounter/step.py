@@ -31,6 +31,9 @@ _PROMPT_GROWTH = 1.6
 _A_MOMENT_S = 1.0
 """Quiet for so long, nobody is about to go on."""
 
+_AGAIN_AFTER_S = 1.0
+"""Another go begins with her line after this long: the learner knows where it begins."""
+
 _LAST_WORDS_S = 8.0
 """When the time is over, the one who speaks is given this long to finish."""
 
@@ -102,7 +105,10 @@ def _on_frame(scene: Scene, frame: Frame) -> None:
 
 
 def _is_deaf(scene: Scene) -> bool:
-    """Half duplex: her own voice must not be taken for the learner's."""
+    """Half duplex: her own voice must not be taken for the learner's. And another go begins with
+    her line: there is nothing to answer before."""
+    if scene.state.again is not None and not scene.state.has_spoken:
+        return True
     if not scene.rules.half_duplex:
         return False
     tail_s = scene.rules.floor.echo_tail_s
@@ -128,6 +134,10 @@ def _tend_silence(scene: Scene) -> None:
             decision = rules.mind.held(state.mind, state.hold.beat)
             speaking.note_hold(scene, "held", state.now_s, decision.move.line_id)
             speaking.initiative(scene, decision)
+        return
+    if not state.has_spoken and state.again is not None:
+        if state.now_s >= _AGAIN_AFTER_S:
+            speaking.say_again(scene, state.again)
         return
     if not state.has_spoken:
         if state.now_s >= rules.floor.opening_wait_s:
