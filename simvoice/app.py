@@ -368,6 +368,10 @@ class Simulator:
             )
         )
 
+    def time_again(self, case_id: str, place: Place) -> float | None:
+        """Seconds that another go at this moment has. Raises AttemptError as `check_again`."""
+        return self.check_again(case_id, place).time_s
+
     def check_again(self, case_id: str, place: Place) -> Beginning:
         """What another go at this moment begins with. Raises AttemptError when there is none."""
         begins = beginning(place, self.attempt, self.case)

@@ -126,17 +126,23 @@ def her_line(attempt: Attempt, turn: int) -> str:
     return f"{speech.heard} …" if speech.unsaid else speech.heard
 
 
-def where_it_begins(attempt: Attempt, turn: int) -> str:
-    """In a sentence or two. What she says is told only as far as it was heard."""
+def begins(attempt: Attempt, turn: int) -> str:
+    """How it begins, in a sentence or two. What she says is told only as far as it was heard."""
     entry = moment(attempt, turn)
     name = attempt.header.patient_name
-    begin = f"Another go from {clock(entry.at_s)} with {name}."
     line = her_line(attempt, turn)
     if not entry.move.get("text"):
-        return f"{begin} {name} says nothing at this moment; then it is your turn."
+        return f"{name} is silent at this moment; it goes on from there."
     if not line:
-        return f"{begin} {name} speaks first; then it is your turn."
-    return f"{begin} {name} says again: “{line}” Then it is your turn."
+        return f"{name} speaks first; then it is your turn."
+    return f"{name} says again: “{line}” Then it is your turn."
+
+
+def where_it_begins(attempt: Attempt, turn: int) -> str:
+    """From when, with whom, and how."""
+    at = clock(moment(attempt, turn).at_s)
+    name = attempt.header.patient_name
+    return f"Another go from {at} with {name}. {begins(attempt, turn)}"
 
 
 def _closes(entry: Checkpoint) -> bool:

@@ -246,7 +246,7 @@ def tend(scene: Scene) -> None:
         _was_cut(scene, reply)
         return
     idle = scene.state.turn is None and not scene.state.voicing.active
-    if not reply.committed and reply.is_ready and idle and now_s >= reply.not_before_s:
+    if not reply.committed and reply.is_ready and idle and now_s >= reply.not_before_s - 1e-9:
         commit(scene, reply)
 
 

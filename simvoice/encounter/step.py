@@ -130,7 +130,7 @@ def _tend_silence(scene: Scene) -> None:
         return
     quiet_s = state.now_s - state.quiet_since_s
     if state.hold is not None:
-        if state.now_s - state.hold.since_s >= state.hold.window_s:
+        if state.now_s - state.hold.since_s >= state.hold.window_s - 1e-9:
             decision = rules.mind.held(state.mind, state.hold.beat)
             speaking.note_hold(scene, "held", state.now_s, decision.move.line_id)
             speaking.initiative(scene, decision)
@@ -143,7 +143,7 @@ def _tend_silence(scene: Scene) -> None:
         if state.now_s >= rules.floor.opening_wait_s:
             speaking.initiative(scene, rules.mind.open(state.mind))
         return
-    if quiet_s >= rules.floor.prompt_after_s * _PROMPT_GROWTH**state.mind.prompts:
+    if quiet_s >= rules.floor.prompt_after_s * _PROMPT_GROWTH**state.mind.prompts - 1e-9:
         speaking.initiative(scene, rules.mind.prompt(state.mind, quiet_s))
 
 
@@ -172,7 +172,7 @@ def _time_is_up(scene: Scene) -> bool:
 def _is_quiet(state: State) -> bool:
     """Nobody speaks, or is about to, and no silence is being kept."""
     taken = state.turn is not None or state.reply is not None or state.hold is not None
-    return not taken and state.now_s - state.quiet_since_s >= _A_MOMENT_S
+    return not taken and state.now_s - state.quiet_since_s >= _A_MOMENT_S - 1e-9
 
 
 def _on_broken(scene: Scene, event: StageBroke) -> None:

@@ -202,8 +202,9 @@ class Session:
         for event in self._stages.results():
             self._watch_broken(event)
             self._step(replace(event, at_s=now_s))
-        due = [event for event in self._due if event.at_s <= now_s]
-        self._due = [event for event in self._due if event.at_s > now_s]
+        soon_s = now_s + 1e-9
+        due = [event for event in self._due if event.at_s <= soon_s]
+        self._due = [event for event in self._due if event.at_s > soon_s]
         for event in due:
             self._step(event)
         level = level_dbfs(pcm)

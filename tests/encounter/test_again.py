@@ -14,13 +14,12 @@ from simvoice import paths
 from simvoice.encounter.checkpoint import checkpoint, restore, resume
 from simvoice.encounter.events import Key
 from simvoice.encounter.state import begin_again
-from simvoice.patient.decisions import Decision, Hold, Move, PatientState
+from simvoice.patient.decisions import Decision, Hold, Improvise, Move, PatientState
 from simvoice.patient.load import load_case, locate_case
 from simvoice.patient.mind import Patient
 from simvoice.record.events import (
     Checkpoint,
     Interruption,
-    JournalEntry,
     LearnerTurn,
     PatientMove,
     PatientSpeech,
@@ -97,14 +96,15 @@ def scripted() -> World:
         lines=["First I fell and then I lay there for an hour.", "One. Two. Three.", "", "Five."],
         holds={1: Hold("fall", 2.0), 3: Hold("count", 2.0)},
         silences={4: 1.2},
+        queries={5: Improvise("what would she say")},
     )
     world = World(mind=mind)
     world.learner(1.0, 2.0, "tell me what happened")
     world.learner(5.0, 7.0, "excuse me I have to know who was with you")  # over her voice
-    world.learner(15.0, 16.0, "and then", logprob=-0.7)  # fills a hold or follows it
+    world.learner(15.0, 16.0, "and then", logprob=-0.7)
     world.learner(16.9, 17.4, "mm", no_speech=0.9, logprob=-2.0)
     world.learner(21.0, 22.5, "I am sorry to hear that")
-    world.learner(26.2, 27.0, "go on please")
+    world.learner(24.2, 25.0, "go on please")  # into her silence
     world.learner(52.0, 53.0, "I was thinking of you")
     return world
 
@@ -127,31 +127,32 @@ def impatient() -> World:
     world = breast_biopsy()
     world.utterances = world.utterances[:2]
     world.learner(22.0, 24.0, "You have cancer.")
-    world.learner(26.0, 30.0, "But don't worry it will all be fine, we will cut it out.")
+    world.learner(27.6, 30.0, "But don't worry it will all be fine, we will cut it out.")
     world.learner(31.0, 33.0, "Do you like the colour of the walls in this building?")
     world.learner(45.0, 47.0, "Who is at home with you?")
     return world
 
 
-def ways(world: World, after: Checkpoint, zero_s: float) -> list[dict[str, Any]]:
-    """Everything that happened after a moment, with times since `zero_s`, without where it was."""
+Happened = tuple[list[dict[str, Any]], list[float]]
+
+
+def ways(world: World, after: Checkpoint) -> Happened:
+    """Everything that happened after a moment, and when, in seconds since it."""
     kinds = (Checkpoint, PatientMove, PatientSpeech, LearnerTurn, HoldEntry, Interruption)
     start = next(i for i, e in enumerate(world.notes) if e is after) + 1
-    return [_since(e, zero_s) for e in world.notes[start:] if isinstance(e, kinds)]
+    times: list[float] = []
 
-
-def _since(entry: JournalEntry, zero_s: float) -> dict[str, Any]:
-    def moved(name: str, value: Any) -> Any:
-        if isinstance(value, dict):
-            return {key: moved(key, each) for key, each in value.items()}
+    def untimed(value: Any) -> Any:
         if isinstance(value, list):
-            return [moved("", each) for each in value]
-        if name in ("at_s", "start_s", "end_s", "stopped_s"):
-            return round(value - zero_s, 2)
-        # how long nobody had spoken is in the reason of a prompt; it is the same, too
-        return value
+            return [untimed(each) for each in value]
+        if not isinstance(value, dict):
+            return value
+        stamps = [name for name in value if name in ("at_s", "start_s", "end_s", "stopped_s")]
+        times.extend(value[name] - after.at_s for name in stamps)
+        return {name: untimed(each) for name, each in value.items() if name not in stamps}
 
-    return {name: moved(name, value) for name, value in entry.model_dump(mode="json").items()}
+    found = [e for e in world.notes[start:] if isinstance(e, kinds)]
+    return [untimed(e.model_dump(mode="json")) for e in found], times
 
 
 def again(make: Make, original: World, entry: Checkpoint) -> tuple[World, Checkpoint]:
@@ -165,7 +166,7 @@ def again(make: Make, original: World, entry: Checkpoint) -> tuple[World, Checkp
         made.utterances = []
         if shift_s is not None:
             made.utterances = [
-                replace(u, start_s=u.start_s + shift_s, end_s=u.end_s + shift_s)
+                replace(u, start_s=round(u.start_s + shift_s, 3), end_s=round(u.end_s + shift_s, 3))
                 for u in told
                 if u.end_s > entry.at_s
             ]
@@ -187,8 +188,10 @@ def test_from_every_moment_on_the_same_words_lead_to_the_same_patient(make: Make
         branch, first = again(make, original, entry)
         assert first.mind == entry.mind
         assert {**first.move, "silence_before_s": 0} == {**entry.move, "silence_before_s": 0}
-        expected = ways(original, entry, entry.at_s)
-        assert ways(branch, first, first.at_s) == expected
+        expected, times = ways(original, entry)
+        happened, when = ways(branch, first)
+        assert happened == expected
+        assert when == pytest.approx(times, abs=1e-6)
         followed += len(expected)
     assert followed > 30
 
@@ -201,7 +204,7 @@ def test_the_scripts_have_all_that_can_happen() -> None:
     assert {"held", "filled"} <= set(holds)
     assert {"prompt", "silent"} <= set(kinds)
     assert any(world.interruptions for world in worlds)
-    assert sources
+    assert "model" in sources
 
 
 def test_the_line_is_said_again_first_whatever_the_learner_says_before() -> None:
