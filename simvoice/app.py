@@ -326,7 +326,7 @@ class Simulator:
         patient = self.patient(case_id)
         case = patient.case
         numbers = floor or self._floor(case)
-        time_s = case.time.limit_s
+        time_s: float | None = case.time.limit_s
         if begins is not None:
             seed, time_s, learner = begins.seed, begins.time_s, learner or begins.learner
         seed = secrets.randbelow(2**31) if seed is None else seed

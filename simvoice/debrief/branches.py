@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+from pydantic import Field
+
 from simvoice.debrief.model import Part, Who
 from simvoice.debrief.summary import never_said
 from simvoice.errors import AttemptError
@@ -36,10 +38,10 @@ class Line(Part):
     text: str
     unsaid: str = ""
     """What the patient never got to say of it."""
-    moved: dict[str, float] = {}
+    moved: dict[str, float] = Field(default_factory=dict)
     """By how much the ledger moved as she began this, 0..1, by name; only what did move."""
     causes: tuple[str, ...] = ()
-    ledger: dict[str, float] = {}
+    ledger: dict[str, float] = Field(default_factory=dict)
     """Where it stood from then on; empty for the learner's lines."""
 
 
