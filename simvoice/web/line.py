@@ -27,7 +27,6 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from simvoice.debrief.again import Place
 from simvoice.devices.browser import BrowserLine
-from simvoice.record.ids import check_id
 from simvoice.web.outbox import Outbox
 from simvoice.web.security import same_token
 from simvoice.web.session import Scene, Stage
@@ -52,10 +51,6 @@ class From(BaseModel):
 
     attempt: str = Field(max_length=100)
     turn: int = Field(ge=0, le=100_000)
-
-    def place(self) -> Place:
-        """Raises AttemptError for what can be no attempt's id."""
-        return Place(check_id(self.attempt), self.turn)
 
 
 class Hello(BaseModel):
@@ -116,7 +111,7 @@ async def talk(socket: WebSocket) -> None:
     outbox = Outbox(asyncio.get_running_loop())
     line = browser_line(hello, outbox)
     await run_in_threadpool(stage.is_free, _BUSY_PATIENCE_S)
-    again = hello.again.place() if hello.again is not None else None
+    again = Place(hello.again.attempt, hello.again.turn) if hello.again is not None else None
     scene = stage.begin(hello.case, hello.learner, line, outbox, again)
     if scene is None:
         await _refuse_busy(socket)

@@ -139,7 +139,10 @@ def attempt(request: Request, attempt_id: str) -> HTMLResponse:
 
 
 def _earlier(simulator: Simulator, found: Attempt) -> AttemptSummary | None:
-    """The same learner's last whole attempt at the case before this one."""
+    """The same learner's last whole attempt at the case before this one; what is another go, or
+    was, has half an encounter and stands beside the one it came from."""
+    if found.header.again is not None:
+        return None
     before = (
         card
         for card in simulator.attempts()  # the newest first
