@@ -374,11 +374,14 @@ class Simulator:
 
     def check_again(self, case_id: str, place: Place) -> Beginning:
         """What another go at this moment begins with. Raises AttemptError when there is none."""
-        begins = beginning(place, self.attempt, self.case)
-        of = self.attempt(place.attempt).header.case_id
-        if of != self.case(case_id).id:
-            raise UsageError(f"attempt {place.attempt} is of the case {of}, not of {case_id}")
-        return begins
+
+        def load(of: str) -> Case:
+            found = self.case(case_id)
+            if found.id != of:
+                raise UsageError(f"attempt {place.attempt} is of the case {of}, not of {found.id}")
+            return found
+
+        return beginning(place, self.attempt, load)
 
     def _floor(self, case: Case) -> FloorSettings:
         """The case's numbers; a stronger model has longer, and the embedded one after it."""
