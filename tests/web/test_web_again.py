@@ -25,6 +25,7 @@ from simvoice.record.events import (
 )
 from simvoice.record.recorder import Recorder
 from simvoice.record.store import Store
+from tests.web.conftest import Open
 from tests.web.stand_in import CASE, LINE, StandIn
 
 FIRST = "20261122-101530-breast-biopsy-aaaa"
@@ -269,6 +270,30 @@ def test_without_the_first_the_debrief_still_opens(
     simulator.erase(FIRST)
     text = words(client.get(f"/attempts/{second}").text)
     assert "cannot be read any more" in text
+
+
+@pytest.mark.realtime
+def test_another_go_with_the_keyboard_alone_ends_in_the_comparison(
+    address: str, simulator: StandIn, browse: Open
+) -> None:
+    plant(simulator.root, FIRST, FIRST_ENTRIES)
+    seen = browse()
+    page = seen.page
+    page.goto(f"{address}/again/{FIRST}/2")
+    page.wait_for_selector("#go:not([disabled])")
+    assert page.input_value("#learner") == "Robin"
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#room[data-floor=patient]")
+    page.keyboard.press("Escape")
+    page.wait_for_selector("#end-dialog[open]")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/attempts/*")
+    page.wait_for_selector("#goes-title")
+    assert page.inner_text("#goes-title") == "The two goes side by side"
+    assert page.evaluate("document.documentElement.scrollWidth") <= 1366
+    assert seen.errors == []
+    kept = simulator.store.list()[0]
+    assert (kept.again_of, kept.again_at_s, kept.learner) == (FIRST, 6.0, "Robin")
 
 
 def test_the_list_marks_another_go(client: TestClient, second: str) -> None:
