@@ -15,6 +15,7 @@ from simvoice.debrief.branches_text import render_branches
 from simvoice.debrief.items_text import render_items
 from simvoice.debrief.summary import summarise
 from simvoice.debrief.text import render
+from simvoice.debrief.words import clock
 from simvoice.errors import AttemptError
 from simvoice.record.store import Attempt, Store
 
@@ -37,6 +38,12 @@ def debrief(
     if as_json:
         print_json(summary.model_dump(mode="json"))
         return
+    if found.header.again is not None:
+        again = found.header.again
+        answers.print(
+            f"Another go from {clock(again.at_s)} of {again.attempt}. The numbers are of this go "
+            "alone; its first words had been said before."
+        )
     answers.print(render_items(summary) if items else render(summary))
     if not items and found.header.again is not None:
         answers.print()
