@@ -35,6 +35,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "workbench": {"models", "paths", "engines", *GROUND},
     "language": {"models", "engines", *GROUND},
     "casting": {"encounter", "engines", "patient", "record", "scoring", "web", *GROUND},
+    "again": {"debrief", "encounter", "patient", "record", *GROUND},
     # pure
     "coding": {"errors"},
     "timing": {"audio", "errors"},

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from simvoice import markup
+from simvoice.encounter.checkpoint import checkpoint
 from simvoice.encounter.clauses import split_clauses, spoken_clauses
 from simvoice.encounter.events import Close, Command, Drop, Key, Note, Play, Synthesise
 from simvoice.encounter.state import Reply, Rules, State, Turn
@@ -121,7 +122,7 @@ class Scene:
         return reply
 
     def note_move(self, reply: Reply) -> None:
-        """Record what she decided, at the moment it counts."""
+        """Record what she decided, at the moment it counts, and how to come back to it."""
         decision, move = reply.decision, reply.decision.move
         self.note(
             PatientMove(
@@ -145,6 +146,15 @@ class Scene:
                 disclosed=decision.opens,
                 chosen_silence_s=move.silence_before_s,
                 source=move.source,
+            )
+        )
+        self.note(
+            checkpoint(
+                decision,
+                turn=reply.key.turn,
+                last_turn=self.state.last_turn,
+                at_s=self.state.now_s,
+                sureness=self.state.sureness,
             )
         )
 

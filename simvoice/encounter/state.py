@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from simvoice.encounter.checkpoint import Resumed
 from simvoice.encounter.events import Key
 from simvoice.encounter.settings import FloorSettings
 from simvoice.encounter.voicing import Voicing
@@ -222,6 +223,8 @@ class State:
     """When the patient last fell silent."""
     closing: Literal["time"] | None = None
     over: bool = False
+    again: Resumed | None = None
+    """Where this encounter was taken up, when it is another go."""
     stale: int = 0
     """Results that nobody waited for any more."""
 
@@ -234,3 +237,14 @@ class State:
 def begin(rules: Rules, seed: int) -> State:
     """The state before the first frame."""
     return State(mind=rules.mind.start(seed))
+
+
+def begin_again(resumed: Resumed) -> State:
+    """The state before the first frame of another go: her own, as it was then."""
+    return State(
+        mind=resumed.decision.state,
+        last_turn=resumed.last_turn,
+        sureness=resumed.sureness,
+        sounded=resumed.sounded,
+        again=resumed,
+    )

@@ -206,6 +206,10 @@ class Checkpoint(Fact):
     """Her whole state of mind once the move was decided, before any of it was heard."""
     move: dict[str, JsonValue]
     """What she is about to say, and how."""
+    last_turn: int = 0
+    """Number of the last turn that had been begun then, hers or the learner's."""
+    sureness: tuple[float, ...] = ()
+    """Mean log-probability of the learner's last turns, by the recogniser."""
 
 
 class Felt(Fact):

@@ -16,6 +16,7 @@ from simvoice.debrief.summary import summarise
 from simvoice.errors import AttemptError, CaseError
 from simvoice.record.ids import check_id
 from simvoice.record.store import Attempt, AttemptSummary
+from simvoice.web.goes import goes
 from simvoice.web.ports import CaseCard, Simulator
 from simvoice.web.session import Stage
 
@@ -38,7 +39,8 @@ def _stage(request: Request) -> Stage:
     return stage
 
 
-def _render(request: Request, name: str, status: int = 200, **values: Any) -> HTMLResponse:
+def render(request: Request, name: str, status: int = 200, **values: Any) -> HTMLResponse:
+    """A page from its template."""
     templates: Jinja2Templates = request.app.state.templates
     context = {"token": request.app.state.token, **values}
     return templates.TemplateResponse(request, name, context, status_code=status)
@@ -48,7 +50,7 @@ def message(
     request: Request, status: int, title: str, sentence: str, **values: Any
 ) -> HTMLResponse:
     """A page that says one thing."""
-    return _render(request, "message.html", status, title=title, sentence=sentence, **values)
+    return render(request, "message.html", status, title=title, sentence=sentence, **values)
 
 
 def _attempt(request: Request, attempt_id: str) -> Attempt:
@@ -68,7 +70,7 @@ def index(request: Request) -> HTMLResponse:
     simulator = _simulator(request)
     attempts = list(simulator.attempts())
     left = _stage(request).left_behind
-    return _render(
+    return render(
         request,
         "index.html",
         cases=simulator.cases(),
@@ -82,16 +84,21 @@ def index(request: Request) -> HTMLResponse:
 def case(request: Request, case_id: str) -> HTMLResponse:
     """The door note; the conversation happens in the same page."""
     card = _case(request, case_id)
-    if not _stage(request).is_free(_RELOAD_PATIENCE_S):
-        return message(
-            request,
-            409,
-            "Somebody is talking already",
-            "A conversation is running in another tab or window of this computer; "
-            "go back to it, or end it there and try again here.",
-            retry=str(request.url.path),
-        )
-    return _render(request, "case.html", case=card)
+    return somebody_talks(request) or render(request, "case.html", case=card, again=None)
+
+
+def somebody_talks(request: Request) -> HTMLResponse | None:
+    """The page that says so, when a conversation is running."""
+    if _stage(request).is_free(_RELOAD_PATIENCE_S):
+        return None
+    return message(
+        request,
+        409,
+        "Somebody is talking already",
+        "A conversation is running in another tab or window of this computer; "
+        "go back to it, or end it there and try again here.",
+        retry=str(request.url.path),
+    )
 
 
 @router.post("/api/case/{case_id}/prepare")
@@ -122,20 +129,25 @@ def attempt(request: Request, attempt_id: str) -> HTMLResponse:
         )
     _stage(request).seen(attempt_id)
     summary = summarise(found, with_peaks=False)
-    return _render(
+    return render(
         request,
         "debrief.html",
         view=debrief_page.view(summary),
         earlier=_earlier(_simulator(request), found),
+        goes=goes(_simulator(request), found),
     )
 
 
 def _earlier(simulator: Simulator, found: Attempt) -> AttemptSummary | None:
-    """The same learner's last whole attempt at the case before this one."""
+    """The same learner's last whole attempt at the case before this one; what is another go, or
+    was, has half an encounter and stands beside the one it came from."""
+    if found.header.again is not None:
+        return None
     before = (
         card
         for card in simulator.attempts()  # the newest first
-        if (card.case_id, card.learner) == (found.header.case_id, found.header.learner)
+        if not card.again_of
+        and (card.case_id, card.learner) == (found.header.case_id, found.header.learner)
         and card.state == "complete"
         and found.started is not None
         and card.when < found.started.wall_time

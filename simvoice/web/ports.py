@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from simvoice.debrief.again import Place
 from simvoice.ports import AudioLine
 from simvoice.record.store import Attempt, AttemptSummary
 from simvoice.runtime.view import Encounter, Observer
@@ -72,9 +73,25 @@ class Simulator(Protocol):
         ...
 
     def encounter(
-        self, case_id: str, line: AudioLine, *, learner: str, observer: Observer
+        self,
+        case_id: str,
+        line: AudioLine,
+        *,
+        learner: str,
+        observer: Observer,
+        again: Place | None = None,
     ) -> Encounter:
-        """An encounter that is ready to run on `line`; the line is not started yet."""
+        """An encounter that is ready to run on `line`; the line is not started yet.
+
+        again: the moment of an earlier attempt at which it begins.
+        """
+        ...
+
+    def time_again(self, case_id: str, place: Place) -> float | None:
+        """Seconds that another go at this moment has; None when it has no limit.
+
+        Raises AttemptError when there is no going back to it.
+        """
         ...
 
     def attempts(self) -> Sequence[AttemptSummary]:

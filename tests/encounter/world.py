@@ -232,8 +232,9 @@ class World:
     def frame(self) -> None:
         self.frames += 1
         now_s = self.now_s
-        due = [event for at_s, event in self.pending if at_s <= now_s]
-        self.pending = [(at_s, event) for at_s, event in self.pending if at_s > now_s]
+        soon_s = now_s + 1e-9
+        due = [event for at_s, event in self.pending if at_s <= soon_s]
+        self.pending = [(at_s, event) for at_s, event in self.pending if at_s > soon_s]
         for event in due:
             self.step(
                 event if isinstance(event, ClipStarted | ClipEnded) else replace(event, at_s=now_s)
