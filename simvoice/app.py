@@ -13,6 +13,7 @@ from pathlib import Path
 
 from simvoice import models, paths
 from simvoice.again import Beginning, beginning
+from simvoice.audio import Pcm
 from simvoice.casting import card_of, floor_of, header_of
 from simvoice.debrief.again import Place
 from simvoice.encounter.settings import FloorSettings
@@ -20,7 +21,7 @@ from simvoice.encounter.state import Rules
 from simvoice.engines import threads
 from simvoice.engines.fallback import Fallback
 from simvoice.engines.server import Server
-from simvoice.errors import SimvoiceError, UsageError
+from simvoice.errors import AttemptError, SimvoiceError, UsageError
 from simvoice.language import speaker, trouble
 from simvoice.patient.case import Case
 from simvoice.patient.index import CaseIndex
@@ -41,7 +42,7 @@ from simvoice.ports import (
 from simvoice.record.ids import new_id
 from simvoice.record.recorder import Recorder
 from simvoice.record.store import Attempt, AttemptSummary, Store
-from simvoice.runtime import rehearsed
+from simvoice.runtime import aloud, rehearsed
 from simvoice.runtime.session import Parts, Session
 from simvoice.runtime.stages import Engines
 from simvoice.runtime.view import Observer
@@ -96,6 +97,7 @@ class Simulator:
         self.store = Store(attempts or paths.attempts_dir())
         self._every_case = every_case
         self._loading = threading.Lock()
+        self._aloud = threading.Lock()
         self._engines: Engines | None = None
         self._spoken: Voice | None = None
         self._patients: dict[str, Patient] = {}
@@ -322,7 +324,8 @@ class Simulator:
         """
         begins = None if again is None else self.check_again(case_id, again)
         self._stop_preparing()
-        engines = self.engines()
+        with self._aloud:  # what is being said afterwards has the voice until it is made
+            engines = self.engines()
         patient = self.patient(case_id)
         case = patient.case
         numbers = floor or self._floor(case)
@@ -399,6 +402,20 @@ class Simulator:
         """One attempt; one that a crash left behind is recovered first."""
         found = self.store.open(attempt_id)
         return self.store.recover(attempt_id) if found.state == "crashed" else found
+
+    def afterwards(self, attempt_id: str) -> Pcm:
+        """What the patient said afterwards, in her voice: float32 [n], 16 kHz.
+
+        Raises AttemptError when the record has none of it, CaseError when her case is gone.
+        """
+        attempt = self.attempt(attempt_id)
+        case = self.case(attempt.header.case_id)
+        self._stop_preparing()
+        with self._aloud:
+            said = aloud.afterwards(case, self.voice(), attempt.entries)
+        if said is None:
+            raise AttemptError("The record of this attempt does not have the patient's own words.")
+        return said
 
     def erase(self, attempt_id: str) -> None:
         """Remove it for good."""

@@ -18,6 +18,7 @@ from simvoice.web import again, drawings, line, pages, words
 from simvoice.web.ports import Simulator
 from simvoice.web.security import Guard, new_token
 from simvoice.web.session import Stage
+from simvoice.web.summaries import Summaries
 
 _HERE = Path(__file__).resolve().parent
 
@@ -42,6 +43,7 @@ def create_app(simulator: Simulator) -> FastAPI:
     app.state.simulator = simulator
     app.state.stage = stage
     app.state.token = token
+    app.state.summaries = Summaries()
     app.state.templates = _templates()
     app.mount("/static", StaticFiles(directory=_HERE / "static"), name="static")
     app.include_router(pages.router)
@@ -63,7 +65,9 @@ def _templates() -> Jinja2Templates:
         clock=words.clock,
         duration=words.duration,
         ending=words.ending,
+        figure=words.figure,
         moment=words.moment,
+        sentence=words.sentence,
     )
     return templates
 

@@ -12,13 +12,14 @@ from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from fastapi.templating import Jinja2Templates
 
 from simvoice.debrief import page as debrief_page
-from simvoice.debrief.summary import summarise
+from simvoice.devices.wav import wav_bytes
 from simvoice.errors import AttemptError, CaseError
 from simvoice.record.ids import check_id
 from simvoice.record.store import Attempt, AttemptSummary
 from simvoice.web.goes import goes
 from simvoice.web.ports import CaseCard, Simulator
 from simvoice.web.session import Stage
+from simvoice.web.summaries import Summaries
 
 router = APIRouter()
 
@@ -37,6 +38,11 @@ def _simulator(request: Request) -> Simulator:
 def _stage(request: Request) -> Stage:
     stage: Stage = request.app.state.stage
     return stage
+
+
+def _summaries(request: Request) -> Summaries:
+    summaries: Summaries = request.app.state.summaries
+    return summaries
 
 
 def render(request: Request, name: str, status: int = 200, **values: Any) -> HTMLResponse:
@@ -128,11 +134,10 @@ def attempt(request: Request, attempt_id: str) -> HTMLResponse:
             retry=str(request.url.path),
         )
     _stage(request).seen(attempt_id)
-    summary = summarise(found, with_peaks=False)
     return render(
         request,
         "debrief.html",
-        view=debrief_page.view(summary),
+        view=debrief_page.view(_summaries(request).of(found)),
         earlier=_earlier(_simulator(request), found),
         goes=goes(_simulator(request), found),
     )
@@ -158,7 +163,9 @@ def _earlier(simulator: Simulator, found: Attempt) -> AttemptSummary | None:
 @router.get("/attempts/{attempt_id}/timeline")
 def timeline(request: Request, attempt_id: str) -> JSONResponse:
     """What the timeline draws."""
-    return JSONResponse(debrief_page.timeline(summarise(_attempt(request, attempt_id))))
+    return JSONResponse(
+        debrief_page.timeline(_summaries(request).of(_attempt(request, attempt_id)))
+    )
 
 
 @router.get("/attempts/{attempt_id}/audio")
@@ -169,6 +176,15 @@ def audio(request: Request, attempt_id: str) -> Response:
         raise AttemptError("The sound of this attempt is not kept any more.")
     kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     return FileResponse(path, media_type=kind)
+
+
+@router.get("/attempts/{attempt_id}/afterwards")
+def afterwards(request: Request, attempt_id: str) -> Response:
+    """What the patient said afterwards, in her voice."""
+    if not _stage(request).is_free():
+        raise AttemptError("Somebody is talking with a patient now; she can be heard afterwards.")
+    said = _simulator(request).afterwards(check_id(attempt_id))
+    return Response(wav_bytes(said), media_type="audio/wav")
 
 
 @router.delete("/attempts/{attempt_id}")

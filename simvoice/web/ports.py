@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from simvoice.audio import Pcm
 from simvoice.debrief.again import Place
 from simvoice.ports import AudioLine
 from simvoice.record.store import Attempt, AttemptSummary
@@ -104,4 +105,11 @@ class Simulator(Protocol):
 
     def erase(self, attempt_id: str) -> None:
         """Remove an attempt and all that was made from it."""
+        ...
+
+    def afterwards(self, attempt_id: str) -> Pcm:
+        """What the patient said afterwards, in her voice: float32 [n], 16 kHz.
+
+        Raises AttemptError when the record has none of it, CaseError when her case is gone.
+        """
         ...

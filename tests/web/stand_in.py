@@ -11,11 +11,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from simvoice.audio import FRAME, FRAME_S, RATE, Pcm16, level_dbfs
+from simvoice.audio import FRAME, FRAME_S, RATE, Pcm, Pcm16, level_dbfs
 from simvoice.debrief.again import Place, moment
-from simvoice.errors import CaseError
+from simvoice.errors import AttemptError, CaseError
 from simvoice.ports import AudioLine
 from simvoice.record.events import (
+    Afterwards,
     Again,
     Ended,
     Header,
@@ -257,6 +258,12 @@ class StandIn:
     def attempt(self, attempt_id: str) -> Attempt:
         found = self.store.open(attempt_id)
         return self.store.recover(attempt_id) if found.state == "crashed" else found
+
+    def afterwards(self, attempt_id: str) -> Pcm:
+        said = [e for e in self.attempt(attempt_id).entries if isinstance(e, Afterwards)]
+        if not said:
+            raise AttemptError("The record of this attempt does not have the patient's own words.")
+        return speech_like(1.5).astype(np.float32)
 
     def erase(self, attempt_id: str) -> None:
         self.store.erase(attempt_id)
