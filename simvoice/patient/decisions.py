@@ -88,6 +88,22 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Remembered:
+    """One thing the patient says afterwards (see `record.events.Felt`)."""
+
+    text: str
+    spoken: str
+    """The same with marks."""
+    affect: Affect
+    why: str
+    """What it stands on, in words an educator reads."""
+    causes: tuple[str, ...] = ()
+    """Of the steps (`Step.cause`) that it stands on, the weightiest first."""
+    facts: tuple[str, ...] = ()
+    """Facts that she told, and that it comes back to."""
+
+
+@dataclass(frozen=True, slots=True)
 class Rank:
     """Ask the language model which of these answers fits best. Only allowed lines are in it."""
 
