@@ -56,6 +56,7 @@ def _circumstance(case: Case, state: PatientState, ending: str | None, remark: R
     labels = {beat.id: beat.label for beat in case.beats}
     facts = {fact.id: fact.text for fact in case.facts}
     parts = [labels[name] for name in remark.when.after if name in labels]
+    parts += [f"never {labels[name]}" for name in remark.when.before if name in labels]
     parts += [f"told: {facts[name]}" for name in remark.when.told]
     if remark.endings:
         parts += [f"it ended: {each.title}" for each in case.endings if each.id == ending]

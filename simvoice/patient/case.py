@@ -260,6 +260,9 @@ class LedgerValue(Part):
     low: Text
     """What a low value means."""
     high: Text
+    slows_from: Share = 1.0
+    """From here on what raises it counts less, in proportion to the room that is left: the more
+    of it there is, the harder more of it is to earn."""
 
 
 class Prompts(Part):

@@ -104,9 +104,16 @@ def apply(case: Case, state: PatientState, stimuli: Stimuli) -> tuple[PatientSta
         state = counted(state, f"{_RULE}{rule.id}")
         for name, change in rule.moves.items():
             old = values[name]
-            new = round(min(1.0, max(0.0, old + change)), 4)
+            new = _moved(old, change, case.ledger[name].slows_from)
             if new != old:
                 values[name] = new
                 words, instead = stimuli[shown], markup.plain(rule.instead or "")
                 steps.append(Step(name, old, new, rule.cause, words, instead))
     return replace(state, ledger=tuple(values.items())), steps
+
+
+def _moved(old: float, change: float, slows_from: float) -> float:
+    """A value after a change, 0..1."""
+    if change > 0.0 and old > slows_from:
+        change *= (1.0 - old) / (1.0 - slows_from)
+    return round(min(1.0, max(0.0, old + change)), 4)
