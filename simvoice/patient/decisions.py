@@ -168,6 +168,8 @@ class PatientState:
     """The line she last said; what "tell me more" and "say that again" refer to."""
     cut: str | None = None
     """The line she was stopped in before its point was made; it may be said again."""
+    cut_turn: int = 0
+    """The learner's turns when that was."""
 
 
 @dataclass(frozen=True, slots=True)

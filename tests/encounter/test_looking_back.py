@@ -35,7 +35,8 @@ def test_she_is_asked_however_the_learner_went(reason: str) -> None:
     world.extra = [EndAsked(6.0, reason)]  # type: ignore[arg-type]
     world.run(8.0)
     said, ended = _entries(world)
-    assert isinstance(said, Afterwards) and isinstance(ended, Ended)
+    assert isinstance(said, Afterwards)
+    assert isinstance(ended, Ended)
     assert (ended.reason, said.at_s) == (reason, ended.at_s)
     assert [each.text for each in said.said] == ["You cut me off."]
 
@@ -52,7 +53,8 @@ def test_she_is_asked_when_she_ends_it_herself() -> None:
     world.run(20.0)
     said, ended = _entries(world)
     assert isinstance(said, Afterwards)
-    assert isinstance(ended, Ended) and ended.ending == "enough"
+    assert isinstance(ended, Ended)
+    assert ended.ending == "enough"
 
 
 def test_a_mind_without_words_for_it_writes_nothing() -> None:
