@@ -9,7 +9,7 @@ from simvoice.encounter.checkpoint import Resumed
 from simvoice.encounter.events import Key
 from simvoice.encounter.settings import FloorSettings
 from simvoice.encounter.voicing import Voicing
-from simvoice.patient.decisions import Answer, Decision, Move, PatientState, Said
+from simvoice.patient.decisions import Answer, Decision, Move, PatientState, Remembered, Said
 from simvoice.ports import Message, SpokenWord, Transcript
 from simvoice.record.events import Word
 
@@ -51,6 +51,10 @@ class Mind(Protocol):
 
     def ending(self, state: PatientState, trigger: Literal["left"]) -> str | None:
         """The ending it is when the learner just goes."""
+        ...
+
+    def afterwards(self, state: PatientState, ending: str | None) -> tuple[Remembered, ...]:
+        """What she says when asked how it felt; ending: the one reached, None for none."""
         ...
 
     def prompt_so_far(self, state: PatientState) -> str:
@@ -199,6 +203,17 @@ class OpenHold:
 
 
 @dataclass(frozen=True, slots=True)
+class Moment:
+    """When something moved her, or she began to tell something."""
+
+    what: str
+    """`Step.cause`, or a fact's id."""
+    at_s: float
+    moved: float
+    """How far, over the values of the ledger together; 0 for a fact."""
+
+
+@dataclass(frozen=True, slots=True)
 class State:
     """The encounter."""
 
@@ -221,6 +236,8 @@ class State:
     """The patient's last words at the learner's ear, for telling an echo."""
     patient_end_s: float = -1.0
     """When the patient last fell silent."""
+    moments: tuple[Moment, ...] = ()
+    """Of all that moved her or that she told, in order."""
     closing: Literal["time"] | None = None
     over: bool = False
     again: Resumed | None = None
