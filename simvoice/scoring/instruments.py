@@ -17,6 +17,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from simvoice.criteria import CriticalItem, Part, Rule
 from simvoice.errors import UsageError
+from simvoice.record.events import Header
 
 HEADINGS = "headings.toml"
 
@@ -109,6 +110,13 @@ def critical(case_id: str, given: Sequence[CriticalItem]) -> Instrument | None:
             for each in given
         ),
     )
+
+
+def items_with(header: Header) -> Mapping[str, Item]:
+    """Every item there is for one attempt, by id: `items()` and those critical in its case."""
+    author_s = critical(header.case_id, header.critical)
+    own = author_s.items if author_s is not None else ()
+    return MappingProxyType({**items(), **{item.id: item for item in own}})
 
 
 def chosen(names: Iterable[str]) -> tuple[tuple[Instrument, ...], tuple[str, ...]]:

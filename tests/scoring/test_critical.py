@@ -1,4 +1,4 @@
-"""The critical items that authors give their cases: found by skilled learners, missed by poor ones."""
+"""Critical items: what skilled learners do and poor ones miss, and what may stand in one."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import pytest
 
 from simvoice import paths
 from simvoice.audio import Pcm16
+from simvoice.criteria import CriticalItem
 from simvoice.errors import AttemptError
 from simvoice.patient.case import Case
 from simvoice.patient.critical import for_record
@@ -67,3 +68,19 @@ def test_the_skilled_learner_of_a_demo_misses_nothing_critical(case: str) -> Non
 def test_the_poor_learner_of_a_demo_misses_what_is_critical(case: str) -> None:
     found = outcomes(sheet(case, "demo-poor.yaml"))
     assert list(found.values()).count("not met") >= 2, found
+
+
+def test_a_human_s_item_says_so_and_the_record_keeps_it() -> None:
+    item = CriticalItem(id="sits_down", text="Sit down.", why="She looks up at you.", human=True)
+    head = header().model_copy(update={"critical": (item,)})
+    assert Header.model_validate_json(head.model_dump_json()) == head
+    instrument = critical("a-case", head.critical)
+    assert instrument is not None
+    (judged,) = Judge(read(Talk(())), head).sheet(instrument).judged
+    assert (judged.item.id, judged.item.note) == (
+        "critical-a-case-sits-down",
+        "She looks up at you.",
+    )
+    assert judged.verdict.outcome == "not judged"
+    assert judged.verdict.reason == "The author of the case left it to a human."
+    assert critical("a-case", ()) is None
