@@ -36,6 +36,8 @@ CODEBOOK: Final = MappingProxyType(
         "i_wish": "Wishes that it were otherwise.",
         "silence_offer": "Gives her time.",
         "reassurance": "Comforts before the concern is known, or promises what nobody knows.",
+        "reassurance_premature": "Comforts before what troubles her was asked, named or told.",
+        "reassurance_earned": "Comforts after what troubles her was asked, named or told.",
         "honest_limits": "Says what is not known yet.",
         "hope": "Tells truly what can be hoped for, without a promise.",
         "jargon": "A technical word left unexplained.",
@@ -86,6 +88,8 @@ SOURCES: Final = MappingProxyType(
         "filler": "Clark and Fox Tree 2002: uh and um; a count, not a fault",
         "hedge": "Prince, Frader and Bosk 1982: hedging among physicians",
         "reflection": "MITI 4.2: reflections, simple and complex as one",
+        "reassurance_premature": "Calgary-Cambridge guide: avoids premature reassurance",
+        "reassurance_earned": "Calgary-Cambridge guide: the counterpart, named for simvoice",
     }
 )
 """Code name to where its meaning comes from, for those that SPIKES and NURSE do not name. Named

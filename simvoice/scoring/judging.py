@@ -19,6 +19,7 @@ from simvoice.scoring.cues import Response, responses
 from simvoice.scoring.instruments import Instrument, Item, items
 from simvoice.scoring.metrics import Measured, measure_reading
 from simvoice.scoring.patient_side import patient_did
+from simvoice.scoring.places import in_places
 from simvoice.scoring.reading import Reading
 from simvoice.scoring.rules import in_words, label
 from simvoice.scoring.verdicts import MOST_EVIDENCE, Evidence, Outcome, Verdict
@@ -80,10 +81,12 @@ class Judge:
     """Judges the items of one attempt."""
 
     def __init__(self, reading: Reading, header: Header) -> None:
-        self._turns = tuple(sorted(reading.of(LearnerTurn), key=lambda turn: turn.start_s))
+        entries = in_places(reading.entries, header.shows)
+        turns = (entry for entry in entries if isinstance(entry, LearnerTurn))
+        self._turns = tuple(sorted(turns, key=lambda turn: turn.start_s))
         self._reading = reading
         self._says_cues = bool(header.shows)
-        self.responses: tuple[Response, ...] = responses(reading.entries, header.shows)
+        self.responses: tuple[Response, ...] = responses(entries, header.shows)
 
     def sheet(self, instrument: Instrument) -> Sheet:
         """Every item of an instrument."""

@@ -46,7 +46,8 @@ def read_ratings(
     """The ratings of a whole file. Lines without a value are a sheet's empty fields, left out.
 
     text: CSV with a first line of column names. attempts: the ids that are there. wall_time: when
-    they are taken in, ISO 8601. known: the ids of an attempt's items, by its id. Raises UsageError that names every fault with its line.
+    they are taken in, ISO 8601. known: the ids of an attempt's items, by its id. Raises UsageError
+    that names every fault with its line.
     """
     reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline=""))
     missing = [each for each in COLUMNS[:4] if each not in (reader.fieldnames or ())]
