@@ -13,6 +13,7 @@ from simvoice.encounter.shown import shows
 from simvoice.engines import threads
 from simvoice.errors import CaseError
 from simvoice.patient.case import Case
+from simvoice.patient.critical import for_record
 from simvoice.ports import LineFacts
 from simvoice.record.events import Again, Header, Tellable
 from simvoice.scoring.norms import visit_of
@@ -62,6 +63,7 @@ def header_of(
         ),
         shows=shows(case),
         instruments=case.instruments,
+        critical=for_record(case),
         seed=seed,
         visit=tuple(sorted(visit_of(case.instruments))),
         learner=learner,

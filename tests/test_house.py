@@ -29,6 +29,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "audio": {"errors"},
     "ports": {"audio", "errors"},
     "markup": set(),
+    "criteria": set(),
     "paths": set(),
     "models": {"errors", "paths"},
     "weights": {"models", "errors", "paths"},
@@ -39,11 +40,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     # pure
     "coding": {"errors"},
     "timing": {"audio", "errors"},
-    "patient": {"coding", *GROUND},
+    "patient": {"coding", "criteria", *GROUND},
     "encounter": {"patient", "record", *GROUND},
-    "scoring": {"timing", "coding", "record", "audio", "errors"},
+    "scoring": {"timing", "coding", "record", "criteria", "audio", "errors"},
     # edges
-    "record": {"audio", "errors"},
+    "record": {"criteria", "audio", "errors"},
     "engines": GROUND,
     "simulate": GROUND,
     "calibrate": {"scoring", "timing", "simulate", "paths", *GROUND},

@@ -11,7 +11,7 @@ from simvoice.errors import AttemptError
 from simvoice.record.events import Header
 from simvoice.record.remarks import objections_of
 from simvoice.scoring.cues import Response
-from simvoice.scoring.instruments import chosen, headings
+from simvoice.scoring.instruments import CRITICAL, chosen, critical, headings
 from simvoice.scoring.judging import Judge, Judged, Sheet
 from simvoice.scoring.reading import Reading
 
@@ -34,6 +34,8 @@ def items_of(reading: Reading, header: Header, folder: Path) -> Items:
     judge = Judge(reading, header)
     names = [*header.instruments, *([CUES] if header.shows else [])]
     lists, unknown = chosen(names)
+    author_s = critical(header.case_id, header.critical)
+    lists = (author_s, *lists) if author_s is not None else lists
     notes = [
         f"The case names the instrument {name}, which simvoice does not have." for name in unknown
     ]
@@ -60,10 +62,19 @@ def _scored(
         name=source.name,
         kind=kind,
         source=source.source,
-        about=" ".join(source.about.split()),
+        about=_about(sheet),
         share=sheet.share if kind == "heading" else None,
         items=tuple(_result(each, objections.get(each.item.id, [])) for each in sheet.judged),
     )
+
+
+def _about(sheet: Sheet) -> str:
+    """What the instrument is; of critical items, plainly which were missed."""
+    about = " ".join(sheet.instrument.about.split())
+    missed = [j.item.text.rstrip(".") for j in sheet.judged if j.verdict.outcome == "not met"]
+    if sheet.instrument.id != CRITICAL or not missed:
+        return about
+    return f"{about} Missed: {'; '.join(missed)}."
 
 
 def _result(judged: Judged, objections: list[str]) -> ItemResult:

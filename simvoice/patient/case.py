@@ -18,6 +18,7 @@ from pydantic import (
 
 from simvoice import markup
 from simvoice.coding.coder import Coder, rule
+from simvoice.criteria import CriticalItem
 from simvoice.patient.decisions import Affect
 from simvoice.patient.parts import (
     Bends,
@@ -383,6 +384,8 @@ class Case(Part):
     floor: dict[Id, float] = Field(default_factory=dict)
     """The case's own numbers for the floor, by setting."""
     instruments: tuple[Text, ...] = ()
+    critical_items: tuple[CriticalItem, ...] = ()
+    """What nobody may miss in this case, whatever the instruments say."""
     sources: tuple[Source, ...] = Field(min_length=1)
     lines: tuple[Line, ...] = Field(min_length=1)
     sha256: str = ""

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from simvoice.coding.codebook import CODEBOOK
 from simvoice.patient.case import Case, HoldWindow, Line
+from simvoice.patient.critical import refers_to
 from simvoice.patient.parts import When
 from simvoice.patient.recollection import Remark
 from simvoice.patient.stimuli import STIMULI
@@ -34,6 +35,7 @@ def faults(case: Case) -> Iterator[Fault]:
     yield from _betrayals(case)
     yield from _endings(case)
     yield from _afterwards(case, names)
+    yield from _critical(case, names)
 
 
 class _Named(Protocol):
@@ -53,6 +55,8 @@ class _Names:
             "rule": {each.id for each in case.rules},
             "ending": {each.id for each in case.endings},
             "code": set(CODEBOOK) | set(STIMULI) | set(case.codes),
+            "spoken code": set(CODEBOOK) | set(case.codes),
+            "silence": set(case.windows),
         }
         # a silence gives two more moments
         for name in case.windows:
@@ -95,6 +99,7 @@ def _duplicates(case: Case) -> Iterator[Fault]:
         "endings": case.endings,
         "concerns": case.concerns,
         "afterwards": case.afterwards,
+        "critical_items": case.critical_items,
     }
     for part, items in parts.items():
         seen: set[str] = set()
@@ -278,3 +283,19 @@ def _endings(case: Case) -> Iterator[Fault]:
         if not ending.lines and set(ending.on) != {"left"}:
             reason = f"the ending {ending.id!r} has no lines; write what she says"
             yield Fault(("endings", number, "lines"), reason)
+
+
+def _critical(case: Case, names: _Names) -> Iterator[Fault]:
+    """A critical item speaks of what is there, and betrays nothing to a learner who missed it."""
+    gated = [each for each in case.facts if each.gate.when != "volunteered"]
+    for number, item in enumerate(case.critical_items):
+        where = ("critical_items", number)
+        for kind, given in refers_to(item.rule):
+            yield from names.check(kind, given, (*where, "rule"))
+        for fact in gated:
+            pattern = re.compile("|".join(fact.mentions), re.IGNORECASE)
+            for field, text in (("text", item.text), ("why", item.why)):
+                found = pattern.search(text)
+                if found:
+                    reason = f"it would betray {fact.id!r} ({found.group()!r}) to whoever missed it"
+                    yield Fault((*where, field), f"{reason}; word it differently")

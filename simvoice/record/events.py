@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter
 
+from simvoice.criteria import CriticalItem
+
 
 class Fact(BaseModel):
     """Base of all journal entries: frozen, and unknown fields are refused."""
@@ -319,6 +321,8 @@ class Header(Fact):
     """Which of the patient's lines are cues or concerns; empty in records that do not say it."""
     instruments: tuple[str, ...] = ()
     """The instruments the case's author chose, by name."""
+    critical: tuple[CriticalItem, ...] = ()
+    """What the author holds that nobody may miss in this case."""
     learner: str = ""
     """A pseudonym the learner chose; empty when none."""
     again: Again | None = None

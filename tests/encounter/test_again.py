@@ -47,6 +47,7 @@ states = st.builds(
     counts=st.lists(st.tuples(text, st.integers(0, 9)), max_size=4).map(tuple),
     last_line=st.none() | text,
     cut=st.none() | text,
+    cut_turn=st.integers(0, 99),
 )
 moves = st.builds(
     Move,
