@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from simvoice.debrief.english import NOT_ENGLISH, is_english
 from simvoice.debrief.model import CueAnswer, Evidence, ItemResult, Scored
 from simvoice.errors import AttemptError
-from simvoice.record.events import Header
+from simvoice.record.events import Header, LearnerTurn
 from simvoice.record.remarks import objections_of
 from simvoice.scoring.cues import Response
 from simvoice.scoring.instruments import chosen, headings
-from simvoice.scoring.judging import Judge, Judged, Sheet
+from simvoice.scoring.judging import Judge, Judged, Sheet, Verdict
 from simvoice.scoring.reading import Reading
+from simvoice.scoring.rules import MetricIs
 
 CUES = "VR-CoDES"
 """Shown wherever the record says which lines were cues, whether the author chose it or not."""
+
+_WORDLESS = frozenset({"silence", "back-channel"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +34,12 @@ class Items:
 
 
 def items_of(reading: Reading, header: Header, folder: Path) -> Items:
-    """From the record alone. folder: where the learner's objections lie."""
+    """From the record alone. folder: where the learner's objections lie.
+
+    Where the learner's words do not look like English only what rests on times is judged.
+    """
     judge = Judge(reading, header)
+    english = is_english(reading.of(LearnerTurn))
     names = [*header.instruments, *([CUES] if header.shows else [])]
     lists, unknown = chosen(names)
     notes = [
@@ -44,10 +52,37 @@ def items_of(reading: Reading, header: Header, folder: Path) -> Items:
     except AttemptError as error:
         notes.append(f"What you objected to cannot be shown: {error}.")
     return Items(
-        headings=tuple(_scored(s, "heading", objections) for s in judge.sheets(headings())),
-        instruments=tuple(_scored(s, "instrument", objections) for s in judge.sheets(lists)),
-        cues=tuple(_cue(each) for each in judge.responses),
+        headings=tuple(
+            _scored(s if english else _timed(s), "heading", objections)
+            for s in judge.sheets(headings())
+        ),
+        instruments=tuple(
+            _scored(s if english else _timed(s), "instrument", objections)
+            for s in judge.sheets(lists)
+        ),
+        cues=tuple(_cue(each if english else _uncoded(each)) for each in judge.responses),
         notes=tuple(notes),
+    )
+
+
+def _timed(sheet: Sheet) -> Sheet:
+    """Without the judgements that rest on words; a human's items stay a human's."""
+    unknown = Verdict("not judged", reason=NOT_ENGLISH)
+    judged = tuple(
+        each
+        if each.item.rule is None or isinstance(each.item.rule, MetricIs)
+        else replace(each, verdict=unknown)
+        for each in sheet.judged
+    )
+    return replace(sheet, judged=judged)
+
+
+def _uncoded(response: Response) -> Response:
+    """Without what its words were taken for; a silence and an acknowledgement need no words."""
+    if response.response is None or response.response in _WORDLESS:
+        return response
+    return replace(
+        response, response=None, explicit=None, provides=None, suchman="neither", certainty="low"
     )
 
 

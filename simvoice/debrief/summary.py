@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Literal
 
+from simvoice.debrief.english import is_english
+from simvoice.debrief.felt import felt_of
 from simvoice.debrief.items import items_of
 from simvoice.debrief.marks import marks_of
 from simvoice.debrief.model import (
@@ -19,8 +21,11 @@ from simvoice.debrief.model import (
     Told,
     Unsaid,
 )
+from simvoice.debrief.moments import exchanges
 from simvoice.debrief.peaks import peaks
+from simvoice.debrief.suggest import keep, suggestions
 from simvoice.debrief.trust import told_and_kept
+from simvoice.debrief.turning import turning_points
 from simvoice.debrief.words import clock, in_words, number
 from simvoice.errors import AttemptError
 from simvoice.record.events import (
@@ -55,6 +60,11 @@ def summarise(attempt: Attempt, *, with_peaks: bool = True) -> Debrief:
     told, kept = told_and_kept(reading, header, _told(reading))
     outline, sound_problem = _outline(attempt) if with_peaks else (None, "")
     items = items_of(reading, header, attempt.folder)
+    answered = exchanges(reading)
+    felt, felt_note = felt_of(attempt)
+    english = is_english(reading.of(LearnerTurn))
+    name = header.patient_name
+    tries = suggestions(reading, name, answered, items.cues, items.headings) if english else ()
     return Debrief(
         attempt=attempt.id,
         case_id=header.case_id,
@@ -98,6 +108,11 @@ def summarise(attempt: Attempt, *, with_peaks: bool = True) -> Debrief:
         told=told,
         kept=kept,
         not_told=len(header.tellable) - len(told) if header.tellable else None,
+        felt=felt,
+        felt_note=felt_note,
+        turning_points=turning_points(reading.entries, answered),
+        suggestions=tries,
+        keep=keep(reading, name, answered) if english and not tries else "",
         headings=items.headings,
         instruments=items.instruments,
         cues=items.cues,
@@ -307,6 +322,12 @@ def _notes(attempt: Attempt, reading: Reading, sound_problem: str) -> list[str]:
         notes.append("No speech of yours was heard; check the microphone: simvoice doctor.")
     elif patient_s <= 0.0:
         notes.append(f"{name} was not heard to speak, so nothing between you could be measured.")
+    if not is_english(reading.of(LearnerTurn)):
+        notes.append(
+            "What was recognised of your words does not look like English, the only language that "
+            f"simvoice knows: {name} could not follow it, nothing is suggested, and only what "
+            "rests on times was judged."
+        )
     if sound_problem:
         notes.append(sound_problem)
     elif attempt.audio_path is None:
