@@ -28,6 +28,8 @@ cost of it. These are simvoice's own choice: the ledger's cost comes first, the 
 _LEAST: Final = 0.02
 """Effect under which nothing is suggested."""
 
+_ROOM: Final = 4
+"""Turns of the learner's from which a heading's item that was not met is held against a talk."""
 _ANSWER_S: Final = 6.0
 """Seconds of an answer to a cue to listen to."""
 
@@ -67,7 +69,8 @@ def suggestions(
     ledger; where the ledger shows none: .03 for every silence that was filled, .02 for every cue
     that met no room, .01 for each weight of a heading's item that was not met. A cause that raised
     trust is none, whatever it did to distress: hard news well told hurts too. Nothing under .02 is
-    suggested, and nothing at all where no words of the learner's were recognised.
+    suggested, no item of a heading in a talk of less than four turns, and nothing at all where no
+    words of the learner's were recognised.
     """
     if not reading.of(LearnerTurn):
         return ()
@@ -76,7 +79,7 @@ def suggestions(
         *_from_ledger(reading.entries, name, answered),
         *_from_holds(reading, name),
         *_from_cues(reading, name, cues),
-        *_from_items(reading.entries, headings),
+        *_from_items(reading, headings),
     ):
         found.setdefault(each.kind.id, []).append(each)
     ranked = sorted(
@@ -114,7 +117,7 @@ def _suggestion(name: str, same: Sequence[_Found]) -> Suggestion:
     why = worst.why
     if len(costly) > 1:
         lost = 100.0 * sum(each.lost for each in costly)
-        why += f" With {len(costly) - 1} more like it, that cost {lost:.0f} of 100 in trust."
+        why += f" With {len(costly) - 1} more like it, that cost {lost:.0f} points of trust."
     return Suggestion(
         title=worst.kind.title_for(name),
         why=why,
@@ -232,7 +235,10 @@ def _from_cues(reading: Reading, name: str, cues: Iterable[CueAnswer]) -> Iterat
         )
 
 
-def _from_items(entries: Sequence[JournalEntry], headings: Iterable[Scored]) -> Iterator[_Found]:
+def _from_items(reading: Reading, headings: Iterable[Scored]) -> Iterator[_Found]:
+    """A talk of a few turns has no room for what the headings ask, so nothing comes of it."""
+    if len(reading.of(LearnerTurn)) < _ROOM:
+        return
     for heading in headings:
         for item in heading.items:
             its_kind = kind_for_item(item.id)
@@ -245,5 +251,5 @@ def _from_items(entries: Sequence[JournalEntry], headings: Iterable[Scored]) -> 
                 why=f"{heading.name}, not met: “{item.text}”.",
                 sentence=its_kind.sentence_after(),
                 words=shown.quote if shown is not None and shown.who == "learner" else "",
-                moment=moment(entries, shown.at_s, shown.end_s) if shown is not None else None,
+                moment=moment(reading.entries, shown.at_s, shown.end_s) if shown else None,
             )
