@@ -22,14 +22,15 @@ FEW: Final = 0.20
 NOT_ENGLISH: Final = "the words recognised do not look like English, the only language it knows"
 """Why an item was not judged, as a clause."""
 
-_FUNCTION_WORDS: Final = frozenset(
-    """
-    the and you your that this it it's i'm are have with what for of not be but they she he's her
-    his my there about if would can will how when from or don't know just been were has like can't
-    that's you're i'll we'll i've there's he it'll we're to i we is do
-    """.split()
-)
-_SHARED: Final = frozenset("to i we is do he of her not be has if or".split())
+_OWN_WORDS = """
+the and you your that this it it's i'm are have with what for but they she he's his my there about
+would can will how when from don't know just been were like can't that's you're i'll we'll i've
+there's it'll we're
+"""
+_OWN: Final = frozenset(_OWN_WORDS.split())
+"""Function words that are English alone, or nearly."""
+_SHARED_WORDS = "to i we is do he of her not be has if or"
+_SHARED: Final = frozenset(_SHARED_WORDS.split())
 """Those that are common words of another language too (Polish, Italian, Dutch, German, Danish):
 they count only beside at least as many others."""
 
@@ -40,7 +41,7 @@ def is_english(turns: Sequence[LearnerTurn]) -> bool:
     if len(words) < LEAST_WORDS:
         return True
     plain = [word.lower().replace("’", "'") for word in words]
-    sure = sum(word in _FUNCTION_WORDS - _SHARED for word in plain)
+    sure = sum(word in _OWN for word in plain)
     shared = sum(word in _SHARED for word in plain)
     share = (sure + min(sure, shared)) / len(plain)
     guessed = median(turn.avg_logprob for turn in turns) < GUESSING

@@ -33,12 +33,12 @@ _ROOM: Final = 4
 _ANSWER_S: Final = 6.0
 """Seconds of an answer to a cue to listen to."""
 
-_IRREGULAR = frozenset(
-    """
-    said told let gave took put cut made left went came had was did hid saw stood spoke broke outran
-    kept held met knew got
-    """.split()
-)
+_PAST = """
+said told let gave took put cut made left went came had was did hid saw stood spoke broke outran
+kept held met knew got
+"""
+_IRREGULAR = frozenset(_PAST.split())
+"""Past tenses that do not end in -ed."""
 
 
 @dataclass(frozen=True, slots=True)

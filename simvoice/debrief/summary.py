@@ -44,7 +44,6 @@ from simvoice.scoring.measures import LOST_SHARE
 from simvoice.scoring.metrics import Measured, measure_reading
 from simvoice.scoring.norms import beside
 from simvoice.scoring.reading import Reading, read, read_best
-from simvoice.timing.intervals import Intervals, intersect, intervals, total_s
 
 _GUESSING = -1.0
 """Mean log-probability of a token below which Whisper's text is a guess (its own threshold)."""
@@ -198,16 +197,9 @@ def _segment(
     return Segment(start_s=float(start_s), end_s=float(end_s), kind=kind, text=text)
 
 
-def _extent(start_s: float, end_s: float) -> Intervals:
-    return intervals([(float(start_s), float(end_s))])
-
-
 def _whose_text(said: Sequence[LearnerTurn], start_s: float, end_s: float) -> str:
     """The words of the turn that most of a stretch of voice belongs to."""
-    stretch = _extent(start_s, end_s)
-    shared = [
-        (total_s(intersect(stretch, _extent(turn.start_s, turn.end_s))), turn.text) for turn in said
-    ]
+    shared = [(min(end_s, t.end_s) - max(start_s, t.start_s), t.text) for t in said]
     best = max(shared, default=(0.0, ""))
     return best[1] if best[0] > 0.0 else ""
 
