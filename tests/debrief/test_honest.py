@@ -21,8 +21,8 @@ from simvoice.record.events import (
 )
 from simvoice.record.recorder import Recorder
 from simvoice.record.store import Attempt, Store
-from tests.debrief.talks import move, of, said, spoke, step
 from tests.planted_talk import header, record
+from tests.small_talks import move, of, said, spoke, step
 
 FOREIGN = {
     "German": "Guten Tag Frau Ward, ich bin Doktor Müller. Wir haben das Ergebnis der Biopsie, und "

@@ -13,8 +13,8 @@ from simvoice.patient.load import load_case
 from simvoice.record.events import Ended, Hold, JournalEntry, Shows, Tellable
 from simvoice.record.store import Attempt
 from simvoice.scoring.instruments import headings
-from tests.debrief.talks import checkpoint, move, of, said, spoke, step
 from tests.planted_talk import record
+from tests.small_talks import checkpoint, move, of, said, spoke, step
 
 CASES = sorted(paths.scenarios_dir().glob("*/case.yaml"))
 

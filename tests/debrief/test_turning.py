@@ -8,8 +8,8 @@ import pytest
 
 from simvoice.record.events import Hold, PatientMove
 from simvoice.record.store import Attempt
-from tests.debrief.talks import checkpoint, move, of, said, spoke, step
 from tests.planted_talk import record
+from tests.small_talks import checkpoint, move, of, said, spoke, step
 
 
 @pytest.fixture(scope="module")
