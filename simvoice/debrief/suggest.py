@@ -169,7 +169,7 @@ def _codes_of(exchange: Exchange, steps: Sequence[LedgerStep]) -> frozenset[str]
 
 
 def _cost(exchange: Exchange, name: str, cause: str, steps: Sequence[LedgerStep]) -> str:
-    moved = []
+    moved: list[str] = []
     for value, down in ((TRUST, True), (_DISTRESS, False)):
         of = [step for step in steps if step.name == value]
         if of and (of[-1].after < of[0].before) == down:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -155,8 +156,10 @@ def test_a_filled_silence_counts_though_the_ledger_did_not_move(attempt: Attempt
 SHOWS = Shows(line="line1", concern="kin", text="Who raises her girls", kind="cue")
 
 
-def _cue(last: JournalEntry, *, by: str = "learner") -> tuple[JournalEntry, ...]:
-    return (spoke(1, 3.0, "It's late. My girls are small."), last, Ended(at_s=9.0, reason=by))  # type: ignore[arg-type]
+def _cue(
+    last: JournalEntry, *, by: Literal["learner", "patient"] = "learner"
+) -> tuple[JournalEntry, ...]:
+    return (spoke(1, 3.0, "It's late. My girls are small."), last, Ended(at_s=9.0, reason=by))
 
 
 def test_a_cue_that_met_no_room_is_given_back_in_her_words(attempt: Attempt) -> None:
