@@ -16,8 +16,8 @@ from simvoice.debrief.model import Part
 OTHER: Final = "other"
 """The kind of a cause that fits none."""
 
-_LONGEST_QUOTE: Final = 12
-"""Words that are given back; more would not be said aloud."""
+_QUOTE: Final = range(3, 13)
+"""How many words are given back: fewer say too little, and more would not be said aloud."""
 
 
 class Kind(Part):
@@ -41,7 +41,7 @@ class Kind(Part):
         if "{quote}" not in self.sentence:
             return self.sentence
         last = re.split(r"(?<=[.!?])\s+", words.strip())[-1]
-        if 0 < len(last.split()) <= _LONGEST_QUOTE:
+        if len(last.split()) in _QUOTE:
             return self.sentence.replace("{quote}", last)
         return self.plain
 

@@ -30,6 +30,8 @@ _LEAST: Final = 0.02
 
 _ROOM: Final = 4
 """Turns of the learner's from which a heading's item that was not met is held against a talk."""
+_SAME_S: Final = 1.0
+"""Seconds by which the end of a silence and the words that ended it may be timed apart."""
 _ANSWER_S: Final = 6.0
 """Seconds of an answer to a cue to listen to."""
 
@@ -77,7 +79,7 @@ def suggestions(
     found: dict[str, list[_Found]] = {}
     for each in (
         *_from_ledger(reading.entries, name, answered),
-        *_from_holds(reading, name),
+        *_from_holds(reading, name, answered),
         *_from_cues(reading, name, cues),
         *_from_items(reading, headings),
     ):
@@ -193,14 +195,18 @@ def _you(cause: str) -> str:
 # -- silences, cues and items ---------------------------------------------------------------
 
 
-def _from_holds(reading: Reading, name: str) -> Iterator[_Found]:
+def _from_holds(reading: Reading, name: str, answered: Sequence[Exchange]) -> Iterator[_Found]:
+    """Silences that were filled. One that was broken with words that raised trust is none."""
     turns = reading.of(LearnerTurn)
     silence = kind("silence")
+    earned = {id(e.turn) for e in answered if _sum(e.of(TRUST), TRUST) > 0.0}
     for hold in reading.of(Hold):
         if hold.outcome != "filled":
             continue
         said = min(turns, key=lambda turn: abs(turn.start_s - hold.end_s))
-        near = abs(said.start_s - hold.end_s) <= 1.0
+        near = abs(said.start_s - hold.end_s) <= _SAME_S
+        if near and id(said) in earned:
+            continue
         end_s = said.end_s if near else hold.end_s
         yield _Found(
             kind=silence,

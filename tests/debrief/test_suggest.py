@@ -9,7 +9,7 @@ from typing import Literal
 import pytest
 
 from simvoice import paths
-from simvoice.debrief.kinds import OTHER, kind_for_item, kind_of, kinds
+from simvoice.debrief.kinds import OTHER, kind, kind_for_item, kind_of, kinds
 from simvoice.patient.load import load_case
 from simvoice.record.events import Ended, Hold, JournalEntry, Shows, Tellable
 from simvoice.record.store import Attempt
@@ -51,7 +51,7 @@ def test_all_that_costs_trust_in_the_shipped_cases_has_a_kind_and_a_sentence(
 
 
 @pytest.mark.parametrize(
-    ("cause", "kind"),
+    ("cause", "its_kind"),
     [
         ("cut her off", "interrupting"),
         ("did not wait for the end of his breath", "interrupting"),
@@ -72,8 +72,8 @@ def test_all_that_costs_trust_in_the_shipped_cases_has_a_kind_and_a_sentence(
         ("said that others would be told", "secrecy"),
     ],
 )
-def test_causes_are_told_apart(cause: str, kind: str) -> None:
-    assert kind_of(cause).id == kind
+def test_causes_are_told_apart(cause: str, its_kind: str) -> None:
+    assert kind_of(cause).id == its_kind
 
 
 def test_every_item_of_the_headings_has_a_kind() -> None:
@@ -151,6 +151,8 @@ def test_a_filled_silence_counts_though_the_ledger_did_not_move(attempt: Attempt
     assert suggestion.title == "Let Ines's silence stand"
     assert "you spoke after 2.5 s" in suggestion.why
     assert suggestion.words == "so the operation is on tuesday"
+    kindly = move(2, 10.0, step("broke her silence with care", 0.02))
+    assert of(attempt, *entries, kindly).suggestions == ()
 
 
 SHOWS = Shows(line="line1", concern="kin", text="Who raises her girls", kind="cue")
@@ -168,6 +170,13 @@ def test_a_cue_that_met_no_room_is_given_back_in_her_words(attempt: Attempt) -> 
     assert suggestion.sentence == "You said “My girls are small.” Will you tell me more about that?"
     assert suggestion.words == "the scan is on friday"
     assert "Who raises her girls" not in suggestion.model_dump_json()
+
+
+def test_words_too_few_or_too_many_are_not_given_back() -> None:
+    cue = kind("cue")
+    for words in ("Next time.", "", "It went " + "on and " * 6 + "on."):
+        assert cue.sentence_after(words) == cue.plain
+    assert "“I am tired.”" in cue.sentence_after("No. I am tired.")
 
 
 def test_a_cue_that_was_taken_up_or_could_not_be_answered_is_not_held_against_anybody(
