@@ -242,13 +242,14 @@ def _from_cues(reading: Reading, name: str, cues: Iterable[CueAnswer]) -> Iterat
 
 
 def _from_items(reading: Reading, headings: Iterable[Scored]) -> Iterator[_Found]:
-    """A talk of a few turns has no room for what the headings ask, so nothing comes of it."""
+    """A talk of a few turns has no room for what the headings ask, so nothing comes of it; nor of
+    what the recogniser may have missed."""
     if len(reading.of(LearnerTurn)) < _ROOM:
         return
     for heading in headings:
         for item in heading.items:
             its_kind = kind_for_item(item.id)
-            if item.outcome != "not met" or its_kind is None:
+            if item.outcome != "not met" or item.certainty == "low" or its_kind is None:
                 continue
             shown = next(iter(item.evidence), None)
             yield _Found(

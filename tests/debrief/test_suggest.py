@@ -197,6 +197,8 @@ def test_the_headings_items_come_after_the_ledger_and_need_a_talk_of_some_length
     assert of(attempt, *turns[:3]).suggestions == ()
     titles = [each.title for each in of(attempt, *turns).suggestions]
     assert titles == ["Check what came across", "Answer a feeling in words"]
+    guessed = [turn.model_copy(update={"avg_logprob": -1.4}) for turn in turns]
+    assert of(attempt, *guessed).suggestions == ()
     cost = move(1, 8.0, step("left the subject", -0.05))
     assert of(attempt, *turns, cost).suggestions[0].title == "Stay with what Ines brings up"
 
