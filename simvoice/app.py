@@ -12,13 +12,16 @@ from importlib.metadata import version
 from pathlib import Path
 
 from simvoice import models, paths
+from simvoice.again import Beginning, beginning
+from simvoice.audio import Pcm
 from simvoice.casting import card_of, floor_of, header_of
+from simvoice.debrief.again import Place
 from simvoice.encounter.settings import FloorSettings
 from simvoice.encounter.state import Rules
 from simvoice.engines import threads
 from simvoice.engines.fallback import Fallback
 from simvoice.engines.server import Server
-from simvoice.errors import SimvoiceError
+from simvoice.errors import AttemptError, SimvoiceError, UsageError
 from simvoice.language import speaker, trouble
 from simvoice.patient.case import Case
 from simvoice.patient.index import CaseIndex
@@ -39,7 +42,7 @@ from simvoice.ports import (
 from simvoice.record.ids import new_id
 from simvoice.record.recorder import Recorder
 from simvoice.record.store import Attempt, AttemptSummary, Store
-from simvoice.runtime import rehearsed
+from simvoice.runtime import aloud, rehearsed
 from simvoice.runtime.session import Parts, Session
 from simvoice.runtime.stages import Engines
 from simvoice.runtime.view import Observer
@@ -94,6 +97,7 @@ class Simulator:
         self.store = Store(attempts or paths.attempts_dir())
         self._every_case = every_case
         self._loading = threading.Lock()
+        self._aloud = threading.Lock()
         self._engines: Engines | None = None
         self._spoken: Voice | None = None
         self._patients: dict[str, Patient] = {}
@@ -310,13 +314,24 @@ class Simulator:
         observer: Observer = _unseen,
         seed: int | None = None,
         floor: FloorSettings | None = None,
+        again: Place | None = None,
     ) -> Session:
-        """An encounter that is ready to run; the line is opened by its `run`."""
+        """An encounter that is ready to run; the line is opened by its `run`.
+
+        again: begin at this moment of an earlier attempt, as the patient was then; the seed is
+        hers, and the learner the same unless another is named. Raises AttemptError when it
+        cannot be gone back to.
+        """
+        begins = None if again is None else self.check_again(case_id, again)
         self._stop_preparing()
-        engines = self.engines()
+        with self._aloud:  # what is being said afterwards has the voice until it is made
+            engines = self.engines()
         patient = self.patient(case_id)
         case = patient.case
         numbers = floor or self._floor(case)
+        time_s: float | None = case.time.limit_s
+        if begins is not None:
+            seed, time_s, learner = begins.seed, begins.time_s, learner or begins.learner
         seed = secrets.randbelow(2**31) if seed is None else seed
         attempt = new_id(case.id, datetime.now().astimezone())
 
@@ -329,6 +344,7 @@ class Simulator:
                 models=self.speaker.recorded(self.profile),
                 seed=seed,
                 learner=learner,
+                again=begins.again if begins else None,
             )
             return Recorder.create(self.store.root, header)
 
@@ -338,7 +354,7 @@ class Simulator:
                 rules=Rules(
                     mind=patient,
                     floor=numbers,
-                    time_s=case.time.limit_s,
+                    time_s=time_s,
                     time_is_hard=case.time.kind == "hard",
                     judges_words=engines.last_words is not None,
                 ),
@@ -349,10 +365,26 @@ class Simulator:
                 style=patient.style,
                 focus=patient.focus,
                 seed=seed,
-                time_shown_s=case.time.limit_s,
+                again=begins.resumed if begins else None,
+                time_shown_s=time_s,
                 observer=observer,
             )
         )
+
+    def time_again(self, case_id: str, place: Place) -> float | None:
+        """Seconds that another go at this moment has. Raises AttemptError as `check_again`."""
+        return self.check_again(case_id, place).time_s
+
+    def check_again(self, case_id: str, place: Place) -> Beginning:
+        """What another go at this moment begins with. Raises AttemptError when there is none."""
+
+        def load(of: str) -> Case:
+            found = self.case(case_id)
+            if found.id != of:
+                raise UsageError(f"attempt {place.attempt} is of the case {of}, not of {found.id}")
+            return found
+
+        return beginning(place, self.attempt, load)
 
     def _floor(self, case: Case) -> FloorSettings:
         """The case's numbers; a stronger model has longer, and the embedded one after it."""
@@ -370,6 +402,20 @@ class Simulator:
         """One attempt; one that a crash left behind is recovered first."""
         found = self.store.open(attempt_id)
         return self.store.recover(attempt_id) if found.state == "crashed" else found
+
+    def afterwards(self, attempt_id: str) -> Pcm:
+        """What the patient said afterwards, in her voice: float32 [n], 16 kHz.
+
+        Raises AttemptError when the record has none of it, CaseError when her case is gone.
+        """
+        attempt = self.attempt(attempt_id)
+        case = self.case(attempt.header.case_id)
+        self._stop_preparing()
+        with self._aloud:
+            said = aloud.afterwards(case, self.voice(), attempt.entries)
+        if said is None:
+            raise AttemptError("The record of this attempt does not have the patient's own words.")
+        return said
 
     def erase(self, attempt_id: str) -> None:
         """Remove it for good."""

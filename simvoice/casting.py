@@ -13,8 +13,9 @@ from simvoice.encounter.shown import shows
 from simvoice.engines import threads
 from simvoice.errors import CaseError
 from simvoice.patient.case import Case
+from simvoice.patient.critical import for_record
 from simvoice.ports import LineFacts
-from simvoice.record.events import Header, Tellable
+from simvoice.record.events import Again, Header, Tellable
 from simvoice.scoring.norms import visit_of
 from simvoice.web.ports import CaseCard
 
@@ -40,6 +41,7 @@ def header_of(
     models: dict[str, str],
     seed: int,
     learner: str,
+    again: Again | None = None,
 ) -> Header:
     """What is true before the first frame. models: role to sha256 or to a server's name."""
     return Header(
@@ -61,9 +63,11 @@ def header_of(
         ),
         shows=shows(case),
         instruments=case.instruments,
+        critical=for_record(case),
         seed=seed,
         visit=tuple(sorted(visit_of(case.instruments))),
         learner=learner,
+        again=again,
         models=models,
         settings=floor.model_dump(),
         devices={

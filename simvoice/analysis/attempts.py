@@ -24,6 +24,17 @@ from simvoice.record.store import Attempt
 from simvoice.scoring.reading import Reading, read_best
 
 
+def _again(attempt: Attempt) -> str:
+    """What a reader of its numbers has to know of another go."""
+    again = attempt.header.again
+    if again is None:
+        return ""
+    return (
+        f"another go at attempt {again.attempt} from {again.at_s:.1f} s on; it begins with a line "
+        "of the patient's said before, so it has no opening of its own"
+    )
+
+
 def quick_fingerprint(attempt: Attempt, visit: Collection[str] | None = None) -> str:
     """What `of_attempt` would write as its fingerprint. Raises AttemptError."""
     kinds = _visit(attempt, visit)
@@ -51,7 +62,7 @@ def of_attempt(attempt: Attempt, visit: Collection[str] | None = None) -> Conver
         inputs=tuple(inputs),
         simvoice=__version__,
         fingerprint=quick_fingerprint(attempt, visit),
-        notes=(attempt.problem,) if attempt.problem else (),
+        notes=tuple(note for note in (attempt.problem, _again(attempt)) if note),
         stretches=stretches_of(reading),
         utterances=utterances,
         words=tuple(

@@ -42,6 +42,8 @@ class Labelled:
     openness: str | None
     """"open" or "closed", by the annotators who see a question; None without one."""
     reflection: bool | None
+    before: str
+    """The client's words since the clinician's last utterance."""
     main: str | None
     """"question", "reflection", "input" or "other"."""
 
@@ -55,20 +57,27 @@ def read(folder: Path) -> tuple[Labelled, ...]:
     if not table.is_file():
         raise UsageError(f"there is no {TABLE} in {folder}; give its folder with --data")
     by_utterance: dict[tuple[str, str], list[dict[str, str]]] = defaultdict(list)
+    told: dict[str, dict[str, str]] = defaultdict(dict)
+    before: dict[tuple[str, str], str] = {}
     with table.open(encoding="utf-8", newline="") as lines:
         rows = csv.DictReader(lines)
         missing = [name for name in _COLUMNS if name not in (rows.fieldnames or ())]
         if missing:
             raise UsageError(f"{table} has no column {', '.join(missing)}; take AnnoMI's own table")
         for row in rows:
-            if row["interlocutor"] == "therapist":
-                by_utterance[row["transcript_id"], row["utterance_id"]].append(row)
+            encounter, number = row["transcript_id"], row["utterance_id"]
+            if row["interlocutor"] != "therapist":
+                told[encounter].setdefault(number, row["utterance_text"])
+                continue
+            if (encounter, number) not in by_utterance:
+                before[encounter, number] = " ".join(told.pop(encounter, {}).values())
+            by_utterance[encounter, number].append(row)
     if not by_utterance:
         raise UsageError(f"{table} holds no utterance of a therapist; take AnnoMI's own table")
-    return tuple(_labelled(rows) for rows in by_utterance.values())
+    return tuple(_labelled(rows, before[key]) for key, rows in by_utterance.items())
 
 
-def _labelled(rows: Sequence[dict[str, str]]) -> Labelled:
+def _labelled(rows: Sequence[dict[str, str]], before: str) -> Labelled:
     main = majority(row["main_therapist_behaviour"] for row in rows)
     subtypes = (row["question_subtype"] for row in rows)
     return Labelled(
@@ -78,6 +87,7 @@ def _labelled(rows: Sequence[dict[str, str]]) -> Labelled:
         question=_truth(row["question_exists"] for row in rows),
         openness=majority(name for name in subtypes if name in {"open", "closed"}),
         reflection=_truth(row["reflection_exists"] for row in rows),
+        before=before,
         main=None if main is None else _MAIN.get(main, main),
     )
 

@@ -21,6 +21,7 @@ import numpy as np
 from simvoice.bench import annomi, labelled
 from simvoice.bench.annomi import Labelled
 from simvoice.coding.coder import code
+from simvoice.coding.context import Place, in_place
 from simvoice.coding.whole import main_behaviour
 
 DRAWS = 200
@@ -64,6 +65,7 @@ def run(folder: Path, quick: bool) -> dict[str, Any]:
         "kappa": kappas(said, coded),
         "kappa_interval": intervals(said, coded),
         "kappa_without_marks": kappas(said, bare),
+        "kappa_in_place": {"reflection": in_place_kappa(said, coded)},
         "yardsticks": YARDSTICKS,
         "simple_or_complex_reflection": "not scored: people agree on it with .21",
         "ratios": {
@@ -77,6 +79,17 @@ def run(folder: Path, quick: bool) -> dict[str, Any]:
         "ms_p95": round(float(np.quantile(took, 0.95)), 2),
         "ms_longest": round(float(took.max()), 2),
     }
+
+
+def in_place_kappa(said: Sequence[Labelled], coded: Sequence[Coded]) -> float | None:
+    """Of reflections, when the client's words before each utterance are known, as for a record."""
+    pairs: list[tuple[Hashable, Hashable]] = []
+    for each, alone in zip(said, coded, strict=True):
+        if each.reflection is not None:
+            placed = in_place(each.text, code(each.text), Place(each.before))
+            gives_back = any(found.name == "reflection" for found in placed)
+            pairs.append((each.reflection, alone.reflection or gives_back))
+    return _rounded(kappa(pairs))
 
 
 def without_marks(text: str) -> str:

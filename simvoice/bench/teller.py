@@ -6,7 +6,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
-from simvoice.patient.decisions import Answer, Decision, Move, PatientState, Said
+from simvoice.patient.decisions import (
+    Answer,
+    Decision,
+    Move,
+    PatientState,
+    Remembered,
+    Said,
+)
 from simvoice.ports import Message
 
 SHORT = "I see."
@@ -73,6 +80,10 @@ class Teller:
     def ending(self, state: PatientState, trigger: Literal["left"]) -> str | None:
         """She has no endings."""
         return None
+
+    def afterwards(self, state: PatientState, ending: str | None) -> tuple[Remembered, ...]:
+        """It was nothing to her."""
+        return ()
 
     def messages_so_far(self, state: PatientState) -> tuple[Message, ...]:
         """She asks the model nothing."""

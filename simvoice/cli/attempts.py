@@ -46,6 +46,8 @@ def list_attempts(as_json: AsJson = False) -> None:
         )
     answers.print(table)
     for attempt in found:
+        if attempt.again_of:
+            answers.print(Text(f"{attempt.id} is {_again(attempt)}"))
         if attempt.problem:
             notes.print(Text(attempt.problem))
 
@@ -129,12 +131,17 @@ def _facts(found: Attempt) -> list[tuple[str, str]]:
         ("when", summary.when or "not recorded"),
         ("length", duration(found.duration_s)),
         ("state", found.state),
+        *([("begins", _again(summary))] if summary.again_of else []),
         ("ended", _ended(summary)),
         ("sound", found.audio_path.name if found.audio_path else "not kept"),
         ("devices", ", ".join(f"{name} {value}" for name, value in devices.items()) or "unknown"),
         ("simvoice", header.simvoice),
         ("folder", str(found.folder)),
     ]
+
+
+def _again(summary: AttemptSummary) -> str:
+    return f"another go from {summary.again_of} at {clock(summary.again_at_s)}"
 
 
 def _ended(summary: AttemptSummary) -> str:

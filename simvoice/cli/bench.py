@@ -107,6 +107,8 @@ def coder(
     }
     rows = {"ours": report.pop("kappa"), "ours, no marks": report.pop("kappa_without_marks")}
     table = Table("kappa", *bench.MEASURES)
+    placed = report.pop("kappa_in_place")
+    rows["ours, with what was said before"] = dict.fromkeys(bench.MEASURES, "") | placed
     rows["ours, 95 % of draws of encounters"] = between
     for name, row in (rows | yardsticks).items():
         table.add_row(name.replace("_", " "), *(str(row[measure]) for measure in bench.MEASURES))

@@ -201,13 +201,28 @@ def ask_case(
         rows.append(_row(utterance, talk.do(utterance)))
         if talk.ending:
             break
+    ending = talk.ending or patient.ending(talk.state, "left")
+    felt = patient.afterwards(talk.state, ending)
     if as_json:
-        print_json({"case": case.id, "seed": seed, "ending": talk.ending, "turns": rows})
+        said = [{"text": each.text, "affect": each.affect, "why": each.why} for each in felt]
+        print_json(
+            {
+                "case": case.id,
+                "seed": seed,
+                "ending": talk.ending,
+                "turns": rows,
+                "afterwards": said,
+            }
+        )
         return
     for row in rows:
         _print_row(row, case)
     if talk.ending:
         answers.print(f"The end: {talk.ending}", markup=False)
+    if felt:
+        answers.print("Asked afterwards how it felt, if it ended here:", markup=False)
+    for each in felt:
+        answers.print(f"{case.person.short}: {each.text}  ({each.why})", markup=False)
 
 
 app.command("say")(say_line)

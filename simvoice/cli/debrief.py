@@ -5,13 +5,19 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
+from rich.console import RenderableType
+from rich.text import Text
 
 from simvoice import paths
 from simvoice.cli.out import answers, print_json
+from simvoice.debrief.branches import compare
+from simvoice.debrief.branches_text import render_branches
 from simvoice.debrief.items_text import render_items
 from simvoice.debrief.summary import summarise
 from simvoice.debrief.text import render
-from simvoice.record.store import Store
+from simvoice.debrief.words import clock
+from simvoice.errors import AttemptError
+from simvoice.record.store import Attempt, Store
 
 
 def debrief(
@@ -31,5 +37,23 @@ def debrief(
     summary = summarise(found)
     if as_json:
         print_json(summary.model_dump(mode="json"))
-    else:
-        answers.print(render_items(summary) if items else render(summary))
+        return
+    if found.header.again is not None:
+        again = found.header.again
+        answers.print(
+            f"Another go from {clock(again.at_s)} of {again.attempt}. The numbers are of this go "
+            "alone; its first words had been said before."
+        )
+    answers.print(render_items(summary) if items else render(summary))
+    if not items and found.header.again is not None:
+        answers.print()
+        answers.print(_side_by_side(store, found))
+
+
+def _side_by_side(store: Store, found: Attempt) -> RenderableType:
+    again = found.header.again
+    assert again is not None
+    try:
+        return render_branches(compare(store.open(again.attempt), found))
+    except AttemptError as error:
+        return Text(f"The two goes cannot be shown side by side: {error}")

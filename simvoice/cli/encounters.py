@@ -7,7 +7,7 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.progress import BarColumn, Progress, TextColumn
@@ -25,10 +25,14 @@ from simvoice.cli.choices import (
     server_of,
 )
 from simvoice.cli.out import answers, notes
+from simvoice.debrief.again import Place, place_at, split_place, where_it_begins
 from simvoice.debrief.text import render
 from simvoice.debrief.words import clock
 from simvoice.errors import SimvoiceError, UsageError
 from simvoice.runtime.view import Caption, Encounter, Finished, Sight
+
+if TYPE_CHECKING:
+    from simvoice.app import Simulator
 
 _SOUND_FILES = {".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif"}
 
@@ -52,6 +56,14 @@ def talk(
     captions: Annotated[
         bool, typer.Option("--captions", help="Show what is said while it is said.")
     ] = False,
+    again: Annotated[
+        str,
+        typer.Option(
+            "--from",
+            metavar="ATTEMPT@TIME",
+            help="Another go at a moment of an attempt: its id, an @, and a time (3:12) or turn.",
+        ),
+    ] = "",
     profile: Profile = DEFAULT_PROFILE,
     llm_url: LlmUrl = "",
     llm_model: LlmModel = "",
@@ -81,15 +93,21 @@ def talk(
         line = SoundCard(_device(mic), _device(speaker), "headphones" if headphones else "auto")
     simulator = Simulator(profile, server=server)
     found = simulator.case(case)
+    place = _place(simulator, again)
+    if place is not None:
+        simulator.check_again(case, place)
     line.check()  # making her voice may take minutes; nobody should wait to learn of a wrong name
     with _progress() as progress:
         simulator.make_ready(case, progress)
     _warn(simulator.model_trouble())
     answers.print(Text(found.door_note.strip()))
     answers.print()
+    if place is not None:
+        answers.print(Text(where_it_begins(simulator.attempt(place.attempt), place.turn)))
+        answers.print()
     notes.print("You are in the room. Ctrl+C ends the encounter.")
     encounter = simulator.encounter(
-        case, line, learner=learner, observer=_Captions(found.person.name, captions)
+        case, line, learner=learner, observer=_Captions(found.person.name, captions), again=place
     )
     _run(encounter, simulator.store.root)
 
@@ -135,6 +153,13 @@ def demo(
         case, line, learner=f"demo, {learner}", observer=observer, seed=seed
     )
     _run(encounter, simulator.store.root)
+
+
+def _place(simulator: Simulator, text: str) -> Place | None:
+    if not text:
+        return None
+    attempt, turn, at_s = split_place(text)
+    return place_at(simulator.attempt(attempt), turn, at_s)
 
 
 class _Captions:

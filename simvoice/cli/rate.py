@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +16,7 @@ from simvoice.debrief.words import in_words
 from simvoice.errors import UsageError
 from simvoice.record.remarks import Objection, Rating, add_objection, add_ratings
 from simvoice.record.store import Store
-from simvoice.scoring.instruments import chosen, instruments, items
+from simvoice.scoring.instruments import chosen, critical, instruments, items_with
 from simvoice.scoring.ratings import blank_sheet, read_ratings
 
 app = typer.Typer(
@@ -39,7 +40,10 @@ def rate_sheet(
     store = Store(paths.attempts_dir())
     lines: list[str] = []
     for attempt in attempts:
-        lists, unknown = chosen(instrument or store.open(attempt).header.instruments)
+        header = store.open(attempt).header
+        lists, unknown = chosen(instrument or header.instruments)
+        author_s = None if instrument else critical(header.case_id, header.critical)
+        lists = (author_s, *lists) if author_s is not None else lists
         if unknown or not lists:
             what = f"there is no instrument {unknown[0]}" if unknown else "its case names none"
             raise UsageError(
@@ -62,7 +66,8 @@ def rate_import(
         why = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise UsageError(f"{file} cannot be read ({why}); name a CSV file of ratings") from None
     store = Store(paths.attempts_dir())
-    found = read_ratings(text, store.ids(), _now(), file.name)
+    known = cache(lambda attempt: items_with(store.open(attempt).header))
+    found = read_ratings(text, store.ids(), _now(), file.name, known)
     by_attempt: dict[str, list[Rating]] = {}
     for each in found:
         by_attempt.setdefault(each.attempt, []).append(each.rating)
@@ -88,14 +93,14 @@ def rate_object(
     why: Annotated[str, typer.Option("--why", help="In your own words.")],
 ) -> None:
     """Say that the machine is wrong about an item; your words are kept with the attempt."""
-    if item not in items():
+    opened = Store(paths.attempts_dir()).open(attempt)
+    if item not in items_with(opened.header):
         raise UsageError(
             f"there is no item {item}; run: simvoice debrief {attempt} --items, to see their names"
         )
     if not why.strip():
         raise UsageError('say in your own words what is wrong: --why "…"')
-    folder = Store(paths.attempts_dir()).open(attempt).folder
-    add_objection(folder, Objection(item=item, why=why.strip(), wall_time=_now()))
+    add_objection(opened.folder, Objection(item=item, why=why.strip(), wall_time=_now()))
     answers.print(f"{attempt}: kept, and counted in simvoice agree")
 
 

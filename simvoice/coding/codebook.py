@@ -36,6 +36,8 @@ CODEBOOK: Final = MappingProxyType(
         "i_wish": "Wishes that it were otherwise.",
         "silence_offer": "Gives her time.",
         "reassurance": "Comforts before the concern is known, or promises what nobody knows.",
+        "reassurance_premature": "Comforts before what troubles her was asked, named or told.",
+        "reassurance_earned": "Comforts after what troubles her was asked, named or told.",
         "honest_limits": "Says what is not known yet.",
         "hope": "Tells truly what can be hoped for, without a promise.",
         "jargon": "A technical word left unexplained.",
@@ -59,6 +61,7 @@ CODEBOOK: Final = MappingProxyType(
         "blaming": "Says or implies that it is her doing.",
         "hostility": "Is rude or threatens.",
         "subject_change": "Leaves the subject for another one.",
+        "postponing": "Puts off what the patient has raised.",
         "closing": "Ends the conversation.",
         "machine": "Speaks to a machine, its instructions or its role, not to a patient.",
         "repeat_request": "Asks her to say it again.",
@@ -85,7 +88,10 @@ SOURCES: Final = MappingProxyType(
         "jargon_explained": "Charpentier 2021 and Links 2019: jargon defined or not",
         "filler": "Clark and Fox Tree 2002: uh and um; a count, not a fault",
         "hedge": "Prince, Frader and Bosk 1982: hedging among physicians",
+        "postponing": "VR-CoDES-P: post-ponement",
         "reflection": "MITI 4.2: reflections, simple and complex as one",
+        "reassurance_premature": "Calgary-Cambridge guide: avoids premature reassurance",
+        "reassurance_earned": "Calgary-Cambridge guide: the counterpart, named for simvoice",
     }
 )
 """Code name to where its meaning comes from, for those that SPIKES and NURSE do not name. Named

@@ -47,7 +47,7 @@ _WIDE = re.compile(rf"\b(?:what|how|why|(?:when|where|who)(?= {_WHERE_WIDE}\b))\
 _WH_START = re.compile(
     rf"^{_FILLER}(?:what|how|why|when|where|who|which|whose)"
     rf"(?: (?:else|kind of \w+|sort of \w+|things?|about|long|many|much|old|often|time|day|part|"
-    rf"worries|scares|matters|brings|brought|happened|happens|makes|made|came|comes|went)\b|"
+    rf"worries|scares|frightens|bothers|upsets|hurts|helps|matters|brings|brought|happened|happens|makes|made|came|comes|went)\b|"
     rf" {_AUX} )"
 )
 _INVERTED = re.compile(rf"^{_FILLER}{_AUX} (?:not )?{_SUBJECT}\b")

@@ -68,6 +68,10 @@ _AFTER = {
     "id": frozenset({"like", "love", "want", "be", "rather", "say", "suggest", "recommend"}),
     "were": frozenset({"here", "going", "not", "with"}),
 }
+# before a "lets" that is "let us"; after a subject it is what somebody lets happen
+_OPENERS = frozenset(
+    {"so", "okay", "ok", "well", "right", "and", "then", "now", "anyway", "but", "um"}
+)
 _SUBJECTS = frozenset({"you", "we", "they", "there", "things", "people"})
 _IS = {"it", "that", "what", "who", "how", "where", "there", "he", "she", "here", "when", "this"}
 _TAILS = {"'m": "am", "'ve": "have", "'re": "are", "'ll": "will", "'d": "would"}
@@ -152,6 +156,8 @@ def _sentence(raw: str) -> Sentence | None:
 def _lost_apostrophe(words: list[str], number: int) -> str | None:
     """ "ill call you" is "i will call you"; "she is ill" stays."""
     word, then = words[number].lower(), words[number + 1 : number + 2]
+    if word == "lets" and then and all(w.strip(",").lower() in _OPENERS for w in words[:number]):
+        return "let us"
     if word not in _LOST or not then or then[0].lower() not in _AFTER[word]:
         return None
     before = words[number - 1].lower() if number else ""

@@ -12,10 +12,11 @@ from simvoice.errors import AttemptError
 from simvoice.record.events import Header, LearnerTurn
 from simvoice.record.remarks import objections_of
 from simvoice.scoring.cues import Response
-from simvoice.scoring.instruments import chosen, headings
-from simvoice.scoring.judging import Judge, Judged, Sheet, Verdict
+from simvoice.scoring.instruments import CRITICAL, chosen, critical, headings
+from simvoice.scoring.judging import Judge, Judged, Sheet
 from simvoice.scoring.reading import Reading
 from simvoice.scoring.rules import MetricIs
+from simvoice.scoring.verdicts import Verdict
 
 CUES = "VR-CoDES"
 """Shown wherever the record says which lines were cues, whether the author chose it or not."""
@@ -42,6 +43,8 @@ def items_of(reading: Reading, header: Header, folder: Path) -> Items:
     english = is_english(reading.of(LearnerTurn))
     names = [*header.instruments, *([CUES] if header.shows else [])]
     lists, unknown = chosen(names)
+    author_s = critical(header.case_id, header.critical)
+    lists = (author_s, *lists) if author_s is not None else lists
     notes = [
         f"The case names the instrument {name}, which simvoice does not have." for name in unknown
     ]
@@ -95,10 +98,19 @@ def _scored(
         name=source.name,
         kind=kind,
         source=source.source,
-        about=" ".join(source.about.split()),
+        about=_about(sheet),
         share=sheet.share if kind == "heading" else None,
         items=tuple(_result(each, objections.get(each.item.id, [])) for each in sheet.judged),
     )
+
+
+def _about(sheet: Sheet) -> str:
+    """What the instrument is; of critical items, plainly which were missed."""
+    about = " ".join(sheet.instrument.about.split())
+    missed = [j.item.text.rstrip(".") for j in sheet.judged if j.verdict.outcome == "not met"]
+    if sheet.instrument.id != CRITICAL or not missed:
+        return about
+    return f"{about} Missed: {'; '.join(missed)}."
 
 
 def _result(judged: Judged, objections: list[str]) -> ItemResult:

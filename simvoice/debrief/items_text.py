@@ -11,6 +11,7 @@ from rich.text import Text
 
 from simvoice.debrief.model import CueAnswer, Debrief, ItemResult, Scored
 from simvoice.debrief.words import clock, in_words
+from simvoice.scoring.instruments import CRITICAL
 
 _SIGNS = {"met": "+", "not met": "-", "not judged": "?", "counted": "#"}
 _LEGEND = "+ met   - not met   # counted, no threshold   ? left to a human, or no occasion for it"
@@ -25,6 +26,8 @@ def render_items(debrief: Debrief) -> RenderableType:
         parts.append(Padding(_cues(debrief), (0, 0, 0, 2)))
     for scored in (*debrief.headings, *debrief.instruments):
         parts += [Text(), Text(_title(scored), style="bold"), Text(scored.source, style="dim")]
+        if scored.id == CRITICAL:
+            parts.append(Text(scored.about))
         parts.append(Padding(_items(scored), (0, 0, 0, 2)))
     parts += [Text(), Text(_LEGEND, style="dim")]
     parts.append(Text("An item is wrong? simvoice rate object ATTEMPT ITEM --why “…”", style="dim"))

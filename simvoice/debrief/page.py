@@ -7,7 +7,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from simvoice.debrief.model import Change, Debrief, LedgerPoint, Mark, Number, Row
+from simvoice.debrief.model import (
+    Change,
+    Debrief,
+    ItemResult,
+    LedgerPoint,
+    Mark,
+    Number,
+    Row,
+    Scored,
+)
 
 _GROUPS: tuple[tuple[str, frozenset[str]], ...] = (
     (
@@ -156,6 +165,17 @@ class Curve:
 
 
 @dataclass(frozen=True, slots=True)
+class Sheet:
+    """One heading or instrument, its items in their sections."""
+
+    scored: Scored
+    tally: str
+    """How many items were met, of how many that could be judged."""
+    sections: tuple[tuple[str, tuple[ItemResult, ...]], ...]
+    """(name, items) in the instrument's order; the name may be empty."""
+
+
+@dataclass(frozen=True, slots=True)
 class View:
     """What the template is given."""
 
@@ -165,6 +185,10 @@ class View:
     groups: tuple[Group, ...]
     """All of the numbers, by subject."""
     moments: tuple[Moment, ...]
+    silences: tuple[Mark, ...]
+    """Those of two seconds and more, and those she chose."""
+    sheets: tuple[Sheet, ...]
+    """The headings, then the instruments."""
     curves: tuple[Curve, ...]
     changes: tuple[Change, ...]
     learner_share: float | None
@@ -182,6 +206,8 @@ def view(debrief: Debrief) -> View:
         first=tuple(n for key in _FIRST for n in debrief.numbers if n.key == key),
         groups=_groups(debrief.numbers),
         moments=_moments(debrief.rows, debrief.marks),
+        silences=tuple(m for m in debrief.marks if m.kind in {"silence", "hold"}),
+        sheets=tuple(_sheet(each) for each in (*debrief.headings, *debrief.instruments)),
         curves=_curves(debrief.ledger, debrief.duration_s),
         changes=debrief.changes,
         learner_share=share,
@@ -195,6 +221,24 @@ def timeline(debrief: Debrief) -> dict[str, Any]:
         mode="json",
         include={"duration_s", "patient_name", "lanes", "marks", "rows", "peaks", "has_sound"},
     )
+
+
+def _sheet(scored: Scored) -> Sheet:
+    sections: dict[str, list[ItemResult]] = {}
+    for item in scored.items:
+        sections.setdefault(item.section, []).append(item)
+    return Sheet(scored, _tally(scored), tuple((name, tuple(s)) for name, s in sections.items()))
+
+
+def _tally(scored: Scored) -> str:
+    judged = [item for item in scored.items if item.outcome in {"met", "not met"}]
+    met = sum(item.outcome == "met" for item in judged)
+    counted = sum(item.outcome == "counted" for item in scored.items)
+    left = len(scored.items) - len(judged) - counted
+    parts = [f"{met} of {len(judged)} met"] if judged else []
+    parts += [f"{counted} counted"] if counted else []
+    parts += [f"{left} not judged"] if left else []
+    return ", ".join(parts)
 
 
 def _groups(numbers: Iterable[Number]) -> tuple[Group, ...]:

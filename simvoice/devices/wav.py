@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from pathlib import Path
 
@@ -59,6 +60,13 @@ def write_audio(path: Path, pcm: Pcm) -> None:
         raise AudioFileError(
             f"{str(path)!r} cannot be written; name a file in a folder that is there"
         ) from error
+
+
+def wav_bytes(pcm: Pcm) -> bytes:
+    """float32 [n] at 16 kHz as a WAV, for giving to a browser."""
+    held = io.BytesIO()
+    soundfile.write(held, to_int16(pcm), RATE, format="WAV", subtype="PCM_16")
+    return held.getvalue()
 
 
 class WavLine:

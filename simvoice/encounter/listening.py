@@ -50,7 +50,7 @@ def on_voice(scene: Scene, began: bool) -> None:
             _open_turn(scene)
         return
     turn = state.turn
-    if began and state.voicing.start_s - turn.end_s >= _LONG_PAUSE_S:
+    if began and state.voicing.start_s - turn.end_s >= _LONG_PAUSE_S - 1e-9:
         pause = (turn.end_s, state.voicing.start_s)
         turn = scene.put_turn(pauses=(*turn.pauses, pause))
     if turn.words_asked_s is not None or turn.judged_asked:
@@ -80,7 +80,7 @@ def _go_on(scene: Scene, turn: Turn) -> Turn:
     """The learner goes on after a pause: the work on the pause is thrown away."""
     scene.do(Drop(turn.key))
     settled, until_s = turn.settled_text, turn.settled_until_s
-    long_enough = turn.end_s - until_s >= scene.rules.floor.settle_span_s
+    long_enough = turn.end_s - until_s >= scene.rules.floor.settle_span_s - 1e-9
     if turn.transcript is not None and long_enough:
         settled = f"{settled} {turn.transcript.text}".strip()
         until_s = turn.end_s
@@ -125,7 +125,7 @@ def tend(scene: Scene) -> None:
     if turn.words_asked_s is None and turn.settling_until_s is None:
         if off_s >= floor.transcribe_after_s - 1e-9:
             _ask_words(scene, turn, now_s)
-        elif now_s - turn.settled_until_s >= floor.longest_span_s:
+        elif now_s - turn.settled_until_s >= floor.longest_span_s - 1e-9:
             _settle(scene, turn, now_s)
     _give_up_late(scene)
     turn_taking.commit_if_over(scene)

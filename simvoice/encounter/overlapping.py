@@ -48,10 +48,10 @@ def _wants_floor(scene: Scene, turn: Turn, length_s: float, active: bool) -> boo
     if not active:
         return False
     if turn.verdict == "murmur":
-        return length_s >= _MURMUR_MAX_S
-    if length_s >= floor.backchannel_max_s:
+        return length_s >= _MURMUR_MAX_S - 1e-9
+    if length_s >= floor.backchannel_max_s - 1e-9:
         return True
-    return turn.verdict is None and length_s >= floor.yield_after_s + _PROBE_PATIENCE_S
+    return turn.verdict is None and length_s >= floor.yield_after_s + _PROBE_PATIENCE_S - 1e-9
 
 
 def on_probe(scene: Scene, event: Transcribed) -> None:

@@ -6,8 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 from simvoice import markup
+from simvoice.encounter.checkpoint import checkpoint
 from simvoice.encounter.clauses import split_clauses, spoken_clauses
 from simvoice.encounter.events import Close, Command, Drop, Key, Note, Play, Synthesise
+from simvoice.encounter.looking_back import afterwards, moments_of
 from simvoice.encounter.state import Reply, Rules, State, Turn
 from simvoice.patient.decisions import Decision, Move
 from simvoice.record.events import Coded, Ended, JournalEntry, LedgerStep, PatientMove
@@ -121,12 +123,14 @@ class Scene:
         return reply
 
     def note_move(self, reply: Reply) -> None:
-        """Record what she decided, at the moment it counts."""
+        """Record what she decided, at the moment it counts, and how to come back to it."""
         decision, move = reply.decision, reply.decision.move
+        at_s = round(self.state.now_s, 3)
+        self.put(moments=(*self.state.moments, *moments_of(decision, at_s)))
         self.note(
             PatientMove(
                 turn=reply.key.turn,
-                at_s=round(self.state.now_s, 3),
+                at_s=at_s,
                 kind=move.kind,
                 line_id=move.line_id,
                 reason=decision.reason,
@@ -147,15 +151,26 @@ class Scene:
                 source=move.source,
             )
         )
+        self.note(
+            checkpoint(
+                decision,
+                turn=reply.key.turn,
+                last_turn=self.state.last_turn,
+                at_s=self.state.now_s,
+                sureness=self.state.sureness,
+            )
+        )
 
     def close(self, reason: str, ending: str | None = None) -> None:
-        """End the encounter."""
+        """End the encounter. She is asked how it felt, however it ended."""
         if self.state.over:
             return
         self.put(over=True)
-        entry = Ended.model_validate(
-            {"at_s": round(self.state.now_s, 3), "reason": reason, "ending": ending}
-        )
+        at_s = round(self.state.now_s, 3)
+        said = self.rules.mind.afterwards(self.state.mind, ending)
+        if said:
+            self.note(afterwards(said, self.state.moments, at_s))
+        entry = Ended.model_validate({"at_s": at_s, "reason": reason, "ending": ending})
         self.note(entry)
         self.do(Close(reason, ending))
 

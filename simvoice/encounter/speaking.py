@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from simvoice.encounter.checkpoint import ECHO_MEMORY_WORDS, Resumed
 from simvoice.encounter.events import (
     ClipEnded,
     ClipStarted,
     Duck,
+    Key,
     SpeechReady,
     StopPlaying,
     Warm,
@@ -20,9 +22,6 @@ from simvoice.record.events import Delay, Hold, PatientSpeech, Trouble
 
 _STOP_TIMEOUT_S = 2.0
 """A player that has not stopped by then is broken; the conversation goes on without it."""
-
-_ECHO_MEMORY_WORDS = 60
-"""Words of hers that an echo may bring back: about her last two turns."""
 
 
 def on_speech_ready(scene: Scene, event: SpeechReady) -> None:
@@ -225,6 +224,12 @@ def initiative(scene: Scene, decision: Decision) -> None:
     scene.put(reply=reply)
 
 
+def say_again(scene: Scene, resumed: Resumed) -> None:
+    """Another go begins with the line it was taken up at."""
+    reply = scene.new_reply(Key(resumed.turn, 0), resumed.decision, speech_end_s=None)
+    scene.put(reply=reply)
+
+
 def tend(scene: Scene) -> None:
     """Each frame: commit what is ready, give up what never came."""
     reply = scene.state.reply
@@ -241,7 +246,7 @@ def tend(scene: Scene) -> None:
         _was_cut(scene, reply)
         return
     idle = scene.state.turn is None and not scene.state.voicing.active
-    if not reply.committed and reply.is_ready and idle and now_s >= reply.not_before_s:
+    if not reply.committed and reply.is_ready and idle and now_s >= reply.not_before_s - 1e-9:
         commit(scene, reply)
 
 
@@ -292,7 +297,7 @@ def _fall_silent(scene: Scene, line: HeardLine) -> None:
         reply=None,
         patient_end_s=end_s,
         quiet_since_s=max(end_s, state.quiet_since_s),
-        sounded=(*state.sounded, *line.words)[-_ECHO_MEMORY_WORDS:],
+        sounded=(*state.sounded, *line.words)[-ECHO_MEMORY_WORDS:],
     )
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from simvoice.encounter.checkpoint import Resumed
 from simvoice.encounter.events import Key
 from simvoice.encounter.settings import FloorSettings
 from simvoice.encounter.voicing import Voicing
-from simvoice.patient.decisions import Answer, Decision, Move, PatientState, Said
+from simvoice.patient.decisions import Answer, Decision, Move, PatientState, Remembered, Said
 from simvoice.ports import Message, SpokenWord, Transcript
 from simvoice.record.events import Word
 
@@ -50,6 +51,10 @@ class Mind(Protocol):
 
     def ending(self, state: PatientState, trigger: Literal["left"]) -> str | None:
         """The ending it is when the learner just goes."""
+        ...
+
+    def afterwards(self, state: PatientState, ending: str | None) -> tuple[Remembered, ...]:
+        """What she says when asked how it felt; ending: the one reached, None for none."""
         ...
 
     def prompt_so_far(self, state: PatientState) -> str:
@@ -198,6 +203,17 @@ class OpenHold:
 
 
 @dataclass(frozen=True, slots=True)
+class Moment:
+    """When something moved her, or she began to tell something."""
+
+    what: str
+    """`Step.cause`, or a fact's id."""
+    at_s: float
+    moved: float
+    """How far, over the values of the ledger together; 0 for a fact."""
+
+
+@dataclass(frozen=True, slots=True)
 class State:
     """The encounter."""
 
@@ -220,8 +236,12 @@ class State:
     """The patient's last words at the learner's ear, for telling an echo."""
     patient_end_s: float = -1.0
     """When the patient last fell silent."""
+    moments: tuple[Moment, ...] = ()
+    """Of all that moved her or that she told, in order."""
     closing: Literal["time"] | None = None
     over: bool = False
+    again: Resumed | None = None
+    """Where this encounter was taken up, when it is another go."""
     stale: int = 0
     """Results that nobody waited for any more."""
 
@@ -234,3 +254,14 @@ class State:
 def begin(rules: Rules, seed: int) -> State:
     """The state before the first frame."""
     return State(mind=rules.mind.start(seed))
+
+
+def begin_again(resumed: Resumed) -> State:
+    """The state before the first frame of another go: her own, as it was then."""
+    return State(
+        mind=resumed.decision.state,
+        last_turn=resumed.last_turn,
+        sureness=resumed.sureness,
+        sounded=resumed.sounded,
+        again=resumed,
+    )

@@ -31,6 +31,9 @@ _PROMPT_GROWTH = 1.6
 _A_MOMENT_S = 1.0
 """Quiet for so long, nobody is about to go on."""
 
+_AGAIN_AFTER_S = 1.0
+"""Another go begins with her line after this long: the learner knows where it begins."""
+
 _LAST_WORDS_S = 8.0
 """When the time is over, the one who speaks is given this long to finish."""
 
@@ -102,7 +105,10 @@ def _on_frame(scene: Scene, frame: Frame) -> None:
 
 
 def _is_deaf(scene: Scene) -> bool:
-    """Half duplex: her own voice must not be taken for the learner's."""
+    """Half duplex: her own voice must not be taken for the learner's. And another go begins with
+    her line: there is nothing to answer before."""
+    if scene.state.again is not None and not scene.state.has_spoken:
+        return True
     if not scene.rules.half_duplex:
         return False
     tail_s = scene.rules.floor.echo_tail_s
@@ -124,16 +130,20 @@ def _tend_silence(scene: Scene) -> None:
         return
     quiet_s = state.now_s - state.quiet_since_s
     if state.hold is not None:
-        if state.now_s - state.hold.since_s >= state.hold.window_s:
+        if state.now_s - state.hold.since_s >= state.hold.window_s - 1e-9:
             decision = rules.mind.held(state.mind, state.hold.beat)
             speaking.note_hold(scene, "held", state.now_s, decision.move.line_id)
             speaking.initiative(scene, decision)
+        return
+    if not state.has_spoken and state.again is not None:
+        if state.now_s >= _AGAIN_AFTER_S:
+            speaking.say_again(scene, state.again)
         return
     if not state.has_spoken:
         if state.now_s >= rules.floor.opening_wait_s:
             speaking.initiative(scene, rules.mind.open(state.mind))
         return
-    if quiet_s >= rules.floor.prompt_after_s * _PROMPT_GROWTH**state.mind.prompts:
+    if quiet_s >= rules.floor.prompt_after_s * _PROMPT_GROWTH**state.mind.prompts - 1e-9:
         speaking.initiative(scene, rules.mind.prompt(state.mind, quiet_s))
 
 
@@ -162,7 +172,7 @@ def _time_is_up(scene: Scene) -> bool:
 def _is_quiet(state: State) -> bool:
     """Nobody speaks, or is about to, and no silence is being kept."""
     taken = state.turn is not None or state.reply is not None or state.hold is not None
-    return not taken and state.now_s - state.quiet_since_s >= _A_MOMENT_S
+    return not taken and state.now_s - state.quiet_since_s >= _A_MOMENT_S - 1e-9
 
 
 def _on_broken(scene: Scene, event: StageBroke) -> None:

@@ -24,7 +24,7 @@ def commit_if_over(scene: Scene) -> None:
     # a first voiced frame may be the learner's next word
     if scene.state.patient_has_floor or voicing.last_voice_s >= now_s - 1e-9 or voicing.run_s > 0.0:
         return
-    if now_s - turn.end_s < quiet_needed_s(scene, turn) - 1e-9 or now_s < turn.reply.not_before_s:
+    if now_s < max(turn.end_s + quiet_needed_s(scene, turn), turn.reply.not_before_s) - 1e-9:
         return
     reply = turn.reply
     reply = replace(reply, stages=(*reply.stages, ("committed", now_s)))
@@ -45,7 +45,7 @@ def quiet_needed_s(scene: Scene, turn: Turn) -> float:
     """How long the learner has to be quiet before the turn is over."""
     floor = scene.rules.floor
     text = turn.said.text if turn.said is not None else ""
-    if turn.end_s - turn.start_s >= floor.monologue_s:
+    if turn.end_s - turn.start_s >= floor.monologue_s - 1e-9:
         return floor.transcribe_after_s
     melody_is_due = turn.complete_prob is None and not turn.judge_broke
     words_are_due = turn.over_prob is None and scene.rules.judges_words

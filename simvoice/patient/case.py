@@ -18,6 +18,7 @@ from pydantic import (
 
 from simvoice import markup
 from simvoice.coding.coder import Coder, rule
+from simvoice.criteria import CriticalItem
 from simvoice.patient.decisions import Affect
 from simvoice.patient.parts import (
     Bends,
@@ -30,28 +31,10 @@ from simvoice.patient.parts import (
     Share,
     Text,
     VoiceKnobs,
+    When,
     Wording,
 )
-
-
-class When(Part):
-    """A condition; every part that is given has to hold. Empty always holds."""
-
-    after: tuple[Id, ...] = ()
-    """Beats that have happened."""
-    before: tuple[Id, ...] = ()
-    """Beats that have not."""
-    told: tuple[Id, ...] = ()
-    """Facts she has told."""
-    untold: tuple[Id, ...] = ()
-    said: tuple[Id, ...] = ()
-    """Lines she has said."""
-    unsaid: tuple[Id, ...] = ()
-    at_least: dict[Id, Share] = Field(default_factory=dict)
-    """Ledger values, by name."""
-    at_most: dict[Id, Share] = Field(default_factory=dict)
-    turns: int = Field(default=0, ge=0)
-    """At least so many turns of the learner's."""
+from simvoice.patient.recollection import LONGEST_TELLING, Recollection
 
 
 class Person(Part):
@@ -260,6 +243,15 @@ class Rule(Part):
     """In words an educator reads."""
     at_most: int | None = Field(default=None, ge=1)
     """How often it counts in one encounter."""
+    instead: Wording | None = None
+    """A sentence to try in place of the learner's words, for a rule that does harm."""
+
+    @model_validator(mode="after")
+    def _instead_of_harm(self) -> Rule:
+        harm = self.moves.get("trust", 0.0) < 0.0 or self.moves.get("distress", 0.0) > 0.0
+        if self.instead and not harm:
+            raise ValueError("`instead` is for a rule that lowers trust or raises distress")
+        return self
 
 
 class LedgerValue(Part):
@@ -269,6 +261,9 @@ class LedgerValue(Part):
     low: Text
     """What a low value means."""
     high: Text
+    slows_from: Share = 1.0
+    """From here on what raises it counts less, in proportion to the room that is left: the more
+    of it there is, the harder more of it is to earn."""
 
 
 class Prompts(Part):
@@ -380,6 +375,8 @@ class Case(Part):
     rules: tuple[Rule, ...]
     prompts: Prompts
     pools: Pools
+    afterwards: tuple[Recollection, ...] = Field(default=(), max_length=LONGEST_TELLING)
+    """What she says when she is asked afterwards how it felt; see `recollection`."""
     endings: tuple[Ending, ...] = Field(min_length=1)
     aliases: dict[Text, Text] = Field(default_factory=dict)
     """Names and words in questions, by what they mean to her: "pete" is "your husband"."""
@@ -387,6 +384,8 @@ class Case(Part):
     floor: dict[Id, float] = Field(default_factory=dict)
     """The case's own numbers for the floor, by setting."""
     instruments: tuple[Text, ...] = ()
+    critical_items: tuple[CriticalItem, ...] = ()
+    """What nobody may miss in this case, whatever the instruments say."""
     sources: tuple[Source, ...] = Field(min_length=1)
     lines: tuple[Line, ...] = Field(min_length=1)
     sha256: str = ""

@@ -88,6 +88,22 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Remembered:
+    """One thing the patient says afterwards (see `record.events.Felt`)."""
+
+    text: str
+    spoken: str
+    """The same with marks."""
+    affect: Affect
+    why: str
+    """What it stands on, in words an educator reads."""
+    causes: tuple[str, ...] = ()
+    """Of the steps (`Step.cause`) that it stands on, the weightiest first."""
+    facts: tuple[str, ...] = ()
+    """Facts that she told, and that it comes back to."""
+
+
+@dataclass(frozen=True, slots=True)
 class Rank:
     """Ask the language model which of these answers fits best. Only allowed lines are in it."""
 
@@ -152,6 +168,8 @@ class PatientState:
     """The line she last said; what "tell me more" and "say that again" refer to."""
     cut: str | None = None
     """The line she was stopped in before its point was made; it may be said again."""
+    cut_turn: int = 0
+    """The learner's turns when that was."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,8 +85,9 @@ def _stimuli(
             found["talked_over_tears"] = said.text[:60]
     if any(last is not None and last.id in concern.cues for concern in case.concerns):
         _mark_cue(found)
-    if "reassurance" in found and not _any_concern_told(case, state):
-        found["premature_reassurance"] = found["reassurance"]
+    if "reassurance" in found:
+        kind = "earned" if _any_concern_told(case, state) else "premature"
+        found[f"{kind}_reassurance"] = found["reassurance"]
     if said.duration_s >= MONOLOGUE_S or len(said.text.split()) >= MONOLOGUE_WORDS:
         found["monologue"] = ""
     terms = [each.words for each in codes if each.name == "jargon"]

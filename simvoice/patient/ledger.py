@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Final
 
-from simvoice.patient.case import Case, Fact, Line, Variant, When
+from simvoice import markup
+from simvoice.patient.case import Case, Fact, Line, Variant
 from simvoice.patient.decisions import PatientState, Step
+from simvoice.patient.parts import When
+
+_RULE: Final = "rule:"
+"""Before a rule's id where it is counted: a reaction may have the same id."""
 
 Stimuli = Mapping[str, str]
 """Name of a code or stimulus to the learner's words that show it (may be empty)."""
@@ -35,6 +41,11 @@ def counted(state: PatientState, name: str) -> PatientState:
     return replace(state, counts=tuple(sorted(counts.items())))
 
 
+def rule_count(state: PatientState, rule: str) -> int:
+    """How often a rule of the ledger has counted."""
+    return count(state, f"{_RULE}{rule}")
+
+
 def holds(when: When, state: PatientState) -> bool:
     """Whether a condition holds now."""
     values = dict(state.ledger)
@@ -48,6 +59,16 @@ def holds(when: When, state: PatientState) -> bool:
         and all(values[name] >= least for name, least in when.at_least.items())
         and all(values[name] <= most for name, most in when.at_most.items())
         and state.turns >= when.turns
+        and (when.turns_at_most is None or state.turns <= when.turns_at_most)
+        and _counts_fit(when, state)
+    )
+
+
+def _counts_fit(when: When, state: PatientState) -> bool:
+    return (
+        all(rule_count(state, name) >= least for name, least in when.counted.items())
+        and (not when.any_counted or any(rule_count(state, name) for name in when.any_counted))
+        and not any(rule_count(state, name) for name in when.uncounted)
     )
 
 
@@ -78,15 +99,21 @@ def apply(case: Case, state: PatientState, stimuli: Stimuli) -> tuple[PatientSta
             continue
         if not holds(rule.when, before):
             continue
-        if rule.at_most is not None:
-            name = f"rule:{rule.id}"  # a reaction may have the same id
-            if count(state, name) >= rule.at_most:
-                continue
-            state = counted(state, name)
+        if rule.at_most is not None and rule_count(state, rule.id) >= rule.at_most:
+            continue
+        state = counted(state, f"{_RULE}{rule.id}")
         for name, change in rule.moves.items():
             old = values[name]
-            new = round(min(1.0, max(0.0, old + change)), 4)
+            new = _moved(old, change, case.ledger[name].slows_from)
             if new != old:
                 values[name] = new
-                steps.append(Step(name, old, new, rule.cause, stimuli[shown]))
+                words, instead = stimuli[shown], markup.plain(rule.instead or "")
+                steps.append(Step(name, old, new, rule.cause, words, instead))
     return replace(state, ledger=tuple(values.items())), steps
+
+
+def _moved(old: float, change: float, slows_from: float) -> float:
+    """A value after a change, 0..1."""
+    if change > 0.0 and old > slows_from:
+        change *= (1.0 - old) / (1.0 - slows_from)
+    return round(min(1.0, max(0.0, old + change)), 4)

@@ -33,7 +33,7 @@ def heard(
     told = {fact for fact in line.tells if made or _betrayed(case, fact, text)}
     state = replace(state, disclosed=state.disclosed | told, last_line=line.id)
     if not made:
-        return replace(state, cut=line.id)
+        return replace(state, cut=line.id, cut_turn=state.turns)
     return replace(
         state,
         said=state.said if line.id in state.said else (*state.said, line.id),

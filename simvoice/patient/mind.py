@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from simvoice.coding.codes import Code
 from simvoice.patient import briefing, guard, ledger, memory, screenplay
+from simvoice.patient.afterwards import felt
 from simvoice.patient.answers import Answers, Match
 from simvoice.patient.case import Case, Line
 from simvoice.patient.choice import Choice, Script, to_move, worded
@@ -25,6 +26,7 @@ from simvoice.patient.decisions import (
     PatientState,
     Query,
     Rank,
+    Remembered,
     Said,
     Step,
 )
@@ -165,6 +167,10 @@ class Patient:
         """The id of the ending that this would be; `left` when the learner just stops."""
         ending = reached(self.case, state, trigger)
         return ending.id if ending else None
+
+    def afterwards(self, state: PatientState, ending: str | None) -> tuple[Remembered, ...]:
+        """What she says when asked how it felt; ending: the one reached, None for none."""
+        return felt(self.case, state, ending)
 
     def style(self, affect: Affect, mood: Mood = "even") -> VoiceStyle:
         """How a line with this affect sounds in this mood."""

@@ -26,6 +26,7 @@ Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True, pat
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Change = Annotated[float, Field(ge=-1.0, le=1.0)]
 Seconds = Annotated[float, Field(ge=0.0)]
+Times = Annotated[int, Field(ge=1)]
 Pattern = Annotated[str, AfterValidator(_compiles)]
 
 LONGEST_LINE = 30
@@ -71,3 +72,30 @@ class Bends(Part):
     """The affect of a line."""
     ledger: float = Field(default=1.0, ge=0.0, le=2.0)
     """Her trust and distress; at 0 they add no pauses either."""
+
+
+class When(Part):
+    """A condition; every part that is given has to hold. Empty always holds."""
+
+    after: tuple[Id, ...] = ()
+    """Beats that have happened."""
+    before: tuple[Id, ...] = ()
+    """Beats that have not."""
+    told: tuple[Id, ...] = ()
+    """Facts she has told."""
+    untold: tuple[Id, ...] = ()
+    said: tuple[Id, ...] = ()
+    """Lines she has said."""
+    unsaid: tuple[Id, ...] = ()
+    at_least: dict[Id, Share] = Field(default_factory=dict)
+    """Ledger values, by name."""
+    at_most: dict[Id, Share] = Field(default_factory=dict)
+    turns: int = Field(default=0, ge=0)
+    """At least so many turns of the learner's."""
+    turns_at_most: int | None = Field(default=None, ge=0)
+    counted: dict[Id, Times] = Field(default_factory=dict)
+    """Rules of the ledger that have counted at least so often, by id."""
+    any_counted: tuple[Id, ...] = ()
+    """Rules of which at least one has counted."""
+    uncounted: tuple[Id, ...] = ()
+    """Rules that have not."""

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from simvoice.coding.codebook import CODEBOOK
-from simvoice.patient.case import Case, HoldWindow, Line, When
+from simvoice.patient.case import Case, HoldWindow, Line
+from simvoice.patient.critical import refers_to
+from simvoice.patient.parts import When
+from simvoice.patient.recollection import Remark
 from simvoice.patient.stimuli import STIMULI
 
 
@@ -31,6 +34,8 @@ def faults(case: Case) -> Iterator[Fault]:
     yield from _scene(case)
     yield from _betrayals(case)
     yield from _endings(case)
+    yield from _afterwards(case, names)
+    yield from _critical(case, names)
 
 
 class _Named(Protocol):
@@ -47,7 +52,11 @@ class _Names:
             "fact": {each.id for each in case.facts},
             "beat": {each.id for each in case.beats},
             "ledger value": set(case.ledger),
+            "rule": {each.id for each in case.rules},
+            "ending": {each.id for each in case.endings},
             "code": set(CODEBOOK) | set(STIMULI) | set(case.codes),
+            "spoken code": set(CODEBOOK) | set(case.codes),
+            "silence": set(case.windows),
         }
         # a silence gives two more moments
         for name in case.windows:
@@ -75,6 +84,7 @@ class _Names:
         yield from self.check("fact", (*when.told, *when.untold), here)
         yield from self.check("line", (*when.said, *when.unsaid), here)
         yield from self.check("ledger value", (*when.at_least, *when.at_most), here)
+        yield from self.check("rule", (*when.counted, *when.any_counted, *when.uncounted), here)
         if set(when.after) & set(when.before):
             yield Fault(here, "a beat is both in `after` and in `before`; it can never hold")
 
@@ -88,6 +98,8 @@ def _duplicates(case: Case) -> Iterator[Fault]:
         "rules": case.rules,
         "endings": case.endings,
         "concerns": case.concerns,
+        "afterwards": case.afterwards,
+        "critical_items": case.critical_items,
     }
     for part, items in parts.items():
         seen: set[str] = set()
@@ -213,18 +225,49 @@ def _scene(case: Case) -> Iterator[Fault]:
 
 def _betrayals(case: Case) -> Iterator[Fault]:
     """A line may only speak of a gated fact that it tells, or that she has told."""
-    gated = [each for each in case.facts if each.gate.when != "volunteered"]
     for number, line in enumerate(case.lines):
-        for fact in gated:
-            if fact.id in line.tells or fact.id in line.when.told:
-                continue
-            pattern = re.compile("|".join(fact.mentions), re.IGNORECASE)
-            for text, _ in line.texts:
-                found = pattern.search(text)
-                if found and not _told_by_variant(line, text, fact.id):
-                    reason = f"{line.id} betrays {fact.id!r} ({found.group()!r})"
+        for text, _ in line.texts:
+            for fact, found in _betrayed(case, text, (*line.tells, *line.when.told)):
+                if not _told_by_variant(line, text, fact):
+                    reason = f"{line.id} betrays {fact!r} ({found!r})"
                     remedy = "add it to `tells`, or to `when.told`"
                     yield Fault(("lines", number, "text"), f"{reason}; {remedy}")
+
+
+def _afterwards(case: Case, names: _Names) -> Iterator[Fault]:
+    """References, and that nothing kept back is told after all."""
+    for number, part in enumerate(case.afterwards):
+        for index, remark in enumerate(part.remarks):
+            where = ("afterwards", number, "remarks", index)
+            yield from names.when(remark.when, where)
+            yield from names.check("rule", remark.because, (*where, "because"))
+            yield from names.check("ending", remark.endings, (*where, "endings"))
+            for fact, found in _betrayed(case, remark.text, remark.when.told):
+                reason = f"{part.id} betrays {fact!r} ({found!r}); add it to `when.told`"
+                yield Fault((*where, "text"), reason)
+    if case.afterwards and not any(_always(each.remarks[-1]) for each in case.afterwards):
+        reason = (
+            "no part ends with a remark without `when`; she may be left without a word: add one"
+        )
+        yield Fault(("afterwards",), reason)
+    for number, rule in enumerate(case.rules):
+        for fact, found in _betrayed(case, rule.instead or "", rule.when.told):
+            reason = f"`instead` of {rule.id} betrays {fact!r} ({found!r}); word it differently"
+            yield Fault(("rules", number, "instead"), reason)
+
+
+def _always(remark: Remark) -> bool:
+    return remark.when == When() and not remark.endings
+
+
+def _betrayed(case: Case, text: str, told: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    """Gated facts that a text speaks of, with the words, but for those that were told."""
+    for fact in case.facts:
+        if fact.gate.when == "volunteered" or fact.id in told:
+            continue
+        found = re.search("|".join(fact.mentions), text, re.IGNORECASE)
+        if found:
+            yield fact.id, found.group()
 
 
 def _told_by_variant(line: Line, text: str, fact: str) -> bool:
@@ -240,3 +283,19 @@ def _endings(case: Case) -> Iterator[Fault]:
         if not ending.lines and set(ending.on) != {"left"}:
             reason = f"the ending {ending.id!r} has no lines; write what she says"
             yield Fault(("endings", number, "lines"), reason)
+
+
+def _critical(case: Case, names: _Names) -> Iterator[Fault]:
+    """A critical item speaks of what is there, and betrays nothing to a learner who missed it."""
+    gated = [each for each in case.facts if each.gate.when != "volunteered"]
+    for number, item in enumerate(case.critical_items):
+        where = ("critical_items", number)
+        for kind, given in refers_to(item.rule):
+            yield from names.check(kind, given, (*where, "rule"))
+        for fact in gated:
+            pattern = re.compile("|".join(fact.mentions), re.IGNORECASE)
+            for field, text in (("text", item.text), ("why", item.why)):
+                found = pattern.search(text)
+                if found:
+                    reason = f"it would betray {fact.id!r} ({found.group()!r}) to whoever missed it"
+                    yield Fault((*where, field), f"{reason}; word it differently")

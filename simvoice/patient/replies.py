@@ -29,6 +29,8 @@ FIRST_QUESTION, QUESTION_EVERY = 7, 4
 """The learner's turns until she asks of herself, and between her questions."""
 KIND = EMPATHY | {"apology", "hostility", "blaming", "elicit", "reflection", "summary", "autonomy"}
 """What she answers before she asks."""
+CUT_KEPT = 3
+"""Turns of the learner's after which nobody means a line she was stopped in by "go on"."""
 RECENT = 3
 """Lines back that an invitation to go on may mean."""
 
@@ -166,7 +168,7 @@ class Replies:
         # what she spoke of may lie a reaction or two back
         recent = (turn.state.last_line, *reversed(turn.state.said[-RECENT:]))
         following = [line.id for last in recent for line in self.case.lines if last in line.follows]
-        if turn.state.cut:
+        if turn.state.cut and turn.state.turns - turn.state.cut_turn <= CUT_KEPT:
             following.insert(0, turn.state.cut)
         line = self.script.first(turn.state, following, asked=True)
         if line is not None:

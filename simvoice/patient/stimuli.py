@@ -20,6 +20,7 @@ STIMULI: Final = MappingProxyType(
         "cue_met": "The patient let a concern show, and the learner took it up.",
         "cue_missed": "The patient let a concern show, and the learner went past it.",
         "premature_reassurance": "Comfort before any of the patient's concerns was told.",
+        "earned_reassurance": "Comfort after one of the patient's concerns was told.",
         "dodge": "The patient asked something and got no answer.",
         "answered": "The patient asked something and got an answer.",
         "blunt_news": "The news without a warning before it.",

@@ -27,6 +27,8 @@ class Probe(Part):
     """Beats that have happened."""
     told: tuple[Id, ...] = ()
     """Facts she has told."""
+    said: tuple[Id, ...] = ()
+    """Lines she has said before."""
     last: Id | None = None
     """The line she said last."""
     trust: Share | None = None
@@ -44,6 +46,7 @@ class Probe(Part):
             ledger=ledger,
             beats=frozenset(self.after),
             disclosed=frozenset(self.told),
+            said=(*self.said, *((self.last,) if self.last else ())),
             last_line=self.last,
             turns=3,
         )

@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter
 
+from simvoice.criteria import CriticalItem
+
 
 class Fact(BaseModel):
     """Base of all journal entries: frozen, and unknown fields are refused."""
@@ -206,6 +208,10 @@ class Checkpoint(Fact):
     """Her whole state of mind once the move was decided, before any of it was heard."""
     move: dict[str, JsonValue]
     """What she is about to say, and how."""
+    last_turn: int = 0
+    """Number of the last turn that had been begun then, hers or the learner's."""
+    sureness: tuple[float, ...] = ()
+    """Mean log-probability of the learner's last turns, by the recogniser."""
 
 
 class Felt(Fact):
@@ -315,6 +321,8 @@ class Header(Fact):
     """Which of the patient's lines are cues or concerns; empty in records that do not say it."""
     instruments: tuple[str, ...] = ()
     """The instruments the case's author chose, by name."""
+    critical: tuple[CriticalItem, ...] = ()
+    """What the author holds that nobody may miss in this case."""
     learner: str = ""
     """A pseudonym the learner chose; empty when none."""
     again: Again | None = None

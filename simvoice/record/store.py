@@ -54,6 +54,10 @@ class AttemptSummary:
     """Why it ended (`record.events.Ended.reason`); empty when no end was written."""
     ending: str | None = None
     """The case's ending, by id."""
+    again_of: str = ""
+    """The attempt that this is another go of; empty when it began at the door."""
+    again_at_s: float = 0.0
+    """Session second of that attempt at which it was taken up."""
     problem: str = ""
     """One sentence when something is wrong with it."""
 
@@ -114,6 +118,8 @@ class Attempt:
             duration_s=round(self.duration_s, 3),
             reason=ended.reason if ended else "",
             ending=ended.ending if ended else None,
+            again_of=self.header.again.attempt if self.header.again else "",
+            again_at_s=self.header.again.at_s if self.header.again else 0.0,
             problem=self.problem,
         )
 

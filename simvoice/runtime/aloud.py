@@ -1,13 +1,15 @@
-"""One line of a case as sound, without an encounter around it: for authors."""
+"""Lines of a case as sound, without an encounter around them: for authors, and afterwards."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import get_args
 
 import numpy as np
 
 from simvoice import markup
-from simvoice.audio import Pcm
+from simvoice.audio import Pcm, samples
 from simvoice.encounter.clauses import spoken_clauses
 from simvoice.errors import UsageError
 from simvoice.patient import ledger
@@ -16,6 +18,7 @@ from simvoice.patient.case import Case
 from simvoice.patient.decisions import Affect, PatientState
 from simvoice.patient.voice import Saying, mood_of, saying, style_of, wording_of
 from simvoice.ports import Voice
+from simvoice.record.events import Afterwards, JournalEntry, PatientMove
 from simvoice.runtime.stages import with_pause
 
 
@@ -65,6 +68,35 @@ def _words(case: Case, wanted: Wanted, state: PatientState) -> tuple[str, Affect
     if line.again is None:
         raise UsageError(f"the line {line.id} has no `again`; leave --again out, or write one")
     return wording_of(line, state, line.again)
+
+
+BREATH_S = 0.7
+"""Between two things she says afterwards: the pause between sentences of somebody who thinks."""
+
+
+def afterwards(case: Case, voice: Voice, entries: Sequence[JournalEntry]) -> Pcm | None:
+    """What she said afterwards, float32 [n] at 16 kHz; None when the record has nothing of it."""
+    said = next((e for e in reversed(entries) if isinstance(e, Afterwards)), None)
+    if said is None or not said.said:
+        return None
+    last = next((e for e in reversed(entries) if isinstance(e, PatientMove) and e.ledger), None)
+    left = last.ledger if last is not None else {}
+    breath = np.zeros(samples(BREATH_S), np.float32)
+    parts: list[Pcm] = []
+    for saying_ in _felt(case, said, left):
+        parts += [sound(case, voice, saying_), breath]
+    return np.concatenate(parts)
+
+
+def _felt(case: Case, said: Afterwards, left: Mapping[str, float]) -> list[Saying]:
+    """How she says it, as the encounter left her. An affect that this version does not know is
+    said plainly."""
+    state = _state(case, Wanted("", trust=left.get("trust"), distress=left.get("distress")))
+    known: dict[str, Affect] = {name: name for name in get_args(Affect)}
+    return [
+        saying(case, each.spoken or each.text, known.get(each.affect, "neutral"), mood_of(state))
+        for each in said.said
+    ]
 
 
 def sound(case: Case, voice: Voice, said: Saying) -> Pcm:

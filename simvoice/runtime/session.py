@@ -12,6 +12,7 @@ from typing import Literal, assert_never
 import numpy as np
 
 from simvoice.audio import FRAME, FRAME_S, RATE, SILENT_DBFS, Pcm16, level_dbfs, samples, seconds
+from simvoice.encounter.checkpoint import Resumed
 from simvoice.encounter.events import (
     AskModel,
     ClipEnded,
@@ -32,7 +33,7 @@ from simvoice.encounter.events import (
     Transcribe,
     Warm,
 )
-from simvoice.encounter.state import Rules, State, begin
+from simvoice.encounter.state import Rules, State, begin, begin_again
 from simvoice.encounter.step import step
 from simvoice.errors import DeviceLost
 from simvoice.patient.decisions import Affect, Mood
@@ -84,6 +85,8 @@ class Parts:
     focus: Callable[[str], str]
     """The part of an utterance whose meaning counts."""
     seed: int = 0
+    again: Resumed | None = None
+    """The moment that this is another go at; the seed is its state's then."""
     time_shown_s: float | None = None
     """The time the learner sees running down; None shows none."""
     observer: Observer = _blind
@@ -102,7 +105,9 @@ class Session:
         self._tape = HeardTape()
         self._player = Player()
         self._stages = Stages(parts.engines, self._memory, parts.style, parts.focus)
-        self._state: State = begin(parts.rules, parts.seed)
+        self._state: State = (
+            begin(parts.rules, parts.seed) if parts.again is None else begin_again(parts.again)
+        )
         self._due: list[Event] = []
         """Playback events that lie a little ahead: what is written is heard later."""
         self._frames = 0
@@ -197,8 +202,9 @@ class Session:
         for event in self._stages.results():
             self._watch_broken(event)
             self._step(replace(event, at_s=now_s))
-        due = [event for event in self._due if event.at_s <= now_s]
-        self._due = [event for event in self._due if event.at_s > now_s]
+        soon_s = now_s + 1e-9
+        due = [event for event in self._due if event.at_s <= soon_s]
+        self._due = [event for event in self._due if event.at_s > soon_s]
         for event in due:
             self._step(event)
         level = level_dbfs(pcm)

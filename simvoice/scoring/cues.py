@@ -67,8 +67,7 @@ RESPONSES: Final = MappingProxyType(
         "empathic response": _EP,
     }
 )
-"""The 17 responses and their quadrants. Nothing here recognises a post-ponement: the codebook has
-no code for it, so it comes out as what else the turn does."""
+"""The 17 responses and their quadrants."""
 
 _INFORMS = ("information-advise, explicit", "information-advise, not explicit")
 _BLOCKS = ("active blocking", "shutting down")
@@ -96,6 +95,7 @@ _ACTS: Final = MappingProxyType(
         "blaming": _BLOCKS,
         "confront": _BLOCKS,
         "minimising": _BLOCKS,
+        "postponing": ("post-ponement", "post-ponement"),
         "closing": _LEAVES,
         "subject_change": _LEAVES,
         "small_talk": _LEAVES,

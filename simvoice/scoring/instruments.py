@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
 
 from pydantic import Field, ValidationError, model_validator
 
+from simvoice.criteria import CriticalItem, Part, Rule
 from simvoice.errors import UsageError
-from simvoice.scoring.rules import Part, Rule
+from simvoice.record.events import Header
 
 HEADINGS = "headings.toml"
 
@@ -79,6 +80,43 @@ def items() -> Mapping[str, Item]:
     """Every item of every instrument and heading, by id."""
     every = (*instruments().values(), *headings())
     return MappingProxyType({item.id: item for each in every for item in each.items})
+
+
+CRITICAL = "critical"
+"""The id of the instrument that a case's critical items make."""
+
+
+def critical(case_id: str, given: Sequence[CriticalItem]) -> Instrument | None:
+    """What the case's author holds that nobody may miss, as an instrument; None without any.
+
+    Its items are named apart by the case: "critical-breast-biopsy-says-cancer".
+    """
+    if not given:
+        return None
+    return Instrument(
+        id=CRITICAL,
+        name="Critical for this case",
+        source="the author of the case",
+        about="What the author of the case holds that nobody may miss in it.",
+        items=tuple(
+            Item(
+                id=f"{CRITICAL}-{case_id}-{each.id.replace('_', '-')}",
+                text=each.text,
+                rule=each.rule,
+                human=each.human,
+                why="The author of the case left it to a human." if each.human else "",
+                note=each.why,
+            )
+            for each in given
+        ),
+    )
+
+
+def items_with(header: Header) -> Mapping[str, Item]:
+    """Every item there is for one attempt, by id: `items()` and those critical in its case."""
+    author_s = critical(header.case_id, header.critical)
+    own = author_s.items if author_s is not None else ()
+    return MappingProxyType({**items(), **{item.id: item for item in own}})
 
 
 def chosen(names: Iterable[str]) -> tuple[tuple[Instrument, ...], tuple[str, ...]]:

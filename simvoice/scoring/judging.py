@@ -11,51 +11,22 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
-from typing import Literal
 
+from simvoice import criteria as r
 from simvoice.record.events import Coded, Header, Hold, Interruption, LearnerTurn
-from simvoice.scoring import rules as r
 from simvoice.scoring.certainty import Certainty, of_absence, of_words
 from simvoice.scoring.cues import Response, responses
 from simvoice.scoring.instruments import Instrument, Item, items
 from simvoice.scoring.metrics import Measured, measure_reading
+from simvoice.scoring.patient_side import patient_did
+from simvoice.scoring.places import in_places
 from simvoice.scoring.reading import Reading
-
-Outcome = Literal["met", "not met", "not judged", "counted"]
-"""counted: a number without a threshold."""
+from simvoice.scoring.rules import in_words, label
+from simvoice.scoring.verdicts import MOST_EVIDENCE, Evidence, Outcome, Verdict
 
 _ORDER: tuple[Certainty, ...] = ("low", "fair", "high")
 _HOLDS = {"holds_held": "held", "holds_filled": "filled"}
 """Metric to the outcome of the silences that it counts."""
-_MOST_EVIDENCE = 4
-"""Quotes that one judgement shows; more of the same say nothing new."""
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """Words that a judgement stands on."""
-
-    at_s: float
-    """Session seconds at which the turn with them begins."""
-    end_s: float
-    who: Literal["learner", "patient"]
-    quote: str
-    """Empty for a moment that has no words, such as a silence."""
-    shows: str
-    """What it shows, by the codebook, by VR-CoDES or by the timing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What a rule found."""
-
-    outcome: Outcome
-    evidence: tuple[Evidence, ...] = ()
-    certainty: Certainty | None = None
-    value: float | None = None
-    """A count, a share 0..1, a ratio, or the metric in its unit."""
-    reason: str = ""
-    """Why it was not judged; a clause."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +73,7 @@ class _Hit:
 
     @property
     def evidence(self) -> Evidence:
-        shows = r.label(self.code.code)
+        shows = label(self.code.code)
         return Evidence(self.turn.start_s, self.turn.end_s, "learner", self.code.words, shows)
 
 
@@ -110,10 +81,12 @@ class Judge:
     """Judges the items of one attempt."""
 
     def __init__(self, reading: Reading, header: Header) -> None:
-        self._turns = tuple(sorted(reading.of(LearnerTurn), key=lambda turn: turn.start_s))
+        entries = in_places(reading.entries, header.shows)
+        turns = (entry for entry in entries if isinstance(entry, LearnerTurn))
+        self._turns = tuple(sorted(turns, key=lambda turn: turn.start_s))
         self._reading = reading
         self._says_cues = bool(header.shows)
-        self.responses: tuple[Response, ...] = responses(reading.entries, header.shows)
+        self.responses: tuple[Response, ...] = responses(entries, header.shows)
 
     def sheet(self, instrument: Instrument) -> Sheet:
         """Every item of an instrument."""
@@ -127,8 +100,9 @@ class Judge:
         """One item."""
         if item.rule is None:
             return Judged(item, Verdict("not judged", reason=item.why), "")
-        rule = items()[item.rule.item].rule if isinstance(item.rule, r.ItemIs) else item.rule
-        return Judged(item, self._judge(item.rule), r.in_words(rule) if rule is not None else "")
+        other = items().get(item.rule.item) if isinstance(item.rule, r.ItemIs) else None
+        rule = (other.rule if other is not None else None) or item.rule
+        return Judged(item, self._judge(item.rule), in_words(rule))
 
     @cached_property
     def _hits(self) -> tuple[_Hit, ...]:
@@ -149,7 +123,9 @@ class Judge:
             case r.AnyOf():
                 return _any([self._judge(each) for each in rule.rules])
             case r.ItemIs():
-                return self.item(items()[rule.item]).verdict
+                other = items().get(rule.item)
+                unknown = Verdict("not judged", reason=f"simvoice has no item {rule.item}")
+                return self.item(other).verdict if other is not None else unknown
         if not self._turns:
             return Verdict("not judged", reason="no words of yours were recognised")
         match rule:
@@ -169,6 +145,8 @@ class Judge:
                 return self._answers(rule)
             case r.CountAnswers():
                 return self._count_answers(rule)
+            case r.Told() | r.Hears() | r.Reached() | r.Silence() | r.Ledger():
+                return patient_did(rule, self._reading.entries)
 
     # -- codes
 
@@ -240,6 +218,8 @@ class Judge:
     # -- metrics
 
     def _metric(self, rule: r.MetricIs) -> Verdict:
+        if rule.metric not in self._metrics:
+            return Verdict("not judged", reason=f"simvoice has no metric {rule.metric}")
         measured = self._metrics[rule.metric]
         if measured.value is None:
             return Verdict("not judged", reason=measured.reason)
@@ -291,7 +271,7 @@ def _all(parts: Sequence[Verdict]) -> Verdict:
         bad = next((each for each in parts if each.outcome == outcome), None)
         if bad is not None:
             return bad
-    evidence = tuple(e for each in parts for e in each.evidence)[:_MOST_EVIDENCE]
+    evidence = tuple(e for each in parts for e in each.evidence)[:MOST_EVIDENCE]
     return Verdict("met", evidence, _lowest(parts))
 
 
@@ -314,7 +294,7 @@ def _no_occasion(codes: Iterable[str]) -> Verdict:
 
 
 def _name(codes: Iterable[str]) -> str:
-    return " or ".join(r.label(code) for code in codes)
+    return " or ".join(label(code) for code in codes)
 
 
 def _best(found: Sequence[_Hit]) -> Certainty:
@@ -327,7 +307,7 @@ def _worst(found: Sequence[_Hit]) -> Certainty:
     return min(sure, key=_ORDER.index)
 
 
-def _quotes(found: Sequence[_Hit], most: int = _MOST_EVIDENCE) -> tuple[Evidence, ...]:
+def _quotes(found: Sequence[_Hit], most: int = MOST_EVIDENCE) -> tuple[Evidence, ...]:
     return tuple(hit.evidence for hit in found[:most])
 
 
@@ -345,7 +325,7 @@ def _moments(reading: Reading, metric: str) -> tuple[Evidence, ...]:
             for e in reading.of(Hold)
             if e.outcome == _HOLDS[metric]
         ]
-    return tuple(found[:_MOST_EVIDENCE])
+    return tuple(found[:MOST_EVIDENCE])
 
 
 def _answer(response: Response, how: str) -> bool | None:
@@ -365,5 +345,5 @@ def _answer_quotes(found: Sequence[Response]) -> tuple[Evidence, ...]:
             f"answered by {each.response or 'nothing that can be coded'}"
             + (f": “{each.words}”" if each.words else ""),
         )
-        for each in found[:_MOST_EVIDENCE]
+        for each in found[:MOST_EVIDENCE]
     )

@@ -5,15 +5,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 
 from simvoice.record.remarks import Objection, Rating, objections_of, ratings_of
 from simvoice.record.store import Attempt
 from simvoice.scoring.agreement import Estimate, Pair, ac1, agreed, icc, kappa
-from simvoice.scoring.instruments import Item, items
-from simvoice.scoring.judging import Judge, Verdict
+from simvoice.scoring.instruments import Item, items, items_with
+from simvoice.scoring.judging import Judge
 from simvoice.scoring.reading import read
+from simvoice.scoring.verdicts import Verdict
 
 LEAST_ATTEMPTS = 20
 """Attempts below which an interval is too wide to trust anything: AC1 .85 of 20 has about +- .2."""
@@ -46,16 +47,20 @@ class RatedAttempt:
     """By item."""
     ratings: tuple[Rating, ...]
     objections: tuple[Objection, ...]
+    own: Mapping[str, Item] = field(default_factory=dict)
+    """The items that only its case has, by id."""
 
 
 def rated(attempt: Attempt) -> RatedAttempt:
     """An attempt with what the machine says of every item there is, and what people said."""
     judge = Judge(read(attempt), attempt.header)
+    every = items_with(attempt.header)
     return RatedAttempt(
         attempt=attempt.id,
-        machine={key: judge.item(item).verdict for key, item in items().items()},
+        machine={key: judge.item(item).verdict for key, item in every.items()},
         ratings=ratings_of(attempt.folder),
         objections=objections_of(attempt.folder),
+        own={key: item for key, item in every.items() if key not in items()},
     )
 
 
@@ -90,7 +95,10 @@ def agreement(attempts: Sequence[RatedAttempt]) -> tuple[ItemAgreement, ...]:
     """Every item that a human rated or a learner objected to, in the order of the instruments."""
     spoken = {r.item for each in attempts for r in each.ratings}
     spoken |= {o.item for each in attempts for o in each.objections}
-    return tuple(_item(item, attempts) for key, item in items().items() if key in spoken)
+    every = dict(items())
+    for each in attempts:
+        every |= each.own
+    return tuple(_item(item, attempts) for key, item in every.items() if key in spoken)
 
 
 def _item(item: Item, attempts: Sequence[RatedAttempt]) -> ItemAgreement:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 from simvoice.errors import UsageError
@@ -37,12 +37,17 @@ class Rated:
 
 
 def read_ratings(
-    text: str, attempts: Collection[str], wall_time: str, name: str = "the file"
+    text: str,
+    attempts: Collection[str],
+    wall_time: str,
+    name: str = "the file",
+    known: Callable[[str], Collection[str]] = lambda _: items(),
 ) -> tuple[Rated, ...]:
     """The ratings of a whole file. Lines without a value are a sheet's empty fields, left out.
 
     text: CSV with a first line of column names. attempts: the ids that are there. wall_time: when
-    they are taken in, ISO 8601. Raises UsageError that names every fault with its line.
+    they are taken in, ISO 8601. known: the ids of an attempt's items, by its id. Raises UsageError
+    that names every fault with its line.
     """
     reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline=""))
     missing = [each for each in COLUMNS[:4] if each not in (reader.fieldnames or ())]
@@ -61,7 +66,7 @@ def read_ratings(
         fields = {each: (row.get(each) or "").strip() for each in COLUMNS}
         if not fields["value"]:
             continue
-        wrong = _faults(fields, attempts)
+        wrong = _faults(fields, attempts, known)
         key = (fields["attempt"], fields["rater"], fields["item"])
         if not wrong and key in seen:
             wrong = [f"rates {key[2]} a second time (first in line {seen[key]})"]
@@ -77,7 +82,9 @@ def read_ratings(
     return tuple(found)
 
 
-def _faults(fields: dict[str, str], attempts: Collection[str]) -> list[str]:
+def _faults(
+    fields: dict[str, str], attempts: Collection[str], known: Callable[[str], Collection[str]]
+) -> list[str]:
     wrong = []
     if fields["attempt"] not in attempts:
         wrong.append(f"names the attempt {fields['attempt']!r}, which is not there")
@@ -85,7 +92,8 @@ def _faults(fields: dict[str, str], attempts: Collection[str]) -> list[str]:
         wrong.append("does not say who rated")
     if fields["rater"].lower() == "machine":
         wrong.append("says that the machine rated; a rater is a human")
-    if fields["item"] not in items():
+    is_there = fields["attempt"] in attempts
+    if fields["item"] not in (known(fields["attempt"]) if is_there else items()):
         wrong.append(f"names the item {fields['item']!r}, which no instrument has")
     if _value(fields["value"]) is None:
         wrong.append(

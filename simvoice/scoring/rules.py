@@ -1,174 +1,31 @@
-"""The rules an item can have: a small strict schema over codes, order, metrics and answers to
-cues. Nothing else can be said in an instrument's file, so every judgement can be put in words."""
+"""The rules of items in words, as an educator reads them; what they are is in `criteria`."""
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import cache
 from importlib.resources import files
-from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
-
-
-class Part(BaseModel):
-    """Base of all parts of an instrument: frozen, and unknown fields are refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-Codes = Annotated[tuple[str, ...], Field(min_length=1)]
-"""Names from the codebook; any of them counts."""
-
-
-class Says(Part):
-    """The learner does one of these things."""
-
-    kind: Literal["says"]
-    codes: Codes
-    at_least: int = Field(default=1, ge=1)
-    before: tuple[str, ...] = ()
-    """Before the first of these."""
-    after: tuple[str, ...] = ()
-    """After the first of these."""
-    first_turns: int | None = Field(default=None, ge=1)
-    """Within the learner's first so many turns."""
-    last_turns: int | None = Field(default=None, ge=1)
-    """Within the learner's last so many turns."""
-    needs: tuple[str, ...] = ()
-    """Only judged when one of these happened."""
-
-
-class Avoids(Part):
-    """The learner does none of these things, or few."""
-
-    kind: Literal["avoids"]
-    codes: Codes
-    at_most: int = Field(default=0, ge=0)
-    needs: tuple[str, ...] = ()
-    """Only judged when one of these happened: nobody avoids what there was no occasion for."""
-
-
-class Order(Part):
-    """What happened of these steps happened in this order, by the first time of each."""
-
-    kind: Literal["order"]
-    steps: tuple[Codes, ...] = Field(min_length=2)
-    least: int = Field(default=2, ge=2)
-    """So many of the steps have to have happened for an order to be judged."""
-
-
-class MetricIs(Part):
-    """A metric of the registry lies within bounds, in the metric's unit."""
-
-    kind: Literal["metric"]
-    metric: str
-    at_least: float | None = None
-    at_most: float | None = None
-
-    @model_validator(mode="after")
-    def _bounded(self) -> MetricIs:
-        if self.at_least is None and self.at_most is None:
-            raise ValueError("a metric rule needs `at_least` or `at_most`")
-        return self
-
-
-class Ratio(Part):
-    """How often some codes happen for each time that others do."""
-
-    kind: Literal["ratio"]
-    over: Codes
-    under: Codes
-    at_least: float
-
-
-class Answers(Part):
-    """Share of the cues and concerns that were answered so."""
-
-    kind: Literal["answers"]
-    how: Literal["provides", "explicit", "continuer"]
-    at_least: float | None = Field(default=None, ge=0.0, le=1.0)
-    """None: the share is shown and nothing is judged."""
-
-
-class Count(Part):
-    """How often; nothing is judged, because the source gives no threshold."""
-
-    kind: Literal["count"]
-    codes: Codes
-    per: Literal["encounter", "cue"] = "encounter"
-
-
-class CountAnswers(Part):
-    """How many cues and concerns were answered so; nothing is judged."""
-
-    kind: Literal["count_answers"]
-    explicit: bool | None = None
-    provides: bool | None = None
-    """None counts either."""
-
-
-class ItemIs(Part):
-    """What another item says."""
-
-    kind: Literal["item"]
-    item: str
-
-
-class AllOf(Part):
-    """Every one of these."""
-
-    kind: Literal["all"]
-    rules: tuple[Rule, ...] = Field(min_length=2)
-
-
-class AnyOf(Part):
-    """At least one of these."""
-
-    kind: Literal["any"]
-    rules: tuple[Rule, ...] = Field(min_length=2)
-
-
-Rule = Annotated[
-    Says
-    | Avoids
-    | Order
-    | MetricIs
-    | Ratio
-    | Answers
-    | Count
-    | CountAnswers
-    | ItemIs
-    | AllOf
-    | AnyOf,
-    Field(discriminator="kind"),
-]
-
-AllOf.model_rebuild()
-AnyOf.model_rebuild()
-
-
-def codes_of(rule: Rule) -> frozenset[str]:
-    """Every code that a rule speaks of."""
-    match rule:
-        case Says():
-            return frozenset((*rule.codes, *rule.before, *rule.after, *rule.needs))
-        case Avoids():
-            return frozenset((*rule.codes, *rule.needs))
-        case Order():
-            return frozenset(code for step in rule.steps for code in step)
-        case Ratio():
-            return frozenset((*rule.over, *rule.under))
-        case Count():
-            return frozenset(rule.codes)
-        case AllOf() | AnyOf():
-            return frozenset().union(*(codes_of(each) for each in rule.rules))
-        case MetricIs() | Answers() | CountAnswers() | ItemIs():
-            return frozenset()
-
-
-# -- in words -------------------------------------------------------------------------------
+from simvoice.criteria import (
+    AllOf,
+    Answers,
+    AnyOf,
+    Avoids,
+    Count,
+    CountAnswers,
+    Hears,
+    ItemIs,
+    Ledger,
+    MetricIs,
+    Order,
+    Ratio,
+    Reached,
+    Rule,
+    Says,
+    Silence,
+    Told,
+)
 
 
 def in_words(rule: Rule) -> str:
@@ -196,6 +53,17 @@ def in_words(rule: Rule) -> str:
             return f"how many cues and concerns got an answer that was {_quadrant(rule)}"
         case ItemIs():
             return f"what the item {rule.item} says"
+        case Told():
+            return f"the patient told {_these(rule.facts)} that the case's author waits for"
+        case Hears():
+            return "the patient came to say what the case's author waits for"
+        case Reached():
+            return f"the talk came to {_these(rule.beats)} that the case's author waits for"
+        case Silence():
+            return _silence(rule)
+        case Ledger():
+            when = {"end": "at the end", "ever": "at some time", "always": "all the time"}
+            return f"the patient's {rule.value.replace('_', ' ')} {_bounds(rule)} {when[rule.when]}"
         case AllOf():
             return "; and ".join(in_words(each) for each in rule.rules)
         case AnyOf():
@@ -232,7 +100,19 @@ def _quadrant(rule: CountAnswers) -> str:
     return " and ".join(parts) or "of any kind"
 
 
-def _bounds(rule: MetricIs) -> str:
+def _silence(rule: Silence) -> str:
+    which = " that the case's author names" if rule.after else ""
+    if rule.outcome == "held":
+        return f"a silence of the patient's{which} was let stand"
+    return f"no silence of the patient's{which} was filled"
+
+
+def _these(ids: Collection[str]) -> str:
+    # by their number: the names in a case tell what a patient may have kept back
+    return "the one thing" if len(ids) == 1 else f"the {len(ids)} things"
+
+
+def _bounds(rule: MetricIs | Ledger) -> str:
     low = f"at least {rule.at_least:g}" if rule.at_least is not None else ""
     high = f"at most {rule.at_most:g}" if rule.at_most is not None else ""
     return " and ".join(part for part in (low, high) if part)

@@ -14,10 +14,11 @@ from fastapi.templating import Jinja2Templates
 from starlette.exceptions import HTTPException
 
 from simvoice.errors import SimvoiceError, UsageError
-from simvoice.web import drawings, line, pages, words
+from simvoice.web import again, drawings, line, pages, words
 from simvoice.web.ports import Simulator
 from simvoice.web.security import Guard, new_token
 from simvoice.web.session import Stage
+from simvoice.web.summaries import Summaries
 
 _HERE = Path(__file__).resolve().parent
 
@@ -42,9 +43,11 @@ def create_app(simulator: Simulator) -> FastAPI:
     app.state.simulator = simulator
     app.state.stage = stage
     app.state.token = token
+    app.state.summaries = Summaries()
     app.state.templates = _templates()
     app.mount("/static", StaticFiles(directory=_HERE / "static"), name="static")
     app.include_router(pages.router)
+    app.include_router(again.router)
     app.include_router(drawings.router)
     app.include_router(line.router)
     app.add_exception_handler(SimvoiceError, _known_error)
@@ -62,7 +65,9 @@ def _templates() -> Jinja2Templates:
         clock=words.clock,
         duration=words.duration,
         ending=words.ending,
+        figure=words.figure,
         moment=words.moment,
+        sentence=words.sentence,
     )
     return templates
 

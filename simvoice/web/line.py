@@ -25,6 +25,7 @@ from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
+from simvoice.debrief.again import Place
 from simvoice.devices.browser import BrowserLine
 from simvoice.web.outbox import Outbox
 from simvoice.web.security import same_token
@@ -43,6 +44,15 @@ _BUSY_PATIENCE_S = 3.0
 """An encounter whose page was just closed needs a moment to end."""
 
 
+class From(BaseModel):
+    """A moment of an attempt, by the turn of the patient's that begins there."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    attempt: str = Field(max_length=100)
+    turn: int = Field(ge=0, le=100_000)
+
+
 class Hello(BaseModel):
     """The first message of the page."""
 
@@ -52,6 +62,8 @@ class Hello(BaseModel):
     token: str
     case: str = Field(max_length=100)
     learner: Annotated[str, StringConstraints(strip_whitespace=True, max_length=60)] = ""
+    again: From | None = None
+    """Another go at a moment of an earlier attempt; None from the door."""
     headphones: bool = False
     """The learner says so; it cannot be measured here."""
     microphone: str = Field(default="", max_length=200)
@@ -99,7 +111,8 @@ async def talk(socket: WebSocket) -> None:
     outbox = Outbox(asyncio.get_running_loop())
     line = browser_line(hello, outbox)
     await run_in_threadpool(stage.is_free, _BUSY_PATIENCE_S)
-    scene = stage.begin(hello.case, hello.learner, line, outbox)
+    again = Place(hello.again.attempt, hello.again.turn) if hello.again is not None else None
+    scene = stage.begin(hello.case, hello.learner, line, outbox, again)
     if scene is None:
         await _refuse_busy(socket)
         return

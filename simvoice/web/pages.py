@@ -12,12 +12,14 @@ from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from fastapi.templating import Jinja2Templates
 
 from simvoice.debrief import page as debrief_page
-from simvoice.debrief.summary import summarise
+from simvoice.devices.wav import wav_bytes
 from simvoice.errors import AttemptError, CaseError
 from simvoice.record.ids import check_id
 from simvoice.record.store import Attempt, AttemptSummary
+from simvoice.web.goes import goes
 from simvoice.web.ports import CaseCard, Simulator
 from simvoice.web.session import Stage
+from simvoice.web.summaries import Summaries
 
 router = APIRouter()
 
@@ -38,7 +40,13 @@ def _stage(request: Request) -> Stage:
     return stage
 
 
-def _render(request: Request, name: str, status: int = 200, **values: Any) -> HTMLResponse:
+def _summaries(request: Request) -> Summaries:
+    summaries: Summaries = request.app.state.summaries
+    return summaries
+
+
+def render(request: Request, name: str, status: int = 200, **values: Any) -> HTMLResponse:
+    """A page from its template."""
     templates: Jinja2Templates = request.app.state.templates
     context = {"token": request.app.state.token, **values}
     return templates.TemplateResponse(request, name, context, status_code=status)
@@ -48,7 +56,7 @@ def message(
     request: Request, status: int, title: str, sentence: str, **values: Any
 ) -> HTMLResponse:
     """A page that says one thing."""
-    return _render(request, "message.html", status, title=title, sentence=sentence, **values)
+    return render(request, "message.html", status, title=title, sentence=sentence, **values)
 
 
 def _attempt(request: Request, attempt_id: str) -> Attempt:
@@ -68,7 +76,7 @@ def index(request: Request) -> HTMLResponse:
     simulator = _simulator(request)
     attempts = list(simulator.attempts())
     left = _stage(request).left_behind
-    return _render(
+    return render(
         request,
         "index.html",
         cases=simulator.cases(),
@@ -82,16 +90,21 @@ def index(request: Request) -> HTMLResponse:
 def case(request: Request, case_id: str) -> HTMLResponse:
     """The door note; the conversation happens in the same page."""
     card = _case(request, case_id)
-    if not _stage(request).is_free(_RELOAD_PATIENCE_S):
-        return message(
-            request,
-            409,
-            "Somebody is talking already",
-            "A conversation is running in another tab or window of this computer; "
-            "go back to it, or end it there and try again here.",
-            retry=str(request.url.path),
-        )
-    return _render(request, "case.html", case=card)
+    return somebody_talks(request) or render(request, "case.html", case=card, again=None)
+
+
+def somebody_talks(request: Request) -> HTMLResponse | None:
+    """The page that says so, when a conversation is running."""
+    if _stage(request).is_free(_RELOAD_PATIENCE_S):
+        return None
+    return message(
+        request,
+        409,
+        "Somebody is talking already",
+        "A conversation is running in another tab or window of this computer; "
+        "go back to it, or end it there and try again here.",
+        retry=str(request.url.path),
+    )
 
 
 @router.post("/api/case/{case_id}/prepare")
@@ -121,21 +134,25 @@ def attempt(request: Request, attempt_id: str) -> HTMLResponse:
             retry=str(request.url.path),
         )
     _stage(request).seen(attempt_id)
-    summary = summarise(found, with_peaks=False)
-    return _render(
+    return render(
         request,
         "debrief.html",
-        view=debrief_page.view(summary),
+        view=debrief_page.view(_summaries(request).of(found)),
         earlier=_earlier(_simulator(request), found),
+        goes=goes(_simulator(request), found),
     )
 
 
 def _earlier(simulator: Simulator, found: Attempt) -> AttemptSummary | None:
-    """The same learner's last whole attempt at the case before this one."""
+    """The same learner's last whole attempt at the case before this one; what is another go, or
+    was, has half an encounter and stands beside the one it came from."""
+    if found.header.again is not None:
+        return None
     before = (
         card
         for card in simulator.attempts()  # the newest first
-        if (card.case_id, card.learner) == (found.header.case_id, found.header.learner)
+        if not card.again_of
+        and (card.case_id, card.learner) == (found.header.case_id, found.header.learner)
         and card.state == "complete"
         and found.started is not None
         and card.when < found.started.wall_time
@@ -146,7 +163,9 @@ def _earlier(simulator: Simulator, found: Attempt) -> AttemptSummary | None:
 @router.get("/attempts/{attempt_id}/timeline")
 def timeline(request: Request, attempt_id: str) -> JSONResponse:
     """What the timeline draws."""
-    return JSONResponse(debrief_page.timeline(summarise(_attempt(request, attempt_id))))
+    return JSONResponse(
+        debrief_page.timeline(_summaries(request).of(_attempt(request, attempt_id)))
+    )
 
 
 @router.get("/attempts/{attempt_id}/audio")
@@ -157,6 +176,15 @@ def audio(request: Request, attempt_id: str) -> Response:
         raise AttemptError("The sound of this attempt is not kept any more.")
     kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     return FileResponse(path, media_type=kind)
+
+
+@router.get("/attempts/{attempt_id}/afterwards")
+def afterwards(request: Request, attempt_id: str) -> Response:
+    """What the patient said afterwards, in her voice."""
+    if not _stage(request).is_free():
+        raise AttemptError("Somebody is talking with a patient now; she can be heard afterwards.")
+    said = _simulator(request).afterwards(check_id(attempt_id))
+    return Response(wav_bytes(said), media_type="audio/wav")
 
 
 @router.delete("/attempts/{attempt_id}")

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from simvoice.audio import Pcm
+from simvoice.debrief.again import Place
 from simvoice.ports import AudioLine
 from simvoice.record.store import Attempt, AttemptSummary
 from simvoice.runtime.view import Encounter, Observer
@@ -72,9 +74,25 @@ class Simulator(Protocol):
         ...
 
     def encounter(
-        self, case_id: str, line: AudioLine, *, learner: str, observer: Observer
+        self,
+        case_id: str,
+        line: AudioLine,
+        *,
+        learner: str,
+        observer: Observer,
+        again: Place | None = None,
     ) -> Encounter:
-        """An encounter that is ready to run on `line`; the line is not started yet."""
+        """An encounter that is ready to run on `line`; the line is not started yet.
+
+        again: the moment of an earlier attempt at which it begins.
+        """
+        ...
+
+    def time_again(self, case_id: str, place: Place) -> float | None:
+        """Seconds that another go at this moment has; None when it has no limit.
+
+        Raises AttemptError when there is no going back to it.
+        """
         ...
 
     def attempts(self) -> Sequence[AttemptSummary]:
@@ -87,4 +105,11 @@ class Simulator(Protocol):
 
     def erase(self, attempt_id: str) -> None:
         """Remove an attempt and all that was made from it."""
+        ...
+
+    def afterwards(self, attempt_id: str) -> Pcm:
+        """What the patient said afterwards, in her voice: float32 [n], 16 kHz.
+
+        Raises AttemptError when the record has none of it, CaseError when her case is gone.
+        """
         ...

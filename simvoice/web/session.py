@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
+from simvoice.debrief.again import Place
 from simvoice.errors import SimvoiceError
 from simvoice.ports import AudioLine
 from simvoice.runtime.view import Caption, Encounter, Finished, Sight, Status
@@ -28,6 +29,7 @@ class Scene:
         line: AudioLine,
         outbox: Outbox,
         gone: Callable[[Scene], None],
+        again: Place | None = None,
     ) -> None:
         self._simulator = simulator
         self._case_id = case_id
@@ -35,6 +37,7 @@ class Scene:
         self._line = line
         self._outbox = outbox
         self._gone = gone
+        self._again = again
         self._lock = threading.Lock()
         self._encounter: Encounter | None = None
         self._end_asked = False
@@ -76,7 +79,11 @@ class Scene:
 
     def _play(self) -> dict[str, Any]:
         encounter = self._simulator.encounter(
-            self._case_id, self._line, learner=self._learner, observer=self._observe
+            self._case_id,
+            self._line,
+            learner=self._learner,
+            observer=self._observe,
+            again=self._again,
         )
         with self._lock:
             self._encounter = encounter
@@ -109,12 +116,19 @@ class Stage:
         self.left_behind: str | None = None
         """The attempt whose page was closed in the middle, until its debrief is opened."""
 
-    def begin(self, case_id: str, learner: str, line: AudioLine, outbox: Outbox) -> Scene | None:
+    def begin(
+        self,
+        case_id: str,
+        learner: str,
+        line: AudioLine,
+        outbox: Outbox,
+        again: Place | None = None,
+    ) -> Scene | None:
         """Start an encounter in a thread of its own; None when one is on already."""
         with self._lock:
             if self._scene is not None:
                 return None
-            scene = Scene(self._simulator, case_id, learner, line, outbox, self._leave)
+            scene = Scene(self._simulator, case_id, learner, line, outbox, self._leave, again)
             self._scene = scene
         scene.thread.start()
         return scene

@@ -68,6 +68,19 @@ def ending(reason: str | None) -> str:
     return _ENDINGS.get(reason or "", "broken off")
 
 
+def sentence(text: str) -> str:
+    """With a capital at its start and a stop at its end."""
+    text = text.strip()
+    return f"{text[:1].upper()}{text[1:]}" + ("" if text[-1:] in {"", ".", "!", "?", "…"} else ".")
+
+
+def figure(value: float | None) -> str:
+    """A count or a ratio, without zeros that say nothing; a dash for none."""
+    if value is None:
+        return "–"
+    return f"{value:.0f}" if value == int(value) else f"{value:.2f}"
+
+
 def moment(iso: str) -> str:
     """ISO 8601 to "22 November 2026, 10:15", as the clock stood there; unreadable stays empty."""
     try:

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from simvoice.cli.attempts import app
 from simvoice.errors import AttemptError, UsageError
+from simvoice.record.events import Again
 from simvoice.record.recorder import Recorder
 from tests.planted_talk import header, record
 
@@ -92,3 +93,17 @@ def test_an_unknown_attempt_is_named(root: Path, command: str) -> None:
     error = raised(command, "20261122-101530-talk-aaaa", *yes)
     assert isinstance(error, AttemptError)
     assert error.exit_code == 2
+
+
+def test_another_go_is_marked_with_where_it_came_from(root: Path) -> None:
+    first = record(root)
+    branch = header("20270101-000000-talk-bbbb").model_copy(
+        update={"again": Again(attempt=first.id, turn=2, at_s=192.4)}
+    )
+    recorder = Recorder.create(root, branch)
+    recorder.close()
+    said = f"another go from {first.id} at 3:12"
+    assert said in " ".join(run("list")[0].split())
+    assert said in run("show", branch.attempt)[0]
+    listed = answer("list")["attempts"]
+    assert {each["again_of"] for each in listed} == {"", first.id}

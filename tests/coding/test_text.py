@@ -14,6 +14,12 @@ def test_contractions_are_opened_with_and_without_apostrophes() -> None:
     assert plain("im afraid you dont") == "i am afraid you do not"
 
 
+def test_a_lets_that_begins_a_sentence_is_let_us() -> None:
+    assert plain("so lets talk") == "so let us talk"
+    assert plain("she lets me sleep") == "she lets me sleep"
+    assert plain("lets") == "lets"
+
+
 def test_titles_do_not_end_sentences() -> None:
     assert len(sentences("I'm Dr. Patel. Hello.")) == 2
 

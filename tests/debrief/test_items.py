@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from simvoice.criteria import CriticalItem, Says
 from simvoice.debrief.items_text import render_items
 from simvoice.debrief.model import Debrief, Scored
 from simvoice.debrief.summary import summarise
@@ -109,3 +110,32 @@ def test_nothing_that_was_said_is_taken_for_markup(tmp_path: Path) -> None:
 def test_objections_that_cannot_be_read_do_not_hide_the_debrief(attempt: Attempt) -> None:
     (attempt.folder / OBJECTIONS).write_text("{nonsense\n")
     assert any("What you objected to cannot be shown" in note for note in debrief(attempt).notes)
+
+
+def critical(item_id: str, text: str, *codes: str) -> CriticalItem:
+    rule = Says(kind="says", codes=codes) if codes else None
+    return CriticalItem(id=item_id, text=text, why="So it is.", rule=rule, human=not codes)
+
+
+def test_what_is_critical_for_the_case_comes_first_and_a_miss_is_said_plainly(
+    attempt: Attempt,
+) -> None:
+    given = (
+        critical("named", "Name what she feels.", "empathy_name"),
+        critical("cite", "Say what happens next.", "safety_net"),
+        critical("sits", "Sit down."),
+    )
+    head = attempt.header.model_copy(update={"critical": given})
+    made = debrief(replace(attempt, header=head))
+    first = made.instruments[0]
+    assert (first.name, first.kind) == ("Critical for this case", "instrument")
+    assert list(by_id(first).values()) == ["met", "not met", "not judged"]
+    assert first.about.endswith("Missed: Say what happens next.")
+    assert [each.note for each in first.items] == ["So it is."] * 3
+    shown = " ".join(printed(made).split())
+    assert "Critical for this case: 1 of 2 met, 1 not judged" in shown
+    assert "Missed: Say what happens next." in shown
+
+
+def test_a_case_without_critical_items_shows_none(attempt: Attempt) -> None:
+    assert "critical" not in [each.id for each in debrief(attempt).instruments]

@@ -50,6 +50,7 @@ from simvoice.patient.decisions import (
     Move,
     PatientState,
     Query,
+    Remembered,
     Said,
 )
 from simvoice.ports import Message, SpokenWord, Transcript
@@ -85,6 +86,8 @@ class ScriptedMind:
     """By line number: the silence she chooses before it."""
     endings: dict[int, str] = field(default_factory=dict)
     queries: dict[int, Query] = field(default_factory=dict)
+    feels: tuple[Remembered, ...] = ()
+    """What she says afterwards."""
     said: list[Said] = field(default_factory=list)
     hearings: list[tuple[str, bool]] = field(default_factory=list)
     """(heard text, complete) of each of her lines, in order."""
@@ -135,6 +138,9 @@ class ScriptedMind:
 
     def ending(self, state: PatientState, trigger: str) -> str | None:
         return f"the learner {trigger}"
+
+    def afterwards(self, state: PatientState, ending: str | None) -> tuple[Remembered, ...]:
+        return self.feels
 
     def prompt_so_far(self, state: PatientState) -> str:
         return ""
@@ -232,8 +238,9 @@ class World:
     def frame(self) -> None:
         self.frames += 1
         now_s = self.now_s
-        due = [event for at_s, event in self.pending if at_s <= now_s]
-        self.pending = [(at_s, event) for at_s, event in self.pending if at_s > now_s]
+        soon_s = now_s + 1e-9
+        due = [event for at_s, event in self.pending if at_s <= soon_s]
+        self.pending = [(at_s, event) for at_s, event in self.pending if at_s > soon_s]
         for event in due:
             self.step(
                 event if isinstance(event, ClipStarted | ClipEnded) else replace(event, at_s=now_s)

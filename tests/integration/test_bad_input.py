@@ -53,6 +53,20 @@ def sound(root: Path) -> Path:
 
 
 @pytest.mark.engine
+@pytest.mark.parametrize(
+    ("moment", "words"),
+    [("soon", "names no moment"), ("20270101-000000-talk-aaaa@3:12", "there is no attempt")],
+)
+def test_a_moment_that_is_none_is_refused_before_anything_is_prepared(
+    run: Run, sound: Path, moment: str, words: str
+) -> None:
+    code, out, err = run("talk", CASE, "--mic", str(sound), "--from", moment)
+    assert (code, out) == (2, "")
+    assert is_one_sentence(err)
+    assert words in err
+
+
+@pytest.mark.engine
 @pytest.mark.parametrize("command", ["talk", "demo"])
 def test_an_unknown_case_is_named_with_those_there_are(run: Run, command: str) -> None:
     code, out, err = run(command, "breast-biopsie")

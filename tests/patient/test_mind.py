@@ -9,6 +9,7 @@ import pytest
 from simvoice.patient.decisions import Answer, Improvise, PatientState, Rank, Said
 from simvoice.patient.ledger import value
 from simvoice.patient.mind import Patient
+from simvoice.patient.suite import Probe
 from simvoice.patient.talk import CUTS_IN, SILENCE, Talk
 
 WARNING = "I'm afraid I have some difficult news."
@@ -148,6 +149,17 @@ def test_what_was_not_heard_is_not_told(patient: Patient) -> None:
     assert some.cut == "mother_died"
 
 
+@pytest.mark.parametrize(("turns_later", "resumed"), [(2, True), (6, False)])
+def test_go_on_means_a_line_that_was_cut_only_for_a_while(
+    patient: Patient, turns_later: int, resumed: bool
+) -> None:
+    first = patient.hear(trusting(patient), Said("How are you sleeping?", None))
+    cut = patient.heard(first.state, first.move, "Three", False)
+    later = replace(cut, turns=cut.turns + turns_later, last_line=None)
+    move = patient.hear(later, Said("Go on.", None)).move
+    assert (move.line_id == first.move.line_id) is resumed
+
+
 def test_a_line_that_was_cut_may_be_said_again(patient: Patient) -> None:
     state = trusting(patient)
     ask = Said("How are you sleeping?", None)
@@ -267,3 +279,10 @@ def test_only_the_part_that_asks_is_embedded(patient: Patient) -> None:
 def trusting(patient: Patient) -> PatientState:
     state = patient.start(0)
     return replace(state, ledger=tuple((n, 0.9 if n == "trust" else v) for n, v in state.ledger))
+
+
+def test_a_probe_is_put_after_all_that_it_says_was_said(patient: Patient) -> None:
+    probe = Probe(ask="And then?", expect=("expect",), said=("hello_1",), last="know_biopsy")
+    state = probe.put(patient.start(0))
+    assert state.said == ("hello_1", "know_biopsy")
+    assert state.last_line == "know_biopsy"

@@ -8,20 +8,15 @@ import pytest
 
 from simvoice import paths
 from simvoice.coding.codebook import CODEBOOK
+from simvoice.criteria import ItemIs, MetricIs, codes_of, parts_of
 from simvoice.errors import UsageError
 from simvoice.patient.shelf import shelf
 from simvoice.scoring.instruments import chosen, headings, instruments, items, read_instrument
 from simvoice.scoring.metrics import METRICS
-from simvoice.scoring.rules import AllOf, AnyOf, ItemIs, MetricIs, Rule, codes_of, in_words, label
+from simvoice.scoring.rules import in_words, label
 
 EVERY = (*instruments().values(), *headings())
 RULES = [item.rule for each in EVERY for item in each.items if item.rule is not None]
-
-
-def parts(rule: Rule) -> list[Rule]:
-    if isinstance(rule, AllOf | AnyOf):
-        return [part for each in rule.rules for part in parts(each)]
-    return [rule]
 
 
 def test_the_issue_s_instruments_are_all_there() -> None:
@@ -36,7 +31,7 @@ def test_no_two_items_share_an_id() -> None:
 
 def test_every_rule_speaks_of_codes_metrics_and_items_that_exist() -> None:
     assert frozenset().union(*map(codes_of, RULES)) <= set(CODEBOOK)
-    flat = [part for rule in RULES for part in parts(rule)]
+    flat = [part for rule in RULES for part in parts_of(rule)]
     assert {p.metric for p in flat if isinstance(p, MetricIs)} <= {m.key for m in METRICS}
     assert {p.item for p in flat if isinstance(p, ItemIs)} <= set(items())
 

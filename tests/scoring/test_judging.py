@@ -9,12 +9,13 @@ import pytest
 from pydantic import TypeAdapter
 
 from simvoice.audio import Pcm16
+from simvoice.criteria import Rule
 from simvoice.errors import AttemptError
 from simvoice.record.events import Coded, Header, Hold, JournalEntry, LearnerTurn, Shows
 from simvoice.scoring.instruments import Instrument, Item, headings, instruments
-from simvoice.scoring.judging import Judge, Sheet, Verdict
+from simvoice.scoring.judging import Judge, Sheet
 from simvoice.scoring.reading import read
-from simvoice.scoring.rules import Rule
+from simvoice.scoring.verdicts import Verdict
 from tests.planted_talk import END_S, entries, header
 
 RULE: TypeAdapter[Rule] = TypeAdapter(Rule)

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import pytest
 
 from simvoice.record.remarks import Objection, Rating
-from simvoice.scoring.judging import Outcome, Verdict
 from simvoice.scoring.raters import RULE, ItemAgreement, RatedAttempt, agreement
+from simvoice.scoring.verdicts import Outcome, Verdict
 
 WHEN = "2026-11-24T10:00:00+01:00"
 ITEM = "os12-1-greets"

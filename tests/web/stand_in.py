@@ -11,10 +11,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from simvoice.audio import FRAME, FRAME_S, RATE, Pcm16, level_dbfs
-from simvoice.errors import CaseError
+from simvoice.audio import FRAME, FRAME_S, RATE, Pcm, Pcm16, level_dbfs
+from simvoice.debrief.again import Place, moment
+from simvoice.errors import AttemptError, CaseError
 from simvoice.ports import AudioLine
 from simvoice.record.events import (
+    Afterwards,
+    Again,
     Ended,
     Header,
     LearnerTurn,
@@ -91,7 +94,13 @@ class ScriptedEncounter:
     """Fulfils `runtime.view.Encounter`: records both channels, says its lines on the clock."""
 
     def __init__(
-        self, root: Path, line: AudioLine, learner: str, observer: Observer, script: Sequence[Said]
+        self,
+        root: Path,
+        line: AudioLine,
+        learner: str,
+        observer: Observer,
+        script: Sequence[Said],
+        again: Again | None = None,
     ) -> None:
         now = datetime.now(UTC)
         self.attempt = new_id(CASE.id, now)
@@ -108,6 +117,7 @@ class ScriptedEncounter:
             patient_name=CASE.patient_name,
             seed=1,
             learner=learner,
+            again=again,
         )
         self._recorder = Recorder.create(root, header)
         self._recorder.add(Started(wall_time=now.isoformat()))
@@ -211,16 +221,36 @@ class StandIn:
         return self.readiness
 
     def encounter(
-        self, case_id: str, line: AudioLine, *, learner: str, observer: Observer
+        self,
+        case_id: str,
+        line: AudioLine,
+        *,
+        learner: str,
+        observer: Observer,
+        again: Place | None = None,
     ) -> ScriptedEncounter:
         if self.fault is not None:
             raise self.fault
         if case_id != CASE.id:
             raise CaseError(f"there is no case {case_id}; run: simvoice cases list")
         self.lines.append(line)
-        self.last = ScriptedEncounter(self.root, line, learner, observer, self.script)
+        self.last = ScriptedEncounter(
+            self.root, line, learner, observer, self.script, self._from(again)
+        )
         self.begun.set()
         return self.last
+
+    def time_again(self, case_id: str, place: Place) -> float | None:
+        if self.fault is not None:
+            raise self.fault
+        entry = moment(self.attempt(place.attempt), place.turn)
+        return max(120.0, (CASE.time_s or 0.0) - entry.at_s)
+
+    def _from(self, place: Place | None) -> Again | None:
+        if place is None:
+            return None
+        entry = moment(self.attempt(place.attempt), place.turn)
+        return Again(attempt=place.attempt, turn=entry.turn, at_s=entry.at_s)
 
     def attempts(self) -> Sequence[AttemptSummary]:
         return self.store.list()
@@ -228,6 +258,12 @@ class StandIn:
     def attempt(self, attempt_id: str) -> Attempt:
         found = self.store.open(attempt_id)
         return self.store.recover(attempt_id) if found.state == "crashed" else found
+
+    def afterwards(self, attempt_id: str) -> Pcm:
+        said = [e for e in self.attempt(attempt_id).entries if isinstance(e, Afterwards)]
+        if not said:
+            raise AttemptError("The record of this attempt does not have the patient's own words.")
+        return speech_like(1.5).astype(np.float32)
 
     def erase(self, attempt_id: str) -> None:
         self.store.erase(attempt_id)

@@ -19,6 +19,9 @@ class EncounterLine extends VoiceLine {
       case: caseId,
       learner: at("learner").value,
       headphones: at("headphones").checked,
+      ...(door.dataset.againAttempt && {
+        again: { attempt: door.dataset.againAttempt, turn: Number(door.dataset.againTurn) },
+      }),
     };
   }
 }

@@ -8,7 +8,9 @@ const STEP_S = 5;
 const BEFORE_S = 0.15; // a little before a turn, or its first sound is missed
 
 const score = at("score");
+const player = at("player");
 const sound = at("sound");
+let stopAt = null; // where listening to one moment ends
 const lines = [...document.querySelectorAll(".line[data-start]")].map((node) => ({
   node,
   start: Number(node.dataset.start),
@@ -95,7 +97,8 @@ function toggle() {
   else sound.pause();
 }
 
-function playFrom(second) {
+function playFrom(second, until = null) {
+  stopAt = until;
   sound.currentTime = Math.max(0, second);
   show();
   play();
@@ -116,6 +119,10 @@ function show() {
 
 function follow() {
   show();
+  if (stopAt !== null && sound.currentTime >= stopAt) {
+    stopAt = null;
+    sound.pause();
+  }
   if (!sound.paused) requestAnimationFrame(follow);
 }
 
@@ -137,6 +144,7 @@ function key(event) {
     if (!event.repeat) toggle();
   } else if ((event.key === "ArrowLeft" || event.key === "ArrowRight") && event.target.type !== "radio") {
     event.preventDefault();
+    stopAt = null;
     const direction = event.key === "ArrowRight" ? 1 : -1;
     if (event.shiftKey) turnBy(direction);
     else sound.currentTime = Math.max(0, sound.currentTime + direction * STEP_S);
@@ -147,6 +155,7 @@ function key(event) {
 function wirePlayer() {
   at("play").addEventListener("click", toggle);
   at("seek").addEventListener("input", (event) => {
+    stopAt = null;
     sound.currentTime = Number(event.target.value);
     show();
   });
@@ -155,17 +164,82 @@ function wirePlayer() {
   for (const name of ["play", "pause", "ended"]) {
     sound.addEventListener(name, () => {
       at("play").setAttribute("aria-label", sound.paused ? "Play" : "Pause");
-      score.classList.toggle("playing", !sound.paused);
+      player.classList.toggle("playing", !sound.paused);
     });
   }
   sound.addEventListener("play", follow);
   sound.addEventListener("seeked", show);
   for (const button of document.querySelectorAll("[data-at]")) {
-    button.addEventListener("click", () => playFrom(Number(button.dataset.at) - BEFORE_S));
+    const { at: from, to } = button.dataset;
+    const until = to === undefined ? null : Number(to);
+    button.addEventListener("click", () => playFrom(Number(from) - BEFORE_S, until));
   }
   document.addEventListener("keydown", key);
 }
 
+// -- her own words ------------------------------------------------------------------------
+
+/** The patient says afterwards how it felt; her voice is made when it is first wanted. */
+function wireHer(button) {
+  const words = button.querySelector("span");
+  const asked = words.textContent;
+  let hers = null;
+  const rest = () => {
+    words.textContent = asked;
+    button.removeAttribute("aria-busy");
+  };
+  button.addEventListener("click", async () => {
+    if (hers !== null && !hers.paused) {
+      hers.pause();
+      hers.currentTime = 0;
+      return;
+    }
+    sound?.pause();
+    at("hear-fault").hidden = true;
+    if (hers === null) {
+      hers = new Audio(button.dataset.sound);
+      hers.addEventListener("playing", () => {
+        words.textContent = "Stop";
+        button.removeAttribute("aria-busy");
+      });
+      for (const name of ["pause", "ended"]) hers.addEventListener(name, rest);
+      sound?.addEventListener("play", () => hers?.pause());
+    }
+    words.textContent = "One moment …";
+    button.setAttribute("aria-busy", "true");
+    try {
+      await hers.play();
+    } catch {
+      hers = null;
+      rest();
+      try {
+        await ask(button.dataset.sound); // why it could not be played
+      } catch (error) {
+        at("hear-fault").textContent = error.message;
+        at("hear-fault").hidden = false;
+      }
+    }
+  });
+}
+
+// -- what is folded -----------------------------------------------------------------------
+
+function wireFolds(button) {
+  const folds = [...document.querySelectorAll(".scored")];
+  button.addEventListener("click", () => {
+    const open = !folds.every((each) => each.open);
+    for (const each of folds) each.open = open;
+  });
+  const say = () => {
+    const open = folds.every((each) => each.open);
+    button.textContent = open ? "Close all" : "Open all";
+    button.setAttribute("aria-expanded", String(open));
+  };
+  for (const each of folds) each.addEventListener("toggle", say);
+}
+
+if (at("hear") !== null) wireHer(at("hear"));
+if (at("unfold") !== null) wireFolds(at("unfold"));
 if (sound !== null) wirePlayer();
 if (score !== null) {
   drawScore().catch((error) => {

@@ -1,0 +1,111 @@
+"""What an utterance does in its place: after the patient's words, and after what came up before.
+
+For the record, where all of that is known; live, words alone decide. Nothing is taken away, and
+what is added is no surer than `LIKELY`: a place suggests where words would show.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from simvoice.coding.codes import Code
+from simvoice.coding.features import fluent
+from simvoice.coding.text import sentences
+from simvoice.coding.whole import Part, part
+
+LIKELY = 0.6
+"""Confidence of what the place suggests."""
+
+SHORT, BARE = 8, 4
+"""Words: of a statement that can be an echo; of one that can name a feeling by a bare word."""
+LETTERS = 5
+"""Letters two words share to be one word in two forms: "insured", "insurance"."""
+
+EXPLORES = frozenset(
+    {"ask_concerns", "empathy_explore", "empathy_name", "empathy_understand", "elicit"}
+)
+"""Codes that go after what troubles her, or show that it was heard."""
+
+_FEELING = re.compile(
+    r"\b(?:scared|frightened|afraid|terrified|worried|anxious|nervous|angry|furious|upset|sad|"
+    r"lonely|alone|overwhelmed|exhausted|guilty|ashamed|numb|helpless|hopeless|devastated|"
+    r"shocked|lost|scary|frightening|terrifying|overwhelming|devastating|heartbroken)\b"
+)
+_NOT_SO = re.compile(r"\b(?:not|no|never|do|did|are you|i am|i was|we)\b")
+_FUNCTION_WORDS = """
+a about after again all am alright an and any are as at be because been before being but by can cool
+could did do does fine for from get go going good got great had has have he her here him his how i
+if in into is it just like lot me mhm mm hmm more much my nice no not now of off oh okay on one or
+our out over really right see she so some sure that the their them then there these they thing
+things think this those to too up us very want was we well were what when where which who why will
+with would yeah yes you your
+"""
+_FUNCTION = frozenset(_FUNCTION_WORDS.split())
+_TAKEN = frozenset(
+    {
+        "reflection", "summary", "empathy_name", "greeting", "introduction", "thanks", "apology",
+        "minimising", "hostility", "blaming", "confront", "reassurance", "closing", "fixing",
+        "headline", "headline_jargon", "machine", "repeat_request", "teach_back", "warning_shot",
+    }
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an utterance stands."""
+
+    before: str = ""
+    """The patient's words since the speaker's last turn, as they were heard."""
+    is_explored: bool = False
+    """What troubles the patient was asked about, named or told before this turn."""
+
+
+def in_place(text: str, codes: Sequence[Code], place: Place) -> tuple[Code, ...]:
+    """The codes of an utterance that was coded by its words, with what its place tells."""
+    parts = tuple(part(sentence) for sentence in sentences(text))
+    found: list[Code] = []
+    is_explored = place.is_explored
+    for code in codes:
+        found.append(code)
+        if code.name == "reassurance":
+            kind = "earned" if is_explored else "premature"
+            found.append(Code(f"reassurance_{kind}", code.words, code.confidence))
+        is_explored = is_explored or code.name in EXPLORES
+    if place.before and _TAKEN.isdisjoint(code.name for code in codes):
+        named = [Code("empathy_name", each.sentence.text, LIKELY) for each in _named(parts)]
+        found += named or _echoes(parts, place.before)
+    return tuple(found)
+
+
+def _named(parts: Sequence[Part]) -> list[Part]:
+    """A feeling as all that is said: "Scared.", "So, frightening." """
+    return [
+        each
+        for each in parts
+        if each.states
+        and 0 < each.words <= BARE
+        and _FEELING.search(each.sentence.plain)
+        and not _NOT_SO.search(each.sentence.plain)
+    ]
+
+
+def _echoes(parts: Sequence[Part], before: str) -> list[Code]:
+    """A short statement made of the patient's own words gives them back."""
+    hers = stems(before)
+    return [
+        Code("reflection", each.sentence.text, LIKELY)
+        for each in parts
+        if each.states
+        and each.words <= SHORT
+        and (mine := stems(each.sentence.plain))
+        and mine <= hers
+        and not re.search(r"\bi\b|\bme\b|\bmy\b", each.sentence.plain)
+    ]
+
+
+def stems(text: str) -> frozenset[str]:
+    """The first letters of the words that carry meaning."""
+    plain = " ".join(sentence.plain for sentence in sentences(text))
+    return frozenset(w[:LETTERS] for w in fluent(plain).split() if w not in _FUNCTION)

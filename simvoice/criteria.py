@@ -1,0 +1,257 @@
+"""The small language in which an item says what it looks for: codes, order, metrics, answers to
+cues, and what the patient told, said, felt and kept silent about.
+
+Instruments and cases use the same one, strictly: nothing else can be said, so every judgement can
+be put in words (`scoring.rules`) and made again from the record (`scoring.judging`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+
+class Part(BaseModel):
+    """Base of all parts of an instrument: frozen, and unknown fields are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+Codes = Annotated[tuple[str, ...], Field(min_length=1)]
+"""Names from the codebook; any of them counts."""
+
+
+class Says(Part):
+    """The learner does one of these things."""
+
+    kind: Literal["says"]
+    codes: Codes
+    at_least: int = Field(default=1, ge=1)
+    before: tuple[str, ...] = ()
+    """Before the first of these."""
+    after: tuple[str, ...] = ()
+    """After the first of these."""
+    first_turns: int | None = Field(default=None, ge=1)
+    """Within the learner's first so many turns."""
+    last_turns: int | None = Field(default=None, ge=1)
+    """Within the learner's last so many turns."""
+    needs: tuple[str, ...] = ()
+    """Only judged when one of these happened."""
+
+
+class Avoids(Part):
+    """The learner does none of these things, or few."""
+
+    kind: Literal["avoids"]
+    codes: Codes
+    at_most: int = Field(default=0, ge=0)
+    needs: tuple[str, ...] = ()
+    """Only judged when one of these happened: nobody avoids what there was no occasion for."""
+
+
+class Order(Part):
+    """What happened of these steps happened in this order, by the first time of each."""
+
+    kind: Literal["order"]
+    steps: tuple[Codes, ...] = Field(min_length=2)
+    least: int = Field(default=2, ge=2)
+    """So many of the steps have to have happened for an order to be judged."""
+
+
+class MetricIs(Part):
+    """A metric of the registry lies within bounds, in the metric's unit."""
+
+    kind: Literal["metric"]
+    metric: str
+    at_least: float | None = None
+    at_most: float | None = None
+
+    @model_validator(mode="after")
+    def _bounded(self) -> MetricIs:
+        if self.at_least is None and self.at_most is None:
+            raise ValueError("a metric rule needs `at_least` or `at_most`")
+        return self
+
+
+class Ratio(Part):
+    """How often some codes happen for each time that others do."""
+
+    kind: Literal["ratio"]
+    over: Codes
+    under: Codes
+    at_least: float
+
+
+class Answers(Part):
+    """Share of the cues and concerns that were answered so."""
+
+    kind: Literal["answers"]
+    how: Literal["provides", "explicit", "continuer"]
+    at_least: float | None = Field(default=None, ge=0.0, le=1.0)
+    """None: the share is shown and nothing is judged."""
+
+
+class Count(Part):
+    """How often; nothing is judged, because the source gives no threshold."""
+
+    kind: Literal["count"]
+    codes: Codes
+    per: Literal["encounter", "cue"] = "encounter"
+
+
+class CountAnswers(Part):
+    """How many cues and concerns were answered so; nothing is judged."""
+
+    kind: Literal["count_answers"]
+    explicit: bool | None = None
+    provides: bool | None = None
+    """None counts either."""
+
+
+class ItemIs(Part):
+    """What another item says."""
+
+    kind: Literal["item"]
+    item: str
+
+
+class Told(Part):
+    """The patient told these facts, each of them: they were earned."""
+
+    kind: Literal["told"]
+    facts: Codes
+    """By the ids of the case."""
+
+
+class Hears(Part):
+    """The patient said one of these lines, so something had made her say it."""
+
+    kind: Literal["hears"]
+    lines: Codes
+    """By the ids of the case; any of them counts."""
+
+
+class Reached(Part):
+    """The conversation came to these moments of the case, each of them: she said one of the lines
+    that the moment brings about."""
+
+    kind: Literal["beat"]
+    beats: Codes
+    lines: tuple[tuple[str, ...], ...] = ()
+    """For each beat, its lines. Filled in when an encounter begins; authors leave it out."""
+
+
+class Silence(Part):
+    """A silence that the patient left after these beats or lines."""
+
+    kind: Literal["silence"]
+    after: tuple[str, ...] = ()
+    """Beats and lines of the case that leave one; empty for any."""
+    outcome: Literal["held", "filled"] = "held"
+    """held: at least one was let stand. filled: none was filled (and at least one was there)."""
+
+
+class Ledger(Part):
+    """What the patient felt, by a value of her ledger, 0..1."""
+
+    kind: Literal["ledger"]
+    value: str
+    """By its name in the case: trust, distress, understanding."""
+    when: Literal["end", "ever", "always"] = "end"
+    at_least: float | None = Field(default=None, ge=0.0, le=1.0)
+    at_most: float | None = Field(default=None, ge=0.0, le=1.0)
+
+    @model_validator(mode="after")
+    def _bounded(self) -> Ledger:
+        if self.at_least is None and self.at_most is None:
+            raise ValueError("a ledger rule needs `at_least` or `at_most`")
+        return self
+
+
+class AllOf(Part):
+    """Every one of these."""
+
+    kind: Literal["all"]
+    rules: tuple[Rule, ...] = Field(min_length=2)
+
+
+class AnyOf(Part):
+    """At least one of these."""
+
+    kind: Literal["any"]
+    rules: tuple[Rule, ...] = Field(min_length=2)
+
+
+Rule = Annotated[
+    Says
+    | Avoids
+    | Order
+    | MetricIs
+    | Ratio
+    | Answers
+    | Count
+    | CountAnswers
+    | ItemIs
+    | Told
+    | Hears
+    | Reached
+    | Silence
+    | Ledger
+    | AllOf
+    | AnyOf,
+    Field(discriminator="kind"),
+]
+
+AllOf.model_rebuild()
+AnyOf.model_rebuild()
+
+
+def codes_of(rule: Rule) -> frozenset[str]:
+    """Every code that a rule speaks of."""
+    match rule:
+        case Says():
+            return frozenset((*rule.codes, *rule.before, *rule.after, *rule.needs))
+        case Avoids():
+            return frozenset((*rule.codes, *rule.needs))
+        case Order():
+            return frozenset(code for step in rule.steps for code in step)
+        case Ratio():
+            return frozenset((*rule.over, *rule.under))
+        case Count():
+            return frozenset(rule.codes)
+        case AllOf() | AnyOf():
+            return frozenset().union(*(codes_of(each) for each in rule.rules))
+        case MetricIs() | Answers() | CountAnswers() | ItemIs():
+            return frozenset()
+        case Told() | Hears() | Reached() | Silence() | Ledger():
+            return frozenset()
+
+
+def parts_of(rule: Rule) -> Iterator[Rule]:
+    """The rule itself, or what it is put together from, at any depth."""
+    if isinstance(rule, AllOf | AnyOf):
+        for each in rule.rules:
+            yield from parts_of(each)
+    else:
+        yield rule
+
+
+class CriticalItem(Part):
+    """What an author holds that nobody may miss in this case."""
+
+    id: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+    text: Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
+    """What the learner does, in words that follow "you": "Say that it is cancer"."""
+    why: Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
+    """Why it is critical here, in a sentence the learner reads."""
+    rule: Rule | None = None
+    human: bool = False
+    """Left to a human: neither words nor times can tell."""
+
+    @model_validator(mode="after")
+    def _one_judge(self) -> CriticalItem:
+        if self.human == (self.rule is not None):
+            raise ValueError("a critical item needs a `rule`, or `human: true`, and not both")
+        return self

@@ -1,0 +1,46 @@
+"""Debriefs that were made a moment ago: a page and what it fetches ask for the same one."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from pathlib import Path
+
+from simvoice.debrief.model import Debrief
+from simvoice.debrief.summary import summarise
+from simvoice.record.store import Attempt
+
+_KEPT = 4
+"""The one that is read, the one beside it, and one or two in other tabs."""
+
+_Print = tuple[tuple[str, int, int], ...]
+
+
+class Summaries:
+    """The last few, made anew as soon as anything in the attempt's folder has changed."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[str, tuple[_Print, Debrief]] = OrderedDict()
+
+    def of(self, attempt: Attempt) -> Debrief:
+        """The debrief of an attempt. May take a second or two; two pages may ask at once."""
+        with self._lock:
+            seen = _print_of(attempt.folder)
+            kept = self._kept.get(attempt.id)
+            if kept is None or kept[0] != seen:
+                kept = (seen, summarise(attempt))
+                self._kept[attempt.id] = kept
+            self._kept.move_to_end(attempt.id)
+            while len(self._kept) > _KEPT:
+                self._kept.popitem(last=False)
+            return kept[1]
+
+
+def _print_of(folder: Path) -> _Print:
+    """Name, length and time of every file: an objection or a lost recording changes it."""
+    found = []
+    for path in sorted(folder.iterdir()):
+        about = path.stat()
+        found.append((path.name, about.st_size, about.st_mtime_ns))
+    return tuple(found)

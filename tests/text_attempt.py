@@ -1,0 +1,102 @@
+"""A demo's learner and a case's patient in text, as the journal that such a talk would leave."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ruamel.yaml import YAML
+
+from simvoice.patient.decisions import Decision
+from simvoice.patient.mind import Patient
+from simvoice.patient.talk import SILENCE, Talk
+from simvoice.record.events import (
+    Coded,
+    Hold,
+    JournalEntry,
+    LearnerTurn,
+    PatientMove,
+    PatientSpeech,
+)
+
+STEP_S = 10.0
+"""Seconds between one thing and the next."""
+
+
+def steps_of(file: Path) -> list[tuple[str, str]]:
+    """(when, words) of each step of a demo file."""
+    steps = YAML(typ="safe").load(file.read_text(encoding="utf-8"))["steps"]
+    return [(step["when"], step.get("say") or SILENCE) for step in steps]
+
+
+def played(patient: Patient, steps: list[tuple[str, str]]) -> tuple[JournalEntry, ...]:
+    """Every word is recognised, and what is hummed while she speaks is left out."""
+    talk = Talk(patient)
+    entries: list[JournalEntry] = list(_hers(talk.open(), 0))
+    for number, (when, words) in enumerate(steps, start=1):
+        if talk.ending is not None:
+            break
+        window = talk.exchanges[-1].decision.move.hold
+        if when == "backchannel" or (words == SILENCE and window is None):
+            continue
+        at_s = number * STEP_S
+        if window is not None:
+            held = words == SILENCE
+            outcome = "held" if held else "filled"
+            entries.append(
+                Hold(
+                    start_s=at_s - 4.0,
+                    end_s=at_s - 1.0,
+                    window_s=window.window_s,
+                    outcome="held" if outcome == "held" else "filled",
+                    beat=window.beat,
+                )
+            )
+        if words == SILENCE:
+            decision = talk.wait()
+        else:
+            decision = talk.say(words, cuts_in=when == "barge-in")
+            entries.append(_turn(number, at_s, words, decision))
+        entries.extend(_hers(decision, number))
+    return tuple(entries)
+
+
+def _turn(number: int, at_s: float, words: str, decision: Decision) -> LearnerTurn:
+    return LearnerTurn(
+        turn=number,
+        start_s=at_s,
+        end_s=at_s + 2.0,
+        text=words,
+        avg_logprob=-0.2,
+        no_speech_prob=0.0,
+        codes=tuple(
+            Coded(code=c.name, words=c.words, confidence=c.confidence) for c in decision.codes
+        ),
+    )
+
+
+def _hers(decision: Decision, number: int) -> list[JournalEntry]:
+    at_s = number * STEP_S + 3.0
+    move = decision.move
+    found: list[JournalEntry] = [
+        PatientMove(
+            turn=number,
+            at_s=at_s,
+            kind=move.kind,
+            line_id=move.line_id,
+            reason=decision.reason,
+            ledger=dict(decision.state.ledger),
+            disclosed=decision.opens,
+        )
+    ]
+    if move.text:
+        found.append(
+            PatientSpeech(
+                turn=number,
+                line_id=move.line_id,
+                start_s=at_s,
+                end_s=at_s + 2.0,
+                text=move.text,
+                heard=move.text,
+            )
+        )
+    return found

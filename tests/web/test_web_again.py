@@ -1,0 +1,300 @@
+"""Another go: the page it begins at, and the debrief that lays it beside the first."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+
+from simvoice.errors import AttemptError
+from simvoice.record.events import (
+    Again,
+    Checkpoint,
+    Ended,
+    Header,
+    Hold,
+    JournalEntry,
+    LearnerTurn,
+    LedgerStep,
+    PatientMove,
+    PatientSpeech,
+    Started,
+    Tellable,
+)
+from simvoice.record.recorder import Recorder
+from simvoice.record.store import Store
+from tests.web.conftest import Open
+from tests.web.stand_in import CASE, LINE, StandIn
+
+FIRST = "20261122-101530-breast-biopsy-aaaa"
+SECOND = "20261122-103000-breast-biopsy-bbbb"
+SECRET = "She has told nobody that she found the lump in March."
+TOLD = "Her mother died of it."
+
+
+def move(turn: int, at_s: float, trust: float, told: tuple[str, ...] = ()) -> PatientMove:
+    return PatientMove(
+        turn=turn,
+        at_s=at_s,
+        kind="answer",
+        line_id=f"line-{turn}",
+        reason="she answers",
+        steps=(LedgerStep(name="trust", before=0.4, after=trust, cause=f"cause {turn}"),),
+        ledger={"trust": trust, "distress": 0.5, "understanding": 0.2},
+        disclosed=told,
+    )
+
+
+def moment(turn: int, at_s: float, text: str, ending: str | None = None) -> Checkpoint:
+    mind = {"ledger": [["trust", 0.4]], "seed": 7}
+    return Checkpoint(
+        turn=turn,
+        at_s=at_s,
+        mind=mind,  # type: ignore[arg-type]
+        move={"kind": "answer", "text": text, "ending": ending},
+        last_turn=turn,
+    )
+
+
+def speech(turn: int, start_s: float, text: str, unsaid: str = "") -> PatientSpeech:
+    return PatientSpeech(
+        turn=turn,
+        line_id=f"line-{turn}",
+        start_s=start_s,
+        end_s=start_s + 2.0,
+        text=f"{text} {unsaid}".strip(),
+        heard=text,
+        unsaid=unsaid,
+    )
+
+
+def said(turn: int, start_s: float, text: str) -> LearnerTurn:
+    return LearnerTurn(
+        turn=turn,
+        start_s=start_s,
+        end_s=start_s + 1.5,
+        text=text,
+        avg_logprob=-0.3,
+        no_speech_prob=0.01,
+    )
+
+
+def hold(start_s: float, outcome: str) -> Hold:
+    return Hold.model_validate(
+        {"start_s": start_s, "end_s": start_s + 2, "window_s": 4, "outcome": outcome, "beat": "b"}
+    )
+
+
+FIRST_ENTRIES: tuple[JournalEntry, ...] = (
+    move(1, 1.0, 0.4),
+    moment(1, 1.0, "They said you would have the result."),
+    speech(1, 1.1, "They said you would have the result."),
+    said(2, 4.0, "It is a cancer."),
+    move(2, 6.0, 0.35),
+    moment(2, 6.0, "So it is. I knew, you know. I always knew."),
+    speech(2, 6.1, "So it is. I knew,", "you know. I always knew."),
+    said(3, 8.0, "We will operate."),
+    hold(9.5, "filled"),
+    move(3, 12.0, 0.2),
+    moment(3, 12.0, "", None),
+    said(4, 18.0, "Goodbye then."),
+    move(4, 20.0, 0.2),
+    moment(4, 20.0, "Goodbye.", "left"),
+    speech(4, 20.1, "Goodbye."),
+    Ended(at_s=22.2, reason="patient", ending="left"),
+)
+SECOND_ENTRIES: tuple[JournalEntry, ...] = (
+    move(2, 1.0, 0.35),
+    moment(2, 1.0, "So it is. I knew, you know. I always knew."),
+    speech(2, 1.1, "So it is. I knew, you know. I always knew."),
+    hold(3.2, "held"),
+    said(3, 6.0, "I can see this is a shock."),
+    move(3, 8.0, 0.7, ("mother",)),
+    moment(3, 8.0, "My mother died of it."),
+    speech(3, 8.1, "My mother died of it."),
+    Ended(at_s=11.0, reason="learner"),
+)
+
+
+def plant(root: Path, attempt: str, entries: tuple[JournalEntry, ...], when: str = "") -> str:
+    again = Again(attempt=FIRST, turn=2, at_s=6.0) if attempt != FIRST else None
+    header = Header(
+        attempt=attempt,
+        simvoice="0.1.0",
+        case_id=CASE.id,
+        case_title=CASE.title,
+        case_sha256="0" * 64,
+        patient_name=CASE.patient_name,
+        seed=7,
+        learner="Robin",
+        again=again,
+        tellable=(
+            Tellable(id="mother", text=TOLD, when="asked"),
+            Tellable(id="march", text=SECRET, when="trusted", trust=0.9),
+        ),
+    )
+    recorder = Recorder.create(root, header)
+    recorder.add(Started(wall_time=when or "2026-11-22T10:15:30+00:00"))
+    for entry in entries:
+        recorder.add(entry)
+    recorder.close()
+    return attempt
+
+
+@pytest.fixture
+def first(simulator: StandIn) -> str:
+    return plant(simulator.root, FIRST, FIRST_ENTRIES)
+
+
+@pytest.fixture
+def second(simulator: StandIn, first: str) -> str:
+    return plant(simulator.root, SECOND, SECOND_ENTRIES, "2026-11-22T10:30:00+00:00")
+
+
+def words(html: str) -> str:
+    return " ".join(re.sub(r"<[^>]+>", " ", html).split())
+
+
+def test_the_door_note_says_where_it_begins_with_what_was_heard(
+    client: TestClient, first: str
+) -> None:
+    page = client.get(f"/again/{first}/2")
+    assert page.status_code == 200
+    text = words(page.text)
+    assert "Another go from 0:06" in text
+    assert "They said you would have the result." in text
+    assert "It is a cancer." in text
+    assert "says again: “So it is. I knew, …”" in text
+    assert "I always knew" not in text
+    assert "7 minutes, what was left then" in text
+    assert 'value="Robin"' in page.text
+    assert f'data-again-attempt="{first}" data-again-turn="2"' in page.text
+
+
+def test_a_moment_of_silence_says_so(client: TestClient, first: str) -> None:
+    assert "is silent at this moment" in client.get(f"/again/{first}/3").text
+
+
+@pytest.mark.parametrize(
+    ("turn", "sentence"),
+    [("9", "has no moment at turn 9; choose one of: 1, 2, 3"), ("4", "the one before is turn 3")],
+)
+def test_a_moment_that_is_none_is_refused_with_what_to_do(
+    client: TestClient, first: str, turn: str, sentence: str
+) -> None:
+    page = client.get(f"/again/{first}/{turn}", headers={"accept": "text/html"})
+    assert page.status_code == 404
+    assert sentence in words(page.text)
+
+
+def test_an_older_record_has_none(client: TestClient, attempt_id: str) -> None:
+    page = client.get(f"/again/{attempt_id}/2", headers={"accept": "text/html"})
+    assert page.status_code == 404
+    assert "without the moments to go back to" in page.text
+
+
+def test_a_case_that_changed_says_so_before_the_door(
+    client: TestClient, simulator: StandIn, first: str
+) -> None:
+    simulator.fault = AttemptError("the case breast-biopsy has been changed since")
+    page = client.get(f"/again/{first}/2", headers={"accept": "text/html"})
+    assert page.status_code == 404
+    assert "has been changed since" in page.text
+
+
+def test_the_hello_names_the_moment_and_the_record_keeps_it(
+    client: TestClient, simulator: StandIn, token: str, first: str
+) -> None:
+    hello = {
+        "type": "hello",
+        "token": token,
+        "case": CASE.id,
+        "again": {"attempt": first, "turn": 2},
+    }
+    headers = {"origin": f"http://{client.base_url.netloc.decode()}"}
+    with client.websocket_connect(LINE, headers=headers) as socket:
+        socket.send_json(hello)
+        begun = socket.receive_json()
+        assert begun["type"] == "begun"
+        socket.send_json({"type": "end"})
+        assert simulator.last is not None
+        simulator.last.end()
+    header = Store(simulator.root).open(begun["attempt"]).header
+    assert header.again == Again(attempt=first, turn=2, at_s=6.0)
+
+
+def test_a_hello_with_a_wild_moment_is_refused(client: TestClient, token: str) -> None:
+    hello = {
+        "type": "hello",
+        "token": token,
+        "case": CASE.id,
+        "again": {"attempt": "../../etc", "turn": 2},
+    }
+    headers = {"origin": f"http://{client.base_url.netloc.decode()}"}
+    with client.websocket_connect(LINE, headers=headers) as socket:
+        socket.send_json(hello)
+        assert socket.receive_json()["type"] == "fault"
+
+
+def test_both_goes_stand_side_by_side(client: TestClient, second: str) -> None:
+    page = client.get(f"/attempts/{second}").text
+    text = words(page)
+    assert "The two goes side by side" in text
+    assert "Beside your attempt of" not in text
+    assert f'href="/attempts/{FIRST}"' in page
+    for shown in ("We will operate.", "I can see this is a shock.", TOLD, "cause 3"):
+        assert shown in text
+    assert "0 held, 1 filled" in text
+    assert "1 held, 0 filled" in text
+    assert "35 → 20" in text
+    assert "35 → 70" in text
+
+
+def test_nothing_that_was_kept_back_is_told(client: TestClient, second: str) -> None:
+    for attempt in (FIRST, second):
+        assert SECRET not in client.get(f"/attempts/{attempt}").text
+
+
+def test_the_first_lists_the_goes_from_it(client: TestClient, second: str) -> None:
+    page = client.get(f"/attempts/{FIRST}").text
+    assert f'href="/attempts/{second}"' in page
+    assert "From 0:06: compare the two" in words(page)
+    assert "The two goes side by side" not in page
+
+
+def test_without_the_first_the_debrief_still_opens(
+    client: TestClient, simulator: StandIn, second: str
+) -> None:
+    simulator.erase(FIRST)
+    text = words(client.get(f"/attempts/{second}").text)
+    assert "cannot be read any more" in text
+
+
+@pytest.mark.realtime
+def test_another_go_with_the_keyboard_alone_ends_in_the_comparison(
+    address: str, simulator: StandIn, browse: Open
+) -> None:
+    plant(simulator.root, FIRST, FIRST_ENTRIES)
+    seen = browse()
+    page = seen.page
+    page.goto(f"{address}/again/{FIRST}/2")
+    page.wait_for_selector("#go:not([disabled])")
+    assert page.input_value("#learner") == "Robin"
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#room[data-floor=patient]")
+    page.keyboard.press("Escape")
+    page.wait_for_selector("#end-dialog[open]")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/attempts/*")
+    page.wait_for_selector("#goes-title")
+    assert page.inner_text("#goes-title") == "The two goes side by side"
+    assert page.evaluate("document.documentElement.scrollWidth") <= 1366
+    assert seen.errors == []
+    kept = simulator.store.list()[0]
+    assert (kept.again_of, kept.again_at_s, kept.learner) == (FIRST, 6.0, "Robin")
+
+
+def test_the_list_marks_another_go(client: TestClient, second: str) -> None:
+    assert "another go from 0:06" in client.get("/").text
