@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from simvoice.criteria import MetricIs
 from simvoice.debrief.english import NOT_ENGLISH, is_english
 from simvoice.debrief.model import CueAnswer, Evidence, ItemResult, Scored
 from simvoice.errors import AttemptError
@@ -15,7 +16,6 @@ from simvoice.scoring.cues import Response
 from simvoice.scoring.instruments import CRITICAL, chosen, critical, headings
 from simvoice.scoring.judging import Judge, Judged, Sheet
 from simvoice.scoring.reading import Reading
-from simvoice.scoring.rules import MetricIs
 from simvoice.scoring.verdicts import Verdict
 
 CUES = "VR-CoDES"

@@ -252,11 +252,12 @@ def _from_items(reading: Reading, headings: Iterable[Scored]) -> Iterator[_Found
             if item.outcome != "not met" or item.certainty == "low" or its_kind is None:
                 continue
             shown = next(iter(item.evidence), None)
+            hers = shown.quote if shown is not None and shown.who == "patient" else ""
             yield _Found(
                 kind=its_kind,
                 effect=_UNMET * item.weight,
                 why=f"{heading.name}, not met: “{item.text}”.",
-                sentence=its_kind.sentence_after(),
+                sentence=its_kind.sentence_after(hers),
                 words=shown.quote if shown is not None and shown.who == "learner" else "",
                 moment=moment(reading.entries, shown.at_s, shown.end_s) if shown else None,
             )
