@@ -227,7 +227,10 @@ def test_nothing_that_was_kept_back_is_told(attempt: Attempt) -> None:
 
 def test_an_item_about_cues_gives_back_the_cue_it_stands_on(attempt: Attempt) -> None:
     acts = ("silence_offer", "silence_offer", "question_open", "elicit")
-    entries: list[JournalEntry] = [spoke(1, 3.0, "It's late. My girls are small.")]
+    entries: list[JournalEntry] = [
+        said(0, 0.5, "this is hard do you follow", "empathy_name", "check_understanding"),
+        spoke(1, 3.0, "It's late. My girls are small."),
+    ]
     entries += [said(n, 6.0 * n, "please go on", code) for n, code in enumerate(acts, 1)]
     made = of(attempt, *entries, shows=(SHOWS,))
     (cue,) = [each for each in made.suggestions if "lets show" in each.title]
