@@ -6,7 +6,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from simvoice.criteria import MetricIs
+from simvoice.criteria import (
+    Answers,
+    Avoids,
+    Count,
+    CountAnswers,
+    ItemIs,
+    Order,
+    Ratio,
+    Says,
+    parts_of,
+)
 from simvoice.debrief.english import NOT_ENGLISH, is_english
 from simvoice.debrief.model import CueAnswer, Evidence, ItemResult, Scored
 from simvoice.errors import AttemptError
@@ -21,6 +31,9 @@ from simvoice.scoring.verdicts import Verdict
 CUES = "VR-CoDES"
 """Shown wherever the record says which lines were cues, whether the author chose it or not."""
 
+_BY_WORDS = (Says, Avoids, Order, Ratio, Answers, Count, CountAnswers, ItemIs)
+"""Rules over what the learner's words were taken for; the others go by times and by what the
+patient said and felt."""
 _WORDLESS = frozenset({"silence", "back-channel"})
 
 
@@ -37,7 +50,8 @@ class Items:
 def items_of(reading: Reading, header: Header, folder: Path) -> Items:
     """From the record alone. folder: where the learner's objections lie.
 
-    Where the learner's words do not look like English only what rests on times is judged.
+    Where the learner's words do not look like English only what rests on times and on the patient
+    is judged.
     """
     judge = Judge(reading, header)
     english = is_english(reading.of(LearnerTurn))
@@ -72,9 +86,10 @@ def _timed(sheet: Sheet) -> Sheet:
     """Without the judgements that rest on words; a human's items stay a human's."""
     unknown = Verdict("not judged", reason=NOT_ENGLISH)
     judged = tuple(
-        each
-        if each.item.rule is None or isinstance(each.item.rule, MetricIs)
-        else replace(each, verdict=unknown)
+        replace(each, verdict=unknown)
+        if each.item.rule is not None
+        and any(isinstance(part, _BY_WORDS) for part in parts_of(each.item.rule))
+        else each
         for each in sheet.judged
     )
     return replace(sheet, judged=judged)

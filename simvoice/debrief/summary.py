@@ -318,7 +318,7 @@ def _notes(attempt: Attempt, reading: Reading, sound_problem: str) -> list[str]:
         notes.append(
             "What was recognised of your words does not look like English, the only language that "
             f"simvoice knows: {name} could not follow it, nothing is suggested, and only what "
-            "rests on times was judged."
+            "rests on times and on the patient was judged."
         )
     if sound_problem:
         notes.append(sound_problem)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from simvoice.criteria import Avoids, CriticalItem, Ledger
 from simvoice.debrief.english import NOT_ENGLISH, is_english
 from simvoice.debrief.model import Debrief
 from simvoice.debrief.summary import summarise
@@ -39,6 +40,18 @@ ENGLISH = (
     "it is cancer. I know that this is hard to hear."
 )
 CUE = Shows(line="line1", concern="kin", text="Who raises her girls", kind="cue")
+STILL_TRUSTS = CriticalItem(
+    id="still_trusts",
+    text="Keep some trust.",
+    why="So it is.",
+    rule=Ledger(kind="ledger", value="trust", at_least=0.2),
+)
+NO_BLAME = CriticalItem(
+    id="no_blame",
+    text="Do not attack.",
+    why="So it is.",
+    rule=Avoids(kind="avoids", codes=("hostility",)),
+)
 
 
 @pytest.fixture(scope="module")
@@ -148,11 +161,12 @@ def spoken_in(attempt: Attempt, text: str, avg_logprob: float = -0.3) -> Debrief
         attempt,
         spoke(1, 0.5, "My girls are small."),
         said(1, 5.0, text[:half], "hostility", "question_open", avg_logprob=avg_logprob),
-        move(1, 8.0, step("was rude to her", -0.2)),
+        move(1, 8.0, step("was rude to her", -0.2)).model_copy(update={"ledger": {"trust": 0.3}}),
         spoke(2, 8.0, "I don't understand you."),
         said(2, 11.0, text[half:], "minimising", avg_logprob=avg_logprob),
         Ended(at_s=15.0, reason="learner"),
         shows=(CUE,),
+        critical=(STILL_TRUSTS, NO_BLAME),
     )
 
 
@@ -165,6 +179,8 @@ def test_words_of_another_language_are_not_judged(attempt: Attempt, language: st
     assert (by_words.outcome, by_words.reason) == ("not judged", NOT_ENGLISH)
     assert by_words.evidence == ()
     assert items["listening-no-cutting-in"].outcome == "met"  # it rests on times
+    critical = next(each for each in debrief.instruments if each.id == "critical")
+    assert [item.outcome for item in critical.items] == ["met", "not judged"]
     assert debrief.suggestions == ()
     assert debrief.keep == ""
     assert [cue.response for cue in debrief.cues] == [None]
