@@ -55,7 +55,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "analysis": {"recordings", "scoring", "timing", "record", *GROUND},
     "export": {"analysis", "scoring", "timing", "audio", "errors"},
     "pictures": {"analysis", "scoring", "timing", "errors"},
-    "debrief": {"scoring", "timing", "record", "audio", "errors"},
+    "debrief": {"criteria", "scoring", "timing", "record", "audio", "errors"},
     "web": {"debrief", "record", "runtime", "devices", "analysis", "pictures", *GROUND},
     "checkup": {"models", "paths", "engines", "devices", *GROUND},
 }

@@ -92,15 +92,15 @@ def _minute() -> tuple[Pcm16, Pcm16]:
     at_s, who = 0.5, 0
     while at_s < 57.0:
         length_s = float(random.uniform(0.8, 3.0))
-        _say(channels[who], at_s, min(length_s, 59.5 - at_s), (110.0, 200.0)[who], random)
+        say(channels[who], at_s, min(length_s, 59.5 - at_s), (110.0, 200.0)[who], random)
         if random.random() < 0.3 and length_s > 1.5:
-            _say(channels[1 - who], at_s + 0.6, 0.35, (110.0, 200.0)[1 - who], random)
+            say(channels[1 - who], at_s + 0.6, 0.35, (110.0, 200.0)[1 - who], random)
         at_s += length_s + float(random.uniform(-0.2, 0.9))
         who = 1 - who if random.random() < 0.6 else who
     return channels[0].astype(np.int16), channels[1].astype(np.int16)
 
 
-def _say(
+def say(
     channel: np.ndarray[Any, np.dtype[np.float64]],
     start_s: float,
     length_s: float,

@@ -11,7 +11,7 @@ from rich.table import Table
 from simvoice.cli.out import answers, print_json
 
 app = typer.Typer(
-    help="Measure: latency, stt, floor, voices, analysis, coder.", no_args_is_help=True
+    help="Measure: latency, stt, floor, voices, analysis, debrief, coder.", no_args_is_help=True
 )
 
 Quick = Annotated[bool, typer.Option("--quick", help="Fewer trials, under 50 s.")]
@@ -55,6 +55,14 @@ def floor(quick: Quick = False, as_json: AsJson = False) -> None:
 def analysis(quick: Quick = False, as_json: AsJson = False) -> None:
     """Measuring a recording without its words: speed on one core, and memory by length."""
     from simvoice.bench import analysis as bench
+
+    _show(bench.run(quick), as_json)
+
+
+@app.command()
+def debrief(quick: Quick = False, as_json: AsJson = False) -> None:
+    """Making the whole debrief of ten minutes: seconds, and their spread over a few runs."""
+    from simvoice.bench import debrief as bench
 
     _show(bench.run(quick), as_json)
 

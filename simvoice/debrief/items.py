@@ -2,21 +2,39 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from simvoice.criteria import (
+    Answers,
+    Avoids,
+    Count,
+    CountAnswers,
+    ItemIs,
+    Order,
+    Ratio,
+    Says,
+    parts_of,
+)
+from simvoice.debrief.english import NOT_ENGLISH, is_english
 from simvoice.debrief.model import CueAnswer, Evidence, ItemResult, Scored
 from simvoice.errors import AttemptError
-from simvoice.record.events import Header
+from simvoice.record.events import Header, LearnerTurn
 from simvoice.record.remarks import objections_of
 from simvoice.scoring.cues import Response
 from simvoice.scoring.instruments import CRITICAL, chosen, critical, headings
 from simvoice.scoring.judging import Judge, Judged, Sheet
 from simvoice.scoring.reading import Reading
+from simvoice.scoring.verdicts import Verdict
 
 CUES = "VR-CoDES"
 """Shown wherever the record says which lines were cues, whether the author chose it or not."""
+
+_BY_WORDS = (Says, Avoids, Order, Ratio, Answers, Count, CountAnswers, ItemIs)
+"""Rules over what the learner's words were taken for; the others go by times and by what the
+patient said and felt."""
+_WORDLESS = frozenset({"silence", "back-channel"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +48,13 @@ class Items:
 
 
 def items_of(reading: Reading, header: Header, folder: Path) -> Items:
-    """From the record alone. folder: where the learner's objections lie."""
+    """From the record alone. folder: where the learner's objections lie.
+
+    Where the learner's words do not look like English only what rests on times and on the patient
+    is judged.
+    """
     judge = Judge(reading, header)
+    english = is_english(reading.of(LearnerTurn))
     names = [*header.instruments, *([CUES] if header.shows else [])]
     lists, unknown = chosen(names)
     author_s = critical(header.case_id, header.critical)
@@ -46,10 +69,38 @@ def items_of(reading: Reading, header: Header, folder: Path) -> Items:
     except AttemptError as error:
         notes.append(f"What you objected to cannot be shown: {error}.")
     return Items(
-        headings=tuple(_scored(s, "heading", objections) for s in judge.sheets(headings())),
-        instruments=tuple(_scored(s, "instrument", objections) for s in judge.sheets(lists)),
-        cues=tuple(_cue(each) for each in judge.responses),
+        headings=tuple(
+            _scored(s if english else _timed(s), "heading", objections)
+            for s in judge.sheets(headings())
+        ),
+        instruments=tuple(
+            _scored(s if english else _timed(s), "instrument", objections)
+            for s in judge.sheets(lists)
+        ),
+        cues=tuple(_cue(each if english else _uncoded(each)) for each in judge.responses),
         notes=tuple(notes),
+    )
+
+
+def _timed(sheet: Sheet) -> Sheet:
+    """Without the judgements that rest on words; a human's items stay a human's."""
+    unknown = Verdict("not judged", reason=NOT_ENGLISH)
+    judged = tuple(
+        replace(each, verdict=unknown)
+        if each.item.rule is not None
+        and any(isinstance(part, _BY_WORDS) for part in parts_of(each.item.rule))
+        else each
+        for each in sheet.judged
+    )
+    return replace(sheet, judged=judged)
+
+
+def _uncoded(response: Response) -> Response:
+    """Without what its words were taken for; a silence and an acknowledgement need no words."""
+    if response.response is None or response.response in _WORDLESS:
+        return response
+    return replace(
+        response, response=None, explicit=None, provides=None, suchman="neither", certainty="low"
     )
 
 

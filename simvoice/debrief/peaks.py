@@ -25,4 +25,4 @@ def _channel(pcm: Pcm16, per_s: int) -> tuple[int, ...]:
     both = np.column_stack((rows.min(axis=1), rows.max(axis=1))) if bins else rows
     # Towards zero, so that silence with one stray step of noise draws as a straight line.
     scaled = np.trunc(both.astype(np.float64) * (127.0 / 32767.0)).clip(-127, 127)
-    return tuple(int(value) for value in scaled.ravel())
+    return tuple(scaled.astype(np.int64).ravel().tolist())

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Literal
 
+from simvoice.debrief.english import is_english
+from simvoice.debrief.felt import felt_of
 from simvoice.debrief.items import items_of
 from simvoice.debrief.marks import marks_of
 from simvoice.debrief.model import (
@@ -19,8 +21,11 @@ from simvoice.debrief.model import (
     Told,
     Unsaid,
 )
+from simvoice.debrief.moments import exchanges
 from simvoice.debrief.peaks import peaks
+from simvoice.debrief.suggest import keep, suggestions
 from simvoice.debrief.trust import told_and_kept
+from simvoice.debrief.turning import turning_points
 from simvoice.debrief.words import clock, in_words, number
 from simvoice.errors import AttemptError
 from simvoice.record.events import (
@@ -39,7 +44,6 @@ from simvoice.scoring.measures import LOST_SHARE
 from simvoice.scoring.metrics import Measured, measure_reading
 from simvoice.scoring.norms import beside
 from simvoice.scoring.reading import Reading, read, read_best
-from simvoice.timing.intervals import Intervals, intersect, intervals, total_s
 
 _GUESSING = -1.0
 """Mean log-probability of a token below which Whisper's text is a guess (its own threshold)."""
@@ -55,6 +59,11 @@ def summarise(attempt: Attempt, *, with_peaks: bool = True) -> Debrief:
     told, kept = told_and_kept(reading, header, _told(reading))
     outline, sound_problem = _outline(attempt) if with_peaks else (None, "")
     items = items_of(reading, header, attempt.folder)
+    answered = exchanges(reading)
+    felt, felt_note = felt_of(attempt)
+    english = is_english(reading.of(LearnerTurn))
+    name = header.patient_name
+    tries = suggestions(reading, name, answered, items.cues, items.headings) if english else ()
     return Debrief(
         attempt=attempt.id,
         case_id=header.case_id,
@@ -98,6 +107,11 @@ def summarise(attempt: Attempt, *, with_peaks: bool = True) -> Debrief:
         told=told,
         kept=kept,
         not_told=len(header.tellable) - len(told) if header.tellable else None,
+        felt=felt,
+        felt_note=felt_note,
+        turning_points=turning_points(reading.entries, answered),
+        suggestions=tries,
+        keep=keep(reading, name, answered) if english and not tries else "",
         headings=items.headings,
         instruments=items.instruments,
         cues=items.cues,
@@ -183,16 +197,9 @@ def _segment(
     return Segment(start_s=float(start_s), end_s=float(end_s), kind=kind, text=text)
 
 
-def _extent(start_s: float, end_s: float) -> Intervals:
-    return intervals([(float(start_s), float(end_s))])
-
-
 def _whose_text(said: Sequence[LearnerTurn], start_s: float, end_s: float) -> str:
     """The words of the turn that most of a stretch of voice belongs to."""
-    stretch = _extent(start_s, end_s)
-    shared = [
-        (total_s(intersect(stretch, _extent(turn.start_s, turn.end_s))), turn.text) for turn in said
-    ]
+    shared = [(min(end_s, t.end_s) - max(start_s, t.start_s), t.text) for t in said]
     best = max(shared, default=(0.0, ""))
     return best[1] if best[0] > 0.0 else ""
 
@@ -307,6 +314,12 @@ def _notes(attempt: Attempt, reading: Reading, sound_problem: str) -> list[str]:
         notes.append("No speech of yours was heard; check the microphone: simvoice doctor.")
     elif patient_s <= 0.0:
         notes.append(f"{name} was not heard to speak, so nothing between you could be measured.")
+    if not is_english(reading.of(LearnerTurn)):
+        notes.append(
+            "What was recognised of your words does not look like English, the only language that "
+            f"simvoice knows: {name} could not follow it, nothing is suggested, and only what "
+            "rests on times and on the patient was judged."
+        )
     if sound_problem:
         notes.append(sound_problem)
     elif attempt.audio_path is None:

@@ -9,6 +9,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from simvoice.debrief.first_text import first_sections, next_sections
 from simvoice.debrief.model import Debrief, Lane, Mark, Row
 from simvoice.debrief.words import clock, duration, in_words
 from simvoice.timing.intervals import Intervals, intersect, intervals, total_s
@@ -20,8 +21,7 @@ _SIGNS = {"hold": "H", "silence": "s", "interruption": "!", "backchannel": "m", 
 """One letter a mark; where two fall into one column the first of these wins."""
 _LEGEND = "H silence after a blow   s other silence of 2 s and more   ! interruption   "
 _LEGEND_2 = "m acknowledgement   = overlap"
-_NAMED_MARKS = ("hold", "silence", "interruption")
-"""The marks that get a line of their own."""
+_SILENT = ("hold", "silence")
 
 
 def render(debrief: Debrief) -> RenderableType:
@@ -33,18 +33,24 @@ def render(debrief: Debrief) -> RenderableType:
 
 
 def _sections(debrief: Debrief) -> Iterator[tuple[str, RenderableType]]:
+    name = debrief.patient_name
+    yield from first_sections(debrief)
+    silences = [mark for mark in debrief.marks if mark.kind in _SILENT]
+    if silences:
+        yield "Silences", _moments(silences)
+    if debrief.unsaid:
+        yield f"What {name} never got to say", _unsaid(debrief)
+    yield from next_sections(debrief)
     if debrief.rows:
         yield "The conversation", _strip(debrief)
         yield "What was said", _transcript(debrief)
-    moments = [mark for mark in debrief.marks if mark.kind in _NAMED_MARKS]
-    if moments:
-        yield "Moments", _moments(moments)
-    if debrief.unsaid:
-        yield f"What {debrief.patient_name} never got to say", _unsaid(debrief)
+    cut = [mark for mark in debrief.marks if mark.kind == "interruption"]
+    if cut:
+        yield "Interruptions", _moments(cut)
     if debrief.ledger:
-        yield f"What it did to {debrief.patient_name}", _ledger(debrief)
+        yield f"What it did to {name}", _ledger(debrief)
     if debrief.not_told is not None:
-        yield f"What {debrief.patient_name} told you, and why", _told(debrief)
+        yield f"What {name} told you, and why", _told(debrief)
     if debrief.rows:
         yield "Numbers", _numbers(debrief)
 

@@ -11,7 +11,15 @@ from rich.console import Console
 from simvoice.debrief.summary import summarise
 from simvoice.debrief.text import render
 from simvoice.debrief.words import clock, duration
-from simvoice.record.events import LearnerTurn, PatientSpeech
+from simvoice.record.events import (
+    Afterwards,
+    Checkpoint,
+    Felt,
+    LearnerTurn,
+    LedgerStep,
+    PatientMove,
+    PatientSpeech,
+)
 from simvoice.record.store import Attempt
 from tests.planted_talk import record
 
@@ -41,6 +49,56 @@ def test_it_tells_the_planted_conversation(attempt: Attempt) -> None:
         "trust  0.40 → 0.55  most at 0:08: named a feeling",
     ):
         assert line in text
+
+
+def test_it_comes_in_the_order_in_which_it_is_to_be_read(attempt: Attempt) -> None:
+    said = Afterwards(at_s=50.0, said=(Felt(text="You let me sit with it.", at_s=14.0),))
+    moved = PatientMove(
+        turn=4, at_s=38.0, kind="answer", line_id="line5", reason="r",
+        steps=(LedgerStep(name="trust", before=0.55, after=0.45, cause="cut her off"),),
+        ledger={"trust": 0.45},
+    )  # fmt: skip
+    begun = Checkpoint(turn=3, at_s=31.0, mind={}, move={"text": "x"})
+    lines = printed(replace(attempt, entries=(*attempt.entries, said, moved, begun))).splitlines()
+    titles = (
+        "How it felt to Ines",
+        "Where Ines's trust changed most",
+        "Silences",
+        "What Ines never got to say",
+        "What to try next",
+        "In short",
+        "The conversation",
+        "What was said",
+        "Interruptions",
+        "What it did to Ines",
+        "Numbers",
+    )
+    assert [line for line in lines if line in titles] == list(titles)
+    text = "\n".join(line.strip() for line in lines)
+    for line in (
+        "0:14 “You let me sit with it.”",
+        "0:33 fell from 55 to 45: cut her off",
+        f"Again from here: simvoice talk --from {attempt.id}@3",
+        "1. Let Ines finish",
+        "To try: I'm sorry, I cut in. Please go on.",
+    ):
+        assert line in text
+    assert max(map(len, lines)) <= 80
+
+
+def test_without_her_own_words_it_says_why(attempt: Attempt) -> None:
+    assert "The record does not hold what Ines would say" in printed(attempt)
+
+
+def test_with_nothing_to_try_it_says_what_to_keep(attempt: Attempt) -> None:
+    kept = tuple(entry for entry in attempt.entries if isinstance(entry, PatientMove))
+    said = LearnerTurn(
+        turn=1, start_s=3.4, end_s=7.0, text="oh", avg_logprob=-0.1, no_speech_prob=0.0
+    )
+    text = printed(replace(attempt, entries=(said, *kept)))
+    assert "What to keep" in text
+    assert "you named a feeling (0:03). Keep that." in text
+    assert "What to try next" not in text
 
 
 def test_it_fits_a_terminal_of_80_columns(attempt: Attempt) -> None:

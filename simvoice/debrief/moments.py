@@ -1,0 +1,113 @@
+"""The moves of the patient's in order, each with the words it answered and where to listen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from simvoice.debrief.again import again_at
+from simvoice.debrief.model import Moment
+from simvoice.record.events import (
+    Hold,
+    JournalEntry,
+    LearnerTurn,
+    LedgerStep,
+    PatientMove,
+    PatientSpeech,
+)
+from simvoice.scoring.reading import Reading
+
+TRUST = "trust"
+"""The value of the ledger that a debrief follows."""
+LEAD_S = 3.0
+"""Seconds to listen to before a moment."""
+_LONGEST_S = 20.0
+"""Seconds after which listening to a moment stops."""
+_SAME_S = 0.5
+"""Seconds by which a move and the sound that belongs to it may be timed apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A move of the patient's, and what it answers."""
+
+    move: PatientMove
+    turn: LearnerTurn | None
+    """What the learner said; None for what the patient did of herself."""
+    hold: Hold | None
+    """The silence after which she moved, where the learner said nothing."""
+    answer: tuple[PatientSpeech, ...]
+    """What she said then; empty when nothing sounded."""
+
+    @property
+    def at_s(self) -> float:
+        """Where the learner's words or the silence began; else the move itself."""
+        begun = self.turn or self.hold
+        return begun.start_s if begun is not None else self.move.at_s
+
+    @property
+    def end_s(self) -> float:
+        """Where the last of it ended."""
+        ends = [self.move.at_s, *(each.end_s for each in self.answer)]
+        if self.turn is not None:
+            ends.append(self.turn.end_s)
+        return max(ends)
+
+    @property
+    def heard(self) -> str:
+        """What she said next, as it was heard."""
+        return " ".join(each.heard for each in self.answer if each.heard)
+
+    def words_of(self, step: LedgerStep) -> str:
+        """The learner's words behind a step: those that show it, else the whole turn. A step may
+        carry the turn's beginning only."""
+        said = self.turn.text if self.turn is not None else ""
+        return said if said.startswith(step.words) else step.words
+
+    def of(self, name: str = TRUST) -> tuple[LedgerStep, ...]:
+        """The steps of one value of the ledger."""
+        return tuple(step for step in self.move.steps if step.name == name)
+
+
+def exchanges(reading: Reading) -> tuple[Exchange, ...]:
+    """All moves in order of time."""
+    return tuple(_exchanges(reading))
+
+
+def moment(entries: Sequence[JournalEntry], at_s: float, end_s: float) -> Moment:
+    """From three seconds before `at_s` to `end_s`, twenty seconds after it at the latest; another
+    go begins with the patient's line before it."""
+    begins = again_at(entries, at_s)
+    return Moment(
+        at_s=at_s,
+        from_s=max(0.0, at_s - LEAD_S),
+        to_s=max(at_s, min(end_s, at_s + _LONGEST_S)),
+        again_turn=begins.turn if begins is not None else None,
+    )
+
+
+def _exchanges(reading: Reading) -> Iterator[Exchange]:
+    turns, holds = reading.of(LearnerTurn), reading.of(Hold)
+    speeches = sorted(reading.of(PatientSpeech), key=lambda speech: speech.start_s)
+    moves = sorted(reading.of(PatientMove), key=lambda move: move.at_s)
+    for number, move in enumerate(moves):
+        following = moves[number + 1].at_s if number + 1 < len(moves) else float("inf")
+        said = [t for t in turns if t.turn == move.turn and t.start_s <= move.at_s]
+        turn = max(said, key=lambda t: t.start_s, default=None)
+        yield Exchange(
+            move=move,
+            turn=turn,
+            hold=_held(holds, move) if turn is None else None,
+            answer=tuple(
+                s
+                for s in speeches
+                if s.turn == move.turn and move.at_s - _SAME_S <= s.start_s < following
+            ),
+        )
+
+
+def _held(holds: Sequence[Hold], move: PatientMove) -> Hold | None:
+    """The silence that ended as she moved."""
+    near = [h for h in holds if h.outcome == "held" and h.start_s <= move.at_s]
+    ended = [h for h in near if abs(h.end_s - move.at_s) <= 2.0 * _SAME_S]
+    return max(ended, key=lambda hold: hold.start_s, default=None)

@@ -1,0 +1,263 @@
+"""What to try next: at most two things, each with a sentence; or what to keep doing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from simvoice.debrief.kinds import Kind, kind, kind_for_item, kind_of
+from simvoice.debrief.model import CueAnswer, Moment, Scored, Suggestion
+from simvoice.debrief.moments import TRUST, Exchange, moment
+from simvoice.debrief.words import clock
+from simvoice.record.events import Ended, Hold, JournalEntry, LearnerTurn, LedgerStep
+from simvoice.scoring.reading import Reading
+
+MOST: Final = 2
+"""Suggestions that are made."""
+
+_DISTRESS = "distress"
+_DISTRESS_WEIGHT: Final = 0.5
+_FILLED: Final = 0.03
+_NO_ROOM: Final = 0.02
+_UNMET: Final = 0.01
+"""What weighs how much, in trust (0..1): distress raised, times; a silence that was filled, a cue
+that met no room, and each weight of a heading's item that was not met, where the ledger shows no
+cost of it. These are simvoice's own choice: the ledger's cost comes first, the rest after it."""
+_LEAST: Final = 0.02
+"""Effect under which nothing is suggested."""
+
+_ROOM: Final = 4
+"""Turns of the learner's from which a heading's item that was not met is held against a talk."""
+_SAME_S: Final = 1.0
+"""Seconds by which the end of a silence and the words that ended it may be timed apart."""
+_ANSWER_S: Final = 6.0
+"""Seconds of an answer to a cue to listen to."""
+
+_PAST = """
+said told let gave took put cut made left went came had was did hid saw stood spoke broke outran
+kept held met knew got
+"""
+_IRREGULAR = frozenset(_PAST.split())
+"""Past tenses that do not end in -ed."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Something that went amiss, of one kind."""
+
+    kind: Kind
+    effect: float
+    """What it did to this patient, in trust, 0..1."""
+    why: str
+    sentence: str
+    words: str
+    moment: Moment | None
+    lost: float = 0.0
+    """Trust that it cost by the ledger."""
+
+
+def suggestions(
+    reading: Reading,
+    name: str,
+    answered: Sequence[Exchange],
+    cues: Sequence[CueAnswer],
+    headings: Iterable[Scored],
+) -> tuple[Suggestion, ...]:
+    """The two kinds of thing with the greatest effect on this patient, the greatest first.
+
+    The effect of a kind is the trust it cost in all and half of the distress it raised, by the
+    ledger; where the ledger shows none: .03 for every silence that was filled, .02 for every cue
+    that met no room, .01 for each weight of a heading's item that was not met. A cause that raised
+    trust is none, whatever it did to distress: hard news well told hurts too. Nothing under .02 is
+    suggested, no item of a heading in a talk of less than four turns, and nothing at all where no
+    words of the learner's were recognised.
+    """
+    if not reading.of(LearnerTurn):
+        return ()
+    found: dict[str, list[_Found]] = {}
+    for each in (
+        *_from_ledger(reading.entries, name, answered),
+        *_from_holds(reading, name, answered),
+        *_from_cues(reading, name, cues),
+        *_from_items(reading, headings),
+    ):
+        found.setdefault(each.kind.id, []).append(each)
+    ranked = sorted(
+        ((_effect(same), same) for same in found.values()), key=lambda pair: -round(pair[0], 4)
+    )
+    return tuple(_suggestion(name, same) for effect, same in ranked if effect >= _LEAST)[:MOST]
+
+
+def keep(reading: Reading, name: str, answered: Sequence[Exchange]) -> str:
+    """What earned most trust, as a sentence; empty where no words were recognised and where no
+    trust was earned."""
+    earned: dict[str, float] = {}
+    first: dict[str, float] = {}
+    for each in answered:
+        for step in each.of(TRUST):
+            if step.after > step.before:
+                earned[step.cause] = earned.get(step.cause, 0.0) + step.after - step.before
+                first.setdefault(step.cause, each.at_s)
+    if not earned or not reading.of(LearnerTurn):
+        return ""
+    best = max(earned, key=lambda cause: round(earned[cause], 4))
+    return f"What earned most of {name}'s trust: {_you(best)} ({clock(first[best])}). Keep that."
+
+
+def _effect(same: Sequence[_Found]) -> float:
+    """The ledger's cost and what was only counted are two views of the same thing."""
+    cost = sum(each.effect for each in same if each.lost)
+    return max(cost, sum(each.effect for each in same if not each.lost))
+
+
+def _suggestion(name: str, same: Sequence[_Found]) -> Suggestion:
+    """Of several of one kind the one that cost most is told, with the others counted."""
+    worst = max(same, key=lambda each: (each.lost > 0.0, round(each.effect, 4)))
+    costly = [each for each in same if each.lost > 0.0]
+    why = worst.why
+    if len(costly) > 1:
+        lost = 100.0 * sum(each.lost for each in costly)
+        why += f" With {len(costly) - 1} more like it, that cost {lost:.0f} points of trust."
+    return Suggestion(
+        title=worst.kind.title_for(name),
+        why=why,
+        sentence=worst.sentence,
+        words=worst.words,
+        moment=worst.moment,
+    )
+
+
+# -- what cost trust or raised distress -----------------------------------------------------
+
+
+def _from_ledger(
+    entries: Sequence[JournalEntry], name: str, answered: Sequence[Exchange]
+) -> Iterator[_Found]:
+    before = ""
+    for each in answered:
+        by_cause: dict[str, list[LedgerStep]] = {}
+        for step in each.move.steps:
+            by_cause.setdefault(step.cause, []).append(step)
+        for cause, steps in by_cause.items():
+            trust, distress = _sum(steps, TRUST), _sum(steps, _DISTRESS)
+            instead = next((step.instead for step in steps if step.instead), "")
+            its_kind = kind_of(cause, _codes_of(each, steps))
+            known = instead or its_kind.id != "other"
+            if trust < 0.0 or (trust == 0.0 and distress > 0.0 and known):
+                yield _Found(
+                    kind=its_kind,
+                    effect=max(0.0, -trust) + _DISTRESS_WEIGHT * max(0.0, distress),
+                    why=_cost(each, name, cause, steps),
+                    sentence=instead or its_kind.sentence_after(before),
+                    words=each.words_of(steps[0]),
+                    moment=moment(entries, each.at_s, each.end_s),
+                    lost=max(0.0, -trust),
+                )
+        before = each.heard or before
+
+
+def _sum(steps: Iterable[LedgerStep], name: str) -> float:
+    return round(sum(step.after - step.before for step in steps if step.name == name), 4)
+
+
+def _codes_of(exchange: Exchange, steps: Sequence[LedgerStep]) -> frozenset[str]:
+    """The codes of the words that a step rests on."""
+    if exchange.turn is None:
+        return frozenset()
+    words = {step.words for step in steps}
+    return frozenset(c.code for c in exchange.turn.codes if c.words in words)
+
+
+def _cost(exchange: Exchange, name: str, cause: str, steps: Sequence[LedgerStep]) -> str:
+    moved: list[str] = []
+    for value, down in ((TRUST, True), (_DISTRESS, False)):
+        of = [step for step in steps if step.name == value]
+        if of and (of[-1].after < of[0].before) == down:
+            way = "fell" if down else "rose"
+            whose = f"{name}'s {value}" if not moved else value
+            moved.append(f"{whose} {way} from {100 * of[0].before:.0f} to {100 * of[-1].after:.0f}")
+    return f"At {clock(exchange.at_s)}: {_you(cause)}. {' and '.join(moved)}."
+
+
+def _you(cause: str) -> str:
+    """A cause as something the learner did, where it begins with a verb in the past; else as it
+    stands."""
+    first, _, rest = cause.partition(" ")
+    if first == "was":
+        return f"you were {rest}"
+    if first in _IRREGULAR or re.fullmatch(r"[a-z]+ed", first):
+        return f"you {cause}"
+    return cause
+
+
+# -- silences, cues and items ---------------------------------------------------------------
+
+
+def _from_holds(reading: Reading, name: str, answered: Sequence[Exchange]) -> Iterator[_Found]:
+    """Silences that were filled. One that was broken with words that raised trust is none."""
+    turns = reading.of(LearnerTurn)
+    silence = kind("silence")
+    earned = {id(e.turn) for e in answered if _sum(e.of(TRUST), TRUST) > 0.0}
+    for hold in reading.of(Hold):
+        if hold.outcome != "filled":
+            continue
+        said = min(turns, key=lambda turn: abs(turn.start_s - hold.end_s))
+        near = abs(said.start_s - hold.end_s) <= _SAME_S
+        if near and id(said) in earned:
+            continue
+        end_s = said.end_s if near else hold.end_s
+        yield _Found(
+            kind=silence,
+            effect=_FILLED,
+            why=f"At {clock(hold.start_s)} {name} fell silent after a blow, and you spoke after "
+            f"{hold.end_s - hold.start_s:.1f} s.",
+            sentence=silence.sentence_after(),
+            words=said.text if near else "",
+            moment=moment(reading.entries, hold.end_s, end_s),
+        )
+
+
+def _from_cues(reading: Reading, name: str, cues: Iterable[CueAnswer]) -> Iterator[_Found]:
+    """Cues whose answer took the room, and those that the learner left without one. An answer that
+    could not be coded is not held against anybody, and none was possible where somebody else ended
+    the encounter."""
+    its_kind = kind("cue")
+    left = any(entry.reason == "learner" for entry in reading.of(Ended))
+    for cue in cues:
+        unanswered = left and cue.provides is None and cue.answered_s is None
+        if cue.provides is not False and not unanswered:
+            continue
+        what = "you left it unanswered" if unanswered else "what you said left no room for it"
+        at_s = cue.answered_s if cue.answered_s is not None else cue.end_s
+        yield _Found(
+            kind=its_kind,
+            effect=_NO_ROOM,
+            why=f"At {clock(cue.at_s)} {name} let something show: “{cue.words}” — {what}.",
+            sentence=its_kind.sentence_after(cue.words),
+            words=cue.answer,
+            moment=moment(reading.entries, at_s, max(at_s, cue.end_s) + _ANSWER_S),
+        )
+
+
+def _from_items(reading: Reading, headings: Iterable[Scored]) -> Iterator[_Found]:
+    """A talk of a few turns has no room for what the headings ask, so nothing comes of it; nor of
+    what the recogniser may have missed."""
+    if len(reading.of(LearnerTurn)) < _ROOM:
+        return
+    for heading in headings:
+        for item in heading.items:
+            its_kind = kind_for_item(item.id)
+            if item.outcome != "not met" or item.certainty == "low" or its_kind is None:
+                continue
+            shown = next(iter(item.evidence), None)
+            hers = shown.quote if shown is not None and shown.who == "patient" else ""
+            yield _Found(
+                kind=its_kind,
+                effect=_UNMET * item.weight,
+                why=f"{heading.name}, not met: “{item.text}”.",
+                sentence=its_kind.sentence_after(hers),
+                words=shown.quote if shown is not None and shown.who == "learner" else "",
+                moment=moment(reading.entries, shown.at_s, shown.end_s) if shown else None,
+            )

@@ -1,0 +1,30 @@
+"""The planted encounter of the debrief bench is an encounter, and its debrief is whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from simvoice.bench import debrief as bench
+from simvoice.debrief.summary import summarise
+from simvoice.record.store import Store
+
+
+def test_the_sound_of_the_planted_encounter_lies_where_its_journal_says(tmp_path: Path) -> None:
+    made = summarise(Store(tmp_path).open(bench.plant(tmp_path, 60)))
+    numbers = {number.key: number.value for number in made.numbers}
+    # two rounds of 10.0 s and 12.8 s
+    assert numbers["learner_speech"] == pytest.approx(20.0, abs=1.0)
+    assert numbers["patient_speech"] == pytest.approx(25.6, abs=1.0)
+    assert made.peaks is not None
+    assert made.duration_s == 60.0
+
+
+def test_it_has_all_that_a_debrief_can_show(tmp_path: Path) -> None:
+    made = summarise(Store(tmp_path).open(bench.plant(tmp_path, 30)))
+    assert len(made.turning_points) == 3
+    assert len(made.suggestions) == 2
+    assert made.unsaid
+    assert made.cues
+    assert {scored.share is None for scored in made.headings} == {False}

@@ -1,0 +1,213 @@
+"""Debriefs of encounters that went wrong, and of those that hold less than they might."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from simvoice.criteria import Avoids, CriticalItem, Ledger
+from simvoice.debrief.english import NOT_ENGLISH, is_english
+from simvoice.debrief.model import Debrief
+from simvoice.debrief.summary import summarise
+from simvoice.record.events import (
+    Afterwards,
+    Ended,
+    Felt,
+    LearnerTurn,
+    LearnerVoice,
+    Shows,
+    Started,
+)
+from simvoice.record.recorder import Recorder
+from simvoice.record.store import Attempt, Store
+from tests.planted_talk import header, record
+from tests.small_talks import move, of, said, spoke, step
+
+FOREIGN = {
+    "German": "Guten Tag Frau Ward, ich bin Doktor Müller. Wir haben das Ergebnis der Biopsie, und "
+    "es tut mir leid, es ist Krebs. Ich weiß, das ist schwer zu hören.",
+    "Spanish": "Buenos días señora Ward, soy el doctor Pérez. Tenemos el resultado de la biopsia y "
+    "lo siento mucho, es cáncer. Sé que no es fácil, he visto a su hija.",
+    "Dutch": "Goedemorgen mevrouw Ward, ik ben dokter Jansen. We hebben de uitslag van de biopsie "
+    "en het spijt me, het is kanker. Ik weet dat dit moeilijk is, we doen er alles aan.",
+    "Polish": "Dzień dobry, pani Ward, jestem doktor Kowalski. Mamy wynik biopsji i bardzo mi "
+    "przykro, to jest rak. Wiem, że to trudno usłyszeć, i co pani teraz myśli o tym.",
+}
+ENGLISH = (
+    "Good morning Mrs Ward, I'm Doctor Miller. We have the result of the biopsy, and I'm sorry, "
+    "it is cancer. I know that this is hard to hear."
+)
+CUE = Shows(line="line1", concern="kin", text="Who raises her girls", kind="cue")
+STILL_TRUSTS = CriticalItem(
+    id="still_trusts",
+    text="Keep some trust.",
+    why="So it is.",
+    rule=Ledger(kind="ledger", value="trust", at_least=0.2),
+)
+NO_BLAME = CriticalItem(
+    id="no_blame",
+    text="Do not attack.",
+    why="So it is.",
+    rule=Avoids(kind="avoids", codes=("hostility",)),
+)
+
+
+@pytest.fixture(scope="module")
+def attempt(tmp_path_factory: pytest.TempPathFactory) -> Attempt:
+    return record(tmp_path_factory.mktemp("attempts"))
+
+
+# -- her own words --------------------------------------------------------------------------
+
+
+def test_how_it_felt_is_told_in_her_words(attempt: Attempt) -> None:
+    first = Felt(text="You let me finish.", why="never cut her off")
+    second = Felt(text="Then you said it, just like that.", why="no warning", at_s=12.0)
+    ended = Ended(at_s=50.0, reason="learner")
+    debrief = of(attempt, Afterwards(at_s=50.0, said=(first, second)), ended)
+    assert [(f.text, f.why, f.at_s) for f in debrief.felt] == [
+        ("You let me finish.", "never cut her off", None),
+        ("Then you said it, just like that.", "no warning", 12.0),
+    ]
+    assert debrief.felt_note == ""
+
+
+def test_a_record_without_her_words_says_so_and_makes_none_up(attempt: Attempt) -> None:
+    older = of(attempt, Ended(at_s=50.0, reason="learner"))
+    assert older.felt == ()
+    assert older.felt_note == "The record does not hold what Ines would say about how it felt."
+    none = of(attempt, Afterwards(at_s=50.0), Ended(at_s=50.0, reason="learner"))
+    assert none.felt_note == "Ines had nothing to say afterwards about how it felt."
+    for broken in (of(attempt), of(attempt, Ended(at_s=50.0, reason="fault"))):
+        assert broken.felt_note == (
+            "The encounter broke off, so Ines did not come to say how it felt."
+        )
+
+
+# -- little or nothing in it ----------------------------------------------------------------
+
+
+def nothing_made_up(debrief: Debrief) -> bool:
+    return not (
+        debrief.felt or debrief.turning_points or debrief.suggestions or debrief.keep
+    ) and all(
+        item.outcome != "met" or not item.evidence
+        for heading in debrief.headings
+        for item in heading.items
+    )
+
+
+def test_an_empty_encounter_has_a_note_and_no_judgement(attempt: Attempt) -> None:
+    for debrief in (of(attempt), of(attempt, Ended(at_s=0.0, reason="learner"))):
+        assert nothing_made_up(debrief)
+        assert any(note.startswith("Nobody spoke") for note in debrief.notes)
+        assert {heading.share for heading in debrief.headings} == {None}
+        assert debrief.felt_note
+
+
+def test_a_learner_who_was_not_heard_is_judged_on_nothing(attempt: Attempt) -> None:
+    waited = step("said nothing while she waited", -0.04)
+    debrief = of(
+        attempt,
+        spoke(0, 1.0, "Hello. What did you find?"),
+        move(1, 12.0, waited),
+        spoke(1, 12.0, "Are you there?"),
+        Ended(at_s=20.0, reason="learner"),
+    )
+    assert debrief.suggestions == ()
+    assert debrief.keep == ""
+    assert any(note.startswith("No speech of yours was heard") for note in debrief.notes)
+    assert {h.share for h in debrief.headings} == {None}
+    # what it did to her stays a fact
+    assert [p.causes for p in debrief.turning_points] == [("said nothing while she waited",)]
+
+
+def test_voice_without_recognised_words_is_judged_on_nothing(attempt: Attempt) -> None:
+    debrief = of(attempt, LearnerVoice(start_s=1.0, end_s=3.0, level_dbfs=-20.0))
+    assert nothing_made_up(debrief)
+    assert {h.share for h in debrief.headings} == {None}
+
+
+def test_a_crashed_encounter_tells_what_it_has(tmp_path: Path) -> None:
+    recorder = Recorder.create(tmp_path, header())
+    recorder.add(Started(wall_time="2026-11-22T10:15:30+01:00"))
+    for entry in (said(1, 1.0, "and so on"), move(1, 4.0, step("cut her off", -0.08))):
+        recorder.add(entry)
+    recorder.abandon()
+    store = Store(tmp_path)
+    for found in (store.open(recorder.attempt), store.recover(recorder.attempt)):
+        debrief = summarise(found)
+        assert debrief.felt_note.startswith("The encounter broke off")
+        assert len(debrief.turning_points) == len(debrief.suggestions) == 1
+
+
+def test_without_its_sound_moments_and_suggestions_stay_the_same(attempt: Attempt) -> None:
+    kept = summarise(attempt)
+    lost = summarise(replace(attempt, audio_path=None, _sound=[]))
+    assert "The sound of this attempt was not kept." in lost.notes
+    assert not lost.has_sound
+    assert lost.turning_points == kept.turning_points != ()
+    assert lost.suggestions == kept.suggestions
+
+
+# -- another language -----------------------------------------------------------------------
+
+
+def spoken_in(attempt: Attempt, text: str, avg_logprob: float = -0.3) -> Debrief:
+    half = len(text) // 2
+    return of(
+        attempt,
+        spoke(1, 0.5, "My girls are small."),
+        said(1, 5.0, text[:half], "hostility", "question_open", avg_logprob=avg_logprob),
+        move(1, 8.0, step("was rude to her", -0.2)).model_copy(update={"ledger": {"trust": 0.3}}),
+        spoke(2, 8.0, "I don't understand you."),
+        said(2, 11.0, text[half:], "minimising", avg_logprob=avg_logprob),
+        Ended(at_s=15.0, reason="learner"),
+        shows=(CUE,),
+        critical=(STILL_TRUSTS, NO_BLAME),
+    )
+
+
+@pytest.mark.parametrize("language", sorted(FOREIGN))
+def test_words_of_another_language_are_not_judged(attempt: Attempt, language: str) -> None:
+    debrief = spoken_in(attempt, FOREIGN[language])
+    assert any("does not look like English" in note for note in debrief.notes)
+    items = {item.id: item for heading in debrief.headings for item in heading.items}
+    by_words = items["empathy-no-blame"]
+    assert (by_words.outcome, by_words.reason) == ("not judged", NOT_ENGLISH)
+    assert by_words.evidence == ()
+    assert items["listening-no-cutting-in"].outcome == "met"  # it rests on times
+    critical = next(each for each in debrief.instruments if each.id == "critical")
+    assert [item.outcome for item in critical.items] == ["met", "not judged"]
+    assert debrief.suggestions == ()
+    assert debrief.keep == ""
+    assert [cue.response for cue in debrief.cues] == [None]
+
+
+def test_the_same_in_english_is_judged(attempt: Attempt) -> None:
+    debrief = spoken_in(attempt, ENGLISH)
+    items = {item.id: item for heading in debrief.headings for item in heading.items}
+    assert items["empathy-no-blame"].outcome == "not met"
+    assert not any("English" in note for note in debrief.notes)
+    assert debrief.suggestions
+
+
+def turn(text: str, avg_logprob: float = -0.3) -> LearnerTurn:
+    return said(1, 0.0, text, avg_logprob=avg_logprob)
+
+
+def test_few_words_are_taken_for_english() -> None:
+    assert is_english([])
+    assert is_english([turn("Guten Tag, wie geht es Ihnen heute?")])
+
+
+def test_guesses_need_more_english_in_them() -> None:
+    gibberish = (
+        "good tag from ward doctor miller via harvest air gibbon biopsy and the toot mere light "
+        "crabs schwer zoo her in"
+    )
+    assert is_english([turn(gibberish)])
+    assert not is_english([turn(gibberish, avg_logprob=-1.3)])
+    assert is_english([turn(ENGLISH, avg_logprob=-1.3)])
