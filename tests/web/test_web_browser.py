@@ -244,8 +244,9 @@ def test_a_turn_plays_from_its_start_and_the_keys_move(
     until(page, f"{now} > 16.8 && {now} < 20.3")
     page.keyboard.press("ArrowLeft")
     until(page, f"{now} < 15.4")
-    box = page.locator("#timeline svg").bounding_box()
-    page.mouse.click(box["x"] + box["width"] * 0.5, box["y"] + 30)
+    timeline = page.locator("#timeline svg").first
+    middle = timeline.bounding_box()["width"] * 0.5
+    timeline.click(position={"x": middle, "y": 30})
     until(page, f"!document.getElementById('sound').paused && {now} > 25")
     page.check('input[value="patient"]', force=True)
     assert seen.errors == []
