@@ -7,6 +7,7 @@ import pytest
 import soundfile
 
 from simvoice.audio import RATE
+from simvoice.bench import clinician
 from simvoice.bench.stt import speech_folder
 from simvoice.engines.minilm import MiniLM
 from simvoice.engines.piper import Piper
@@ -63,15 +64,12 @@ def test_broken_weights_name_the_remedy(tmp_path: Path) -> None:
 
 
 @engine
-def test_a_finished_question_sounds_more_complete_than_its_half(
+def test_finished_sentences_sound_more_complete_than_their_halves(
     piper: Piper, smart_turn: SmartTurn
 ) -> None:
+    # its eight-bit arithmetic differs between processors: one sentence proves little, many do
     ends, halves = [], []
-    for text in (
-        "Before we talk about the results, can you tell me what you understand about it?",
-        "What is the thing that worries you most when you think about the next few weeks?",
-        "Is there somebody that I could call for you?",
-    ):
+    for text in clinician.LONG[:16]:
         said = piper.speak(text, VoiceStyle())
         middle = said.words[len(said.words) // 2].end_s
         tail = np.zeros(round(0.2 * RATE), np.float32)
