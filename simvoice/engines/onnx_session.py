@@ -36,7 +36,7 @@ def open_session(what: str, model: Path | bytes, threads: int = 1) -> onnxruntim
     options.inter_op_num_threads = 1
     options.log_severity_level = 3  # its warnings about optimisations are not for users
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    # Without VNNI the fast products of eight-bit models overflow, and Smart Turn hears half as well.
+    # Without VNNI the fast products of eight-bit models overflow: Smart Turn hears half as well.
     options.add_session_config_entry("session.x64quantprecision", "1")
     source = model if isinstance(model, bytes) else str(model)
     try:
