@@ -71,6 +71,11 @@ class _Preparation:
     thread: threading.Thread | None = None
     cancelled: threading.Event = field(default_factory=threading.Event)
 
+    @property
+    def is_on(self) -> bool:
+        """It has begun and not ended."""
+        return self.thread is not None and self.thread.is_alive()
+
 
 class Simulator:
     """Everything behind the commands and the pages. One encounter at a time."""
@@ -97,7 +102,8 @@ class Simulator:
         self.store = Store(attempts or paths.attempts_dir())
         self._every_case = every_case
         self._loading = threading.Lock()
-        self._aloud = threading.Lock()
+        self._one_at_a_time = threading.RLock()
+        """Who begins to use the engines: a preparation, an encounter, her words afterwards."""
         self._engines: Engines | None = None
         self._spoken: Voice | None = None
         self._patients: dict[str, Patient] = {}
@@ -226,10 +232,14 @@ class Simulator:
     def prepare(self, case_id: str) -> None:
         """Begin to load the engines and to make the case's lines sound; returns at once."""
         case = self.case(case_id)
-        going = self._preparation
-        if going is not None and going.case_id == case_id and not going.cancelled.is_set():
-            return
-        self._stop_preparing()
+        with self._one_at_a_time:
+            going = self._preparation
+            if going is not None and going.case_id == case_id and not going.cancelled.is_set():
+                return
+            self._stop_preparing()
+            self._begin_preparing(case_id, case.person.short)
+
+    def _begin_preparing(self, case_id: str, name: str) -> None:
         preparation = _Preparation(case_id)
         self._preparation = preparation
         self._readiness = Readiness(False, 0.0, "Starting")
@@ -244,7 +254,7 @@ class Simulator:
                 return
             if preparation.cancelled.is_set():
                 return
-            self._readiness = Readiness(True, 1.0, f"{case.person.short} is ready")
+            self._readiness = Readiness(True, 1.0, f"{name} is ready")
             # She can be met now; what only follows a first clause is made while nobody waits.
             lines = rehearsed.welcome(self.plan(case_id), self.patient(case_id).style)
             self.engines().voice.prepare(lines, cancelled=preparation.cancelled.is_set)
@@ -298,7 +308,7 @@ class Simulator:
 
     def _stop_preparing(self) -> None:
         going, self._preparation = self._preparation, None
-        if going is not None and going.thread is not None and going.thread.is_alive():
+        if going is not None and going.thread is not None and going.is_on:
             # The engines are not for two threads at once.
             going.cancelled.set()
             going.thread.join()
@@ -323,8 +333,8 @@ class Simulator:
         cannot be gone back to.
         """
         begins = None if again is None else self.check_again(case_id, again)
-        self._stop_preparing()
-        with self._aloud:  # what is being said afterwards has the voice until it is made
+        with self._one_at_a_time:
+            self._stop_preparing()
             engines = self.engines()
         patient = self.patient(case_id)
         case = patient.case
@@ -410,9 +420,16 @@ class Simulator:
         """
         attempt = self.attempt(attempt_id)
         case = self.case(attempt.header.case_id)
-        self._stop_preparing()
-        with self._aloud:
-            said = aloud.afterwards(case, self.voice(), attempt.entries)
+        with self._one_at_a_time:
+            going = self._preparation
+            breaks_in = going is not None and going.is_on
+            if breaks_in:
+                self._stop_preparing()
+            try:
+                said = aloud.afterwards(case, self.engines().voice, attempt.entries)
+            finally:
+                if going is not None and breaks_in:
+                    self.prepare(going.case_id)
         if said is None:
             raise AttemptError("The record of this attempt does not have the patient's own words.")
         return said

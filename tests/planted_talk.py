@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 
@@ -236,10 +237,10 @@ def sound(noise_dbfs: float = -70.0) -> tuple[Pcm16, Pcm16]:
     return made[0], made[1]
 
 
-def record(root: Path, **fields: object) -> Attempt:
-    """Record the planted conversation under `root` and open it."""
+def record(root: Path, more: Iterable[JournalEntry] = (), **fields: object) -> Attempt:
+    """Record the planted conversation under `root`, `more` at its end, and open it."""
     recorder = Recorder.create(root, header(**fields))
-    for entry in entries():
+    for entry in (*entries(), *more):
         recorder.add(entry)
     learner, patient = sound()
     for start in range(0, len(learner), 16_000):

@@ -38,8 +38,8 @@ class FloorSettings(BaseModel):
     complete_prob: float = Field(0.55, gt=0, lt=1)
     """The turn sounds over, by melody and words together (see `turn_end`)."""
     perhaps_prob: float = Field(0.12, gt=0, lt=1)
-    """It may be over or not: of 72 turns cut in the middle none lies between .07 and .24, and a
-    whole one that the model did not expect to end there gets .2."""
+    """It may be over or not: of the floor bench's 72 turns cut in the middle none lies between .07
+    and .24, and its whole ones lie from .08 on."""
     perhaps_wait_s: float = Field(0.8, ge=0.2, le=5)
     """Such a turn is waited for this long: three in four pauses inside a turn are shorter
     (PriMock57's doctors)."""

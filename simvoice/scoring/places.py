@@ -14,18 +14,15 @@ def in_places(entries: Sequence[JournalEntry], shows: Sequence[Shows]) -> tuple[
 
     shows: the lines that say a concern outright tell what troubles her, asked or not.
     """
+    speeches = [e for e in entries if isinstance(e, PatientSpeech)]
     says = {each.line for each in shows if each.kind == "concern"}
-    told_s = min(
-        (e.end_s for e in _speeches(entries) if e.line_id in says and e.heard), default=None
-    )
+    told_s = min((e.end_s for e in speeches if e.line_id in says and e.heard), default=None)
     turns = sorted((e for e in entries if isinstance(e, LearnerTurn)), key=lambda e: e.start_s)
     placed: dict[int, LearnerTurn] = {}
     since_s = float("-inf")
     was_explored = False
     for turn in turns:
-        before = " ".join(
-            e.heard for e in _speeches(entries) if since_s <= e.start_s < turn.start_s
-        )
+        before = " ".join(e.heard for e in speeches if since_s <= e.start_s < turn.start_s)
         is_told = told_s is not None and told_s <= turn.start_s
         placed[id(turn)] = _placed(turn, Place(before.strip(), was_explored or is_told))
         was_explored = was_explored or any(code.code in EXPLORES for code in turn.codes)
@@ -33,10 +30,6 @@ def in_places(entries: Sequence[JournalEntry], shows: Sequence[Shows]) -> tuple[
     return tuple(
         placed[id(entry)] if isinstance(entry, LearnerTurn) else entry for entry in entries
     )
-
-
-def _speeches(entries: Sequence[JournalEntry]) -> list[PatientSpeech]:
-    return [e for e in entries if isinstance(e, PatientSpeech)]
 
 
 def _placed(turn: LearnerTurn, place: Place) -> LearnerTurn:

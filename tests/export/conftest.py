@@ -10,15 +10,33 @@ from simvoice.analysis.attempts import of_attempt
 from simvoice.analysis.conversation import Conversation
 from simvoice.analysis.recording import Options, Recording, of_recording
 from simvoice.export.write import save
+from simvoice.record.events import Afterwards, Checkpoint, Felt, LedgerStep, PatientMove
 from tests.planted_talk import record
 from tests.two_channels import textgrid, write
+
+SECRET = "persimmon"
+"""Said nowhere but in what the record keeps of the patient's mind."""
+
+PRIVATE = (
+    Checkpoint(turn=9, at_s=48.0, mind={"spoken": [SECRET]}, move={"text": SECRET}),
+    PatientMove(
+        turn=9,
+        at_s=48.0,
+        kind="answer",
+        line_id=SECRET,
+        reason=SECRET,
+        steps=(LedgerStep(name="trust", before=0.5, after=0.4, cause=SECRET, instead=SECRET),),
+    ),
+    Afterwards(at_s=49.0, said=(Felt(text=SECRET, spoken=SECRET, why=SECRET),)),
+)
 
 
 @pytest.fixture(scope="session")
 def attempt(tmp_path_factory: pytest.TempPathFactory) -> Conversation:
     folder = tmp_path_factory.mktemp("attempts")
     name = "20261122-101530-planted-talk-abcd"
-    return of_attempt(record(folder, attempt=name, learner="Kim", visit=("bad-news",)))
+    found = record(folder, PRIVATE, attempt=name, learner="Kim", visit=("bad-news",))
+    return of_attempt(found)
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,7 @@ from simvoice.analysis.conversation import Conversation
 from simvoice.errors import SettingError, UsageError
 from simvoice.export.voice_free import pseudonyms, without_voice
 from simvoice.export.write import FORMATS, check_formats, save
+from tests.export.conftest import SECRET
 from tests.two_channels import LEARNER_TEXT, PATIENT_TEXT
 
 
@@ -124,6 +125,7 @@ def test_the_voice_free_variant_tells_no_word_no_name_no_date_and_no_file(
         "Vísita",
         "Visita",
         "it last spring",
+        SECRET,
     ]
     for conversation in both:
         telling += [conversation.id, conversation.fingerprint]

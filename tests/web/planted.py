@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -146,8 +147,9 @@ def _channel(spans: list[tuple[float, float]], seed: int) -> Pcm16:
 BEGAN = "2026-11-22T10:15:30+00:00"
 
 
-def plant(root: Path, began: str = BEGAN, **changes: Any) -> str:
-    """Record it under `root`; returns the attempt's id. `changes` go to the header."""
+def plant(root: Path, began: str = BEGAN, more: Iterable[JournalEntry] = (), **changes: Any) -> str:
+    """Record it under `root`; returns the attempt's id. `more` is written at its end, `changes` go
+    to the header."""
     header = Header(
         **{
             "attempt": ID,
@@ -166,7 +168,7 @@ def plant(root: Path, began: str = BEGAN, **changes: Any) -> str:
     learner_spans = [(e.start_s, e.end_s) for e in _entries() if isinstance(e, LearnerVoice)]
     learner = _channel([*learner_spans, (17.0, 17.4)], 1)
     patient = _channel([(start_s, end_s) for start_s, end_s, _, _ in PATIENT], 2)
-    for entry in _entries():
+    for entry in (*_entries(), *more):
         recorder.add(entry)
     recorder.add(Ended(at_s=LENGTH_S, reason="learner"))
     recorder.close()

@@ -212,12 +212,14 @@ function wireHer(button) {
     } catch {
       hers = null;
       rest();
+      let why = "This browser cannot play it; the words are above.";
       try {
-        await ask(button.dataset.sound); // why it could not be played
+        await ask(button.dataset.sound);
       } catch (error) {
-        at("hear-fault").textContent = error.message;
-        at("hear-fault").hidden = false;
+        why = error.message;
       }
+      at("hear-fault").textContent = why;
+      at("hear-fault").hidden = false;
     }
   });
 }

@@ -1,0 +1,118 @@
+"""The debrief's page: what comes first, what can be played, the patient's own voice."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable
+
+import pytest
+import soundfile
+from fastapi.testclient import TestClient
+
+from simvoice.record.events import Afterwards, Felt
+from simvoice.record.remarks import Objection, add_objection
+from tests.web.conftest import Watched
+from tests.web.planted import plant
+from tests.web.stand_in import StandIn
+from tests.web.test_web_browser import until
+
+Browse = Callable[..., Watched]
+
+SAID = Afterwards(
+    at_s=75.0,
+    said=(Felt(text="You let me sit there.", why="let the silence stand", at_s=25.4),),
+)
+
+
+@pytest.fixture
+def spoken_of(simulator: StandIn) -> str:
+    """An attempt in which she said afterwards how it felt."""
+    return plant(simulator.root, more=[SAID], instruments=("SPIKES",))
+
+
+def test_her_words_come_first_and_the_numbers_last(client: TestClient, spoken_of: str) -> None:
+    page = client.get(f"/attempts/{spoken_of}").text
+    titles = re.findall(r'<h2 id="([a-z]+)-title"', page)
+    wanted = ["felt", "turning", "score", "silences", "unsaid", "next", "scores", "transcript"]
+    assert [title for title in titles if title in wanted] == wanted
+    assert titles.index("numbers") > titles.index("transcript")
+    assert "You let me sit there." in page
+    assert "let the silence stand" in page
+
+
+def test_every_item_says_its_outcome_and_can_be_listened_to(
+    client: TestClient, spoken_of: str
+) -> None:
+    page = client.get(f"/attempts/{spoken_of}").text
+    items = re.findall(r'<li class="item" data-outcome="([a-z ]+)" data-item="([^"]+)"', page)
+    assert {"met", "not met"} <= {outcome for outcome, _ in items}
+    evidence = page.partition('class="evidence"')[2].partition("</ul>")[0]
+    assert 'data-at="' in evidence
+
+
+def test_she_can_be_heard_and_a_record_without_her_words_says_so(
+    client: TestClient, simulator: StandIn, spoken_of: str
+) -> None:
+    answer = client.get(f"/attempts/{spoken_of}/afterwards")
+    pcm, rate = soundfile.read(io.BytesIO(answer.content))
+    assert (answer.headers["content-type"], rate) == ("audio/wav", 16000)
+    assert abs(pcm).max() > 0.05
+    older = plant(simulator.root, attempt="20261121-101530-breast-biopsy-k3f8")
+    refused = client.get(f"/attempts/{older}/afterwards")
+    assert refused.status_code >= 400
+    assert "own words" in refused.json()["message"]
+    assert 'id="hear"' not in client.get(f"/attempts/{older}").text
+
+
+def test_what_changed_since_is_on_the_page_at_once(
+    client: TestClient, simulator: StandIn, spoken_of: str
+) -> None:
+    """The page's memory of a debrief does not outlive what is in the folder."""
+    page = client.get(f"/attempts/{spoken_of}").text
+    item = re.findall(r'data-item="([^"]+)"', page)[0]
+    assert "I did ask her that." not in page
+    add_objection(
+        simulator.store.open(spoken_of).folder,
+        Objection(wall_time="2026-11-25T10:00:00+00:00", item=item, why="I did ask her that."),
+    )
+    assert "I did ask her that." in client.get(f"/attempts/{spoken_of}").text
+
+
+@pytest.mark.browser
+@pytest.mark.realtime
+def test_a_turning_point_plays_from_before_and_stops_at_its_end(
+    browse: Browse, address: str, spoken_of: str
+) -> None:
+    seen = browse()
+    page = seen.page
+    page.goto(f"{address}/attempts/{spoken_of}")
+    button = page.locator(".point .button[data-to]").first
+    start_s, end_s = (float(button.get_attribute(f"data-{name}")) for name in ("at", "to"))
+    now = "document.getElementById('sound').currentTime"
+    button.click()
+    until(page, f"!document.getElementById('sound').paused && {now} >= {start_s} - 0.2")
+    page.evaluate(f"() => {{ document.getElementById('sound').currentTime = {end_s - 0.4} }}")
+    until(page, f"document.getElementById('sound').paused && {now} >= {end_s}")
+    assert page.evaluate(now) < end_s + 0.5
+    assert seen.errors == []
+
+
+@pytest.mark.browser
+@pytest.mark.realtime
+def test_her_voice_is_heard_by_keyboard_and_stops_again(
+    browse: Browse, address: str, spoken_of: str
+) -> None:
+    seen = browse()
+    page = seen.page
+    page.goto(f"{address}/attempts/{spoken_of}")
+    page.focus("#hear")
+    page.keyboard.press("Enter")
+    until(page, "document.querySelector('#hear span').textContent === 'Stop'")
+    until(page, "document.querySelector('#hear span').textContent.startsWith('Hear ')")
+    assert page.locator("#hear-fault").is_hidden()
+    page.focus("#unfold")
+    page.keyboard.press("Enter")
+    until(page, "[...document.querySelectorAll('.scored')].every((each) => each.open)")
+    assert page.inner_text("#unfold") == "Close all"
+    assert seen.errors == []
