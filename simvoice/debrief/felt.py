@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from simvoice.debrief.model import FeltThen
+from simvoice.debrief.moments import Exchange
 from simvoice.record.events import Afterwards, Ended, Header
 from simvoice.record.store import Attempt
 
 
-def felt_of(attempt: Attempt) -> tuple[tuple[FeltThen, ...], str]:
-    """(what she says, why there is nothing): one of the two is empty. Nothing is made up."""
+def felt_of(attempt: Attempt, answered: Sequence[Exchange]) -> tuple[tuple[FeltThen, ...], str]:
+    """(what she says, why there is nothing): one of the two is empty. Nothing is made up.
+
+    The record names the moves it goes back to; to be listened to are the words they answered.
+    """
     found = [entry for entry in attempt.entries if isinstance(entry, Afterwards)]
     said = found[-1].said if found else ()
     if said:
-        return tuple(FeltThen(text=s.text, why=s.why, at_s=s.at_s) for s in said), ""
+        begun = {each.move.at_s: each.at_s for each in answered}
+        return tuple(
+            FeltThen(
+                text=each.text,
+                why=each.why,
+                at_s=None if each.at_s is None else begun.get(each.at_s, each.at_s),
+            )
+            for each in said
+        ), ""
     return (), _why_not(attempt, attempt.header, asked=bool(found))
 
 

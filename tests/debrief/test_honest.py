@@ -17,6 +17,7 @@ from simvoice.record.events import (
     Felt,
     LearnerTurn,
     LearnerVoice,
+    PatientMove,
     Shows,
     Started,
 )
@@ -72,6 +73,15 @@ def test_how_it_felt_is_told_in_her_words(attempt: Attempt) -> None:
         ("Then you said it, just like that.", "no warning", 12.0),
     ]
     assert debrief.felt_note == ""
+
+
+def test_what_she_goes_back_to_is_heard_from_the_words_that_led_to_it(attempt: Attempt) -> None:
+    moved = next(e for e in attempt.entries if isinstance(e, PatientMove))
+    turn = next(e for e in attempt.entries if isinstance(e, LearnerTurn) and e.turn == moved.turn)
+    felt = Felt(text="You said it plainly.", at_s=moved.at_s)
+    debrief = of(attempt, Afterwards(at_s=50.0, said=(felt,)), Ended(at_s=50.0, reason="learner"))
+    assert [f.at_s for f in debrief.felt] == [turn.start_s]
+    assert turn.start_s < moved.at_s
 
 
 def test_a_record_without_her_words_says_so_and_makes_none_up(attempt: Attempt) -> None:
