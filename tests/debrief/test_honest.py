@@ -79,7 +79,7 @@ def test_what_she_goes_back_to_is_heard_from_the_words_that_led_to_it(attempt: A
     moved = next(e for e in attempt.entries if isinstance(e, PatientMove))
     turn = next(e for e in attempt.entries if isinstance(e, LearnerTurn) and e.turn == moved.turn)
     felt = Felt(text="You said it plainly.", at_s=moved.at_s)
-    debrief = of(attempt, Afterwards(at_s=50.0, said=(felt,)), Ended(at_s=50.0, reason="learner"))
+    debrief = of(attempt, turn, moved, Afterwards(at_s=50.0, said=(felt,)))
     assert [f.at_s for f in debrief.felt] == [turn.start_s]
     assert turn.start_s < moved.at_s
 
