@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 
 from simvoice.coding.codebook import QUESTIONS
 from simvoice.coding.coder import Coder
-from simvoice.coding.forms import form
-from simvoice.coding.text import sentences
 from simvoice.patient.case import Case, Line
 from simvoice.patient.decisions import PatientState
 from simvoice.patient.index import CaseIndex, best_by_line, exemplars, unalias
+from simvoice.patient.last_question import focus
 from simvoice.patient.ledger import holds, is_open, variant
 from simvoice.patient.words import WordIndex
 
@@ -33,19 +32,6 @@ _ACTS = frozenset(
         "check_understanding", "introduction", "blaming",
     }
 )  # fmt: skip
-
-_SHORT_QUESTION = 7
-"""Words: "And your mother?", "Which sort of person are you?" need the sentence before them."""
-
-
-def focus(text: str) -> str:
-    """The part of an utterance that asks: its last question, else its last two sentences."""
-    found = sentences(text)
-    for number in range(len(found) - 1, -1, -1):
-        if form(found[number]) != "statement":
-            short = len(found[number].spoken) <= _SHORT_QUESTION and number > 0
-            return " ".join(each.text for each in found[number - short : number + 1])
-    return " ".join(each.text for each in found[-2:])
 
 
 @dataclass(frozen=True, slots=True)

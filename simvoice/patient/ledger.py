@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -110,6 +110,15 @@ def apply(case: Case, state: PatientState, stimuli: Stimuli) -> tuple[PatientSta
                 words, instead = stimuli[shown], markup.plain(rule.instead or "")
                 steps.append(Step(name, old, new, rule.cause, words, instead))
     return replace(state, ledger=tuple(values.items())), steps
+
+
+def hurts(steps: Iterable[Step]) -> bool:
+    """Whether one of the steps lowered trust or raised distress."""
+    return any(
+        (each.name == "trust" and each.after < each.before)
+        or (each.name == "distress" and each.after > each.before)
+        for each in steps
+    )
 
 
 def _moved(old: float, change: float, slows_from: float) -> float:

@@ -90,9 +90,8 @@ class Patient:
         if "hold_filled" in heard.stimuli:
             heard = replace(heard, state=_happened(heard.state, f"{said.filled_hold}_filled"))
         matches = self._answers.ranked(heard.state, said.text, said.embedding)
-        turn = Turn(
-            said, heard, tuple(matches), self._scale if said.embedding is not None else WORDS_ALONE
-        )
+        scale = self._scale if said.embedding is not None else WORDS_ALONE
+        turn = Turn(said, heard, tuple(matches), scale, ledger.hurts(steps))
         choice = self._replies.choose(turn)
         query, shortlist, likeness = self._query(turn, choice)
         return self._decide(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from simvoice.coding.codebook import EMPATHY, QUESTIONS
 from simvoice.patient.answers import Answers, Match
@@ -12,6 +13,7 @@ from simvoice.patient.choice import Choice, Script
 from simvoice.patient.decisions import Hold, MoveKind, PatientState, Said
 from simvoice.patient.endings import reached
 from simvoice.patient.hearing import Heard
+from simvoice.patient.last_question import last_question
 from simvoice.patient.ledger import count, holds
 
 SURE = 0.60
@@ -35,7 +37,7 @@ RECENT = 3
 """Lines back that an invitation to go on may mean."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Turn:
     """What there is to reply to."""
 
@@ -44,6 +46,8 @@ class Turn:
     matches: tuple[Match, ...]
     scale: float
     """What the thresholds are multiplied with."""
+    hurts: bool = False
+    """What was said lowered her trust or raised her distress."""
 
     @property
     def state(self) -> PatientState:
@@ -59,6 +63,28 @@ class Turn:
     def best(self) -> Match | None:
         """The nearest line."""
         return self.matches[0] if self.matches else None
+
+    @property
+    def is_tie(self) -> bool:
+        """Two lines are about as near as each other."""
+        return len(self.matches) > 1 and self.matches[0].score - self.matches[1].score < CLEAR_BY
+
+    @cached_property
+    def question(self) -> str:
+        """The question it ends with, after other words; empty without one."""
+        return last_question(self.said.text) if self.asks else ""
+
+    def prefers_answer(self, cause: str, *, over_questions: bool = True) -> bool:
+        """Whether the question it ends with is answered, instead of a reaction to `cause`.
+
+        What hurts is met first; a kindness before a question only colours the answer. To be
+        preferred to a reaction that goes over questions, the answer has to be clear.
+        """
+        words, best = self.heard.stimuli.get(cause, ""), self.best
+        if not (self.question and words and best) or words in self.question or self.hurts:
+            return False
+        least = SURE if over_questions and self.is_tie else POSSIBLE
+        return best.outcome.how != "told" and best.score >= least * self.scale
 
 
 Reply = Callable[[Turn], Choice | None]
@@ -124,6 +150,9 @@ class Replies:
         if not turn.heard.beats:
             return None
         beat = turn.heard.beats[-1]
+        cause = next((name for name in beat.on if name in turn.heard.stimuli), "")
+        if beat.hold is None and turn.prefers_answer(cause):
+            return None
         line = self.script.first(turn.state, beat.lines, asked=turn.asks)
         if line is None:
             return None
@@ -155,7 +184,8 @@ class Replies:
         if turn.asks and turn.best and turn.best.score >= SURE * turn.scale:
             return None
         for reply in asked.asks.replies:
-            if any(name in turn.heard.stimuli for name in reply.on):
+            cause = next((name for name in reply.on if name in turn.heard.stimuli), None)
+            if cause is not None and not turn.prefers_answer(cause):
                 line = self.script.pick(turn.state, reply.lines)
                 if line is not None:
                     return Choice("react", line, f"the question was answered ({asked.id})")
@@ -189,8 +219,7 @@ class Replies:
         if best is None:
             return None
         wanted = SURE if turn.asks else STATEMENT_SURE
-        tie = len(turn.matches) > 1 and best.score - turn.matches[1].score < CLEAR_BY
-        if turn.asks and best.score >= POSSIBLE * turn.scale and not tie:
+        if turn.asks and best.score >= POSSIBLE * turn.scale and not turn.is_tie:
             wanted = POSSIBLE
         if best.score < wanted * turn.scale:
             return None
@@ -271,9 +300,11 @@ class Replies:
                 continue
             if not self._may_react(turn.state, reaction):
                 continue
+            cause = _cause(reaction, stimuli)
+            if turn.prefers_answer(cause, over_questions=over_questions):
+                continue
             line = self.script.pick(turn.state, reaction.lines)
             if line is not None:
-                cause = next(each for each in reaction.on if each in stimuli)
                 kind: MoveKind = "react"
                 return Choice(kind, line, f"reacts to {cause}", counts=(reaction.id,))
         return None
@@ -281,6 +312,10 @@ class Replies:
     def _may_react(self, state: PatientState, reaction: Reaction) -> bool:
         limit = reaction.at_most
         return holds(reaction.when, state) and (limit is None or count(state, reaction.id) < limit)
+
+
+def _cause(reaction: Reaction, stimuli: Collection[str]) -> str:
+    return next(each for each in reaction.on if each in stimuli)
 
 
 def _hold(beat: Beat) -> Hold | None:

@@ -271,7 +271,9 @@ def test_a_tie_is_settled_by_the_models_ranking(patient: Patient) -> None:
 
 
 def test_only_the_part_that_asks_is_embedded(patient: Patient) -> None:
-    assert patient.focus("I'm so sorry. Does Pete know?") == "I'm so sorry. Does your husband know?"
+    assert patient.focus("I'm so sorry. Does Pete know?") == "Does your husband know?"
+    leans = "Some people want all of it. And you?"
+    assert patient.focus(leans) == leans
     question = "What is it that worries you most about today?"
     assert patient.focus(f"That is hard to hear. {question}") == question
 

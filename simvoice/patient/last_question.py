@@ -1,0 +1,58 @@
+"""The question that an utterance ends with, told apart from what was said before it."""
+
+from __future__ import annotations
+
+import re
+
+from simvoice.coding.codebook import EMPATHY
+from simvoice.coding.coder import code
+from simvoice.coding.forms import form, is_declarative
+from simvoice.coding.text import Sentence, sentences
+
+SHORT = 7
+"""Words: "And your mother?", "Which sort of person are you?" need the sentence before them."""
+LEAST = 3
+"""Words of a question that stands by itself: "Okay?" and "You see?" do not."""
+
+_ASIDE = EMPATHY | {"greeting", "introduction", "thanks", "acknowledge", "apology", "normalising"}
+"""What is said before a question without being its subject."""
+_REFERS = re.compile(
+    r"\b(?:that|this|it|those|these|so|then|he|she|they|him|her|them|there|one|else)\b|"
+    r"^(?:and |so |but )*(?:what|how) (?:do|did|would|are) you (?:think|feel|say|make)\b"
+)
+_TAKES_BACK = re.compile(
+    r"\b(?:that|this|it|all) (?:sound|okay|all right|alright|clear|help|make|fit|fair|right|"
+    r"work|seem|feel)|\bwith me\b|\b(?:sound|thoughts|questions)\b|"
+    r"^(?:and |so |but )*(?:what|how) (?:do|did|would) you (?:think|feel|say|make)(?: (?:of|about) "
+    r"(?:that|this|it|all)(?: \w+)?)?$"
+)
+"""Asks what she says to the sentence before: "How does that sound?" """
+
+
+def focus(text: str) -> str:
+    """The part of an utterance that asks: its last question, else its last two sentences."""
+    found = sentences(text)
+    for number in range(len(found) - 1, -1, -1):
+        if form(found[number]) != "statement":
+            first = number - (number > 0 and _leans(found[number], found[number - 1]))
+            return " ".join(each.text for each in found[first : number + 1])
+    return " ".join(each.text for each in found[-2:])
+
+
+def last_question(text: str) -> str:
+    """The question it ends with, with a subject of its own, after other words; else empty."""
+    found = sentences(text)
+    if len(found) < 2:
+        return ""
+    last = found[-1]
+    asks = form(last) != "statement" and not is_declarative(last) and len(last.spoken) >= LEAST
+    return last.text if asks and not _TAKES_BACK.search(last.plain) else ""
+
+
+def _leans(question: Sentence, before: Sentence) -> bool:
+    """Whether a question needs the sentence before it to be understood."""
+    if len(question.spoken) > SHORT:
+        return False
+    if _REFERS.search(question.plain):
+        return True
+    return _ASIDE.isdisjoint(each.name for each in code(before.text))
