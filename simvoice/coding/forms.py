@@ -23,17 +23,45 @@ _SUBJECT = (
     r"anything|something|any|the|our|people)"
 )
 
-_INVITE = re.compile(
-    rf"^{_FILLER}(?:can you |could you |would you |will you |i want you to |"
-    r"i would like you to |would you like to |do you want to |are you able to |"
-    r"would you mind |feel free to )?"
-    r"(?:tell(?:ing)? me|describe|talk me through|walk me through|take me through|"
-    r"help me understand|explain to me|say (?:a (?:bit|little) )?more|share|talk (?:to me )?about|"
-    r"go on|fill me in)\b"
+# what it asks for; "give me a minute" and "take me seriously" ask for nothing she could tell
+_TOLD = (
+    r"(?:idea|sense|picture|figure|number|estimate|guess|example|instance|feel|flavou?r|outline|"
+    r"overview|rundown|run down|summary|story|version|side|history|account|timeline|timeframe|"
+    r"time frame|impression|description|detail|details|list|ballpark|short version|long version)"
 )
+_ORDER = (
+    r"(?:tell(?:ing)? me|describe|"
+    r"(?:talk|walk|take|run|lead|guide|carry) (?:me|us) "
+    r"(?:through|round|around|along|back|from|to)|"
+    rf"give (?:me|us) (?:\w+ ){{0,4}}{_TOLD}|let me (?:hear|have) (?:about|how|what|your|it|more)|"
+    r"paint (?:me )?a picture|paint me|put (?:me|us) in the picture|"
+    r"(?:bring|get) me up to (?:speed|date)|catch me up|fill (?:me|us) in|"
+    r"help (?:me|us) (?:to )?(?:understand|see|picture|imagine|get a|piece|follow)|"
+    r"explain to me|remind me (?:what|how|when|who|where|which|why|of)|"
+    r"say (?:a (?:bit|little) )?more|share|talk (?:to me )?about|go on|"
+    r"start (?:wherever|anywhere|where you|with whatever|at the (?:beginning|start)|from the "
+    r"(?:beginning|start|top))|think back (?:to|over)|"
+    r"(?:let us )?piece together (?:what|how|when|why|where)|"
+    r"name (?:me )?(?:one|two|three|a few|some))"
+)
+_INVITE = re.compile(
+    rf"^{_FILLER}(?:in your own words )?"
+    r"(?:can you |could you |would you |will you |i want you to |i need you to |"
+    r"i would (?:like|love) (?:for )?you to |would you like to |do you want to |"
+    r"are you able to |would you mind |feel free to |try to |try and |maybe |perhaps )*"
+    r"(?:just |maybe |perhaps |please |kind of |sort of )*"
+    rf"{_ORDER}\b"
+)
+# "when it hurts, tell me" says what to do then
+_PREFACE = re.compile(
+    r"^(?!(?:\w+ ){0,2}(?:if (?!(?:you are|it is|that is) (?:willing|able|okay|all right|alright))|"
+    r"when|whenever|should|before(?! (?:i|we)\b)|once|as soon|i will|we will))"
+)
+_PREFACE_WORDS = 8
 _WONDER = re.compile(
-    r"\bi (?:was wondering|wonder|am wondering|(?:would like|want) to (?:know|hear|understand) "
-    r"(?:what|how|why|when|where|who|if|whether|about|more|your|from))\b"
+    r"\bi (?:was wondering|wonder|am wondering|"
+    r"(?:would (?:like|love)|want) to (?:know|hear|understand)) "
+    r"(?:what|how|why|when|where|who|if|whether|about|more|your|from)\b"
 )
 # "where would you like to start" leaves as much to her as "what" does
 _WHERE_WIDE = (
@@ -80,7 +108,7 @@ _HOW_MUCH_TO_KNOW = re.compile(r"\bhow much (?:\w+ ){0,4}(?:know|hear|told|under
 def form(sentence: Sentence) -> Form:
     """Open, closed, or no question. Uses the question mark when there is one."""
     words = sentence.plain
-    if _INVITE.search(words):
+    if _invites(sentence):
         return "open"
     if _CLEFT.search(words) and not sentence.asked:
         return "statement"
@@ -100,8 +128,21 @@ def form(sentence: Sentence) -> Form:
 def is_declarative(sentence: Sentence) -> bool:
     """Worded as a statement and asked by its mark alone: "You came alone?"."""
     words = sentence.plain
-    worded = _INVITE.search(words) or _worded_as_question(words)
+    worded = _invites(sentence) or _worded_as_question(words)
     return sentence.asked and not (worded or _INNER.search(words) or _ASKING_WORD.search(words))
+
+
+def _invites(sentence: Sentence) -> bool:
+    """Asks her to tell, also in the imperative: "Walk me through it." A question in MITI 4.2."""
+    if _INVITE.search(sentence.plain):
+        return True
+    # the order may come after a preface: "For a start, walk me through it."
+    for number, word in enumerate(sentence.spoken[:_PREFACE_WORDS]):
+        if word.endswith(",") and number + 1 < len(sentence.spoken):
+            after = sentence.plain[sentence.spans[number + 1][0] :]
+            if _INVITE.search(after):
+                return _PREFACE.search(sentence.plain) is not None
+    return False
 
 
 def _worded_as_question(words: str) -> bool:
