@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from simvoice.errors import CaseError
 from simvoice.patient.case import Case
+from simvoice.patient.hints import hints
 from simvoice.patient.references import Fault, faults
 
 Location = tuple[int | str, ...]
@@ -59,7 +61,7 @@ def load_case(path: Path) -> Case:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         raise CaseError(_sentence(path, data, first["loc"], _plain_reason(first))) from None
-    for fault in faults(case):
+    for fault in chain(faults(case), hints(case)):
         raise CaseError(_fault_sentence(path, data, fault))
     if path.name == CASE_FILE and path.parent.name != case.id:
         where = _line(data, ("id",))
