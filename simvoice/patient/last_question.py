@@ -8,6 +8,7 @@ from simvoice.coding.codebook import EMPATHY
 from simvoice.coding.coder import code
 from simvoice.coding.forms import form, is_declarative
 from simvoice.coding.text import Sentence, sentences
+from simvoice.patient.words import content
 
 SHORT = 7
 """Words: "And your mother?", "Which sort of person are you?" need the sentence before them."""
@@ -53,6 +54,6 @@ def _leans(question: Sentence, before: Sentence) -> bool:
     """Whether a question needs the sentence before it to be understood."""
     if len(question.spoken) > SHORT:
         return False
-    if _REFERS.search(question.plain):
+    if not content(question.plain) or _REFERS.search(question.plain):
         return True
     return _ASIDE.isdisjoint(each.name for each in code(before.text))
