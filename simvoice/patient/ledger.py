@@ -7,12 +7,18 @@ from dataclasses import replace
 from typing import Final
 
 from simvoice import markup
+from simvoice.coding.codebook import EMPATHY
 from simvoice.patient.case import Case, Fact, Line, Variant
 from simvoice.patient.decisions import PatientState, Step
 from simvoice.patient.parts import When
 
 _RULE: Final = "rule:"
 """Before a rule's id where it is counted: a reaction may have the same id."""
+
+FURTHER: Final = 0.5
+"""What a further kindness in the same utterance counts: "I can see how hard this is for you" names
+a feeling, gives it back and takes up a cue, and is one thing said."""
+_KINDNESS: Final = EMPATHY | {"reflection", "empathy", "cue_met", "hold_spared"}
 
 Stimuli = Mapping[str, str]
 """Name of a code or stimulus to the learner's words that show it (may be empty)."""
@@ -93,6 +99,7 @@ def apply(case: Case, state: PatientState, stimuli: Stimuli) -> tuple[PatientSta
     values = dict(state.ledger)
     before = state
     steps: list[Step] = []
+    is_kind = False
     for rule in case.rules:
         shown = next((name for name in rule.on if name in stimuli), None)
         if shown is None or any(name in stimuli for name in rule.unless):
@@ -104,6 +111,9 @@ def apply(case: Case, state: PatientState, stimuli: Stimuli) -> tuple[PatientSta
         state = counted(state, f"{_RULE}{rule.id}")
         for name, change in rule.moves.items():
             old = values[name]
+            if name == "trust" and change > 0.0 and shown in _KINDNESS:
+                change = change * FURTHER if is_kind else change
+                is_kind = True
             new = _moved(old, change, case.ledger[name].slows_from)
             if new != old:
                 values[name] = new
