@@ -15,8 +15,10 @@ SHORT = 7
 LEAST = 3
 """Words of a question that stands by itself: "Okay?" and "You see?" do not."""
 
-_ASIDE = EMPATHY | {"greeting", "introduction", "thanks", "acknowledge", "apology", "normalising"}
-"""What is said before a question without being its subject."""
+_MEETING = frozenset({"greeting", "introduction", "thanks"})
+"""What no question is about."""
+_ASIDE = EMPATHY | {"acknowledge", "apology", "normalising"}
+"""What is said before a question without being its subject; "Do you?" has no other."""
 _REFERS = re.compile(
     r"\b(?:that|this|it|those|these|so|then|he|she|they|him|her|them|there|one|else)\b|"
     r"^(?:and |so |but )*(?:what|how) (?:do|did|would|are) you (?:think|feel|say|make)\b"
@@ -54,6 +56,9 @@ def _leans(question: Sentence, before: Sentence) -> bool:
     """Whether a question needs the sentence before it to be understood."""
     if len(question.spoken) > SHORT:
         return False
-    if not content(question.plain) or _REFERS.search(question.plain):
+    if _REFERS.search(question.plain):
         return True
-    return _ASIDE.isdisjoint(each.name for each in code(before.text))
+    does = {each.name for each in code(before.text)}
+    if not _MEETING.isdisjoint(does):
+        return False
+    return not content(question.plain) or _ASIDE.isdisjoint(does)
