@@ -56,9 +56,8 @@ def _leans(question: Sentence, before: Sentence) -> bool:
     """Whether a question needs the sentence before it to be understood."""
     if len(question.spoken) > SHORT:
         return False
-    if _REFERS.search(question.plain):
-        return True
     does = {each.name for each in code(before.text)}
     if not _MEETING.isdisjoint(does):
         return False
-    return not content(question.plain) or _ASIDE.isdisjoint(does)
+    is_bare = not content(question.plain) or _REFERS.search(question.plain) is not None
+    return is_bare or _ASIDE.isdisjoint(does)

@@ -20,6 +20,8 @@ SURE = 0.60
 """Likeness from which the nearest line is said without asking anyone."""
 POSSIBLE = 0.35
 """Likeness from which a line may be the answer at all."""
+LIKELY = 0.45
+"""Likeness from which one of two that tie is preferred to a reaction."""
 CLEAR_BY = 0.05
 """How much nearer than the next the nearest has to be; closer, and it is a tie."""
 STATEMENT_SURE = 0.74
@@ -83,7 +85,7 @@ class Turn:
         words, best = self.heard.stimuli.get(cause, ""), self.best
         if not (self.question and words and best) or words in self.question or self.hurts:
             return False
-        least = SURE if over_questions and self.is_tie else POSSIBLE
+        least = LIKELY if over_questions and self.is_tie else POSSIBLE
         return best.outcome.how != "told" and best.score >= least * self.scale
 
 
