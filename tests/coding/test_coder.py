@@ -210,3 +210,42 @@ def test_a_long_turn_costs_little() -> None:
     start = time.process_time()
     code(text)
     assert time.process_time() - start < 2.0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Give me a rough figure for an ordinary morning.",
+        "Take me from the end of a shift to when you go to bed.",
+        "Okay, Glenn. Walk me through last night.",
+        "Mr. Novak, give me a sense of how you sleep.",
+        "Before I go into it, fill me in on what you have been told.",
+        "Start wherever you like.",
+        "Let's piece together what a week looks like.",
+        "give me an example of that",
+    ],
+)
+def test_a_request_in_the_imperative_is_an_open_question(text: str) -> None:
+    assert "question_open" in {each.name for each in code(text)}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Give me a minute.",
+        "I'll take you through the results.",
+        "If it gets worse, tell me.",
+        "When the pain comes, tell us about it.",
+        "Take me seriously.",
+        "They gave me an idea of it.",
+    ],
+)
+def test_an_order_that_asks_for_nothing_to_be_told_is_no_question(text: str) -> None:
+    assert not {each.name for each in code(text)} & {"question_open", "question_closed"}
+
+
+def test_piecing_together_is_no_support_and_not_alone_no_feeling() -> None:
+    for text in ("We can piece together how it went.", "Help me put it together."):
+        assert "empathy_support" not in {each.name for each in code(text)}
+    assert [each.name for each in code("You're not alone.")] == ["empathy_support"]
+    assert "blaming" not in {each.name for each in code("None of this was your fault.")}

@@ -9,6 +9,7 @@ import pytest
 from simvoice import paths
 from simvoice.errors import CaseError
 from simvoice.patient.case import Case
+from simvoice.patient.hints import hints
 from simvoice.patient.load import find_cases, load_case, locate_case
 
 SOUND = (paths.scenarios_dir() / "breast-biopsy" / "case.yaml").read_text(encoding="utf-8")
@@ -188,3 +189,29 @@ def test_the_folder_and_the_id_agree(tmp_path: Path) -> None:
     (folder / "case.yaml").write_text(SOUND, encoding="utf-8")
     with pytest.raises(CaseError, match="name it as its folder does"):
         load_case(folder / "case.yaml")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sign"),
+    [
+        ("cause: circled the word", "cause: circled the word as with Dolores", "'Dolores'"),
+        ("cause: circled the word", "cause: asked about the dentist", "hints at 'secret'"),
+        (
+            "label: heard that it is cancer",
+            "label: heard what she washed out of her hair",
+            "hints at 'sink'",
+        ),
+    ],
+)
+def test_the_debrief_may_not_hint_at_what_was_kept_back(
+    tmp_path: Path, old: str, new: str, sign: str
+) -> None:
+    message, _ = broken(tmp_path, old, new)
+    assert sign in message
+    assert "word it differently" in message or "leave the name out" in message
+
+
+@pytest.mark.parametrize("case_id", sorted(find_cases(paths.scenarios_dir())))
+def test_no_case_hints_at_what_it_keeps_back(case_id: str) -> None:
+    case = load_case(locate_case(case_id, paths.scenarios_dir()))
+    assert list(hints(case)) == []

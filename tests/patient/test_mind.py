@@ -7,11 +7,13 @@ from dataclasses import replace
 import pytest
 
 from simvoice.patient.decisions import Answer, Improvise, PatientState, Rank, Said
-from simvoice.patient.ledger import value
+from simvoice.patient.last_question import last_question
+from simvoice.patient.ledger import apply, value
 from simvoice.patient.mind import Patient
 from simvoice.patient.suite import Probe
 from simvoice.patient.talk import CUTS_IN, SILENCE, Talk
 
+KIND = ("empathy_name", "empathy_understand", "empathy_respect")
 WARNING = "I'm afraid I have some difficult news."
 NEWS = "The biopsy shows that you have breast cancer."
 
@@ -276,6 +278,46 @@ def test_only_the_part_that_asks_is_embedded(patient: Patient) -> None:
     assert patient.focus(leans) == leans
     question = "What is it that worries you most about today?"
     assert patient.focus(f"That is hard to hear. {question}") == question
+
+
+@pytest.mark.parametrize(
+    "kindness",
+    [
+        "That sounds really hard.",
+        "I'm so sorry that you had to wait.",
+        "You've been carrying this all by yourself.",
+        "Good morning, my name is Doctor Park.",
+    ],
+)
+def test_a_question_after_a_kindness_is_answered(patient: Patient, kindness: str) -> None:
+    talk = Talk(patient, seed=3)
+    talk.open()
+    assert say(talk, f"{kindness} Where do you work?") == "work"
+
+
+def test_what_hurts_is_met_before_the_question_after_it(talk: Talk) -> None:
+    line = say(talk, "You should have come sooner. Where do you work?")
+    assert (line or "").startswith("blamed")
+
+
+def test_a_question_about_the_sentence_before_is_no_question_of_its_own() -> None:
+    assert last_question("You meet the surgeon on Thursday. How does that sound?") == ""
+    assert last_question("It is cancer. Okay?") == ""
+    assert last_question("That is a lot to hear. Who is at home with you?") == (
+        "Who is at home with you?"
+    )
+
+
+def test_one_kindness_under_several_names_counts_once_in_full(patient: Patient) -> None:
+    case = patient.case
+    state = patient.start(0)
+    rises = {each: next(r for r in case.rules if r.on == (each,)).moves["trust"] for each in KIND}
+    moved, steps = apply(case, state, dict.fromkeys(KIND, "I can see how hard this is"))
+    trust = [step for step in steps if step.name == "trust"]
+    assert len(trust) == len(KIND)
+    first = next(r for r in case.rules if r.on in {(each,) for each in KIND}).on[0]
+    wanted = rises[first] + sum(rises[each] for each in KIND if each != first) / 2
+    assert value(moved, "trust") - value(state, "trust") == pytest.approx(wanted, abs=1e-3)
 
 
 def trusting(patient: Patient) -> PatientState:
