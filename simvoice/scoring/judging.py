@@ -19,7 +19,7 @@ from simvoice.scoring.cues import Response, responses
 from simvoice.scoring.instruments import Instrument, Item, items
 from simvoice.scoring.metrics import Measured, measure_reading
 from simvoice.scoring.patient_side import patient_did
-from simvoice.scoring.places import in_places
+from simvoice.scoring.places import deaf, in_places
 from simvoice.scoring.reading import Reading
 from simvoice.scoring.rules import in_words, label
 from simvoice.scoring.verdicts import MOST_EVIDENCE, Evidence, Outcome, Verdict
@@ -84,7 +84,7 @@ class Judge:
     """Judges the items of one attempt."""
 
     def __init__(self, reading: Reading, header: Header) -> None:
-        entries = in_places(reading.entries, header.shows)
+        entries = in_places(reading.entries, header.shows, reading.rises or deaf)
         turns = (entry for entry in entries if isinstance(entry, LearnerTurn))
         self._turns = tuple(sorted(turns, key=lambda turn: turn.start_s))
         self._reading = reading
