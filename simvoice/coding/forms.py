@@ -37,6 +37,7 @@ _ORDER = (
     r"paint (?:me )?a picture|paint me|put (?:me|us) in the picture|"
     r"(?:bring|get) me up to (?:speed|date)|catch me up|fill (?:me|us) in|"
     r"help (?:me|us) (?:to )?(?:understand|see|picture|imagine|get a|piece|follow)|"
+    r"show (?:me|us) (?:where|how|what|which) (?!i\b|we\b)|"
     r"explain to me|remind me (?:what|how|when|who|where|which|why|of)|"
     r"say (?:a (?:bit|little) )?more|share|talk (?:to me )?about|go on|"
     r"start (?:wherever|anywhere|where you|with whatever|at the (?:beginning|start)|from the "

@@ -221,6 +221,7 @@ def test_a_long_turn_costs_little() -> None:
         "Mr. Novak, give me a sense of how you sleep.",
         "Before I go into it, fill me in on what you have been told.",
         "Start wherever you like.",
+        "Show me where it fits into your day.",
         "Let's piece together what a week looks like.",
         "give me an example of that",
     ],
