@@ -175,6 +175,7 @@ def test_the_door_note_says_where_it_begins_with_what_was_heard(
     assert "says again: “So it is. I knew, …”" in text
     assert "I always knew" not in text
     assert "7 minutes, what was left then" in text
+    assert "Time to read" not in text
     assert 'value="Robin"' in page.text
     assert f'data-again-attempt="{first}" data-again-turn="2"' in page.text
 
