@@ -108,7 +108,7 @@ def rater_of(text: str) -> str:
     """A rater's pseudonym. Raises UsageError for one that cannot be used."""
     rater = " ".join(text.split())
     if not rater:
-        raise UsageError("say who rates: any name that stays the same, such as rater-1")
+        raise UsageError("say who rates: any name that stays the same, such as rater 7")
     if len(rater) > LONGEST_RATER or not rater.isprintable():
         raise UsageError(
             f"a rater's name has at most {LONGEST_RATER} letters; choose a shorter one"

@@ -66,7 +66,7 @@ def test_an_item_is_shown_with_its_figures_and_its_sentence_changes_at_once(
     assert f'data-item="{ITEM}" data-trust="may be trusted"' in page
     text = plain(page)
     assert "21 attempts rated by 1 rater" in text
-    assert "AC1 1.00 (0.6" in text
+    assert "AC1 1.00 (0.81 to 1.00)" in text
     assert "21 attempts, 21 ratings (0 blind)" in text
     rate(simulator, found, "not met" if says == "met" else "met")
     assert "22 human ratings" in sentence_of(client, found)

@@ -322,6 +322,7 @@ def test_rating_with_the_keyboard_is_kept_as_it_goes_and_ends_in_both_judgements
     page.focus("#rater")
     page.keyboard.type("rater 1")
     page.keyboard.press("Enter")
+    page.locator("#score summary").press("Enter")
     page.wait_for_selector("#timeline svg")
     item = page.locator(f'.asked[data-item="{ITEM}"]')
     item.locator("input").first.focus()

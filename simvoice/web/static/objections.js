@@ -99,5 +99,8 @@ function wire(item) {
 
 if (scores !== null) {
   scores.append(status);
-  for (const item of scores.querySelectorAll(".item[data-item]")) wire(item);
+  for (const item of scores.querySelectorAll(".item[data-item]")) {
+    // what is left to humans says nothing that could be wrong
+    if (item.dataset.human === undefined || item.querySelector("[data-objection]")) wire(item);
+  }
 }
