@@ -115,8 +115,12 @@ def shown(estimate: Estimate) -> str:
     if estimate.value is None:
         return "–"
     if estimate.low is None or estimate.high is None:
-        return f"{estimate.value:.2f}"
-    return f"{estimate.value:.2f} ({estimate.low:.2f} to {estimate.high:.2f})"
+        return _two(estimate.value)
+    return f"{_two(estimate.value)} ({_two(estimate.low)} to {_two(estimate.high)})"
+
+
+def _two(value: float) -> str:
+    return f"{round(value, 2) + 0.0:.2f}"  # no "-0.00"
 
 
 def _row(each: ItemAgreement) -> Row:
@@ -150,4 +154,6 @@ def _words(each: ItemAgreement) -> str:
     if not each.ratings:
         return "not yet checked against humans"
     said = f"checked against {in_words(each.ratings, 'human rating')}: {each.trust}"
-    return said if each.trusted else f"{said}, {each.why}"
+    if each.trusted:
+        return f"{said}, though raters never said {each.never}" if each.never else said
+    return f"{said}, {each.why}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import tomllib
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
@@ -46,6 +46,7 @@ class Thresholds(BaseModel):
     least_icc: Threshold
     near_humans: Threshold
     least_double: Threshold
+    least_varied: Threshold
     most_objected: Threshold
 
 
@@ -60,7 +61,8 @@ def _rule(t: Thresholds) -> str:
     return (
         "The machine may be trusted with an item when humans rated it in "
         f"{t.least_attempts.value:.0f} attempts or more, the interval of its AC1 with them begins "
-        f"at {t.least_ac1.value:.2f} or above (for counts: of its ICC at {t.least_icc.value:.2f}), "
+        f"at {t.least_ac1.value:.2f} or above (for counts: of its ICC at {t.least_icc.value:.2f}, "
+        f"and raters counted something else than in most in {t.least_varied.value:.0f} attempts), "
         f"it agrees with humans no more than {t.near_humans.value:.2f} less than they do with each "
         f"other where {t.least_double.value:.0f} attempts have two raters, and learners objected "
         f"in at most {t.most_objected.value:.0%} of the attempts. It is not to be trusted when the "
@@ -155,6 +157,10 @@ class ItemAgreement:
     blind: int
     """How many of them were given on the page that hides the machine's judgement."""
     humans_kappa: Estimate
+    varied: int
+    """Attempts whose raters' mean number is not the commonest one."""
+    never: str
+    """met or not met, when no rater ever said so; empty when both were said."""
     trust: Trust
     why: str
     """Which part of the rule decides; a clause."""
@@ -214,6 +220,8 @@ def _item(item: Item, attempts: Sequence[RatedAttempt]) -> ItemAgreement:
         ratings=len(counted),
         blind=sum(each.blind for each in counted),
         humans_kappa=kappa(between),
+        varied=_varied(row for _, row in numbers),
+        never=_never(yes_no),
         trust="not yet known",
         why="",
     )
@@ -238,6 +246,8 @@ def _trust(found: ItemAgreement, judged: int, rule: Thresholds) -> tuple[Trust, 
     name = "ICC" if counted else "AC1"
     if estimate.low is None or estimate.high is None:
         return "not yet known", f"no interval of its {name} can be given"
+    if counted and found.varied < rule.least_varied.value:
+        return "not yet known", "raters counted nearly the same in every attempt"
     if estimate.high < least:
         return "do not trust", f"its {name} is at most {estimate.high:.2f}"
     if estimate.low < least:
@@ -248,7 +258,19 @@ def _trust(found: ItemAgreement, judged: int, rule: Thresholds) -> tuple[Trust, 
         return "not yet known", f"humans agree better with each other (AC1 {theirs:.2f})"
     if judged and found.objections > rule.most_objected.value * judged:
         return "not yet known", f"learners objected in {found.objections} of {judged} attempts"
-    return "may be trusted", "every part of the rule holds"
+    though = f", though raters never said {found.never}" if found.never else ""
+    return "may be trusted", f"every part of the rule holds{though}"
+
+
+def _varied(rows: Iterable[Mapping[str, float]]) -> int:
+    means = [sum(row.values()) / len(row) for row in rows]
+    return len(means) - max(Counter(means).values(), default=0)
+
+
+def _never(pairs: Sequence[Pair]) -> str:
+    """What no human ever said; pairs are of the machine and a human."""
+    said = {pair.second for pair in pairs}
+    return "" if len(said) != 1 else ("not met" if True in said else "met")
 
 
 def _yes(value: str | float) -> bool | None:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from simvoice.debrief.trusting import as_shown, compared
+from simvoice.debrief.trusting import as_shown, compared, shown
 from simvoice.record.remarks import Objection, Rating
+from simvoice.scoring.agreement import Estimate
 from simvoice.scoring.raters import RatedAttempt, rated
 from simvoice.scoring.verdicts import Verdict
 from tests.planted_talk import record
@@ -52,6 +53,12 @@ def test_each_item_has_its_sentence_and_its_row() -> None:
     assert rows["spikes-order"].humans_attempts == 24
     assert [name for name, _ in found.lists] == ["NURSE", "OS-12", "SPIKES"]
     assert found.raters == ("r0", "r1")
+
+
+def test_no_figure_is_minus_nothing() -> None:
+    assert shown(Estimate(-0.001, -0.0, 0.004)) == "0.00 (0.00 to 0.00)"
+    assert shown(Estimate(None)) == "–"
+    assert shown(Estimate(0.5)) == "0.50"
 
 
 def test_an_item_that_was_only_objected_to_has_not_been_checked() -> None:

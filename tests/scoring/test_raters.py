@@ -137,8 +137,29 @@ def test_counts_are_compared_by_icc() -> None:
     assert found.agreed is None
     assert found.icc.value == pytest.approx(0.99, abs=0.01)
     assert found.trusted
-    far = [attempt(n, "counted", 7.0, item="nurse-name", value=float(n)) for n in range(20)]
-    assert (only(far).trust, only(far).why) == ("do not trust", "its ICC is at most 0.00")
+    far = [
+        attempt(n, "counted", 10.0 + n % 4, item="nurse-name", value=float(5 * (n % 3)))
+        for n in range(40)
+    ]
+    assert (only(far).trust, only(far).why) == (
+        "do not trust",
+        f"its ICC is at most {only(far).icc.high:.2f}",
+    )
+
+
+def test_counts_that_hardly_differ_tell_nothing_however_often_they_are_the_same() -> None:
+    """23 attempts without a single one, and one in which the rater alone heard one: ICC is 0."""
+    made = [attempt(n, "counted", float(n == 3), item="nurse-name", value=0.0) for n in range(24)]
+    found = only(made)
+    assert found.icc.value == 0.0
+    assert (found.varied, found.trust) == (1, "not yet known")
+    assert found.why == "raters counted nearly the same in every attempt"
+
+
+def test_an_item_that_raters_always_met_says_so() -> None:
+    found = only([attempt(n, "met", "met") for n in range(24)])
+    assert (found.trust, found.never) == ("may be trusted", "not met")
+    assert found.why == "every part of the rule holds, though raters never said not met"
 
 
 def test_what_is_left_to_humans_shows_how_they_agree_and_trusts_nobody_else() -> None:
