@@ -237,7 +237,7 @@ def _trust(found: ItemAgreement, judged: int, rule: Thresholds) -> tuple[Trust, 
     if found.attempts < needed:
         return (
             "not yet known",
-            f"humans rated {found.attempts} of the {needed} attempts that are needed",
+            f"both judged it in {found.attempts} of the {needed} attempts that are needed",
         )
     counted = found.agreed is None
     estimate, least = (

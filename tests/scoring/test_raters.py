@@ -51,7 +51,7 @@ def test_nineteen_are_too_few() -> None:
     found = only([attempt(n, outcome(n), outcome(n)) for n in range(19)])
     assert (found.trust, found.why) == (
         "not yet known",
-        "humans rated 19 of the 20 attempts that are needed",
+        "both judged it in 19 of the 20 attempts that are needed",
     )
 
 
