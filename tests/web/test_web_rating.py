@@ -402,6 +402,35 @@ def test_no_page_of_it_is_wider_than_its_window_and_every_control_has_a_name(
         assert page.locator("h1:visible").count() == 1
 
 
+def test_no_page_of_it_has_an_inline_script_or_style(
+    client: TestClient, token: str, found: str
+) -> None:
+    pages = [f"/attempts/{found}/rate", f"/attempts/{found}/rate?rater=kim", "/agreement"]
+    texts = [client.get(path).text for path in pages]
+    send(client, found, token)
+    finish(client, found, token)
+    texts += [client.get(path).text for path in pages]
+    for text in texts:
+        assert text.count("<script") == text.count('<script type="module" src="/static/')
+        assert "<style" not in text
+        assert " style=" not in text
+
+
+def test_names_are_shown_as_text_and_never_as_markup(
+    client: TestClient, token: str, found: str
+) -> None:
+    name, said = "<b>kim</b>", "<i>late</i>"
+    assert send(client, found, token, rater=name, comment=said).status_code == 200
+    before = client.get(f"/attempts/{found}/rate", params={"rater": name}).text
+    assert finish(client, found, token, name).status_code == 200
+    after = client.get(f"/attempts/{found}/rate", params={"rater": name}).text
+    for text in (before, after, client.get("/agreement").text):
+        assert name not in text
+        assert said not in text
+    assert "&lt;b&gt;kim" in before
+    assert "&lt;i&gt;late" in after
+
+
 def test_the_folder_is_left_as_it_was_by_reading(client: TestClient, found: str) -> None:
     """Looking at the page keeps nothing."""
     folder = Path(client.app.state.simulator.root) / found  # type: ignore[attr-defined]

@@ -1,7 +1,7 @@
 /* The debrief: the score, the patient's own voice, what is folded. */
 
 import { ask } from "./api.js";
-import { drawScore, sound, wirePlayer } from "./player.js";
+import { BEFORE_S, drawScore, sound, wirePlayer } from "./player.js";
 
 const at = (id) => document.getElementById(id);
 

@@ -50,13 +50,14 @@ function wire(item) {
   const fault = el("p", { class: "fault", role: "alert" });
   fault.hidden = true;
   const cancel = button("Cancel", "plain");
+  const submit = el("button", { class: "button small" }, "Send");
   const form = el(
     "form",
     { id },
     el("label", { for: `${id}-why` }, "What is wrong? Your words are kept with this attempt and counted when machine and raters are compared."),
     words,
     fault,
-    el("p", { class: "actions" }, el("button", { class: "button small" }, "Send"), cancel),
+    el("p", { class: "actions" }, submit, cancel),
   );
   form.hidden = true;
   item.append(el("div", { class: "object" }, open, form));
@@ -73,6 +74,7 @@ function wire(item) {
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     fault.hidden = true;
+    submit.disabled = true; // pressed twice it is still one objection
     try {
       if (words.value.trim() === "") throw new Error("Say in your own words what is wrong, then send it.");
       const kept = await ask(path, "POST", { item: item.dataset.item, why: words.value });
@@ -92,6 +94,8 @@ function wire(item) {
       fault.textContent = error.message;
       fault.hidden = false;
       words.focus();
+    } finally {
+      submit.disabled = false;
     }
   });
   for (const said of item.querySelectorAll("[data-objection]")) withdrawable(said, item);

@@ -5,7 +5,8 @@ import { Timeline, legend } from "./timeline.js";
 
 const at = (id) => document.getElementById(id);
 const STEP_S = 5;
-const BEFORE_S = 0.15; // a little before a turn, or its first sound is missed
+/** Seconds. */
+export const BEFORE_S = 0.15; // a little before a turn, or its first sound is missed
 const WRITTEN = new Set(["text", "number", "search"]); // inputs that need their keys themselves
 
 /** The recording; null where it was not kept. */
