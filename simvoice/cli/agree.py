@@ -30,7 +30,7 @@ def agree(
     said, problems = rated_of(store, attempts or None, as_shown)
     found = agreement(said)
     for problem in problems:
-        notes.print(Text(f"Left out: {problem}."))
+        notes.print(Text(f"Note: {problem}."))
     if not found:
         raise UsageError(
             "nobody has rated these attempts yet; run: simvoice rate sheet ATTEMPT --rater NAME, "

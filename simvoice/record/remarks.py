@@ -288,7 +288,7 @@ def _read(path: Path, kind: TypeAdapter[_Line]) -> tuple[list[_Line], str]:
         elif number == len(lines):
             return (
                 found,
-                f"the last line of {_named(path)} was not written to its end; it is left out",
+                f"the last line of {_named(path)} was not written to its end and is left out",
             )
         else:
             raise AttemptError(
