@@ -81,7 +81,8 @@ class Ratio(Part):
     kind: Literal["ratio"]
     over: Codes
     under: Codes
-    at_least: float
+    at_least: float | None = None
+    """None: the ratio is shown and nothing is judged."""
 
 
 class Answers(Part):

@@ -22,6 +22,7 @@ from simvoice.debrief.model import CueAnswer, Evidence, ItemResult, Scored
 from simvoice.errors import AttemptError
 from simvoice.record.events import Header, LearnerTurn
 from simvoice.record.remarks import objections_of
+from simvoice.scoring.agreed import agreed_on, interval_in_words
 from simvoice.scoring.cues import Response
 from simvoice.scoring.instruments import CRITICAL, chosen, critical, headings
 from simvoice.scoring.judging import Judge, Judged, Sheet
@@ -108,13 +109,15 @@ def _scored(
     sheet: Sheet, kind: Literal["heading", "instrument"], objections: dict[str, list[str]]
 ) -> Scored:
     source = sheet.instrument
+    known = sheet.share_with_interval if kind == "heading" else None
     return Scored(
         id=source.id,
         name=source.name,
         kind=kind,
         source=source.source,
         about=_about(sheet),
-        share=sheet.share if kind == "heading" else None,
+        share=None if known is None else known.value,
+        interval=None if known is None else (known.low, known.high),
         items=tuple(_result(each, objections.get(each.item.id, [])) for each in sheet.judged),
     )
 
@@ -130,12 +133,15 @@ def _about(sheet: Sheet) -> str:
 
 def _result(judged: Judged, objections: list[str]) -> ItemResult:
     item, verdict = judged.item, judged.verdict
+    known, value = agreed_on(item.rule), verdict.value
     return ItemResult(
         id=item.id,
         section=item.section,
         text=item.text,
         outcome=verdict.outcome,
         value=verdict.value,
+        interval=None if known is None or value is None else known.interval(value),
+        interval_note="" if known is None or value is None else interval_in_words(known, value),
         evidence=tuple(
             Evidence(at_s=e.at_s, end_s=e.end_s, who=e.who, quote=e.quote, shows=e.shows)
             for e in verdict.evidence

@@ -58,6 +58,17 @@ class _Found:
     """Trust that it cost by the ledger."""
 
 
+@dataclass(frozen=True, slots=True)
+class Amiss:
+    """One time that something went amiss."""
+
+    kind: str
+    """By id."""
+    at_s: float
+    by_ledger: bool
+    """It cost trust by the ledger; else it was only counted: two views of the same thing."""
+
+
 def suggestions(
     reading: Reading,
     name: str,
@@ -78,9 +89,7 @@ def suggestions(
         return ()
     found: dict[str, list[_Found]] = {}
     for each in (
-        *_from_ledger(reading.entries, name, answered),
-        *_from_holds(reading, name, answered),
-        *_from_cues(reading, name, cues),
+        *_that_happened(reading, name, answered, cues),
         *_from_items(reading, headings),
     ):
         found.setdefault(each.kind.id, []).append(each)
@@ -88,6 +97,18 @@ def suggestions(
         ((_effect(same), same) for same in found.values()), key=lambda pair: -round(pair[0], 4)
     )
     return tuple(_suggestion(name, same) for effect, same in ranked if effect >= _LEAST)[:MOST]
+
+
+def went_amiss(
+    reading: Reading, name: str, answered: Sequence[Exchange], cues: Sequence[CueAnswer]
+) -> tuple[Amiss, ...]:
+    """Everything that suggestions are made from and that has a moment, in order of time."""
+    found = [
+        Amiss(each.kind.id, each.moment.at_s, by_ledger=each.lost > 0.0)
+        for each in _that_happened(reading, name, answered, cues)
+        if each.moment is not None
+    ]
+    return tuple(sorted(found, key=lambda each: (each.at_s, each.kind)))
 
 
 def keep(reading: Reading, name: str, answered: Sequence[Exchange]) -> str:
@@ -106,6 +127,16 @@ def keep(reading: Reading, name: str, answered: Sequence[Exchange]) -> str:
     return f"What earned most of {name}'s trust: {_you(best)} ({clock(first[best])}). Keep that."
 
 
+def _that_happened(
+    reading: Reading, name: str, answered: Sequence[Exchange], cues: Sequence[CueAnswer]
+) -> tuple[_Found, ...]:
+    return (
+        *_from_ledger(reading.entries, name, answered),
+        *_from_holds(reading, name, answered),
+        *_from_cues(reading, name, cues),
+    )
+
+
 def _effect(same: Sequence[_Found]) -> float:
     """The ledger's cost and what was only counted are two views of the same thing."""
     cost = sum(each.effect for each in same if each.lost)
@@ -121,6 +152,7 @@ def _suggestion(name: str, same: Sequence[_Found]) -> Suggestion:
         lost = 100.0 * sum(each.lost for each in costly)
         why += f" With {len(costly) - 1} more like it, that cost {lost:.0f} points of trust."
     return Suggestion(
+        kind=worst.kind.id,
         title=worst.kind.title_for(name),
         why=why,
         sentence=worst.sentence,

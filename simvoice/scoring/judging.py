@@ -22,6 +22,7 @@ from simvoice.scoring.patient_side import patient_did
 from simvoice.scoring.places import in_places
 from simvoice.scoring.reading import Reading
 from simvoice.scoring.rules import in_words, label
+from simvoice.scoring.shares import Share, share
 from simvoice.scoring.verdicts import MOST_EVIDENCE, Evidence, Outcome, Verdict
 
 _ORDER: tuple[Certainty, ...] = ("low", "fair", "high")
@@ -61,6 +62,16 @@ class Sheet:
         if judged <= 0.0 or judged < weights["not judged"]:
             return None
         return weights["met"] / judged
+
+    @property
+    def share_with_interval(self) -> Share | None:
+        """The same with its interval; None where there is no share."""
+        if self.share is None:
+            return None
+        return share(self._weights("met"), self._weights("not met"))
+
+    def _weights(self, outcome: Outcome) -> list[float]:
+        return [each.item.weight for each in self.judged if each.verdict.outcome == outcome]
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +212,9 @@ class Judge:
                 "not judged", reason=f"nothing to set against: not heard was {_name(rule.under)}"
             )
         value = len(over) / len(under)
-        outcome: Outcome = "met" if value >= rule.at_least else "not met"
+        outcome: Outcome = "counted"
+        if rule.at_least is not None:
+            outcome = "met" if value >= rule.at_least else "not met"
         return Verdict(outcome, _quotes(over), of_absence(self._turns), round(value, 3))
 
     def _count(self, rule: r.Count) -> Verdict:

@@ -43,6 +43,8 @@ def in_words(rule: Rule) -> str:
             return f"{rule.metric.replace('_', ' ')} {_bounds(rule)}"
         case Ratio():
             over, under = _any(rule.over), _any(rule.under)
+            if rule.at_least is None:
+                return f"how often there was {over}, set against {under}"
             return f"at least {rule.at_least:g} of {over} for each {under}"
         case Answers():
             return _answers(rule)

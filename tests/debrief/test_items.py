@@ -139,3 +139,36 @@ def test_what_is_critical_for_the_case_comes_first_and_a_miss_is_said_plainly(
 
 def test_a_case_without_critical_items_shows_none(attempt: Attempt) -> None:
     assert "critical" not in [each.id for each in debrief(attempt).instruments]
+
+
+def test_what_people_disagree_on_has_an_interval_as_wide(tmp_path: Path) -> None:
+    made = debrief(record(tmp_path, instruments=("MITI",)))
+    (miti,) = made.instruments
+    items = {item.id: item for item in miti.items}
+    assert {key for key, item in items.items() if item.interval} <= {
+        "miti-open-share",
+        "miti-ratio-fair",
+        "miti-ratio-good",
+    }
+    share, ratio = items["miti-open-share"], items["miti-ratio-fair"]
+    assert share.value is not None
+    assert share.interval is not None
+    assert share.interval[1] - share.interval[0] >= 0.44
+    assert ratio.interval is not None
+    assert ratio.value is not None
+    assert ratio.interval[1] - ratio.value == pytest.approx(1.32, abs=0.01)
+    assert share.interval_note in printed(made, 400)
+    assert "ICC .64" in ratio.interval_note
+
+
+def test_a_heading_s_share_has_the_interval_of_so_few_items(attempt: Attempt) -> None:
+    made = debrief(attempt)
+    told = [each for each in made.headings if each.share is not None]
+    assert told
+    for each in told:
+        assert each.share is not None
+        assert each.interval is not None
+        assert 0.0 <= each.interval[0] <= each.share <= each.interval[1] <= 1.0
+        assert each.interval[1] - each.interval[0] > 0.3
+    assert all(each.interval is None for each in made.instruments)
+    assert "95 % interval" in printed(made)
