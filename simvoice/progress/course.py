@@ -258,6 +258,7 @@ class _Maker:
     def __init__(self, whole: Sequence[Brief], same: Sequence[Brief]) -> None:
         self._whole = whole
         self._same = same
+        self._ids = frozenset(each.attempt for each in same)
 
     def heading(self, key: str, name: str) -> Series:
         def point(brief: Brief) -> Point:
@@ -327,11 +328,13 @@ class _Maker:
             low=low,
             high=high,
             shown=shown,
-            comparable=brief in self._same,
+            comparable=brief.attempt in self._ids,
         )
 
     def _none(self, brief: Brief, why: str) -> Point:
-        return Point(attempt=brief.attempt, value=None, shown=why, comparable=brief in self._same)
+        return Point(
+            attempt=brief.attempt, value=None, shown=why, comparable=brief.attempt in self._ids
+        )
 
     def _series(
         self,

@@ -67,27 +67,41 @@ class Looked:
     """With the learner's pseudonym; None where the header cannot be read."""
 
 
-def look(store: Store) -> Looked:
-    """Every attempt, the oldest first. Reads briefs only, and the journals of those without."""
+def look(store: Store, listed: Iterable[AttemptSummary] | None = None) -> Looked:
+    """The oldest first. Reads briefs, and the journals of attempts without one.
+
+    listed: the attempts to look at, where they are listed already; None looks at all.
+    """
+    if listed is None:
+        pairs: list[tuple[str, AttemptSummary | None]] = [
+            (attempt, None) for attempt in store.ids()
+        ]
+    else:
+        pairs = [(each.id, each) for each in sorted(listed, key=lambda e: e.id, reverse=True)]
     briefs: list[Brief] = []
     waiting: list[AttemptSummary] = []
     skipped: list[tuple[str | None, Skipped]] = []
-    for attempt in reversed(store.ids()):
+    for attempt, summary in reversed(pairs):
         found = kept(store.root / attempt)
         if found is not None:
             briefs.append(found)
             continue
-        try:
-            summary = store.open(attempt).summary()
-        except SimvoiceError as error:
-            skipped.append((None, Skipped(attempt=attempt, why=str(error))))
-            continue
+        summary = summary or _summary(store, attempt)
         why = _not_yet(summary)
         if why:
-            skipped.append((summary.learner, Skipped(attempt=attempt, why=why)))
+            # without a case its header could not be read, and so it is nobody's
+            whose = summary.learner if summary.case_id else None
+            skipped.append((whose, Skipped(attempt=attempt, why=why)))
         else:
             waiting.append(summary)
     return Looked(tuple(briefs), tuple(waiting), tuple(skipped))
+
+
+def _summary(store: Store, attempt: str) -> AttemptSummary:
+    try:
+        return store.open(attempt).summary()
+    except SimvoiceError as error:
+        return AttemptSummary(id=attempt, state="damaged", problem=str(error))
 
 
 def _not_yet(summary: AttemptSummary) -> str:

@@ -51,24 +51,26 @@ def tried(briefs: Sequence[Brief]) -> tuple[Tried, ...]:
 
 def _tried(briefs: Sequence[Brief]) -> Iterator[Tried]:
     by_id = {each.attempt: each for each in briefs}
-    whole = [each for each in briefs if each.again is None]
-    for number, after in enumerate(briefs):
+    before: Brief | None = None
+    for after in briefs:
         if after.again is not None:
             first = by_id.get(after.again.attempt)
             if first is not None and first.case_sha256 == after.case_sha256:
                 yield from _another_go(first, after)
             continue
-        before = [each for each in briefs[:number] if each in whole]
-        if before and before[-1].case_sha256 == after.case_sha256:
-            for advice in before[-1].advice:
-                yield _beside(before[-1], after, advice, None)
+        if before is not None and before.case_sha256 == after.case_sha256:
+            for advice in before.advice:
+                yield _beside(before, after, advice, None)
+        before = after
 
 
 def _another_go(first: Brief, after: Brief) -> Iterator[Tried]:
     """Under what was suggested at its moment; else on its own."""
     assert after.again is not None
     from_s = after.again.at_s
-    asked = [each for each in first.advice if each.again_turn == after.again.turn]
+    asked: list[Advice | None] = [
+        each for each in first.advice if each.again_turn == after.again.turn
+    ]
     for advice in asked or [None]:
         yield _beside(first, after, advice, from_s)
 
