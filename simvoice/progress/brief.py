@@ -23,10 +23,10 @@ NUMBERS = (
     "backchannels",
     "silences",
     "longest_silence",
-    "word_rate",
 )
 """Metrics that are followed over time: those a debrief begins with, and a few like them, of which
-calibration knows how far two encounters alike differ."""
+calibration knows how far two encounters alike differ. None needs words: how many of them are
+recognised differs more from one encounter to the next than calibration plants."""
 
 
 class HeadingOf(Part):

@@ -98,7 +98,9 @@ def compare_agreed(earlier: Brief, later: Brief, number: Agreed) -> Compared:
     verdict: Verdict = "changed" if abs(by) > number.detectable else NO_CHANGE
     unit, least = ("points", 0.5) if number.unit == "share" else ("", 0.005)
     shown = f"{abs(100 * by):.0f} {unit}" if unit else in_numbers(number, abs(by))
-    known = f"{100 * number.detectable:.0f}" if unit else in_numbers(number, number.detectable)
+    known = (
+        f"{100 * number.detectable:.0f} {unit}" if unit else in_numbers(number, number.detectable)
+    )
     return Compared(
         earlier=earlier.attempt,
         later=later.attempt,
@@ -122,7 +124,7 @@ def compare_metric(earlier: Brief, later: Brief, key: str, table: Table | None =
     assert found.detectable is not None
     is_change = found.verdict != "no change beyond the error"
     verdict: Verdict = "changed" if is_change else NO_CHANGE
-    moved = _moved(quantity(entry.unit, abs(found.difference)), found.difference, 1e-9)
+    moved = _moved(_by(entry, abs(found.difference)), found.difference, 1e-9)
     better = {"improved": True, "worse": False}.get(found.verdict)
     return Compared(
         earlier=earlier.attempt,
@@ -131,7 +133,7 @@ def compare_metric(earlier: Brief, later: Brief, key: str, table: Table | None =
         detectable=found.detectable,
         verdict=verdict,
         better=better,
-        said=f"{verdict}: {moved}; {_least(_finer(entry, found.detectable))}",
+        said=f"{verdict}: {moved}; {_least(_by(entry, found.detectable, is_finer=True))}",
     )
 
 
@@ -157,9 +159,11 @@ def measured(number: NumberOf, entry: Definition) -> Measured:
     )
 
 
-def _finer(entry: Definition, value: float) -> str:
-    """A minimal change of a count is no whole number."""
-    if entry.unit in ("count", "words"):
+def _by(entry: Definition, value: float, *, is_finer: bool = False) -> str:
+    """A difference as people read it. is_finer: the least change of a count is no whole number."""
+    if entry.unit == "percent":
+        return f"{value:.0f} points"
+    if is_finer and entry.unit in ("count", "words"):
         return f"{value:.1f}"
     return quantity(entry.unit, value)
 
@@ -172,7 +176,7 @@ def _moved(shown: str, by: float, least: float) -> str:
 
 
 def _least(shown: str) -> str:
-    return f"only more than {shown} can be told from chance"
+    return f"the least that can be told is {shown}"
 
 
 def _incomparable(earlier: Brief, later: Brief, reason: str) -> Compared:

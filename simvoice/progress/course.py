@@ -308,12 +308,13 @@ class _Maker:
             shown = quantity(entry.unit, found.value)
             if found.low is None or found.high is None:
                 return self._point(brief, found.value, None, shown)
-            ends = " to ".join(quantity(entry.unit, end) for end in (found.low, found.high))
+            ends = _ends(entry, found.low, found.high, shown)
             return self._point(brief, found.value, (found.low, found.high), f"{shown} ({ends})")
 
         return self._series(
             (entry.key, entry.name, "metric", entry.unit),
-            "90 %, the error of measuring under that recording's conditions, where it is known",
+            "90 %, the error of measuring under that recording's conditions, where it is known; a "
+            "known slant is taken off",
             point,
             lambda before, after: compare_metric(before, after, entry.key),
         )
@@ -355,6 +356,15 @@ class _Maker:
             first_to_last=compare(same[0], same[-1]) if len(same) > 1 else None,
             previous_to_last=compare(same[-2], same[-1]) if len(same) > 2 else None,
         )
+
+
+def _ends(entry: Definition, low: float, high: float, shown: str) -> str:
+    """Both ends of an interval, without the unit where it is that of the value shown."""
+    unit = shown.partition(" ")[2]
+    ends = [quantity(entry.unit, end) for end in (low, high)]
+    if unit and all(end.partition(" ")[2] == unit for end in ends):
+        ends = [end.partition(" ")[0] for end in ends]
+    return " to ".join(ends)
 
 
 def _notes(course: Course, whole: Sequence[Brief], same: Sequence[Brief]) -> list[str]:

@@ -9,7 +9,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from simvoice.debrief.words import duration, in_words
+from simvoice.debrief.words import in_words
 from simvoice.progress.course import Course, Known, Point, Progress, Series
 from simvoice.progress.tried import Tried
 
@@ -46,11 +46,13 @@ def render(progress: Progress) -> RenderableType:
 
 def _course(course: Course) -> Iterator[RenderableType]:
     many = in_words(len(course.attempts), "attempt")
-    goes = f", {in_words(course.goes, 'other go')}" if course.goes else ""
+    goes = f", {course.goes} other go{'es' if course.goes != 1 else ''}" if course.goes else ""
     yield Text(f"{course.title} ({course.case_id}): {many}{goes}", style="bold")
     if course.attempts:
         yield Padding(_attempts(course), (0, 0, 0, 2))
-        yield Text("  95 % intervals. * of another version of the case", style="dim")
+        yield Text("  % of the items met, weighted (95 % interval)", style="dim")
+        if not all(went.comparable for went in course.attempts):
+            yield Text("  * of another version of the case", style="dim")
     for title, these in (
         ("Headings", course.headings),
         ("How you asked", course.agreed),
@@ -64,33 +66,30 @@ def _course(course: Course) -> Iterator[RenderableType]:
         yield Text("  What was tried, and what stood beside it", style="bold")
         yield Padding(_tried(course.tried), (0, 0, 0, 4))
     for note in course.notes:
-        yield Padding(Text(note, style="italic"), (0, 0, 0, 2))
+        yield Text(f"  {note}", style="italic")
 
 
 def _attempts(course: Course) -> RenderableType:
     table = Table(box=None, pad_edge=False)
     table.add_column("", justify="right", no_wrap=True)
-    table.add_column("when", no_wrap=True)
-    table.add_column("length", no_wrap=True, justify="right")
-    for series in course.headings:
-        table.add_column(series.name, no_wrap=True, justify="right")
     table.add_column("attempt", no_wrap=True)
+    for series in course.headings:
+        table.add_column(series.name, justify="right", max_width=12)
     for index, went in enumerate(course.attempts):
         table.add_row(
             f"{went.number}{' ' if went.comparable else '*'}",
-            _date(went.when),
-            duration(went.length_s),
-            *(_cell(series.points[index]) for series in course.headings),
             went.attempt,
+            *(_cell(series.points[index]) for series in course.headings),
         )
     return table
 
 
 def _cell(point: Point) -> str:
+    """Such as `58 (23-86)`."""
     if point.value is None or point.low is None or point.high is None:
-        return "not told"
+        return "–"
     low, high = (f"{100.0 * end:.0f}" for end in (point.low, point.high))
-    return f"{100.0 * point.value:.0f} % ({low} to {high})"
+    return f"{100.0 * point.value:.0f} ({low}-{high})"
 
 
 def _verdicts(these: Sequence[Series]) -> RenderableType:
@@ -100,7 +99,7 @@ def _verdicts(these: Sequence[Series]) -> RenderableType:
     for series in these:
         points = [point for point in series.points if point.comparable]
         assert series.first_to_last is not None
-        table.add_row(Text(series.name), Text(f"{points[0].shown} → {points[-1].shown}"))
+        table.add_row(Text(_capital(series.name)), Text(f"{points[0].shown} → {points[-1].shown}"))
         table.add_row("", Text(f"first to last: {series.first_to_last.said}"))
         if series.previous_to_last is not None:
             table.add_row("", Text(f"last but one to last: {series.previous_to_last.said}"))
@@ -120,3 +119,7 @@ def _tried(these: Sequence[Tried]) -> RenderableType:
 def _date(when: str) -> str:
     """As the clock stood there."""
     return when[:16].replace("T", " ")
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -127,9 +127,9 @@ def _sentences(
 ) -> str:
     parts = []
     if done is not None:
-        parts.append(f"done {in_words(done[1], 'time')} (before: {done[0]})")
+        parts.append(f"done, {in_words(done[1], 'time')} (before: {done[0]})")
     if amiss is not None:
-        parts.append(f"what it is against {in_words(amiss[1], 'time')} (before: {amiss[0]})")
+        parts.append(f"what it is against, {in_words(amiss[1], 'time')} (before: {amiss[0]})")
     if is_unjudged:
         parts.append("how often cannot be told, for the words do not look like English")
     if trust is not None:

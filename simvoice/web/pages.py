@@ -136,7 +136,7 @@ def attempt(request: Request, attempt_id: str) -> HTMLResponse:
         )
     _stage(request).seen(attempt_id)
     debrief = _summaries(request).of(found)
-    if kept(found.folder) is None:
+    if found.state == "complete" and kept(found.folder) is None:
         keep(found, debrief)  # so that progress need not measure it again
     return render(
         request,

@@ -132,12 +132,12 @@ def test_what_people_disagree_on_changes_only_beyond_their_disagreement() -> Non
     assert compare_agreed(one, two, ratio).verdict == NO_CHANGE
     changed = compare_agreed(one, three, ratio)
     assert (changed.verdict, changed.detectable) == ("changed", pytest.approx(1.864, abs=0.01))
-    assert "only more than 1.86 can be told" in changed.said
+    assert "the least that can be told is 1.86" in changed.said
     none = compare_agreed(brief(1, counts={}), two, ratio)
     assert none.said == "not comparable: in the earlier attempt no question was recognised"
     share = agreed()["open_questions"]
     said = compare_agreed(brief(1), brief(2, counts={"question_open": 9}), share).said
-    assert said == f"{NO_CHANGE}: 50 points higher; only more than 62 can be told from chance"
+    assert said == f"{NO_CHANGE}: 50 points higher; the least that can be told is 62 points"
 
 
 def test_metrics_use_the_minimal_detectable_change_that_calibration_found() -> None:
