@@ -15,6 +15,11 @@ from simvoice.progress.tried import Tried
 
 NAMELESS = "(without a name)"
 
+_TRIED = 8
+"""What was tried last; more would bury the rest."""
+_ATTEMPTS = 20
+"""Attempts in the table, the last of them."""
+
 
 def render_known(known: Sequence[Known]) -> RenderableType:
     """The learners there are."""
@@ -50,6 +55,8 @@ def _course(course: Course) -> Iterator[RenderableType]:
     yield Text(f"{course.title} ({course.case_id}): {many}{goes}", style="bold")
     if course.attempts:
         yield Padding(_attempts(course), (0, 0, 0, 2))
+        if len(course.attempts) > _ATTEMPTS:
+            yield Text(f"  the last {_ATTEMPTS}; --json has all", style="dim")
         yield Text("  % of the items met, weighted (95 % interval)", style="dim")
         if not all(went.comparable for went in course.attempts):
             yield Text("  * of another version of the case", style="dim")
@@ -64,7 +71,9 @@ def _course(course: Course) -> Iterator[RenderableType]:
             yield Padding(_verdicts(compared), (0, 0, 0, 4))
     if course.tried:
         yield Text("  What was tried, and what stood beside it", style="bold")
-        yield Padding(_tried(course.tried), (0, 0, 0, 4))
+        yield Padding(_tried(course.tried[-_TRIED:]), (0, 0, 0, 4))
+        if len(course.tried) > _TRIED:
+            yield Text(f"    and {len(course.tried) - _TRIED} before these (--json)", style="dim")
     for note in course.notes:
         yield Text(f"  {note}", style="italic")
 
@@ -75,7 +84,7 @@ def _attempts(course: Course) -> RenderableType:
     table.add_column("attempt", no_wrap=True)
     for series in course.headings:
         table.add_column(series.name, justify="right", max_width=12)
-    for index, went in enumerate(course.attempts):
+    for index, went in [*enumerate(course.attempts)][-_ATTEMPTS:]:
         table.add_row(
             f"{went.number}{' ' if went.comparable else '*'}",
             went.attempt,
