@@ -54,7 +54,7 @@ def _course(course: Course) -> Iterator[RenderableType]:
     goes = f", {course.goes} other go{'es' if course.goes != 1 else ''}" if course.goes else ""
     yield Text(f"{course.title} ({course.case_id}): {many}{goes}", style="bold")
     if course.attempts:
-        yield Padding(_attempts(course), (0, 0, 0, 2))
+        yield _attempts(course)
         if len(course.attempts) > _ATTEMPTS:
             yield Text(f"  the last {_ATTEMPTS}; --json has all", style="dim")
         yield Text("  % of the items met, weighted (95 % interval)", style="dim")
@@ -81,9 +81,9 @@ def _course(course: Course) -> Iterator[RenderableType]:
 def _attempts(course: Course) -> RenderableType:
     table = Table(box=None, pad_edge=False)
     table.add_column("", justify="right", no_wrap=True)
-    table.add_column("attempt", no_wrap=True)
+    table.add_column("attempt", overflow="fold")
     for series in course.headings:
-        table.add_column(series.name, justify="right", max_width=12)
+        table.add_column(series.name, justify="right", width=len("100 (56-100)"))
     for index, went in [*enumerate(course.attempts)][-_ATTEMPTS:]:
         table.add_row(
             f"{went.number}{' ' if went.comparable else '*'}",

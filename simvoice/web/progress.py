@@ -21,8 +21,10 @@ rest is read when it is asked for again."""
 
 
 @router.get("/progress", response_model=None)
-def learners(request: Request) -> Response:
+def learners(request: Request, learner: str | None = None) -> Response:
     """Whose attempts there are; with one learner, theirs."""
+    if learner is not None:
+        return progress(request, learner)
     found = known(_looked(request))
     if len(found) == 1:
         return RedirectResponse(progress_address(found[0].learner), status_code=303)

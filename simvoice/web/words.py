@@ -73,7 +73,9 @@ def ending(reason: str | None) -> str:
 
 def progress_address(learner: str) -> str:
     """Where a learner's progress is; "-" stands for attempts without a name."""
-    return f"/progress/{quote(called(learner) or '-', safe='')}"
+    name = quote(called(learner) or "-", safe="")
+    # a browser takes dots in a path for the folder above
+    return f"/progress?learner={name}" if name in {".", ".."} else f"/progress/{name}"
 
 
 def sentence(text: str) -> str:

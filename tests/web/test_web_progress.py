@@ -105,7 +105,7 @@ def test_attempts_without_a_name_are_shown_as_one_person_s(
 def test_any_pseudonym_has_a_page(client: TestClient, simulator: StandIn, name: str) -> None:
     (made,) = attempts(simulator, 1, name)
     page = client.get(f"/attempts/{made}").text
-    address = re.search(r'href="(/progress/[^"]*)"', page)
+    address = re.search(r'href="(/progress[/?][^"]*)"', page)
     assert address is not None
     text = client.get(address[1]).text
     assert f'href="/attempts/{made}"' in text
