@@ -13,6 +13,7 @@ from simvoice.debrief.suggest import went_amiss
 from simvoice.record.events import Again, Hold, LearnerTurn, PatientMove
 from simvoice.record.store import Attempt
 from simvoice.scoring.agreed import agreed
+from simvoice.scoring.instruments import CRITICAL
 from simvoice.scoring.reading import Reading, read
 
 NUMBERS = (
@@ -56,7 +57,7 @@ class Advice(Part):
     """What a debrief suggested."""
 
     kind: str
-    """By the id of `debrief/data/suggestions.toml`."""
+    """By the id of `debrief/data/suggestions.toml`, or of a critical item."""
     title: str
     again_turn: int | None
     """The checkpoint its button began another go at."""
@@ -97,6 +98,8 @@ class Brief(Part):
     turns: int
     """Of the learner's, with words."""
     headings: tuple[HeadingOf, ...]
+    critical: dict[str, str]
+    """What came of each item that the case's author holds critical, by its id."""
     counts: dict[str, int]
     """How often each code was found, of those that `scoring.agreed` needs."""
     numbers: tuple[NumberOf, ...]
@@ -129,6 +132,12 @@ def brief_of(attempt: Attempt, debrief: Debrief) -> Brief:
         english=english,
         turns=sum(bool(turn.text) for turn in reading.of(LearnerTurn)),
         headings=tuple(_heading(each) for each in debrief.headings),
+        critical={
+            item.id: item.outcome
+            for each in debrief.instruments
+            if each.id == CRITICAL
+            for item in each.items
+        },
         counts=_counts(reading) if english else {},
         numbers=tuple(
             NumberOf(

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from simvoice.debrief.words import in_words
-from simvoice.progress.course import Course, Known, Point, Progress, Series
+from simvoice.progress.model import Course, Known, Point, Progress, Series
 from simvoice.progress.tried import Tried
 
 NAMELESS = "(without a name)"

@@ -29,12 +29,14 @@ class Tried(Part):
     from_s: float | None = None
     """Of another go: session second of the first attempt, from which both are counted."""
     kind: str = ""
-    """By the id of `debrief/data/suggestions.toml`; empty for another go at a moment of which
-    nothing was suggested."""
+    """By the id of `debrief/data/suggestions.toml`, or of a critical item; empty for another go at
+    a moment of which nothing was suggested."""
     title: str = ""
     done: tuple[int, int] | None = None
     """How often it was done: (before, after). None where it is done by leaving something undone,
     and where the words could not be judged."""
+    item: tuple[str, str] | None = None
+    """What came of the critical item that it was about: (before, after)."""
     amiss: tuple[int, int] | None = None
     """How often there was what the suggestion is against: (before, after)."""
     trust: tuple[float, float] | None = None
@@ -76,8 +78,10 @@ def _another_go(first: Brief, after: Brief) -> Iterator[Tried]:
 
 
 def _beside(before: Brief, after: Brief, advice: Advice | None, from_s: float | None) -> Tried:
-    done = amiss = None
-    if advice is not None and before.english and after.english:
+    done = amiss = item = None
+    if advice is not None and advice.kind in before.critical and advice.kind in after.critical:
+        item = (before.critical[advice.kind], after.critical[advice.kind])
+    elif advice is not None and _is_kind(advice) and before.english and after.english:
         ends = ((before, from_s or 0.0), (after, 0.0))
         amiss = (_amiss(*ends[0], advice.kind), _amiss(*ends[1], advice.kind))
         if advice.kind in _can_be_done():
@@ -85,7 +89,7 @@ def _beside(before: Brief, after: Brief, advice: Advice | None, from_s: float | 
     trust = None
     if before.trust is not None and after.trust is not None:
         trust = (before.trust[1], after.trust[1])
-    is_unjudged = advice is not None and amiss is None
+    is_unjudged = advice is not None and amiss is None and item is None
     return Tried(
         attempt=before.attempt,
         when=before.when,
@@ -95,10 +99,16 @@ def _beside(before: Brief, after: Brief, advice: Advice | None, from_s: float | 
         kind=advice.kind if advice else "",
         title=advice.title if advice else "",
         done=done,
+        item=item,
         amiss=amiss,
         trust=trust,
-        said=_sentences(done, amiss, trust, from_s, is_unjudged=is_unjudged),
+        said=_sentences(done, item, amiss, trust, from_s, is_unjudged=is_unjudged),
     )
+
+
+def _is_kind(advice: Advice) -> bool:
+    """Whether it is counted; what a critical item asks for is not."""
+    return any(each.id == advice.kind for each in kinds())
 
 
 def _can_be_done() -> frozenset[str]:
@@ -119,6 +129,7 @@ def _amiss(brief: Brief, from_s: float, kind: str) -> int:
 
 def _sentences(
     done: tuple[int, int] | None,
+    item: tuple[str, str] | None,
     amiss: tuple[int, int] | None,
     trust: tuple[float, float] | None,
     from_s: float | None,
@@ -128,10 +139,12 @@ def _sentences(
     parts = []
     if done is not None:
         parts.append(f"done, {in_words(done[1], 'time')} (before: {done[0]})")
+    if item is not None:
+        parts.append(f"{item[1]} (before: {item[0]})")
     if amiss is not None:
         parts.append(f"what it is against, {in_words(amiss[1], 'time')} (before: {amiss[0]})")
     if is_unjudged:
-        parts.append("how often cannot be told, for the words do not look like English")
+        parts.append("whether it was done cannot be told")
     if trust is not None:
         before, after = (f"{100.0 * end:.0f}" for end in trust)
         parts.append(f"trust ended at {after} (before: {before})")

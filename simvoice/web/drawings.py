@@ -7,7 +7,7 @@ import threading
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from simvoice.progress.course import Course, Series
+from simvoice.progress.model import Course, Series
 from simvoice.record.ids import check_id
 from simvoice.record.store import Attempt
 from simvoice.web.ports import Simulator

@@ -6,8 +6,9 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from simvoice.errors import UsageError
-from simvoice.progress.course import Course, Progress, known, of_learner, progress_of
+from simvoice.progress.course import known, of_learner, progress_of
 from simvoice.progress.kept import Looked, called, catch_up, look
+from simvoice.progress.model import Course, Progress
 from simvoice.web import drawings, pages
 from simvoice.web.ports import Simulator
 from simvoice.web.session import Stage

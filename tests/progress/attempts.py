@@ -55,6 +55,7 @@ def brief(day: int, met: int = 2, **fields: Any) -> Brief:
         "english": True,
         "turns": 12,
         "headings": tuple(heading(key, met) for key in NAMES),
+        "critical": {},
         "counts": {"question_open": 2, "question_closed": 2, "reflection": 2},
         "numbers": (number("talk_share", 50.0), number("interruptions", 4.0)),
         "trust": (0.3, 0.5),

@@ -14,8 +14,9 @@ from simvoice.progress.compared import (
     compare_headings,
     compare_metric,
 )
-from simvoice.progress.course import Course, known, of_learner, progress_of
+from simvoice.progress.course import known, of_learner, progress_of
 from simvoice.progress.kept import Looked, Skipped
+from simvoice.progress.model import Course
 from simvoice.record.store import AttemptSummary
 from simvoice.scoring.agreed import agreed
 from simvoice.scoring.certificate import shipped

@@ -83,8 +83,20 @@ def test_another_version_of_the_case_or_an_erased_first_go_stands_beside_nothing
 def test_words_that_are_not_english_are_not_counted() -> None:
     (found,) = tried([brief(1, advice=(SILENCE,)), brief(2, english=False, trust=None)])
     assert (found.done, found.amiss) == (None, None)
-    assert "do not look like English" in found.said
+    assert "whether it was done cannot be told" in found.said
     assert "where trust ended is not recorded in both" in found.said
+
+
+def test_a_critical_item_that_was_missed_is_followed_by_what_came_of_it() -> None:
+    item = "critical-planted-talk-says-it"
+    asked = Advice(kind=item, title="Say it", again_turn=None)
+    first = brief(1, advice=(asked,), critical={item: "not met"})
+    (found,) = tried([first, brief(2, critical={item: "met"})])
+    assert (found.item, found.done, found.amiss) == (("not met", "met"), None, None)
+    assert found.said == "The next attempt: met (before: not met); trust ended at 50 (before: 50)."
+    (gone,) = tried([first, brief(2)])
+    assert (gone.item, gone.amiss) == (None, None)
+    assert "whether it was done cannot be told" in gone.said
 
 
 def test_codes_that_do_what_is_suggested_are_never_those_it_is_against() -> None:
