@@ -14,6 +14,7 @@ from simvoice.criteria import (
     ItemIs,
     Order,
     Ratio,
+    Rule,
     Says,
     parts_of,
 )
@@ -133,15 +134,15 @@ def _about(sheet: Sheet) -> str:
 
 def _result(judged: Judged, objections: list[str]) -> ItemResult:
     item, verdict = judged.item, judged.verdict
-    known, value = agreed_on(item.rule), verdict.value
+    interval, interval_note = _interval(item.rule, verdict.value)
     return ItemResult(
         id=item.id,
         section=item.section,
         text=item.text,
         outcome=verdict.outcome,
         value=verdict.value,
-        interval=None if known is None or value is None else known.interval(value),
-        interval_note="" if known is None or value is None else interval_in_words(known, value),
+        interval=interval,
+        interval_note=interval_note,
         evidence=tuple(
             Evidence(at_s=e.at_s, end_s=e.end_s, who=e.who, quote=e.quote, shows=e.shows)
             for e in verdict.evidence
@@ -156,6 +157,19 @@ def _result(judged: Judged, objections: list[str]) -> ItemResult:
         instead=item.instead,
         objections=tuple(objections),
     )
+
+
+def _interval(rule: Rule | None, value: float | None) -> tuple[tuple[float, float] | None, str]:
+    """At least as wide as people disagree, and in words; (None, "") where that is not known."""
+    known = agreed_on(rule)
+    if known is None or value is None:
+        return None, ""
+    low, high = known.interval(value)
+    note = interval_in_words(known, value)
+    threshold = rule.at_least if isinstance(rule, Ratio) else None
+    if threshold is not None and low < threshold < high:
+        note += " The threshold lies within it, so it is not sure which side of it this is on."
+    return (low, high), note
 
 
 def _cue(response: Response) -> CueAnswer:

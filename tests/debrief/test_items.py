@@ -161,6 +161,8 @@ def test_what_people_disagree_on_has_an_interval_as_wide(tmp_path: Path) -> None
     assert ratio.interval[1] - ratio.value == pytest.approx(1.32, abs=0.01)
     assert share.interval_note in printed(made, 400)
     assert "ICC .64" in ratio.interval_note
+    assert "The threshold lies within it" in ratio.interval_note
+    assert "The threshold" not in share.interval_note
 
 
 def test_a_heading_s_share_has_the_interval_of_so_few_items(attempt: Attempt) -> None:

@@ -6,6 +6,7 @@ import hashlib
 import re
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 from xml.etree import ElementTree
 
 import pytest
@@ -17,6 +18,7 @@ from simvoice.record.files import HEADER
 from simvoice.record.ids import new_id
 from simvoice.record.recorder import Recorder
 from simvoice.web import progress as progress_page
+from tests.web.conftest import Open
 from tests.web.planted import ID, plant
 from tests.web.stand_in import CASE, StandIn
 
@@ -246,3 +248,30 @@ def test_erasing_an_attempt_takes_it_out(
     assert one not in text
     assert two in text
     assert not list(Path(simulator.root).rglob(f"*{one}*"))
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [390, 1366])
+def test_the_page_fits_its_window_and_its_tables_are_reached_by_keyboard(
+    simulator: StandIn, address: str, browse: Open, width: int
+) -> None:
+    attempts(simulator, 3)
+    watched = browse()
+    page = watched.page
+    page.set_viewport_size({"width": width, "height": 844})
+    page.goto(f"{address}/progress/Kim")
+    page.wait_for_load_state("networkidle")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.className") == "scroll":
+            break
+    assert page.evaluate("document.activeElement.getAttribute('aria-label')").startswith("Each")
+    shown = page.evaluate(
+        "[...document.images].map(i => { i.loading = 'eager'; return i.decode().then(() => "
+        "i.naturalWidth > 0) }).reduce((all, one) => all.then(a => one.then(b => a && b)), "
+        "Promise.resolve(true))"
+    )
+    assert shown
+    assert watched.errors == []
+    assert {urlsplit(url).netloc for url in watched.requests} == {urlsplit(address).netloc}
