@@ -37,9 +37,7 @@ def progress(
             raise UsageError("--case needs a learner; run: simvoice progress, to see who there is")
         _list(looked, as_json=as_json)
         return
-    own = of_learner(looked, learner)
-    if case is not None:
-        own = Looked(own.briefs, tuple(w for w in own.waiting if w.case_id == case), own.skipped)
+    own = of_learner(looked, learner, case)
     with Progress(
         TextColumn("Reading attempts"),
         BarColumn(),
@@ -51,7 +49,7 @@ def progress(
         task = bar.add_task("", total=len(own.waiting))
         made, failed, _ = catch_up(store, own.waiting, done=lambda: bar.advance(task))
     skipped = [each for _, each in own.skipped]
-    found = progress_of(learner, [*own.briefs, *made], [*skipped, *failed], case)
+    found = progress_of(learner, [*own.briefs, *made], [*skipped, *failed])
     if as_json:
         print_json(found.model_dump(mode="json"))
         return

@@ -49,11 +49,11 @@ def known(looked: Looked) -> tuple[Known, ...]:
     return tuple(Known(learner=n, attempts=many, last=last[n]) for n, many in counted.items())
 
 
-def of_learner(looked: Looked, learner: str) -> Looked:
+def of_learner(looked: Looked, learner: str, case: str | None = None) -> Looked:
     """What is known of one learner's attempts. Raises UsageError when there are none.
 
-    learner: the pseudonym; "-" or nothing for attempts without one. What cannot be told to be
-    anybody's is left in.
+    learner: the pseudonym; "-" or nothing for attempts without one. case: the id of the only one
+    to look at. What cannot be told to be anybody's is left in.
     """
     name = called(learner)
     names = [each.learner for each in known(looked)]
@@ -64,9 +64,15 @@ def of_learner(looked: Looked, learner: str) -> Looked:
         raise UsageError(
             f"there is no attempt {who}; {hint}run: simvoice progress, to see whose there are"
         )
+    briefs = [each for each in looked.briefs if called(each.learner) == name]
+    waiting = [each for each in looked.waiting if called(each.learner) == name]
+    cases = {each.case_id for each in (*briefs, *waiting)}
+    if case is not None and case not in cases:
+        there = ", ".join(sorted(cases)) or "none"
+        raise UsageError(f"there is no finished attempt at the case {case!r}; there are: {there}")
     return Looked(
-        tuple(each for each in looked.briefs if called(each.learner) == name),
-        tuple(each for each in looked.waiting if called(each.learner) == name),
+        tuple(each for each in briefs if case in (None, each.case_id)),
+        tuple(each for each in waiting if case in (None, each.case_id)),
         tuple(each for each in looked.skipped if each[0] is None or called(each[0]) == name),
     )
 
@@ -75,22 +81,14 @@ def progress_of(
     learner: str,
     briefs: Iterable[Brief],
     skipped: Iterable[Skipped] = (),
-    case: str | None = None,
     waiting: int = 0,
 ) -> Progress:
-    """briefs: that learner's, in any order. case: the id of the only one to read.
-
-    Raises UsageError when the learner has no attempt at that case.
-    """
+    """briefs: that learner's, in any order. waiting: how many of them are not read yet."""
     by_case: dict[str, list[Brief]] = {}
     for each in sorted(briefs, key=_when):
         by_case.setdefault(each.case_id, []).append(each)
-    if case is not None and case not in by_case:
-        there = ", ".join(sorted(by_case)) or "none"
-        raise UsageError(f"there is no finished attempt at the case {case!r}; there are: {there}")
-    chosen = by_case if case is None else {case: by_case[case]}
     courses = sorted(
-        (_course(found) for found in chosen.values()),
+        (_course(found) for found in by_case.values()),
         key=lambda each: max((_moment(w.when, w.attempt) for w in each.attempts), default=0.0),
         reverse=True,
     )

@@ -8,7 +8,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from simvoice.errors import UsageError
 from simvoice.progress.course import known, of_learner, progress_of
 from simvoice.progress.kept import Looked, called, catch_up, look
-from simvoice.progress.model import Course, Progress
+from simvoice.progress.model import Progress
 from simvoice.web import drawings, pages
 from simvoice.web.ports import Simulator
 from simvoice.web.session import Stage
@@ -35,11 +35,11 @@ def learners(request: Request, learner: str | None = None) -> Response:
 @router.get("/progress.svg")
 def chart(request: Request, learner: str, case: str, heading: str) -> Response:
     """One heading over the attempts at one case."""
-    course = _course(_progress(request, learner, case, patience_s=0.0), case)
-    series = next((each for each in course.headings if each.key == heading), None)
-    if series is None:
-        raise UsageError(f"there is no heading {heading!r}")
-    return drawings.over_time(course, series)
+    for course in _progress(request, learner, case, patience_s=0.0).courses:
+        for series in course.headings:
+            if series.key == heading:
+                return drawings.over_time(course, series)
+    raise UsageError(f"there is nothing of {heading!r} to draw as yet; open the page it stands in")
 
 
 @router.get("/progress/{learner:path}")
@@ -63,11 +63,7 @@ def _patience_s(request: Request) -> float:
 
 def _progress(request: Request, learner: str, case: str | None, patience_s: float) -> Progress:
     simulator: Simulator = request.app.state.simulator
-    own = of_learner(_looked(request), learner)
+    own = of_learner(_looked(request), learner, case)
     made, failed, waiting = catch_up(simulator.store, own.waiting, patience_s)
     skipped = [each for _, each in own.skipped]
-    return progress_of(learner, [*own.briefs, *made], [*skipped, *failed], case, waiting)
-
-
-def _course(found: Progress, case: str) -> Course:
-    return next(each for each in found.courses if each.case_id == case)
+    return progress_of(learner, [*own.briefs, *made], [*skipped, *failed], waiting)

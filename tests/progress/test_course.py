@@ -197,12 +197,13 @@ def test_swapping_turns_a_metric_s_change_too(one: float, other: float) -> None:
     assert there.difference == pytest.approx(-(back.difference or 0.0))
 
 
-def test_one_case_can_be_asked_for_and_an_unknown_one_names_those_there_are() -> None:
-    briefs = [brief(1), brief(2, case_id="other-talk")]
-    assert [c.case_id for c in progress_of("Kim", briefs).courses] == ["other-talk", "planted-talk"]
-    assert len(progress_of("Kim", briefs, case="planted-talk").courses) == 1
-    with pytest.raises(UsageError, match="there are: other-talk, planted-talk"):
-        progress_of("Kim", briefs, case="third-talk")
+def test_the_case_that_was_last_talked_comes_first() -> None:
+    briefs = [brief(1), brief(2, case_id="other-talk"), brief(3, case_id="third-talk")]
+    assert [c.case_id for c in progress_of("Kim", briefs).courses] == [
+        "third-talk",
+        "other-talk",
+        "planted-talk",
+    ]
 
 
 # -- who there is ---------------------------------------------------------------------------
@@ -247,3 +248,13 @@ def test_an_unknown_learner_is_refused_with_the_nearest_name() -> None:
 
 def test_attempts_without_a_name_are_said_to_be_taken_for_one_person_s() -> None:
     assert "one person's" in progress_of("-", [brief(1, learner="")]).notes[0]
+
+
+def test_one_case_can_be_asked_for_and_an_unknown_one_names_those_there_are() -> None:
+    waits = AttemptSummary(id="w", state="complete", case_id="other-talk", learner="Kim")
+    both = Looked((brief(1),), (waits,), ())
+    own = of_learner(both, "Kim", "planted-talk")
+    assert ([each.case_id for each in own.briefs], own.waiting) == (["planted-talk"], ())
+    assert of_learner(both, "Kim", "other-talk").waiting == (waits,)
+    with pytest.raises(UsageError, match="there are: other-talk, planted-talk"):
+        of_learner(both, "Kim", "third-talk")

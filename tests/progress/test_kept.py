@@ -173,6 +173,20 @@ def test_only_what_is_listed_is_looked_at(tmp_path: Path) -> None:
     assert (found.briefs, [each.id for each in found.waiting]) == ((), [one.id])
 
 
+def test_no_journal_is_opened_where_there_are_briefs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = [f"2026112{day}-101530-planted-talk-aaaa" for day in (1, 2, 3)]
+    for each in ids:
+        keep(record(tmp_path, attempt=each))
+
+    def opened(self: Store, attempt: str) -> Attempt:
+        raise AssertionError(f"{attempt} was opened")
+
+    monkeypatch.setattr(Store, "open", opened)
+    assert [each.attempt for each in look(Store(tmp_path)).briefs] == ids
+
+
 def test_another_go_keeps_where_it_was_taken_up(tmp_path: Path) -> None:
     again = Again(attempt="20261121-101530-planted-talk-aaaa", turn=3, at_s=12.5)
     assert of(record(tmp_path, again=again)).again == again

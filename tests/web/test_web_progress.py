@@ -66,6 +66,8 @@ def test_each_heading_is_drawn(client: TestClient, simulator: StandIn) -> None:
         answer = client.get(chart)
         assert answer.headers["content-type"] == "image/svg+xml"
         assert ElementTree.fromstring(answer.content).tag.endswith("svg")
+    attempts(simulator, 1, "Robin")
+    assert client.get(charts[0].replace("Kim", "Robin")).status_code == 404  # not read yet
     gone = "/progress.svg?learner=Kim&case=breast-biopsy&heading=posture"
     assert client.get(gone).status_code == 404
     assert client.get(gone.replace("breast-biopsy", "other")).status_code == 404
