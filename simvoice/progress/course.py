@@ -66,7 +66,7 @@ def of_learner(looked: Looked, learner: str, case: str | None = None) -> Looked:
         )
     briefs = [each for each in looked.briefs if called(each.learner) == name]
     waiting = [each for each in looked.waiting if called(each.learner) == name]
-    cases = {each.case_id for each in (*briefs, *waiting)}
+    cases = {b.case_id for b in briefs} | {w.case_id for w in waiting}
     if case is not None and case not in cases:
         there = ", ".join(sorted(cases)) or "none"
         raise UsageError(f"there is no finished attempt at the case {case!r}; there are: {there}")
