@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from simvoice.scoring.instruments import headings
 from simvoice.scoring.shares import Share, difference, effective_number, share, wilson
 
 weights = st.lists(st.floats(0.1, 10.0), min_size=1, max_size=12)
@@ -103,13 +104,26 @@ def test_the_same_again_is_no_change(both: tuple[list[float], list[float]]) -> N
     assert not difference(made(both), made(both)).is_beyond_chance
 
 
-def test_two_attempts_alike_are_called_changed_in_less_than_one_of_twenty() -> None:
+@pytest.mark.parametrize(
+    ("before", "after", "least", "most"),
+    [
+        (0.2, 0.2, 0.0, 0.06),
+        (0.5, 0.5, 0.0, 0.06),
+        (0.8, 0.8, 0.0, 0.06),
+        (0.3, 0.6, 0.08, 0.18),
+        (0.3, 0.9, 0.37, 0.5),
+        (0.1, 0.9, 0.73, 0.84),
+    ],
+)
+def test_how_often_changed_is_said_of_the_headings_as_they_are(
+    before: float, after: float, least: float, most: float
+) -> None:
     random = np.random.default_rng(3)
-    heading = np.array([3.0, 3.0, 2.0, 2.0, 2.0])
-    for chance in (0.2, 0.5, 0.8):
+    for heading in headings():
+        weights = np.array([item.weight for item in heading.items])
         said = 0
-        for _ in range(4000):
-            met = random.random((2, heading.size)) < chance
-            pair = [made((list(heading[m]), list(heading[~m]))) for m in met]
-            said += difference(*pair).is_beyond_chance
-        assert said / 4000 <= 0.055
+        for _ in range(2500):
+            pair = [random.random(weights.size) < chance for chance in (before, after)]
+            one, other = (made((list(weights[m]), list(weights[~m]))) for m in pair)
+            said += difference(one, other).is_beyond_chance
+        assert least <= said / 2500 <= most, heading.id
