@@ -56,7 +56,15 @@ class Row(Part):
 
 
 MarkKind = Literal[
-    "pause", "gap", "overlap", "interruption", "backchannel", "silence", "hold", "machine"
+    "pause",
+    "gap",
+    "overlap",
+    "interruption",
+    "together",
+    "backchannel",
+    "silence",
+    "hold",
+    "machine",
 ]
 
 
