@@ -33,10 +33,11 @@ _FORMAT = 1
 """One more whenever the shape of a brief, or what is counted in it, changes."""
 
 _JUDGED_BY = (
-    ("simvoice.scoring", ("data", "instruments", "headings.toml")),
-    ("simvoice.scoring", ("data", "errors.json")),
-    ("simvoice.debrief", ("data", "suggestions.toml")),
+    ("simvoice.scoring", "data"),
+    ("simvoice.scoring", "data", "instruments"),
+    ("simvoice.debrief", "data"),
 )
+"""Packages, and their folders of data: metrics, instruments, errors, suggestions."""
 
 _working = threading.Lock()
 """One at a time: each takes a second of a core, and somebody may be talking."""
@@ -182,8 +183,10 @@ def called(name: str) -> str:
 def _maker() -> str:
     """What a brief was made by: this version, and the files it judges by."""
     judged_by = hashlib.sha256()
-    for package, parts in _JUDGED_BY:
-        judged_by.update(files(package).joinpath(*parts).read_bytes())
+    for package, *parts in _JUDGED_BY:
+        found = files(package).joinpath(*parts).iterdir()
+        for file in sorted((each for each in found if each.is_file()), key=lambda e: e.name):
+            judged_by.update(file.read_bytes())
     return f"{_FORMAT} {__version__} {judged_by.hexdigest()[:16]}"
 
 
