@@ -252,6 +252,9 @@ class CriticalItem(Part):
     rule: Rule | None = None
     human: bool = False
     """Left to a human: neither words nor times can tell."""
+    means: dict[str, str] = Field(default_factory=dict)
+    """Code of the case's own to what it means, a sentence. Filled in when an encounter begins;
+    authors leave it out."""
 
     @model_validator(mode="after")
     def _one_judge(self) -> CriticalItem:

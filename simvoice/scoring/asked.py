@@ -71,7 +71,7 @@ def kind_of(item: Item) -> Kind:
 def rule_in_words(item: Item) -> str:
     """The item's rule as a clause; empty where it is left to a human."""
     rule = resolved(item)
-    return "" if rule is None else in_words(rule)
+    return "" if rule is None else in_words(rule, item.means)
 
 
 def resolved(item: Item) -> Rule | None:
