@@ -81,7 +81,8 @@ class Ratio(Part):
     kind: Literal["ratio"]
     over: Codes
     under: Codes
-    at_least: float
+    at_least: float | None = None
+    """None: the ratio is shown and nothing is judged."""
 
 
 class Answers(Part):
@@ -251,6 +252,9 @@ class CriticalItem(Part):
     rule: Rule | None = None
     human: bool = False
     """Left to a human: neither words nor times can tell."""
+    means: dict[str, str] = Field(default_factory=dict)
+    """Code of the case's own to what it means, a sentence. Filled in when an encounter begins;
+    authors leave it out."""
 
     @model_validator(mode="after")
     def _one_judge(self) -> CriticalItem:

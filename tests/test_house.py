@@ -57,7 +57,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "export": {"analysis", "scoring", "timing", "audio", "errors"},
     "pictures": {"analysis", "scoring", "timing", "errors"},
     "debrief": {"criteria", "scoring", "timing", "record", "audio", "errors"},
-    "web": {"debrief", "record", "runtime", "devices", "analysis", "pictures", *GROUND},
+    "progress": {"debrief", "scoring", "record", "errors"},
+    "web": {
+        *{"progress", "debrief", "record", "runtime", "devices", "analysis", "pictures"},
+        *GROUND,
+    },
     "checkup": {"models", "paths", "engines", "devices", *GROUND},
 }
 """Room to the rooms it may import; itself is always allowed."""

@@ -18,6 +18,7 @@ from simvoice.cli.encounters import demo, talk
 from simvoice.cli.export import export
 from simvoice.cli.out import notes
 from simvoice.cli.picture import picture
+from simvoice.cli.progress import progress
 from simvoice.cli.serve import serve
 from simvoice.errors import SimvoiceError
 
@@ -34,6 +35,7 @@ app.command()(serve)
 app.command()(talk)
 app.command()(demo)
 app.command()(debrief)
+app.command()(progress)
 app.command()(analyze)
 app.command()(export)
 app.command()(picture)

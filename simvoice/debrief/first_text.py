@@ -104,7 +104,10 @@ def _headings(debrief: Debrief) -> RenderableType:
     for heading in debrief.headings:
         judged = [each for each in heading.items if each.outcome in {"met", "not met"}]
         met = sum(each.outcome == "met" for each in judged)
-        share = "–" if heading.share is None else f"{heading.share:.0%}"
+        share = "–"
+        if heading.share is not None and heading.interval is not None:
+            low, high = heading.interval
+            share = f"{heading.share:.0%} ({low:.0%} to {high:.0%})"
         table.add_row(Text(heading.name), share, f"{met} of {len(judged)} items met")
     items = f"Each item with its words: simvoice debrief {debrief.attempt} --items"
     return Group(table, Text(items, style="dim"))

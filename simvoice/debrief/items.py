@@ -14,6 +14,7 @@ from simvoice.criteria import (
     ItemIs,
     Order,
     Ratio,
+    Rule,
     Says,
     parts_of,
 )
@@ -22,6 +23,7 @@ from simvoice.debrief.model import CueAnswer, Evidence, ItemResult, Objected, Sc
 from simvoice.errors import SimvoiceError
 from simvoice.record.events import Header, LearnerTurn
 from simvoice.record.remarks import objections_of
+from simvoice.scoring.agreed import agreed_on, interval_in_words
 from simvoice.scoring.asked import CUES
 from simvoice.scoring.cues import Response
 from simvoice.scoring.instruments import CRITICAL, Item, chosen, critical, headings
@@ -110,13 +112,15 @@ def _scored(
     sheet: Sheet, kind: Literal["heading", "instrument"], objections: dict[str, list[Objected]]
 ) -> Scored:
     source = sheet.instrument
+    known = sheet.share_with_interval if kind == "heading" else None
     return Scored(
         id=source.id,
         name=source.name,
         kind=kind,
         source=source.source,
         about=_about(sheet),
-        share=sheet.share if kind == "heading" else None,
+        share=None if known is None else known.value,
+        interval=None if known is None else (known.low, known.high),
         items=tuple(_result(each, objections.get(each.item.id, [])) for each in sheet.judged),
     )
 
@@ -132,12 +136,15 @@ def _about(sheet: Sheet) -> str:
 
 def _result(judged: Judged, objections: list[Objected]) -> ItemResult:
     item, verdict = judged.item, judged.verdict
+    interval, interval_note = _interval(item.rule, verdict.value)
     return ItemResult(
         id=item.id,
         section=item.section,
         text=item.text,
         outcome=verdict.outcome,
         value=verdict.value,
+        interval=interval,
+        interval_note=interval_note,
         evidence=tuple(
             Evidence(at_s=e.at_s, end_s=e.end_s, who=e.who, quote=e.quote, shows=e.shows)
             for e in verdict.evidence
@@ -152,6 +159,19 @@ def _result(judged: Judged, objections: list[Objected]) -> ItemResult:
         instead=item.instead,
         objections=tuple(objections),
     )
+
+
+def _interval(rule: Rule | None, value: float | None) -> tuple[tuple[float, float] | None, str]:
+    """At least as wide as people disagree, and in words; (None, "") where that is not known."""
+    known = agreed_on(rule)
+    if known is None or value is None:
+        return None, ""
+    low, high = known.interval(value)
+    note = interval_in_words(known, value)
+    threshold = rule.at_least if isinstance(rule, Ratio) else None
+    if threshold is not None and low < threshold < high:
+        note += " The threshold lies within it, so it is not sure which side of it this is on."
+    return (low, high), note
 
 
 def _cue(response: Response) -> CueAnswer:

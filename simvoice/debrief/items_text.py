@@ -38,7 +38,11 @@ def _title(scored: Scored) -> str:
     judged = [each for each in scored.items if each.outcome in {"met", "not met"}]
     met = sum(each.outcome == "met" for each in judged)
     if scored.share is not None:
-        return f"{scored.name}: {scored.share:.0%} (weighted; {met} of {len(judged)} items met)"
+        low, high = scored.interval or (scored.share, scored.share)
+        return (
+            f"{scored.name}: {scored.share:.0%} (weighted; {met} of {len(judged)} items met; "
+            f"95 % interval {low:.0%} to {high:.0%})"
+        )
     if not judged:
         return scored.name
     left = len(scored.items) - len(judged)
@@ -75,6 +79,8 @@ def _below(item: ItemResult) -> Iterator[str]:
         yield f"not judged: {item.reason.rstrip('.')}"
     if item.rule and item.outcome in {"met", "not met"}:
         yield f"rule: {item.rule}; certainty {item.certainty}"
+    if item.interval_note:
+        yield item.interval_note
     if item.note and not item.human:
         yield item.note
     for objected in item.objections:

@@ -28,6 +28,8 @@ class Kind(Part):
     causes: tuple[str, ...] = ()
     codes: tuple[str, ...] = ()
     items: tuple[str, ...] = ()
+    done: tuple[str, ...] = ()
+    """Codes of words that do it; empty where it is done by not doing something."""
     sentence: str = Field(min_length=1)
     plain: str = ""
 

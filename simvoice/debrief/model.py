@@ -102,6 +102,9 @@ class Number(Part):
     definition: str
     source: str
     error: str
+    low: float | None = None
+    """Lower end of the 90 % interval, in `unit`; None while it is not known."""
+    high: float | None = None
     norms: tuple[str, ...] = ()
     """What real visits of this kind showed, each with n, spread and citation; mostly none."""
 
@@ -184,6 +187,11 @@ class ItemResult(Part):
     """counted: a number without a threshold."""
     value: float | None
     """The count, share, ratio or metric behind it."""
+    interval: tuple[float, float] | None = None
+    """95 %, in the value's unit, at least as wide as people disagree on it; None where that is not
+    known."""
+    interval_note: str = ""
+    """The value and its interval in a sentence, with what makes it as wide; empty without one."""
     evidence: tuple[Evidence, ...]
     rule: str
     """In words; empty where the item is left to a human."""
@@ -213,6 +221,8 @@ class Scored(Part):
     share: float | None
     """0..1, weight met in weight judged, for headings; None when less than half of the weight
     could be judged, and for instruments, whose items are not added up."""
+    interval: tuple[float, float] | None = None
+    """95 %, 0..1, around `share`, as so few items have it (`scoring.shares`)."""
     items: tuple[ItemResult, ...]
 
 
@@ -278,6 +288,8 @@ class TurningPoint(Part):
 class Suggestion(Part):
     """One thing to try next."""
 
+    kind: str = ""
+    """What kind of thing, by the id of `data/suggestions.toml`."""
     title: str
     """What to try, in a few words."""
     why: str

@@ -66,6 +66,17 @@ class _Found:
     """Why it is critical in this case, where it is."""
 
 
+@dataclass(frozen=True, slots=True)
+class Amiss:
+    """One time that something went amiss."""
+
+    kind: str
+    """By id."""
+    at_s: float
+    by_ledger: bool
+    """It cost trust by the ledger; else it was only counted: two views of the same thing."""
+
+
 def suggestions(
     reading: Reading,
     name: str,
@@ -86,11 +97,7 @@ def suggestions(
     """
     if not reading.of(LearnerTurn):
         return ()
-    shown = [
-        *_from_ledger(reading.entries, name, answered),
-        *_from_holds(reading, name, answered),
-        *_from_cues(reading, name, cues),
-    ]
+    shown = _that_happened(reading, name, answered, cues)
     found: dict[str, list[_Found]] = {}
     for each in (
         *shown,
@@ -102,6 +109,18 @@ def suggestions(
         ((_effect(same), same) for same in found.values()), key=lambda pair: -round(pair[0], 4)
     )
     return tuple(_suggestion(name, same) for effect, same in ranked if effect >= _LEAST)[:MOST]
+
+
+def went_amiss(
+    reading: Reading, name: str, answered: Sequence[Exchange], cues: Sequence[CueAnswer]
+) -> tuple[Amiss, ...]:
+    """Everything that suggestions are made from and that has a moment, in order of time."""
+    found = [
+        Amiss(each.kind.id, each.moment.at_s, by_ledger=each.lost > 0.0)
+        for each in _that_happened(reading, name, answered, cues)
+        if each.moment is not None
+    ]
+    return tuple(sorted(found, key=lambda each: (each.at_s, each.kind)))
 
 
 def keep(reading: Reading, name: str, answered: Sequence[Exchange]) -> str:
@@ -118,6 +137,16 @@ def keep(reading: Reading, name: str, answered: Sequence[Exchange]) -> str:
         return ""
     best = max(earned, key=lambda cause: round(earned[cause], 4))
     return f"What earned most of {name}'s trust: {_you(best)} ({clock(first[best])}). Keep that."
+
+
+def _that_happened(
+    reading: Reading, name: str, answered: Sequence[Exchange], cues: Sequence[CueAnswer]
+) -> tuple[_Found, ...]:
+    return (
+        *_from_ledger(reading.entries, name, answered),
+        *_from_holds(reading, name, answered),
+        *_from_cues(reading, name, cues),
+    )
 
 
 def _effect(same: Sequence[_Found]) -> float:
@@ -138,6 +167,7 @@ def _suggestion(name: str, same: Sequence[_Found]) -> Suggestion:
     if critical and not worst.critical:
         why += f" Critical in this case: {critical}"
     return Suggestion(
+        kind=worst.kind.id,
         title=worst.kind.title_for(name),
         why=why,
         sentence=worst.sentence,

@@ -91,6 +91,8 @@ def summarise(attempt: Attempt, *, with_peaks: bool = True) -> Debrief:
                 definition=m.definition,
                 source=m.source,
                 error=m.error,
+                low=m.low,
+                high=m.high,
                 norms=_norms(m, header.visit),
             )
             for m in measure_reading(read_best(attempt))

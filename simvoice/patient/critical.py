@@ -42,13 +42,21 @@ def refers_to(rule: Rule | None) -> Iterator[tuple[str, tuple[str, ...]]]:
 
 
 def for_record(case: Case) -> tuple[CriticalItem, ...]:
-    """As the record keeps them: a beat stands there as the lines it brings about, since what is
-    below the record knows no case."""
+    """As the record keeps them: a beat stands there as the lines it brings about, and the case's
+    own codes with what they mean, since what is below the record knows no case."""
     lines = {beat.id: beat.lines for beat in case.beats}
     for name, window in case.windows.items():
         lines |= {f"{name}_held": window.held, f"{name}_filled": window.filled}
+    means = {name: code.means for name, code in case.codes.items() if code.means}
     return tuple(
-        item.model_copy(update={"rule": _resolved(item.rule, lines)}) if item.rule else item
+        item.model_copy(
+            update={
+                "rule": _resolved(item.rule, lines),
+                "means": {k: means[k] for k in sorted(codes_of(item.rule) & means.keys())},
+            }
+        )
+        if item.rule
+        else item
         for item in case.critical_items
     )
 

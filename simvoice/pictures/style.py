@@ -60,10 +60,10 @@ _SETTINGS: Any = {
 ENDINGS = ("svg", "png", "pdf")
 
 
-def figure(height_in: float) -> Figure:
-    """An empty sheet, `WIDTH_IN` across."""
+def figure(height_in: float, width_in: float = WIDTH_IN) -> Figure:
+    """An empty sheet."""
     with mpl.rc_context(_SETTINGS):
-        made = Figure(figsize=(WIDTH_IN, height_in), facecolor="white")
+        made = Figure(figsize=(width_in, height_in), facecolor="white")
     FigureCanvasAgg(made)
     return made
 

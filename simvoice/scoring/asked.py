@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Literal
 
-from simvoice.criteria import Answers, Count, CountAnswers, ItemIs, Rule
+from simvoice.criteria import Answers, Count, CountAnswers, ItemIs, Ratio, Rule
 from simvoice.record.events import Header
 from simvoice.scoring.instruments import Instrument, Item, chosen, critical, headings, items
 from simvoice.scoring.rules import in_words
@@ -63,13 +63,15 @@ def kind_of(item: Item) -> Kind:
             return "count"
         case Answers() if rule.at_least is None:
             return "share"
+        case Ratio() if rule.at_least is None:
+            return "share" if set(rule.over) <= set(rule.under) else "ratio"
     return "yes or no"
 
 
 def rule_in_words(item: Item) -> str:
     """The item's rule as a clause; empty where it is left to a human."""
     rule = resolved(item)
-    return "" if rule is None else in_words(rule)
+    return "" if rule is None else in_words(rule, item.means)
 
 
 def resolved(item: Item) -> Rule | None:

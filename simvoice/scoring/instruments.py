@@ -38,6 +38,8 @@ class Item(Part):
     note: str = ""
     instead: str = ""
     """A sentence to try where it was not met."""
+    means: dict[str, str] = Field(default_factory=dict)
+    """Code of a case's own to what it means."""
 
     @model_validator(mode="after")
     def _one_judge(self) -> Item:
@@ -109,6 +111,7 @@ def critical(case_id: str, given: Sequence[CriticalItem]) -> Instrument | None:
                 why="The author of the case left it to a human." if each.human else "",
                 note=each.why,
                 instead=each.instead,
+                means=each.means,
             )
             for each in given
         ),

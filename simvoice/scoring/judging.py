@@ -22,6 +22,7 @@ from simvoice.scoring.patient_side import patient_did
 from simvoice.scoring.places import deaf, in_places
 from simvoice.scoring.reading import Reading
 from simvoice.scoring.rules import in_words, label
+from simvoice.scoring.shares import Share, share
 from simvoice.scoring.verdicts import MOST_EVIDENCE, Evidence, Outcome, Verdict
 
 _ORDER: tuple[Certainty, ...] = ("low", "fair", "high")
@@ -62,6 +63,16 @@ class Sheet:
             return None
         return weights["met"] / judged
 
+    @property
+    def share_with_interval(self) -> Share | None:
+        """The same with its interval; None where there is no share."""
+        if self.share is None:
+            return None
+        return share(self._weights("met"), self._weights("not met"))
+
+    def _weights(self, outcome: Outcome) -> list[float]:
+        return [each.item.weight for each in self.judged if each.verdict.outcome == outcome]
+
 
 @dataclass(frozen=True, slots=True)
 class _Hit:
@@ -70,10 +81,11 @@ class _Hit:
     place: tuple[int, int]
     turn: LearnerTurn
     code: Coded
+    label: str
 
     @property
     def evidence(self) -> Evidence:
-        return self.showing(label(self.code.code))
+        return self.showing(self.label)
 
     def showing(self, what: str) -> Evidence:
         """These words as evidence of something."""
@@ -89,6 +101,7 @@ class Judge:
         self._turns = tuple(sorted(turns, key=lambda turn: turn.start_s))
         self._reading = reading
         self._says_cues = bool(header.shows)
+        self._means = {k: v for item in header.critical for k, v in item.means.items()}
         self.responses: tuple[Response, ...] = responses(entries, header.shows)
 
     def sheet(self, instrument: Instrument) -> Sheet:
@@ -105,12 +118,12 @@ class Judge:
             return Judged(item, Verdict("not judged", reason=item.why), "")
         other = items().get(item.rule.item) if isinstance(item.rule, r.ItemIs) else None
         rule = (other.rule if other is not None else None) or item.rule
-        return Judged(item, self._judge(item.rule), in_words(rule))
+        return Judged(item, self._judge(item.rule), in_words(rule, item.means))
 
     @cached_property
     def _hits(self) -> tuple[_Hit, ...]:
         return tuple(
-            _Hit((number, within), turn, code)
+            _Hit((number, within), turn, code, label(code.code, self._means))
             for number, turn in enumerate(self._turns)
             for within, code in enumerate(turn.codes)
         )
@@ -157,9 +170,16 @@ class Judge:
         wanted = frozenset(codes)
         return [hit for hit in self._hits if hit.code.code in wanted]
 
+    def _name(self, codes: Iterable[str]) -> str:
+        return " or ".join(label(code, self._means) for code in codes)
+
+    def _no_occasion(self, codes: Iterable[str]) -> Verdict:
+        why = f"no occasion: nothing was heard of {self._name(codes)}"
+        return Verdict("not judged", reason=why)
+
     def _says(self, rule: r.Says) -> Verdict:
         if rule.needs and not self._of(rule.needs):
-            return _no_occasion(rule.needs)
+            return self._no_occasion(rule.needs)
         every = found = self._of(rule.codes)
         occasions: list[Evidence] = []
         for anchors, before in ((rule.before, True), (rule.after, False)):
@@ -167,24 +187,24 @@ class Judge:
                 continue
             at = self._of(anchors)
             if not at:
-                return _no_occasion(anchors)
+                return self._no_occasion(anchors)
             first = at[0].place
             found = [h for h in found if (h.place < first if before else h.place > first)]
             which = "came first" if before else "not after this"
-            occasions.append(at[0].showing(f"{which}: {label(at[0].code.code)}"))
+            occasions.append(at[0].showing(f"{which}: {at[0].label}"))
         if rule.first_turns is not None:
             found = [h for h in found if h.place[0] < rule.first_turns]
         if rule.last_turns is not None:
             found = [h for h in found if h.place[0] >= len(self._turns) - rule.last_turns]
         if len(found) >= rule.at_least:
             return Verdict("met", _quotes(found), _best(found), float(len(found)))
-        elsewhere = [h.showing(f"{label(h.code.code)}, not where it counts") for h in every]
+        elsewhere = [h.showing(f"{h.label}, not where it counts") for h in every]
         shown = _quotes(found) or (*occasions, *elsewhere)[:MOST_EVIDENCE]
         return Verdict("not met", shown, of_absence(self._turns), float(len(found)))
 
     def _avoids(self, rule: r.Avoids) -> Verdict:
         if rule.needs and not self._of(rule.needs):
-            return _no_occasion(rule.needs)
+            return self._no_occasion(rule.needs)
         found = self._of(rule.codes)
         if len(found) > rule.at_most:
             return Verdict("not met", _quotes(found), _best(found), float(len(found)))
@@ -206,10 +226,13 @@ class Judge:
         over, under = self._of(rule.over), self._of(rule.under)
         if not under:
             return Verdict(
-                "not judged", reason=f"nothing to set against: not heard was {_name(rule.under)}"
+                "not judged",
+                reason=f"nothing to set against: not heard was {self._name(rule.under)}",
             )
         value = len(over) / len(under)
-        outcome: Outcome = "met" if value >= rule.at_least else "not met"
+        outcome: Outcome = "counted"
+        if rule.at_least is not None:
+            outcome = "met" if value >= rule.at_least else "not met"
         return Verdict(outcome, _quotes(over), of_absence(self._turns), round(value, 3))
 
     def _count(self, rule: r.Count) -> Verdict:
@@ -295,14 +318,6 @@ def _any(parts: Sequence[Verdict]) -> Verdict:
 def _lowest(parts: Sequence[Verdict]) -> Certainty | None:
     sure = [each.certainty for each in parts if each.certainty is not None]
     return min(sure, key=_ORDER.index, default=None)
-
-
-def _no_occasion(codes: Iterable[str]) -> Verdict:
-    return Verdict("not judged", reason=f"no occasion: nothing was heard of {_name(codes)}")
-
-
-def _name(codes: Iterable[str]) -> str:
-    return " or ".join(label(code) for code in codes)
 
 
 def _best(found: Sequence[_Hit]) -> Certainty:

@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Collection, Iterable, Mapping
 from functools import cache
 from importlib.resources import files
+from types import MappingProxyType
 
 from simvoice.criteria import (
     AllOf,
@@ -27,28 +28,34 @@ from simvoice.criteria import (
     Told,
 )
 
+Means = Mapping[str, str]
+"""Code of a case's own to what it means, a sentence."""
+NONE: Means = MappingProxyType({})
 
-def in_words(rule: Rule) -> str:
-    """What the rule looks for, as a clause that an educator reads."""
+
+def in_words(rule: Rule, means: Means = NONE) -> str:
+    """What the rule looks for, as a clause that an educator reads. means: of a case's own codes."""
     match rule:
         case Says():
-            return _says(rule)
+            return _says(rule, means)
         case Avoids():
             least = "no" if rule.at_most == 0 else f"at most {rule.at_most}"
-            needs = f", where there was {_any(rule.needs)}" if rule.needs else ""
-            return f"{least} {_any(rule.codes)}{needs}"
+            needs = f", where there was {_any(rule.needs, means)}" if rule.needs else ""
+            return f"{least} {_any(rule.codes, means)}{needs}"
         case Order():
-            return "in this order: " + ", ".join(_any(step) for step in rule.steps)
+            return "in this order: " + ", ".join(_any(step, means) for step in rule.steps)
         case MetricIs():
             return f"{rule.metric.replace('_', ' ')} {_bounds(rule)}"
         case Ratio():
-            over, under = _any(rule.over), _any(rule.under)
+            over, under = _any(rule.over, means), _any(rule.under, means)
+            if rule.at_least is None:
+                return f"how often there was {over}, set against {under}"
             return f"at least {rule.at_least:g} of {over} for each {under}"
         case Answers():
             return _answers(rule)
         case Count():
             each = " for each cue" if rule.per == "cue" else ""
-            return f"how often there was {_any(rule.codes)}{each}"
+            return f"how often there was {_any(rule.codes, means)}{each}"
         case CountAnswers():
             return f"how many cues and concerns got an answer that was {_quadrant(rule)}"
         case ItemIs():
@@ -65,19 +72,19 @@ def in_words(rule: Rule) -> str:
             when = {"end": "at the end", "ever": "at some time", "always": "all the time"}
             return f"the patient's {rule.value.replace('_', ' ')} {_bounds(rule)} {when[rule.when]}"
         case AllOf():
-            return "; and ".join(in_words(each) for each in rule.rules)
+            return "; and ".join(in_words(each, means) for each in rule.rules)
         case AnyOf():
-            return "; or ".join(in_words(each) for each in rule.rules)
+            return "; or ".join(in_words(each, means) for each in rule.rules)
 
 
-def _says(rule: Says) -> str:
+def _says(rule: Says, means: Means) -> str:
     often = "" if rule.at_least == 1 else f"at least {rule.at_least} times: "
-    where = f", before the first time of {_any(rule.before)}" if rule.before else ""
-    where += f", after the first time of {_any(rule.after)}" if rule.after else ""
+    where = f", before the first time of {_any(rule.before, means)}" if rule.before else ""
+    where += f", after the first time of {_any(rule.after, means)}" if rule.after else ""
     where += f" within your first {rule.first_turns} turns" if rule.first_turns else ""
     where += f" within your last {rule.last_turns} turns" if rule.last_turns else ""
-    where += f", where there was {_any(rule.needs)}" if rule.needs else ""
-    return f"heard {often}{_any(rule.codes)}{where}"
+    where += f", where there was {_any(rule.needs, means)}" if rule.needs else ""
+    return f"heard {often}{_any(rule.codes, means)}{where}"
 
 
 def _answers(rule: Answers) -> str:
@@ -118,12 +125,15 @@ def _bounds(rule: MetricIs | Ledger) -> str:
     return " and ".join(part for part in (low, high) if part)
 
 
-def _any(codes: Iterable[str]) -> str:
-    return " or ".join(label(code) for code in codes)
+def _any(codes: Iterable[str], means: Means) -> str:
+    return " or ".join(label(code, means) for code in codes)
 
 
-def label(code: str) -> str:
-    """What a code is called in a sentence; one that has no name goes by its own."""
+def label(code: str, means: Means = NONE) -> str:
+    """What a code is called in a sentence: by its name, or by what it means in its case."""
+    if code in means:
+        meaning = means[code].rstrip(".")
+        return f"“{meaning[:1].lower()}{meaning[1:]}”"
     return _labels().get(code, code.replace("_", " "))
 
 

@@ -14,7 +14,17 @@ from fastapi.templating import Jinja2Templates
 from starlette.exceptions import HTTPException
 
 from simvoice.errors import SimvoiceError, UsageError
-from simvoice.web import again, agreement, drawings, line, objections, pages, rating, words
+from simvoice.web import (
+    again,
+    agreement,
+    drawings,
+    line,
+    objections,
+    pages,
+    progress,
+    rating,
+    words,
+)
 from simvoice.web.ports import Simulator
 from simvoice.web.security import Guard, new_token
 from simvoice.web.session import Stage
@@ -49,6 +59,7 @@ def create_app(simulator: Simulator) -> FastAPI:
     app.mount("/static", StaticFiles(directory=_HERE / "static"), name="static")
     app.include_router(pages.router)
     app.include_router(again.router)
+    app.include_router(progress.router)
     app.include_router(drawings.router)
     app.include_router(line.router)
     app.include_router(objections.router)
@@ -71,6 +82,7 @@ def _templates() -> Jinja2Templates:
         ending=words.ending,
         figure=words.figure,
         moment=words.moment,
+        progress_address=words.progress_address,
         sentence=words.sentence,
     )
     return templates

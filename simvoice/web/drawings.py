@@ -7,6 +7,7 @@ import threading
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+from simvoice.progress.model import Course, Series
 from simvoice.record.ids import check_id
 from simvoice.record.store import Attempt
 from simvoice.web.ports import Simulator
@@ -28,6 +29,22 @@ def change(request: Request, attempt_id: str, earlier: str) -> Response:
     """An earlier attempt and this one."""
     both = (_attempt(request, earlier), _attempt(request, attempt_id))
     return _svg("Before and after", *both)
+
+
+def over_time(course: Course, series: Series) -> Response:
+    """One heading over the attempts at a case."""
+    from simvoice.pictures import course as drawn
+    from simvoice.pictures import style
+
+    marks = [
+        drawn.Mark(went.number, point.value, point.low, point.high, point.comparable)
+        for went, point in zip(course.attempts, series.points, strict=True)
+    ]
+    compared = series.first_to_last
+    said = f"First to last: {compared.said}." if compared else ""
+    with _drawing:
+        picture = style.render(drawn.course(series.name, marks, said), "svg", series.name)
+    return Response(picture, media_type="image/svg+xml")
 
 
 def _attempt(request: Request, attempt_id: str) -> Attempt:

@@ -14,6 +14,7 @@ from fastapi.templating import Jinja2Templates
 from simvoice.debrief import page as debrief_page
 from simvoice.devices.wav import wav_bytes
 from simvoice.errors import AttemptError, CaseError
+from simvoice.progress.kept import keep, kept
 from simvoice.record.ids import check_id
 from simvoice.record.store import Attempt, AttemptSummary
 from simvoice.web.goes import goes
@@ -134,10 +135,13 @@ def attempt(request: Request, attempt_id: str) -> HTMLResponse:
             retry=str(request.url.path),
         )
     _stage(request).seen(attempt_id)
+    debrief = _summaries(request).of(found)
+    if found.state == "complete" and kept(found.folder) is None:
+        keep(found, debrief)  # so that progress need not measure it again
     return render(
         request,
         "debrief.html",
-        view=debrief_page.view(_summaries(request).of(found)),
+        view=debrief_page.view(debrief),
         earlier=_earlier(_simulator(request), found),
         goes=goes(_simulator(request), found),
         checked=request.app.state.agreements.of(_simulator(request)).words,

@@ -10,7 +10,7 @@ from typing import Protocol
 from simvoice.audio import Pcm
 from simvoice.debrief.again import Place
 from simvoice.ports import AudioLine
-from simvoice.record.store import Attempt, AttemptSummary
+from simvoice.record.store import Attempt, AttemptSummary, Store
 from simvoice.runtime.view import Encounter, Observer
 
 
@@ -94,6 +94,11 @@ class Simulator(Protocol):
 
         Raises AttemptError when there is no going back to it.
         """
+        ...
+
+    @property
+    def store(self) -> Store:
+        """Where the attempts lie. What a page may list, `attempts` says."""
         ...
 
     def attempts(self) -> Sequence[AttemptSummary]:

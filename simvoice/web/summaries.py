@@ -8,6 +8,7 @@ from pathlib import Path
 
 from simvoice.debrief.model import Debrief
 from simvoice.debrief.summary import summarise
+from simvoice.progress.kept import FILE
 from simvoice.record.store import Attempt
 
 _KEPT = 4
@@ -38,9 +39,12 @@ class Summaries:
 
 
 def print_of(folder: Path) -> Print:
-    """Name, length and time of every file: an objection or a lost recording changes it."""
+    """Name, length and time of every file: an objection or a lost recording changes it. The brief
+    that progress is read from is made of the debrief, and changes nothing."""
     found = []
     for path in sorted(folder.iterdir()):
+        if path.name.startswith(FILE):  # also while it is being written
+            continue
         about = path.stat()
         found.append((path.name, about.st_size, about.st_mtime_ns))
     return tuple(found)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from urllib.parse import quote
+
+from simvoice.progress.kept import called
 
 _ENDINGS = {
     "learner": "you ended it",
@@ -66,6 +69,13 @@ def duration(seconds: float) -> str:
 def ending(reason: str | None) -> str:
     """How an attempt ended, in words that fit after a comma."""
     return _ENDINGS.get(reason or "", "broken off")
+
+
+def progress_address(learner: str) -> str:
+    """Where a learner's progress is; "-" stands for attempts without a name."""
+    name = quote(called(learner) or "-", safe="")
+    # a browser takes dots in a path for the folder above
+    return f"/progress?learner={name}" if name in {".", ".."} else f"/progress/{name}"
 
 
 def sentence(text: str) -> str:

@@ -16,6 +16,7 @@ from simvoice.record.events import LearnerTurn, Shows
 from simvoice.record.remarks import OBJECTIONS
 from simvoice.record.store import Attempt
 from tests.planted_talk import record
+from tests.small_talks import said
 
 CUE = Shows(line="line1", concern="lump", text="That she waited too long", kind="concern")
 CHILDREN = Shows(line="line3", concern="children", text="Who cares for them", kind="cue")
@@ -139,3 +140,39 @@ def test_what_is_critical_for_the_case_comes_first_and_a_miss_is_said_plainly(
 
 def test_a_case_without_critical_items_shows_none(attempt: Attempt) -> None:
     assert "critical" not in [each.id for each in debrief(attempt).instruments]
+
+
+def test_what_people_disagree_on_has_an_interval_as_wide(tmp_path: Path) -> None:
+    asked = said(9, 42.0, "so it was hard what was it like", "reflection", "question_open")
+    made = debrief(record(tmp_path, (asked,), instruments=("MITI",)))
+    (miti,) = made.instruments
+    items = {item.id: item for item in miti.items}
+    assert {key for key, item in items.items() if item.interval} <= {
+        "miti-open-share",
+        "miti-ratio-fair",
+        "miti-ratio-good",
+    }
+    share, ratio = items["miti-open-share"], items["miti-ratio-fair"]
+    assert share.value is not None
+    assert share.interval is not None
+    assert share.interval[1] - share.interval[0] >= 0.44
+    assert ratio.interval is not None
+    assert ratio.value is not None
+    assert ratio.interval[1] - ratio.value == pytest.approx(1.32, abs=0.01)
+    assert share.interval_note in printed(made, 400)
+    assert "ICC .64" in ratio.interval_note
+    assert "The threshold lies within it" in ratio.interval_note
+    assert "The threshold" not in share.interval_note
+
+
+def test_a_heading_s_share_has_the_interval_of_so_few_items(attempt: Attempt) -> None:
+    made = debrief(attempt)
+    told = [each for each in made.headings if each.share is not None]
+    assert told
+    for each in told:
+        assert each.share is not None
+        assert each.interval is not None
+        assert 0.0 <= each.interval[0] <= each.share <= each.interval[1] <= 1.0
+        assert each.interval[1] - each.interval[0] > 0.3
+    assert all(each.interval is None for each in made.instruments)
+    assert "95 % interval" in printed(made)

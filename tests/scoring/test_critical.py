@@ -117,3 +117,15 @@ def test_a_human_s_item_says_so_and_the_record_keeps_it() -> None:
     assert judged.verdict.outcome == "not judged"
     assert judged.verdict.reason == "The author of the case left it to a human."
     assert critical("a-case", ()) is None
+
+
+def test_a_case_s_own_code_goes_by_what_it_means() -> None:
+    case = load_case(locate_case("sudden-death", paths.scenarios_dir()))
+    instrument = critical(case.id, for_record(case))
+    assert instrument is not None
+    judged = Judge(read(Talk((said(1, 5.0, "hello"),))), head_of(case)).sheet(instrument).judged
+    rule = next(each.rule for each in judged if each.item.id.endswith("seeing-him"))
+    assert rule == (
+        "heard “offers that he can see his father, or be with him”; "
+        "and heard “says what his father will look like”"
+    )

@@ -149,6 +149,12 @@ def test_a_ratio_needs_something_to_set_against() -> None:
     assert outcome(judge(said(1, "question_open")), **rule) == "not met"
 
 
+def test_a_ratio_without_a_threshold_is_counted() -> None:
+    rule = {"kind": "ratio", "over": ["question_open"], "under": ["question_open", "thanks"]}
+    found = verdict(judge(said(1, "thanks", "question_open"), said(2, "thanks")), **rule)
+    assert (found.outcome, found.value) == ("counted", 0.333)
+
+
 def test_a_metric_is_judged_within_its_bounds_or_not_at_all() -> None:
     at = planted()
     assert outcome(at, kind="metric", metric="interruptions", at_most=0) == "not met"

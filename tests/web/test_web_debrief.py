@@ -114,5 +114,5 @@ def test_her_voice_is_heard_by_keyboard_and_stops_again(
     page.focus("#unfold")
     page.keyboard.press("Enter")
     until(page, "[...document.querySelectorAll('.scored')].every((each) => each.open)")
-    assert page.inner_text("#unfold") == "Close all"
+    until(page, "document.getElementById('unfold').innerText === 'Close all'")
     assert seen.errors == []

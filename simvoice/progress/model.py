@@ -1,0 +1,91 @@
+"""The shape of progress: what pages and the terminal show. Everything in it goes to JSON as is."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from simvoice.debrief.model import Part
+from simvoice.progress.compared import Compared
+from simvoice.progress.kept import Skipped
+from simvoice.progress.tried import Tried
+
+
+class Went(Part):
+    """One whole attempt at a case."""
+
+    attempt: str
+    number: int
+    """Counted from 1, in order of time."""
+    when: str
+    """ISO 8601 with zone; empty when the record does not say."""
+    length_s: float
+    reason: str
+    """Why it ended (`record.events.Ended.reason`)."""
+    comparable: bool
+    """At the same version of the case as the last one."""
+
+
+class Point(Part):
+    """One number in one attempt."""
+
+    attempt: str
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    shown: str
+    """With its interval as people read it, or why there is none."""
+    comparable: bool
+
+
+class Series(Part):
+    """One number over the attempts at a case."""
+
+    key: str
+    name: str
+    kind: Literal["heading", "agreed", "metric"]
+    unit: str
+    interval: str
+    """What the intervals of its points are, in words."""
+    points: tuple[Point, ...]
+    first_to_last: Compared | None = None
+    """None with less than two attempts to compare."""
+    previous_to_last: Compared | None = None
+    """None with less than three: then it is the same."""
+
+
+class Course(Part):
+    """A learner's attempts at one case."""
+
+    case_id: str
+    title: str
+    patient_name: str
+    attempts: tuple[Went, ...]
+    headings: tuple[Series, ...]
+    agreed: tuple[Series, ...]
+    metrics: tuple[Series, ...]
+    tried: tuple[Tried, ...]
+    goes: int
+    """Other goes at moments of these attempts."""
+    notes: tuple[str, ...]
+
+
+class Progress(Part):
+    """Everything of one learner."""
+
+    learner: str
+    """The pseudonym; empty for attempts without one."""
+    courses: tuple[Course, ...]
+    """The case that was last talked comes first."""
+    skipped: tuple[Skipped, ...]
+    notes: tuple[str, ...]
+    waiting: int = 0
+    """Attempts that are not read yet."""
+
+
+class Known(Part):
+    """One learner in the list of those there are."""
+
+    learner: str
+    attempts: int
+    last: str
+    """When the last attempt began; empty when no record says."""

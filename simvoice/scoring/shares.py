@@ -1,0 +1,101 @@
+"""How sure a share of items met is, and whether two such shares differ.
+
+The share of a heading is weighted. Its interval is that of Wilson (1927,
+doi 10.1080/01621459.1927.10502953) on the effective number of items after Kish (1965, Survey
+Sampling, 11.7): so many items of equal weight as would tell as much. The difference of two shares
+has the interval of Agresti and Caffo (2000, doi 10.1080/00031305.2000.10474560), on the same. Both
+take the items for a sample of what a learner may do: they say how far a share of so few items moves
+by chance, and nothing of the machine's own errors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from math import sqrt
+
+Z95 = 1.959963984540054
+"""Standard normal quantile of 97.5 %: all intervals here are of 95 %."""
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A weighted share of items met, with its interval."""
+
+    value: float
+    """0..1."""
+    n: float
+    """Effective number of items, at least 1."""
+    low: float
+    """Lower end of the 95 % interval, 0..1."""
+    high: float
+    """Upper end of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A later share less an earlier one, with its interval."""
+
+    value: float
+    """-1..1."""
+    low: float
+    """Lower end of the 95 % interval, -1..1."""
+    high: float
+    """Upper end of it."""
+
+    @property
+    def is_beyond_chance(self) -> bool:
+        """Whether its interval excludes 0."""
+        return self.low > 0.0 or self.high < 0.0
+
+
+def effective_number(weights: Iterable[float]) -> float:
+    """Kish: the square of the sum over the sum of squares; 0 for no weights.
+
+    weights: each above 0. Equal weights give their number; no others give as much.
+    """
+    given = [float(weight) for weight in weights]
+    squares = sum(weight * weight for weight in given)
+    return sum(given) ** 2 / squares if squares > 0.0 else 0.0
+
+
+def share(met: Iterable[float], not_met: Iterable[float]) -> Share | None:
+    """From the weights of what was met and of what was not; None when nothing was judged."""
+    yes, no = list(met), list(not_met)
+    n = effective_number([*yes, *no])
+    if n <= 0.0:
+        return None
+    value = sum(yes) / (sum(yes) + sum(no))
+    low, high = wilson(value, n)
+    return Share(value, n, low, high)
+
+
+def wilson(value: float, n: float) -> tuple[float, float]:
+    """(low, high) of 95 %. value: 0..1. n: effective number of items, above 0.
+
+    Source: Wilson 1927; the value itself always lies within.
+    """
+    z2 = Z95 * Z95
+    centre = (value + z2 / (2.0 * n)) / (1.0 + z2 / n)
+    half = Z95 * sqrt(value * (1.0 - value) / n + z2 / (4.0 * n * n)) / (1.0 + z2 / n)
+    return max(0.0, min(value, centre - half)), min(1.0, max(value, centre + half))
+
+
+def difference(before: Share, after: Share) -> Difference:
+    """After less before, 95 %: one item met and one not met are added to each share.
+
+    Source: Agresti and Caffo 2000. The items of two attempts are the same ones, so the two shares
+    tend to go together; taking them for independent makes the interval too wide rather than too
+    narrow.
+    """
+    centre = 0.0
+    variance = 0.0
+    for each, sign in ((before, -1.0), (after, 1.0)):
+        n = each.n + 2.0
+        value = (each.value * each.n + 1.0) / n
+        centre += sign * value
+        variance += value * (1.0 - value) / n
+    half = Z95 * sqrt(variance)
+    moved = after.value - before.value
+    low = max(-1.0, min(moved, centre - half))
+    return Difference(moved, low, min(1.0, max(moved, centre + half)))

@@ -1,0 +1,69 @@
+"""A learner's attempts over time. Whose attempts the first page lists, those this shows."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+
+from simvoice.errors import UsageError
+from simvoice.progress.course import known, of_learner, progress_of
+from simvoice.progress.kept import Looked, called, catch_up, look
+from simvoice.progress.model import Progress
+from simvoice.web import drawings, pages
+from simvoice.web.ports import Simulator
+from simvoice.web.session import Stage
+from simvoice.web.words import progress_address
+
+router = APIRouter()
+
+_PATIENCE_S = 6.0
+"""How long a page lets itself wait for attempts that nobody has looked at since they were made; the
+rest is read when it is asked for again."""
+
+
+@router.get("/progress", response_model=None)
+def learners(request: Request, learner: str | None = None) -> Response:
+    """Whose attempts there are; with one learner, theirs."""
+    if learner is not None:
+        return progress(request, learner)
+    found = known(_looked(request))
+    if len(found) == 1:
+        return RedirectResponse(progress_address(found[0].learner), status_code=303)
+    return pages.render(request, "learners.html", known=found)
+
+
+@router.get("/progress.svg")
+def chart(request: Request, learner: str, case: str, heading: str) -> Response:
+    """One heading over the attempts at one case."""
+    for course in _progress(request, learner, case, patience_s=0.0).courses:
+        for series in course.headings:
+            if series.key == heading:
+                return drawings.over_time(course, series)
+    raise UsageError(f"there is nothing of {heading!r} to draw as yet; open the page it stands in")
+
+
+@router.get("/progress/{learner:path}")
+def progress(request: Request, learner: str) -> HTMLResponse:
+    """One learner, case by case."""
+    found = _progress(request, learner, None, _patience_s(request))
+    return pages.render(request, "progress.html", p=found, who=called(learner) or "-")
+
+
+def _looked(request: Request) -> Looked:
+    """What the first page may list, and no more of it."""
+    simulator: Simulator = request.app.state.simulator
+    return look(simulator.store, simulator.attempts())
+
+
+def _patience_s(request: Request) -> float:
+    """Measuring takes a core, and whoever talks with a patient needs it more."""
+    stage: Stage = request.app.state.stage
+    return _PATIENCE_S if stage.is_free() else 0.0
+
+
+def _progress(request: Request, learner: str, case: str | None, patience_s: float) -> Progress:
+    simulator: Simulator = request.app.state.simulator
+    own = of_learner(_looked(request), learner, case)
+    made, failed, waiting = catch_up(simulator.store, own.waiting, patience_s)
+    skipped = [each for _, each in own.skipped]
+    return progress_of(learner, [*own.briefs, *made], [*skipped, *failed], waiting)

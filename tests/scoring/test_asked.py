@@ -1,0 +1,29 @@
+"""What a human is asked of an item."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from simvoice.scoring.asked import kind_of
+from simvoice.scoring.instruments import Item, items
+
+
+@pytest.mark.parametrize(
+    ("over", "under", "at_least", "kind"),
+    [
+        (["question_open"], ["question_open", "question_closed"], None, "share"),
+        (["reflection"], ["question_open", "question_closed"], None, "ratio"),
+        (["reflection"], ["question_open", "question_closed"], 1.0, "yes or no"),
+    ],
+)
+def test_a_ratio_without_a_threshold_asks_for_a_number(
+    over: list[str], under: list[str], at_least: float | None, kind: str
+) -> None:
+    rule: dict[str, Any] = {"kind": "ratio", "over": over, "under": under, "at_least": at_least}
+    assert kind_of(Item.model_validate({"id": "a", "text": "b", "rule": rule})) == kind
+
+
+def test_the_share_of_open_questions_is_asked_for_as_a_share() -> None:
+    assert kind_of(items()["miti-open-share"]) == "share"

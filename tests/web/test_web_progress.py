@@ -1,0 +1,279 @@
+"""A learner's attempts over time, as pages."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+from xml.etree import ElementTree
+
+import pytest
+from fastapi.testclient import TestClient
+
+from simvoice.progress.kept import FILE, kept
+from simvoice.record.events import Again, Header
+from simvoice.record.files import HEADER
+from simvoice.record.ids import new_id
+from simvoice.record.recorder import Recorder
+from simvoice.web import progress as progress_page
+from tests.web.conftest import Open
+from tests.web.planted import ID, plant
+from tests.web.stand_in import CASE, StandIn
+
+HTML = {"accept": "text/html"}
+
+
+def attempts(simulator: StandIn, many: int, learner: str = "Kim") -> list[str]:
+    """So many of one learner, on as many days."""
+    tail = hashlib.sha256(learner.encode()).hexdigest()[:4]
+    return [
+        plant(
+            simulator.root,
+            f"2026-11-{day:02d}T10:15:30+00:00",
+            attempt=f"202611{day:02d}-101530-breast-biopsy-{tail}",
+            learner=learner,
+        )
+        for day in range(1, many + 1)
+    ]
+
+
+def test_a_learner_s_attempts_stand_in_a_table_with_intervals_and_links(
+    client: TestClient, simulator: StandIn
+) -> None:
+    ids = attempts(simulator, 3)
+    text = client.get("/progress/Kim").text
+    places = [text.index(f'href="/attempts/{each}"') for each in ids]
+    assert places == sorted(places)
+    assert "1 November 2026, 10:15" in text
+    for heading in ("Active listening", "Clarity", "Empathy under pressure"):
+        assert f'<th scope="col">{heading}</th>' in text
+    assert re.search(r"\d+ % \(\d+ to \d+; \d of \d items\)", text)
+    # alike to the second: nothing may be called changed
+    assert "No change that can be told from chance: the same" in text
+    assert 'class="verdict is-change"' not in text
+    assert "Reflections to questions" in text
+    assert "comparisons are made here" in text
+
+
+def test_each_heading_is_drawn(client: TestClient, simulator: StandIn) -> None:
+    attempts(simulator, 2)
+    text = client.get("/progress/Kim").text
+    charts = [c.replace("&amp;", "&") for c in re.findall(r'src="(/progress\.svg[^"]+)"', text)]
+    assert len(charts) == 3
+    for chart in charts:
+        answer = client.get(chart)
+        assert answer.headers["content-type"] == "image/svg+xml"
+        assert ElementTree.fromstring(answer.content).tag.endswith("svg")
+    attempts(simulator, 1, "Robin")
+    assert client.get(charts[0].replace("Kim", "Robin")).status_code == 404  # not read yet
+    gone = "/progress.svg?learner=Kim&case=breast-biopsy&heading=posture"
+    assert client.get(gone).status_code == 404
+    assert client.get(gone.replace("breast-biopsy", "other")).status_code == 404
+
+
+def test_with_several_learners_they_are_listed_and_with_one_shown(
+    client: TestClient, simulator: StandIn
+) -> None:
+    attempts(simulator, 1)
+    alone = client.get("/progress", follow_redirects=False)
+    assert (alone.status_code, alone.headers["location"]) == (303, "/progress/Kim")
+    attempts(simulator, 2, "Robin")
+    text = client.get("/progress").text
+    assert 'href="/progress/Kim"' in text
+    assert 'href="/progress/Robin"' in text
+    assert "2 conversations" in text
+    assert "Robin" not in client.get("/progress/Kim").text
+
+
+def test_without_attempts_the_list_says_so_and_an_unknown_learner_is_refused(
+    client: TestClient, simulator: StandIn
+) -> None:
+    assert "no conversations yet" in client.get("/progress").text
+    answer = client.get("/progress/Kim", headers=HTML)
+    assert answer.status_code == 404
+    assert "there is no attempt by" in answer.text
+
+
+def test_attempts_without_a_name_are_shown_as_one_person_s(
+    client: TestClient, attempt_id: str
+) -> None:
+    text = client.get("/progress").text  # the only one there is
+    assert "Conversations without a name" in text
+    assert "taken for one person" in text
+    assert f'href="/attempts/{attempt_id}"' in text
+
+
+@pytest.mark.parametrize("name", ["A/B", "Zoë & Co?", "<b>Kim</b>", "..", "chart.svg", "50 %"])
+def test_any_pseudonym_has_a_page(client: TestClient, simulator: StandIn, name: str) -> None:
+    (made,) = attempts(simulator, 1, name)
+    page = client.get(f"/attempts/{made}").text
+    address = re.search(r'href="(/progress[/?][^"]*)"', page)
+    assert address is not None
+    text = client.get(address[1]).text
+    assert f'href="/attempts/{made}"' in text
+    assert "<b>Kim" not in text
+    chart = re.search(r'src="(/progress\.svg[^"]+)"', text)
+    assert chart is not None
+    assert client.get(chart[1].replace("&amp;", "&")).status_code == 200
+
+
+def test_only_what_the_first_page_lists_is_shown(
+    client: TestClient, simulator: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine, theirs = *attempts(simulator, 1), *attempts(simulator, 1, "Robin")
+    for each in (mine, theirs):
+        client.get(f"/attempts/{each}")  # both have their briefs
+    listed = [each for each in simulator.attempts() if each.id == mine]
+    monkeypatch.setattr(StandIn, "attempts", lambda self: listed)
+    assert client.get("/progress/Robin").status_code == 404
+    assert client.get("/progress", follow_redirects=False).headers["location"] == "/progress/Kim"
+
+
+def test_the_debrief_links_to_it_and_leaves_its_brief_behind(
+    client: TestClient, simulator: StandIn, attempt_id: str
+) -> None:
+    folder = simulator.root / attempt_id
+    assert kept(folder) is None
+    text = client.get(f"/attempts/{attempt_id}").text
+    assert 'href="/progress/-"' in text
+    assert kept(folder) is not None
+    before = (folder / FILE).stat().st_mtime_ns
+    client.get(f"/attempts/{attempt_id}/timeline")
+    client.get(f"/attempts/{attempt_id}")
+    assert (folder / FILE).stat().st_mtime_ns == before
+    assert 'href="/progress"' in client.get("/").text
+
+
+def test_a_debrief_is_not_made_twice_because_its_brief_was_kept(
+    client: TestClient, attempt_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from simvoice.web import summaries
+
+    made: list[str] = []
+    real = summaries.summarise
+
+    def counted(attempt):  # type: ignore[no-untyped-def]
+        made.append(attempt.id)
+        return real(attempt)
+
+    monkeypatch.setattr(summaries, "summarise", counted)
+    client.get(f"/attempts/{attempt_id}")
+    client.get(f"/attempts/{attempt_id}/timeline")
+    assert made == [attempt_id]
+
+
+def test_attempts_that_cannot_be_read_are_named(client: TestClient, simulator: StandIn) -> None:
+    good, bad = attempts(simulator, 2)
+    (simulator.root / bad / HEADER).write_text("{", encoding="utf-8")
+    text = client.get("/progress/Kim").text
+    assert "Left out" in text
+    assert f"The header of attempt {bad} is missing or broken" in text
+    assert f'href="/attempts/{good}"' in text
+
+
+def test_what_there_was_no_time_for_is_said_and_read_on_the_next_asking(
+    client: TestClient, simulator: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempts(simulator, 2)
+    monkeypatch.setattr(progress_page, "_PATIENCE_S", 0.0)
+    text = client.get("/progress/Kim").text
+    assert "2 conversations are not read yet" in text
+    monkeypatch.undo()
+    assert "not read yet" not in client.get("/progress/Kim").text
+
+
+def test_while_somebody_talks_nothing_is_measured(
+    client: TestClient, simulator: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from simvoice.web.session import Stage
+
+    attempts(simulator, 1)
+    monkeypatch.setattr(Stage, "is_free", lambda self, patience_s=0.0: False)
+    assert "1 conversation is not read yet" in client.get("/progress/Kim").text
+
+
+def test_another_version_of_the_case_is_marked(client: TestClient, simulator: StandIn) -> None:
+    attempts(simulator, 1)
+    plant(simulator.root, "2026-11-20T10:00:00+00:00", learner="Kim", case_sha256="1" * 64)
+    text = client.get("/progress/Kim").text
+    assert "another version of the case" in text
+    assert "one attempt to go by as yet" in text
+
+
+def test_what_was_tried_stands_with_both_attempts(client: TestClient, simulator: StandIn) -> None:
+    first, second = attempts(simulator, 2)
+    again = Again(attempt=second, turn=3, at_s=31.8)
+    go = plant(simulator.root, "2026-11-03T10:15:30+00:00", attempt=ID, learner="Kim", again=again)
+    text = client.get("/progress/Kim").text
+    part = text[text.index("What was tried") :]
+    assert "The next attempt: " in part
+    assert "trust ended at 60 (before: 60)" in part
+    assert "Another go from 0:31: trust ended at 60 (before: 60)." in part
+    for each in (first, second, go):
+        assert f'href="/attempts/{each}"' in part
+    assert "that one thing led to the other, they do not show" in part
+    assert "1 other go at a moment" in text
+
+
+def test_a_running_conversation_is_left_out(client: TestClient, simulator: StandIn) -> None:
+    running = Recorder.create(
+        simulator.root,
+        Header(
+            attempt=new_id(CASE.id, datetime.now(UTC)),
+            simvoice="0.1.0",
+            case_id=CASE.id,
+            case_title=CASE.title,
+            case_sha256="0" * 64,
+            patient_name=CASE.patient_name,
+            seed=1,
+            learner="Kim",
+        ),
+    )
+    try:
+        text = client.get("/progress/Kim").text
+    finally:
+        running.close()
+    assert "going on right now" in text
+    assert "None of these conversations can be read as yet" in text
+
+
+def test_erasing_an_attempt_takes_it_out(
+    client: TestClient, simulator: StandIn, token: str
+) -> None:
+    one, two = attempts(simulator, 2)
+    assert client.get("/progress/Kim").status_code == 200
+    headers = {"x-simvoice-token": token, "origin": "http://127.0.0.1:8765"}
+    assert client.delete(f"/attempts/{one}", headers=headers).status_code == 200
+    text = client.get("/progress/Kim").text
+    assert one not in text
+    assert two in text
+    assert not list(Path(simulator.root).rglob(f"*{one}*"))
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [390, 1366])
+def test_the_page_fits_its_window_and_its_tables_are_reached_by_keyboard(
+    simulator: StandIn, address: str, browse: Open, width: int
+) -> None:
+    attempts(simulator, 3)
+    watched = browse()
+    page = watched.page
+    page.set_viewport_size({"width": width, "height": 844})
+    page.goto(f"{address}/progress/Kim")
+    page.wait_for_load_state("networkidle")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.className") == "scroll":
+            break
+    assert page.evaluate("document.activeElement.getAttribute('aria-label')").startswith("Each")
+    shown = page.evaluate(
+        "[...document.images].map(i => { i.loading = 'eager'; return i.decode().then(() => "
+        "i.naturalWidth > 0) }).reduce((all, one) => all.then(a => one.then(b => a && b)), "
+        "Promise.resolve(true))"
+    )
+    assert shown
+    assert watched.errors == []
+    assert {urlsplit(url).netloc for url in watched.requests} == {urlsplit(address).netloc}
