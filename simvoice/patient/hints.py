@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from simvoice.criteria import codes_of
 from simvoice.patient.case import Case, Fact
 from simvoice.patient.references import Fault
 from simvoice.patient.words import content, everyday
@@ -61,6 +62,11 @@ def _shown(case: Case) -> Iterator[_Shown]:
         yield _Shown(("rules", number, "cause"), rule.cause, rule.when.told, rule.on)
     for number, beat in enumerate(case.beats):
         yield _Shown(("beats", number, "label"), beat.label, beat.when.told, beat.on)
+    # a critical item says its rule in words, with what the case's own codes mean
+    judged = {name for item in case.critical_items if item.rule for name in codes_of(item.rule)}
+    for name, code in case.codes.items():
+        if name in judged and code.means:
+            yield _Shown(("codes", name, "means"), code.means, (), (name,))
     for number, ending in enumerate(case.endings):
         for field, text in (("title", ending.title), ("meaning", ending.meaning)):
             yield _Shown(("endings", number, field), text, ending.when.told)
