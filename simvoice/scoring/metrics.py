@@ -102,12 +102,13 @@ class _Certificate:
         self._reading = reading
         self._table = table
         self._conditions = _conditions(reading)
-        self._refusal = refusal(self._conditions) if self._conditions else ""
 
     def refuse(self, metric: Metric) -> None:
         """Raise NotMeasurable when the sound is too bad for it."""
-        if self._refusal and not self._is_written_down(metric):
-            raise NotMeasurable(self._refusal)
+        if self._conditions is None or self._is_written_down(metric):
+            return
+        if why := refusal(self._conditions, metric.key):
+            raise NotMeasurable(why)
 
     def interval(self, metric: Metric, value: float) -> tuple[float, float] | None:
         """(low, high) with 90 %; None where it is not known."""
