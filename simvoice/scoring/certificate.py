@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from importlib.resources import files
 from typing import Any, Literal
@@ -18,6 +18,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from simvoice.scoring import retest
 from simvoice.scoring.codebook import Definition, definitions
 from simvoice.timing.listen import Heard
 
@@ -133,7 +134,10 @@ class Table:
     """Condition ("snr_db", "leak_db", "clipped", "lost", "fade_s") to its cells from undisturbed
     to worst; the first one is the same in all."""
     sem: Mapping[str, float]
-    """Metric to the standard error of measurement between two encounters of one behaviour."""
+    """Metric to the standard error of measurement between two planted encounters of one behaviour.
+    """
+    repeats: Mapping[str, float] = field(default_factory=dict)
+    """The same from repeated simulated encounters (`retest`)."""
 
     def bounds(self, key: str, found: Conditions) -> tuple[float, float] | None:
         """(low, high) of truth minus value, in the metric's scale; None when not calibrated."""
@@ -219,9 +223,14 @@ floor."""
 
 @cache
 def shipped() -> Table | None:
-    """The table that comes with this version; None where none was made yet."""
+    """The table that comes with this version, with what repeated encounters showed; None where
+    none was made yet."""
     path = files("simvoice.scoring") / "data" / "errors.json"
-    return from_json(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else None
+    if not path.is_file():
+        return None
+    table = from_json(json.loads(path.read_text(encoding="utf-8")))
+    repeats = retest.shipped()
+    return table if repeats is None else replace(table, repeats=repeats.sem)
 
 
 def from_json(data: Mapping[str, Any]) -> Table:

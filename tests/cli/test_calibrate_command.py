@@ -28,3 +28,8 @@ def test_a_folder_without_textgrids_is_named(tmp_path: Path, name: str) -> None:
     if name != "nowhere":
         folder.mkdir()
     assert name in refused("--quick", "--textgrids", str(folder))
+
+
+def test_repeats_have_no_quick_way_and_plant_nothing(tmp_path: Path) -> None:
+    assert "leave out --quick" in refused("--repeats", "3", "--quick")
+    assert "leave out --quick" in refused("--repeats", "3", "--textgrids", str(tmp_path))
