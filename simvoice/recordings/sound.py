@@ -287,9 +287,16 @@ def _check_channels(reader: _Reader, *, alone: bool) -> None:
             "each with --two LEARNER PATIENT, or name them alike, such as visit_doctor.wav and "
             "visit_patient.wav"
         )
-    if count > 2 or (not alone and count != 1):
-        wanted = "two, the learner and the patient" if alone else "one in each of two files"
-        raise AudioFileError(f"{name!r} has {count} channels, and there must be {wanted}")
+    if alone and count > 2:
+        raise AudioFileError(
+            f"{name!r} has {count} channels, and there must be two, the learner and the patient; "
+            "export the two that hold them"
+        )
+    if not alone and count != 1:
+        raise AudioFileError(
+            f"{name!r} has {count} channels, and there must be one in each of two files; if both "
+            "speakers are in it, analyse it alone"
+        )
 
 
 def _promised_frames(path: Path, channels: int, file: soundfile.SoundFile) -> int:

@@ -113,7 +113,8 @@ def test_a_file_with_one_channel_says_how_to_give_two(tmp_path: Path) -> None:
 def test_more_than_two_channels_are_refused(tmp_path: Path) -> None:
     pcm = np.column_stack((both(), both()[:, 0]))
     assert problem(write(tmp_path / "three.wav", pcm)) == (
-        "'three.wav' has 3 channels, and there must be two, the learner and the patient"
+        "'three.wav' has 3 channels, and there must be two, the learner and the patient; "
+        "export the two that hold them"
     )
     assert "there must be one in each of two files" in problem(
         write(tmp_path / "a.wav"), write(tmp_path / "b.wav")
