@@ -155,7 +155,7 @@ class _Reader:
             self._file = stack.enter_context(soundfile.SoundFile(str(path)))
         except (soundfile.SoundFileError, OSError, ValueError, TypeError) as error:
             raise AudioFileError(
-                f"{path.name!r} cannot be read as sound; is it the WAV or FLAC its name says?"
+                f"{path.name!r} cannot be read as sound; export it again as WAV or FLAC"
             ) from error
         self.path = path
         self.channels = int(self._file.channels)

@@ -149,9 +149,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 def test_what_is_no_sound_is_refused_whatever_it_is_called(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     path.write_bytes(b"Good morning. What brings you here today?\n" * 200)
-    assert problem(path) == (
-        f"'{name}' cannot be read as sound; is it the WAV or FLAC its name says?"
-    )
+    assert problem(path) == (f"'{name}' cannot be read as sound; export it again as WAV or FLAC")
 
 
 def test_a_sound_file_with_another_formats_ending_is_read_as_what_it_is(tmp_path: Path) -> None:
