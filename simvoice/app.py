@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 from importlib.metadata import version
@@ -21,7 +21,7 @@ from simvoice.encounter.state import Rules
 from simvoice.engines import threads
 from simvoice.engines.fallback import Fallback
 from simvoice.engines.server import Server
-from simvoice.errors import AttemptError, SimvoiceError, UsageError
+from simvoice.errors import AttemptError, UsageError
 from simvoice.language import speaker, trouble
 from simvoice.patient.case import Case
 from simvoice.patient.index import CaseIndex
@@ -39,6 +39,7 @@ from simvoice.ports import (
     Voice,
     VoiceActivity,
 )
+from simvoice.preparing import Cancelled, Preparations, Progress
 from simvoice.record.ids import new_id
 from simvoice.record.recorder import Recorder
 from simvoice.record.store import Attempt, AttemptSummary, Store
@@ -51,9 +52,6 @@ from simvoice.workbench import planted_voice as planted_voice
 
 DEFAULT_PROFILE = models.DEFAULT_PROFILE
 
-Progress = Callable[[float, str], None]
-"""Called with 0..1 and a sentence."""
-
 
 def _quiet(_: float, __: str) -> None:
     """Progress that nobody watches."""
@@ -61,20 +59,6 @@ def _quiet(_: float, __: str) -> None:
 
 def _unseen(_: object) -> None:
     """An observer that looks away."""
-
-
-@dataclass(slots=True)
-class _Preparation:
-    """Making a case's lines sound before they are needed."""
-
-    case_id: str
-    thread: threading.Thread | None = None
-    cancelled: threading.Event = field(default_factory=threading.Event)
-
-    @property
-    def is_on(self) -> bool:
-        """It has begun and not ended."""
-        return self.thread is not None and self.thread.is_alive()
 
 
 class Simulator:
@@ -108,8 +92,7 @@ class Simulator:
         self._spoken: Voice | None = None
         self._patients: dict[str, Patient] = {}
         self._plans: dict[str, Plan] = {}
-        self._readiness = Readiness(False, 0.0, "Starting")
-        self._preparation: _Preparation | None = None
+        self._preparations = Preparations()
 
     # -- engines
 
@@ -233,34 +216,19 @@ class Simulator:
         """Begin to load the engines and to make the case's lines sound; returns at once."""
         case = self.case(case_id)
         with self._one_at_a_time:
-            going = self._preparation
-            if going is not None and going.case_id == case_id and not going.cancelled.is_set():
+            if self._preparations.serves(case_id):
                 return
-            self._stop_preparing()
-            self._begin_preparing(case_id, case.person.short)
+            self._preparations.begin(
+                case_id,
+                f"{case.person.short} is ready",
+                lambda progress, stop: self.make_ready(case_id, progress, stop, likely_only=True),
+                lambda stop: self._make_the_rest(case_id, stop),
+            )
 
-    def _begin_preparing(self, case_id: str, name: str) -> None:
-        preparation = _Preparation(case_id)
-        self._preparation = preparation
-        self._readiness = Readiness(False, 0.0, "Starting")
-
-        def work() -> None:
-            try:
-                stop = preparation.cancelled.is_set
-                self.make_ready(case_id, self._progress, stop, likely_only=True)
-            except SimvoiceError as error:
-                self._readiness = Readiness(False, 0.0, "", fault=str(error))
-                preparation.cancelled.set()
-                return
-            if preparation.cancelled.is_set():
-                return
-            self._readiness = Readiness(True, 1.0, f"{name} is ready")
-            # She can be met now; what only follows a first clause is made while nobody waits.
-            lines = rehearsed.welcome(self.plan(case_id), self.patient(case_id).style)
-            self.engines().voice.prepare(lines, cancelled=preparation.cancelled.is_set)
-
-        preparation.thread = threading.Thread(target=work, name="simvoice-prepare", daemon=True)
-        preparation.thread.start()
+    def _make_the_rest(self, case_id: str, cancelled: Cancelled) -> None:
+        """What only follows a first clause, which is made while nobody waits."""
+        lines = rehearsed.welcome(self.plan(case_id), self.patient(case_id).style)
+        self.engines().voice.prepare(lines, cancelled=cancelled)
 
     def warm_up(self) -> None:
         """Begin to prepare the first case, so that she is ready when its door note is read."""
@@ -271,7 +239,7 @@ class Simulator:
         self,
         case_id: str,
         progress: Progress = _quiet,
-        cancelled: Callable[[], bool] = lambda: False,
+        cancelled: Cancelled = lambda: False,
         *,
         likely_only: bool = False,
     ) -> None:
@@ -296,22 +264,12 @@ class Simulator:
 
     def ready(self) -> Readiness:
         """How far `prepare` has come."""
-        return self._readiness
-
-    def _progress(self, done: float, what: str) -> None:
-        self._readiness = Readiness(False, min(done, 0.99), what)
+        return self._preparations.readiness
 
     def close(self) -> None:
         """Stop what is being prepared; an engine cut off in its work would take the process down
         with a crash instead of an end."""
-        self._stop_preparing()
-
-    def _stop_preparing(self) -> None:
-        going, self._preparation = self._preparation, None
-        if going is not None and going.thread is not None and going.is_on:
-            # The engines are not for two threads at once.
-            going.cancelled.set()
-            going.thread.join()
+        self._preparations.stop()
 
     # -- encounters
 
@@ -334,7 +292,7 @@ class Simulator:
         """
         begins = None if again is None else self.check_again(case_id, again)
         with self._one_at_a_time:
-            self._stop_preparing()
+            self._preparations.stop()
             engines = self.engines()
         patient = self.patient(case_id)
         case = patient.case
@@ -421,15 +379,14 @@ class Simulator:
         attempt = self.attempt(attempt_id)
         case = self.case(attempt.header.case_id)
         with self._one_at_a_time:
-            going = self._preparation
-            breaks_in = going is not None and going.is_on
-            if breaks_in:
-                self._stop_preparing()
+            interrupted = self._preparations.busy_with
+            if interrupted is not None:
+                self._preparations.stop()
             try:
                 said = aloud.afterwards(case, self.engines().voice, attempt.entries)
             finally:
-                if going is not None and breaks_in:
-                    self.prepare(going.case_id)
+                if interrupted is not None:
+                    self.prepare(interrupted)
         if said is None:
             raise AttemptError("The record of this attempt does not have the patient's own words.")
         return said

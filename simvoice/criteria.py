@@ -246,6 +246,8 @@ class CriticalItem(Part):
     """What the learner does, in words that follow "you": "Say that it is cancer"."""
     why: Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
     """Why it is critical here, in a sentence the learner reads."""
+    instead: Annotated[str, StringConstraints(strip_whitespace=True)] = ""
+    """A sentence to try where it was missed, sayable aloud; it tells nothing the patient keeps."""
     rule: Rule | None = None
     human: bool = False
     """Left to a human: neither words nor times can tell."""

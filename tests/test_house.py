@@ -37,6 +37,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "language": {"models", "engines", *GROUND},
     "casting": {"encounter", "engines", "patient", "record", "scoring", "web", *GROUND},
     "again": {"debrief", "encounter", "patient", "record", *GROUND},
+    "preparing": {"web", *GROUND},
     # pure
     "coding": {"errors"},
     "timing": {"audio", "errors"},

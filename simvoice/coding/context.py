@@ -10,10 +10,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from simvoice.coding.codebook import QUESTIONS
 from simvoice.coding.codes import Code
 from simvoice.coding.features import fluent
 from simvoice.coding.text import sentences
-from simvoice.coding.whole import Part, part
+from simvoice.coding.whole import SURELY, Part, part
 
 LIKELY = 0.6
 """Confidence of what the place suggests."""
@@ -33,6 +34,7 @@ _FEELING = re.compile(
     r"lonely|alone|overwhelmed|exhausted|guilty|ashamed|numb|helpless|hopeless|devastated|"
     r"shocked|lost|scary|frightening|terrifying|overwhelming|devastating|heartbroken)\b"
 )
+_HERS = re.compile(r"\byou(?:r|rs)?\b")
 _NOT_SO = re.compile(r"\b(?:not|no|never|do|did|are you|i am|i was|we)\b")
 _FUNCTION_WORDS = """
 a about after again all am alright an and any are as at be because been before being but by can cool
@@ -60,6 +62,8 @@ class Place:
     """The patient's words since the speaker's last turn, as they were heard."""
     is_explored: bool = False
     """What troubles the patient was asked about, named or told before this turn."""
+    is_asked: bool = False
+    """The voice rises at the end and leaves the patient the floor."""
 
 
 def in_place(text: str, codes: Sequence[Code], place: Place) -> tuple[Code, ...]:
@@ -76,7 +80,27 @@ def in_place(text: str, codes: Sequence[Code], place: Place) -> tuple[Code, ...]
     if place.before and _TAKEN.isdisjoint(code.name for code in codes):
         named = [Code("empathy_name", each.sentence.text, LIKELY) for each in _named(parts)]
         found += named or _echoes(parts, place.before)
+    if place.is_asked and parts:
+        found += _asked(parts[-1], found)
     return tuple(found)
+
+
+def may_be_asked(text: str, codes: Sequence[Code]) -> bool:
+    """It ends in a statement about what the patient knows best, which a rise makes a question."""
+    last = sentences(text)[-1:]
+    return bool(last) and bool(_asked(part(last[0]), codes))
+
+
+def _asked(last: Part, codes: Sequence[Code]) -> list[Code]:
+    """A closed question, where its words are a statement about her: what only the hearer knows is
+    asked by telling it (Labov and Fanshel 1977). A rise counts as a question mark would: what
+    surely gives back does not ask, for many a voice rises there out of habit."""
+    if not last.states or last.leaning.reflection > SURELY or not _HERS.search(last.sentence.plain):
+        return []
+    here = [code for code in codes if code.words and code.words in last.sentence.text]
+    if any(code.name in _TAKEN - {"reflection"} | QUESTIONS for code in here):
+        return []
+    return [Code("question_closed", last.sentence.text, LIKELY)]
 
 
 def _named(parts: Sequence[Part]) -> list[Part]:

@@ -141,11 +141,13 @@ def _result(judged: Judged, objections: list[str]) -> ItemResult:
             for e in verdict.evidence
         ),
         rule=judged.rule,
+        rule_kind=item.rule.kind if item.rule is not None else "",
         reason=verdict.reason,
         certainty=verdict.certainty,
         human=item.human,
         weight=item.weight,
         note=item.note,
+        instead=item.instead,
         objections=tuple(objections),
     )
 

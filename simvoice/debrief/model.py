@@ -171,6 +171,8 @@ class ItemResult(Part):
     evidence: tuple[Evidence, ...]
     rule: str
     """In words; empty where the item is left to a human."""
+    rule_kind: str
+    """By `simvoice.criteria`; empty likewise."""
     reason: str
     """Why it was not judged; empty when it was."""
     certainty: Literal["high", "fair", "low"] | None
@@ -178,6 +180,8 @@ class ItemResult(Part):
     """Left to a human for good, not only here."""
     weight: float
     note: str
+    instead: str
+    """A sentence to try where it was missed; empty where the item's author gave none."""
     objections: tuple[str, ...]
     """The learner's own words, where they said that it is wrong."""
 

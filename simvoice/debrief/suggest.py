@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from simvoice.debrief.kinds import Kind, kind, kind_for_item, kind_of
-from simvoice.debrief.model import CueAnswer, Moment, Scored, Suggestion
+from simvoice.debrief.model import CueAnswer, Evidence, Moment, Scored, Suggestion
 from simvoice.debrief.moments import TRUST, Exchange, moment
 from simvoice.debrief.words import clock
 from simvoice.record.events import Ended, Hold, JournalEntry, LearnerTurn, LedgerStep
+from simvoice.scoring.instruments import CRITICAL
 from simvoice.scoring.reading import Reading
 
 MOST: Final = 2
@@ -25,13 +26,18 @@ _UNMET: Final = 0.01
 """What weighs how much, in trust (0..1): distress raised, times; a silence that was filled, a cue
 that met no room, and each weight of a heading's item that was not met, where the ledger shows no
 cost of it. These are simvoice's own choice: the ledger's cost comes first, the rest after it."""
+_MISSED: Final = 0.1
+"""The same of an item that the case's author holds critical: what nobody may miss goes before what
+cost a little."""
 _LEAST: Final = 0.02
 """Effect under which nothing is suggested."""
 
+_DONE: Final = frozenset({"avoids", "silence"})
+"""Kinds of rules that something done breaks, and nothing left undone."""
 _ROOM: Final = 4
 """Turns of the learner's from which a heading's item that was not met is held against a talk."""
 _SAME_S: Final = 1.0
-"""Seconds by which the end of a silence and the words that ended it may be timed apart."""
+"""Seconds by which two accounts of one moment may be timed apart."""
 _ANSWER_S: Final = 6.0
 """Seconds of an answer to a cue to listen to."""
 
@@ -56,6 +62,8 @@ class _Found:
     moment: Moment | None
     lost: float = 0.0
     """Trust that it cost by the ledger."""
+    critical: str = ""
+    """Why it is critical in this case, where it is."""
 
 
 def suggestions(
@@ -64,23 +72,29 @@ def suggestions(
     answered: Sequence[Exchange],
     cues: Sequence[CueAnswer],
     headings: Iterable[Scored],
+    instruments: Iterable[Scored] = (),
 ) -> tuple[Suggestion, ...]:
     """The two kinds of thing with the greatest effect on this patient, the greatest first.
 
     The effect of a kind is the trust it cost in all and half of the distress it raised, by the
-    ledger; where the ledger shows none: .03 for every silence that was filled, .02 for every cue
-    that met no room, .01 for each weight of a heading's item that was not met. A cause that raised
-    trust is none, whatever it did to distress: hard news well told hurts too. Nothing under .02 is
-    suggested, no item of a heading in a talk of less than four turns, and nothing at all where no
-    words of the learner's were recognised.
+    ledger; where the ledger shows none: .10 for a critical item that was missed (where its author
+    gave a sentence to try), .03 for every silence that was filled, .02 for every cue that met no
+    room, .01 for each weight of a heading's item that was not met. A cause that raised trust is
+    none, whatever it did to distress: hard news well told hurts too. Nothing under .02 is
+    suggested, no item in a talk of less than four turns, and nothing at all where no words of the
+    learner's were recognised.
     """
     if not reading.of(LearnerTurn):
         return ()
-    found: dict[str, list[_Found]] = {}
-    for each in (
+    shown = [
         *_from_ledger(reading.entries, name, answered),
         *_from_holds(reading, name, answered),
         *_from_cues(reading, name, cues),
+    ]
+    found: dict[str, list[_Found]] = {}
+    for each in (
+        *shown,
+        *_from_critical(reading, instruments, shown),
         *_from_items(reading, headings),
     ):
         found.setdefault(each.kind.id, []).append(each)
@@ -120,6 +134,9 @@ def _suggestion(name: str, same: Sequence[_Found]) -> Suggestion:
     if len(costly) > 1:
         lost = 100.0 * sum(each.lost for each in costly)
         why += f" With {len(costly) - 1} more like it, that cost {lost:.0f} points of trust."
+    critical = next((each.critical for each in same if each.critical), "")
+    if critical and not worst.critical:
+        why += f" Critical in this case: {critical}"
     return Suggestion(
         title=worst.kind.title_for(name),
         why=why,
@@ -239,6 +256,36 @@ def _from_cues(reading: Reading, name: str, cues: Iterable[CueAnswer]) -> Iterat
             words=cue.answer,
             moment=moment(reading.entries, at_s, max(at_s, cue.end_s) + _ANSWER_S),
         )
+
+
+def _from_critical(
+    reading: Reading, instruments: Iterable[Scored], shown: Sequence[_Found]
+) -> Iterator[_Found]:
+    """Critical items that were missed. What was done against one, and what was said into a silence,
+    is of the kind that the ledger or the silence gave it."""
+    if len(reading.of(LearnerTurn)) < _ROOM:
+        return
+    for item in (item for each in instruments if each.id == CRITICAL for item in each.items):
+        if item.outcome != "not met" or item.certainty == "low" or not item.instead:
+            continue
+        at = next(iter(item.evidence), None)
+        place = moment(reading.entries, at.at_s, at.end_s) if at else None
+        own = Kind(id=item.id, title=item.text.rstrip("."), sentence=item.instead)
+        same = (each.kind for each in shown if at is not None and _one_place(each.moment, at))
+        yield _Found(
+            kind=next(same, own) if item.rule_kind in _DONE else own,
+            effect=_MISSED,
+            why=f"Critical in this case, and missed. {item.note}",
+            sentence=item.instead,
+            words=at.quote if at is not None and at.who == "learner" else "",
+            moment=place,
+            critical=item.note,
+        )
+
+
+def _one_place(one: Moment | None, other: Evidence) -> bool:
+    ends = (other.at_s, other.end_s)
+    return one is not None and any(abs(one.at_s - at_s) <= _SAME_S for at_s in ends)
 
 
 def _from_items(reading: Reading, headings: Iterable[Scored]) -> Iterator[_Found]:

@@ -63,7 +63,8 @@ def summarise(attempt: Attempt, *, with_peaks: bool = True) -> Debrief:
     felt, felt_note = felt_of(attempt, answered)
     english = is_english(reading.of(LearnerTurn))
     name = header.patient_name
-    tries = suggestions(reading, name, answered, items.cues, items.headings) if english else ()
+    judged = (items.cues, items.headings, items.instruments)
+    tries = suggestions(reading, name, answered, *judged) if english else ()
     return Debrief(
         attempt=attempt.id,
         case_id=header.case_id,

@@ -36,6 +36,8 @@ class Item(Part):
     weight: float = Field(default=1.0, gt=0.0)
     """In the headings; instruments weigh their items alike."""
     note: str = ""
+    instead: str = ""
+    """A sentence to try where it was not met."""
 
     @model_validator(mode="after")
     def _one_judge(self) -> Item:
@@ -106,6 +108,7 @@ def critical(case_id: str, given: Sequence[CriticalItem]) -> Instrument | None:
                 human=each.human,
                 why="The author of the case left it to a human." if each.human else "",
                 note=each.why,
+                instead=each.instead,
             )
             for each in given
         ),

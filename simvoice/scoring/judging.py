@@ -19,7 +19,7 @@ from simvoice.scoring.cues import Response, responses
 from simvoice.scoring.instruments import Instrument, Item, items
 from simvoice.scoring.metrics import Measured, measure_reading
 from simvoice.scoring.patient_side import patient_did
-from simvoice.scoring.places import in_places
+from simvoice.scoring.places import deaf, in_places
 from simvoice.scoring.reading import Reading
 from simvoice.scoring.rules import in_words, label
 from simvoice.scoring.verdicts import MOST_EVIDENCE, Evidence, Outcome, Verdict
@@ -73,15 +73,18 @@ class _Hit:
 
     @property
     def evidence(self) -> Evidence:
-        shows = label(self.code.code)
-        return Evidence(self.turn.start_s, self.turn.end_s, "learner", self.code.words, shows)
+        return self.showing(label(self.code.code))
+
+    def showing(self, what: str) -> Evidence:
+        """These words as evidence of something."""
+        return Evidence(self.turn.start_s, self.turn.end_s, "learner", self.code.words, what)
 
 
 class Judge:
     """Judges the items of one attempt."""
 
     def __init__(self, reading: Reading, header: Header) -> None:
-        entries = in_places(reading.entries, header.shows)
+        entries = in_places(reading.entries, header.shows, reading.rises or deaf)
         turns = (entry for entry in entries if isinstance(entry, LearnerTurn))
         self._turns = tuple(sorted(turns, key=lambda turn: turn.start_s))
         self._reading = reading
@@ -157,7 +160,8 @@ class Judge:
     def _says(self, rule: r.Says) -> Verdict:
         if rule.needs and not self._of(rule.needs):
             return _no_occasion(rule.needs)
-        found = self._of(rule.codes)
+        every = found = self._of(rule.codes)
+        occasions: list[Evidence] = []
         for anchors, before in ((rule.before, True), (rule.after, False)):
             if not anchors:
                 continue
@@ -166,13 +170,17 @@ class Judge:
                 return _no_occasion(anchors)
             first = at[0].place
             found = [h for h in found if (h.place < first if before else h.place > first)]
+            which = "came first" if before else "not after this"
+            occasions.append(at[0].showing(f"{which}: {label(at[0].code.code)}"))
         if rule.first_turns is not None:
             found = [h for h in found if h.place[0] < rule.first_turns]
         if rule.last_turns is not None:
             found = [h for h in found if h.place[0] >= len(self._turns) - rule.last_turns]
         if len(found) >= rule.at_least:
             return Verdict("met", _quotes(found), _best(found), float(len(found)))
-        return Verdict("not met", _quotes(found), of_absence(self._turns), float(len(found)))
+        elsewhere = [h.showing(f"{label(h.code.code)}, not where it counts") for h in every]
+        shown = _quotes(found) or (*occasions, *elsewhere)[:MOST_EVIDENCE]
+        return Verdict("not met", shown, of_absence(self._turns), float(len(found)))
 
     def _avoids(self, rule: r.Avoids) -> Verdict:
         if rule.needs and not self._of(rule.needs):

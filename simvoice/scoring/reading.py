@@ -25,6 +25,7 @@ from simvoice.record.events import (
 )
 from simvoice.scoring.codebook import Need
 from simvoice.scoring.news import CUES, tells_news
+from simvoice.scoring.places import Rises, by_ear
 from simvoice.timing.anatomy import Anatomy, Spoken
 from simvoice.timing.floor import Speaker
 from simvoice.timing.intervals import Intervals, bridge, intersect, intervals, total_s, union
@@ -78,6 +79,8 @@ class Reading:
     """What happened where both spoke, in order of time: from the journal where there is one."""
     heard: Heard | None = None
     """What the sound itself showed, where it was read."""
+    rises: Rises | None = None
+    """Whether the voice rises at the end of a turn; None where there is no sound to ask."""
 
     def of(self, kind: type[_Entry]) -> list[_Entry]:
         """The entries of one type, in order."""
@@ -106,6 +109,7 @@ def read(attempt: Recorded) -> Reading:
         patient=_patient(entries),
         backchannels=_marked(entries, (Backchannel,)),
         end_s=_end_s(attempt),
+        rises=by_ear(attempt),
     )
 
 
@@ -132,6 +136,7 @@ def read_sound(attempt: Recorded) -> Reading:
         backchannels=_marked(attempt.entries, (Backchannel,)),
         end_s=_end_s(attempt),
         heard=heard,
+        rises=by_ear(attempt),
     )
 
 
@@ -219,6 +224,7 @@ def _reading(
     patient: Intervals,
     backchannels: Intervals,
     end_s: float,
+    rises: Rises,
     heard: Heard | None = None,
 ) -> Reading:
     said = [
@@ -254,7 +260,7 @@ def _reading(
         given.add("sound")
     words = _words(entries)
     found = _overlaps(entries, spoken, words, heard)
-    return Reading(entries, spoken, Anatomy(spoken), frozenset(given), words, found, heard)
+    return Reading(entries, spoken, Anatomy(spoken), frozenset(given), words, found, heard, rises)
 
 
 def _words(entries: Sequence[JournalEntry]) -> tuple[TimedWord, ...]:

@@ -19,6 +19,7 @@ class Goes:
     """Where this one was taken up; None when it began at the door."""
     comparison: Comparison | None
     """None also when the first one is gone."""
+    first_has_sound: bool
     others: tuple[AttemptSummary, ...]
     """Taken up from this one."""
 
@@ -26,10 +27,11 @@ class Goes:
 def goes(simulator: Simulator, found: Attempt) -> Goes:
     """Reads the first one, when there is one."""
     again = found.header.again
-    comparison = None
+    comparison, has_sound = None, False
     if again is not None:
         try:
-            comparison = compare(simulator.attempt(again.attempt), found)
+            first = simulator.attempt(again.attempt)
+            comparison, has_sound = compare(first, found), first.audio_path is not None
         except SimvoiceError:  # erased, or damaged since: the page says so
             comparison = None
-    return Goes(again, comparison, goes_from(found.id, simulator.attempts()))
+    return Goes(again, comparison, has_sound, goes_from(found.id, simulator.attempts()))

@@ -9,6 +9,7 @@ from typing import Literal
 import pytest
 
 from simvoice import paths
+from simvoice.criteria import Avoids, CriticalItem, Says
 from simvoice.debrief.kinds import OTHER, kind, kind_for_item, kind_of, kinds
 from simvoice.patient.load import load_case
 from simvoice.record.events import Ended, Hold, JournalEntry, Shows, Tellable
@@ -236,3 +237,52 @@ def test_an_item_about_cues_gives_back_the_cue_it_stands_on(attempt: Attempt) ->
     (cue,) = [each for each in made.suggestions if "lets show" in each.title]
     assert cue.why.startswith("Empathy under pressure, not met")
     assert cue.sentence.startswith("You said “My girls are small.”")
+
+
+NO_WORD = CriticalItem(
+    id="says_it",
+    text="Say the word.",
+    why="Else she does not know.",
+    instead="It is cancer, Ines.",
+    rule=Says(kind="says", codes=("headline",)),
+)
+NO_SHRUG = CriticalItem(
+    id="no_shrug",
+    text="Do not make it smaller.",
+    why="It is not small to her.",
+    instead="This is a great deal.",
+    rule=Avoids(kind="avoids", codes=("minimising",)),
+)
+
+
+def _four_turns(*last: str) -> list[JournalEntry]:
+    every = [said(n, 5.0 * n, "it is the way it is with this") for n in range(1, 5)]
+    return [*every, said(5, 25.0, "it could be worse you know", *last)]
+
+
+def test_a_critical_item_that_was_missed_is_suggested_with_its_author_s_sentence(
+    attempt: Attempt,
+) -> None:
+    (first, *_) = of(attempt, *_four_turns(), critical=(NO_WORD,)).suggestions
+    assert (first.title, first.sentence) == ("Say the word", "It is cancer, Ines.")
+    assert first.why == "Critical in this case, and missed. Else she does not know."
+    assert first.moment is None  # it was nowhere
+    dearer = move(1, 8.0, step("left the subject", -0.2))
+    titles = [s.title for s in of(attempt, *_four_turns(), dearer, critical=(NO_WORD,)).suggestions]
+    assert titles == ["Stay with what Ines brings up", "Say the word"]
+    said_it = said(6, 30.0, "it is cancer", "headline")
+    made = of(attempt, *_four_turns(), said_it, critical=(NO_WORD,))
+    assert "Say the word" not in [each.title for each in made.suggestions]
+    silent = NO_WORD.model_copy(update={"instead": ""})
+    made = of(attempt, *_four_turns(), critical=(silent,))
+    assert "Say the word" not in [each.title for each in made.suggestions]
+
+
+def test_what_was_done_against_a_critical_item_is_suggested_once(attempt: Attempt) -> None:
+    cost = move(5, 28.0, step("made it smaller", -0.06, words="it could be worse you know"))
+    entries = [*_four_turns("minimising"), cost]
+    made = of(attempt, *entries, critical=(NO_SHRUG,)).suggestions
+    about = [each for each in made if each.words]
+    (one,) = about
+    assert one.title == "Leave it as big as it is to Ines"
+    assert one.why.endswith("Critical in this case: It is not small to her.")

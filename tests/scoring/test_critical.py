@@ -6,7 +6,7 @@ import pytest
 
 from simvoice import paths
 from simvoice.audio import Pcm16
-from simvoice.criteria import CriticalItem
+from simvoice.criteria import Avoids, CriticalItem, Says, parts_of
 from simvoice.errors import AttemptError
 from simvoice.patient.case import Case
 from simvoice.patient.critical import for_record
@@ -17,6 +17,7 @@ from simvoice.scoring.instruments import critical
 from simvoice.scoring.judging import Judge, Sheet
 from simvoice.scoring.reading import read
 from tests.planted_talk import header
+from tests.small_talks import said
 from tests.text_attempt import played, steps_of
 
 CASES = (
@@ -68,6 +69,38 @@ def test_the_skilled_learner_of_a_demo_misses_nothing_critical(case: str) -> Non
 def test_the_poor_learner_of_a_demo_misses_what_is_critical(case: str) -> None:
     found = outcomes(sheet(case, "demo-poor.yaml"))
     assert list(found.values()).count("not met") >= 2, found
+
+
+@pytest.mark.parametrize("case_id", CASES)
+def test_the_sentence_to_try_does_what_was_missed_and_nothing_against_it(case_id: str) -> None:
+    case = load_case(locate_case(case_id, paths.scenarios_dir()))
+    assert case.critical_items
+    for item in case.critical_items:
+        codes = {code.name for code in case.coder.code(item.instead)}
+        assert item.instead, item.id
+        assert item.rule is not None, item.id
+        for part in parts_of(item.rule):
+            if isinstance(part, Avoids):
+                assert codes.isdisjoint(part.codes), item.id
+            if isinstance(part, Says) and item.rule.kind != "any":
+                assert not codes.isdisjoint(part.codes), item.id
+
+
+def test_an_item_that_was_missed_says_where() -> None:
+    asked_late = (
+        said(1, 5.0, "it is cancer", "headline"),
+        said(2, 15.0, "what were you told", "ask_perception"),
+    )
+    rule = Says(kind="says", codes=("ask_perception",), before=("headline",))
+    item = CriticalItem(id="asks", text="Ask first.", why="She may know.", rule=rule)
+    instrument = critical("a-case", (item,))
+    assert instrument is not None
+    (judged,) = Judge(read(Talk(asked_late)), header()).sheet(instrument).judged
+    assert judged.verdict.outcome == "not met"
+    assert [(e.at_s, e.shows.split(":")[0].split(",")[-1]) for e in judged.verdict.evidence] == [
+        (5.0, "came first"),
+        (15.0, " not where it counts"),
+    ]
 
 
 def test_a_human_s_item_says_so_and_the_record_keeps_it() -> None:

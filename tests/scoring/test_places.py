@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from simvoice.audio import Pcm16
 from simvoice.coding.coder import code
+from simvoice.coding.context import LIKELY
+from simvoice.errors import AttemptError
 from simvoice.record.events import Coded, JournalEntry, LearnerTurn, PatientSpeech, Shows
 from simvoice.scoring.cues import responses
-from simvoice.scoring.places import in_places
+from simvoice.scoring.places import by_ear, in_places
 
 SAYS = Shows(line="fear", concern="boys", text="Who has the boys", kind="concern")
 HINT = Shows(line="hint", concern="boys", text="Who has the boys", kind="cue")
@@ -77,3 +80,35 @@ def test_a_word_for_her_feeling_after_a_cue_acknowledges_it() -> None:
 def test_everything_else_of_the_journal_stays_as_it_was() -> None:
     entries = (hers(1.0, "Hello."), his(3.0, "Hello."), hers(5.0, "So."))
     assert in_places(entries, ()) == entries
+
+
+def asked(*entries: JournalEntry, up: bool = True) -> set[str]:
+    placed = in_places(entries, (), lambda turn: up)
+    turn = next(e for e in placed if isinstance(e, LearnerTurn))
+    return {each.code for each in turn.codes if each.confidence <= LIKELY} & {"question_closed"}
+
+
+def test_a_statement_about_her_that_rises_and_that_she_answers_is_a_question() -> None:
+    statement, answer = his(1.0, "You came here on your own."), hers(2.5, "I took the bus.")
+    assert asked(statement, answer) == {"question_closed"}
+    assert not asked(statement, answer, up=False)
+    assert not asked(statement, hers(6.0, "I took the bus."))
+    assert not asked(statement, his(2.5, "And so on."), hers(5.0, "I took the bus."))
+    assert not asked(statement)
+    for other in (
+        "I came on the bus.",
+        "Thank you for coming.",
+        "You sound frightened.",
+        "Do you smoke?",
+    ):
+        assert not asked(his(1.0, other), answer), other
+    two = his(1.0, "I see. You came here on your own.")
+    assert asked(two, answer) == {"question_closed"}
+
+
+def test_without_sound_nothing_rises() -> None:
+    class Lost:
+        def audio(self) -> tuple[Pcm16, Pcm16]:
+            raise AttemptError("the sound was not kept")
+
+    assert not by_ear(Lost())(his(1.0, "You came here on your own."))

@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 from fastapi.testclient import TestClient
+from playwright.sync_api import Page
 
+from simvoice.audio import RATE
 from simvoice.errors import AttemptError
 from simvoice.record.events import (
     Again,
@@ -137,6 +140,9 @@ def plant(root: Path, attempt: str, entries: tuple[JournalEntry, ...], when: str
     )
     recorder = Recorder.create(root, header)
     recorder.add(Started(wall_time=when or "2026-11-22T10:15:30+00:00"))
+    hiss = np.random.default_rng(1).integers(-200, 200, RATE).astype(np.int16)
+    for _ in range(30):
+        recorder.sound(hiss, hiss)
     for entry in entries:
         recorder.add(entry)
     recorder.close()
@@ -169,6 +175,7 @@ def test_the_door_note_says_where_it_begins_with_what_was_heard(
     assert "says again: “So it is. I knew, …”" in text
     assert "I always knew" not in text
     assert "7 minutes, what was left then" in text
+    assert "Time to read" not in text
     assert 'value="Robin"' in page.text
     assert f'data-again-attempt="{first}" data-again-turn="2"' in page.text
 
@@ -272,6 +279,18 @@ def test_without_the_first_the_debrief_still_opens(
     assert "cannot be read any more" in text
 
 
+def heard_from_the_first(page: Page) -> None:
+    """A line of the first go plays from its own recording, and stops when pressed again."""
+    button = page.locator(f'[data-sound="/attempts/{FIRST}/audio"]').first
+    button.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_timeout(1500)
+    page.wait_for_selector("[data-sound][aria-pressed=true]")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("[data-sound][aria-pressed=true]", state="detached")
+    assert page.locator("#other-fault").is_hidden()
+
+
 @pytest.mark.realtime
 def test_another_go_with_the_keyboard_alone_ends_in_the_comparison(
     address: str, simulator: StandIn, browse: Open
@@ -291,6 +310,7 @@ def test_another_go_with_the_keyboard_alone_ends_in_the_comparison(
     page.wait_for_selector("#goes-title")
     assert page.inner_text("#goes-title") == "The two goes side by side"
     assert page.evaluate("document.documentElement.scrollWidth") <= 1366
+    heard_from_the_first(page)
     assert seen.errors == []
     kept = simulator.store.list()[0]
     assert (kept.again_of, kept.again_at_s, kept.learner) == (FIRST, 6.0, "Robin")

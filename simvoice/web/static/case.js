@@ -43,7 +43,8 @@ function showReading() {
   if (left > 0 && !entering) setTimeout(showReading, 250);
   else if (left === 0) at("reading-words").textContent = "The time to read is over; go in when you are ready.";
 }
-showReading();
+// Another go: the note was read the first time.
+if (at("reading-clock") !== null) showReading();
 
 // -- preparing ----------------------------------------------------------------------------
 

@@ -224,6 +224,44 @@ function wireHer(button) {
   });
 }
 
+// -- the first go ---------------------------------------------------------------------------
+
+/** The first go beside this one is heard from its own recording; pressed again, it stops. */
+function wireFirst(buttons) {
+  const first = new Audio();
+  first.preload = "none";
+  let from = null; // the button that is heard
+  const stop = () => {
+    from?.removeAttribute("aria-pressed");
+    from = null;
+  };
+  for (const name of ["pause", "ended"]) first.addEventListener(name, stop);
+  const fault = () => {
+    at("other-fault").textContent = "The first recording cannot be played; its words are below.";
+    at("other-fault").hidden = false;
+  };
+  first.addEventListener("error", fault);
+  sound?.addEventListener("play", () => first.pause());
+  for (const button of buttons) {
+    button.addEventListener("click", async () => {
+      const again = from === button;
+      first.pause();
+      if (again) return;
+      sound?.pause();
+      try {
+        if (!first.src) first.src = button.dataset.sound;
+        first.currentTime = Math.max(0, Number(button.dataset.from) - BEFORE_S);
+        await first.play();
+        stop();
+        from = button;
+        button.setAttribute("aria-pressed", "true");
+      } catch (error) {
+        if (error.name !== "AbortError") fault();
+      }
+    });
+  }
+}
+
 // -- what is folded -----------------------------------------------------------------------
 
 function wireFolds(button) {
@@ -241,6 +279,8 @@ function wireFolds(button) {
 }
 
 if (at("hear") !== null) wireHer(at("hear"));
+const ofFirst = document.querySelectorAll("[data-from]");
+if (ofFirst.length) wireFirst(ofFirst);
 if (at("unfold") !== null) wireFolds(at("unfold"));
 if (sound !== null) wirePlayer();
 if (score !== null) {
