@@ -126,7 +126,8 @@ def _move(progress: Progress, task: Any, done: int, total: int) -> None:
 
 def _table(report: dict[str, Any]) -> Table:
     table = Table(box=None, pad_edge=False)
-    headings = ("condition", "edges, ms", "pauses", "overlaps", "talk", "interrupt.", "held")
+    headings = ("condition", "edges, ms", "pauses", "overlaps", "talk")
+    headings += ("interrupt.", "by sound", "held")
     for heading in headings:
         justify: Literal["left", "right"] = "left" if heading == "condition" else "right"
         table.add_column(heading, justify=justify, no_wrap=True)
@@ -138,11 +139,14 @@ def _table(report: dict[str, Any]) -> Table:
             f"{report['overlap_f1'][name]:.3f}",
             f"±{report['talk_ratio_error'][name]:.2f}",
             f"{report['interruption_f1'][name]:.3f}",
+            f"{report['interruption_f1_by_sound'][name]:.3f}",
             f"{report.get('coverage', {}).get(name, float('nan')):.0%}",
         )
     table.caption = (
-        "edges: median (95th percentile) of onset and offset errors; pauses, overlaps,\n"
-        "interruptions against acknowledgements: F1; talk: worst error of the share of\n"
-        "the talking, points; held: numbers whose 90 % interval holds the truth"
+        "edges, pauses, overlaps and talk come from the sound alone. edges: median (95th\n"
+        "percentile) of onset and offset errors; pauses, overlaps: F1; talk: worst error of\n"
+        "the share of the talking, points; interrupt.: F1 of interruptions against\n"
+        "acknowledgements where every word and its time is known, and by sound alone;\n"
+        "held: numbers whose 90 % interval holds the truth, with words and without"
     )
     return table

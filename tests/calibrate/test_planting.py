@@ -170,3 +170,12 @@ def test_an_echo_beyond_the_calibrated_is_refused_by_what_it_smears(planted: Pla
     clean = {m.key: m for m in measure_reading(read_channels(*dry))}
     assert clean["talk_share"].value is not None
     assert clean["learner_pauses"].value is not None
+
+
+def test_what_is_told_apart_says_by_what(planted: Planted) -> None:
+    sound = disturb(planted.learner, planted.patient, CLEAN, 5)
+    for words, by in ((planted.words, "by the words"), ((), "by sound alone")):
+        found = {m.key: m for m in measure_reading(read_channels(*sound, words=words))}
+        for key in ("interruptions", "early_starts", "patient_interruptions", "backchannels"):
+            assert found[key].error.endswith(f", told apart {by}"), key
+        assert "told apart" not in found["talk_share"].error
