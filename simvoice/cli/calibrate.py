@@ -124,11 +124,15 @@ def _move(progress: Progress, task: Any, done: int, total: int) -> None:
     progress.update(task, completed=done, total=total)
 
 
+_HEADINGS = (
+    *("condition", "edges, ms", "pauses", "overlaps", "talk"),
+    *("interrupt.", "by sound", "held"),
+)
+
+
 def _table(report: dict[str, Any]) -> Table:
     table = Table(box=None, pad_edge=False)
-    headings = ("condition", "edges, ms", "pauses", "overlaps", "talk")
-    headings += ("interrupt.", "by sound", "held")
-    for heading in headings:
+    for heading in _HEADINGS:
         justify: Literal["left", "right"] = "left" if heading == "condition" else "right"
         table.add_column(heading, justify=justify, no_wrap=True)
     for name, edges in report["onset_error_ms"].items():
