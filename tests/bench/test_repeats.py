@@ -49,4 +49,5 @@ def test_an_encounter_in_virtual_time_is_recorded_and_measured_from_its_sound(
         assert one.values["learner_turns"] >= 8
         assert 30.0 < one.values["talk_share"] < 70.0
         assert one.values["pitch_median"] > 0.0  # read from the sound
+        assert "machine_delay" not in one.values  # virtual time has none to vary
     assert days[0].values != days[1].values

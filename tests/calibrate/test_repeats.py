@@ -51,4 +51,5 @@ def test_the_shipped_table_reads_back_as_written() -> None:
     assert table.provenance["encounters"] >= 48
     assert len(table.provenance["cases"]) == 6
     assert all(sem >= 0.0 for sem in table.sem.values())
+    assert "machine_delay" not in table.sem
     assert all(freedom >= 15 for freedom in table.freedom.values())
