@@ -89,8 +89,8 @@ HOLDS_IN_ECHO = frozenset(
     | {"first_interruption", "pitch_median", "patient_pitch_median"}
 )
 """Metrics whose intervals held the truth in 21 of 24 conversations and more with a decay of 0.6 to
-1 s, with and without words. An echo lengthens what ends and fills short pauses: of the shares,
-pauses, overlaps and rates hardly any held."""
+1 s, with and without words; silences by kind are the same silences. An echo lengthens what ends and
+fills short pauses: of the shares, pauses, overlaps and rates hardly any held."""
 
 
 def refusal(found: Conditions, key: str = "") -> str:
