@@ -26,7 +26,7 @@ from simvoice.scoring.metrics import measure_reading
 from simvoice.scoring.reading import read_channels
 from tests.planted_talk import sound
 
-CLEAN = Conditions(60.0, -80.0, 0.0, 0.0, 0.07)
+CLEAN = Conditions(60.0, -80.0, 0.0, 0.0, 0.03)
 
 
 def cell(name: str, found: Conditions, low: float, high: float) -> Cell:
