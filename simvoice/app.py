@@ -42,6 +42,7 @@ from simvoice.ports import (
 from simvoice.preparing import Cancelled, Preparations, Progress
 from simvoice.record.ids import new_id
 from simvoice.record.recorder import Recorder
+from simvoice.record.remarks import remarked
 from simvoice.record.store import Attempt, AttemptSummary, Store
 from simvoice.runtime import aloud, rehearsed
 from simvoice.runtime.session import Parts, Session
@@ -390,6 +391,10 @@ class Simulator:
         if said is None:
             raise AttemptError("The record of this attempt does not have the patient's own words.")
         return said
+
+    def remarked(self) -> Sequence[Path]:
+        """The folders of the attempts that somebody has rated or objected to."""
+        return remarked(self.store.root)
 
     def erase(self, attempt_id: str) -> None:
         """Remove it for good."""

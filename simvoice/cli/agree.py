@@ -9,12 +9,13 @@ import typer
 from rich.text import Text
 
 from simvoice import paths
-from simvoice.cli.out import answers, print_json
+from simvoice.cli.out import answers, notes, print_json
+from simvoice.debrief.trusting import as_shown, shown
 from simvoice.debrief.words import in_words
 from simvoice.errors import UsageError
 from simvoice.record.store import Store
-from simvoice.scoring.agreement import LEVEL, Estimate
-from simvoice.scoring.raters import RULE, ItemAgreement, agreement, rated
+from simvoice.scoring.agreement import LEVEL
+from simvoice.scoring.raters import RULE, ItemAgreement, agreement, rated_of, thresholds
 
 
 def agree(
@@ -26,15 +27,25 @@ def agree(
 ) -> None:
     """Compare the machine with human raters, item by item, and say which items to trust."""
     store = Store(paths.attempts_dir())
-    chosen = attempts or [a.id for a in store.list() if a.state in {"complete", "crashed"}]
-    found = agreement([rated(store.open(attempt)) for attempt in dict.fromkeys(chosen)])
+    said, problems = rated_of(store, attempts or None, as_shown)
+    found = agreement(said)
+    for problem in problems:
+        notes.print(Text(f"Note: {problem}."))
     if not found:
         raise UsageError(
             "nobody has rated these attempts yet; run: simvoice rate sheet ATTEMPT --rater NAME, "
             "fill it in, and: simvoice rate import FILE"
         )
     if as_json:
-        print_json({"rule": RULE, "level": LEVEL, "items": [_as_json(each) for each in found]})
+        print_json(
+            {
+                "rule": RULE,
+                "thresholds": thresholds().model_dump(),
+                "level": LEVEL,
+                "items": [_as_json(each) for each in found],
+                "problems": problems,
+            }
+        )
         return
     for each in found:
         answers.print(Text(each.item.id, style="bold"))
@@ -44,26 +55,29 @@ def agree(
 
 
 def _lines(each: ItemAgreement) -> list[str]:
-    with_humans = f"{in_words(each.attempts, 'attempt')}, {in_words(each.raters, 'rater')}"
+    with_humans = (
+        f"{in_words(each.attempts, 'attempt')}, {in_words(each.raters, 'rater')}, "
+        f"{in_words(each.ratings, 'rating')} ({each.blind} on the blind page)"
+    )
     if each.agreed is not None:
         with_humans += f", the same in {each.agreed:.0%}"
-    among = f"humans with each other: AC1 {_shown(each.humans)}, ICC {_shown(each.humans_icc)}"
+    among = (
+        f"humans with each other: kappa {shown(each.humans_kappa)}, AC1 {shown(each.humans)}, "
+        f"ICC {shown(each.humans_icc)}, {in_words(each.humans_attempts, 'attempt')} with two"
+    )
     objected = f"; learners objected in {in_words(each.objections, 'attempt')}"
     return [
         with_humans + (objected if each.objections else ""),
-        f"kappa {_shown(each.kappa)}, AC1 {_shown(each.ac1)}, ICC {_shown(each.icc)}",
+        f"kappa {shown(each.kappa)}, AC1 {shown(each.ac1)}, ICC {shown(each.icc)}",
         *([among] if each.humans_attempts or each.humans_icc.value is not None else []),
-        "to be trusted" if each.trusted else f"not to be trusted: {each.why}",
+        f"{each.trust}: {each.why}",
     ]
 
 
-def _shown(estimate: Estimate) -> str:
-    if estimate.value is None:
-        return "–"
-    if estimate.low is None or estimate.high is None:
-        return f"{estimate.value:.2f}"
-    return f"{estimate.value:.2f} ({estimate.low:.2f} to {estimate.high:.2f})"
-
-
 def _as_json(each: ItemAgreement) -> dict[str, Any]:
-    return {**asdict(each), "item": each.item.id, "text": each.item.text}
+    return {
+        **asdict(each),
+        "item": each.item.id,
+        "text": each.item.text,
+        "trusted": each.trusted,
+    }

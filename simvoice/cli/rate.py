@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -12,12 +13,14 @@ import typer
 
 from simvoice import paths
 from simvoice.cli.out import answers, print_json
+from simvoice.debrief.objecting import object_to
 from simvoice.debrief.words import in_words
 from simvoice.errors import UsageError
-from simvoice.record.remarks import Objection, Rating, add_objection, add_ratings
+from simvoice.record.remarks import Rating, add_to_each
 from simvoice.record.store import Store
-from simvoice.scoring.instruments import chosen, critical, instruments, items_with
-from simvoice.scoring.ratings import blank_sheet, read_ratings
+from simvoice.scoring.asked import items_asked
+from simvoice.scoring.instruments import Item, chosen, critical, instruments
+from simvoice.scoring.ratings import blank_sheet, read_ratings, text_of
 
 app = typer.Typer(
     help="Ratings by humans, and a learner's objections: sheet, import, object.",
@@ -57,23 +60,41 @@ def rate_sheet(
 @app.command("import")
 def rate_import(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV, as `rate sheet` prints it.")],
+    instrument: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--instrument", help="Take items of this one too, by name; besides those of each case."
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Take in a CSV file of ratings: all of it, or nothing and what is wrong with it."""
     try:
-        text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise UsageError(f"{file} cannot be read ({why}); name a CSV file of ratings") from None
+        data = file.read_bytes()
+    except OSError as error:
+        raise UsageError(
+            f"{file} cannot be read ({error.strerror}); name a CSV file of ratings"
+        ) from None
+    unknown = chosen(instrument or ())[1]
+    if unknown:
+        raise UsageError(
+            f"there is no instrument {unknown[0]}; --instrument takes: {', '.join(instruments())}"
+        )
     store = Store(paths.attempts_dir())
-    known = cache(lambda attempt: items_with(store.open(attempt).header))
+
+    @cache
+    def known(attempt: str) -> Mapping[str, Item]:
+        opened = store.open(attempt)
+        if opened.state == "open":
+            raise UsageError("it is being recorded right now; end the encounter first")
+        return items_asked(opened.header, instrument or ())
+
+    text = text_of(data, file.name)
     found = read_ratings(text, store.ids(), _now(), file.name, known)
     by_attempt: dict[str, list[Rating]] = {}
     for each in found:
         by_attempt.setdefault(each.attempt, []).append(each.rating)
-    folders = {attempt: store.open(attempt).folder for attempt in by_attempt}
-    for attempt, ratings in by_attempt.items():
-        add_ratings(folders[attempt], ratings)
+    add_to_each({store.open(attempt).folder: some for attempt, some in by_attempt.items()})
     if as_json:
         print_json({"ratings": len(found), "attempts": list(by_attempt)})
         return
@@ -94,13 +115,7 @@ def rate_object(
 ) -> None:
     """Say that the machine is wrong about an item; your words are kept with the attempt."""
     opened = Store(paths.attempts_dir()).open(attempt)
-    if item not in items_with(opened.header):
-        raise UsageError(
-            f"there is no item {item}; run: simvoice debrief {attempt} --items, to see their names"
-        )
-    if not why.strip():
-        raise UsageError('say in your own words what is wrong: --why "…"')
-    add_objection(opened.folder, Objection(item=item, why=why.strip(), wall_time=_now()))
+    object_to(opened, item, why, datetime.now().astimezone())
     answers.print(f"{attempt}: kept, and counted in simvoice agree")
 
 

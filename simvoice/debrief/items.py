@@ -18,18 +18,16 @@ from simvoice.criteria import (
     parts_of,
 )
 from simvoice.debrief.english import NOT_ENGLISH, is_english
-from simvoice.debrief.model import CueAnswer, Evidence, ItemResult, Scored
-from simvoice.errors import AttemptError
+from simvoice.debrief.model import CueAnswer, Evidence, ItemResult, Objected, Scored
+from simvoice.errors import SimvoiceError
 from simvoice.record.events import Header, LearnerTurn
 from simvoice.record.remarks import objections_of
+from simvoice.scoring.asked import CUES
 from simvoice.scoring.cues import Response
-from simvoice.scoring.instruments import CRITICAL, chosen, critical, headings
+from simvoice.scoring.instruments import CRITICAL, Item, chosen, critical, headings
 from simvoice.scoring.judging import Judge, Judged, Sheet
 from simvoice.scoring.reading import Reading
 from simvoice.scoring.verdicts import Verdict
-
-CUES = "VR-CoDES"
-"""Shown wherever the record says which lines were cues, whether the author chose it or not."""
 
 _BY_WORDS = (Says, Avoids, Order, Ratio, Answers, Count, CountAnswers, ItemIs)
 """Rules over what the learner's words were taken for; the others go by times and by what the
@@ -62,11 +60,12 @@ def items_of(reading: Reading, header: Header, folder: Path) -> Items:
     notes = [
         f"The case names the instrument {name}, which simvoice does not have." for name in unknown
     ]
-    objections: dict[str, list[str]] = {}
+    objections: dict[str, list[Objected]] = {}
     try:
         for each in objections_of(folder):
-            objections.setdefault(each.item, []).append(each.why)
-    except AttemptError as error:
+            said = Objected(number=each.number, why=each.why)
+            objections.setdefault(each.item, []).append(said)
+    except SimvoiceError as error:
         notes.append(f"What you objected to cannot be shown: {error}.")
     return Items(
         headings=tuple(
@@ -82,14 +81,17 @@ def items_of(reading: Reading, header: Header, folder: Path) -> Items:
     )
 
 
+def rests_on_words(item: Item) -> bool:
+    """Whether an item is judged by what the learner's words were taken for."""
+    rule = item.rule
+    return rule is not None and any(isinstance(part, _BY_WORDS) for part in parts_of(rule))
+
+
 def _timed(sheet: Sheet) -> Sheet:
     """Without the judgements that rest on words; a human's items stay a human's."""
     unknown = Verdict("not judged", reason=NOT_ENGLISH)
     judged = tuple(
-        replace(each, verdict=unknown)
-        if each.item.rule is not None
-        and any(isinstance(part, _BY_WORDS) for part in parts_of(each.item.rule))
-        else each
+        replace(each, verdict=unknown) if rests_on_words(each.item) else each
         for each in sheet.judged
     )
     return replace(sheet, judged=judged)
@@ -105,7 +107,7 @@ def _uncoded(response: Response) -> Response:
 
 
 def _scored(
-    sheet: Sheet, kind: Literal["heading", "instrument"], objections: dict[str, list[str]]
+    sheet: Sheet, kind: Literal["heading", "instrument"], objections: dict[str, list[Objected]]
 ) -> Scored:
     source = sheet.instrument
     return Scored(
@@ -128,7 +130,7 @@ def _about(sheet: Sheet) -> str:
     return f"{about} Missed: {'; '.join(missed)}."
 
 
-def _result(judged: Judged, objections: list[str]) -> ItemResult:
+def _result(judged: Judged, objections: list[Objected]) -> ItemResult:
     item, verdict = judged.item, judged.verdict
     return ItemResult(
         id=item.id,

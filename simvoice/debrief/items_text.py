@@ -77,8 +77,8 @@ def _below(item: ItemResult) -> Iterator[str]:
         yield f"rule: {item.rule}; certainty {item.certainty}"
     if item.note and not item.human:
         yield item.note
-    for why in item.objections:
-        yield f"you objected: “{why}”"
+    for objected in item.objections:
+        yield f"you objected: “{objected.why}”"
 
 
 def _cues(debrief: Debrief) -> RenderableType:

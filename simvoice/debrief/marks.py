@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from simvoice.debrief.model import Mark, Who
 from simvoice.debrief.words import duration, in_words
-from simvoice.record.events import Backchannel, Delay, Hold, Interruption
+from simvoice.record.events import Backchannel, Delay, Hold, Interruption, SimultaneousStart
 from simvoice.scoring.reading import Reading
 from simvoice.timing.floor import PAUSE_S, Between
 from simvoice.timing.silences import Silence, Wait, machine_share_s
@@ -22,6 +22,7 @@ def marks_of(reading: Reading, name: str) -> list[Mark]:
         *_silences(reading, name),
         *_holds(reading, name),
         *_interruptions(reading, name),
+        *_together(reading, name),
         *_backchannels(reading),
         *_machine(reading),
     ]
@@ -166,6 +167,21 @@ def _interruptions(reading: Reading, name: str) -> list[Mark]:
             seconds_lost=entry.lost_s,
         )
         for entry in reading.of(Interruption)
+    ]
+
+
+def _together(reading: Reading, name: str) -> list[Mark]:
+    return [
+        Mark(
+            kind="together",
+            start_s=entry.start_s,
+            end_s=max(entry.start_s, entry.stopped_s),
+            label=f"You both began at once; {name} gave way.",
+            length_s=max(0.0, entry.stopped_s - entry.start_s),
+            words_lost=entry.lost_words,
+            seconds_lost=entry.lost_s,
+        )
+        for entry in reading.of(SimultaneousStart)
     ]
 
 

@@ -56,7 +56,15 @@ class Row(Part):
 
 
 MarkKind = Literal[
-    "pause", "gap", "overlap", "interruption", "backchannel", "silence", "hold", "machine"
+    "pause",
+    "gap",
+    "overlap",
+    "interruption",
+    "together",
+    "backchannel",
+    "silence",
+    "hold",
+    "machine",
 ]
 
 
@@ -158,6 +166,14 @@ class Evidence(Part):
     """What they show, in words."""
 
 
+class Objected(Part):
+    """A learner's own words on an item that they hold to be wrong."""
+
+    number: int
+    """By which it can be withdrawn."""
+    why: str
+
+
 class ItemResult(Part):
     """One item of an instrument or a heading, and what came of it."""
 
@@ -182,8 +198,8 @@ class ItemResult(Part):
     note: str
     instead: str
     """A sentence to try where it was missed; empty where the item's author gave none."""
-    objections: tuple[str, ...]
-    """The learner's own words, where they said that it is wrong."""
+    objections: tuple[Objected, ...]
+    """Where the learner said that it is wrong, and has not withdrawn it."""
 
 
 class Scored(Part):

@@ -125,7 +125,7 @@ _OTHER = "More"
 _OWN = "simvoice"
 """How the source of a number begins that needs no publication: a plain count or sum."""
 
-_TOLD_IN_TRANSCRIPT = frozenset({"silence", "hold", "interruption"})
+_TOLD_IN_TRANSCRIPT = frozenset({"silence", "hold", "interruption", "together"})
 """Marks that stand in the transcript too; pauses and gaps would drown it."""
 
 _LEDGER_DASHES = ("none", "7 4", "2 4", "10 3 2 3", "1 3")

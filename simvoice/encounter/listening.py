@@ -281,7 +281,8 @@ def think(scene: Scene) -> None:
         return
     said = turn.said
     if turn.cut is not None:
-        said = replace(said, interrupted=True, unsaid=turn.cut.unsaid)
+        interrupted = not turn.began_together(scene.rules.floor.together_s)
+        said = replace(said, interrupted=interrupted, unsaid=turn.cut.unsaid)
         # What was heard is committed before the interruption is handled.
         speaking.accept_cut(scene, turn.cut)
     decision = scene.rules.mind.hear(scene.state.mind, said)

@@ -57,6 +57,10 @@ class FloorSettings(BaseModel):
     """Transcribe what there is, to tell an acknowledgement from a bid for the floor."""
     yield_after_s: float = Field(0.45, ge=0.2, le=2)
     """A bid for the floor: longer than most acknowledgements."""
+    together_s: float = Field(0.4, ge=0, le=1)
+    """Who begins this soon after her first sound did not begin because of it, nor in spite of it: a
+    word takes .6 s from the intention to the sound (Indefrey and Levelt 2004). She gives way all
+    the same, but nobody interrupted her."""
     backchannel_max_s: float = Field(1.0, ge=0.4, le=2)
     """Voice longer than this is no acknowledgement, whatever its first words."""
     echo_tail_s: float = Field(0.25, ge=0, le=1)

@@ -178,6 +178,7 @@ def _was_cut(scene: Scene, reply: Reply) -> None:
         reply=reply,
         heard=f"{reply.heard_before} {line.heard}".strip(),
         unsaid=line.unsaid,
+        began_s=line.start_s if line.start_s is not None else scene.state.patient_end_s,
         stopped_s=scene.state.patient_end_s,
         lost_s=line.lost_s,
     )

@@ -145,6 +145,8 @@ class Cut:
     reply: Reply
     heard: str
     unsaid: str
+    began_s: float
+    """Her first sound."""
     stopped_s: float
     lost_s: float
 
@@ -191,6 +193,10 @@ class Turn:
     """Listening in has been asked for and has not answered yet."""
     verdict: Verdict | None = None
     cut: Cut | None = None
+
+    def began_together(self, within_s: float) -> bool:
+        """It stopped her, but began with her or before her, within so many seconds."""
+        return self.cut is not None and self.start_s - self.cut.began_s <= within_s
 
 
 @dataclass(frozen=True, slots=True)

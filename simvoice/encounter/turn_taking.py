@@ -8,7 +8,7 @@ from simvoice.encounter import speaking
 from simvoice.encounter.scene import Scene, coded
 from simvoice.encounter.state import Turn
 from simvoice.encounter.turn_end import over_prob, unsureness
-from simvoice.record.events import Interruption, LearnerTurn
+from simvoice.record.events import Interruption, LearnerTurn, SimultaneousStart
 
 _USUAL_TURNS = 9
 """Turns that show how surely a speaker is usually recognised: a few minutes of talk."""
@@ -79,8 +79,10 @@ def _note_turn(scene: Scene, turn: Turn) -> None:
     if transcript is not None:
         scene.put(sureness=(*scene.state.sureness, transcript.avg_logprob)[-_USUAL_TURNS:])
     if turn.cut is not None:
+        together = turn.began_together(scene.rules.floor.together_s)
+        kind = SimultaneousStart if together else Interruption
         scene.note(
-            Interruption(
+            kind(
                 turn=turn.key.turn,
                 start_s=round(turn.start_s, 3),
                 stopped_s=round(turn.cut.stopped_s, 3),

@@ -131,6 +131,21 @@ class Interruption(Fact):
     lost_words: int
 
 
+class SimultaneousStart(Fact):
+    """Both began at the same moment, and the patient gave way: nobody interrupted anybody (a
+    "simultaneous start", Sacks, Schegloff & Jefferson 1974)."""
+
+    type: Literal["simultaneous_start"] = "simultaneous_start"
+    turn: int
+    start_s: float
+    """Onset of the learner's voice."""
+    stopped_s: float
+    """When the patient's voice fell silent."""
+    lost_s: float
+    """Seconds of speech she had left."""
+    lost_words: int
+
+
 class Backchannel(Fact):
     """A short acknowledgement during the patient's speech; it is not an interruption."""
 
@@ -252,6 +267,7 @@ JournalEntry = Annotated[
     | PatientMove
     | PatientSpeech
     | Interruption
+    | SimultaneousStart
     | Backchannel
     | Hold
     | Discarded

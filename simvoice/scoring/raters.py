@@ -3,39 +3,75 @@ trusted with. The rule is stated here once, and shown wherever its result is."""
 
 from __future__ import annotations
 
+import tomllib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
+from importlib.resources import files
 from itertools import combinations
+from typing import Literal
 
-from simvoice.record.remarks import Objection, Rating, objections_of, ratings_of
-from simvoice.record.store import Attempt
+from pydantic import BaseModel, ConfigDict
+
+from simvoice.errors import SimvoiceError
+from simvoice.record.remarks import Objection, Rating, remarked, remarks_of
+from simvoice.record.store import Attempt, Store
 from simvoice.scoring.agreement import Estimate, Pair, ac1, agreed, icc, kappa
 from simvoice.scoring.instruments import Item, items, items_with
 from simvoice.scoring.judging import Judge
 from simvoice.scoring.reading import read
 from simvoice.scoring.verdicts import Verdict
 
-LEAST_ATTEMPTS = 20
-"""Attempts below which an interval is too wide to trust anything: AC1 .85 of 20 has about +- .2."""
-LEAST_AC1 = 0.60
-"""Lower end of the interval; "substantial" by Landis & Koch 1977, doi 10.2307/2529310."""
-LEAST_ICC = 0.50
-"""Lower end for counts; "moderate" by Koo & Li 2016, doi 10.1016/j.jcm.2016.02.012."""
-NEAR_HUMANS = 0.10
-"""How far below humans with each other the machine may be."""
-LEAST_DOUBLE = 10
-"""Attempts that two humans have to have rated before they are compared with."""
-MOST_OBJECTED = 0.10
-"""Share of the attempts in which learners objected."""
+Trust = Literal["may be trusted", "not yet known", "do not trust", "left to humans"]
 
-RULE = (
-    f"The machine may be trusted with an item when humans rated it in {LEAST_ATTEMPTS} attempts or "
-    f"more, the interval of its AC1 with them begins at {LEAST_AC1:.2f} or above (for counts: of "
-    f"its ICC at {LEAST_ICC:.2f}), it agrees with humans no more than {NEAR_HUMANS:.2f} less than "
-    f"they do with each other where {LEAST_DOUBLE} attempts have two raters, and learners objected "
-    f"in at most {MOST_OBJECTED:.0%} of the attempts."
-)
+
+class Threshold(BaseModel):
+    """A threshold of the rule, with where it comes from."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    value: float
+    what: str
+    source: str
+
+
+class Thresholds(BaseModel):
+    """`data/trust.toml`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    least_attempts: Threshold
+    least_ac1: Threshold
+    least_icc: Threshold
+    near_humans: Threshold
+    least_double: Threshold
+    least_varied: Threshold
+    most_objected: Threshold
+
+
+@cache
+def thresholds() -> Thresholds:
+    """The thresholds that ship."""
+    path = files("simvoice.scoring") / "data" / "trust.toml"
+    return Thresholds.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+
+
+def _rule(t: Thresholds) -> str:
+    return (
+        "The machine may be trusted with an item when humans rated it in "
+        f"{t.least_attempts.value:.0f} attempts or more, the interval of its AC1 with them begins "
+        f"at {t.least_ac1.value:.2f} or above (for counts: of its ICC at {t.least_icc.value:.2f}, "
+        f"and raters counted something else than in most in {t.least_varied.value:.0f} attempts), "
+        f"it agrees with humans no more than {t.near_humans.value:.2f} less than they do with each "
+        f"other where {t.least_double.value:.0f} attempts have two raters, and learners objected "
+        f"in at most {t.most_objected.value:.0%} of the attempts. It is not to be trusted when the "
+        "interval of as many attempts ends below that threshold. In all other cases it is not "
+        "known yet."
+    )
+
+
+RULE = _rule(thresholds())
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,18 +85,48 @@ class RatedAttempt:
     objections: tuple[Objection, ...]
     own: Mapping[str, Item] = field(default_factory=dict)
     """The items that only its case has, by id."""
+    problems: tuple[str, ...] = ()
+    """What people said and could not be read, a sentence each."""
+
+
+def rated_of(
+    store: Store,
+    attempts: Sequence[str] | None,
+    judge: Callable[[Attempt], RatedAttempt],
+) -> tuple[tuple[RatedAttempt, ...], tuple[str, ...]]:
+    """(attempts with what was said of them, what could not be read, a sentence each).
+
+    attempts: ids; None for all that somebody has said something of, of which one that cannot be
+    read stops nothing. judge: `rated`, or what makes more of it. Raises AttemptError for an id
+    that is not there.
+    """
+    found: list[RatedAttempt] = []
+    problems: list[str] = []
+    all_of = [folder.name for folder in remarked(store.root)]
+    for attempt in dict.fromkeys(all_of if attempts is None else attempts):
+        try:
+            found.append(judge(store.open(attempt)))
+        except SimvoiceError as error:
+            if attempts is not None:
+                raise
+            problems.append(str(error))
+        else:
+            problems += found[-1].problems
+    return tuple(found), tuple(problems)
 
 
 def rated(attempt: Attempt) -> RatedAttempt:
     """An attempt with what the machine says of every item there is, and what people said."""
     judge = Judge(read(attempt), attempt.header)
     every = items_with(attempt.header)
+    said = remarks_of(attempt.folder)
     return RatedAttempt(
         attempt=attempt.id,
         machine={key: judge.item(item).verdict for key, item in every.items()},
-        ratings=ratings_of(attempt.folder),
-        objections=objections_of(attempt.folder),
+        ratings=said.ratings,
+        objections=said.objections,
         own={key: item for key, item in every.items() if key not in items()},
+        problems=said.problems,
     )
 
 
@@ -86,9 +152,23 @@ class ItemAgreement:
     humans_attempts: int
     objections: int
     """Attempts whose learner objected to it."""
-    trusted: bool
+    ratings: int
+    """Of humans in these attempts, each a verdict or a number."""
+    blind: int
+    """How many of them were given on the page that hides the machine's judgement."""
+    humans_kappa: Estimate
+    varied: int
+    """Attempts whose raters' mean number is not the commonest one."""
+    never: str
+    """met or not met, when no rater ever said so; empty when both were said."""
+    trust: Trust
     why: str
-    """Why not, or that every part of the rule holds; a clause."""
+    """Which part of the rule decides; a clause."""
+
+    @property
+    def trusted(self) -> bool:
+        """Every part of the rule holds."""
+        return self.trust == "may be trusted"
 
 
 def agreement(attempts: Sequence[RatedAttempt]) -> tuple[ItemAgreement, ...]:
@@ -106,13 +186,15 @@ def _item(item: Item, attempts: Sequence[RatedAttempt]) -> ItemAgreement:
     between: list[Pair] = []
     numbers: list[tuple[float, dict[str, float]]] = []
     rows: list[dict[str, float]] = []
+    counted: list[Rating] = []
     judged = 0
     for each in attempts:
         verdict = each.machine.get(item.id)
         rated = {r.rater: r for r in each.ratings if r.item == item.id}
         judged += verdict is not None and verdict.outcome != "not judged"
         machine = _yes(verdict.outcome) if verdict is not None else None
-        said = [yes for r in rated.values() if (yes := _yes(r.value)) is not None]
+        given = [rated[name] for name in sorted(rated)]
+        said = [yes for r in given if (yes := _yes(r.value)) is not None]
         between += [Pair(each.attempt, a, b) for a, b in combinations(said, 2)]
         if machine is not None:
             yes_no += [Pair(each.attempt, machine, yes) for yes in said]
@@ -121,6 +203,7 @@ def _item(item: Item, attempts: Sequence[RatedAttempt]) -> ItemAgreement:
         rows += [row] if row else []
         if row and value is not None:
             numbers.append((value, row))
+            counted += [r for r in given if r.rater in row]
     objected = sum(any(o.item == item.id for o in each.objections) for each in attempts)
     found = ItemAgreement(
         item=item,
@@ -134,32 +217,60 @@ def _item(item: Item, attempts: Sequence[RatedAttempt]) -> ItemAgreement:
         humans_icc=icc(_complete(rows)),
         humans_attempts=len({pair.attempt for pair in between}),
         objections=objected,
-        trusted=False,
+        ratings=len(counted),
+        blind=sum(each.blind for each in counted),
+        humans_kappa=kappa(between),
+        varied=_varied(row for _, row in numbers),
+        never=_never(yes_no),
+        trust="not yet known",
         why="",
     )
-    why = _why_not(found, judged)
-    return replace(found, trusted=not why, why=why or "every part of the rule holds")
+    trust, why = _trust(found, judged, thresholds())
+    return replace(found, trust=trust, why=why)
 
 
-def _why_not(found: ItemAgreement, judged: int) -> str:
-    """The first part of the rule that does not hold; empty when all do."""
+def _trust(found: ItemAgreement, judged: int, rule: Thresholds) -> tuple[Trust, str]:
+    """judged: attempts in which the machine gave a verdict or a number."""
     if found.item.human:
-        return "it is left to humans"
-    if found.attempts < LEAST_ATTEMPTS:
-        return f"humans rated {found.attempts} of the {LEAST_ATTEMPTS} attempts that are needed"
+        return "left to humans", "it is left to humans"
+    needed = int(rule.least_attempts.value)
+    if found.attempts < needed:
+        return (
+            "not yet known",
+            f"both judged it in {found.attempts} of the {needed} attempts that are needed",
+        )
     counted = found.agreed is None
-    estimate, least = (found.icc, LEAST_ICC) if counted else (found.ac1, LEAST_AC1)
+    estimate, least = (
+        (found.icc, rule.least_icc.value) if counted else (found.ac1, rule.least_ac1.value)
+    )
     name = "ICC" if counted else "AC1"
-    if estimate.low is None:
-        return f"no interval of its {name} can be given"
+    if estimate.low is None or estimate.high is None:
+        return "not yet known", f"no interval of its {name} can be given"
+    if counted and found.varied < rule.least_varied.value:
+        return "not yet known", "raters counted nearly the same in every attempt"
+    if estimate.high < least:
+        return "do not trust", f"its {name} is at most {estimate.high:.2f}"
     if estimate.low < least:
-        return f"its {name} may be as low as {estimate.low:.2f}"
-    theirs = found.humans.value if found.humans_attempts >= LEAST_DOUBLE else None
-    if not counted and theirs is not None and (found.ac1.value or 0.0) < theirs - NEAR_HUMANS:
-        return f"humans agree better with each other (AC1 {theirs:.2f})"
-    if judged and found.objections > MOST_OBJECTED * judged:
-        return f"learners objected in {found.objections} of {judged} attempts"
-    return ""
+        return "not yet known", f"its {name} may be as low as {estimate.low:.2f}"
+    theirs = found.humans.value if found.humans_attempts >= rule.least_double.value else None
+    near = rule.near_humans.value
+    if not counted and theirs is not None and (found.ac1.value or 0.0) < theirs - near:
+        return "not yet known", f"humans agree better with each other (AC1 {theirs:.2f})"
+    if judged and found.objections > rule.most_objected.value * judged:
+        return "not yet known", f"learners objected in {found.objections} of {judged} attempts"
+    though = f", though raters never said {found.never}" if found.never else ""
+    return "may be trusted", f"every part of the rule holds{though}"
+
+
+def _varied(rows: Iterable[Mapping[str, float]]) -> int:
+    means = [sum(row.values()) / len(row) for row in rows]
+    return len(means) - max(Counter(means).values(), default=0)
+
+
+def _never(pairs: Sequence[Pair]) -> str:
+    """What no human ever said; pairs are of the machine and a human."""
+    said = {pair.second for pair in pairs}
+    return "" if len(said) != 1 else ("not met" if True in said else "met")
 
 
 def _yes(value: str | float) -> bool | None:

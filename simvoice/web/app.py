@@ -14,7 +14,7 @@ from fastapi.templating import Jinja2Templates
 from starlette.exceptions import HTTPException
 
 from simvoice.errors import SimvoiceError, UsageError
-from simvoice.web import again, drawings, line, pages, words
+from simvoice.web import again, agreement, drawings, line, objections, pages, rating, words
 from simvoice.web.ports import Simulator
 from simvoice.web.security import Guard, new_token
 from simvoice.web.session import Stage
@@ -44,12 +44,16 @@ def create_app(simulator: Simulator) -> FastAPI:
     app.state.stage = stage
     app.state.token = token
     app.state.summaries = Summaries()
+    app.state.agreements = agreement.Agreements()
     app.state.templates = _templates()
     app.mount("/static", StaticFiles(directory=_HERE / "static"), name="static")
     app.include_router(pages.router)
     app.include_router(again.router)
     app.include_router(drawings.router)
     app.include_router(line.router)
+    app.include_router(objections.router)
+    app.include_router(rating.router)
+    app.include_router(agreement.router)
     app.add_exception_handler(SimvoiceError, _known_error)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_middleware(Guard, token=token)

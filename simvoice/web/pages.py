@@ -140,6 +140,7 @@ def attempt(request: Request, attempt_id: str) -> HTMLResponse:
         view=debrief_page.view(_summaries(request).of(found)),
         earlier=_earlier(_simulator(request), found),
         goes=goes(_simulator(request), found),
+        checked=request.app.state.agreements.of(_simulator(request)).words,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from simvoice.audio import Pcm
@@ -101,6 +102,10 @@ class Simulator(Protocol):
 
     def attempt(self, attempt_id: str) -> Attempt:
         """The record of one attempt; one that a crash left behind is recovered first."""
+        ...
+
+    def remarked(self) -> Sequence[Path]:
+        """The folders of the attempts that somebody has rated or objected to."""
         ...
 
     def erase(self, attempt_id: str) -> None:

@@ -13,7 +13,7 @@ from simvoice.record.store import Attempt
 _KEPT = 4
 """The one that is read, the one beside it, and one or two in other tabs."""
 
-_Print = tuple[tuple[str, int, int], ...]
+Print = tuple[tuple[str, int, int], ...]
 
 
 class Summaries:
@@ -21,12 +21,12 @@ class Summaries:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._kept: OrderedDict[str, tuple[_Print, Debrief]] = OrderedDict()
+        self._kept: OrderedDict[str, tuple[Print, Debrief]] = OrderedDict()
 
     def of(self, attempt: Attempt) -> Debrief:
         """The debrief of an attempt. May take a second or two; two pages may ask at once."""
         with self._lock:
-            seen = _print_of(attempt.folder)
+            seen = print_of(attempt.folder)
             kept = self._kept.get(attempt.id)
             if kept is None or kept[0] != seen:
                 kept = (seen, summarise(attempt))
@@ -37,7 +37,7 @@ class Summaries:
             return kept[1]
 
 
-def _print_of(folder: Path) -> _Print:
+def print_of(folder: Path) -> Print:
     """Name, length and time of every file: an objection or a lost recording changes it."""
     found = []
     for path in sorted(folder.iterdir()):

@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 from simvoice.cli import app
 from simvoice.errors import AttemptError, UsageError
 from simvoice.record.events import Shows
-from simvoice.record.remarks import objections_of, ratings_of
+from simvoice.record.remarks import RATINGS, objections_of, ratings_of
 from simvoice.record.store import Attempt
 from tests.planted_talk import record
 
@@ -64,6 +64,8 @@ def test_a_sheet_is_filled_in_imported_and_compared(attempt: Attempt, tmp_path: 
     assert found["spikes-emotion-silence"]["trusted"] is False
     text = " ".join(run("agree", attempt.id).split())
     assert "spikes-emotion-silence" in text
+    assert "not yet known: both judged it in 1 of the 20 attempts that are needed" in text
+    assert "1 attempt, 1 rater, 1 rating (0 on the blind page), the same in 100%" in text
     assert "The machine may be trusted with an item when" in text
 
 
@@ -79,10 +81,51 @@ def test_a_bad_file_leaves_everything_as_it_was(attempt: Attempt, tmp_path: Path
 
 def test_a_file_that_cannot_be_read_gives_a_sentence(attempt: Attempt, tmp_path: Path) -> None:
     (tmp_path / "sound.csv").write_bytes(b"\xff\xfe\x00")
-    for name in ("sound.csv", "gone.csv"):
+    (tmp_path / "folder.csv").mkdir()
+    wanted = {
+        "sound.csv": "sound.csv is UTF-16 text",
+        "gone.csv": "name a CSV file of ratings",
+        "folder.csv": "name a CSV file of ratings",
+    }
+    for name, says in wanted.items():
         error = invoke("rate", "import", str(tmp_path / name)).exception
         assert isinstance(error, UsageError)
-        assert "name a CSV file of ratings" in str(error)
+        assert says in str(error)
+
+
+def test_an_instrument_that_the_case_does_not_use_is_taken_when_it_is_named(
+    attempt: Attempt, tmp_path: Path
+) -> None:
+    path = tmp_path / "more.csv"
+    sheet = run("rate", "sheet", attempt.id, "--rater", "kim", "--instrument", "OS-12")
+    path.write_text(filled(sheet, {"os12-1-greets": "met"}))
+    error = invoke("rate", "import", str(path)).exception
+    assert "the attempt's case does not use it" in str(error)
+    assert answer("rate", "import", str(path), "--instrument", "OS-12")["ratings"] == 1
+    wrong = invoke("rate", "import", str(path), "--instrument", "RIAS").exception
+    assert "no instrument RIAS" in str(wrong)
+
+
+def test_one_file_of_ratings_that_cannot_be_read_is_named_and_the_others_count(
+    attempt: Attempt, tmp_path: Path
+) -> None:
+    path = tmp_path / "ratings.csv"
+    sheet = run("rate", "sheet", attempt.id, "--rater", "kim")
+    path.write_text(filled(sheet, {"spikes-order": "met"}))
+    run("rate", "import", str(path))
+    broken = record(tmp_path / "attempts")
+    (broken.folder / RATINGS).write_text("{nonsense\n")
+    gone = record(tmp_path / "attempts")
+    run("rate", "object", gone.id, "spikes-perception", "--why", "I did")
+    (gone.folder / "header.json").write_text("{")
+    found = answer("agree")
+    assert [each["item"] for each in found["items"]] == ["spikes-order"]
+    assert len(found["problems"]) == 2
+    said = invoke("agree")
+    assert said.exit_code == 0
+    noted = " ".join(said.stderr.split())
+    assert f"line 1 of ratings.jsonl of attempt {broken.id} cannot be read" in noted
+    assert f"the header of attempt {gone.id}" in noted
 
 
 def test_an_objection_is_kept_and_shown_and_counted(attempt: Attempt) -> None:
@@ -98,6 +141,7 @@ def test_an_objection_is_kept_and_shown_and_counted(attempt: Attempt) -> None:
     [
         (("rate", "object", "ID", "nonsense", "--why", "x"), "there is no item nonsense"),
         (("rate", "object", "ID", "spikes-order", "--why", " "), "in your own words"),
+        (("rate", "object", "ID", "spikes-order", "--why", "x" * 601), "601 characters and 600"),
         (("rate", "sheet", "ID", "--rater", "k", "--instrument", "RIAS"), "no instrument RIAS"),
         (("agree",), "nobody has rated these attempts yet"),
     ],

@@ -19,6 +19,7 @@ from simvoice.record.events import (
     LearnerVoice,
     PatientMove,
     Shows,
+    SimultaneousStart,
     Started,
 )
 from simvoice.record.recorder import Recorder
@@ -221,3 +222,12 @@ def test_guesses_need_more_english_in_them() -> None:
     assert is_english([turn(gibberish)])
     assert not is_english([turn(gibberish, avg_logprob=-1.3)])
     assert is_english([turn(ENGLISH, avg_logprob=-1.3)])
+
+
+def test_who_began_as_she_did_is_told_so_and_not_that_he_took_the_floor(attempt: Attempt) -> None:
+    both = SimultaneousStart(turn=2, start_s=12.2, stopped_s=12.7, lost_s=1.5, lost_words=4)
+    entries = (said(1, 5.0, "it is late"), spoke(1, 12.0, "So", "it is then, late."), both)
+    debrief = of(attempt, *entries, said(2, 12.2, "and we are closing"))
+    (mark,) = [each for each in debrief.marks if each.kind == "together"]
+    assert mark.label == "You both began at once; Ines gave way."
+    assert not [each for each in debrief.marks if each.kind == "interruption"]

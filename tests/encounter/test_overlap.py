@@ -8,7 +8,7 @@ import pytest
 
 from simvoice.encounter.events import Duck, StopPlaying
 from simvoice.patient.decisions import Hold
-from simvoice.record.events import Interruption, PatientSpeech
+from simvoice.record.events import Interruption, PatientSpeech, SimultaneousStart
 from tests.encounter.world import WORD_S, ScriptedMind, World
 
 LONG = "one two three four five six seven eight nine ten eleven twelve"
@@ -100,6 +100,18 @@ def test_she_remembers_only_what_was_heard_and_knows_that_she_was_cut_off() -> N
     assert mind.hearings[0] == (world.speeches[0].heard, False)
     assert mind.said[1].interrupted
     assert mind.said[1].unsaid == world.speeches[0].unsaid
+
+
+@pytest.mark.parametrize(("after_s", "together"), [(0.0, True), (0.3, True), (0.6, False)])
+def test_who_begins_as_she_does_has_not_interrupted_her(after_s: float, together: bool) -> None:
+    at_s = starts_s(talking(stt_s=0.12).run(9)) + after_s
+    said = "And I would like to know about the rest."
+    world = talking(stt_s=0.12).learner(at_s, at_s + 2.0, said).run(14)
+    assert world.speeches[0].unsaid  # she gives way in any case
+    assert len(world.entries(SimultaneousStart)) == together
+    assert len(world.interruptions) == (not together)
+    assert world.mind.said[1].interrupted == (not together)
+    assert world.mind.said[1].unsaid == world.speeches[0].unsaid
 
 
 def test_a_cough_does_not_stop_her() -> None:

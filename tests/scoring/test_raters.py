@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
 from simvoice.record.remarks import Objection, Rating
-from simvoice.scoring.raters import RULE, ItemAgreement, RatedAttempt, agreement
+from simvoice.scoring.raters import RULE, ItemAgreement, RatedAttempt, agreement, thresholds
 from simvoice.scoring.verdicts import Outcome, Verdict
 
 WHEN = "2026-11-24T10:00:00+01:00"
@@ -48,17 +49,54 @@ def test_twenty_attempts_in_full_agreement_are_trusted() -> None:
 
 def test_nineteen_are_too_few() -> None:
     found = only([attempt(n, outcome(n), outcome(n)) for n in range(19)])
-    assert (found.trusted, found.why) == (
-        False,
-        "humans rated 19 of the 20 attempts that are needed",
+    assert (found.trust, found.why) == (
+        "not yet known",
+        "both judged it in 19 of the 20 attempts that are needed",
     )
 
 
-def test_an_interval_that_begins_too_low_is_not_trusted() -> None:
+def test_half_of_the_verdicts_alike_is_not_to_be_trusted() -> None:
     found = only([attempt(n, outcome(n), outcome(n // 2)) for n in range(24)])
     assert found.agreed == 0.5
-    assert not found.trusted
-    assert "may be as low as" in found.why
+    assert (found.trust, found.why) == ("do not trust", f"its AC1 is at most {found.ac1.high:.2f}")
+
+
+def test_an_interval_that_ends_too_low_is_not_to_be_trusted_and_one_in_between_is_not_known() -> (
+    None
+):
+    opposite = only([attempt(n, outcome(n), outcome(n + (n > 1))) for n in range(24)])
+    assert opposite.ac1.high is not None
+    assert opposite.ac1.high < 0.6
+    assert (opposite.trust, opposite.why[:15]) == ("do not trust", "its AC1 is at m")
+    between = only([attempt(n, outcome(n), outcome(n + (n < 5))) for n in range(24)])
+    assert between.ac1.low is not None
+    assert between.ac1.high is not None
+    assert between.ac1.low < 0.6 < between.ac1.high
+    assert between.trust == "not yet known"
+    few = only([attempt(n, outcome(n), outcome(n + 1)) for n in range(5)])
+    assert few.trust == "not yet known"
+
+
+def test_ratings_are_counted_and_those_that_were_blind_told_apart() -> None:
+    made = attempt(0, "met", "met", "not judged", "not met")
+    blind = tuple(r.model_copy(update={"blind": r.rater == "r0"}) for r in made.ratings)
+    found = only([replace(made, ratings=blind)])
+    assert (found.attempts, found.raters, found.ratings, found.blind) == (1, 2, 2, 1)
+
+
+def test_kappa_and_ac1_between_humans_are_those_of_their_table() -> None:
+    pairs = [("met", "met")] * 10 + [("not met", "not met")] * 5 + [("met", "not met")] * 5
+    found = only([attempt(n, "met", *pair) for n, pair in enumerate(pairs)])
+    assert found.humans_kappa.value == pytest.approx((0.75 - 0.5) / 0.5)
+    mean = (0.75 + 0.5) / 2
+    chance = 2 * mean * (1 - mean)
+    assert found.humans.value == pytest.approx((0.75 - chance) / (1 - chance), abs=1e-4)
+
+
+def test_each_threshold_says_what_it_is_and_where_it_comes_from() -> None:
+    for name, threshold in thresholds():
+        assert threshold.what, name
+        assert len(threshold.source) > 20, name
 
 
 def test_humans_who_agree_better_with_each_other_are_the_measure() -> None:
@@ -69,7 +107,10 @@ def test_humans_who_agree_better_with_each_other_are_the_measure() -> None:
     assert found.humans.value == 1.0
     assert found.ac1.low is not None
     assert found.ac1.low >= 0.6
-    assert (found.trusted, found.why) == (False, "humans agree better with each other (AC1 1.00)")
+    assert (found.trust, found.why) == (
+        "not yet known",
+        "humans agree better with each other (AC1 1.00)",
+    )
 
 
 def test_learners_who_object_take_the_trust_away() -> None:
@@ -96,15 +137,36 @@ def test_counts_are_compared_by_icc() -> None:
     assert found.agreed is None
     assert found.icc.value == pytest.approx(0.99, abs=0.01)
     assert found.trusted
-    far = [attempt(n, "counted", 7.0, item="nurse-name", value=float(n)) for n in range(20)]
-    assert "its ICC may be as low as" in only(far).why
+    far = [
+        attempt(n, "counted", 10.0 + n % 4, item="nurse-name", value=float(5 * (n % 3)))
+        for n in range(40)
+    ]
+    assert (only(far).trust, only(far).why) == (
+        "do not trust",
+        f"its ICC is at most {only(far).icc.high:.2f}",
+    )
+
+
+def test_counts_that_hardly_differ_tell_nothing_however_often_they_are_the_same() -> None:
+    """23 attempts without a single one, and one in which the rater alone heard one: ICC is 0."""
+    made = [attempt(n, "counted", float(n == 3), item="nurse-name", value=0.0) for n in range(24)]
+    found = only(made)
+    assert found.icc.value == 0.0
+    assert (found.varied, found.trust) == (1, "not yet known")
+    assert found.why == "raters counted nearly the same in every attempt"
+
+
+def test_an_item_that_raters_always_met_says_so() -> None:
+    found = only([attempt(n, "met", "met") for n in range(24)])
+    assert (found.trust, found.never) == ("may be trusted", "not met")
+    assert found.why == "every part of the rule holds, though raters never said not met"
 
 
 def test_what_is_left_to_humans_shows_how_they_agree_and_trusts_nobody_else() -> None:
     item = "os12-4-non-verbal"
     found = only([attempt(n, "not judged", outcome(n), outcome(n), item=item) for n in range(20)])
     assert (found.humans.value, found.humans_attempts) == (1.0, 20)
-    assert (found.trusted, found.why) == (False, "it is left to humans")
+    assert (found.trust, found.why) == ("left to humans", "it is left to humans")
 
 
 def test_points_on_a_scale_are_compared_among_humans() -> None:

@@ -27,6 +27,7 @@ from simvoice.record.events import (
 )
 from simvoice.record.ids import new_id
 from simvoice.record.recorder import Recorder
+from simvoice.record.remarks import remarked
 from simvoice.record.store import Attempt, AttemptSummary, Store
 from simvoice.runtime.view import Caption, Finished, Observer, Status
 from simvoice.web.ports import CaseCard, Readiness
@@ -258,6 +259,9 @@ class StandIn:
     def attempt(self, attempt_id: str) -> Attempt:
         found = self.store.open(attempt_id)
         return self.store.recover(attempt_id) if found.state == "crashed" else found
+
+    def remarked(self) -> Sequence[Path]:
+        return remarked(self.root)
 
     def afterwards(self, attempt_id: str) -> Pcm:
         said = [e for e in self.attempt(attempt_id).entries if isinstance(e, Afterwards)]

@@ -2,13 +2,20 @@
 
 export const token = document.querySelector('meta[name="simvoice-token"]').content;
 
-/** JSON of an answer; throws an Error with the server's sentence, or one of its own. */
-export async function ask(path, method = "GET") {
+/** JSON of an answer; throws an Error with the server's sentence, or one of its own. body: what
+ * is sent as JSON. */
+export async function ask(path, method = "GET", body = undefined) {
   const headers = { accept: "application/json" };
   if (method !== "GET") headers["x-simvoice-token"] = token;
+  if (body !== undefined) headers["content-type"] = "application/json";
   let answer;
   try {
-    answer = await fetch(path, { method, headers });
+    answer = await fetch(path, {
+      method,
+      headers,
+      body: JSON.stringify(body),
+      keepalive: body !== undefined, // what is sent while the page goes away still arrives
+    });
   } catch {
     throw new Error("The server did not answer; is simvoice still running?");
   }

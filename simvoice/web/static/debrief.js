@@ -1,22 +1,9 @@
-/* The debrief: play the recording from anywhere, see where one is. */
+/* The debrief: the score, the patient's own voice, what is folded. */
 
-import { ask, clock } from "./api.js";
-import { Timeline, legend } from "./timeline.js";
+import { ask } from "./api.js";
+import { BEFORE_S, drawScore, sound, wirePlayer } from "./player.js";
 
 const at = (id) => document.getElementById(id);
-const STEP_S = 5;
-const BEFORE_S = 0.15; // a little before a turn, or its first sound is missed
-
-const score = at("score");
-const player = at("player");
-const sound = at("sound");
-let stopAt = null; // where listening to one moment ends
-const lines = [...document.querySelectorAll(".line[data-start]")].map((node) => ({
-  node,
-  start: Number(node.dataset.start),
-  end: Number(node.dataset.end),
-}));
-let timeline = null;
 
 at("print").addEventListener("click", () => print());
 // Paper has nothing to unfold.
@@ -26,156 +13,6 @@ addEventListener("beforeprint", () => {
 at("reasons")?.addEventListener("change", (event) => {
   at("transcript").classList.toggle("with-reasons", event.target.checked);
 });
-
-async function drawScore() {
-  const data = await ask(`/attempts/${encodeURIComponent(score.dataset.attempt)}/timeline`);
-  timeline = new Timeline(at("timeline"), data);
-  timeline.draw();
-  legend(at("legend"), data.marks);
-  let waiting = false;
-  new ResizeObserver(() => {
-    if (waiting) return;
-    waiting = true;
-    requestAnimationFrame(() => {
-      waiting = false;
-      timeline.draw();
-    });
-  }).observe(at("timeline"));
-  if (sound === null) return;
-  at("timeline").classList.add("playable");
-  at("timeline").addEventListener("click", (event) => {
-    const second = timeline.at(event);
-    if (second !== null) playFrom(second);
-  });
-}
-
-// -- the two channels ---------------------------------------------------------------------
-
-let gains = null;
-
-/** Both voices in the middle, or one alone: hard left and right is no way to listen. */
-function mixer() {
-  if (gains !== null) return;
-  const context = new AudioContext();
-  const source = context.createMediaElementSource(sound);
-  const splitter = context.createChannelSplitter(2);
-  source.connect(splitter);
-  gains = { context, learner: context.createGain(), patient: context.createGain() };
-  splitter.connect(gains.learner, 0);
-  splitter.connect(gains.patient, 1);
-  for (const gain of [gains.learner, gains.patient]) gain.connect(context.destination);
-  choose();
-}
-
-function choose() {
-  if (gains === null) return;
-  const wanted = document.querySelector('input[name="channel"]:checked').value;
-  for (const who of ["learner", "patient"]) {
-    gains[who].gain.value = wanted === "both" || wanted === who ? 1 : 0;
-  }
-}
-
-// -- playing ------------------------------------------------------------------------------
-
-function fault() {
-  at("sound-fault").textContent = "The recording cannot be played by this browser; the transcript and the numbers are complete.";
-  at("sound-fault").hidden = false;
-}
-
-async function play() {
-  mixer();
-  await gains.context.resume();
-  try {
-    await sound.play();
-  } catch (error) {
-    if (error.name !== "AbortError") fault();
-  }
-}
-
-function toggle() {
-  if (sound.paused) play();
-  else sound.pause();
-}
-
-function playFrom(second, until = null) {
-  stopAt = until;
-  sound.currentTime = Math.max(0, second);
-  show();
-  play();
-}
-
-function show() {
-  const now = sound.currentTime;
-  at("now").textContent = clock(now);
-  at("seek").value = String(now);
-  at("seek").setAttribute("aria-valuetext", clock(now));
-  timeline?.seek(now);
-  for (const line of lines) {
-    const on = now >= line.start - BEFORE_S && now < line.end;
-    if (on) line.node.setAttribute("aria-current", "true");
-    else line.node.removeAttribute("aria-current");
-  }
-}
-
-function follow() {
-  show();
-  if (stopAt !== null && sound.currentTime >= stopAt) {
-    stopAt = null;
-    sound.pause();
-  }
-  if (!sound.paused) requestAnimationFrame(follow);
-}
-
-function turnBy(direction) {
-  const now = sound.currentTime;
-  const starts = lines.map((line) => line.start - BEFORE_S);
-  // back goes to this turn's beginning first, as people expect of a player
-  const next = direction > 0 ? starts.find((s) => s > now + 0.3) : starts.findLast((s) => s < now - 0.7);
-  sound.currentTime = Math.max(0, next ?? (direction > 0 ? sound.currentTime : 0));
-  show();
-}
-
-function key(event) {
-  if (event.ctrlKey || event.metaKey || event.altKey) return;
-  const tag = event.target.tagName;
-  const onControl = tag === "BUTTON" || tag === "A" || tag === "INPUT";
-  if (event.key === " " && (!onControl || event.target.type === "range")) {
-    event.preventDefault();
-    if (!event.repeat) toggle();
-  } else if ((event.key === "ArrowLeft" || event.key === "ArrowRight") && event.target.type !== "radio") {
-    event.preventDefault();
-    stopAt = null;
-    const direction = event.key === "ArrowRight" ? 1 : -1;
-    if (event.shiftKey) turnBy(direction);
-    else sound.currentTime = Math.max(0, sound.currentTime + direction * STEP_S);
-    show();
-  }
-}
-
-function wirePlayer() {
-  at("play").addEventListener("click", toggle);
-  at("seek").addEventListener("input", (event) => {
-    stopAt = null;
-    sound.currentTime = Number(event.target.value);
-    show();
-  });
-  at("channels").addEventListener("change", choose);
-  sound.addEventListener("error", fault);
-  for (const name of ["play", "pause", "ended"]) {
-    sound.addEventListener(name, () => {
-      at("play").setAttribute("aria-label", sound.paused ? "Play" : "Pause");
-      player.classList.toggle("playing", !sound.paused);
-    });
-  }
-  sound.addEventListener("play", follow);
-  sound.addEventListener("seeked", show);
-  for (const button of document.querySelectorAll("[data-at]")) {
-    const { at: from, to } = button.dataset;
-    const until = to === undefined ? null : Number(to);
-    button.addEventListener("click", () => playFrom(Number(from) - BEFORE_S, until));
-  }
-  document.addEventListener("keydown", key);
-}
 
 // -- her own words ------------------------------------------------------------------------
 
@@ -282,9 +119,6 @@ if (at("hear") !== null) wireHer(at("hear"));
 const ofFirst = document.querySelectorAll("[data-from]");
 if (ofFirst.length) wireFirst(ofFirst);
 if (at("unfold") !== null) wireFolds(at("unfold"));
-if (sound !== null) wirePlayer();
-if (score !== null) {
-  drawScore().catch((error) => {
-    at("timeline").textContent = error.message;
-  });
-}
+wirePlayer();
+const score = at("score");
+if (score !== null) drawScore(`/attempts/${encodeURIComponent(score.dataset.attempt)}/timeline`);

@@ -113,7 +113,7 @@ export class Timeline {
     this.#axis(group, from, to, x);
     for (const lane of this.data.lanes) {
       const top = TOP[lane.who];
-      const name = lane.who === "learner" ? "You" : lane.name.split(" ")[0];
+      const name = lane.label ?? (lane.who === "learner" ? "You" : lane.name.split(" ")[0]);
       group.append(el("text", { x: -LEFT, y: top + LANE / 2 + 4, class: `name ${lane.who}` }, name));
       group.append(el("path", { d: `M0 ${top + LANE / 2}H${n(x(to))}`, class: "rest" }));
       for (const part of lane.segments.filter(inside)) group.append(segment(part, lane.who, x));

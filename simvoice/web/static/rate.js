@@ -1,0 +1,123 @@
+/* Rating blind: each answer is kept as it is given; the last word is "Finish". */
+
+import { ask } from "./api.js";
+import { drawScore, wirePlayer } from "./player.js";
+
+const at = (id) => document.getElementById(id);
+const TYPING_MS = 700; // a pause in typing
+const page = at("rate").dataset;
+const path = `/attempts/${encodeURIComponent(page.attempt)}`;
+const items = [...document.querySelectorAll(".asked")];
+const unsaved = new Set();
+let line = Promise.resolve(); // one after the other: the last answer has to arrive last
+
+function answerOf(item) {
+  const number = item.querySelector('input[type="number"]');
+  if (number !== null && number.value !== "") return number.value;
+  return item.querySelector("input:checked")?.value ?? "";
+}
+
+function tell(item, words, fault = "") {
+  item.querySelector("[data-kept]").textContent = words;
+  const said = item.querySelector(".fault");
+  said.textContent = fault;
+  said.hidden = fault === "";
+}
+
+function show() {
+  at("saving").textContent = unsaved.size === 0 ? "All kept." : "Not all is kept yet.";
+}
+
+function keep(item) {
+  const value = answerOf(item);
+  const comment = item.querySelector("textarea").value;
+  const number = item.querySelector('input[type="number"]');
+  if (number !== null && !number.validity.valid) {
+    unsaved.add(item);
+    tell(item, "", item.querySelector("p.sr").textContent);
+    show();
+    return;
+  }
+  if (value === "") {
+    tell(item, "", comment.trim() === "" ? "" : "The comment is kept once the item has an answer.");
+    return;
+  }
+  unsaved.add(item);
+  tell(item, "…");
+  line = line.then(() => send(item, value, comment));
+}
+
+async function send(item, value, comment) {
+  const body = { rater: page.rater, item: item.dataset.item, value, comment };
+  try {
+    const said = await ask(`${path}/ratings`, "POST", body);
+    at("answered").textContent = String(said.answered);
+    unsaved.delete(item);
+    tell(item, "Kept");
+  } catch (error) {
+    tell(item, "Not kept", error.message);
+    at("retry").hidden = false;
+  }
+  if (unsaved.size === 0) at("retry").hidden = true;
+  show();
+}
+
+function wire(item) {
+  const number = item.querySelector('input[type="number"]');
+  const radios = [...item.querySelectorAll('input[type="radio"]')];
+  let typing = null;
+  const later = () => {
+    clearTimeout(typing);
+    typing = setTimeout(now, TYPING_MS);
+  };
+  const now = () => {
+    clearTimeout(typing);
+    typing = null;
+    keep(item);
+  };
+  for (const radio of radios) {
+    radio.addEventListener("change", () => {
+      if (number !== null) number.value = "";
+      now();
+    });
+  }
+  number?.addEventListener("input", () => {
+    if (number.value !== "") for (const radio of radios) radio.checked = false;
+    later();
+  });
+  item.querySelector("textarea").addEventListener("input", later);
+  addEventListener("pagehide", () => {
+    if (typing !== null) now();
+  });
+}
+
+at("retry").addEventListener("click", () => {
+  for (const item of [...unsaved]) keep(item);
+});
+
+const dialog = at("finish-dialog");
+at("finish").addEventListener("click", () => {
+  const left = items.filter((item) => answerOf(item) === "").length;
+  at("finish-left").textContent = left === 0 ? "" : `${left} item${left === 1 ? " has" : "s have"} no answer and will not count. `;
+  dialog.returnValue = "back";
+  dialog.showModal();
+});
+dialog.addEventListener("close", async () => {
+  if (dialog.returnValue !== "finish") return;
+  const fault = at("finish-fault");
+  fault.hidden = true;
+  try {
+    await line;
+    if (unsaved.size > 0) throw new Error("Some answers are not kept yet; see the items with a sentence in red.");
+    await ask(`${path}/ratings/finish`, "POST", { rater: page.rater });
+    location.reload();
+  } catch (error) {
+    fault.textContent = error.message;
+    fault.hidden = false;
+    fault.scrollIntoView({ block: "nearest" });
+  }
+});
+
+for (const item of items) wire(item);
+wirePlayer();
+if (at("score") !== null) drawScore(`${path}/rate/timeline`);

@@ -1,0 +1,116 @@
+"""The page of machine and raters, and the sentence that each item of a debrief carries."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from fastapi.testclient import TestClient
+
+from simvoice.record.remarks import RATINGS, RaterDone, Rating, add_ratings, finish_rating
+from simvoice.scoring.raters import rated
+from simvoice.web.agreement import Agreements
+from tests.web.planted import plant
+from tests.web.stand_in import StandIn
+
+ITEM = "spikes-perception"
+WHEN = "2026-11-24T10:00:00+01:00"
+
+
+def rate(simulator: StandIn, attempt: str, value: str, rater: str = "kim") -> None:
+    given = {"rater": rater, "item": ITEM, "value": value, "wall_time": WHEN}
+    add_ratings(simulator.root / attempt, [Rating.model_validate(given)])
+
+
+def plain(html: str) -> str:
+    return " ".join(re.sub(r"<[^>]+>", " ", html).split())
+
+
+def sentence_of(client: TestClient, attempt: str) -> str:
+    page = client.get(f"/attempts/{attempt}").text
+    item = page.partition(f'data-item="{ITEM}"')[2].partition("</li>\n")[0]
+    found = re.search(r'class="hint checked">([^<]*)<', item)
+    assert found is not None
+    return found[1]
+
+
+def test_a_lab_without_ratings_reads_how_to_begin(
+    client: TestClient, simulator: StandIn, attempt_id: str
+) -> None:
+    text = client.get("/agreement").text
+    assert "Nobody has rated an attempt here yet" in text
+    assert "How to begin" in text
+    assert f'href="/attempts/{attempt_id}/rate"' in text
+    assert "<table" not in text
+    assert "Landis &amp; Koch 1977" in text
+    assert 'href="/agreement"' in client.get("/").text
+    simulator.erase(attempt_id)
+    assert "There is no conversation to rate yet" in client.get("/agreement").text
+
+
+def test_an_item_is_shown_with_its_figures_and_its_sentence_changes_at_once(
+    client: TestClient, simulator: StandIn
+) -> None:
+    found = plant(simulator.root, instruments=("SPIKES",))
+    assert sentence_of(client, found) == "Not yet checked against humans."
+    says = rated(simulator.store.open(found)).machine[ITEM].outcome
+    never = "not met" if says == "met" else "met"
+    for number in range(21):
+        more = f"20261122-1016{number:02d}-breast-biopsy-k3f9"
+        (simulator.root / more).mkdir()
+        for file in ("header.json", "journal.jsonl", "closed"):
+            kept = (simulator.root / found / file).read_bytes()
+            (simulator.root / more / file).write_bytes(kept)
+        rate(simulator, more, says)
+    assert sentence_of(client, found) == (
+        f"Checked against 21 human ratings: may be trusted, though raters never said {never}."
+    )
+    page = client.get("/agreement").text
+    assert f'data-item="{ITEM}" data-trust="may be trusted"' in page
+    text = plain(page)
+    assert "21 attempts rated by 1 rater" in text
+    assert "AC1 1.00 (0.81 to 1.00)" in text
+    assert "21 attempts, 21 ratings (0 blind)" in text
+    rate(simulator, found, "not met" if says == "met" else "met")
+    assert "22 human ratings" in sentence_of(client, found)
+
+
+def test_ratings_that_are_not_finished_are_nowhere(client: TestClient, simulator: StandIn) -> None:
+    found = plant(simulator.root, instruments=("SPIKES",))
+    given = {"rater": "kim", "item": ITEM, "value": "met", "wall_time": WHEN}
+    draft = Rating.model_validate({**given, "source": "page", "blind": True})
+    add_ratings(simulator.root / found, [draft])
+    assert "Nobody has rated" in client.get("/agreement").text
+    assert sentence_of(client, found) == "Not yet checked against humans."
+    finish_rating(simulator.root / found, RaterDone(done="kim", wall_time=WHEN))
+    assert "1 attempt, 1 rating (1 blind)" in plain(client.get("/agreement").text)
+
+
+def test_a_file_that_cannot_be_read_is_named_and_stops_nothing(
+    client: TestClient, simulator: StandIn
+) -> None:
+    good = plant(simulator.root, instruments=("SPIKES",))
+    rate(simulator, good, "met")
+    bad = plant(simulator.root, attempt="20261122-101600-breast-biopsy-k3f9")
+    (simulator.root / bad / RATINGS).write_text("{<b>nonsense\n")
+    text = client.get("/agreement").text
+    assert f"Line 1 of ratings.jsonl of attempt {bad} cannot be read" in plain(text)
+    assert f'data-item="{ITEM}"' in text
+    assert client.get(f"/attempts/{bad}").status_code == 200
+
+
+def test_each_attempt_is_judged_once(simulator: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = plant(simulator.root, instruments=("SPIKES",))
+    rate(simulator, found, "met")
+    opened: list[str] = []
+    real = simulator.attempt
+    monkeypatch.setattr(simulator, "attempt", lambda each: opened.append(each) or real(each))
+    agreements = Agreements()
+    first = agreements.of(simulator)
+    assert agreements.of(simulator) is first
+    assert opened == [found]
+    rate(simulator, found, "not met", "lee")
+    assert agreements.of(simulator).raters == ("kim", "lee")
+    assert opened == [found, found]
+    simulator.erase(found)
+    assert agreements.of(simulator).raters == ()
