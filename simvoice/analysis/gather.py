@@ -57,7 +57,7 @@ def gather(paths: Sequence[str], attempts: Path, names: Names) -> list[Item]:
             found += _searched(path, names)
         else:
             loose.append(path)
-    found += _recordings(sorted(loose), names, None)
+    found += _recordings(sorted(_without_transcripts(loose)), names, None)
     unique = list(dict.fromkeys(found))
     if not unique:
         raise UsageError(
@@ -65,6 +65,20 @@ def gather(paths: Sequence[str], attempts: Path, names: Names) -> list[Item]:
             f"{', '.join(sorted(ENDINGS))}"
         )
     return unique
+
+
+def _without_transcripts(loose: Sequence[Path]) -> list[Path]:
+    """Transcripts that come along with their sound, as `visits/*` names them, are found beside it
+    anyway; one that comes alone is refused."""
+    sounds = [path for path in loose if path.suffix.casefold() not in KINDS]
+    beside = {text for path in sounds for text in _beside(path)}
+    alone = [path for path in loose if path not in sounds and path not in beside]
+    if alone and not sounds:
+        raise UsageError(
+            f"{alone[0].name!r} is a transcript; give the sound that it belongs to: it is found "
+            "beside it under the same name"
+        )
+    return sounds
 
 
 def pair(learner: Path, patient: Path) -> Recording:

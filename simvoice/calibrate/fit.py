@@ -87,7 +87,7 @@ def hits(trial: Trial, table: Table) -> dict[str, bool | None]:
     for name, (true, measured) in trial.metrics.items():
         key = name.removesuffix("+words")
         words = name != key
-        if words and key not in WORDED:
+        if refusal(trial.conditions, key) or (words and key not in WORDED):
             continue
         bounds = interval(key, measured, trial.conditions, table, words=words)
         found[name] = None if bounds is None else bounds[0] - 1e-6 <= true <= bounds[1] + 1e-6

@@ -187,7 +187,8 @@ def _show(outcomes: Sequence[Outcome], out: Path) -> None:
         _show_list(have)
     counts = [(state, sum(o.state == state for o in outcomes)) for state in _COUNTED]
     said = ", ".join(f"{count} {_COUNTED[state]}" for state, count in counts if count)
-    answers.print(Text(f"{said}; the results are in {out}"))
+    where = f"the results are in {out}" if have else "there is no result"
+    answers.print(Text(f"{said}; {where}"))
     if have:
         answers.print(Text(f"To take them away: simvoice export {out}"))
 

@@ -334,6 +334,8 @@ class Debrief(Part):
     rows: tuple[Row, ...]
     marks: tuple[Mark, ...]
     numbers: tuple[Number, ...]
+    norms_note: str = ""
+    """Why no published number stands beside them; empty when one does."""
     ledger: tuple[LedgerPoint, ...]
     changes: tuple[Change, ...]
     unsaid: tuple[Unsaid, ...]

@@ -42,7 +42,7 @@ from simvoice.record.events import (
 from simvoice.record.store import Attempt
 from simvoice.scoring.measures import LOST_SHARE
 from simvoice.scoring.metrics import Measured, measure_reading
-from simvoice.scoring.norms import beside
+from simvoice.scoring.norms import beside, note
 from simvoice.scoring.reading import Reading, read, read_best
 
 _GUESSING = -1.0
@@ -63,6 +63,7 @@ def summarise(attempt: Attempt, *, with_peaks: bool = True) -> Debrief:
     felt, felt_note = felt_of(attempt, answered)
     english = is_english(reading.of(LearnerTurn))
     name = header.patient_name
+    numbers = _numbers(attempt, header.visit)
     judged = (items.cues, items.headings, items.instruments)
     tries = suggestions(reading, name, answered, *judged) if english else ()
     return Debrief(
@@ -81,22 +82,8 @@ def summarise(attempt: Attempt, *, with_peaks: bool = True) -> Debrief:
         lanes=(_learner_lane(reading, header), _patient_lane(reading, header)),
         rows=tuple(_rows(reading)),
         marks=tuple(marks_of(reading, header.patient_name)),
-        numbers=tuple(
-            Number(
-                key=m.key,
-                name=m.name,
-                unit=m.unit,
-                value=m.value,
-                shown=number(m),
-                definition=m.definition,
-                source=m.source,
-                error=m.error,
-                low=m.low,
-                high=m.high,
-                norms=_norms(m, header.visit),
-            )
-            for m in measure_reading(read_best(attempt))
-        ),
+        numbers=numbers,
+        norms_note="" if any(n.norms for n in numbers) else note(header.case_id),
         ledger=tuple(
             LedgerPoint(at_s=move.at_s, values=move.ledger)
             for move in reading.of(PatientMove)
@@ -119,6 +106,25 @@ def summarise(attempt: Attempt, *, with_peaks: bool = True) -> Debrief:
         instruments=items.instruments,
         cues=items.cues,
         peaks=outline,
+    )
+
+
+def _numbers(attempt: Attempt, visit: Collection[str]) -> tuple[Number, ...]:
+    return tuple(
+        Number(
+            key=m.key,
+            name=m.name,
+            unit=m.unit,
+            value=m.value,
+            shown=number(m),
+            definition=m.definition,
+            source=m.source,
+            error=m.error,
+            low=m.low,
+            high=m.high,
+            norms=_norms(m, visit),
+        )
+        for m in measure_reading(read_best(attempt))
     )
 
 

@@ -185,4 +185,6 @@ def _numbers(debrief: Debrief) -> RenderableType:
         table.add_row(Text(number.name), Text(number.shown, style=style), Text(error))
         for norm in number.norms:
             table.add_row(Text(), Text(f"in real visits: {norm}", style="dim"), Text())
+    if debrief.norms_note:
+        return Group(table, Text(f"Beside real visits: {debrief.norms_note}", style="dim"))
     return table

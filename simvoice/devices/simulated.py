@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -19,6 +20,10 @@ SOUNDS_DBFS = -50.0
 SILENT = 33
 """int16, about -60 dBFS: samples below are silence in the truth of what was heard."""
 NOISE_PERIOD_S = 10.0
+
+
+def _at_once() -> None:
+    """Waits for nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +112,8 @@ class SimulatedLine:
         self._frames = 0
         self._started = False
         self._stopped = False
+        self.hold: Callable[[], None] = _at_once
+        """Called before each frame: in virtual time the clock stands still until it returns."""
 
     @property
     def facts(self) -> LineFacts:
@@ -135,6 +142,7 @@ class SimulatedLine:
             raise SimvoiceError("the line was not started yet; call start() first")
         if self._over():
             return None
+        self.hold()
         self._pacer.wait()
         begin = self._frames * FRAME
         self._speak(begin)

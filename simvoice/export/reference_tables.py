@@ -6,12 +6,16 @@ from collections.abc import Iterable, Iterator
 
 from simvoice.analysis.conversation import Conversation
 from simvoice.export.columns import Cell, Column, Table
+from simvoice.scoring.certificate import shipped
+from simvoice.scoring.change import Retest, detectable, retest
 from simvoice.scoring.codebook import definitions
 from simvoice.scoring.norms import norms
 
 
 def _codebook(_: Iterable[Conversation]) -> Iterator[dict[str, Cell]]:
+    table = shipped()
     for entry in definitions():
+        known = Retest(None, None) if table is None else retest(entry.key, table)
         yield {
             "metric": entry.key,
             "name": entry.name,
@@ -21,6 +25,9 @@ def _codebook(_: Iterable[Conversation]) -> Iterator[dict[str, Cell]]:
             "needs": " ".join(entry.needs),
             "not_measurable_when": entry.unmeasurable,
             "source": entry.source,
+            "sem_planted": known.calibration,
+            "sem_repeats": known.repeats,
+            "mdc95": None if known.sem is None else round(detectable(known.sem), 6),
         }
 
 
@@ -41,6 +48,22 @@ CODEBOOK = Table(
         Column("needs", "string", "What it is computed from, apart by spaces."),
         Column("not_measurable_when", "string", "When it has no value."),
         Column("source", "string", "Where the definition comes from."),
+        Column(
+            "sem_planted",
+            "number",
+            "Standard error of measurement between two planted conversations alike; empty where "
+            "it is not known.",
+        ),
+        Column(
+            "sem_repeats",
+            "number",
+            "The same between simulated encounters of one learner with one case.",
+        ),
+        Column(
+            "mdc95",
+            "number",
+            "Minimal detectable change: 1.96 times the root of 2 times the larger of the two.",
+        ),
     ),
     _codebook,
     ("metric",),

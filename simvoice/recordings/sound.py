@@ -155,7 +155,7 @@ class _Reader:
             self._file = stack.enter_context(soundfile.SoundFile(str(path)))
         except (soundfile.SoundFileError, OSError, ValueError, TypeError) as error:
             raise AudioFileError(
-                f"{path.name!r} cannot be read as sound; is it the WAV or FLAC its name says?"
+                f"{path.name!r} cannot be read as sound; export it again as WAV or FLAC"
             ) from error
         self.path = path
         self.channels = int(self._file.channels)
@@ -287,9 +287,16 @@ def _check_channels(reader: _Reader, *, alone: bool) -> None:
             "each with --two LEARNER PATIENT, or name them alike, such as visit_doctor.wav and "
             "visit_patient.wav"
         )
-    if count > 2 or (not alone and count != 1):
-        wanted = "two, the learner and the patient" if alone else "one in each of two files"
-        raise AudioFileError(f"{name!r} has {count} channels, and there must be {wanted}")
+    if alone and count > 2:
+        raise AudioFileError(
+            f"{name!r} has {count} channels, and there must be two, the learner and the patient; "
+            "export the two that hold them"
+        )
+    if not alone and count != 1:
+        raise AudioFileError(
+            f"{name!r} has {count} channels, and there must be one in each of two files; if both "
+            "speakers are in it, analyse it alone"
+        )
 
 
 def _promised_frames(path: Path, channels: int, file: soundfile.SoundFile) -> int:

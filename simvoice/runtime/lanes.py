@@ -44,9 +44,10 @@ class Lanes:
         """Jobs that wait for the ear or are with it."""
         self._closing = threading.Event()
         self._dropped: set[Key] = set()
-        self._ear = _Lane("ear", 16, self._run_ear)
-        self._mind = _Lane("mind", 16, self._run_after_ear)
-        self._mouth = _Lane("mouth", 32, self._run_after_ear)
+        self._open = _Open()
+        self._ear = _Lane("ear", 16, self._run_ear, self._open)
+        self._mind = _Lane("mind", 16, self._run_after_ear, self._open)
+        self._mouth = _Lane("mouth", 32, self._run_after_ear, self._open)
 
     def start(self) -> None:
         """Begin to work."""
@@ -72,6 +73,10 @@ class Lanes:
     def drop(self, key: Key) -> None:
         """Nobody waits for this key's work any more; what runs is asked to stop."""
         self._dropped.add(key)
+
+    def settle(self, longest_s: float) -> bool:
+        """Wait until no job is left; False when there is one still after `longest_s`."""
+        return self._open.settle(longest_s)
 
     def stop(self) -> None:
         """End the threads; what runs is asked to stop, what is queued is forgotten."""
@@ -102,19 +107,39 @@ class Lanes:
             job.run(lambda: self._is_dropped(job.key))
 
 
+class _Open:
+    """Counts the jobs of all lanes that wait or run."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._count = 0
+
+    def add(self, jobs: int) -> None:
+        with self._changed:
+            self._count += jobs
+            self._changed.notify_all()
+
+    def settle(self, longest_s: float) -> bool:
+        with self._changed:
+            return self._changed.wait_for(lambda: self._count == 0, longest_s)
+
+
 class _Lane:
-    def __init__(self, name: str, depth: int, run: Callable[[Job], None]) -> None:
+    def __init__(self, name: str, depth: int, run: Callable[[Job], None], open_: _Open) -> None:
         self._queue: queue.Queue[Job | None] = queue.Queue(maxsize=depth)
         self._run = run
+        self._open = open_
         self._thread = threading.Thread(target=self._work, name=f"simvoice-{name}", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
 
     def put(self, job: Job) -> bool:
+        self._open.add(1)
         try:
             self._queue.put_nowait(job)
         except queue.Full:
+            self._open.add(-1)
             job.failed("too much work is waiting")
             return False
         return True
@@ -125,6 +150,7 @@ class _Lane:
                 self._queue.get_nowait()
             except queue.Empty:
                 break
+            self._open.add(-1)
         self._queue.put(None)
         if self._thread.is_alive():
             self._thread.join(timeout=10.0)
@@ -135,3 +161,5 @@ class _Lane:
                 self._run(job)
             except Exception as error:  # the top of a thread: the encounter hears of it and goes on
                 job.failed(str(error) or type(error).__name__)
+            finally:
+                self._open.add(-1)

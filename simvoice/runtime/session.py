@@ -35,7 +35,7 @@ from simvoice.encounter.events import (
 )
 from simvoice.encounter.state import Rules, State, begin, begin_again
 from simvoice.encounter.step import step
-from simvoice.errors import DeviceLost
+from simvoice.errors import DeviceLost, StageFailed
 from simvoice.patient.decisions import Affect, Mood
 from simvoice.ports import AudioLine, LineFacts, MicFrame, VoiceActivity, VoiceStyle
 from simvoice.record.events import (
@@ -60,6 +60,9 @@ _SLOW_S = 0.1
 
 _BROKEN_IN_A_ROW = 4
 """Failures of one engine in a row after which it is broken, and the encounter has to end."""
+
+_LONGEST_WORK_S = 60.0
+"""No engine works for so long on one piece, however busy the machine is."""
 
 _SILENCE = np.zeros(FRAME, dtype=np.int16)
 
@@ -127,6 +130,16 @@ class Session:
     def end(self) -> None:
         """Ask for the end, from any thread."""
         self._end.set()
+
+    def settle(self) -> None:
+        """Wait until every engine is at rest and all is written: for a line in virtual time, whose
+        clock stands still meanwhile. Raises StageFailed when one works for longer than a minute."""
+        if self._recorder is not None:
+            self._recorder.drain()
+        if not self._stages.settle(_LONGEST_WORK_S):
+            raise StageFailed(
+                f"an engine worked for more than {_LONGEST_WORK_S:.0f} s; run: simvoice doctor"
+            )
 
     def run(self) -> Finished:
         """Talk until it ends."""

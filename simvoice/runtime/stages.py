@@ -100,6 +100,10 @@ class Stages:
         """Stop the lanes."""
         self._lanes.stop()
 
+    def settle(self, longest_s: float) -> bool:
+        """Wait until every engine is at rest; False when one still works after `longest_s`."""
+        return self._lanes.settle(longest_s)
+
     def results(self) -> list[Event]:
         """All that has come back since the last call; times are to be stamped by the caller."""
         ready: list[Event] = []

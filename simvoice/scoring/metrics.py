@@ -27,6 +27,13 @@ _DECIDED = frozenset(
 )
 """Metrics that an attempt's journal knows and no sound has to tell."""
 
+_TOLD_APART = frozenset(
+    {"interruptions", "interruption_depth", "interruption_attempts", "early_starts"}
+    | {"patient_interruptions", "first_interruption", "opening_interrupted", "backchannels"}
+)
+"""Metrics for which interruptions, early starts and acknowledgements have to be told apart: surely
+with the words, less so by the sound (`calibrate` gives both)."""
+
 _MISSING: dict[Need, str] = {
     "speech": "it is not known who spoke when",
     "sound": "the sound was not kept or not read",
@@ -102,12 +109,13 @@ class _Certificate:
         self._reading = reading
         self._table = table
         self._conditions = _conditions(reading)
-        self._refusal = refusal(self._conditions) if self._conditions else ""
 
     def refuse(self, metric: Metric) -> None:
         """Raise NotMeasurable when the sound is too bad for it."""
-        if self._refusal and not self._is_written_down(metric):
-            raise NotMeasurable(self._refusal)
+        if self._conditions is None or self._is_written_down(metric):
+            return
+        if why := refusal(self._conditions, metric.key):
+            raise NotMeasurable(why)
 
     def interval(self, metric: Metric, value: float) -> tuple[float, float] | None:
         """(low, high) with 90 %; None where it is not known."""
@@ -120,10 +128,17 @@ class _Certificate:
         """The interval in words, or why there is none."""
         if found is not None:
             low, high = (_shown(end, metric.unit) for end in found)
-            return f"90 % interval {low}" if low == high else f"90 % interval {low} to {high}"
+            width = low if low == high else f"{low} to {high}"
+            return f"90 % interval {width}{self._by(metric)}"
         if self._is_written_down(metric):
             return DECIDED
         return FROM_JOURNAL if self._conditions is None else NOT_CALIBRATED
+
+    def _by(self, metric: Metric) -> str:
+        if metric.key not in _TOLD_APART:
+            return ""
+        words = "words" in self._reading.given
+        return ", told apart by the words" if words else ", told apart by sound alone"
 
     def _is_written_down(self, metric: Metric) -> bool:
         journal = "journal" in self._reading.given

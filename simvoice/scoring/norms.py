@@ -1,7 +1,8 @@
 """Norms: what real visits showed, and beside which of our numbers that may stand.
 
 The table is data (`data/norms.toml`); the rule is `beside`. A number of another population or of
-another definition is no norm, however close it sounds.
+another definition is no norm, however close it sounds. Why the rule shows none beside a metric, or
+in a case that ships, is data too (`data/norm_decisions.toml`).
 """
 
 from __future__ import annotations
@@ -124,3 +125,69 @@ def beside(
         and norm.unit == meant.unit
         and kinds & set(norm.visits)
     )
+
+
+# -- why there is none ------------------------------------------------------------------------
+
+
+class CaseDecision(BaseModel):
+    """Of one case that ships."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str
+    visits: tuple[str, ...]
+    """Kinds of visit it was taken for; its instruments have to say the same."""
+    because: str = Field(min_length=1)
+    """Why no norm stands beside its numbers."""
+
+
+class MetricsDecision(BaseModel):
+    """Of some metrics alike."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    keys: tuple[str, ...]
+    """Empty for published numbers of which we have no metric."""
+    considered: tuple[str, ...]
+    """Norms that were looked at, by id."""
+    because: str = Field(min_length=1)
+    """Why none of them stands beside it everywhere."""
+
+
+@cache
+def _decisions() -> dict[str, Any]:
+    data = files("simvoice.scoring") / "data" / "norm_decisions.toml"
+    return tomllib.loads(data.read_text(encoding="utf-8"))
+
+
+@cache
+def case_decisions() -> dict[str, CaseDecision]:
+    """Case id to what was decided, for the cases that ship."""
+    found = [CaseDecision.model_validate(entry) for entry in _decisions()["case"]]
+    return {entry.id: entry for entry in found}
+
+
+@cache
+def metric_decisions() -> tuple[MetricsDecision, ...]:
+    """What was decided about the metrics, each in one of them."""
+    return tuple(MetricsDecision.model_validate(entry) for entry in _decisions()["metrics"])
+
+
+def why_none(metric: str) -> str:
+    """Why no norm stands beside a metric, or beside it in some visits only. Raises KeyError for a
+    metric that nobody has decided on."""
+    return {key: entry.because for entry in metric_decisions() for key in entry.keys}[metric]
+
+
+_OF_ANOTHER = (
+    "None that we know of was measured in visits like this one, by the same definitions and with "
+    "its spread."
+)
+
+
+def note(case_id: str) -> str:
+    """For a visit beside whose numbers no norm stands: why. Of a case of somebody's own, what holds
+    for every visit."""
+    decided = case_decisions().get(case_id)
+    return f"No published number is shown. {decided.because if decided else _OF_ANOTHER}"

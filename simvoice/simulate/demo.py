@@ -59,11 +59,16 @@ class DemoStep(_Strict):
             raise ValueError(f"a step with when: {self.when} needs at: (seconds)")
         return self
 
+    @property
+    def gap_s(self) -> float:
+        """Seconds of silence before speaking, where it speaks after her."""
+        return self.at if self.at is not None else _USUAL_GAP_S
+
     def moment(self) -> When:
         """The step's moment as the policy knows it."""
         match self.when:
             case "after":
-                return AfterPatient(self.at if self.at is not None else _USUAL_GAP_S, 15.0)
+                return AfterPatient(self.gap_s, 15.0)
             case "barge-in":
                 return BargeIn(self.at or 0.0)
             case "backchannel":

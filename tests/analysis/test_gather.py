@@ -105,3 +105,18 @@ def test_what_is_not_there_is_named_with_the_remedy(tmp_path: Path) -> None:
         found(tmp_path)
     with pytest.raises(UsageError, match="is not there"):
         pair(tmp_path / "a.wav", tmp_path / "b.wav")
+
+
+def test_transcripts_that_are_named_along_with_their_sound_are_no_recordings(
+    tmp_path: Path,
+) -> None:
+    write(tmp_path / "visit.wav", both()[:16_000])
+    textgrid(tmp_path / "visit.TextGrid")
+    items = found(*sorted(tmp_path.iterdir()))
+    assert names(items) == ["visit"]
+    assert [text.name for text in recording(items[0]).transcripts] == ["visit.TextGrid"]
+
+
+def test_a_transcript_alone_is_refused_with_what_to_give(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"'a\.TextGrid' is a transcript; give the sound"):
+        found(textgrid(tmp_path / "a.TextGrid"))

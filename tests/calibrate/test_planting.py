@@ -14,6 +14,8 @@ from simvoice.calibrate.conditions import HELD_OUT, STANDARD, Condition, disturb
 from simvoice.calibrate.plant import EARLIEST_S, Planted, plant
 from simvoice.calibrate.skeleton import drawn
 from simvoice.calibrate.truth import SPEAKERS, spoken, truth
+from simvoice.scoring.metrics import measure_reading
+from simvoice.scoring.reading import read_channels
 from simvoice.timing.intervals import complement, covers, intersect, total_s
 from tests.calibrate.voices import SILENCE_S, SYLLABLE_S, Hum
 
@@ -151,3 +153,29 @@ def test_f1_counts_what_was_missed_and_what_was_invented() -> None:
     assert Counts(8, 1, 3).f1 == pytest.approx(16 / 20)
     assert (Counts(1, 0, 0) + Counts(0, 1, 1)) == Counts(1, 1, 1)
     assert Counts().f1 == 1.0
+
+
+def test_an_echo_beyond_the_calibrated_is_refused_by_what_it_smears(planted: Planted) -> None:
+    room = Condition("hall", noise_db=45.0, reverb_s=0.6)
+    echoing, patient = disturb(planted.learner, planted.patient, room, 5)
+    dry = disturb(planted.learner, planted.patient, CLEAN, 5)
+    # the learner's room alone echoes: a simulated patient has none around her
+    for learner, hers in ((echoing, patient), (echoing, dry[1])):
+        found = {m.key: m for m in measure_reading(read_channels(learner, hers))}
+        for key in ("talk_share", "learner_pauses", "overlap_time", "articulation_rate"):
+            assert found[key].value is None
+            assert found[key].reason.startswith("not measurable here: the room echoes (speech")
+        for key in ("silences", "floor_share", "pitch_median"):
+            assert found[key].value is not None
+    clean = {m.key: m for m in measure_reading(read_channels(*dry))}
+    assert clean["talk_share"].value is not None
+    assert clean["learner_pauses"].value is not None
+
+
+def test_what_is_told_apart_says_by_what(planted: Planted) -> None:
+    sound = disturb(planted.learner, planted.patient, CLEAN, 5)
+    for words, by in ((planted.words, "by the words"), ((), "by sound alone")):
+        found = {m.key: m for m in measure_reading(read_channels(*sound, words=words))}
+        for key in ("interruptions", "early_starts", "patient_interruptions", "backchannels"):
+            assert found[key].error.endswith(f", told apart {by}"), key
+        assert "told apart" not in found["talk_share"].error

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from simvoice.bench import repeats
+from simvoice.calibrate.repeats import within
 from simvoice.cli import app
 from simvoice.errors import UsageError
+from simvoice.scoring.retest import from_json
 
 
 def refused(*arguments: str) -> str:
@@ -28,3 +32,32 @@ def test_a_folder_without_textgrids_is_named(tmp_path: Path, name: str) -> None:
     if name != "nowhere":
         folder.mkdir()
     assert name in refused("--quick", "--textgrids", str(folder))
+
+
+def test_repeats_have_no_quick_way_and_plant_nothing(tmp_path: Path) -> None:
+    assert "leave out --quick" in refused("--repeats", "3", "--quick")
+    assert "leave out --quick" in refused("--repeats", "3", "--textgrids", str(tmp_path))
+
+
+def test_repeats_are_shown_and_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    groups = [[{"talk_share": 40.0 + k}, {"talk_share": 44.0 + k}] for k in range(16)]
+    outcome = repeats.Outcome(2, repeats.behaviours(), 2400.0, within(groups))
+    asked: list[tuple[int, int]] = []
+
+    def run(count: int, *, workers: int, done: repeats.Done) -> repeats.Outcome:
+        asked.append((count, workers))
+        done(1, 1)
+        return outcome
+
+    monkeypatch.setattr(repeats, "run", run)
+    saved = tmp_path / "repeats é.json"
+    result = CliRunner().invoke(app, ["calibrate", "--repeats", "2", "--write", str(saved)])
+    assert result.exit_code == 0
+    assert asked == [(2, 1)]
+    (row,) = [line.split() for line in result.output.splitlines() if "talk_share" in line]
+    assert row == ["talk_share", "32", "49.50", "2.83", "7.84"]
+    table = from_json(json.loads(saved.read_text("utf-8")))
+    assert table.sem == pytest.approx(outcome.table.sem, abs=1e-6)
+    assert table.provenance == outcome.table.provenance
+    as_json = CliRunner().invoke(app, ["calibrate", "--repeats", "2", "--json"])
+    assert json.loads(as_json.stdout)["metrics"]["talk_share"]["mdc95"] == 7.84

@@ -27,7 +27,7 @@ from simvoice.record.recorder import Recorder
 from simvoice.record.store import Attempt, Store
 from simvoice.scoring.codebook import definitions
 from simvoice.scoring.metrics import DECIDED, FROM_JOURNAL
-from simvoice.scoring.norms import norms
+from simvoice.scoring.norms import norms, note
 from tests.planted_talk import NUMBERS, VOICES, header, record
 
 
@@ -86,10 +86,14 @@ def test_a_norm_stands_beside_a_number_only_in_a_visit_of_its_kind(
     )
     monkeypatch.setattr("simvoice.scoring.norms.norms", lambda: (planted,))
     told = replace(attempt, header=attempt.header.model_copy(update={"visit": ("bad-news",)}))
-    found = {n.key: n.norms for n in summarise(told).numbers}
+    debrief = summarise(told)
+    found = {n.key: n.norms for n in debrief.numbers}
     assert found.pop("silences") == (planted.sentence,)
     assert set(found.values()) == {()}
-    assert {n.norms for n in summarise(attempt).numbers} == {()}
+    assert debrief.norms_note == ""
+    without = summarise(attempt)
+    assert {n.norms for n in without.numbers} == {()}
+    assert without.norms_note == note(attempt.header.case_id)
 
 
 def test_the_transcript_is_in_order_with_what_was_never_said(attempt: Attempt) -> None:

@@ -133,3 +133,12 @@ def test_stopping_ends_the_line_and_keeps_the_truth() -> None:
     line.stop()
     assert line.read() is None
     assert len(line.truth.said) == 1
+
+
+def test_the_clock_stands_still_before_each_frame_until_it_is_let_go() -> None:
+    line = SimulatedLine(Script((Step(At(0.1), clip(0.2)),)), paced=False, tail_s=0.3)
+    held: list[float] = []
+    line.hold = lambda: held.append(line.at_s)
+    talk(line, [])
+    assert held == pytest.approx([k * 0.02 for k in range(len(held))])
+    assert len(held) == round(line.at_s / 0.02)

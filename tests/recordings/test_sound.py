@@ -113,7 +113,8 @@ def test_a_file_with_one_channel_says_how_to_give_two(tmp_path: Path) -> None:
 def test_more_than_two_channels_are_refused(tmp_path: Path) -> None:
     pcm = np.column_stack((both(), both()[:, 0]))
     assert problem(write(tmp_path / "three.wav", pcm)) == (
-        "'three.wav' has 3 channels, and there must be two, the learner and the patient"
+        "'three.wav' has 3 channels, and there must be two, the learner and the patient; "
+        "export the two that hold them"
     )
     assert "there must be one in each of two files" in problem(
         write(tmp_path / "a.wav"), write(tmp_path / "b.wav")
@@ -148,9 +149,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 def test_what_is_no_sound_is_refused_whatever_it_is_called(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     path.write_bytes(b"Good morning. What brings you here today?\n" * 200)
-    assert problem(path) == (
-        f"'{name}' cannot be read as sound; is it the WAV or FLAC its name says?"
-    )
+    assert problem(path) == (f"'{name}' cannot be read as sound; export it again as WAV or FLAC")
 
 
 def test_a_sound_file_with_another_formats_ending_is_read_as_what_it_is(tmp_path: Path) -> None:

@@ -153,3 +153,28 @@ def test_stopping_tells_what_runs_and_forgets_what_waits() -> None:
     lanes.stop()
     assert bench.done == ["told"]
     assert bench.failures == []
+
+
+def test_the_lanes_settle_once_nothing_waits_or_runs(bench: Bench) -> None:
+    assert bench.lanes.settle(0.0)
+    begun, go = threading.Event(), threading.Event()
+    bench.lanes.to_ear(bench.job("ear", begun=begun, waits_for=go))
+    bench.lanes.to_mind(bench.job("mind"))
+    bench.lanes.to_mouth(bench.job("mouth", raises=ValueError("hoarse")))
+    assert begun.wait(WAIT_S)
+    assert not bench.lanes.settle(0.05)
+    go.set()
+    assert bench.lanes.settle(WAIT_S)
+    assert sorted(bench.done) == ["ear", "mind"]
+    assert bench.failures == ["hoarse"]
+
+
+def test_a_job_that_found_its_lane_full_is_not_waited_for(bench: Bench) -> None:
+    begun, go = threading.Event(), threading.Event()
+    bench.lanes.to_ear(bench.job("long", begun=begun, waits_for=go))
+    assert begun.wait(WAIT_S)
+    for number in range(20):
+        bench.lanes.to_ear(bench.job(str(number)))
+    go.set()
+    assert bench.lanes.settle(WAIT_S)
+    assert len(bench.done) == 17

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from simvoice.scoring.certificate import (
+    HOLDS_IN_ECHO,
     Cell,
     Conditions,
     Table,
@@ -25,7 +26,7 @@ from simvoice.scoring.metrics import measure_reading
 from simvoice.scoring.reading import read_channels
 from tests.planted_talk import sound
 
-CLEAN = Conditions(60.0, -80.0, 0.0, 0.0, 0.07)
+CLEAN = Conditions(60.0, -80.0, 0.0, 0.0, 0.03)
 
 
 def cell(name: str, found: Conditions, low: float, high: float) -> Cell:
@@ -90,11 +91,30 @@ def test_the_interval_of_a_count_is_of_whole_numbers_and_grows_with_its_root() -
         (replace(CLEAN, leak_db=-12.0), "the other's voice at -12 dB in a channel"),
         (replace(CLEAN, clipped=0.2), "20% of the speech clipped"),
         (replace(CLEAN, lost=0.07), "7.0% of the sound lost"),
+        (replace(CLEAN, fade_s=0.25), "the room echoes (speech takes 0.25 s to fade)"),
+        (replace(CLEAN, fade_s=0.2), ""),
         (CLEAN, ""),
     ],
 )
 def test_beyond_what_was_calibrated_nothing_is_measurable(found: Conditions, why: str) -> None:
     assert refusal(found) == why
+
+
+@pytest.mark.parametrize("fade_s", [0.086, 0.12, 0.2])
+def test_an_echo_beyond_the_calibrated_takes_what_it_smears_and_leaves_the_rest(
+    fade_s: float,
+) -> None:
+    echoing = replace(CLEAN, fade_s=fade_s)
+    why = f"the room echoes (speech takes {fade_s:.2f} s to fade)"
+    for key in ("talk_share", "learner_pauses", "overlaps", "articulation_rate", "word_rate"):
+        assert refusal(echoing, key) == why
+        assert refusal(replace(CLEAN, fade_s=0.085), key) == ""
+    for key in ("silences", "longest_silence", "floor_share", "pitch_median"):
+        assert refusal(echoing, key) == ""
+
+
+def test_what_stands_an_echo_is_in_the_registry() -> None:
+    assert {entry.key for entry in definitions()} >= HOLDS_IN_ECHO
 
 
 def test_bounds_hold_the_next_of_a_kind_in_nine_of_ten() -> None:

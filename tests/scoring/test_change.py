@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simvoice.scoring.certificate import Table
-from simvoice.scoring.change import change, minimal_detectable_change
+from simvoice.scoring.certificate import Table, shipped
+from simvoice.scoring.change import change, minimal_detectable_change, retest
 from simvoice.scoring.codebook import Direction
 from simvoice.scoring.metrics import Measured
 
@@ -26,6 +26,35 @@ def measured(
 def test_the_minimal_detectable_change_is_weirs() -> None:
     assert minimal_detectable_change("interruptions", TABLE) == pytest.approx(MDC)
     assert minimal_detectable_change("talk_share", TABLE) is None
+
+
+@pytest.mark.parametrize(
+    ("planted", "repeated", "sem"),
+    [(1.0, 2.5, 2.5), (2.5, 1.0, 2.5), (None, 2.0, 2.0), (2.0, None, 2.0), (None, None, None)],
+)
+def test_the_larger_of_the_two_errors_counts(
+    planted: float | None, repeated: float | None, sem: float | None
+) -> None:
+    def row(value: float | None) -> dict[str, float]:
+        return {} if value is None else {"interruptions": value}
+
+    table = Table({}, {}, row(planted), row(repeated))
+    known = retest("interruptions", table)
+    assert (known.calibration, known.repeats, known.sem) == (planted, repeated, sem)
+    found = minimal_detectable_change("interruptions", table)
+    assert found == (None if sem is None else pytest.approx(MDC * sem))
+
+
+def test_the_shipped_table_knows_both_errors() -> None:
+    table = shipped()
+    assert table is not None
+    for key in ("talk_share", "learner_pauses", "silences", "response_latency", "word_rate"):
+        known = retest(key, table)
+        assert known.calibration is not None
+        assert known.repeats is not None
+        assert minimal_detectable_change(key, table) == pytest.approx(
+            MDC * max(known.calibration, known.repeats)
+        )
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,22 @@ from __future__ import annotations
 
 import pytest
 
+from simvoice import paths
 from simvoice.errors import SettingError
+from simvoice.patient.load import load_case
 from simvoice.scoring.codebook import definitions
-from simvoice.scoring.norms import Norm, beside, check_visits, norms, visit_of, visits
+from simvoice.scoring.norms import (
+    Norm,
+    beside,
+    case_decisions,
+    check_visits,
+    metric_decisions,
+    norms,
+    note,
+    visit_of,
+    visits,
+    why_none,
+)
 
 SILENCES = next(entry for entry in definitions() if entry.key == "silences")
 
@@ -128,3 +141,49 @@ def test_an_unknown_kind_of_visit_is_refused_with_those_there_are() -> None:
     assert check_visits(["oncology", "bad-news", "oncology"]) == ("bad-news", "oncology")
     with pytest.raises(SettingError, match="'dentist' is no kind of visit; choose of: any, bad"):
         check_visits(["dentist"])
+
+
+# -- the decisions --------------------------------------------------------------------------
+
+CASES = {path.parent.name: path for path in sorted(paths.scenarios_dir().glob("*/case.yaml"))}
+
+
+def test_every_case_that_ships_was_decided_on_as_the_visit_that_its_instruments_make_it() -> None:
+    assert set(case_decisions()) == set(CASES)
+    for case_id, path in CASES.items():
+        assert set(case_decisions()[case_id].visits) == visit_of(load_case(path).instruments)
+
+
+def test_every_metric_and_every_published_number_was_decided_on_once() -> None:
+    decided = [key for entry in metric_decisions() for key in entry.keys]
+    assert sorted(decided) == sorted(entry.key for entry in definitions())
+    considered = [name for entry in metric_decisions() for name in entry.considered]
+    assert sorted(considered) == sorted(entry.id for entry in norms())
+    for entry in norms():
+        if entry.metric:
+            (own,) = (d for d in metric_decisions() if entry.id in d.considered)
+            assert entry.metric in own.keys
+
+
+@pytest.mark.parametrize("case_id", CASES)
+def test_no_case_shows_a_norm_that_its_decision_refuses(case_id: str) -> None:
+    for entry in definitions():
+        assert beside(entry.key, case_decisions()[case_id].visits) == (), entry.key
+        assert why_none(entry.key).endswith(".")
+    assert note(case_id) == f"No published number is shown. {case_decisions()[case_id].because}"
+
+
+@pytest.mark.parametrize("entry", norms(), ids=lambda norm: norm.id)
+def test_a_norm_is_shown_only_with_its_spread_and_only_in_visits_of_its_kind(entry: Norm) -> None:
+    kinds = set(visits()) - {"any"}
+    for metric in definitions():
+        for kind in kinds:
+            if entry in beside(metric.key, (kind,)):
+                assert kind in entry.visits
+                assert (entry.metric, entry.for_definition) == (metric.key, metric.definition)
+                assert entry.n > 0
+                assert entry.spread
+
+
+def test_a_case_of_somebodys_own_says_what_holds_for_all() -> None:
+    assert note("our-own-case").startswith("No published number is shown. None that we know of")

@@ -169,7 +169,9 @@ def test_the_debrief_shows_a_norm_beside_its_number_in_a_visit_of_its_kind(
         }
     )
     monkeypatch.setattr("simvoice.scoring.norms.norms", lambda: (planted,))
-    assert "In real visits" not in client.get(f"/attempts/{attempt_id}").text
+    before = client.get(f"/attempts/{attempt_id}").text
+    assert "In real visits" not in before
+    assert "Beside real visits: No published number is shown." in before
     path = simulator.root / attempt_id / HEADER
     header = json.loads(path.read_text("utf-8")) | {"visit": ["bad-news"]}
     path.write_text(json.dumps(header), encoding="utf-8")
@@ -177,6 +179,7 @@ def test_the_debrief_shows_a_norm_beside_its_number_in_a_visit_of_its_kind(
     assert text.count("In real visits:") == 2  # among the first and by subject
     assert "SD &lt;4&gt;" in text
     assert "Bartels et al. 2016" in text
+    assert "No published number is shown" not in text
 
 
 def test_the_timeline_has_both_lanes_their_marks_and_peaks(

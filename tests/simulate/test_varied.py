@@ -1,0 +1,87 @@
+"""The same learner on another day: the same words and order, other times and another voice."""
+
+from __future__ import annotations
+
+import itertools
+import re
+
+import numpy as np
+import pytest
+
+from simvoice import paths
+from simvoice.patient.load import locate_case
+from simvoice.simulate.demo import Demo, DemoStep, load_demo
+from simvoice.simulate.learner import AfterPatient, At, Clip, KeepSilent, Script, Step
+from simvoice.simulate.speech import parse
+from simvoice.simulate.varied import day, louder
+
+
+def demo(case: str = "sudden-death") -> Demo:
+    return load_demo(locate_case(case, *paths.case_dirs()))
+
+
+def words(text: str) -> str:
+    return re.sub(r" *<pause [\d.]+> *", " ", text)
+
+
+@pytest.mark.parametrize("case", ["sudden-death", "behaviour-change", "goals-of-care"])
+def test_what_is_said_and_in_which_order_stays(case: str) -> None:
+    plan = demo(case)
+    for seed in range(20):
+        drawn = day(plan, seed).demo
+        assert [(s.when, s.say and words(s.say)) for s in drawn.steps] == [
+            (s.when, s.say and words(s.say)) for s in plan.steps
+        ]
+        for step in drawn.steps:
+            if step.say is not None:
+                parse(step.say)  # every mark is one that can be spoken
+
+
+def test_equal_seeds_give_equal_days_and_others_differ() -> None:
+    plan = demo()
+    assert day(plan, 3) == day(plan, 3)
+    days = [day(plan, seed) for seed in range(5)]
+    for one, two in itertools.pairwise(days):
+        assert one.demo.learner != two.demo.learner
+        assert [s.at for s in one.demo.steps] != [s.at for s in two.demo.steps]
+        assert one.noise_dbfs != two.noise_dbfs
+
+
+def test_gaps_spread_as_real_doctors_gaps_do() -> None:
+    plan = Demo(steps=(DemoStep(when="after", say="Hello.", at=1.0),))
+    gaps = np.array([day(plan, seed).demo.steps[0].at for seed in range(2000)], dtype=float)
+    assert gaps.min() >= 0.75
+    assert np.median(gaps) == pytest.approx(1.0, abs=0.05)
+    spread = np.log(gaps[gaps > 1.0] - 1.0 + 0.33) - np.log(0.33)
+    assert np.sqrt(np.mean(spread**2)) == pytest.approx(0.84, rel=0.06)
+
+
+def test_a_silence_that_is_kept_stays_a_long_one() -> None:
+    plan = Demo(
+        steps=(DemoStep(when="keep-silent", at=10.0), DemoStep(when="after", say="I see.", at=1.0))
+    )
+    kept = [day(plan, seed).demo.steps[0].at or 0.0 for seed in range(200)]
+    assert 6.0 < min(kept) < max(kept) < 17.0
+
+
+def test_pauses_between_clauses_end_no_turn_and_an_authors_own_stay() -> None:
+    said = "Well, I see. How are you?"
+    for seed in range(50):
+        text = day(Demo(steps=(DemoStep(when="after", say=said),)), seed).demo.steps[0].say or ""
+        pauses = [piece.pause_s for piece in parse(text)][:-1]
+        assert len(pauses) == 2
+        assert all(0.1 < pause_s < 0.3 for pause_s in pauses)
+    own = "I was wondering <pause 0.8> whether you slept, at all."
+    assert day(Demo(steps=(DemoStep(when="after", say=own),)), 1).demo.steps[0].say == own
+
+
+def test_louder_is_louder_and_never_clips() -> None:
+    pcm = np.full(100, 0.25, np.float32)
+    script = Script((Step(At(0.0), Clip("a", pcm, 0.0, 0.1)), Step(KeepSilent(3.0))))
+    made = louder(script, 6.0).steps
+    assert made[0].clip is not None
+    assert made[0].clip.pcm[0] == pytest.approx(0.25 * 10**0.3)
+    assert made[1] == script.steps[1]
+    loud = louder(Script((Step(AfterPatient(), Clip("a", 3 * pcm, 0.0, 0.1)),)), 20.0).steps[0]
+    assert loud.clip is not None
+    assert loud.clip.pcm.max() <= 0.98
