@@ -250,3 +250,18 @@ def test_piecing_together_is_no_support_and_not_alone_no_feeling() -> None:
         assert "empathy_support" not in {each.name for each in code(text)}
     assert [each.name for each in code("You're not alone.")] == ["empathy_support"]
     assert "blaming" not in {each.name for each in code("None of this was your fault.")}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "if you think of anything ring this number and i'll look in on friday okay bye now",
+        "There's a nurse outside if you need one, goodbye.",
+    ],
+)
+def test_a_goodbye_at_the_end_closes_whatever_was_offered_before_it(text: str) -> None:
+    assert "closing" in {each.name for each in code(text)}
+
+
+def test_a_goodbye_that_is_only_supposed_does_not_close() -> None:
+    assert "closing" not in {each.name for each in code("If I say goodbye now, you'd be alone.")}
