@@ -23,6 +23,10 @@ _REFERS = re.compile(
     r"\b(?:that|this|it|those|these|so|then|he|she|they|him|her|them|there|one|else)\b|"
     r"^(?:and |so |but )*(?:what|how) (?:do|did|would|are) you (?:think|feel|say|make)\b"
 )
+_OF_THAT = re.compile(
+    r"\b(?:that|this|these|those) (?:sort|sorts|kind|kinds) of (?:thing|things|stuff|news)\b"
+)
+"""What the sentence before it told of, whatever the length."""
 _TAKES_BACK = re.compile(
     r"\b(?:that|this|it|all) (?:sound|okay|all right|alright|clear|help|make|fit|fair|right|"
     r"work|seem|feel)|\bwith me\b|\b(?:sound|thoughts|questions)\b|"
@@ -54,7 +58,7 @@ def last_question(text: str) -> str:
 
 def _leans(question: Sentence, before: Sentence) -> bool:
     """Whether a question needs the sentence before it to be understood."""
-    if len(question.spoken) > SHORT:
+    if len(question.spoken) > SHORT and not _OF_THAT.search(question.plain):
         return False
     does = {each.name for each in code(before.text)}
     if not _MEETING.isdisjoint(does):
