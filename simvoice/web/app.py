@@ -101,6 +101,7 @@ async def _http_error(request: Request, error: Exception) -> Response:
 
 def _sentence(request: Request, status: int, sentence: str) -> Response:
     """What went wrong, as a page for people and as JSON for scripts."""
+    sentence = words.sentence(sentence)
     if "text/html" in request.headers.get("accept", ""):
         return pages.message(request, status, "That did not work", sentence)
     return JSONResponse({"message": sentence}, status_code=status)

@@ -121,6 +121,12 @@ def test_an_unknown_case_gives_a_sentence(client: TestClient) -> None:
     assert "There is no such case" in answer.text
 
 
+def test_an_unknown_attempt_gives_a_whole_sentence(client: TestClient) -> None:
+    answer = client.get("/attempts/20200101-000000-nobody-aaaa", headers=HTML)
+    assert answer.status_code == 404
+    assert re.search(r"<p>[A-Z][^<]+\.</p>", answer.text)
+
+
 def test_preparing_begins_with_the_token_and_tells_how_far_it_is(
     client: TestClient, simulator: StandIn, token: str
 ) -> None:
