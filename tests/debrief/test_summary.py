@@ -220,6 +220,12 @@ def test_an_empty_encounter_is_told_honestly(attempt: Attempt) -> None:
     assert debrief.ended == "The end was not recorded."
 
 
+def test_a_closing_line_of_hers_is_not_called_her_ending_it(attempt: Attempt) -> None:
+    # the learner may have said goodbye first; the record's reason is then the same
+    debrief = of(attempt, Started(wall_time=""), Ended(at_s=8.0, reason="patient"))
+    assert debrief.ended == "The conversation came to its end at 0:08."
+
+
 def test_a_learner_who_was_not_heard_is_sent_to_the_doctor(attempt: Attempt) -> None:
     spoken = tuple(e for e in attempt.entries if not isinstance(e, LearnerVoice | LearnerTurn))
     spoken = tuple(e for e in spoken if e.type != "backchannel")
