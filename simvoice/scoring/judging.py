@@ -348,6 +348,8 @@ def _moments(reading: Reading, metric: str) -> tuple[Evidence, ...]:
 
 
 def _cut_off(words: int) -> str:
+    if words == 0:
+        return "the last word cut off"
     return "1 word cut off" if words == 1 else f"{words} words cut off"
 
 

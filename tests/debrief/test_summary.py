@@ -15,6 +15,7 @@ from simvoice.debrief.summary import summarise
 from simvoice.record.events import (
     Counts,
     Ended,
+    Interruption,
     JournalEntry,
     LearnerTurn,
     LearnerVoice,
@@ -140,6 +141,13 @@ def test_interruptions_backchannels_overlaps_and_pauses_are_marked_apart(attempt
     assert len(marks(debrief, "backchannel")) == 1
     assert [round(m.length_s, 3) for m in marks(debrief, "overlap")] == [0.2, 0.5]
     assert [round(m.length_s, 3) for m in marks(debrief, "pause")] == [0.6]
+
+
+def test_an_interruption_that_cost_no_whole_word_is_not_told_in_words(attempt: Attempt) -> None:
+    cut = [e for e in attempt.entries if isinstance(e, Interruption)]
+    changed = [e.model_copy(update={"lost_words": 0}) if e in cut else e for e in attempt.entries]
+    (mark,) = marks(of(attempt, *changed), "interruption")
+    assert mark.label == "You took the floor in the middle of Ines's last word."
 
 
 def test_the_machines_delay_is_shown_as_the_machines(attempt: Attempt) -> None:
