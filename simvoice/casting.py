@@ -109,4 +109,5 @@ def card_of(case: Case) -> CaseCard:
         objectives=tuple(case.objectives),
         course=case.course,
         summary=case.summary,
+        sha256=case.sha256,
     )

@@ -159,8 +159,7 @@ def _interruptions(reading: Reading, name: str) -> list[Mark]:
             kind="interruption",
             start_s=entry.start_s,
             end_s=max(entry.start_s, entry.stopped_s),
-            label=f"You took the floor; {name} had {in_words(entry.lost_words, 'word')} "
-            f"({duration(entry.lost_s)}) left.",
+            label=_cut_in(entry, name),
             owner="learner",
             length_s=max(0.0, entry.stopped_s - entry.start_s),
             words_lost=entry.lost_words,
@@ -168,6 +167,13 @@ def _interruptions(reading: Reading, name: str) -> list[Mark]:
         )
         for entry in reading.of(Interruption)
     ]
+
+
+def _cut_in(entry: Interruption, name: str) -> str:
+    if entry.lost_words == 0:
+        return f"You took the floor in the middle of {name}'s last word."
+    left = f"{in_words(entry.lost_words, 'word')} ({duration(entry.lost_s)})"
+    return f"You took the floor; {name} had {left} left."
 
 
 def _together(reading: Reading, name: str) -> list[Mark]:

@@ -75,7 +75,7 @@ def summarise(attempt: Attempt, *, with_peaks: bool = True) -> Debrief:
         when=attempt.started.wall_time if attempt.started else "",
         duration_s=reading.spoken.end_s,
         state=attempt.state,
-        ended=_ended(attempt.ended, header),
+        ended=_ended(attempt.ended),
         ending=attempt.ended.ending if attempt.ended else None,
         notes=(*_notes(attempt, reading, sound_problem), *items.notes),
         has_sound=attempt.audio_path is not None and not sound_problem,
@@ -296,13 +296,13 @@ def _told(reading: Reading) -> tuple[Told, ...]:
 # -- what to say first ----------------------------------------------------------------------
 
 
-def _ended(ended: Ended | None, header: Header) -> str:
+def _ended(ended: Ended | None) -> str:
     if ended is None:
         return "The end was not recorded."
     at = clock(ended.at_s)
     sentences = {
         "learner": f"You ended the conversation at {at}.",
-        "patient": f"{header.patient_name} ended the conversation at {at}.",
+        "patient": f"The conversation came to its end at {at}.",
         "time": f"Time was up at {at}.",
         "device": f"The microphone or the loudspeaker went away at {at}.",
         "closed": f"The page was closed at {at}.",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from simvoice.debrief.model import Kept, Told
+from simvoice.debrief.moments import exchanges
 from simvoice.debrief.words import clock
 from simvoice.record.events import Header, LedgerStep, PatientMove, Tellable
 from simvoice.scoring.reading import Reading
@@ -13,6 +14,9 @@ from simvoice.scoring.reading import Reading
 TRUST = "trust"
 _NAMED = 2
 """Causes that a sentence names."""
+
+Begun = Mapping[float, float]
+"""When she moved to when what moved her began: the learner's words, or the silence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,34 +35,38 @@ def told_and_kept(
     """What was told, with why; and for what was not, why not."""
     could = {each.id: each for each in header.tellable}
     moves = reading.of(PatientMove)
+    begun = {each.move.at_s: each.at_s for each in exchanges(reading)}
     said = tuple(
         each.model_copy(
-            update={"text": could[each.fact].text, "why": _why(could[each.fact], each, moves)}
+            update={
+                "text": could[each.fact].text,
+                "why": _why(could[each.fact], each, moves, begun),
+            }
         )
         if each.fact in could
         else each
         for each in told
     )
     names = {each.fact for each in said}
-    kept = tuple(_kept(each, moves) for each in header.tellable if each.id not in names)
+    kept = tuple(_kept(each, moves, begun) for each in header.tellable if each.id not in names)
     # the nearest miss first; what nobody asked for says the same each time and comes last, once
     return said, tuple(dict.fromkeys(sorted(kept, key=lambda each: each.at_s is None)))
 
 
-def _why(fact: Tellable, told: Told, moves: Sequence[PatientMove]) -> str:
+def _why(fact: Tellable, told: Told, moves: Sequence[PatientMove], begun: Begun) -> str:
     if fact.when == "volunteered":
         return "Told freely."
     if fact.trust is None:
         return "You asked."
     before = [move for move in moves if move.at_s <= told.at_s]
     stood = before[-1].ledger.get(TRUST, 0.0) if before else 0.0
-    raised = sorted(_moved(before), key=lambda each: each.change, reverse=True)
+    raised = sorted(_moved(before, begun), key=lambda each: each.change, reverse=True)
     because = _causes([each for each in raised if each.change > 0.0])
     reason = f" What had raised it most: {because}." if because else ""
     return f"Told from a trust of {100 * fact.trust:.0f} on; it stood at {100 * stood:.0f}.{reason}"
 
 
-def _kept(fact: Tellable, moves: Sequence[PatientMove]) -> Kept:
+def _kept(fact: Tellable, moves: Sequence[PatientMove], begun: Begun) -> Kept:
     if fact.trust is None:
         return Kept(why="Something is told to whoever asks for it; nobody did.")
     values = [(move.ledger[TRUST], move.at_s) for move in moves if TRUST in move.ledger]
@@ -70,7 +78,7 @@ def _kept(fact: Tellable, moves: Sequence[PatientMove]) -> Kept:
             f"{100 * fact.trust:.0f}; nothing that was asked led there.",
             at_s=first_s,
         )
-    lost = sorted(_moved(moves), key=lambda each: each.change)
+    lost = sorted(_moved(moves, begun), key=lambda each: each.change)
     because = _causes([each for each in lost if each.change < 0.0])
     reason = f" What cost most: {because}." if because else ""
     return Kept(
@@ -80,8 +88,13 @@ def _kept(fact: Tellable, moves: Sequence[PatientMove]) -> Kept:
     )
 
 
-def _moved(moves: Iterable[PatientMove]) -> list[_Moved]:
-    return [_Moved(move.at_s, s) for move in moves for s in move.steps if s.name == TRUST]
+def _moved(moves: Iterable[PatientMove], begun: Begun) -> list[_Moved]:
+    return [
+        _Moved(begun.get(move.at_s, move.at_s), step)
+        for move in moves
+        for step in move.steps
+        if step.name == TRUST
+    ]
 
 
 def _causes(moved: Sequence[_Moved]) -> str:

@@ -40,6 +40,7 @@ def _change(exchange: Exchange) -> float:
 
 def _point(entries: Sequence[JournalEntry], change: float, each: Exchange) -> TurningPoint:
     steps = each.of(TRUST)
+    cut_off = any(speech.unsaid for speech in each.answer[-1:])
     along = [step for step in steps if (step.after - step.before) * change > 0.0]
     return TurningPoint(
         moment=moment(entries, each.at_s, each.end_s),
@@ -48,5 +49,5 @@ def _point(entries: Sequence[JournalEntry], change: float, each: Exchange) -> Tu
         after=steps[-1].after,
         causes=tuple(dict.fromkeys(step.cause for step in along)),
         words=each.turn.text if each.turn is not None else "",
-        answer=each.heard,
+        answer=f"{each.heard} …" if cut_off and each.heard else each.heard,
     )

@@ -70,7 +70,7 @@ def _course(course: Course) -> Iterator[RenderableType]:
             yield Text(f"  {title}", style="bold")
             yield Padding(_verdicts(compared), (0, 0, 0, 4))
     if course.tried:
-        yield Text("  What was tried, and what stood beside it", style="bold")
+        yield Text("  What was suggested, and what came next", style="bold")
         yield Padding(_tried(course.tried[-_TRIED:]), (0, 0, 0, 4))
         if len(course.tried) > _TRIED:
             yield Text(f"    and {len(course.tried) - _TRIED} before these (--json)", style="dim")

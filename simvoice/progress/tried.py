@@ -142,7 +142,7 @@ def _sentences(
     if item is not None:
         parts.append(f"{item[1]} (before: {item[0]})")
     if amiss is not None:
-        parts.append(f"what it is against, {in_words(amiss[1], 'time')} (before: {amiss[0]})")
+        parts.append(f"the opposite, {in_words(amiss[1], 'time')} (before: {amiss[0]})")
     if is_unjudged:
         parts.append("whether it was done cannot be told")
     if trust is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Literal
@@ -69,9 +70,11 @@ def kind_of(item: Item) -> Kind:
 
 
 def rule_in_words(item: Item) -> str:
-    """The item's rule as a clause; empty where it is left to a human."""
+    """The item's rule as a clause for a rater; empty where it is left to a human. Rules in words
+    speak to the learner."""
     rule = resolved(item)
-    return "" if rule is None else in_words(rule, item.means)
+    words = "" if rule is None else in_words(rule, item.means)
+    return re.sub(r"\byou\b", "the learner", re.sub(r"\byour\b", "the learner's", words))
 
 
 def resolved(item: Item) -> Rule | None:

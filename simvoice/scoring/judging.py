@@ -21,9 +21,9 @@ from simvoice.scoring.metrics import Measured, measure_reading
 from simvoice.scoring.patient_side import patient_did
 from simvoice.scoring.places import deaf, in_places
 from simvoice.scoring.reading import Reading
-from simvoice.scoring.rules import in_words, label
+from simvoice.scoring.rules import any_of, in_words, label
 from simvoice.scoring.shares import Share, share
-from simvoice.scoring.verdicts import MOST_EVIDENCE, Evidence, Outcome, Verdict
+from simvoice.scoring.verdicts import MOST_EVIDENCE, Evidence, Outcome, Verdict, of_silence
 
 _ORDER: tuple[Certainty, ...] = ("low", "fair", "high")
 _HOLDS = {"holds_held": "held", "holds_filled": "filled"}
@@ -171,7 +171,7 @@ class Judge:
         return [hit for hit in self._hits if hit.code.code in wanted]
 
     def _name(self, codes: Iterable[str]) -> str:
-        return " or ".join(label(code, self._means) for code in codes)
+        return any_of(codes, self._means)
 
     def _no_occasion(self, codes: Iterable[str]) -> Verdict:
         why = f"no occasion: nothing was heard of {self._name(codes)}"
@@ -339,16 +339,18 @@ def _moments(reading: Reading, metric: str) -> tuple[Evidence, ...]:
     found: list[Evidence] = []
     if metric == "interruptions":
         found = [
-            Evidence(e.start_s, e.stopped_s, "learner", "", f"{e.lost_words} words cut off")
+            Evidence(e.start_s, e.stopped_s, "learner", "", _cut_off(e.lost_words))
             for e in reading.of(Interruption)
         ]
     elif metric in _HOLDS:
-        found = [
-            Evidence(e.start_s, e.end_s, "patient", "", f"{e.end_s - e.start_s:.1f} s, {e.outcome}")
-            for e in reading.of(Hold)
-            if e.outcome == _HOLDS[metric]
-        ]
+        found = [of_silence(e) for e in reading.of(Hold) if e.outcome == _HOLDS[metric]]
     return tuple(found[:MOST_EVIDENCE])
+
+
+def _cut_off(words: int) -> str:
+    if words == 0:
+        return "the last word cut off"
+    return "1 word cut off" if words == 1 else f"{words} words cut off"
 
 
 def _answer(response: Response, how: str) -> bool | None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from simvoice import criteria as r
 from simvoice.record.events import Hold, JournalEntry, PatientMove, PatientSpeech
-from simvoice.scoring.verdicts import MOST_EVIDENCE, Evidence, Outcome, Verdict
+from simvoice.scoring.verdicts import MOST_EVIDENCE, Evidence, Outcome, Verdict, of_silence
 
 
 def patient_did(
@@ -60,7 +60,7 @@ def _silence(rule: r.Silence, entries: Sequence[JournalEntry]) -> Verdict:
     filled = [each for each in left if each.outcome == "filled"]
     stood = [each for each in left if each.outcome == "held"]
     is_met = bool(stood) if rule.outcome == "held" else not filled
-    return _met(is_met, (_moment(each) for each in (stood if is_met else filled)))
+    return _met(is_met, (of_silence(each) for each in (stood if is_met else filled)))
 
 
 def _ledger(rule: r.Ledger, entries: Sequence[JournalEntry]) -> Verdict:
@@ -89,8 +89,3 @@ def _met(is_met: bool, evidence: Iterable[Evidence]) -> Verdict:
 
 def _quote(speech: PatientSpeech) -> Evidence:
     return Evidence(speech.start_s, speech.end_s, "patient", speech.heard, "what the patient said")
-
-
-def _moment(hold: Hold) -> Evidence:
-    shows = f"{hold.end_s - hold.start_s:.1f} s, {hold.outcome}"
-    return Evidence(hold.start_s, hold.end_s, "patient", "", shows)

@@ -27,10 +27,12 @@ from simvoice.criteria import (
     Silence,
     Told,
 )
+from simvoice.scoring.codebook import definitions
 
 Means = Mapping[str, str]
 """Code of a case's own to what it means, a sentence."""
 NONE: Means = MappingProxyType({})
+_NEWS = frozenset({"headline", "headline_jargon"})
 
 
 def in_words(rule: Rule, means: Means = NONE) -> str:
@@ -39,25 +41,25 @@ def in_words(rule: Rule, means: Means = NONE) -> str:
         case Says():
             return _says(rule, means)
         case Avoids():
-            least = "no" if rule.at_most == 0 else f"at most {rule.at_most}"
-            needs = f", where there was {_any(rule.needs, means)}" if rule.needs else ""
-            return f"{least} {_any(rule.codes, means)}{needs}"
+            needs = f", where there was {any_of(rule.needs, means)}" if rule.needs else ""
+            return f"{_at_most(rule)}: {any_of(rule.codes, means)}{needs}"
         case Order():
-            return "in this order: " + ", ".join(_any(step, means) for step in rule.steps)
+            return "in this order: " + "; ".join(any_of(step, means) for step in rule.steps)
         case MetricIs():
-            return f"{rule.metric.replace('_', ' ')} {_bounds(rule)}"
+            return f"{_metric(rule.metric)}: {'none' if rule.at_most == 0 else _bounds(rule)}"
         case Ratio():
-            over, under = _any(rule.over, means), _any(rule.under, means)
+            over, under = any_of(rule.over, means), any_of(rule.under, means)
             if rule.at_least is None:
                 return f"how often there was {over}, set against {under}"
-            return f"at least {rule.at_least:g} of {over} for each {under}"
+            times = "" if rule.at_least == 1.0 else f"{rule.at_least:g} times "
+            return f"{over}, at least {times}as often as {under}"
         case Answers():
             return _answers(rule)
         case Count():
             each = " for each cue" if rule.per == "cue" else ""
-            return f"how often there was {_any(rule.codes, means)}{each}"
+            return f"how often there was {any_of(rule.codes, means)}{each}"
         case CountAnswers():
-            return f"how many cues and concerns got an answer that was {_quadrant(rule)}"
+            return f"how many cues and concerns got an answer{_quadrant(rule)}"
         case ItemIs():
             return f"what the item {rule.item} says"
         case Told():
@@ -79,12 +81,12 @@ def in_words(rule: Rule, means: Means = NONE) -> str:
 
 def _says(rule: Says, means: Means) -> str:
     often = "" if rule.at_least == 1 else f"at least {rule.at_least} times: "
-    where = f", before the first time of {_any(rule.before, means)}" if rule.before else ""
-    where += f", after the first time of {_any(rule.after, means)}" if rule.after else ""
+    where = f", before {_first(rule.before, means)}" if rule.before else ""
+    where += f", after {_first(rule.after, means)}" if rule.after else ""
     where += f" within your first {rule.first_turns} turns" if rule.first_turns else ""
     where += f" within your last {rule.last_turns} turns" if rule.last_turns else ""
-    where += f", where there was {_any(rule.needs, means)}" if rule.needs else ""
-    return f"heard {often}{_any(rule.codes, means)}{where}"
+    where += f", where there was {any_of(rule.needs, means)}" if rule.needs else ""
+    return f"heard {often}{any_of(rule.codes, means)}{where}"
 
 
 def _answers(rule: Answers) -> str:
@@ -95,16 +97,16 @@ def _answers(rule: Answers) -> str:
     }[rule.how]
     if rule.at_least is None:
         return f"the share of cues and concerns with {share}"
-    return f"at least {rule.at_least:.0%} of the cues and concerns with {share}"
+    return f"at least {100.0 * rule.at_least:.0f} % of the cues and concerns with {share}"
 
 
 def _quadrant(rule: CountAnswers) -> str:
     parts = []
     if rule.explicit is not None:
-        parts.append("explicit" if rule.explicit else "not explicit")
+        parts.append("took them up in words" if rule.explicit else "did not take them up")
     if rule.provides is not None:
-        parts.append("giving room" if rule.provides else "taking room")
-    return " and ".join(parts) or "of any kind"
+        parts.append("gave room for more" if rule.provides else "left no room")
+    return f" that {' and '.join(parts)}" if parts else ""
 
 
 def _silence(rule: Silence) -> str:
@@ -112,6 +114,11 @@ def _silence(rule: Silence) -> str:
     if rule.outcome == "held":
         return f"a silence of the patient's{which} was let stand"
     return f"no silence of the patient's{which} was filled"
+
+
+def _metric(key: str) -> str:
+    names = (entry.name for entry in definitions() if entry.key == key)
+    return next(names, key.replace("_", " "))
 
 
 def _these(ids: Collection[str]) -> str:
@@ -125,8 +132,25 @@ def _bounds(rule: MetricIs | Ledger) -> str:
     return " and ".join(part for part in (low, high) if part)
 
 
-def _any(codes: Iterable[str], means: Means) -> str:
-    return " or ".join(label(code, means) for code in codes)
+def _at_most(rule: Avoids) -> str:
+    which = "" if len(rule.codes) == 1 else " of these"
+    if rule.at_most == 0:
+        return f"heard none{which}" if which else "not heard"
+    return f"heard at most {rule.at_most}{which}"
+
+
+def _first(codes: Iterable[str], means: Means) -> str:
+    """The first time that any of them was heard."""
+    name = any_of(codes, means)
+    return name if name.startswith("the news") else f"{name} was first heard"
+
+
+def any_of(codes: Iterable[str], means: Means = NONE) -> str:
+    """Codes as a list in words; news in plain words or in clinicians' is "the news"."""
+    found = list(codes)
+    names = ["the news"] if found and set(found) >= _NEWS else []
+    names += [label(code, means) for code in found if not (names and code in _NEWS)]
+    return " or ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
 
 
 def label(code: str, means: Means = NONE) -> str:

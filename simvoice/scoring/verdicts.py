@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from simvoice.record.events import Hold
 from simvoice.scoring.certainty import Certainty
 
 Outcome = Literal["met", "not met", "not judged", "counted"]
@@ -26,6 +27,13 @@ class Evidence:
     """Empty for a moment that has no words, such as a silence."""
     shows: str
     """What it shows, by the codebook, by VR-CoDES or by the timing."""
+
+
+def of_silence(hold: Hold) -> Evidence:
+    """A silence that the patient fell into, and what became of it."""
+    length = f"{hold.end_s - hold.start_s:.1f} s"
+    shows = f"let stand for {length}" if hold.outcome == "held" else f"filled after {length}"
+    return Evidence(hold.start_s, hold.end_s, "patient", "", shows)
 
 
 @dataclass(frozen=True, slots=True)

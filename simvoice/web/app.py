@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -31,6 +32,9 @@ from simvoice.web.session import Stage
 from simvoice.web.summaries import Summaries
 
 _HERE = Path(__file__).resolve().parent
+
+_LISTING = re.compile(r"run: simvoice (?:attempts list|progress), to see [a-z ]+")
+"""A remedy for the terminal: a page has its own."""
 
 _FAREWELL_S = 5.0
 """How long the end of the server waits for an encounter to close its record."""
@@ -90,7 +94,10 @@ def _templates() -> Jinja2Templates:
 
 async def _known_error(request: Request, error: Exception) -> Response:
     status = 404 if isinstance(error, UsageError) else 503
-    return _sentence(request, status, str(error))
+    said = str(error)
+    if "text/html" in request.headers.get("accept", ""):
+        said = _LISTING.sub("the first page lists those there are", said)
+    return _sentence(request, status, said)
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
@@ -101,6 +108,7 @@ async def _http_error(request: Request, error: Exception) -> Response:
 
 def _sentence(request: Request, status: int, sentence: str) -> Response:
     """What went wrong, as a page for people and as JSON for scripts."""
+    sentence = words.sentence(sentence)
     if "text/html" in request.headers.get("accept", ""):
         return pages.message(request, status, "That did not work", sentence)
     return JSONResponse({"message": sentence}, status_code=status)

@@ -53,11 +53,9 @@ def render(request: Request, name: str, status: int = 200, **values: Any) -> HTM
     return templates.TemplateResponse(request, name, context, status_code=status)
 
 
-def message(
-    request: Request, status: int, title: str, sentence: str, **values: Any
-) -> HTMLResponse:
+def message(request: Request, status: int, title: str, said: str, **values: Any) -> HTMLResponse:
     """A page that says one thing."""
-    return render(request, "message.html", status, title=title, sentence=sentence, **values)
+    return render(request, "message.html", status, title=title, sentence=said, **values)
 
 
 def _attempt(request: Request, attempt_id: str) -> Attempt:
@@ -144,8 +142,15 @@ def attempt(request: Request, attempt_id: str) -> HTMLResponse:
         view=debrief_page.view(debrief),
         earlier=_earlier(_simulator(request), found),
         goes=goes(_simulator(request), found),
+        is_changed=_is_changed(_simulator(request), found),
         checked=request.app.state.agreements.of(_simulator(request)).words,
     )
+
+
+def _is_changed(simulator: Simulator, found: Attempt) -> bool:
+    """Whether the case is another one since, so that no other go can begin at its moments."""
+    now = (card for card in simulator.cases() if card.id == found.header.case_id)
+    return any(card.sha256 not in {"", found.header.case_sha256} for card in now)
 
 
 def _earlier(simulator: Simulator, found: Attempt) -> AttemptSummary | None:

@@ -35,6 +35,8 @@ class CaseCard:
     summary: str = ""
     """One sentence for the card; empty when the title says enough."""
     objectives: tuple[str, ...] = ()
+    sha256: str = ""
+    """Of its file; another go begins in no other version. Empty when not known."""
 
 
 @dataclass(frozen=True, slots=True)

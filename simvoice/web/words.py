@@ -55,7 +55,7 @@ def clock(seconds: float) -> str:
 
 def duration(seconds: float) -> str:
     """A duration in words: "40 seconds", "4 minutes", "1 minute 30 seconds"."""
-    whole = max(0, round(seconds))
+    whole = max(0, int(seconds))  # cut off as a clock does, so that both say the same
     minutes, secs = divmod(whole, 60)
     parts = []
     if minutes:

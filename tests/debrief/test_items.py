@@ -62,7 +62,7 @@ def test_an_item_has_its_words_time_rule_and_certainty(attempt: Attempt) -> None
     item = next(each for each in empathy.items if each.id == "empathy-answered")
     assert (item.outcome, item.certainty) == ("met", "high")
     assert [(e.quote, e.at_s) for e in item.evidence] == [("that is frightening", 3.4)]
-    assert item.rule.startswith("heard a feeling named or")
+    assert item.rule.startswith("heard a feeling named, a feeling said to make sense, ")
 
 
 def test_a_heading_is_the_weighted_share_of_what_could_be_judged(attempt: Attempt) -> None:

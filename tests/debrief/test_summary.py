@@ -15,6 +15,7 @@ from simvoice.debrief.summary import summarise
 from simvoice.record.events import (
     Counts,
     Ended,
+    Interruption,
     JournalEntry,
     LearnerTurn,
     LearnerVoice,
@@ -142,6 +143,13 @@ def test_interruptions_backchannels_overlaps_and_pauses_are_marked_apart(attempt
     assert [round(m.length_s, 3) for m in marks(debrief, "pause")] == [0.6]
 
 
+def test_an_interruption_that_cost_no_whole_word_is_not_told_in_words(attempt: Attempt) -> None:
+    cut = [e for e in attempt.entries if isinstance(e, Interruption)]
+    changed = [e.model_copy(update={"lost_words": 0}) if e in cut else e for e in attempt.entries]
+    (mark,) = marks(of(attempt, *changed), "interruption")
+    assert mark.label == "You took the floor in the middle of Ines's last word."
+
+
 def test_the_machines_delay_is_shown_as_the_machines(attempt: Attempt) -> None:
     machine = marks(summarise(attempt, with_peaks=False), "machine")
     assert [round(m.length_s, 3) for m in machine] == [0.6, 0.5, 0.5, 3.0]
@@ -218,6 +226,12 @@ def test_an_empty_encounter_is_told_honestly(attempt: Attempt) -> None:
     assert debrief.rows == debrief.marks == debrief.ledger == ()
     assert "Nobody spoke, so there is nothing to tell about this conversation." in debrief.notes
     assert debrief.ended == "The end was not recorded."
+
+
+def test_a_closing_line_of_hers_is_not_called_her_ending_it(attempt: Attempt) -> None:
+    # the learner may have said goodbye first; the record's reason is then the same
+    debrief = of(attempt, Started(wall_time=""), Ended(at_s=8.0, reason="patient"))
+    assert debrief.ended == "The conversation came to its end at 0:08."
 
 
 def test_a_learner_who_was_not_heard_is_sent_to_the_doctor(attempt: Attempt) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from simvoice.debrief.model import Debrief
 from simvoice.debrief.summary import summarise
-from simvoice.record.events import LedgerStep, PatientMove, PatientSpeech, Tellable
+from simvoice.record.events import LearnerTurn, LedgerStep, PatientMove, PatientSpeech, Tellable
 from simvoice.record.store import Attempt
 from tests.planted_talk import record
 
@@ -89,6 +89,17 @@ def test_what_was_never_told_says_what_it_would_have_taken_and_not_what_it_is(
     assert [each.at_s for each in found.kept] == [10.0, 80.0, None]
     text = found.model_dump_json()
     assert not any(fact.text in text for fact in ALL)
+
+
+def test_a_cause_is_timed_by_the_words_that_it_was(attempt: Attempt) -> None:
+    said = LearnerTurn(
+        turn=1, start_s=6.0, end_s=9.0, text="Well.", avg_logprob=-0.1, no_speech_prob=0.0
+    )
+    header = attempt.header.model_copy(update={"tellable": (SINK,)})
+    entries = (said, move(1, 10.0, 0.3, step(0.4, 0.3, "cut her off")))
+    made = summarise(replace(attempt, header=header, entries=entries, audio_path=None, _sound=[]))
+    (kept,) = made.kept
+    assert kept.why.endswith("What cost most: cut her off (0:06).")
 
 
 def test_an_encounter_in_which_nothing_moved_has_its_sentence_too(attempt: Attempt) -> None:

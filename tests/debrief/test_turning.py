@@ -58,7 +58,7 @@ def test_it_begins_three_seconds_before_the_words_and_ends_with_her_answer(
         spoke(2, 8.1, "It is", "to me."),
     )
     (point,) = of(attempt, *entries).turning_points
-    assert (point.words, point.answer) == ("it is not that bad", "It is")
+    assert (point.words, point.answer) == ("it is not that bad", "It is …")
     assert (point.moment.at_s, point.moment.from_s, point.moment.to_s) == (5.5, 2.5, 10.1)
     assert point.moment.again_turn == 1
 

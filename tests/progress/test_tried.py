@@ -31,7 +31,7 @@ def test_a_suggestion_is_followed_into_the_next_attempt() -> None:
     # the ledger's cost and the count are views of the same thing, so two and not three
     assert (found.done, found.amiss, found.trust) == ((0, 3), (2, 0), (0.4, 0.6))
     assert found.said == (
-        "The next attempt: done, 3 times (before: 0); what it is against, 0 times (before: 2); "
+        "The next attempt: done, 3 times (before: 0); the opposite, 0 times (before: 2); "
         "trust ended at 60 (before: 40)."
     )
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 
-from simvoice.scoring.asked import kind_of
+from simvoice.scoring.asked import kind_of, rule_in_words
 from simvoice.scoring.instruments import Item, items
 
 
@@ -27,3 +28,14 @@ def test_a_ratio_without_a_threshold_asks_for_a_number(
 
 def test_the_share_of_open_questions_is_asked_for_as_a_share() -> None:
     assert kind_of(items()["miti-open-share"]) == "share"
+
+
+def test_a_rule_speaks_to_the_rater_of_the_learner() -> None:
+    rules = [rule_in_words(item) for item in items().values()]
+    assert not [rule for rule in rules if re.search(r"\byour?\b", rule)]
+    assert rule_in_words(items()["empathy-silence"]) == (
+        "silences the learner let stand: at least 1"
+    )
+    assert rule_in_words(items()["os12-1-greets"]) == (
+        "heard a greeting within the learner's first 3 turns"
+    )

@@ -52,10 +52,21 @@ def test_every_code_that_a_rule_speaks_of_has_a_name_for_people() -> None:
 def test_a_rule_reads_as_a_sentence() -> None:
     rule = items()["spikes-knowledge-warning"].rule
     assert rule is not None
-    assert in_words(rule) == (
-        "heard a warning, before the first time of the news in plain words or the news in "
-        "clinicians' words"
+    assert in_words(rule) == "heard a warning, before the news"
+    plain = items()["spikes-knowledge-plain"].rule
+    assert plain is not None
+    assert in_words(plain) == (
+        "heard none of these: a technical word left unexplained or the news in clinicians' words"
     )
+
+
+def test_a_rule_over_a_metric_calls_it_by_its_name() -> None:
+    cut_in = items()["listening-no-cutting-in"].rule
+    let_stand = items()["empathy-silence"].rule
+    assert cut_in is not None
+    assert let_stand is not None
+    assert in_words(cut_in) == "interruptions: none"
+    assert in_words(let_stand) == "silences you let stand: at least 1"
 
 
 def test_every_instrument_cites_its_source_and_what_is_human_says_why() -> None:

@@ -163,7 +163,7 @@ def test_a_metric_is_judged_within_its_bounds_or_not_at_all() -> None:
     cut = verdict(at, kind="metric", metric="interruptions", at_most=0).evidence
     assert [(e.at_s, e.shows) for e in cut] == [(33.0, "3 words cut off")]
     held = verdict(at, kind="metric", metric="holds_held", at_least=1).evidence
-    assert [(e.at_s, e.end_s, e.shows) for e in held] == [(14.0, 20.0, "6.0 s, held")]
+    assert [(e.at_s, e.end_s, e.shows) for e in held] == [(14.0, 20.0, "let stand for 6.0 s")]
     found = verdict(judge(said(1)), kind="metric", metric="holds_held", at_least=1)
     assert (found.outcome, "never fell silent" in found.reason) == ("not judged", True)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -209,6 +210,17 @@ def test_a_case_that_changed_says_so_before_the_door(
     page = client.get(f"/again/{first}/2", headers={"accept": "text/html"})
     assert page.status_code == 404
     assert "has been changed since" in page.text
+
+
+def test_a_debrief_offers_no_other_go_once_the_case_has_changed(
+    client: TestClient, simulator: StandIn, first: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert f"/again/{first}/" in client.get(f"/attempts/{first}").text
+    now = replace(CASE, sha256="f" * 64)
+    monkeypatch.setattr(simulator, "cases", lambda: [now])
+    text = client.get(f"/attempts/{first}").text
+    assert f"/again/{first}/" not in text
+    assert f'<a href="/case/{CASE.id}">begin it from its door</a>' in text
 
 
 def test_the_hello_names_the_moment_and_the_record_keeps_it(

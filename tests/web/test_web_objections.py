@@ -174,5 +174,5 @@ def test_a_sentence_of_the_server_s_is_shown_and_the_words_stay(
     Store(simulator.root).erase(found)
     item.get_by_role("button", name="Send").click()
     page.wait_for_selector(f'.item[data-item="{ITEM}"] .fault:not([hidden])')
-    assert "there is no attempt" in item.locator(".fault").inner_text()
+    assert "There is no attempt" in item.locator(".fault").inner_text()
     assert item.locator("textarea").input_value() == "I asked."

@@ -121,6 +121,15 @@ def test_an_unknown_case_gives_a_sentence(client: TestClient) -> None:
     assert "There is no such case" in answer.text
 
 
+def test_an_unknown_attempt_gives_a_whole_sentence(client: TestClient) -> None:
+    answer = client.get("/attempts/20200101-000000-nobody-aaaa", headers=HTML)
+    assert answer.status_code == 404
+    assert (
+        "<p>There is no attempt 20200101-000000-nobody-aaaa; "
+        "the first page lists those there are.</p>"
+    ) in answer.text
+
+
 def test_preparing_begins_with_the_token_and_tells_how_far_it_is(
     client: TestClient, simulator: StandIn, token: str
 ) -> None:
@@ -299,6 +308,7 @@ def test_times_and_ends_are_written_as_people_read_them() -> None:
     assert clock(-1) == "0:00"
     assert duration(0) == "0 seconds"
     assert duration(61) == "1 minute 1 second"
+    assert (duration(88.6), clock(88.6)) == ("1 minute 28 seconds", "1:28")
     assert duration(480) == "8 minutes"
     assert duration(490) == "8 minutes"
     assert moment("2026-11-22T09:05:00+01:00") == "22 November 2026, 09:05"

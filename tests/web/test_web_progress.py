@@ -93,7 +93,7 @@ def test_without_attempts_the_list_says_so_and_an_unknown_learner_is_refused(
     assert "no conversations yet" in client.get("/progress").text
     answer = client.get("/progress/Kim", headers=HTML)
     assert answer.status_code == 404
-    assert "there is no attempt by" in answer.text
+    assert "There is no attempt by" in answer.text
 
 
 def test_attempts_without_a_name_are_shown_as_one_person_s(
@@ -207,13 +207,13 @@ def test_what_was_tried_stands_with_both_attempts(client: TestClient, simulator:
     again = Again(attempt=second, turn=3, at_s=31.8)
     go = plant(simulator.root, "2026-11-03T10:15:30+00:00", attempt=ID, learner="Kim", again=again)
     text = client.get("/progress/Kim").text
-    part = text[text.index("What was tried") :]
+    part = text[text.index("What was suggested") :]
     assert "The next attempt: " in part
     assert "trust ended at 60 (before: 60)" in part
     assert "Another go from 0:31: trust ended at 60 (before: 60)." in part
     for each in (first, second, go):
         assert f'href="/attempts/{each}"' in part
-    assert "that one thing led to the other, they do not show" in part
+    assert "do not show that one thing led to the other" in part
     assert "1 other go at a moment" in text
 
 

@@ -167,7 +167,7 @@ def test_the_page_has_the_words_the_door_note_and_every_item_with_its_rule(
     assert "The biopsy shows a cancer." in page
     assert "Mm-hm." in page
     assert "forty-nine when she died" not in page
-    assert "What counts: Heard" in page
+    assert "What counts: heard" in page
     assert 'data-at="20.40"' in page
     assert "Robin" not in page
 

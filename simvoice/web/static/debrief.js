@@ -6,9 +6,15 @@ import { BEFORE_S, drawScore, sound, wirePlayer } from "./player.js";
 const at = (id) => document.getElementById(id);
 
 at("print").addEventListener("click", () => print());
-// Paper has nothing to unfold.
+// Paper has nothing to unfold; the screen is afterwards as it was.
+let unfolded = [];
 addEventListener("beforeprint", () => {
-  for (const folded of document.querySelectorAll("details")) folded.open = true;
+  unfolded = [...document.querySelectorAll("details:not([open])")];
+  for (const folded of unfolded) folded.open = true;
+});
+addEventListener("afterprint", () => {
+  for (const folded of unfolded) folded.open = false;
+  unfolded = [];
 });
 at("reasons")?.addEventListener("change", (event) => {
   at("transcript").classList.toggle("with-reasons", event.target.checked);
