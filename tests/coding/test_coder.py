@@ -265,3 +265,9 @@ def test_a_goodbye_at_the_end_closes_whatever_was_offered_before_it(text: str) -
 
 def test_a_goodbye_that_is_only_supposed_does_not_close() -> None:
     assert "closing" not in {each.name for each in code("If I say goodbye now, you'd be alone.")}
+
+
+def test_to_be_told_to_be_strong_is_no_credit() -> None:
+    for order in ("You have to be strong for your brother.", "You need to be brave now."):
+        assert "empathy_respect" not in {each.name for each in code(order)}
+    assert "empathy_respect" in {each.name for each in code("You have been so strong for her.")}
