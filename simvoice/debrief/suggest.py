@@ -98,11 +98,13 @@ def suggestions(
     if not reading.of(LearnerTurn):
         return ()
     shown = _that_happened(reading, name, answered, cues)
+    # which words that fill a silence are amiss is known from the silences alone
+    silenced = any(each.kind.id == "silence" for each in shown)
     found: dict[str, list[_Found]] = {}
     for each in (
         *shown,
         *_from_critical(reading, instruments, shown),
-        *_from_items(reading, headings),
+        *(each for each in _from_items(reading, headings) if each.kind.id != "silence" or silenced),
     ):
         found.setdefault(each.kind.id, []).append(each)
     ranked = sorted(
