@@ -27,6 +27,10 @@ from simvoice.scoring.verdicts import Verdict
 __all__ = ["Compared", "RatedAttempt", "Row", "as_shown", "compared", "shown"]
 
 
+_FEW = 5
+"""Attempts below which no coefficient is shown."""
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One item, in figures as people read them."""
@@ -140,12 +144,17 @@ def _row(each: ItemAgreement) -> Row:
         ratings=each.ratings,
         blind=each.blind,
         objections=each.objections,
-        machine=tuple(m for m in machine if m[1] != "–"),
-        humans=tuple(h for h in humans if h[1] != "–"),
+        machine=_given(machine, each.attempts),
+        humans=_given(humans, each.humans_attempts),
         humans_attempts=each.humans_attempts,
         trust=each.trust,
         why=each.why,
     )
+
+
+def _given(of: tuple[tuple[str, str], ...], attempts: int) -> tuple[tuple[str, str], ...]:
+    """Those that are defined; none of a few attempts, where any of them may be 1 or -1."""
+    return tuple(each for each in of if attempts >= _FEW and each[1] != "–")
 
 
 def _words(each: ItemAgreement) -> str:
