@@ -77,5 +77,6 @@ def _sign(fact: Fact, text: str, known: set[str]) -> str:
     mention = re.search("|".join(fact.mentions), text, re.IGNORECASE)
     if mention:
         return mention.group()
-    both = [word for word in content(fact.text) if word in content(text) and word not in known]
+    told = set(content(text)) - known
+    both = [word for word in content(fact.text) if word in told]
     return ", ".join(both) if len(set(both)) >= TOGETHER else ""
