@@ -148,6 +148,7 @@ _WHERE_BOTH_SPOKE: dict[OverlapKind, EventKind] = {
     "early": "early_start",
     "interruption": "interruption",
     "attempt": "interruption_attempt",
+    "together": "simultaneous_start",
 }
 
 

@@ -27,6 +27,7 @@ EventKind = Literal[
     "interruption",
     "interruption_attempt",
     "early_start",
+    "simultaneous_start",
     "backchannel",
     "machine",
 ]

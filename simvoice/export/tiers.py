@@ -63,7 +63,7 @@ _EVENT_TIERS = {
     "between": ("pause", "gap", "overlap_between", "overlap_within"),
     "silences": ("silence",),
     "holds": ("hold",),
-    "interruptions": ("interruption", "interruption_attempt", "early_start"),
+    "interruptions": ("interruption", "interruption_attempt", "early_start", "simultaneous_start"),
     "acknowledgements": ("backchannel",),
     "machine": ("machine",),
 }

@@ -86,8 +86,9 @@ EVENTS = Table(
             "the first keeps the floor. silence: nobody speaks for 2 s and more. hold: the patient "
             "fell silent after a blow. interruption: the owner took the floor before the other "
             "was done. interruption_attempt: the owner began in the middle and the other went on. "
-            "early_start: the owner began in the last moments of the other's turn. backchannel: a "
-            "short acknowledgement. machine: the simulator's own delay.",
+            "early_start: the owner began in the last moments of the other's turn. "
+            "simultaneous_start: in encounters, both began at once and the patient gave way. "
+            "backchannel: a short acknowledgement. machine: the simulator's own delay.",
             values=get_args(EventKind),
         ),
         START,

@@ -22,6 +22,7 @@ from simvoice.record.events import (
     LearnerVoice,
     PatientMove,
     PatientSpeech,
+    SimultaneousStart,
 )
 from simvoice.scoring.codebook import Need
 from simvoice.scoring.news import CUES, tells_news
@@ -287,12 +288,16 @@ def _overlaps(
     words: Sequence[TimedWord],
     heard: Heard | None,
 ) -> tuple[Overlap, ...]:
-    """The learner's interruptions and acknowledgements as the floor decided them while it
+    """Interruptions, simultaneous starts and acknowledgements as the floor decided them while it
     happened; what the floor does not decide (early starts, attempts, the patient's) from the times.
     """
     found = [
         Overlap("interruption", "learner", e.start_s, e.stopped_s, e.lost_s, e.lost_words)
         for e in _of(entries, Interruption)
+    ]
+    found += [
+        Overlap("together", "learner", e.start_s, e.stopped_s, e.lost_s, e.lost_words)
+        for e in _of(entries, SimultaneousStart)
     ]
     found += [
         Overlap("acknowledgement", "learner", e.start_s, e.end_s) for e in _of(entries, Backchannel)

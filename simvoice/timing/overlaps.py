@@ -30,7 +30,8 @@ from simvoice.timing.intervals import Intervals, bridge, intervals
 from simvoice.timing.voice import Voice
 from simvoice.timing.words import TimedWord
 
-OverlapKind = Literal["acknowledgement", "early", "interruption", "attempt"]
+OverlapKind = Literal["acknowledgement", "early", "interruption", "attempt", "together"]
+"""together: both began at once and one gave way; only a floor that decides live tells it apart."""
 
 SHORT_S = 1.0
 """Seconds: an acknowledgement is no longer. 95 of 100 that PriMock57 transcribes are shorter."""

@@ -21,6 +21,7 @@ from simvoice.record.events import (
     LearnerTurn,
     LearnerVoice,
     PatientSpeech,
+    SimultaneousStart,
     Started,
 )
 from simvoice.scoring.metrics import (
@@ -80,6 +81,23 @@ def test_a_backchannel_is_not_counted_as_an_interruption_or_an_overlap() -> None
     assert (found["backchannels"], found["interruptions"], found["overlaps"]) == (3, 0, 0)
     assert found["learner_turns"] == 0
     assert found["talk_share"] == pytest.approx(100 * 1.2 / 10.2)
+
+
+@pytest.mark.parametrize("hers_s", [1.95, 2.0, 2.1])
+def test_who_begins_as_she_does_interrupts_nobody_and_neither_does_she(hers_s: float) -> None:
+    both = (
+        PatientSpeech(
+            turn=1, line_id=None, start_s=hers_s, end_s=2.5, text="Well so.", heard="Well"
+        ),
+        LearnerVoice(start_s=0.5, end_s=1.6, level_dbfs=-30.0),
+        LearnerVoice(start_s=2.0, end_s=4.0, level_dbfs=-30.0),
+        SimultaneousStart(turn=2, start_s=2.0, stopped_s=2.5, lost_s=0.4, lost_words=1),
+    )
+    talk = Talk(both, 5.0)
+    found = values(measure(talk))
+    for key in ("interruptions", "interruption_attempts", "patient_interruptions", "early_starts"):
+        assert found[key] == 0, key
+    assert [each.kind for each in read(talk).overlaps] == ["together"]
 
 
 def test_a_turn_without_a_voice_interval_still_counts_as_spoken() -> None:
