@@ -24,9 +24,9 @@ from simvoice.errors import SimvoiceError
 from simvoice.record.events import Header, LearnerTurn
 from simvoice.record.remarks import objections_of
 from simvoice.scoring.agreed import agreed_on, interval_in_words
-from simvoice.scoring.asked import CUES
+from simvoice.scoring.asked import lists_of
 from simvoice.scoring.cues import Response
-from simvoice.scoring.instruments import CRITICAL, Item, chosen, critical, headings
+from simvoice.scoring.instruments import CRITICAL, Item, headings
 from simvoice.scoring.judging import Judge, Judged, Sheet
 from simvoice.scoring.reading import Reading
 from simvoice.scoring.verdicts import Verdict
@@ -55,10 +55,7 @@ def items_of(reading: Reading, header: Header, folder: Path) -> Items:
     """
     judge = Judge(reading, header)
     english = is_english(reading.of(LearnerTurn))
-    names = [*header.instruments, *([CUES] if header.shows else [])]
-    lists, unknown = chosen(names)
-    author_s = critical(header.case_id, header.critical)
-    lists = (author_s, *lists) if author_s is not None else lists
+    own, lists, unknown = lists_of(header)
     notes = [
         f"The case names the instrument {name}, which simvoice does not have." for name in unknown
     ]
@@ -76,7 +73,7 @@ def items_of(reading: Reading, header: Header, folder: Path) -> Items:
         ),
         instruments=tuple(
             _scored(s if english else _timed(s), "instrument", objections)
-            for s in judge.sheets(lists)
+            for s in judge.sheets((*own, *lists))
         ),
         cues=tuple(_cue(each if english else _uncoded(each)) for each in judge.responses),
         notes=tuple(notes),

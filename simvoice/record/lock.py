@@ -26,10 +26,10 @@ class AttemptLock:
         fd = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             for _ in range(_TRIES):
-                if _locked(fd, fcntl.LOCK_EX):
+                if locked(fd, fcntl.LOCK_EX):
                     return cls(fd)
                 # A share is to be had when all that is in the way is somebody who looks.
-                if not _locked(fd, fcntl.LOCK_SH):
+                if not locked(fd, fcntl.LOCK_SH):
                     break
                 fcntl.flock(fd, fcntl.LOCK_UN)
                 time.sleep(_LOOK_S)
@@ -53,15 +53,15 @@ def in_use(folder: Path) -> bool:
     except OSError:
         return False
     try:
-        return not _locked(fd, fcntl.LOCK_SH)
+        return not locked(fd, fcntl.LOCK_SH)
     except OSError:
         return False
     finally:
         os.close(fd)
 
 
-def _locked(fd: int, kind: int) -> bool:
-    """Whether the lock was to be had at once."""
+def locked(fd: int, kind: int) -> bool:
+    """Whether a lock on an open file was to be had at once. kind: fcntl.LOCK_EX or LOCK_SH."""
     try:
         fcntl.flock(fd, kind | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -23,6 +23,7 @@ from simvoice.errors import AttemptError, SimvoiceError
 from simvoice.record.events import Fact
 from simvoice.record.files import storage_error, sync_folder, write_all
 from simvoice.record.ids import is_id
+from simvoice.record.lock import locked
 
 RATINGS = "ratings.jsonl"
 OBJECTIONS = "objections.jsonl"
@@ -235,17 +236,12 @@ def _lines(remarks: Sequence[Fact]) -> bytes:
 
 def _lock(fd: int, path: Path) -> None:
     end = time.monotonic() + _PATIENCE_S
-    while True:
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > end:
-                raise SimvoiceError(
-                    f"{_named(path)} is being written by another program; wait and try again"
-                ) from None
-            time.sleep(_LOOK_S)
-        else:
-            return
+    while not locked(fd, fcntl.LOCK_EX):
+        if time.monotonic() > end:
+            raise SimvoiceError(
+                f"{_named(path)} is being written by another program; wait and try again"
+            )
+        time.sleep(_LOOK_S)
 
 
 def _end_of_lines(fd: int, path: Path) -> int:

@@ -41,10 +41,17 @@ _MAY_BE: dict[Kind, str] = {
 def asked_of(header: Header, more: Iterable[str] = ()) -> tuple[Instrument, ...]:
     """What is judged in one attempt: the case's critical items, the headings, the instruments that
     its author chose, and `more`, by name."""
+    own, lists, _ = lists_of(header, more)
+    return (*own, *headings(), *lists)
+
+
+def lists_of(
+    header: Header, more: Iterable[str] = ()
+) -> tuple[tuple[Instrument, ...], tuple[Instrument, ...], tuple[str, ...]]:
+    """(the case's critical items, the instruments beside them, the names that none goes by)."""
     names = [*header.instruments, *([CUES] if header.shows else []), *more]
     author_s = critical(header.case_id, header.critical)
-    first = (author_s,) if author_s is not None else ()
-    return (*first, *headings(), *chosen(names)[0])
+    return (author_s,) if author_s is not None else (), *chosen(names)
 
 
 def items_asked(header: Header, more: Iterable[str] = ()) -> Mapping[str, Item]:

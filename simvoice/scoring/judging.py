@@ -14,6 +14,7 @@ from itertools import pairwise
 
 from simvoice import criteria as r
 from simvoice.record.events import Coded, Header, Hold, Interruption, LearnerTurn
+from simvoice.scoring.asked import resolved
 from simvoice.scoring.certainty import Certainty, of_absence, of_words
 from simvoice.scoring.cues import Response, responses
 from simvoice.scoring.instruments import Instrument, Item, items
@@ -116,8 +117,7 @@ class Judge:
         """One item."""
         if item.rule is None:
             return Judged(item, Verdict("not judged", reason=item.why), "")
-        other = items().get(item.rule.item) if isinstance(item.rule, r.ItemIs) else None
-        rule = (other.rule if other is not None else None) or item.rule
+        rule = resolved(item) or item.rule
         return Judged(item, self._judge(item.rule), in_words(rule, item.means))
 
     @cached_property
