@@ -1,0 +1,124 @@
+"""Rating blind: nothing of the machine's is to be had before the rater has finished."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from urllib.parse import urljoin, urlsplit
+
+import pytest
+from fastapi.testclient import TestClient
+
+from simvoice.record.events import (
+    Coded,
+    Delay,
+    Hold,
+    Interruption,
+    JournalEntry,
+    LearnerTurn,
+    PatientMove,
+    Shows,
+)
+from tests.web import planted
+from tests.web.stand_in import StandIn
+from tests.web.test_web_pages import HTML
+from tests.web.test_web_rating import FIELDS, send
+
+
+class Links(HTMLParser):
+    """Every address that a page names, in any attribute."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.found: set[str] = set()
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        for name, value in attrs:
+            if value and (name in {"href", "src", "action"} or value.startswith("/")):
+                self.found.add(value)
+
+
+def reachable(client: TestClient, start: str) -> dict[str, bytes]:
+    """Path to answer: all that can be got from a page by its links, and by its scripts' paths."""
+    answers: dict[str, bytes] = {}
+    waiting = [start]
+    by_script: set[str] = set()
+    while waiting:
+        path = waiting.pop()
+        if path in answers or urlsplit(path).scheme:
+            continue
+        answer = client.get(path, headers={} if path in by_script else HTML)
+        answers[path] = answer.content
+        kind = answer.headers.get("content-type", "")
+        names: set[str] = set()
+        if "html" in kind:
+            names = Links(answer.text).found
+        elif "javascript" in kind:
+            names = set(re.findall(r'from "(\./[^"]+)"', answer.text))
+            attempt = start.split("/")[2]
+            if path.endswith("/rate.js"):
+                parts = re.findall(r"\$\{path\}(/[a-z/]+)", answer.text)
+                by_script |= {f"/attempts/{attempt}{part}" for part in parts}
+                names |= by_script
+        elif "css" in kind:
+            names = set(re.findall(r'url\("?([^")]+)', answer.text))
+        waiting += [urljoin(path, name) for name in names if not name.startswith("#")]
+    return answers
+
+
+def judged_otherwise(entries: list[JournalEntry]) -> list[JournalEntry]:
+    """The same words at the same times, of which the machine holds something else altogether."""
+    made: list[JournalEntry] = []
+    for entry in entries:
+        match entry:
+            case LearnerTurn():
+                code = Coded(code="warning_shot", words=entry.text)
+                made.append(entry.model_copy(update={"codes": (code,)}))
+            case PatientMove():
+                other = {"steps": (), "ledger": {"trust": 0.99}, "reason": "Otherwise."}
+                made.append(entry.model_copy(update=other))
+            case Hold():
+                made.append(entry.model_copy(update={"outcome": "filled"}))
+            case Interruption() | Delay():
+                continue
+            case _:
+                made.append(entry)
+    return made
+
+
+def test_what_the_machine_holds_makes_no_difference_to_anything_a_rater_can_reach(
+    client: TestClient,
+    simulator: StandIn,
+    token: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Two attempts with the same words, times and sound, and other codes, feelings and marks."""
+    shows = (Shows(line="line-2", concern="fear", text="What it means", kind="cue"),)
+    ids = ["20261122-101530-breast-biopsy-aaaa", "20261122-101530-breast-biopsy-bbbb"]
+    planted.plant(simulator.root, attempt=ids[0], shows=shows, **FIELDS)
+    other = judged_otherwise(planted._entries())
+    monkeypatch.setattr(planted, "_entries", lambda: other)
+    planted.plant(simulator.root, attempt=ids[1], shows=shows, **FIELDS)
+    debriefs = [client.get(f"/attempts/{each}").text.replace(each, "ID") for each in ids]
+    assert debriefs[0] != debriefs[1]
+    for step in ("before", "after the first answer"):
+        seen = []
+        for each in ids:
+            answers = {}
+            for start in (f"/attempts/{each}/rate", f"/attempts/{each}/rate?rater=kim"):
+                answers |= reachable(client, start)
+            known = (f"/attempts/{each}/rat", f"/attempts/{each}/audio", "/static/")
+            assert [path for path in answers if not path.startswith(known)] == []
+            assert f"/attempts/{each}/rate/timeline" in answers
+            assert f"/attempts/{each}/audio" in answers
+            seen.append(
+                {
+                    path.replace(each, "ID"): body.replace(each.encode(), b"ID")
+                    for path, body in answers.items()
+                }
+            )
+        assert seen[0].keys() == seen[1].keys()
+        assert [path for path in seen[0] if seen[0][path] != seen[1][path]] == [], step
+        said = [send(client, each, token).content for each in ids]
+        assert said[0] == said[1]
