@@ -140,7 +140,7 @@ _ENDED = {
     "patient": "it came to its end",
     "time": "time was up",
     "device": "the microphone or the loudspeaker went away",
-    "closed": "its page was closed",
+    "closed": "it was closed",
     "fault": "it broke off",
 }
 

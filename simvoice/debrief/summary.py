@@ -75,7 +75,7 @@ def summarise(attempt: Attempt, *, with_peaks: bool = True) -> Debrief:
         when=attempt.started.wall_time if attempt.started else "",
         duration_s=reading.spoken.end_s,
         state=attempt.state,
-        ended=_ended(attempt.ended),
+        ended=_ended(attempt.ended, header),
         ending=attempt.ended.ending if attempt.ended else None,
         notes=(*_notes(attempt, reading, sound_problem), *items.notes),
         has_sound=attempt.audio_path is not None and not sound_problem,
@@ -296,10 +296,12 @@ def _told(reading: Reading) -> tuple[Told, ...]:
 # -- what to say first ----------------------------------------------------------------------
 
 
-def _ended(ended: Ended | None) -> str:
+def _ended(ended: Ended | None, header: Header) -> str:
     if ended is None:
         return "The end was not recorded."
     at = clock(ended.at_s)
+    if ended.reason == "closed" and header.devices.get("kind") == "file":
+        return f"The file that was the microphone came to its end at {at}."
     sentences = {
         "learner": f"You ended the conversation at {at}.",
         "patient": f"The conversation came to its end at {at}.",

@@ -13,7 +13,7 @@ _ENDINGS = {
     "patient": "came to its end",
     "time": "the time was over",
     "device": "the microphone or loudspeaker went away",
-    "closed": "its page was closed",
+    "closed": "it was closed",
     "fault": "broken off",
 }
 

@@ -231,3 +231,10 @@ def test_who_began_as_she_did_is_told_so_and_not_that_he_took_the_floor(attempt:
     (mark,) = [each for each in debrief.marks if each.kind == "together"]
     assert mark.label == "You both began at once; Ines gave way."
     assert not [each for each in debrief.marks if each.kind == "interruption"]
+
+
+def test_a_file_in_place_of_the_microphone_is_no_page(attempt: Attempt) -> None:
+    end = Ended(at_s=20.0, reason="closed")
+    assert of(attempt, end).ended == "The page was closed at 0:20."
+    from_file = of(attempt, end, devices={"kind": "file"}).ended
+    assert from_file == "The file that was the microphone came to its end at 0:20."
