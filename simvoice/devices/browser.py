@@ -33,7 +33,6 @@ from __future__ import annotations
 
 import struct
 import threading
-import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -42,6 +41,7 @@ from typing import Literal
 import numpy as np
 
 from simvoice.audio import FRAME, FRAME_S, RATE, Pcm16
+from simvoice.devices.patience import Waiting
 from simvoice.errors import DeviceLost
 from simvoice.ports import LineFacts, MicFrame
 
@@ -55,6 +55,10 @@ QUEUE_FRAMES = round(2.0 / FRAME_S)
 """2 s each way; more is dropped and counted."""
 MAX_GAP = round(60.0 / FRAME_S)
 """A counter that jumps over more than a minute is not a stalled tab but a broken message."""
+PATIENCE_S = 5.0
+"""How long a page may send no sound: a browser on a busy machine stalls, and a closing tab falls
+silent before its WebSocket is closed. A lost microphone is told at once (`lose`)."""
+LOOK_S = 0.1
 _WRAP = 1 << 32
 
 
@@ -144,27 +148,26 @@ class BrowserLine:
             self._closed = True
             self._changed.notify_all()
 
-    def read(self, timeout_s: float = 2.0) -> MicFrame | None:
+    def read(self, timeout_s: float = PATIENCE_S) -> MicFrame | None:
         """The next frame, as `AudioLine.read`.
 
         `output_delay_s` counts, from the start of this frame to the sound of the one written
         next: frames the page has captured since, what lies ahead in its ring, what is on its
         way to it, and the latency the browser states.
         """
-        deadline = time.monotonic() + timeout_s
+        waiting = Waiting()
         with self._changed:
             while not self._queue:
                 if self.trouble is not None:
                     raise DeviceLost(self.trouble)
                 if self._closed:
                     return None
-                left = deadline - time.monotonic()
-                if left <= 0.0:
+                if waiting.look() >= timeout_s:
                     raise DeviceLost(
                         f"the page sent no sound for {timeout_s:g} s; keep its tab open, allow "
                         "the microphone and start again"
                     )
-                self._changed.wait(left)
+                self._changed.wait(min(LOOK_S, timeout_s))
             taken = self._queue.popleft()
             return MicFrame(taken.pcm, taken.lost, self._delay_s(taken.index), self._page.underruns)
 

@@ -19,6 +19,7 @@ from simvoice.devices import portaudio
 from simvoice.devices.echo import LAG_S, SILENCE, EchoCanceller, canceller_available
 from simvoice.devices.flow import Capture, Playback
 from simvoice.devices.loopback import Loopback, test_loopback
+from simvoice.devices.patience import Waiting
 from simvoice.errors import DeviceLost, DeviceMissing, SimvoiceError
 from simvoice.ports import LineFacts, MicFrame
 
@@ -70,7 +71,10 @@ class SoundCard:
         self._reference: Pcm16 = SILENCE
         self._capture: Capture | None = None
         self._playback: Playback | None = None
-        self._called = [0.0, 0.0]
+        self._called = [0, 0]
+        """Callbacks so far of the microphone and of the speaker."""
+        self._seen = [0, 0]
+        self._stalled = [Waiting(), Waiting()]
         self._names = ("", "")
         self._overflows = 0
         self._delay_s = USUAL_DELAY_S
@@ -138,10 +142,10 @@ class SoundCard:
     def read(self, timeout_s: float = 2.0) -> MicFrame | None:
         """The next frame, as `AudioLine.read`."""
         capture, playback = self._running()
-        deadline = time.monotonic() + timeout_s
+        waiting = Waiting()
         while (taken := capture.take()) is None:
             self._check_alive()
-            if time.monotonic() > deadline:
+            if waiting.look() > timeout_s:
                 raise DeviceLost(self._lost(0))
             time.sleep(POLL_S)
         pcm, lost, began = taken
@@ -174,13 +178,13 @@ class SoundCard:
         called = self._called
 
         def on_input(data: Any, _frames: int, times: Any, status: Any) -> None:
-            called[0] = time.monotonic()
+            called[0] += 1
             if status.input_overflow:
                 self._overflows += 1
             capture.feed(data[:, 0], times.inputBufferAdcTime)
 
         def on_output(data: Any, _frames: int, times: Any, _status: Any) -> None:
-            called[1] = time.monotonic()
+            called[1] += 1
             playback.pull(data[:, 0], times.outputBufferDacTime)
 
         same: dict[str, Any] = {"channels": 1, "dtype": "float32", "latency": "low"}
@@ -215,10 +219,10 @@ class SoundCard:
         self._capture, self._playback = capture, playback
 
     def _await_first_sound(self) -> None:
-        deadline = time.monotonic() + FIRST_SOUND_S
+        waiting = Waiting()
         while not all(self._called):
-            if time.monotonic() > deadline:
-                raise DeviceLost(self._lost(self._called.index(0.0)))
+            if waiting.look() > FIRST_SOUND_S:
+                raise DeviceLost(self._lost(self._called.index(0)))
             time.sleep(POLL_S)
 
     def _warm_up(self) -> None:
@@ -239,9 +243,11 @@ class SoundCard:
             pass
 
     def _check_alive(self) -> None:
-        now = time.monotonic()
         for i, called in enumerate(self._called):
-            if called and now - called > STALL_S:
+            if called != self._seen[i]:
+                self._seen[i] = called
+                self._stalled[i] = Waiting()
+            elif self._stalled[i].look() > STALL_S:
                 raise DeviceLost(self._lost(i))
         if not self._streams or not all(stream.active for stream in self._streams):
             raise DeviceLost(self._lost(0))

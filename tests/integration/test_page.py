@@ -13,7 +13,7 @@ from simvoice.bench.words import errors, normal
 from simvoice.record.events import LearnerTurn, PatientSpeech
 from tests.alike import find
 from tests.integration.conftest import SMALL, Say, write_wav
-from tests.web.conftest import Watched, address, browse
+from tests.web.conftest import KEEP_STREAM, Watched, address, browse
 
 __all__ = ["address", "browse"]
 
@@ -99,12 +99,6 @@ def test_a_tab_closed_while_she_speaks_keeps_what_was_heard_and_what_was_not(
     other.goto(f"{address}/attempts/{attempt_id}")
     other.wait_for_selector("#timeline svg .wave")
     assert seen.errors == []
-
-
-KEEP_STREAM = """
-const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
-navigator.mediaDevices.getUserMedia = async (wishes) => (window.stream = await open(wishes));
-"""
 
 
 def test_a_microphone_unplugged_in_the_browser_ends_it_as_a_lost_device(

@@ -81,6 +81,13 @@ def microphone_wav(tmp_path: Path) -> Path:
     return path
 
 
+KEEP_STREAM = """
+const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+navigator.mediaDevices.getUserMedia = async (wishes) => (window.stream = await open(wishes));
+"""
+"""A script for a page: its microphone stays within a test's reach, as `window.stream`."""
+
+
 @dataclass
 class Watched:
     """A page, and what it said and asked for."""

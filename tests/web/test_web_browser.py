@@ -13,7 +13,7 @@ from simvoice.audio import RATE, level_dbfs
 from simvoice.errors import ModelMissing
 from simvoice.record.events import LearnerVoice
 from simvoice.web.ports import Readiness
-from tests.web.conftest import Watched
+from tests.web.conftest import KEEP_STREAM, Watched
 from tests.web.stand_in import CASE, StandIn
 
 pytestmark = pytest.mark.browser
@@ -118,6 +118,26 @@ def test_a_tab_closed_in_mid_sentence_keeps_the_attempt_and_offers_its_debrief(
     assert any(isinstance(entry, LearnerVoice) for entry in entries)
     other.goto(address)
     assert other.get_by_role("link", name="Read its debrief").count() == 0
+
+
+@pytest.mark.realtime
+def test_a_page_that_goes_says_so_before_its_microphone_is_taken_away(
+    address: str, simulator: StandIn, browse: Browse
+) -> None:
+    seen = browse()
+    seen.page.add_init_script(KEEP_STREAM)
+    to_the_room(seen.page, address)
+    seen.page.wait_for_selector("#room[data-floor=learner]")
+    seen.page.evaluate(
+        """() => {
+            dispatchEvent(new PageTransitionEvent("pagehide"));
+            window.stream.getAudioTracks()[0].dispatchEvent(new Event("ended"));
+        }"""
+    )
+    seen.page.wait_for_selector("#after:not([hidden])")
+    seen.page.goto(address + DOOR)  # waits until the encounter has ended
+    kept = simulator.store.list()[0]
+    assert (kept.state, kept.reason) == ("complete", "closed")
 
 
 @pytest.mark.realtime

@@ -43,6 +43,8 @@ export class Room {
     document.addEventListener("keydown", (event) => this.key(event), { signal });
     document.addEventListener("pointerdown", () => this.line.resume(), { signal });
     addEventListener("beforeunload", (event) => event.preventDefault(), { signal });
+    // said at once, before the browser takes the microphone away from a page that is gone
+    addEventListener("pagehide", () => this.line.stop(), { signal });
     this.root.tabIndex = -1;
     this.root.focus();
     this.breathe();
