@@ -163,7 +163,7 @@ _TELLING = frozenset(
     {
         "headline", "headline_jargon", "good_news", "euphemism", "hedged_news", "warning_shot",
         "machine", "hostility", "blaming", "minimising", "confront", "reassurance", "fixing",
-        "introduction", "apology", "postponing", "empathy_support",
+        "introduction", "apology", "postponing", "empathy_support", "empathy_understand", "plan",
     }
 )  # fmt: skip
 

@@ -271,3 +271,44 @@ def test_to_be_told_to_be_strong_is_no_credit() -> None:
     for order in ("You have to be strong for your brother.", "You need to be brave now."):
         assert "empathy_respect" not in {each.name for each in code(order)}
     assert "empathy_respect" in {each.name for each in code("You have been so strong for her.")}
+
+
+@pytest.mark.parametrize(
+    ("text", "not_so", "still"),
+    [
+        (
+            "That's a hard thing to hear, and you've been carrying it alone.",
+            "warning_shot",
+            "reflection",
+        ),
+        ("Can you tell me what you have understood so far?", "chunk_check", "ask_perception"),
+        ("Well, the treatment will.", "plan", ""),
+        ("Sorry, we are running late today.", "sorry_for", ""),
+        ("If you keep shouting, I will have to call security.", "safety_net", ""),
+        ("You have a right to know what was done.", "empathy_understand", ""),
+        ("Is there anyone you would like to have here with you?", "normalising", "question_closed"),
+        ("I have to go, other people are waiting.", "normalising", "closing"),
+        ("You have every right to be angry.", "reflection", "empathy_understand"),
+        ("You stay until tomorrow, because it can come back.", "reflection", "plan"),
+    ],
+)
+def test_what_only_sounds_like_it_is_not_taken_for_it(text: str, not_so: str, still: str) -> None:
+    found = names(text)
+    assert not_so not in found
+    assert not still or still in found
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("This is a hard thing to tell you.", "warning_shot"),
+        ("What I have to say is going to be hard to hear.", "warning_shot"),
+        ("Does that make sense so far?", "chunk_check"),
+        ("The treatment will start on Monday.", "plan"),
+        ("I'm so sorry about your brother.", "sorry_for"),
+        ("If it gets worse, call the ward.", "safety_net"),
+        ("You have every right to feel that way.", "empathy_understand"),
+    ],
+)
+def test_and_what_it_sounds_like_still_is(text: str, expected: str) -> None:
+    assert expected in names(text)
