@@ -11,6 +11,7 @@ Suchman et al. 1997; Pollak et al. 2007.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -77,8 +78,9 @@ _ASKS = ("content exploration", "ignoring")
 
 _ACTS: Final = MappingProxyType(
     {
+        "closing": _LEAVES,
         "empathy_name": ("affective acknowledgement", "affective acknowledgement"),
-        "empathy_explore": ("affective exploration", "affective exploration"),
+        "empathy_explore": ("affective exploration", "active invitation"),
         "empathy_understand": _EMPATHY,
         "empathy_respect": _EMPATHY,
         "empathy_support": _EMPATHY,
@@ -96,7 +98,6 @@ _ACTS: Final = MappingProxyType(
         "confront": _BLOCKS,
         "minimising": _BLOCKS,
         "postponing": ("post-ponement", "post-ponement"),
-        "closing": _LEAVES,
         "subject_change": _LEAVES,
         "small_talk": _LEAVES,
         "reassurance": _INFORMS,
@@ -109,17 +110,21 @@ _ACTS: Final = MappingProxyType(
         "honest_limits": _INFORMS,
         "hope": _INFORMS,
         "plan": _INFORMS,
-        "jargon": _INFORMS,
         "ask_perception": _ASKS,
         "ask_permission": _ASKS,
         "check_understanding": _ASKS,
         "question_closed": _ASKS,
+        "jargon": _INFORMS,
         "acknowledge": ("acknowledgement", "acknowledgement"),
     }
 )
 """Code to response, when the turn takes up her words and when it does not. The first code that a
-turn carries decides, in this order: what gives room before what takes it, an acknowledgement
-only where nothing else was done."""
+turn carries decides, in this order: a goodbye first, which leaves no room whatever comes with it;
+what gives room before what takes it; an acknowledgement only where nothing else was done."""
+
+_EXPLORES = frozenset({"empathy_explore", "ask_concerns", "elicit", "question_open"})
+_POINTS_BACK = re.compile(r"\b(?:that|this|it|so)\b")
+"""A question with one of these is about what was said: "Tell me more about that."."""
 
 # an open question of these kinds has a subject of its own
 _OWN_SUBJECT = frozenset({"ask_perception", "ask_permission", "check_understanding"})
@@ -239,18 +244,32 @@ def _answered(shown: Shows, breath: _Breath, speech: PatientSpeech) -> Response:
     murmur = next(
         (b for b in breath.backchannels if speech.start_s < b.start_s <= speech.end_s + 1.0), None
     )
+    turn = breath.turn
     if held is not None or silent_s >= SILENCE_S:
+        later = _coded(turn, _subject(shown, speech)) if turn is not None else None
+        if turn is not None and later is not None and _takes_it_up(later, turn, shown, speech):
+            return _response(shown, speech, later, turn.start_s, None)
         at_s = held.start_s if held is not None else speech.end_s
         return _response(shown, speech, _Act("silence", False, "", "high"), at_s, None)
     if gone_on is not None and murmur is not None:
         act = _Act("back-channel", False, murmur.text, "high")
         return _response(shown, speech, act, murmur.start_s, None)
-    turn = breath.turn
     if turn is None:
         return _response(shown, speech, _Act(None, None, "", "high"), None, None)
     latency_s = round(turn.start_s - breath.speeches[-1].end_s, 3)
-    act = _coded(turn, _stems(speech.heard) | _stems(shown.text))
+    act = _coded(turn, _subject(shown, speech))
     return _response(shown, speech, act, turn.start_s, latency_s)
+
+
+def _subject(shown: Shows, speech: PatientSpeech) -> frozenset[str]:
+    return _stems(speech.heard) | _stems(shown.text)
+
+
+def _takes_it_up(act: _Act, turn: LearnerTurn, shown: Shows, speech: PatientSpeech) -> bool:
+    """After a silence that was let stand she may have gone on to something else: only words that
+    share hers answer what she showed before it, and only where they leave her room."""
+    shares = bool(_subject(shown, speech) & _stems(turn.text))
+    return shares and act.name is not None and RESPONSES[act.name].provides
 
 
 def _follows(hold: Hold, speech: PatientSpeech, until_s: float) -> bool:
@@ -303,7 +322,8 @@ def _coded(turn: LearnerTurn, subject: frozenset[str]) -> _Act:
         found.pop("question_open", None)
     code = next((code for code in _ACTS if code in found), None)
     if code is not None:
-        name = _ACTS[code][0 if takes_up else 1]
+        about = takes_up or (code in _EXPLORES and _POINTS_BACK.search(plain(turn.text)))
+        name = _ACTS[code][0 if about else 1]
         sure: Certainty = "low" if turn.avg_logprob < GUESSING else "fair"
         return _Act(name, RESPONSES[name].explicit, found[code].words, sure)
     if takes_up or found:

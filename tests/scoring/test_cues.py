@@ -80,6 +80,11 @@ def test_there_are_17_responses_in_four_quadrants() -> None:
             "affective acknowledgement",
         ),
         ("It lies to the left.", (), "ignoring"),
+        ("Thank you for your trust. Goodbye.", ("empathy_respect", "closing"), "ignoring"),
+        ("I'm sorry about the job. Goodbye.", ("sorry_for", "closing"), "switching"),
+        ("What scares you most right now?", ("empathy_explore",), "active invitation"),
+        ("What scares you most about that?", ("empathy_explore",), "affective exploration"),
+        ("Would you want intubation?", ("question_closed", "jargon"), "ignoring"),
     ],
 )
 def test_what_a_turn_does_decides(text: str, codes: tuple[str, ...], response: str) -> None:
@@ -122,6 +127,20 @@ def test_a_silence_let_stand_is_the_answer() -> None:
     )
     assert (first.response, first.at_s, first.latency_s) == ("silence", 2.0, None)
     assert (second.response, second.kind) == ("acknowledgement", "concern")
+
+
+def test_what_takes_her_up_after_a_silence_that_stood_is_the_answer_to_what_she_showed() -> None:
+    hold = Hold(start_s=2.0, end_s=6.0, window_s=4.0, outcome="held", beat="b")
+    on = cue("other", 6.2, "Eleven years I've been there.")
+    taken = only(cue(), hold, on, turn("I'm so sorry about the job.", "sorry_for", start_s=9.0))
+    assert (taken.response, taken.explicit, taken.at_s) == ("empathic response", True, 9.0)
+    assert taken.latency_s is None  # she had gone on in between
+    # what shares none of her words, and what takes the room, leaves the silence the answer
+    for text, code in (
+        ("I can see that.", "empathy_understand"),
+        ("The job can go.", "minimising"),
+    ):
+        assert only(cue(), hold, on, turn(text, code, start_s=9.0)).response == "silence"
 
 
 def test_a_silence_that_was_filled_is_no_silence() -> None:
