@@ -151,7 +151,8 @@ class Silence(Part):
     after: tuple[str, ...] = ()
     """Beats and lines of the case that leave one; empty for any."""
     outcome: Literal["held", "filled"] = "held"
-    """held: at least one was let stand. filled: none was filled (and at least one was there)."""
+    """held: at least one was let stand. filled: none was filled (and at least one was there), save
+    with words that raised trust."""
 
 
 class Ledger(Part):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import pairwise
+from itertools import chain, pairwise, zip_longest
 
 from simvoice import criteria as r
 from simvoice.record.events import Coded, Header, Hold, Interruption, LearnerTurn
@@ -22,13 +22,16 @@ from simvoice.scoring.metrics import Measured, measure_reading
 from simvoice.scoring.patient_side import patient_did
 from simvoice.scoring.places import deaf, in_places
 from simvoice.scoring.reading import Reading
-from simvoice.scoring.rules import any_of, in_words, label
+from simvoice.scoring.rules import CLOSES, any_of, in_words, label
 from simvoice.scoring.shares import Share, share
 from simvoice.scoring.verdicts import MOST_EVIDENCE, Evidence, Outcome, Verdict, of_silence
 
 _ORDER: tuple[Certainty, ...] = ("low", "fair", "high")
 _HOLDS = {"holds_held": "held", "holds_filled": "filled"}
 """Metric to the outcome of the silences that it counts."""
+LIKELY = 0.6
+"""Confidence of a code from which it holds up a yes. Below, it is counted where counts have their
+interval, and shown as a maybe where a yes or no is asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +183,9 @@ class Judge:
     def _says(self, rule: r.Says) -> Verdict:
         if rule.needs and not self._of(rule.needs):
             return self._no_occasion(rule.needs)
-        every = found = self._of(rule.codes)
+        of_kind = [hit for hit in self._of(rule.codes) if not self._closes(hit)]
+        every = found = [hit for hit in of_kind if hit.code.confidence >= LIKELY]
+        maybe = [hit for hit in of_kind if hit.code.confidence < LIKELY]
         occasions: list[Evidence] = []
         for anchors, before in ((rule.before, True), (rule.after, False)):
             if not anchors:
@@ -199,13 +204,22 @@ class Judge:
         if len(found) >= rule.at_least:
             return Verdict("met", _quotes(found), _best(found), float(len(found)))
         elsewhere = [h.showing(f"{h.label}, not where it counts") for h in every]
-        shown = _quotes(found) or (*occasions, *elsewhere)[:MOST_EVIDENCE]
-        return Verdict("not met", shown, of_absence(self._turns), float(len(found)))
+        unsure = [h.showing(f"perhaps {h.label}") for h in maybe]
+        shown = _quotes(found) or (*occasions, *elsewhere, *unsure)[:MOST_EVIDENCE]
+        sure = "low" if maybe else of_absence(self._turns)
+        return Verdict("not met", shown, sure, float(len(found)))
+
+    def _closes(self, hit: _Hit) -> bool:
+        """An open question by its form alone: "How was the parking?", "Why did you not call?"."""
+        if hit.code.code != "question_open":
+            return False
+        asked = hit.code.words.lower()
+        return any(code.code in CLOSES and code.words.lower() in asked for code in hit.turn.codes)
 
     def _avoids(self, rule: r.Avoids) -> Verdict:
         if rule.needs and not self._of(rule.needs):
             return self._no_occasion(rule.needs)
-        found = self._of(rule.codes)
+        found = _apart(self._of(rule.codes))
         if len(found) > rule.at_most:
             return Verdict("not met", _quotes(found), _best(found), float(len(found)))
         return Verdict("met", _quotes(found), of_absence(self._turns), float(len(found)))
@@ -236,7 +250,7 @@ class Judge:
         return Verdict(outcome, _quotes(over), of_absence(self._turns), round(value, 3))
 
     def _count(self, rule: r.Count) -> Verdict:
-        found = self._of(rule.codes)
+        found = _apart(self._of(rule.codes))
         value = float(len(found))
         if rule.per == "cue":
             why = self._no_cues()
@@ -302,8 +316,10 @@ def _all(parts: Sequence[Verdict]) -> Verdict:
         bad = next((each for each in parts if each.outcome == outcome), None)
         if bad is not None:
             return bad
-    evidence = tuple(e for each in parts for e in each.evidence)[:MOST_EVIDENCE]
-    return Verdict("met", evidence, _lowest(parts))
+    # of each part something, so that each can be checked
+    by_turns = chain.from_iterable(zip_longest(*(each.evidence for each in parts)))
+    evidence = tuple(dict.fromkeys(e for e in by_turns if e is not None))[:MOST_EVIDENCE]
+    return Verdict("met", tuple(sorted(evidence, key=lambda each: each.at_s)), _lowest(parts))
 
 
 def _any(parts: Sequence[Verdict]) -> Verdict:
@@ -328,6 +344,22 @@ def _best(found: Sequence[_Hit]) -> Certainty:
 def _worst(found: Sequence[_Hit]) -> Certainty:
     sure = (of_words(hit.turn, hit.code.confidence) for hit in found)
     return min(sure, key=_ORDER.index)
+
+
+def _apart(found: Sequence[_Hit]) -> list[_Hit]:
+    """Each stretch of words once, though it may do two things of the kind that is counted."""
+    kept: list[_Hit] = []
+    for hit in found:
+        if not any(hit.turn is each.turn and _overlap(hit, each) for each in kept):
+            kept.append(hit)
+    return kept
+
+
+def _overlap(one: _Hit, other: _Hit) -> bool:
+    """Whether their words share a place in the turn."""
+    said = one.turn.text
+    (a, m), (b, n) = ((said.find(h.code.words), len(h.code.words)) for h in (one, other))
+    return min(a, b) >= 0 and a < b + n and b < a + m
 
 
 def _quotes(found: Sequence[_Hit], most: int = MOST_EVIDENCE) -> tuple[Evidence, ...]:
@@ -360,6 +392,13 @@ def _answer(response: Response, how: str) -> bool | None:
     return response.provides if how == "provides" else response.explicit
 
 
+def _answered_by(each: Response) -> str:
+    words = f": “{each.words}”" if each.words else ""
+    if each.response is None and each.explicit:
+        return f"taken up in words of no kind that can be coded{words}"
+    return f"answered by {each.response or 'nothing that can be coded'}{words}"
+
+
 def _answer_quotes(found: Sequence[Response]) -> tuple[Evidence, ...]:
     return tuple(
         Evidence(
@@ -367,8 +406,7 @@ def _answer_quotes(found: Sequence[Response]) -> tuple[Evidence, ...]:
             each.cue_end_s,
             "patient",
             each.cue,
-            f"answered by {each.response or 'nothing that can be coded'}"
-            + (f": “{each.words}”" if each.words else ""),
+            _answered_by(each),
         )
         for each in found[:MOST_EVIDENCE]
     )

@@ -8,8 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from simvoice import criteria as r
-from simvoice.record.events import Hold, JournalEntry, PatientMove, PatientSpeech
+from simvoice.record.events import Hold, JournalEntry, LearnerTurn, PatientMove, PatientSpeech
 from simvoice.scoring.verdicts import MOST_EVIDENCE, Evidence, Outcome, Verdict, of_silence
+
+BROKEN_S = 1.0
+"""Seconds by which the end of a silence and the words that ended it may be timed apart."""
+_TRUST = "trust"
+_ROUNDING = 1e-6
 
 
 def patient_did(
@@ -57,10 +62,30 @@ def _silence(rule: r.Silence, entries: Sequence[JournalEntry]) -> Verdict:
     left = [e for e in entries if isinstance(e, Hold) and (not rule.after or e.beat in rule.after)]
     if not left:
         return Verdict("not judged", reason="no occasion: the patient left no such silence")
-    filled = [each for each in left if each.outcome == "filled"]
     stood = [each for each in left if each.outcome == "held"]
+    cared = [each for each in left if each not in stood and broken_with_care(each, entries)]
+    filled = [each for each in left if each not in stood and each not in cared]
     is_met = bool(stood) if rule.outcome == "held" else not filled
-    return _met(is_met, (of_silence(each) for each in (stood if is_met else filled)))
+    shown = [*map(of_silence, stood if is_met else filled)]
+    if is_met or not filled:
+        shown += (of_silence(each, "broken with words that raised trust") for each in cared)
+    return _met(is_met, shown)
+
+
+def broken_with_care(hold: Hold, entries: Sequence[JournalEntry]) -> bool:
+    """Whether a silence was broken with words after which she trusted more: no room was taken."""
+    turns = [e for e in entries if isinstance(e, LearnerTurn)]
+    said = min(turns, key=lambda turn: abs(turn.start_s - hold.end_s), default=None)
+    if hold.outcome != "filled" or said is None or abs(said.start_s - hold.end_s) > BROKEN_S:
+        return False
+    moves = (
+        e
+        for e in entries
+        if isinstance(e, PatientMove) and e.turn == said.turn and e.at_s >= said.start_s
+    )
+    answer = min(moves, key=lambda move: move.at_s, default=None)
+    steps = answer.steps if answer is not None else ()
+    return sum(each.after - each.before for each in steps if each.name == _TRUST) > _ROUNDING
 
 
 def _ledger(rule: r.Ledger, entries: Sequence[JournalEntry]) -> Verdict:

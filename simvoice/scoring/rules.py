@@ -33,6 +33,9 @@ Means = Mapping[str, str]
 """Code of a case's own to what it means, a sentence."""
 NONE: Means = MappingProxyType({})
 _NEWS = frozenset({"headline", "headline_jargon"})
+CLOSES = ("small_talk", "blaming", "hostility", "confront")
+"""What an open question may be besides, by its form alone: such a one asks for nothing that
+matters to the patient."""
 
 
 def in_words(rule: Rule, means: Means = NONE) -> str:
@@ -86,6 +89,8 @@ def _says(rule: Says, means: Means) -> str:
     where += f" within your first {rule.first_turns} turns" if rule.first_turns else ""
     where += f" within your last {rule.last_turns} turns" if rule.last_turns else ""
     where += f", where there was {any_of(rule.needs, means)}" if rule.needs else ""
+    if "question_open" in rule.codes:
+        where += f" ({any_of(CLOSES, means)} asked as a question does not count)"
     return f"heard {often}{any_of(rule.codes, means)}{where}"
 
 
@@ -113,7 +118,7 @@ def _silence(rule: Silence) -> str:
     which = " that the case's author names" if rule.after else ""
     if rule.outcome == "held":
         return f"a silence of the patient's{which} was let stand"
-    return f"no silence of the patient's{which} was filled"
+    return f"no silence of the patient's{which} was filled, but with words that raised trust"
 
 
 def _metric(key: str) -> str:

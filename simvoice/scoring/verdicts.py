@@ -29,10 +29,10 @@ class Evidence:
     """What it shows, by the codebook, by VR-CoDES or by the timing."""
 
 
-def of_silence(hold: Hold) -> Evidence:
-    """A silence that the patient fell into, and what became of it."""
+def of_silence(hold: Hold, ended: str = "filled") -> Evidence:
+    """A silence that the patient fell into, and what became of it. ended: how, where it was."""
     length = f"{hold.end_s - hold.start_s:.1f} s"
-    shows = f"let stand for {length}" if hold.outcome == "held" else f"filled after {length}"
+    shows = f"let stand for {length}" if hold.outcome == "held" else f"{ended} after {length}"
     return Evidence(hold.start_s, hold.end_s, "patient", "", shows)
 
 

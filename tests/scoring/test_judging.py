@@ -15,6 +15,7 @@ from simvoice.record.events import Coded, Header, Hold, JournalEntry, LearnerTur
 from simvoice.scoring.instruments import Instrument, Item, headings, instruments
 from simvoice.scoring.judging import Judge, Sheet
 from simvoice.scoring.reading import read
+from simvoice.scoring.rules import in_words
 from simvoice.scoring.verdicts import Verdict
 from tests.planted_talk import END_S, entries, header
 
@@ -60,6 +61,56 @@ def outcome(at: Judge, **rule: Any) -> str:
 
 
 # -- says
+
+
+def spoken(text: str, *codes: tuple[str, str]) -> LearnerTurn:
+    """One turn of real words; codes: (name, the words that show it)."""
+    found = tuple(Coded(code=name, words=words) for name, words in codes)
+    return said(1).model_copy(update={"text": text, "codes": found})
+
+
+def test_a_question_that_blames_or_makes_small_talk_leaves_no_room_though_its_form_is_open() -> (
+    None
+):
+    why, how = "Why did you wait so long?", "How was the parking?"
+    bad = [
+        spoken(why, ("question_open", why), ("blaming", "Why did you wait")),
+        spoken(how, ("question_open", how), ("small_talk", "parking")),
+    ]
+    rule: dict[str, Any] = {"kind": "says", "codes": ["question_open"]}
+    assert outcome(judge(*bad), **rule) == "not met"
+    fair = spoken("What happened?", ("question_open", "What happened?"))
+    found = verdict(judge(*bad, fair), **rule)
+    assert (found.outcome, [e.quote for e in found.evidence]) == ("met", ["What happened?"])
+    assert "asked as a question does not count" in in_words(RULE.validate_python(rule))
+
+
+def test_words_that_hardly_show_it_hold_up_no_yes_but_are_shown_as_a_maybe() -> None:
+    weak = verdict(judge(said(1, "reflection", confidence=0.5)), kind="says", codes=["reflection"])
+    assert (weak.outcome, weak.certainty, weak.value) == ("not met", "low", 0.0)
+    assert [e.shows for e in weak.evidence] == ["perhaps a reflection"]
+    likely = judge(said(1, "reflection", confidence=0.6))
+    assert outcome(likely, kind="says", codes=["reflection"]) == "met"
+
+
+def test_a_rule_of_two_parts_shows_words_for_each() -> None:
+    turns = [said(n, "question_open") for n in range(1, 6)]
+    both = verdict(
+        judge(*turns, said(6, "question_closed")),
+        kind="all",
+        rules=[{"kind": "says", "codes": [f"question_{form}"]} for form in ("open", "closed")],
+    )
+    assert {e.shows for e in both.evidence} == {"an open question", "a closed question"}
+    assert len(both.evidence) == 4
+
+
+def test_words_that_do_two_things_of_a_kind_are_counted_once() -> None:
+    text = "I can see how frightening this is."
+    twice = spoken(
+        text, ("empathy_name", "see how frightening"), ("empathy_understand", "I can see how")
+    )
+    found = verdict(judge(twice), kind="count", codes=["empathy_name", "empathy_understand"])
+    assert found.value == 1.0
 
 
 def test_what_was_said_is_met_with_its_words_and_time() -> None:

@@ -11,12 +11,14 @@ from simvoice.errors import AttemptError
 from simvoice.record.events import Hold, JournalEntry, LearnerTurn, PatientMove, PatientSpeech
 from simvoice.scoring.instruments import Item
 from simvoice.scoring.judging import Judge
+from simvoice.scoring.patient_side import broken_with_care
 from simvoice.scoring.reading import read
 from simvoice.scoring.rules import in_words
 from simvoice.scoring.verdicts import Verdict
 from tests.planted_talk import header
 
 RULE: TypeAdapter[Rule] = TypeAdapter(Rule)
+NONE_FILLED: dict[str, object] = {"kind": "silence", "outcome": "filled"}
 SECRET: dict[str, object] = {"kind": "told", "facts": ["secret"]}
 
 
@@ -150,3 +152,44 @@ def test_a_rule_in_words_does_not_name_what_a_patient_may_have_kept_back() -> No
     words = [in_words(RULE.validate_python(each)) for each in rules]
     assert all("affair" not in each and "debt" not in each for each in words)
     assert words[0] == "the patient told the 2 things that the case's author waits for"
+
+
+def _hold(at_s: float, outcome: str) -> Hold:
+    return Hold.model_validate(
+        {"start_s": at_s, "end_s": at_s + 1.0, "window_s": 5, "outcome": outcome, "beat": "b"}
+    )
+
+
+def _into(turn: int, at_s: float, change: float) -> tuple[JournalEntry, ...]:
+    """Words into a silence that ended as they began, and what they did to her trust."""
+    after = {"name": "trust", "before": 0.5, "after": 0.5 + change, "cause": "spoke"}
+    begun = {"turn": turn, "start_s": at_s, "end_s": at_s + 1.0}
+    return (
+        SAID.model_copy(update=begun),
+        PatientMove.model_validate(
+            move(turn).model_dump() | {"at_s": at_s + 1.5, "steps": [after]}
+        ),
+    )
+
+
+@pytest.mark.parametrize(("change", "filled"), [(0.02, False), (0.0, True), (-0.05, True)])
+def test_a_silence_broken_with_words_that_raised_trust_was_not_filled(
+    change: float, filled: bool
+) -> None:
+    broken = (_hold(4.0, "filled"), *_into(2, 5.0, change))
+    let = broken_with_care(_hold(4.0, "filled"), broken)
+    assert let is not filled
+    found = verdict(NONE_FILLED, *broken)
+    assert found.outcome == ("not met" if filled else "met")
+    how = "filled" if filled else "broken with words that raised trust"
+    assert [each.shows for each in found.evidence] == [f"{how} after 1.0 s"]
+
+
+def test_words_of_another_time_do_not_make_a_broken_silence_kind() -> None:
+    later = (_hold(4.0, "filled"), *_into(2, 12.0, 0.05))
+    assert verdict(NONE_FILLED, *later).outcome == "not met"
+
+
+def test_silences_that_stood_are_shown_where_none_was_filled() -> None:
+    found = verdict(NONE_FILLED, SAID, _hold(4.0, "held"))
+    assert (found.outcome, [e.shows for e in found.evidence]) == ("met", ["let stand for 1.0 s"])
