@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from simvoice.criteria import (
     Answers,
@@ -34,6 +34,8 @@ from simvoice.scoring.verdicts import Verdict
 _BY_WORDS = (Says, Avoids, Order, Ratio, Answers, Count, CountAnswers, ItemIs)
 """Rules over what the learner's words were taken for; the others go by times and by what the
 patient said and felt."""
+ROOM: Final = 4
+"""Turns of the learner's from which a heading's items can be held against a talk."""
 _WORDLESS = frozenset({"silence", "back-channel"})
 
 
@@ -55,6 +57,7 @@ def items_of(reading: Reading, header: Header, folder: Path) -> Items:
     """
     judge = Judge(reading, header)
     english = is_english(reading.of(LearnerTurn))
+    enough = len(reading.of(LearnerTurn)) >= ROOM
     own, lists, unknown = lists_of(header)
     notes = [
         f"The case names the instrument {name}, which simvoice does not have." for name in unknown
@@ -68,7 +71,7 @@ def items_of(reading: Reading, header: Header, folder: Path) -> Items:
         notes.append(f"What you objected to cannot be shown: {error}.")
     return Items(
         headings=tuple(
-            _scored(s if english else _timed(s), "heading", objections)
+            _scored(s if english else _timed(s), "heading" if enough else "short", objections)
             for s in judge.sheets(headings())
         ),
         instruments=tuple(
@@ -106,16 +109,22 @@ def _uncoded(response: Response) -> Response:
 
 
 def _scored(
-    sheet: Sheet, kind: Literal["heading", "instrument"], objections: dict[str, list[Objected]]
+    sheet: Sheet,
+    kind: Literal["heading", "short", "instrument"],
+    objections: dict[str, list[Objected]],
 ) -> Scored:
+    """short: a heading in a talk of too few turns for a share."""
     source = sheet.instrument
     known = sheet.share_with_interval if kind == "heading" else None
+    about = _about(sheet)
+    if kind == "short":
+        about += f" A talk of less than {ROOM} turns of yours has no share."
     return Scored(
         id=source.id,
         name=source.name,
-        kind=kind,
+        kind="instrument" if kind == "instrument" else "heading",
         source=source.source,
-        about=_about(sheet),
+        about=about,
         share=None if known is None else known.value,
         interval=None if known is None else (known.low, known.high),
         items=tuple(_result(each, objections.get(each.item.id, [])) for each in sheet.judged),

@@ -220,7 +220,8 @@ class Scored(Part):
     about: str
     share: float | None
     """0..1, weight met in weight judged, for headings; None when less than half of the weight
-    could be judged, and for instruments, whose items are not added up."""
+    could be judged or the talk had less than four turns of the learner's, and for instruments,
+    whose items are not added up."""
     interval: tuple[float, float] | None = None
     """95 %, 0..1, around `share`, as so few items have it (`scoring.shares`)."""
     items: tuple[ItemResult, ...]

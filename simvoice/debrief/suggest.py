@@ -7,12 +7,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from simvoice.debrief.items import ROOM
 from simvoice.debrief.kinds import Kind, kind, kind_for_item, kind_of
 from simvoice.debrief.model import CueAnswer, Evidence, Moment, Scored, Suggestion
 from simvoice.debrief.moments import TRUST, Exchange, moment
+from simvoice.debrief.room import last_room, room_for
 from simvoice.debrief.words import clock
 from simvoice.record.events import Ended, Hold, JournalEntry, LearnerTurn, LedgerStep
 from simvoice.scoring.instruments import CRITICAL
+from simvoice.scoring.patient_side import BROKEN_S, broken_with_care
 from simvoice.scoring.reading import Reading
 
 MOST: Final = 2
@@ -34,8 +37,6 @@ _LEAST: Final = 0.02
 
 _DONE: Final = frozenset({"avoids", "silence"})
 """Kinds of rules that something done breaks, and nothing left undone."""
-_ROOM: Final = 4
-"""Turns of the learner's from which a heading's item that was not met is held against a talk."""
 _SAME_S: Final = 1.0
 """Seconds by which two accounts of one moment may be timed apart."""
 _ANSWER_S: Final = 6.0
@@ -92,8 +93,8 @@ def suggestions(
     gave a sentence to try), .03 for every silence that was filled, .02 for every cue that met no
     room, .01 for each weight of a heading's item that was not met. A cause that raised trust is
     none, whatever it did to distress: hard news well told hurts too. Nothing under .02 is
-    suggested, no item in a talk of less than four turns, and nothing at all where no words of the
-    learner's were recognised.
+    suggested, no item in a talk of less than four turns, none that was met in part, and nothing at
+    all where no words of the learner's were recognised.
     """
     if not reading.of(LearnerTurn):
         return ()
@@ -104,7 +105,11 @@ def suggestions(
     for each in (
         *shown,
         *_from_critical(reading, instruments, shown),
-        *(each for each in _from_items(reading, headings) if each.kind.id != "silence" or silenced),
+        *(
+            each
+            for each in _from_items(reading, headings, cues)
+            if each.kind.id != "silence" or silenced
+        ),
     ):
         found.setdefault(each.kind.id, []).append(each)
     ranked = sorted(
@@ -144,9 +149,16 @@ def keep(reading: Reading, name: str, answered: Sequence[Exchange]) -> str:
 def _that_happened(
     reading: Reading, name: str, answered: Sequence[Exchange], cues: Sequence[CueAnswer]
 ) -> tuple[_Found, ...]:
+    taken_up = {cue.answered_s for cue in cues if cue.explicit}
+    by_ledger = (
+        each
+        for each in _from_ledger(reading.entries, name, answered)
+        # nobody is told to take up what the answer to the cue, as coded, did take up
+        if each.kind.id != "cue" or each.moment is None or each.moment.at_s not in taken_up
+    )
     return (
-        *_from_ledger(reading.entries, name, answered),
-        *_from_holds(reading, name, answered),
+        *by_ledger,
+        *_from_holds(reading, name),
         *_from_cues(reading, name, cues),
     )
 
@@ -194,11 +206,12 @@ def _from_ledger(
             instead = next((step.instead for step in steps if step.instead), "")
             its_kind = kind_of(cause, _codes_of(each, steps))
             known = instead or its_kind.id != "other"
+            asked = before if its_kind.id == "question" else ""
             if trust < 0.0 or (trust == 0.0 and distress > 0.0 and known):
                 yield _Found(
                     kind=its_kind,
                     effect=max(0.0, -trust) + _DISTRESS_WEIGHT * max(0.0, distress),
-                    why=_cost(each, name, cause, steps),
+                    why=_cost(each, name, cause, steps, asked),
                     sentence=instead or its_kind.sentence_after(before),
                     words=each.words_of(steps[0]),
                     moment=moment(entries, each.at_s, each.end_s),
@@ -219,7 +232,12 @@ def _codes_of(exchange: Exchange, steps: Sequence[LedgerStep]) -> frozenset[str]
     return frozenset(c.code for c in exchange.turn.codes if c.words in words)
 
 
-def _cost(exchange: Exchange, name: str, cause: str, steps: Sequence[LedgerStep]) -> str:
+def _cost(
+    exchange: Exchange, name: str, cause: str, steps: Sequence[LedgerStep], before: str
+) -> str:
+    """before: what she had said, where it was a question that got no answer."""
+    asked = " ".join(s for s in re.split(r"(?<=[.!?])\s+", before) if s.endswith("?"))
+    what = f"{_you(cause)}: “{asked}”" if asked else f"{_you(cause)}."
     moved: list[str] = []
     for value, down in ((TRUST, True), (_DISTRESS, False)):
         of = [step for step in steps if step.name == value]
@@ -227,7 +245,7 @@ def _cost(exchange: Exchange, name: str, cause: str, steps: Sequence[LedgerStep]
             way = "fell" if down else "rose"
             whose = f"{name}'s {value}" if not moved else value
             moved.append(f"{whose} {way} from {100 * of[0].before:.0f} to {100 * of[-1].after:.0f}")
-    return f"At {clock(exchange.at_s)}: {_you(cause)}. {' and '.join(moved)}."
+    return f"At {clock(exchange.at_s)}: {what} {' and '.join(moved)}."
 
 
 def _you(cause: str) -> str:
@@ -244,18 +262,15 @@ def _you(cause: str) -> str:
 # -- silences, cues and items ---------------------------------------------------------------
 
 
-def _from_holds(reading: Reading, name: str, answered: Sequence[Exchange]) -> Iterator[_Found]:
+def _from_holds(reading: Reading, name: str) -> Iterator[_Found]:
     """Silences that were filled. One that was broken with words that raised trust is none."""
     turns = reading.of(LearnerTurn)
     silence = kind("silence")
-    earned = {id(e.turn) for e in answered if _sum(e.of(TRUST), TRUST) > 0.0}
     for hold in reading.of(Hold):
-        if hold.outcome != "filled":
+        if hold.outcome != "filled" or broken_with_care(hold, reading.entries):
             continue
         said = min(turns, key=lambda turn: abs(turn.start_s - hold.end_s))
-        near = abs(said.start_s - hold.end_s) <= _SAME_S
-        if near and id(said) in earned:
-            continue
+        near = abs(said.start_s - hold.end_s) <= BROKEN_S
         end_s = said.end_s if near else hold.end_s
         yield _Found(
             kind=silence,
@@ -295,13 +310,13 @@ def _from_critical(
 ) -> Iterator[_Found]:
     """Critical items that were missed. What was done against one, and what was said into a silence,
     is of the kind that the ledger or the silence gave it."""
-    if len(reading.of(LearnerTurn)) < _ROOM:
+    if len(reading.of(LearnerTurn)) < ROOM:
         return
     for item in (item for each in instruments if each.id == CRITICAL for item in each.items):
         if item.outcome != "not met" or item.certainty == "low" or not item.instead:
             continue
         at = next(iter(item.evidence), None)
-        place = moment(reading.entries, at.at_s, at.end_s) if at else None
+        place = _place(reading, at) or last_room(reading)
         own = Kind(id=item.id, title=item.text.rstrip("."), sentence=item.instead)
         same = (each.kind for each in shown if at is not None and _one_place(each.moment, at))
         yield _Found(
@@ -320,23 +335,35 @@ def _one_place(one: Moment | None, other: Evidence) -> bool:
     return one is not None and any(abs(one.at_s - at_s) <= _SAME_S for at_s in ends)
 
 
-def _from_items(reading: Reading, headings: Iterable[Scored]) -> Iterator[_Found]:
+def _from_items(
+    reading: Reading, headings: Iterable[Scored], cues: Sequence[CueAnswer]
+) -> Iterator[_Found]:
     """A talk of a few turns has no room for what the headings ask, so nothing comes of it; nor of
-    what the recogniser may have missed."""
-    if len(reading.of(LearnerTurn)) < _ROOM:
+    what the recogniser may have missed, nor of what was done, if less often than asked."""
+    if len(reading.of(LearnerTurn)) < ROOM:
         return
     for heading in headings:
         for item in heading.items:
             its_kind = kind_for_item(item.id)
             if item.outcome != "not met" or item.certainty == "low" or its_kind is None:
                 continue
+            if item.rule_kind == "says" and item.value:
+                continue
             shown = next(iter(item.evidence), None)
-            hers = shown.quote if shown is not None and shown.who == "patient" else ""
+            room = None if shown is not None else room_for(its_kind.id, reading, cues)
+            hers = room.after if room is not None else ""
+            if shown is not None and shown.who == "patient":
+                hers = shown.quote
+            place = f" There was room for it at {clock(room.moment.at_s)}." if room else ""
             yield _Found(
                 kind=its_kind,
                 effect=_UNMET * item.weight,
-                why=f"{heading.name}, not met: “{item.text}”.",
+                why=f"{heading.name}, not met: “{item.text}”.{place}",
                 sentence=its_kind.sentence_after(hers),
                 words=shown.quote if shown is not None and shown.who == "learner" else "",
-                moment=moment(reading.entries, shown.at_s, shown.end_s) if shown else None,
+                moment=_place(reading, shown) or (room.moment if room else None),
             )
+
+
+def _place(reading: Reading, shown: Evidence | None) -> Moment | None:
+    return moment(reading.entries, shown.at_s, shown.end_s) if shown is not None else None

@@ -196,8 +196,11 @@ def test_the_headings_items_come_after_the_ledger_and_need_a_talk_of_some_length
 ) -> None:
     turns = [said(n, 5.0 * n, "it is the way it is with this") for n in range(1, 6)]
     assert of(attempt, *turns[:3]).suggestions == ()
-    titles = [each.title for each in of(attempt, *turns).suggestions]
-    assert titles == ["Check what came across", "Answer a feeling in words"]
+    plan = said(6, 30.0, "on thursday it is with the surgeon and with this", "plan")
+    check, feeling = of(attempt, *turns, plan).suggestions
+    assert (check.title, feeling.title) == ("Check what came across", "Answer a feeling in words")
+    # nothing was told, so there was nothing to check
+    assert "Check what came across" not in {e.title for e in of(attempt, *turns).suggestions}
     guessed = [turn.model_copy(update={"avg_logprob": -1.4}) for turn in turns]
     assert of(attempt, *guessed).suggestions == ()
     cost = move(1, 8.0, step("left the subject", -0.05))
@@ -266,7 +269,8 @@ def test_a_critical_item_that_was_missed_is_suggested_with_its_author_s_sentence
     (first, *_) = of(attempt, *_four_turns(), critical=(NO_WORD,)).suggestions
     assert (first.title, first.sentence) == ("Say the word", "It is cancer, Ines.")
     assert first.why == "Critical in this case, and missed. Else she does not know."
-    assert first.moment is None  # it was nowhere
+    assert first.moment is not None  # it was nowhere: to be done before the end
+    assert (first.moment.at_s, first.words) == (25.0, "")
     dearer = move(1, 8.0, step("left the subject", -0.2))
     titles = [s.title for s in of(attempt, *_four_turns(), dearer, critical=(NO_WORD,)).suggestions]
     assert titles == ["Stay with what Ines brings up", "Say the word"]
@@ -286,3 +290,54 @@ def test_what_was_done_against_a_critical_item_is_suggested_once(attempt: Attemp
     (one,) = about
     assert one.title == "Leave it as big as it is to Ines"
     assert one.why.endswith("Critical in this case: It is not small to her.")
+
+
+def test_a_question_that_was_left_is_told_in_her_words(attempt: Attempt) -> None:
+    entries = (
+        spoke(1, 3.0, "I see. Am I going to die? Am I?"),
+        said(2, 6.0, "please go on"),
+        move(2, 9.0, step("left her question unanswered", -0.06)),
+    )
+    answered = (move(1, 3.0), *entries)
+    (suggestion,) = of(attempt, *answered).suggestions
+    assert suggestion.why == (
+        "At 0:06: you left her question unanswered: “Am I going to die? Am I?” Ines's trust fell "
+        "from 50 to 44."
+    )
+
+
+def test_what_was_left_undone_has_a_place_to_listen_to_and_to_begin_again(attempt: Attempt) -> None:
+    acts = ("empathy_name", "question_open", "question_open", "silence_offer")
+    entries: list[JournalEntry] = [
+        spoke(1, 3.0, "I run a kitchen."),
+        checkpoint(1, 3.0),
+        *(said(n, 6.0 * n, "and how is that", code) for n, code in enumerate(acts, 1)),
+        spoke(4, 15.0, "My girls are small, and there is nobody else."),
+        spoke(4, 27.0, "Yes."),
+    ]
+    (back,) = of(attempt, *entries).suggestions
+    assert back.title == "Give back what you have heard"
+    assert back.sentence.startswith("You said “My girls are small, and there is nobody else.”")
+    assert back.why.endswith("There was room for it at 0:18.")
+    assert back.moment is not None
+    assert (back.moment.at_s, back.moment.again_turn) == (18.0, 1)
+
+
+def test_what_was_done_but_less_often_than_asked_is_not_suggested_as_if_it_was_not(
+    attempt: Attempt,
+) -> None:
+    acts = ("empathy_name", "reflection", "silence_offer", "elicit")
+    entries = [said(n, 6.0 * n, "and how is that", code) for n, code in enumerate(acts, 1)]
+    titles = {each.title for each in of(attempt, *entries).suggestions}
+    assert titles == {"Ask so that Ines can tell it"}
+    once = said(6, 40.0, "and how is that", "question_open")
+    assert of(attempt, *entries, once).suggestions == ()
+
+
+def test_nobody_is_told_to_take_up_what_was_taken_up(attempt: Attempt) -> None:
+    lost = move(2, 8.0, step("went past what she had let slip", -0.05))
+    taken = said(2, 6.0, "I would like to hear about your girls next time")
+    assert of(attempt, *_cue(taken), lost, shows=(SHOWS,)).suggestions == ()
+    passed = said(2, 6.0, "the scan is on friday", "plan")
+    (suggestion,) = of(attempt, *_cue(passed), lost, shows=(SHOWS,)).suggestions
+    assert "went past what she had let slip" in suggestion.why
