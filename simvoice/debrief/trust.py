@@ -48,7 +48,12 @@ def told_and_kept(
         for each in told
     )
     names = {each.fact for each in said}
-    kept = tuple(_kept(each, moves, begun) for each in header.tellable if each.id not in names)
+    untold = [each for each in header.tellable if each.id not in names]
+    values = [(move.ledger[TRUST], move.at_s) for move in moves if TRUST in move.ledger]
+    highest, _ = max(values, default=(0.0, 0.0))
+    beyond = [each for each in untold if each.trust is not None and each.trust > highest]
+    within = [each for each in untold if each not in beyond]
+    kept = (*(_kept(each, values) for each in within), *_out_of_reach(beyond, values, moves, begun))
     # the nearest miss first; what nobody asked for says the same each time and comes last, once
     return said, tuple(dict.fromkeys(sorted(kept, key=lambda each: each.at_s is None)))
 
@@ -66,25 +71,40 @@ def _why(fact: Tellable, told: Told, moves: Sequence[PatientMove], begun: Begun)
     return f"Told from a trust of {100 * fact.trust:.0f} on; it stood at {100 * stood:.0f}.{reason}"
 
 
-def _kept(fact: Tellable, moves: Sequence[PatientMove], begun: Begun) -> Kept:
+def _kept(fact: Tellable, values: Sequence[tuple[float, float]]) -> Kept:
+    """Of a fact within reach. values: (trust, when) after each move."""
     if fact.trust is None:
         return Kept(why="Something is told to whoever asks for it; nobody did.")
-    values = [(move.ledger[TRUST], move.at_s) for move in moves if TRUST in move.ledger]
+    first_s = next(at for value, at in values if value >= fact.trust)
+    return Kept(
+        why=f"Something would have been told from {clock(first_s)} on, when trust had reached "
+        f"{100 * fact.trust:.0f}; nothing that was asked led there.",
+        at_s=first_s,
+    )
+
+
+def _out_of_reach(
+    facts: Sequence[Tellable],
+    values: Sequence[tuple[float, float]],
+    moves: Sequence[PatientMove],
+    begun: Begun,
+) -> tuple[Kept, ...]:
+    """Once for all facts that trust never came up to: why is the same for each."""
+    asked = sorted(fact.trust for fact in facts if fact.trust is not None)
+    if not asked:
+        return ()
     highest, at_s = max(values, default=(0.0, 0.0))
-    if highest >= fact.trust:
-        first_s = next(at for value, at in values if value >= fact.trust)
-        return Kept(
-            why=f"Something would have been told from {clock(first_s)} on, when trust had reached "
-            f"{100 * fact.trust:.0f}; nothing that was asked led there.",
-            at_s=first_s,
-        )
     lost = sorted(_moved(moves, begun), key=lambda each: each.change)
     because = _causes([each for each in lost if each.change < 0.0])
     reason = f" What cost most: {because}." if because else ""
-    return Kept(
-        why=f"Something is told from a trust of {100 * fact.trust:.0f} on; it never rose above "
-        f"{100 * highest:.0f}.{reason}",
-        at_s=lost[0].at_s if because else at_s,
+    levels = list(dict.fromkeys(f"{100 * level:.0f}" for level in asked))
+    what = "Something is told from" if len(asked) == 1 else f"{len(asked)} things are told from"
+    least = " and ".join(part for part in (", ".join(levels[:-1]), levels[-1]) if part)
+    return (
+        Kept(
+            why=f"{what} a trust of {least} on; it never rose above {100 * highest:.0f}.{reason}",
+            at_s=lost[0].at_s if because else at_s,
+        ),
     )
 
 

@@ -104,3 +104,16 @@ def test_a_cause_is_timed_by_the_words_that_it_was(attempt: Attempt) -> None:
 
 def test_an_encounter_in_which_nothing_moved_has_its_sentence_too(attempt: Attempt) -> None:
     assert "it never rose above 0." in debrief(attempt).kept[0].why
+
+
+def test_what_trust_never_came_up_to_is_said_once(attempt: Attempt) -> None:
+    far = tuple(
+        Tellable(id=f"f{n}", text=f"Fact {n}", when="trusted", trust=n / 100) for n in (62, 70, 70)
+    )
+    header = attempt.header.model_copy(update={"tellable": far})
+    moved = (move(1, 10.0, 0.45, step(0.4, 0.45, "asked openly")),)
+    found = summarise(replace(attempt, header=header, entries=moved, audio_path=None, _sound=[]))
+    assert [each.why for each in found.kept] == [
+        "3 things are told from a trust of 62 and 70 on; it never rose above 45."
+    ]
+    assert found.not_told == 3
