@@ -48,6 +48,9 @@ from simvoice.scoring.reading import Reading, read, read_best
 _GUESSING = -1.0
 """Mean log-probability of a token below which Whisper's text is a guess (its own threshold)."""
 
+_SAID = 3
+"""Words from which sound that was not taken for the learner's may have been."""
+
 
 def summarise(attempt: Attempt, *, with_peaks: bool = True) -> Debrief:
     """The debrief of an attempt, also of one that is empty, cut off or has lost its sound.
@@ -351,5 +354,13 @@ def _notes(attempt: Attempt, reading: Reading, sound_problem: str) -> list[str]:
             f"The recogniser was guessing in {in_words(unsure, 'turn')} of yours; "
             "the words there may be wrong, the times are not."
         )
+    notes += [_not_yours(each) for each in reading.of(Discarded) if len(each.text.split()) >= _SAID]
     notes += [f"{clock(trouble.at_s)}: {trouble.what}" for trouble in reading.of(Trouble)]
     return notes
+
+
+def _not_yours(sound: Discarded) -> str:
+    return (
+        f"{clock(sound.start_s)}: “{sound.text}” was not taken for your speech ({sound.reason}), "
+        "so it was neither answered nor judged."
+    )

@@ -13,6 +13,7 @@ from simvoice.debrief.model import Debrief
 from simvoice.debrief.summary import summarise
 from simvoice.record.events import (
     Afterwards,
+    Discarded,
     Ended,
     Felt,
     LearnerTurn,
@@ -238,3 +239,23 @@ def test_a_file_in_place_of_the_microphone_is_no_page(attempt: Attempt) -> None:
     assert of(attempt, end).ended == "The page was closed at 0:20."
     from_file = of(attempt, end, devices={"kind": "file"}).ended
     assert from_file == "The file that was the microphone came to its end at 0:20."
+
+
+def test_words_that_were_not_taken_for_the_learner_s_are_told(attempt: Attempt) -> None:
+    echo = Discarded(
+        start_s=41.0, end_s=43.0, text="She rang for water.", reason="the patient's own words"
+    )
+    breath = Discarded(start_s=50.0, end_s=50.3, text="you", reason="too short to be a word")
+    notes = of(attempt, said(1, 5.0, "hello"), echo, breath).notes
+    assert [note for note in notes if "not taken for your speech" in note] == [
+        "0:41: “She rang for water.” was not taken for your speech (the patient's own words), "
+        "so it was neither answered nor judged."
+    ]
+
+
+def test_a_talk_of_a_few_turns_has_no_share(attempt: Attempt) -> None:
+    turns = [said(n, 5.0 * n, "hello and how is that", "empathy_name") for n in range(1, 5)]
+    short, enough = of(attempt, *turns[:3]).headings[2], of(attempt, *turns).headings[2]
+    assert short.share is None
+    assert "less than 4 turns" in short.about
+    assert enough.share is not None
