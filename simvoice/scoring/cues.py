@@ -246,8 +246,10 @@ def _answered(shown: Shows, breath: _Breath, speech: PatientSpeech) -> Response:
     )
     turn = breath.turn
     if held is not None or silent_s >= SILENCE_S:
-        later = _coded(turn, _subject(shown, speech)) if turn is not None else None
-        if turn is not None and later is not None and _takes_it_up(later, turn, shown, speech):
+        then = _stems(following[0].heard) if following else frozenset()
+        subject = _subject(shown, speech) | then
+        later = _coded(turn, subject) if turn is not None else None
+        if turn is not None and later is not None and _takes_it_up(later, turn, subject):
             return _response(shown, speech, later, turn.start_s, None)
         at_s = held.start_s if held is not None else speech.end_s
         return _response(shown, speech, _Act("silence", False, "", "high"), at_s, None)
@@ -265,10 +267,10 @@ def _subject(shown: Shows, speech: PatientSpeech) -> frozenset[str]:
     return _stems(speech.heard) | _stems(shown.text)
 
 
-def _takes_it_up(act: _Act, turn: LearnerTurn, shown: Shows, speech: PatientSpeech) -> bool:
-    """After a silence that was let stand she may have gone on to something else: only words that
-    share hers answer what she showed before it, and only where they leave her room."""
-    shares = bool(_subject(shown, speech) & _stems(turn.text))
+def _takes_it_up(act: _Act, turn: LearnerTurn, subject: frozenset[str]) -> bool:
+    """After a silence that was let stand she may have come to something else: only words that share
+    hers answer what she showed before it, and only where they leave her room."""
+    shares = bool(subject & _stems(turn.text))
     return shares and act.name is not None and RESPONSES[act.name].provides
 
 

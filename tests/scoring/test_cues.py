@@ -135,6 +135,10 @@ def test_what_takes_her_up_after_a_silence_that_stood_is_the_answer_to_what_she_
     taken = only(cue(), hold, on, turn("I'm so sorry about the job.", "sorry_for", start_s=9.0))
     assert (taken.response, taken.explicit, taken.at_s) == ("empathic response", True, 9.0)
     assert taken.latency_s is None  # she had gone on in between
+    went_on = turn("You were there so long.", "empathy_name", start_s=9.0)
+    assert only(cue(), hold, on, went_on).response == "silence"
+    years = turn("Eleven years is a long time.", "reflection", start_s=9.0)
+    assert only(cue(), hold, on, years).response == "content acknowledgement"
     # what shares none of her words, and what takes the room, leaves the silence the answer
     for text, code in (
         ("I can see that.", "empathy_understand"),
