@@ -35,8 +35,9 @@ def afterwards(
 
 
 def _when(said: Remembered, moments: tuple[Moment, ...]) -> float | None:
-    """Where its first cause moved her most, the first time of equals; else where she told it."""
-    for what in (*said.causes, *said.facts):
+    """Where she told what it comes back to; else where its first cause moved her most, the first
+    time of equals."""
+    for what in (*said.facts, *said.causes):
         found = [each for each in moments if each.what == what]
         if found:
             return max(found, key=lambda each: (each.moved, -each.at_s)).at_s

@@ -79,9 +79,11 @@ def test_the_moment_is_where_it_moved_her_most() -> None:
     assert afterwards((HURT,), moments, 20.0).said[0].at_s == 9.0
 
 
-def test_without_a_cause_it_is_where_she_told_it_or_nowhere() -> None:
-    told = replace(HURT, causes=(), facts=("mother",))
-    assert afterwards((told,), (Moment("mother", 4.0, 0.0),), 20.0).said[0].at_s == 4.0
+def test_of_what_she_told_it_is_where_she_told_it_or_nowhere() -> None:
+    told = replace(HURT, causes=("let it be quiet",), facts=("mother",))
+    moments = (Moment("let it be quiet", 2.0, 0.3), Moment("mother", 4.0, 0.0))
+    assert afterwards((told,), moments, 20.0).said[0].at_s == 4.0
+    assert afterwards((told,), moments[:1], 20.0).said[0].at_s == 2.0
     assert afterwards((told,), (), 20.0).said[0].at_s is None
 
 
