@@ -6,14 +6,18 @@ from collections.abc import Sequence
 
 from simvoice.debrief.model import FeltThen
 from simvoice.debrief.moments import Exchange
-from simvoice.record.events import Afterwards, Ended, Header
+from simvoice.record.events import Afterwards, Ended, Felt, Header, PatientSpeech
 from simvoice.record.store import Attempt
+
+_ENDED = "it ended: "
+"""How what a remark stands on begins where that is the ending (`patient.afterwards`)."""
 
 
 def felt_of(attempt: Attempt, answered: Sequence[Exchange]) -> tuple[tuple[FeltThen, ...], str]:
     """(what she says, why there is nothing): one of the two is empty. Nothing is made up.
 
-    The record names the moves it goes back to; to be listened to are the words they answered.
+    The record names the moves it goes back to; to be listened to are the words they answered, and
+    for how it ended the last that she said.
     """
     found = [entry for entry in attempt.entries if isinstance(entry, Afterwards)]
     said = found[-1].said if found else ()
@@ -23,11 +27,19 @@ def felt_of(attempt: Attempt, answered: Sequence[Exchange]) -> tuple[tuple[FeltT
             FeltThen(
                 text=each.text,
                 why=each.why,
-                at_s=None if each.at_s is None else begun.get(each.at_s, each.at_s),
+                at_s=_last_s(attempt, each)
+                if each.at_s is None
+                else begun.get(each.at_s, each.at_s),
             )
             for each in said
         ), ""
     return (), _why_not(attempt, attempt.header, asked=bool(found))
+
+
+def _last_s(attempt: Attempt, remark: Felt) -> float | None:
+    """When her last words began, for a remark that stands on how it ended."""
+    spoken = [e.start_s for e in attempt.entries if isinstance(e, PatientSpeech) and e.heard]
+    return max(spoken, default=None) if remark.why.startswith(_ENDED) else None
 
 
 def _why_not(attempt: Attempt, header: Header, *, asked: bool) -> str:

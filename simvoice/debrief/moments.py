@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -23,6 +24,8 @@ LEAD_S = 3.0
 """Seconds to listen to before a moment."""
 _LONGEST_S = 20.0
 """Seconds after which listening to a moment stops."""
+_BETWEEN = re.compile(r"(?<!\bDr\.)(?<!\bMr\.)(?<!\bMs\.)(?<!\bMrs\.)(?<=[.?!…])\s+")
+"""Between two sentences."""
 _SAME_S = 0.5
 """Seconds by which a move and the sound that belongs to it may be timed apart."""
 
@@ -67,6 +70,17 @@ class Exchange:
     def of(self, name: str = TRUST) -> tuple[LedgerStep, ...]:
         """The steps of one value of the ledger."""
         return tuple(step for step in self.move.steps if step.name == name)
+
+
+def in_sentences(words: str, said: str) -> str:
+    """The whole sentences of what was said that some words of it stand in; the words alone where
+    they are not in it."""
+    begin = said.find(words)
+    if not words or begin < 0:
+        return words
+    starts = [0, *(gap.end() for gap in _BETWEEN.finditer(said)), len(said)]
+    first = max(at for at in starts if at <= begin)
+    return said[first : min(at for at in starts if at >= begin + len(words))].strip()
 
 
 def exchanges(reading: Reading) -> tuple[Exchange, ...]:

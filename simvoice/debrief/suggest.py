@@ -10,7 +10,7 @@ from typing import Final
 from simvoice.debrief.items import ROOM
 from simvoice.debrief.kinds import Kind, kind, kind_for_item, kind_of
 from simvoice.debrief.model import CueAnswer, Evidence, Moment, Scored, Suggestion
-from simvoice.debrief.moments import TRUST, Exchange, moment
+from simvoice.debrief.moments import TRUST, Exchange, in_sentences, moment
 from simvoice.debrief.room import last_room, room_for
 from simvoice.debrief.words import clock
 from simvoice.record.events import Ended, Hold, JournalEntry, LearnerTurn, LedgerStep
@@ -115,7 +115,15 @@ def suggestions(
     ranked = sorted(
         ((_effect(same), same) for same in found.values()), key=lambda pair: -round(pair[0], 4)
     )
-    return tuple(_suggestion(name, same) for effect, same in ranked if effect >= _LEAST)[:MOST]
+    made = (_suggestion(name, same) for effect, same in ranked if effect >= _LEAST)
+    return tuple(_in_sentences(each, reading.of(LearnerTurn)) for each in made)[:MOST]
+
+
+def _in_sentences(made: Suggestion, turns: Sequence[LearnerTurn]) -> Suggestion:
+    """With the sentence that the learner's words stand in: few words alone may say nothing."""
+    at_s = made.moment.at_s if made.moment is not None else None
+    said = next((turn.text for turn in turns if turn.start_s == at_s), "")
+    return made.model_copy(update={"words": in_sentences(made.words, said)})
 
 
 def went_amiss(

@@ -86,6 +86,13 @@ def test_what_she_goes_back_to_is_heard_from_the_words_that_led_to_it(attempt: A
     assert turn.start_s < moved.at_s
 
 
+def test_of_how_it_ended_her_last_words_are_to_be_heard(attempt: Attempt) -> None:
+    left = Felt(text="I got up.", why="it ended: She leaves")
+    entries = (spoke(1, 3.0, "Oh."), spoke(2, 9.0, "I have to go."))
+    debrief = of(attempt, *entries, Afterwards(at_s=12.0, said=(left,)))
+    assert [f.at_s for f in debrief.felt] == [9.0]
+
+
 def test_a_record_without_her_words_says_so_and_makes_none_up(attempt: Attempt) -> None:
     older = of(attempt, Ended(at_s=50.0, reason="learner"))
     assert older.felt == ()

@@ -341,3 +341,13 @@ def test_nobody_is_told_to_take_up_what_was_taken_up(attempt: Attempt) -> None:
     passed = said(2, 6.0, "the scan is on friday", "plan")
     (suggestion,) = of(attempt, *_cue(passed), lost, shows=(SHOWS,)).suggestions
     assert "went past what she had let slip" in suggestion.why
+
+
+def test_few_words_are_told_in_their_sentence(attempt: Attempt) -> None:
+    text = "Dr. May comes. So it's a home or hospice, and we stop. Goodbye."
+    lost = move(1, 8.0, step("hurt his pride", -0.05, words="hospice"))
+    (suggestion,) = of(attempt, said(1, 5.0, text), lost).suggestions
+    assert suggestion.words == "So it's a home or hospice, and we stop."
+    elsewhere = move(1, 8.0, step("hurt his pride", -0.05, words="not there"))
+    (suggestion,) = of(attempt, said(1, 5.0, text), elsewhere).suggestions
+    assert suggestion.words == "not there"
