@@ -16,7 +16,7 @@ from simvoice.scoring.reading import Reading
 from simvoice.scoring.unmeasurable import NotMeasurable
 from simvoice.timing.floor import Speaker, Turn
 from simvoice.timing.overlaps import OverlapKind, of_kind
-from simvoice.timing.silences import SilenceKind, Wait
+from simvoice.timing.silences import SilenceKind, Wait, machine_share_s
 
 OPENING_S = 2.0
 """Seconds of the patient's first turn from which it is a statement and not a greeting."""
@@ -162,10 +162,11 @@ def first_interruption(reading: Reading) -> float:
 
 
 def _opening(reading: Reading) -> Turn:
-    """The patient's opening statement: her first turn of `OPENING_S` and more."""
+    """The patient's opening statement: her first turn of `OPENING_S` and more, or that was cut
+    off: how long it would have been nobody knows."""
     _heard(reading, "patient")
     for turn in reading.anatomy.turns:
-        if turn.who == "patient" and turn.length_s >= OPENING_S:
+        if turn.who == "patient" and (turn.length_s >= OPENING_S or _cut_off_s(reading, turn)):
             return turn
     raise NotMeasurable("the patient made no opening statement")
 
@@ -178,10 +179,17 @@ def opening_length(reading: Reading) -> float:
 def opening_interrupted(reading: Reading) -> float:
     """Seconds from its start."""
     opening = _opening(reading)
-    for overlap in of_kind(reading.overlaps, "interruption", "learner"):
-        if opening.start_s <= overlap.start_s <= opening.end_s:
-            return overlap.start_s - opening.start_s
-    raise NotMeasurable("the opening statement was not interrupted")
+    at_s = _cut_off_s(reading, opening)
+    if at_s is None:
+        raise NotMeasurable("the opening statement was not interrupted")
+    return at_s - opening.start_s
+
+
+def _cut_off_s(reading: Reading, turn: Turn) -> float | None:
+    """Session seconds at which the learner cut off a turn of the patient's; else None."""
+    found = of_kind(reading.overlaps, "interruption", "learner")
+    within = (each.start_s for each in found if turn.start_s <= each.start_s <= turn.end_s)
+    return next(within, None)
 
 
 def turn_length(who: Speaker) -> Callable[[Reading], float]:
@@ -258,11 +266,13 @@ def news_warning(reading: Reading) -> float:
 
 
 def news_silence(reading: Reading) -> float:
-    """Seconds."""
+    """Seconds, without the machine's own delay."""
     beat = _news(reading)
     if beat.silence_s is None:
         raise NotMeasurable("nobody spoke after the news")
-    return beat.silence_s
+    until_s = beat.told_s + beat.silence_s
+    own_s = machine_share_s(beat.told_s, until_s, reading.spoken.waits)
+    return beat.silence_s - (own_s if beat.first == "patient" else 0.0)
 
 
 def holds(outcome: Literal["held", "filled"]) -> Callable[[Reading], float]:

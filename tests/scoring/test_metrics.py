@@ -187,3 +187,27 @@ def test_no_metric_speaks_of_the_learners_feelings() -> None:
     judging = re.compile(r"anxi|nervous|confiden|emotion|(?<!di)stress|hesita|warm|cold|rude", re.I)
     for metric in METRICS:
         assert not judging.search(metric.name + metric.definition)
+
+
+def test_an_opening_that_was_cut_off_at_once_is_the_opening() -> (
+    None
+):
+    def hers(at_s: float, end_s: float) -> PatientSpeech:
+        said = {"turn": 1, "line_id": "a", "text": "Sit down.", "heard": "Sit"}
+        return PatientSpeech.model_validate(said | {"start_s": at_s, "end_s": end_s})
+
+    def his(turn: int, at_s: float) -> LearnerTurn:
+        known = {"text": "Hello.", "avg_logprob": -0.2, "no_speech_prob": 0.0}
+        return LearnerTurn.model_validate(
+            known | {"turn": turn, "start_s": at_s, "end_s": at_s + 2.0}
+        )
+
+    cut = Interruption(turn=2, start_s=5.3, stopped_s=5.8, lost_s=4.0, lost_words=9)
+    entries = (hers(4.0, 5.8), his(2, 5.3), cut, hers(9.0, 13.0), his(3, 15.0))
+    found = {m.key: m.value for m in measure_reading(read(Talk(entries, 20.0)))}
+    assert found["opening_statement"] == pytest.approx(1.8, abs=0.05)
+    assert found["opening_interrupted"] == pytest.approx(1.3, abs=0.05)
+    # a greeting that nobody cut off is none
+    greeted = (hers(4.0, 5.0), his(2, 6.0), hers(9.0, 13.0), his(3, 15.0))
+    found = {m.key: m.value for m in measure_reading(read(Talk(greeted, 20.0)))}
+    assert found["opening_statement"] == pytest.approx(4.0, abs=0.05)

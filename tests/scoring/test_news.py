@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from simvoice.record.events import Coded, JournalEntry, LearnerTurn, PatientMove, PatientSpeech
+from simvoice.record.events import (
+    Coded,
+    Delay,
+    JournalEntry,
+    LearnerTurn,
+    PatientMove,
+    PatientSpeech,
+)
 from simvoice.scoring.metrics import measure_reading
 from simvoice.scoring.news import distressed, news_beat
 from simvoice.scoring.reading import read
@@ -73,6 +80,14 @@ def test_the_metrics_of_a_beat_are_its_times() -> None:
     assert found["news_silence"] == pytest.approx(5.0)
     assert found["silences_after_news"] == 1
     assert numbers(TOLD)["news_warning"] is None
+
+
+def test_the_machine_s_own_delay_after_the_news_is_nobody_s_silence() -> None:
+    own = Delay(turn=2, speech_end_s=9.0, first_sound_s=14.0, chosen_silence_s=4.6, stages_s={})
+    answered = (WARNED, TOLD, own, speech(2, 14.0, 15.0), ANSWERED)
+    assert numbers(*answered)["news_silence"] == pytest.approx(4.6)
+    went_on = turn(3, 10.5, 12.0, "plan")
+    assert numbers(TOLD, went_on, own)["news_silence"] == pytest.approx(1.5)
 
 
 def test_a_silence_after_a_shown_feeling_is_one_after_a_cue() -> None:
