@@ -180,7 +180,7 @@ def _least(shown: str) -> str:
 
 
 def _incomparable(earlier: Brief, later: Brief, reason: str) -> Compared:
-    reason = reason.removeprefix("not measurable here: ")
+    reason = reason.removeprefix("not measurable here: ").removeprefix("nothing to measure: ")
     return Compared(
         earlier=earlier.attempt,
         later=later.attempt,

@@ -221,7 +221,10 @@ class _Maker:
             found = number_of(brief, entry.key)
             if found is None or found.value is None:
                 why = "not measured" if found is None else found.reason
-                return self._none(brief, why.removeprefix("not measurable here: "))
+                return self._none(
+                    brief,
+                    why.removeprefix("not measurable here: ").removeprefix("nothing to measure: "),
+                )
             shown = quantity(entry.unit, found.value)
             if found.low is None or found.high is None:
                 return self._point(brief, found.value, None, shown)

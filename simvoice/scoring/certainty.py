@@ -12,7 +12,8 @@ from simvoice.record.events import LearnerTurn
 
 Certainty = Literal["high", "fair", "low"]
 """high: it stands on times or on a rule that needed the sentence's form. fair: on words alone, or
-on words that were not found. low: the recogniser was guessing."""
+on words that were not found. low: the recogniser was guessing, or words were found
+that hardly show it."""
 
 GUESSING = -1.0
 """Mean log-probability of a token below which Whisper's text is a guess (its own threshold)."""

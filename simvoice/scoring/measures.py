@@ -13,7 +13,7 @@ from simvoice.record.events import Delay, Hold
 from simvoice.scoring import voice_measures as voice
 from simvoice.scoring.news import NewsBeat, news_beat
 from simvoice.scoring.reading import Reading
-from simvoice.scoring.unmeasurable import NotMeasurable
+from simvoice.scoring.unmeasurable import NothingThere, NotMeasurable
 from simvoice.timing.floor import Speaker, Turn
 from simvoice.timing.overlaps import OverlapKind, of_kind
 from simvoice.timing.silences import SilenceKind, Wait, machine_share_s
@@ -70,7 +70,7 @@ def monologue(reading: Reading) -> float:
     _heard(reading, "learner")
     longest = reading.anatomy.longest_turn("learner")
     if longest is None:
-        raise NotMeasurable("the learner never had the floor")
+        raise NothingThere("the learner never had the floor")
     return longest.length_s
 
 
@@ -80,7 +80,7 @@ def latency(reading: Reading) -> float:
     _whole(reading)
     offsets = reading.anatomy.transfers_s("learner")
     if offsets.size == 0:
-        raise NotMeasurable("the learner never took over from the patient")
+        raise NothingThere("the learner never took over from the patient")
     return _median(offsets)
 
 
@@ -89,7 +89,7 @@ def patient_latency(reading: Reading) -> float:
     _heard(reading, "learner", "patient")
     offsets = reading.anatomy.transfers_s("patient")
     if offsets.size == 0:
-        raise NotMeasurable("the patient never took over from the learner")
+        raise NothingThere("the patient never took over from the learner")
     return _median(offsets)
 
 
@@ -106,7 +106,7 @@ def pause_median(reading: Reading) -> float:
     _whole(reading)
     pauses = reading.anatomy.pauses_s("learner")
     if pauses.size == 0:
-        raise NotMeasurable("the learner made no pause")
+        raise NothingThere("the learner made no pause")
     return _median(pauses)
 
 
@@ -134,7 +134,7 @@ def interruption_depth(reading: Reading) -> float:
     """Seconds in which both spoke, median."""
     found = of_kind(reading.overlaps, "interruption", "learner")
     if not found:
-        raise NotMeasurable("the patient was never interrupted")
+        raise NothingThere("the patient was never interrupted")
     return _median([overlap.length_s for overlap in found])
 
 
@@ -157,7 +157,7 @@ def first_interruption(reading: Reading) -> float:
     _heard(reading, "patient")
     found = of_kind(reading.overlaps, "interruption", "learner")
     if not found:
-        raise NotMeasurable("the patient was never interrupted")
+        raise NothingThere("the patient was never interrupted")
     return found[0].start_s
 
 
@@ -168,7 +168,7 @@ def _opening(reading: Reading) -> Turn:
     for turn in reading.anatomy.turns:
         if turn.who == "patient" and (turn.length_s >= OPENING_S or _cut_off_s(reading, turn)):
             return turn
-    raise NotMeasurable("the patient made no opening statement")
+    raise NothingThere("the patient made no opening statement")
 
 
 def opening_length(reading: Reading) -> float:
@@ -181,7 +181,7 @@ def opening_interrupted(reading: Reading) -> float:
     opening = _opening(reading)
     at_s = _cut_off_s(reading, opening)
     if at_s is None:
-        raise NotMeasurable("the opening statement was not interrupted")
+        raise NothingThere("the opening statement was not interrupted")
     return at_s - opening.start_s
 
 
@@ -198,7 +198,7 @@ def turn_length(who: Speaker) -> Callable[[Reading], float]:
     def measure(reading: Reading) -> float:
         lengths = [turn.length_s for turn in reading.anatomy.turns if turn.who == who]
         if not lengths:
-            raise NotMeasurable(f"the {who} never had the floor")
+            raise NothingThere(f"the {who} never had the floor")
         return _median(lengths)
 
     return measure
@@ -223,7 +223,7 @@ def silence_count(reading: Reading) -> float:
 def longest_silence(reading: Reading) -> float:
     """Seconds."""
     if silence_count(reading) == 0:
-        raise NotMeasurable("no silence lasted two seconds")
+        raise NothingThere("no silence lasted two seconds")
     return max(silence.length_s for silence in reading.anatomy.silences)
 
 
@@ -253,7 +253,7 @@ def silences_of(*kinds: SilenceKind) -> Callable[[Reading], float]:
 def _news(reading: Reading) -> NewsBeat:
     beat = news_beat(reading.entries)
     if beat is None:
-        raise NotMeasurable("the news was not told")
+        raise NothingThere("the news was not told")
     return beat
 
 
@@ -261,7 +261,7 @@ def news_warning(reading: Reading) -> float:
     """Seconds."""
     beat = _news(reading)
     if beat.warned_s is None:
-        raise NotMeasurable("there was no warning before the news")
+        raise NothingThere("there was no warning before the news")
     return beat.headline_s - beat.warned_s
 
 
@@ -281,7 +281,7 @@ def holds(outcome: Literal["held", "filled"]) -> Callable[[Reading], float]:
     def count(reading: Reading) -> float:
         holds = reading.of(Hold)
         if not holds:
-            raise NotMeasurable("the patient never fell silent after a blow")
+            raise NothingThere("the patient never fell silent after a blow")
         return float(sum(hold.outcome == outcome for hold in holds))
 
     return count

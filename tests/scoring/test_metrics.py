@@ -158,6 +158,15 @@ def test_what_never_happened_is_not_measured(kind: type[JournalEntry], key: str)
     assert key in reasons(measure(Talk(without)))
 
 
+def test_what_could_be_measured_and_did_not_happen_is_told_from_what_could_not_be_measured() -> (
+    None
+):
+    without = tuple(e for e in entries() if not isinstance(e, Interruption | Hold))
+    why = reasons(measure(Talk(without)))
+    assert why["holds_held"] == "nothing to measure: the patient never fell silent after a blow"
+    assert why["first_interruption"] == "nothing to measure: the patient was never interrupted"
+
+
 def test_every_metric_says_what_it_is_where_it_is_from_and_when_it_cannot_be_told() -> None:
     assert [m.key for m in METRICS] == list(NUMBERS)
     assert len({m.name for m in METRICS}) == len(METRICS)
@@ -189,9 +198,7 @@ def test_no_metric_speaks_of_the_learners_feelings() -> None:
         assert not judging.search(metric.name + metric.definition)
 
 
-def test_an_opening_that_was_cut_off_at_once_is_the_opening() -> (
-    None
-):
+def test_an_opening_that_was_cut_off_at_once_is_the_opening() -> None:
     def hers(at_s: float, end_s: float) -> PatientSpeech:
         said = {"turn": 1, "line_id": "a", "text": "Sit down.", "heard": "Sit"}
         return PatientSpeech.model_validate(said | {"start_s": at_s, "end_s": end_s})
