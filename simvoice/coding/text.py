@@ -8,6 +8,8 @@ from dataclasses import dataclass
 _APOSTROPHES = str.maketrans({"’": "'", "‘": "'", "`": "'", "´": "'"})
 _SENTENCE = re.compile(r"[^.?!…]+(?:[.?!…]+|$)")
 _ABBREVIATION = re.compile(r"\b(Dr|Mr|Mrs|Ms|Prof|St)\.", re.IGNORECASE)
+_NO_END = "\u2024"
+"""Stands for the point of an abbreviation, which ends no sentence, while sentences are split."""
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*(?:-[^\W_]+(?:'[^\W_]+)?)*")
 
 _WHOLE = {
@@ -131,7 +133,7 @@ def plain(text: str) -> str:
 
 def sentences(text: str) -> tuple[Sentence, ...]:
     """Split at sentence marks; text without any is one sentence."""
-    whole = _ABBREVIATION.sub(r"\1", " ".join(text.split()))
+    whole = _ABBREVIATION.sub(rf"\1{_NO_END}", " ".join(text.split()))
     found = (_sentence(match.group()) for match in _SENTENCE.finditer(whole))
     return tuple(sentence for sentence in found if sentence is not None)
 
@@ -144,7 +146,7 @@ def _sentence(raw: str) -> Sentence | None:
         opened = _lost_apostrophe(words, number) or open_word(word)
         if not opened:
             continue
-        spoken.append(word)
+        spoken.append(word.replace(_NO_END, "."))
         spans.append((at, at + len(opened)))
         parts.append(opened)
         at += len(opened) + 1

@@ -35,3 +35,10 @@ def test_any_text_can_be_coded(text: str) -> None:
     for each in code(text):
         assert 0.0 <= each.confidence <= 1.0
         assert each.words
+
+
+def test_an_abbreviation_keeps_its_point_and_ends_no_sentence() -> None:
+    (said,) = sentences("Dr. Marsh comes at 4 with Mrs. Lee.")
+    assert said.text == "Dr. Marsh comes at 4 with Mrs. Lee."
+    assert said.plain == "dr marsh comes at 4 with mrs lee"
+    assert said.words_at(0, 8) == "Dr. Marsh"
