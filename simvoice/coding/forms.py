@@ -39,7 +39,7 @@ _ORDER = (
     r"help (?:me|us) (?:to )?(?:understand|see|picture|imagine|get a|piece|follow)|"
     r"show (?:me|us) (?:where|how|what|which) (?!i\b|we\b)|"
     r"explain to me|remind me (?:what|how|when|who|where|which|why|of)|"
-    r"say (?:a (?:bit|little) )?more|share|talk (?:to me )?about|go on|"
+    r"say (?:a (?:bit|little) )?more|share|talk (?:to me )?about|"
     r"start (?:wherever|anywhere|where you|with whatever|at the (?:beginning|start)|from the "
     r"(?:beginning|start|top))|think back (?:to|over)|"
     r"(?:let us )?piece together (?:what|how|when|why|where)|"
@@ -103,7 +103,9 @@ _ASKING_WORD = re.compile(r"\b(?:what|how|why|when|where|who|which)\b")
 _MARKS = (".", "?", "!", "…")
 _ANYTHING = re.compile(r"\banything\b")
 # "how much would you like to know" and its kin leave the answer to her
-_HOW_MUCH_TO_KNOW = re.compile(r"\bhow much (?:\w+ ){0,4}(?:know|hear|told|understand)\b")
+_HOW_MUCH_TO_KNOW = re.compile(
+    r"\bhow much (?:(?:\w+ ){0,4}(?:know|hear|told|understand)|(?:\w+ ){0,4}me to (?:tell|say))\b"
+)
 
 
 def form(sentence: Sentence) -> Form:

@@ -30,6 +30,8 @@ class Kind(Part):
     items: tuple[str, ...] = ()
     done: tuple[str, ...] = ()
     """Codes of words that do it; empty where it is done by not doing something."""
+    mended: tuple[str, ...] = ()
+    """Codes of the learner's next words that mend it, where they raised trust."""
     sentence: str = Field(min_length=1)
     plain: str = ""
 

@@ -65,6 +65,8 @@ class _Found:
     """Trust that it cost by the ledger."""
     critical: str = ""
     """Why it is critical in this case, where it is."""
+    mended: bool = False
+    """The learner's next words made up for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +95,14 @@ def suggestions(
     gave a sentence to try), .03 for every silence that was filled, .02 for every cue that met no
     room, .01 for each weight of a heading's item that was not met. A cause that raised trust is
     none, whatever it did to distress: hard news well told hurts too. Nothing under .02 is
-    suggested, no item in a talk of less than four turns, none that was met in part, and nothing at
-    all where no words of the learner's were recognised.
+    suggested, nothing that the learner's next words made up for, no item in a talk of less than
+    four turns, none that was met in part, and nothing at all where no words were recognised.
     """
     if not reading.of(LearnerTurn):
         return ()
-    shown = _that_happened(reading, name, answered, cues)
+    happened = _that_happened(reading, name, answered, cues)
+    shown = tuple(each for each in happened if not each.mended)
+    mended = {each.kind.id for each in happened} - {each.kind.id for each in shown}
     # which words that fill a silence are amiss is known from the silences alone
     silenced = any(each.kind.id == "silence" for each in shown)
     found: dict[str, list[_Found]] = {}
@@ -108,7 +112,7 @@ def suggestions(
         *(
             each
             for each in _from_items(reading, headings, cues)
-            if each.kind.id != "silence" or silenced
+            if (each.kind.id != "silence" or silenced) and each.kind.id not in mended
         ),
     ):
         found.setdefault(each.kind.id, []).append(each)
@@ -205,7 +209,7 @@ def _from_ledger(
     entries: Sequence[JournalEntry], name: str, answered: Sequence[Exchange]
 ) -> Iterator[_Found]:
     before = ""
-    for each in answered:
+    for number, each in enumerate(answered):
         by_cause: dict[str, list[LedgerStep]] = {}
         for step in each.move.steps:
             by_cause.setdefault(step.cause, []).append(step)
@@ -224,8 +228,18 @@ def _from_ledger(
                     words=each.words_of(steps[0]),
                     moment=moment(entries, each.at_s, each.end_s),
                     lost=max(0.0, -trust),
+                    mended=_made_up_for(its_kind, answered[number + 1 :]),
                 )
         before = each.heard or before
+
+
+def _made_up_for(its_kind: Kind, later: Sequence[Exchange]) -> bool:
+    """Whether the learner's next words did what mends it, and trust rose by them."""
+    said = next((each for each in later if each.turn is not None), None)
+    if said is None or said.turn is None:
+        return False
+    words = {code.words for code in said.turn.codes if code.code in its_kind.mended}
+    return any(step.words in words and step.after > step.before for step in said.of(TRUST))
 
 
 def _sum(steps: Iterable[LedgerStep], name: str) -> float:

@@ -22,7 +22,7 @@ def test_the_sound_of_the_planted_encounter_lies_where_its_journal_says(tmp_path
 
 
 def test_it_has_all_that_a_debrief_can_show(tmp_path: Path) -> None:
-    made = summarise(Store(tmp_path).open(bench.plant(tmp_path, 30)))
+    made = summarise(Store(tmp_path).open(bench.plant(tmp_path, 60)))
     assert len(made.turning_points) == 3
     assert len(made.suggestions) == 2
     assert made.unsaid

@@ -312,3 +312,8 @@ def test_what_only_sounds_like_it_is_not_taken_for_it(text: str, not_so: str, st
 )
 def test_and_what_it_sounds_like_still_is(text: str, expected: str) -> None:
     assert expected in names(text)
+
+
+def test_how_much_to_tell_leaves_the_answer_to_her() -> None:
+    assert "question_open" in names("How much would you like me to tell you today?")
+    assert "question_closed" in names("How much do you drink?")

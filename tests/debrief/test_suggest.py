@@ -351,3 +351,15 @@ def test_few_words_are_told_in_their_sentence(attempt: Attempt) -> None:
     elsewhere = move(1, 8.0, step("hurt his pride", -0.05, words="not there"))
     (suggestion,) = of(attempt, said(1, 5.0, text), elsewhere).suggestions
     assert suggestion.words == "not there"
+
+
+def test_what_the_next_words_made_up_for_is_not_suggested(attempt: Attempt) -> None:
+    cut = (said(1, 5.0, "well anyway"), move(1, 8.0, step("cut her off", -0.08)))
+    sorry = said(2, 12.0, "I'm sorry, go on", "apology")
+    raised = move(2, 15.0, step("said sorry", 0.04, words="I'm sorry, go on"))
+    assert of(attempt, *cut, sorry, raised).suggestions == ()
+    unmoved = move(2, 15.0, step("said sorry", 0.0, words="I'm sorry, go on"))
+    assert of(attempt, *cut, sorry, unmoved).suggestions[0].title == "Let Ines finish"
+    too_late = (said(2, 12.0, "so"), move(2, 15.0), said(3, 20.0, "I'm sorry, go on", "apology"))
+    later = move(3, 23.0, step("said sorry", 0.04, words="I'm sorry, go on"))
+    assert of(attempt, *cut, *too_late, later).suggestions[0].title == "Let Ines finish"
