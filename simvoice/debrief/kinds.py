@@ -41,12 +41,12 @@ class Kind(Part):
 
     def sentence_after(self, words: str = "") -> str:
         """A sentence to try. words: what the patient had said, as it was heard; of a longer speech
-        the last sentence is given back."""
+        the last sentence of fit length is given back."""
         if "{quote}" not in self.sentence:
             return self.sentence
-        last = re.split(r"(?<=[.!?])\s+", words.strip())[-1]
-        if len(last.split()) in _QUOTE:
-            return self.sentence.replace("{quote}", last)
+        for each in reversed(re.split(r"(?<=[.!?])\s+", words.strip())):
+            if len(each.split()) in _QUOTE:
+                return self.sentence.replace("{quote}", each)
         return self.plain
 
 

@@ -178,6 +178,7 @@ def test_words_too_few_or_too_many_are_not_given_back() -> None:
     for words in ("Next time.", "", "It went " + "on and " * 6 + "on."):
         assert cue.sentence_after(words) == cue.plain
     assert "“I am tired.”" in cue.sentence_after("No. I am tired.")
+    assert "“She reads faces.”" in cue.sentence_after("She reads faces. I go " + "on " * 12 + "in.")
 
 
 def test_a_cue_that_was_taken_up_or_could_not_be_answered_is_not_held_against_anybody(
