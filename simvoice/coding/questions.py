@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
+from simvoice.coding.codebook import QUESTIONS
 from simvoice.coding.codes import Code
 from simvoice.coding.forms import question_starts
 from simvoice.coding.whole import Part
@@ -45,3 +46,9 @@ def multiple(parts: Sequence[Part]) -> list[Code]:
         if any(later - first > APART for first, later in pairwise(starts)):
             return [Code("question_multiple", each.sentence.text, GUESSED)]
     return []
+
+
+def ends_asking(text: str, codes: Iterable[Code]) -> bool:
+    """Whether the last sentence of `text`, of which `codes` are, asks something."""
+    spoken = text.rstrip()
+    return any(code.name in QUESTIONS and spoken.endswith(code.words.rstrip()) for code in codes)

@@ -8,6 +8,7 @@ import pytest
 
 from simvoice.coding.codebook import CODEBOOK, SOURCES
 from simvoice.coding.coder import code, jargon_terms, rules
+from simvoice.coding.questions import ends_asking
 
 
 def names(text: str) -> set[str]:
@@ -271,3 +272,18 @@ def test_to_be_told_to_be_strong_is_no_credit() -> None:
     for order in ("You have to be strong for your brother.", "You need to be brave now."):
         assert "empathy_respect" not in {each.name for each in code(order)}
     assert "empathy_respect" in {each.name for each in code("You have been so strong for her.")}
+
+
+@pytest.mark.parametrize(
+    ("text", "asks"),
+    [
+        ("I have the result here. How much do you want to know?", True),
+        ("so what matters most to you", True),
+        ("Please go on. ", True),
+        ("How are you feeling today? I have the result here.", False),
+        ("That should never have happened.", False),
+        ("", False),
+    ],
+)
+def test_only_a_question_at_the_end_leaves_the_floor(text: str, asks: bool) -> None:
+    assert ends_asking(text, code(text)) is asks
