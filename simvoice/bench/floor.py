@@ -63,6 +63,18 @@ HESITANT = (
 """Pauses of 0.3 to 1.2 s where people stop to think: after a function word, before the word that
 carries the weight (Goldman-Eisler 1968)."""
 
+STATEMENTS = (
+    "We have the results back. <pause 0.4> I am afraid that they are serious.",
+    "That should never have happened. <pause 0.6> I am so sorry about it.",
+    "My name is Doctor Lind. <pause 0.5> I work on this ward.",
+    "We have medicine that eases the breath. <pause 0.4> It will be in the house.",
+    "I can see how worried you are. <pause 0.8> Anybody would be.",
+    "The operation was put off again. <pause 0.6> Nobody told you why.",
+    "You have been waiting a long time. <pause 0.5> Thank you for that.",
+    "It is not what we had hoped for. <pause 1.0> There is still a lot that we can do.",
+)
+"""Pauses between two sentences of one turn, where the first could have been all of it."""
+
 BIDS = (
     "Sorry, can I stop you there for a moment?",
     "Wait, what did your sister say about it?",
@@ -93,12 +105,18 @@ class Size:
     """How much is tried."""
 
     hesitant: int
+    statements: int
     bids: int
     acknowledgements: int
 
 
-FULL = Size(len(HESITANT) * HALVES, len(BIDS) * HALVES, 6 * len(ACKNOWLEDGEMENTS))
-QUICK = Size(1, 2, 3)
+FULL = Size(
+    hesitant=len(HESITANT) * HALVES,
+    statements=len(STATEMENTS) * HALVES,
+    bids=len(BIDS) * HALVES,
+    acknowledgements=6 * len(ACKNOWLEDGEMENTS),
+)
+QUICK = Size(hesitant=1, statements=1, bids=2, acknowledgements=3)
 
 
 def run(quick: bool) -> dict[str, Any]:
@@ -108,12 +126,15 @@ def run(quick: bool) -> dict[str, Any]:
     lines = [clause for line in (SHORT, *LONG) for clause in split_clauses(line)]
     simulator.engines().voice.prepare((clause, TELLER) for clause in lines)
     bench = _Bench(simulator)
-    cut, pauses = bench.pauses(size.hesitant)
+    cut, pauses = bench.pauses(HESITANT, size.hesitant)
+    cut_between, between = bench.pauses(STATEMENTS, size.statements)
     yields = bench.bids(size.bids)
     stopped, given = bench.acknowledgements(size.acknowledgements)
     return {
         "false_cutoff_rate": _share(cut, pauses),
         "planted_pauses": pauses,
+        "sentence_cutoff_rate": _share(cut_between, between),
+        "planted_sentence_pauses": between,
         "yield_ms": spread([1000.0 * one.yield_s for one in yields]),
         "barge_ins": len(yields),
         "heard_within_one_word": _share(sum(one.words_off <= 1 for one in yields), len(yields)),
@@ -163,12 +184,14 @@ class _Bench:
             tail_s=tail_s,
         )
 
-    def pauses(self, count: int) -> tuple[int, int]:
-        """Cut-offs inside a planted pause, and the pauses there were."""
-        texts = [(HESITANT[i % len(HESITANT)], i // len(HESITANT)) for i in range(count)]
+    def pauses(self, texts: Sequence[str], count: int) -> tuple[int, int]:
+        """Cut-offs inside a planted pause of the first `count` turns, and the pauses there were."""
         steps = [
-            Step(AfterPatient(0.8) if number else At(0.5), self._clip(text, half))
-            for number, (text, half) in enumerate(texts)
+            Step(
+                AfterPatient(0.8) if number else At(0.5),
+                self._clip(texts[number % len(texts)], number // len(texts)),
+            )
+            for number in range(count)
         ]
         played = self._play([SHORT], steps, tail_s=3.0)
         turns = [entry for entry in played.entries if isinstance(entry, LearnerTurn)]

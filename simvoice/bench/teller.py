@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
+from simvoice.coding import coder
+from simvoice.coding.questions import ends_asking
 from simvoice.patient.decisions import (
     Answer,
     Decision,
@@ -54,8 +56,9 @@ class Teller:
         return self._next(state, "nobody spoke")
 
     def hear(self, state: PatientState, said: Said) -> Decision:
-        """The next line."""
-        return self._next(state, "the learner spoke")
+        """The next line; she knows a question when she hears one."""
+        asks = ends_asking(said.text, coder.code(said.text))
+        return replace(self._next(state, "the learner spoke"), hands_over=asks)
 
     def settle(self, state_before: PatientState, decision: Decision, answer: Answer) -> Decision:
         """She asks no model."""

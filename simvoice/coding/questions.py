@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
+from simvoice.coding.codebook import QUESTIONS
 from simvoice.coding.codes import Code
 from simvoice.coding.forms import question_starts
 from simvoice.coding.whole import Part
@@ -16,6 +17,7 @@ TAGGED, GUESSED = 0.8, 0.6
 APART = 4
 """Words between two questions of an unmarked run, below which they are one ("do you know why")."""
 
+_MARKS = " .?!…"
 _AUX = r"(?:is|are|was|were|do|does|did|have|has|had|would|can|could|will|should)"
 _LEADS = re.compile(
     rf"\b\w+ \w+.* {_AUX} not (?:it|you|he|she|they|there|that|we|i)$|"  # "…, don't you?"
@@ -45,3 +47,11 @@ def multiple(parts: Sequence[Part]) -> list[Code]:
         if any(later - first > APART for first, later in pairwise(starts)):
             return [Code("question_multiple", each.sentence.text, GUESSED)]
     return []
+
+
+def ends_asking(text: str, codes: Iterable[Code]) -> bool:
+    """Whether the last sentence of `text`, of which `codes` are, asks something or invites her to
+    go on."""
+    spoken = text.rstrip(_MARKS)
+    asking = (code for code in codes if code.name in QUESTIONS or code.name == "elicit")
+    return any(code.words and spoken.endswith(code.words.rstrip(_MARKS)) for code in asking)

@@ -56,6 +56,8 @@ def quiet_needed_s(scene: Scene, turn: Turn) -> float:
         unsure = unsureness(turn.transcript.avg_logprob, scene.state.sureness)
     prob = over_prob(text, turn.complete_prob, turn.over_prob, unsure)
     if prob >= floor.complete_prob:
+        if turn.decision is not None and not turn.decision.hands_over:
+            return floor.statement_commit_s
         return floor.sure_commit_s if prob >= floor.sure_prob else floor.commit_after_s
     return floor.perhaps_wait_s if prob >= floor.perhaps_prob else floor.incomplete_wait_s
 

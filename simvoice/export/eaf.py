@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pympi  # type: ignore[import-untyped]
@@ -12,11 +13,17 @@ from simvoice.export.tiers import tiers_of
 _UNDATED = "1970-01-01T00:00:00+00:00"
 """ELAN wants a date; that of the export would make every export differ."""
 
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What XML 1.0 cannot hold, not even escaped; ELAN opens nothing of a file that has one."""
+
 _MIME = {".wav": "audio/x-wav", ".flac": "audio/x-flac", ".mp3": "audio/mpeg"}
 
 
 def to_eaf(found: Conversation) -> bytes:
-    """EAF 2.8. The sound is linked by its bare name: put the EAF beside it, or let ELAN ask."""
+    """EAF 2.8. The sound is linked by its bare name: put the EAF beside it, or let ELAN ask.
+
+    The name stands as it is, not percent-encoded: ELAN looks for a file of the very name it reads.
+    """
     made = pympi.Eaf(author="simvoice")
     made.adocument["DATE"] = found.when or _UNDATED
     made.remove_tier("default")
@@ -25,7 +32,8 @@ def to_eaf(found: Conversation) -> bytes:
     for file in found.inputs:
         if file.role == "sound" and file.name:
             mime = _MIME.get(Path(file.name).suffix.casefold(), "application/octet-stream")
-            place = file.name if file.name.startswith("../") else f"./{file.name}"
+            name = _in_xml(file.name)
+            place = name if name.startswith("../") else f"./{name}"
             made.add_linked_file(place, relpath=place, mimetype=mime)
     tiers = tiers_of(found)
     for kind in dict.fromkeys(tier.kind for tier in tiers):
@@ -34,10 +42,15 @@ def to_eaf(found: Conversation) -> bytes:
         made.add_tier(tier.name, ling=tier.kind, part=tier.who or "")
         for label in tier.labels:
             start_ms, end_ms = round(label.start_s * 1000), round(label.end_s * 1000)
-            made.add_annotation(tier.name, start_ms, end_ms, label.text)
+            made.add_annotation(tier.name, start_ms, end_ms, _in_xml(label.text))
     _order_time_slots(made)
     text: str = pympi.Elan.to_string(made)
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'.encode()
+
+
+def _in_xml(text: str) -> str:
+    """With U+FFFD for each character that XML cannot hold."""
+    return _NOT_XML.sub("\ufffd", text)
 
 
 def _order_time_slots(made: pympi.Eaf) -> None:

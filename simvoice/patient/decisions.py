@@ -191,3 +191,6 @@ class Decision:
     """Ids of the lines a Rank query's candidates stand for."""
     likeness: tuple[float, ...] = ()
     """How near the learner's words were to each line of the shortlist, 0..1."""
+    hands_over: bool = True
+    """The learner's words leave the floor to her, as a question does; False for a statement, after
+    which he may well go on."""

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from simvoice.coding.codes import Code
+from simvoice.coding.questions import ends_asking
 from simvoice.patient import briefing, guard, ledger, memory, screenplay
 from simvoice.patient.afterwards import felt
 from simvoice.patient.answers import Answers, Match
@@ -94,9 +95,10 @@ class Patient:
         turn = Turn(said, heard, tuple(matches), scale, ledger.hurts(steps))
         choice = self._replies.choose(turn)
         query, shortlist, likeness = self._query(turn, choice)
-        return self._decide(
+        decision = self._decide(
             heard.state, choice, codes, steps, query=query, shortlist=shortlist, likeness=likeness
         )
+        return replace(decision, hands_over=ends_asking(said.text, codes))
 
     def settle(self, state_before: PatientState, decision: Decision, answer: Answer) -> Decision:
         """The language model answered the decision's query; its authored move stays else."""

@@ -8,6 +8,7 @@ import pytest
 
 from simvoice.coding.codebook import CODEBOOK, SOURCES
 from simvoice.coding.coder import code, jargon_terms, rules
+from simvoice.coding.questions import ends_asking
 
 
 def names(text: str) -> set[str]:
@@ -317,3 +318,18 @@ def test_and_what_it_sounds_like_still_is(text: str, expected: str) -> None:
 def test_how_much_to_tell_leaves_the_answer_to_her() -> None:
     assert "question_open" in names("How much would you like me to tell you today?")
     assert "question_closed" in names("How much do you drink?")
+
+
+@pytest.mark.parametrize(
+    ("text", "asks"),
+    [
+        ("I have the result here. How much do you want to know?", True),
+        ("so what matters most to you", True),
+        ("Please go on. ", True),
+        ("How are you feeling today? I have the result here.", False),
+        ("That should never have happened.", False),
+        ("", False),
+    ],
+)
+def test_only_a_question_at_the_end_leaves_the_floor(text: str, asks: bool) -> None:
+    assert ends_asking(text, code(text)) is asks

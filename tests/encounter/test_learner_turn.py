@@ -33,6 +33,15 @@ def test_two_sentences_in_one_breath_are_one_turn() -> None:
     assert world.turns == ["Thank you for coming in. Goodbye, Mrs. Ward."]
 
 
+def test_after_a_statement_she_lets_the_learner_go_on() -> None:
+    world = World(ScriptedMind(hands_over=False), stt_s=0.08, tts_s=0.02)
+    world.learner(0.5, 2.0, "That should never have happened.")
+    world.learner(2.6, 3.5, "I am so sorry for it.").run(8)
+    assert world.turns == ["That should never have happened. I am so sorry for it."]
+    assert 4.2 <= first_sound_s(world) <= 4.2 + 0.06 + 0.04
+    assert not world.patient_sounds(0, 4.2)
+
+
 def test_work_starts_in_the_pause_and_nothing_sounds_before_the_commit() -> None:
     world = World().learner(0.5, 2.5, "What worries you most?").run(6)
     asked = [at_s for at_s, command in world.commands if isinstance(command, Transcribe)]

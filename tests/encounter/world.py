@@ -86,6 +86,8 @@ class ScriptedMind:
     """By line number: the silence she chooses before it."""
     endings: dict[int, str] = field(default_factory=dict)
     queries: dict[int, Query] = field(default_factory=dict)
+    hands_over: bool = True
+    """Whether what the learner says leaves the floor to her."""
     feels: tuple[Remembered, ...] = ()
     """What she says afterwards."""
     said: list[Said] = field(default_factory=list)
@@ -117,7 +119,8 @@ class ScriptedMind:
 
     def hear(self, state: PatientState, said: Said) -> Decision:
         self.said.append(said)
-        return self._line(state, f"answers {said.text}")
+        decision = self._line(state, f"answers {said.text}")
+        return replace(decision, hands_over=self.hands_over)
 
     def settle(self, state_before: PatientState, decision: Decision, answer: Answer) -> Decision:
         return replace(decision, move=Move("answer", answer.text), query=None)

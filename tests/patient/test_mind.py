@@ -37,6 +37,13 @@ def test_the_same_words_in_the_same_state_give_the_same_decision(patient: Patien
     assert patient.hear(state, said) == patient.hear(state, said)
 
 
+def test_only_a_question_gives_her_the_floor_at_once(talk: Talk) -> None:
+    say(talk, "What worries you most?", "I work on this ward.")
+    asked, told = talk.exchanges[-2:]
+    assert asked.decision.hands_over
+    assert not told.decision.hands_over
+
+
 def test_she_opens_with_the_opening_line(patient: Patient) -> None:
     decision = patient.open(patient.start(0))
     assert decision.move.kind == "open"
