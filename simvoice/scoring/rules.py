@@ -33,6 +33,13 @@ Means = Mapping[str, str]
 """Code of a case's own to what it means, a sentence."""
 NONE: Means = MappingProxyType({})
 _NEWS = frozenset({"headline", "headline_jargon"})
+_TOLD = frozenset(
+    {
+        "headline", "headline_jargon", "euphemism", "hedged_news", "good_news", "plan", "hope",
+        "honest_limits", "jargon",
+    }
+)  # fmt: skip
+"""All that tells the patient something, in one name: "information given"."""
 CLOSES = ("small_talk", "blaming", "hostility", "confront")
 """What an open question may be besides, by its form alone: such a one asks for nothing that
 matters to the patient."""
@@ -151,8 +158,11 @@ def _first(codes: Iterable[str], means: Means) -> str:
 
 
 def any_of(codes: Iterable[str], means: Means = NONE) -> str:
-    """Codes as a list in words; news in plain words or in clinicians' is "the news"."""
+    """Codes as a list in words; news in plain words or in clinicians' is "the news", and all that
+    tells something is "information given"."""
     found = list(codes)
+    if set(found) == _TOLD:
+        return "information given"
     names = ["the news"] if found and set(found) >= _NEWS else []
     names += [label(code, means) for code in found if not (names and code in _NEWS)]
     return " or ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)

@@ -123,3 +123,10 @@ def test_an_instrument_of_one_s_own_can_be_read() -> None:
 def test_what_is_wrong_with_one_is_said_in_a_sentence(text: str, says: str) -> None:
     with pytest.raises(UsageError, match=re.escape(says)):
         read_instrument(text, "mine.toml")
+
+
+def test_all_that_tells_something_has_one_name() -> None:
+    for item in ("clarity-check", "clarity-next"):
+        rule = items()[item].rule
+        assert rule is not None
+        assert in_words(rule).endswith(", where there was information given")
