@@ -291,6 +291,7 @@ def test_to_be_told_to_be_strong_is_no_credit() -> None:
         ("I have to go, other people are waiting.", "normalising", "closing"),
         ("You have every right to be angry.", "reflection", "empathy_understand"),
         ("You stay until tomorrow, because it can come back.", "reflection", "plan"),
+        ("If time is short, what matters most to you?", "empathy_explore", "ask_concerns"),
     ],
 )
 def test_what_only_sounds_like_it_is_not_taken_for_it(text: str, not_so: str, still: str) -> None:

@@ -130,3 +130,10 @@ def test_all_that_tells_something_has_one_name() -> None:
         rule = items()[item].rule
         assert rule is not None
         assert in_words(rule).endswith(", where there was information given")
+
+
+@pytest.mark.parametrize("item", ["os12-11-next-steps", "os12-12-closing-summary"])
+def test_what_a_talk_ends_with_is_in_its_last_words(item: str) -> None:
+    rule = items()[item].rule
+    assert rule is not None
+    assert in_words(rule).endswith("within your last 3 turns")
