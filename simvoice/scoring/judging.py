@@ -202,7 +202,7 @@ class Judge:
         if rule.last_turns is not None:
             found = [h for h in found if h.place[0] >= len(self._turns) - rule.last_turns]
         if len(found) >= rule.at_least:
-            return Verdict("met", _quotes(found), _best(found), float(len(found)))
+            return Verdict("met", _quotes(_apart(found)), _best(found), float(len(found)))
         elsewhere = [h.showing(f"{h.label}, not where it counts") for h in every]
         unsure = [h.showing(f"perhaps {h.label}") for h in maybe]
         shown = _quotes(found) or (*occasions, *elsewhere, *unsure)[:MOST_EVIDENCE]

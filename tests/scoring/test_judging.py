@@ -111,6 +111,8 @@ def test_words_that_do_two_things_of_a_kind_are_counted_once() -> None:
     )
     found = verdict(judge(twice), kind="count", codes=["empathy_name", "empathy_understand"])
     assert found.value == 1.0
+    shown = verdict(judge(twice), kind="says", codes=["empathy_name", "empathy_understand"])
+    assert [each.quote for each in shown.evidence] == ["see how frightening"]
 
 
 def test_what_was_said_is_met_with_its_words_and_time() -> None:
