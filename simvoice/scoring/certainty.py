@@ -15,6 +15,9 @@ Certainty = Literal["high", "fair", "low"]
 on words that were not found. low: the recogniser was guessing, or words were found
 that hardly show it."""
 
+CERTAINTIES: tuple[Certainty, ...] = ("low", "fair", "high")
+"""From the least to the most."""
+
 GUESSING = -1.0
 """Mean log-probability of a token below which Whisper's text is a guess (its own threshold)."""
 

@@ -13,10 +13,11 @@ from functools import cached_property
 from itertools import chain, pairwise, zip_longest
 
 from simvoice import criteria as r
-from simvoice.record.events import Coded, Header, Hold, Interruption, LearnerTurn
+from simvoice.record.events import Header, Hold, Interruption, LearnerTurn
 from simvoice.scoring.asked import resolved
-from simvoice.scoring.certainty import Certainty, of_absence, of_words
+from simvoice.scoring.certainty import CERTAINTIES, Certainty, of_absence
 from simvoice.scoring.cues import Response, responses
+from simvoice.scoring.hits import Hit, apart, best, quotes, worst
 from simvoice.scoring.instruments import Instrument, Item, items
 from simvoice.scoring.metrics import Measured, measure_reading
 from simvoice.scoring.patient_side import patient_did
@@ -26,7 +27,6 @@ from simvoice.scoring.rules import CLOSES, any_of, in_words, label
 from simvoice.scoring.shares import Share, share
 from simvoice.scoring.verdicts import MOST_EVIDENCE, Evidence, Outcome, Verdict, of_silence
 
-_ORDER: tuple[Certainty, ...] = ("low", "fair", "high")
 _HOLDS = {"holds_held": "held", "holds_filled": "filled"}
 """Metric to the outcome of the silences that it counts."""
 LIKELY = 0.6
@@ -78,24 +78,6 @@ class Sheet:
         return [each.item.weight for each in self.judged if each.verdict.outcome == outcome]
 
 
-@dataclass(frozen=True, slots=True)
-class _Hit:
-    """A code where it was found. place: (number of the turn, number within it)."""
-
-    place: tuple[int, int]
-    turn: LearnerTurn
-    code: Coded
-    label: str
-
-    @property
-    def evidence(self) -> Evidence:
-        return self.showing(self.label)
-
-    def showing(self, what: str) -> Evidence:
-        """These words as evidence of something."""
-        return Evidence(self.turn.start_s, self.turn.end_s, "learner", self.code.words, what)
-
-
 class Judge:
     """Judges the items of one attempt."""
 
@@ -124,9 +106,9 @@ class Judge:
         return Judged(item, self._judge(item.rule), in_words(rule, item.means))
 
     @cached_property
-    def _hits(self) -> tuple[_Hit, ...]:
+    def _hits(self) -> tuple[Hit, ...]:
         return tuple(
-            _Hit((number, within), turn, code, label(code.code, self._means))
+            Hit((number, within), turn, code, label(code.code, self._means))
             for number, turn in enumerate(self._turns)
             for within, code in enumerate(turn.codes)
         )
@@ -169,7 +151,7 @@ class Judge:
 
     # -- codes
 
-    def _of(self, codes: Iterable[str]) -> list[_Hit]:
+    def _of(self, codes: Iterable[str]) -> list[Hit]:
         wanted = frozenset(codes)
         return [hit for hit in self._hits if hit.code.code in wanted]
 
@@ -202,14 +184,14 @@ class Judge:
         if rule.last_turns is not None:
             found = [h for h in found if h.place[0] >= len(self._turns) - rule.last_turns]
         if len(found) >= rule.at_least:
-            return Verdict("met", _quotes(_apart(found)), _best(found), float(len(found)))
+            return Verdict("met", quotes(apart(found)), best(found), float(len(found)))
         elsewhere = [h.showing(f"{h.label}, not where it counts") for h in every]
         unsure = [h.showing(f"perhaps {h.label}") for h in maybe]
-        shown = _quotes(found) or (*occasions, *elsewhere, *unsure)[:MOST_EVIDENCE]
+        shown = quotes(found) or (*occasions, *elsewhere, *unsure)[:MOST_EVIDENCE]
         sure = "low" if maybe else of_absence(self._turns)
         return Verdict("not met", shown, sure, float(len(found)))
 
-    def _closes(self, hit: _Hit) -> bool:
+    def _closes(self, hit: Hit) -> bool:
         """An open question by its form alone: "How was the parking?", "Why did you not call?"."""
         if hit.code.code != "question_open":
             return False
@@ -219,22 +201,22 @@ class Judge:
     def _avoids(self, rule: r.Avoids) -> Verdict:
         if rule.needs and not self._of(rule.needs):
             return self._no_occasion(rule.needs)
-        found = _apart(self._of(rule.codes))
+        found = apart(self._of(rule.codes))
         if len(found) > rule.at_most:
-            return Verdict("not met", _quotes(found), _best(found), float(len(found)))
-        return Verdict("met", _quotes(found), of_absence(self._turns), float(len(found)))
+            return Verdict("not met", quotes(found), best(found), float(len(found)))
+        return Verdict("met", quotes(found), of_absence(self._turns), float(len(found)))
 
     def _order(self, rule: r.Order) -> Verdict:
         firsts = [hits[0] for hits in map(self._of, rule.steps) if hits]
         if len(firsts) < rule.least:
             return Verdict(
                 "not judged",
-                _quotes(firsts),
+                quotes(firsts),
                 reason=f"only {len(firsts)} of the steps happened, and {rule.least} make an order",
             )
         in_order = all(a.place < b.place for a, b in pairwise(firsts))
         outcome: Outcome = "met" if in_order else "not met"
-        return Verdict(outcome, _quotes(firsts, len(firsts)), _worst(firsts))
+        return Verdict(outcome, quotes(firsts, len(firsts)), worst(firsts))
 
     def _ratio(self, rule: r.Ratio) -> Verdict:
         over, under = self._of(rule.over), self._of(rule.under)
@@ -247,10 +229,10 @@ class Judge:
         outcome: Outcome = "counted"
         if rule.at_least is not None:
             outcome = "met" if value >= rule.at_least else "not met"
-        return Verdict(outcome, _quotes(over), of_absence(self._turns), round(value, 3))
+        return Verdict(outcome, quotes(over), of_absence(self._turns), round(value, 3))
 
     def _count(self, rule: r.Count) -> Verdict:
-        found = _apart(self._of(rule.codes))
+        found = apart(self._of(rule.codes))
         value = float(len(found))
         if rule.per == "cue":
             why = self._no_cues()
@@ -258,7 +240,7 @@ class Judge:
                 return Verdict("not judged", reason=why)
             value = round(value / len(self.responses), 3)
         sure = of_absence(self._turns)
-        return Verdict("counted", _quotes(found), sure, value)
+        return Verdict("counted", quotes(found), sure, value)
 
     # -- metrics
 
@@ -333,37 +315,7 @@ def _any(parts: Sequence[Verdict]) -> Verdict:
 
 def _lowest(parts: Sequence[Verdict]) -> Certainty | None:
     sure = [each.certainty for each in parts if each.certainty is not None]
-    return min(sure, key=_ORDER.index, default=None)
-
-
-def _best(found: Sequence[_Hit]) -> Certainty:
-    sure = (of_words(hit.turn, hit.code.confidence) for hit in found)
-    return max(sure, key=_ORDER.index)
-
-
-def _worst(found: Sequence[_Hit]) -> Certainty:
-    sure = (of_words(hit.turn, hit.code.confidence) for hit in found)
-    return min(sure, key=_ORDER.index)
-
-
-def _apart(found: Sequence[_Hit]) -> list[_Hit]:
-    """Each stretch of words once, though it may do two things of the kind that is counted."""
-    kept: list[_Hit] = []
-    for hit in found:
-        if not any(hit.turn is each.turn and _overlap(hit, each) for each in kept):
-            kept.append(hit)
-    return kept
-
-
-def _overlap(one: _Hit, other: _Hit) -> bool:
-    """Whether their words share a place in the turn."""
-    said = one.turn.text
-    (a, m), (b, n) = ((said.find(h.code.words), len(h.code.words)) for h in (one, other))
-    return min(a, b) >= 0 and a < b + n and b < a + m
-
-
-def _quotes(found: Sequence[_Hit], most: int = MOST_EVIDENCE) -> tuple[Evidence, ...]:
-    return tuple(hit.evidence for hit in found[:most])
+    return min(sure, key=CERTAINTIES.index, default=None)
 
 
 def _moments(reading: Reading, metric: str) -> tuple[Evidence, ...]:
