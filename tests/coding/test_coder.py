@@ -292,6 +292,7 @@ def test_to_be_told_to_be_strong_is_no_credit() -> None:
         ("You have every right to be angry.", "reflection", "empathy_understand"),
         ("You stay until tomorrow, because it can come back.", "reflection", "plan"),
         ("If time is short, what matters most to you?", "empathy_explore", "ask_concerns"),
+        ("No more than two drinks a day.", "deny", ""),
     ],
 )
 def test_what_only_sounds_like_it_is_not_taken_for_it(text: str, not_so: str, still: str) -> None:
@@ -309,6 +310,7 @@ def test_what_only_sounds_like_it_is_not_taken_for_it(text: str, not_so: str, st
         ("The treatment will start on Monday.", "plan"),
         ("I'm so sorry about your brother.", "sorry_for"),
         ("If it gets worse, call the ward.", "safety_net"),
+        ("No, not at all.", "deny"),
         ("You have every right to feel that way.", "empathy_understand"),
     ],
 )
