@@ -186,9 +186,12 @@ def opening_interrupted(reading: Reading) -> float:
 
 
 def _cut_off_s(reading: Reading, turn: Turn) -> float | None:
-    """Session seconds at which the learner cut off a turn of the patient's; else None."""
+    """Session seconds at which the learner cut off a turn of the patient's; else None. She may have
+    paused just then: until her next turn begins it is this one that was going on."""
     found = of_kind(reading.overlaps, "interruption", "learner")
-    within = (each.start_s for each in found if turn.start_s <= each.start_s <= turn.end_s)
+    later = (t.start_s for t in reading.anatomy.turns if t.who == "patient")
+    until_s = min((at_s for at_s in later if at_s > turn.start_s), default=float("inf"))
+    within = (each.start_s for each in found if turn.start_s <= each.start_s < until_s)
     return next(within, None)
 
 

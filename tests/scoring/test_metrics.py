@@ -214,6 +214,10 @@ def test_an_opening_that_was_cut_off_at_once_is_the_opening() -> None:
     found = {m.key: m.value for m in measure_reading(read(Talk(entries, 20.0)))}
     assert found["opening_statement"] == pytest.approx(1.8, abs=0.05)
     assert found["opening_interrupted"] == pytest.approx(1.3, abs=0.05)
+    # she had paused when he began, and said one more word over him
+    paused = (hers(4.0, 5.1), his(2, 5.3), cut, hers(5.5, 5.8), hers(9.0, 13.0), his(3, 15.0))
+    found = {m.key: m.value for m in measure_reading(read(Talk(paused, 20.0)))}
+    assert found["opening_interrupted"] == pytest.approx(1.3, abs=0.05)
     # a greeting that nobody cut off is none
     greeted = (hers(4.0, 5.0), his(2, 6.0), hers(9.0, 13.0), his(3, 15.0))
     found = {m.key: m.value for m in measure_reading(read(Talk(greeted, 20.0)))}
