@@ -10,6 +10,7 @@ from simvoice.encounter.acknowledgements import words_of
 from simvoice.encounter.hum import HUMMED
 from simvoice.encounter.settings import FloorSettings
 from simvoice.ports import Transcript
+from simvoice.record.events import Word
 
 _NOT_WORDS = re.compile(r"[\[(*♪].*?[\])*♪]")
 
@@ -34,6 +35,9 @@ _HUM_S = 1.0
 """A hum that goes on for longer is a tune."""
 _MURMUR_S = 0.6
 """Most acknowledgements are shorter; a word said to take the floor is recognised."""
+_ECHO_S = 5.0
+"""Seconds after which nothing comes back any more: a loudspeaker's way takes less than one, and a
+stretch of sound may hold the end of one clause and the next."""
 _ECHO_SHARE = 0.7
 """This share of the words being the patient's own last words is an echo."""
 
@@ -83,14 +87,16 @@ def is_murmur(transcript: Transcript, voiced_s: float, hum: float = 0.0) -> bool
     return voiced_s < _MURMUR_S and unsure and len(words) <= 1
 
 
-def is_echo(text: str, patient_words: Iterable[str]) -> bool:
+def is_echo(text: str, patient_words: Iterable[Word], since_s: float) -> bool:
     """True when the words are the patient's own, come back through the microphone.
 
-    patient_words: what sounded lately, as words. One or two words are not enough to tell.
+    patient_words: what sounded, as words. since_s: when the sound began; who gives back what she
+    said a while before is no echo. One or two words are not enough to tell.
     """
     words = words_of(text)
     if len(words) < 3:
         return False
-    there = Counter(word for piece in patient_words for word in words_of(piece))
+    lately = (word.text for word in patient_words if word.end_s >= since_s - _ECHO_S)
+    there = Counter(word for piece in lately for word in words_of(piece))
     common = sum((Counter(words) & there).values())
     return common / len(words) >= _ECHO_SHARE

@@ -227,8 +227,8 @@ def on_words(scene: Scene, event: Transcribed) -> None:
         floor=scene.rules.floor,
     )
     text = event.transcript.text.strip()
-    sounded = (word.text for word in scene.state.sounded)
-    if reason is None and turn.overlapped and is_echo(text, sounded):
+    sounded = scene.state.sounded
+    if reason is None and turn.overlapped and is_echo(text, sounded, turn.start_s):
         reason = "the patient's own words, come back through the microphone"
     over_hers = turn.overlapped and scene.state.patient_has_floor
     has_words = bool(words_of(text)) or event.hum >= HUMMED

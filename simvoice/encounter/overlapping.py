@@ -65,12 +65,12 @@ def on_probe(scene: Scene, event: Transcribed) -> None:
         scene.stale()
         return
     transcript = event.transcript
-    sounded = (word.text for word in scene.state.sounded)
+    said_of_hers = is_echo(transcript.text, scene.state.sounded, turn.start_s)
     verdict: Verdict = "floor"
     if is_murmur(transcript, turn.voiced_s):
         verdict = "murmur"
     hummed = event.hum >= HUMMED
-    if hummed or may_become_acknowledgement(transcript.text) or is_echo(transcript.text, sounded):
+    if hummed or may_become_acknowledgement(transcript.text) or said_of_hers:
         verdict = "maybe"
     turn = scene.put_turn(verdict=verdict, probing=False)
     if verdict == "maybe" and scene.state.voicing.active:

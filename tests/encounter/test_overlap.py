@@ -145,6 +145,14 @@ def test_her_own_words_from_a_loudspeaker_are_dropped() -> None:
     assert world.discarded[-1].reason.startswith("the patient's own words")
 
 
+def test_who_gives_back_over_her_voice_what_she_said_a_while_before_is_no_echo() -> None:
+    mind = ScriptedMind(lines=["I was at the market when they rang me", LONG, "I see."])
+    world = World(mind).learner(0.5, 1.5, "Tell me.").learner(11.0, 12.0, "And then?")
+    world.learner(14.0, 15.4, "You were at the market when they rang").run(22)
+    assert "You were at the market when they rang" in " ".join(world.turns)
+    assert not world.discarded
+
+
 def test_an_answer_over_her_last_word_is_a_turn_not_an_acknowledgement() -> None:
     mind = ScriptedMind(lines=["so is it the bad kind", "oh no"])
     world = World(mind).learner(0.5, 1.5, "Hello.").learner(3.55, 4.2, "Yes.").run(9)
