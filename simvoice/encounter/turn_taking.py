@@ -80,8 +80,8 @@ def _note_turn(scene: Scene, turn: Turn) -> None:
     )
     if transcript is not None:
         scene.put(sureness=(*scene.state.sureness, transcript.avg_logprob)[-_USUAL_TURNS:])
-    if turn.cut is not None:
-        together = turn.began_together(scene.rules.floor.together_s)
+    together = turn.began_together(scene.rules.floor.together_s)
+    if turn.cut is not None and (turn.cut.unsaid or together):
         kind = SimultaneousStart if together else Interruption
         scene.note(
             kind(

@@ -161,6 +161,17 @@ def test_an_answer_over_her_last_word_is_a_turn_not_an_acknowledgement() -> None
     assert not world.interruptions
 
 
+@pytest.mark.parametrize(("before_s", "lost"), [(0.66, 0), (0.74, 0), (0.9, 1)])
+def test_who_takes_over_when_all_her_words_were_heard_has_not_cut_her_off(
+    before_s: float, lost: int
+) -> None:
+    at_s = talking().run(9).speeches[0].end_s - before_s
+    world = talking(stt_s=0.12).learner(at_s, at_s + 1.5, "Sorry, one more thing first.").run(14)
+    assert world.turns[-1] == "Sorry, one more thing first."
+    assert [each.lost_words for each in world.interruptions] == [lost] * bool(lost)
+    assert world.mind.said[-1].interrupted == bool(lost)
+
+
 def test_half_duplex_hears_nothing_while_she_speaks() -> None:
     world = talking(half_duplex=True).learner(3.0, 5.0, "one two three four five").run(9)
     assert world.heard == [LONG]

@@ -240,7 +240,7 @@ def test_frames_that_were_lost_count_in_session_time(tmp_path: Path) -> None:
 def test_only_a_line_that_hears_both_can_be_interrupted(
     tmp_path: Path, echo: str, interruptions: int
 ) -> None:
-    line = FakeLine([(1.0, 2.0), (3.2, 4.4)], ends_s=9.0, echo=echo)
+    line = FakeLine([(1.0, 2.0), (2.9, 4.4)], ends_s=9.0, echo=echo)
     run = Run(tmp_path, line, texts=[QUESTION, "Let me tell you about the treatment first."])
     run.go()
     assert len(run.entries(Interruption)) == interruptions
