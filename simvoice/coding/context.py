@@ -34,6 +34,7 @@ _FEELING = re.compile(
     r"lonely|alone|overwhelmed|exhausted|guilty|ashamed|numb|helpless|hopeless|devastated|"
     r"shocked|lost|scary|frightening|terrifying|overwhelming|devastating|heartbroken)\b"
 )
+_SORRY = re.compile(r"^(?:(?:oh|and|so) )*i am (?:(?:so|very|really|truly) )?sorry (?:that )?")
 _HERS = re.compile(r"\byou(?:r|rs)?\b")
 _NOT_SO = re.compile(r"\b(?:not|no|never|do|did|are you|i am|i was|we)\b")
 _FUNCTION_WORDS = """
@@ -116,16 +117,16 @@ def _named(parts: Sequence[Part]) -> list[Part]:
 
 
 def _echoes(parts: Sequence[Part], before: str) -> list[Code]:
-    """A short statement made of the patient's own words gives them back."""
+    """A short statement made of the patient's own words gives them back, also after a sorry."""
     hers = stems(before)
     return [
         Code("reflection", each.sentence.text, LIKELY)
         for each in parts
         if each.states
-        and each.words <= SHORT
-        and (mine := stems(each.sentence.plain))
+        and len((said := _SORRY.sub("", fluent(each.sentence.plain))).split()) <= SHORT
+        and (mine := stems(said))
         and mine <= hers
-        and not re.search(r"\bi\b|\bme\b|\bmy\b", each.sentence.plain)
+        and not re.search(r"\bi\b|\bme\b|\bmy\b", said)
     ]
 
 

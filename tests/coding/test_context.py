@@ -19,6 +19,7 @@ def names(text: str, place: Place) -> list[str]:
         ("I can't stop thinking about my boys.", "the boys yeah"),
         ("Thirty-one years at the mill.", "Thirty-one years."),
         ("I'd never not going to bed on time.", "Not going to bed on time."),
+        ("She rang, and nobody came with water.", "I'm so sorry, she rang and nobody came."),
     ],
 )
 def test_a_short_statement_of_her_own_words_gives_them_back(before: str, text: str) -> None:
@@ -35,6 +36,7 @@ def test_a_short_statement_of_her_own_words_gives_them_back(before: str, text: s
         "My boys too.",
         "Your girls.",
         "What about your boys?",
+        "I'm sorry that the bus was late.",
     ],
 )
 def test_what_is_not_made_of_her_words_alone_is_no_echo(text: str) -> None:

@@ -318,7 +318,7 @@ def test_what_was_left_undone_has_a_place_to_listen_to_and_to_begin_again(attemp
     ]
     (back,) = of(attempt, *entries).suggestions
     assert back.title == "Give back what you have heard"
-    assert back.sentence.startswith("You said “My girls are small, and there is nobody else.”")
+    assert back.sentence == "Let me say what I have heard, and you tell me what I missed."
     assert back.why.endswith("There was room for it at 0:18.")
     assert back.moment is not None
     assert (back.moment.at_s, back.moment.again_turn) == (18.0, 1)
