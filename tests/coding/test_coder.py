@@ -43,8 +43,11 @@ def test_every_rule_is_in_the_codebook_and_every_code_but_the_derived_has_a_rule
         ("What's going through your mind?", "empathy_explore"),
         ("I wish I had better news.", "i_wish"),
         ("Take your time.", "silence_offer"),
+        ("I'll give you a minute.", "silence_offer"),
+        ("We're going to pause for a moment.", "silence_offer"),
         ("Don't worry, everything will be fine.", "reassurance"),
         ("I don't know that yet.", "honest_limits"),
+        ("I can't give you an answer to that.", "honest_limits"),
         ("Most women with this do well with treatment.", "hope"),
         ("Sorry, I interrupted you.", "apology"),
         ("Can you tell me in your own words what I said?", "check_understanding"),
@@ -54,9 +57,13 @@ def test_every_rule_is_in_the_codebook_and_every_code_but_the_derived_has_a_rule
         ("Hello, Mrs. Tully.", "greeting"),
         ("I'm Dr. Patel.", "introduction"),
         ("How was the traffic?", "small_talk"),
+        ("Have you come far?", "small_talk"),
+        ("It's freezing in here.", "small_talk"),
+        ("Nice boots.", "small_talk"),
         ("It's only a small one.", "minimising"),
         ("Why did you wait so long?", "blaming"),
         ("I don't have time for this.", "hostility"),
+        ("I've got other patients, you know.", "hostility"),
         ("Anyway, I need to fill in a form.", "subject_change"),
         ("so anyway what about your blood pressure", "subject_change"),
         ("Let's get back to the form.", "subject_change"),
@@ -111,6 +118,11 @@ def test_an_utterance_carries_its_code(text: str, expected: str) -> None:
         ("How long have you known?", "question_closed"),
         ("did you come with anyone today", "question_closed"),
         ("You came alone?", "question_closed"),
+        ("who cooks for you at home", "question_closed"),
+        ("any brothers or sisters", "question_closed"),
+        ("any trouble with your heart before", "question_closed"),
+        ("what keeps you awake at night", "question_open"),
+        ("how come you went alone", "question_open"),
     ],
 )
 def test_questions_are_open_or_closed_with_and_without_marks(text: str, expected: str) -> None:
@@ -123,6 +135,10 @@ def test_statements_are_no_questions() -> None:
         "What happened is that we made a mistake.",
         "I see how hard this is.",
         "Don't worry.",
+        "anybody would be worried",
+        "any time you like",
+        "Any of them.",
+        "who knows",
     ):
         assert not {"question_open", "question_closed"} & names(text)
 
