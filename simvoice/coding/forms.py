@@ -76,9 +76,11 @@ _WIDE = re.compile(rf"\b(?:what|how|why|(?:when|where|who)(?= {_WHERE_WIDE}\b))\
 _WH_START = re.compile(
     rf"^{_FILLER}(?:what|how|why|when|where|who|which|whose)"
     rf"(?: (?:else|kind of \w+|sort of \w+|things?|about|long|many|much|old|often|time|day|part|"
-    rf"worries|scares|frightens|bothers|upsets|hurts|helps|matters|brings|brought|happened|happens|makes|made|came|comes|went)\b|"
+    rf"worries|scares|frightens|bothers|upsets|hurts|helps|matters|brings|brought|happened|happens|makes|made|came|comes|goes|runs|went)\b|"
     rf" {_AUX} )|"
-    rf"^{_FILLER}(?:who (?!knows$|cares$)\w+|how come\b|why not\b|"
+    rf"^{_FILLER}(?:who (?!knows$|cares$)\w+|how come\b|"
+    rf"(?:what|which|whose) (?!i\b|we\b|you\b)\w+ {_AUX} {_SUBJECT}\b|"
+    r"why (?:not|that|this|so|only|a|an)\b|"
     r"what (?:keeps|kept|gets|got|gives|gave|stops|stopped|holds|helped|led|set|changed) "
     r"(?:you|your|it|that|this|him|her|them|off)\b)"
 )
@@ -89,7 +91,11 @@ _ANY = re.compile(
     r"would|could|can|might|should|will|is|was|has)\b)"
 )
 _ANY_WORDS = 12
-_INVERTED = re.compile(rf"^{_FILLER}{_AUX} (?:not )?{_SUBJECT}\b")
+_INVERTED = re.compile(
+    rf"^{_FILLER}(?:{_AUX} (?:not )?{_SUBJECT}\b|"
+    # whoever is named: "Does Ida know?"
+    r"(?:does|did) (?!not\b|so\b|that\b)\w+ \w+)"
+)
 # "What happened is that …" tells; only a question mark makes it ask
 _CLEFT = re.compile(
     rf"^{_FILLER}what (?:happened|matters|worries me|i|we|they|he|she)\b(?: \w+){{0,6}} "

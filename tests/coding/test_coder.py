@@ -61,6 +61,10 @@ def test_every_rule_is_in_the_codebook_and_every_code_but_the_derived_has_a_rule
         ("It's freezing in here.", "small_talk"),
         ("Nice boots.", "small_talk"),
         ("It's only a small one.", "minimising"),
+        ("It's not as bad as you think.", "minimising"),
+        ("It has been a long night for you.", "empathy_name"),
+        ("I'm all ears.", "elicit"),
+        ("You've been through a lot.", "empathy_understand"),
         ("Why did you wait so long?", "blaming"),
         ("I don't have time for this.", "hostility"),
         ("I've got other patients, you know.", "hostility"),
@@ -123,6 +127,9 @@ def test_an_utterance_carries_its_code(text: str, expected: str) -> None:
         ("any trouble with your heart before", "question_closed"),
         ("what keeps you awake at night", "question_open"),
         ("how come you went alone", "question_open"),
+        ("why that and not less", "question_open"),
+        ("what pills does she have", "question_open"),
+        ("does Ray live with you", "question_closed"),
     ],
 )
 def test_questions_are_open_or_closed_with_and_without_marks(text: str, expected: str) -> None:
@@ -146,6 +153,10 @@ def test_statements_are_no_questions() -> None:
 @pytest.mark.parametrize(
     ("text", "wrong"),
     [
+        ("How much would you say it matters?", "repeat_request"),
+        ("How hard would you say it is?", "repeat_request"),
+        ("What was that like?", "repeat_request"),
+        ("Do you follow any team?", "check_understanding"),
         ("You shouldn't have to go through this.", "blaming"),
         ("Do you think that it is your fault?", "blaming"),
         ("I'm here because something happened last night.", "empathy_support"),
