@@ -39,6 +39,8 @@ def names(case_id: str, text: str) -> set[str]:
         ("sudden-death", "He could have died out there.", "headline"),
         ("sudden-death", "You're in good hands here.", "good_news"),
         ("goals-of-care", "We can look at it again in the next few weeks.", "headline"),
+        ("behaviour-change", "Has anything made you think twice?", "empathy_respect"),
+        ("medication-error", "You should not have had to wait.", "owns"),
     ],
 )
 def test_it_is_not_taken_for(case_id: str, text: str, code: str) -> None:
@@ -64,6 +66,8 @@ def test_it_is_not_taken_for(case_id: str, text: str, code: str) -> None:
         ("sudden-death", "He's in good hands.", "good_news"),
         ("goals-of-care", "I'm worried that you may die in the next few months.", "headline"),
         ("goals-of-care", "I would be surprised if you saw another spring.", "headline"),
+        ("medication-error", "You should never have got that tablet.", "headline"),
+        ("angry-relative", "Nobody's going to interrupt.", "lets_speak"),
         ("angry-relative", "It's a lovely morning out there.", "small_talk"),
         ("behaviour-change", "I like your boots.", "small_talk"),
     ],
