@@ -90,6 +90,8 @@ _ANY = re.compile(
     r"(?!(?:time|day|way|minute|moment|second|longer|more|case|rate|good|better|you|i|we|that|who|"
     r"would|could|can|might|should|will|is|was|has)\b)"
 )
+# "and your sleep", after a question about something else
+_AND_THE = re.compile(r"^(?:okay )?and (?:what of )?(?:your|the|his|her|their) \w+(?: \w+)?$")
 _ANY_WORDS = 12
 _INVERTED = re.compile(
     rf"^{_FILLER}(?:{_AUX} (?:not )?{_SUBJECT}\b|"
@@ -171,7 +173,9 @@ def _holds_question(sentence: Sentence) -> bool:
     """A recogniser without marks runs sentences together."""
     if not sentence.spoken[-1].endswith(_MARKS):
         is_short = len(sentence.spoken) <= _ANY_WORDS
-        if _UNMARKED.search(sentence.plain) or (is_short and _ANY.search(sentence.plain)):
+        if _UNMARKED.search(sentence.plain) or _AND_THE.search(sentence.plain):
+            return True
+        if is_short and _ANY.search(sentence.plain):
             return True
     return len(sentence.spoken) > _LONG and _INNER.search(sentence.plain) is not None
 

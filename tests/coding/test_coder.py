@@ -130,6 +130,7 @@ def test_an_utterance_carries_its_code(text: str, expected: str) -> None:
         ("why that and not less", "question_open"),
         ("what pills does she have", "question_open"),
         ("does Ray live with you", "question_closed"),
+        ("and your appetite", "question_closed"),
     ],
 )
 def test_questions_are_open_or_closed_with_and_without_marks(text: str, expected: str) -> None:
