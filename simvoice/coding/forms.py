@@ -94,7 +94,7 @@ _ANY = re.compile(
 _AND_THE = re.compile(r"^(?:okay )?and (?:what of )?(?:your|the|his|her|their) \w+(?: \w+)?$")
 _ANY_WORDS = 12
 _INVERTED = re.compile(
-    rf"^{_FILLER}(?:{_AUX} (?:not )?{_SUBJECT}\b|"
+    rf"^{_FILLER}(?!do not you (?:worry|dare|mind|ever)\b)(?:{_AUX} (?:not )?{_SUBJECT}\b|"
     # whoever is named: "Does Ida know?"
     r"(?:does|did) (?!not\b|so\b|that\b)\w+ \w+)"
 )

@@ -147,6 +147,7 @@ def test_statements_are_no_questions() -> None:
         "any time you like",
         "Any of them.",
         "who knows",
+        "Don't you worry about that.",
     ):
         assert not {"question_open", "question_closed"} & names(text)
 
