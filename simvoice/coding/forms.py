@@ -76,10 +76,28 @@ _WIDE = re.compile(rf"\b(?:what|how|why|(?:when|where|who)(?= {_WHERE_WIDE}\b))\
 _WH_START = re.compile(
     rf"^{_FILLER}(?:what|how|why|when|where|who|which|whose)"
     rf"(?: (?:else|kind of \w+|sort of \w+|things?|about|long|many|much|old|often|time|day|part|"
-    rf"worries|scares|frightens|bothers|upsets|hurts|helps|matters|brings|brought|happened|happens|makes|made|came|comes|went)\b|"
-    rf" {_AUX} )"
+    rf"worries|scares|frightens|bothers|upsets|hurts|helps|matters|brings|brought|happened|happens|makes|made|came|comes|goes|runs|went)\b|"
+    rf" {_AUX} )|"
+    rf"^{_FILLER}(?:who (?!knows$|cares$)\w+|how come\b|"
+    rf"(?:what|which|whose) (?!i\b|we\b|you\b)\w+ {_AUX} {_SUBJECT}\b|"
+    r"why (?:not|that|this|so|only|a|an)\b|"
+    r"what (?:keeps|kept|gets|got|gives|gave|stops|stopped|holds|helped|led|set|changed) "
+    r"(?:you|your|it|that|this|him|her|them|off)\b)"
 )
-_INVERTED = re.compile(rf"^{_FILLER}{_AUX} (?:not )?{_SUBJECT}\b")
+# a question cut down to what it asks after; with a full stop it answers one
+_ANY = re.compile(
+    rf"^{_FILLER}(?:or )?any(?:thing|one|body)?(?: else)? "
+    r"(?!(?:time|day|way|minute|moment|second|longer|more|case|rate|good|better|you|i|we|that|who|"
+    r"would|could|can|might|should|will|is|was|has)\b)"
+)
+# "and your sleep", after a question about something else
+_AND_THE = re.compile(r"^(?:okay )?and (?:what of )?(?:your|the|his|her|their) \w+(?: \w+)?$")
+_ANY_WORDS = 12
+_INVERTED = re.compile(
+    rf"^{_FILLER}(?!do not you (?:worry|dare|mind|ever)\b)(?:{_AUX} (?:not )?{_SUBJECT}\b|"
+    # whoever is named: "Does Ida know?"
+    r"(?:does|did) (?!not\b|so\b|that\b)\w+ \w+)"
+)
 # "What happened is that …" tells; only a question mark makes it ask
 _CLEFT = re.compile(
     rf"^{_FILLER}what (?:happened|matters|worries me|i|we|they|he|she)\b(?: \w+){{0,6}} "
@@ -155,8 +173,12 @@ def _worded_as_question(words: str) -> bool:
 
 def _holds_question(sentence: Sentence) -> bool:
     """A recogniser without marks runs sentences together."""
-    if not sentence.spoken[-1].endswith(_MARKS) and _UNMARKED.search(sentence.plain):
-        return True
+    if not sentence.spoken[-1].endswith(_MARKS):
+        is_short = len(sentence.spoken) <= _ANY_WORDS
+        if _UNMARKED.search(sentence.plain) or _AND_THE.search(sentence.plain):
+            return True
+        if is_short and _ANY.search(sentence.plain):
+            return True
     return len(sentence.spoken) > _LONG and _INNER.search(sentence.plain) is not None
 
 

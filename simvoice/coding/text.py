@@ -76,6 +76,19 @@ _OPENERS = frozenset(
 )
 _SUBJECTS = frozenset({"you", "we", "they", "there", "things", "people"})
 _IS = {"it", "that", "what", "who", "how", "where", "there", "he", "she", "here", "when", "this"}
+# "your dad's dead" tells of him; "your dad's watch" is his
+_THEN_IS = frozenset(
+    {
+        "alive", "alright", "asleep", "awake", "coming", "dead", "dying", "fine", "getting",
+        "going", "gonna", "gone", "not", "okay", "ok", "stable", "unconscious", "waiting", "wrong",
+    }
+)  # fmt: skip
+_THEN_HAS = frozenset({"been", "collapsed", "died", "had", "passed", "stopped", "got", "come"})
+_BARE_S = re.compile(
+    r"^(?:dad|father|mom|mum|mother|heart|husband|wife|everything|nothing|something|everybody|"
+    r"everyone|nobody|somebody|someone|one)s$"
+)
+"""Words that recognisers write so when they drop the apostrophe."""
 _TAILS = {"'m": "am", "'ve": "have", "'re": "are", "'ll": "will", "'d": "would"}
 
 
@@ -155,11 +168,23 @@ def _sentence(raw: str) -> Sentence | None:
     return Sentence(tuple(spoken), " ".join(parts), tuple(spans), raw.rstrip().endswith("?"))
 
 
+def _tells_of(word: str, then: str) -> str | None:
+    """ "everything's going" is "everything is going"; "everybody's turn" stays."""
+    word = word.translate(_APOSTROPHES)
+    base = word[:-2] if word.endswith("'s") else word[:-1] if _BARE_S.match(word) else ""
+    if not base.isalpha() or base in _IS:
+        return None
+    verb = "is" if then in _THEN_IS else "has" if then in _THEN_HAS else None
+    return f"{base} {verb}" if verb else None
+
+
 def _lost_apostrophe(words: list[str], number: int) -> str | None:
     """ "ill call you" is "i will call you"; "she is ill" stays."""
     word, then = words[number].lower(), words[number + 1 : number + 2]
     if word == "lets" and then and all(w.strip(",").lower() in _OPENERS for w in words[:number]):
         return "let us"
+    if then and (told := _tells_of(word, then[0].strip(".,;:?!…").lower())):
+        return told
     if word not in _LOST or not then or then[0].lower() not in _AFTER[word]:
         return None
     before = words[number - 1].lower() if number else ""

@@ -17,6 +17,10 @@ REPEATS = 0.8
 """Share of words in common from which a line is one she has said."""
 LONG_ENOUGH = 2
 """Content words from which a likeness is no accident."""
+BARE = 2
+"""Words that a line without a verb may have: "Not yet." """
+ALIKE = 3
+"""Words that two sentences of one line may not both end on, unless they are "don't know"."""
 LOOPED = 2
 """How often two words in a row, or a word that says something, may come in one line."""
 
@@ -61,7 +65,10 @@ _META = re.compile(
     re.IGNORECASE,
 )
 _FLIP = re.compile(
-    r"\b(i (?:am|'m) (?:a |the |your )?(?:doctor|dr|nurse|surgeon)|as your doctor|"
+    r"\b(i(?: am|['’]m) (?:(?:just|only|not|still) )?(?:a |the |your )?"
+    r"(?:doctor|dr|nurse|surgeon|student|resident|physician)|as your doctor|"
+    r"(?:looking|look) for (?:a|the) (?:doctor|nurse|patient)|"
+    r"i(?:'d| would) like to ask you|"
     r"(?:your|you have|you've got) (?:\w+ ){0,2}(?:biopsy|cancer|results?|lump|breast|tumou?r|"
     r"treatment|surgery|symptoms?|diagnosis|husband|wife|mother|daughter|son|kids|children|family|"
     r"kitchen|school|job)|i recommend|"
@@ -108,6 +115,13 @@ _HABIT = re.compile(
     r"(?:love|like|enjoy|prefer|usually|often|sometimes)(?! (?:it|that|this|you|to (?:know|hear|"
     r"think|ask|see|go|be|sit|talk|get|have))\b))",
     re.IGNORECASE,
+)
+_VERB = re.compile(
+    r"\b(?:am|is|are|was|were|be|been|have|has|had|do|does|did|can|could|will|would|may|might|must|"
+    r"should|know|think|want|need|feel|guess|mean|hope|see|hear|say|said|ask|tell|told|got|get|go|"
+    r"went|come|came|take|took|make|made|keep|kept|look|like|wait|let|thank|understand|remember|"
+    r"stop|start|sleep|eat|talk|listen|don't|doesn't|didn't|can't|won't|isn't|wasn't)\b|"
+    r"\w'(?:m|re|s|ve|d|ll)\b"
 )
 _NAME = re.compile(r"(?<=[a-z,;] )([A-Z][a-z]{2,})")
 
@@ -217,7 +231,12 @@ def _fits(case: Case, state: PatientState, text: str) -> str:
         return "claims what nobody wrote"
     if _kin(question) - _kin(allowed_text(case, state)):
         return "speaks of a person nobody gave"
-    return _stutter(text)
+    return "is no sentence" if _says_nothing(text) else _stutter(text)
+
+
+def _says_nothing(text: str) -> bool:
+    """Some words and no verb among them: "The bus, the doctor." """
+    return len(text.split()) > BARE and not _VERB.search(text.lower().replace("’", "'"))
 
 
 def _stutter(text: str) -> str:
@@ -228,6 +247,11 @@ def _stutter(text: str) -> str:
     heavy = Counter(content(text))
     if len(set(said)) < len(said) or looping or max(heavy.values(), default=0) > LOOPED:
         return "repeats itself"
+    heavy.pop("know", None)
+    short = max(heavy.values(), default=0) == LOOPED and len(heavy) <= LOOPED
+    ends = [each[-ALIKE:] for each in said if len(each) >= ALIKE and each[-1] != "know"]
+    if short or len(set(ends)) < len(ends):
+        return "goes in a circle"
     return ""
 
 

@@ -14,6 +14,8 @@ SHORT = 7
 """Words: "And your mother?", "Which sort of person are you?" need the sentence before them."""
 LEAST = 3
 """Words of a question that stands by itself: "Okay?" and "You see?" do not."""
+POINTS_WITHIN, OWN_WORDS = 9, 2
+"""Words of a question that can only be understood from what was said; those with a meaning."""
 
 _MEETING = frozenset({"greeting", "introduction", "thanks"})
 """What no question is about."""
@@ -35,6 +37,13 @@ _TAKES_BACK = re.compile(
 )
 """Asks what she says to the sentence before: "How does that sound?" """
 
+_POINTS = re.compile(
+    r"(?<!\bafter )(?<!\bbefore )\b"
+    r"(?:(?:that|those|these|then)(?: (?:is|was|time|with|by|all|now))?|"
+    r"(?:that|it|this) (?:like|happen|happened|for|about|to you|for you|at all))$"
+)
+"""It ends on what was said."""
+
 
 def focus(text: str) -> str:
     """The part of an utterance that asks: its last question, else its last two sentences."""
@@ -54,6 +63,14 @@ def last_question(text: str) -> str:
     last = found[-1]
     asks = form(last) != "statement" and not is_declarative(last) and len(last.spoken) >= LEAST
     return last.text if asks and not _TAKES_BACK.search(last.plain) else ""
+
+
+def points_back(asked: str) -> bool:
+    """Whether a question says nothing of what it is about: "How long have you done that?" """
+    found = sentences(asked)
+    if len(found) != 1 or len(found[0].spoken) > POINTS_WITHIN:
+        return False
+    return _POINTS.search(found[0].plain) is not None and len(content(found[0].plain)) <= OWN_WORDS
 
 
 def _leans(question: Sentence, before: Sentence) -> bool:

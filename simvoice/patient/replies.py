@@ -13,7 +13,7 @@ from simvoice.patient.choice import Choice, Script
 from simvoice.patient.decisions import Hold, MoveKind, PatientState, Said
 from simvoice.patient.endings import reached
 from simvoice.patient.hearing import Heard
-from simvoice.patient.last_question import last_question
+from simvoice.patient.last_question import last_question, points_back
 from simvoice.patient.ledger import count, holds
 
 SURE = 0.60
@@ -21,7 +21,8 @@ SURE = 0.60
 POSSIBLE = 0.35
 """Likeness from which a line may be the answer at all."""
 LIKELY = 0.45
-"""Likeness from which one of two that tie is preferred to a reaction."""
+"""Likeness from which one of two that tie is preferred to a reaction, small talk is answered, and
+a question about what was just said is taken for one about something else."""
 CLEAR_BY = 0.05
 """How much nearer than the next the nearest has to be; closer, and it is a tie."""
 STATEMENT_SURE = 0.74
@@ -197,9 +198,7 @@ class Replies:
         """She was invited to go on."""
         if "elicit" not in turn.heard.stimuli:
             return None
-        # what she spoke of may lie a reaction or two back
-        recent = (turn.state.last_line, *reversed(turn.state.said[-RECENT:]))
-        following = [line.id for last in recent for line in self.case.lines if last in line.follows]
+        following = self._following(turn.state)
         if turn.state.cut and turn.state.turns - turn.state.cut_turn <= CUT_KEPT:
             following.insert(0, turn.state.cut)
         line = self.script.first(turn.state, following, asked=True)
@@ -222,8 +221,8 @@ class Replies:
             return None
         wanted = SURE if turn.asks else STATEMENT_SURE
         if turn.asks and best.score >= POSSIBLE * turn.scale and not turn.is_tie:
-            wanted = POSSIBLE
-        if best.score < wanted * turn.scale:
+            wanted = LIKELY if "small_talk" in turn.heard.stimuli else POSSIBLE
+        if best.score < wanted * turn.scale or self._astray(turn, best):
             return None
         return self.outcome(turn, best)
 
@@ -235,6 +234,9 @@ class Replies:
         if not turn.asks:
             return None
         best = turn.best
+        further = self._further(turn) if best and self._astray(turn, best) else None
+        if further is not None:
+            return further
         if best and best.score >= POSSIBLE * turn.scale:
             return self.outcome(turn, best)
         pools = self.case.pools
@@ -279,6 +281,24 @@ class Replies:
         }
         return Choice("answer", outcome.line, reasons[outcome.how], text=outcome.text)
 
+    def _following(self, state: PatientState) -> list[str]:
+        """Lines that go on from what she spoke of, which may lie a reaction or two back."""
+        recent = (state.last_line, *reversed(state.said[-RECENT:]))
+        return [line.id for last in recent for line in self.case.lines if last in line.follows]
+
+    def _astray(self, turn: Turn, best: Match) -> bool:
+        """It asks about what was just said, and the nearest line is about something else."""
+        is_near = (
+            best.score >= LIKELY * turn.scale or turn.state.last_line in best.outcome.line.follows
+        )
+        return not is_near and points_back(self.answers.focus(turn.said.text))
+
+    def _further(self, turn: Turn) -> Choice | None:
+        """What there is to tell about what was just said."""
+        line = self.script.first(turn.state, self._following(turn.state), asked=True)
+        line = line or self.script.pick(turn.state, self.case.pools.go_on, asked=True)
+        return Choice("answer", line, "was asked more about what was said") if line else None
+
     def _must_ask(self, turn: Turn, reason: str) -> Choice | None:
         line = self.script.first(turn.state, self.case.must_ask)
         if line is not None:
@@ -300,7 +320,7 @@ class Replies:
         for reaction in self.case.reactions:
             if reaction.over_questions != over_questions or stimuli.isdisjoint(reaction.on):
                 continue
-            if not self._may_react(turn.state, reaction):
+            if not self._may_react(turn.state, reaction) or self._comes_after(turn, reaction):
                 continue
             cause = _cause(reaction, stimuli)
             if turn.prefers_answer(cause, over_questions=over_questions):
@@ -310,6 +330,11 @@ class Replies:
                 kind: MoveKind = "react"
                 return Choice(kind, line, f"reacts to {cause}", counts=(reaction.id,))
         return None
+
+    def _comes_after(self, turn: Turn, reaction: Reaction) -> bool:
+        """It is for after a blow that has only just fallen: that is met first."""
+        fell = {beat.id for beat in turn.heard.beats if beat.hold is not None}
+        return not fell.isdisjoint(reaction.when.after)
 
     def _may_react(self, state: PatientState, reaction: Reaction) -> bool:
         limit = reaction.at_most

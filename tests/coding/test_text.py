@@ -20,6 +20,16 @@ def test_a_lets_that_begins_a_sentence_is_let_us() -> None:
     assert plain("lets") == "lets"
 
 
+def test_what_is_told_of_somebody_is_told_from_what_is_theirs() -> None:
+    assert plain("Everything's going well, and your dad's dead.") == (
+        "everything is going well and your dad is dead"
+    )
+    assert plain("your dads died") == "your dad has died"
+    assert plain("everybody's turn, your dad's watch, nobody's fault") == (
+        "everybodys turn your dads watch nobodys fault"
+    )
+
+
 def test_titles_do_not_end_sentences() -> None:
     assert len(sentences("I'm Dr. Patel. Hello.")) == 2
 

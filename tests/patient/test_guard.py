@@ -28,6 +28,8 @@ def state(case: Case) -> PatientState:
         "Dogs are easy. Waiting is hard.",
         "I can't think about dogs right now.",
         "Josie would know. Ask me another day.",
+        "I don't know. I don't know that one.",
+        "Not yet.",
     ],
 )
 def test_a_patients_answer_passes(case: Case, state: PatientState, line: str) -> None:
@@ -61,6 +63,12 @@ def test_a_patients_answer_passes(case: Case, state: PatientState, line: str) ->
         ("Yes, I have one.", "claims"),
         ("They're very nice.", "claims"),
         ("Horses worry me more.", "nobody gave ('hors')"),
+        ("I am just a doctor.", "doctor"),
+        ("I'm only a student.", "doctor"),
+        ("I'm looking for a doctor.", "doctor"),
+        ("The doctor, the dogs.", "no sentence"),
+        ("The waiting is about the waiting.", "in a circle"),
+        ("No, I do not. I'm going to say, I do not.", "in a circle"),
         ("I can't. I can't.", "repeats itself"),
         ("I just, I just, I just feel it.", "repeats itself"),
         ("   ", "nothing"),

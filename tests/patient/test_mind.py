@@ -44,6 +44,20 @@ def test_only_a_question_gives_her_the_floor_at_once(talk: Talk) -> None:
     assert not told.decision.hands_over
 
 
+def test_asked_on_about_what_she_said_she_says_no_other_thing(talk: Talk) -> None:
+    say(talk, "Any pain?")
+    assert say(talk, "how long has it gone on like that") in talk.patient.case.pools.go_on
+    move = talk.exchanges[-1].decision
+    assert "more about what was said" in move.reason
+    assert move.query is None
+
+
+def test_small_talk_is_met_as_small_talk(talk: Talk) -> None:
+    assert say(talk, "Do you follow the football?") == "chat_1"
+    say(talk, WARNING, NEWS, SILENCE)
+    assert say(talk, "Do you follow the football?") == "chat_after_1"
+
+
 def test_she_opens_with_the_opening_line(patient: Patient) -> None:
     decision = patient.open(patient.start(0))
     assert decision.move.kind == "open"
