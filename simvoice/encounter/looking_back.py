@@ -8,13 +8,15 @@ from simvoice.record.events import Afterwards, Felt
 
 
 def moments_of(decision: Decision, at_s: float) -> tuple[Moment, ...]:
-    """What a move that begins at `at_s` does to her, cause by cause, and what it tells."""
+    """What a move that begins at `at_s` does to her, cause by cause, what it tells, and what has
+    happened by then."""
     moved: dict[str, float] = {}
     for step in decision.steps:
         size = abs(step.after - step.before)
         moved[step.cause] = moved.get(step.cause, 0.0) + size
-    told = (Moment(fact, at_s, 0.0) for fact in decision.opens)
-    return (*(Moment(cause, at_s, size) for cause, size in moved.items()), *told)
+    caused = (Moment(cause, at_s, size) for cause, size in moved.items())
+    also = (*decision.opens, *sorted(decision.state.beats))
+    return (*caused, *(Moment(what, at_s, 0.0) for what in also))
 
 
 def afterwards(
@@ -36,9 +38,12 @@ def afterwards(
 
 def _when(said: Remembered, moments: tuple[Moment, ...]) -> float | None:
     """Where she told what it comes back to; else where its first cause moved her most, the first
-    time of equals."""
+    time of equals, once all had happened that it is said after."""
+    begun = {moment.what: moment.at_s for moment in reversed(moments)}
+    from_s = max((begun.get(beat, 0.0) for beat in said.beats), default=0.0)
     for what in (*said.facts, *said.causes):
         found = [each for each in moments if each.what == what]
+        later = [each for each in found if each.at_s >= from_s]
         if found:
-            return max(found, key=lambda each: (each.moved, -each.at_s)).at_s
+            return max(later or found, key=lambda each: (each.moved, -each.at_s)).at_s
     return None

@@ -210,13 +210,13 @@ class OpenHold:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """When something moved her, or she began to tell something."""
+    """When something moved her, or had happened, or she began to tell something."""
 
     what: str
-    """`Step.cause`, or a fact's id."""
+    """`Step.cause`, or the id of a fact or a beat."""
     at_s: float
     moved: float
-    """How far, over the values of the ledger together; 0 for a fact."""
+    """How far, over the values of the ledger together; 0 for the others."""
 
 
 @dataclass(frozen=True, slots=True)

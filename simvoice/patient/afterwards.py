@@ -46,6 +46,7 @@ def _remembered(case: Case, state: PatientState, ending: str | None, remark: Rem
         why="; ".join(causes) or _circumstance(case, state, ending, remark),
         causes=causes,
         facts=remark.when.told,
+        beats=remark.when.after,
     )
 
 

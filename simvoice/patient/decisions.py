@@ -101,6 +101,8 @@ class Remembered:
     """Of the steps (`Step.cause`) that it stands on, the weightiest first."""
     facts: tuple[str, ...] = ()
     """Facts that she told, and that it comes back to."""
+    beats: tuple[str, ...] = ()
+    """Beats that it is said after."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,3 +95,14 @@ def test_what_one_cause_moves_in_several_values_counts_together() -> None:
     cut, mother = moments_of(decision, 7.0)
     assert (cut.what, cut.at_s, round(cut.moved, 3)) == ("cut", 7.0, 0.15)
     assert mother == Moment("mother", 7.0, 0.0)
+
+
+def test_a_remark_goes_back_to_no_time_before_what_it_is_said_after() -> None:
+    moments = (
+        Moment("cut", 3.0, 0.2),
+        Moment("truth", 9.0, 0.0),
+        Moment("cut", 9.0, 0.1),
+        Moment("truth", 12.0, 0.0),
+    )
+    assert afterwards((replace(HURT, beats=("truth",)),), moments, 20.0).said[0].at_s == 9.0
+    assert afterwards((replace(HURT, beats=("never",)),), moments, 20.0).said[0].at_s == 3.0
