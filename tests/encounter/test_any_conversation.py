@@ -33,6 +33,8 @@ slots = st.tuples(
     st.floats(0.04, 4.0), st.floats(0.04, 5.0), st.sampled_from(TEXTS), st.floats(-1.5, -0.1)
 )
 keys = st.builds(Key, st.integers(0, 12), st.integers(0, 3))
+never_played = st.builds(Key, st.integers(0, 12), st.integers(50, 59))
+"""The player may be late; it does not say that a clip has ended which it is still playing."""
 strays: st.SearchStrategy[Event] = st.one_of(
     st.builds(TurnEndJudged, st.floats(0, 40), keys, st.floats(0, 1)),
     st.builds(
@@ -44,7 +46,9 @@ strays: st.SearchStrategy[Event] = st.one_of(
     ),
     st.builds(ModelAnswered, st.floats(0, 40), keys, st.builds(Answer, st.just("stale words"))),
     st.builds(SpeechReady, st.floats(0, 40), keys, st.integers(0, 2), st.just(0.3), st.just(())),
-    st.builds(ClipEnded, st.floats(0, 40), keys, st.integers(0, 2), st.just(0.1), st.booleans()),
+    st.builds(
+        ClipEnded, st.floats(0, 40), never_played, st.integers(0, 2), st.just(0.1), st.booleans()
+    ),
     st.builds(
         StageBroke,
         st.floats(0, 40),
