@@ -9,9 +9,6 @@ from simvoice.debrief.moments import Exchange
 from simvoice.record.events import Afterwards, Ended, Felt, Header, PatientSpeech
 from simvoice.record.store import Attempt
 
-_ENDED = "it ended: "
-"""How what a remark stands on begins where that is the ending (`patient.afterwards`)."""
-
 
 def felt_of(attempt: Attempt, answered: Sequence[Exchange]) -> tuple[tuple[FeltThen, ...], str]:
     """(what she says, why there is nothing): one of the two is empty. Nothing is made up.
@@ -39,7 +36,7 @@ def felt_of(attempt: Attempt, answered: Sequence[Exchange]) -> tuple[tuple[FeltT
 def _last_s(attempt: Attempt, remark: Felt) -> float | None:
     """When her last words began, for a remark that stands on how it ended."""
     spoken = [e.start_s for e in attempt.entries if isinstance(e, PatientSpeech) and e.heard]
-    return max(spoken, default=None) if remark.why.startswith(_ENDED) else None
+    return max(spoken, default=None) if remark.of_ending else None
 
 
 def _why_not(attempt: Attempt, header: Header, *, asked: bool) -> str:

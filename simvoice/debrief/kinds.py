@@ -12,6 +12,7 @@ from typing import Final
 from pydantic import Field
 
 from simvoice.debrief.model import Part
+from simvoice.debrief.words import sentences_of
 
 OTHER: Final = "other"
 """The kind of a cause that fits none."""
@@ -44,7 +45,7 @@ class Kind(Part):
         the last sentence of fit length is given back."""
         if "{quote}" not in self.sentence:
             return self.sentence
-        for each in reversed(re.split(r"(?<=[.!?])\s+", words.strip())):
+        for each in reversed(sentences_of(words)):
             if len(each.split()) in _QUOTE:
                 return self.sentence.replace("{quote}", each)
         return self.plain

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from simvoice.debrief.again import again_at
 from simvoice.debrief.model import Moment
+from simvoice.debrief.words import sentence_starts
 from simvoice.record.events import (
     Hold,
     JournalEntry,
@@ -24,8 +24,6 @@ LEAD_S = 3.0
 """Seconds to listen to before a moment."""
 _LONGEST_S = 20.0
 """Seconds after which listening to a moment stops."""
-_BETWEEN = re.compile(r"(?<!\bDr\.)(?<!\bMr\.)(?<!\bMs\.)(?<!\bMrs\.)(?<=[.?!…])\s+")
-"""Between two sentences."""
 _SAME_S = 0.5
 """Seconds by which a move and the sound that belongs to it may be timed apart."""
 
@@ -78,7 +76,7 @@ def in_sentences(words: str, said: str) -> str:
     begin = said.find(words)
     if not words or begin < 0:
         return words
-    starts = [0, *(gap.end() for gap in _BETWEEN.finditer(said)), len(said)]
+    starts = [*sentence_starts(said), len(said)]
     first = max(at for at in starts if at <= begin)
     return said[first : min(at for at in starts if at >= begin + len(words))].strip()
 

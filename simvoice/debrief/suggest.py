@@ -12,7 +12,7 @@ from simvoice.debrief.kinds import Kind, kind, kind_for_item, kind_of
 from simvoice.debrief.model import CueAnswer, Evidence, Moment, Scored, Suggestion
 from simvoice.debrief.moments import TRUST, Exchange, in_sentences, moment
 from simvoice.debrief.room import last_room, room_for
-from simvoice.debrief.words import clock
+from simvoice.debrief.words import clock, sentences_of
 from simvoice.record.events import Ended, Hold, JournalEntry, LearnerTurn, LedgerStep
 from simvoice.scoring.instruments import CRITICAL
 from simvoice.scoring.patient_side import BROKEN_S, broken_with_care
@@ -258,7 +258,7 @@ def _cost(
     exchange: Exchange, name: str, cause: str, steps: Sequence[LedgerStep], before: str
 ) -> str:
     """before: what she had said, where it was a question that got no answer."""
-    asked = " ".join(s for s in re.split(r"(?<=[.!?])\s+", before) if s.endswith("?"))
+    asked = " ".join(s for s in sentences_of(before) if s.endswith("?"))
     what = f"{_you(cause)}: “{asked}”" if asked else f"{_you(cause)}."
     moved: list[str] = []
     for value, down in ((TRUST, True), (_DISTRESS, False)):

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+import re
+
 from simvoice.scoring.metrics import Measured
 from simvoice.scoring.quantities import duration, quantity
 
-__all__ = ["clock", "duration", "in_words", "number"]
+__all__ = ["clock", "duration", "in_words", "number", "sentence_starts", "sentences_of"]
+
+_BETWEEN = re.compile(r"(?<!\bDr\.)(?<!\bMr\.)(?<!\bMs\.)(?<!\bMrs\.)(?<=[.?!…])\s+")
+"""Between two sentences."""
 
 
 def clock(at_s: float) -> str:
     """Session seconds as `3:07`."""
     whole = int(at_s)
     return f"{whole // 60}:{whole % 60:02d}"
+
+
+def sentence_starts(said: str) -> list[int]:
+    """The characters at which its sentences begin."""
+    return [0, *(gap.end() for gap in _BETWEEN.finditer(said))]
+
+
+def sentences_of(said: str) -> list[str]:
+    """What was said, sentence by sentence, with its marks."""
+    return _BETWEEN.split(said.strip())
 
 
 def in_words(count: int, noun: str) -> str:

@@ -71,10 +71,8 @@ class SoundCard:
         self._reference: Pcm16 = SILENCE
         self._capture: Capture | None = None
         self._playback: Playback | None = None
-        self._called = [0, 0]
-        """Callbacks so far of the microphone and of the speaker."""
-        self._seen = [0, 0]
-        self._stalled = [Waiting(), Waiting()]
+        self._quiet: list[Waiting | None] = [None, None]
+        """Since the last callback of the microphone and of the speaker; None before the first."""
         self._names = ("", "")
         self._overflows = 0
         self._delay_s = USUAL_DELAY_S
@@ -175,16 +173,16 @@ class SoundCard:
 
     def _open(self, sd: Any, mic: int, out: int, rates: list[int]) -> None:
         capture, playback = Capture(rates[0]), Playback(rates[1], self._prefill)
-        called = self._called
+        quiet = self._quiet
 
         def on_input(data: Any, _frames: int, times: Any, status: Any) -> None:
-            called[0] += 1
+            quiet[0] = Waiting()
             if status.input_overflow:
                 self._overflows += 1
             capture.feed(data[:, 0], times.inputBufferAdcTime)
 
         def on_output(data: Any, _frames: int, times: Any, _status: Any) -> None:
-            called[1] += 1
+            quiet[1] = Waiting()
             playback.pull(data[:, 0], times.outputBufferDacTime)
 
         same: dict[str, Any] = {"channels": 1, "dtype": "float32", "latency": "low"}
@@ -220,9 +218,9 @@ class SoundCard:
 
     def _await_first_sound(self) -> None:
         waiting = Waiting()
-        while not all(self._called):
+        while None in self._quiet:
             if waiting.look() > FIRST_SOUND_S:
-                raise DeviceLost(self._lost(self._called.index(0)))
+                raise DeviceLost(self._lost(self._quiet.index(None)))
             time.sleep(POLL_S)
 
     def _warm_up(self) -> None:
@@ -243,11 +241,8 @@ class SoundCard:
             pass
 
     def _check_alive(self) -> None:
-        for i, called in enumerate(self._called):
-            if called != self._seen[i]:
-                self._seen[i] = called
-                self._stalled[i] = Waiting()
-            elif self._stalled[i].look() > STALL_S:
+        for i, quiet in enumerate(self._quiet):
+            if quiet is not None and quiet.look() > STALL_S:
                 raise DeviceLost(self._lost(i))
         if not self._streams or not all(stream.active for stream in self._streams):
             raise DeviceLost(self._lost(0))

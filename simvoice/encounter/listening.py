@@ -281,8 +281,7 @@ def think(scene: Scene) -> None:
         return
     said = turn.said
     if turn.cut is not None:
-        together = turn.began_together(scene.rules.floor.together_s)
-        interrupted = bool(turn.cut.unsaid) and not together  # all was heard: nobody cut her off
+        interrupted = turn.interrupted(scene.rules.floor.together_s)
         said = replace(said, interrupted=interrupted, unsaid=turn.cut.unsaid)
         # What was heard is committed before the interruption is handled.
         speaking.accept_cut(scene, turn.cut)

@@ -7,15 +7,17 @@ from simvoice.patient.decisions import Decision, Remembered
 from simvoice.record.events import Afterwards, Felt
 
 
-def moments_of(decision: Decision, at_s: float) -> tuple[Moment, ...]:
-    """What a move that begins at `at_s` does to her, cause by cause, what it tells, and what has
-    happened by then."""
+def moments_of(
+    decision: Decision, at_s: float, earlier: tuple[Moment, ...] = ()
+) -> tuple[Moment, ...]:
+    """What a move that begins at `at_s` does to her, cause by cause, what it tells, and what had
+    not happened by the `earlier` ones."""
     moved: dict[str, float] = {}
     for step in decision.steps:
         size = abs(step.after - step.before)
         moved[step.cause] = moved.get(step.cause, 0.0) + size
     caused = (Moment(cause, at_s, size) for cause, size in moved.items())
-    also = (*decision.opens, *sorted(decision.state.beats))
+    also = (*decision.opens, *sorted(decision.state.beats - {each.what for each in earlier}))
     return (*caused, *(Moment(what, at_s, 0.0) for what in also))
 
 
@@ -30,6 +32,7 @@ def afterwards(
             affect=each.affect,
             why=each.why,
             at_s=_when(each, moments),
+            of_ending=each.of_ending,
         )
         for each in said
     )
@@ -39,7 +42,7 @@ def afterwards(
 def _when(said: Remembered, moments: tuple[Moment, ...]) -> float | None:
     """Where she told what it comes back to; else where its first cause moved her most, the first
     time of equals, once all had happened that it is said after."""
-    begun = {moment.what: moment.at_s for moment in reversed(moments)}
+    begun = {moment.what: moment.at_s for moment in moments}
     from_s = max((begun.get(beat, 0.0) for beat in said.beats), default=0.0)
     for what in (*said.facts, *said.causes):
         found = [each for each in moments if each.what == what]

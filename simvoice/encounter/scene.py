@@ -126,7 +126,8 @@ class Scene:
         """Record what she decided, at the moment it counts, and how to come back to it."""
         decision, move = reply.decision, reply.decision.move
         at_s = round(self.state.now_s, 3)
-        self.put(moments=(*self.state.moments, *moments_of(decision, at_s)))
+        moments = self.state.moments
+        self.put(moments=(*moments, *moments_of(decision, at_s, moments)))
         self.note(
             PatientMove(
                 turn=reply.key.turn,

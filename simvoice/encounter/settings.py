@@ -33,7 +33,7 @@ class FloorSettings(BaseModel):
     statement_commit_s: float = Field(0.7, ge=0.2, le=4)
     """The same when it did not end with a question. PriMock57's doctors go on themselves after 61 %
     of 517 such ends (after 4 % of 974 questions), and a patient who does answer one takes .36 s in
-    the median, .68 s in three of four."""
+    the median, .68 s in three of four (`scripts/count_turn_ends.py`)."""
     incomplete_wait_s: float = Field(2.0, ge=0.4, le=10)
     """An unfinished turn is waited for this long: clinicians stop to think."""
     sure_prob: float = Field(0.75, gt=0, lt=1)

@@ -198,6 +198,12 @@ class Turn:
         """It stopped her, but began with her or before her, within so many seconds."""
         return self.cut is not None and self.start_s - self.cut.began_s <= within_s
 
+    def interrupted(self, together_s: float) -> bool:
+        """It cut her off: she had words left, and had begun more than `together_s` before."""
+        return (
+            self.cut is not None and bool(self.cut.unsaid) and not self.began_together(together_s)
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class OpenHold:

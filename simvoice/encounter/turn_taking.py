@@ -80,8 +80,9 @@ def _note_turn(scene: Scene, turn: Turn) -> None:
     )
     if transcript is not None:
         scene.put(sureness=(*scene.state.sureness, transcript.avg_logprob)[-_USUAL_TURNS:])
-    together = turn.began_together(scene.rules.floor.together_s)
-    if turn.cut is not None and (turn.cut.unsaid or together):
+    together_s = scene.rules.floor.together_s
+    together = turn.began_together(together_s)
+    if turn.cut is not None and (together or turn.interrupted(together_s)):
         kind = SimultaneousStart if together else Interruption
         scene.note(
             kind(

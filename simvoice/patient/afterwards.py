@@ -47,6 +47,7 @@ def _remembered(case: Case, state: PatientState, ending: str | None, remark: Rem
         causes=causes,
         facts=remark.when.told,
         beats=remark.when.after,
+        of_ending=bool(remark.endings) and not causes,
     )
 
 

@@ -103,6 +103,8 @@ class Remembered:
     """Facts that she told, and that it comes back to."""
     beats: tuple[str, ...] = ()
     """Beats that it is said after."""
+    of_ending: bool = False
+    """It is about how the conversation ended, and of no cause before that."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from simvoice.scoring.codebook import Definition, definitions
 from simvoice.scoring.metrics import Measured
 from simvoice.scoring.quantities import quantity
 from simvoice.scoring.shares import Share, difference, share
+from simvoice.scoring.unmeasurable import clause
 
 Verdict = Literal["changed", "no change that can be told from chance", "not comparable"]
 NO_CHANGE: Verdict = "no change that can be told from chance"
@@ -180,7 +181,7 @@ def _least(shown: str) -> str:
 
 
 def _incomparable(earlier: Brief, later: Brief, reason: str) -> Compared:
-    reason = reason.removeprefix("not measurable here: ").removeprefix("nothing to measure: ")
+    reason = clause(reason)
     return Compared(
         earlier=earlier.attempt,
         later=later.attempt,

@@ -32,6 +32,7 @@ from simvoice.scoring.change import minimal_detectable_change
 from simvoice.scoring.codebook import Definition, definitions
 from simvoice.scoring.instruments import headings
 from simvoice.scoring.quantities import quantity
+from simvoice.scoring.unmeasurable import clause
 
 _CUT_SHORT = frozenset({"device", "closed", "fault"})
 """Ends that nobody chose."""
@@ -221,10 +222,7 @@ class _Maker:
             found = number_of(brief, entry.key)
             if found is None or found.value is None:
                 why = "not measured" if found is None else found.reason
-                return self._none(
-                    brief,
-                    why.removeprefix("not measurable here: ").removeprefix("nothing to measure: "),
-                )
+                return self._none(brief, clause(why))
             shown = quantity(entry.unit, found.value)
             if found.low is None or found.high is None:
                 return self._point(brief, found.value, None, shown)

@@ -240,6 +240,8 @@ class Felt(Fact):
     """What in the encounter it stands on, in words an educator reads."""
     at_s: float | None = None
     """When that was; None where it was no single moment."""
+    of_ending: bool = False
+    """It is about how the conversation ended."""
 
 
 class Afterwards(Fact):

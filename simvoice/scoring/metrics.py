@@ -15,7 +15,7 @@ from simvoice.scoring.certificate import Conditions, Table, conditions, interval
 from simvoice.scoring.codebook import Definition, Direction, Need, Unit, definitions
 from simvoice.scoring.measures import MEASURES
 from simvoice.scoring.reading import Reading, Recorded, read
-from simvoice.scoring.unmeasurable import NothingThere, NotMeasurable
+from simvoice.scoring.unmeasurable import NotMeasurable, reason_of
 
 NOT_CALIBRATED = "error not yet calibrated"
 FROM_JOURNAL = "from the journal's own times; an error is known for sound only"
@@ -162,10 +162,8 @@ def _measured(metric: Metric, reading: Reading, certificate: _Certificate) -> Me
         certificate.refuse(metric)
         value = round(metric.measure(reading), 6)
         found = certificate.interval(metric, value)
-    except NothingThere as why:
-        reason = f"nothing to measure: {why}"
     except NotMeasurable as why:
-        reason = f"not measurable here: {why}"
+        reason = reason_of(why)
     return Measured(
         key=metric.key,
         name=metric.name,

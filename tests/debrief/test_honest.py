@@ -87,7 +87,7 @@ def test_what_she_goes_back_to_is_heard_from_the_words_that_led_to_it(attempt: A
 
 
 def test_of_how_it_ended_her_last_words_are_to_be_heard(attempt: Attempt) -> None:
-    left = Felt(text="I got up.", why="it ended: She leaves")
+    left = Felt(text="I got up.", why="it ended: She leaves", of_ending=True)
     entries = (spoke(1, 3.0, "Oh."), spoke(2, 9.0, "I have to go."))
     debrief = of(attempt, *entries, Afterwards(at_s=12.0, said=(left,)))
     assert [f.at_s for f in debrief.felt] == [9.0]

@@ -102,7 +102,15 @@ def test_a_remark_goes_back_to_no_time_before_what_it_is_said_after() -> None:
         Moment("cut", 3.0, 0.2),
         Moment("truth", 9.0, 0.0),
         Moment("cut", 9.0, 0.1),
-        Moment("truth", 12.0, 0.0),
     )
     assert afterwards((replace(HURT, beats=("truth",)),), moments, 20.0).said[0].at_s == 9.0
     assert afterwards((replace(HURT, beats=("never",)),), moments, 20.0).said[0].at_s == 3.0
+
+
+def test_what_had_happened_before_is_no_moment_again() -> None:
+    decision = Decision(
+        PatientState(ledger=(), beats=frozenset({"truth"})), Move("silent", ""), "heard it"
+    )
+    first = moments_of(decision, 7.0)
+    assert first == (Moment("truth", 7.0, 0.0),)
+    assert moments_of(decision, 9.0, first) == ()
