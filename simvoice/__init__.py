@@ -1,3 +1,10 @@
 """simvoice: speak aloud with a simulated patient, locally, and see how you listened."""
 
+import os
+
+# onnxruntime sends telemetry unless this is set before its import. Here it holds for every module
+# of the package, for the libraries that import onnxruntime by themselves (piper, faster-whisper),
+# and for worker processes, which inherit the environment.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
 __version__ = "0.1.0"

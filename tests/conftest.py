@@ -1,0 +1,3 @@
+"""For all tests."""
+
+import simvoice as simvoice  # first: it turns off the telemetry of onnxruntime

@@ -1,0 +1,54 @@
+"""onnxruntime writes and sends nothing about its user, by whatever door simvoice is entered."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+OPEN_A_SESSION = """
+from simvoice.engines.silero import Silero
+Silero()
+"""
+
+OPEN_IN_A_WORKER = """
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+import os
+
+def open_a_session():
+    from simvoice.engines.silero import Silero
+    Silero()
+
+if __name__ == "__main__":
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        pool.submit(open_a_session).result()
+"""
+
+
+@pytest.mark.parametrize("code", [OPEN_A_SESSION, OPEN_IN_A_WORKER], ids=["here", "worker"])
+def test_a_session_leaves_no_file_about_its_user(tmp_path: Path, code: str) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(code, encoding="utf-8")
+    home = tmp_path / "home"
+    home.mkdir()
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("XDG_", "ORT_"))}
+    env = {**kept, "HOME": str(home), "PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run(
+        [sys.executable, str(script)], env=env, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert [str(path.relative_to(home)) for path in home.rglob("*")] == []
+
+
+@pytest.mark.parametrize("module", ["simvoice", "simvoice.engines.silero", "simvoice.cli"])
+def test_every_door_turns_telemetry_off(module: str) -> None:
+    code = f"import os, {module}; print(os.environ['ORT_DISABLE_TELEMETRY'])"
+    env = {**os.environ, "ORT_DISABLE_TELEMETRY": "0"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "1"
