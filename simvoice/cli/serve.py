@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import tempfile
 import webbrowser
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from html import escape
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -48,10 +53,11 @@ def serve(
     from simvoice.web.server import serve as serve_pages
 
     def tell(address: str) -> None:
-        answers.print(f"simvoice is at {address}")
-        notes.print("Ctrl+C ends it.")
+        # whole: a terminal that is narrower than the address must not cut the key
+        answers.print(f"simvoice is at {address}", markup=False, soft_wrap=True)
+        notes.print("The key at its end lets in only you. Ctrl+C ends it.")
         if open_browser:
-            webbrowser.open(address)
+            show(address)
 
     server = server_of(llm_url, llm_model, llm_form, llm_wait)
     made = loopback_socket(host, port)
@@ -61,7 +67,30 @@ def serve(
         made.close()
         raise
     simulator.warm_up()
-    try:
-        serve_pages(simulator, made, on_address=tell)
-    finally:
-        simulator.close()
+    with _browser() as show:
+        try:
+            serve_pages(simulator, made, on_address=tell)
+        finally:
+            simulator.close()
+
+
+@contextmanager
+def _browser() -> Iterator[Callable[[str], None]]:
+    """Opens addresses in the browser by way of a private file.
+
+    Every account of the machine can read the command line of the browser. A file that only this
+    account can read leads it to the address, so that the key is not on the command line.
+    """
+    with tempfile.TemporaryDirectory(prefix="simvoice-") as folder:
+
+        def show(address: str) -> None:
+            page = Path(folder, "open.html")
+            page.write_text(
+                '<!doctype html><meta charset="utf-8"><title>simvoice</title>'
+                f'<meta http-equiv="refresh" content="0; url={escape(address)}">'
+                f'<a href="{escape(address)}">Open simvoice</a>',
+                encoding="utf-8",
+            )
+            webbrowser.open(page.as_uri())
+
+        yield show

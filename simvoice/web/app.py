@@ -27,7 +27,7 @@ from simvoice.web import (
     words,
 )
 from simvoice.web.ports import Simulator
-from simvoice.web.security import Guard, new_token
+from simvoice.web.security import Guard, StartKey, new_token
 from simvoice.web.session import Stage
 from simvoice.web.summaries import Summaries
 
@@ -40,8 +40,11 @@ _FAREWELL_S = 5.0
 """How long the end of the server waits for an encounter to close its record."""
 
 
-def create_app(simulator: Simulator) -> FastAPI:
-    """The learner's pages over `simulator`; one encounter at a time."""
+def create_app(simulator: Simulator, start_key: StartKey) -> FastAPI:
+    """The learner's pages over `simulator`; one encounter at a time.
+
+    start_key: what a browser must have been given to be answered.
+    """
     token = new_token()
     stage = Stage(simulator)
 
@@ -71,7 +74,7 @@ def create_app(simulator: Simulator) -> FastAPI:
     app.include_router(agreement.router)
     app.add_exception_handler(SimvoiceError, _known_error)
     app.add_exception_handler(HTTPException, _http_error)
-    app.add_middleware(Guard, token=token)
+    app.add_middleware(Guard, token=token, start_key=start_key)
     return app
 
 

@@ -12,7 +12,7 @@ import uvicorn
 from simvoice.errors import SettingError
 from simvoice.web.app import create_app
 from simvoice.web.ports import Simulator
-from simvoice.web.security import is_loopback
+from simvoice.web.security import StartKey, is_loopback
 
 _MESSAGE_BYTES = 1 << 17
 """The largest message a page may send: 2 s of sound, twice over."""
@@ -56,7 +56,7 @@ def _why_not(error: OSError, host: str, port: int) -> str:
 
 
 def address_of(made: socket.socket) -> str:
-    """What to type into the browser."""
+    """Where the server listens, without the key."""
     host, port = made.getsockname()[:2]
     return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
@@ -66,10 +66,11 @@ def serve(
 ) -> None:
     """Serve on a socket of `loopback_socket`; blocks until interrupted.
 
-    on_address: called with the address once it answers.
+    on_address: called with the address, which carries the key of this start, once it answers.
     """
+    start_key = StartKey()
     config = uvicorn.Config(
-        create_app(simulator),
+        create_app(simulator, start_key),
         log_level="warning",
         access_log=False,
         server_header=False,
@@ -78,6 +79,6 @@ def serve(
         timeout_graceful_shutdown=_GRACE_S,
     )
     if on_address is not None:
-        on_address(address_of(made))
+        on_address(start_key.address(address_of(made)))
     with made, suppress(KeyboardInterrupt):  # uvicorn has shut down in order before it raises
         uvicorn.Server(config).run(sockets=[made])

@@ -13,9 +13,9 @@ from simvoice.bench.words import errors, normal
 from simvoice.record.events import LearnerTurn, PatientSpeech
 from tests.alike import find
 from tests.integration.conftest import SMALL, Say, write_wav
-from tests.web.conftest import KEEP_STREAM, Watched, address, browse
+from tests.web.conftest import KEEP_STREAM, Watched, address, browse, start_key
 
-__all__ = ["address", "browse"]
+__all__ = ["address", "browse", "start_key"]
 
 pytestmark = [pytest.mark.engine, pytest.mark.browser, pytest.mark.realtime]
 

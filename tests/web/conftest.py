@@ -17,6 +17,7 @@ from fastapi.testclient import TestClient
 
 from simvoice.audio import RATE
 from simvoice.web.app import create_app
+from simvoice.web.security import StartKey
 from simvoice.web.server import loopback_socket
 from tests.web.planted import plant
 from tests.web.stand_in import HOST, StandIn, speech_like
@@ -28,9 +29,16 @@ def simulator(tmp_path: Path) -> StandIn:
 
 
 @pytest.fixture
-def client(simulator: StandIn) -> Iterator[TestClient]:
-    """Asks as our own page would."""
-    with TestClient(create_app(simulator), base_url=f"http://{HOST}") as made:
+def start_key() -> StartKey:
+    return StartKey()
+
+
+@pytest.fixture
+def client(simulator: StandIn, start_key: StartKey) -> Iterator[TestClient]:
+    """Asks as our own page would, with the cookie of this start."""
+    cookies = {start_key.cookie_name(HOST): start_key.cookie}
+    app = create_app(simulator, start_key)
+    with TestClient(app, base_url=f"http://{HOST}", cookies=cookies) as made:
         yield made
 
 
@@ -51,11 +59,11 @@ def attempt_id(simulator: StandIn) -> str:
 
 
 @pytest.fixture
-def address(simulator: StandIn) -> Iterator[str]:
+def address(simulator: StandIn, start_key: StartKey) -> Iterator[str]:
     """A server on a free port, in a thread of this process."""
     made = loopback_socket("127.0.0.1", 0)
     config = uvicorn.Config(
-        create_app(simulator),
+        create_app(simulator, start_key),
         log_level="error",
         ws="websockets-sansio",
         timeout_graceful_shutdown=3,
@@ -113,8 +121,10 @@ Open = Callable[..., Watched]
 
 
 @pytest.fixture
-def browse(microphone_wav: Path) -> Iterator[Open]:
+def browse(microphone_wav: Path, address: str, start_key: StartKey) -> Iterator[Open]:
     """`browse(microphone="file" | "denied" | "none", **context)` opens a page in Chromium."""
+    host = address.removeprefix("http://")
+    cookie = {"name": start_key.cookie_name(host), "value": start_key.cookie, "url": address}
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     if chromium is None:
         pytest.fail("Chromium is not installed; on Debian: apt-get install chromium")
@@ -138,6 +148,7 @@ def browse(microphone_wav: Path) -> Iterator[Open]:
             )
             browsers.append(browser)
             made = browser.new_context(viewport={"width": 1366, "height": 768}, **context)
+            made.add_cookies([cookie])
             return Watched(made.new_page())
 
         yield open_page

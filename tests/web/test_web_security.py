@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from fastapi.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
-from simvoice.web.security import is_loopback, is_own_origin, split_host
+from simvoice.web.security import StartKey, is_loopback, is_own_origin, split_host
 from tests.web.stand_in import HOST, LINE, StandIn
 
 OURS = {"origin": f"http://{HOST}"}
@@ -23,8 +25,97 @@ def test_a_host_that_is_not_loopback_is_turned_away(client: TestClient, host: st
 
 
 @pytest.mark.parametrize("host", ["localhost", "localhost:1", "127.0.0.1", "127.1.2.3", "[::1]:80"])
-def test_a_loopback_host_is_let_in(client: TestClient, host: str) -> None:
-    assert client.get("/", headers={"host": host}).status_code == 200
+def test_a_loopback_host_is_let_in(client: TestClient, start_key: StartKey, host: str) -> None:
+    cookie = f"{start_key.cookie_name(host)}={start_key.cookie}"
+    answer = client.get("/", headers={"host": host, "cookie": cookie})
+    assert answer.status_code == 200
+
+
+@pytest.fixture
+def stranger(client: TestClient) -> TestClient:
+    """Another account of this machine: it reaches the server and has no cookie."""
+    client.cookies.clear()
+    return client
+
+
+def routes(client: TestClient, attempt: str) -> list[tuple[str, str]]:
+    """Every method and address of the server but the static files and the WebSocket."""
+    names = {"case_id": "breast-biopsy", "attempt_id": attempt, "learner": "Robin"}
+    found = []
+    for route in client.app.routes:  # type: ignore[attr-defined]
+        for inner in getattr(getattr(route, "original_router", None), "routes", [route]):
+            for method in sorted(getattr(inner, "methods", None) or ()):
+                path = re.sub(r"{(\w+)[^}]*}", lambda m: names.get(m[1], "1"), inner.path)
+                found.append((method, path))
+    return found
+
+
+def test_a_stranger_on_this_machine_gets_nothing_from_any_address(
+    stranger: TestClient, attempt_id: str, token: str
+) -> None:
+    asked = routes(stranger, attempt_id)
+    assert ("GET", f"/attempts/{attempt_id}/audio") in asked
+    assert ("DELETE", f"/attempts/{attempt_id}") in asked
+    headers = {"x-simvoice-token": token, **OURS}
+    for method, path in asked:
+        answer = stranger.request(method, path, headers=headers, follow_redirects=False)
+        assert answer.status_code == 401, (method, path)
+        assert "Robin" not in answer.text
+        assert "simvoice serve" in answer.text or method == "HEAD"
+        assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_a_stranger_cannot_open_the_conversation(
+    stranger: TestClient, simulator: StandIn, token: str
+) -> None:
+    with (
+        pytest.raises(WebSocketDisconnect) as ended,
+        stranger.websocket_connect(LINE, headers=OURS),
+    ):
+        pass
+    assert ended.value.code == 1008
+    assert simulator.last is None
+
+
+def test_a_stranger_reads_how_to_get_in(stranger: TestClient) -> None:
+    answer = stranger.get("/", headers={"accept": "text/html"})
+    assert answer.status_code == 401
+    assert "needs its key" in answer.text
+    assert "simvoice-token" not in answer.text
+    assert stranger.get("/static/simvoice.css").status_code == 200
+
+
+def test_the_key_of_this_start_becomes_a_cookie_and_leaves_the_address(
+    stranger: TestClient, start_key: StartKey
+) -> None:
+    address = start_key.address(f"http://{HOST}/case/breast-biopsy")
+    answer = stranger.get(address + "&from=here", follow_redirects=False)
+    assert answer.status_code == 303
+    assert answer.headers["location"] == "/case/breast-biopsy?from=here"
+    cookie = answer.headers["set-cookie"].lower()
+    assert "httponly" in cookie
+    assert "samesite=strict" in cookie
+    assert start_key.key not in answer.headers["set-cookie"]
+    assert stranger.get("/").status_code == 200
+
+
+@pytest.mark.parametrize("key", ["", "wrong", "é"])
+def test_a_wrong_key_lets_nobody_in(stranger: TestClient, key: str) -> None:
+    assert stranger.get("/", params={"key": key}).status_code == 401
+    assert stranger.get("/").status_code == 401
+
+
+def test_the_key_leads_to_no_other_server(stranger: TestClient, start_key: StartKey) -> None:
+    answer = stranger.get(
+        f"http://{HOST}//evil.example/?key={start_key.key}", follow_redirects=False
+    )
+    assert answer.headers["location"] == "/evil.example/"
+
+
+def test_two_servers_on_one_machine_keep_their_cookies_apart() -> None:
+    assert StartKey.cookie_name("127.0.0.1:8765") != StartKey.cookie_name("127.0.0.1:8766")
+    assert StartKey.cookie_name("[::1]:8765") == "simvoice-8765"
+    assert StartKey.cookie_name("[::1]") == StartKey.cookie_name("localhost") == "simvoice-80"
 
 
 def test_names_are_taken_out_of_hosts_whole() -> None:

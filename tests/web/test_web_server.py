@@ -69,8 +69,9 @@ def test_the_server_answers_at_its_address_and_ends_in_order(tmp_path: Path) -> 
     try:
         assert process.stdout is not None
         address = process.stdout.readline().strip()
-        answer = httpx.get(address, timeout=20)
+        answer = httpx.get(address, timeout=20, follow_redirects=True)
         assert answer.status_code == 200
+        assert httpx.get(address.partition("?")[0], timeout=20).status_code == 401
         assert "server" not in answer.headers
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=20)
