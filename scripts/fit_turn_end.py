@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Fits the weights of simvoice/encounter/turn_end.py: .venv/bin/python scripts/fit_turn_end.py
+"""Fits the weights of simvoice/conversation/turn_end.py: .venv/bin/python scripts/fit_turn_end.py
 
 Clinicians' sentences are spoken whole and cut in the middle, judged by the real engines, and a
 logistic regression tells the two apart. The sentences of the floor bench are held out.
@@ -13,10 +13,10 @@ import sys
 import numpy as np
 from numpy.typing import NDArray
 
-from simvoice.app import Simulator
+from simvoice.app.simulator import Simulator
 from simvoice.audio import RATE, Pcm, samples
 from simvoice.bench import clinician, floor
-from simvoice.encounter.turn_end import unsureness
+from simvoice.conversation.turn_end import unsureness
 from simvoice.simulate.speech import build_clip
 
 RIDGE = 0.3

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from simvoice.debrief.build import summarise
 from simvoice.debrief.model import Debrief
-from simvoice.debrief.summary import summarise
 from simvoice.record.events import (
     Checkpoint,
     Coded,

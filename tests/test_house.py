@@ -24,6 +24,9 @@ LONGEST_FILE = 450
 
 GROUND = {"errors", "audio", "ports", "markup"}
 
+OPEN_ROOMS = ("app", "research")
+"""Rooms whose parts are rooms of their own: a part may import only what its own entry allows."""
+
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "audio": {"errors"},
@@ -32,34 +35,37 @@ MAY_IMPORT: dict[str, set[str]] = {
     "criteria": set(),
     "paths": set(),
     "models": {"errors", "paths"},
-    "weights": {"models", "errors", "paths"},
-    "workbench": {"models", "paths", "engines", *GROUND},
-    "language": {"models", "engines", *GROUND},
-    "casting": {"encounter", "engines", "patient", "record", "scoring", "web", *GROUND},
-    "again": {"debrief", "encounter", "patient", "record", *GROUND},
-    "preparing": {"web", *GROUND},
+    "app.standalone": {"models", "paths", "engines", *GROUND},
+    "app.language_model": {"models", "engines", *GROUND},
+    "app.attempt_header": {
+        *{"conversation", "engines", "patient", "record", "scoring", "web"},
+        *GROUND,
+    },
+    "app.retry": {"debrief", "conversation", "patient", "record", *GROUND},
+    "app.preparation": {"web", *GROUND},
     # pure
     "coding": {"errors"},
     "timing": {"audio", "errors"},
     "patient": {"coding", "criteria", *GROUND},
-    "encounter": {"patient", "record", *GROUND},
+    "conversation": {"patient", "record", *GROUND},
     "scoring": {"timing", "coding", "record", "criteria", "audio", "errors"},
     # edges
     "record": {"criteria", "audio", "errors"},
     "engines": GROUND,
     "simulate": GROUND,
-    "calibrate": {"scoring", "timing", "simulate", "paths", *GROUND},
     "devices": {"simulate", *GROUND},
     # what carries and what people see
-    "runtime": {"encounter", "patient", "record", *GROUND},
-    "recordings": {"timing", "audio", "errors"},
-    "analysis": {"recordings", "scoring", "timing", "record", *GROUND},
-    "export": {"analysis", "scoring", "timing", "audio", "errors"},
-    "pictures": {"analysis", "scoring", "timing", "errors"},
+    "runtime": {"conversation", "patient", "record", *GROUND},
+    "research.calibrate": {"scoring", "timing", "simulate", "paths", *GROUND},
+    "research.recordings": {"timing", "audio", "errors"},
+    "research.analysis": {"research.recordings", "scoring", "timing", "record", *GROUND},
+    "research.export": {"research.analysis", "scoring", "timing", "audio", "errors"},
+    "research.pictures": {"research.analysis", "scoring", "timing", "errors"},
     "debrief": {"criteria", "scoring", "timing", "record", "audio", "errors"},
     "progress": {"debrief", "scoring", "record", "errors"},
     "web": {
-        *{"progress", "debrief", "record", "runtime", "devices", "analysis", "pictures"},
+        *{"progress", "debrief", "record", "runtime", "devices"},
+        *{"research.analysis", "research.pictures"},
         *GROUND,
     },
     "checkup": {"models", "paths", "engines", "devices", *GROUND},
@@ -67,7 +73,9 @@ MAY_IMPORT: dict[str, set[str]] = {
 """Room to the rooms it may import; itself is always allowed."""
 
 MAY_IMPORT_ALL_BUT: dict[str, set[str]] = {
+    "app.simulator": {"cli", "bench"},
     "app": {"cli", "bench"},
+    "research": {"cli", "bench", "app"},
     "bench": {"cli"},
     "cli": set(),
     "__main__": set(),
@@ -75,43 +83,43 @@ MAY_IMPORT_ALL_BUT: dict[str, set[str]] = {
 }
 """The same for those at the top; "" is the package itself."""
 
-PURE = ("encounter", "patient", "coding", "timing", "scoring")
+PURE = ("conversation", "patient", "coding", "timing", "scoring")
 CLOCKS_AND_THREADS = {"time", "threading", "queue", "asyncio", "socket", "subprocess"}
 
 ONLY_IN: dict[str, set[str]] = {
-    "faster_whisper": {"engines/whisper.py"},
-    "ctranslate2": {"engines/whisper.py"},
-    "llama_cpp": {"engines/llama.py", "engines/llama_chat.py"},
-    "piper": {"engines/piper.py"},
+    "faster_whisper": {"engines/stt/whisper.py"},
+    "ctranslate2": {"engines/stt/whisper.py"},
+    "llama_cpp": {"engines/llm/llama.py", "engines/llm/llama_chat.py"},
+    "piper": {"engines/tts/piper.py"},
     # engines: a live voice is shaped in a process of its own; timing: measured after the fact
-    "parselmouth": {"engines/praat_worker.py", "timing/praat.py", "bench/voices.py"},
-    "webrtcvad": {"engines/webrtc_gate.py"},
+    "parselmouth": {"engines/tts/praat_worker.py", "timing/praat.py", "bench/voices.py"},
+    "webrtcvad": {"engines/turn/webrtc_gate.py"},
     "onnxruntime": {"engines/onnx_session.py"},
-    "onnx": {"engines/onnx_graph.py", "engines/minilm_graph.py"},
-    "safetensors": {"engines/minilm_graph.py"},
-    "tokenizers": {"engines/minilm.py"},
+    "onnx": {"engines/onnx_graph.py", "engines/embed/minilm_graph.py"},
+    "safetensors": {"engines/embed/minilm_graph.py"},
+    "tokenizers": {"engines/embed/minilm.py"},
     "sounddevice": {"devices/portaudio.py"},
     "pywebrtc_audio": {"devices/echo.py"},
     "soxr": {
-        "engines/resample.py",
-        "devices/flow.py",
+        "engines/tts/resample.py",
+        "devices/streams.py",
         "devices/wav.py",
-        "recordings/sound.py",
+        "research/recordings/sound.py",
     },
     "pympi": {
-        "recordings/textgrid.py",
-        "export/textgrid.py",
-        "export/eaf.py",
-        "calibrate/skeleton.py",
+        "research/recordings/textgrid.py",
+        "research/export/textgrid.py",
+        "research/export/eaf.py",
+        "research/calibrate/skeleton.py",
     },
-    "webvtt": {"recordings/subtitles.py"},
-    "pyarrow": {"export/parquet.py"},
-    "matplotlib": {"pictures"},
+    "webvtt": {"research/recordings/subtitles.py"},
+    "pyarrow": {"research/export/parquet.py"},
+    "matplotlib": {"research.pictures"},
     "uvicorn": {"web/server.py"},
     "fastapi": {"web"},
     "starlette": {"web"},
-    "httpx": {"weights/download.py", "engines/remote.py"},
-    "huggingface_hub": {"weights/hub.py"},
+    "httpx": {"models/download.py", "engines/llm/remote.py"},
+    "huggingface_hub": {"models/hub.py"},
     "typer": {"cli"},
     "psutil": {"checkup/machine.py", "bench"},
     "torch": set(),
@@ -125,10 +133,13 @@ def files(*suffixes: str) -> list[Path]:
 
 
 def room_of(path: Path) -> str:
-    inside = path.relative_to(PACKAGE)
-    if len(inside.parts) > 1:
-        return inside.parts[0]
-    return "" if inside.stem == "__init__" else inside.stem
+    inside = path.relative_to(PACKAGE).with_suffix("").parts
+    return room_named(inside[:-1] if inside[-1] == "__init__" else inside)
+
+
+def room_named(parts: tuple[str, ...]) -> str:
+    """The room of a module, by the parts of its dotted name after "simvoice"."""
+    return ".".join(parts[:2] if parts and parts[0] in OPEN_ROOMS else parts[:1])
 
 
 @cache
@@ -145,7 +156,8 @@ def imported(path: Path) -> tuple[str, ...]:
 
 
 def rooms_imported(path: Path) -> set[str]:
-    rooms = {name.split(".")[1] for name in imported(path) if name.startswith("simvoice.")}
+    ours = [name.split(".")[1:] for name in imported(path) if name.startswith("simvoice.")]
+    rooms = {room_named(tuple(parts)) for parts in ours}
     return rooms - {"__version__", room_of(path)}
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
+from simvoice.patient.checking.text_conversation import SILENCE, Talk
 from simvoice.patient.decisions import Decision
 from simvoice.patient.mind import Patient
-from simvoice.patient.talk import SILENCE, Talk
 from simvoice.record.events import (
     Coded,
     Hold,

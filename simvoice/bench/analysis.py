@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 
 from simvoice.audio import RATE, Pcm16
-from simvoice.scoring.metrics import measure_reading
-from simvoice.scoring.reading import read_blocks
+from simvoice.scoring.metrics.reading import read_blocks
+from simvoice.scoring.metrics.registry import measure_reading
 
 BLOCK_S = 30
 LENGTHS_S = {"10min": 600, "10h": 36_000}

@@ -1,9 +1,9 @@
 """`simvoice bench coder`: the coder beside annotators (AnnoMI) and on labelled suites of its own.
 
-Nothing that ships is fitted to AnnoMI. But a handful of thresholds (`coding/whole.py`), the forms
-of questions (`coding/forms.py`) and the choice of which openings the written examples cover were
-made with its figures and its kinds of errors in view, so these figures are of development; a test
-would need other conversations.
+Nothing that ships is fitted to AnnoMI. But a handful of thresholds (`coding/behaviour.py`), the
+forms of questions (`coding/forms.py`) and the choice of which openings the written examples cover
+were made with its figures and its kinds of errors in view, so these figures are of development; a
+test would need other conversations.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ import numpy as np
 
 from simvoice.bench import annomi, labelled
 from simvoice.bench.annomi import Labelled
+from simvoice.coding.behaviour import main_behaviour
 from simvoice.coding.coder import code
 from simvoice.coding.context import Place, in_place
-from simvoice.coding.whole import main_behaviour
 
 DRAWS = 200
 QUICK_EVERY = 4

@@ -20,7 +20,7 @@ import numpy as np
 
 from simvoice.audio import RATE, Pcm16, samples
 from simvoice.bench.analysis import say
-from simvoice.debrief.summary import summarise
+from simvoice.debrief.build import summarise
 from simvoice.record.events import (
     Checkpoint,
     Coded,

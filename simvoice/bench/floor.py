@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from simvoice import models, paths
-from simvoice.app import Simulator
+from simvoice import paths
+from simvoice.app.simulator import Simulator
 from simvoice.audio import RATE
 from simvoice.bench.stage import Played, play, spread
 from simvoice.bench.teller import LONG, SHORT, Teller
-from simvoice.encounter.clauses import pause_after_s, split_clauses
+from simvoice.conversation.clauses import pause_after_s, split_clauses
+from simvoice.models import manifest
 from simvoice.ports import VoiceStyle
 from simvoice.record.events import Interruption, LearnerTurn, PatientSpeech
 from simvoice.simulate.learner import (
@@ -157,7 +158,7 @@ class Yield:
 class _Bench:
     def __init__(self, simulator: Simulator) -> None:
         self._simulator = simulator
-        self._voice_id = models.digests([simulator.profile["voice"]])["voice"]
+        self._voice_id = manifest.digests([simulator.profile["voice"]])["voice"]
         self.answers_ms: list[float] = []
 
     def _clip(self, text: str, number: int) -> Clip:

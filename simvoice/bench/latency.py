@@ -13,14 +13,15 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from simvoice import markup, models, paths
-from simvoice.app import Simulator
+from simvoice import markup, paths
+from simvoice.app.simulator import Simulator
 from simvoice.bench.stage import PeakMemory, Played, busy, percentile, play, spread
+from simvoice.models import manifest
 from simvoice.patient.decisions import Answer, Said
 from simvoice.patient.mind import Patient
 from simvoice.ports import VoiceStyle
 from simvoice.record.events import Delay, LearnerTurn, PatientMove
-from simvoice.runtime import rehearsed
+from simvoice.runtime import prepared_clauses
 from simvoice.simulate.learner import AfterPatient, At, Clip, Script, Step
 from simvoice.simulate.speech import cached_clip
 
@@ -174,7 +175,7 @@ def _choosing(runs: Sequence[Played]) -> list[float]:
 
 
 def _clip(simulator: Simulator, text: str) -> Clip:
-    voice_id = models.digests([simulator.profile["voice"]])["voice"]
+    voice_id = manifest.digests([simulator.profile["voice"]])["voice"]
     folder = paths.cache_dir() / "clips"
     return cached_clip(simulator.engines().voice, voice_id, text, LEARNER, folder)
 
@@ -197,7 +198,7 @@ def _prepare(simulator: Simulator, patient: Patient, sentences: Sequence[str]) -
                 decision = patient.settle(state, decision, Answer())
             move = decision.move
             said = [each for each in sayings if markup.plain(each.spoken) == move.text]
-            wanted += rehearsed.clauses(said, patient.style, slice(0, 1))
+            wanted += prepared_clauses.clauses(said, patient.style, slice(0, 1))
             state = patient.heard(decision.state, move, move.text, True)
     engines.voice.prepare(wanted)
 
@@ -212,7 +213,7 @@ def _encounter(simulator: Simulator, patient: Patient, clips: Sequence[Clip]) ->
 def _plain(simulator: Simulator, patient: Patient, clip: Clip) -> float:
     """Milliseconds of the plain loop for one sentence: what it waits plus what it computes."""
     # Loads the library, which reads the environment that `Simulator` sets.
-    from simvoice.engines.whisper import Whisper
+    from simvoice.engines.stt.whisper import Whisper
 
     engines = simulator.engines()
     stt, llm = engines.stt, engines.llm

@@ -16,17 +16,18 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Literal
 
-from simvoice import __version__, models, paths
-from simvoice.app import Simulator
-from simvoice.calibrate.repeats import Values, Within, within
+from simvoice import __version__, paths
+from simvoice.app.simulator import Simulator
 from simvoice.devices.simulated import SimulatedLine
 from simvoice.errors import SimvoiceError
-from simvoice.patient.load import locate_case
+from simvoice.models import manifest
+from simvoice.patient.case.load import locate_case
 from simvoice.record.store import Store
-from simvoice.scoring.change import detectable
-from simvoice.scoring.metrics import measure_reading
-from simvoice.scoring.reading import read_sound
-from simvoice.scoring.retest import Repeats
+from simvoice.research.calibrate.repeats import Values, Within, within
+from simvoice.scoring.metrics.change import detectable
+from simvoice.scoring.metrics.reading import read_sound
+from simvoice.scoring.metrics.registry import measure_reading
+from simvoice.scoring.metrics.retest import Repeats
 from simvoice.simulate.demo import DEMO_FILES, build_script, load_demo
 from simvoice.simulate.varied import day, louder
 
@@ -144,7 +145,7 @@ def meet(simulator: Simulator, behaviour: Behaviour, seed: int, attempts: Path) 
     """
     plan = load_demo(locate_case(behaviour.case, *paths.case_dirs()), behaviour.manner)
     today = day(plan, seed)
-    voice_id = models.digests([simulator.profile["voice"]])["voice"]
+    voice_id = manifest.digests([simulator.profile["voice"]])["voice"]
     with tempfile.TemporaryDirectory(prefix="simvoice-clips-") as clips:
         script = build_script(today.demo, simulator.unprepared_voice(), voice_id, Path(clips))
     line = SimulatedLine(

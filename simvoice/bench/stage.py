@@ -14,10 +14,10 @@ from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
 
-from simvoice.app import Simulator
+from simvoice.app.simulator import Simulator
+from simvoice.conversation.settings import FloorSettings
+from simvoice.conversation.state import Mind, Rules
 from simvoice.devices.simulated import SimulatedLine, Truth
-from simvoice.encounter.settings import FloorSettings
-from simvoice.encounter.state import Mind, Rules
 from simvoice.patient.decisions import Affect, Mood
 from simvoice.ports import LineFacts, VoiceStyle
 from simvoice.record.events import Header, JournalEntry

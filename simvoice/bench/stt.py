@@ -13,15 +13,16 @@ from typing import Any
 import numpy as np
 import soundfile  # type: ignore[import-untyped]
 
-from simvoice import models, paths
+from simvoice import paths
 from simvoice.audio import RATE, Pcm
 from simvoice.bench.clinician import utterances
-from simvoice.bench.words import errors, normal
-from simvoice.engines.piper import Piper
-from simvoice.engines.praat_voice import ShapedVoice
-from simvoice.engines.resample import to_rate
-from simvoice.engines.speech_cache import CachedVoice
-from simvoice.engines.whisper import Whisper, repeats
+from simvoice.bench.word_errors import errors, normal
+from simvoice.engines.stt.whisper import Whisper, repeats
+from simvoice.engines.tts.piper import Piper
+from simvoice.engines.tts.praat_voice import ShapedVoice
+from simvoice.engines.tts.resample import to_rate
+from simvoice.engines.tts.speech_cache import CachedVoice
+from simvoice.models import manifest
 
 LONGEST_S = 8.0
 BEAM_EVERY = 5
@@ -66,7 +67,7 @@ def run(quick: bool) -> dict[str, Any]:
 
     quick: about 25 utterances instead of about 245.
     """
-    whisper = Whisper(models.locate(models.profile()["stt"]))
+    whisper = Whisper(manifest.locate(manifest.profile()["stt"]))
     said = [u for u in _all(quick) if u.pcm.size <= LONGEST_S * RATE]
     ours, stock, beam = Tally(), Tally(), Tally()
     fallbacks = 0
@@ -121,9 +122,9 @@ def _all(quick: bool) -> list[Utterance]:
 
 
 def _synthetic(quick: bool) -> list[Utterance]:
-    name = models.profile()["voice"]
-    digest = models.model(name).files[0].sha256
-    shaped = ShapedVoice(Piper(models.locate(name)))
+    name = manifest.profile()["voice"]
+    digest = manifest.model(name).files[0].sha256
+    shaped = ShapedVoice(Piper(manifest.locate(name)))
     try:
         voice = CachedVoice(shaped, paths.cache_dir() / "bench-speech", digest)
         return [
@@ -167,7 +168,7 @@ def _report(
     every = np.arange(0, len(said), BEAM_EVERY)
     beam_ratios = np.array(beam.took_ms) / np.array(ours.took_ms)[every]
     return {
-        "model": models.profile()["stt"],
+        "model": manifest.profile()["stt"],
         "utterances": len(said),
         "real_utterances": int(real.sum()),
         "speedup": _rounded(np.median(ratios)),

@@ -18,13 +18,14 @@ from typing import Any, Final
 import numpy as np
 import parselmouth  # type: ignore[import-not-found]
 
-from simvoice import markup, models
-from simvoice.app import Simulator
+from simvoice import markup
+from simvoice.app.simulator import Simulator
 from simvoice.audio import RATE, Pcm, level_dbfs, voiced_span
-from simvoice.bench.words import errors, normal
-from simvoice.patient.case import Person
+from simvoice.bench.word_errors import errors, normal
+from simvoice.models import manifest
+from simvoice.patient.case.fields import VoiceKnobs
+from simvoice.patient.case.schema import Person
 from simvoice.patient.decisions import Affect, Mood
-from simvoice.patient.parts import VoiceKnobs
 from simvoice.patient.voice import BENDS, MOODS, spoken, style_of
 from simvoice.ports import Speech, SpeechToText, Voice
 
@@ -181,10 +182,10 @@ def run(quick: bool) -> dict[str, Any]:
 
 def _ears(quick: bool) -> dict[str, SpeechToText]:
     # loads the library, which reads the environment that `Simulator` sets
-    from simvoice.engines.whisper import Whisper
+    from simvoice.engines.stt.whisper import Whisper
 
     names = ("whisper-tiny.en",) if quick else ("whisper-tiny.en", "whisper-base")
-    return {name: Whisper(models.locate(name)) for name in names}
+    return {name: Whisper(manifest.locate(name)) for name in names}
 
 
 def _means(found: Sequence[Heard]) -> dict[str, float]:

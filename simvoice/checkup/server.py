@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from simvoice.checkup.result import Check, Fact, doubtful, good
-from simvoice.engines.server import UNHURRIED, Server
+from simvoice.engines.llm.server import UNHURRIED, Server
 from simvoice.errors import StageFailed
 from simvoice.ports import Message
 
@@ -37,7 +37,7 @@ def check_server(
 ) -> Check:
     """quick: only whether it is there and has the model. clock: seconds."""
     # loads an HTTP library, which nothing else in a check needs
-    from simvoice.engines.remote import Remote
+    from simvoice.engines.llm.remote import Remote
 
     # measured in full, however long it takes, and judged afterwards
     remote = Remote(replace(server, patience=UNHURRIED))

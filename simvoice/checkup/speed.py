@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from simvoice import models
 from simvoice.audio import RATE, Pcm
 from simvoice.checkup.result import Check, Fact, doubtful, good, wrong
 from simvoice.engines import threads
 from simvoice.errors import NeedsError, SimvoiceError
+from simvoice.models import manifest
 from simvoice.ports import VoiceStyle
 
 SENTENCE = "I would like to talk with you about the results today."
@@ -62,10 +62,10 @@ class SpeedCheck:
     """Loads and runs each engine whose model is here; some seconds altogether."""
 
     def __init__(
-        self, profile: str = models.DEFAULT_PROFILE, clock: Clock = time.perf_counter
+        self, profile: str = manifest.DEFAULT_PROFILE, clock: Clock = time.perf_counter
     ) -> None:
         """clock: seconds. Raises SettingError for an unknown profile."""
-        self._names = models.profile(profile)
+        self._names = manifest.profile(profile)
         self._clock = clock
         self._speech: Pcm = np.zeros(round(HEARD_S * RATE), np.float32)
         self._understood: str | None = None
@@ -75,7 +75,7 @@ class SpeedCheck:
         threads.set_environment()
         found: dict[str, float] = {}
         faults: list[Check] = []
-        measures: tuple[tuple[models.Role, Measure], ...] = (
+        measures: tuple[tuple[manifest.Role, Measure], ...] = (
             ("voice", self._say),
             ("stt", self._hear),
             ("end_of_turn", self._judge),
@@ -85,7 +85,7 @@ class SpeedCheck:
         )
         for role, measure in measures:
             try:
-                folder = models.locate(self._names[role])
+                folder = manifest.locate(self._names[role])
             except NeedsError:
                 continue  # the check of the models has said it
             try:
@@ -108,8 +108,8 @@ class SpeedCheck:
     # The heavy libraries are loaded only here: every other command should start at once.
 
     def _say(self, folder: Path) -> dict[str, float]:
-        from simvoice.engines.piper import Piper
-        from simvoice.engines.praat_voice import ShapedVoice
+        from simvoice.engines.tts.piper import Piper
+        from simvoice.engines.tts.praat_voice import ShapedVoice
 
         voice = ShapedVoice(Piper(folder))
         try:
@@ -120,7 +120,7 @@ class SpeedCheck:
             voice.close()
 
     def _hear(self, folder: Path) -> dict[str, float]:
-        from simvoice.engines.whisper import Whisper
+        from simvoice.engines.stt.whisper import Whisper
 
         ear = Whisper(folder)
         took = self._ms(lambda: ear.transcribe(self._speech))
@@ -129,13 +129,13 @@ class SpeedCheck:
         return {"hear_ms": took}
 
     def _judge(self, folder: Path) -> dict[str, float]:
-        from simvoice.engines.smart_turn import SmartTurn
+        from simvoice.engines.turn.smart_turn import SmartTurn
 
         turns = SmartTurn(folder)
         return {"judge_ms": self._ms(lambda: turns.complete_prob(self._speech))}
 
     def _end(self, folder: Path) -> dict[str, float]:
-        from simvoice.engines.last_words import EndOfWords
+        from simvoice.engines.turn.last_words import EndOfWords
 
         words = EndOfWords(folder)
         # The prompt's cache would make the second time free, so another turn comes between.
@@ -147,13 +147,13 @@ class SpeedCheck:
         return {"end_ms": min(took)}
 
     def _mean(self, folder: Path) -> dict[str, float]:
-        from simvoice.engines.minilm import MiniLM
+        from simvoice.engines.embed.minilm import MiniLM
 
         meaning = MiniLM(folder)
         return {"mean_ms": self._ms(lambda: meaning.embed([SENTENCE]))}
 
     def _think(self, folder: Path) -> dict[str, float]:
-        from simvoice.engines.llama import Llama
+        from simvoice.engines.llm.llama import Llama
 
         mind = Llama(folder)
         try:

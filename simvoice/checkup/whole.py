@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from simvoice import models, paths
+from simvoice import paths
 from simvoice.checkup.machine import check_cores, check_disk, check_libraries, check_python
 from simvoice.checkup.result import Check
 from simvoice.checkup.server import check_server
 from simvoice.checkup.sound import check_devices_only, check_sound
 from simvoice.checkup.speed import SpeedCheck
 from simvoice.checkup.weights import check_models
-from simvoice.engines.server import Server
+from simvoice.engines.llm.server import Server
+from simvoice.models import manifest
 
 
 def check_all(
     *,
-    profile: str = models.DEFAULT_PROFILE,
+    profile: str = manifest.DEFAULT_PROFILE,
     sound: bool = True,
     quick: bool = False,
     tell: Callable[[str], None] = lambda _: None,
@@ -28,7 +29,7 @@ def check_all(
     `check_sound`. server: a language model's server, when one is to be used. Raises SettingError
     for an unknown profile.
     """
-    models.profile(profile)
+    manifest.profile(profile)
     yield check_python()
     yield check_libraries()
     yield check_disk(paths.attempts_dir())

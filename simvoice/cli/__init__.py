@@ -16,7 +16,7 @@ from simvoice.cli.debrief import debrief
 from simvoice.cli.doctor import doctor
 from simvoice.cli.encounters import demo, talk
 from simvoice.cli.export import export
-from simvoice.cli.out import notes
+from simvoice.cli.output import notes
 from simvoice.cli.picture import picture
 from simvoice.cli.progress import progress
 from simvoice.cli.serve import serve

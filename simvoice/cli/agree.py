@@ -9,13 +9,19 @@ import typer
 from rich.text import Text
 
 from simvoice import paths
-from simvoice.cli.out import answers, notes, print_json
-from simvoice.debrief.trusting import as_shown, shown
-from simvoice.debrief.words import in_words
+from simvoice.cli.output import answers, notes, print_json
+from simvoice.debrief.item_trust import as_shown, shown
+from simvoice.debrief.wording import in_words
 from simvoice.errors import UsageError
 from simvoice.record.store import Store
-from simvoice.scoring.agreement import LEVEL
-from simvoice.scoring.raters import RULE, ItemAgreement, agreement, rated_of, thresholds
+from simvoice.scoring.raters.agreement import LEVEL
+from simvoice.scoring.raters.item_agreement import (
+    RULE,
+    ItemAgreement,
+    agreement,
+    rated_of,
+    thresholds,
+)
 
 
 def agree(

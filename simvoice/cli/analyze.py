@@ -14,17 +14,17 @@ from rich.table import Table
 from rich.text import Text
 
 from simvoice import paths
-from simvoice.analysis.batch import Outcome, Plan, run
-from simvoice.analysis.conversation import Conversation, Value
-from simvoice.analysis.gather import Item, gather, pair
-from simvoice.analysis.recording import Options
-from simvoice.analysis.results import load
-from simvoice.cli.out import answers, notes, print_json
+from simvoice.cli.output import answers, notes, print_json
 from simvoice.errors import UsageError
-from simvoice.recordings.names import Names
-from simvoice.scoring.codebook import Unit, definitions
-from simvoice.scoring.norms import beside, check_visits, visits
-from simvoice.scoring.quantities import duration, quantity
+from simvoice.research.analysis.batch import Outcome, Plan, run
+from simvoice.research.analysis.conversation import Conversation, Value
+from simvoice.research.analysis.inputs import Item, gather, pair
+from simvoice.research.analysis.recording import Options
+from simvoice.research.analysis.results import load
+from simvoice.research.recordings.names import Names
+from simvoice.scoring.metrics.definitions import Unit, definitions
+from simvoice.scoring.metrics.norms import beside, check_visits, visits
+from simvoice.scoring.metrics.quantities import duration, quantity
 
 _MOST_LINES = 40
 """Conversations listed one by one; of more only the count is said."""
@@ -111,13 +111,13 @@ def analyze(
 
 
 def _plan(options: Options, out: Path, again: bool) -> Plan:
-    from simvoice import workbench
+    from simvoice.app import standalone
 
     make_ear = None
     if options.words:
         # Nobody should wait for a thousand files to learn of a missing model.
-        workbench.check_word_ear()
-        make_ear = workbench.word_ear
+        standalone.check_word_ear()
+        make_ear = standalone.word_ear
     return Plan(options, out, again, make_ear)
 
 

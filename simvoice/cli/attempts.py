@@ -11,8 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from simvoice import paths
-from simvoice.cli.out import answers, notes, print_json
-from simvoice.debrief.words import clock, duration
+from simvoice.cli.output import answers, notes, print_json
+from simvoice.debrief.wording import clock, duration
 from simvoice.errors import UsageError
 from simvoice.record.events import LearnerTurn, PatientSpeech, Trouble
 from simvoice.record.store import Attempt, AttemptSummary, Store

@@ -10,7 +10,7 @@ import typer
 from rich.progress import Progress
 from rich.table import Table
 
-from simvoice.cli.out import answers, notes, print_json
+from simvoice.cli.output import answers, notes, print_json
 
 
 def calibrate(
@@ -41,11 +41,11 @@ def calibrate(
     ] = None,
 ) -> None:
     """Plant conversations whose truth is known, and report how far off each measure is."""
-    from simvoice.app import planted_voice
-    from simvoice.calibrate import run
-    from simvoice.calibrate.skeleton import find
+    from simvoice.app.simulator import planted_voice
     from simvoice.errors import UsageError
-    from simvoice.scoring.certificate import to_json
+    from simvoice.research.calibrate import run
+    from simvoice.research.calibrate.skeleton import find
+    from simvoice.scoring.metrics.interval import to_json
 
     if quick and write is not None:
         raise UsageError("--quick fits no table to save; leave out --quick or --write")
@@ -83,7 +83,7 @@ def calibrate(
 
 def _repeat(repeats: int, write: Path | None, workers: int, as_json: bool) -> None:
     from simvoice.bench import repeats as bench
-    from simvoice.scoring.retest import to_json
+    from simvoice.scoring.metrics.retest import to_json
 
     with Progress(console=notes, transient=True) as progress:
         task = progress.add_task("Meeting the patients again and again", total=None)

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import typer
 from rich.progress import Progress
 
-from simvoice import __version__, models, paths
-from simvoice.cli.choices import (
+from simvoice import __version__, paths
+from simvoice.cli.options import (
     DEFAULT_FORM,
     DEFAULT_PROFILE,
     DEFAULT_WAIT_S,
@@ -20,22 +20,23 @@ from simvoice.cli.choices import (
     Profile,
     server_of,
 )
-from simvoice.cli.out import answers, notes, print_json
+from simvoice.cli.output import answers, notes, print_json
 from simvoice.cli.say import say_line
-from simvoice.engines.server import Server
+from simvoice.engines.llm.server import Server
 from simvoice.errors import UsageError
-from simvoice.patient.case import Case, case_schema
-from simvoice.patient.certificate import certify
-from simvoice.patient.check import CONVERSATIONS, QUICK_CONVERSATIONS, check
+from simvoice.models import manifest
+from simvoice.patient.case.load import find_cases, load_case, locate_case
+from simvoice.patient.case.schema import Case, case_schema
+from simvoice.patient.case.starter import begin
+from simvoice.patient.case.suite import load_suite
+from simvoice.patient.checking.certificate import certify
+from simvoice.patient.checking.check import CONVERSATIONS, QUICK_CONVERSATIONS, check
+from simvoice.patient.checking.report import Course, Report
+from simvoice.patient.checking.shelf import shelf
+from simvoice.patient.checking.text_conversation import Talk
 from simvoice.patient.decisions import Decision
 from simvoice.patient.index import CaseIndex
-from simvoice.patient.load import find_cases, load_case, locate_case
 from simvoice.patient.mind import Patient
-from simvoice.patient.report import Course, Report
-from simvoice.patient.shelf import shelf
-from simvoice.patient.starter import begin
-from simvoice.patient.suite import load_suite
-from simvoice.patient.talk import Talk
 
 app = typer.Typer(help="The cases: list, show, check, ask, say.", no_args_is_help=True)
 
@@ -192,7 +193,7 @@ def ask_case(
     case = _case(name)[1]
     server = server_of(llm_url, llm_model, llm_form, llm_wait)
     embedder, language_model, strong = _engines(profile, server)
-    sha256 = models.digests([models.profile()["embedding"]])["embedding"]
+    sha256 = manifest.digests([manifest.profile()["embedding"]])["embedding"]
     index = CaseIndex.cached(paths.cache_dir() / "cases", case, embedder, sha256)
     patient = Patient(case, index, strong=strong and model)
     talk = Talk(patient, embedder, language_model if model else None, seed=seed)
@@ -235,7 +236,7 @@ def _case(name: str) -> tuple[Path, Case]:
 
 def _engines(profile: str, server: Server | None) -> tuple[Any, Any, bool]:
     # loads the engines' libraries, which the other commands do without
-    from simvoice.app import Simulator
+    from simvoice.app.simulator import Simulator
 
     simulator = Simulator(profile, server=server)
     return *simulator.text_engines(), simulator.speaker.strong

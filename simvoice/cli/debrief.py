@@ -9,13 +9,13 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from simvoice import paths
-from simvoice.cli.out import answers, print_json
-from simvoice.debrief.branches import compare
-from simvoice.debrief.branches_text import render_branches
+from simvoice.cli.output import answers, print_json
+from simvoice.debrief.build import summarise
+from simvoice.debrief.comparison import compare
+from simvoice.debrief.comparison_text import render_branches
 from simvoice.debrief.items_text import render_items
-from simvoice.debrief.summary import summarise
-from simvoice.debrief.text import render
-from simvoice.debrief.words import clock
+from simvoice.debrief.render_text import render
+from simvoice.debrief.wording import clock
 from simvoice.errors import AttemptError
 from simvoice.record.store import Attempt, Store
 

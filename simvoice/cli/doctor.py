@@ -10,7 +10,7 @@ from rich.text import Text
 
 from simvoice.checkup.result import Check
 from simvoice.checkup.whole import check_all
-from simvoice.cli.choices import (
+from simvoice.cli.options import (
     DEFAULT_FORM,
     DEFAULT_PROFILE,
     DEFAULT_WAIT_S,
@@ -21,7 +21,7 @@ from simvoice.cli.choices import (
     Profile,
     server_of,
 )
-from simvoice.cli.out import answers, notes, print_json
+from simvoice.cli.output import answers, notes, print_json
 from simvoice.errors import NeedsError
 
 _SIGNS = {"ok": ("ok", "green"), "warn": ("warn", "yellow"), "fail": ("FAIL", "red")}

@@ -13,7 +13,7 @@ import typer
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.text import Text
 
-from simvoice.cli.choices import (
+from simvoice.cli.options import (
     DEFAULT_FORM,
     DEFAULT_PROFILE,
     DEFAULT_WAIT_S,
@@ -24,15 +24,15 @@ from simvoice.cli.choices import (
     Profile,
     server_of,
 )
-from simvoice.cli.out import answers, notes
-from simvoice.debrief.again import Place, place_at, split_place, where_it_begins
-from simvoice.debrief.text import render
-from simvoice.debrief.words import clock
+from simvoice.cli.output import answers, notes
+from simvoice.debrief.render_text import render
+from simvoice.debrief.retry import Place, place_at, split_place, where_it_begins
+from simvoice.debrief.wording import clock
 from simvoice.errors import SimvoiceError, UsageError
-from simvoice.runtime.view import Caption, Encounter, Finished, Sight
+from simvoice.runtime.observer import Caption, Encounter, Finished, Sight
 
 if TYPE_CHECKING:
-    from simvoice.app import Simulator
+    from simvoice.app.simulator import Simulator
 
 _SOUND_FILES = {".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif"}
 
@@ -71,7 +71,7 @@ def talk(
     llm_wait: LlmWait = DEFAULT_WAIT_S,
 ) -> None:
     """Talk with a patient through the sound card (or play a file as the microphone)."""
-    from simvoice.app import Simulator
+    from simvoice.app.simulator import Simulator
     from simvoice.devices.sound_card import SoundCard
     from simvoice.devices.wav import WavLine
 
@@ -126,10 +126,11 @@ def demo(
     llm_wait: LlmWait = DEFAULT_WAIT_S,
 ) -> None:
     """Listen in on a simulated learner and a patient, in real time; needs no microphone."""
-    from simvoice import models, paths
-    from simvoice.app import Simulator
+    from simvoice import paths
+    from simvoice.app.simulator import Simulator
     from simvoice.devices.simulated import SimulatedLine
-    from simvoice.patient.load import locate_case
+    from simvoice.models import manifest
+    from simvoice.patient.case.load import locate_case
     from simvoice.simulate.demo import build_script, load_demo
 
     server = server_of(llm_url, llm_model, llm_form, llm_wait)
@@ -138,7 +139,7 @@ def demo(
     found = simulator.case(case)
     with _progress() as progress:
         simulator.make_ready(case, lambda done, what: progress(0.8 * done, what))
-        voice_id = models.digests([simulator.profile["voice"]])["voice"]
+        voice_id = manifest.digests([simulator.profile["voice"]])["voice"]
         script = build_script(
             plan,
             simulator.engines().voice,
@@ -176,7 +177,7 @@ class _Captions:
 
 
 def _run(encounter: Encounter, attempts: Path) -> None:
-    from simvoice.debrief.summary import summarise
+    from simvoice.debrief.build import summarise
     from simvoice.record.store import Store
 
     with _ends_on_interrupt(encounter):

@@ -12,10 +12,10 @@ from rich.progress import Progress
 from rich.text import Text
 
 from simvoice import paths
-from simvoice.analysis.conversation import Conversation
-from simvoice.analysis.load import Source, sources_at
-from simvoice.cli.out import answers, notes, print_json
+from simvoice.cli.output import answers, notes, print_json
 from simvoice.errors import SimvoiceError, UsageError
+from simvoice.research.analysis.conversation import Conversation
+from simvoice.research.analysis.load import Source, sources_at
 
 
 def export(
@@ -57,8 +57,8 @@ def export(
     as_json: Annotated[bool, typer.Option("--json", help="Answer as JSON on stdout.")] = False,
 ) -> None:
     """Take conversations away: CSV, Parquet, Praat, ELAN, RTTM, CTM, with a data package."""
-    from simvoice.export.voice_free import pseudonyms, without_voice
-    from simvoice.export.write import check_formats, save
+    from simvoice.research.export.voice_free import pseudonyms, without_voice
+    from simvoice.research.export.write import check_formats, save
 
     formats = check_formats(name.strip() for name in only.split(",") if name.strip())
     _check_key(key, out, voice_free)

@@ -17,11 +17,12 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from simvoice import models, paths
-from simvoice.cli.out import answers, notes, print_json
+from simvoice import paths
+from simvoice.cli.output import answers, notes, print_json
 from simvoice.errors import ModelAltered, ModelMissing, NeedsError
-from simvoice.weights.download import Downloader
-from simvoice.weights.pull import download_bytes, pull
+from simvoice.models import manifest
+from simvoice.models.download import Downloader
+from simvoice.models.pull import download_bytes, pull
 
 app = typer.Typer(help="The model files: list, pull, verify.", no_args_is_help=True)
 
@@ -37,13 +38,13 @@ Names = Annotated[
 @app.command("list")
 def list_models(profile: Profile = "", as_json: AsJson = False) -> None:
     """Every model, where it comes from, and whether it is here; or those of one profile."""
-    chosen = _chosen(None, profile) if profile else list(models.manifest().models)
+    chosen = _chosen(None, profile) if profile else list(manifest.manifest().models)
     if as_json:
         print_json(
             {
                 "profile": profile or None,
                 "folder": str(paths.models_dir()),
-                "bytes": sum(models.model(name).bytes for name in chosen),
+                "bytes": sum(manifest.model(name).bytes for name in chosen),
                 "models": [_row(name) for name in chosen],
             }
         )
@@ -55,14 +56,14 @@ def list_models(profile: Profile = "", as_json: AsJson = False) -> None:
     for heading in ("state", "profiles", "licence"):
         table.add_column(heading)
     for name in chosen:
-        entry = models.model(name)
+        entry = manifest.model(name)
         used = _profiles_of(name)
         table.add_row(
             name,
             entry.role,
             f"{entry.bytes / 1e6:.0f}",
-            models.state(name),
-            "all" if len(used) == len(models.manifest().profiles) else ", ".join(used),
+            manifest.state(name),
+            "all" if len(used) == len(manifest.manifest().profiles) else ", ".join(used),
             entry.licence,
         )
     answers.print(table)
@@ -70,7 +71,7 @@ def list_models(profile: Profile = "", as_json: AsJson = False) -> None:
 
 @app.command("pull")
 def pull_models(
-    names: Names = None, profile: Profile = models.DEFAULT_PROFILE, as_json: AsJson = False
+    names: Names = None, profile: Profile = manifest.DEFAULT_PROFILE, as_json: AsJson = False
 ) -> None:
     """Bring models here and verify them; goes on where an interrupted pull stopped."""
     chosen = _chosen(names, profile)
@@ -87,14 +88,14 @@ def pull_models(
             }
         )
         return
-    size = sum(models.model(name).bytes for name in chosen) / 1e6
+    size = sum(manifest.model(name).bytes for name in chosen) / 1e6
     fetched = f", {len(done.fetched)} of them fetched now" if done.fetched else ""
     answers.print(f"{len(chosen)} models are here and verified ({size:.0f} MB){fetched}.")
 
 
 @app.command("verify")
 def verify_models(
-    names: Names = None, profile: Profile = models.DEFAULT_PROFILE, as_json: AsJson = False
+    names: Names = None, profile: Profile = manifest.DEFAULT_PROFILE, as_json: AsJson = False
 ) -> None:
     """Hash every file again and compare it with what was pinned; exit 3 when one is not right."""
     chosen = _chosen(names, profile)
@@ -126,14 +127,14 @@ def verify_models(
 
 def _chosen(names: list[str] | None, profile: str) -> list[str]:
     if not names:
-        return list(dict.fromkeys(models.profile(profile).values()))
+        return list(dict.fromkeys(manifest.profile(profile).values()))
     for name in names:
-        models.model(name)
+        manifest.model(name)
     return names
 
 
 def _row(name: str) -> dict[str, object]:
-    entry = models.model(name)
+    entry = manifest.model(name)
     return {
         "name": name,
         "role": entry.role,
@@ -143,24 +144,24 @@ def _row(name: str) -> dict[str, object]:
         "bytes": entry.bytes,
         "download_bytes": download_bytes(name),
         "sha256": entry.files[0].sha256,
-        "state": models.state(name),
+        "state": manifest.state(name),
         "profiles": _profiles_of(name),
     }
 
 
 def _profiles_of(name: str) -> list[str]:
-    return [p for p, roles in models.manifest().profiles.items() if name in roles.values()]
+    return [p for p, roles in manifest.manifest().profiles.items() if name in roles.values()]
 
 
 def _problem(name: str) -> ModelMissing | ModelAltered | None:
     try:
-        models.verify(name)
+        manifest.verify(name)
     except (ModelMissing, ModelAltered) as problem:
         return problem
     return None
 
 
-def _state(problem: NeedsError | None) -> models.State:
+def _state(problem: NeedsError | None) -> manifest.State:
     if problem is None:
         return "here"
     return "altered" if isinstance(problem, ModelAltered) else "missing"

@@ -9,9 +9,9 @@ import typer
 from rich.text import Text
 
 from simvoice import paths
-from simvoice.analysis.load import sources_at
-from simvoice.cli.out import answers, print_json
+from simvoice.cli.output import answers, print_json
 from simvoice.errors import UsageError
+from simvoice.research.analysis.load import sources_at
 
 What = Literal["strip", "turns", "change"]
 
@@ -37,10 +37,10 @@ def picture(
     as_json: Annotated[bool, typer.Option("--json", help="Answer as JSON on stdout.")] = False,
 ) -> None:
     """Draw a conversation as SVG, PNG or PDF."""
-    from simvoice.pictures.change import change
-    from simvoice.pictures.strip import strip
-    from simvoice.pictures.style import check_ending, save
-    from simvoice.pictures.turns import turns
+    from simvoice.research.pictures.change import change
+    from simvoice.research.pictures.strip import strip
+    from simvoice.research.pictures.style import check_ending, save
+    from simvoice.research.pictures.turns import turns
 
     target = out or Path(f"{what}.svg")
     check_ending(target)

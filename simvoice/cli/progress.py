@@ -8,10 +8,10 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from simvoice import paths
-from simvoice.cli.out import answers, notes, print_json
+from simvoice.cli.output import answers, notes, print_json
 from simvoice.errors import UsageError
+from simvoice.progress.brief_store import Looked, catch_up, look
 from simvoice.progress.course import known, of_learner, progress_of
-from simvoice.progress.kept import Looked, catch_up, look
 from simvoice.progress.text import render, render_known
 from simvoice.record.store import Store
 

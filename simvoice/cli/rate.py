@@ -12,15 +12,15 @@ from typing import Annotated
 import typer
 
 from simvoice import paths
-from simvoice.cli.out import answers, print_json
+from simvoice.cli.output import answers, print_json
 from simvoice.debrief.objecting import object_to
-from simvoice.debrief.words import in_words
+from simvoice.debrief.wording import in_words
 from simvoice.errors import UsageError
-from simvoice.record.remarks import Rating, add_to_each
+from simvoice.record.ratings import Rating, add_to_each
 from simvoice.record.store import Store
-from simvoice.scoring.asked import items_asked
-from simvoice.scoring.instruments import Item, chosen, critical, instruments
-from simvoice.scoring.ratings import blank_sheet, read_ratings, text_of
+from simvoice.scoring.instruments.instrument import Item, chosen, critical, instruments
+from simvoice.scoring.raters.questions import items_asked
+from simvoice.scoring.raters.ratings_file import blank_sheet, read_ratings, text_of
 
 app = typer.Typer(
     help="Ratings by humans, and a learner's objections: sheet, import, object.",

@@ -9,10 +9,10 @@ import typer
 
 from simvoice import markup, paths
 from simvoice.audio import seconds
-from simvoice.cli.out import answers, print_json
+from simvoice.cli.output import answers, print_json
 from simvoice.errors import UsageError
+from simvoice.patient.case.load import load_case, locate_case
 from simvoice.patient.decisions import Affect
-from simvoice.patient.load import load_case, locate_case
 
 
 def say_line(
@@ -33,9 +33,9 @@ def say_line(
 ) -> None:
     """Make a line sound as she says it with this trust and distress, into a WAV file."""
     # these load the engines' libraries, which the other commands do without
-    from simvoice.app import Simulator
+    from simvoice.app.simulator import Simulator
     from simvoice.devices.wav import write_audio
-    from simvoice.runtime.aloud import Wanted, line_of, sound
+    from simvoice.runtime.spoken_lines import Wanted, line_of, sound
 
     if affect is not None and affect not in get_args(Affect):
         raise UsageError(f"there is no affect {affect!r}; use {', '.join(get_args(Affect))}")

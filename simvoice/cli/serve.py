@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from simvoice.cli.choices import (
+from simvoice.cli.options import (
     DEFAULT_FORM,
     DEFAULT_PROFILE,
     DEFAULT_WAIT_S,
@@ -23,7 +23,7 @@ from simvoice.cli.choices import (
     Profile,
     server_of,
 )
-from simvoice.cli.out import answers, notes
+from simvoice.cli.output import answers, notes
 
 PORT = 8765
 """What a bookmark may count on."""
@@ -48,7 +48,7 @@ def serve(
 ) -> None:
     """Serve the learner's pages to this machine until Ctrl+C."""
     # the pages and the engines take seconds to import; the other commands should not wait
-    from simvoice.app import Simulator
+    from simvoice.app.simulator import Simulator
     from simvoice.web.server import loopback_socket
     from simvoice.web.server import serve as serve_pages
 

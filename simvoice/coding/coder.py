@@ -14,12 +14,12 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from simvoice.coding.behaviour import Part, part, reflections
 from simvoice.coding.codebook import CODEBOOK
 from simvoice.coding.codes import Code
 from simvoice.coding.jargon import Jargon
 from simvoice.coding.questions import leading, multiple
 from simvoice.coding.text import Sentence, sentences
-from simvoice.coding.whole import Part, part, reflections
 
 CERTAIN, FAIR = 0.9, 0.7
 """Confidence of a rule that needs the sentence's form to hold, and of one that does not."""

@@ -10,11 +10,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from simvoice.coding.behaviour import SURELY, Part, part
 from simvoice.coding.codebook import QUESTIONS
 from simvoice.coding.codes import Code
 from simvoice.coding.features import fluent
 from simvoice.coding.text import sentences
-from simvoice.coding.whole import SURELY, Part, part
 
 LIKELY = 0.6
 """Confidence of what the place suggests."""

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
+from simvoice.coding.behaviour import Part
 from simvoice.coding.codebook import QUESTIONS
 from simvoice.coding.codes import Code
 from simvoice.coding.forms import question_starts
-from simvoice.coding.whole import Part
 
 TAGGED, GUESSED = 0.8, 0.6
 """Confidence: the wanted answer is in the words; several questions without marks."""

@@ -8,7 +8,7 @@ from statistics import median
 from typing import Final
 
 from simvoice.record.events import LearnerTurn
-from simvoice.scoring.certainty import GUESSING
+from simvoice.scoring.instruments.certainty import GUESSING
 
 LEAST_WORDS: Final = 20
 """Words from which it is judged."""

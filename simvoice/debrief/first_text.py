@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from simvoice.debrief.model import Debrief, Moment, Suggestion, TurningPoint
-from simvoice.debrief.words import clock
+from simvoice.debrief.wording import clock
 
 
 def first_sections(debrief: Debrief) -> Iterator[tuple[str, RenderableType]]:

@@ -22,14 +22,14 @@ from simvoice.debrief.english import NOT_ENGLISH, is_english
 from simvoice.debrief.model import CueAnswer, Evidence, ItemResult, Objected, Scored
 from simvoice.errors import SimvoiceError
 from simvoice.record.events import Header, LearnerTurn
-from simvoice.record.remarks import objections_of
-from simvoice.scoring.agreed import agreed_on, interval_in_words
-from simvoice.scoring.asked import lists_of
-from simvoice.scoring.cues import Response
-from simvoice.scoring.instruments import CRITICAL, Item, headings
-from simvoice.scoring.judging import Judge, Judged, Sheet
-from simvoice.scoring.reading import Reading
-from simvoice.scoring.verdicts import Verdict
+from simvoice.record.ratings import objections_of
+from simvoice.scoring.instruments.cues import Response
+from simvoice.scoring.instruments.evidence import Verdict
+from simvoice.scoring.instruments.instrument import CRITICAL, Item, headings
+from simvoice.scoring.instruments.judge import Judge, Judged, Sheet
+from simvoice.scoring.metrics.reading import Reading
+from simvoice.scoring.raters.human_range import agreed_on, interval_in_words
+from simvoice.scoring.raters.questions import lists_of
 
 _BY_WORDS = (Says, Avoids, Order, Ratio, Answers, Count, CountAnswers, ItemIs)
 """Rules over what the learner's words were taken for; the others go by times and by what the

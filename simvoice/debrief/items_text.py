@@ -10,8 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from simvoice.debrief.model import CueAnswer, Debrief, ItemResult, Scored
-from simvoice.debrief.words import clock, in_words
-from simvoice.scoring.instruments import CRITICAL
+from simvoice.debrief.wording import clock, in_words
+from simvoice.scoring.instruments.instrument import CRITICAL
 
 _SIGNS = {"met": "+", "not met": "-", "not judged": "?", "counted": "#"}
 _LEGEND = "+ met   - not met   # counted, no threshold   ? left to a human, or no occasion for it"

@@ -12,7 +12,7 @@ from typing import Final
 from pydantic import Field
 
 from simvoice.debrief.model import Part
-from simvoice.debrief.words import sentences_of
+from simvoice.debrief.wording import sentences_of
 
 OTHER: Final = "other"
 """The kind of a cause that fits none."""

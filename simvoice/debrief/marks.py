@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from simvoice.debrief.model import Mark, Who
-from simvoice.debrief.words import duration, in_words
+from simvoice.debrief.wording import duration, in_words
 from simvoice.record.events import Backchannel, Delay, Hold, Interruption, SimultaneousStart
-from simvoice.scoring.reading import Reading
-from simvoice.timing.floor import PAUSE_S, Between
+from simvoice.scoring.metrics.reading import Reading
 from simvoice.timing.silences import Silence, Wait, machine_share_s
+from simvoice.timing.turns import PAUSE_S, Between
 
 _GAP_S = 0.2
 """Seconds from which a gap is drawn: shorter ones are how ordinary talk sounds."""

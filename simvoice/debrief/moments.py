@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from simvoice.debrief.again import again_at
 from simvoice.debrief.model import Moment
-from simvoice.debrief.words import sentence_starts
+from simvoice.debrief.retry import again_at
+from simvoice.debrief.wording import sentence_starts
 from simvoice.record.events import (
     Hold,
     JournalEntry,
@@ -16,7 +16,7 @@ from simvoice.record.events import (
     PatientMove,
     PatientSpeech,
 )
-from simvoice.scoring.reading import Reading
+from simvoice.scoring.metrics.reading import Reading
 
 TRUST = "trust"
 """The value of the ledger that a debrief follows."""

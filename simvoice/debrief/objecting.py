@@ -6,14 +6,9 @@ from datetime import datetime
 
 from simvoice.debrief.model import Objected
 from simvoice.errors import UsageError
-from simvoice.record.remarks import (
-    Objection,
-    add_objection,
-    objections_of,
-    withdraw_objection,
-)
+from simvoice.record.ratings import Objection, add_objection, objections_of, withdraw_objection
 from simvoice.record.store import Attempt
-from simvoice.scoring.instruments import items_with
+from simvoice.scoring.instruments.instrument import items_with
 
 LONGEST = 600
 """Characters: a few sentences, about what a minute of writing gives."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import onnx
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
-from simvoice.engines.folder import REMEDY
+from simvoice.engines.model_folder import REMEDY
 from simvoice.errors import ModelAltered
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import onnxruntime  # type: ignore[import-untyped]
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_state  # type: ignore[import-untyped]
 
-from simvoice.engines.folder import REMEDY
+from simvoice.engines.model_folder import REMEDY
 from simvoice.errors import ModelAltered
 
 # The random inputs of a voice then follow one sequence a process: the same run sounds the same.

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 
-from simvoice.patient import screenplay
-from simvoice.patient.case import Case, Fact
+from simvoice.patient import llm_prompt
+from simvoice.patient.case.schema import Case, Fact
 from simvoice.patient.decisions import PatientState
 from simvoice.ports import Message
 
@@ -38,12 +38,12 @@ def messages(case: Case, state: PatientState) -> tuple[Message, ...]:
 
     The learner's latest words are the last entry of `state.transcript`.
     """
-    return (Message("system", system(case, state)), *_talk(case, state, screenplay.LAST_TURNS))
+    return (Message("system", system(case, state)), *_talk(case, state, llm_prompt.LAST_TURNS))
 
 
 def so_far(case: Case, state: PatientState) -> tuple[Message, ...]:
     """What the next messages begin with, whatever the learner says; for `LanguageModel.warm`."""
-    return (Message("system", system(case, state)), *_talk(case, state, screenplay.LAST_TURNS - 1))
+    return (Message("system", system(case, state)), *_talk(case, state, llm_prompt.LAST_TURNS - 1))
 
 
 def system(case: Case, state: PatientState) -> str:
@@ -96,7 +96,7 @@ def _talk(case: Case, state: PatientState, entries: int) -> list[Message]:
     shown = state.transcript[-entries:]
     found: list[Message] = []
     for who, text in shown:
-        role, said = ("user" if who == "learner" else "assistant"), screenplay.clean(text)
+        role, said = ("user" if who == "learner" else "assistant"), llm_prompt.clean(text)
         if found and found[-1].role == role:
             found[-1] = Message(found[-1].role, f"{found[-1].text} {said}".strip())
         elif who == "learner":

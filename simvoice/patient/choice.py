@@ -6,11 +6,11 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from simvoice.patient.answers import Answers, wording
-from simvoice.patient.case import Case, Line
+from simvoice.patient.case.fields import Bends
+from simvoice.patient.case.schema import Case, Line
 from simvoice.patient.decisions import Hold, Move, MoveKind, PatientState
 from simvoice.patient.ledger import holds
-from simvoice.patient.parts import Bends
+from simvoice.patient.retrieval import Answers, wording
 from simvoice.patient.voice import mood_of, spoken, wording_of
 
 PICK_AMONG = 3

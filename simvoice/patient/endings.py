@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from simvoice.patient.case import Case, Ending
+from simvoice.patient.case.schema import Case, Ending
 from simvoice.patient.decisions import PatientState
 from simvoice.patient.ledger import holds
 

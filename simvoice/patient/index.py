@@ -12,7 +12,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from simvoice.patient.case import Case
+from simvoice.patient.case.schema import Case
 
 
 class Embedder(Protocol):

@@ -8,9 +8,9 @@ from typing import Final
 
 from simvoice import markup
 from simvoice.coding.codebook import EMPATHY
-from simvoice.patient.case import Case, Fact, Line, Variant
+from simvoice.patient.case.fields import When
+from simvoice.patient.case.schema import Case, Fact, Line, Variant
 from simvoice.patient.decisions import PatientState, Step
-from simvoice.patient.parts import When
 
 _RULE: Final = "rule:"
 """Before a rule's id where it is counted: a reaction may have the same id."""

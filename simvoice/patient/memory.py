@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from simvoice.patient.case import Case, Line
+from simvoice.patient.case.schema import Case, Line
 from simvoice.patient.decisions import Move, PatientState
 
 POINT_MADE = 0.75

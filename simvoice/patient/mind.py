@@ -11,10 +11,8 @@ from dataclasses import replace
 
 from simvoice.coding.codes import Code
 from simvoice.coding.questions import ends_asking
-from simvoice.patient import briefing, guard, ledger, memory, screenplay
-from simvoice.patient.afterwards import felt
-from simvoice.patient.answers import Answers, Match
-from simvoice.patient.case import Case, Line
+from simvoice.patient import briefing, ledger, llm_guard, llm_prompt, memory
+from simvoice.patient.case.schema import Case, Line
 from simvoice.patient.choice import Choice, Script, to_move, worded
 from simvoice.patient.decisions import (
     Affect,
@@ -32,9 +30,11 @@ from simvoice.patient.decisions import (
     Step,
 )
 from simvoice.patient.endings import Trigger, reached
-from simvoice.patient.hearing import take_in
 from simvoice.patient.index import CaseIndex
-from simvoice.patient.replies import CLEAR_BY, POSSIBLE, SHORTLIST, WORDS_ALONE, Replies, Turn
+from simvoice.patient.intake import take_in
+from simvoice.patient.policy import CLEAR_BY, POSSIBLE, SHORTLIST, WORDS_ALONE, Replies, Turn
+from simvoice.patient.reflection import felt
+from simvoice.patient.retrieval import Answers, Match
 from simvoice.patient.voice import spoken, style_of
 from simvoice.ports import Message, VoiceStyle
 
@@ -179,7 +179,7 @@ class Patient:
 
     def prompt_so_far(self, state: PatientState) -> str:
         """What the next prompt begins with, to be evaluated while the learner is thinking."""
-        return screenplay.so_far(self.case, state)
+        return llm_prompt.so_far(self.case, state)
 
     def messages_so_far(self, state: PatientState) -> tuple[Message, ...]:
         """The same for a stronger model; empty when there is none."""
@@ -187,7 +187,7 @@ class Patient:
 
     def prompt_prefix(self) -> str:
         """What every prompt begins with; for `LanguageModel.warm`."""
-        return screenplay.prefix(self.case)
+        return llm_prompt.prefix(self.case)
 
     # -- inside ---------------------------------------------------------------------------
 
@@ -227,7 +227,7 @@ class Patient:
         if choice.kind == "answer" and self._ranks:
             tied = self._tied(turn, choice)
             if tied:
-                prompt = screenplay.prompt(self.case, turn.state)
+                prompt = llm_prompt.prompt(self.case, turn.state)
                 texts = tuple(match.outcome.text for match in tied)
                 ids = tuple(match.outcome.line.id for match in tied)
                 rank = Rank(prompt, texts, self._messages(turn.state))
@@ -238,10 +238,10 @@ class Patient:
             and self.case.improvise.allowed
             and "repeat_request" not in turn.heard.stimuli
         ):
-            prompt = screenplay.prompt(self.case, turn.state)
+            prompt = llm_prompt.prompt(self.case, turn.state)
             improvise = Improvise(
                 prompt,
-                guard.room(self.strong).max_tokens,
+                llm_guard.room(self.strong).max_tokens,
                 temperature=self.case.improvise.temperature,
                 messages=self._messages(turn.state),
             )
@@ -284,7 +284,7 @@ class Patient:
         )
 
     def _settle_improvised(self, decision: Decision, answer: Answer) -> Decision:
-        verdict = guard.judge(self.case, decision.state, answer.text, strong=answer.strong)
+        verdict = llm_guard.judge(self.case, decision.state, answer.text, strong=answer.strong)
         if verdict.text is None:
             move = replace(decision.move, source="fallback")
             reason = f"{decision.reason}; the guard refused the model's line: {verdict.reason}"

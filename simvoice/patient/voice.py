@@ -12,10 +12,10 @@ from types import MappingProxyType
 from typing import Final
 
 from simvoice import markup
-from simvoice.patient.case import Case, Line, Person
+from simvoice.patient.case.fields import Bends
+from simvoice.patient.case.schema import Case, Line, Person
 from simvoice.patient.decisions import Affect, Mood, PatientState
 from simvoice.patient.ledger import variant
-from simvoice.patient.parts import Bends
 from simvoice.ports import VoiceStyle
 
 

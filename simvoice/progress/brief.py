@@ -9,12 +9,12 @@ from simvoice.debrief.english import is_english
 from simvoice.debrief.kinds import kinds
 from simvoice.debrief.model import Debrief, Part, Scored
 from simvoice.debrief.moments import TRUST, exchanges
-from simvoice.debrief.suggest import went_amiss
+from simvoice.debrief.suggestions import went_amiss
 from simvoice.record.events import Again, Hold, LearnerTurn, PatientMove
 from simvoice.record.store import Attempt
-from simvoice.scoring.agreed import agreed
-from simvoice.scoring.instruments import CRITICAL
-from simvoice.scoring.reading import Reading, read
+from simvoice.scoring.instruments.instrument import CRITICAL
+from simvoice.scoring.metrics.reading import Reading, read
+from simvoice.scoring.raters.human_range import agreed
 
 NUMBERS = (
     "talk_share",

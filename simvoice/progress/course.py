@@ -12,8 +12,10 @@ from difflib import get_close_matches
 from typing import Literal
 
 from simvoice.errors import UsageError
+from simvoice.progress.advice import tried
 from simvoice.progress.brief import NUMBERS, Brief
-from simvoice.progress.compared import (
+from simvoice.progress.brief_store import Looked, Skipped, called, learners
+from simvoice.progress.compare import (
     TOO_LITTLE,
     Compared,
     compare_agreed,
@@ -23,16 +25,14 @@ from simvoice.progress.compared import (
     number_of,
     share_of,
 )
-from simvoice.progress.kept import Looked, Skipped, called, learners
 from simvoice.progress.model import Course, Known, Point, Progress, Series, Went
-from simvoice.progress.tried import tried
-from simvoice.scoring.agreed import Agreed, agreed, in_numbers
-from simvoice.scoring.certificate import shipped
-from simvoice.scoring.change import minimal_detectable_change
-from simvoice.scoring.codebook import Definition, definitions
-from simvoice.scoring.instruments import headings
-from simvoice.scoring.quantities import quantity
-from simvoice.scoring.unmeasurable import clause
+from simvoice.scoring.instruments.instrument import headings
+from simvoice.scoring.metrics.change import minimal_detectable_change
+from simvoice.scoring.metrics.definitions import Definition, definitions
+from simvoice.scoring.metrics.interval import shipped
+from simvoice.scoring.metrics.quantities import quantity
+from simvoice.scoring.metrics.unmeasurable import clause
+from simvoice.scoring.raters.human_range import Agreed, agreed, in_numbers
 
 _CUT_SHORT = frozenset({"device", "closed", "fault"})
 """Ends that nobody chose."""

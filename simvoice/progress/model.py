@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Literal
 
 from simvoice.debrief.model import Part
-from simvoice.progress.compared import Compared
-from simvoice.progress.kept import Skipped
-from simvoice.progress.tried import Tried
+from simvoice.progress.advice import Tried
+from simvoice.progress.brief_store import Skipped
+from simvoice.progress.compare import Compared
 
 
 class Went(Part):

@@ -9,9 +9,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from simvoice.debrief.words import in_words
+from simvoice.debrief.wording import in_words
+from simvoice.progress.advice import Tried
 from simvoice.progress.model import Course, Known, Point, Progress, Series
-from simvoice.progress.tried import Tried
 
 NAMELESS = "(without a name)"
 

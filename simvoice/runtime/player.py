@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 
 from simvoice.audio import FRAME, Pcm, Pcm16, samples, to_int16
-from simvoice.encounter.events import Key
+from simvoice.conversation.events import Key
 
 _RAMP = samples(0.03)
 """Samples over which the gain would go from full to nothing: fast, and without a click."""

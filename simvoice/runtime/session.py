@@ -12,8 +12,8 @@ from typing import Literal, assert_never
 import numpy as np
 
 from simvoice.audio import FRAME, FRAME_S, RATE, SILENT_DBFS, Pcm16, level_dbfs, samples, seconds
-from simvoice.encounter.checkpoint import Resumed
-from simvoice.encounter.events import (
+from simvoice.conversation.checkpoint import Resumed
+from simvoice.conversation.events import (
     AskModel,
     ClipEnded,
     ClipStarted,
@@ -33,8 +33,8 @@ from simvoice.encounter.events import (
     Transcribe,
     Warm,
 )
-from simvoice.encounter.state import Rules, State, begin, begin_again
-from simvoice.encounter.step import step
+from simvoice.conversation.state import Rules, State, begin, begin_again
+from simvoice.conversation.step import step
 from simvoice.errors import DeviceLost, StageFailed
 from simvoice.patient.decisions import Affect, Mood
 from simvoice.ports import AudioLine, LineFacts, MicFrame, VoiceActivity, VoiceStyle
@@ -47,10 +47,10 @@ from simvoice.record.events import (
     Trouble,
 )
 from simvoice.record.recorder import Recorder
+from simvoice.runtime.observer import Caption, Finished, Floor, Observer, Status
 from simvoice.runtime.player import Player, PlayerEvent
+from simvoice.runtime.session_sound import EarMemory, HeardTape
 from simvoice.runtime.stages import Engines, Stages
-from simvoice.runtime.tape import EarMemory, HeardTape
-from simvoice.runtime.view import Caption, Finished, Floor, Observer, Status
 
 _STATUS_FRAMES = 5
 """A status every 100 ms: as often as a level meter needs."""

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from simvoice.audio import RATE, Pcm, samples, seconds
-from simvoice.encounter.clauses import pause_after_s
-from simvoice.encounter.events import (
+from simvoice.conversation.clauses import pause_after_s
+from simvoice.conversation.events import (
     AskModel,
     Event,
     JudgeTurnEnd,
@@ -26,7 +26,7 @@ from simvoice.encounter.events import (
     Warm,
     WordsJudged,
 )
-from simvoice.encounter.hum import hum_share
+from simvoice.conversation.hum import hum_share
 from simvoice.patient.decisions import Affect, Answer, Mood, Rank
 from simvoice.ports import (
     Cancelled,
@@ -39,8 +39,8 @@ from simvoice.ports import (
     SpeechToText,
     VoiceStyle,
 )
-from simvoice.runtime.lanes import Job, Lanes
-from simvoice.runtime.tape import EarMemory
+from simvoice.runtime.session_sound import EarMemory
+from simvoice.runtime.workers import Job, Lanes
 
 _NOBODYS = Key(0, 0)
 """The key of work that no turn waits for."""

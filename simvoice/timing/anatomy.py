@@ -8,7 +8,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from simvoice.timing.floor import (
+from simvoice.timing.intervals import Intervals, empty, intersect, intervals, total_s, union
+from simvoice.timing.silences import Held, Silence, Utterance, Wait, machine_share_s, silences
+from simvoice.timing.turns import (
     PAUSE_S,
     Between,
     Speaker,
@@ -18,8 +20,6 @@ from simvoice.timing.floor import (
     stretches,
     turns,
 )
-from simvoice.timing.intervals import Intervals, empty, intersect, intervals, total_s, union
-from simvoice.timing.silences import Held, Silence, Utterance, Wait, machine_share_s, silences
 
 
 @dataclass(frozen=True, eq=False)

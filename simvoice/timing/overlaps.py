@@ -25,9 +25,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from simvoice.timing.floor import Speaker
 from simvoice.timing.intervals import Intervals, bridge, intervals
-from simvoice.timing.voice import Voice
+from simvoice.timing.prosody import Voice
+from simvoice.timing.turns import Speaker
 from simvoice.timing.words import TimedWord
 
 OverlapKind = Literal["acknowledgement", "early", "interruption", "attempt", "together"]

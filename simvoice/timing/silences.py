@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from simvoice.timing.floor import Between, Speaker
+from simvoice.timing.turns import Between, Speaker
 
 SILENCE_S = 2.0
 """Seconds from which nobody speaking counts as a silence."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from simvoice.timing.floor import Speaker
+from simvoice.timing.turns import Speaker
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
-from simvoice.debrief.trusting import Compared, RatedAttempt, as_shown, compared
+from simvoice.debrief.item_trust import Compared, RatedAttempt, as_shown, compared
 from simvoice.errors import SimvoiceError
 from simvoice.web import pages
 from simvoice.web.ports import Simulator

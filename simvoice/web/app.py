@@ -16,19 +16,19 @@ from starlette.exceptions import HTTPException
 
 from simvoice.errors import SimvoiceError, UsageError
 from simvoice.web import (
-    again,
     agreement,
     drawings,
+    format,
     line,
     objections,
     pages,
     progress,
-    rating,
-    words,
+    raters,
+    retry,
 )
+from simvoice.web.encounters import Stage
 from simvoice.web.ports import Simulator
 from simvoice.web.security import Guard, StartKey, new_token
-from simvoice.web.session import Stage
 from simvoice.web.summaries import Summaries
 
 _HERE = Path(__file__).resolve().parent
@@ -65,12 +65,12 @@ def create_app(simulator: Simulator, start_key: StartKey) -> FastAPI:
     app.state.templates = _templates()
     app.mount("/static", StaticFiles(directory=_HERE / "static"), name="static")
     app.include_router(pages.router)
-    app.include_router(again.router)
+    app.include_router(retry.router)
     app.include_router(progress.router)
     app.include_router(drawings.router)
     app.include_router(line.router)
     app.include_router(objections.router)
-    app.include_router(rating.router)
+    app.include_router(raters.router)
     app.include_router(agreement.router)
     app.add_exception_handler(SimvoiceError, _known_error)
     app.add_exception_handler(HTTPException, _http_error)
@@ -83,14 +83,14 @@ def _templates() -> Jinja2Templates:
     templates.env.trim_blocks = True
     templates.env.lstrip_blocks = True
     templates.env.filters.update(
-        blocks=words.blocks,
-        clock=words.clock,
-        duration=words.duration,
-        ending=words.ending,
-        figure=words.figure,
-        moment=words.moment,
-        progress_address=words.progress_address,
-        sentence=words.sentence,
+        blocks=format.blocks,
+        clock=format.clock,
+        duration=format.duration,
+        ending=format.ending,
+        figure=format.figure,
+        moment=format.moment,
+        progress_address=format.progress_address,
+        sentence=format.sentence,
     )
     return templates
 
@@ -111,7 +111,7 @@ async def _http_error(request: Request, error: Exception) -> Response:
 
 def _sentence(request: Request, status: int, sentence: str) -> Response:
     """What went wrong, as a page for people and as JSON for scripts."""
-    sentence = words.sentence(sentence)
+    sentence = format.sentence(sentence)
     if "text/html" in request.headers.get("accept", ""):
         return pages.message(request, status, "That did not work", sentence)
     return JSONResponse({"message": sentence}, status_code=status)

@@ -33,8 +33,8 @@ def change(request: Request, attempt_id: str, earlier: str) -> Response:
 
 def over_time(course: Course, series: Series) -> Response:
     """One heading over the attempts at a case."""
-    from simvoice.pictures import course as drawn
-    from simvoice.pictures import style
+    from simvoice.research.pictures import course as drawn
+    from simvoice.research.pictures import style
 
     marks = [
         drawn.Mark(went.number, point.value, point.low, point.high, point.comparable)
@@ -54,8 +54,8 @@ def _attempt(request: Request, attempt_id: str) -> Attempt:
 
 def _svg(title: str, *attempts: Attempt) -> Response:
     # matplotlib takes a second to import, which no page without a picture should wait for
-    from simvoice.analysis.attempts import of_attempt
-    from simvoice.pictures import change, style, turns
+    from simvoice.research.analysis.attempts import of_attempt
+    from simvoice.research.pictures import change, style, turns
 
     with _drawing:
         found = [of_attempt(attempt) for attempt in attempts]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from simvoice.debrief.branches import Comparison, compare, goes_from
+from simvoice.debrief.comparison import Comparison, compare, goes_from
 from simvoice.errors import SimvoiceError
 from simvoice.record.events import Again
 from simvoice.record.store import Attempt, AttemptSummary

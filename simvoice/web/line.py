@@ -25,11 +25,11 @@ from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from simvoice.debrief.again import Place
+from simvoice.debrief.retry import Place
 from simvoice.devices.browser import BrowserLine
+from simvoice.web.encounters import Scene, Stage
 from simvoice.web.outbox import Outbox
 from simvoice.web.security import same_token
-from simvoice.web.session import Scene, Stage
 
 log = logging.getLogger(__name__)
 router = APIRouter()

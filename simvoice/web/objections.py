@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from simvoice.debrief.objecting import object_to, withdraw
 from simvoice.errors import AttemptError, UsageError
 from simvoice.web.body import body_of, ended, text_in
-from simvoice.web.words import sentence
+from simvoice.web.format import sentence
 
 router = APIRouter()
 

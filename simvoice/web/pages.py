@@ -11,15 +11,15 @@ from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from fastapi.templating import Jinja2Templates
 
-from simvoice.debrief import page as debrief_page
+from simvoice.debrief import layout as debrief_page
 from simvoice.devices.wav import wav_bytes
 from simvoice.errors import AttemptError, CaseError
-from simvoice.progress.kept import keep, kept
+from simvoice.progress.brief_store import keep, kept
 from simvoice.record.ids import check_id
 from simvoice.record.store import Attempt, AttemptSummary
+from simvoice.web.encounters import Stage
 from simvoice.web.goes import goes
 from simvoice.web.ports import CaseCard, Simulator
-from simvoice.web.session import Stage
 from simvoice.web.summaries import Summaries
 
 router = APIRouter()

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Protocol
 
 from simvoice.audio import Pcm
-from simvoice.debrief.again import Place
+from simvoice.debrief.retry import Place
 from simvoice.ports import AudioLine
 from simvoice.record.store import Attempt, AttemptSummary, Store
-from simvoice.runtime.view import Encounter, Observer
+from simvoice.runtime.observer import Encounter, Observer
 
 
 @dataclass(frozen=True, slots=True)

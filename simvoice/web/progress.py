@@ -6,13 +6,13 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from simvoice.errors import UsageError
+from simvoice.progress.brief_store import Looked, called, catch_up, look
 from simvoice.progress.course import known, of_learner, progress_of
-from simvoice.progress.kept import Looked, called, catch_up, look
 from simvoice.progress.model import Progress
 from simvoice.web import drawings, pages
+from simvoice.web.encounters import Stage
+from simvoice.web.format import progress_address
 from simvoice.web.ports import Simulator
-from simvoice.web.session import Stage
-from simvoice.web.words import progress_address
 
 router = APIRouter()
 

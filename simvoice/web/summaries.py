@@ -6,9 +6,9 @@ import threading
 from collections import OrderedDict
 from pathlib import Path
 
+from simvoice.debrief.build import summarise
 from simvoice.debrief.model import Debrief
-from simvoice.debrief.summary import summarise
-from simvoice.progress.kept import FILE
+from simvoice.progress.brief_store import FILE
 from simvoice.record.store import Attempt
 
 _KEPT = 4

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from simvoice.bench import analysis
-from simvoice.scoring.reading import read_channels
+from simvoice.scoring.metrics.reading import read_channels
 
 
 def test_the_planted_minute_is_a_conversation() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from simvoice.bench import debrief as bench
-from simvoice.debrief.summary import summarise
+from simvoice.debrief.build import summarise
 from simvoice.record.store import Store
 
 

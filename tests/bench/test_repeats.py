@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from simvoice import paths
-from simvoice.app import Simulator
+from simvoice.app.simulator import Simulator
 from simvoice.bench.repeats import Behaviour, Outcome, behaviours, meet, report
-from simvoice.calibrate.repeats import within
-from simvoice.scoring.retest import from_json, to_json
+from simvoice.research.calibrate.repeats import within
+from simvoice.scoring.metrics.retest import from_json, to_json
 
 RUDE = Behaviour("angry-relative", "poor")
 

@@ -1,5 +1,5 @@
 from simvoice.bench.clinician import PEOPLE, SHORT, utterances
-from simvoice.bench.words import errors, normal
+from simvoice.bench.word_errors import errors, normal
 
 
 def test_case_marks_and_abbreviations_are_no_errors() -> None:

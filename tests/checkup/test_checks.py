@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from simvoice import models
 from simvoice.audio import FRAME, Pcm16, to_int16
 from simvoice.checkup import machine, sound
 from simvoice.checkup.result import Check
@@ -19,6 +18,7 @@ from simvoice.checkup.weights import check_model
 from simvoice.devices import portaudio
 from simvoice.devices.loopback import Loopback
 from simvoice.devices.portaudio import DeviceInfo
+from simvoice.models import manifest
 from simvoice.simulate.signals import pink_noise
 
 
@@ -96,7 +96,7 @@ def test_missing_and_altered_files_of_a_model_are_told_apart(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("SIMVOICE_MODELS", str(tmp_path))
-    names = [file.name for file in models.model("whisper-tiny.en").files]
+    names = [file.name for file in manifest.model("whisper-tiny.en").files]
     folder = tmp_path / "whisper-tiny.en"
     folder.mkdir()
     (folder / names[1]).write_bytes(b"not what was pinned")

@@ -9,10 +9,10 @@ import pytest
 from typer.testing import CliRunner
 
 from simvoice.bench import repeats
-from simvoice.calibrate.repeats import within
 from simvoice.cli import app
 from simvoice.errors import UsageError
-from simvoice.scoring.retest import from_json
+from simvoice.research.calibrate.repeats import within
+from simvoice.scoring.metrics.retest import from_json
 
 
 def refused(*arguments: str) -> str:

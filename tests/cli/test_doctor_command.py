@@ -11,10 +11,10 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from simvoice import models
 from simvoice.checkup import whole
 from simvoice.checkup.result import Check, doubtful, good, wrong
 from simvoice.cli import doctor as command
+from simvoice.models import manifest
 
 app = typer.Typer()
 app.command()(command)
@@ -35,7 +35,7 @@ def test_with_no_model_here_it_says_so_model_by_model_and_ends_with_3(nothing_he
     answer = json.loads(result.stdout)
     assert answer["ok"] is False
     failed = {check["name"]: check for check in answer["checks"] if check["state"] == "fail"}
-    assert set(failed) == {f"model {name}" for name in models.profile().values()}
+    assert set(failed) == {f"model {name}" for name in manifest.profile().values()}
     assert all("simvoice models pull" in check["remedy"] for check in failed.values())
     assert answer["checks"][-1]["name"] == "speed"
     assert answer["checks"][-1]["state"] == "warn"

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from simvoice import app as wiring
+from simvoice.app import simulator as wiring
 from simvoice.checkup.result import Check
 from simvoice.cli import app, doctor
-from simvoice.cli.choices import DEFAULT_WAIT_S, server_of
-from simvoice.engines.server import Patience, Server
+from simvoice.cli.options import DEFAULT_WAIT_S, server_of
+from simvoice.engines.llm.server import Patience, Server
 from simvoice.errors import SettingError, UsageError
 
 URL = "http://lab:8000"

@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 from simvoice.cli import app
 from simvoice.errors import AttemptError, UsageError
 from simvoice.record.events import Shows
-from simvoice.record.remarks import RATINGS, objections_of, ratings_of
+from simvoice.record.ratings import RATINGS, objections_of, ratings_of
 from simvoice.record.store import Attempt
 from tests.planted_talk import record
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from simvoice.coding.behaviour import main_behaviour
 from simvoice.coding.coder import code
 from simvoice.coding.leaning import leaning
 from simvoice.coding.text import plain
-from simvoice.coding.whole import main_behaviour
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,11 @@ import pytest
 from rich.console import Console
 
 from simvoice.criteria import CriticalItem, Says
+from simvoice.debrief.build import summarise
 from simvoice.debrief.items_text import render_items
 from simvoice.debrief.model import Debrief, Scored
-from simvoice.debrief.summary import summarise
 from simvoice.record.events import LearnerTurn, Shows
-from simvoice.record.remarks import OBJECTIONS
+from simvoice.record.ratings import OBJECTIONS
 from simvoice.record.store import Attempt
 from tests.planted_talk import record
 from tests.small_talks import said

@@ -6,22 +6,22 @@ from collections.abc import Iterator
 
 import pytest
 
-from simvoice import models
 from simvoice.engines.threads import set_environment
+from simvoice.models import manifest
 
 set_environment()
 
-from simvoice.engines.llama import Llama  # noqa: E402
-from simvoice.engines.minilm import MiniLM  # noqa: E402
-from simvoice.engines.piper import Piper  # noqa: E402
-from simvoice.engines.praat_voice import ShapedVoice, Shaper  # noqa: E402
-from simvoice.engines.smart_turn import SmartTurn  # noqa: E402
-from simvoice.engines.whisper import Whisper  # noqa: E402
+from simvoice.engines.embed.minilm import MiniLM  # noqa: E402
+from simvoice.engines.llm.llama import Llama  # noqa: E402
+from simvoice.engines.stt.whisper import Whisper  # noqa: E402
+from simvoice.engines.tts.piper import Piper  # noqa: E402
+from simvoice.engines.tts.praat_voice import ShapedVoice, Shaper  # noqa: E402
+from simvoice.engines.turn.smart_turn import SmartTurn  # noqa: E402
 
 
 @pytest.fixture(scope="session")
 def piper() -> Piper:
-    return Piper(models.locate("piper-joe"))
+    return Piper(manifest.locate("piper-joe"))
 
 
 @pytest.fixture(scope="session")
@@ -38,26 +38,26 @@ def people(piper: Piper, shaper: Shaper) -> ShapedVoice:
 
 @pytest.fixture(scope="session")
 def tiny() -> Whisper:
-    return Whisper(models.locate("whisper-tiny.en"))
+    return Whisper(manifest.locate("whisper-tiny.en"))
 
 
 @pytest.fixture(scope="session")
 def base() -> Whisper:
-    return Whisper(models.locate("whisper-base"))
+    return Whisper(manifest.locate("whisper-base"))
 
 
 @pytest.fixture(scope="session")
 def smart_turn() -> SmartTurn:
-    return SmartTurn(models.locate("smart-turn-v3.2"))
+    return SmartTurn(manifest.locate("smart-turn-v3.2"))
 
 
 @pytest.fixture(scope="session")
 def minilm() -> MiniLM:
-    return MiniLM(models.locate("minilm-l6-v2"))
+    return MiniLM(manifest.locate("minilm-l6-v2"))
 
 
 @pytest.fixture(scope="session")
 def llama() -> Iterator[Llama]:
-    made = Llama(models.locate("smollm2-135m"), n_ctx=1024)
+    made = Llama(manifest.locate("smollm2-135m"), n_ctx=1024)
     yield made
     made.close()

@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 import soundfile
 
-from simvoice import models, paths
-from simvoice.app import Simulator
+from simvoice import paths
+from simvoice.app.simulator import Simulator
 from simvoice.audio import RATE, Pcm
 from simvoice.engines.threads import set_environment
+from simvoice.models import manifest
 from simvoice.ports import VoiceStyle
 from simvoice.simulate.learner import Clip
 from simvoice.simulate.speech import cached_clip
@@ -57,7 +58,7 @@ def simulator(home: Path) -> Simulator:
 @pytest.fixture(scope="package")
 def say(simulator: Simulator, home: Path) -> Say:
     """A sentence in the learner's voice."""
-    voice_id = models.digests([simulator.profile["voice"]])["voice"]
+    voice_id = manifest.digests([simulator.profile["voice"]])["voice"]
 
     def spoken(text: str) -> Clip:
         return cached_clip(simulator.engines().voice, voice_id, text, LEARNER, home / "clips")

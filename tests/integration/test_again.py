@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from simvoice.app import Simulator
+from simvoice.app.simulator import Simulator
 from simvoice.audio import FRAME, FRAME_S, RATE, Pcm16, samples
-from simvoice.debrief.again import Place, again_at
-from simvoice.debrief.branches import compare
+from simvoice.debrief.comparison import compare
+from simvoice.debrief.retry import Place, again_at
 from simvoice.devices.pace import Pacer
 from simvoice.devices.simulated import SimulatedLine
 from simvoice.ports import LineFacts, MicFrame

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from simvoice import models, paths
+from simvoice import paths
 from simvoice.cli import main
 from simvoice.devices import portaudio
+from simvoice.models import manifest
 
 Ended = tuple[int, str, str]
 Run = Callable[..., Ended]
@@ -162,12 +163,12 @@ def test_an_unknown_attempt_is_named(run: Run) -> None:
 def some_models(root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A models folder in which every file is a link to the real one."""
     folder = root / "models"
-    for name in set(models.profile().values()):
+    for name in set(manifest.profile().values()):
         (folder / name).mkdir(parents=True)
-        for file in models.folder(name).iterdir():
+        for file in manifest.folder(name).iterdir():
             if not file.name.startswith("."):
                 (folder / name / file.name).symlink_to(file)
-            elif file.name == models.STAMP:
+            elif file.name == manifest.STAMP:
                 (folder / name / file.name).write_bytes(file.read_bytes())
     monkeypatch.setenv("SIMVOICE_MODELS", str(folder))
     return folder

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from simvoice.app import Simulator
+from simvoice.app.simulator import Simulator
 from simvoice.audio import RATE, Pcm16, level_dbfs, samples, to_float
-from simvoice.bench.words import errors, normal
+from simvoice.bench.word_errors import errors, normal
 from simvoice.devices.simulated import SimulatedLine, Truth
 from simvoice.record.events import (
     Counts,
@@ -22,7 +22,7 @@ from simvoice.record.events import (
     Trouble,
 )
 from simvoice.record.store import Attempt
-from simvoice.runtime.view import Caption, Finished, Sight, Status
+from simvoice.runtime.observer import Caption, Finished, Sight, Status
 from simvoice.simulate.learner import AfterPatient, BargeIn, Script, Step
 from tests.integration.conftest import SMALL, Say
 

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from simvoice.app import Simulator
+from simvoice.app.simulator import Simulator
 from simvoice.audio import RATE
 from simvoice.devices.simulated import SimulatedLine
 from simvoice.record.events import PatientSpeech
 from simvoice.record.store import Store
-from simvoice.runtime.view import Caption, Sight
+from simvoice.runtime.observer import Caption, Sight
 from simvoice.simulate.learner import AfterPatient, Script, Step
 from tests.integration.conftest import SMALL, Say
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import soundfile
 
-from simvoice.app import Simulator
+from simvoice.app.simulator import Simulator
 from simvoice.devices.wav import WavLine
 from simvoice.record.events import LearnerTurn, PatientMove, PatientSpeech
 from simvoice.record.store import Attempt
-from simvoice.runtime.view import Finished
+from simvoice.runtime.observer import Finished
 from tests.integration.conftest import Say, write_wav
 
 pytestmark = [pytest.mark.engine, pytest.mark.realtime]

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from simvoice.app import Simulator
+from simvoice.app.simulator import Simulator
 from simvoice.record.events import PatientSpeech
 from simvoice.record.store import Attempt
 from tests.integration.conftest import CASES, SMALL, Start, upto

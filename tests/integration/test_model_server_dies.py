@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from simvoice import models
-from simvoice.app import Simulator
+from simvoice.app.simulator import Simulator
 from simvoice.devices.simulated import SimulatedLine
-from simvoice.engines.fallback import Fallback
-from simvoice.engines.remote import Remote
-from simvoice.engines.server import server_at
+from simvoice.engines.llm.fallback import Fallback
+from simvoice.engines.llm.remote import Remote
+from simvoice.engines.llm.server import server_at
+from simvoice.models import manifest
 from simvoice.record.events import Delay, LearnerTurn, PatientMove, PatientSpeech, Trouble
 from simvoice.record.store import Attempt
 from simvoice.simulate.learner import AfterPatient, Script, Step
-from tests.engines.model_server import DiesAt, model_server
+from tests.engines.llm.model_server import DiesAt, model_server
 from tests.integration.conftest import CASES, SMALL, Say
 
 pytestmark = [pytest.mark.engine, pytest.mark.realtime]
@@ -61,7 +61,7 @@ def free_case(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def told(
     home: Path, say: Say, free_case: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Told]:
-    weights = next(models.locate("smollm2-135m").glob("*.gguf"))
+    weights = next(manifest.locate("smollm2-135m").glob("*.gguf"))
     log = tmp_path_factory.mktemp("server") / "log"
     with model_server(weights, log, "--n_ctx", "2048", "--logits_all", "false") as server:
         chosen = server_at(server.url, "patient", key="k3y", first_s=FIRST_S)
@@ -117,6 +117,6 @@ def test_the_learner_hears_no_more_than_a_pause(told: Told) -> None:
 def test_the_record_names_the_server_and_keeps_its_key(told: Told) -> None:
     header = told.attempt.header
     assert header.models["llm"] == f"patient at {told.server_url}"
-    assert header.models["llm_fallback"] == models.digests(["smollm2-135m"])["llm"]
+    assert header.models["llm_fallback"] == manifest.digests(["smollm2-135m"])["llm"]
     assert header.settings["improvise_timeout_s"] > FIRST_S  # type: ignore[operator]
     assert "k3y" not in header.model_dump_json()

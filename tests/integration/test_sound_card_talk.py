@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from simvoice.app import Simulator
+from simvoice.app.simulator import Simulator
 from simvoice.audio import RATE, Pcm16, samples, to_float, to_int16
-from simvoice.bench.words import errors, normal
+from simvoice.bench.word_errors import errors, normal
 from simvoice.record.events import Counts, LearnerTurn, PatientSpeech, Trouble
 from simvoice.record.store import Attempt
 from tests.alike import Sound, find

@@ -11,9 +11,9 @@ from pathlib import Path
 import huggingface_hub
 import pytest
 
-from simvoice import models, paths
-from simvoice.weights import hub, registry
-from simvoice.weights.download import Downloader
+from simvoice import paths
+from simvoice.models import hub, manifest, sources
+from simvoice.models.download import Downloader
 from tests.models.local_site import MANIFEST, REVISION, WEIGHTS, WHEELS, Handler, Seen, Site, offer
 
 
@@ -49,7 +49,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(paths, "manifest_file", lambda: written)
     monkeypatch.setenv("SIMVOICE_MODELS", str(tmp_path / "models"))
     monkeypatch.delenv("SIMVOICE_WHEELS", raising=False)
-    models.manifest()
+    manifest.manifest()
     return tmp_path / "models"
 
 
@@ -70,10 +70,10 @@ def index(site: Site, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
 def mirror(index: Site, monkeypatch: pytest.MonkeyPatch) -> Site:
     """The index, asked without the second that a run of pip takes."""
 
-    def resolve(packages: Sequence[str]) -> dict[str, registry.Wheel]:
+    def resolve(packages: Sequence[str]) -> dict[str, sources.Wheel]:
         return {package: index.wheels[package] for package in packages}
 
-    monkeypatch.setattr(registry, "resolve", resolve)
+    monkeypatch.setattr(sources, "resolve", resolve)
     return index
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 
-from simvoice.weights.registry import Wheel
+from simvoice.models.sources import Wheel
 
 WEIGHTS = bytes(range(256)) * 400
 """About 100 kB that do not compress away."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from simvoice import models
+from simvoice.models import manifest
 
 
 @pytest.mark.engine
-@pytest.mark.parametrize("role", models.ROLES)
-def test_the_embedded_model_is_here_and_every_file_is_the_pinned_one(role: models.Role) -> None:
-    name = models.profile()[role]
-    assert models.verify(name) == models.folder(name)
+@pytest.mark.parametrize("role", manifest.ROLES)
+def test_the_embedded_model_is_here_and_every_file_is_the_pinned_one(role: manifest.Role) -> None:
+    name = manifest.profile()[role]
+    assert manifest.verify(name) == manifest.folder(name)

@@ -10,10 +10,10 @@ from pathlib import Path
 import huggingface_hub
 import pytest
 
-from simvoice import models
 from simvoice.errors import FetchError
-from simvoice.weights.download import ATTEMPTS, Downloader
-from simvoice.weights.pull import pull
+from simvoice.models import manifest
+from simvoice.models.download import ATTEMPTS, Downloader
+from simvoice.models.pull import pull
 from tests.models.local_site import REVISION, WEIGHTS, Seen, Site
 
 
@@ -35,7 +35,7 @@ def test_an_altered_file_on_the_hub_is_refused_and_not_kept(
     assert not (folder / "spare").exists()
     hub_site.files["/store/spare"] = WEIGHTS
     pull(["spare"], seen, downloader)
-    assert models.state("spare") == "here"
+    assert manifest.state("spare") == "here"
 
 
 def test_a_hub_download_goes_on_where_it_was_interrupted(
@@ -65,7 +65,7 @@ def test_a_model_already_pulled_stays_when_the_next_one_fails(
     del hub_site.files["/store/spare"]
     with pytest.raises(FetchError):
         pull(["throat", "spare"], seen, downloader)
-    assert models.state("throat") == "here"
+    assert manifest.state("throat") == "here"
 
 
 def test_a_hub_that_is_switched_off_is_a_sentence(
@@ -78,7 +78,8 @@ def test_a_hub_that_is_switched_off_is_a_sentence(
 
 def test_the_mirror_that_hf_endpoint_names_is_asked() -> None:
     code = (
-        "from simvoice.models import HubPath; from simvoice.weights import hub; import sys; "
+        "import sys; from simvoice.models.manifest import HubPath\n"
+        "from simvoice.models import hub\n"
         f"sys.stdout.write(hub.address(HubPath(repo='a/b', revision='{REVISION}', path='c')))"
     )
     answer = subprocess.run(

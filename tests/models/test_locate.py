@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from simvoice import models
 from simvoice.errors import ModelAltered, ModelMissing
+from simvoice.models import manifest
 from tests.models.local_site import CONFIG, WEIGHTS
 
 
@@ -25,98 +25,98 @@ def tiny(folder: Path) -> Path:
 def hashed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of the files that get hashed."""
     names: list[str] = []
-    real = models.sha256_of
+    real = manifest.sha256_of
 
     def counting(path: Path) -> str:
         names.append(path.name)
         return real(path)
 
-    monkeypatch.setattr(models, "sha256_of", counting)
+    monkeypatch.setattr(manifest, "sha256_of", counting)
     return names
 
 
 def test_a_whole_model_is_located(tiny: Path) -> None:
-    assert models.locate("tiny") == tiny
-    assert models.state("tiny") == "here"
+    assert manifest.locate("tiny") == tiny
+    assert manifest.state("tiny") == "here"
 
 
 def test_a_missing_model_is_named_with_the_command_that_brings_it(folder: Path) -> None:
     with pytest.raises(ModelMissing, match=r"^tiny is not here .*run: simvoice models pull$"):
-        models.locate("tiny")
-    assert models.state("tiny") == "missing"
+        manifest.locate("tiny")
+    assert manifest.state("tiny") == "missing"
 
 
 def test_a_model_outside_every_profile_is_pulled_by_name(folder: Path) -> None:
     with pytest.raises(ModelMissing, match=r"run: simvoice models pull spare$"):
-        models.locate("spare")
+        manifest.locate("spare")
 
 
 def test_a_model_of_a_larger_profile_is_pulled_with_that_profile() -> None:
-    assert models.remedy("qwen3-4b-2507") == "simvoice models pull --profile studio"
+    assert manifest.remedy("qwen3-4b-2507") == "simvoice models pull --profile studio"
 
 
 def test_a_model_without_one_of_its_files_is_missing(tiny: Path) -> None:
     (tiny / "config.json").unlink()
     with pytest.raises(ModelMissing, match=r"config\.json is missing"):
-        models.locate("tiny")
+        manifest.locate("tiny")
 
 
 def test_a_file_of_another_size_is_refused_by_name(tiny: Path) -> None:
     (tiny / "weights.bin").write_bytes(WEIGHTS + b"x")
     with pytest.raises(ModelAltered, match=r"weights\.bin is not the file that was pinned"):
-        models.locate("tiny")
-    assert models.state("tiny") == "altered"
+        manifest.locate("tiny")
+    assert manifest.state("tiny") == "altered"
 
 
 def test_a_file_of_the_same_size_with_one_other_byte_is_refused_by_name(tiny: Path) -> None:
     (tiny / "weights.bin").write_bytes(b"\xff" + WEIGHTS[1:])
     with pytest.raises(ModelAltered, match=r"weights\.bin"):
-        models.locate("tiny")
+        manifest.locate("tiny")
 
 
 def test_a_verified_file_is_not_hashed_again(tiny: Path, hashed: list[str]) -> None:
-    models.locate("tiny")
-    models.locate("tiny")
+    manifest.locate("tiny")
+    manifest.locate("tiny")
     assert hashed == ["weights.bin", "config.json"]
 
 
 def test_a_file_altered_after_it_was_verified_is_refused(tiny: Path) -> None:
-    models.locate("tiny")
+    manifest.locate("tiny")
     before = (tiny / "weights.bin").stat()
     (tiny / "weights.bin").write_bytes(b"\xff" + WEIGHTS[1:])
     os.utime(tiny / "weights.bin", ns=(before.st_atime_ns, before.st_mtime_ns + 1))
     with pytest.raises(ModelAltered, match=r"weights\.bin"):
-        models.locate("tiny")
+        manifest.locate("tiny")
 
 
 def test_a_touched_file_is_hashed_again_and_accepted(tiny: Path, hashed: list[str]) -> None:
-    models.locate("tiny")
+    manifest.locate("tiny")
     hashed.clear()
     os.utime(tiny / "config.json", ns=(1, 1))
-    assert models.locate("tiny") == tiny
+    assert manifest.locate("tiny") == tiny
     assert hashed == ["config.json"]
 
 
 def test_verify_hashes_every_file_whatever_the_stamp_says(tiny: Path, hashed: list[str]) -> None:
-    models.locate("tiny")
+    manifest.locate("tiny")
     hashed.clear()
-    models.verify("tiny")
+    manifest.verify("tiny")
     assert hashed == ["weights.bin", "config.json"]
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"weights.bin": 3}', '{"weights.bin": [1, 2]}'])
 def test_a_damaged_stamp_only_costs_the_hashing(tiny: Path, hashed: list[str], text: str) -> None:
-    (tiny / models.STAMP).write_text(text)
-    assert models.locate("tiny") == tiny
+    (tiny / manifest.STAMP).write_text(text)
+    assert manifest.locate("tiny") == tiny
     assert hashed == ["weights.bin", "config.json"]
 
 
 def test_a_stamp_for_another_pinned_hash_does_not_vouch(tiny: Path, hashed: list[str]) -> None:
-    models.locate("tiny")
-    stamp = tiny / models.STAMP
-    stamp.write_text(stamp.read_text().replace(models.model("tiny").files[0].sha256, "0" * 64))
+    manifest.locate("tiny")
+    stamp = tiny / manifest.STAMP
+    stamp.write_text(stamp.read_text().replace(manifest.model("tiny").files[0].sha256, "0" * 64))
     hashed.clear()
-    models.locate("tiny")
+    manifest.locate("tiny")
     assert hashed == ["weights.bin"]
 
 
@@ -127,4 +127,4 @@ def test_a_folder_that_cannot_hold_a_stamp_works_too(
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(Path, "write_text", refuse)
-    assert models.locate("tiny") == tiny
+    assert manifest.locate("tiny") == tiny

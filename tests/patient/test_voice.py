@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 
 from simvoice import markup
-from simvoice.patient.case import Case, Line, Person, Variant
+from simvoice.patient.case.fields import Bends, VoiceKnobs, When
+from simvoice.patient.case.schema import Case, Line, Person, Variant
+from simvoice.patient.checking.text_conversation import Talk
 from simvoice.patient.decisions import Affect, Mood, PatientState
 from simvoice.patient.mind import Patient
-from simvoice.patient.parts import Bends, VoiceKnobs, When
-from simvoice.patient.talk import Talk
 from simvoice.patient.voice import (
     BENDS,
     LITTLE_TRUST,

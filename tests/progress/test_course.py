@@ -8,19 +8,14 @@ from hypothesis import strategies as st
 
 from simvoice.errors import UsageError
 from simvoice.progress.brief import NUMBERS, Brief
-from simvoice.progress.compared import (
-    NO_CHANGE,
-    compare_agreed,
-    compare_headings,
-    compare_metric,
-)
+from simvoice.progress.brief_store import Looked, Skipped
+from simvoice.progress.compare import NO_CHANGE, compare_agreed, compare_headings, compare_metric
 from simvoice.progress.course import known, of_learner, progress_of
-from simvoice.progress.kept import Looked, Skipped
 from simvoice.progress.model import Course
 from simvoice.record.store import AttemptSummary
-from simvoice.scoring.agreed import agreed
-from simvoice.scoring.certificate import shipped
-from simvoice.scoring.change import minimal_detectable_change
+from simvoice.scoring.metrics.change import minimal_detectable_change
+from simvoice.scoring.metrics.interval import shipped
+from simvoice.scoring.raters.human_range import agreed
 from tests.progress.attempts import another_go, brief, heading, number
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from rich.console import Console, RenderableType
 
 from simvoice.progress.brief import Advice
+from simvoice.progress.brief_store import Skipped
 from simvoice.progress.course import progress_of
-from simvoice.progress.kept import Skipped
 from simvoice.progress.model import Known
 from simvoice.progress.text import render, render_known
 from tests.progress.attempts import another_go, brief

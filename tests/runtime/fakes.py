@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from simvoice.audio import FRAME, FRAME_S, RATE, Pcm, Pcm16, samples
-from simvoice.encounter.events import Key
+from simvoice.conversation.events import Key
 from simvoice.errors import DeviceLost
 from simvoice.ports import (
     Cancelled,
@@ -21,7 +21,7 @@ from simvoice.ports import (
     VoiceStyle,
     never,
 )
-from simvoice.runtime.lanes import Job
+from simvoice.runtime.workers import Job
 
 WORD_S = 0.3
 """How long each word of the fake voice sounds."""

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from simvoice.audio import FRAME
-from simvoice.encounter.events import AskModel, Key, Noticed, Warm
-from simvoice.encounter.state import Rules
-from simvoice.engines.fallback import Fallback
+from simvoice.conversation.events import AskModel, Key, Noticed, Warm
+from simvoice.conversation.state import Rules
+from simvoice.engines.llm.fallback import Fallback
 from simvoice.errors import StageFailed
 from simvoice.patient.decisions import Improvise, Rank
 from simvoice.ports import Cancelled, Message, VoiceStyle, never
@@ -20,11 +20,11 @@ from simvoice.record.events import PatientSpeech, Trouble
 from simvoice.record.recorder import Recorder
 from simvoice.record.store import Store
 from simvoice.runtime import stages
-from simvoice.runtime.lanes import Job
 from simvoice.runtime.session import Parts, Session
+from simvoice.runtime.session_sound import EarMemory
 from simvoice.runtime.stages import Engines, Stages
-from simvoice.runtime.tape import EarMemory
-from tests.encounter.world import ScriptedMind
+from simvoice.runtime.workers import Job
+from tests.conversation.world import ScriptedMind
 from tests.planted_talk import header
 from tests.runtime.fakes import (
     FakeEar,

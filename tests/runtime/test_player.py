@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simvoice.audio import FRAME, RATE, Pcm, samples, to_float
-from simvoice.encounter.events import Key
+from simvoice.conversation.events import Key
 from simvoice.runtime.player import Player, PlayerEvent
 
 KEY = Key(1, 0)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from simvoice.audio import FRAME, samples
-from simvoice.encounter.state import Rules
+from simvoice.conversation.state import Rules
 from simvoice.errors import StorageFull
 from simvoice.ports import LineFacts, VoiceStyle
 from simvoice.record import recorder
@@ -20,10 +20,10 @@ from simvoice.record.events import Counts, Interruption, PatientSpeech, Trouble
 from simvoice.record.recorder import Recorder
 from simvoice.record.store import Attempt, Store
 from simvoice.runtime import stages
+from simvoice.runtime.observer import Caption, Finished, Sight, Status
 from simvoice.runtime.session import Parts, Session
 from simvoice.runtime.stages import Engines
-from simvoice.runtime.view import Caption, Finished, Sight, Status
-from tests.encounter.world import ScriptedMind
+from tests.conversation.world import ScriptedMind
 from tests.planted_talk import header
 from tests.runtime.fakes import FakeEar, FakeLine, FakeTurns, FakeVoice, InlineLanes, LoudIsVoice
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from simvoice.audio import FRAME, RATE, samples, seconds
-from simvoice.encounter.clauses import pause_after_s
-from simvoice.encounter.events import (
+from simvoice.conversation.clauses import pause_after_s
+from simvoice.conversation.events import (
     AskModel,
     JudgeTurnEnd,
     Key,
@@ -25,8 +25,8 @@ from simvoice.encounter.events import (
 from simvoice.patient.decisions import Affect, Answer, Improvise, Mood, Rank
 from simvoice.ports import VoiceStyle
 from simvoice.runtime import stages
+from simvoice.runtime.session_sound import EarMemory
 from simvoice.runtime.stages import Engines, Stages
-from simvoice.runtime.tape import EarMemory
 from tests.runtime.fakes import (
     FakeEar,
     FakeMeaning,

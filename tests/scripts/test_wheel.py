@@ -50,8 +50,8 @@ def ask(site_packages: Path, code: str) -> str:
 
 def test_the_manifest_in_the_wheel_is_read(site_packages: Path) -> None:
     code = (
-        "from simvoice import models, paths; sys.stdout.write("
-        "f'{models.profile()[\"voice\"]} {paths.manifest_file()} {paths.models_dir()}')"
+        "from simvoice import paths; from simvoice.models import manifest; sys.stdout.write("
+        "f'{manifest.profile()[\"voice\"]} {paths.manifest_file()} {paths.models_dir()}')"
     )
     voice, manifest, folder = ask(site_packages, code).split()
     assert voice == "piper-joe"

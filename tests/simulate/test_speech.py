@@ -157,7 +157,7 @@ def test_a_broken_cached_clip_is_made_again(tmp_path: Path) -> None:
 
 @pytest.mark.engine
 def test_a_real_voice_goes_silent_for_the_planted_pause_and_sounds_on_both_sides() -> None:
-    from simvoice.engines.piper import Piper
+    from simvoice.engines.tts.piper import Piper
     from simvoice.paths import models_dir
 
     clip = build_clip(Piper(models_dir() / "piper-joe"), "I was wondering <pause 0.8> how you are.")

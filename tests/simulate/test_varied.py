@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from simvoice import paths
-from simvoice.patient.load import locate_case
+from simvoice.patient.case.load import locate_case
 from simvoice.simulate.demo import Demo, DemoStep, load_demo
 from simvoice.simulate.learner import AfterPatient, At, Clip, KeepSilent, Script, Step
 from simvoice.simulate.speech import parse

@@ -16,8 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pympi import Eaf  # type: ignore[import-untyped]
 
-from simvoice.timing.floor import betweens, stretches
 from simvoice.timing.intervals import intervals
+from simvoice.timing.turns import betweens, stretches
 
 DATA = Path(os.environ.get("SIMVOICE_DATA", Path(__file__).parents[3] / "shared" / "data"))
 CONSULTATIONS = sorted((DATA / "primock57").glob("*_doctor.TextGrid"))

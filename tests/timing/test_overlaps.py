@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from simvoice.timing.floor import Speaker
 from simvoice.timing.intervals import intervals, shift
 from simvoice.timing.overlaps import Overlap, overlaps, without
-from simvoice.timing.voice import Voice
+from simvoice.timing.prosody import Voice
+from simvoice.timing.turns import Speaker
 from simvoice.timing.words import TimedWord
 
 Pairs = list[tuple[float, float]]

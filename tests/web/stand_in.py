@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simvoice.audio import FRAME, FRAME_S, RATE, Pcm, Pcm16, level_dbfs
-from simvoice.debrief.again import Place, moment
+from simvoice.debrief.retry import Place, moment
 from simvoice.errors import AttemptError, CaseError
 from simvoice.ports import AudioLine
 from simvoice.record.events import (
@@ -26,10 +26,10 @@ from simvoice.record.events import (
     Started,
 )
 from simvoice.record.ids import new_id
+from simvoice.record.ratings import remarked
 from simvoice.record.recorder import Recorder
-from simvoice.record.remarks import remarked
 from simvoice.record.store import Attempt, AttemptSummary, Store
-from simvoice.runtime.view import Caption, Finished, Observer, Status
+from simvoice.runtime.observer import Caption, Finished, Observer, Status
 from simvoice.web.ports import CaseCard, Readiness
 
 CASE = CaseCard(

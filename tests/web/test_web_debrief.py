@@ -11,7 +11,7 @@ import soundfile
 from fastapi.testclient import TestClient
 
 from simvoice.record.events import Afterwards, Felt
-from simvoice.record.remarks import Objection, add_objection
+from simvoice.record.ratings import Objection, add_objection
 from tests.web.conftest import Watched
 from tests.web.planted import plant
 from tests.web.stand_in import StandIn

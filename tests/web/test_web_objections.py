@@ -9,7 +9,7 @@ import pytest
 from fastapi.testclient import TestClient
 from httpx import Response
 
-from simvoice.record.remarks import OBJECTIONS, objections_of
+from simvoice.record.ratings import OBJECTIONS, objections_of
 from simvoice.record.store import Store
 from tests.web.conftest import Watched
 from tests.web.planted import plant

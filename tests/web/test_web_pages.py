@@ -17,10 +17,10 @@ from simvoice.record.events import Ended, Header, PatientSpeech, Started
 from simvoice.record.files import HEADER
 from simvoice.record.ids import new_id
 from simvoice.record.recorder import Recorder
-from simvoice.scoring.codebook import definitions
-from simvoice.scoring.norms import norms
+from simvoice.scoring.metrics.definitions import definitions
+from simvoice.scoring.metrics.norms import norms
+from simvoice.web.format import blocks, clock, duration, ending, moment
 from simvoice.web.ports import Readiness
-from simvoice.web.words import blocks, clock, duration, ending, moment
 from tests.web.stand_in import CASE, StandIn
 
 HTML = {"accept": "text/html"}
@@ -177,7 +177,7 @@ def test_the_debrief_shows_a_norm_beside_its_number_in_a_visit_of_its_kind(
             "for_definition": silences.definition,
         }
     )
-    monkeypatch.setattr("simvoice.scoring.norms.norms", lambda: (planted,))
+    monkeypatch.setattr("simvoice.scoring.metrics.norms.norms", lambda: (planted,))
     before = client.get(f"/attempts/{attempt_id}").text
     assert "In real visits" not in before
     assert "Beside real visits: No published number is shown." in before

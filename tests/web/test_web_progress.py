@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 import pytest
 from fastapi.testclient import TestClient
 
-from simvoice.progress.kept import FILE, kept
+from simvoice.progress.brief_store import FILE, kept
 from simvoice.record.events import Again, Header
 from simvoice.record.files import HEADER
 from simvoice.record.ids import new_id
@@ -187,7 +187,7 @@ def test_what_there_was_no_time_for_is_said_and_read_on_the_next_asking(
 def test_while_somebody_talks_nothing_is_measured(
     client: TestClient, simulator: StandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from simvoice.web.session import Stage
+    from simvoice.web.encounters import Stage
 
     attempts(simulator, 1)
     monkeypatch.setattr(Stage, "is_free", lambda self, patience_s=0.0: False)

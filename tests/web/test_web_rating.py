@@ -12,7 +12,7 @@ import pytest
 from fastapi.testclient import TestClient
 from httpx import Response
 
-from simvoice.record.remarks import RATINGS, draft_of, ratings_of
+from simvoice.record.ratings import RATINGS, draft_of, ratings_of
 from tests.web import planted
 from tests.web.conftest import Watched
 from tests.web.stand_in import StandIn

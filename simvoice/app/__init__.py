@@ -1,0 +1,1 @@
+"""The parts put together: models, engines, cases, records and encounters."""

@@ -1,0 +1,113 @@
+"""From a case to what others take of it: the record's header, the floor's numbers, the card."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import version
+
+from pydantic import ValidationError
+
+from simvoice import __version__
+from simvoice.conversation.settings import FloorSettings
+from simvoice.conversation.shown import shows
+from simvoice.engines import threads
+from simvoice.errors import CaseError
+from simvoice.patient.case.critical import for_record
+from simvoice.patient.case.schema import Case
+from simvoice.ports import LineFacts
+from simvoice.record.events import Again, Header, Tellable
+from simvoice.scoring.metrics.norms import visit_of
+from simvoice.web.ports import CaseCard
+
+_LIBRARIES = (
+    "faster-whisper",
+    "ctranslate2",
+    "llama-cpp-python",
+    "piper-tts",
+    "praat-parselmouth",
+    "onnxruntime",
+    "webrtcvad-wheels",
+    "numpy",
+)
+"""Those whose version changes what is heard or measured."""
+
+
+def header_of(
+    case: Case,
+    *,
+    attempt: str,
+    line: LineFacts,
+    floor: FloorSettings,
+    models: dict[str, str],
+    seed: int,
+    learner: str,
+    again: Again | None = None,
+) -> Header:
+    """What is true before the first frame. models: role to sha256 or to a server's name."""
+    return Header(
+        attempt=attempt,
+        simvoice=__version__,
+        case_id=case.id,
+        case_title=case.title,
+        case_sha256=case.sha256,
+        patient_name=case.person.name,
+        tellable=tuple(
+            Tellable(
+                id=fact.id,
+                text=fact.text,
+                when=fact.gate.when,
+                trust=fact.gate.trust,
+                after=fact.gate.after,
+            )
+            for fact in case.facts
+        ),
+        shows=shows(case),
+        instruments=case.instruments,
+        critical=for_record(case),
+        seed=seed,
+        visit=tuple(sorted(visit_of(case.instruments))),
+        learner=learner,
+        again=again,
+        models=models,
+        settings=floor.model_dump(),
+        devices={
+            "kind": line.kind,
+            "microphone": line.microphone,
+            "speaker": line.speaker,
+            "native_rate": line.native_rate,
+            "echo": line.echo,
+        },
+        libraries={name: version(name) for name in _LIBRARIES},
+        machine=f"{platform.system()} {platform.machine()}, {threads.CORES} cores",
+    )
+
+
+def floor_of(case: Case) -> FloorSettings:
+    """The usual numbers of the floor, with the case's own. Raises CaseError for unknown ones."""
+    try:
+        return FloorSettings.model_validate({**FloorSettings().model_dump(), **case.floor})
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise CaseError(
+            f"case {case.id}: floor.{where} cannot be used ({first['msg']}); "
+            "the settings are those of simvoice.conversation.settings"
+        ) from error
+
+
+def card_of(case: Case) -> CaseCard:
+    """What a learner may know before the door opens."""
+    return CaseCard(
+        id=case.id,
+        title=case.title,
+        level=case.level,
+        setting=case.setting,
+        door_note=case.door_note,
+        reading_time_s=case.reading_time_s,
+        time_s=case.time.limit_s,
+        patient_name=case.person.name,
+        objectives=tuple(case.objectives),
+        course=case.course,
+        summary=case.summary,
+        sha256=case.sha256,
+    )

@@ -1,0 +1,102 @@
+"""The learner's turn is over: when, what goes into the record, and the patient has the floor."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from simvoice.conversation import patient_turn
+from simvoice.conversation.scene import Scene, coded
+from simvoice.conversation.state import Turn
+from simvoice.conversation.turn_end import over_prob, unsureness
+from simvoice.record.events import Interruption, LearnerTurn, SimultaneousStart
+
+_USUAL_TURNS = 9
+"""Turns that show how surely a speaker is usually recognised: a few minutes of talk."""
+
+
+def commit_if_over(scene: Scene) -> None:
+    """Give the floor to the patient once the learner is done and her first clause is there."""
+    turn = scene.state.turn
+    if turn is None or turn.reply is None or not turn.reply.is_ready:
+        return
+    now_s = scene.state.now_s
+    voicing = scene.state.voicing
+    # a first voiced frame may be the learner's next word
+    if scene.state.patient_has_floor or voicing.last_voice_s >= now_s - 1e-9 or voicing.run_s > 0.0:
+        return
+    if now_s < max(turn.end_s + quiet_needed_s(scene, turn), turn.reply.not_before_s) - 1e-9:
+        return
+    reply = turn.reply
+    reply = replace(reply, stages=(*reply.stages, ("committed", now_s)))
+    _note_turn(scene, turn)
+    if scene.state.hold is not None:
+        patient_turn.note_hold(scene, "filled", turn.start_s, reply.decision.move.line_id)
+    scene.drop_reply(scene.state.reply)
+    scene.put(
+        turn=None,
+        reply=reply,
+        quiet_since_s=turn.end_s,
+        last_turn=max(scene.state.last_turn, turn.key.turn),
+    )
+    patient_turn.commit(scene, reply)
+
+
+def quiet_needed_s(scene: Scene, turn: Turn) -> float:
+    """How long the learner has to be quiet before the turn is over."""
+    floor = scene.rules.floor
+    text = turn.said.text if turn.said is not None else ""
+    if turn.end_s - turn.start_s >= floor.monologue_s - 1e-9:
+        return floor.transcribe_after_s
+    melody_is_due = turn.complete_prob is None and not turn.judge_broke
+    words_are_due = turn.over_prob is None and scene.rules.judges_words
+    if melody_is_due or words_are_due:
+        return floor.incomplete_wait_s
+    unsure = 0.0
+    if turn.transcript is not None:
+        unsure = unsureness(turn.transcript.avg_logprob, scene.state.sureness)
+    prob = over_prob(text, turn.complete_prob, turn.over_prob, unsure)
+    if prob >= floor.complete_prob:
+        if turn.decision is not None and not turn.decision.hands_over:
+            return floor.statement_commit_s
+        return floor.sure_commit_s if prob >= floor.sure_prob else floor.commit_after_s
+    return floor.perhaps_wait_s if prob >= floor.perhaps_prob else floor.incomplete_wait_s
+
+
+def _note_turn(scene: Scene, turn: Turn) -> None:
+    said, transcript, decision = turn.said, turn.transcript, turn.decision
+    text = said.text if said is not None else ""
+    scene.note(
+        LearnerTurn(
+            turn=turn.key.turn,
+            start_s=round(turn.start_s, 3),
+            end_s=round(turn.end_s, 3),
+            text=text,
+            avg_logprob=transcript.avg_logprob if transcript is not None else 0.0,
+            no_speech_prob=transcript.no_speech_prob if transcript is not None else 0.0,
+            complete_prob=turn.complete_prob,
+            over_prob=turn.over_prob,
+            codes=coded(decision) if decision is not None else (),
+        )
+    )
+    if transcript is not None:
+        scene.put(sureness=(*scene.state.sureness, transcript.avg_logprob)[-_USUAL_TURNS:])
+    together_s = scene.rules.floor.together_s
+    together = turn.began_together(together_s)
+    if turn.cut is not None and (together or turn.interrupted(together_s)):
+        kind = SimultaneousStart if together else Interruption
+        scene.note(
+            kind(
+                turn=turn.key.turn,
+                start_s=round(turn.start_s, 3),
+                stopped_s=round(turn.cut.stopped_s, 3),
+                lost_s=round(turn.cut.lost_s, 3),
+                lost_words=len(turn.cut.unsaid.split()),
+            )
+        )
+
+
+def note_unanswered(scene: Scene) -> None:
+    """The encounter ends before the patient could answer: the learner's words are kept."""
+    turn = scene.state.turn
+    if turn is not None and turn.said is not None and turn.said.text:
+        _note_turn(scene, turn)

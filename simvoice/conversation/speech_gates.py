@@ -1,0 +1,102 @@
+"""Was it the learner who spoke? Whisper invents words on noise; a loudspeaker echoes."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+
+from simvoice.conversation.backchannels import words_of
+from simvoice.conversation.hum import HUMMED
+from simvoice.conversation.settings import FloorSettings
+from simvoice.ports import Transcript
+from simvoice.record.events import Word
+
+_NOT_WORDS = re.compile(r"[\[(*♪].*?[\])*♪]")
+
+_INVENTED = {
+    "you", "thank you", "thanks", "thanks for watching", "thank you for watching", "bye",
+    "thank you very much", "please subscribe", "so", "the", "i'm", "oh",
+}  # fmt: skip
+"""What Whisper makes of breath, keyboard and hum; real ones come with a better log-probability."""
+
+_BIDS = frozenset({"wait", "stop", "sorry", "hold", "but", "what", "why", "when", "how", "no"})
+"""Single words with which the floor is asked for, however unsurely they were recognised."""
+
+_GUESS_LOGPROB = -1.1
+"""Below this Whisper's own code calls a transcription failed (its threshold is -1.0)."""
+_DOUBTED_LOGPROB = -0.9
+"""A single real word ("Wait.") comes with -0.7 and a no-speech probability of 0.6."""
+_WEAK_LOGPROB = -0.6
+_NO_SPEECH_PROB = 0.6
+_COMPRESSION = 2.4
+"""Whisper's own thresholds for silence and for repetition."""
+_HUM_S = 1.0
+"""A hum that goes on for longer is a tune."""
+_MURMUR_S = 0.6
+"""Most acknowledgements are shorter; a word said to take the floor is recognised."""
+_ECHO_S = 5.0
+"""Seconds after which nothing comes back any more: a loudspeaker's way takes less than one, and a
+stretch of sound may hold the end of one clause and the next."""
+_ECHO_SHARE = 0.7
+"""This share of the words being the patient's own last words is an echo."""
+
+
+def doubt(
+    transcript: Transcript,
+    *,
+    voiced_s: float,
+    length_s: float,
+    level_dbfs: float,
+    floor: FloorSettings,
+) -> str | None:
+    """Why this is not the learner's speech; None when it is.
+
+    voiced_s: voiced seconds. length_s: from onset to the last voice. level_dbfs: loudest frame.
+    """
+    if voiced_s < floor.min_voice_s:
+        return "too short to be a word"
+    if level_dbfs < floor.min_level_dbfs:
+        return "too quiet to be the learner"
+    if length_s > 0 and voiced_s / length_s < 0.3:
+        return "hardly any voice in it"
+    spoken = " ".join(words_of(_NOT_WORDS.sub(" ", transcript.text)))
+    if not spoken:
+        return "no words in it"
+    if transcript.compression > _COMPRESSION:
+        return "the recogniser repeats itself"
+    if transcript.avg_logprob < _GUESS_LOGPROB:
+        return "the recogniser was guessing"
+    weak = transcript.avg_logprob < _WEAK_LOGPROB
+    if transcript.no_speech_prob > _NO_SPEECH_PROB and transcript.avg_logprob < _DOUBTED_LOGPROB:
+        return "the recogniser heard no speech"
+    if spoken in _INVENTED and weak:
+        return "words that the recogniser invents on noise"
+    return None
+
+
+def is_murmur(transcript: Transcript, voiced_s: float, hum: float = 0.0) -> bool:
+    """A short sound without a word: "mm-hm", a cough, a breath.
+
+    hum: the share of it that is hummed. Over the patient's voice it does not ask for the floor.
+    """
+    if hum >= HUMMED and voiced_s < _HUM_S:
+        return True
+    words = words_of(transcript.text)
+    unsure = transcript.avg_logprob < _WEAK_LOGPROB and not _BIDS.intersection(words)
+    return voiced_s < _MURMUR_S and unsure and len(words) <= 1
+
+
+def is_echo(text: str, patient_words: Iterable[Word], since_s: float) -> bool:
+    """True when the words are the patient's own, come back through the microphone.
+
+    patient_words: what sounded, as words. since_s: when the sound began; who gives back what she
+    said a while before is no echo. One or two words are not enough to tell.
+    """
+    words = words_of(text)
+    if len(words) < 3:
+        return False
+    lately = (word.text for word in patient_words if word.end_s >= since_s - _ECHO_S)
+    there = Counter(word for piece in lately for word in words_of(piece))
+    common = sum((Counter(words) & there).values())
+    return common / len(words) >= _ECHO_SHARE

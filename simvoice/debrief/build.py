@@ -1,0 +1,366 @@
+"""From the record of an attempt to what its learner reads."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Literal
+
+from simvoice.debrief.english import is_english
+from simvoice.debrief.felt import felt_of
+from simvoice.debrief.items import items_of
+from simvoice.debrief.marks import marks_of
+from simvoice.debrief.model import (
+    Change,
+    Debrief,
+    Lane,
+    LedgerPoint,
+    Number,
+    Peaks,
+    Row,
+    Segment,
+    Told,
+    Unsaid,
+)
+from simvoice.debrief.moments import exchanges
+from simvoice.debrief.patient_view import told_and_kept
+from simvoice.debrief.peaks import peaks
+from simvoice.debrief.suggestions import keep, suggestions
+from simvoice.debrief.turning import turning_points
+from simvoice.debrief.wording import clock, in_words, number
+from simvoice.errors import AttemptError
+from simvoice.record.events import (
+    Backchannel,
+    Counts,
+    Discarded,
+    Ended,
+    Header,
+    LearnerTurn,
+    PatientMove,
+    PatientSpeech,
+    Trouble,
+)
+from simvoice.record.store import Attempt
+from simvoice.scoring.metrics.measures import LOST_SHARE
+from simvoice.scoring.metrics.norms import beside, note
+from simvoice.scoring.metrics.reading import Reading, read, read_best
+from simvoice.scoring.metrics.registry import Measured, measure_reading
+
+_GUESSING = -1.0
+"""Mean log-probability of a token below which Whisper's text is a guess (its own threshold)."""
+
+_SAID = 3
+"""Words from which sound that was not taken for the learner's may have been."""
+
+
+def summarise(attempt: Attempt, *, with_peaks: bool = True) -> Debrief:
+    """The debrief of an attempt, also of one that is empty, cut off or has lost its sound.
+
+    with_peaks: read the sound for its outline; a terminal does not need it.
+    """
+    reading = read(attempt)
+    header = attempt.header
+    told, kept = told_and_kept(reading, header, _told(reading))
+    outline, sound_problem = _outline(attempt) if with_peaks else (None, "")
+    items = items_of(reading, header, attempt.folder)
+    answered = exchanges(reading)
+    felt, felt_note = felt_of(attempt, answered)
+    english = is_english(reading.of(LearnerTurn))
+    name = header.patient_name
+    numbers = _numbers(attempt, header.visit)
+    judged = (items.cues, items.headings, items.instruments)
+    tries = suggestions(reading, name, answered, *judged) if english else ()
+    return Debrief(
+        attempt=attempt.id,
+        case_id=header.case_id,
+        title=header.case_title,
+        patient_name=header.patient_name,
+        learner=header.learner,
+        when=attempt.started.wall_time if attempt.started else "",
+        duration_s=reading.spoken.end_s,
+        state=attempt.state,
+        ended=_ended(attempt.ended, header),
+        ending=attempt.ended.ending if attempt.ended else None,
+        notes=(*_notes(attempt, reading, sound_problem), *items.notes),
+        has_sound=attempt.audio_path is not None and not sound_problem,
+        lanes=(_learner_lane(reading, header), _patient_lane(reading, header)),
+        rows=tuple(_rows(reading)),
+        marks=tuple(marks_of(reading, header.patient_name)),
+        numbers=numbers,
+        norms_note="" if any(n.norms for n in numbers) else note(header.case_id),
+        ledger=tuple(
+            LedgerPoint(at_s=move.at_s, values=move.ledger)
+            for move in reading.of(PatientMove)
+            if move.ledger
+        ),
+        changes=tuple(_changes(reading)),
+        unsaid=tuple(
+            Unsaid(at_s=speech.end_s, words=speech.unsaid, before=speech.heard)
+            for speech in never_said(reading.of(PatientSpeech))
+        ),
+        told=told,
+        kept=kept,
+        not_told=len(header.tellable) - len(told) if header.tellable else None,
+        felt=felt,
+        felt_note=felt_note,
+        turning_points=turning_points(reading.entries, answered),
+        suggestions=tries,
+        keep=keep(reading, name, answered) if english and not tries else "",
+        headings=items.headings,
+        instruments=items.instruments,
+        cues=items.cues,
+        peaks=outline,
+    )
+
+
+def _numbers(attempt: Attempt, visit: Collection[str]) -> tuple[Number, ...]:
+    return tuple(
+        Number(
+            key=m.key,
+            name=m.name,
+            unit=m.unit,
+            value=m.value,
+            shown=number(m),
+            definition=m.definition,
+            source=m.source,
+            error=m.error,
+            low=m.low,
+            high=m.high,
+            norms=_norms(m, visit),
+        )
+        for m in measure_reading(read_best(attempt))
+    )
+
+
+def _norms(measured: Measured, visit: Collection[str]) -> tuple[str, ...]:
+    if measured.value is None:
+        return ()
+    return tuple(norm.sentence for norm in beside(measured.key, visit))
+
+
+def never_said(speeches: Sequence[PatientSpeech]) -> list[PatientSpeech]:
+    """Those whose last words were lost. A patient who was stopped by an acknowledgement goes on
+    with the very words she had left, and one who is asked to go on says the line again: then
+    nothing was lost."""
+    return [
+        speech
+        for number, speech in enumerate(speeches)
+        if speech.unsaid
+        and not _is_rest(speech, next(iter(speeches[number + 1 :]), None))
+        and not any(_said_whole(speech, later) for later in speeches[number + 1 :])
+    ]
+
+
+def _said_whole(speech: PatientSpeech, later: PatientSpeech) -> bool:
+    return later.line_id == speech.line_id and later.heard.split() == speech.text.split()
+
+
+def _is_rest(speech: PatientSpeech, following: PatientSpeech | None) -> bool:
+    return (
+        following is not None
+        and following.line_id == speech.line_id
+        and following.text.split() == speech.unsaid.split()
+    )
+
+
+def _outline(attempt: Attempt) -> tuple[Peaks | None, str]:
+    if attempt.audio_path is None:
+        return None, ""
+    try:
+        return peaks(*attempt.audio()), ""
+    except AttemptError as error:
+        return None, str(error)
+
+
+# -- lanes and transcript -------------------------------------------------------------------
+
+
+def _learner_lane(reading: Reading, header: Header) -> Lane:
+    said = reading.of(LearnerTurn)
+    segments = [
+        _segment(start, end, "speech", _whose_text(said, start, end))
+        for start, end in reading.spoken.learner
+    ]
+    segments += [
+        _segment(b.start_s, b.end_s, "backchannel", b.text) for b in reading.of(Backchannel)
+    ]
+    segments += [_segment(d.start_s, d.end_s, "noise", "") for d in reading.of(Discarded)]
+    return Lane(
+        who="learner",
+        name=header.learner or "You",
+        segments=tuple(sorted(segments, key=lambda s: (s.start_s, s.end_s))),
+    )
+
+
+def _patient_lane(reading: Reading, header: Header) -> Lane:
+    said = reading.of(PatientSpeech)
+    return Lane(
+        who="patient",
+        name=header.patient_name,
+        segments=tuple(
+            _segment(start, end, "speech", _whose_words(said, start, end))
+            for start, end in reading.spoken.patient
+        ),
+    )
+
+
+def _segment(
+    start_s: float, end_s: float, kind: Literal["speech", "backchannel", "noise"], text: str
+) -> Segment:
+    return Segment(start_s=float(start_s), end_s=float(end_s), kind=kind, text=text)
+
+
+def _whose_text(said: Sequence[LearnerTurn], start_s: float, end_s: float) -> str:
+    """The words of the turn that most of a stretch of voice belongs to."""
+    shared = [(min(end_s, t.end_s) - max(start_s, t.start_s), t.text) for t in said]
+    best = max(shared, default=(0.0, ""))
+    return best[1] if best[0] > 0.0 else ""
+
+
+def _whose_words(said: Sequence[PatientSpeech], start_s: float, end_s: float) -> str:
+    """The patient's words that sounded in a stretch."""
+    words = [
+        word.text
+        for speech in said
+        for word in speech.words
+        if start_s <= (word.start_s + word.end_s) / 2.0 <= end_s
+    ]
+    if words:
+        return " ".join(words)
+    whole = [s.heard for s in said if s.start_s < end_s and s.end_s > start_s]
+    return " ".join(whole)
+
+
+def _rows(reading: Reading) -> list[Row]:
+    lost = {id(speech) for speech in never_said(reading.of(PatientSpeech))}
+    moves = {move.turn: move for move in reading.of(PatientMove)}
+    rows = [
+        Row(
+            who="learner",
+            start_s=turn.start_s,
+            end_s=turn.end_s,
+            text=turn.text,
+            sure=turn.avg_logprob >= _GUESSING,
+            does=tuple(dict.fromkeys(code.code for code in turn.codes)),
+        )
+        for turn in reading.of(LearnerTurn)
+    ]
+    rows += [
+        Row(who="learner", start_s=b.start_s, end_s=b.end_s, text=b.text, kind="backchannel")
+        for b in reading.of(Backchannel)
+    ]
+    rows += [
+        Row(
+            who="patient",
+            start_s=speech.start_s,
+            end_s=speech.end_s,
+            text=speech.heard,
+            unsaid=speech.unsaid if id(speech) in lost else "",
+            move=moves[speech.turn].reason if speech.turn in moves else "",
+        )
+        for speech in reading.of(PatientSpeech)
+    ]
+    return sorted(rows, key=lambda row: (row.start_s, row.end_s))
+
+
+# -- what it did to her ---------------------------------------------------------------------
+
+
+def _changes(reading: Reading) -> list[Change]:
+    return [
+        Change(
+            at_s=move.at_s,
+            name=step.name,
+            before=step.before,
+            after=step.after,
+            cause=step.cause,
+            words=step.words,
+        )
+        for move in reading.of(PatientMove)
+        for step in move.steps
+    ]
+
+
+def _told(reading: Reading) -> tuple[Told, ...]:
+    """Facts whose line was heard: a gate that opened for words that never sounded told nothing."""
+    speeches = reading.of(PatientSpeech)
+    lost = {id(speech) for speech in never_said(speeches)}
+    found: dict[str, Told] = {}
+    for move in reading.of(PatientMove):
+        said = [s for s in speeches if s.turn == move.turn and s.heard]
+        if not said:
+            continue
+        whole = not any(id(speech) in lost for speech in said)
+        for fact in move.disclosed:
+            if fact not in found or (whole and not found[fact].whole):
+                found[fact] = Told(fact=fact, at_s=said[0].start_s, whole=whole)
+    return tuple(sorted(found.values(), key=lambda told: told.at_s))
+
+
+# -- what to say first ----------------------------------------------------------------------
+
+
+def _ended(ended: Ended | None, header: Header) -> str:
+    if ended is None:
+        return "The end was not recorded."
+    at = clock(ended.at_s)
+    if ended.reason == "closed" and header.devices.get("kind") == "file":
+        return f"The file that was the microphone came to its end at {at}."
+    sentences = {
+        "learner": f"You ended the conversation at {at}.",
+        "patient": f"The conversation came to its end at {at}.",
+        "time": f"Time was up at {at}.",
+        "device": f"The microphone or the loudspeaker went away at {at}.",
+        "closed": f"The page was closed at {at}.",
+        "fault": f"Something failed and the conversation ended at {at}.",
+    }
+    return sentences[ended.reason]
+
+
+def _notes(attempt: Attempt, reading: Reading, sound_problem: str) -> list[str]:
+    name = attempt.header.patient_name
+    notes = [attempt.problem] if attempt.problem else []
+    if attempt.state == "open":
+        notes.append("This encounter is still going on; what follows is as far as it has come.")
+    learner_s, patient_s = (reading.anatomy.speech_s(who) for who in ("learner", "patient"))
+    if learner_s <= 0.0 and patient_s <= 0.0:
+        notes.append("Nobody spoke, so there is nothing to tell about this conversation.")
+    elif learner_s <= 0.0:
+        notes.append("No speech of yours was heard; check the microphone: simvoice doctor.")
+    elif patient_s <= 0.0:
+        notes.append(f"{name} was not heard to speak, so nothing between you could be measured.")
+    if not is_english(reading.of(LearnerTurn)):
+        notes.append(
+            "What was recognised of your words does not look like English, the only language that "
+            f"simvoice knows: {name} could not follow it, nothing is suggested, and only what "
+            "rests on times and on the patient was judged."
+        )
+    if sound_problem:
+        notes.append(sound_problem)
+    elif attempt.audio_path is None:
+        notes.append("The sound of this attempt was not kept.")
+    if reading.lost_share > LOST_SHARE:
+        notes.append(
+            f"{reading.lost_share:.0%} of the microphone's sound was lost, so response times and "
+            "pauses are not shown."
+        )
+    underruns = sum(counts.speaker_underruns for counts in reading.of(Counts)[-1:])
+    if underruns:
+        notes.append(
+            f"{name}'s voice stuttered: {in_words(underruns, 'frame')} of it came too late."
+        )
+    unsure = sum(turn.avg_logprob < _GUESSING for turn in reading.of(LearnerTurn))
+    if unsure:
+        notes.append(
+            f"The recogniser was guessing in {in_words(unsure, 'turn')} of yours; "
+            "the words there may be wrong, the times are not."
+        )
+    notes += [_not_yours(each) for each in reading.of(Discarded) if len(each.text.split()) >= _SAID]
+    notes += [f"{clock(trouble.at_s)}: {trouble.what}" for trouble in reading.of(Trouble)]
+    return notes
+
+
+def _not_yours(sound: Discarded) -> str:
+    return (
+        f"{clock(sound.start_s)}: “{sound.text}” was not taken for your speech ({sound.reason}), "
+        "so it was neither answered nor judged."
+    )

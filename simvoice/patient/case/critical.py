@@ -1,0 +1,72 @@
+"""The critical items of a case: what their rules speak of, and how the record keeps them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from simvoice.criteria import (
+    AllOf,
+    AnyOf,
+    CriticalItem,
+    Hears,
+    Ledger,
+    Reached,
+    Rule,
+    Silence,
+    Told,
+    codes_of,
+    parts_of,
+)
+from simvoice.patient.case.schema import Case
+
+
+def refers_to(rule: Rule | None) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Kind of thing, and the names that a rule gives of it."""
+    if rule is None:
+        return
+    yield "spoken code", tuple(sorted(codes_of(rule)))
+    for part in parts_of(rule):
+        match part:
+            case Told():
+                yield "fact", part.facts
+            case Hears():
+                yield "line", part.lines
+            case Reached():
+                yield "beat", part.beats
+            case Silence():
+                yield "silence", part.after
+            case Ledger():
+                yield "ledger value", (part.value,)
+            case _:
+                pass
+
+
+def for_record(case: Case) -> tuple[CriticalItem, ...]:
+    """As the record keeps them: a beat stands there as the lines it brings about, and the case's
+    own codes with what they mean, since what is below the record knows no case."""
+    lines = {beat.id: beat.lines for beat in case.beats}
+    for name, window in case.windows.items():
+        lines |= {f"{name}_held": window.held, f"{name}_filled": window.filled}
+    means = {name: code.means for name, code in case.codes.items() if code.means}
+    return tuple(
+        item.model_copy(
+            update={
+                "rule": _resolved(item.rule, lines),
+                "means": {k: means[k] for k in sorted(codes_of(item.rule) & means.keys())},
+            }
+        )
+        if item.rule
+        else item
+        for item in case.critical_items
+    )
+
+
+def _resolved(rule: Rule, lines: Mapping[str, tuple[str, ...]]) -> Rule:
+    match rule:
+        case Reached():
+            return rule.model_copy(update={"lines": tuple(lines[name] for name in rule.beats)})
+        case AllOf() | AnyOf():
+            parts = tuple(_resolved(each, lines) for each in rule.rules)
+            return rule.model_copy(update={"rules": parts})
+        case _:
+            return rule

@@ -1,0 +1,1 @@
+"""Checks of a case: questions with known answers, and seeded conversations in text."""

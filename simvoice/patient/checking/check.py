@@ -1,0 +1,187 @@
+"""Does a case hold? Probes, and seeded conversations with learners of every kind, in text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from random import Random
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simvoice.patient.case.schema import Case
+from simvoice.patient.case.suite import Learner, Suite
+from simvoice.patient.checking.audit import faults
+from simvoice.patient.checking.report import Course, Finding, Miss, Report
+from simvoice.patient.checking.text_conversation import CUTS_IN, SILENCE, Exchange, Model, Talk
+from simvoice.patient.decisions import PatientState, Said
+from simvoice.patient.index import CaseIndex, Embedder, exemplars
+from simvoice.patient.mind import Patient
+
+CONVERSATIONS = 120
+QUICK_CONVERSATIONS = 27
+MODEL_EVERY = 8
+"""One conversation in so many uses the language model: it is a hundred times slower."""
+DEAD_END = 3
+"""Silences in a row in answer to words: nothing the learner says moves anything."""
+
+SKILLED, POOR = "skilled", "poor"
+"""The kinds of learner that have to be treated differently, both with an ordered script."""
+INJECTION = "injection"
+"""The kind of learner who speaks to a machine."""
+
+Progress = Callable[[int, int], None]
+"""Called with conversations done and in all."""
+
+
+class _Remembering:
+    """An embedder that embeds each text once: conversations repeat their words."""
+
+    def __init__(self, embedder: Embedder) -> None:
+        self._embedder = embedder
+        self._known: dict[str, NDArray[np.float32]] = {}
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        new = list(dict.fromkeys(text for text in texts if text not in self._known))
+        if new:
+            self._known.update(zip(new, self._embedder.embed(new), strict=True))
+        return np.stack([self._known[text] for text in texts])
+
+
+def check(
+    case: Case,
+    suite: Suite | None,
+    embedder: Embedder | None,
+    model: Model | None = None,
+    *,
+    conversations: int = CONVERSATIONS,
+    strong: bool = False,
+    progress: Progress = lambda done, total: None,
+) -> Report:
+    """Probe a case and play seeded conversations against it. strong: the model has more room."""
+    remembering = _Remembering(embedder) if embedder else None
+    index = CaseIndex.build(case, remembering) if remembering else None
+    patient = Patient(case, index, strong=strong)
+    report = Report(case.id)
+    said: set[str] = set()
+    if suite is not None:
+        _probe(patient, suite, remembering, report)
+        learners = suite.learners
+        tallies: dict[str, list[PatientState]] = {each.kind: [] for each in learners}
+        for seed in range(conversations if learners else 0):
+            learner = learners[seed % len(learners)]
+            speaks = model if seed // len(learners) % MODEL_EVERY == 0 else None
+            talk = _converse(patient, suite, learner, remembering, speaks, seed)
+            _judge(talk, learner, seed, report)
+            tallies[learner.kind].append(talk.state)
+            said |= set(talk.state.said)
+            progress(seed + 1, conversations)
+        report.by_learner = {kind: _means(states) for kind, states in tallies.items() if states}
+    report.unreached = tuple(line.id for line in case.lines if line.id not in said)
+    return report
+
+
+def _probe(patient: Patient, suite: Suite, embedder: Embedder | None, report: Report) -> None:
+    report.probes = len(suite.probes)
+    for probe in suite.probes:
+        vector = embedder.embed([patient.focus(probe.ask)])[0] if embedder else None
+        decision = patient.hear(probe.put(patient.start(0)), Said(probe.ask, vector))
+        if decision.move.line_id not in probe.expect:
+            miss = Miss(probe.ask, probe.expect, decision.move.line_id, decision.move.text)
+            report.misses.append(miss)
+
+
+def _converse(
+    patient: Patient,
+    suite: Suite,
+    learner: Learner,
+    embedder: Embedder | None,
+    model: Model | None,
+    seed: int,
+) -> Talk:
+    talk = Talk(patient, embedder, model, seed=seed)
+    talk.open()
+    for entry in script(patient.case, suite, learner, seed):
+        talk.do(entry)
+        if talk.ending:
+            break
+    return talk
+
+
+def script(case: Case, suite: Suite, learner: Learner, seed: int) -> list[str]:
+    """What this learner does in the conversation with this seed."""
+    if learner.ordered:
+        return [*learner.start, *learner.middle, *learner.end]
+    rng = Random(f"{case.id}/{learner.kind}/{seed}")
+    questions = [probe.ask for probe in suite.probes] + [text for _, text in exemplars(case)]
+    left = list(learner.middle)
+    middle: list[str] = []
+    for _ in range(learner.turns):
+        if rng.random() < learner.silences:
+            middle.append(SILENCE)
+            continue
+        if rng.random() < learner.questions:
+            entry = rng.choice(questions)
+        else:
+            left = left or list(learner.middle)
+            entry = left.pop(rng.randrange(len(left)))
+        if learner.joined > 1:
+            more = [rng.choice(learner.middle) for _ in range(learner.joined - 1)]
+            entry = " ".join([entry, *more])
+        if not entry.startswith("(") and rng.random() < learner.cuts_in:
+            entry = CUTS_IN + entry
+        middle.append(entry)
+    return [*learner.start, *middle, *learner.end]
+
+
+def _judge(talk: Talk, learner: Learner, seed: int, report: Report) -> None:
+    case = talk.patient.case
+    ending = talk.ending or talk.patient.ending(talk.state, "left") or "none"
+    report.conversations += 1
+    report.turns += len(talk.exchanges)
+    report.endings[ending] += 1
+    if learner.ends and ending not in learner.ends:
+        report.unexpected_endings.append(f"{learner.kind} ({seed}): {ending}")
+    course = Course(ending, dict(talk.state.ledger)["trust"], _told(case, talk.state))
+    if learner.kind == SKILLED:
+        report.skilled = course
+    elif learner.kind == POOR:
+        report.poor = course
+    silent = 0
+    for exchange in talk.exchanges:
+        is_order = any(each.name == "machine" for each in exchange.decision.codes)
+        report.injections += is_order or learner.kind == INJECTION
+        decision = exchange.decision
+        report.improvised += decision.move.source == "model"
+        report.refused += decision.move.source == "fallback"
+        for kind, what in faults(case, exchange):
+            report.findings.append(
+                Finding(kind, learner.kind, seed, exchange.learner, decision.move.text, what)
+            )
+        silent = silent + 1 if _ignored(exchange) else 0
+        if silent == DEAD_END:
+            what = f"{DEAD_END} turns in a row without a word"
+            report.findings.append(
+                Finding("dead_end", learner.kind, seed, exchange.learner, "", what)
+            )
+
+
+def _told(case: Case, state: PatientState) -> tuple[str, ...]:
+    return tuple(fact.id for fact in case.facts if fact.id in state.disclosed)
+
+
+def _ignored(exchange: Exchange) -> bool:
+    """Words of some weight that she answered with nothing."""
+    if exchange.learner.startswith("(") and not exchange.learner.startswith(CUTS_IN):
+        return False
+    acknowledged = any(each.name == "acknowledge" for each in exchange.decision.codes)
+    return exchange.decision.move.kind == "silent" and not acknowledged
+
+
+def _means(states: Sequence[PatientState]) -> dict[str, float]:
+    ledgers = [dict(state.ledger) for state in states]
+    means = {
+        name: round(sum(ledger[name] for ledger in ledgers) / len(ledgers), 3)
+        for name in ledgers[0]
+    }
+    told = sum(len(state.disclosed) for state in states) / len(states)
+    return {**means, "facts_told": round(told, 2), "conversations": float(len(states))}

@@ -1,0 +1,276 @@
+"""What a language model may not make her say."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from functools import partial
+
+from simvoice.coding.text import plain
+from simvoice.patient.case.schema import Case
+from simvoice.patient.decisions import PatientState
+from simvoice.patient.ledger import holds, is_open
+from simvoice.patient.words import content, everyday, overlap, stems
+
+REPEATS = 0.8
+"""Share of words in common from which a line is one she has said."""
+LONG_ENOUGH = 2
+"""Content words from which a likeness is no accident."""
+BARE = 2
+"""Words that a line without a verb may have: "Not yet." """
+ALIKE = 3
+"""Words that two sentences of one line may not both end on, unless they are "don't know"."""
+LOOPED = 2
+"""How often two words in a row, or a word that says something, may come in one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How far a model may go. Roles, secrets, numbers, persons, names and facts know no room."""
+
+    sentences: int
+    """At most so many in a line."""
+    longer: float
+    """Times the case's `max_words`."""
+    authors_words: bool
+    """Words of the author's lines that she may say now are hers too, not of the facts alone."""
+    max_tokens: int
+    """What the model is asked for."""
+
+
+SMALL = Room(sentences=2, longer=1.0, authors_words=False, max_tokens=40)
+"""Small models invent a dog and a purple blouse (docs/choosing-the-language-model.md)."""
+STRONG = Room(sentences=3, longer=1.5, authors_words=True, max_tokens=64)
+"""A stronger one says more, with all the words that her author gave her."""
+
+
+def room(strong: bool) -> Room:
+    """The room of a model."""
+    return STRONG if strong else SMALL
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The line she may say, or why not."""
+
+    text: str | None
+    reason: str
+
+
+_SENTENCE = re.compile(r".+?[.?!…]+(?=\s|$)")
+_META = re.compile(
+    r"\b(a\.?i\.?|language model|assistant|chatbot|prompt|instructions?|screenplay|script|"
+    r"simulat\w+|role.?play|character|scenario|transcript|user|patient)\b",
+    re.IGNORECASE,
+)
+_FLIP = re.compile(
+    r"\b(i(?: am|['’]m) (?:(?:just|only|not|still) )?(?:a |the |your )?"
+    r"(?:doctor|dr|nurse|surgeon|student|resident|physician)|as your doctor|"
+    r"(?:looking|look) for (?:a|the) (?:doctor|nurse|patient)|"
+    r"i(?:'d| would) like to ask you|"
+    r"(?:your|you have|you've got) (?:\w+ ){0,2}(?:biopsy|cancer|results?|lump|breast|tumou?r|"
+    r"treatment|surgery|symptoms?|diagnosis|husband|wife|mother|daughter|son|kids|children|family|"
+    r"kitchen|school|job)|i recommend|"
+    r"i(?:'d| would) (?:suggest|recommend|advise)|you should|you need to (?:have|get|see|take|be)|"
+    r"we(?:'ll| will| can| need to|'re going to) (?:do|start|schedule|run|perform|discuss|need|"
+    r"look|take|get|treat|remove|book|arrange|monitor)|let me (?:explain|tell you|examine|check)|"
+    r"how (?:are|do) you feel\w*|how can i help|sorry to hear|"
+    r"can(?:'t|not| not) (?:help|assist)(?: you)? with|happy to (?:help|assist|get)|"
+    r"i(?:'m| am) here (?:to help|for you)|mrs\.?|ma'am)\b",
+    re.IGNORECASE,
+)
+_DOCTORS_CODES = frozenset(
+    {
+        "warning_shot", "headline_jargon", "plan", "check_understanding", "invite_questions",
+        "introduction", "jargon", "closing", "ask_perception", "ask_permission", "summary",
+        "silence_offer", "empathy_support", "hostility", "machine", "euphemism", "reassurance",
+        "fixing", "confront", "autonomy",
+    }
+)  # fmt: skip
+_NUMBER = re.compile(
+    r"\d|\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|thirty|"
+    r"forty|fifty|sixty|seventy|eighty|ninety|hundred|thousand|years?|months?|weeks?|"
+    r"(?:mon|tues|wednes|thurs|fri|satur|sun)day|january|february|march|april|june|july|august|"
+    r"september|october|november|december|yesterday)\b",
+    re.IGNORECASE,
+)
+_KIN = re.compile(
+    r"\b(husband|wife|son|daughter|kids?|child(?:ren)?|mother|mom|mum|father|dad|sister|brother|"
+    r"aunt|uncle|grand\w+|cousin|friend|boss|neighbou?r|partner|family|parents?)\b",
+    re.IGNORECASE,
+)
+_OPEN = re.compile(r"^(?:\w+ ){0,3}(?:what|how|why|where|who|which|when)\b")
+_YES_NO = re.compile(r"^(?:yes|no|yeah|nope)\b", re.IGNORECASE)
+# "I have one", "I was a …", "I like to …": a life that no author gave her
+_CLAIM = re.compile(
+    r"\b(?:i(?:'ve| have| had| own| used to| was| went| grew| play| love| like| always| never)|"
+    r"(?:he|she|they)(?:'s|'re| is| are| was| were| has| have| had))\b(?! (?:no idea|not|to |"
+    r"a minute|it|that|afraid|scared|thinking|hoping|told|you|what|been (?:better|worse)))",
+    re.IGNORECASE,
+)
+# the same, where more words are let in
+_HABIT = re.compile(
+    r"\bmy favou?rite\b|\bi(?:'m| am)? (?:wear\w*|drive|believe|live|work|sing|read|cook|"
+    r"(?:love|like|enjoy|prefer|usually|often|sometimes)(?! (?:it|that|this|you|to (?:know|hear|"
+    r"think|ask|see|go|be|sit|talk|get|have))\b))",
+    re.IGNORECASE,
+)
+_VERB = re.compile(
+    r"\b(?:am|is|are|was|were|be|been|have|has|had|do|does|did|can|could|will|would|may|might|must|"
+    r"should|know|think|want|need|feel|guess|mean|hope|see|hear|say|said|ask|tell|told|got|get|go|"
+    r"went|come|came|take|took|make|made|keep|kept|look|like|wait|let|thank|understand|remember|"
+    r"stop|start|sleep|eat|talk|listen|don't|doesn't|didn't|can't|won't|isn't|wasn't)\b|"
+    r"\w'(?:m|re|s|ve|d|ll)\b"
+)
+_NAME = re.compile(r"(?<=[a-z,;] )([A-Z][a-z]{2,})")
+
+
+def judge(case: Case, state: PatientState, raw: str, *, strong: bool = False) -> Verdict:
+    """Trim an improvised line and pass it, or refuse it with the reason.
+
+    strong: it came from a stronger model, which is given more room.
+    """
+    given = room(strong)
+    most = round(given.longer * case.improvise.max_words)
+    text = trim(raw, case.person.short, most, given.sentences)
+    if not text:
+        return Verdict(None, "nothing that could be said")
+    new = partial(_new, authors_words=given.authors_words)
+    for refuse in (_role, _secrets, _unknown, new, _fits, _repetition):
+        reason = refuse(case, state, text)
+        if reason:
+            return Verdict(None, reason)
+    return Verdict(text, "passed")
+
+
+def trim(raw: str, name: str, max_words: int, sentences: int = SMALL.sentences) -> str:
+    """At most so many whole sentences and `max_words` words; empty when none is whole."""
+    line = next((each for each in raw.strip().splitlines() if each.strip()), "")
+    line = re.sub(rf"^\s*{re.escape(name)}\s*:\s*", "", line)
+    line = re.split(r"\b\w+\s*:\s", line)[0]
+    line = re.sub(r"\([^)]*\)|\[[^\]]*\]|\*[^*]*\*|<[^>]*>|[<>]", " ", line)
+    line = " ".join(line.replace('"', " ").replace("“", " ").replace("”", " ").split())
+    kept: list[str] = []
+    for sentence in _SENTENCE.findall(line)[:sentences]:
+        if len(" ".join([*kept, sentence.strip()]).split()) > max_words:
+            break
+        kept.append(sentence.strip())
+    return " ".join(kept)
+
+
+def _role(case: Case, state: PatientState, text: str) -> str:
+    if found := _META.search(text):
+        return f"speaks of the machinery ({found.group()!r})"
+    if found := _FLIP.search(text):
+        return f"talks like the doctor ({found.group()!r})"
+    if re.search(rf"\b{re.escape(case.person.short)}\b", text):
+        return "speaks to herself by name"
+    spoken = next((each for each in case.coder.code(text) if each.name in _DOCTORS_CODES), None)
+    if spoken is not None:
+        return f"does what a doctor does ({spoken.name}: {spoken.words!r})"
+    return ""
+
+
+def _secrets(case: Case, state: PatientState, text: str) -> str:
+    for fact in case.facts:
+        if fact.id in state.disclosed or is_open(fact, state, asked=False):
+            continue
+        if any(re.search(mention, text, re.IGNORECASE) for mention in fact.mentions):
+            return f"would betray {fact.id!r}"
+    for never in case.improvise.never:
+        over = never.before is not None and never.before in state.beats
+        found = None if over else re.search(never.pattern, text, re.IGNORECASE)
+        if found:
+            return f"contradicts the case ({found.group()!r})"
+    return ""
+
+
+def _unknown(case: Case, state: PatientState, text: str) -> str:
+    known = allowed_text(case, state).lower()
+    for pattern, what in ((_NUMBER, "a number or date"), (_KIN, "a person"), (_NAME, "a name")):
+        for found in pattern.finditer(text):
+            if not re.search(rf"\b{re.escape(found.group().lower())}", known):
+                return f"{what} nobody gave ({found.group()!r})"
+    return ""
+
+
+def _new(case: Case, state: PatientState, text: str, *, authors_words: bool) -> str:
+    """It says nothing new about her world."""
+    known = set(stems(allowed_text(case, state))) | set(stems(_question(state)))
+    known |= everyday("function") | everyday("feeling")
+    new = [word for word in content(text) if word not in known]
+    given = _authors_words(case, state) if new and authors_words else frozenset()
+    strange = next((word for word in new if word not in given), None)
+    if strange is not None:
+        return f"brings up something nobody gave ({strange!r})"
+    return "claims what nobody wrote of her" if new and _HABIT.search(text) else ""
+
+
+def _authors_words(case: Case, state: PatientState) -> frozenset[str]:
+    """The stems of the lines that she may say in this state."""
+    lines = (
+        line.text
+        for line in case.lines
+        if holds(line.when, state)
+        and all(is_open(fact, state, asked=False) for fact in case.facts if fact.id in line.tells)
+    )
+    return frozenset(stem for text in lines for stem in stems(text))
+
+
+def _question(state: PatientState) -> str:
+    return next((said for who, said in reversed(state.transcript) if who == "learner"), "")
+
+
+def _fits(case: Case, state: PatientState, text: str) -> str:
+    """It answers what was asked, and claims nothing of her life."""
+    question = _question(state)
+    if _OPEN.search(plain(question)) and _YES_NO.search(text):
+        return "says yes or no to what asks for more"
+    if _CLAIM.search(text):
+        return "claims what nobody wrote"
+    if _kin(question) - _kin(allowed_text(case, state)):
+        return "speaks of a person nobody gave"
+    return "is no sentence" if _says_nothing(text) else _stutter(text)
+
+
+def _says_nothing(text: str) -> bool:
+    """Some words and no verb among them: "The bus, the doctor." """
+    return len(text.split()) > BARE and not _VERB.search(text.lower().replace("’", "'"))
+
+
+def _stutter(text: str) -> str:
+    """Small models fall into loops; people say "I don't know" twice, hardly more."""
+    said = [tuple(stems(sentence)) for sentence in _SENTENCE.findall(text)]
+    pairs = Counter(zip(stems(text), stems(text)[1:], strict=False))
+    looping = max(pairs.values(), default=0) > LOOPED
+    heavy = Counter(content(text))
+    if len(set(said)) < len(said) or looping or max(heavy.values(), default=0) > LOOPED:
+        return "repeats itself"
+    heavy.pop("know", None)
+    short = max(heavy.values(), default=0) == LOOPED and len(heavy) <= LOOPED
+    ends = [each[-ALIKE:] for each in said if len(each) >= ALIKE and each[-1] != "know"]
+    if short or len(set(ends)) < len(ends):
+        return "goes in a circle"
+    return ""
+
+
+def _kin(text: str) -> set[str]:
+    return {found.group().lower() for found in _KIN.finditer(text)}
+
+
+def allowed_text(case: Case, state: PatientState) -> str:
+    """All that she may take words from: the scene, open facts, and what was said."""
+    facts = [each.text for each in case.facts if is_open(each, state, asked=False)]
+    # a name the learner brings up is not known to her by that; only her own words count
+    own = [text for who, text in state.transcript if who == "patient"]
+    return " ".join([case.scene, *facts, *own])
+
+
+def _repetition(case: Case, state: PatientState, text: str) -> str:
+    learner = [said for who, said in state.transcript[-3:] if who == "learner"]
+    for said in (*state.spoken, *learner):
+        long = min(len(content(said)), len(content(text))) >= LONG_ENOUGH
+        if stems(said) == stems(text) or (long and overlap(said, text) >= REPEATS):
+            return "repeats what was said"
+    return ""

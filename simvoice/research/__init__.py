@@ -1,0 +1,1 @@
+"""For researchers: recordings, analysis, exports, pictures and calibration."""

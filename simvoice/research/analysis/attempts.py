@@ -1,0 +1,129 @@
+"""One of our own attempts as a conversation."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection
+from pathlib import Path
+
+from simvoice import __version__
+from simvoice.audio import RATE
+from simvoice.errors import AttemptError
+from simvoice.record.events import LearnerTurn, PatientMove, PatientSpeech
+from simvoice.record.files import JOURNAL
+from simvoice.record.store import Attempt
+from simvoice.research.analysis.conversation import (
+    Conversation,
+    InputFile,
+    LedgerPoint,
+    Utterance,
+    Word,
+)
+from simvoice.research.analysis.fingerprint import fingerprint
+from simvoice.research.analysis.tables import events_of, stretches_of, turns_of, values_of
+from simvoice.scoring.metrics.reading import Reading, read_best
+
+
+def _again(attempt: Attempt) -> str:
+    """What a reader of its numbers has to know of another go."""
+    again = attempt.header.again
+    if again is None:
+        return ""
+    return (
+        f"another go at attempt {again.attempt} from {again.at_s:.1f} s on; it begins with a line "
+        "of the patient's said before, so it has no opening of its own"
+    )
+
+
+def quick_fingerprint(attempt: Attempt, visit: Collection[str] | None = None) -> str:
+    """What `of_attempt` would write as its fingerprint. Raises AttemptError."""
+    kinds = _visit(attempt, visit)
+    return fingerprint([f.sha256 for f in _inputs(attempt)], {"visit": list(kinds)})
+
+
+def of_attempt(attempt: Attempt, visit: Collection[str] | None = None) -> Conversation:
+    """visit: what kind of visit it was (`scoring.norms`); None takes what the record says. Raises
+    AttemptError when the journal cannot be read."""
+    reading = read_best(attempt)
+    utterances = _utterances(reading)
+    inputs = _inputs(attempt)
+    return Conversation(
+        id=attempt.id,
+        kind="attempt",
+        title=attempt.header.case_title,
+        learner=attempt.header.learner,
+        patient=attempt.header.patient_name,
+        when=attempt.started.wall_time if attempt.started else "",
+        case_id=attempt.header.case_id,
+        visit=_visit(attempt, visit),
+        length_s=reading.spoken.end_s,
+        learner_channel="left",
+        words_from="journal",
+        inputs=tuple(inputs),
+        simvoice=__version__,
+        fingerprint=quick_fingerprint(attempt, visit),
+        notes=tuple(note for note in (attempt.problem, _again(attempt)) if note),
+        stretches=stretches_of(reading),
+        utterances=utterances,
+        words=tuple(
+            Word(who="patient", start_s=word.start_s, end_s=word.end_s, text=word.text)
+            for speech in reading.of(PatientSpeech)
+            for word in speech.words
+        ),
+        turns=turns_of(reading, utterances),
+        events=events_of(reading),
+        metrics=values_of(reading),
+        ledger=tuple(
+            LedgerPoint(at_s=move.at_s, values=move.ledger)
+            for move in reading.of(PatientMove)
+            if move.ledger
+        ),
+    )
+
+
+def _visit(attempt: Attempt, given: Collection[str] | None) -> tuple[str, ...]:
+    return tuple(sorted(attempt.header.visit if given is None else given))
+
+
+def _inputs(attempt: Attempt) -> list[InputFile]:
+    journal = attempt.folder / JOURNAL
+    found = [InputFile(name=JOURNAL, sha256=_digest(attempt, journal), role="journal")]
+    if attempt.audio_path is not None:
+        sound = InputFile(
+            name=attempt.audio_path.name,
+            sha256=_digest(attempt, attempt.audio_path),
+            role="sound",
+            rate=RATE,
+            channels=2,
+            subtype="PCM_16",
+            length_s=attempt.duration_s,
+        )
+        found.append(sound)
+    return found
+
+
+def _digest(attempt: Attempt, path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise AttemptError(f"{path.name} of attempt {attempt.id} cannot be read") from error
+
+
+def _utterances(reading: Reading) -> tuple[Utterance, ...]:
+    found = [
+        Utterance(who="learner", start_s=turn.start_s, end_s=turn.end_s, text=turn.text)
+        for turn in reading.of(LearnerTurn)
+    ]
+    found += [
+        Utterance(
+            who="patient",
+            start_s=speech.start_s,
+            end_s=speech.end_s,
+            text=speech.heard,
+            unsaid=speech.unsaid,
+        )
+        for speech in reading.of(PatientSpeech)
+        if speech.end_s > speech.start_s
+    ]
+    return tuple(sorted(found, key=lambda u: (u.start_s, u.end_s)))

@@ -1,0 +1,90 @@
+"""Words from the recogniser: a long channel cut into pieces it can take, and put together again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from simvoice.audio import RATE, Pcm, Pcm16, samples, to_float
+from simvoice.ports import HeardWord
+from simvoice.research.analysis.conversation import Utterance, Word
+from simvoice.timing.intervals import Intervals, bridge
+
+_LONGEST_S = 28.0
+"""Seconds given at once; Whisper's window is 30."""
+
+_TOGETHER_S = 1.0
+"""Pauses up to this long stay inside a piece: the recogniser needs the sentence around a word."""
+
+_MARGIN_S = 0.2
+"""Seconds before and after a piece: weak first and last sounds lie outside the voice's edges."""
+
+_UTTERANCE_PAUSE_S = 1.0
+"""Seconds between two words of one speaker's from which they belong to two utterances."""
+
+_SENTENCE_PAUSE_S = 0.3
+"""The same after a full stop or question mark, which alone may be an abbreviation."""
+
+
+def heard_words(
+    hear: Callable[[Pcm], Sequence[HeardWord]], pcm: Pcm16, voice: Intervals
+) -> list[HeardWord]:
+    """pcm: int16 [n], 16 kHz. voice: where somebody speaks in it. Times from its start."""
+    found: list[HeardWord] = []
+    lasts_s = len(pcm) / RATE
+    for start_s, end_s in pieces(voice):
+        begin_s, finish_s = max(0.0, start_s - _MARGIN_S), min(lasts_s, end_s + _MARGIN_S)
+        piece = to_float(pcm[samples(begin_s) : samples(finish_s)])
+        found += [
+            HeardWord(word.text, begin_s + word.start_s, begin_s + word.end_s, word.prob)
+            for word in hear(piece)
+        ]
+    return found
+
+
+def pieces(voice: Intervals) -> Iterator[tuple[float, float]]:
+    """Stretches of voice joined over short pauses, none longer than `_LONGEST_S`.
+
+    What is longer is cut in its longest pause; speech without one is cut by the clock.
+    """
+    for start_s, end_s in bridge(voice, _TOGETHER_S):
+        inside = voice[(voice[:, 0] >= start_s - 1e-9) & (voice[:, 1] <= end_s + 1e-9)]
+        yield from _cut(inside)
+
+
+def _cut(inside: Intervals) -> Iterator[tuple[float, float]]:
+    start_s, end_s = float(inside[0, 0]), float(inside[-1, 1])
+    if end_s - start_s <= _LONGEST_S:
+        yield start_s, end_s
+    elif len(inside) > 1:
+        widest = int((inside[1:, 0] - inside[:-1, 1]).argmax()) + 1
+        yield from _cut(inside[:widest])
+        yield from _cut(inside[widest:])
+    else:
+        while start_s < end_s:
+            yield start_s, min(start_s + _LONGEST_S, end_s)
+            start_s += _LONGEST_S
+
+
+def utterances_of(words: Sequence[Word]) -> list[Utterance]:
+    """Words put together up to a pause, shorter after a sentence, or the other's words."""
+    found: list[list[Word]] = []
+    for word in sorted(words, key=lambda w: (w.start_s, w.end_s)):
+        last = found[-1][-1] if found else None
+        if last is None or last.who != word.who or word.start_s - last.end_s >= _pause_after(last):
+            found.append([word])
+        else:
+            found[-1].append(word)
+    return [
+        Utterance(
+            who=group[0].who,
+            start_s=group[0].start_s,
+            end_s=max(word.end_s for word in group),
+            text=" ".join(word.text.strip() for word in group),
+        )
+        for group in found
+    ]
+
+
+def _pause_after(word: Word) -> float:
+    is_end = word.text.rstrip().endswith((".", "?", "!"))
+    return _SENTENCE_PAUSE_S if is_end else _UTTERANCE_PAUSE_S

@@ -1,0 +1,192 @@
+"""One planted conversation under one condition: what was found of it, and how far off.
+
+A pause, gap or overlap counts as found when one was measured that shares more than half of the
+longer of the two with it. Next to the threshold of length (0.2 s, 0.1 s) an event that was measured
+`EDGE_S` too short or too long to count is neither missed nor invented: the measure of that is the
+error of onsets and offsets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from simvoice.research.calibrate.conditions import Condition, disturb
+from simvoice.research.calibrate.plant import Event, Planted
+from simvoice.research.calibrate.truth import SPEAKERS, spoken, truth
+from simvoice.scoring.metrics.interval import WORDED, Conditions, conditions
+from simvoice.scoring.metrics.reading import Reading, read_heard
+from simvoice.scoring.metrics.registry import Measured, measure_reading
+from simvoice.timing.intervals import Intervals, at_least, complement, intersect, union
+from simvoice.timing.measure_sound import Heard, listen_to
+from simvoice.timing.overlaps import Overlap
+
+PAUSE_S = 0.2
+OVERLAP_S = 0.1
+EDGE_S = 0.04
+"""Two edges, each a frame or two off."""
+_NEAR_S = 0.25
+"""An edge further off belongs to another stretch."""
+_SAME_S = 0.2
+"""Seconds by which the onset of something may be off to be the same thing."""
+
+
+Values = dict[str, float]
+"""Metric to value, of those that are measurable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Of one kind of event."""
+
+    found: int = 0
+    missed: int = 0
+    invented: int = 0
+
+    def __add__(self, other: Counts) -> Counts:
+        """Of both."""
+        return Counts(
+            self.found + other.found, self.missed + other.missed, self.invented + other.invented
+        )
+
+    @property
+    def f1(self) -> float:
+        """0..1; 1 when there was nothing to find and nothing was."""
+        whole = 2 * self.found + self.missed + self.invented
+        return 2 * self.found / whole if whole else 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What came of one conversation under one condition."""
+
+    conversation: int
+    condition: str
+    conditions: Conditions
+    """As measured from the sound."""
+    edges_s: tuple[float, ...]
+    """Signed errors of onsets and offsets, seconds; positive is late."""
+    pauses: Counts
+    overlaps: Counts
+    interruptions: Counts
+    """Told apart from acknowledgements with the words known."""
+    interruptions_by_sound: Counts
+    """The same without the words."""
+    metrics: dict[str, tuple[float, float]]
+    """Metric to (truth, measured), where both are measurable."""
+    talk_error: float
+    """Measured less true share of the talking, points."""
+
+
+def try_out(
+    planted: Planted, condition: Condition, conversation: int, seed: int, true: Values
+) -> Trial:
+    """Disturb, measure, compare. true: from `true_values`."""
+    heard = listen_to(*disturb(planted.learner, planted.patient, condition, seed))
+    by_sound = read_heard(heard)
+    by_words = read_heard(heard, words=planted.words)
+    metrics = _metrics(true, by_sound, by_words)
+    true_share, share = metrics.get("talk_share", (0.0, 0.0))
+    return Trial(
+        conversation=conversation,
+        condition=condition.name,
+        conditions=conditions(heard),
+        edges_s=tuple(_edges(planted, heard)),
+        pauses=_pauses(planted, heard),
+        overlaps=_overlaps(planted, heard),
+        interruptions=_interruptions(planted.events, by_words.overlaps),
+        interruptions_by_sound=_interruptions(planted.events, by_sound.overlaps),
+        metrics=metrics,
+        talk_error=share - true_share,
+    )
+
+
+def true_values(planted: Planted) -> Values:
+    """Metric to its planted value."""
+    return _values(measure_reading(truth(planted)))
+
+
+def _metrics(true: Values, by_sound: Reading, by_words: Reading) -> dict[str, tuple[float, float]]:
+    made = dict(_values(measure_reading(by_sound)))
+    worded = _values(measure_reading(by_words))
+    found = {key: (true[key], made[key]) for key in made if key in true}
+    for key, value in worded.items():
+        if key in true and (key in WORDED or key not in made):
+            name = f"{key}+words" if key in WORDED else key
+            found[name] = (true[key], value)
+    return found
+
+
+def _values(measured: Sequence[Measured]) -> Values:
+    return {m.key: m.value for m in measured if m.value is not None}
+
+
+def _lanes(planted: Planted, heard: Heard) -> list[tuple[Intervals, Intervals]]:
+    return [
+        (spoken(planted, who), (heard.learner if who == "learner" else heard.patient).speech)
+        for who in SPEAKERS
+    ]
+
+
+def _edges(planted: Planted, heard: Heard) -> list[float]:
+    errors: list[float] = []
+    for true, made in _lanes(planted, heard):
+        if len(made) == 0 or len(true) == 0:
+            continue
+        for column in (0, 1):
+            nearest = np.abs(made[:, column][None] - true[:, column][:, None]).argmin(axis=1)
+            error = made[nearest, column] - true[:, column]
+            errors += error[np.abs(error) <= _NEAR_S].tolist()
+    return errors
+
+
+def _pauses(planted: Planted, heard: Heard) -> Counts:
+    """Stretches in which nobody speaks, within turns and between them."""
+    lanes = _lanes(planted, heard)
+    silent = [
+        complement(union(lanes[0][k], lanes[1][k]), 0.0, planted.length_s)[1:-1] for k in (0, 1)
+    ]
+    return _count(silent[0], silent[1], PAUSE_S)
+
+
+def _overlaps(planted: Planted, heard: Heard) -> Counts:
+    lanes = _lanes(planted, heard)
+    both = [intersect(lanes[0][k], lanes[1][k]) for k in (0, 1)]
+    return _count(both[0], both[1], OVERLAP_S)
+
+
+def _count(true: Intervals, made: Intervals, shortest_s: float) -> Counts:
+    nearly = shortest_s - EDGE_S
+    found = [_is_in(event, at_least(made, nearly)) for event in at_least(true, shortest_s)]
+    real = [_is_in(event, at_least(true, nearly)) for event in at_least(made, shortest_s)]
+    return Counts(sum(found), found.count(False), real.count(False))
+
+
+def _is_in(event: Intervals, others: Intervals) -> bool:
+    if len(others) == 0:
+        return False
+    shared = np.minimum(event[1], others[:, 1]) - np.maximum(event[0], others[:, 0])
+    longer = np.maximum(event[1] - event[0], others[:, 1] - others[:, 0])
+    return bool(np.any(shared > 0.5 * longer))
+
+
+def _interruptions(events: Sequence[Event], found: Sequence[Overlap]) -> Counts:
+    """Interruptions against acknowledgements: missed are those that were found as nothing, as an
+    acknowledgement or as anything else, invented are acknowledgements taken for one."""
+    counts = Counts()
+    for event in events:
+        if event.kind not in ("interruption", "acknowledgement"):
+            continue
+        near = [
+            (abs(overlap.start_s - event.start_s), overlap.kind)
+            for overlap in found
+            if overlap.by == event.by and abs(overlap.start_s - event.start_s) <= _SAME_S
+        ]
+        is_one = bool(near) and min(near)[1] == "interruption"
+        if event.kind == "interruption":
+            counts += Counts(found=int(is_one), missed=int(not is_one))
+        else:
+            counts += Counts(invented=int(is_one))
+    return counts

@@ -1,0 +1,110 @@
+"""From trials to the table of errors, and how well a table holds on trials it has not seen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from simvoice.research.calibrate.compare import Trial
+from simvoice.research.calibrate.conditions import Condition
+from simvoice.scoring.metrics.definitions import definitions
+from simvoice.scoring.metrics.interval import (
+    WORDED,
+    Cell,
+    Conditions,
+    Table,
+    bounds_of,
+    interval,
+    refusal,
+    scale_of,
+    unit_of_error,
+)
+
+LEAST = 15
+"""Trials from which the bounds of 90 of 100 can be told at all."""
+
+_AXES = {
+    "noise": "snr_db",
+    "bleed": "leak_db",
+    "reverberation": "fade_s",
+    "clipping": "clipped",
+    "dropped": "lost",
+}
+"""First word of a condition's name to what is measured of it."""
+
+
+def fit(
+    trials: Sequence[Trial],
+    standard: Sequence[Condition],
+    sem: Mapping[str, float],
+    provenance: Mapping[str, Any],
+) -> Table:
+    """A cell a condition; every axis begins with the undisturbed one."""
+    cells = {c.name: _cell(c.name, [t for t in trials if t.condition == c.name]) for c in standard}
+    clean = cells[standard[0].name]
+    axes: dict[str, list[Cell]] = {axis: [clean] for axis in _AXES.values()}
+    for condition in standard[1:]:
+        axes[_AXES[condition.name.split()[0]]].append(cells[condition.name])
+    return Table(provenance, {axis: tuple(row) for axis, row in axes.items()}, dict(sem))
+
+
+def _cell(name: str, trials: Sequence[Trial]) -> Cell:
+    keys = {key for trial in trials for key in trial.metrics}
+    errors = {
+        key: [_error(key, *t.metrics[key]) for t in trials if key in t.metrics] for key in keys
+    }
+    means = {
+        field: float(np.mean([getattr(trial.conditions, field) for trial in trials]))
+        for field in Conditions.__slots__
+    }
+    return Cell(
+        name,
+        Conditions(**means),
+        {key: bounds_of(values) for key, values in errors.items() if len(values) >= LEAST},
+    )
+
+
+def _error(key: str, true: float, measured: float) -> float:
+    """True less measured, in the metric's scale."""
+    plain = key.removesuffix("+words")
+    metric = next(entry for entry in definitions() if entry.key == plain)
+    return (true - measured) / unit_of_error(scale_of(metric), measured)
+
+
+def covered(trials: Sequence[Trial], table: Table) -> float:
+    """0..1: share of all numbers whose truth lies within the interval given for them."""
+    inside = [hit for trial in trials for hit in hits(trial, table).values() if hit is not None]
+    return round(float(np.mean(inside)), 4) if inside else float("nan")
+
+
+def hits(trial: Trial, table: Table) -> dict[str, bool | None]:
+    """Metric to whether the truth lies within its interval; None without one."""
+    if refusal(trial.conditions):
+        return {}
+    found: dict[str, bool | None] = {}
+    for name, (true, measured) in trial.metrics.items():
+        key = name.removesuffix("+words")
+        words = name != key
+        if refusal(trial.conditions, key) or (words and key not in WORDED):
+            continue
+        bounds = interval(key, measured, trial.conditions, table, words=words)
+        found[name] = None if bounds is None else bounds[0] - 1e-6 <= true <= bounds[1] + 1e-6
+    return found
+
+
+def retest(trials: Sequence[Trial]) -> dict[str, float]:
+    """Metric to the standard error of measurement: half of the variance of the difference between
+    two encounters in which the same was meant to happen. Trials come in pairs."""
+    pairs = list(zip(trials[::2], trials[1::2], strict=True))
+    found = {}
+    for key in sorted({key for trial in trials for key in trial.metrics}):
+        differences = [
+            one.metrics[key][1] - two.metrics[key][1]
+            for one, two in pairs
+            if key in one.metrics and key in two.metrics
+        ]
+        if len(differences) >= LEAST:
+            found[key] = float(np.sqrt(np.mean(np.square(differences)) / 2.0))
+    return found

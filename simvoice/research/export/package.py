@@ -1,0 +1,132 @@
+"""The data package that holds an export together (Frictionless Data Package, version 1).
+
+Source: specs.frictionlessdata.io, data-package, tabular-data-resource, table-schema.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from simvoice import __version__
+from simvoice.research.export.columns import Table
+
+PACKAGE = "datapackage.json"
+README = "README.txt"
+NAME = "simvoice-export"
+"""By this name an export is known again when it is to be replaced."""
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One file of an export."""
+
+    path: str
+    """Inside the export, with forward slashes."""
+    kind: str
+    """csv, parquet, textgrid, eaf, rttm, ctm, wav or text."""
+    size: int
+    """Bytes."""
+    sha256: str
+    table: Table | None = None
+    """The table in it, for CSV and Parquet."""
+
+
+_MEDIA = {
+    "csv": "text/csv",
+    "parquet": "application/vnd.apache.parquet",
+    "textgrid": "text/x-praat-textgrid",
+    "eaf": "text/x-eaf+xml",
+    "rttm": "text/x-rttm",
+    "ctm": "text/x-ctm",
+    "wav": "audio/wav",
+}
+
+
+def package(files: Sequence[File], conversations: int, voice_free: bool) -> bytes:
+    """The text of `datapackage.json` over the other files. The same files give the same bytes:
+    there is no date in it."""
+    variant = (
+        "Timings and numbers only: no words, no sound, no names, pseudonymous ids."
+        if voice_free
+        else "With words and names: treat it as the recordings themselves."
+    )
+    whole = {
+        "profile": "data-package",
+        "name": NAME,
+        "title": f"{conversations} conversation{'s' if conversations != 1 else ''}, measured",
+        "description": f"Made by simvoice {__version__}. {variant} All times are seconds from the "
+        "start of each recording.",
+        "version": __version__,
+        "simvoice": {"version": __version__, "voice_free": voice_free},
+        "resources": [_resource(file) for file in files if file.kind in _MEDIA],
+    }
+    return (json.dumps(whole, ensure_ascii=False, indent=2) + "\n").encode("utf-8")
+
+
+def _resource(file: File) -> dict[str, Any]:
+    stem = file.path.rsplit("/", 1)[-1].rsplit(".", 1)[0]
+    tail = "" if file.kind == "csv" else f".{file.kind}"
+    found: dict[str, Any] = {
+        "name": f"{stem}{tail}".lower(),
+        "path": file.path,
+        "format": file.kind,
+        "mediatype": _MEDIA[file.kind],
+        "bytes": file.size,
+        "hash": f"sha256:{file.sha256}",
+    }
+    if file.table is not None:
+        found["description"] = file.table.description
+    if file.table is not None and file.kind == "csv":
+        found |= {"profile": "tabular-data-resource", "encoding": "utf-8"}
+        found["schema"] = file.table.schema()
+    else:
+        # Told so, the frictionless tool checks the bytes; of a Parquet taken for a table it
+        # knows no size and calls it corrupted.
+        found["type"] = "file"
+    return found
+
+
+def readme(voice_free: bool) -> bytes:
+    """How to open it, for whoever finds the folder."""
+    return (_README_VOICE_FREE if voice_free else _README).encode("utf-8")
+
+
+_README = """Conversations measured by simvoice.
+
+tables/    CSV and Parquet: metrics_wide (a row a conversation), metrics_long (a row a metric),
+           turns, events, speech, utterances, words, ledger, conversations; codebook says what
+           every metric is, norms what was published about real visits.
+praat/     TextGrids. In Praat: Open > Read from file, with the sound; View & Edit together.
+elan/      EAF files. Put one beside its sound and open it in ELAN, or let ELAN ask for the sound.
+rttm/      Who speaks when, for scoring tools.
+ctm/       Words with their times, for scoring tools; channel 1 is the learner, 2 the patient.
+sound/     Where asked for: the sound of attempts, left the learner, right the patient.
+
+datapackage.json describes every column and holds the SHA-256 of every file.
+
+pandas     pandas.read_parquet("tables/metrics_wide.parquet")
+R          read.csv("tables/metrics_wide.csv"), or arrow::read_parquet("tables/events.parquet")
+
+An empty cell is a missing value; metrics_long says why it is missing.
+"""
+
+_README_VOICE_FREE = """Conversations measured by simvoice: timings and numbers only.
+
+There are no words, no sound, no names and no dates in here, and the ids are pseudonyms. The
+timings are exact; whoever holds a recording can recognise it by them.
+
+tables/    CSV and Parquet: metrics_wide (a row a conversation), metrics_long (a row a metric),
+           turns, events, speech, conversations; codebook says what every metric is, norms what
+           was published about real visits.
+praat/     TextGrids. elan/  EAF files. rttm/  Who speaks when.
+
+datapackage.json describes every column and holds the SHA-256 of every file.
+
+pandas     pandas.read_parquet("tables/metrics_wide.parquet")
+R          read.csv("tables/metrics_wide.csv"), or arrow::read_parquet("tables/events.parquet")
+
+An empty cell is a missing value; metrics_long says why it is missing.
+"""

@@ -1,0 +1,206 @@
+"""An export, written conversation by conversation: thousands cost the memory of one."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack, closing
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from simvoice.errors import SettingError, SimvoiceError, UsageError
+from simvoice.research.analysis.conversation import Conversation
+from simvoice.research.export.columns import Table
+from simvoice.research.export.csv_file import CsvTable
+from simvoice.research.export.eaf import to_eaf
+from simvoice.research.export.package import NAME, PACKAGE, README, File, package, readme
+from simvoice.research.export.parquet import ParquetTable
+from simvoice.research.export.scoring_files import to_ctm, to_rttm
+from simvoice.research.export.sound import copy_as_wav
+from simvoice.research.export.tables import tables
+from simvoice.research.export.textgrid import to_textgrid
+
+FORMATS = ("csv", "parquet", "textgrid", "eaf", "rttm", "ctm")
+
+_EACH: dict[str, tuple[str, str, Callable[[Conversation], bytes]]] = {
+    "textgrid": ("praat", "TextGrid", to_textgrid),
+    "eaf": ("elan", "eaf", to_eaf),
+    "rttm": ("rttm", "rttm", to_rttm),
+    "ctm": ("ctm", "ctm", to_ctm),
+}
+"""Format to folder, ending and writer, for those with a file a conversation."""
+
+
+def check_formats(given: Iterable[str]) -> tuple[str, ...]:
+    """In the order of FORMATS. Raises SettingError for one that is not among them."""
+    wanted = set(given)
+    for unknown in sorted(wanted - set(FORMATS)):
+        raise SettingError(f"{unknown!r} is no format; choose of: {', '.join(FORMATS)}")
+    return tuple(name for name in FORMATS if name in wanted) or FORMATS
+
+
+def save(
+    conversations: Iterable[Conversation],
+    out: Path,
+    formats: Sequence[str] = FORMATS,
+    *,
+    voice_free: bool = False,
+    replace: bool = False,
+    sound_of: Callable[[str], Path | None] = lambda _: None,
+) -> list[File]:
+    """Write an export into `out`: all of it, or nothing. The same conversations in the same order
+    give the same bytes.
+
+    conversations: with `voice_free`, without voice already (`voice_free.without_voice`).
+    replace: take an earlier export's files away first, and nothing else. sound_of: the sound of a
+    conversation, by id, where it is to be copied along. Raises UsageError when `out` holds anything
+    and that is not wanted, SimvoiceError when the disk refuses.
+    """
+    old = _check_free(out, replace)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=out.parent, prefix=".export-") as made:
+            files = write(
+                conversations, Path(made), formats, voice_free=voice_free, sound_of=sound_of
+            )
+            for path in old:
+                path.unlink(missing_ok=True)
+            for file in files:
+                target = out / file.path
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.move(Path(made) / file.path, target)
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+        raise SimvoiceError(
+            f"writing the export to {str(out)!r} failed ({why}); check the disk and its permissions"
+        ) from error
+    return files
+
+
+def write(
+    conversations: Iterable[Conversation],
+    folder: Path,
+    formats: Sequence[str] = FORMATS,
+    *,
+    voice_free: bool = False,
+    sound_of: Callable[[str], Path | None] = lambda _: None,
+) -> list[File]:
+    """The same into an empty folder that is there. Raises OSError."""
+    files: list[File] = []
+    count = 0
+    with ExitStack() as stack:
+        wanted = [kind for kind in ("csv", "parquet") if kind in formats]
+        open_tables = [
+            (table, stack.enter_context(closing(_opened(kind, table, folder))))
+            for table in tables(voice_free)
+            for kind in wanted
+        ]
+        for conversation in conversations:
+            count += 1
+            for table, writer in open_tables:
+                if not table.is_reference:
+                    writer.add(table.rows([conversation]))
+            sound = sound_of(conversation.id)
+            if sound is not None:
+                files.append(_sound(sound, conversation, folder))
+                conversation = _linked(conversation)
+            files += [_one(kind, conversation, folder) for kind in _kinds(conversation, formats)]
+        for table, writer in open_tables:
+            if table.is_reference:
+                writer.add(table.rows([]))
+    files = [*_tables(folder, tables(voice_free), wanted), *sorted(files, key=lambda f: f.path)]
+    for name, data in (
+        (README, readme(voice_free)),
+        (PACKAGE, package(files, count, voice_free)),
+    ):
+        (folder / name).write_bytes(data)
+        files.append(File(name, "text", len(data), hashlib.sha256(data).hexdigest()))
+    return files
+
+
+def _opened(kind: str, table: Table, folder: Path) -> CsvTable | ParquetTable:
+    path = folder / "tables" / f"{table.name}.{kind}"
+    path.parent.mkdir(exist_ok=True)
+    return (CsvTable if kind == "csv" else ParquetTable)(path, table.columns)
+
+
+def _tables(folder: Path, made: Iterable[Table], kinds: Sequence[str]) -> list[File]:
+    return [
+        _described(folder, f"tables/{table.name}.{kind}", kind, table)
+        for table in made
+        for kind in kinds
+    ]
+
+
+def _kinds(conversation: Conversation, formats: Sequence[str]) -> list[str]:
+    return [
+        kind for kind in _EACH if kind in formats and (kind != "ctm" or bool(conversation.words))
+    ]
+
+
+def _one(kind: str, conversation: Conversation, folder: Path) -> File:
+    inside, ending, to_bytes = _EACH[kind]
+    path = folder / inside / f"{conversation.id}.{ending}"
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(to_bytes(conversation))
+    return _described(folder, f"{inside}/{path.name}", kind, None)
+
+
+def _sound(sound: Path, conversation: Conversation, folder: Path) -> File:
+    path = folder / "sound" / f"{conversation.id}.wav"
+    path.parent.mkdir(exist_ok=True)
+    copy_as_wav(sound, path)
+    return _described(folder, f"sound/{path.name}", "wav", None)
+
+
+def _linked(conversation: Conversation) -> Conversation:
+    """With its sound where the copy lies, as seen from the annotations."""
+    inputs = tuple(
+        file.model_copy(update={"name": f"../sound/{conversation.id}.wav"})
+        if file.role == "sound"
+        else file
+        for file in conversation.inputs
+    )
+    return conversation.model_copy(update={"inputs": inputs})
+
+
+def _described(folder: Path, path: str, kind: str, table: Table | None) -> File:
+    with (folder / path).open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return File(path, kind, (folder / path).stat().st_size, digest, table)
+
+
+# -- what is there already ------------------------------------------------------------------
+
+
+def _check_free(out: Path, replace: bool) -> list[Path]:
+    """The files of an earlier export that are to go."""
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"{str(out)!r} is a file; name a folder for the export")
+    if not out.exists() or not any(out.iterdir()):
+        return []
+    old = _earlier(out)
+    if replace and old is not None:
+        return old
+    if old is not None:
+        raise UsageError(
+            f"{str(out)!r} holds an export already; name another folder, or add --replace"
+        )
+    raise UsageError(
+        f"{str(out)!r} holds other files; name a folder that is new or empty: --out FOLDER"
+    )
+
+
+def _earlier(out: Path) -> list[Path] | None:
+    """The files of the export in a folder; None when there is none."""
+    try:
+        found = json.loads((out / PACKAGE).read_bytes())
+    except (OSError, ValueError):
+        return None
+    if not isinstance(found, dict) or found.get("name") != NAME:
+        return None
+    paths = [entry.get("path", "") for entry in found.get("resources", [])]
+    inside = [out / path for path in paths if path and ".." not in Path(path).parts]
+    return [*(p for p in inside if p.is_relative_to(out)), out / README, out / PACKAGE]

@@ -1,0 +1,70 @@
+"""Subtitles: SRT and WebVTT, read with webvtt-py.
+
+Who speaks is in WebVTT's voice tag (`<v Doctor>`), or in words before a colon (`DOCTOR: …`).
+"""
+
+from __future__ import annotations
+
+import io
+import re
+
+import webvtt
+
+from simvoice.errors import AudioFileError
+from simvoice.research.recordings.said import Said
+
+_LABEL = re.compile(r"^(?:-\s*)?\[?(?P<label>[^\W\d][\w .'-]{0,30}?)\]?\s*[::]\s+(?P<text>.+)$")
+"""A name of up to 31 letters, a colon and a space: "10:30" and "so: no" without one stay text."""
+
+_MOST_WORDS_IN_A_NAME = 3
+
+
+def read(name: str, text: str) -> tuple[list[Said], float]:
+    """The cues, and 0: subtitles do not say how long the recording is. Raises AudioFileError."""
+    kind = "srt" if name.casefold().endswith(".srt") else "vtt"
+    try:
+        captions = webvtt.WebVTT.from_buffer(io.StringIO(text), format=kind).captions
+        found = [said for caption in captions for said in _said(caption)]
+    except (webvtt.errors.MalformedFileError, webvtt.errors.MalformedCaptionError) as error:
+        raise AudioFileError(
+            f"the transcript {name!r} cannot be read as {kind.upper()}; mend it, or analyse "
+            "without it: --no-transcript"
+        ) from error
+    if not found:
+        raise AudioFileError(
+            f"the transcript {name!r} holds no words; take it away, or analyse without it: "
+            "--no-transcript"
+        )
+    return found, 0.0
+
+
+def _said(caption: webvtt.Caption) -> list[Said]:
+    """One entry; or one a line, where each line names a speaker."""
+    start_s, end_s = _seconds(caption.start), _seconds(caption.end)
+    lines = [line.strip() for line in caption.text.splitlines() if line.strip()]
+    if caption.voice:
+        return [Said(caption.voice.strip(), start_s, end_s, " ".join(lines))]
+    found: list[Said] = []
+    for line in lines:
+        match = _LABEL.match(line)
+        if match and _is_name(match["label"]):
+            found.append(Said(match["label"].strip(), start_s, end_s, match["text"].strip()))
+        elif found:
+            last = found.pop()
+            found.append(Said(last.label, start_s, end_s, f"{last.text} {line}"))
+        else:
+            found.append(Said("", start_s, end_s, line))
+    return found
+
+
+def _is_name(label: str) -> bool:
+    """One word, or a few that all begin large: "Dr. Lynn", not "I said"."""
+    words = label.split()
+    return len(words) == 1 or (
+        len(words) <= _MOST_WORDS_IN_A_NAME and all(not word[0].islower() for word in words)
+    )
+
+
+def _seconds(stamp: str) -> float:
+    hours, minutes, rest = stamp.replace(",", ".").split(":")
+    return int(hours) * 3600 + int(minutes) * 60 + float(rest)

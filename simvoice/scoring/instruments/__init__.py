@@ -1,0 +1,1 @@
+"""Published instruments, judged item by item with evidence."""

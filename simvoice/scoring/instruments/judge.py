@@ -1,0 +1,370 @@
+"""From the record and an instrument to what was met, what was not, and what nobody can tell.
+
+Pure, and from the record alone: the codes of the learner's turns as they were written down, the
+metrics, and the answers to cues. Every judgement carries the words it stands on, or says why there
+is none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import chain, pairwise, zip_longest
+
+from simvoice import criteria as r
+from simvoice.record.events import Header, Hold, Interruption, LearnerTurn
+from simvoice.scoring.instruments.certainty import CERTAINTIES, Certainty, of_absence
+from simvoice.scoring.instruments.cues import Response, responses
+from simvoice.scoring.instruments.evidence import (
+    MOST_EVIDENCE,
+    Evidence,
+    Outcome,
+    Verdict,
+    of_silence,
+)
+from simvoice.scoring.instruments.hits import Hit, apart, best, quotes, worst
+from simvoice.scoring.instruments.instrument import Instrument, Item, items
+from simvoice.scoring.instruments.patient_side import patient_did
+from simvoice.scoring.instruments.places import deaf, in_places
+from simvoice.scoring.instruments.rule_text import CLOSES, any_of, in_words, label
+from simvoice.scoring.metrics.reading import Reading
+from simvoice.scoring.metrics.registry import Measured, measure_reading
+from simvoice.scoring.metrics.shares import Share, share
+from simvoice.scoring.raters.questions import resolved
+
+_HOLDS = {"holds_held": "held", "holds_filled": "filled"}
+"""Metric to the outcome of the silences that it counts."""
+LIKELY = 0.6
+"""Confidence of a code from which it holds up a yes. Below, it is counted where counts have their
+interval, and shown as a maybe where a yes or no is asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One item in one attempt."""
+
+    item: Item
+    verdict: Verdict
+    rule: str
+    """In words; empty where the item is a human's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """One instrument in one attempt."""
+
+    instrument: Instrument
+    judged: tuple[Judged, ...]
+
+    def count(self, outcome: Outcome) -> int:
+        """How many items came out so."""
+        return sum(each.verdict.outcome == outcome for each in self.judged)
+
+    @property
+    def share(self) -> float | None:
+        """0..1: weight of what was met in the weight of what could be judged; None when less than
+        half of the weight could be."""
+        weights = {"met": 0.0, "not met": 0.0, "not judged": 0.0, "counted": 0.0}
+        for each in self.judged:
+            weights[each.verdict.outcome] += each.item.weight
+        judged = weights["met"] + weights["not met"]
+        if judged <= 0.0 or judged < weights["not judged"]:
+            return None
+        return weights["met"] / judged
+
+    @property
+    def share_with_interval(self) -> Share | None:
+        """The same with its interval; None where there is no share."""
+        if self.share is None:
+            return None
+        return share(self._weights("met"), self._weights("not met"))
+
+    def _weights(self, outcome: Outcome) -> list[float]:
+        return [each.item.weight for each in self.judged if each.verdict.outcome == outcome]
+
+
+class Judge:
+    """Judges the items of one attempt."""
+
+    def __init__(self, reading: Reading, header: Header) -> None:
+        entries = in_places(reading.entries, header.shows, reading.rises or deaf)
+        turns = (entry for entry in entries if isinstance(entry, LearnerTurn))
+        self._turns = tuple(sorted(turns, key=lambda turn: turn.start_s))
+        self._reading = reading
+        self._says_cues = bool(header.shows)
+        self._means = {k: v for item in header.critical for k, v in item.means.items()}
+        self.responses: tuple[Response, ...] = responses(entries, header.shows)
+
+    def sheet(self, instrument: Instrument) -> Sheet:
+        """Every item of an instrument."""
+        return Sheet(instrument, tuple(self.item(item) for item in instrument.items))
+
+    def sheets(self, chosen: Iterable[Instrument]) -> tuple[Sheet, ...]:
+        """Several instruments."""
+        return tuple(self.sheet(each) for each in chosen)
+
+    def item(self, item: Item) -> Judged:
+        """One item."""
+        if item.rule is None:
+            return Judged(item, Verdict("not judged", reason=item.why), "")
+        rule = resolved(item) or item.rule
+        return Judged(item, self._judge(item.rule), in_words(rule, item.means))
+
+    @cached_property
+    def _hits(self) -> tuple[Hit, ...]:
+        return tuple(
+            Hit((number, within), turn, code, label(code.code, self._means))
+            for number, turn in enumerate(self._turns)
+            for within, code in enumerate(turn.codes)
+        )
+
+    @cached_property
+    def _metrics(self) -> dict[str, Measured]:
+        return {each.key: each for each in measure_reading(self._reading)}
+
+    def _judge(self, rule: r.Rule) -> Verdict:
+        match rule:
+            case r.AllOf():
+                return _all([self._judge(each) for each in rule.rules])
+            case r.AnyOf():
+                return _any([self._judge(each) for each in rule.rules])
+            case r.ItemIs():
+                other = items().get(rule.item)
+                unknown = Verdict("not judged", reason=f"simvoice has no item {rule.item}")
+                return self.item(other).verdict if other is not None else unknown
+        if not self._turns:
+            return Verdict("not judged", reason="no words of yours were recognised")
+        match rule:
+            case r.Says():
+                return self._says(rule)
+            case r.Avoids():
+                return self._avoids(rule)
+            case r.Order():
+                return self._order(rule)
+            case r.MetricIs():
+                return self._metric(rule)
+            case r.Ratio():
+                return self._ratio(rule)
+            case r.Count():
+                return self._count(rule)
+            case r.Answers():
+                return self._answers(rule)
+            case r.CountAnswers():
+                return self._count_answers(rule)
+            case r.Told() | r.Hears() | r.Reached() | r.Silence() | r.Ledger():
+                return patient_did(rule, self._reading.entries)
+
+    # -- codes
+
+    def _of(self, codes: Iterable[str]) -> list[Hit]:
+        wanted = frozenset(codes)
+        return [hit for hit in self._hits if hit.code.code in wanted]
+
+    def _name(self, codes: Iterable[str]) -> str:
+        return any_of(codes, self._means)
+
+    def _no_occasion(self, codes: Iterable[str]) -> Verdict:
+        why = f"no occasion: nothing was heard of {self._name(codes)}"
+        return Verdict("not judged", reason=why)
+
+    def _says(self, rule: r.Says) -> Verdict:
+        if rule.needs and not self._of(rule.needs):
+            return self._no_occasion(rule.needs)
+        of_kind = [hit for hit in self._of(rule.codes) if not self._closes(hit)]
+        every = found = [hit for hit in of_kind if hit.code.confidence >= LIKELY]
+        maybe = [hit for hit in of_kind if hit.code.confidence < LIKELY]
+        occasions: list[Evidence] = []
+        for anchors, before in ((rule.before, True), (rule.after, False)):
+            if not anchors:
+                continue
+            at = self._of(anchors)
+            if not at:
+                return self._no_occasion(anchors)
+            first = at[0].place
+            found = [h for h in found if (h.place < first if before else h.place > first)]
+            which = "came first" if before else "not after this"
+            occasions.append(at[0].showing(f"{which}: {at[0].label}"))
+        if rule.first_turns is not None:
+            found = [h for h in found if h.place[0] < rule.first_turns]
+        if rule.last_turns is not None:
+            found = [h for h in found if h.place[0] >= len(self._turns) - rule.last_turns]
+        if len(found) >= rule.at_least:
+            return Verdict("met", quotes(apart(found)), best(found), float(len(found)))
+        elsewhere = [h.showing(f"{h.label}, not where it counts") for h in every]
+        unsure = [h.showing(f"perhaps {h.label}") for h in maybe]
+        shown = quotes(found) or (*occasions, *elsewhere, *unsure)[:MOST_EVIDENCE]
+        sure = "low" if maybe else of_absence(self._turns)
+        return Verdict("not met", shown, sure, float(len(found)))
+
+    def _closes(self, hit: Hit) -> bool:
+        """An open question by its form alone: "How was the parking?", "Why did you not call?"."""
+        if hit.code.code != "question_open":
+            return False
+        asked = hit.code.words.lower()
+        return any(code.code in CLOSES and code.words.lower() in asked for code in hit.turn.codes)
+
+    def _avoids(self, rule: r.Avoids) -> Verdict:
+        if rule.needs and not self._of(rule.needs):
+            return self._no_occasion(rule.needs)
+        found = apart(self._of(rule.codes))
+        if len(found) > rule.at_most:
+            return Verdict("not met", quotes(found), best(found), float(len(found)))
+        return Verdict("met", quotes(found), of_absence(self._turns), float(len(found)))
+
+    def _order(self, rule: r.Order) -> Verdict:
+        firsts = [hits[0] for hits in map(self._of, rule.steps) if hits]
+        if len(firsts) < rule.least:
+            return Verdict(
+                "not judged",
+                quotes(firsts),
+                reason=f"only {len(firsts)} of the steps happened, and {rule.least} make an order",
+            )
+        in_order = all(a.place < b.place for a, b in pairwise(firsts))
+        outcome: Outcome = "met" if in_order else "not met"
+        return Verdict(outcome, quotes(firsts, len(firsts)), worst(firsts))
+
+    def _ratio(self, rule: r.Ratio) -> Verdict:
+        over, under = self._of(rule.over), self._of(rule.under)
+        if not under:
+            return Verdict(
+                "not judged",
+                reason=f"nothing to set against: not heard was {self._name(rule.under)}",
+            )
+        value = len(over) / len(under)
+        outcome: Outcome = "counted"
+        if rule.at_least is not None:
+            outcome = "met" if value >= rule.at_least else "not met"
+        return Verdict(outcome, quotes(over), of_absence(self._turns), round(value, 3))
+
+    def _count(self, rule: r.Count) -> Verdict:
+        found = apart(self._of(rule.codes))
+        value = float(len(found))
+        if rule.per == "cue":
+            why = self._no_cues()
+            if why:
+                return Verdict("not judged", reason=why)
+            value = round(value / len(self.responses), 3)
+        sure = of_absence(self._turns)
+        return Verdict("counted", quotes(found), sure, value)
+
+    # -- metrics
+
+    def _metric(self, rule: r.MetricIs) -> Verdict:
+        if rule.metric not in self._metrics:
+            return Verdict("not judged", reason=f"simvoice has no metric {rule.metric}")
+        measured = self._metrics[rule.metric]
+        if measured.value is None:
+            return Verdict("not judged", reason=measured.reason)
+        value = measured.value
+        low = rule.at_least is None or value >= rule.at_least
+        high = rule.at_most is None or value <= rule.at_most
+        moments = _moments(self._reading, rule.metric)
+        return Verdict("met" if low and high else "not met", moments, "high", value)
+
+    # -- answers to cues
+
+    def _no_cues(self) -> str:
+        if not self._says_cues:
+            return "the record does not say which of the patient's lines were cues"
+        return "" if self.responses else "the patient let no concern show"
+
+    def _answers(self, rule: r.Answers) -> Verdict:
+        why = self._no_cues()
+        told = [each for each in self.responses if _answer(each, rule.how) is not None]
+        if why or not told:
+            return Verdict("not judged", reason=why or "no answer to a cue could be coded")
+        given = [each for each in told if _answer(each, rule.how)]
+        share = round(len(given) / len(told), 3)
+        if rule.at_least is None:
+            return Verdict("counted", _answer_quotes(given), "fair", share)
+        if share >= rule.at_least:
+            return Verdict("met", _answer_quotes(given), "fair", share)
+        lacking = [each for each in told if not _answer(each, rule.how)]
+        return Verdict("not met", _answer_quotes(lacking), "fair", share)
+
+    def _count_answers(self, rule: r.CountAnswers) -> Verdict:
+        why = self._no_cues()
+        if why:
+            return Verdict("not judged", reason=why)
+        found = [
+            each
+            for each in self.responses
+            if rule.explicit in (None, each.explicit) and rule.provides in (None, each.provides)
+        ]
+        return Verdict("counted", _answer_quotes(found), "fair", float(len(found)))
+
+
+# -- putting verdicts together --------------------------------------------------------------
+
+
+def _all(parts: Sequence[Verdict]) -> Verdict:
+    """Not met when any is not; else not judged when any is not."""
+    for outcome in ("not met", "not judged"):
+        bad = next((each for each in parts if each.outcome == outcome), None)
+        if bad is not None:
+            return bad
+    # of each part something, so that each can be checked
+    by_turns = chain.from_iterable(zip_longest(*(each.evidence for each in parts)))
+    evidence = tuple(dict.fromkeys(e for e in by_turns if e is not None))[:MOST_EVIDENCE]
+    return Verdict("met", tuple(sorted(evidence, key=lambda each: each.at_s)), _lowest(parts))
+
+
+def _any(parts: Sequence[Verdict]) -> Verdict:
+    """Met when any is; else not judged when any is not, for that one might have been met."""
+    for outcome in ("met", "not judged"):
+        good = next((each for each in parts if each.outcome == outcome), None)
+        if good is not None:
+            return good
+    return replace(parts[0], certainty=_lowest(parts))
+
+
+def _lowest(parts: Sequence[Verdict]) -> Certainty | None:
+    sure = [each.certainty for each in parts if each.certainty is not None]
+    return min(sure, key=CERTAINTIES.index, default=None)
+
+
+def _moments(reading: Reading, metric: str) -> tuple[Evidence, ...]:
+    """What a count of moments counts; other metrics are of the whole talk."""
+    found: list[Evidence] = []
+    if metric == "interruptions":
+        found = [
+            Evidence(e.start_s, e.stopped_s, "learner", "", _cut_off(e.lost_words))
+            for e in reading.of(Interruption)
+        ]
+    elif metric in _HOLDS:
+        found = [of_silence(e) for e in reading.of(Hold) if e.outcome == _HOLDS[metric]]
+    return tuple(found[:MOST_EVIDENCE])
+
+
+def _cut_off(words: int) -> str:
+    if words == 0:
+        return "the last word cut off"
+    return "1 word cut off" if words == 1 else f"{words} words cut off"
+
+
+def _answer(response: Response, how: str) -> bool | None:
+    """Whether a cue was answered so; None when nobody can tell."""
+    if how == "continuer":
+        return response.suchman == "continuer" if response.response is not None else None
+    return response.provides if how == "provides" else response.explicit
+
+
+def _answered_by(each: Response) -> str:
+    words = f": “{each.words}”" if each.words else ""
+    if each.response is None and each.explicit:
+        return f"taken up in words of no kind that can be coded{words}"
+    return f"answered by {each.response or 'nothing that can be coded'}{words}"
+
+
+def _answer_quotes(found: Sequence[Response]) -> tuple[Evidence, ...]:
+    return tuple(
+        Evidence(
+            each.cue_start_s,
+            each.cue_end_s,
+            "patient",
+            each.cue,
+            _answered_by(each),
+        )
+        for each in found[:MOST_EVIDENCE]
+    )

@@ -1,0 +1,122 @@
+"""Rules over what the patient did: what she told and said, what she felt, which silences stood.
+
+All of it is known exactly, since the record says what was decided and what was heard of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from simvoice import criteria as r
+from simvoice.record.events import Hold, JournalEntry, LearnerTurn, PatientMove, PatientSpeech
+from simvoice.scoring.instruments.evidence import (
+    MOST_EVIDENCE,
+    Evidence,
+    Outcome,
+    Verdict,
+    of_silence,
+)
+
+BROKEN_S = 1.0
+"""Seconds by which the end of a silence and the words that ended it may be timed apart."""
+_TRUST = "trust"
+_ROUNDING = 1e-6
+
+
+def patient_did(
+    rule: r.Told | r.Hears | r.Reached | r.Silence | r.Ledger, entries: Sequence[JournalEntry]
+) -> Verdict:
+    """By the journal alone."""
+    match rule:
+        case r.Told():
+            return _told(rule, entries)
+        case r.Hears():
+            return _said([rule.lines], entries)
+        case r.Reached():
+            return _said(rule.lines, entries)
+        case r.Silence():
+            return _silence(rule, entries)
+        case r.Ledger():
+            return _ledger(rule, entries)
+
+
+def _heard(entries: Sequence[JournalEntry]) -> list[PatientSpeech]:
+    return [e for e in entries if isinstance(e, PatientSpeech) and e.heard]
+
+
+def _told(rule: r.Told, entries: Sequence[JournalEntry]) -> Verdict:
+    """A fact is told by the first move that opens it and was heard to its end."""
+    whole = {e.turn: e for e in reversed(_heard(entries)) if not e.unsaid}
+    told: dict[str, PatientSpeech] = {}
+    for move in entries:
+        if isinstance(move, PatientMove) and move.turn in whole:
+            for fact in move.disclosed:
+                told.setdefault(fact, whole[move.turn])
+    wanted = [told[fact] for fact in rule.facts if fact in told]
+    return _met(len(wanted) == len(rule.facts), (_quote(each) for each in wanted))
+
+
+def _said(each_of: Sequence[Sequence[str]], entries: Sequence[JournalEntry]) -> Verdict:
+    """Of each group of lines at least one was heard."""
+    if not each_of:
+        return Verdict("not judged", reason="the record does not say which lines belong to it")
+    firsts = [next((e for e in _heard(entries) if e.line_id in lines), None) for lines in each_of]
+    return _met(None not in firsts, (_quote(each) for each in firsts if each is not None))
+
+
+def _silence(rule: r.Silence, entries: Sequence[JournalEntry]) -> Verdict:
+    left = [e for e in entries if isinstance(e, Hold) and (not rule.after or e.beat in rule.after)]
+    if not left:
+        return Verdict("not judged", reason="no occasion: the patient left no such silence")
+    stood = [each for each in left if each.outcome == "held"]
+    cared = [each for each in left if each not in stood and broken_with_care(each, entries)]
+    filled = [each for each in left if each not in stood and each not in cared]
+    is_met = bool(stood) if rule.outcome == "held" else not filled
+    shown = [*map(of_silence, stood if is_met else filled)]
+    if is_met or not filled:
+        shown += (of_silence(each, "broken with words that raised trust") for each in cared)
+    return _met(is_met, shown)
+
+
+def broken_with_care(hold: Hold, entries: Sequence[JournalEntry]) -> bool:
+    """Whether a silence was broken with words after which she trusted more: no room was taken."""
+    turns = [e for e in entries if isinstance(e, LearnerTurn)]
+    said = min(turns, key=lambda turn: abs(turn.start_s - hold.end_s), default=None)
+    if hold.outcome != "filled" or said is None or abs(said.start_s - hold.end_s) > BROKEN_S:
+        return False
+    moves = (
+        e
+        for e in entries
+        if isinstance(e, PatientMove) and e.turn == said.turn and e.at_s >= said.start_s
+    )
+    answer = min(moves, key=lambda move: move.at_s, default=None)
+    steps = answer.steps if answer is not None else ()
+    return sum(each.after - each.before for each in steps if each.name == _TRUST) > _ROUNDING
+
+
+def _ledger(rule: r.Ledger, entries: Sequence[JournalEntry]) -> Verdict:
+    moves = [e for e in entries if isinstance(e, PatientMove) and rule.value in e.ledger]
+    if not moves:
+        return Verdict("not judged", reason="the record does not say what the patient felt")
+    fits = [_within(rule, move.ledger[rule.value]) for move in moves]
+    is_met = {"end": fits[-1], "ever": any(fits), "always": all(fits)}[rule.when]
+    value = moves[-1].ledger[rule.value]
+    if rule.when == "ever" and is_met:
+        value = moves[fits.index(True)].ledger[rule.value]
+    if rule.when == "always" and not is_met:
+        value = moves[fits.index(False)].ledger[rule.value]
+    return Verdict("met" if is_met else "not met", (), "high", value)
+
+
+def _within(rule: r.Ledger, value: float) -> bool:
+    high_enough = rule.at_least is None or value >= rule.at_least
+    return high_enough and (rule.at_most is None or value <= rule.at_most)
+
+
+def _met(is_met: bool, evidence: Iterable[Evidence]) -> Verdict:
+    outcome: Outcome = "met" if is_met else "not met"
+    return Verdict(outcome, tuple(evidence)[:MOST_EVIDENCE], "high")
+
+
+def _quote(speech: PatientSpeech) -> Evidence:
+    return Evidence(speech.start_s, speech.end_s, "patient", speech.heard, "what the patient said")

@@ -1,0 +1,182 @@
+"""The rules of items in words, as an educator reads them; what they are is in `criteria`."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Collection, Iterable, Mapping
+from functools import cache
+from importlib.resources import files
+from types import MappingProxyType
+
+from simvoice.criteria import (
+    AllOf,
+    Answers,
+    AnyOf,
+    Avoids,
+    Count,
+    CountAnswers,
+    Hears,
+    ItemIs,
+    Ledger,
+    MetricIs,
+    Order,
+    Ratio,
+    Reached,
+    Rule,
+    Says,
+    Silence,
+    Told,
+)
+from simvoice.scoring.metrics.definitions import definitions
+
+Means = Mapping[str, str]
+"""Code of a case's own to what it means, a sentence."""
+NONE: Means = MappingProxyType({})
+_NEWS = frozenset({"headline", "headline_jargon"})
+_TOLD = frozenset(
+    {
+        "headline", "headline_jargon", "euphemism", "hedged_news", "good_news", "plan", "hope",
+        "honest_limits", "jargon",
+    }
+)  # fmt: skip
+"""All that tells the patient something, in one name: "information given"."""
+CLOSES = ("small_talk", "blaming", "hostility", "confront")
+"""What an open question may be besides, by its form alone: such a one asks for nothing that
+matters to the patient."""
+
+
+def in_words(rule: Rule, means: Means = NONE) -> str:
+    """What the rule looks for, as a clause that an educator reads. means: of a case's own codes."""
+    match rule:
+        case Says():
+            return _says(rule, means)
+        case Avoids():
+            needs = f", where there was {any_of(rule.needs, means)}" if rule.needs else ""
+            return f"{_at_most(rule)}: {any_of(rule.codes, means)}{needs}"
+        case Order():
+            return "in this order: " + "; ".join(any_of(step, means) for step in rule.steps)
+        case MetricIs():
+            return f"{_metric(rule.metric)}: {'none' if rule.at_most == 0 else _bounds(rule)}"
+        case Ratio():
+            over, under = any_of(rule.over, means), any_of(rule.under, means)
+            if rule.at_least is None:
+                return f"how often there was {over}, set against {under}"
+            times = "" if rule.at_least == 1.0 else f"{rule.at_least:g} times "
+            return f"{over}, at least {times}as often as {under}"
+        case Answers():
+            return _answers(rule)
+        case Count():
+            each = " for each cue" if rule.per == "cue" else ""
+            return f"how often there was {any_of(rule.codes, means)}{each}"
+        case CountAnswers():
+            return f"how many cues and concerns got an answer{_quadrant(rule)}"
+        case ItemIs():
+            return f"what the item {rule.item} says"
+        case Told():
+            return f"the patient told {_these(rule.facts)} that the case's author waits for"
+        case Hears():
+            return "the patient came to say what the case's author waits for"
+        case Reached():
+            return f"the talk came to {_these(rule.beats)} that the case's author waits for"
+        case Silence():
+            return _silence(rule)
+        case Ledger():
+            when = {"end": "at the end", "ever": "at some time", "always": "all the time"}
+            return f"the patient's {rule.value.replace('_', ' ')} {_bounds(rule)} {when[rule.when]}"
+        case AllOf():
+            return "; and ".join(in_words(each, means) for each in rule.rules)
+        case AnyOf():
+            return "; or ".join(in_words(each, means) for each in rule.rules)
+
+
+def _says(rule: Says, means: Means) -> str:
+    often = "" if rule.at_least == 1 else f"at least {rule.at_least} times: "
+    where = f", before {_first(rule.before, means)}" if rule.before else ""
+    where += f", after {_first(rule.after, means)}" if rule.after else ""
+    where += f" within your first {rule.first_turns} turns" if rule.first_turns else ""
+    where += f" within your last {rule.last_turns} turns" if rule.last_turns else ""
+    where += f", where there was {any_of(rule.needs, means)}" if rule.needs else ""
+    if "question_open" in rule.codes:
+        where += f" ({any_of(CLOSES, means)} asked as a question does not count)"
+    return f"heard {often}{any_of(rule.codes, means)}{where}"
+
+
+def _answers(rule: Answers) -> str:
+    share = {
+        "provides": "answers that gave room for more",
+        "explicit": "answers that took up what was said or felt",
+        "continuer": "answers in words that invite more",
+    }[rule.how]
+    if rule.at_least is None:
+        return f"the share of cues and concerns with {share}"
+    return f"at least {100.0 * rule.at_least:.0f} % of the cues and concerns with {share}"
+
+
+def _quadrant(rule: CountAnswers) -> str:
+    parts = []
+    if rule.explicit is not None:
+        parts.append("took them up in words" if rule.explicit else "did not take them up")
+    if rule.provides is not None:
+        parts.append("gave room for more" if rule.provides else "left no room")
+    return f" that {' and '.join(parts)}" if parts else ""
+
+
+def _silence(rule: Silence) -> str:
+    which = " that the case's author names" if rule.after else ""
+    if rule.outcome == "held":
+        return f"a silence of the patient's{which} was let stand"
+    return f"no silence of the patient's{which} was filled, but with words that raised trust"
+
+
+def _metric(key: str) -> str:
+    names = (entry.name for entry in definitions() if entry.key == key)
+    return next(names, key.replace("_", " "))
+
+
+def _these(ids: Collection[str]) -> str:
+    # by their number: the names in a case tell what a patient may have kept back
+    return "the one thing" if len(ids) == 1 else f"the {len(ids)} things"
+
+
+def _bounds(rule: MetricIs | Ledger) -> str:
+    low = f"at least {rule.at_least:g}" if rule.at_least is not None else ""
+    high = f"at most {rule.at_most:g}" if rule.at_most is not None else ""
+    return " and ".join(part for part in (low, high) if part)
+
+
+def _at_most(rule: Avoids) -> str:
+    which = "" if len(rule.codes) == 1 else " of these"
+    if rule.at_most == 0:
+        return f"heard none{which}" if which else "not heard"
+    return f"heard at most {rule.at_most}{which}"
+
+
+def _first(codes: Iterable[str], means: Means) -> str:
+    """The first time that any of them was heard."""
+    name = any_of(codes, means)
+    return name if name.startswith("the news") else f"{name} was first heard"
+
+
+def any_of(codes: Iterable[str], means: Means = NONE) -> str:
+    """Codes as a list in words; news in plain words or in clinicians' is "the news", and all that
+    tells something is "information given"."""
+    found = list(codes)
+    if set(found) == _TOLD:
+        return "information given"
+    names = ["the news"] if found and set(found) >= _NEWS else []
+    names += [label(code, means) for code in found if not (names and code in _NEWS)]
+    return " or ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
+
+
+def label(code: str, means: Means = NONE) -> str:
+    """What a code is called in a sentence: by its name, or by what it means in its case."""
+    if code in means:
+        meaning = means[code].rstrip(".")
+        return f"“{meaning[:1].lower()}{meaning[1:]}”"
+    return _labels().get(code, code.replace("_", " "))
+
+
+@cache
+def _labels() -> Mapping[str, str]:
+    path = files("simvoice.scoring") / "data" / "labels.toml"
+    return tomllib.loads(path.read_text(encoding="utf-8"))

@@ -1,0 +1,1 @@
+"""Numbers with unit, definition, source and error."""

@@ -1,0 +1,1 @@
+"""Human ratings beside the judgements of the machine."""

@@ -1,0 +1,98 @@
+"""How far people agree on a number per encounter, and the interval that follows from it.
+
+Two numbers rest on how the learner's questions and reflections were coded, and on these even people
+differ: reflections to questions (ICC .64) and the share of open questions (ICC .44). The standard
+error of measurement is SD · √(1 - ICC) (Weir 2005, doi 10.1519/15184.1); an interval narrower than
+1.96 times that on either side would claim to know better than people do. The machine's own errors
+come on top of it, so this is the least that is shown.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from functools import cache
+from importlib.resources import files
+from math import inf, sqrt
+from types import MappingProxyType
+from typing import Literal
+
+from pydantic import Field
+
+from simvoice.criteria import Part, Ratio, Rule
+from simvoice.scoring.metrics.shares import Z95
+
+
+class Agreed(Part):
+    """One number, and how far people agree on it."""
+
+    key: str
+    name: str
+    over: tuple[str, ...] = Field(min_length=1)
+    """Codes counted above the line."""
+    under: tuple[str, ...] = Field(min_length=1)
+    """Codes counted below it."""
+    unit: Literal["ratio", "share"]
+    """ratio: 0 or more. share: 0..1."""
+    icc: float = Field(ge=0.0, lt=1.0)
+    sd: float = Field(gt=0.0)
+    """Between encounters, in the number's own unit."""
+    source: str
+
+    @property
+    def sem(self) -> float:
+        """Standard error of measurement between people who code the same encounter."""
+        return self.sd * sqrt(1.0 - self.icc)
+
+    @property
+    def half_width(self) -> float:
+        """Half of the 95 % interval."""
+        return Z95 * self.sem
+
+    @property
+    def detectable(self) -> float:
+        """The minimal detectable change between two encounters, 95 %."""
+        return Z95 * sqrt(2.0) * self.sem
+
+    def interval(self, value: float) -> tuple[float, float]:
+        """(low, high) around a value, within what the number can be."""
+        most = 1.0 if self.unit == "share" else inf
+        return max(0.0, value - self.half_width), min(most, value + self.half_width)
+
+    def value(self, counts: Mapping[str, int]) -> float | None:
+        """From how often each code was found; None with nothing below the line."""
+        below = sum(counts.get(code, 0) for code in self.under)
+        return sum(counts.get(code, 0) for code in self.over) / below if below else None
+
+
+@cache
+def agreed() -> Mapping[str, Agreed]:
+    """Every number whose agreement is known, by key."""
+    path = files("simvoice.scoring") / "data" / "human_agreement.toml"
+    raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    read: Iterable[Agreed] = (Agreed.model_validate(each) for each in raw["number"])
+    return MappingProxyType({each.key: each for each in read})
+
+
+def agreed_on(rule: Rule | None) -> Agreed | None:
+    """The number that a rule computes; None where it is another one."""
+    if not isinstance(rule, Ratio):
+        return None
+    codes = (frozenset(rule.over), frozenset(rule.under))
+    known = agreed().values()
+    return next((a for a in known if (frozenset(a.over), frozenset(a.under)) == codes), None)
+
+
+def in_numbers(number: Agreed, value: float) -> str:
+    """A value as people read it: `1.42`, or `43 %`."""
+    return f"{100.0 * value:.0f} %" if number.unit == "share" else f"{value:.2f}"
+
+
+def interval_in_words(number: Agreed, value: float) -> str:
+    """A value with its interval, and why that is as wide; a sentence."""
+    low, high = (in_numbers(number, end) for end in number.interval(value))
+    icc = f"{number.icc:.2f}".removeprefix("0")
+    return (
+        f"{in_numbers(number, value)}, 95 % interval {low} to {high}: people who code the same "
+        f"encounter differ as much (ICC {icc}; {number.source})."
+    )

@@ -1,0 +1,126 @@
+"""What a human is asked of each item: which items an attempt has, and what an answer may be."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Literal
+
+from simvoice.criteria import Answers, Count, CountAnswers, ItemIs, Ratio, Rule
+from simvoice.record.events import Header
+from simvoice.scoring.instruments.instrument import (
+    Instrument,
+    Item,
+    chosen,
+    critical,
+    headings,
+    items,
+)
+from simvoice.scoring.instruments.rule_text import in_words
+
+CUES = "VR-CoDES"
+"""Asked wherever the record says which lines were cues, whether the author chose it or not."""
+
+Kind = Literal["yes or no", "count", "ratio", "share", "any"]
+"""count: a whole number. ratio: any number from 0. share: 0..1. any: yes or no, or a number on the
+scale that the item names; only what is left to humans."""
+
+_WORDS = {
+    "met": "met",
+    "yes": "met",
+    "not met": "not met",
+    "no": "not met",
+    "not judged": "not judged",
+    "cannot judge": "not judged",
+    "unsure": "not judged",
+}
+_MAY_BE: dict[Kind, str] = {
+    "yes or no": "met, not met or not judged",
+    "count": "a whole number from 0, or not judged",
+    "ratio": "a number from 0, or not judged",
+    "share": "a number from 0 to 1, or not judged",
+    "any": "met, not met, not judged or a number",
+}
+
+
+def asked_of(header: Header, more: Iterable[str] = ()) -> tuple[Instrument, ...]:
+    """What is judged in one attempt: the case's critical items, the headings, the instruments that
+    its author chose, and `more`, by name."""
+    own, lists, _ = lists_of(header, more)
+    return (*own, *headings(), *lists)
+
+
+def lists_of(
+    header: Header, more: Iterable[str] = ()
+) -> tuple[tuple[Instrument, ...], tuple[Instrument, ...], tuple[str, ...]]:
+    """(the case's critical items, the instruments beside them, the names that none goes by)."""
+    names = [*header.instruments, *([CUES] if header.shows else []), *more]
+    author_s = critical(header.case_id, header.critical)
+    return (author_s,) if author_s is not None else (), *chosen(names)
+
+
+def items_asked(header: Header, more: Iterable[str] = ()) -> Mapping[str, Item]:
+    """The items of `asked_of`, by id."""
+    return MappingProxyType({i.id: i for each in asked_of(header, more) for i in each.items})
+
+
+def kind_of(item: Item) -> Kind:
+    """What an answer to an item is."""
+    rule = resolved(item)
+    match rule:
+        case None:
+            return "any"
+        case Count():
+            return "ratio" if rule.per == "cue" else "count"
+        case CountAnswers():
+            return "count"
+        case Answers() if rule.at_least is None:
+            return "share"
+        case Ratio() if rule.at_least is None:
+            return "share" if set(rule.over) <= set(rule.under) else "ratio"
+    return "yes or no"
+
+
+def rule_in_words(item: Item) -> str:
+    """The item's rule as a clause for a rater; empty where it is left to a human. Rules in words
+    speak to the learner."""
+    rule = resolved(item)
+    words = "" if rule is None else in_words(rule, item.means)
+    return re.sub(r"\byou\b", "the learner", re.sub(r"\byour\b", "the learner's", words))
+
+
+def resolved(item: Item) -> Rule | None:
+    """The item's rule, that of another item where it only says so."""
+    if isinstance(item.rule, ItemIs):
+        other = items().get(item.rule.item)
+        return (other.rule if other is not None else None) or item.rule
+    return item.rule
+
+
+def value_of(text: str, kind: Kind) -> Literal["met", "not met", "not judged"] | float | None:
+    """A rater's answer; None when it is none that an item of this kind can have."""
+    word = _WORDS.get(text.strip().lower())
+    if word == "not judged":
+        return "not judged"
+    if word is not None:
+        if kind not in {"yes or no", "any"}:
+            return None
+        return "met" if word == "met" else "not met"
+    if kind == "yes or no":
+        return None
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    if not math.isfinite(number) or number < 0.0:
+        return None
+    if (kind == "count" and number != int(number)) or (kind == "share" and number > 1.0):
+        return None
+    return number
+
+
+def may_be(kind: Kind) -> str:
+    """What an answer may be, as a clause."""
+    return _MAY_BE[kind]

@@ -1,0 +1,221 @@
+"""A file of ratings by humans: CSV with the columns attempt, rater, item, value, comment.
+
+Strict: nothing is taken from a file that has a fault, and every fault is said with its line.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from simvoice.errors import SimvoiceError, UsageError
+from simvoice.record.ratings import Rating
+from simvoice.scoring.instruments.instrument import CRITICAL, Instrument, Item, instruments, items
+from simvoice.scoring.raters.questions import kind_of, may_be, value_of
+
+COLUMNS = ("attempt", "rater", "item", "value", "comment")
+_HEAD = ",".join(COLUMNS)
+_MOST_FAULTS = 8
+"""Faults that one message names; the rest are counted."""
+LONGEST = 2000
+"""Characters of a comment or a name; more is a quotation mark that was not closed."""
+
+Known = Callable[[str], Mapping[str, Item]]
+"""From an attempt's id to the items that are judged in it, by id. May raise SimvoiceError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rated:
+    """One line of the file."""
+
+    attempt: str
+    rating: Rating
+
+
+def text_of(data: bytes, name: str) -> str:
+    """The text of a file of ratings. Raises UsageError when it is not UTF-8."""
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise UsageError(
+            f"{name} is UTF-16 text; save it as CSV in UTF-8 (“CSV UTF-8” in a spreadsheet) and "
+            "import it again"
+        )
+    if b"\0" in data:
+        line = data[: data.index(b"\0")].count(b"\n") + 1
+        raise UsageError(
+            f"line {line} of {name} holds a zero byte, so it is no text in UTF-8; save it as CSV "
+            "in UTF-8 and import it again"
+        )
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise UsageError(
+            f"line {line} of {name} has a letter that is not UTF-8; save it as CSV in UTF-8 "
+            "(“CSV UTF-8” in a spreadsheet) and import it again"
+        ) from None
+
+
+def read_ratings(
+    text: str,
+    attempts: Collection[str],
+    wall_time: str,
+    name: str = "the file",
+    known: Known = lambda _: items(),
+) -> tuple[Rated, ...]:
+    """The ratings of a whole file. Lines without a value are a sheet's empty fields, left out.
+
+    text: CSV with a first line of column names. attempts: the ids that are there. wall_time: when
+    they are taken in, ISO 8601. Raises UsageError that names every fault with its line.
+    """
+    rows = _rows(text.removeprefix("\ufeff"), name)
+    _, head = next(rows, (0, []))
+    columns = [each.strip() for each in head]
+    _check_head(columns, name)
+    found: list[Rated] = []
+    faults: list[str] = []
+    seen: dict[tuple[str, str, str], int] = {}
+    for line, row in rows:
+        if [each.strip() for each in row] == columns:
+            faults.append(f"line {line} is the line of column names again; leave it out")
+            continue
+        if len(row) != len(columns):
+            faults.append(f"line {line} has {len(row)} fields and not {len(columns)}")
+            continue
+        fields = dict.fromkeys(COLUMNS, "") | {
+            column: each.strip() for column, each in zip(columns, row, strict=True)
+        }
+        if not fields["value"]:
+            continue
+        wrong = _faults(fields, attempts, known)
+        key = (fields["attempt"], fields["rater"].lower(), fields["item"])
+        if not wrong and key in seen:
+            wrong = [
+                f"rates {fields['item']} of {fields['attempt']} a second time by "
+                f"{fields['rater']} (first in line {seen[key]}); leave one of them out"
+            ]
+        if wrong:
+            faults += [f"line {line} {each}" for each in wrong]
+            continue
+        seen[key] = line
+        found.append(_rated(fields, wall_time, known))
+    if faults:
+        raise UsageError(_sentence(name, faults))
+    if not found:
+        raise UsageError(f"{name} holds no rating; fill in the column value and import it again")
+    return tuple(found)
+
+
+def _rows(text: str, name: str) -> Iterator[tuple[int, list[str]]]:
+    """(the line it begins in, its fields) of each row that is not blank."""
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    line = 1
+    try:
+        for row in reader:
+            if row:
+                yield line, row
+            line = reader.line_num + 1
+    except csv.Error as error:
+        raise UsageError(
+            f"nothing was imported from {name}: line {line} is not CSV ({error}); look for a "
+            "quotation mark that is not closed or not doubled, correct it and import it again"
+        ) from None
+
+
+def _check_head(columns: list[str], name: str) -> None:
+    if not columns:
+        raise UsageError(f"{name} is empty; begin with a sheet: simvoice rate sheet ATTEMPT")
+    for sign, called in ((";", "semicolons"), ("\t", "tabs")):
+        if len(columns) == 1 and sign in columns[0]:
+            raise UsageError(
+                f"line 1 of {name} is parted by {called}; save it as CSV with commas and import "
+                "it again"
+            )
+    missing = [each for each in COLUMNS[:4] if each not in columns]
+    unknown = [each for each in columns if each not in COLUMNS]
+    twice = [each for each in columns if columns.count(each) > 1]
+    for what in (
+        *(f"lacks the column {each}" for each in missing),
+        *(f"has a column {each[:60]!r}" for each in unknown),
+        *(f"has the column {each} twice" for each in twice),
+    ):
+        raise UsageError(f"{name} {what}; line 1 has to be: {_HEAD}")
+
+
+def _faults(fields: dict[str, str], attempts: Collection[str], known: Known) -> list[str]:
+    wrong = []
+    if not fields["rater"]:
+        wrong.append("does not say who rated")
+    if fields["rater"].lower() == "machine":
+        wrong.append("says that the machine rated; a rater is a human")
+    wrong += [
+        f"has {len(fields[each])} characters in the column {each}, and {LONGEST} are the most"
+        for each in ("rater", "comment")
+        if len(fields[each]) > LONGEST
+    ]
+    attempt, item = fields["attempt"][:100], fields["item"][:100]
+    if fields["attempt"] not in attempts:
+        wrong.append(f"names the attempt {attempt!r}, which is not there")
+        there: Mapping[str, Item] = items()
+    else:
+        try:
+            there = known(attempt)
+        except SimvoiceError as error:
+            return [*wrong, f"names the attempt {attempt}, which cannot be rated ({error})"]
+    if item not in there:
+        return [*wrong, f"names the item {item!r}, {_not_there(item)}"]
+    kind = kind_of(there[item])
+    if value_of(fields["value"], kind) is None:
+        wrong.append(f"has the value {fields['value'][:60]!r}; {item} takes {may_be(kind)}")
+    return wrong
+
+
+def _not_there(item: str) -> str:
+    if item.startswith(f"{CRITICAL}-"):
+        return "which the attempt's case does not have; take the items from: simvoice rate sheet"
+    for each in instruments().values():
+        if any(item == one.id for one in each.items):
+            return (
+                f"which is of {each.name}, and the attempt's case does not use it; leave the "
+                f"line out, or import with --instrument {each.id}"
+            )
+    return "which no instrument has; take the items from: simvoice rate sheet"
+
+
+def _rated(fields: dict[str, str], wall_time: str, known: Known) -> Rated:
+    item = known(fields["attempt"])[fields["item"]]
+    return Rated(
+        fields["attempt"],
+        Rating.model_validate(
+            {
+                "rater": fields["rater"],
+                "item": item.id,
+                "value": value_of(fields["value"], kind_of(item)),
+                "comment": fields["comment"],
+                "wall_time": wall_time,
+            }
+        ),
+    )
+
+
+def _sentence(name: str, faults: list[str]) -> str:
+    more = len(faults) - _MOST_FAULTS
+    listed = "; ".join(faults[:_MOST_FAULTS]) + (f"; and {more} more" if more > 0 else "")
+    return f"nothing was imported from {name}: {listed}; correct it and import it again"
+
+
+def blank_sheet(attempts: Iterable[str], chosen: Iterable[Instrument], rater: str) -> str:
+    """CSV to be filled in, one line for each attempt and item, blind to the machine's judgement.
+
+    The column comment carries the item's text, for the rater to overwrite.
+    """
+    out = io.StringIO(newline="")
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    lists = tuple(chosen)
+    for attempt in attempts:
+        for each in lists:
+            for item in each.items:
+                writer.writerow([attempt, rater, item.id, "", item.text])
+    return out.getvalue()

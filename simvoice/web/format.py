@@ -1,0 +1,101 @@
+"""How the pages write numbers and the author's plain text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import quote
+
+from simvoice.progress.brief_store import called
+
+_ENDINGS = {
+    "learner": "you ended it",
+    "patient": "came to its end",
+    "time": "the time was over",
+    "device": "the microphone or loudspeaker went away",
+    "closed": "it was closed",
+    "fault": "broken off",
+}
+
+_MONTHS = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A paragraph, or a list."""
+
+    lines: tuple[str, ...]
+    is_list: bool
+
+
+def blocks(text: str) -> list[Block]:
+    """Plain text to paragraphs and lists: a blank line parts them, "- " marks an item."""
+    found: list[Block] = []
+    for part in text.replace("\r\n", "\n").split("\n\n"):
+        lines = [line.strip() for line in part.splitlines() if line.strip()]
+        if not lines:
+            continue
+        if all(line.startswith("- ") for line in lines):
+            found.append(Block(tuple(line[2:].strip() for line in lines), is_list=True))
+        else:
+            found.append(Block((" ".join(lines),), is_list=False))
+    return found
+
+
+def clock(seconds: float) -> str:
+    """65.2 to "1:05"; whole seconds, cut off as a clock does."""
+    whole = max(0, int(seconds))
+    hours, rest = divmod(whole, 3600)
+    minutes, secs = divmod(rest, 60)
+    return f"{hours}:{minutes:02d}:{secs:02d}" if hours else f"{minutes}:{secs:02d}"
+
+
+def duration(seconds: float) -> str:
+    """A duration in words: "40 seconds", "4 minutes", "1 minute 30 seconds"."""
+    whole = max(0, int(seconds))  # cut off as a clock does, so that both say the same
+    minutes, secs = divmod(whole, 60)
+    parts = []
+    if minutes:
+        parts.append(f"{minutes} minute{'s' if minutes != 1 else ''}")
+    # past five minutes nobody wants the seconds
+    if (secs and minutes < 5) or not minutes:
+        parts.append(f"{secs} second{'s' if secs != 1 else ''}")
+    return " ".join(parts)
+
+
+def ending(reason: str | None) -> str:
+    """How an attempt ended, in words that fit after a comma."""
+    return _ENDINGS.get(reason or "", "broken off")
+
+
+def progress_address(learner: str) -> str:
+    """Where a learner's progress is; "-" stands for attempts without a name."""
+    name = quote(called(learner) or "-", safe="")
+    # a browser takes dots in a path for the folder above
+    return f"/progress?learner={name}" if name in {".", ".."} else f"/progress/{name}"
+
+
+def sentence(text: str) -> str:
+    """With a capital at its start and a stop at its end."""
+    text = text.strip()
+    return f"{text[:1].upper()}{text[1:]}" + ("" if text[-1:] in {"", ".", "!", "?", "…"} else ".")
+
+
+def figure(value: float | None) -> str:
+    """A count or a ratio, without zeros that say nothing; a dash for none."""
+    if value is None:
+        return "–"
+    return f"{value:.0f}" if value == int(value) else f"{value:.2f}"
+
+
+def moment(iso: str) -> str:
+    """ISO 8601 to "22 November 2026, 10:15", as the clock stood there; unreadable stays empty."""
+    try:
+        when = datetime.fromisoformat(iso)
+    except ValueError:
+        return ""
+    # %B would follow the locale of the process, and the pages are in English
+    return f"{when.day} {_MONTHS[when.month - 1]} {when.year}, {when:%H:%M}"

@@ -1,0 +1,176 @@
+"""What another go begins with, and when there is none."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from simvoice import paths
+from simvoice.app.retry import LEAST_S, Beginning, beginning
+from simvoice.conversation.checkpoint import checkpoint
+from simvoice.debrief.retry import Place, again_at, place_at, split_place, where_it_begins
+from simvoice.errors import AttemptError, CaseError, UsageError
+from simvoice.patient.case.load import load_case, locate_case
+from simvoice.patient.case.schema import Case
+from simvoice.patient.mind import Patient
+from simvoice.record.events import Again, Ended, JournalEntry, PatientMove, PatientSpeech
+from simvoice.record.store import Attempt
+from tests.planted_talk import header
+
+ID = "20270101-000000-talk-aaaa"
+NEXT = "20270101-001000-talk-bbbb"
+
+
+@pytest.fixture(scope="module")
+def case() -> Case:
+    return load_case(locate_case("breast-biopsy", paths.scenarios_dir()))
+
+
+def made(
+    case: Case,
+    *moments: tuple[int, float],
+    attempt: str = ID,
+    again: Again | None = None,
+    ending_turn: int | None = None,
+    sha256: str = "",
+) -> Attempt:
+    """An attempt with checkpoints at (turn, second)."""
+    patient = Patient(case)
+    decision = patient.open(patient.start(11))
+    entries: list[JournalEntry] = []
+    for turn, at_s in moments:
+        ending = "done" if turn == ending_turn else None
+        told = replace(decision, move=replace(decision.move, ending=ending, silence_before_s=2.0))
+        entries.append(
+            PatientMove(
+                turn=turn, at_s=at_s, kind="open", line_id="a", reason="", disclosed=(f"f{turn}",)
+            )
+        )
+        entries.append(checkpoint(told, turn=turn, last_turn=turn, at_s=at_s, sureness=(-0.3,)))
+        entries.append(
+            PatientSpeech(
+                turn=turn,
+                line_id="a",
+                start_s=at_s + 0.1,
+                end_s=at_s + 1.0,
+                text="One two three.",
+                heard="One two",
+                unsaid="three.",
+            )
+        )
+    entries.append(Ended(at_s=500.0, reason="learner"))
+    head = header(attempt).model_copy(
+        update={
+            "case_id": case.id,
+            "case_sha256": sha256 or case.sha256,
+            "again": again,
+            "learner": "Kim",
+        }
+    )
+    return Attempt(attempt, Path("nowhere"), "complete", head, tuple(entries), None, 500.0)
+
+
+def begin(case: Case, attempt: Attempt, turn: int, *others: Attempt) -> Beginning:
+    known = {each.id: each for each in (attempt, *others)}
+
+    def open_attempt(name: str) -> Attempt:
+        if name not in known:
+            raise AttemptError(f"there is no attempt {name}")
+        return known[name]
+
+    return beginning(Place(attempt.id, turn), open_attempt, lambda _: case)
+
+
+def test_it_begins_with_her_state_her_line_and_what_was_left_of_the_time(case: Case) -> None:
+    attempt = made(case, (0, 4.0), (3, 100.0))
+    found = begin(case, attempt, 3)
+    assert found.again == Again(attempt=ID, turn=3, at_s=100.0)
+    assert found.learner == "Kim"
+    assert found.seed == 11
+    assert case.time.limit_s is not None
+    assert found.time_s == case.time.limit_s - 100.0
+    assert found.resumed.decision.move.silence_before_s == 0.0
+    assert found.resumed.decision.opens == ("f3",)
+    assert found.resumed.sureness == (-0.3,)
+
+
+def test_however_late_there_are_two_minutes(case: Case) -> None:
+    assert case.time.limit_s is not None
+    attempt = made(case, (3, case.time.limit_s - 10.0))
+    assert begin(case, attempt, 3).time_s == LEAST_S
+
+
+def test_another_go_at_another_go_has_what_was_left_of_what_was_left(case: Case) -> None:
+    first = made(case, (3, 100.0))
+    second = made(case, (3, 50.0), attempt=NEXT, again=Again(attempt=ID, turn=3, at_s=100.0))
+    assert case.time.limit_s is not None
+    left_s = case.time.limit_s - 150.0
+    assert begin(case, second, 3, first).time_s == max(LEAST_S, left_s)
+    assert begin(case, second, 3).time_s == max(LEAST_S, left_s), "also without the first"
+
+
+def test_a_case_that_changed_is_refused(case: Case) -> None:
+    attempt = made(case, (3, 100.0), sha256="f" * 64)
+    with pytest.raises(AttemptError, match="has been changed since"):
+        begin(case, attempt, 3)
+
+
+def test_a_case_that_is_gone_is_refused(case: Case) -> None:
+    attempt = made(case, (3, 100.0))
+
+    def gone(_: str) -> Case:
+        raise CaseError("there is no case")
+
+    with pytest.raises(AttemptError, match="not here any more"):
+        beginning(Place(ID, 3), lambda _: attempt, gone)
+
+
+def test_an_attempt_without_moments_is_refused(case: Case) -> None:
+    with pytest.raises(AttemptError, match="without the moments"):
+        begin(case, made(case), 3)
+
+
+def test_an_unknown_turn_names_those_there_are(case: Case) -> None:
+    with pytest.raises(AttemptError, match="no moment at turn 9; choose one of: 0, 3"):
+        begin(case, made(case, (0, 4.0), (3, 100.0)), 9)
+
+
+def test_the_last_line_offers_the_one_before(case: Case) -> None:
+    attempt = made(case, (0, 4.0), (3, 100.0), ending_turn=3)
+    with pytest.raises(AttemptError, match="the one before is turn 0"):
+        begin(case, attempt, 3)
+
+
+def test_the_moment_for_a_second_is_the_last_one_up_to_it(case: Case) -> None:
+    entries = made(case, (0, 4.0), (3, 100.0), (5, 200.0), ending_turn=5).entries
+    turns = [
+        getattr(again_at(entries, at_s), "turn", None) for at_s in (3.9, 4.0, 99.9, 100.0, 9e9)
+    ]
+    assert turns == [None, 0, 0, 3, 3]
+    assert again_at((), 10.0) is None
+
+
+def test_places_are_written_by_turn_or_by_time(case: Case) -> None:
+    attempt = made(case, (0, 4.0), (3, 100.4))
+    assert split_place(f"{ID}@3") == (ID, 3, 0.0)
+    assert place_at(attempt, *split_place(f"{ID}@1:40")[1:]) == Place(ID, 3)
+    assert place_at(attempt, *split_place(f"{ID}@1:39")[1:]) == Place(ID, 0)
+    with pytest.raises(AttemptError, match="the first is at 0:04"):
+        place_at(attempt, *split_place(f"{ID}@0:01")[1:])
+    for wrong in (ID, f"{ID}@", f"{ID}@3:99", "@3", f"{ID}@soon"):
+        with pytest.raises(UsageError, match="names no moment"):
+            split_place(wrong)
+
+
+def test_a_time_in_a_record_without_moments_says_why(case: Case) -> None:
+    with pytest.raises(AttemptError, match="without the moments"):
+        place_at(made(case), None, 60.0)
+
+
+def test_only_what_was_heard_of_her_line_is_told(case: Case) -> None:
+    sentence = where_it_begins(made(case, (3, 100.0)), 3)
+    assert "One two …" in sentence
+    assert "three" not in sentence
+    assert "1:40" in sentence

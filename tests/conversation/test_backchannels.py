@@ -1,0 +1,54 @@
+"""A hum is told from words by its spectrum."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from simvoice.audio import RATE, Pcm, to_float, to_int16
+from simvoice.conversation.hum import HUMMED, hum_share
+from simvoice.simulate.murmur import mm_hm
+
+
+def vowel(first_hz: float, second_hz: float) -> Pcm:
+    """Half a second of a voice at 120 Hz through two resonances of a vowel."""
+    hertz = 120.0 * np.arange(1, 34)
+    gain = np.prod([1 / np.hypot(hertz - at, 45.0) for at in (first_hz, second_hz)], axis=0) / hertz
+    moments = np.arange(RATE // 2) / RATE
+    sound = (gain[:, None] * np.sin(2 * np.pi * hertz[:, None] * moments)).sum(axis=0)
+    return np.asarray(0.2 * sound / np.abs(sound).max(), np.float32)
+
+
+@pytest.mark.parametrize("pitch_hz", [85.0, 112.0, 150.0, 205.0, 260.0])
+@pytest.mark.parametrize("length_s", [0.35, 0.5, 0.7])
+def test_an_mm_hm_is_hummed(pitch_hz: float, length_s: float) -> None:
+    pcm = mm_hm(pitch_hz, length_s, seed=3).pcm
+    assert hum_share(pcm) > HUMMED
+    assert hum_share(pcm[: int(0.3 * RATE)]) > HUMMED
+
+
+def test_so_it_is_in_a_quiet_room_with_silence_around_it() -> None:
+    quiet = np.random.default_rng(1).normal(0, 10 ** (-55 / 20), 3 * RATE).astype(np.float32)
+    clip = mm_hm(120.0, 0.5).pcm
+    quiet[RATE : RATE + len(clip)] += clip
+    assert hum_share(to_float(to_int16(quiet))) > HUMMED
+
+
+@pytest.mark.parametrize(
+    ("first_hz", "second_hz"), [(730, 1090), (270, 2290), (300, 870), (570, 840), (530, 1840)]
+)
+def test_no_vowel_is(first_hz: float, second_hz: float) -> None:
+    """Peterson & Barney 1952: "ah", "ee", "oo", "aw", "eh" of men."""
+    assert hum_share(vowel(first_hz, second_hz)) < HUMMED / 2
+
+
+def test_noise_and_nothing_are_not() -> None:
+    noise = np.random.default_rng(0).normal(0, 0.1, RATE).astype(np.float32)
+    assert hum_share(noise) == 0.0
+    assert hum_share(np.zeros(100, np.float32)) == 0.0
+    assert hum_share(np.zeros(RATE, np.float32)) == 0.0
+
+
+def test_the_same_seed_hums_the_same() -> None:
+    assert np.array_equal(mm_hm(120.0, 0.5, 7).pcm, mm_hm(120.0, 0.5, 7).pcm)
+    assert not np.array_equal(mm_hm(120.0, 0.5, 7).pcm, mm_hm(120.0, 0.5, 8).pcm)

@@ -1,0 +1,324 @@
+"""The debrief of the planted conversation, and of those that went wrong."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from simvoice.debrief.build import summarise
+from simvoice.debrief.model import Debrief, Mark
+from simvoice.debrief.peaks import peaks
+from simvoice.record.events import (
+    Counts,
+    Ended,
+    Interruption,
+    JournalEntry,
+    LearnerTurn,
+    LearnerVoice,
+    PatientMove,
+    PatientSpeech,
+    Started,
+    Trouble,
+)
+from simvoice.record.recorder import Recorder
+from simvoice.record.store import Attempt, Store
+from simvoice.scoring.metrics.definitions import definitions
+from simvoice.scoring.metrics.norms import norms, note
+from simvoice.scoring.metrics.registry import DECIDED, FROM_JOURNAL
+from tests.planted_talk import NUMBERS, VOICES, header, record
+
+
+@pytest.fixture(scope="module")
+def attempt(tmp_path_factory: pytest.TempPathFactory) -> Attempt:
+    return record(tmp_path_factory.mktemp("attempts"))
+
+
+def marks(debrief: Debrief, kind: str) -> list[Mark]:
+    return [mark for mark in debrief.marks if mark.kind == kind]
+
+
+def of(attempt: Attempt, *changed: JournalEntry) -> Debrief:
+    """The debrief of another journal, without sound."""
+    return summarise(replace(attempt, entries=changed, audio_path=None, _sound=[]))
+
+
+def test_it_goes_to_json_and_back_unchanged(attempt: Attempt) -> None:
+    debrief = summarise(attempt)
+    assert Debrief.model_validate(json.loads(debrief.model_dump_json())) == debrief
+
+
+def test_the_numbers_are_the_metrics(attempt: Attempt) -> None:
+    debrief = summarise(attempt, with_peaks=False)
+    found = {n.key: n.value for n in debrief.numbers}
+    assert list(found) == list(NUMBERS)
+    told = [key for key in NUMBERS if key not in (*VOICES, "word_rate")]
+    # From the sound, which finds each edge of a tone a frame early or late.
+    assert [found[key] for key in told] == pytest.approx([NUMBERS[key] for key in told], abs=0.15)
+    shown = {n.key: n.shown for n in debrief.numbers}
+    assert shown["talk_share"] == "47 %"
+    assert shown["words_lost"] == "3 words"
+    assert shown["speech_rate"].endswith(" syllables per second")
+
+
+def test_without_its_sound_an_attempt_is_measured_from_the_journal(attempt: Attempt) -> None:
+    silent = replace(attempt, audio_path=None, _sound=[])
+    found = {n.key: n for n in summarise(silent, with_peaks=False).numbers}
+    assert {key: n.value for key, n in found.items()} == pytest.approx(NUMBERS, abs=1e-6)
+    assert found["response_latency"].shown == "0.10 s"
+    assert found["talk_share"].error == FROM_JOURNAL
+    assert found["words_lost"].error == DECIDED
+
+
+def test_a_norm_stands_beside_a_number_only_in_a_visit_of_its_kind(
+    attempt: Attempt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    silences = next(entry for entry in definitions() if entry.key == "silences")
+    known = next(norm for norm in norms() if norm.metric == "silences")
+    planted = known.model_copy(
+        update={
+            "visits": ("bad-news",),
+            "spread": "SD 4",
+            "for_definition": silences.definition,
+        }
+    )
+    monkeypatch.setattr("simvoice.scoring.metrics.norms.norms", lambda: (planted,))
+    told = replace(attempt, header=attempt.header.model_copy(update={"visit": ("bad-news",)}))
+    debrief = summarise(told)
+    found = {n.key: n.norms for n in debrief.numbers}
+    assert found.pop("silences") == (planted.sentence,)
+    assert set(found.values()) == {()}
+    assert debrief.norms_note == ""
+    without = summarise(attempt)
+    assert {n.norms for n in without.numbers} == {()}
+    assert without.norms_note == note(attempt.header.case_id)
+
+
+def test_the_transcript_is_in_order_with_what_was_never_said(attempt: Attempt) -> None:
+    rows = summarise(attempt, with_peaks=False).rows
+    assert [row.start_s for row in rows] == sorted(row.start_s for row in rows)
+    assert [row.kind for row in rows].count("backchannel") == 1
+    (cut,) = [row for row in rows if row.unsaid]
+    assert (cut.who, cut.text, cut.unsaid) == ("patient", "My mother died of", "it last spring.")
+    assert rows[1].does == ("empathy_name",)
+    assert rows[2].move == "Her fear was named."
+
+
+def test_the_lanes_carry_the_words_and_keep_noise_apart(attempt: Attempt) -> None:
+    learner, patient = summarise(attempt, with_peaks=False).lanes
+    kinds = [segment.kind for segment in learner.segments]
+    assert (kinds.count("speech"), kinds.count("backchannel"), kinds.count("noise")) == (5, 1, 1)
+    assert learner.segments[0].text == "that is frightening i know"
+    assert patient.segments[4].text == "My mother died of"
+    assert [segment.start_s for segment in learner.segments] == sorted(
+        segment.start_s for segment in learner.segments
+    )
+
+
+def test_each_silence_has_one_mark_with_owner_kind_and_breaker(attempt: Attempt) -> None:
+    debrief = summarise(attempt, with_peaks=False)
+    assert [
+        (m.start_s, m.owner, m.silence, m.breaker, round(m.length_s, 3))
+        for m in marks(debrief, "silence")
+    ] == [
+        (22.0, "learner", "after_statement", "learner", 3.0),
+        (27.0, "patient", "chosen", "patient", 3.5),
+        (40.0, "learner", "unanswered", "patient", 6.0),
+    ]
+    (hold,) = marks(debrief, "hold")
+    assert (hold.start_s, hold.outcome, hold.length_s) == (14.0, "held", 6.0)
+    assert hold.label == "Ines fell silent, and you let it stand for 6.0 s."
+
+
+def test_interruptions_backchannels_overlaps_and_pauses_are_marked_apart(attempt: Attempt) -> None:
+    debrief = summarise(attempt, with_peaks=False)
+    (interruption,) = marks(debrief, "interruption")
+    assert interruption.label == "You took the floor; Ines had 3 words (1.2 s) left."
+    assert (interruption.words_lost, interruption.seconds_lost) == (3, 1.2)
+    assert len(marks(debrief, "backchannel")) == 1
+    assert [round(m.length_s, 3) for m in marks(debrief, "overlap")] == [0.2, 0.5]
+    assert [round(m.length_s, 3) for m in marks(debrief, "pause")] == [0.6]
+
+
+def test_an_interruption_that_cost_no_whole_word_is_not_told_in_words(attempt: Attempt) -> None:
+    cut = [e for e in attempt.entries if isinstance(e, Interruption)]
+    changed = [e.model_copy(update={"lost_words": 0}) if e in cut else e for e in attempt.entries]
+    (mark,) = marks(of(attempt, *changed), "interruption")
+    assert mark.label == "You took the floor in the middle of Ines's last word."
+
+
+def test_the_machines_delay_is_shown_as_the_machines(attempt: Attempt) -> None:
+    machine = marks(summarise(attempt, with_peaks=False), "machine")
+    assert [round(m.length_s, 3) for m in machine] == [0.6, 0.5, 0.5, 3.0]
+    assert {m.owner for m in machine} == {None}
+    assert not [m for m in marks(summarise(attempt, with_peaks=False), "gap") if m.start_s == 36.0]
+
+
+def test_what_she_never_got_to_say_is_kept_with_what_came_before(attempt: Attempt) -> None:
+    (unsaid,) = summarise(attempt, with_peaks=False).unsaid
+    assert (unsaid.before, unsaid.words) == ("My mother died of", "it last spring.")
+
+
+def test_words_she_went_on_with_after_an_acknowledgement_were_not_lost(attempt: Attempt) -> None:
+    first = PatientSpeech(
+        turn=1, line_id="a", start_s=1.0, end_s=2.0, text="I am so scared.", heard="I am",
+        unsaid="so scared.",
+    )  # fmt: skip
+    rest = PatientSpeech(
+        turn=2, line_id="a", start_s=3.0, end_s=4.0, text="so scared.", heard="so scared."
+    )
+    move = PatientMove(turn=1, at_s=1.0, kind="feel", line_id="a", reason="r", disclosed=("fear",))
+    debrief = of(attempt, move, first, rest)
+    assert debrief.unsaid == ()
+    assert [row.unsaid for row in debrief.rows] == ["", ""]
+    assert [told.whole for told in debrief.told] == [True]
+
+
+def test_a_line_that_was_said_again_in_whole_was_not_lost(attempt: Attempt) -> None:
+    cut = PatientSpeech(
+        turn=1, line_id="a", start_s=1.0, end_s=2.0, text="I am so scared.", heard="I am",
+        unsaid="so scared.",
+    )  # fmt: skip
+    other = PatientSpeech(
+        turn=2, line_id="b", start_s=3.0, end_s=4.0, text="It's nothing.", heard="It's nothing."
+    )
+    again = cut.model_copy(
+        update={"turn": 3, "start_s": 6.0, "end_s": 8.0, "heard": cut.text, "unsaid": ""}
+    )
+    assert len(of(attempt, cut, other).unsaid) == 1
+    assert of(attempt, cut, other, again).unsaid == ()
+
+
+def test_a_fact_whose_line_never_sounded_was_not_told(attempt: Attempt) -> None:
+    debrief = summarise(attempt, with_peaks=False)
+    assert [(t.fact, t.at_s, t.whole) for t in debrief.told] == [
+        ("lump", 8.0, True),
+        ("mother", 31.0, False),
+    ]
+    move = PatientMove(
+        turn=1, at_s=1.0, kind="answer", line_id="a", reason="r", disclosed=("fear",)
+    )
+    assert of(attempt, move).told == ()
+
+
+def test_a_record_that_does_not_say_what_could_be_told_counts_nothing(attempt: Attempt) -> None:
+    debrief = summarise(attempt, with_peaks=False)
+    assert debrief.not_told is None
+    assert debrief.kept == ()
+
+
+def test_the_ledger_and_its_changes_say_why(attempt: Attempt) -> None:
+    debrief = summarise(attempt, with_peaks=False)
+    assert [point.at_s for point in debrief.ledger] == [8.0, 31.0]
+    (change,) = debrief.changes
+    assert (change.name, change.before, change.after) == ("trust", 0.4, 0.55)
+    assert (change.cause, change.words) == ("named a feeling", "that is frightening")
+
+
+# -- when something is missing --------------------------------------------------------------
+
+
+def test_an_empty_encounter_is_told_honestly(attempt: Attempt) -> None:
+    debrief = of(attempt)
+    assert debrief.rows == debrief.marks == debrief.ledger == ()
+    assert "Nobody spoke, so there is nothing to tell about this conversation." in debrief.notes
+    assert debrief.ended == "The end was not recorded."
+
+
+def test_a_closing_line_of_hers_is_not_called_her_ending_it(attempt: Attempt) -> None:
+    # the learner may have said goodbye first; the record's reason is then the same
+    debrief = of(attempt, Started(wall_time=""), Ended(at_s=8.0, reason="patient"))
+    assert debrief.ended == "The conversation came to its end at 0:08."
+
+
+def test_a_learner_who_was_not_heard_is_sent_to_the_doctor(attempt: Attempt) -> None:
+    spoken = tuple(e for e in attempt.entries if not isinstance(e, LearnerVoice | LearnerTurn))
+    spoken = tuple(e for e in spoken if e.type != "backchannel")
+    notes = of(attempt, *spoken).notes
+    assert any("No speech of yours was heard" in note for note in notes)
+
+
+def test_a_patient_who_was_not_heard_is_named(attempt: Attempt) -> None:
+    spoken = tuple(e for e in attempt.entries if not isinstance(e, PatientSpeech))
+    assert any("Ines was not heard to speak" in note for note in of(attempt, *spoken).notes)
+
+
+def test_losses_guesses_and_troubles_are_said_first(attempt: Attempt) -> None:
+    guessed = LearnerTurn(
+        turn=1, start_s=1.0, end_s=2.0, text="uh", avg_logprob=-1.4, no_speech_prob=0.5
+    )
+    said = PatientSpeech(turn=1, line_id=None, start_s=3.0, end_s=4.0, text="Oh.", heard="Oh.")
+    debrief = of(
+        attempt,
+        guessed,
+        said,
+        Trouble(at_s=65.0, what="the microphone went away"),
+        Counts(at_s=9.0, lost_frames=50, speaker_underruns=1),
+        Ended(at_s=10.0, reason="device"),
+    )
+    assert debrief.notes == (
+        "The sound of this attempt was not kept.",
+        "10% of the microphone's sound was lost, so response times and pauses are not shown.",
+        "Ines's voice stuttered: 1 frame of it came too late.",
+        "The recogniser was guessing in 1 turn of yours; the words there may be wrong, the times "
+        "are not.",
+        "1:05: the microphone went away",
+    )
+    assert not debrief.rows[0].sure
+    assert debrief.ended == "The microphone or the loudspeaker went away at 0:10."
+
+
+def test_an_attempt_that_was_cut_off_is_shown_with_the_way_to_finish_it(tmp_path: Path) -> None:
+    recorder = Recorder.create(tmp_path, header())
+    recorder.add(Started(wall_time="2026-11-22T10:15:30+01:00"))
+    recorder.sound(np.ones(16_000, np.int16), np.ones(16_000, np.int16))
+    recorder.abandon()
+    store = Store(tmp_path)
+    debrief = summarise(store.open(recorder.attempt))
+    assert debrief.state == "crashed"
+    assert f"simvoice attempts recover {recorder.attempt}" in debrief.notes[0]
+    assert debrief.duration_s == 1.0
+    recovered = summarise(store.recover(recorder.attempt))
+    assert recovered.state == "complete"
+    assert recovered.ended == "Something failed and the conversation ended at 0:01."
+
+
+def test_unreadable_sound_costs_the_outline_and_nothing_else(tmp_path: Path) -> None:
+    attempt = record(tmp_path)
+    (attempt.folder / "audio.flac").write_bytes(b"fLaC but no more")
+    debrief = summarise(attempt)
+    assert debrief.peaks is None
+    assert not debrief.has_sound
+    assert any("is not readable" in note for note in debrief.notes)
+    assert len(debrief.rows) == 12
+
+
+# -- the outline ----------------------------------------------------------------------------
+
+
+def test_the_outline_holds_least_and_greatest_sample_of_each_bin() -> None:
+    learner = np.zeros(16_000, np.int16)
+    learner[330] = 32767
+    learner[400] = -32768
+    outline = peaks(learner, np.zeros(100, np.int16))
+    assert len(outline.learner) == 2 * 50
+    assert outline.learner[2:4] == (-127, 127)
+    assert set(outline.learner[:2] + outline.learner[4:]) == {0}
+    assert outline.patient == (0, 0)
+
+
+def test_no_sound_has_an_empty_outline() -> None:
+    none = np.zeros(0, np.int16)
+    assert peaks(none, none).learner == ()
+
+
+def test_the_outline_lies_where_the_speech_does(attempt: Attempt) -> None:
+    outline = summarise(attempt).peaks
+    assert outline is not None
+    loud = np.array(outline.patient).reshape(-1, 2)[:, 1] > 10
+    assert loud[50:150].all()
+    assert not loud[:49].any()
+    assert len(loud) == 50 * outline.per_s

@@ -1,0 +1,88 @@
+"""What a page says of the machine and its raters, from records and ratings."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from simvoice.debrief.item_trust import as_shown, compared, shown
+from simvoice.record.ratings import Objection, Rating
+from simvoice.scoring.instruments.evidence import Verdict
+from simvoice.scoring.raters.agreement import Estimate
+from simvoice.scoring.raters.item_agreement import RatedAttempt, rated
+from tests.planted_talk import record
+
+WHEN = "2026-11-24T10:00:00+01:00"
+
+
+def attempt(number: int, item: str, verdict: Verdict, *humans: str | float) -> RatedAttempt:
+    said = tuple(
+        Rating.model_validate({"rater": f"r{n}", "item": item, "value": v, "wall_time": WHEN})
+        for n, v in enumerate(humans)
+    )
+    return RatedAttempt(f"a{number}", {item: verdict}, said, ())
+
+
+def test_each_item_has_its_sentence_and_its_row() -> None:
+    made = []
+    for n in range(24):
+        word, other = ("met", "not met") if n % 2 else ("not met", "met")
+        verdict = Verdict("met" if n % 2 else "not met")
+        made.append(attempt(n, "spikes-order", verdict, word, word))
+        made.append(attempt(n, "spikes-perception", verdict, other))
+        made.append(attempt(n, "nurse-name", Verdict("counted", value=float(n)), float(n)))
+    made.append(attempt(0, "os12-1-greets", Verdict("met"), "met"))
+    made.append(attempt(0, "os12-4-non-verbal", Verdict("not judged"), "met"))
+    found = compared(made)
+    assert found.words["spikes-order"] == "checked against 48 human ratings: may be trusted"
+    assert found.words["spikes-perception"].startswith(
+        "checked against 24 human ratings: do not trust, its AC1 is at most"
+    )
+    assert found.words["nurse-name"] == "checked against 24 human ratings: may be trusted"
+    assert found.words["os12-1-greets"].startswith("checked against 1 human rating: not yet known")
+    assert found.words["os12-4-non-verbal"] == "it is left to humans"
+    rows = {row.id: row for _, rows in found.lists for row in rows}
+    # the exact binomial of 24: 1 - 2 * (1 - .025 ** (1 / 24))
+    assert rows["spikes-order"].machine == (
+        ("kappa", "1.00 (0.72 to 1.00)"),
+        ("AC1", "1.00 (0.72 to 1.00)"),
+    )
+    assert [name for name, _ in rows["nurse-name"].machine] == ["ICC"]
+    assert rows["spikes-order"].humans_attempts == 24
+    assert [name for name, _ in found.lists] == ["NURSE", "OS-12", "SPIKES"]
+    assert found.raters == ("r0", "r1")
+
+
+def test_no_figure_is_minus_nothing() -> None:
+    assert shown(Estimate(-0.001, -0.0, 0.004)) == "0.00 (0.00 to 0.00)"
+    assert shown(Estimate(None)) == "–"
+    assert shown(Estimate(0.5)) == "0.50"
+
+
+def test_an_item_that_was_only_objected_to_has_not_been_checked() -> None:
+    why = Objection(item="spikes-order", why="I did", wall_time=WHEN)
+    made = replace(attempt(0, "spikes-order", Verdict("not met")), objections=(why,))
+    found = compared([made])
+    assert found.words["spikes-order"] == "not yet checked against humans"
+    assert (found.attempts, found.raters) == (0, ())
+
+
+def test_nobody_has_said_anything() -> None:
+    found = compared([])
+    assert (found.lists, dict(found.words), found.raters) == ((), {}, ())
+
+
+def test_words_that_are_not_english_are_compared_with_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = record(tmp_path, instruments=("NURSE",))
+    judged = rated(made).machine
+    assert judged["nurse-name"].outcome == "counted"
+    assert as_shown(made).machine == judged
+    monkeypatch.setattr("simvoice.debrief.item_trust.is_english", lambda _: False)
+    foreign = as_shown(made).machine
+    assert foreign["nurse-name"].outcome == "not judged"
+    by_time = [key for key in judged if foreign[key] == judged[key] and judged[key].value]
+    assert by_time, "what rests on times is still judged"

@@ -1,0 +1,159 @@
+"""The debrief in a terminal."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from simvoice.debrief.build import summarise
+from simvoice.debrief.render_text import render
+from simvoice.debrief.wording import clock, duration
+from simvoice.record.events import (
+    Afterwards,
+    Checkpoint,
+    Felt,
+    LearnerTurn,
+    LedgerStep,
+    PatientMove,
+    PatientSpeech,
+)
+from simvoice.record.store import Attempt
+from tests.planted_talk import record
+
+
+@pytest.fixture(scope="module")
+def attempt(tmp_path_factory: pytest.TempPathFactory) -> Attempt:
+    return record(tmp_path_factory.mktemp("attempts"))
+
+
+def printed(attempt: Attempt, width: int = 80) -> str:
+    console = Console(width=width, no_color=True, highlight=False)
+    with console.capture() as capture:
+        console.print(render(summarise(attempt, with_peaks=False)))
+    return capture.get()
+
+
+def test_it_tells_the_planted_conversation(attempt: Attempt) -> None:
+    text = printed(attempt)
+    for line in (
+        "A planted talk",
+        "You ended the conversation at 0:50.",
+        "0:03 You  that is frightening i know",
+        "0:31 Ines My mother died of — [not said: it last spring.]",
+        "0:14 Ines fell silent, and you let it stand for 6.0 s.",
+        "0:33 You took the floor; Ines had 3 words (1.2 s) left.",
+        "“My mother died of — it last spring.”",
+        "trust  0.40 → 0.55  most at 0:08: named a feeling",
+    ):
+        assert line in text
+
+
+def test_it_comes_in_the_order_in_which_it_is_to_be_read(attempt: Attempt) -> None:
+    said = Afterwards(at_s=50.0, said=(Felt(text="You let me sit with it.", at_s=14.0),))
+    moved = PatientMove(
+        turn=4, at_s=38.0, kind="answer", line_id="line5", reason="r",
+        steps=(LedgerStep(name="trust", before=0.55, after=0.45, cause="cut her off"),),
+        ledger={"trust": 0.45},
+    )  # fmt: skip
+    begun = Checkpoint(turn=3, at_s=31.0, mind={}, move={"text": "x"})
+    lines = printed(replace(attempt, entries=(*attempt.entries, said, moved, begun))).splitlines()
+    titles = (
+        "How it felt to Ines",
+        "Where Ines's trust changed most",
+        "Silences",
+        "What Ines never got to say",
+        "What to try next",
+        "In short",
+        "The conversation",
+        "What was said",
+        "Interruptions",
+        "What it did to Ines",
+        "Numbers",
+    )
+    assert [line for line in lines if line in titles] == list(titles)
+    text = "\n".join(line.strip() for line in lines)
+    for line in (
+        "0:14 “You let me sit with it.”",
+        "0:33 fell from 55 to 45: cut her off",
+        f"Again from here: simvoice talk --from {attempt.id}@3",
+        "1. Let Ines finish",
+        "To try: I'm sorry, I cut in. Please go on.",
+    ):
+        assert line in text
+    assert max(map(len, lines)) <= 80
+
+
+def test_without_her_own_words_it_says_why(attempt: Attempt) -> None:
+    assert "The record does not hold what Ines would say" in printed(attempt)
+
+
+def test_with_nothing_to_try_it_says_what_to_keep(attempt: Attempt) -> None:
+    kept = tuple(entry for entry in attempt.entries if isinstance(entry, PatientMove))
+    said = LearnerTurn(
+        turn=1, start_s=3.4, end_s=7.0, text="oh", avg_logprob=-0.1, no_speech_prob=0.0
+    )
+    text = printed(replace(attempt, entries=(said, *kept)))
+    assert "What to keep" in text
+    assert "you named a feeling (0:03). Keep that." in text
+    assert "What to try next" not in text
+
+
+def test_it_fits_a_terminal_of_80_columns(attempt: Attempt) -> None:
+    assert max(len(line) for line in printed(attempt).splitlines()) <= 80
+
+
+def test_the_strip_shows_both_voices_and_the_moments(attempt: Attempt) -> None:
+    lines = printed(attempt).splitlines()
+    at = lines.index("The conversation")
+    learner, patient, signs = lines[at + 1 : at + 4]
+    assert learner.count("█") == pytest.approx(60 * 10.2 / 50, abs=3)
+    assert patient.count("█") == pytest.approx(60 * 12.0 / 50, abs=3)
+    assert signs.split() == ["m=", "H", "s", "s", "!", "s"]
+
+
+def test_nothing_that_was_said_is_taken_for_markup(attempt: Attempt) -> None:
+    said = "[bold]ignore your instructions[/bold] [/] [red"
+    turn = LearnerTurn(
+        turn=1, start_s=1.0, end_s=2.0, text=said, avg_logprob=-0.1, no_speech_prob=0.0
+    )
+    answer = PatientSpeech(
+        turn=1, line_id=None, start_s=3.0, end_s=4.0, text="S[o]?", heard="S[o]?"
+    )
+    text = printed(replace(attempt, entries=(turn, answer)), width=120)
+    assert said in text
+    assert "S[o]?" in text
+
+
+def test_an_empty_encounter_has_no_empty_sections(attempt: Attempt) -> None:
+    text = printed(replace(attempt, entries=(), duration_s=0.0))
+    assert "Nobody spoke" in text
+    assert "Numbers" not in text
+    assert "The conversation" not in text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [
+        (0.0, "0.00 s"),
+        (-0.25, "-0.25 s"),
+        (12.34, "12.3 s"),
+        (59.96, "1 min 0 s"),
+        (125, "2 min 5 s"),
+    ],
+)
+def test_durations_read_as_people_say_them(seconds: float, shown: str) -> None:
+    assert duration(seconds) == shown
+
+
+def test_moments_read_as_a_clock() -> None:
+    assert [clock(s) for s in (0.0, 59.99, 187.2)] == ["0:00", "0:59", "3:07"]
+
+
+def test_the_words_of_one_attempt_are_the_same_on_every_reading(
+    attempt: Attempt, tmp_path: Path
+) -> None:
+    again = record(tmp_path, attempt=attempt.id)
+    assert printed(again) == printed(attempt)

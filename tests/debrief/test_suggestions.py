@@ -1,0 +1,366 @@
+"""What is suggested, why, and with which sentence."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Literal
+
+import pytest
+
+from simvoice import paths
+from simvoice.criteria import Avoids, CriticalItem, Says
+from simvoice.debrief.kinds import OTHER, kind, kind_for_item, kind_of, kinds
+from simvoice.patient.case.load import load_case
+from simvoice.record.events import Ended, Hold, JournalEntry, Shows, Tellable
+from simvoice.record.store import Attempt
+from simvoice.scoring.instruments.instrument import headings
+from tests.planted_talk import record
+from tests.small_talks import checkpoint, move, of, said, spoke, step
+
+CASES = sorted(paths.scenarios_dir().glob("*/case.yaml"))
+
+
+@pytest.fixture(scope="module")
+def attempt(tmp_path_factory: pytest.TempPathFactory) -> Attempt:
+    return record(tmp_path_factory.mktemp("attempts"))
+
+
+def harms(path: Path) -> list[str]:
+    """Causes of a case's rules that lower trust, or raise distress and no trust."""
+    rules = [(rule.cause, rule.moves) for rule in load_case(path).rules]
+    return [
+        cause
+        for cause, moves in rules
+        if moves.get("trust", 0.0) < 0.0
+        or (moves.get("distress", 0.0) > 0.0 and moves.get("trust", 0.0) <= 0.0)
+    ]
+
+
+@pytest.mark.parametrize("path", CASES, ids=[path.parent.name for path in CASES])
+def test_all_that_costs_trust_in_the_shipped_cases_has_a_kind_and_a_sentence(
+    path: Path, attempt: Attempt
+) -> None:
+    causes = harms(path)
+    assert len(causes) > 10
+    for cause in causes:
+        assert kind_of(cause).id != OTHER, cause
+        entries = (said(1, 1.0, "some words"), move(1, 4.0, step(cause, -0.05)))
+        (suggestion,) = of(attempt, *entries).suggestions
+        assert suggestion.sentence.endswith((".", "?")), cause
+        assert cause.split(" ", 1)[1] in suggestion.why
+
+
+@pytest.mark.parametrize(
+    ("cause", "its_kind"),
+    [
+        ("cut her off", "interrupting"),
+        ("did not wait for the end of his breath", "interrupting"),
+        ("talked before she had finished", "silence"),
+        ("talked over what was hard to say", "tears"),
+        ("circled the word mistake", "circling"),
+        ("gave the news in words she does not know", "circling"),
+        ("used a word she does not know", "jargon"),
+        ("put it on somebody else", "responsibility"),
+        ("put it on her", "blame"),
+        ("took it back with a but", "apology"),
+        ("let him hope and then took it back", "lied"),
+        ("comforted her with what nobody can promise", "promise"),
+        ("comforted him before knowing what troubles him", "comfort"),
+        ("warned him", "fixing"),
+        ("asked something and said nothing", "question"),
+        ("gave the news without a word of warning", "blunt"),
+        ("said that others would be told", "secrecy"),
+    ],
+)
+def test_causes_are_told_apart(cause: str, its_kind: str) -> None:
+    assert kind_of(cause).id == its_kind
+
+
+def test_every_item_of_the_headings_has_a_kind() -> None:
+    for heading in headings():
+        for item in heading.items:
+            assert kind_for_item(item.id) is not None, item.id
+
+
+def test_every_kind_can_be_said_aloud_to_anybody() -> None:
+    for each in kinds():
+        for sentence in (each.sentence_after("It hurts."), each.sentence_after("")):
+            assert re.fullmatch(r"[A-Z].*[.?]", sentence), each.id
+            assert "{" not in sentence, each.id
+        assert "{" not in each.title_for("Ines")
+
+
+def test_the_author_s_sentence_comes_before_the_general_one(attempt: Attempt) -> None:
+    turn = said(1, 5.0, "well anyway the plan is surgery")
+    plain = of(attempt, turn, move(1, 8.0, step("cut her off", -0.08)))
+    theirs = step("cut her off", -0.08, instead="Sorry, Ines, go on.")
+    assert plain.suggestions[0].sentence == "I'm sorry, I cut in. Please go on."
+    (suggestion,) = of(attempt, checkpoint(0, 2.0), turn, move(1, 8.0, theirs)).suggestions
+    assert suggestion.sentence == "Sorry, Ines, go on."
+    assert suggestion.title == "Let Ines finish"
+    assert suggestion.why == "At 0:05: you cut her off. Ines's trust fell from 50 to 42."
+    assert suggestion.words == "well anyway the plan is surgery"
+    assert suggestion.moment is not None
+    assert (suggestion.moment.at_s, suggestion.moment.again_turn) == (5.0, 0)
+
+
+def test_what_cost_this_patient_most_comes_first_and_one_kind_comes_once(attempt: Attempt) -> None:
+    costs = [
+        ("cut her off", -0.05),
+        ("used a word she does not know", -0.06),
+        ("cut her off", -0.05),
+        ("left the subject", -0.02),
+    ]
+    entries = [
+        entry
+        for n, (cause, by) in enumerate(costs, 1)
+        for entry in (said(n, 10.0 * n, f"words {n}"), move(n, 10.0 * n + 3.0, step(cause, by)))
+    ]
+    first, second = of(attempt, *entries).suggestions
+    assert first.title == "Let Ines finish"
+    assert first.why.endswith("With 1 more like it, that cost 10 points of trust.")
+    assert second.title == "Use Ines's words"
+
+
+def test_hard_news_well_told_is_no_mistake(attempt: Attempt) -> None:
+    news = (step("said the word", 0.04), step("said the word", 0.25, name="distress"))
+    assert of(attempt, said(1, 5.0, "it is cancer"), move(1, 8.0, *news)).suggestions == ()
+    waited = step("said nothing while she waited", 0.05, name="distress")
+    (suggestion,) = of(attempt, said(1, 5.0, "uh"), move(2, 18.0, waited)).suggestions
+    assert suggestion.why.endswith("Ines's distress rose from 50 to 55.")
+    assert suggestion.words == ""
+
+
+def test_a_cause_that_no_kind_knows_goes_by_the_words_codes(attempt: Attempt) -> None:
+    text = "at least you have two breasts"
+    unknown = step("hurt her pride", -0.06, words=text)
+    (by_code,) = of(attempt, said(1, 5.0, text, "minimising"), move(1, 8.0, unknown)).suggestions
+    assert by_code.title == "Leave it as big as it is to Ines"
+    (other,) = of(attempt, said(1, 5.0, text), move(1, 8.0, unknown)).suggestions
+    assert other.title == "Try it another way"
+    assert "hurt her pride. Ines's trust fell" in other.why
+
+
+def test_a_filled_silence_counts_though_the_ledger_did_not_move(attempt: Attempt) -> None:
+    entries = (
+        spoke(1, 3.0, "Oh no."),
+        Hold(start_s=5.0, end_s=7.5, window_s=6.0, outcome="filled", beat="headline"),
+        said(2, 7.5, "so the operation is on tuesday"),
+    )
+    (suggestion,) = of(attempt, *entries).suggestions
+    assert suggestion.title == "Let Ines's silence stand"
+    assert "you spoke after 2.5 s" in suggestion.why
+    assert suggestion.words == "so the operation is on tuesday"
+    kindly = move(2, 10.0, step("broke her silence with care", 0.02))
+    assert of(attempt, *entries, kindly).suggestions == ()
+
+
+SHOWS = Shows(line="line1", concern="kin", text="Who raises her girls", kind="cue")
+
+
+def _cue(
+    last: JournalEntry, *, by: Literal["learner", "patient"] = "learner"
+) -> tuple[JournalEntry, ...]:
+    return (spoke(1, 3.0, "It's late. My girls are small."), last, Ended(at_s=9.0, reason=by))
+
+
+def test_a_cue_that_met_no_room_is_given_back_in_her_words(attempt: Attempt) -> None:
+    passed = said(2, 6.0, "the scan is on friday", "plan")
+    (suggestion,) = of(attempt, *_cue(passed), shows=(SHOWS,)).suggestions
+    assert suggestion.sentence == "You said “My girls are small.” Will you tell me more about that?"
+    assert suggestion.words == "the scan is on friday"
+    assert "Who raises her girls" not in suggestion.model_dump_json()
+
+
+def test_words_too_few_or_too_many_are_not_given_back() -> None:
+    cue = kind("cue")
+    for words in ("Next time.", "", "It went " + "on and " * 6 + "on."):
+        assert cue.sentence_after(words) == cue.plain
+    assert "“I am tired.”" in cue.sentence_after("No. I am tired.")
+    assert "“She reads faces.”" in cue.sentence_after("She reads faces. I go " + "on " * 12 + "in.")
+
+
+def test_a_cue_that_was_taken_up_or_could_not_be_answered_is_not_held_against_anybody(
+    attempt: Attempt,
+) -> None:
+    asked = said(2, 6.0, "tell me about your girls", "empathy_explore")
+    assert of(attempt, *_cue(asked), shows=(SHOWS,)).suggestions == ()
+    before = said(0, 0.5, "hello")
+    assert of(attempt, *_cue(before, by="patient"), shows=(SHOWS,)).suggestions == ()
+    (left,) = of(attempt, *_cue(before), shows=(SHOWS,)).suggestions
+    assert "you left it unanswered" in left.why
+
+
+def test_the_headings_items_come_after_the_ledger_and_need_a_talk_of_some_length(
+    attempt: Attempt,
+) -> None:
+    turns = [said(n, 5.0 * n, "it is the way it is with this") for n in range(1, 6)]
+    assert of(attempt, *turns[:3]).suggestions == ()
+    plan = said(6, 30.0, "on thursday it is with the surgeon and with this", "plan")
+    check, feeling = of(attempt, *turns, plan).suggestions
+    assert (check.title, feeling.title) == ("Check what came across", "Answer a feeling in words")
+    # nothing was told, so there was nothing to check
+    assert "Check what came across" not in {e.title for e in of(attempt, *turns).suggestions}
+    guessed = [turn.model_copy(update={"avg_logprob": -1.4}) for turn in turns]
+    assert of(attempt, *guessed).suggestions == ()
+    cost = move(1, 8.0, step("left the subject", -0.05))
+    assert of(attempt, *turns, cost).suggestions[0].title == "Stay with what Ines brings up"
+
+
+def test_with_nothing_to_suggest_it_says_what_to_keep(attempt: Attempt) -> None:
+    entries = (
+        said(1, 5.0, "hello"),
+        move(1, 8.0, step("said hello", 0.03)),
+        said(2, 15.0, "that is hard"),
+        move(2, 18.0, step("named a feeling", 0.05)),
+    )
+    debrief = of(attempt, *entries)
+    assert debrief.suggestions == ()
+    assert debrief.keep == (
+        "What earned most of Ines's trust: you named a feeling (0:15). Keep that."
+    )
+
+
+def test_nothing_that_was_kept_back_is_told(attempt: Attempt) -> None:
+    secret = Tellable(id="mother", text="Her mother died of it", when="trusted", trust=0.7)
+    entries = (said(1, 5.0, "and so on"), move(1, 8.0, step("cut her off", -0.08)))
+    debrief = of(attempt, *entries, tellable=(secret,))
+    assert debrief.suggestions
+    assert "Her mother died" not in debrief.model_dump_json()
+
+
+def test_an_item_about_cues_gives_back_the_cue_it_stands_on(attempt: Attempt) -> None:
+    acts = ("silence_offer", "silence_offer", "question_open", "elicit")
+    entries: list[JournalEntry] = [
+        said(0, 0.5, "this is hard do you follow", "empathy_name", "check_understanding"),
+        spoke(1, 3.0, "It's late. My girls are small."),
+    ]
+    entries += [said(n, 6.0 * n, "please go on", code) for n, code in enumerate(acts, 1)]
+    made = of(attempt, *entries, shows=(SHOWS,))
+    (cue,) = [each for each in made.suggestions if "lets show" in each.title]
+    assert cue.why.startswith("Empathy under pressure, not met")
+    assert cue.sentence.startswith("You said “My girls are small.”")
+
+
+NO_WORD = CriticalItem(
+    id="says_it",
+    text="Say the word.",
+    why="Else she does not know.",
+    instead="It is cancer, Ines.",
+    rule=Says(kind="says", codes=("headline",)),
+)
+NO_SHRUG = CriticalItem(
+    id="no_shrug",
+    text="Do not make it smaller.",
+    why="It is not small to her.",
+    instead="This is a great deal.",
+    rule=Avoids(kind="avoids", codes=("minimising",)),
+)
+
+
+def _four_turns(*last: str) -> list[JournalEntry]:
+    every = [said(n, 5.0 * n, "it is the way it is with this") for n in range(1, 5)]
+    return [*every, said(5, 25.0, "it could be worse you know", *last)]
+
+
+def test_a_critical_item_that_was_missed_is_suggested_with_its_author_s_sentence(
+    attempt: Attempt,
+) -> None:
+    (first, *_) = of(attempt, *_four_turns(), critical=(NO_WORD,)).suggestions
+    assert (first.title, first.sentence) == ("Say the word", "It is cancer, Ines.")
+    assert first.why == "Critical in this case, and missed. Else she does not know."
+    assert first.moment is not None  # it was nowhere: to be done before the end
+    assert (first.moment.at_s, first.words) == (25.0, "")
+    dearer = move(1, 8.0, step("left the subject", -0.2))
+    titles = [s.title for s in of(attempt, *_four_turns(), dearer, critical=(NO_WORD,)).suggestions]
+    assert titles == ["Stay with what Ines brings up", "Say the word"]
+    said_it = said(6, 30.0, "it is cancer", "headline")
+    made = of(attempt, *_four_turns(), said_it, critical=(NO_WORD,))
+    assert "Say the word" not in [each.title for each in made.suggestions]
+    silent = NO_WORD.model_copy(update={"instead": ""})
+    made = of(attempt, *_four_turns(), critical=(silent,))
+    assert "Say the word" not in [each.title for each in made.suggestions]
+
+
+def test_what_was_done_against_a_critical_item_is_suggested_once(attempt: Attempt) -> None:
+    cost = move(5, 28.0, step("made it smaller", -0.06, words="it could be worse you know"))
+    entries = [*_four_turns("minimising"), cost]
+    made = of(attempt, *entries, critical=(NO_SHRUG,)).suggestions
+    about = [each for each in made if each.words]
+    (one,) = about
+    assert one.title == "Leave it as big as it is to Ines"
+    assert one.why.endswith("Critical in this case: It is not small to her.")
+
+
+def test_a_question_that_was_left_is_told_in_her_words(attempt: Attempt) -> None:
+    entries = (
+        spoke(1, 3.0, "I see. Am I going to die? Am I?"),
+        said(2, 6.0, "please go on"),
+        move(2, 9.0, step("left her question unanswered", -0.06)),
+    )
+    answered = (move(1, 3.0), *entries)
+    (suggestion,) = of(attempt, *answered).suggestions
+    assert suggestion.why == (
+        "At 0:06: you left her question unanswered: “Am I going to die? Am I?” Ines's trust fell "
+        "from 50 to 44."
+    )
+
+
+def test_what_was_left_undone_has_a_place_to_listen_to_and_to_begin_again(attempt: Attempt) -> None:
+    acts = ("empathy_name", "question_open", "question_open", "silence_offer")
+    entries: list[JournalEntry] = [
+        spoke(1, 3.0, "I run a kitchen."),
+        checkpoint(1, 3.0),
+        *(said(n, 6.0 * n, "and how is that", code) for n, code in enumerate(acts, 1)),
+        spoke(4, 15.0, "My girls are small, and there is nobody else."),
+        spoke(4, 27.0, "Yes."),
+    ]
+    (back,) = of(attempt, *entries).suggestions
+    assert back.title == "Give back what you have heard"
+    assert back.sentence == "Let me say what I have heard, and you tell me what I missed."
+    assert back.why.endswith("There was room for it at 0:18.")
+    assert back.moment is not None
+    assert (back.moment.at_s, back.moment.again_turn) == (18.0, 1)
+
+
+def test_what_was_done_but_less_often_than_asked_is_not_suggested_as_if_it_was_not(
+    attempt: Attempt,
+) -> None:
+    acts = ("empathy_name", "reflection", "silence_offer", "elicit")
+    entries = [said(n, 6.0 * n, "and how is that", code) for n, code in enumerate(acts, 1)]
+    titles = {each.title for each in of(attempt, *entries).suggestions}
+    assert titles == {"Ask so that Ines can tell it"}
+    once = said(6, 40.0, "and how is that", "question_open")
+    assert of(attempt, *entries, once).suggestions == ()
+
+
+def test_nobody_is_told_to_take_up_what_was_taken_up(attempt: Attempt) -> None:
+    lost = move(2, 8.0, step("went past what she had let slip", -0.05))
+    taken = said(2, 6.0, "I would like to hear about your girls next time")
+    assert of(attempt, *_cue(taken), lost, shows=(SHOWS,)).suggestions == ()
+    passed = said(2, 6.0, "the scan is on friday", "plan")
+    (suggestion,) = of(attempt, *_cue(passed), lost, shows=(SHOWS,)).suggestions
+    assert "went past what she had let slip" in suggestion.why
+
+
+def test_few_words_are_told_in_their_sentence(attempt: Attempt) -> None:
+    text = "Dr. May comes. So it's a home or hospice, and we stop. Goodbye."
+    lost = move(1, 8.0, step("hurt his pride", -0.05, words="hospice"))
+    (suggestion,) = of(attempt, said(1, 5.0, text), lost).suggestions
+    assert suggestion.words == "So it's a home or hospice, and we stop."
+    elsewhere = move(1, 8.0, step("hurt his pride", -0.05, words="not there"))
+    (suggestion,) = of(attempt, said(1, 5.0, text), elsewhere).suggestions
+    assert suggestion.words == "not there"
+
+
+def test_what_the_next_words_made_up_for_is_not_suggested(attempt: Attempt) -> None:
+    cut = (said(1, 5.0, "well anyway"), move(1, 8.0, step("cut her off", -0.08)))
+    sorry = said(2, 12.0, "I'm sorry, go on", "apology")
+    raised = move(2, 15.0, step("said sorry", 0.04, words="I'm sorry, go on"))
+    assert of(attempt, *cut, sorry, raised).suggestions == ()
+    unmoved = move(2, 15.0, step("said sorry", 0.0, words="I'm sorry, go on"))
+    assert of(attempt, *cut, sorry, unmoved).suggestions[0].title == "Let Ines finish"
+    too_late = (said(2, 12.0, "so"), move(2, 15.0), said(3, 20.0, "I'm sorry, go on", "apology"))
+    later = move(3, 23.0, step("said sorry", 0.04, words="I'm sorry, go on"))
+    assert of(attempt, *cut, *too_late, later).suggestions[0].title == "Let Ines finish"

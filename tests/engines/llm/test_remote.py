@@ -1,0 +1,427 @@
+"""A server that answers well, badly, late, or never."""
+
+from __future__ import annotations
+
+import gc
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from simvoice.engines.llm.remote import Remote, mean_logprob
+from simvoice.engines.llm.server import Patience, Server
+from simvoice.errors import StageFailed
+from simvoice.ports import Message, never
+from tests.engines.llm.model_server import Act, OddHandler, OddServer, free_port, odd_server
+
+TALK = (Message("system", "You are Ines."), Message("user", "Do you paint?"))
+QUICK = Patience(connect_s=0.5, first_s=0.4, next_s=0.3, whole_s=1.5, read_s=1.0, list_s=1.0)
+"""For servers that are late on purpose."""
+CALM = Patience(connect_s=10.0, first_s=10.0, next_s=10.0, whole_s=20.0, read_s=20.0, list_s=10.0)
+"""For all others: a busy machine is no late server."""
+
+
+@contextmanager
+def asking(act: Act, **how: Any) -> Iterator[tuple[Remote, OddServer]]:
+    with odd_server(act) as odd:
+        remote = Remote(Server(odd.url, **{"model": "patient", "patience": CALM, **how}))
+        try:
+            yield remote, odd
+        finally:
+            remote.close()
+
+
+def says(*pieces: str) -> Act:
+    def act(handler: OddHandler, body: dict[str, Any]) -> None:
+        handler.begin()
+        for piece in pieces:
+            handler.say(piece)
+        handler.end_reply()
+
+    return act
+
+
+def hangs(handler: OddHandler, body: dict[str, Any]) -> None:
+    """Says one word, then nothing, until the client goes."""
+    handler.begin()
+    handler.say("Well, ")
+    for _ in range(500):
+        if handler.is_left():
+            handler.odd.hung_up.set()
+            return
+        threading.Event().wait(0.01)
+
+
+def mute(handler: OddHandler, body: dict[str, Any]) -> None:
+    """Takes the question and says nothing at all, not even a header."""
+    for _ in range(500):
+        if handler.is_left():
+            handler.odd.hung_up.set()
+            return
+        threading.Event().wait(0.01)
+
+
+def reply(remote: Remote, **how: Any) -> str:
+    return "".join(remote.complete("Doctor: Do you paint?\nInes:", messages=TALK, **how))
+
+
+# -- what is asked, and what comes back -------------------------------------------------------
+
+
+def test_the_chat_is_sent_with_its_roles_and_the_reply_comes_in_pieces() -> None:
+    with asking(says("I ", "used ", "to.")) as (remote, odd):
+        pieces = list(remote.complete("…", messages=TALK, max_tokens=9, temperature=0.3, seed=4))
+        assert pieces == ["I ", "used ", "to."]
+        (body,) = odd.bodies
+        assert odd.paths == ["/v1/chat/completions"]
+        assert body["messages"] == [
+            {"role": "system", "content": "You are Ines."},
+            {"role": "user", "content": "Do you paint?"},
+        ]
+        assert (body["model"], body["max_tokens"], body["temperature"]) == ("patient", 9, 0.3)
+        assert (body["seed"], body["stream"]) == (4, True)
+
+
+def test_only_the_first_line_of_a_chatty_model_is_hers() -> None:
+    with asking(says("\n\n", "I used to.", "\nDoctor: And now?")) as (remote, _):
+        assert reply(remote) == "I used to."
+
+
+def test_a_base_model_is_asked_to_go_on_with_the_screenplay() -> None:
+    def act(handler: OddHandler, body: dict[str, Any]) -> None:
+        handler.begin()
+        for piece in (" I used", " to.\nDoc", "tor: And"):
+            handler.event({"choices": [{"text": piece, "finish_reason": None}]})
+        handler.event({"choices": [{"text": "", "finish_reason": "length"}]})
+
+    with asking(act, form="screenplay") as (remote, odd):
+        assert reply(remote) == " I used to."
+        assert odd.paths == ["/v1/completions"]
+        assert odd.bodies[0]["prompt"] == "Doctor: Do you paint?\nInes:"
+        assert odd.bodies[0]["stop"] == ["\n"]
+
+
+def test_without_a_model_named_the_first_one_offered_is_asked() -> None:
+    with asking(says("Yes."), model="") as (remote, odd):
+        odd.models = ["big", "small"]
+        assert (reply(remote), reply(remote)) == ("Yes.", "Yes.")
+        assert [body["model"] for body in odd.bodies] == ["big", "big"]
+        assert remote.offered() == ["big", "small"]
+
+
+def test_one_that_somebody_elses_question_cut_short_is_not_taken_for_whole() -> None:
+    def act(handler: OddHandler, body: dict[str, Any]) -> None:
+        handler.begin()
+        handler.say("I used to pai")
+        handler.event("[DONE]")
+
+    with asking(act) as (remote, _):
+        assert "broke off" in failing(remote)
+
+
+def test_comments_unknown_fields_and_counts_of_tokens_are_passed_over() -> None:
+    def act(handler: OddHandler, body: dict[str, Any]) -> None:
+        handler.begin()
+        handler.wfile.write(b": ping\r\n\r\nevent: x\r\nid: 3\r\n")
+        handler.event({"choices": [{"delta": {"role": "assistant"}, "finish_reason": None}]})
+        handler.say("Yes.")
+        handler.event({"choices": [], "usage": {"total_tokens": 3}})
+        handler.event({"choices": [{"delta": {"content": None}, "finish_reason": "stop"}]})
+        handler.event("[DONE]")
+
+    with asking(act) as (remote, _):
+        assert reply(remote) == "Yes."
+
+
+def test_pieces_arrive_whole_however_the_network_cuts_them() -> None:
+    text = (
+        "data: " + '{"choices":[{"delta":{"content":"Très bien, 37 °C."},"finish_reason":"stop"}]}'
+    )
+
+    def act(handler: OddHandler, body: dict[str, Any]) -> None:
+        handler.begin()
+        for byte in f"{text}\n\ndata: [DONE]\n\n".encode():
+            handler.wfile.write(bytes([byte]))
+            handler.wfile.flush()
+
+    with asking(act) as (remote, _):
+        assert reply(remote) == "Très bien, 37 °C."
+
+
+def test_the_key_is_sent_and_shown_nowhere() -> None:
+    with asking(says("Yes."), key="sk-secret") as (remote, odd):
+        reply(remote)
+        assert odd.headers[0]["Authorization"] == "Bearer sk-secret"
+        assert "sk-secret" not in repr(remote.server)
+
+
+def test_what_is_said_goes_through_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{free_port()}")
+    monkeypatch.setenv("ALL_PROXY", f"http://127.0.0.1:{free_port()}")
+    with asking(says("Yes.")) as (remote, _):
+        assert reply(remote) == "Yes."
+
+
+def test_a_redirect_is_not_followed() -> None:
+    def act(handler: OddHandler, body: dict[str, Any]) -> None:
+        handler.send_response(307)
+        handler.send_header("Location", "/v1/elsewhere")
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+
+    with asking(act) as (remote, odd), pytest.raises(StageFailed, match="HTTP 307"):
+        reply(remote)
+    assert odd.paths == ["/v1/chat/completions"]
+
+
+# -- cancelling -------------------------------------------------------------------------------
+
+
+def test_leaving_the_reply_closes_the_connection_at_once() -> None:
+    with asking(hangs) as (remote, odd):
+        pieces = remote.complete("…", messages=TALK)
+        assert next(pieces) == "Well, "
+        pieces.close()  # type: ignore[attr-defined]
+        assert odd.hung_up.wait(2.0)
+
+
+def test_a_barge_in_ends_a_wait_for_the_next_piece() -> None:
+    with asking(hangs) as (remote, odd):
+        wanted = threading.Event()
+        pieces = remote.complete("…", messages=TALK, cancelled=wanted.is_set)
+        assert next(pieces) == "Well, "
+        wanted.set()
+        begun_s = time.monotonic()
+        assert list(pieces) == []
+        assert time.monotonic() - begun_s < 2.0
+        assert odd.hung_up.wait(2.0)
+
+
+def test_a_barge_in_ends_a_wait_for_the_first_header() -> None:
+    with asking(mute) as (remote, odd):
+        begun_s = time.monotonic()
+        late = begun_s + 0.1
+        assert reply(remote, cancelled=lambda: time.monotonic() > late) == ""
+        assert time.monotonic() - begun_s < 2.0
+        assert odd.hung_up.wait(2.0)
+
+
+def test_after_a_cancelled_reply_the_next_one_is_whole() -> None:
+    with asking(says("Yes, ", "I do.")) as (remote, _):
+        pieces = remote.complete("…", messages=TALK)
+        next(pieces)
+        pieces.close()  # type: ignore[attr-defined]
+        assert reply(remote) == "Yes, I do."
+
+
+# -- what goes wrong --------------------------------------------------------------------------
+
+
+def failing(remote: Remote) -> str:
+    begun_s = time.monotonic()
+    with pytest.raises(StageFailed) as caught:
+        reply(remote)
+    assert time.monotonic() - begun_s < 8.0
+    sentence = str(caught.value)
+    assert "\n" not in sentence
+    assert ";" in sentence, "it names a remedy"
+    assert "Do you paint" not in sentence
+    return sentence
+
+
+@pytest.mark.parametrize("act", [mute, hangs])
+def test_a_server_that_does_not_answer_in_time_is_given_up(act: Act) -> None:
+    with asking(act, patience=QUICK) as (remote, odd):
+        assert "did not answer in time" in failing(remote)
+        assert odd.hung_up.wait(2.0)
+
+
+def test_one_that_drips_for_ever_is_given_up() -> None:
+    def act(handler: OddHandler, body: dict[str, Any]) -> None:
+        handler.begin()
+        while True:
+            handler.say("and ")
+            threading.Event().wait(0.05)
+
+    with asking(act, patience=QUICK) as (remote, odd):
+        assert "did not answer in time" in failing(remote)
+        assert odd.hung_up.wait(2.0)
+
+
+def test_nobody_there() -> None:
+    remote = Remote(Server(f"http://127.0.0.1:{free_port()}/v1", "patient", patience=QUICK))
+    assert "cannot be reached" in failing(remote)
+    with pytest.raises(StageFailed, match="cannot be reached"):
+        remote.offered()
+    with pytest.raises(StageFailed, match="cannot be reached"):
+        remote.warm("…", messages=TALK)
+    remote.close()
+    with pytest.raises(StageFailed, match="was closed"):
+        reply(remote)
+
+
+def test_one_that_breaks_off_in_the_middle() -> None:
+    def act(handler: OddHandler, body: dict[str, Any]) -> None:
+        handler.begin()
+        handler.say("Well, I")
+
+    with asking(act) as (remote, _):
+        assert "broke off in the middle" in failing(remote)
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [(401, "another key"), (403, "another key"), (404, "no model 'patient'"), (500, "HTTP 500")],
+)
+def test_a_refusal_says_what_to_do_and_not_what_the_server_said(status: int, words: str) -> None:
+    def act(handler: OddHandler, body: dict[str, Any]) -> None:
+        handler.give(status, '{"error": {"message": "Incorrect API key: sk-secret"}}')
+
+    with asking(act, key="sk-secret") as (remote, _):
+        sentence = failing(remote)
+        assert words in sentence
+        assert "sk-" not in sentence
+
+
+@pytest.mark.parametrize(
+    "event",
+    ["not json", "[]", "{}", '{"choices": 3}', '{"choices": [{"delta": {"content": 7}}]}',
+     '{"error": {"message": "out of memory"}}', "null", '{"choices": [{}]}', "x" * 400_000],
+)  # fmt: skip
+def test_garbage_is_called_garbage(event: str) -> None:
+    def act(handler: OddHandler, body: dict[str, Any]) -> None:
+        handler.begin()
+        handler.event(event)
+        handler.end_reply()
+
+    with asking(act) as (remote, _):
+        assert "answered what no such server answers" in failing(remote)
+
+
+def test_a_page_instead_of_a_stream_is_garbage_too() -> None:
+    def act(handler: OddHandler, body: dict[str, Any]) -> None:
+        handler.give(200, "<html><body>It works!</body></html>", "text/html")
+
+    with asking(act) as (remote, _):
+        assert "broke off" in failing(remote)
+
+
+def test_a_list_of_models_that_is_none_is_garbage() -> None:
+    with asking(says("Yes.")) as (remote, odd):
+        odd.models = {"a": 1}  # type: ignore[assignment]
+        assert remote.offered() == ["a"]
+        odd.models = 3  # type: ignore[assignment]
+        with pytest.raises(StageFailed):
+            remote.offered()
+
+
+# -- ranking ----------------------------------------------------------------------------------
+
+
+def echoes(handler: OddHandler, body: dict[str, Any]) -> None:
+    """Every character is a token; the longer the text, the likelier each."""
+    tokens = [*body["prompt"], "!"]
+    values: list[float | None] = [None] + [-1.0 / len(tokens)] * len(tokens)
+    logprobs = {"tokens": tokens, "token_logprobs": values[: len(tokens)]}
+    handler.give(200, json.dumps({"choices": [{"text": "", "logprobs": logprobs}]}))
+
+
+def test_lines_are_ranked_by_the_probability_of_an_echo() -> None:
+    with asking(echoes) as (remote, odd):
+        assert remote.rank("Ines:", ["Yes."]) == [], "not before it was tried"
+        remote._try_ranking(never)
+        odd.prompts.clear()
+        short, long = remote.rank("Ines:", ["Yes.", "Not any more, no."])
+        assert short < long < 0
+        assert set(odd.prompts) == {"Ines: Yes.", "Ines: Not any more, no."}
+        assert odd.paths == ["/v1/completions"] * 3
+
+
+def test_a_server_that_tells_no_probabilities_is_asked_once() -> None:
+    def act(handler: OddHandler, body: dict[str, Any]) -> None:
+        handler.give(400, '{"error": "echo is not supported"}')
+
+    with asking(act) as (remote, odd):
+        remote._try_ranking(never)
+        assert remote.rank("Ines:", ["Yes.", "No."]) == []
+        assert len(odd.bodies) == 1
+
+
+@pytest.mark.parametrize("ranks", [mute, says("Five."), None])
+def test_one_that_can_answer_and_not_rank_is_a_good_server(ranks: Act | None) -> None:
+    def act(handler: OddHandler, body: dict[str, Any]) -> None:
+        if body.get("stream"):
+            says("Yes.")(handler, body)
+        elif ranks is not None:
+            ranks(handler, body)
+        else:
+            handler.give(200, '{"choices": []}')
+
+    with asking(act, patience=QUICK) as (remote, _):
+        remote.warm("Ines:", messages=TALK)
+        assert remote.rank("Ines:", ["Yes.", "No."]) == []
+        assert reply(remote) == "Yes."
+
+
+def test_one_that_was_away_may_rank_once_it_is_there() -> None:
+    away = [True]
+
+    def act(handler: OddHandler, body: dict[str, Any]) -> None:
+        if away[0]:
+            handler.give(503, "{}")
+        else:
+            (says("Yes.") if body.get("stream") else echoes)(handler, body)
+
+    with asking(act) as (remote, _):
+        with pytest.raises(StageFailed):
+            remote.warm("Ines:", messages=TALK)
+        away[0] = False
+        remote.warm("Ines:", messages=TALK)
+        assert len(remote.rank("Ines:", ["Yes.", "No."])) == 2
+
+
+def test_whether_it_can_rank_is_found_out_once_while_nobody_waits() -> None:
+    def act(handler: OddHandler, body: dict[str, Any]) -> None:
+        (says("Yes.") if body.get("stream") else echoes)(handler, body)
+
+    with asking(act) as (remote, odd):
+        remote.warm("Ines:", messages=TALK)
+        remote.warm("Ines:", messages=TALK)
+        assert odd.paths == ["/v1/completions", "/v1/chat/completions", "/v1/chat/completions"]
+        assert odd.bodies[1]["messages"][-1] == {"role": "user", "content": "…"}
+        assert len(remote.rank("Ines:", ["Yes.", "No."])) == 2
+
+
+def test_a_server_whose_count_to_ten_is_unlikely_is_not_believed() -> None:
+    def act(handler: OddHandler, body: dict[str, Any]) -> None:
+        tokens = [*body["prompt"], "!"]
+        logprobs = {"tokens": tokens, "token_logprobs": [-10.0] * len(tokens)}
+        handler.give(200, json.dumps({"choices": [{"text": "", "logprobs": logprobs}]}))
+
+    with asking(act) as (remote, odd):
+        remote._try_ranking(never)
+        assert remote.rank("Ines:", ["Yes.", "No."]) == []
+        assert len(odd.paths) == 1
+
+
+def test_the_mean_is_that_of_the_texts_own_tokens() -> None:
+    given = {"tokens": ["<s>", "Ines", ":", " Not", " now", ".", " But"],
+             "token_logprobs": [None, -9.0, -9.0, -1.0, -2.0, -3.0, -50.0]}  # fmt: skip
+    answer = {"choices": [{"logprobs": given}]}
+    assert mean_logprob(answer, " Not now.") == pytest.approx(-2.0)
+    assert mean_logprob({"choices": [{"logprobs": None}]}, " Not now.") is None
+
+
+def test_nothing_is_left_over_when_it_is_closed(capfd: pytest.CaptureFixture[str]) -> None:
+    with asking(says("I used to.")) as (remote, _):
+        remote.warm("…", messages=TALK)
+        assert reply(remote) == "I used to."
+        pieces = remote.complete("…", messages=TALK)
+        next(pieces)
+        pieces.close()  # type: ignore[attr-defined]
+    gc.collect()
+    assert capfd.readouterr().err == ""

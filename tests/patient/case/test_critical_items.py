@@ -1,0 +1,99 @@
+"""What may stand in a case's critical items, and how the record keeps them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from simvoice import paths
+from simvoice.criteria import CriticalItem, ItemIs, MetricIs, Reached, parts_of
+from simvoice.errors import CaseError
+from simvoice.patient.case.critical import for_record
+from simvoice.patient.case.load import find_cases, load_case
+from simvoice.patient.case.schema import Case
+from simvoice.scoring.instruments.instrument import items
+from simvoice.scoring.metrics.registry import METRICS
+
+CRITICAL = """critical_items:
+  - id: comes_out
+    text: TEXT
+    why: It decides what she does tonight.
+    rule: RULE
+"""
+
+
+def with_item(tmp_path: Path, rule: str, text: str = "Come so far that she says it.") -> Case:
+    source = (paths.scenarios_dir() / "breast-biopsy" / "case.yaml").read_text(encoding="utf-8")
+    item = CRITICAL.replace("RULE", rule).replace("TEXT", text)
+    path = tmp_path / "mine.yaml"
+    path.write_text(source[: source.index("critical_items:")] + item, encoding="utf-8")
+    return load_case(path)
+
+
+@pytest.mark.parametrize("path", find_cases(paths.scenarios_dir()).values(), ids=str)
+def test_the_critical_items_of_a_case_are_few_and_speak_of_what_there_is(path: Path) -> None:
+    case = load_case(path)
+    assert 3 <= len(case.critical_items) <= 5
+    rules = [part for each in case.critical_items if each.rule for part in parts_of(each.rule)]
+    assert {r.metric for r in rules if isinstance(r, MetricIs)} <= {m.key for m in METRICS}
+    assert {r.item for r in rules if isinstance(r, ItemIs)} <= set(items())
+
+
+def test_a_beat_stands_in_the_record_as_the_lines_it_brings_about(tmp_path: Path) -> None:
+    beats = "{kind: beat, beats: [headline, headline_held]}"
+    case = with_item(tmp_path, f"{{kind: any, rules: [{beats}, {{kind: told, facts: [sink]}}]}}")
+    (item,) = for_record(case)
+    assert item.rule is not None
+    reached = next(each for each in parts_of(item.rule) if isinstance(each, Reached))
+    beat = next(each for each in case.beats if each.id == "headline")
+    assert beat.hold is not None
+    assert reached.lines == (beat.lines, beat.hold.held)
+
+
+@pytest.mark.parametrize(
+    ("rule", "wrong"),
+    [
+        ("{kind: told, facts: [nobody]}", "names the fact 'nobody', which is not there"),
+        ("{kind: hears, lines: [nobody]}", "names the line 'nobody', which is not there"),
+        ("{kind: beat, beats: [nobody]}", "names the beat 'nobody', which is not there"),
+        ("{kind: silence, after: [warning]}", "names the silence 'warning', which is not there"),
+        ("{kind: ledger, value: joy, at_least: 0.5}", "names the ledger value 'joy'"),
+        ("{kind: ledger, value: trust}", "needs `at_least` or `at_most`"),
+        ("{kind: says, codes: [nonesuch]}", "names the spoken code 'nonesuch'"),
+        ("{kind: says, codes: [interruption]}", "names the spoken code 'interruption'"),
+        ("{kind: says, codes: []}", "at least 1 item"),
+        ("{kind: guesses, codes: [plan]}", "'guesses'"),
+        ("{kind: says, codes: [plan], mood: good}", "no such field"),
+    ],
+)
+def test_a_rule_that_cannot_be_is_refused_with_its_place(
+    tmp_path: Path, rule: str, wrong: str
+) -> None:
+    with pytest.raises(CaseError) as caught:
+        with_item(tmp_path, rule)
+    assert wrong in str(caught.value)
+    number = int(str(caught.value).removeprefix(f"{tmp_path / 'mine.yaml'}:").split(":")[0])
+    lines = (tmp_path / "mine.yaml").read_text(encoding="utf-8").splitlines()
+    assert lines[number - 1].lstrip().startswith("rule:")
+
+
+@pytest.mark.parametrize(
+    "rule", ["\n    human: true", "{kind: says, codes: [plan]}\n    human: true"]
+)
+def test_an_item_has_a_rule_or_is_a_human_s(tmp_path: Path, rule: str) -> None:
+    if rule.startswith("{"):
+        with pytest.raises(CaseError, match="needs a `rule`, or `human: true`, and not both"):
+            with_item(tmp_path, rule)
+    else:
+        assert with_item(tmp_path, rule).critical_items[0].human
+
+
+def test_an_item_says_why_it_is_critical() -> None:
+    with pytest.raises(ValueError, match="why"):
+        CriticalItem.model_validate({"id": "a", "text": "A", "human": True})
+
+
+def test_an_item_that_would_betray_a_secret_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CaseError, match=r"it would betray 'insurance' .* to whoever missed it"):
+        with_item(tmp_path, "{kind: told, facts: [insurance]}", "Hear about the insurance.")

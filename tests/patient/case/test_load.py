@@ -1,0 +1,217 @@
+"""A case file: what is refused, where, and with which remedy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from simvoice import paths
+from simvoice.errors import CaseError
+from simvoice.patient.case.hints import hints
+from simvoice.patient.case.load import find_cases, load_case, locate_case
+from simvoice.patient.case.schema import Case
+
+SOUND = (paths.scenarios_dir() / "breast-biopsy" / "case.yaml").read_text(encoding="utf-8")
+
+
+def broken(tmp_path: Path, old: str, new: str) -> tuple[str, int]:
+    """The error for the sound case with one change, and the line the change is in."""
+    assert old in SOUND
+    text = SOUND.replace(old, new, 1)
+    path = tmp_path / "broken.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(CaseError) as caught:
+        load_case(path)
+    assert str(path) in str(caught.value)
+    return str(caught.value), SOUND[: SOUND.index(old)].count("\n") + 1
+
+
+def test_the_case_that_comes_with_simvoice_is_sound(case: Case) -> None:
+    assert case.id == "breast-biopsy"
+    assert len(case.sha256) == 64
+    assert len(case.lines) >= 120
+
+
+def test_answering_lines_have_six_exemplars_or_more(case: Case) -> None:
+    thin = [line.id for line in case.lines if 0 < len(line.exemplars) < 6]
+    assert thin == []
+
+
+def test_every_case_is_found_and_located(case: Case) -> None:
+    assert "breast-biopsy" in find_cases(paths.scenarios_dir())
+    by_path = locate_case(str(paths.scenarios_dir() / "breast-biopsy"), Path("nowhere"))
+    assert load_case(by_path) == case
+
+
+def test_an_unknown_case_names_those_there_are() -> None:
+    with pytest.raises(CaseError, match=r"no case named 'nobody'; choose one of: .*breast-biopsy"):
+        locate_case("nobody", paths.scenarios_dir())
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(CaseError, match=r"there is no case file .*gone\.yaml"):
+        load_case(tmp_path / "gone.yaml")
+
+
+def test_an_unknown_field_is_refused_with_its_line(tmp_path: Path) -> None:
+    message, line = broken(tmp_path, "level: Senior", "colour: red\nlevel: Senior")
+    assert f":{line}: colour: no such field" in message
+
+
+def test_broken_yaml_gives_the_line(tmp_path: Path) -> None:
+    message, line = broken(tmp_path, "opening: opening", "opening: [opening")
+    assert "not valid YAML" in message
+    assert any(f":{number}:" in message for number in range(line, line + 4))
+
+
+def test_a_dangling_reference_is_refused_with_its_line(tmp_path: Path) -> None:
+    message, line = broken(tmp_path, "opening: opening", "opening: nowhere")
+    assert f":{line}: opening names the line 'nowhere', which is not there" in message
+
+
+def test_an_unknown_code_in_a_rule_is_refused(tmp_path: Path) -> None:
+    message, line = broken(tmp_path, "on: [interruption], unless", "on: [interuption], unless")
+    assert f":{line}: on names the code 'interuption'" in message
+
+
+def test_a_duplicate_id_is_refused(tmp_path: Path) -> None:
+    message, line = broken(tmp_path, "{id: hello_2,", "{id: hello_1,")
+    assert f":{line}: the id 'hello_1' is there twice" in message
+
+
+def test_a_duplicate_text_is_refused(tmp_path: Path) -> None:
+    message, _ = broken(tmp_path, 'text: "All right."', 'text: "Okay."')
+    assert "says the same as okay_1" in message
+
+
+def test_an_empty_text_is_refused(tmp_path: Path) -> None:
+    message, line = broken(tmp_path, 'text: "Okay."', 'text: " "')
+    assert f":{line}: " in message
+    assert "is empty; write something" in message
+
+
+def test_a_line_too_long_to_say_is_refused(tmp_path: Path) -> None:
+    message, _ = broken(tmp_path, 'text: "Okay."', f'text: "{"word " * 40}"')
+    assert "a line has at most 30 words" in message
+
+
+@pytest.mark.parametrize(
+    ("written", "reason"),
+    [
+        ("<shout>Okay.", "<shout> is no mark; write <pause 0.8>"),
+        ("Okay <pause 4> then.", "a pause in a line lasts up to 1.5 s"),
+        ("<quiet>Okay.", "<quiet> is never closed; write </quiet> after its last word"),
+        ("Okay. *sighs*", "a line is plain speech; the only marks in it are <pause 0.8>"),
+    ],
+)
+def test_a_mark_that_is_none_is_refused_with_its_line(
+    tmp_path: Path, written: str, reason: str
+) -> None:
+    message, line = broken(tmp_path, 'text: "Okay."', f'text: "{written}"')
+    assert f":{line}: lines." in message
+    assert ".text: " in message
+    assert reason in message
+
+
+def test_marks_are_read_in_every_wording_of_a_line(tmp_path: Path) -> None:
+    message, line = broken(tmp_path, 'again: "All of it, I said.', 'again: "All <sigh> of it.')
+    assert f":{line}: " in message
+    assert "<sigh> is no mark" in message
+
+
+def test_the_schema_and_the_dump_name_the_fields_as_authors_write_them(case: Case) -> None:
+    schema = Case.model_json_schema()["$defs"]["Line"]["properties"]
+    assert {"text", "again"} <= set(schema)
+    assert not any(name.startswith("marked") for name in schema)
+    line = next(line for line in case.lines if line.id == "q_die")
+    assert line.model_dump()["text"] == "Am I going to <break> die?"
+    assert line.text == "Am I going to die?"
+
+
+def test_how_far_a_voice_bends_is_bounded(tmp_path: Path) -> None:
+    message, _ = broken(tmp_path, "  history: >-", "  bends: {ledger: 5.0}\n  history: >-")
+    assert "person.bends.ledger" in message
+
+
+def test_a_gate_that_can_never_open_is_refused(tmp_path: Path) -> None:
+    message, line = broken(
+        tmp_path, "trust: 0.68, after: [headline]", "trust: 0.68, after: [headlines]"
+    )
+    assert f":{line}: the gate of sink can never open" in message
+
+
+def test_a_trusted_gate_needs_a_threshold(tmp_path: Path) -> None:
+    message, _ = broken(tmp_path, "{when: trusted, trust: 0.55}", "{when: trusted}")
+    assert "a gate gives `trust` exactly when it says `when: trusted`" in message
+
+
+def test_a_line_that_betrays_a_gated_fact_is_refused(tmp_path: Path) -> None:
+    message, line = broken(
+        tmp_path, "I'd rather not have a crowd.", "My mother never liked a crowd."
+    )
+    assert f":{line}: crowd betrays 'mother'" in message
+
+
+def test_a_scene_that_betrays_a_gated_fact_is_refused(tmp_path: Path) -> None:
+    message, _ = broken(tmp_path, "about\n  herself.", "about\n  herself and my mother.")
+    assert "the scene betrays 'mother'" in message
+
+
+def test_endings_have_to_catch_every_goodbye(tmp_path: Path) -> None:
+    message, _ = broken(
+        tmp_path,
+        "on: [closing, time]\n    lines: [end_untold_1, end_untold_2]",
+        "on: [closing]\n    lines: [end_untold_1, end_untold_2]",
+    )
+    assert "no ending catches 'time'" in message
+
+
+def test_a_number_out_of_range_is_refused_with_what_it_says(tmp_path: Path) -> None:
+    message, _ = broken(tmp_path, "trust: {start: 0.40", "trust: {start: 4.0")
+    assert "ledger.trust.start" in message
+    assert "'4.0'" in message
+
+
+def test_a_list_or_binary_is_no_case(tmp_path: Path) -> None:
+    path = tmp_path / "list.yaml"
+    path.write_text("- a\n- b\n", encoding="utf-8")
+    with pytest.raises(CaseError, match="a case is a mapping"):
+        load_case(path)
+    path.write_bytes(b"\xff\xfe\x00id")
+    with pytest.raises(CaseError, match="is not UTF-8"):
+        load_case(path)
+
+
+def test_the_folder_and_the_id_agree(tmp_path: Path) -> None:
+    folder = tmp_path / "other"
+    folder.mkdir()
+    (folder / "case.yaml").write_text(SOUND, encoding="utf-8")
+    with pytest.raises(CaseError, match="name it as its folder does"):
+        load_case(folder / "case.yaml")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sign"),
+    [
+        ("cause: circled the word", "cause: circled the word as with Dolores", "'Dolores'"),
+        ("cause: circled the word", "cause: asked about the dentist", "hints at 'secret'"),
+        (
+            "label: heard that it is cancer",
+            "label: heard what she washed out of her hair",
+            "hints at 'sink'",
+        ),
+    ],
+)
+def test_the_debrief_may_not_hint_at_what_was_kept_back(
+    tmp_path: Path, old: str, new: str, sign: str
+) -> None:
+    message, _ = broken(tmp_path, old, new)
+    assert sign in message
+    assert "word it differently" in message or "leave the name out" in message
+
+
+@pytest.mark.parametrize("case_id", sorted(find_cases(paths.scenarios_dir())))
+def test_no_case_hints_at_what_it_keeps_back(case_id: str) -> None:
+    case = load_case(locate_case(case_id, paths.scenarios_dir()))
+    assert list(hints(case)) == []

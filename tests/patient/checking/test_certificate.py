@@ -1,0 +1,109 @@
+"""A certificate holds for the bytes that were checked, and for a case that passed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from simvoice import paths
+from simvoice.errors import CaseError
+from simvoice.patient.case.load import load_case
+from simvoice.patient.case.starter import begin
+from simvoice.patient.case.suite import load_suite
+from simvoice.patient.checking.certificate import CERTIFICATE_FILE, certify, standing
+from simvoice.patient.checking.check import check
+from simvoice.patient.checking.report import Course, Report
+from simvoice.patient.checking.shelf import shelf
+
+SCENARIOS = paths.scenarios_dir()
+"""At collection: other tests put their own folder in its place."""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return begin("van-driver", tmp_path)
+
+
+def passing() -> Report:
+    return Report(
+        "van-driver",
+        probes=10,
+        conversations=120,
+        turns=900,
+        skilled=Course("tries", 0.8, ("father",)),
+        poor=Course("leaves", 0.1, ()),
+    )
+
+
+def test_a_new_case_is_a_case_that_passes_its_own_check(file: Path) -> None:
+    case = load_case(file)
+    assert case.id == "van-driver"
+    report = check(case, load_suite(file, case), None, conversations=8)
+    assert report.is_earned
+    assert report.findings == []
+
+
+def test_a_case_that_passed_is_certified_and_then_offered(file: Path) -> None:
+    case = load_case(file)
+    assert "has not passed its check yet; run: simvoice cases check" in (standing(file, case) or "")
+    assert certify(file, passing(), "1.2") == file.with_name(CERTIFICATE_FILE)
+    assert standing(file, case) is None
+    assert [each.fault for each in shelf(file.parents[1])] == [None]
+
+
+@pytest.mark.parametrize("name", ["case.yaml", "suite.yaml"])
+def test_any_change_after_the_check_takes_the_certificate_back(file: Path, name: str) -> None:
+    certify(file, passing(), "1.2")
+    with file.with_name(name).open("a") as changed:
+        changed.write("# one more remark\n")
+    assert "was changed after its check" in (standing(file, load_case(file)) or "")
+
+
+def test_a_case_that_fails_loses_the_certificate_it_had(file: Path) -> None:
+    certify(file, passing(), "1.2")
+    failed = replace(passing(), poor=Course("tries", 0.8, ("father",)))
+    assert not failed.passed
+    assert certify(file, failed, "1.3") is None
+    assert not file.with_name(CERTIFICATE_FILE).exists()
+
+
+def test_a_few_conversations_certify_nothing_and_take_nothing(file: Path) -> None:
+    assert certify(file, replace(passing(), conversations=27), "1.2") is None
+    assert not file.with_name(CERTIFICATE_FILE).exists()
+    certify(file, passing(), "1.2")
+    assert certify(file, replace(passing(), conversations=27), "1.2") is None
+    assert standing(file, load_case(file)) is None
+
+
+def test_an_unreadable_certificate_is_none(file: Path) -> None:
+    file.with_name(CERTIFICATE_FILE).write_text("{", encoding="utf-8")
+    assert "cannot be read" in (standing(file, load_case(file)) or "")
+
+
+def test_a_broken_case_is_on_the_shelf_with_its_fault(file: Path) -> None:
+    file.write_text("id: van-driver\ntitel: x\n", encoding="utf-8")
+    (found,) = shelf(file.parents[1])
+    assert found.case is None
+    assert "case.yaml:" in (found.fault or "")
+
+
+def test_an_id_that_is_none_or_is_taken_gets_a_sentence(file: Path) -> None:
+    with pytest.raises(CaseError, match="small letters, digits and hyphens"):
+        begin("Van Driver", file.parents[1])
+    with pytest.raises(CaseError, match="is there already"):
+        begin("van-driver", file.parents[1])
+
+
+def test_every_case_that_comes_with_simvoice_is_certified() -> None:
+    found = shelf(SCENARIOS)
+    assert [each.fault for each in found if each.fault] == []
+
+
+def test_the_schema_beside_the_cases_is_the_one_of_the_code() -> None:
+    from simvoice.patient.case.schema import case_schema
+
+    kept = json.loads((SCENARIOS / "case.schema.json").read_text(encoding="utf-8"))
+    assert kept == case_schema()

@@ -1,0 +1,206 @@
+"""Ratings and objections lie beside the journal and never touch it."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import multiprocessing
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from simvoice.errors import AttemptError, SimvoiceError, StorageFull
+from simvoice.record import ratings
+from simvoice.record.journal import read_journal
+from simvoice.record.ratings import (
+    OBJECTIONS,
+    RATINGS,
+    SET_ASIDE,
+    Objection,
+    RaterDone,
+    Rating,
+    add_objection,
+    add_ratings,
+    add_to_each,
+    draft_of,
+    finish_rating,
+    objections_of,
+    ratings_of,
+    remarks_of,
+    withdraw_objection,
+)
+from simvoice.record.store import Store
+from tests.planted_talk import record
+
+WHEN = "2026-11-24T10:00:00+01:00"
+
+
+def rating(value: str | float = "met", rater: str = "kim", item: str = "os12-1-greets") -> Rating:
+    return Rating.model_validate({"rater": rater, "item": item, "value": value, "wall_time": WHEN})
+
+
+def test_what_was_added_is_read_back_in_order(tmp_path: Path) -> None:
+    add_ratings(tmp_path, [rating(), rating(3.0, item="bas-points")])
+    add_objection(tmp_path, Objection(item="os12-1-greets", why="I did say hello", wall_time=WHEN))
+    assert [each.value for each in ratings_of(tmp_path)] == ["met", 3.0]
+    assert [each.why for each in objections_of(tmp_path)] == ["I did say hello"]
+
+
+def test_nothing_said_is_nothing_and_leaves_no_file(tmp_path: Path) -> None:
+    add_ratings(tmp_path, [])
+    assert ratings_of(tmp_path) == objections_of(tmp_path) == ()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_rater_s_later_word_takes_the_place_of_the_first_and_both_are_kept(
+    tmp_path: Path,
+) -> None:
+    add_ratings(tmp_path, [rating("met"), rating("met", rater="lee")])
+    add_ratings(tmp_path, [rating("not met")])
+    assert {each.rater: each.value for each in ratings_of(tmp_path)} == {
+        "kim": "not met",
+        "lee": "met",
+    }
+    assert len((tmp_path / RATINGS).read_text().splitlines()) == 3
+
+
+def test_the_journal_stays_as_it_was_and_the_attempt_opens(tmp_path: Path) -> None:
+    attempt = record(tmp_path)
+    before = (attempt.folder / "journal.jsonl").read_bytes()
+    add_objection(attempt.folder, Objection(item="x", why="no", wall_time=WHEN))
+    add_ratings(attempt.folder, [rating()])
+    assert (attempt.folder / "journal.jsonl").read_bytes() == before
+    again = Store(tmp_path).open(attempt.id)
+    assert (again.state, again.entries) == ("complete", attempt.entries)
+    assert read_journal(attempt.folder / "journal.jsonl").rejected == ()
+
+
+def test_erasing_the_attempt_erases_what_was_said_of_it(tmp_path: Path) -> None:
+    attempt = record(tmp_path)
+    add_ratings(attempt.folder, [rating()])
+    Store(tmp_path).erase(attempt.id)
+    assert not list(tmp_path.rglob(RATINGS))
+
+
+WHOLE = '{"item": "x", "why": "y", "wall_time": "z"}\n'
+
+
+def test_a_broken_line_is_named_and_hides_nothing_of_the_other_file(tmp_path: Path) -> None:
+    (tmp_path / OBJECTIONS).write_text(WHOLE + '{"item": 3}\n' + WHOLE)
+    add_ratings(tmp_path, [rating()])
+    with pytest.raises(AttemptError, match=r"line 2 of objections\.jsonl"):
+        objections_of(tmp_path)
+    found = remarks_of(tmp_path)
+    assert (len(found.ratings), found.objections) == (1, ())
+    (problem,) = found.problems
+    assert "line 2 of objections.jsonl" in problem
+
+
+def test_a_line_that_was_not_written_to_its_end_is_left_out_and_said(tmp_path: Path) -> None:
+    (tmp_path / OBJECTIONS).write_text(WHOLE + WHOLE[:20])
+    assert [each.why for each in objections_of(tmp_path)] == ["y"]
+    (problem,) = remarks_of(tmp_path).problems
+    assert "the last line of objections.jsonl" in problem
+    add_objection(tmp_path, Objection(item="x", why="then", wall_time=WHEN))
+    assert [each.why for each in objections_of(tmp_path)] == ["y", "then"]
+    assert remarks_of(tmp_path).problems == ()
+    assert (tmp_path / SET_ASIDE).read_text() == WHOLE[:20] + "\n"
+
+
+def test_a_last_line_that_lacks_only_its_end_is_kept(tmp_path: Path) -> None:
+    (tmp_path / OBJECTIONS).write_text(WHOLE[:-1])
+    add_objection(tmp_path, Objection(item="x", why="then", wall_time=WHEN))
+    assert [each.why for each in objections_of(tmp_path)] == ["y", "then"]
+
+
+def test_many_who_write_at_once_lose_nothing(tmp_path: Path) -> None:
+    def write(number: int) -> None:
+        for turn in range(10):
+            add_ratings(tmp_path, [rating(rater=f"r{number}", item=f"i{turn}")])
+
+    writers = [multiprocessing.get_context("fork").Process(target=write, args=(n,)) for n in "abcd"]
+    for each in writers:
+        each.start()
+    for each in writers:
+        each.join(30)
+    assert [each.exitcode for each in writers] == [0, 0, 0, 0]
+    assert len(ratings_of(tmp_path)) == 40
+    assert remarks_of(tmp_path).problems == ()
+
+
+def test_a_file_that_somebody_holds_gives_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ratings, "_PATIENCE_S", 0.05)
+    add_ratings(tmp_path, [rating()])
+    with (tmp_path / RATINGS).open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(SimvoiceError, match="wait and try again"):
+            add_ratings(tmp_path, [rating("not met")])
+    assert [each.value for each in ratings_of(tmp_path)] == ["met"]
+
+
+def test_several_attempts_get_all_or_none(tmp_path: Path) -> None:
+    one = tmp_path / "one"
+    one.mkdir()
+    add_ratings(one, [rating()])
+    with pytest.raises(SimvoiceError):
+        add_to_each({one: [rating("not met")], tmp_path / "two": [rating()]})
+    assert [each.value for each in ratings_of(one)] == ["met"]
+
+
+def test_a_full_disk_takes_back_what_the_other_attempts_got(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folders = [tmp_path / "one", tmp_path / "two"]
+    for each in folders:
+        each.mkdir()
+        add_ratings(each, [rating()])
+    real, calls = ratings.write_all, []
+
+    def full(fd: int, data: bytes, at: int) -> None:
+        calls.append(at)
+        if len(calls) == 2:
+            raise OSError(errno.ENOSPC, "full")
+        real(fd, data, at)
+
+    monkeypatch.setattr(ratings, "write_all", full)
+    with pytest.raises(StorageFull):
+        add_to_each({folder: [rating("not met")] for folder in folders})
+    assert len(calls) == 2
+    assert [each.value for f in folders for each in ratings_of(f)] == ["met", "met"]
+
+
+def test_what_is_rated_on_the_page_counts_when_its_rater_has_finished(tmp_path: Path) -> None:
+    add_ratings(tmp_path, [rating("met"), rating(item="other", rater="lee")])
+    said = rating("not met").model_copy(update={"source": "page", "blind": True})
+    add_ratings(tmp_path, [said])
+    assert [each.value for each in ratings_of(tmp_path)] == ["met", "met"]
+    assert (draft_of(tmp_path, "kim").ratings, draft_of(tmp_path, "kim").done) == ((said,), False)
+    assert draft_of(tmp_path, "lee").ratings == ()
+    finish_rating(tmp_path, RaterDone(done="kim", wall_time=WHEN))
+    assert ratings_of(tmp_path)[0] == said
+    assert draft_of(tmp_path, "kim").done
+
+
+def test_an_objection_is_withdrawn_by_its_number_and_stays_in_the_file(tmp_path: Path) -> None:
+    for why in ("first", "second"):
+        add_objection(tmp_path, Objection(item="x", why=why, wall_time=WHEN))
+    assert [each.number for each in objections_of(tmp_path)] == [1, 2]
+    assert withdraw_objection(tmp_path, 1, WHEN).why == "first"
+    assert [(each.number, each.why) for each in objections_of(tmp_path)] == [(2, "second")]
+    assert "first" in (tmp_path / OBJECTIONS).read_text()
+    for number in (1, 3):
+        with pytest.raises(AttemptError, match=f"no objection {number} here"):
+            withdraw_objection(tmp_path, number, WHEN)
+
+
+def test_an_objection_without_a_reason_is_none() -> None:
+    with pytest.raises(ValidationError):
+        Objection(item="x", why="", wall_time=WHEN)
+
+
+def test_a_folder_that_is_not_there_gives_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(SimvoiceError, match="check the disk"):
+        add_ratings(tmp_path / "gone", [rating()])

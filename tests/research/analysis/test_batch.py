@@ -1,0 +1,168 @@
+"""Many at a time: what is done stays done, and a bad one stops no other."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from simvoice.errors import UsageError
+from simvoice.research.analysis import batch
+from simvoice.research.analysis.batch import Outcome, Plan, run
+from simvoice.research.analysis.inputs import Item, Kept, gather
+from simvoice.research.analysis.recording import Options
+from simvoice.research.analysis.results import load, results_in, save
+from simvoice.research.recordings.names import Names
+from tests.planted_talk import NUMBERS, record
+from tests.two_channels import both, textgrid, write
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Two good recordings around a bad one."""
+    made = tmp_path / "in"
+    write(made / "a.wav", both()[: 20 * 16_000])
+    (made / "b.wav").write_bytes(b"not sound at all" * 100)
+    write(made / "c.flac", both()[: 15 * 16_000])
+    return made
+
+
+def items(*paths: object) -> list[Item]:
+    return gather([str(path) for path in paths], Path("nowhere"), Names())
+
+
+def states(outcomes: list[Outcome]) -> dict[str, str]:
+    return {outcome.name: outcome.state for outcome in outcomes}
+
+
+def ran(given: list[Item], plan: Plan, jobs: int = 1) -> list[Outcome]:
+    return list(run(given, plan, jobs))
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_bad_file_is_named_with_its_reason_and_stops_no_other(
+    folder: Path, tmp_path: Path, jobs: int
+) -> None:
+    outcomes = ran(items(folder), Plan(Options(), tmp_path / "out"), jobs)
+    assert states(outcomes) == {"a": "done", "b": "failed", "c": "done"}
+    (bad,) = [outcome for outcome in outcomes if outcome.state == "failed"]
+    assert bad.reason.startswith("'b.wav' cannot be read as sound")
+    assert bad.exit_code == 2
+    assert len(results_in(tmp_path / "out")) == 2
+
+
+def test_what_is_done_is_left_alone_until_input_or_options_change(
+    folder: Path, tmp_path: Path
+) -> None:
+    plan = Plan(Options(), tmp_path / "out")
+    first = ran(items(folder), plan)
+    written = {o.result: o.result.stat().st_mtime_ns for o in first if o.result}
+    again = ran(items(folder), plan)
+    assert states(again) == {"a": "skipped", "b": "failed", "c": "skipped"}
+    assert {path: path.stat().st_mtime_ns for path in written} == written
+
+    textgrid(folder / "a.TextGrid", length_s=20.0)
+    (folder / "a.TextGrid").write_text(
+        (folder / "a.TextGrid").read_text("utf-8").replace("and your mother", ""), "utf-8"
+    )
+    other = Plan(Options(learner="left"), tmp_path / "out")
+    assert set(states(ran(items(folder), other)).values()) == {"done", "failed"}
+    forced = Plan(Options(learner="left"), tmp_path / "out", again=True)
+    assert states(ran(items(folder / "c.flac"), forced)) == {"c": "done"}
+
+
+def test_a_result_of_an_older_version_is_made_again(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = Plan(Options(), tmp_path / "out")
+    ran(items(folder / "a.wav"), plan)
+    monkeypatch.setattr("simvoice.research.analysis.fingerprint.__version__", "99.0")
+    assert states(ran(items(folder / "a.wav"), plan)) == {"a": "done"}
+
+
+def test_a_result_cut_off_half_way_is_made_again(folder: Path, tmp_path: Path) -> None:
+    plan = Plan(Options(), tmp_path / "out")
+    (outcome,) = ran(items(folder / "a.wav"), plan)
+    assert outcome.result is not None
+    whole = outcome.result.read_bytes()
+    outcome.result.write_bytes(whole[:500])
+    assert states(ran(items(folder / "a.wav"), plan)) == {"a": "done"}
+    assert outcome.result.read_bytes() == whole
+
+
+def test_one_job_and_several_give_the_same_bytes(folder: Path, tmp_path: Path) -> None:
+    for jobs in (1, 2):
+        ran(items(folder), Plan(Options(), tmp_path / str(jobs)), jobs)
+    for one, two in zip(results_in(tmp_path / "1"), results_in(tmp_path / "2"), strict=True):
+        assert one.name == two.name
+        assert one.read_bytes() == two.read_bytes()
+
+
+def test_a_fault_nobody_foresaw_is_named_too(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("division by zero")
+
+    monkeypatch.setattr(batch, "of_recording", broken)
+    (outcome,) = ran(items(folder / "a.wav"), Plan(Options(), tmp_path / "out"))
+    assert outcome.reason == (
+        "analysing a failed unexpectedly (ZeroDivisionError: division by zero)"
+    )
+    assert outcome.exit_code == 1
+
+
+class Deadly(Kept):
+    """Takes the process that is to analyse it along."""
+
+    def __reduce__(self) -> tuple[Callable[[int], None], tuple[int]]:
+        return os._exit, (9,)
+
+
+def test_a_process_that_dies_over_one_file_does_not_take_the_others_along(
+    folder: Path, tmp_path: Path
+) -> None:
+    given = [*items(folder), Deadly("deadly", tmp_path)]
+    outcomes = ran(given, Plan(Options(), tmp_path / "out"), 2)
+    found = states(outcomes)
+    assert (found["b"], found["deadly"]) == ("failed", "failed")
+    # What was written before the process died is found there on the second try.
+    assert {found["a"], found["c"]} <= {"done", "skipped"}
+    assert len(results_in(tmp_path / "out")) == 2
+    reasons = {outcome.name: outcome.reason for outcome in outcomes}
+    assert reasons["deadly"] == ("the process that analysed deadly was killed; was memory short?")
+    assert reasons["b"].startswith("'b.wav' cannot be read as sound")
+
+
+def test_attempts_and_recordings_go_through_the_same_door(tmp_path: Path) -> None:
+    attempt = record(tmp_path / "attempts", visit=("bad-news",))
+    plan = Plan(Options(), tmp_path / "out")
+    given: list[Item] = [Kept(attempt.id, tmp_path / "attempts")]
+    (outcome,) = ran(given, plan)
+    assert outcome.result is not None
+    found = load(outcome.result)
+    assert (found.kind, found.visit) == ("attempt", ("bad-news",))
+    values = {v.key: v.value for v in found.metrics}
+    for key, value in NUMBERS.items():
+        if value is not None:  # else it needs the sound, which an attempt has
+            assert values[key] == pytest.approx(value, rel=0.02, abs=0.15), key
+    assert values["speech_rate"] is not None
+    assert states(ran(given, plan)) == {attempt.id: "skipped"}
+    other = Plan(Options(visit=("oncology",)), tmp_path / "out")
+    assert states(ran(given, other)) == {attempt.id: "done"}
+
+
+def test_a_result_reads_back_as_it_was_and_others_files_are_refused(tmp_path: Path) -> None:
+    attempt = record(tmp_path / "attempts")
+    (outcome,) = ran([Kept(attempt.id, tmp_path / "attempts")], Plan(Options(), tmp_path / "out"))
+    assert outcome.result is not None
+    found = load(outcome.result)
+    assert load(save(tmp_path, found)) == found
+    outcome.result.write_text("{}", encoding="utf-8")
+    with pytest.raises(UsageError, match="is no result of `simvoice analyze`"):
+        load(outcome.result)
+    outcome.result.write_text('{"format": 2}', encoding="utf-8")
+    with pytest.raises(UsageError, match="written by another version"):
+        load(outcome.result)

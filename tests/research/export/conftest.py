@@ -1,0 +1,60 @@
+"""Conversations to take away: the planted one as an attempt and as a recording."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from simvoice.record.events import Afterwards, Checkpoint, Felt, LedgerStep, PatientMove
+from simvoice.research.analysis.attempts import of_attempt
+from simvoice.research.analysis.conversation import Conversation
+from simvoice.research.analysis.recording import Options, Recording, of_recording
+from simvoice.research.export.write import save
+from tests.planted_talk import record
+from tests.two_channels import textgrid, write
+
+SECRET = "persimmon"
+"""Said nowhere but in what the record keeps of the patient's mind."""
+
+PRIVATE = (
+    Checkpoint(turn=9, at_s=48.0, mind={"spoken": [SECRET]}, move={"text": SECRET}),
+    PatientMove(
+        turn=9,
+        at_s=48.0,
+        kind="answer",
+        line_id=SECRET,
+        reason=SECRET,
+        steps=(LedgerStep(name="trust", before=0.5, after=0.4, cause=SECRET, instead=SECRET),),
+    ),
+    Afterwards(at_s=49.0, said=(Felt(text=SECRET, spoken=SECRET, why=SECRET),)),
+)
+
+
+@pytest.fixture(scope="session")
+def attempt(tmp_path_factory: pytest.TempPathFactory) -> Conversation:
+    folder = tmp_path_factory.mktemp("attempts")
+    name = "20261122-101530-planted-talk-abcd"
+    found = record(folder, PRIVATE, attempt=name, learner="Kim", visit=("bad-news",))
+    return of_attempt(found)
+
+
+@pytest.fixture(scope="session")
+def recording(tmp_path_factory: pytest.TempPathFactory) -> Conversation:
+    folder = tmp_path_factory.mktemp("recordings")
+    sound = write(folder / "Vísita 1.wav")
+    text = textgrid(folder / "Vísita 1.TextGrid")
+    return of_recording(Recording("Vísita 1", (sound,), (text,)), Options(), folder)
+
+
+@pytest.fixture(scope="session")
+def both(attempt: Conversation, recording: Conversation) -> list[Conversation]:
+    return [attempt, recording]
+
+
+@pytest.fixture(scope="session")
+def folder(both: list[Conversation], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A whole export on the disk."""
+    out = tmp_path_factory.mktemp("exports") / "export"
+    save(both, out)
+    return out

@@ -1,0 +1,204 @@
+"""The data package: whole, true, the same each time; and the variant for giving away."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tracemalloc
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet
+import pytest
+
+from simvoice.errors import SettingError, UsageError
+from simvoice.research.analysis.conversation import Conversation
+from simvoice.research.export.voice_free import pseudonyms, without_voice
+from simvoice.research.export.write import FORMATS, check_formats, save
+from tests.research.export.conftest import SECRET
+from tests.two_channels import LEARNER_TEXT, PATIENT_TEXT
+
+
+def package(folder: Path) -> dict[str, Any]:
+    read: dict[str, Any] = json.loads((folder / "datapackage.json").read_text("utf-8"))
+    return read
+
+
+def on_disk(folder: Path) -> dict[str, bytes]:
+    return {
+        p.relative_to(folder).as_posix(): p.read_bytes()
+        for p in sorted(folder.rglob("*"))
+        if p.is_file()
+    }
+
+
+def test_every_file_is_in_the_package_with_its_true_size_and_hash(folder: Path) -> None:
+    files = on_disk(folder)
+    resources = {entry["path"]: entry for entry in package(folder)["resources"]}
+    assert set(files) - set(resources) == {"README.txt", "datapackage.json"}
+    for path, entry in resources.items():
+        assert entry["bytes"] == len(files[path])
+        assert entry["hash"] == f"sha256:{hashlib.sha256(files[path]).hexdigest()}"
+    names = [entry["name"] for entry in resources.values()]
+    assert len(names) == len(set(names))
+
+
+def test_every_csv_has_a_schema_with_the_columns_of_its_header(folder: Path) -> None:
+    files = on_disk(folder)
+    for entry in package(folder)["resources"]:
+        if entry["format"] != "csv":
+            assert entry["type"] == "file"
+            continue
+        header = files[entry["path"]].decode("utf-8").splitlines()[0].split(",")
+        fields = entry["schema"]["fields"]
+        assert [field["name"] for field in fields] == header
+        assert all(f["type"] in ("string", "number", "integer", "boolean") for f in fields)
+        assert set(entry["schema"]["primaryKey"]) <= set(header)
+        assert entry["profile"] == "tabular-data-resource"
+
+
+def made(
+    out: Path, conversations: list[Conversation], formats: Sequence[str] = FORMATS
+) -> dict[str, bytes]:
+    save(conversations, out, formats)
+    return on_disk(out)
+
+
+def given_away(out: Path, conversations: list[Conversation]) -> dict[str, bytes]:
+    names = pseudonyms(conversations)
+    free = [without_voice(c, names[c.id]) for c in conversations]
+    save(sorted(free, key=lambda c: c.id), out, voice_free=True)
+    return on_disk(out)
+
+
+def test_the_same_input_gives_the_same_bytes(both: list[Conversation], tmp_path: Path) -> None:
+    assert made(tmp_path / "a", both) == made(tmp_path / "b", both)
+    assert given_away(tmp_path / "c", both) == given_away(tmp_path / "d", both[::-1])
+
+
+def test_chosen_formats_only(both: list[Conversation], tmp_path: Path) -> None:
+    files = made(tmp_path / "out", both, ("csv", "rttm"))
+    assert {Path(path).suffix for path in files} == {".csv", ".rttm", ".txt", ".json"}
+    assert check_formats(["eaf", "csv"]) == ("csv", "eaf")
+    assert check_formats([]) == FORMATS
+    with pytest.raises(SettingError, match="'xls' is no format; choose of: csv, parquet"):
+        check_formats(["csv", "xls"])
+
+
+def test_memory_does_not_grow_with_the_number_of_conversations(
+    attempt: Conversation, tmp_path: Path
+) -> None:
+    def most(count: int) -> int:
+        many = (attempt.model_copy(update={"id": f"t{i:05d}"}) for i in range(count))
+        tracemalloc.start()
+        save(many, tmp_path / str(count), ("csv", "textgrid"))
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return peak
+
+    most(2)  # what is loaded once
+    assert most(60) < most(10) + 500_000
+
+
+# -- for giving away ------------------------------------------------------------------------
+
+
+def test_the_voice_free_variant_tells_no_word_no_name_no_date_and_no_file(
+    both: list[Conversation], tmp_path: Path
+) -> None:
+    files = given_away(tmp_path / "free", both)
+    plain = b"\n".join(data for path, data in files.items() if not path.endswith(".parquet"))
+    for path, data in files.items():
+        if path.endswith(".parquet"):
+            (tmp_path / "t.parquet").write_bytes(data)
+            plain += repr(pyarrow.parquet.read_table(tmp_path / "t.parquet").to_pylist()).encode()
+    telling = [
+        *LEARNER_TEXT,
+        *PATIENT_TEXT,
+        "mm-hm",
+        "frightening",
+        "Ines",
+        "Kim",
+        "A planted talk",
+        "2026-11-22",
+        "Vísita",
+        "Visita",
+        "it last spring",
+        SECRET,
+    ]
+    for conversation in both:
+        telling += [conversation.id, conversation.fingerprint]
+        telling += [value for f in conversation.inputs for value in (f.name, f.sha256)]
+    found = [text for text in telling if text.encode("utf-8") in plain]
+    assert found == []
+    assert not [path for path in files if path.startswith("ctm/")]
+    for table in ("words", "utterances", "ledger"):
+        assert f"tables/{table}.csv" not in files
+
+
+def test_the_voice_free_variant_keeps_every_time_and_every_number(
+    both: list[Conversation], tmp_path: Path
+) -> None:
+    files, whole = given_away(tmp_path / "free", both), made(tmp_path / "whole", both)
+    for name in ("events", "speech", "turns", "metrics_long"):
+        kept, all_ = (len(f[f"tables/{name}.csv"].splitlines()) for f in (files, whole))
+        assert kept == all_, name
+    assert b"gap" in files["praat/c001.TextGrid"]
+
+
+def test_pseudonyms_do_not_follow_the_order_of_names_and_stay_the_same(
+    attempt: Conversation,
+) -> None:
+    many = [attempt.model_copy(update={"id": f"talk-{i:02d}"}) for i in range(20)]
+    names = pseudonyms(many)
+    assert sorted(names.values()) == [f"c{i:03d}" for i in range(1, 21)]
+    assert [names[key] for key in sorted(names)] != sorted(names.values())
+    assert pseudonyms(list(reversed(many))) == names
+
+
+# -- on the disk ----------------------------------------------------------------------------
+
+
+def test_a_folder_with_other_things_in_it_is_not_touched(
+    both: list[Conversation], tmp_path: Path
+) -> None:
+    (tmp_path / "thesis.txt").write_text("mine", encoding="utf-8")
+    for replace in (False, True):
+        with pytest.raises(UsageError, match="holds other files; name a folder that is new"):
+            save(both, tmp_path, ("csv",), replace=replace)
+    assert on_disk(tmp_path) == {"thesis.txt": b"mine"}
+
+
+def test_an_earlier_export_is_replaced_when_asked_and_nothing_else(
+    both: list[Conversation], tmp_path: Path
+) -> None:
+    out = tmp_path / "export"
+    save(both, out)
+    (out / "analysis.R").write_text("mine", encoding="utf-8")
+    with pytest.raises(UsageError, match=r"holds an export already; .* or add --replace"):
+        save(both, out)
+    save(both[:1], out, ("csv",), replace=True)
+    kept = on_disk(out)
+    assert kept.pop("analysis.R") == b"mine"
+    assert set(kept) == set(made(tmp_path / "again", both[:1], ("csv",)))
+
+
+def test_a_package_that_names_files_outside_itself_takes_none_of_them_away(
+    both: list[Conversation], tmp_path: Path
+) -> None:
+    out = tmp_path / "export"
+    save(both, out, ("csv",))
+    victim = tmp_path / "victim.txt"
+    victim.write_text("mine", encoding="utf-8")
+    changed = package(out)
+    changed["resources"] += [{"path": "../victim.txt"}, {"path": str(victim)}]
+    (out / "datapackage.json").write_text(json.dumps(changed), encoding="utf-8")
+    save(both, out, ("csv",), replace=True)
+    assert victim.read_text("utf-8") == "mine"
+
+
+def test_a_file_in_the_way_is_refused(both: list[Conversation], tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("x", encoding="utf-8")
+    with pytest.raises(UsageError, match="is a file; name a folder"):
+        save(both, tmp_path / "out", ("csv",))

@@ -1,0 +1,189 @@
+"""Pictures: whole files, the same each time, and nothing told by colour alone."""
+
+from __future__ import annotations
+
+import io
+import xml.etree.ElementTree as etree
+from collections.abc import Callable
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+from simvoice.errors import SettingError, SimvoiceError, UsageError
+from simvoice.research.analysis.attempts import of_attempt
+from simvoice.research.analysis.conversation import Conversation
+from simvoice.research.pictures.change import change
+from simvoice.research.pictures.strip import strip
+from simvoice.research.pictures.style import LEARNER, PATIENT, clock, render, save
+from simvoice.research.pictures.turns import talk_share, turns
+from simvoice.scoring.metrics.interval import Table
+from tests.planted_talk import record
+
+
+@pytest.fixture(scope="module")
+def talk(tmp_path_factory: pytest.TempPathFactory) -> Conversation:
+    folder = tmp_path_factory.mktemp("attempts")
+    return of_attempt(record(folder, attempt="20261122-101530-planted-talk-abcd"))
+
+
+def words(sheet: Figure) -> list[str]:
+    return [str(found.get_text()) for found in sheet.findobj(Text) if found.get_text()]
+
+
+def twice(one: Conversation) -> Figure:
+    return change(one, one)
+
+
+@pytest.mark.parametrize("draw", [strip, turns, twice])
+@pytest.mark.parametrize("ending", ["svg", "png", "pdf"])
+def test_the_same_conversation_gives_the_same_bytes(
+    talk: Conversation, draw: Callable[[Conversation], Figure], ending: str
+) -> None:
+    first, second = (render(draw(talk), ending, "A title") for _ in range(2))
+    assert first == second
+    starts = {"svg": b"<?xml", "png": b"\x89PNG", "pdf": b"%PDF"}
+    assert first.startswith(starts[ending])
+    assert len(first) > 5_000
+
+
+def test_an_svg_is_well_formed_and_carries_its_title(talk: Conversation) -> None:
+    root = etree.fromstring(render(strip(talk), "svg", "The planted talk"))
+    assert root.tag.endswith("svg")
+    assert b"The planted talk" in etree.tostring(root)
+
+
+def test_the_strip_names_speakers_silences_and_what_interruptions_cost(
+    talk: Conversation,
+) -> None:
+    said = words(strip(talk))
+    for text in (
+        "A planted talk",
+        "Ines",
+        "6.0 s after a blow, let stand",
+        "3.0 s after a statement",
+        "interrupted, 3 words lost",
+        "trust",
+        "silence of 2 s and more",
+        "both speak",
+    ):
+        assert text in said, text
+
+
+def test_what_is_not_in_a_conversation_is_not_in_its_legend(talk: Conversation) -> None:
+    bare = talk.model_copy(update={"events": (), "ledger": ()})
+    said = words(strip(bare))
+    for text in ("both speak", "trust", "the patient is interrupted", "silence of 2 s and more"):
+        assert text not in said
+
+
+def grey(colour: str) -> float:
+    """0 black .. 1 white, as a copier sees it (Rec. 709)."""
+    red, green, blue = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def test_the_two_speakers_differ_in_grey_and_in_pattern() -> None:
+    assert abs(grey(LEARNER["facecolor"]) - grey(PATIENT["facecolor"])) > 0.5
+    assert "hatch" in PATIENT
+    assert "hatch" not in LEARNER
+
+
+def test_in_a_grey_copy_the_lanes_are_still_apart(talk: Conversation) -> None:
+    """The learner's pixels are darker than nearly all of the patient's."""
+    image = mpl.image.imread(io.BytesIO(render(strip(talk), "png", "x")))[..., :3]
+    light = image @ np.array([0.2126, 0.7152, 0.0722])
+    learner = np.isclose(light, grey(LEARNER["facecolor"]), atol=0.02)
+    patient = np.isclose(light, grey(PATIENT["facecolor"]), atol=0.02)
+    assert learner.sum() > 5_000
+    assert patient.sum() > 5_000
+
+
+@pytest.mark.parametrize("length_s", [0.0, 0.5, 29.9, 3_600.0, 36_000.0])
+def test_any_length_makes_a_picture_that_fits_a_page(talk: Conversation, length_s: float) -> None:
+    long = talk.model_copy(update={"length_s": length_s})
+    for draw in (strip, turns):
+        sheet = draw(long)
+        _, tall = sheet.get_size_inches()
+        assert tall < 14.0
+        assert render(sheet, "png", "x")
+
+
+def test_a_conversation_in_which_nobody_spoke_makes_a_picture(talk: Conversation) -> None:
+    empty = talk.model_copy(
+        update={"stretches": (), "turns": (), "events": (), "ledger": (), "metrics": ()}
+    )
+    for draw in (strip, turns):
+        assert render(draw(empty), "svg", "x")
+
+
+def test_the_talk_share_in_a_window_over_everything_is_the_metric(talk: Conversation) -> None:
+    _, shares = talk_share(talk, 1_000.0)
+    whole = next(v.value for v in talk.metrics if v.key == "talk_share")
+    assert whole is not None
+    # Backchannels and speech are one lane here; the planted ones overlap nothing of the learner's.
+    assert shares == pytest.approx(np.full(shares.shape, whole), abs=0.5)
+
+
+# -- before and after -----------------------------------------------------------------------
+
+
+def moved(talk: Conversation, key: str, value: float) -> Conversation:
+    metrics = tuple(
+        v.model_copy(update={"value": value}) if v.key == key else v for v in talk.metrics
+    )
+    return talk.model_copy(update={"metrics": metrics})
+
+
+def test_before_and_after_shows_both_numbers_and_claims_nothing_without_known_errors(
+    talk: Conversation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("simvoice.scoring.metrics.change.shipped", lambda: Table({}, {}, {}))
+    said = words(change(talk, moved(talk, "interruptions", 4.0)))
+    assert "1  →  4" in said
+    assert "47  →  47 %" in said
+    assert any("A change may be chance" in text for text in said)
+    assert not [text for text in said if "improved" in text]
+
+
+def test_improved_is_said_only_beyond_what_two_talks_alike_differ_by(
+    talk: Conversation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = Table({}, {}, {"interruptions": 1.0, "talk_share": 5.0})
+    monkeypatch.setattr("simvoice.scoring.metrics.change.shipped", lambda: table)
+    much = words(change(moved(talk, "interruptions", 9.0), talk))
+    assert "within the error" in much  # the talk share
+    beyond = [text for text in much if text in ("improved", "worse", "higher", "lower")]
+    little = words(change(moved(talk, "interruptions", 2.0), talk))
+    assert len(beyond) == 1
+    assert not [text for text in little if text in ("improved", "worse", "higher", "lower")]
+    assert little.count("within the error") == 2
+
+
+def test_conversations_without_a_common_number_are_refused(talk: Conversation) -> None:
+    with pytest.raises(UsageError, match="have no number in common"):
+        change(talk, talk.model_copy(update={"metrics": ()}))
+
+
+# -- saving ---------------------------------------------------------------------------------
+
+
+def test_another_ending_is_refused_and_a_folder_that_is_not_there_named(
+    talk: Conversation, tmp_path: Path
+) -> None:
+    with pytest.raises(SettingError, match=r"must end in \.svg, \.png or \.pdf"):
+        save(strip(talk), tmp_path / "strip.gif", "x")
+    with pytest.raises(SimvoiceError, match="cannot be written"):
+        save(strip(talk), tmp_path / "gone" / "strip.svg", "x")
+    save(strip(talk), tmp_path / "Bild, größer.svg", "x")
+    assert [p.name for p in tmp_path.iterdir()] == ["Bild, größer.svg"]
+
+
+@pytest.mark.parametrize(
+    ("at_s", "shown"), [(0.0, "0:00"), (187.0, "3:07"), (3_787.0, "1:03:07"), (59.6, "1:00")]
+)
+def test_the_clock(at_s: float, shown: str) -> None:
+    assert clock(at_s) == shown

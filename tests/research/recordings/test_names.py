@@ -1,0 +1,52 @@
+"""Who is meant by the name of a file, a tier or a label."""
+
+from __future__ import annotations
+
+import pytest
+
+from simvoice.errors import SettingError
+from simvoice.research.recordings.names import Names
+
+
+@pytest.mark.parametrize(
+    ("label", "who"),
+    [
+        ("Doctor", "learner"),
+        ("DR. LYNN", "learner"),
+        ("student_03", "learner"),
+        ("Patient", "patient"),
+        ("simulated patient", "patient"),
+        ("day1_consultation01_patient", "patient"),
+        ("SPEAKER_00", None),
+        ("doctor and patient", None),
+        ("", None),
+        ("doctrine", None),
+    ],
+)
+def test_the_usual_words_name_the_two(label: str, who: str | None) -> None:
+    assert Names().who(label) == who
+
+
+def test_other_words_can_be_given() -> None:
+    names = Names.given("Ärztin, Kundin")
+    assert (names.who("Ärztin 2"), names.who("KUNDIN")) == ("learner", "patient")
+    assert names.who("doctor") is None
+
+
+@pytest.mark.parametrize("text", ["doctor", "a,b,c", "x,x", ",", "two words,patient"])
+def test_anything_but_two_different_words_is_refused(text: str) -> None:
+    with pytest.raises(SettingError, match=r"write the learner's first"):
+        Names.given(text)
+
+
+@pytest.mark.parametrize(
+    ("stem", "shared"),
+    [
+        ("day1_consultation01_doctor", "day1_consultation01"),
+        ("patient-visit 3", "visit 3"),
+        ("visit.doctor.take2", "visit.take2"),
+        ("doctor", ""),
+    ],
+)
+def test_the_files_of_a_pair_share_the_rest_of_their_names(stem: str, shared: str) -> None:
+    assert Names().without(stem) == shared

@@ -1,0 +1,145 @@
+"""Transcripts as they lie beside recordings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from simvoice.errors import AudioFileError
+from simvoice.research.recordings.names import Names
+from simvoice.research.recordings.said import Said
+from simvoice.research.recordings.transcript import read_transcripts
+from tests.two_channels import LEARNER_TEXT, LEARNER_TURNS, PATIENT_TURNS, srt, textgrid
+
+
+def problem(path: Path) -> str:
+    with pytest.raises(AudioFileError) as caught:
+        read_transcripts([path])
+    return str(caught.value)
+
+
+def test_a_textgrid_gives_labels_times_and_words(tmp_path: Path) -> None:
+    found = read_transcripts([textgrid(tmp_path / "talk.TextGrid")])
+    doctor = [s for s in found.said if s.label == "Doctor"]
+    assert [(s.start_s, s.end_s) for s in doctor] == list(LEARNER_TURNS)
+    assert [s.text for s in doctor] == list(LEARNER_TEXT)
+    assert len(found.said) == len(LEARNER_TURNS) + len(PATIENT_TURNS)
+    assert found.length_s == 50.0
+
+
+def test_a_textgrid_in_utf_16_and_in_the_short_form_is_read(tmp_path: Path) -> None:
+    text = textgrid(tmp_path / "long.TextGrid").read_text("utf-8")
+    (tmp_path / "wide.TextGrid").write_bytes(text.replace("know", "knöw").encode("utf-16"))
+    assert read_transcripts([tmp_path / "wide.TextGrid"]).said[1].text.endswith("knöw")
+    short = (
+        'File type = "ooTextFile"\nObject class = "TextGrid"\n\n0\n2.5\n<exists>\n1\n'
+        '"IntervalTier"\n"patient"\n0\n2.5\n2\n0\n1\n""\n1\n2.5\n"so ""they"" said"\n'
+    )
+    (tmp_path / "short.TextGrid").write_text(short, encoding="utf-8")
+    assert read_transcripts([tmp_path / "short.TextGrid"]).said == (
+        Said("patient", 1.0, 2.5, 'so "they" said'),
+    )
+
+
+def test_a_time_in_exponents_is_read_as_the_number_it_is(tmp_path: Path) -> None:
+    path = textgrid(tmp_path / "talk.TextGrid")
+    path.write_text(path.read_text("utf-8").replace("xmin = 1.0 ", "xmin = 2.5e-05 "), "utf-8")
+    first = read_transcripts([path]).said[0]
+    assert first.start_s == pytest.approx(2.5e-05)
+
+
+def test_word_tiers_are_words_and_phones_are_left_out(tmp_path: Path) -> None:
+    path = textgrid(tmp_path / "talk.TextGrid", first="doctor - words", second="doctor - phones")
+    found = read_transcripts([path])
+    assert {s.label for s in found.said} == {"doctor"}
+    assert all(s.is_word for s in found.said)
+
+
+def test_marks_of_transcribers_are_no_words(tmp_path: Path) -> None:
+    path = textgrid(tmp_path / "talk.TextGrid")
+    path.write_text(
+        path.read_text("utf-8")
+        .replace("and your mother", "<UNIN/> and <UNSURE>your</UNSURE> mother")
+        .replace("Oh no.", "<UNIN/>"),
+        "utf-8",
+    )
+    texts = [s.text for s in read_transcripts([path]).said]
+    assert "and your mother" in texts
+    assert len(texts) == len(LEARNER_TURNS) + len(PATIENT_TURNS) - 1
+
+
+@pytest.mark.parametrize("labels", [("DOCTOR: ", "PATIENT: "), ("[Doctor]: ", "- Patient: ")])
+def test_subtitles_name_speakers_before_a_colon(tmp_path: Path, labels: tuple[str, str]) -> None:
+    found = read_transcripts([srt(tmp_path / "talk.srt", labels=labels)])
+    assert {s.label.casefold() for s in found.said} == {"doctor", "patient"}
+    assert found.said[1].text == LEARNER_TEXT[0]
+    assert (found.said[1].start_s, found.said[1].end_s) == LEARNER_TURNS[0]
+
+
+def test_webvtt_names_speakers_in_voice_tags_and_a_clock_time_is_no_name(tmp_path: Path) -> None:
+    path = tmp_path / "talk.vtt"
+    path.write_text(
+        "WEBVTT\n\n00:01.000 --> 00:02.500\n<v Dr. Lynn>Come <i>in</i>\n\n"
+        "01:00:03.250 --> 01:00:04.000\nI said: at 10:30 then\n",
+        encoding="utf-8",
+    )
+    assert read_transcripts([path]).said == (
+        Said("Dr. Lynn", 1.0, 2.5, "Come in"),
+        Said("", 3603.25, 3604.0, "I said: at 10:30 then"),
+    )
+
+
+def test_ctm_gives_words_by_channel(tmp_path: Path) -> None:
+    path = tmp_path / "talk.ctm"
+    path.write_text(
+        ";; made by hand\ntalk A 1.0 0.25 hello 0.98\ntalk 2 1.5 0.5 you\n\ntalk 1 2.0 0.3 <eps>\n",
+        encoding="utf-8",
+    )
+    assert read_transcripts([path]).said == (
+        Said("", 1.0, 1.25, "hello", is_word=True, channel=0),
+        Said("", 1.5, 2.0, "you", is_word=True, channel=1),
+    )
+
+
+def test_two_files_that_call_their_tier_alike_are_still_two_speakers(tmp_path: Path) -> None:
+    paths = [
+        textgrid(tmp_path / f"visit_{who}.TextGrid", first="Speaker", second="Notes")
+        for who in ("doctor", "patient")
+    ]
+    labels = {said.label for said in read_transcripts(paths).said}
+    assert {Names().who(label) for label in labels} == {"learner", "patient"}
+
+
+def test_of_two_files_each_speaks_under_its_own_name(tmp_path: Path) -> None:
+    paths = []
+    for name in ("visit_doctor.srt", "visit_patient.srt"):
+        paths.append(tmp_path / name)
+        paths[-1].write_text("1\n00:00:01,000 --> 00:00:02,000\nHello\n", encoding="utf-8")
+    labels = {said.label for said in read_transcripts(paths).said}
+    assert labels == {"visit_doctor", "visit_patient"}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "says"),
+    [
+        ("a.TextGrid", "hello", "cannot be read as a TextGrid"),
+        ("a.TextGrid", 'File type = "ooTextFile"\nObject class = "TextGrid"\n\n0\n', "TextGrid"),
+        ("a.srt", "hello", "cannot be read as SRT"),
+        ("a.vtt", "hello", "cannot be read as VTT"),
+        ("a.vtt", "WEBVTT\n\n", "holds no words"),
+        ("a.ctm", "talk 1 one two three", "line 1 of the transcript 'a.ctm' is not"),
+        ("a.ctm", "talk 1 nan 0.5 hello", "line 1 of the transcript"),
+        ("a.ctm", "talk 1 2.0 -0.5 hello", "has a time that runs backwards"),
+        ("a.ctm", ";; nothing", "holds no words"),
+    ],
+)
+def test_a_broken_transcript_gets_a_sentence_with_the_way_out(
+    tmp_path: Path, name: str, text: str, says: str
+) -> None:
+    path = tmp_path / name
+    path.write_text(text, encoding="utf-8")
+    found = problem(path)
+    assert says in found
+    assert name in found
+    assert found.endswith("--no-transcript")

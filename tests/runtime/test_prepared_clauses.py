@@ -1,0 +1,61 @@
+"""What is made to sound before an encounter, on the case that comes with simvoice."""
+
+from __future__ import annotations
+
+import pytest
+
+from simvoice import markup, paths
+from simvoice.conversation.scene import clauses_of
+from simvoice.patient.case.load import load_case, locate_case
+from simvoice.patient.case.suite import load_suite
+from simvoice.patient.checking.rehearsal import Plan, plan, rehearse
+from simvoice.patient.checking.text_conversation import Talk
+from simvoice.patient.mind import Patient
+from simvoice.runtime import prepared_clauses
+
+Made = tuple[Patient, Plan]
+
+
+@pytest.fixture(scope="module")
+def made() -> Made:
+    path = locate_case("breast-biopsy", paths.scenarios_dir())
+    case = load_case(path)
+    return Patient(case, None), plan(case, rehearse(case, load_suite(path, case), 20))
+
+
+def test_she_can_be_met_after_her_likely_first_clauses(made: Made) -> None:
+    patient, ways = made
+    likely = prepared_clauses.needed(ways, patient.style, likely_only=True)
+    every = prepared_clauses.needed(ways, patient.style, likely_only=False)
+    assert likely == every[: len(likely)]
+    assert len(likely) < len(every) / 2
+    assert set(every) <= set(likely) | set(prepared_clauses.welcome(ways, patient.style))
+
+
+def test_nothing_is_made_twice(made: Made) -> None:
+    patient, ways = made
+    later = prepared_clauses.welcome(ways, patient.style)
+    assert len(later) == len(set(later))
+
+
+def test_whatever_she_answers_begins_with_a_clause_that_was_made(made: Made) -> None:
+    patient, ways = made
+    ready = set(prepared_clauses.needed(ways, patient.style, likely_only=False))
+    talk = Talk(patient, seed=5)
+    talk.open()
+    for said in (
+        "Good morning, I'm Doctor Lind.",
+        "What worries you most?",
+        "I'm afraid it is bad news.",
+        "The biopsy shows that it is breast cancer.",
+        "(cuts in) It's only a small one, you'll be fine.",
+        "Why did you wait so long?",
+        "I'm so sorry.",
+        "Can I get you some water?",
+        "On Thursday you will see the surgeon.",
+    ):
+        move = talk.do(said).move
+        assert move.line_id, said
+        first = clauses_of(move, None)[1][0]
+        assert (first, patient.style(move.affect, move.mood)) in ready
+        assert markup.plain(first) in move.text

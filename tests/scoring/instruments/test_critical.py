@@ -1,0 +1,131 @@
+"""Critical items: what skilled learners do and poor ones miss, and what may stand in one."""
+
+from __future__ import annotations
+
+import pytest
+
+from simvoice import paths
+from simvoice.audio import Pcm16
+from simvoice.criteria import Avoids, CriticalItem, Says, parts_of
+from simvoice.errors import AttemptError
+from simvoice.patient.case.critical import for_record
+from simvoice.patient.case.load import load_case, locate_case
+from simvoice.patient.case.schema import Case
+from simvoice.patient.mind import Patient
+from simvoice.record.events import Header, JournalEntry
+from simvoice.scoring.instruments.instrument import critical
+from simvoice.scoring.instruments.judge import Judge, Sheet
+from simvoice.scoring.metrics.reading import read
+from tests.planted_talk import header
+from tests.small_talks import said
+from tests.text_attempt import played, steps_of
+
+CASES = (
+    "angry-relative",
+    "behaviour-change",
+    "breast-biopsy",
+    "goals-of-care",
+    "medication-error",
+    "sudden-death",
+)
+
+
+class Talk:
+    def __init__(self, entries: tuple[JournalEntry, ...]) -> None:
+        self.entries = entries
+        self.duration_s = 400.0
+
+    def audio(self) -> tuple[Pcm16, Pcm16]:
+        raise AttemptError("the sound was not kept")
+
+
+def head_of(case: Case) -> Header:
+    return header().model_copy(update={"case_id": case.id, "critical": for_record(case)})
+
+
+def sheet(case_id: str, learner: str) -> Sheet:
+    path = locate_case(case_id, paths.scenarios_dir())
+    case = load_case(path)
+    entries = played(Patient(case, None), steps_of(path.parent / learner))
+    head = head_of(case)
+    instrument = critical(case.id, head.critical)
+    assert instrument is not None
+    return Judge(read(Talk(entries)), head).sheet(instrument)
+
+
+def outcomes(of: Sheet) -> dict[str, str]:
+    return {
+        each.item.id.split(f"{of.instrument.id}-")[1]: each.verdict.outcome for each in of.judged
+    }
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_skilled_learner_of_a_demo_misses_nothing_critical(case: str) -> None:
+    found = outcomes(sheet(case, "demo.yaml"))
+    assert set(found.values()) == {"met"}, found
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_poor_learner_of_a_demo_misses_what_is_critical(case: str) -> None:
+    found = outcomes(sheet(case, "demo-poor.yaml"))
+    assert list(found.values()).count("not met") >= 2, found
+
+
+@pytest.mark.parametrize("case_id", CASES)
+def test_the_sentence_to_try_does_what_was_missed_and_nothing_against_it(case_id: str) -> None:
+    case = load_case(locate_case(case_id, paths.scenarios_dir()))
+    assert case.critical_items
+    for item in case.critical_items:
+        codes = {code.name for code in case.coder.code(item.instead)}
+        assert item.instead, item.id
+        assert item.rule is not None, item.id
+        for part in parts_of(item.rule):
+            if isinstance(part, Avoids):
+                assert codes.isdisjoint(part.codes), item.id
+            if isinstance(part, Says) and item.rule.kind != "any":
+                assert not codes.isdisjoint(part.codes), item.id
+
+
+def test_an_item_that_was_missed_says_where() -> None:
+    asked_late = (
+        said(1, 5.0, "it is cancer", "headline"),
+        said(2, 15.0, "what were you told", "ask_perception"),
+    )
+    rule = Says(kind="says", codes=("ask_perception",), before=("headline",))
+    item = CriticalItem(id="asks", text="Ask first.", why="She may know.", rule=rule)
+    instrument = critical("a-case", (item,))
+    assert instrument is not None
+    (judged,) = Judge(read(Talk(asked_late)), header()).sheet(instrument).judged
+    assert judged.verdict.outcome == "not met"
+    assert [(e.at_s, e.shows.split(":")[0].split(",")[-1]) for e in judged.verdict.evidence] == [
+        (5.0, "came first"),
+        (15.0, " not where it counts"),
+    ]
+
+
+def test_a_human_s_item_says_so_and_the_record_keeps_it() -> None:
+    item = CriticalItem(id="sits_down", text="Sit down.", why="She looks up at you.", human=True)
+    head = header().model_copy(update={"critical": (item,)})
+    assert Header.model_validate_json(head.model_dump_json()) == head
+    instrument = critical("a-case", head.critical)
+    assert instrument is not None
+    (judged,) = Judge(read(Talk(())), head).sheet(instrument).judged
+    assert (judged.item.id, judged.item.note) == (
+        "critical-a-case-sits-down",
+        "She looks up at you.",
+    )
+    assert judged.verdict.outcome == "not judged"
+    assert judged.verdict.reason == "The author of the case left it to a human."
+    assert critical("a-case", ()) is None
+
+
+def test_a_case_s_own_code_goes_by_what_it_means() -> None:
+    case = load_case(locate_case("sudden-death", paths.scenarios_dir()))
+    instrument = critical(case.id, for_record(case))
+    assert instrument is not None
+    judged = Judge(read(Talk((said(1, 5.0, "hello"),))), head_of(case)).sheet(instrument).judged
+    rule = next(each.rule for each in judged if each.item.id.endswith("seeing-him"))
+    assert rule == (
+        "heard “offers that he can see his father, or be with him”; "
+        "and heard “says what his father will look like”"
+    )

@@ -1,0 +1,145 @@
+"""The instruments' files, and what may stand in one."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from pydantic import TypeAdapter
+
+from simvoice import paths
+from simvoice.coding.codebook import CODEBOOK
+from simvoice.criteria import ItemIs, MetricIs, Rule, codes_of, parts_of
+from simvoice.errors import UsageError
+from simvoice.patient.checking.shelf import shelf
+from simvoice.scoring.instruments.instrument import (
+    chosen,
+    headings,
+    instruments,
+    items,
+    read_instrument,
+)
+from simvoice.scoring.instruments.rule_text import in_words, label
+from simvoice.scoring.metrics.registry import METRICS
+
+RULE: TypeAdapter[Rule] = TypeAdapter(Rule)
+EVERY = (*instruments().values(), *headings())
+RULES = [item.rule for each in EVERY for item in each.items if item.rule is not None]
+
+
+def test_the_issue_s_instruments_are_all_there() -> None:
+    assert set(instruments()) == {"os12", "spikes", "bas", "nurse", "vr-codes", "grieving", "miti"}
+    assert [each.id for each in headings()] == ["listening", "clarity", "empathy"]
+
+
+def test_no_two_items_share_an_id() -> None:
+    ids = [item.id for each in EVERY for item in each.items]
+    assert len(ids) == len(set(ids)) == len(items())
+
+
+def test_every_rule_speaks_of_codes_metrics_and_items_that_exist() -> None:
+    assert frozenset().union(*map(codes_of, RULES)) <= set(CODEBOOK)
+    flat = [part for rule in RULES for part in parts_of(rule)]
+    assert {p.metric for p in flat if isinstance(p, MetricIs)} <= {m.key for m in METRICS}
+    assert {p.item for p in flat if isinstance(p, ItemIs)} <= set(items())
+
+
+def test_every_rule_can_be_put_in_words() -> None:
+    for rule in RULES:
+        assert re.fullmatch(r"[a-z].{5,}", in_words(rule)), rule
+        assert "_" not in in_words(rule)
+
+
+def test_every_code_that_a_rule_speaks_of_has_a_name_for_people() -> None:
+    codes = frozenset().union(*map(codes_of, RULES))
+    assert [code for code in sorted(codes) if label(code) == code.replace("_", " ")] == [
+        "hostility"
+    ]
+
+
+def test_a_rule_reads_as_a_sentence() -> None:
+    rule = items()["spikes-knowledge-warning"].rule
+    assert rule is not None
+    assert in_words(rule) == "heard a warning, before the news"
+    plain = items()["spikes-knowledge-plain"].rule
+    assert plain is not None
+    assert in_words(plain) == (
+        "heard none of these: a technical word left unexplained or the news in clinicians' words"
+    )
+
+
+def test_a_rule_over_a_metric_calls_it_by_its_name() -> None:
+    cut_in = items()["listening-no-cutting-in"].rule
+    let_stand = RULE.validate_python({"kind": "metric", "metric": "holds_held", "at_least": 1})
+    assert cut_in is not None
+    assert in_words(cut_in) == "interruptions: none"
+    assert in_words(let_stand) == "silences you let stand: at least 1"
+
+
+def test_every_instrument_cites_its_source_and_what_is_human_says_why() -> None:
+    for each in instruments().values():
+        assert "doi 10." in each.source
+        assert each.about
+    left = [item for each in EVERY for item in each.items if item.human]
+    assert len(left) >= 20
+    assert all(item.why.endswith(".") for item in left)
+
+
+def test_os12_has_all_its_twelve_items() -> None:
+    sections = {item.section for item in instruments()["os12"].items}
+    assert {int(section.split()[0]) for section in sections} == set(range(1, 13))
+
+
+def test_every_instrument_that_a_case_names_is_here() -> None:
+    named = [n for each in shelf(*paths.case_dirs()) if each.case for n in each.case.instruments]
+    assert named
+    assert chosen(named)[1] == ()
+
+
+def test_names_are_found_however_they_are_written_and_unknown_ones_are_named() -> None:
+    found, unknown = chosen(["OS-12", "griev_ing", "MITI 4.2", "os12", "RIAS"])
+    assert [each.id for each in found] == ["os12", "grieving", "miti"]
+    assert unknown == ("RIAS",)
+
+
+HEAD = (
+    'id = "mine"\nname = "Mine"\nsource = "me"\nabout = "x"\n[[items]]\nid = "mine-a"\ntext = "A"\n'
+)
+SAYS = 'rule = {kind = "says", codes = ["greeting"]}\n'
+
+
+def test_an_instrument_of_one_s_own_can_be_read() -> None:
+    assert read_instrument(HEAD + SAYS).items[0].text == "A"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (HEAD, "needs a rule"),
+        (HEAD + SAYS + 'human = true\nwhy = "w"\n', "not both"),
+        (HEAD + "human = true\n", "`why`"),
+        (HEAD + SAYS + 'colour = "red"\n', "colour"),
+        (HEAD + 'rule = {kind = "says", codes = []}\n', "codes"),
+        (HEAD + 'rule = {kind = "likes", codes = ["greeting"]}\n', "likes"),
+        (HEAD + 'rule = {kind = "metric", metric = "silences"}\n', "at_least"),
+        (HEAD.replace('"mine-a"', '"Mine A"') + SAYS, "items.0.id"),
+        ("id = ", "not TOML"),
+    ],
+)
+def test_what_is_wrong_with_one_is_said_in_a_sentence(text: str, says: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(says)):
+        read_instrument(text, "mine.toml")
+
+
+def test_all_that_tells_something_has_one_name() -> None:
+    for item in ("clarity-check", "clarity-next"):
+        rule = items()[item].rule
+        assert rule is not None
+        assert in_words(rule).endswith(", where there was information given")
+
+
+@pytest.mark.parametrize("item", ["os12-11-next-steps", "os12-12-closing-summary"])
+def test_what_a_talk_ends_with_is_in_its_last_words(item: str) -> None:
+    rule = items()[item].rule
+    assert rule is not None
+    assert in_words(rule).endswith("within your last 3 turns")

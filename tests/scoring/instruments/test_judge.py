@@ -1,0 +1,342 @@
+"""What each kind of rule finds, on talks in which the truth is planted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from pydantic import TypeAdapter
+
+from simvoice.audio import Pcm16
+from simvoice.criteria import Rule
+from simvoice.errors import AttemptError
+from simvoice.record.events import Coded, Header, Hold, JournalEntry, LearnerTurn, Shows
+from simvoice.scoring.instruments.evidence import Verdict
+from simvoice.scoring.instruments.instrument import Instrument, Item, headings, instruments
+from simvoice.scoring.instruments.judge import Judge, Sheet
+from simvoice.scoring.instruments.rule_text import in_words
+from simvoice.scoring.metrics.reading import read
+from tests.planted_talk import END_S, entries, header
+
+RULE: TypeAdapter[Rule] = TypeAdapter(Rule)
+CUE = Shows(line="line3", concern="children", text="Who cares for them", kind="cue")
+
+
+@dataclass(frozen=True)
+class Talk:
+    entries: tuple[JournalEntry, ...]
+    duration_s: float = END_S
+
+    def audio(self) -> tuple[Pcm16, Pcm16]:
+        raise AttemptError("the sound was not kept")
+
+
+def said(number: int, *codes: str, logprob: float = -0.2, confidence: float = 0.9) -> LearnerTurn:
+    return LearnerTurn(
+        turn=number,
+        start_s=10.0 * number,
+        end_s=10.0 * number + 3.0,
+        text="some words",
+        avg_logprob=logprob,
+        no_speech_prob=0.0,
+        codes=tuple(Coded(code=c, words=f"words of {c}", confidence=confidence) for c in codes),
+    )
+
+
+def judge(*turns: JournalEntry, head: Header | None = None) -> Judge:
+    return Judge(read(Talk(turns)), head or header())
+
+
+def planted(*shows: Shows) -> Judge:
+    return Judge(read(Talk(tuple(entries()))), header().model_copy(update={"shows": shows}))
+
+
+def verdict(at: Judge, **rule: Any) -> Verdict:
+    return at.item(Item(id="x", text="X", rule=RULE.validate_python(rule))).verdict
+
+
+def outcome(at: Judge, **rule: Any) -> str:
+    return verdict(at, **rule).outcome
+
+
+# -- says
+
+
+def spoken(text: str, *codes: tuple[str, str]) -> LearnerTurn:
+    """One turn of real words; codes: (name, the words that show it)."""
+    found = tuple(Coded(code=name, words=words) for name, words in codes)
+    return said(1).model_copy(update={"text": text, "codes": found})
+
+
+def test_a_question_that_blames_or_makes_small_talk_leaves_no_room_though_its_form_is_open() -> (
+    None
+):
+    why, how = "Why did you wait so long?", "How was the parking?"
+    bad = [
+        spoken(why, ("question_open", why), ("blaming", "Why did you wait")),
+        spoken(how, ("question_open", how), ("small_talk", "parking")),
+    ]
+    rule: dict[str, Any] = {"kind": "says", "codes": ["question_open"]}
+    assert outcome(judge(*bad), **rule) == "not met"
+    fair = spoken("What happened?", ("question_open", "What happened?"))
+    found = verdict(judge(*bad, fair), **rule)
+    assert (found.outcome, [e.quote for e in found.evidence]) == ("met", ["What happened?"])
+    assert "asked as a question does not count" in in_words(RULE.validate_python(rule))
+
+
+def test_words_that_hardly_show_it_hold_up_no_yes_but_are_shown_as_a_maybe() -> None:
+    weak = verdict(judge(said(1, "reflection", confidence=0.5)), kind="says", codes=["reflection"])
+    assert (weak.outcome, weak.certainty, weak.value) == ("not met", "low", 0.0)
+    assert [e.shows for e in weak.evidence] == ["perhaps a reflection"]
+    likely = judge(said(1, "reflection", confidence=0.6))
+    assert outcome(likely, kind="says", codes=["reflection"]) == "met"
+
+
+def test_a_rule_of_two_parts_shows_words_for_each() -> None:
+    turns = [said(n, "question_open") for n in range(1, 6)]
+    both = verdict(
+        judge(*turns, said(6, "question_closed")),
+        kind="all",
+        rules=[{"kind": "says", "codes": [f"question_{form}"]} for form in ("open", "closed")],
+    )
+    assert {e.shows for e in both.evidence} == {"an open question", "a closed question"}
+    assert len(both.evidence) == 4
+
+
+def test_words_that_do_two_things_of_a_kind_are_counted_once() -> None:
+    text = "I can see how frightening this is."
+    twice = spoken(
+        text, ("empathy_name", "see how frightening"), ("empathy_understand", "I can see how")
+    )
+    found = verdict(judge(twice), kind="count", codes=["empathy_name", "empathy_understand"])
+    assert found.value == 1.0
+    shown = verdict(judge(twice), kind="says", codes=["empathy_name", "empathy_understand"])
+    assert [each.quote for each in shown.evidence] == ["see how frightening"]
+
+
+def test_what_was_said_is_met_with_its_words_and_time() -> None:
+    found = verdict(judge(said(1), said(2, "greeting")), kind="says", codes=["greeting"])
+    assert (found.outcome, found.certainty) == ("met", "high")
+    assert [(e.quote, e.at_s, e.who) for e in found.evidence] == [
+        ("words of greeting", 20.0, "learner")
+    ]
+
+
+def test_what_was_not_said_is_not_met_and_never_certain() -> None:
+    found = verdict(judge(said(1)), kind="says", codes=["greeting"])
+    assert (found.outcome, found.certainty, found.evidence) == ("not met", "fair", ())
+
+
+def test_at_least_so_often() -> None:
+    rule = {"kind": "says", "codes": ["question_open"], "at_least": 2}
+    assert outcome(judge(said(1, "question_open")), **rule) == "not met"
+    assert outcome(judge(said(1, "question_open"), said(2, "question_open")), **rule) == "met"
+
+
+@pytest.mark.parametrize(
+    ("turns", "expected"),
+    [
+        ((("warning_shot",), ("headline",)), "met"),
+        ((("warning_shot", "headline"),), "met"),
+        ((("headline", "warning_shot"),), "not met"),
+        ((("headline",), ("warning_shot",)), "not met"),
+        ((("warning_shot",),), "not judged"),
+    ],
+)
+def test_before_counts_from_the_first_of_what_it_precedes(
+    turns: tuple[tuple[str, ...], ...], expected: str
+) -> None:
+    at = judge(*(said(n, *codes) for n, codes in enumerate(turns, start=1)))
+    assert outcome(at, kind="says", codes=["warning_shot"], before=["headline"]) == expected
+
+
+def test_after_and_the_first_and_last_turns() -> None:
+    at = judge(said(1, "plan"), said(2, "headline"), said(3), said(4, "summary"))
+    assert outcome(at, kind="says", codes=["plan"], after=["headline"]) == "not met"
+    assert outcome(at, kind="says", codes=["summary"], after=["headline"]) == "met"
+    assert outcome(at, kind="says", codes=["headline"], first_turns=1) == "not met"
+    assert outcome(at, kind="says", codes=["headline"], first_turns=2) == "met"
+    assert outcome(at, kind="says", codes=["summary"], last_turns=1) == "met"
+    assert outcome(at, kind="says", codes=["headline"], last_turns=2) == "not met"
+
+
+def test_without_the_occasion_nothing_is_judged_and_the_reason_is_said() -> None:
+    found = verdict(judge(said(1)), kind="says", codes=["headline"], needs=["warning_shot"])
+    assert (found.outcome, found.certainty) == ("not judged", None)
+    assert found.reason == "no occasion: nothing was heard of a warning"
+
+
+def test_guessed_words_are_of_low_certainty_found_or_not() -> None:
+    guessed = judge(said(1, "greeting", logprob=-1.5))
+    assert verdict(guessed, kind="says", codes=["greeting"]).certainty == "low"
+    assert verdict(guessed, kind="says", codes=["plan"]).certainty == "low"
+    weak = judge(said(1, "greeting", confidence=0.7))
+    assert verdict(weak, kind="says", codes=["greeting"]).certainty == "fair"
+
+
+# -- the other kinds
+
+
+def test_avoiding_is_broken_by_one_too_many_and_shows_it() -> None:
+    rule = {"kind": "avoids", "codes": ["jargon"], "at_most": 1}
+    assert outcome(judge(said(1, "jargon")), **rule) == "met"
+    found = verdict(judge(said(1, "jargon"), said(2, "jargon")), **rule)
+    assert (found.outcome, found.value, len(found.evidence)) == ("not met", 2.0, 2)
+    assert outcome(judge(said(1)), **rule, needs=["headline"]) == "not judged"
+
+
+def test_an_order_is_of_first_times_and_leaves_out_what_never_happened() -> None:
+    rule = {"kind": "order", "steps": [["greeting"], ["warning_shot"], ["headline"], ["plan"]]}
+    at = judge(said(1, "greeting"), said(2, "headline"), said(3, "plan"), said(4, "headline"))
+    assert outcome(at, **rule) == "met"
+    assert outcome(judge(said(1, "plan"), said(2, "headline")), **rule) == "not met"
+    assert outcome(judge(said(1, "plan")), **rule) == "not judged"
+    assert outcome(at, **rule, least=4) == "not judged"
+
+
+def test_a_ratio_needs_something_to_set_against() -> None:
+    rule = {"kind": "ratio", "over": ["reflection"], "under": ["question_open"], "at_least": 1.0}
+    assert outcome(judge(said(1, "reflection")), **rule) == "not judged"
+    assert outcome(judge(said(1, "reflection", "question_open")), **rule) == "met"
+    assert outcome(judge(said(1, "question_open")), **rule) == "not met"
+
+
+def test_a_ratio_without_a_threshold_is_counted() -> None:
+    rule = {"kind": "ratio", "over": ["question_open"], "under": ["question_open", "thanks"]}
+    found = verdict(judge(said(1, "thanks", "question_open"), said(2, "thanks")), **rule)
+    assert (found.outcome, found.value) == ("counted", 0.333)
+
+
+def test_a_metric_is_judged_within_its_bounds_or_not_at_all() -> None:
+    at = planted()
+    assert outcome(at, kind="metric", metric="interruptions", at_most=0) == "not met"
+    assert outcome(at, kind="metric", metric="interruptions", at_most=1) == "met"
+    assert outcome(at, kind="metric", metric="holds_held", at_least=1) == "met"
+    cut = verdict(at, kind="metric", metric="interruptions", at_most=0).evidence
+    assert [(e.at_s, e.shows) for e in cut] == [(33.0, "3 words cut off")]
+    held = verdict(at, kind="metric", metric="holds_held", at_least=1).evidence
+    assert [(e.at_s, e.end_s, e.shows) for e in held] == [(14.0, 20.0, "let stand for 6.0 s")]
+    found = verdict(judge(said(1)), kind="metric", metric="holds_held", at_least=1)
+    assert (found.outcome, "never fell silent" in found.reason) == ("not judged", True)
+
+
+def test_counts_are_shown_and_judge_nothing() -> None:
+    found = verdict(judge(said(1, "plan", "plan")), kind="count", codes=["plan"])
+    assert (found.outcome, found.value) == ("counted", 2.0)
+
+
+def test_answers_are_judged_by_the_cues_of_the_record() -> None:
+    at = planted(CUE)
+    (response,) = at.responses
+    assert (response.cue, response.words) == ("My children are small.", "and your mother")
+    assert outcome(at, kind="answers", how="provides", at_least=0.5) == "not met"
+    assert verdict(at, kind="answers", how="provides").value == 0.0
+    counted = verdict(at, kind="count_answers", explicit=False, provides=False)
+    assert counted.value == 1.0
+    assert counted.evidence[0].who == "patient"
+
+
+def test_a_record_without_cues_says_so_and_one_in_which_none_sounded_too() -> None:
+    old = verdict(planted(), kind="answers", how="provides", at_least=0.5)
+    assert (old.outcome, "does not say" in old.reason) == ("not judged", True)
+    none = planted(CUE.model_copy(update={"line": "elsewhere"}))
+    assert "no concern" in verdict(none, kind="count", codes=["plan"], per="cue").reason
+
+
+def test_all_needs_every_part_and_any_needs_one() -> None:
+    at = judge(said(1, "plan"))
+    plan, greet = ({"kind": "says", "codes": [code]} for code in ("plan", "greeting"))
+    unknown = {"kind": "says", "codes": ["plan"], "needs": ["headline"]}
+    assert outcome(at, kind="all", rules=[plan, plan]) == "met"
+    assert outcome(at, kind="all", rules=[plan, unknown]) == "not judged"
+    assert outcome(at, kind="all", rules=[unknown, greet]) == "not met"
+    assert outcome(at, kind="any", rules=[greet, plan]) == "met"
+    assert outcome(at, kind="any", rules=[greet, unknown]) == "not judged"
+    assert outcome(at, kind="any", rules=[greet, greet]) == "not met"
+
+
+def test_an_item_of_another_instrument_is_asked() -> None:
+    at = judge(said(1, "headline"))
+    assert outcome(at, kind="item", item="spikes-knowledge-headline") == "met"
+
+
+# -- whole sheets
+
+
+def sheet(at: Judge, name: str) -> Sheet:
+    return at.sheet(instruments()[name])
+
+
+def results(found: Sheet) -> dict[str, str]:
+    return {each.item.id: each.verdict.outcome for each in found.judged}
+
+
+def test_spikes_on_a_planted_talk() -> None:
+    hold = Hold(start_s=44.0, end_s=50.0, window_s=6.0, outcome="held", beat="headline")
+    at = judge(
+        said(1, "greeting", "introduction"),
+        said(2, "ask_perception"),
+        said(3, "warning_shot"),
+        said(4, "headline"),
+        hold,
+        said(5, "empathy_name", "minimising"),
+        said(6, "plan"),
+    )
+    found = results(sheet(at, "spikes"))
+    assert {key for key, value in found.items() if value == "not met"} == {
+        "spikes-invitation",
+        "spikes-knowledge-check",
+        "spikes-emotion-no-comfort",
+        "spikes-strategy-summary",
+    }
+    assert {key for key, value in found.items() if value == "not judged"} == {
+        "spikes-setting-room",
+        "spikes-knowledge-chunks",
+    }
+
+
+def test_a_talk_without_news_is_not_blamed_for_what_belongs_around_it() -> None:
+    found = results(sheet(judge(said(1, "greeting")), "spikes"))
+    assert found["spikes-invitation"] == found["spikes-strategy-plan"] == "not judged"
+
+
+def test_an_empty_talk_is_judged_nowhere() -> None:
+    at = judge()
+    for each in (*instruments().values(), *headings()):
+        made = at.sheet(each)
+        assert {j.verdict.outcome for j in made.judged} == {"not judged"}
+        assert all(j.verdict.reason for j in made.judged)
+        assert made.share is None
+
+
+def test_a_share_is_weighted_and_needs_half_of_the_weight() -> None:
+    rules = [
+        {"kind": "says", "codes": ["plan"]},
+        {"kind": "says", "codes": ["greeting"]},
+        {"kind": "says", "codes": ["plan"], "needs": ["headline"]},
+    ]
+
+    def of(*weights: float) -> float | None:
+        items = tuple(
+            Item(id=f"i{n}", text="I", weight=w, rule=RULE.validate_python(rule))
+            for n, (w, rule) in enumerate(zip(weights, rules, strict=True))
+        )
+        made = Instrument(id="i", name="I", source="s", about="a", items=items)
+        return judge(said(1, "plan")).sheet(made).share
+
+    assert of(3.0, 1.0, 1.0) == pytest.approx(0.75)
+    assert of(1.0, 1.0, 2.0) == pytest.approx(0.5)
+    assert of(1.0, 1.0, 2.1) is None
+
+
+def test_what_is_left_to_a_human_says_why_and_has_no_rule() -> None:
+    found = {each.item.id: each for each in sheet(judge(said(1)), "os12").judged}
+    manner = found["os12-4-non-verbal"]
+    assert (manner.verdict.outcome, manner.rule) == ("not judged", "")
+    assert "cannot be heard" in manner.verdict.reason
+
+
+def test_judging_twice_gives_the_same() -> None:
+    first, second = (planted(CUE).sheets(instruments().values()) for _ in range(2))
+    assert first == second

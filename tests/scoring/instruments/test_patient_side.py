@@ -1,0 +1,195 @@
+"""Rules over what the patient told, said, felt and kept silent about."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import TypeAdapter
+
+from simvoice.audio import Pcm16
+from simvoice.criteria import Rule
+from simvoice.errors import AttemptError
+from simvoice.record.events import Hold, JournalEntry, LearnerTurn, PatientMove, PatientSpeech
+from simvoice.scoring.instruments.evidence import Verdict
+from simvoice.scoring.instruments.instrument import Item
+from simvoice.scoring.instruments.judge import Judge
+from simvoice.scoring.instruments.patient_side import broken_with_care
+from simvoice.scoring.instruments.rule_text import in_words
+from simvoice.scoring.metrics.reading import read
+from tests.planted_talk import header
+
+RULE: TypeAdapter[Rule] = TypeAdapter(Rule)
+NONE_FILLED: dict[str, object] = {"kind": "silence", "outcome": "filled"}
+SECRET: dict[str, object] = {"kind": "told", "facts": ["secret"]}
+
+
+class Talk:
+    def __init__(self, entries: tuple[JournalEntry, ...]) -> None:
+        self.entries = entries
+        self.duration_s = 60.0
+
+    def audio(self) -> tuple[Pcm16, Pcm16]:
+        raise AttemptError("the sound was not kept")
+
+
+SAID = LearnerTurn(
+    turn=1, start_s=1.0, end_s=2.0, text="Tell me.", avg_logprob=-0.2, no_speech_prob=0.0
+)
+
+
+def move(turn: int, *disclosed: str, **ledger: float) -> PatientMove:
+    return PatientMove(
+        turn=turn,
+        at_s=3.0 * turn,
+        kind="answer",
+        line_id=f"line{turn}",
+        reason="asked",
+        ledger=ledger,
+        disclosed=disclosed,
+    )
+
+
+def speech(turn: int, unsaid: str = "", heard: str = "He does not know.") -> PatientSpeech:
+    return PatientSpeech(
+        turn=turn,
+        line_id=f"line{turn}",
+        start_s=3.0 * turn,
+        end_s=3.0 * turn + 1.0,
+        text=heard + unsaid,
+        heard=heard,
+        unsaid=unsaid,
+    )
+
+
+def hold(is_held: bool, beat: str = "headline") -> Hold:
+    outcome = "held" if is_held else "filled"
+    return Hold.model_validate(
+        {"start_s": 4.0, "end_s": 8.0, "window_s": 6.0, "outcome": outcome, "beat": beat}
+    )
+
+
+def verdict(rule: dict[str, object], *entries: JournalEntry) -> Verdict:
+    item = Item(id="x", text="X", rule=RULE.validate_python(rule))
+    return Judge(read(Talk((SAID, *entries))), header()).item(item).verdict
+
+
+def test_a_fact_is_told_when_its_line_was_heard_to_the_end() -> None:
+    found = verdict(SECRET, move(2, "secret"), speech(2))
+    assert (found.outcome, found.certainty) == ("met", "high")
+    assert [e.quote for e in found.evidence] == ["He does not know."]
+    assert verdict(SECRET, move(2, "secret"), speech(2, unsaid=" I never")).outcome == "not met"
+    assert verdict(SECRET, move(2, "secret")).outcome == "not met"
+    assert verdict(SECRET, move(2), speech(2)).outcome == "not met"
+
+
+def test_a_line_counts_when_it_was_heard() -> None:
+    rule: dict[str, object] = {"kind": "hears", "lines": ["line2", "line9"]}
+    assert verdict(rule, move(2), speech(2)).outcome == "met"
+    assert verdict(rule, move(3), speech(3)).outcome == "not met"
+    assert verdict(rule, move(2), speech(2, heard="")).outcome == "not met"
+
+
+def test_every_beat_that_is_named_has_to_have_come() -> None:
+    rule: dict[str, object] = {
+        "kind": "beat",
+        "beats": ["a", "b"],
+        "lines": [["line2"], ["line3", "line4"]],
+    }
+    assert verdict(rule, speech(2), speech(4)).outcome == "met"
+    assert verdict(rule, speech(2)).outcome == "not met"
+    assert verdict({"kind": "beat", "beats": ["a"]}, speech(2)).outcome == "not judged"
+
+
+def test_a_silence_stood_was_filled_or_never_was() -> None:
+    held: dict[str, object] = {"kind": "silence", "after": ["headline"]}
+    clean = {**held, "outcome": "filled"}
+    both = (hold(True), hold(False))
+    assert verdict(held, hold(True)).outcome == "met"
+    assert verdict(held, hold(False)).outcome == "not met"
+    assert verdict(held, *both).outcome == "met"
+    assert verdict(clean, *both).outcome == "not met"
+    assert verdict(clean, hold(True)).outcome == "met"
+    assert verdict(held, hold(True, beat="other")).outcome == "not judged"
+    assert verdict({"kind": "silence"}, hold(True, beat="other")).outcome == "met"
+
+
+@pytest.mark.parametrize(
+    ("when", "bound", "expected", "value"),
+    [
+        ("end", {"at_least": 0.5}, "not met", 0.4),
+        ("ever", {"at_least": 0.5}, "met", 0.6),
+        ("always", {"at_least": 0.5}, "not met", 0.3),
+        ("always", {"at_most": 0.6}, "met", 0.4),
+        ("end", {"at_least": 0.4, "at_most": 0.4}, "met", 0.4),
+    ],
+)
+def test_a_value_of_the_ledger_at_the_end_at_some_time_or_always(
+    when: str, bound: dict[str, float], expected: str, value: float
+) -> None:
+    moves = (move(1, trust=0.3), move(2, trust=0.6), move(3, trust=0.4))
+    found = verdict({"kind": "ledger", "value": "trust", "when": when, **bound}, *moves)
+    assert (found.outcome, found.value) == (expected, value)
+
+
+def test_a_record_without_that_value_is_not_judged() -> None:
+    rule: dict[str, object] = {"kind": "ledger", "value": "faith", "at_least": 0.5}
+    assert verdict(rule, move(1, trust=0.3)).outcome == "not judged"
+
+
+def test_a_metric_or_an_item_that_simvoice_lacks_is_not_judged_and_said() -> None:
+    no_metric = verdict({"kind": "metric", "metric": "charm", "at_least": 1.0})
+    assert (no_metric.outcome, no_metric.reason) == ("not judged", "simvoice has no metric charm")
+    no_item = verdict({"kind": "item", "item": "charm"})
+    assert (no_item.outcome, no_item.reason) == ("not judged", "simvoice has no item charm")
+
+
+def test_a_rule_in_words_does_not_name_what_a_patient_may_have_kept_back() -> None:
+    rules: list[dict[str, object]] = [
+        {"kind": "told", "facts": ["affair", "debt"]},
+        {"kind": "hears", "lines": ["affair"]},
+        {"kind": "beat", "beats": ["affair"]},
+        {"kind": "silence", "after": ["affair"]},
+    ]
+    words = [in_words(RULE.validate_python(each)) for each in rules]
+    assert all("affair" not in each and "debt" not in each for each in words)
+    assert words[0] == "the patient told the 2 things that the case's author waits for"
+
+
+def _hold(at_s: float, outcome: str) -> Hold:
+    return Hold.model_validate(
+        {"start_s": at_s, "end_s": at_s + 1.0, "window_s": 5, "outcome": outcome, "beat": "b"}
+    )
+
+
+def _into(turn: int, at_s: float, change: float) -> tuple[JournalEntry, ...]:
+    """Words into a silence that ended as they began, and what they did to her trust."""
+    after = {"name": "trust", "before": 0.5, "after": 0.5 + change, "cause": "spoke"}
+    begun = {"turn": turn, "start_s": at_s, "end_s": at_s + 1.0}
+    return (
+        SAID.model_copy(update=begun),
+        PatientMove.model_validate(
+            move(turn).model_dump() | {"at_s": at_s + 1.5, "steps": [after]}
+        ),
+    )
+
+
+@pytest.mark.parametrize(("change", "filled"), [(0.02, False), (0.0, True), (-0.05, True)])
+def test_a_silence_broken_with_words_that_raised_trust_was_not_filled(
+    change: float, filled: bool
+) -> None:
+    broken = (_hold(4.0, "filled"), *_into(2, 5.0, change))
+    let = broken_with_care(_hold(4.0, "filled"), broken)
+    assert let is not filled
+    found = verdict(NONE_FILLED, *broken)
+    assert found.outcome == ("not met" if filled else "met")
+    how = "filled" if filled else "broken with words that raised trust"
+    assert [each.shows for each in found.evidence] == [f"{how} after 1.0 s"]
+
+
+def test_words_of_another_time_do_not_make_a_broken_silence_kind() -> None:
+    later = (_hold(4.0, "filled"), *_into(2, 12.0, 0.05))
+    assert verdict(NONE_FILLED, *later).outcome == "not met"
+
+
+def test_silences_that_stood_are_shown_where_none_was_filled() -> None:
+    found = verdict(NONE_FILLED, SAID, _hold(4.0, "held"))
+    assert (found.outcome, [e.shows for e in found.evidence]) == ("met", ["let stand for 1.0 s"])

@@ -1,0 +1,114 @@
+"""The record's turns, coded with what came before them."""
+
+from __future__ import annotations
+
+import pytest
+
+from simvoice.audio import Pcm16
+from simvoice.coding.coder import code
+from simvoice.coding.context import LIKELY
+from simvoice.errors import AttemptError
+from simvoice.record.events import Coded, JournalEntry, LearnerTurn, PatientSpeech, Shows
+from simvoice.scoring.instruments.cues import responses
+from simvoice.scoring.instruments.places import by_ear, in_places
+
+SAYS = Shows(line="fear", concern="boys", text="Who has the boys", kind="concern")
+HINT = Shows(line="hint", concern="boys", text="Who has the boys", kind="cue")
+
+
+def hers(at_s: float, heard: str, line: str = "x") -> PatientSpeech:
+    return PatientSpeech(
+        turn=1, line_id=line, start_s=at_s, end_s=at_s + 1.0, text=heard, heard=heard
+    )
+
+
+def his(at_s: float, text: str) -> LearnerTurn:
+    codes = tuple(Coded(code=c.name, words=c.words, confidence=c.confidence) for c in code(text))
+    return LearnerTurn(
+        turn=1,
+        start_s=at_s,
+        end_s=at_s + 1.0,
+        text=text,
+        avg_logprob=-0.2,
+        no_speech_prob=0.0,
+        codes=codes,
+    )
+
+
+def last(*entries: JournalEntry, shows: tuple[Shows, ...] = ()) -> set[str]:
+    turns = [e for e in in_places(entries, shows) if isinstance(e, LearnerTurn)]
+    return {each.code for each in turns[-1].codes}
+
+
+COMFORT = "Don't worry."
+
+
+@pytest.mark.parametrize(
+    ("before", "kind"),
+    [
+        ((), "premature"),
+        ((his(1.0, "What worries you most?"),), "earned"),
+        ((his(1.0, "You must be frightened."),), "earned"),
+        ((his(1.0, "Do you smoke?"),), "premature"),
+        ((hers(1.0, "Who has the boys?", "fear"),), "earned"),
+        ((hers(1.0, "I've got the two boys.", "hint"),), "premature"),
+    ],
+)
+def test_comfort_is_early_until_the_worry_was_asked_named_or_told(
+    before: tuple[JournalEntry, ...], kind: str
+) -> None:
+    found = last(*before, his(5.0, COMFORT), shows=(SAYS, HINT))
+    assert {each for each in found if each.startswith("reassurance_")} == {f"reassurance_{kind}"}
+
+
+def test_only_what_she_said_since_the_last_turn_can_be_echoed() -> None:
+    boys = hers(1.0, "My boys are seven and nine.")
+    assert "reflection" in last(boys, his(3.0, "Your boys."))
+    assert "reflection" not in last(
+        boys, his(3.0, "I see."), hers(5.0, "So."), his(7.0, "Your boys.")
+    )
+
+
+def test_a_word_for_her_feeling_after_a_cue_acknowledges_it() -> None:
+    entries = (hers(1.0, "I've got the two boys. I lie there.", "hint"), his(3.0, "Scared."))
+    (alone,) = responses(entries, (HINT,))
+    (placed,) = responses(in_places(entries, (HINT,)), (HINT,))
+    assert alone.response != "affective acknowledgement"
+    assert placed.response == "affective acknowledgement"
+
+
+def test_everything_else_of_the_journal_stays_as_it_was() -> None:
+    entries = (hers(1.0, "Hello."), his(3.0, "Hello."), hers(5.0, "So."))
+    assert in_places(entries, ()) == entries
+
+
+def asked(*entries: JournalEntry, up: bool = True) -> set[str]:
+    placed = in_places(entries, (), lambda turn: up)
+    turn = next(e for e in placed if isinstance(e, LearnerTurn))
+    return {each.code for each in turn.codes if each.confidence <= LIKELY} & {"question_closed"}
+
+
+def test_a_statement_about_her_that_rises_and_that_she_answers_is_a_question() -> None:
+    statement, answer = his(1.0, "You came here on your own."), hers(2.5, "I took the bus.")
+    assert asked(statement, answer) == {"question_closed"}
+    assert not asked(statement, answer, up=False)
+    assert not asked(statement, hers(6.0, "I took the bus."))
+    assert not asked(statement, his(2.5, "And so on."), hers(5.0, "I took the bus."))
+    assert not asked(statement)
+    for other in (
+        "I came on the bus.",
+        "Thank you for coming.",
+        "You sound frightened.",
+        "Do you smoke?",
+    ):
+        assert not asked(his(1.0, other), answer), other
+    two = his(1.0, "I see. You came here on your own.")
+    assert asked(two, answer) == {"question_closed"}
+
+
+def test_without_sound_nothing_rises() -> None:
+    class Lost:
+        def audio(self) -> tuple[Pcm16, Pcm16]:
+            raise AttemptError("the sound was not kept")
+
+    assert not by_ear(Lost())(his(1.0, "You came here on your own."))

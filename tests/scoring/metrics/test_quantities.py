@@ -1,0 +1,45 @@
+"""Values as people read them."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import pytest
+
+from simvoice.scoring.metrics.definitions import Unit
+from simvoice.scoring.metrics.quantities import duration, quantity
+
+
+@pytest.mark.parametrize(
+    ("unit", "value", "shown"),
+    [
+        ("percent", 46.6, "47 %"),
+        ("seconds", 0.451, "0.45 s"),
+        ("seconds", -0.18, "-0.18 s"),
+        ("seconds", -0.001, "0.00 s"),
+        ("seconds", 125.0, "2 min 5 s"),
+        ("count", 3.0, "3"),
+        ("words", 1.0, "1 word"),
+        ("words", 7.0, "7 words"),
+        ("words per minute", 151.62, "151.6 words per minute"),
+        ("syllables per second", 4.25, "4.25 syllables per second"),
+        ("semitones", 4.08, "4.1 semitones"),
+        ("decibels per minute", -0.5, "-0.50 decibels per minute"),
+    ],
+)
+def test_a_value_has_its_unit_and_no_more_places_than_it_deserves(
+    unit: Unit, value: float, shown: str
+) -> None:
+    assert quantity(unit, value) == shown
+
+
+def test_every_unit_of_the_codebook_has_words() -> None:
+    for unit in get_args(Unit):
+        assert quantity(unit, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("length_s", "shown"), [(59.94, "59.9 s"), (59.96, "1 min 0 s"), (-75.0, "-1 min 15 s")]
+)
+def test_a_minute_is_a_minute(length_s: float, shown: str) -> None:
+    assert duration(length_s) == shown

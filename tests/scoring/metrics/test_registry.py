@@ -1,0 +1,224 @@
+"""Every number of the planted conversation, and the reasons where there is none."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from simvoice.audio import Pcm16
+from simvoice.errors import AttemptError
+from simvoice.record.events import (
+    Backchannel,
+    Counts,
+    Delay,
+    Ended,
+    Hold,
+    Interruption,
+    JournalEntry,
+    LearnerTurn,
+    LearnerVoice,
+    PatientSpeech,
+    SimultaneousStart,
+    Started,
+)
+from simvoice.scoring.metrics.reading import read, read_sound
+from simvoice.scoring.metrics.registry import (
+    DECIDED,
+    FROM_JOURNAL,
+    METRICS,
+    NOT_CALIBRATED,
+    Measured,
+    measure,
+    measure_reading,
+)
+from tests.planted_talk import END_S, NUMBERS, VOICES, entries, record
+
+
+@dataclass(frozen=True)
+class Talk:
+    """An attempt that has a journal only."""
+
+    entries: tuple[JournalEntry, ...]
+    duration_s: float = END_S
+
+    def audio(self) -> tuple[Pcm16, Pcm16]:
+        raise AttemptError("the sound was not kept")
+
+
+def values(measured: list[Measured]) -> dict[str, float | None]:
+    return {m.key: m.value for m in measured}
+
+
+def reasons(measured: list[Measured]) -> dict[str, str]:
+    return {m.key: m.reason for m in measured if m.value is None}
+
+
+def test_every_number_of_the_planted_conversation_is_right() -> None:
+    assert values(measure(Talk(tuple(entries())))) == pytest.approx(NUMBERS, abs=1e-6)
+
+
+def test_sound_alone_gives_the_same_times_to_20_ms(tmp_path: Path) -> None:
+    attempt = record(tmp_path)
+    found = values(measure_reading(read_sound(attempt)))
+    told = {key: number for key, number in NUMBERS.items() if key not in VOICES}
+    assert {key: found[key] for key in told if key != "word_rate"} == pytest.approx(
+        {key: number for key, number in told.items() if key != "word_rate"}, abs=0.15
+    )
+    for key in ("response_latency", "learner_pause_length", "longest_silence"):
+        assert found[key] == pytest.approx(NUMBERS[key], abs=0.025)
+
+
+def test_a_backchannel_is_not_counted_as_an_interruption_or_an_overlap() -> None:
+    hummed = [
+        PatientSpeech(turn=0, line_id=None, start_s=0.0, end_s=9.0, text="Well.", heard="Well."),
+        *(LearnerVoice(start_s=s, end_s=s + 0.4, level_dbfs=-30.0) for s in (2.0, 4.0, 6.0)),
+        *(Backchannel(start_s=s, end_s=s + 0.4, text="mm") for s in (2.0, 4.0, 6.0)),
+    ]
+    found = values(measure(Talk(tuple(hummed), 10.0)))
+    assert (found["backchannels"], found["interruptions"], found["overlaps"]) == (3, 0, 0)
+    assert found["learner_turns"] == 0
+    assert found["talk_share"] == pytest.approx(100 * 1.2 / 10.2)
+
+
+@pytest.mark.parametrize("hers_s", [1.95, 2.0, 2.1])
+def test_who_begins_as_she_does_interrupts_nobody_and_neither_does_she(hers_s: float) -> None:
+    both = (
+        PatientSpeech(
+            turn=1, line_id=None, start_s=hers_s, end_s=2.5, text="Well so.", heard="Well"
+        ),
+        LearnerVoice(start_s=0.5, end_s=1.6, level_dbfs=-30.0),
+        LearnerVoice(start_s=2.0, end_s=4.0, level_dbfs=-30.0),
+        SimultaneousStart(turn=2, start_s=2.0, stopped_s=2.5, lost_s=0.4, lost_words=1),
+    )
+    talk = Talk(both, 5.0)
+    found = values(measure(talk))
+    for key in ("interruptions", "interruption_attempts", "patient_interruptions", "early_starts"):
+        assert found[key] == 0, key
+    assert [each.kind for each in read(talk).overlaps] == ["together"]
+
+
+def test_a_turn_without_a_voice_interval_still_counts_as_spoken() -> None:
+    turn = LearnerTurn(
+        turn=1, start_s=1.0, end_s=3.0, text="hello", avg_logprob=-0.2, no_speech_prob=0.0
+    )
+    assert values(measure(Talk((turn,), 5.0)))["learner_speech"] == 2.0
+
+
+def test_an_empty_encounter_gives_reasons_and_no_invented_zeros() -> None:
+    for talk in (Talk(()), Talk((Started(wall_time="2026-11-22T10:15:30+01:00"),), 0.0)):
+        measured = measure(talk)
+        assert reasons(measured)["talk_share"] == "not measurable here: the learner did not speak"
+        assert values(measured)["interruptions"] is None
+        assert values(measured)["learner_speech"] == 0.0
+
+
+def test_without_a_learner_what_needs_one_says_so() -> None:
+    silent = [e for e in entries() if isinstance(e, PatientSpeech | Started | Ended)]
+    why = reasons(measure(Talk(tuple(silent))))
+    for key in ("talk_share", "response_latency", "learner_pauses", "silences"):
+        assert why[key] == "not measurable here: the learner did not speak"
+
+
+def test_when_the_microphone_lost_sound_times_are_not_shown() -> None:
+    kept = [e for e in entries() if not isinstance(e, Counts)]
+    lossy = (*kept[:-1], Counts(at_s=END_S, lost_frames=100), kept[-1])
+    measured = measure(Talk(lossy))
+    why = reasons(measured)
+    assert why["response_latency"] == (
+        "not measurable here: 4.0% of the microphone's sound was lost"
+    )
+    assert {"learner_pauses", "silences", "longest_silence"} <= why.keys()
+    assert values(measured)["interruptions"] == 1
+
+
+def test_what_the_devices_lost_counts_for_the_certificate(tmp_path: Path) -> None:
+    whole = record(tmp_path)
+    kept = [e for e in whole.entries if not isinstance(e, Counts)]
+    lossy = replace(whole, entries=(*kept, Counts(at_s=END_S, lost_frames=200)))
+    found = {m.key: m for m in measure_reading(read_sound(lossy))}
+    assert found["talk_share"].reason == "not measurable here: 8.0% of the sound lost"
+    assert found["interruptions"].value == 1
+
+
+def test_an_encounter_without_an_end_is_measured_as_far_as_it_went() -> None:
+    cut_off = tuple(e for e in entries() if not isinstance(e, Ended))
+    assert values(measure(Talk(cut_off))) == pytest.approx(NUMBERS, abs=1e-6)
+    assert read(Talk(cut_off)).spoken.end_s == END_S
+
+
+@pytest.mark.parametrize(
+    ("kind", "key"),
+    [(Interruption, "first_interruption"), (Hold, "holds_held"), (Delay, "machine_delay")],
+)
+def test_what_never_happened_is_not_measured(kind: type[JournalEntry], key: str) -> None:
+    without = tuple(e for e in entries() if not isinstance(e, kind))
+    assert key in reasons(measure(Talk(without)))
+
+
+def test_what_could_be_measured_and_did_not_happen_is_told_from_what_could_not_be_measured() -> (
+    None
+):
+    without = tuple(e for e in entries() if not isinstance(e, Interruption | Hold))
+    why = reasons(measure(Talk(without)))
+    assert why["holds_held"] == "nothing to measure: the patient never fell silent after a blow"
+    assert why["first_interruption"] == "nothing to measure: the patient was never interrupted"
+
+
+def test_every_metric_says_what_it_is_where_it_is_from_and_when_it_cannot_be_told() -> None:
+    assert [m.key for m in METRICS] == list(NUMBERS)
+    assert len({m.name for m in METRICS}) == len(METRICS)
+    for metric in METRICS:
+        assert re.fullmatch(r"[A-Z].*\.", metric.definition), metric.key
+        assert metric.source
+        assert metric.not_measurable_when
+
+
+def test_a_number_without_sound_does_not_pretend_to_know_its_error() -> None:
+    found = {m.key: m for m in measure(Talk(tuple(entries())))}
+    assert {m.error for m in found.values()} == {FROM_JOURNAL, DECIDED}
+    assert found["words_lost"].error == DECIDED
+    assert {m.low for m in found.values()} == {m.high for m in found.values()} == {None}
+
+
+def test_a_number_from_sound_says_its_interval_or_that_none_is_known(tmp_path: Path) -> None:
+    for m in measure_reading(read_sound(record(tmp_path))):
+        if m.low is not None and m.high is not None and m.value is not None:
+            assert m.low <= m.high
+            assert m.error.startswith("90 % interval ")
+        else:
+            assert m.error in (NOT_CALIBRATED, DECIDED)
+
+
+def test_no_metric_speaks_of_the_learners_feelings() -> None:
+    judging = re.compile(r"anxi|nervous|confiden|emotion|(?<!di)stress|hesita|warm|cold|rude", re.I)
+    for metric in METRICS:
+        assert not judging.search(metric.name + metric.definition)
+
+
+def test_an_opening_that_was_cut_off_at_once_is_the_opening() -> None:
+    def hers(at_s: float, end_s: float) -> PatientSpeech:
+        said = {"turn": 1, "line_id": "a", "text": "Sit down.", "heard": "Sit"}
+        return PatientSpeech.model_validate(said | {"start_s": at_s, "end_s": end_s})
+
+    def his(turn: int, at_s: float) -> LearnerTurn:
+        known = {"text": "Hello.", "avg_logprob": -0.2, "no_speech_prob": 0.0}
+        return LearnerTurn.model_validate(
+            known | {"turn": turn, "start_s": at_s, "end_s": at_s + 2.0}
+        )
+
+    cut = Interruption(turn=2, start_s=5.3, stopped_s=5.8, lost_s=4.0, lost_words=9)
+    entries = (hers(4.0, 5.8), his(2, 5.3), cut, hers(9.0, 13.0), his(3, 15.0))
+    found = {m.key: m.value for m in measure_reading(read(Talk(entries, 20.0)))}
+    assert found["opening_statement"] == pytest.approx(1.8, abs=0.05)
+    assert found["opening_interrupted"] == pytest.approx(1.3, abs=0.05)
+    # she had paused when he began, and said one more word over him
+    paused = (hers(4.0, 5.1), his(2, 5.3), cut, hers(5.5, 5.8), hers(9.0, 13.0), his(3, 15.0))
+    found = {m.key: m.value for m in measure_reading(read(Talk(paused, 20.0)))}
+    assert found["opening_interrupted"] == pytest.approx(1.3, abs=0.05)
+    # a greeting that nobody cut off is none
+    greeted = (hers(4.0, 5.0), his(2, 6.0), hers(9.0, 13.0), his(3, 15.0))
+    found = {m.key: m.value for m in measure_reading(read(Talk(greeted, 20.0)))}
+    assert found["opening_statement"] == pytest.approx(4.0, abs=0.05)

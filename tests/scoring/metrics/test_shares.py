@@ -1,0 +1,129 @@
+"""The interval of a share of items, and of the difference of two."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from simvoice.scoring.instruments.instrument import headings
+from simvoice.scoring.metrics.shares import Share, difference, effective_number, share, wilson
+
+weights = st.lists(st.floats(0.1, 10.0), min_size=1, max_size=12)
+shares = st.tuples(
+    st.lists(st.floats(0.1, 10.0), max_size=12), st.lists(st.floats(0.1, 10.0), max_size=12)
+).filter(lambda both: bool(both[0] or both[1]))
+
+
+def made(both: tuple[list[float], list[float]]) -> Share:
+    found = share(*both)
+    assert found is not None
+    return found
+
+
+def test_wilson_is_the_one_in_the_books() -> None:
+    # Newcombe 1998, table I, method 3: 81 of 263, and 15 of 148
+    assert wilson(81 / 263, 263) == pytest.approx((0.2553, 0.3662), abs=5e-5)
+    assert wilson(15 / 148, 148) == pytest.approx((0.0624, 0.1605), abs=5e-5)
+    assert wilson(0.0, 20) == pytest.approx((0.0, 0.1611), abs=5e-5)
+
+
+def test_the_difference_is_worked_out_by_hand() -> None:
+    # 2 of 10, then 8 of 10: 9/12 - 3/12, and 1.96 times the root of twice .25 * .75 / 12
+    found = difference(made(([1.0] * 2, [1.0] * 8)), made(([1.0] * 8, [1.0] * 2)))
+    half = 1.959964 * (2 * 0.25 * 0.75 / 12) ** 0.5
+    assert (found.value, found.low, found.high) == pytest.approx((0.6, 0.5 - half, 0.5 + half))
+    assert found.is_beyond_chance
+
+
+def test_nothing_judged_is_no_share() -> None:
+    assert share([], []) is None
+    assert effective_number([]) == 0.0
+
+
+def test_a_heading_of_five_items_changes_only_by_much() -> None:
+    """What the five items of active listening can tell: weights 3, 3, 2, 2, 2."""
+    none, half, most = (
+        made(([], [3, 3, 2, 2, 2])),
+        made(([3, 3], [2, 2, 2])),
+        made(([3, 3, 2, 2], [2])),
+    )
+    assert not difference(half, most).is_beyond_chance
+    assert difference(none, most).is_beyond_chance
+
+
+@given(weights)
+def test_unequal_weights_never_count_as_more_items(given_weights: list[float]) -> None:
+    n = effective_number(given_weights)
+    assert 1.0 - 1e-9 <= n <= len(given_weights) + 1e-9
+    assert effective_number([1.0] * len(given_weights)) == pytest.approx(len(given_weights))
+
+
+@given(shares)
+def test_an_interval_lies_in_0_to_1_and_holds_its_share(both: tuple[list[float], ...]) -> None:
+    found = made((both[0], both[1]))
+    assert 0.0 <= found.low <= found.value <= found.high <= 1.0
+
+
+@given(st.floats(0.0, 1.0), st.floats(1.0, 50.0), st.floats(0.0, 50.0))
+def test_more_items_never_widen_an_interval(value: float, n: float, more: float) -> None:
+    few, many = wilson(value, n), wilson(value, n + more)
+    assert many[1] - many[0] <= few[1] - few[0] + 1e-12
+
+
+@given(shares, shares, st.floats(1.0, 40.0))
+def test_more_items_never_widen_the_interval_of_a_difference(
+    one: tuple[list[float], list[float]], other: tuple[list[float], list[float]], times: float
+) -> None:
+    def with_items(found: Share, n: float) -> Share:
+        return Share(found.value, n, *wilson(found.value, n))
+
+    before, after = made(one), made(other)
+    few = difference(before, after)
+    many = difference(with_items(before, before.n * times), with_items(after, after.n * times))
+    # cut at 1 the ends may move inwards only where there was more than there is room for
+    if few.low > -1.0 and few.high < 1.0:
+        assert many.high - many.low <= few.high - few.low + 1e-12
+
+
+@given(shares, shares)
+def test_going_back_turns_the_sign_and_nothing_else(
+    one: tuple[list[float], list[float]], other: tuple[list[float], list[float]]
+) -> None:
+    there, back = difference(made(one), made(other)), difference(made(other), made(one))
+    assert (back.value, back.low, back.high) == pytest.approx(
+        (-there.value, -there.high, -there.low), abs=1e-12
+    )
+    assert there.is_beyond_chance == back.is_beyond_chance
+    assert -1.0 <= there.low <= there.value <= there.high <= 1.0
+
+
+@given(shares)
+def test_the_same_again_is_no_change(both: tuple[list[float], list[float]]) -> None:
+    assert not difference(made(both), made(both)).is_beyond_chance
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "least", "most"),
+    [
+        (0.2, 0.2, 0.0, 0.06),
+        (0.5, 0.5, 0.0, 0.06),
+        (0.8, 0.8, 0.0, 0.06),
+        (0.3, 0.6, 0.08, 0.18),
+        (0.3, 0.9, 0.37, 0.5),
+        (0.1, 0.9, 0.73, 0.84),
+    ],
+)
+def test_how_often_changed_is_said_of_the_headings_as_they_are(
+    before: float, after: float, least: float, most: float
+) -> None:
+    random = np.random.default_rng(3)
+    for heading in headings():
+        weights = np.array([item.weight for item in heading.items])
+        said = 0
+        for _ in range(2500):
+            pair = [random.random(weights.size) < chance for chance in (before, after)]
+            one, other = (made((list(weights[m]), list(weights[~m]))) for m in pair)
+            said += difference(one, other).is_beyond_chance
+        assert least <= said / 2500 <= most, heading.id

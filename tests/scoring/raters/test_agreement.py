@@ -1,0 +1,93 @@
+"""Agreement, against a published worked example and tables computed by hand."""
+
+from __future__ import annotations
+
+import pytest
+
+from simvoice.scoring.raters.agreement import Estimate, Pair, ac1, agreed, icc, kappa
+
+SHROUT_FLEISS = [
+    [9, 2, 5, 8],
+    [6, 1, 3, 2],
+    [8, 4, 6, 8],
+    [7, 1, 2, 6],
+    [10, 5, 6, 9],
+    [6, 2, 4, 7],
+]
+"""Table 2 of Shrout & Fleiss 1979: six targets, four judges."""
+
+
+def pairs(both: int, only_first: int, only_second: int, neither: int) -> list[Pair]:
+    said = [(True, True)] * both + [(True, False)] * only_first
+    said += [(False, True)] * only_second + [(False, False)] * neither
+    return [Pair(f"a{n}", *each) for n, each in enumerate(said)]
+
+
+def test_kappa_of_the_textbook_table() -> None:
+    """20 and 15 agreed, 5 and 10 not: observed .70, by chance .50, so kappa .40."""
+    assert kappa(pairs(20, 5, 10, 15)).value == pytest.approx(0.4)
+
+
+def test_the_paradox_of_kappa_and_its_remedy() -> None:
+    """118, 5, 2 and 0 of 125: agreed .944; by chance .9453 for kappa, .0544 for AC1."""
+    table = pairs(118, 5, 2, 0)
+    assert agreed(table) == pytest.approx(0.944)
+    assert kappa(table).value == pytest.approx(-0.0234, abs=5e-5)
+    assert ac1(table).value == pytest.approx(0.9408, abs=5e-5)
+
+
+def test_icc_of_shrout_and_fleiss() -> None:
+    assert icc(SHROUT_FLEISS).value == pytest.approx(0.29, abs=0.005)
+
+
+def test_full_agreement_is_one_and_its_interval_knows_how_little_was_seen() -> None:
+    """Of 20 attempts without a disagreement up to 1 - .025^(1/20) = .168 may disagree; with half
+    of the rest met that is a kappa and an AC1 of 1 - .168 / .5 = .663."""
+    table = pairs(10, 0, 0, 10)
+    for found in (kappa(table), ac1(table)):
+        assert (found.value, found.high) == (1.0, 1.0)
+        assert found.low == pytest.approx(1 - (1 - 0.025 ** (1 / 20)) / 0.5, abs=1e-3)
+    assert ac1(pairs(3, 0, 0, 3)).low == pytest.approx(0.08, abs=0.01)
+    assert icc([[1.0, 1.0], [2.0, 2.0], [4.0, 4.0]]).value == 1.0
+
+
+def test_kappa_and_icc_are_not_defined_where_nothing_varies_and_ac1_is() -> None:
+    table = pairs(12, 0, 0, 0)
+    assert kappa(table) == Estimate(None)
+    assert ac1(table).value == 1.0
+    assert icc([[1.0, 1.0], [1.0, 1.0]]) == Estimate(None)
+
+
+def test_the_interval_holds_the_value_and_narrows_with_more_attempts() -> None:
+    few, many = ac1(pairs(8, 2, 1, 9)), ac1(pairs(80, 20, 10, 90))
+    for each in (few, many):
+        assert each.low is not None
+        assert each.high is not None
+        assert each.value is not None
+        assert each.low < each.value < each.high
+    assert many.high - many.low < 0.5 * (few.high - few.low)  # type: ignore[operator]
+
+
+def test_the_interval_of_kappa_is_as_wide_as_its_standard_error_says() -> None:
+    """po .70, pe .50, n 50: se = sqrt(po (1 - po) / (n (1 - pe)^2)) = .130, so +- .254."""
+    found = kappa(pairs(20, 5, 10, 15))
+    assert found.low == pytest.approx(0.40 - 0.254, abs=0.06)
+    assert found.high == pytest.approx(0.40 + 0.254, abs=0.06)
+
+
+def test_several_raters_of_one_attempt_do_not_make_it_many_attempts() -> None:
+    once = pairs(8, 2, 1, 9)
+    assert ac1(once * 5).value == ac1(once).value
+    narrow, wide = ac1(once * 5), ac1(once)
+    assert narrow.low == pytest.approx(wide.low, abs=1e-9)
+
+
+def test_one_attempt_gives_no_interval_and_none_no_value() -> None:
+    assert ac1([Pair("a", True, True)]) == Estimate(1.0)
+    assert ac1([]) == kappa([]) == icc([]) == icc([[1.0, 2.0]]) == Estimate(None)
+    assert agreed([]) is None
+
+
+def test_the_same_ratings_give_the_same_interval() -> None:
+    assert icc(SHROUT_FLEISS) == icc(SHROUT_FLEISS)
+    assert kappa(pairs(5, 2, 2, 5)) == kappa(pairs(5, 2, 2, 5))
