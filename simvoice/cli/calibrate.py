@@ -83,7 +83,7 @@ def calibrate(
 
 def _repeat(repeats: int, write: Path | None, workers: int, as_json: bool) -> None:
     from simvoice.bench import repeats as bench
-    from simvoice.scoring.metrics.retest import to_json
+    from simvoice.scoring.metrics.retest import repeats_to_json
 
     with Progress(console=notes, transient=True) as progress:
         task = progress.add_task("Meeting the patients again and again", total=None)
@@ -91,7 +91,7 @@ def _repeat(repeats: int, write: Path | None, workers: int, as_json: bool) -> No
             repeats, workers=workers, done=lambda done, total: _move(progress, task, done, total)
         )
     if write is not None:
-        _save(to_json(outcome.table), write)
+        _save(repeats_to_json(outcome.table), write)
     report = bench.report(outcome)
     if as_json:
         print_json(report)

@@ -27,7 +27,7 @@ from simvoice.errors import UsageError
 from simvoice.models import manifest
 from simvoice.patient.case.load import find_cases, load_case, locate_case
 from simvoice.patient.case.schema import Case, case_schema
-from simvoice.patient.case.starter import begin
+from simvoice.patient.case.starter import begin_case
 from simvoice.patient.case.suite import load_suite
 from simvoice.patient.checking.certificate import certify
 from simvoice.patient.checking.check import CONVERSATIONS, QUICK_CONVERSATIONS, check
@@ -160,7 +160,7 @@ def new_case(
     ] = None,
 ) -> None:
     """Begin a case: a small one that holds, to be changed part by part."""
-    path = begin(case_id, folder or paths.own_cases_dir())
+    path = begin_case(case_id, folder or paths.own_cases_dir())
     answers.print(f"{path} is yours to change.", soft_wrap=True, markup=False)
     given = case_id if folder is None else path.parent
     notes.print(f"To see whether it holds: simvoice cases check {given}", markup=False)

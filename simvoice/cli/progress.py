@@ -12,7 +12,7 @@ from simvoice.cli.output import answers, notes, print_json
 from simvoice.errors import UsageError
 from simvoice.progress.brief_store import Looked, catch_up, look
 from simvoice.progress.course import known, of_learner, progress_of
-from simvoice.progress.text import render, render_known
+from simvoice.progress.text import render_known, render_progress
 from simvoice.record.store import Store
 
 
@@ -53,7 +53,7 @@ def progress(
     if as_json:
         print_json(found.model_dump(mode="json"))
         return
-    answers.print(render(found))
+    answers.print(render_progress(found))
 
 
 def _list(looked: Looked, *, as_json: bool) -> None:

@@ -17,12 +17,12 @@ TAGGED, GUESSED = 0.8, 0.6
 APART = 4
 """Words between two questions of an unmarked run, below which they are one ("do you know why")."""
 
-_MARKS = " .?!…"
-_AUX = r"(?:is|are|was|were|do|does|did|have|has|had|would|can|could|will|should)"
+_END_MARKS = " .?!…"
+_TAG_AUX = r"(?:is|are|was|were|do|does|did|have|has|had|would|can|could|will|should)"
 _LEADS = re.compile(
-    rf"\b\w+ \w+.* {_AUX} not (?:it|you|he|she|they|there|that|we|i)$|"  # "…, don't you?"
-    rf"\bnot\b.* {_AUX} (?:it|you|he|she|they|there)$|"  # "you don't smoke, do you?"
-    rf"^(?:\w+ ){{0,2}}{_AUX} not (?:you|it|that|he|she|they|this)\b|"  # "Don't you think …?"
+    rf"\b\w+ \w+.* {_TAG_AUX} not (?:it|you|he|she|they|there|that|we|i)$|"  # "…, don't you?"
+    rf"\bnot\b.* {_TAG_AUX} (?:it|you|he|she|they|there)$|"  # "you don't smoke, do you?"
+    rf"^(?:\w+ ){{0,2}}{_TAG_AUX} not (?:you|it|that|he|she|they|this)\b|"  # "Don't you think …?"
     r"\byou (?:would|do|will) agree\b|\bsurely\b|\b(?:no|not|never|nothing)\b.* (?:right|correct)$|"
     r"^(?:so |and |but )*you (?:\w+ ){1,}(?:right|correct|yes|yeah)$"
 )
@@ -52,6 +52,6 @@ def multiple(parts: Sequence[Part]) -> list[Code]:
 def ends_asking(text: str, codes: Iterable[Code]) -> bool:
     """Whether the last sentence of `text`, of which `codes` are, asks something or invites her to
     go on."""
-    spoken = text.rstrip(_MARKS)
+    spoken = text.rstrip(_END_MARKS)
     asking = (code for code in codes if code.name in QUESTIONS or code.name == "elicit")
-    return any(code.words and spoken.endswith(code.words.rstrip(_MARKS)) for code in asking)
+    return any(code.words and spoken.endswith(code.words.rstrip(_END_MARKS)) for code in asking)

@@ -21,7 +21,9 @@ def render_branches(found: Comparison) -> RenderableType:
     lines = Table(box=None, pad_edge=False, show_header=False)
     lines.add_column(overflow="fold", ratio=1)
     lines.add_column(overflow="fold", ratio=1)
-    lines.add_row(_said(found.first, found.patient_name), _said(found.second, found.patient_name))
+    lines.add_row(
+        _said_since(found.first, found.patient_name), _said_since(found.second, found.patient_name)
+    )
     again = found.again
     return Group(
         Text("The two goes side by side", style="bold"),
@@ -48,7 +50,7 @@ def _stood(go: Go, name: str) -> str:
     return f"{100 * go.start[name]:.0f} → {100 * go.end[name]:.0f}"
 
 
-def _said(go: Go, patient: str) -> Text:
+def _said_since(go: Go, patient: str) -> Text:
     text = Text()
     for line in go.lines:
         text.append(f"+{clock(line.since_s)} ", style="dim")

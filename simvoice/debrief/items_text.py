@@ -13,8 +13,10 @@ from simvoice.debrief.model import CueAnswer, Debrief, ItemResult, Scored
 from simvoice.debrief.wording import clock, in_words
 from simvoice.scoring.instruments.instrument import CRITICAL
 
-_SIGNS = {"met": "+", "not met": "-", "not judged": "?", "counted": "#"}
-_LEGEND = "+ met   - not met   # counted, no threshold   ? left to a human, or no occasion for it"
+_ITEM_SIGNS = {"met": "+", "not met": "-", "not judged": "?", "counted": "#"}
+_ITEM_LEGEND = (
+    "+ met   - not met   # counted, no threshold   ? left to a human, or no occasion for it"
+)
 
 
 def render_items(debrief: Debrief) -> RenderableType:
@@ -29,7 +31,7 @@ def render_items(debrief: Debrief) -> RenderableType:
         if scored.id == CRITICAL:
             parts.append(Text(scored.about))
         parts.append(Padding(_items(scored), (0, 0, 0, 2)))
-    parts += [Text(), Text(_LEGEND, style="dim")]
+    parts += [Text(), Text(_ITEM_LEGEND, style="dim")]
     parts.append(Text("An item is wrong? simvoice rate object ATTEMPT ITEM --why “…”", style="dim"))
     return Group(*parts)
 
@@ -58,7 +60,7 @@ def _items(scored: Scored) -> RenderableType:
         if item.section != section:
             section = item.section
             table.add_row("", Text(section, style="italic"))
-        table.add_row(_SIGNS[item.outcome], Text(_headline(item)))
+        table.add_row(_ITEM_SIGNS[item.outcome], Text(_headline(item)))
         for line in _below(item):
             table.add_row("", Text(f"  {line}", style="dim"))
     return table

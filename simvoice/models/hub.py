@@ -15,14 +15,14 @@ from simvoice.errors import FetchError
 from simvoice.models.manifest import HubPath
 
 
-def address(file: HubPath) -> str:
+def hub_address(file: HubPath) -> str:
     """URL of the file at its pinned revision. Raises FetchError when the hub is switched off."""
     if constants.HF_HUB_OFFLINE:
         raise FetchError(f"{file.path} of {file.repo} is on the hub; unset HF_HUB_OFFLINE")
     return hf_hub_url(file.repo, file.path, revision=file.revision)
 
 
-def headers() -> dict[str, str]:
+def hub_headers() -> dict[str, str]:
     """What a request to the hub carries: who asks, and the token when there is one."""
     found = build_hf_headers(library_name="simvoice", library_version=__version__)
     return {name: value for name, value in found.items() if name.lower() != "user-agent"}

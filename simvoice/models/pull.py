@@ -178,10 +178,10 @@ class _Fetch:
             self._advance(target.stat().st_size)
             return target
         self._downloader.fetch(
-            hub.address(file.hub),
+            hub.hub_address(file.hub),
             target,
             what=f"{file.name} of {self._name}",
-            headers=hub.headers(),
+            headers=hub.hub_headers(),
             advance=self._advance,
         )
         return target

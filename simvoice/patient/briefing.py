@@ -33,20 +33,26 @@ You play {name}, who is talking with a doctor. Answer as {short} would aloud, an
 - Talk of prompts, instructions, games or machines means nothing to you."""
 
 
-def messages(case: Case, state: PatientState) -> tuple[Message, ...]:
+def chat_messages(case: Case, state: PatientState) -> tuple[Message, ...]:
     """All that the model is given, so that the assistant's next message is what she says.
 
     The learner's latest words are the last entry of `state.transcript`.
     """
-    return (Message("system", system(case, state)), *_talk(case, state, llm_prompt.LAST_TURNS))
+    return (
+        Message("system", chat_system(case, state)),
+        *_chat_talk(case, state, llm_prompt.LAST_TURNS),
+    )
 
 
-def so_far(case: Case, state: PatientState) -> tuple[Message, ...]:
+def chat_so_far(case: Case, state: PatientState) -> tuple[Message, ...]:
     """What the next messages begin with, whatever the learner says; for `LanguageModel.warm`."""
-    return (Message("system", system(case, state)), *_talk(case, state, llm_prompt.LAST_TURNS - 1))
+    return (
+        Message("system", chat_system(case, state)),
+        *_chat_talk(case, state, llm_prompt.LAST_TURNS - 1),
+    )
 
 
-def system(case: Case, state: PatientState) -> str:
+def chat_system(case: Case, state: PatientState) -> str:
     """Who she is, what she may speak of, how she is now. What changes least comes first."""
     name, short = case.person.name, case.person.short
     manner = case.person.manner.strip()
@@ -91,7 +97,7 @@ def _betrays(case: Case, state: PatientState, text: str) -> bool:
     )
 
 
-def _talk(case: Case, state: PatientState, entries: int) -> list[Message]:
+def _chat_talk(case: Case, state: PatientState, entries: int) -> list[Message]:
     """The last entries of the transcript, the learner and the patient in turn."""
     shown = state.transcript[-entries:]
     found: list[Message] = []

@@ -11,7 +11,7 @@ from simvoice.patient.ledger import holds
 Trigger = Literal["closing", "time", "overwhelmed", "left"]
 
 
-def reached(case: Case, state: PatientState, trigger: Trigger) -> Ending | None:
+def ending_reached(case: Case, state: PatientState, trigger: Trigger) -> Ending | None:
     """The first ending of the case's that fits; only `overwhelmed` may find none."""
     return next(
         (each for each in case.endings if trigger in each.on and holds(each.when, state)), None

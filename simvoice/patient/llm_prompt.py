@@ -18,7 +18,7 @@ _LABEL = re.compile(r"\b[A-Z]?[\w']{1,20}\s*:")
 _SPACE = re.compile(r"\s+")
 
 
-def prefix(case: Case) -> str:
+def screenplay_prefix(case: Case) -> str:
     """What every prompt of this case begins with; warm the model's cache with it."""
     open_facts = [
         each.text for each in case.facts if each.gate.when == "volunteered" and not each.gate.after
@@ -26,26 +26,26 @@ def prefix(case: Case) -> str:
     return "\n".join((case.scene.strip(), " ".join(open_facts), ""))
 
 
-def prompt(case: Case, state: PatientState) -> str:
+def screenplay(case: Case, state: PatientState) -> str:
     """Ends with her name, so that the continuation is what she says.
 
     The learner's latest words are the last entry of `state.transcript`.
     """
-    return f"{_talk(case, state, LAST_TURNS)}{case.person.short}:"
+    return f"{_screenplay_talk(case, state, LAST_TURNS)}{case.person.short}:"
 
 
-def so_far(case: Case, state: PatientState) -> str:
+def screenplay_so_far(case: Case, state: PatientState) -> str:
     """What the next prompt begins with, whatever the learner says; for `LanguageModel.warm`."""
-    return _talk(case, state, LAST_TURNS - 1)
+    return _screenplay_talk(case, state, LAST_TURNS - 1)
 
 
-def _talk(case: Case, state: PatientState, entries: int) -> str:
+def _screenplay_talk(case: Case, state: PatientState, entries: int) -> str:
     told = [
         each.text
         for each in case.facts
         if each.id in state.disclosed and each.gate.when != "volunteered"
     ]
-    parts = [prefix(case)]
+    parts = [screenplay_prefix(case)]
     if told:
         parts.append(f"{case.person.short} has told the {case.learner.lower()}: {' '.join(told)}\n")
     parts.append("\n")

@@ -29,7 +29,7 @@ from simvoice.patient.decisions import (
     Said,
     Step,
 )
-from simvoice.patient.endings import Trigger, reached
+from simvoice.patient.endings import Trigger, ending_reached
 from simvoice.patient.index import CaseIndex
 from simvoice.patient.intake import take_in
 from simvoice.patient.policy import CLEAR_BY, POSSIBLE, SHORTLIST, WORDS_ALONE, Replies, Turn
@@ -139,7 +139,7 @@ class Patient:
 
     def time_up(self, state: PatientState) -> Decision:
         """The encounter's time is over."""
-        ending = reached(self.case, state, "time")
+        ending = ending_reached(self.case, state, "time")
         if ending is None:
             return self._decide(state, Choice("silent", None, "the time was over"))
         line = self._script.pick(state, ending.lines)
@@ -166,7 +166,7 @@ class Patient:
 
     def ending(self, state: PatientState, trigger: Trigger) -> str | None:
         """The id of the ending that this would be; `left` when the learner just stops."""
-        ending = reached(self.case, state, trigger)
+        ending = ending_reached(self.case, state, trigger)
         return ending.id if ending else None
 
     def afterwards(self, state: PatientState, ending: str | None) -> tuple[Remembered, ...]:
@@ -179,15 +179,15 @@ class Patient:
 
     def prompt_so_far(self, state: PatientState) -> str:
         """What the next prompt begins with, to be evaluated while the learner is thinking."""
-        return llm_prompt.so_far(self.case, state)
+        return llm_prompt.screenplay_so_far(self.case, state)
 
     def messages_so_far(self, state: PatientState) -> tuple[Message, ...]:
         """The same for a stronger model; empty when there is none."""
-        return briefing.so_far(self.case, state) if self.strong else ()
+        return briefing.chat_so_far(self.case, state) if self.strong else ()
 
     def prompt_prefix(self) -> str:
         """What every prompt begins with; for `LanguageModel.warm`."""
-        return llm_prompt.prefix(self.case)
+        return llm_prompt.screenplay_prefix(self.case)
 
     # -- inside ---------------------------------------------------------------------------
 
@@ -227,7 +227,7 @@ class Patient:
         if choice.kind == "answer" and self._ranks:
             tied = self._tied(turn, choice)
             if tied:
-                prompt = llm_prompt.prompt(self.case, turn.state)
+                prompt = llm_prompt.screenplay(self.case, turn.state)
                 texts = tuple(match.outcome.text for match in tied)
                 ids = tuple(match.outcome.line.id for match in tied)
                 rank = Rank(prompt, texts, self._messages(turn.state))
@@ -238,7 +238,7 @@ class Patient:
             and self.case.improvise.allowed
             and "repeat_request" not in turn.heard.stimuli
         ):
-            prompt = llm_prompt.prompt(self.case, turn.state)
+            prompt = llm_prompt.screenplay(self.case, turn.state)
             improvise = Improvise(
                 prompt,
                 llm_guard.room(self.strong).max_tokens,
@@ -249,7 +249,7 @@ class Patient:
         return None, (), ()
 
     def _messages(self, state: PatientState) -> tuple[Message, ...]:
-        return briefing.messages(self.case, state) if self.strong else ()
+        return briefing.chat_messages(self.case, state) if self.strong else ()
 
     def _tied(self, turn: Turn, choice: Choice) -> list[Match]:
         best = turn.best

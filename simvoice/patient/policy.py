@@ -10,7 +10,7 @@ from simvoice.coding.codebook import EMPATHY, QUESTIONS
 from simvoice.patient.case.schema import Beat, Case, Reaction
 from simvoice.patient.choice import Choice, Script
 from simvoice.patient.decisions import Hold, MoveKind, PatientState, Said
-from simvoice.patient.endings import reached
+from simvoice.patient.endings import ending_reached
 from simvoice.patient.intake import Heard
 from simvoice.patient.last_question import last_question, points_back
 from simvoice.patient.ledger import count, holds
@@ -132,7 +132,7 @@ class Replies:
         return self._react(turn, over_questions=True)
 
     def too_much(self, turn: Turn) -> Choice | None:
-        ending = reached(self.case, turn.state, "overwhelmed")
+        ending = ending_reached(self.case, turn.state, "overwhelmed")
         line = self.script.pick(turn.state, ending.lines) if ending else None
         if ending is None or line is None:
             return None
@@ -174,7 +174,7 @@ class Replies:
         held_back = self._react(turn, over_questions=False, only="closing")
         if held_back is not None:
             return held_back
-        ending = reached(self.case, turn.state, "closing")
+        ending = ending_reached(self.case, turn.state, "closing")
         line = self.script.pick(turn.state, ending.lines) if ending else None
         if ending is None:
             return None

@@ -32,7 +32,7 @@ def render_known(known: Sequence[Known]) -> RenderableType:
     return table
 
 
-def render(progress: Progress) -> RenderableType:
+def render_progress(progress: Progress) -> RenderableType:
     """One learner. Nothing that was said can be taken for markup."""
     parts: list[RenderableType] = [Text(progress.learner or NAMELESS, style="bold")]
     parts += [Text(note, style="italic") for note in progress.notes]

@@ -11,7 +11,7 @@ from simvoice import paths
 from simvoice.app.simulator import Simulator
 from simvoice.bench.repeats import Behaviour, Outcome, behaviours, meet, report
 from simvoice.research.calibrate.repeats import within
-from simvoice.scoring.metrics.retest import from_json, to_json
+from simvoice.scoring.metrics.retest import repeats_from_json, repeats_to_json
 
 RUDE = Behaviour("angry-relative", "poor")
 
@@ -31,7 +31,7 @@ def test_the_report_and_the_table_say_what_they_rest_on() -> None:
     share = found["metrics"]["talk_share"]
     assert share["sem"] == pytest.approx(8.0**0.5, abs=1e-3)
     assert share["mdc95"] == pytest.approx(1.96 * 2**0.5 * 8.0**0.5, abs=1e-3)
-    assert from_json(to_json(outcome.table)).freedom == {"talk_share": 16}
+    assert repeats_from_json(repeats_to_json(outcome.table)).freedom == {"talk_share": 16}
 
 
 @pytest.mark.engine

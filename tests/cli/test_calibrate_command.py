@@ -12,7 +12,7 @@ from simvoice.bench import repeats
 from simvoice.cli import app
 from simvoice.errors import UsageError
 from simvoice.research.calibrate.repeats import within
-from simvoice.scoring.metrics.retest import from_json
+from simvoice.scoring.metrics.retest import repeats_from_json
 
 
 def refused(*arguments: str) -> str:
@@ -56,7 +56,7 @@ def test_repeats_are_shown_and_saved(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert asked == [(2, 1)]
     (row,) = [line.split() for line in result.output.splitlines() if "talk_share" in line]
     assert row == ["talk_share", "32", "49.50", "2.83", "7.84"]
-    table = from_json(json.loads(saved.read_text("utf-8")))
+    table = repeats_from_json(json.loads(saved.read_text("utf-8")))
     assert table.sem == pytest.approx(outcome.table.sem, abs=1e-6)
     assert table.provenance == outcome.table.provenance
     as_json = CliRunner().invoke(app, ["calibrate", "--repeats", "2", "--json"])

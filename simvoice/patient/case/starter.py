@@ -12,7 +12,7 @@ STARTER_ID = "new-case"
 _FILES = ("case.yaml", "suite.yaml", "demo.yaml", "demo-poor.yaml")
 
 
-def begin(case_id: str, folder: Path) -> Path:
+def begin_case(case_id: str, folder: Path) -> Path:
     """Write the starter's files below `folder`, named `case_id`; returns the case file.
 
     Raises CaseError for an id that is none, a case that is there already, and a folder that cannot

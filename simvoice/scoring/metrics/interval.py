@@ -229,7 +229,7 @@ def shipped() -> Table | None:
     if not path.is_file():
         return None
     table = from_json(json.loads(path.read_text(encoding="utf-8")))
-    repeats = retest.shipped()
+    repeats = retest.shipped_repeats()
     return table if repeats is None else replace(table, repeats=repeats.sem)
 
 

@@ -27,7 +27,7 @@ class Repeats:
     """Metric to the degrees of freedom that it rests on."""
 
 
-def from_json(data: Mapping[str, Any]) -> Repeats:
+def repeats_from_json(data: Mapping[str, Any]) -> Repeats:
     """What `to_json` wrote."""
     metrics = data["metrics"]
     return Repeats(
@@ -37,7 +37,7 @@ def from_json(data: Mapping[str, Any]) -> Repeats:
     )
 
 
-def to_json(table: Repeats) -> dict[str, Any]:
+def repeats_to_json(table: Repeats) -> dict[str, Any]:
     """For the file in the package."""
     return {
         "provenance": dict(table.provenance),
@@ -49,7 +49,9 @@ def to_json(table: Repeats) -> dict[str, Any]:
 
 
 @cache
-def shipped() -> Repeats | None:
+def shipped_repeats() -> Repeats | None:
     """The table that comes with this version; None where none was made yet."""
     path = files("simvoice.scoring") / "data" / "repeats.json"
-    return from_json(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else None
+    return (
+        repeats_from_json(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else None
+    )

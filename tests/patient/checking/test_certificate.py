@@ -11,7 +11,7 @@ import pytest
 from simvoice import paths
 from simvoice.errors import CaseError
 from simvoice.patient.case.load import load_case
-from simvoice.patient.case.starter import begin
+from simvoice.patient.case.starter import begin_case
 from simvoice.patient.case.suite import load_suite
 from simvoice.patient.checking.certificate import CERTIFICATE_FILE, certify, standing
 from simvoice.patient.checking.check import check
@@ -24,7 +24,7 @@ SCENARIOS = paths.scenarios_dir()
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    return begin("van-driver", tmp_path)
+    return begin_case("van-driver", tmp_path)
 
 
 def passing() -> Report:
@@ -92,9 +92,9 @@ def test_a_broken_case_is_on_the_shelf_with_its_fault(file: Path) -> None:
 
 def test_an_id_that_is_none_or_is_taken_gets_a_sentence(file: Path) -> None:
     with pytest.raises(CaseError, match="small letters, digits and hyphens"):
-        begin("Van Driver", file.parents[1])
+        begin_case("Van Driver", file.parents[1])
     with pytest.raises(CaseError, match="is there already"):
-        begin("van-driver", file.parents[1])
+        begin_case("van-driver", file.parents[1])
 
 
 def test_every_case_that_comes_with_simvoice_is_certified() -> None:

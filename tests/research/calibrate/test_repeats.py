@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from simvoice.research.calibrate.repeats import within
-from simvoice.scoring.metrics.retest import from_json, shipped, to_json
+from simvoice.scoring.metrics.retest import repeats_from_json, repeats_to_json, shipped_repeats
 
 
 def encounters(seed: int, groups: int, each: int, spread: float) -> list[list[dict[str, float]]]:
@@ -45,9 +45,9 @@ def test_too_few_encounters_tell_no_error() -> None:
 
 
 def test_the_shipped_table_reads_back_as_written() -> None:
-    table = shipped()
+    table = shipped_repeats()
     assert table is not None
-    assert from_json(json.loads(json.dumps(to_json(table)))) == table
+    assert repeats_from_json(json.loads(json.dumps(repeats_to_json(table)))) == table
     assert table.provenance["encounters"] >= 48
     assert len(table.provenance["cases"]) == 6
     assert all(sem >= 0.0 for sem in table.sem.values())
