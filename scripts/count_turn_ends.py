@@ -13,8 +13,8 @@ import sys
 from itertools import pairwise
 from pathlib import Path
 
-from simvoice.research.recordings.said import Said
 from simvoice.research.recordings.textgrid import read
+from simvoice.research.recordings.transcript_entry import Said
 
 SAME_S = 0.3
 """Seconds by which the patient may begin before the doctor's last sound and still answer it."""

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from simvoice.coding.features import features
+from simvoice.coding.behaviour import features
 from simvoice.coding.text import plain
 
 HOUSE = Path(__file__).resolve().parents[1]

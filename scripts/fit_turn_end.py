@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Fits the weights of simvoice/conversation/turn_end.py: .venv/bin/python scripts/fit_turn_end.py
+"""Fits the weights of `simvoice.conversation.end_of_turn`: .venv/bin/python scripts/fit_turn_end.py
 
 Clinicians' sentences are spoken whole and cut in the middle, judged by the real engines, and a
 logistic regression tells the two apart. The sentences of the floor bench are held out.
@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from simvoice.app.simulator import Simulator
 from simvoice.audio import RATE, Pcm, samples
-from simvoice.bench import clinician, floor
-from simvoice.conversation.turn_end import unsureness
+from simvoice.bench import floor, stage
+from simvoice.conversation.end_of_turn import unsureness
 from simvoice.simulate.speech import build_clip
 
 RIDGE = 0.3
@@ -39,9 +39,9 @@ def main() -> None:
 
     fitted: list[Row] = []
     rng = np.random.default_rng(5)
-    texts = [*clinician.LONG, *(t for t in clinician.SHORT if len(t.split()) >= 3)]
+    texts = [*stage.LONG, *(t for t in stage.SHORT if len(t.split()) >= 3)]
     for number, text in enumerate(texts):
-        person = clinician.PEOPLE[number % len(clinician.PEOPLE)]
+        person = stage.PEOPLE[number % len(stage.PEOPLE)]
         fitted.append(row(build_clip(engines.voice, text, person).pcm, True))
         words = text.split()
         if len(words) >= 6:

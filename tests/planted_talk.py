@@ -28,7 +28,7 @@ from simvoice.record.events import (
     Started,
     Word,
 )
-from simvoice.record.ids import new_id
+from simvoice.record.files import new_id
 from simvoice.record.recorder import Recorder
 from simvoice.record.store import Attempt, Store
 

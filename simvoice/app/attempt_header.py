@@ -1,4 +1,4 @@
-"""From a case to what others take of it: the record's header, the floor's numbers, the card."""
+"""What others take from a case: the record's header, the turn-taking numbers, the card."""
 
 from __future__ import annotations
 
@@ -9,15 +9,18 @@ from pydantic import ValidationError
 
 from simvoice import __version__
 from simvoice.conversation.settings import FloorSettings
-from simvoice.conversation.shown import shows
 from simvoice.engines import threads
 from simvoice.errors import CaseError
 from simvoice.patient.case.critical import for_record
-from simvoice.patient.case.schema import Case
+from simvoice.patient.case.schema import Case, Concern
 from simvoice.ports import LineFacts
-from simvoice.record.events import Again, Header, Tellable
+from simvoice.record.events import Again, Header, Shows, Tellable
 from simvoice.scoring.metrics.norms import visit_of
 from simvoice.web.ports import CaseCard
+
+# -- attempt header ---------------------------------------------------------------------------
+# From a case to what others take of it: the record's header, the floor's numbers, the card.
+
 
 _LIBRARIES = (
     "faster-whisper",
@@ -111,3 +114,24 @@ def card_of(case: Case) -> CaseCard:
         summary=case.summary,
         sha256=case.sha256,
     )
+
+
+# -- shown ------------------------------------------------------------------------------------
+# Which lines of a case let a concern show, for the record: what is below it knows no case.
+
+
+def shows(case: Case) -> tuple[Shows, ...]:
+    """Every line of a case that hints at a concern, or says it by telling the concern's fact.
+
+    A line may show more than one; where it both hints at a concern and says it, it says it.
+    """
+    return tuple(found for concern in case.concerns for found in _of(case, concern))
+
+
+def _of(case: Case, concern: Concern) -> list[Shows]:
+    says = [line.id for line in case.lines if concern.fact and concern.fact in line.tells]
+    hints = [line for line in concern.cues if line not in says]
+    return [
+        *(Shows(line=i, concern=concern.id, text=concern.text, kind="cue") for i in hints),
+        *(Shows(line=i, concern=concern.id, text=concern.text, kind="concern") for i in says),
+    ]

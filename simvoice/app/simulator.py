@@ -29,10 +29,10 @@ from simvoice.models import manifest
 from simvoice.patient.case.load import load_case, locate_case
 from simvoice.patient.case.schema import Case
 from simvoice.patient.case.suite import load_suite
+from simvoice.patient.checking.certificate import Shelved, shelf
 from simvoice.patient.checking.rehearsal import Plan, plan, rehearse
-from simvoice.patient.checking.shelf import Shelved, shelf
-from simvoice.patient.index import CaseIndex
 from simvoice.patient.mind import Patient
+from simvoice.patient.retrieval import CaseIndex
 from simvoice.ports import (
     AudioLine,
     Embedder,
@@ -42,11 +42,11 @@ from simvoice.ports import (
     Voice,
     VoiceActivity,
 )
-from simvoice.record.ids import new_id
+from simvoice.record.files import new_id
 from simvoice.record.ratings import remarked
 from simvoice.record.recorder import Recorder
 from simvoice.record.store import Attempt, AttemptSummary, Store
-from simvoice.runtime import prepared_clauses, spoken_lines
+from simvoice.runtime import spoken_lines
 from simvoice.runtime.observer import Observer
 from simvoice.runtime.session import Parts, Session
 from simvoice.runtime.stages import Engines
@@ -109,8 +109,7 @@ class Simulator:
         # These import the heavy libraries, which read the environment that was set above.
         from simvoice.engines.embed.minilm import MiniLM
         from simvoice.engines.stt.whisper import Whisper
-        from simvoice.engines.turn.last_words import EndOfWords
-        from simvoice.engines.turn.smart_turn import SmartTurn
+        from simvoice.engines.turn.end_of_turn import EndOfWords, SmartTurn
 
         progress(0.05, "Waking the ear")
         stt = Whisper(self._folder("stt"))
@@ -159,9 +158,7 @@ class Simulator:
 
     def voice_activity(self) -> VoiceActivity:
         """A detector for one microphone; it keeps state, so every encounter has its own."""
-        from simvoice.engines.turn.silero import Silero
-        from simvoice.engines.turn.vad import Vad
-        from simvoice.engines.turn.webrtc_gate import WebrtcGate
+        from simvoice.engines.turn.vad import Silero, Vad, WebrtcGate
 
         return Vad(WebrtcGate(), Silero())
 
@@ -229,7 +226,7 @@ class Simulator:
 
     def _make_the_rest(self, case_id: str, cancelled: Cancelled) -> None:
         """What only follows a first clause, which is made while nobody waits."""
-        lines = prepared_clauses.welcome(self.plan(case_id), self.patient(case_id).style)
+        lines = spoken_lines.welcome(self.plan(case_id), self.patient(case_id).style)
         self.engines().voice.prepare(lines, cancelled=cancelled)
 
     def warm_up(self) -> None:
@@ -258,7 +255,7 @@ class Simulator:
             engines.llm.warm(patient.prompt_prefix(), messages=messages, cancelled=cancelled)
         name = patient.case.person.short
         engines.voice.prepare(
-            prepared_clauses.needed(self.plan(case_id), patient.style, likely_only=likely_only),
+            spoken_lines.needed(self.plan(case_id), patient.style, likely_only=likely_only),
             lambda done, total: progress(0.35 + 0.65 * done / total, f"Finding {name}'s voice"),
             cancelled,
         )

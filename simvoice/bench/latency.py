@@ -21,7 +21,7 @@ from simvoice.patient.decisions import Answer, Said
 from simvoice.patient.mind import Patient
 from simvoice.ports import VoiceStyle
 from simvoice.record.events import Delay, LearnerTurn, PatientMove
-from simvoice.runtime import prepared_clauses
+from simvoice.runtime import spoken_lines
 from simvoice.simulate.learner import AfterPatient, At, Clip, Script, Step
 from simvoice.simulate.speech import cached_clip
 
@@ -198,7 +198,7 @@ def _prepare(simulator: Simulator, patient: Patient, sentences: Sequence[str]) -
                 decision = patient.settle(state, decision, Answer())
             move = decision.move
             said = [each for each in sayings if markup.plain(each.spoken) == move.text]
-            wanted += prepared_clauses.clauses(said, patient.style, slice(0, 1))
+            wanted += spoken_lines.clauses(said, patient.style, slice(0, 1))
             state = patient.heard(decision.state, move, move.text, True)
     engines.voice.prepare(wanted)
 

@@ -23,11 +23,11 @@ from simvoice.errors import SimvoiceError
 from simvoice.models import manifest
 from simvoice.patient.case.load import locate_case
 from simvoice.record.store import Store
-from simvoice.research.calibrate.repeats import Values, Within, within
+from simvoice.research.calibrate.fit import Values, Within, within
 from simvoice.scoring.metrics.change import detectable
+from simvoice.scoring.metrics.interval import Repeats
 from simvoice.scoring.metrics.reading import read_sound
 from simvoice.scoring.metrics.registry import measure_reading
-from simvoice.scoring.metrics.retest import Repeats
 from simvoice.simulate.demo import DEMO_FILES, build_script, load_demo
 from simvoice.simulate.varied import day, louder
 

@@ -1,4 +1,4 @@
-"""One encounter for a bench: planted audio, real engines, real time, and the truth of it."""
+"""One encounter for a bench: planted speech, real engines, real time, and the truth of it."""
 
 from __future__ import annotations
 
@@ -25,6 +25,120 @@ from simvoice.record.recorder import Recorder
 from simvoice.record.store import Store
 from simvoice.runtime.session import Parts, Session
 from simvoice.simulate.learner import Script
+
+# -- clinician --------------------------------------------------------------------------------
+# What clinicians say, as planted speech for benches: 50 short utterances and 20 longer ones,
+# each spoken by several people.
+
+
+PEOPLE = (
+    VoiceStyle(),
+    VoiceStyle(formant_shift=1.17, pitch_hz=200.0),
+    VoiceStyle(formant_shift=1.12, pitch_hz=175.0, pitch_range=0.9, duration=1.12),
+    VoiceStyle(formant_shift=0.97, pitch_hz=95.0, pitch_range=0.8, duration=1.15),
+)
+"""A man, a young woman, an older woman, an older man."""
+
+SHORT = (
+    "Mm-hm.",
+    "Okay.",
+    "I see.",
+    "Right.",
+    "Yes.",
+    "No.",
+    "Sure.",
+    "Of course.",
+    "Go on.",
+    "Tell me more.",
+    "I'm so sorry to hear that.",
+    "How are you feeling?",
+    "What brings you in today?",
+    "Take your time.",
+    "That must be hard.",
+    "I understand.",
+    "Are you okay?",
+    "Please, have a seat.",
+    "Good morning.",
+    "Hello, I'm Doctor Lee.",
+    "Is anyone here with you?",
+    "What worries you most?",
+    "What have you been told so far?",
+    "Would you like some water?",
+    "I wish I had better news.",
+    "It is cancer.",
+    "The biopsy shows cancer.",
+    "I'm afraid it's bad news.",
+    "Do you have any questions?",
+    "Can you tell me more about that?",
+    "How long has this been going on?",
+    "When did it start?",
+    "Does it hurt?",
+    "Any fever?",
+    "Who is at home with you?",
+    "You're not alone in this.",
+    "We'll go through this together.",
+    "Let's take it one step at a time.",
+    "Does that make sense?",
+    "What does that mean to you?",
+    "I can see this is a shock.",
+    "It's okay to cry.",
+    "Would you like to call someone?",
+    "Thank you for telling me.",
+    "That makes sense.",
+    "I hear you.",
+    "Uh-huh.",
+    "Yeah.",
+    "Absolutely.",
+    "What questions do you have?",
+)
+
+LONG = (
+    "Before we talk about the results, can you tell me what you understand about why we did the "
+    "biopsy?",
+    "I'm afraid I have some serious news to share with you, and I wish it were different.",
+    "The tests show that the lump in your breast is cancer, and I know that is not what you hoped "
+    "to hear.",
+    "I can see that this comes as a shock, so let's just stop for a moment and take a breath.",
+    "What is the thing that worries you most when you think about the next few weeks?",
+    "We have found it early, and there are several good treatments that we can talk about when "
+    "you're ready.",
+    "Would you like me to explain what happens next, or would you rather wait until your husband "
+    "is here?",
+    "It sounds like you have been carrying this on your own for a long time.",
+    "I'm going to write down the main points, so that you can look at them again at home.",
+    "Could you tell me in your own words what we have talked about so far?",
+    "Some people want all of the details right away and others prefer just the big picture, which "
+    "one are you?",
+    "Your surgeon will call you tomorrow morning to set up an appointment for next week.",
+    "I don't know the answer to that yet, but I will find out and call you on Thursday.",
+    "When you say you're tired, is it more that you can't sleep, or that you have no energy "
+    "during the day?",
+    "Have you noticed any change in your weight, your appetite or your breathing over the last "
+    "three months?",
+    "You mentioned that your mother was ill, and I wonder how much of that is on your mind today.",
+    "There is nothing that you did or didn't do that caused this.",
+    "Let me make sure I understood you, the pain started on Sunday and it gets worse when you "
+    "walk.",
+    "If at any point you want me to stop or to slow down, please just say so.",
+    "Who else should know about this, and is there somebody that I could talk to for you?",
+)
+
+
+def utterances(quick: bool) -> list[tuple[str, VoiceStyle]]:
+    """Text and speaker: 200 short and 40 longer ones; 17 and 5 when quick."""
+    short = [(text, person) for text in SHORT for person in PEOPLE]
+    longer = [
+        (text, PEOPLE[(number + turn) % len(PEOPLE)])
+        for number, text in enumerate(LONG)
+        for turn in (0, 1)
+    ]
+    # 12 and 9 share no factor that would leave out one of the four people.
+    return short[::13] + longer[::9] if quick else short + longer
+
+
+# -- stage ------------------------------------------------------------------------------------
+# One encounter for a bench: planted audio, real engines, real time, and the truth of it.
+
 
 ATTEMPT = "20260101-000000-bench-aaaa"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -15,14 +16,54 @@ import soundfile  # type: ignore[import-untyped]
 
 from simvoice import paths
 from simvoice.audio import RATE, Pcm
-from simvoice.bench.clinician import utterances
-from simvoice.bench.word_errors import errors, normal
+from simvoice.bench.stage import utterances
 from simvoice.engines.stt.whisper import Whisper, repeats
+from simvoice.engines.tts.clips import to_rate
 from simvoice.engines.tts.piper import Piper
 from simvoice.engines.tts.praat_voice import ShapedVoice
-from simvoice.engines.tts.resample import to_rate
 from simvoice.engines.tts.speech_cache import CachedVoice
 from simvoice.models import manifest
+
+# -- word errors ------------------------------------------------------------------------------
+# Word error rate, after both texts were written in one way.
+
+
+_SAME = {
+    "dr": "doctor",
+    "mr": "mister",
+    "mrs": "missus",
+    "ok": "okay",
+    "mmhm": "mhm",
+    "mmhmm": "mhm",
+    "umhum": "mhm",
+    "uhuh": "uhhuh",
+}
+_JOINED = re.compile(r"\b(mm|um|uh)[- ]?(hmm?|hum|huh|uh)\b")
+_OTHER = re.compile(r"[^a-z0-9' ]")
+
+
+def normal(text: str) -> list[str]:
+    """Lower-case words without punctuation, abbreviations spelled out."""
+    plain = _JOINED.sub(r"\1\2", text.lower().replace("’", "'"))
+    words = _OTHER.sub(" ", plain).split()
+    return [_SAME.get(word.strip("'"), word.strip("'")) for word in words]
+
+
+def errors(said: Sequence[str], heard: Sequence[str]) -> int:
+    """Fewest substitutions, insertions and deletions (Wagner & Fischer 1974)."""
+    row = list(range(len(heard) + 1))
+    for count, word in enumerate(said, 1):
+        before, row[0] = row[0], count
+        for column, other in enumerate(heard, 1):
+            before, row[column] = (
+                row[column],
+                min(row[column] + 1, row[column - 1] + 1, before + (word != other)),
+            )
+    return row[-1]
+
+
+# -- stt --------------------------------------------------------------------------------------
+
 
 LONGEST_S = 8.0
 BEAM_EVERY = 5

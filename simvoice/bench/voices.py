@@ -21,7 +21,7 @@ import parselmouth  # type: ignore[import-not-found]
 from simvoice import markup
 from simvoice.app.simulator import Simulator
 from simvoice.audio import RATE, Pcm, level_dbfs, voiced_span
-from simvoice.bench.word_errors import errors, normal
+from simvoice.bench.stt import errors, normal
 from simvoice.models import manifest
 from simvoice.patient.case.fields import VoiceKnobs
 from simvoice.patient.case.schema import Person

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from simvoice.checkup.result import Check, Fact, doubtful, good
+from simvoice.checkup.checks import Check, Fact, doubtful, good
 from simvoice.engines.llm.server import UNHURRIED, Server
 from simvoice.errors import StageFailed
 from simvoice.ports import Message

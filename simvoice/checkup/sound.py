@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from simvoice.audio import FRAME, FRAME_S, Pcm16, level_dbfs
-from simvoice.checkup.result import Check, Fact, doubtful, good
+from simvoice.checkup.checks import Check, Fact, doubtful, good
 from simvoice.devices import portaudio
 from simvoice.devices.loopback import Loopback, test_loopback
 from simvoice.devices.sound_card import SoundCard, settle

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from simvoice.audio import RATE, Pcm
-from simvoice.checkup.result import Check, Fact, doubtful, good, wrong
+from simvoice.checkup.checks import Check, Fact, doubtful, good, wrong
 from simvoice.engines import threads
 from simvoice.errors import NeedsError, SimvoiceError
 from simvoice.models import manifest
@@ -129,13 +129,13 @@ class SpeedCheck:
         return {"hear_ms": took}
 
     def _judge(self, folder: Path) -> dict[str, float]:
-        from simvoice.engines.turn.smart_turn import SmartTurn
+        from simvoice.engines.turn.end_of_turn import SmartTurn
 
         turns = SmartTurn(folder)
         return {"judge_ms": self._ms(lambda: turns.complete_prob(self._speech))}
 
     def _end(self, folder: Path) -> dict[str, float]:
-        from simvoice.engines.turn.last_words import EndOfWords
+        from simvoice.engines.turn.end_of_turn import EndOfWords
 
         words = EndOfWords(folder)
         # The prompt's cache would make the second time free, so another turn comes between.

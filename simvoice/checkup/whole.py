@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from simvoice import paths
-from simvoice.checkup.machine import check_cores, check_disk, check_libraries, check_python
-from simvoice.checkup.result import Check
+from simvoice.checkup.checks import (
+    Check,
+    check_cores,
+    check_disk,
+    check_libraries,
+    check_models,
+    check_python,
+)
 from simvoice.checkup.server import check_server
 from simvoice.checkup.sound import check_devices_only, check_sound
 from simvoice.checkup.speed import SpeedCheck
-from simvoice.checkup.weights import check_models
 from simvoice.engines.llm.server import Server
 from simvoice.models import manifest
 

@@ -9,16 +9,14 @@ import typer
 
 from simvoice import __version__
 from simvoice.cli import attempts, bench, cases, models, rate
-from simvoice.cli.agree import agree
 from simvoice.cli.analyze import analyze
 from simvoice.cli.calibrate import calibrate
-from simvoice.cli.debrief import debrief
+from simvoice.cli.common import notes
+from simvoice.cli.debrief import debrief, progress
 from simvoice.cli.doctor import doctor
 from simvoice.cli.encounters import demo, talk
-from simvoice.cli.export import export
-from simvoice.cli.output import notes
-from simvoice.cli.picture import picture
-from simvoice.cli.progress import progress
+from simvoice.cli.export import export, picture
+from simvoice.cli.rate import agree
 from simvoice.cli.serve import serve
 from simvoice.errors import SimvoiceError
 

@@ -14,14 +14,14 @@ from rich.table import Table
 from rich.text import Text
 
 from simvoice import paths
-from simvoice.cli.output import answers, notes, print_json
+from simvoice.cli.common import answers, notes, print_json
 from simvoice.errors import UsageError
 from simvoice.research.analysis.batch import Outcome, Plan, run
 from simvoice.research.analysis.conversation import Conversation, Value
 from simvoice.research.analysis.inputs import Item, gather, pair
 from simvoice.research.analysis.recording import Options
 from simvoice.research.analysis.results import load
-from simvoice.research.recordings.names import Names
+from simvoice.research.recordings.match import Names
 from simvoice.scoring.metrics.definitions import Unit, definitions
 from simvoice.scoring.metrics.norms import beside, check_visits, visits
 from simvoice.scoring.metrics.quantities import duration, quantity

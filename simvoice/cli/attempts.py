@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from simvoice import paths
-from simvoice.cli.output import answers, notes, print_json
+from simvoice.cli.common import answers, notes, print_json
 from simvoice.debrief.wording import clock, duration
 from simvoice.errors import UsageError
 from simvoice.record.events import LearnerTurn, PatientSpeech, Trouble

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from simvoice.cli.output import answers, print_json
+from simvoice.cli.common import answers, print_json
 
 app = typer.Typer(
     help="Measure: latency, stt, floor, voices, analysis, debrief, coder.", no_args_is_help=True

@@ -10,7 +10,7 @@ import typer
 from rich.progress import Progress
 from rich.table import Table
 
-from simvoice.cli.output import answers, notes, print_json
+from simvoice.cli.common import answers, notes, print_json
 
 
 def calibrate(
@@ -83,7 +83,7 @@ def calibrate(
 
 def _repeat(repeats: int, write: Path | None, workers: int, as_json: bool) -> None:
     from simvoice.bench import repeats as bench
-    from simvoice.scoring.metrics.retest import repeats_to_json
+    from simvoice.scoring.metrics.interval import repeats_to_json
 
     with Progress(console=notes, transient=True) as progress:
         task = progress.add_task("Meeting the patients again and again", total=None)

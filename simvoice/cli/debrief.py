@@ -1,4 +1,4 @@
-"""`simvoice debrief`: what happened in an attempt, in the terminal."""
+"""`simvoice debrief` and `simvoice progress`: one attempt, and a learner over time."""
 
 from __future__ import annotations
 
@@ -6,18 +6,23 @@ from typing import Annotated
 
 import typer
 from rich.console import RenderableType
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.text import Text
 
 from simvoice import paths
-from simvoice.cli.output import answers, print_json
+from simvoice.cli.common import answers, notes, print_json
 from simvoice.debrief.build import summarise
 from simvoice.debrief.comparison import compare
-from simvoice.debrief.comparison_text import render_branches
-from simvoice.debrief.items_text import render_items
-from simvoice.debrief.render_text import render
+from simvoice.debrief.render_text import render, render_branches, render_items
 from simvoice.debrief.wording import clock
-from simvoice.errors import AttemptError
+from simvoice.errors import AttemptError, UsageError
+from simvoice.progress.brief_store import Looked, catch_up, look
+from simvoice.progress.course import known, of_learner, progress_of
+from simvoice.progress.text import render_known, render_progress
 from simvoice.record.store import Attempt, Store
+
+# -- debrief ----------------------------------------------------------------------------------
+# `simvoice debrief`: what happened in an attempt, in the terminal.
 
 
 def debrief(
@@ -57,3 +62,66 @@ def _side_by_side(store: Store, found: Attempt) -> RenderableType:
         return render_branches(compare(store.open(again.attempt), found))
     except AttemptError as error:
         return Text(f"The two goes cannot be shown side by side: {error}")
+
+
+# -- progress ---------------------------------------------------------------------------------
+# `simvoice progress`: a learner's attempts over time, and what can be said of change.
+
+
+def progress(
+    learner: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[LEARNER]",
+            help="A learner's pseudonym, or - for attempts without one; none lists who there is.",
+        ),
+    ] = None,
+    case: Annotated[
+        str | None, typer.Option("--case", metavar="ID", help="Only attempts at this case.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Answer as JSON on stdout.")] = False,
+) -> None:
+    """Show a learner's attempts over time: what changed, and what cannot be told from chance."""
+    store = Store(paths.attempts_dir())
+    looked = look(store)
+    if learner is None:
+        if case is not None:
+            raise UsageError("--case needs a learner; run: simvoice progress, to see who there is")
+        _list(looked, as_json=as_json)
+        return
+    own = of_learner(looked, learner, case)
+    with Progress(
+        TextColumn("Reading attempts"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        console=notes,
+        transient=True,
+        disable=not own.waiting,
+    ) as bar:
+        task = bar.add_task("", total=len(own.waiting))
+        made, failed, _ = catch_up(store, own.waiting, done=lambda: bar.advance(task))
+    skipped = [each for _, each in own.skipped]
+    found = progress_of(learner, [*own.briefs, *made], [*skipped, *failed])
+    if as_json:
+        print_json(found.model_dump(mode="json"))
+        return
+    answers.print(render_progress(found))
+
+
+def _list(looked: Looked, *, as_json: bool) -> None:
+    found = known(looked)
+    lost = [each for name, each in looked.skipped if name is None]
+    if as_json:
+        print_json(
+            {
+                "learners": [each.model_dump(mode="json") for each in found],
+                "skipped": [each.model_dump(mode="json") for each in lost],
+            }
+        )
+        return
+    if found:
+        answers.print(render_known(found))
+    else:
+        answers.print("There are no attempts yet; make one with: simvoice demo")
+    for each in lost:
+        notes.print(each.why, markup=False)

@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from simvoice.checkup.result import Check
+from simvoice.checkup.checks import Check
 from simvoice.checkup.whole import check_all
-from simvoice.cli.options import (
+from simvoice.cli.common import (
     DEFAULT_FORM,
     DEFAULT_PROFILE,
     DEFAULT_WAIT_S,
@@ -19,9 +19,11 @@ from simvoice.cli.options import (
     LlmUrl,
     LlmWait,
     Profile,
+    answers,
+    notes,
+    print_json,
     server_of,
 )
-from simvoice.cli.output import answers, notes, print_json
 from simvoice.errors import NeedsError
 
 _SIGNS = {"ok": ("ok", "green"), "warn": ("warn", "yellow"), "fail": ("FAIL", "red")}

@@ -13,7 +13,7 @@ import typer
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.text import Text
 
-from simvoice.cli.options import (
+from simvoice.cli.common import (
     DEFAULT_FORM,
     DEFAULT_PROFILE,
     DEFAULT_WAIT_S,
@@ -22,9 +22,10 @@ from simvoice.cli.options import (
     LlmUrl,
     LlmWait,
     Profile,
+    answers,
+    notes,
     server_of,
 )
-from simvoice.cli.output import answers, notes
 from simvoice.debrief.render_text import render
 from simvoice.debrief.retry import Place, place_at, split_place, where_it_begins
 from simvoice.debrief.wording import clock

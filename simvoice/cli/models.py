@@ -18,7 +18,7 @@ from rich.progress import (
 from rich.table import Table
 
 from simvoice import paths
-from simvoice.cli.output import answers, notes, print_json
+from simvoice.cli.common import answers, notes, print_json
 from simvoice.errors import ModelAltered, ModelMissing, NeedsError
 from simvoice.models import manifest
 from simvoice.models.download import Downloader

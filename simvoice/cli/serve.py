@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from simvoice.cli.options import (
+from simvoice.cli.common import (
     DEFAULT_FORM,
     DEFAULT_PROFILE,
     DEFAULT_WAIT_S,
@@ -21,9 +21,10 @@ from simvoice.cli.options import (
     LlmUrl,
     LlmWait,
     Profile,
+    answers,
+    notes,
     server_of,
 )
-from simvoice.cli.output import answers, notes
 
 PORT = 8765
 """What a bookmark may count on."""

@@ -1,20 +1,100 @@
-"""What an utterance is as a whole: a question, a reflection, input, or something else.
-
-The four follow MITI's and AnnoMI's main behaviours. A question is found by its form; the rest by
-what its statements lean to, each counted by its words, since clinicians tell in many words what
-they give back in few.
-"""
+"""What an utterance is as a whole: a question, a reflection, input, or something else."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+import math
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from itertools import pairwise
 from typing import Literal
 
-from simvoice.coding.features import fluent
-from simvoice.coding.forms import Form, form, is_declarative
-from simvoice.coding.leaning import Leaning, leaning
+from simvoice.coding.codebook import QUESTIONS, Code
+from simvoice.coding.forms import Form, form, is_declarative, question_starts
 from simvoice.coding.text import Sentence, sentences
+
+# -- features ---------------------------------------------------------------------------------
+# What the linear model sees of a sentence: its words, how it begins, whom it speaks of.
+
+
+_DISFLUENT = re.compile(r"\b(?:um|uh|uhm|er|erm|hm)\b")
+_TWICE = re.compile(r"\b(\w+)(?: \1\b)+")
+_OPENERS = frozenset(
+    {
+        "so", "and", "but", "okay", "yeah", "well", "right", "mm", "hmm", "oh", "because",
+        "like", "then", "now",
+    }
+)  # fmt: skip
+_HERS = frozenset({"you", "your", "yourself"})
+_OURS = frozenset({"i", "me", "my", "we", "us", "our"})
+_LENGTHS = (2, 4, 8, 14, 25)
+"""Words; a sentence is in the first class that it fits in."""
+LONGEST = 40
+"""Words. What a longer run says is in its single words."""
+
+
+def fluent(plain: str) -> str:
+    """Without hesitations and repeated words: "so um so you you" is "so you"."""
+    return _TWICE.sub(r"\1", " ".join(_DISFLUENT.sub(" ", plain).split()))
+
+
+def features(plain: str) -> frozenset[str]:
+    """Names of all that holds for a sentence in plain form; see `text.Sentence.plain`."""
+    words = fluent(plain).split()
+    found = {"bias", *words}
+    edged = ["<", *words[:LONGEST], ">"]
+    found.update(" ".join(pair) for pair in pairwise(edged))
+    found.update(" ".join(three) for three in zip(edged, edged[1:], edged[2:], strict=False))
+    found.add(f"#words {sum(len(words) > longest for longest in _LENGTHS)}")
+    found.add(f"#hers {min(2, sum(word in _HERS for word in words))}")
+    found.add(f"#ours {min(2, sum(word in _OURS for word in words))}")
+    start = next((n for n, word in enumerate(words) if word not in _OPENERS), len(words))
+    found.update(f"#from {' '.join(words[start : start + n])}" for n in (1, 2, 3))
+    return frozenset(found)
+
+
+# -- leaning ----------------------------------------------------------------------------------
+# Does a statement give back, tell, or neither: a linear model on words.
+#
+# Fitted by `scripts/fit_coder.py` on sentences written for it (`scripts/coder-examples.tsv`), poor
+# encounters included: advice, warnings and news that begin with "you" give nothing back.
+
+
+@dataclass(frozen=True, slots=True)
+class Leaning:
+    """How likely a statement does each of three things; together 1."""
+
+    reflection: float
+    """Gives back what the patient said, meant or felt."""
+    input: float
+    """Informs, advises, warns, confronts."""
+    other: float
+    """Shows listening, greets, thanks, praises, supports, says what comes."""
+
+
+@cache
+def _weights() -> dict[str, tuple[float, float, float]]:
+    """Feature to its weights, in the order of `Leaning`."""
+    data = files("simvoice.coding") / "data" / "leaning.json"
+    return {name: (r, i, o) for name, (r, i, o) in json.loads(data.read_text("utf-8")).items()}
+
+
+def leaning(plain: str) -> Leaning:
+    """Of one sentence in plain form; see `text.Sentence.plain`."""
+    known = _weights()
+    hits = [known[name] for name in features(plain) if name in known]
+    sums = [math.fsum(hit[which] for hit in hits) for which in range(3)]
+    highest = max(sums)
+    shares = [math.exp(value - highest) for value in sums]
+    whole = sum(shares)
+    return Leaning(*(share / whole for share in shares))
+
+
+# -- behaviour --------------------------------------------------------------------------------
+
 
 Main = Literal["question", "reflection", "input", "other"]
 
@@ -113,3 +193,53 @@ def _share(values: Sequence[float], of: Sequence[Part]) -> float:
 def main_behaviour(text: str) -> Main:
     """The one thing that a spoken text mainly does."""
     return main_of(tuple(part(sentence) for sentence in sentences(text)))
+
+
+# -- questions --------------------------------------------------------------------------------
+# How a question is asked: one at a time, or several; open to any answer, or to the wanted one.
+
+
+TAGGED, GUESSED = 0.8, 0.6
+"""Confidence: the wanted answer is in the words; several questions without marks."""
+
+APART = 4
+"""Words between two questions of an unmarked run, below which they are one ("do you know why")."""
+
+_END_MARKS = " .?!…"
+_TAG_AUX = r"(?:is|are|was|were|do|does|did|have|has|had|would|can|could|will|should)"
+_LEADS = re.compile(
+    rf"\b\w+ \w+.* {_TAG_AUX} not (?:it|you|he|she|they|there|that|we|i)$|"  # "…, don't you?"
+    rf"\bnot\b.* {_TAG_AUX} (?:it|you|he|she|they|there)$|"  # "you don't smoke, do you?"
+    rf"^(?:\w+ ){{0,2}}{_TAG_AUX} not (?:you|it|that|he|she|they|this)\b|"  # "Don't you think …?"
+    r"\byou (?:would|do|will) agree\b|\bsurely\b|\b(?:no|not|never|nothing)\b.* (?:right|correct)$|"
+    r"^(?:so |and |but )*you (?:\w+ ){1,}(?:right|correct|yes|yeah)$"
+)
+
+
+def leading(part: Part) -> list[Code]:
+    """A question that holds its answer; nothing otherwise."""
+    match = _LEADS.search(part.sentence.plain)
+    if match is None or len(part.sentence.spoken) < 3:
+        return []
+    return [Code("question_leading", part.sentence.words_at(*match.span()), TAGGED)]
+
+
+def multiple(parts: Sequence[Part]) -> list[Code]:
+    """Several questions in one utterance; one that only checks what was told does not count."""
+    asked = [each for each in parts if each.asks]
+    if len(asked) > 1:
+        words = " ".join(each.sentence.text for each in asked)
+        return [Code("question_multiple", words, TAGGED)]
+    for each in asked:
+        starts = question_starts(each.sentence)
+        if any(later - first > APART for first, later in pairwise(starts)):
+            return [Code("question_multiple", each.sentence.text, GUESSED)]
+    return []
+
+
+def ends_asking(text: str, codes: Iterable[Code]) -> bool:
+    """Whether the last sentence of `text`, of which `codes` are, asks something or invites her to
+    go on."""
+    spoken = text.rstrip(_END_MARKS)
+    asking = (code for code in codes if code.name in QUESTIONS or code.name == "elicit")
+    return any(code.words and spoken.endswith(code.words.rstrip(_END_MARKS)) for code in asking)

@@ -1,27 +1,78 @@
-"""What an utterance does, found by rules on the recogniser's words.
-
-What every conversation has in common is found by the shared rules (`data/rules.toml`); what only
-one case can know (which words are the news here) comes with the case as its own codes.
-"""
+"""What an utterance does, found by rules on the recogniser's words."""
 
 from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from simvoice.coding.behaviour import Part, part, reflections
-from simvoice.coding.codebook import CODEBOOK
-from simvoice.coding.codes import Code
-from simvoice.coding.jargon import Jargon
-from simvoice.coding.questions import leading, multiple
+from simvoice.coding.behaviour import Part, leading, multiple, part, reflections
+from simvoice.coding.codebook import CODEBOOK, Code
 from simvoice.coding.text import Sentence, sentences
 
+# -- jargon -----------------------------------------------------------------------------------
+# Technical words, and whether the speaker says what they mean.
+
+
 CERTAIN, FAIR = 0.9, 0.7
+"""Confidence in a word of the list; in an explanation, which has no list."""
+
+AFTER = 12
+"""Words after the term in which its explanation begins."""
+
+
+class Jargon:
+    """The terms to look for and the phrases that explain one."""
+
+    def __init__(
+        self,
+        terms: Mapping[str, str],
+        after: Sequence[str],
+        at_once: Sequence[str],
+        before: Sequence[str],
+    ) -> None:
+        """terms: in plain form, to everyday words.
+
+        after: patterns of an explanation that begins up to `AFTER` words after its term;
+        at_once: the same for one that follows the term itself; before: for one that leads to it.
+        """
+        self._terms = terms
+        longest_first = sorted(terms, key=len, reverse=True)
+        self._find = re.compile(rf"\b(?:{'|'.join(re.escape(term) for term in longest_first)})\b")
+        near = rf"^(?: \w+){{0,{AFTER}}}?"
+        patterns = [*(f"{near} {pattern}" for pattern in after), *(f"^ {each}" for each in at_once)]
+        self._after = re.compile("|".join(f"(?:{pattern})" for pattern in patterns))
+        self._before = re.compile("|".join(f"(?:{pattern}$)" for pattern in before))
+
+    def codes(self, said: Sequence[Sentence], number: int) -> list[Code]:
+        """Of one sentence of an utterance; the next one may explain what this one names."""
+        sentence = said[number]
+        follows = f" {said[number + 1].plain}" if number + 1 < len(said) else ""
+        found = []
+        for hit in self._find.finditer(sentence.plain):
+            words = sentence.words_at(*hit.span())
+            rest = sentence.plain[hit.end() :]
+            explained = (
+                self._after.search(rest)
+                or self._before.search(sentence.plain[: hit.start()])
+                or self._after.search(follows)
+                or self._in_plain_words(hit.group(), sentence.plain + follows)
+            )
+            name, confidence = ("jargon_explained", FAIR) if explained else ("jargon", CERTAIN)
+            found.append(Code(name, words, confidence))
+        return found
+
+    def _in_plain_words(self, term: str, text: str) -> bool:
+        return re.search(rf"\b{re.escape(self._terms[term])}\b", text) is not None
+
+
+# -- coder ------------------------------------------------------------------------------------
+
+
 """Confidence of a rule that needs the sentence's form to hold, and of one that does not."""
 
 

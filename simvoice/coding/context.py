@@ -10,10 +10,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from simvoice.coding.behaviour import SURELY, Part, part
-from simvoice.coding.codebook import QUESTIONS
-from simvoice.coding.codes import Code
-from simvoice.coding.features import fluent
+from simvoice.coding.behaviour import SURELY, Part, fluent, part
+from simvoice.coding.codebook import QUESTIONS, Code
 from simvoice.coding.text import sentences
 
 LIKELY = 0.6

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from simvoice.audio import FRAME_S
 from simvoice.conversation import end_of_turn, overlap, patient_turn
-from simvoice.conversation.backchannels import is_acknowledgement, words_of
+from simvoice.conversation.backchannels import HUMMED, is_acknowledgement, words_of
 from simvoice.conversation.events import (
     AskModel,
     Drop,
@@ -21,7 +21,6 @@ from simvoice.conversation.events import (
     TurnEndJudged,
     WordsJudged,
 )
-from simvoice.conversation.hum import HUMMED
 from simvoice.conversation.scene import Scene
 from simvoice.conversation.speech_gates import doubt, is_echo, is_murmur
 from simvoice.conversation.state import Turn

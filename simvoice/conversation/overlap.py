@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from simvoice.conversation import patient_turn
-from simvoice.conversation.backchannels import may_become_acknowledgement
+from simvoice.conversation.backchannels import HUMMED, may_become_acknowledgement
 from simvoice.conversation.events import Duck, Key, Transcribe, Transcribed
-from simvoice.conversation.hum import HUMMED
 from simvoice.conversation.scene import Scene
 from simvoice.conversation.speech_gates import is_echo, is_murmur
 from simvoice.conversation.state import Turn, Verdict

@@ -6,8 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 
-from simvoice.conversation.backchannels import words_of
-from simvoice.conversation.hum import HUMMED
+from simvoice.conversation.backchannels import HUMMED, words_of
 from simvoice.conversation.settings import FloorSettings
 from simvoice.ports import Transcript
 from simvoice.record.events import Word

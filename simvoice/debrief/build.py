@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Literal
 
-from simvoice.debrief.english import is_english
-from simvoice.debrief.felt import felt_of
 from simvoice.debrief.items import items_of
+from simvoice.debrief.layout import peaks
 from simvoice.debrief.marks import marks_of
 from simvoice.debrief.model import (
     Change,
@@ -22,11 +21,9 @@ from simvoice.debrief.model import (
     Unsaid,
 )
 from simvoice.debrief.moments import exchanges
-from simvoice.debrief.patient_view import told_and_kept
-from simvoice.debrief.peaks import peaks
+from simvoice.debrief.patient_view import felt_of, told_and_kept, turning_points
 from simvoice.debrief.suggestions import keep, suggestions
-from simvoice.debrief.turning import turning_points
-from simvoice.debrief.wording import clock, in_words, number
+from simvoice.debrief.wording import clock, in_words, is_english, number
 from simvoice.errors import AttemptError
 from simvoice.record.events import (
     Backchannel,

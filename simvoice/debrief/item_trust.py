@@ -6,9 +6,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from simvoice.debrief.english import NOT_ENGLISH, is_english
 from simvoice.debrief.items import rests_on_words
-from simvoice.debrief.wording import in_words
+from simvoice.debrief.wording import NOT_ENGLISH, in_words, is_english
 from simvoice.record.events import LearnerTurn
 from simvoice.record.store import Attempt
 from simvoice.scoring.instruments.evidence import Verdict

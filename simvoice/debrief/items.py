@@ -1,8 +1,9 @@
-"""The items of a debrief: headings, the case's instruments, and what each cue met."""
+"""The items of a debrief, and objections to them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Final, Literal
 
@@ -18,18 +19,23 @@ from simvoice.criteria import (
     Says,
     parts_of,
 )
-from simvoice.debrief.english import NOT_ENGLISH, is_english
 from simvoice.debrief.model import CueAnswer, Evidence, ItemResult, Objected, Scored
-from simvoice.errors import SimvoiceError
+from simvoice.debrief.wording import NOT_ENGLISH, is_english
+from simvoice.errors import SimvoiceError, UsageError
 from simvoice.record.events import Header, LearnerTurn
-from simvoice.record.ratings import objections_of
+from simvoice.record.ratings import Objection, add_objection, objections_of, withdraw_objection
+from simvoice.record.store import Attempt
 from simvoice.scoring.instruments.cues import Response
 from simvoice.scoring.instruments.evidence import Verdict
-from simvoice.scoring.instruments.instrument import CRITICAL, Item, headings
+from simvoice.scoring.instruments.instrument import CRITICAL, Item, headings, items_with
 from simvoice.scoring.instruments.judge import Judge, Judged, Sheet
 from simvoice.scoring.metrics.reading import Reading
 from simvoice.scoring.raters.human_range import agreed_on, interval_in_words
 from simvoice.scoring.raters.questions import lists_of
+
+# -- items ------------------------------------------------------------------------------------
+# The items of a debrief: headings, the case's instruments, and what each cue met.
+
 
 _BY_WORDS = (Says, Avoids, Order, Ratio, Answers, Count, CountAnswers, ItemIs)
 """Rules over what the learner's words were taken for; the others go by times and by what the
@@ -196,3 +202,40 @@ def _cue(response: Response) -> CueAnswer:
         latency_s=response.latency_s,
         certainty=response.certainty,
     )
+
+
+# -- objecting --------------------------------------------------------------------------------
+# A learner's word that an item is wrong: taken, shown, and withdrawn.
+
+
+LONGEST = 600
+"""Characters: a few sentences, about what a minute of writing gives."""
+
+
+def object_to(attempt: Attempt, item: str, why: str, when: datetime) -> Objected:
+    """Keep an objection with its attempt.
+
+    when: with its zone. Raises UsageError for an item that is not there and for words that are
+    none or too many.
+    """
+    if item not in items_with(attempt.header):
+        raise UsageError(
+            f"there is no item {item[:100] or 'without a name'} in this attempt; "
+            f"run: simvoice debrief {attempt.id} --items, to see their names"
+        )
+    said = " ".join(why.split())
+    if not said:
+        raise UsageError("say in your own words what is wrong, then send it")
+    if len(said) > LONGEST:
+        raise UsageError(
+            f"your words have {len(said)} characters and {LONGEST} are the most; shorten them"
+        )
+    wall_time = when.isoformat(timespec="seconds")
+    add_objection(attempt.folder, Objection(item=item, why=said, wall_time=wall_time))
+    kept = (e for e in reversed(objections_of(attempt.folder)) if (e.item, e.why) == (item, said))
+    return Objected(number=next(kept).number, why=said)
+
+
+def withdraw(attempt: Attempt, number: int, when: datetime) -> None:
+    """Take an objection back. Raises AttemptError when none stands under that number."""
+    withdraw_objection(attempt.folder, number, when.isoformat(timespec="seconds"))

@@ -1,17 +1,125 @@
-"""Why the patient told something, or never did: what trust was, and what had moved it."""
+"""The encounter as the patient felt it: words afterwards, turning points, trust."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
-from simvoice.debrief.model import Kept, Told
-from simvoice.debrief.moments import exchanges
+from simvoice.debrief.model import FeltThen, Kept, Told, TurningPoint
+from simvoice.debrief.moments import TRUST, Exchange, exchanges, moment
 from simvoice.debrief.wording import clock
-from simvoice.record.events import Header, LedgerStep, PatientMove, Tellable
+from simvoice.record.events import (
+    Afterwards,
+    Ended,
+    Felt,
+    Header,
+    JournalEntry,
+    LedgerStep,
+    PatientMove,
+    PatientSpeech,
+    Tellable,
+)
+from simvoice.record.store import Attempt
 from simvoice.scoring.metrics.reading import Reading
 
-TRUST = "trust"
+# -- felt -------------------------------------------------------------------------------------
+# How it felt, in the patient's own words; or why the record does not hold that.
+
+
+def felt_of(attempt: Attempt, answered: Sequence[Exchange]) -> tuple[tuple[FeltThen, ...], str]:
+    """(what she says, why there is nothing): one of the two is empty. Nothing is made up.
+
+    The record names the moves it goes back to; to be listened to are the words they answered, and
+    for how it ended the last that she said.
+    """
+    found = [entry for entry in attempt.entries if isinstance(entry, Afterwards)]
+    said = found[-1].said if found else ()
+    if said:
+        begun = {each.move.at_s: each.at_s for each in answered}
+        return tuple(
+            FeltThen(
+                text=each.text,
+                why=each.why,
+                at_s=_last_s(attempt, each)
+                if each.at_s is None
+                else begun.get(each.at_s, each.at_s),
+            )
+            for each in said
+        ), ""
+    return (), _why_not(attempt, attempt.header, asked=bool(found))
+
+
+def _last_s(attempt: Attempt, remark: Felt) -> float | None:
+    """When her last words began, for a remark that stands on how it ended."""
+    spoken = [e.start_s for e in attempt.entries if isinstance(e, PatientSpeech) and e.heard]
+    return max(spoken, default=None) if remark.of_ending else None
+
+
+def _why_not(attempt: Attempt, header: Header, *, asked: bool) -> str:
+    name = header.patient_name
+    ends = [entry for entry in attempt.entries if isinstance(entry, Ended)]
+    if attempt.state == "open":
+        return f"{name} says how it felt when the encounter is over."
+    if not ends or ends[-1].reason == "fault":
+        return f"The encounter broke off, so {name} did not come to say how it felt."
+    if asked:
+        return f"{name} had nothing to say afterwards about how it felt."
+    return f"The record does not hold what {name} would say about how it felt."
+
+
+# -- turning ----------------------------------------------------------------------------------
+# The turning points: where the patient's trust rose or fell most.
+
+
+MOST: Final = 3
+"""Turning points that are shown."""
+LEAST_CHANGE: Final = 0.03
+"""Trust, 0..1, by which one answer of hers has to rise or fall to count."""
+
+_ROUNDING = 1e-6
+
+
+def turning_points(
+    entries: Sequence[JournalEntry], answered: Sequence[Exchange]
+) -> tuple[TurningPoint, ...]:
+    """The three moves that changed trust most, in order of time.
+
+    The rule: all steps of trust in one move are added up; a move counts from a change of .03 on, up
+    or down; of these the three greatest are taken, the earlier one where two are equal. The causes
+    are those that moved trust the way it went.
+    """
+    changed = [(_change(each), each) for each in answered]
+    great = [pair for pair in changed if abs(pair[0]) >= LEAST_CHANGE - _ROUNDING]
+    most = sorted(great, key=lambda pair: (-round(abs(pair[0]), 4), pair[1].at_s))[:MOST]
+    return tuple(
+        _point(entries, change, each) for change, each in sorted(most, key=lambda p: p[1].at_s)
+    )
+
+
+def _change(exchange: Exchange) -> float:
+    return sum(step.after - step.before for step in exchange.of(TRUST))
+
+
+def _point(entries: Sequence[JournalEntry], change: float, each: Exchange) -> TurningPoint:
+    steps = each.of(TRUST)
+    cut_off = any(speech.unsaid for speech in each.answer[-1:])
+    along = [step for step in steps if (step.after - step.before) * change > 0.0]
+    return TurningPoint(
+        moment=moment(entries, each.at_s, each.end_s),
+        rose=change > 0.0,
+        before=steps[0].before,
+        after=steps[-1].after,
+        causes=tuple(dict.fromkeys(step.cause for step in along)),
+        words=each.turn.text if each.turn is not None else "",
+        answer=f"{each.heard} …" if cut_off and each.heard else each.heard,
+    )
+
+
+# -- patient view -----------------------------------------------------------------------------
+# Why the patient told something, or never did: what trust was, and what had moved it.
+
+
 _NAMED = 2
 """Causes that a sentence names."""
 

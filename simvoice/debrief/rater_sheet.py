@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from simvoice.debrief.layout import peaks
 from simvoice.debrief.model import Debrief, ItemResult
-from simvoice.debrief.peaks import peaks
 from simvoice.debrief.wording import in_words
 from simvoice.errors import AttemptError, UsageError
 from simvoice.record.events import Backchannel, JournalEntry, LearnerTurn, PatientSpeech

@@ -9,10 +9,297 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from simvoice.debrief.first_text import first_sections, next_sections
-from simvoice.debrief.model import Debrief, Lane, Mark, Row
+from simvoice.debrief.comparison import Comparison, Go, Line
+from simvoice.debrief.model import (
+    CueAnswer,
+    Debrief,
+    ItemResult,
+    Lane,
+    Mark,
+    Moment,
+    Row,
+    Scored,
+    Suggestion,
+    TurningPoint,
+)
 from simvoice.debrief.wording import clock, duration, in_words
+from simvoice.scoring.instruments.instrument import CRITICAL
 from simvoice.timing.intervals import Intervals, intersect, intervals, total_s
+
+# -- first text -------------------------------------------------------------------------------
+# What a debrief says first, as plain text: how it felt, the turning points, what to try next.
+
+
+def first_sections(debrief: Debrief) -> Iterator[tuple[str, RenderableType]]:
+    """(title, body) of the patient's own words and the turning points."""
+    name = debrief.patient_name
+    if debrief.felt:
+        yield f"How it felt to {name}", _felt(debrief)
+    elif debrief.felt_note:
+        yield f"How it felt to {name}", Text(debrief.felt_note, style="dim")
+    if debrief.turning_points:
+        yield f"Where {name}'s trust changed most", _turning_points(debrief)
+
+
+def next_sections(debrief: Debrief) -> Iterator[tuple[str, RenderableType]]:
+    """(title, body) of what to try next and the headings."""
+    if debrief.suggestions:
+        yield "What to try next", _suggestions(debrief)
+    elif debrief.keep:
+        yield "What to keep", Text(debrief.keep)
+    shares = [each for each in debrief.headings if each.share is not None]
+    if shares:
+        yield "In short", _headings(debrief)
+
+
+def _timed() -> Table:
+    table = Table.grid(padding=(0, 1))
+    table.add_column(justify="right", no_wrap=True, style="dim")
+    table.add_column(overflow="fold")
+    return table
+
+
+def _felt(debrief: Debrief) -> RenderableType:
+    table = _timed()
+    for each in debrief.felt:
+        table.add_row("" if each.at_s is None else clock(each.at_s), Text(f"“{each.text}”"))
+        if each.why:
+            table.add_row("", Text(each.why, style="dim"))
+    return table
+
+
+def _turning_points(debrief: Debrief) -> RenderableType:
+    table = _timed()
+    for point in debrief.turning_points:
+        way = "rose" if point.rose else "fell"
+        moved = f"{way} from {100 * point.before:.0f} to {100 * point.after:.0f}"
+        table.add_row(
+            clock(point.moment.at_s), Text(f"{moved}: {', '.join(point.causes)}", style="bold")
+        )
+        for who, words in _exchange(debrief, point):
+            table.add_row("", Text(f"{who}: “{words}”"))
+        _again(table, debrief, point.moment)
+    return table
+
+
+def _exchange(debrief: Debrief, point: TurningPoint) -> Iterator[tuple[str, str]]:
+    learner = next((lane.name for lane in debrief.lanes if lane.who == "learner"), "You")
+    if point.words:
+        yield learner, point.words
+    if point.answer:
+        yield debrief.patient_name, point.answer
+
+
+def _suggestions(debrief: Debrief) -> RenderableType:
+    table = _timed()
+    for number, each in enumerate(debrief.suggestions, 1):
+        table.add_row(f"{number}.", Text(each.title, style="bold"))
+        for line in _lines(each):
+            table.add_row("", line)
+        if each.moment is not None:
+            _again(table, debrief, each.moment)
+    return table
+
+
+def _lines(suggestion: Suggestion) -> Iterator[Text]:
+    yield Text(suggestion.why)
+    if suggestion.words:
+        yield Text(f"You said: “{suggestion.words}”", style="dim")
+    yield Text(f"To try: {suggestion.sentence}", style="italic")
+
+
+def _again(table: Table, debrief: Debrief, moment: Moment) -> None:
+    if moment.again_turn is not None:
+        place = f"{debrief.attempt}@{moment.again_turn}"
+        table.add_row("", Text(f"Again from here: simvoice talk --from {place}", style="dim"))
+
+
+def _headings(debrief: Debrief) -> RenderableType:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(overflow="fold")
+    table.add_column(justify="right", no_wrap=True)
+    table.add_column(overflow="fold", style="dim")
+    for heading in debrief.headings:
+        judged = [each for each in heading.items if each.outcome in {"met", "not met"}]
+        met = sum(each.outcome == "met" for each in judged)
+        share = "–"
+        if heading.share is not None and heading.interval is not None:
+            low, high = heading.interval
+            share = f"{heading.share:.0%} ({low:.0%} to {high:.0%})"
+        table.add_row(Text(heading.name), share, f"{met} of {len(judged)} items met")
+    items = f"Each item with its words: simvoice debrief {debrief.attempt} --items"
+    return Group(table, Text(items, style="dim"))
+
+
+# -- items text -------------------------------------------------------------------------------
+# The items of a debrief as plain text for a terminal, readable without colour.
+
+
+_ITEM_SIGNS = {"met": "+", "not met": "-", "not judged": "?", "counted": "#"}
+_ITEM_LEGEND = (
+    "+ met   - not met   # counted, no threshold   ? left to a human, or no occasion for it"
+)
+
+
+def render_items(debrief: Debrief) -> RenderableType:
+    """For `rich.console.Console.print`. Nothing that was said can be taken for markup."""
+    parts: list[RenderableType] = [Text(debrief.title, style="bold"), Text(debrief.attempt)]
+    parts += [Text(f"Note: {note}", style="italic") for note in debrief.notes]
+    if debrief.cues:
+        parts += [Text(), Text("What the patient let show, and what it met", style="bold")]
+        parts.append(Padding(_cues(debrief), (0, 0, 0, 2)))
+    for scored in (*debrief.headings, *debrief.instruments):
+        parts += [Text(), Text(_title(scored), style="bold"), Text(scored.source, style="dim")]
+        if scored.id == CRITICAL:
+            parts.append(Text(scored.about))
+        parts.append(Padding(_items(scored), (0, 0, 0, 2)))
+    parts += [Text(), Text(_ITEM_LEGEND, style="dim")]
+    parts.append(Text("An item is wrong? simvoice rate object ATTEMPT ITEM --why “…”", style="dim"))
+    return Group(*parts)
+
+
+def _title(scored: Scored) -> str:
+    judged = [each for each in scored.items if each.outcome in {"met", "not met"}]
+    met = sum(each.outcome == "met" for each in judged)
+    if scored.share is not None:
+        low, high = scored.interval or (scored.share, scored.share)
+        return (
+            f"{scored.name}: {scored.share:.0%} (weighted; {met} of {len(judged)} items met; "
+            f"95 % interval {low:.0%} to {high:.0%})"
+        )
+    if not judged:
+        return scored.name
+    left = len(scored.items) - len(judged)
+    return f"{scored.name}: {met} of {len(judged)} met, {left} not judged"
+
+
+def _items(scored: Scored) -> RenderableType:
+    table = Table.grid(padding=(0, 1))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    section = ""
+    for item in scored.items:
+        if item.section != section:
+            section = item.section
+            table.add_row("", Text(section, style="italic"))
+        table.add_row(_ITEM_SIGNS[item.outcome], Text(_headline(item)))
+        for line in _below(item):
+            table.add_row("", Text(f"  {line}", style="dim"))
+    return table
+
+
+def _headline(item: ItemResult) -> str:
+    if item.outcome != "counted" or item.value is None:
+        return f"{item.text} [{item.id}]"
+    shown = f"{item.value:g}" if item.value == int(item.value) else f"{item.value:.2f}"
+    return f"{item.text}: {shown} [{item.id}]"
+
+
+def _below(item: ItemResult) -> Iterator[str]:
+    for each in item.evidence:
+        said = f"“{each.quote}” ({each.shows})" if each.quote else each.shows
+        yield f"{clock(each.at_s)} {said}"
+    if item.reason:
+        yield f"not judged: {item.reason.rstrip('.')}"
+    if item.rule and item.outcome in {"met", "not met"}:
+        yield f"rule: {item.rule}; certainty {item.certainty}"
+    if item.interval_note:
+        yield item.interval_note
+    if item.note and not item.human:
+        yield item.note
+    for objected in item.objections:
+        yield f"you objected: “{objected.why}”"
+
+
+def _cues(debrief: Debrief) -> RenderableType:
+    table = Table.grid(padding=(0, 1))
+    table.add_column(justify="right", no_wrap=True, style="dim")
+    table.add_column(overflow="fold")
+    for cue in debrief.cues:
+        table.add_row(clock(cue.at_s), Text(f"{cue.kind}: “{cue.words}” ({cue.concern})"))
+        at = "" if cue.answered_s is None else clock(cue.answered_s)
+        table.add_row(at, Text(f"  {_answer(cue)}", style="dim"))
+    given = sum(cue.provides is True for cue in debrief.cues)
+    table.add_row("", Text(f"{in_words(len(debrief.cues), 'moment')}, {given} given room."))
+    return table
+
+
+def _answer(cue: CueAnswer) -> str:
+    if cue.response is None:
+        said = f": “{cue.answer}”" if cue.answer else ""
+        return f"answer not coded{said}" if cue.answered_s is not None else "no answer"
+    said = f": “{cue.answer}”" if cue.answer else ""
+    room = "gives room" if cue.provides else "takes room"
+    waited = "" if cue.latency_s is None else f", after {cue.latency_s:.1f} s"
+    kind = "" if cue.suchman == "neither" else f", {cue.suchman}"
+    return f"{cue.response}{said} ({room}{kind}{waited}; certainty {cue.certainty})"
+
+
+# -- comparison text --------------------------------------------------------------------------
+# The two goes side by side, as plain text for a terminal.
+
+
+def render_branches(found: Comparison) -> RenderableType:
+    """For `rich.console.Console.print`."""
+    table = Table(box=None, pad_edge=False, show_header=True)
+    table.add_column("")
+    table.add_column("the first time", overflow="fold", ratio=1)
+    table.add_column("this time", overflow="fold", ratio=1)
+    for name, first, second in _facts(found):
+        table.add_row(Text(name, style="dim"), Text(first), Text(second))
+    lines = Table(box=None, pad_edge=False, show_header=False)
+    lines.add_column(overflow="fold", ratio=1)
+    lines.add_column(overflow="fold", ratio=1)
+    lines.add_row(
+        _said_since(found.first, found.patient_name), _said_since(found.second, found.patient_name)
+    )
+    again = found.again
+    return Group(
+        Text("The two goes side by side", style="bold"),
+        Text(f"From {clock(again.at_s)} of {again.attempt} on.", style="dim"),
+        table,
+        Text(),
+        lines,
+    )
+
+
+def _facts(found: Comparison) -> list[tuple[str, str, str]]:
+    goes = (found.first, found.second)
+    rows = [(name, *(_stood(go, name) for go in goes)) for name in found.names]
+    rows.append(("silences", *(f"{go.held} held, {go.filled} filled" for go in goes)))
+    rows.append(("cut off", *(in_words(go.cut_off, "time") for go in goes)))
+    rows.append(("told", *("; ".join(go.told) or "nothing" for go in goes)))
+    rows.append(("end", *(f"{go.ended}, after {clock(go.length_s)}" for go in goes)))
+    return [(name, first, second) for name, first, second in rows]
+
+
+def _stood(go: Go, name: str) -> str:
+    if name not in go.start or name not in go.end:
+        return "not recorded"
+    return f"{100 * go.start[name]:.0f} → {100 * go.end[name]:.0f}"
+
+
+def _said_since(go: Go, patient: str) -> Text:
+    text = Text()
+    for line in go.lines:
+        text.append(f"+{clock(line.since_s)} ", style="dim")
+        text.append(f"{_who(line, patient)}{line.text}")
+        if line.unsaid:
+            text.append(f" [not said: {line.unsaid}]", style="dim")
+        for name, by in line.moved.items():
+            text.append(f" ({name} {100 * by:+.0f})", style="dim")
+        text.append("\n")
+    return text
+
+
+def _who(line: Line, patient: str) -> str:
+    if line.kind == "silence":
+        return ""
+    return f"{patient.split()[0]}: " if line.who == "patient" else "You: "
+
+
+# -- render text ------------------------------------------------------------------------------
+
 
 STRIP_COLUMNS = 60
 """Columns of the conversation strip: it fits a terminal of 80 beside the names."""

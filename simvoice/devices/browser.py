@@ -41,7 +41,7 @@ from typing import Literal
 import numpy as np
 
 from simvoice.audio import FRAME, FRAME_S, RATE, Pcm16
-from simvoice.devices.patience import Waiting
+from simvoice.devices.pacing import Waiting
 from simvoice.errors import DeviceLost
 from simvoice.ports import LineFacts, MicFrame
 

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from simvoice.audio import FRAME, FRAME_S, RATE, Pcm, Pcm16, level_dbfs, samples, to_float, to_int16
-from simvoice.devices.pace import Pacer
+from simvoice.devices.pacing import Pacer
 from simvoice.errors import SimvoiceError
 from simvoice.ports import LineFacts, MicFrame
 from simvoice.simulate.learner import Kept, Policy, Script, Utterance

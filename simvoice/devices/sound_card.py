@@ -18,7 +18,7 @@ from simvoice.audio import FRAME, Pcm16
 from simvoice.devices import portaudio
 from simvoice.devices.echo import LAG_S, SILENCE, EchoCanceller, canceller_available
 from simvoice.devices.loopback import Loopback, test_loopback
-from simvoice.devices.patience import Waiting
+from simvoice.devices.pacing import Waiting
 from simvoice.devices.streams import Capture, Playback
 from simvoice.errors import DeviceLost, DeviceMissing, SimvoiceError
 from simvoice.ports import LineFacts, MicFrame

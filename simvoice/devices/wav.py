@@ -11,7 +11,7 @@ import soundfile  # type: ignore[import-untyped]
 import soxr  # type: ignore[import-untyped]
 
 from simvoice.audio import FRAME, FRAME_S, RATE, Pcm, Pcm16, samples, to_int16
-from simvoice.devices.pace import Pacer
+from simvoice.devices.pacing import Pacer
 from simvoice.errors import AudioFileError, DeviceLost, SimvoiceError
 from simvoice.ports import LineFacts, MicFrame
 

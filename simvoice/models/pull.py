@@ -19,7 +19,7 @@ from filelock import FileLock, Timeout
 
 from simvoice import paths
 from simvoice.errors import FetchError, ModelAltered, ModelMissing, StorageFull
-from simvoice.models import hub, manifest, sources
+from simvoice.models import manifest, sources
 from simvoice.models.download import Advance, DamagedError, Downloader
 from simvoice.models.manifest import ModelFile
 
@@ -178,10 +178,10 @@ class _Fetch:
             self._advance(target.stat().st_size)
             return target
         self._downloader.fetch(
-            hub.hub_address(file.hub),
+            sources.hub_address(file.hub),
             target,
             what=f"{file.name} of {self._name}",
-            headers=hub.hub_headers(),
+            headers=sources.hub_headers(),
             advance=self._advance,
         )
         return target

@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from simvoice.coding.codes import Code
+from simvoice.coding.codebook import Code
 from simvoice.ports import Message
 
 MoveKind = Literal["open", "answer", "react", "feel", "ask", "prompt", "clarify", "silent", "close"]

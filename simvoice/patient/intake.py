@@ -6,15 +6,17 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from simvoice.coding.codebook import EMPATHY
-from simvoice.coding.codes import Code
+from simvoice.coding.codebook import EMPATHY, Code
 from simvoice.coding.forms import form
 from simvoice.coding.text import sentences
+from simvoice.patient.case.fields import JARGON_RUN, MONOLOGUE_S, MONOLOGUE_WORDS
 from simvoice.patient.case.schema import Beat, Case, Line
-from simvoice.patient.case.stimuli import JARGON_RUN, MONOLOGUE_S, MONOLOGUE_WORDS
 from simvoice.patient.decisions import PatientState, Said
 from simvoice.patient.ledger import holds
 from simvoice.patient.retrieval import is_question
+
+# -- intake -----------------------------------------------------------------------------------
+
 
 _NEWS = frozenset({"headline", "headline_jargon"})
 # VR-CoDES (doi 10.1016/j.pec.2010.02.024): what leaves a cue room, and what leaves it open whether

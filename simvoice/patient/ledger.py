@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Final
+from typing import Final, Literal
 
 from simvoice import markup
 from simvoice.coding.codebook import EMPATHY
 from simvoice.patient.case.fields import When
-from simvoice.patient.case.schema import Case, Fact, Line, Variant
+from simvoice.patient.case.schema import Case, Ending, Fact, Line, Variant
 from simvoice.patient.decisions import PatientState, Step
+
+# -- ledger -----------------------------------------------------------------------------------
+
 
 _RULE: Final = "rule:"
 """Before a rule's id where it is counted: a reaction may have the same id."""
@@ -136,3 +139,17 @@ def _moved(old: float, change: float, slows_from: float) -> float:
     if change > 0.0 and old > slows_from:
         change *= (1.0 - old) / (1.0 - slows_from)
     return round(min(1.0, max(0.0, old + change)), 4)
+
+
+# -- endings ----------------------------------------------------------------------------------
+# How the encounter ends.
+
+
+Trigger = Literal["closing", "time", "overwhelmed", "left"]
+
+
+def ending_reached(case: Case, state: PatientState, trigger: Trigger) -> Ending | None:
+    """The first ending of the case's that fits; only `overwhelmed` may find none."""
+    return next(
+        (each for each in case.endings if trigger in each.on and holds(each.when, state)), None
+    )

@@ -11,7 +11,7 @@ from simvoice.coding.text import plain
 from simvoice.patient.case.schema import Case
 from simvoice.patient.decisions import PatientState
 from simvoice.patient.ledger import holds, is_open
-from simvoice.patient.words import content, everyday, overlap, stems
+from simvoice.patient.retrieval import content, everyday, overlap, stems
 
 REPEATS = 0.8
 """Share of words in common from which a line is one she has said."""

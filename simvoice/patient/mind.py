@@ -6,14 +6,14 @@ author holds equal.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from simvoice.coding.codes import Code
-from simvoice.coding.questions import ends_asking
-from simvoice.patient import briefing, ledger, llm_guard, llm_prompt, memory
+from simvoice.coding.behaviour import ends_asking
+from simvoice.coding.codebook import Code
+from simvoice.patient import ledger, llm_guard, llm_prompt
 from simvoice.patient.case.schema import Case, Line
-from simvoice.patient.choice import Choice, Script, to_move, worded
 from simvoice.patient.decisions import (
     Affect,
     Answer,
@@ -29,14 +29,80 @@ from simvoice.patient.decisions import (
     Said,
     Step,
 )
-from simvoice.patient.endings import Trigger, ending_reached
-from simvoice.patient.index import CaseIndex
 from simvoice.patient.intake import take_in
-from simvoice.patient.policy import CLEAR_BY, POSSIBLE, SHORTLIST, WORDS_ALONE, Replies, Turn
+from simvoice.patient.ledger import Trigger, ending_reached
+from simvoice.patient.policy import (
+    CLEAR_BY,
+    POSSIBLE,
+    SHORTLIST,
+    WORDS_ALONE,
+    Choice,
+    Replies,
+    Script,
+    Turn,
+    to_move,
+    worded,
+)
 from simvoice.patient.reflection import felt
-from simvoice.patient.retrieval import Answers, Match
+from simvoice.patient.retrieval import Answers, CaseIndex, Match
 from simvoice.patient.voice import spoken, style_of
 from simvoice.ports import Message, VoiceStyle
+
+# -- memory -----------------------------------------------------------------------------------
+# What she remembers having said: only what was heard.
+
+
+POINT_MADE = 0.75
+"""Share of a line's words from which it counts as said, though she was cut off."""
+KEPT_TURNS = 16
+"""Entries of the transcript kept: twice what a prompt shows."""
+
+
+def heard(
+    case: Case, line: Line | None, state: PatientState, move: Move, text: str, complete: bool
+) -> PatientState:
+    """The state after `text` of the move's words sounded. Nothing heard, nothing said."""
+    text = text.strip()
+    if not text:
+        return state
+    share = len(text.split()) / max(1, len(move.text.split()))
+    made = complete or share >= POINT_MADE
+    state = replace(
+        state,
+        spoken=(*state.spoken, text),
+        transcript=(*state.transcript, ("patient", text))[-KEPT_TURNS:],
+    )
+    if line is None:
+        return replace(state, last_line=None) if made else state
+    told = {fact for fact in line.tells if made or _betrayed(case, fact, text)}
+    state = replace(state, disclosed=state.disclosed | told, last_line=line.id)
+    if not made:
+        return replace(state, cut=line.id, cut_turn=state.turns)
+    return replace(
+        state,
+        said=state.said if line.id in state.said else (*state.said, line.id),
+        cut=None if state.cut == line.id else state.cut,
+        pending_question=line.id if line.asks else state.pending_question,
+    )
+
+
+def listened(state: PatientState, text: str) -> PatientState:
+    """The state after the learner said `text`."""
+    return replace(
+        state,
+        turns=state.turns + 1,
+        prompts=0,
+        transcript=(*state.transcript, ("learner", text))[-KEPT_TURNS:],
+    )
+
+
+def _betrayed(case: Case, fact_id: str, text: str) -> bool:
+    fact = next(each for each in case.facts if each.id == fact_id)
+    return any(re.search(mention, text, re.IGNORECASE) for mention in fact.mentions)
+
+
+# -- mind -------------------------------------------------------------------------------------
+
 
 RANK_WEIGHT = 0.03
 """Likeness that one nat a token of the model's is worth in a tie."""
@@ -81,7 +147,7 @@ class Patient:
     def hear(self, state: PatientState, said: Said) -> Decision:
         """The learner said something."""
         codes = self.case.coder.code(said.text)
-        state = memory.listened(state, said.text)
+        state = listened(state, said.text)
         heard = take_in(self.case, self._script.lines, state, said, codes)
         # rules see the beats as they were before this turn, and the question as it was settled
         moved, steps = ledger.apply(
@@ -156,7 +222,7 @@ class Patient:
     ) -> PatientState:
         """This much of her line sounded; only that is told, said and remembered."""
         line = self._script.lines.get(move.line_id or "")
-        return memory.heard(self.case, line, state, move, heard_text, complete)
+        return heard(self.case, line, state, move, heard_text, complete)
 
     def focus(self, text: str) -> str:
         """The text to embed for `Said.embedding`."""
@@ -183,7 +249,7 @@ class Patient:
 
     def messages_so_far(self, state: PatientState) -> tuple[Message, ...]:
         """The same for a stronger model; empty when there is none."""
-        return briefing.chat_so_far(self.case, state) if self.strong else ()
+        return llm_prompt.chat_so_far(self.case, state) if self.strong else ()
 
     def prompt_prefix(self) -> str:
         """What every prompt begins with; for `LanguageModel.warm`."""
@@ -249,7 +315,7 @@ class Patient:
         return None, (), ()
 
     def _messages(self, state: PatientState) -> tuple[Message, ...]:
-        return briefing.chat_messages(self.case, state) if self.strong else ()
+        return llm_prompt.chat_messages(self.case, state) if self.strong else ()
 
     def _tied(self, turn: Turn, choice: Choice) -> list[Match]:
         best = turn.best

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from simvoice.patient.case.reflection import Remark
-from simvoice.patient.case.schema import Case
+from simvoice.patient.case.schema import Case, Remark
 from simvoice.patient.decisions import PatientState, Remembered
 from simvoice.patient.ledger import holds, rule_count
 from simvoice.patient.voice import mood_of, spoken

@@ -1,22 +1,288 @@
-"""Which line answers what was asked: meaning, words and what the question does, together."""
+"""Which line answers what was asked: meaning, words and the form of the question together."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import math
+import os
+import re
+import tomllib
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Literal, Protocol
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
-from simvoice.coding.codebook import QUESTIONS
-from simvoice.coding.coder import Coder
+from simvoice.coding.codebook import EMPATHY, QUESTIONS
+from simvoice.coding.coder import Coder, code
+from simvoice.coding.forms import form, is_declarative
+from simvoice.coding.text import Sentence, plain, sentences
 from simvoice.patient.case.schema import Case, Line
 from simvoice.patient.decisions import PatientState
-from simvoice.patient.index import CaseIndex, best_by_line, exemplars, unalias
-from simvoice.patient.last_question import focus
 from simvoice.patient.ledger import holds, is_open, variant
-from simvoice.patient.words import WordIndex
+
+# -- words ------------------------------------------------------------------------------------
+# How alike two utterances are by their words alone.
+
+
+Vector = dict[str, float]
+
+_ENDINGS = ("ings", "ing", "edly", "ed", "ies", "es", "s", "ly")
+
+
+def stem(word: str) -> str:
+    """The word without its commonest endings; short words stay."""
+    for ending in _ENDINGS:
+        if word.endswith(ending) and len(word) - len(ending) >= 3:
+            return word[: -len(ending)]
+    return word
+
+
+def stems(text: str) -> list[str]:
+    """The stems of a text, in order."""
+    return [stem(word) for word in plain(text).split()]
+
+
+@cache
+def everyday(kind: str) -> frozenset[str]:
+    """The stems of words that carry no fact. kind: "function" or "feeling"."""
+    text = (files("simvoice.patient") / "data" / "everyday.toml").read_text(encoding="utf-8")
+    return frozenset(stem(word) for word in str(tomllib.loads(text)[kind]).split())
+
+
+def content(text: str) -> list[str]:
+    """The stems that say something, in order."""
+    return [each for each in stems(text) if each not in everyday("function")]
+
+
+def overlap(one: str, other: str) -> float:
+    """Share of the shorter text's different content stems that the other has, 0..1."""
+    first, second = set(content(one)), set(content(other))
+    shorter = min(len(first), len(second))
+    return len(first & second) / shorter if shorter else 0.0
+
+
+class WordIndex:
+    """Exemplars as weighted bags of stems; rare words weigh more."""
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        bags = [Counter(stems(text)) for text in texts]
+        seen = Counter(word for bag in bags for word in bag)
+        total = len(bags) + 1
+        self._weight = {word: math.log(total / count) for word, count in seen.items()}
+        self._rare = math.log(total)
+        self._rows = [self._vector(bag) for bag in bags]
+
+    def likeness(self, text: str) -> list[float]:
+        """Cosine to each exemplar, 0..1, in the order they were given."""
+        query = self._vector(Counter(stems(text)))
+        return [_dot(query, row) for row in self._rows]
+
+    def _vector(self, bag: Counter[str]) -> Vector:
+        raw = {word: n * self._weight.get(word, self._rare) for word, n in bag.items()}
+        length = math.sqrt(sum(value * value for value in raw.values()))
+        return {word: value / length for word, value in raw.items()} if length else {}
+
+
+def _dot(one: Vector, other: Vector) -> float:
+    if len(other) < len(one):
+        one, other = other, one
+    return sum(weight * other.get(word, 0.0) for word, weight in one.items())
+
+
+# -- index ------------------------------------------------------------------------------------
+# The exemplars of a case as vectors of meaning, made once and kept.
+
+
+class Embedder(Protocol):
+    """As `ports.Embedder`: sentences to vectors of meaning."""
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """float32 [len(texts), d], unit rows."""
+        ...
+
+
+def exemplars(case: Case) -> tuple[tuple[str, str], ...]:
+    """(line id, exemplar) for every exemplar, in the case's order."""
+    return tuple((line.id, text) for line in case.lines for text in line.exemplars)
+
+
+def unalias(case: Case, text: str) -> str:
+    """A question with the case's names put as what they mean ("Pete" is "your husband")."""
+    if not case.aliases:
+        return text
+    known = {name.lower(): meaning for name, meaning in case.aliases.items()}
+    names = "|".join(re.escape(name) for name in sorted(known, key=len, reverse=True))
+    return re.sub(
+        rf"\b(?:your )?({names})\b",
+        lambda found: known[found.group(1).lower()],
+        text,
+        flags=re.IGNORECASE,
+    )
+
+
+class CaseIndex:
+    """Nearest exemplars by meaning."""
+
+    def __init__(self, case_sha256: str, model_sha256: str, vectors: NDArray[np.float32]) -> None:
+        """vectors: float32 [number of exemplars, d], unit rows, in `exemplars` order."""
+        self.case_sha256 = case_sha256
+        self.model_sha256 = model_sha256
+        self.vectors = vectors
+
+    @classmethod
+    def build(cls, case: Case, embedder: Embedder, model_sha256: str = "") -> CaseIndex:
+        """Embed every exemplar: seconds, not milliseconds."""
+        texts = [unalias(case, text) for _, text in exemplars(case)]
+        return cls(case.sha256, model_sha256, np.asarray(embedder.embed(texts), np.float32))
+
+    def likeness(self, vector: NDArray[np.float32]) -> NDArray[np.float32]:
+        """vector: float32 [d], unit. Cosine to every exemplar, float32 [n]."""
+        return np.asarray(self.vectors @ vector, np.float32)
+
+    def save(self, folder: Path) -> Path:
+        """Write it below `folder`, whole or not at all; returns the file."""
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / _name(self.case_sha256, self.model_sha256)
+        partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+        with partial.open("wb") as file:
+            np.savez(file, vectors=self.vectors)
+        partial.replace(path)
+        return path
+
+    @classmethod
+    def load(cls, folder: Path, case: Case, model_sha256: str = "") -> CaseIndex | None:
+        """The kept index of this very case and model; None when there is none that fits."""
+        path = folder / _name(case.sha256, model_sha256)
+        try:
+            with np.load(path, allow_pickle=False) as kept:
+                vectors = np.asarray(kept["vectors"], np.float32)
+        except (OSError, ValueError, KeyError, BadZipFile):
+            return None
+        fits = vectors.ndim == 2 and len(vectors) == len(exemplars(case))
+        return cls(case.sha256, model_sha256, vectors) if fits else None
+
+    @classmethod
+    def cached(
+        cls, folder: Path, case: Case, embedder: Embedder, model_sha256: str = ""
+    ) -> CaseIndex:
+        """The kept one, or a new one that is kept."""
+        kept = cls.load(folder, case, model_sha256)
+        if kept is not None:
+            return kept
+        made = cls.build(case, embedder, model_sha256)
+        made.save(folder)
+        return made
+
+
+def _name(case_sha256: str, model_sha256: str) -> str:
+    return f"index-{case_sha256[:16]}-{(model_sha256 or 'unpinned')[:16]}.npz"
+
+
+SHARES = (0.5, 0.3, 0.2)
+"""What the best, second and third exemplar of a line count: several that agree are better
+evidence than one that happens to share a word."""
+
+
+def best_by_line(scores: Sequence[float], owners: Iterable[str]) -> dict[str, float]:
+    """Line to its score, from its nearest exemplars by `SHARES`."""
+    found: dict[str, list[float]] = {}
+    for score, owner in zip(scores, owners, strict=True):
+        found.setdefault(owner, []).append(float(score))
+    best: dict[str, float] = {}
+    for owner, values in found.items():
+        values.sort(reverse=True)
+        padded = (values + [values[-1]] * len(SHARES))[: len(SHARES)]
+        best[owner] = sum(share * value for share, value in zip(SHARES, padded, strict=True))
+    return best
+
+
+# -- last question ----------------------------------------------------------------------------
+# The question that an utterance ends with, told apart from what was said before it.
+
+
+SHORT = 7
+"""Words: "And your mother?", "Which sort of person are you?" need the sentence before them."""
+LEAST = 3
+"""Words of a question that stands by itself: "Okay?" and "You see?" do not."""
+POINTS_WITHIN, OWN_WORDS = 9, 2
+"""Words of a question that can only be understood from what was said; those with a meaning."""
+
+_MEETING = frozenset({"greeting", "introduction", "thanks"})
+"""What no question is about."""
+_ASIDE = EMPATHY | {"acknowledge", "apology", "normalising"}
+"""What is said before a question without being its subject; "Do you?" has no other."""
+_REFERS = re.compile(
+    r"\b(?:that|this|it|those|these|so|then|he|she|they|him|her|them|there|one|else)\b|"
+    r"^(?:and |so |but )*(?:what|how) (?:do|did|would|are) you (?:think|feel|say|make)\b"
+)
+_OF_THAT = re.compile(
+    r"\b(?:that|this|these|those) (?:sort|sorts|kind|kinds) of (?:thing|things|stuff|news)\b"
+)
+"""What the sentence before it told of, whatever the length."""
+_TAKES_BACK = re.compile(
+    r"\b(?:that|this|it|all) (?:sound|okay|all right|alright|clear|help|make|fit|fair|right|"
+    r"work|seem|feel)|\bwith me\b|\b(?:sound|thoughts|questions)\b|"
+    r"^(?:and |so |but )*(?:what|how) (?:do|did|would) you (?:think|feel|say|make)(?: (?:of|about) "
+    r"(?:that|this|it|all)(?: \w+)?)?$"
+)
+"""Asks what she says to the sentence before: "How does that sound?" """
+
+_POINTS = re.compile(
+    r"(?<!\bafter )(?<!\bbefore )\b"
+    r"(?:(?:that|those|these|then)(?: (?:is|was|time|with|by|all|now))?|"
+    r"(?:that|it|this) (?:like|happen|happened|for|about|to you|for you|at all))$"
+)
+"""It ends on what was said."""
+
+
+def focus(text: str) -> str:
+    """The part of an utterance that asks: its last question, else its last two sentences."""
+    found = sentences(text)
+    for number in range(len(found) - 1, -1, -1):
+        if form(found[number]) != "statement":
+            first = number - (number > 0 and _leans(found[number], found[number - 1]))
+            return " ".join(each.text for each in found[first : number + 1])
+    return " ".join(each.text for each in found[-2:])
+
+
+def last_question(text: str) -> str:
+    """The question it ends with, with a subject of its own, after other words; else empty."""
+    found = sentences(text)
+    if len(found) < 2:
+        return ""
+    last = found[-1]
+    asks = form(last) != "statement" and not is_declarative(last) and len(last.spoken) >= LEAST
+    return last.text if asks and not _TAKES_BACK.search(last.plain) else ""
+
+
+def points_back(asked: str) -> bool:
+    """Whether a question says nothing of what it is about: "How long have you done that?" """
+    found = sentences(asked)
+    if len(found) != 1 or len(found[0].spoken) > POINTS_WITHIN:
+        return False
+    return _POINTS.search(found[0].plain) is not None and len(content(found[0].plain)) <= OWN_WORDS
+
+
+def _leans(question: Sentence, before: Sentence) -> bool:
+    """Whether a question needs the sentence before it to be understood."""
+    if len(question.spoken) > SHORT and not _OF_THAT.search(question.plain):
+        return False
+    does = {each.name for each in code(before.text)}
+    if not _MEETING.isdisjoint(does):
+        return False
+    is_bare = not content(question.plain) or _REFERS.search(question.plain) is not None
+    return is_bare or _ASIDE.isdisjoint(does)
+
+
+# -- retrieval --------------------------------------------------------------------------------
+# Which line answers what was asked: meaning, words and what the question does, together.
+
 
 MEANING, WORDS = 0.75, 0.25
 """Shares of cosine by meaning and by words; fitted on the suite of the first case."""

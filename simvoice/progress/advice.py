@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from simvoice.debrief.kinds import kinds
 from simvoice.debrief.model import Part
+from simvoice.debrief.suggestions import kinds
 from simvoice.debrief.wording import clock, in_words
 from simvoice.progress.brief import Advice, Brief
 

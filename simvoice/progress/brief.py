@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from typing import Literal
 
-from simvoice.debrief.english import is_english
-from simvoice.debrief.kinds import kinds
 from simvoice.debrief.model import Debrief, Part, Scored
 from simvoice.debrief.moments import TRUST, exchanges
-from simvoice.debrief.suggestions import went_amiss
+from simvoice.debrief.suggestions import kinds, went_amiss
+from simvoice.debrief.wording import is_english
 from simvoice.record.events import Again, Hold, LearnerTurn, PatientMove
 from simvoice.record.store import Attempt
 from simvoice.scoring.instruments.instrument import CRITICAL

@@ -14,10 +14,9 @@ from simvoice.progress.brief import Brief, HeadingOf, NumberOf
 from simvoice.scoring.metrics.change import change
 from simvoice.scoring.metrics.definitions import Definition, definitions
 from simvoice.scoring.metrics.interval import Table
-from simvoice.scoring.metrics.quantities import quantity
+from simvoice.scoring.metrics.quantities import clause, quantity
 from simvoice.scoring.metrics.registry import Measured
 from simvoice.scoring.metrics.shares import Share, difference, share
-from simvoice.scoring.metrics.unmeasurable import clause
 from simvoice.scoring.raters.human_range import Agreed, in_numbers
 
 Verdict = Literal["changed", "no change that can be told from chance", "not comparable"]

@@ -30,8 +30,7 @@ from simvoice.scoring.instruments.instrument import headings
 from simvoice.scoring.metrics.change import minimal_detectable_change
 from simvoice.scoring.metrics.definitions import Definition, definitions
 from simvoice.scoring.metrics.interval import shipped
-from simvoice.scoring.metrics.quantities import quantity
-from simvoice.scoring.metrics.unmeasurable import clause
+from simvoice.scoring.metrics.quantities import clause, quantity
 from simvoice.scoring.raters.human_range import Agreed, agreed, in_numbers
 
 _CUT_SHORT = frozenset({"device", "closed", "fault"})

@@ -1,12 +1,21 @@
-"""The few file operations that the record stands on: whole writes, atomic replacement, names."""
+"""What the record stands on: file operations, attempt ids and locks."""
 
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
+import re
+import secrets
+import time
+from datetime import datetime
 from pathlib import Path
 
-from simvoice.errors import SimvoiceError, StorageFull
+from simvoice.errors import AttemptError, SimvoiceError, StorageFull
+
+# -- files ------------------------------------------------------------------------------------
+# The few file operations that the record stands on: whole writes, atomic replacement, names.
+
 
 HEADER = "header.json"
 JOURNAL = "journal.jsonl"
@@ -72,3 +81,103 @@ def storage_error(error: OSError, doing: str) -> SimvoiceError:
         return StorageFull(f"{doing} stopped because the disk is full; free some space and go on")
     why = error.strerror or type(error).__name__
     return SimvoiceError(f"{doing} failed ({why}); check the disk and its permissions")
+
+
+# -- ids --------------------------------------------------------------------------------------
+# Identifiers of attempts. They are folder names, so nothing else may pass for one.
+
+
+_SHAPE = re.compile(r"[0-9]{8}-[0-9]{6}-[a-z0-9]+(?:-[a-z0-9]+)*-[a-z0-9]{4}")
+_LONGEST = 120
+_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
+"""Without the pairs that are hard to tell apart when read aloud."""
+
+
+def new_id(case_id: str, when: datetime) -> str:
+    """An identifier such as `20261122-101530-breast-biopsy-k3f9`.
+
+    when: the local wall-clock time of the start. Two attempts in the same second differ in the
+    last four letters.
+    """
+    slug = re.sub(r"[^a-z0-9]+", "-", case_id.lower()).strip("-")[:80].strip("-") or "case"
+    tail = "".join(secrets.choice(_LETTERS) for _ in range(4))
+    return f"{when:%Y%m%d-%H%M%S}-{slug}-{tail}"
+
+
+def is_id(text: str) -> bool:
+    """Whether `text` has the shape of an identifier (and so cannot leave the folder)."""
+    return len(text) <= _LONGEST and _SHAPE.fullmatch(text) is not None
+
+
+def check_id(text: str) -> str:
+    """`text`, when it is an identifier. Raises AttemptError otherwise."""
+    if not is_id(text):
+        shown = text if len(text) <= 60 else text[:60] + "…"
+        raise AttemptError(
+            f"{shown!r} is not an attempt's id; run: simvoice attempts list, to see them"
+        )
+    return text
+
+
+# -- lock -------------------------------------------------------------------------------------
+# Who is using an attempt: a lock that the system drops when its process dies.
+
+
+_LOOK_S = 0.002
+"""Seconds that are plenty for another process to see whether an attempt is in use."""
+_TRIES = 50
+
+
+class AttemptLock:
+    """An exclusive lock on an attempt's folder, held until `release` or the process's death."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+
+    @classmethod
+    def take(cls, folder: Path) -> AttemptLock | None:
+        """The lock, or None when a live process holds it. Raises OSError."""
+        fd = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            for _ in range(_TRIES):
+                if locked(fd, fcntl.LOCK_EX):
+                    return cls(fd)
+                # A share is to be had when all that is in the way is somebody who looks.
+                if not locked(fd, fcntl.LOCK_SH):
+                    break
+                fcntl.flock(fd, fcntl.LOCK_UN)
+                time.sleep(_LOOK_S)
+        except OSError:
+            os.close(fd)
+            raise
+        os.close(fd)
+        return None
+
+    def release(self) -> None:
+        """Give it back; may be called twice."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+
+def in_use(folder: Path) -> bool:
+    """Whether a live process is using the attempt. Leaves nothing behind."""
+    try:
+        fd = os.open(folder / LOCK, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        return not locked(fd, fcntl.LOCK_SH)
+    except OSError:
+        return False
+    finally:
+        os.close(fd)
+
+
+def locked(fd: int, kind: int) -> bool:
+    """Whether a lock on an open file was to be had at once. kind: fcntl.LOCK_EX or LOCK_SH."""
+    try:
+        fcntl.flock(fd, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

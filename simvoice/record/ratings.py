@@ -21,9 +21,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from simvoice.errors import AttemptError, SimvoiceError
 from simvoice.record.events import Fact
-from simvoice.record.files import storage_error, sync_folder, write_all
-from simvoice.record.ids import is_id
-from simvoice.record.lock import locked
+from simvoice.record.files import is_id, locked, storage_error, sync_folder, write_all
 
 RATINGS = "ratings.jsonl"
 OBJECTIONS = "objections.jsonl"

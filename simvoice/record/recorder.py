@@ -26,13 +26,13 @@ from simvoice.record.files import (
     JOURNAL,
     RESERVE,
     WAV,
+    AttemptLock,
+    check_id,
     replace_file,
     storage_error,
     sync_folder,
 )
-from simvoice.record.ids import check_id
 from simvoice.record.journal import Journal
-from simvoice.record.lock import AttemptLock
 from simvoice.record.sound import SoundFile, interleave, pack
 
 SYNC_S = 0.5

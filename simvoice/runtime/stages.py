@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from simvoice.audio import RATE, Pcm, samples, seconds
+from simvoice.conversation.backchannels import hum_share
 from simvoice.conversation.clauses import pause_after_s
 from simvoice.conversation.events import (
     AskModel,
@@ -26,7 +27,6 @@ from simvoice.conversation.events import (
     Warm,
     WordsJudged,
 )
-from simvoice.conversation.hum import hum_share
 from simvoice.patient.decisions import Affect, Answer, Mood, Rank
 from simvoice.ports import (
     Cancelled,

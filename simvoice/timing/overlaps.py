@@ -27,8 +27,7 @@ from numpy.typing import NDArray
 
 from simvoice.timing.intervals import Intervals, bridge, intervals
 from simvoice.timing.prosody import Voice
-from simvoice.timing.turns import Speaker
-from simvoice.timing.words import TimedWord
+from simvoice.timing.turns import Speaker, TimedWord
 
 OverlapKind = Literal["acknowledgement", "early", "interruption", "attempt", "together"]
 """together: both began at once and one gave way; only a floor that decides live tells it apart."""

@@ -1,16 +1,4 @@
-"""Who has the floor: the four states of a two-party conversation, and what lies between speakers.
-
-Terms and definitions follow Heldner & Edlund 2010, "Pauses, gaps and overlaps in conversations",
-Journal of Phonetics 38(4), doi 10.1016/j.wocn.2010.08.002. At every moment the learner speaks,
-the patient speaks, both do, or nobody does. A stretch in which nobody speaks is a *pause* when
-the same speaker goes on after it and a *gap* when the other does. A stretch in which both speak
-is an overlap *between* speakers when the other goes on after it and *within* a speaker when the
-first does. The *floor transfer offset* is the length of a gap, or minus that of an overlap
-between speakers.
-
-A pause is therefore never the distance between two stretches of one speaker's: the other may
-have spoken there.
-"""
+"""Who has the turn: the four states of a two-party conversation, and what is between speakers."""
 
 from __future__ import annotations
 
@@ -21,6 +9,21 @@ from typing import Literal
 import numpy as np
 
 from simvoice.timing.intervals import Intervals, covers, intervals
+
+# -- turns ------------------------------------------------------------------------------------
+# Who has the floor: the four states of a two-party conversation, and what lies between speakers.
+#
+# Terms and definitions follow Heldner & Edlund 2010, "Pauses, gaps and overlaps in conversations",
+# Journal of Phonetics 38(4), doi 10.1016/j.wocn.2010.08.002. At every moment the learner speaks,
+# the patient speaks, both do, or nobody does. A stretch in which nobody speaks is a *pause* when
+# the same speaker goes on after it and a *gap* when the other does. A stretch in which both speak
+# is an overlap *between* speakers when the other goes on after it and *within* a speaker when the
+# first does. The *floor transfer offset* is the length of a gap, or minus that of an overlap
+# between speakers.
+#
+# A pause is therefore never the distance between two stretches of one speaker's: the other may
+# have spoken there.
+
 
 Speaker = Literal["learner", "patient"]
 Floor = Literal["learner", "patient", "both", "nobody"]
@@ -179,3 +182,17 @@ def _is_inside(start_s: float, end_s: float, other: Intervals) -> bool:
 def speech_of(made: Sequence[Turn], who: Speaker) -> Intervals:
     """The extents of one speaker's turns, pauses included: the time they held the floor."""
     return intervals([(turn.start_s, turn.end_s) for turn in made if turn.who == who])
+
+
+# -- words ------------------------------------------------------------------------------------
+# Words and when they sounded, from an alignment, a recogniser or a transcript.
+
+
+@dataclass(frozen=True, slots=True)
+class TimedWord:
+    """One word of one speaker's, session seconds."""
+
+    who: Speaker
+    text: str
+    start_s: float
+    end_s: float

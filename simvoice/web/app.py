@@ -15,21 +15,11 @@ from fastapi.templating import Jinja2Templates
 from starlette.exceptions import HTTPException
 
 from simvoice.errors import SimvoiceError, UsageError
-from simvoice.web import (
-    agreement,
-    drawings,
-    format,
-    line,
-    objections,
-    pages,
-    progress,
-    raters,
-    retry,
-)
+from simvoice.web import drawings, format, line, pages, progress, raters, retry
 from simvoice.web.encounters import Stage
+from simvoice.web.pages import Summaries
 from simvoice.web.ports import Simulator
 from simvoice.web.security import Guard, StartKey, new_token
-from simvoice.web.summaries import Summaries
 
 _HERE = Path(__file__).resolve().parent
 
@@ -61,7 +51,7 @@ def create_app(simulator: Simulator, start_key: StartKey) -> FastAPI:
     app.state.stage = stage
     app.state.token = token
     app.state.summaries = Summaries()
-    app.state.agreements = agreement.Agreements()
+    app.state.agreements = raters.Agreements()
     app.state.templates = _templates()
     app.mount("/static", StaticFiles(directory=_HERE / "static"), name="static")
     app.include_router(pages.router)
@@ -69,9 +59,7 @@ def create_app(simulator: Simulator, start_key: StartKey) -> FastAPI:
     app.include_router(progress.router)
     app.include_router(drawings.router)
     app.include_router(line.router)
-    app.include_router(objections.router)
     app.include_router(raters.router)
-    app.include_router(agreement.router)
     app.add_exception_handler(SimvoiceError, _known_error)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_middleware(Guard, token=token, start_key=start_key)

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from simvoice.progress.model import Course, Series
-from simvoice.record.ids import check_id
+from simvoice.record.files import check_id
 from simvoice.record.store import Attempt
 from simvoice.web.ports import Simulator
 

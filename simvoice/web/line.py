@@ -27,8 +27,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from simvoice.debrief.retry import Place
 from simvoice.devices.browser import BrowserLine
-from simvoice.web.encounters import Scene, Stage
-from simvoice.web.outbox import Outbox
+from simvoice.web.encounters import Outbox, Scene, Stage
 from simvoice.web.security import same_token
 
 log = logging.getLogger(__name__)

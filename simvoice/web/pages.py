@@ -4,7 +4,10 @@ that nothing here blocks the loop that carries sound."""
 from __future__ import annotations
 
 import mimetypes
-from dataclasses import asdict
+import threading
+from collections import OrderedDict
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -12,15 +15,93 @@ from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from fastapi.templating import Jinja2Templates
 
 from simvoice.debrief import layout as debrief_page
+from simvoice.debrief.build import summarise
+from simvoice.debrief.comparison import Comparison, compare, goes_from
+from simvoice.debrief.model import Debrief
 from simvoice.devices.wav import wav_bytes
-from simvoice.errors import AttemptError, CaseError
-from simvoice.progress.brief_store import keep, kept
-from simvoice.record.ids import check_id
+from simvoice.errors import AttemptError, CaseError, SimvoiceError
+from simvoice.progress.brief_store import FILE, keep, kept
+from simvoice.record.events import Again
+from simvoice.record.files import check_id
 from simvoice.record.store import Attempt, AttemptSummary
 from simvoice.web.encounters import Stage
-from simvoice.web.goes import goes
 from simvoice.web.ports import CaseCard, Simulator
-from simvoice.web.summaries import Summaries
+
+# -- summaries --------------------------------------------------------------------------------
+# Debriefs that were made a moment ago: a page and what it fetches ask for the same one.
+
+
+_KEPT = 4
+"""The one that is read, the one beside it, and one or two in other tabs."""
+
+Print = tuple[tuple[str, int, int], ...]
+
+
+class Summaries:
+    """The last few, made anew as soon as anything in the attempt's folder has changed."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[str, tuple[Print, Debrief]] = OrderedDict()
+
+    def of(self, attempt: Attempt) -> Debrief:
+        """The debrief of an attempt. May take a second or two; two pages may ask at once."""
+        with self._lock:
+            seen = print_of(attempt.folder)
+            kept = self._kept.get(attempt.id)
+            if kept is None or kept[0] != seen:
+                kept = (seen, summarise(attempt))
+                self._kept[attempt.id] = kept
+            self._kept.move_to_end(attempt.id)
+            while len(self._kept) > _KEPT:
+                self._kept.popitem(last=False)
+            return kept[1]
+
+
+def print_of(folder: Path) -> Print:
+    """Name, length and time of every file: an objection or a lost recording changes it. The brief
+    that progress is read from is made of the debrief, and changes nothing."""
+    found = []
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith(FILE):  # also while it is being written
+            continue
+        about = path.stat()
+        found.append((path.name, about.st_size, about.st_mtime_ns))
+    return tuple(found)
+
+
+# -- goes -------------------------------------------------------------------------------------
+# What a debrief says of other goes: the one it was taken up from, those taken up from it.
+
+
+@dataclass(frozen=True, slots=True)
+class Goes:
+    """Beside this attempt."""
+
+    again: Again | None
+    """Where this one was taken up; None when it began at the door."""
+    comparison: Comparison | None
+    """None also when the first one is gone."""
+    first_has_sound: bool
+    others: tuple[AttemptSummary, ...]
+    """Taken up from this one."""
+
+
+def goes(simulator: Simulator, found: Attempt) -> Goes:
+    """Reads the first one, when there is one."""
+    again = found.header.again
+    comparison, has_sound = None, False
+    if again is not None:
+        try:
+            first = simulator.attempt(again.attempt)
+            comparison, has_sound = compare(first, found), first.audio_path is not None
+        except SimvoiceError:  # erased, or damaged since: the page says so
+            comparison = None
+    return Goes(again, comparison, has_sound, goes_from(found.id, simulator.attempts()))
+
+
+# -- pages ------------------------------------------------------------------------------------
+
 
 router = APIRouter()
 

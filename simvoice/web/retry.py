@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse
 
 from simvoice.debrief.retry import Heard, Place, begins, heard_before, moment
 from simvoice.errors import AttemptError
-from simvoice.record.ids import check_id
+from simvoice.record.files import check_id
 from simvoice.web import pages
 from simvoice.web.ports import Simulator
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from simvoice import paths
-from simvoice.app.attempt_header import floor_of, header_of
-from simvoice.conversation.shown import shows
+from simvoice.app.attempt_header import floor_of, header_of, shows
 from simvoice.patient.case.load import load_case, locate_case
 from simvoice.ports import LineFacts
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from simvoice import paths
-from simvoice.conversation.shown import shows
+from simvoice.app.attempt_header import shows
 from simvoice.patient.case.load import load_case, locate_case
 from simvoice.patient.case.schema import Case
 

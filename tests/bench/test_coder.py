@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from simvoice.bench import annomi, coder
+from simvoice.bench import coder
 from simvoice.errors import UsageError
 
 HEADER = (
@@ -20,7 +20,7 @@ HEADER = (
 
 def write(folder: Path, *rows: tuple[str, str, str, str, str, str]) -> Path:
     """rows: utterance id, text, main behaviour, reflection, question, its subtype."""
-    with (folder / annomi.TABLE).open("w", encoding="utf-8", newline="") as lines:
+    with (folder / coder.TABLE).open("w", encoding="utf-8", newline="") as lines:
         table = csv.DictWriter(lines, HEADER.split(","), restval="n/a")
         table.writeheader()
         for number, text, main, reflection, question, subtype in rows:
@@ -44,7 +44,7 @@ def test_a_label_is_that_of_most_annotators_and_none_when_they_are_split(tmp_pat
         ("2", "b", "question", "False", "True", "open"),
         ("2", "b", "other", "False", "False", "n/a"),
     )
-    first, second = annomi.read(folder)
+    first, second = coder.read(folder)
     assert (first.main, first.reflection, first.question) == ("input", False, False)
     assert (second.main, second.reflection, second.question) == (None, False, None)
 
@@ -75,14 +75,14 @@ def test_a_small_table_gives_the_whole_report(tmp_path: Path) -> None:
 def test_what_is_not_annomi_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="--data"):
         coder.run(tmp_path, quick=True)
-    (tmp_path / annomi.TABLE).write_text("a,b\n1,2\n", encoding="utf-8")
+    (tmp_path / coder.TABLE).write_text("a,b\n1,2\n", encoding="utf-8")
     with pytest.raises(UsageError, match="no column transcript_id"):
         coder.run(tmp_path, quick=True)
 
 
 def test_intervals_hold_the_figure_and_know_when_there_is_none(tmp_path: Path) -> None:
     asks = ("1", "What brings you here?", "question", "False", "True", "open")
-    said = annomi.read(write(tmp_path, asks, ("2", "Mm-hmm.", "other", "False", "False", "n/a")))
+    said = coder.read(write(tmp_path, asks, ("2", "Mm-hmm.", "other", "False", "False", "n/a")))
     coded = [coder.coded_utterance(each.text) for each in said]
     found = coder.intervals(said, coded)
     assert found["question"] == (1.0, 1.0)
@@ -96,7 +96,7 @@ def shared_annomi() -> Path:
 
 
 @pytest.mark.skipif(
-    not (shared_annomi() / annomi.TABLE).is_file(), reason="AnnoMI is not beside the checkout"
+    not (shared_annomi() / coder.TABLE).is_file(), reason="AnnoMI is not beside the checkout"
 )
 def test_the_coder_agrees_with_annotators_as_it_must() -> None:
     report = coder.run(shared_annomi(), quick=False)

@@ -10,8 +10,8 @@ import pytest
 from simvoice import paths
 from simvoice.app.simulator import Simulator
 from simvoice.bench.repeats import Behaviour, Outcome, behaviours, meet, report
-from simvoice.research.calibrate.repeats import within
-from simvoice.scoring.metrics.retest import repeats_from_json, repeats_to_json
+from simvoice.research.calibrate.fit import within
+from simvoice.scoring.metrics.interval import repeats_from_json, repeats_to_json
 
 RUDE = Behaviour("angry-relative", "poor")
 

@@ -1,5 +1,5 @@
-from simvoice.bench.clinician import PEOPLE, SHORT, utterances
-from simvoice.bench.word_errors import errors, normal
+from simvoice.bench.stage import PEOPLE, SHORT, utterances
+from simvoice.bench.stt import errors, normal
 
 
 def test_case_marks_and_abbreviations_are_no_errors() -> None:

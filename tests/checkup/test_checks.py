@@ -11,10 +11,9 @@ import numpy as np
 import pytest
 
 from simvoice.audio import FRAME, Pcm16, to_int16
-from simvoice.checkup import machine, sound
-from simvoice.checkup.result import Check
+from simvoice.checkup import checks, sound
+from simvoice.checkup.checks import Check, check_model
 from simvoice.checkup.speed import SENTENCE, Pace, judge_pace, judge_understanding
-from simvoice.checkup.weights import check_model
 from simvoice.devices import portaudio
 from simvoice.devices.loopback import Loopback
 from simvoice.devices.portaudio import DeviceInfo
@@ -35,9 +34,9 @@ def is_complete(check: Check) -> bool:
 
 
 def test_a_python_that_is_too_old_fails() -> None:
-    assert machine.check_python((3, 10, 9)).state == "fail"
-    assert machine.check_python((3, 11, 0)).state == "ok"
-    assert machine.check_python((4, 0, 0)).state == "ok"
+    assert checks.check_python((3, 10, 9)).state == "fail"
+    assert checks.check_python((3, 11, 0)).state == "ok"
+    assert checks.check_python((4, 0, 0)).state == "ok"
 
 
 def test_every_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -47,8 +46,8 @@ def test_every_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None
         "other-thing",
         "x ; extra == 'y'",
     ]
-    monkeypatch.setattr(machine.importlib.metadata, "requires", lambda _: asked)
-    found = machine.check_libraries()
+    monkeypatch.setattr(checks.importlib.metadata, "requires", lambda _: asked)
+    found = checks.check_libraries()
     assert found.state == "fail"
     assert found.facts["missing"] == ["no-such-thing", "other-thing"]
     assert "no-such-thing, other-thing are not installed" in found.sentence
@@ -66,7 +65,7 @@ def test_the_disk_has_room_little_or_none(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, free: int, state: str
 ) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10**12, 10**12 - free, free))
-    found = machine.check_disk(tmp_path / "not" / "there" / "yet")
+    found = checks.check_disk(tmp_path / "not" / "there" / "yet")
     assert found.state == state
     assert found.facts["free_bytes"] == free
     assert is_complete(found)
@@ -75,7 +74,7 @@ def test_the_disk_has_room_little_or_none(
 
 def test_a_file_where_the_attempts_should_lie_fails(tmp_path: Path) -> None:
     (tmp_path / "home").write_text("")
-    found = machine.check_disk(tmp_path / "home" / "attempts")
+    found = checks.check_disk(tmp_path / "home" / "attempts")
     assert found.state == "fail"
     assert "SIMVOICE_HOME" in found.remedy
 
@@ -84,7 +83,7 @@ def test_a_file_where_the_attempts_should_lie_fails(tmp_path: Path) -> None:
     ("busy", "cores", "state"), [(0.1, 2, "ok"), (1.0, 2, "warn"), (1.0, 4, "ok"), (0.0, 1, "warn")]
 )
 def test_the_cores_are_free_or_not(busy: float, cores: int, state: str) -> None:
-    found = machine.judge_cores(busy, cores)
+    found = checks.judge_cores(busy, cores)
     assert found.state == state
     assert is_complete(found)
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from simvoice.checkup import server as checkup
-from simvoice.checkup.result import Check
+from simvoice.checkup.checks import Check
 from simvoice.checkup.server import check_server
 from simvoice.engines.llm.server import Patience, Server
 from tests.engines.llm.model_server import Act, OddHandler, OddServer, free_port, odd_server

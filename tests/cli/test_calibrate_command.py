@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 from simvoice.bench import repeats
 from simvoice.cli import app
 from simvoice.errors import UsageError
-from simvoice.research.calibrate.repeats import within
-from simvoice.scoring.metrics.retest import repeats_from_json
+from simvoice.research.calibrate.fit import within
+from simvoice.scoring.metrics.interval import repeats_from_json
 
 
 def refused(*arguments: str) -> str:

@@ -12,7 +12,7 @@ import typer
 from typer.testing import CliRunner
 
 from simvoice.checkup import whole
-from simvoice.checkup.result import Check, doubtful, good, wrong
+from simvoice.checkup.checks import Check, doubtful, good, wrong
 from simvoice.cli import doctor as command
 from simvoice.models import manifest
 

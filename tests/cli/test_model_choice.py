@@ -11,9 +11,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from simvoice.app import simulator as wiring
-from simvoice.checkup.result import Check
+from simvoice.checkup.checks import Check
 from simvoice.cli import app, doctor
-from simvoice.cli.options import DEFAULT_WAIT_S, server_of
+from simvoice.cli.common import DEFAULT_WAIT_S, server_of
 from simvoice.engines.llm.server import Patience, Server
 from simvoice.errors import SettingError, UsageError
 

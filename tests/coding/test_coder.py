@@ -6,9 +6,9 @@ import time
 
 import pytest
 
+from simvoice.coding.behaviour import ends_asking
 from simvoice.coding.codebook import CODEBOOK, SOURCES
 from simvoice.coding.coder import code, jargon_terms, rules
-from simvoice.coding.questions import ends_asking
 
 
 def names(text: str) -> set[str]:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from simvoice.coding.codebook import CODEBOOK
+from simvoice.coding.codebook import CODEBOOK, graded, is_verified, levels
 from simvoice.coding.coder import code
-from simvoice.coding.eccs import graded, is_verified, levels
 
 
 def test_there_are_seven_levels_over_codes_of_the_codebook_each_in_one() -> None:

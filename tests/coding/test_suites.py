@@ -4,34 +4,34 @@ from __future__ import annotations
 
 import pytest
 
-from simvoice.bench import labelled
+from simvoice.bench import coder
 from simvoice.coding.codebook import CODEBOOK
 
 EVENTS_AT_LEAST, JARGON_AT_LEAST = 0.85, 0.90
 
 
 def test_the_events_suite_is_300_utterances_half_of_them_held_out() -> None:
-    assert [len(labelled.events(half)) for half in labelled.HALVES] == [150, 150]
-    texts = [each.text for half in labelled.HALVES for each in labelled.events(half)]
+    assert [len(coder.events(half)) for half in coder.HALVES] == [150, 150]
+    texts = [each.text for half in coder.HALVES for each in coder.events(half)]
     assert len(set(texts)) == len(texts)
 
 
 def test_every_label_is_a_code_that_the_suite_is_about() -> None:
-    for half in labelled.HALVES:
-        given = {name for each in labelled.events(half) for name, _ in each.given}
-        assert given == set(labelled.EVENTS)
-    assert set(labelled.EVENTS) <= set(CODEBOOK)
+    for half in coder.HALVES:
+        given = {name for each in coder.events(half) for name, _ in each.given}
+        assert given == set(coder.EVENTS)
+    assert set(coder.EVENTS) <= set(CODEBOOK)
 
 
-@pytest.mark.parametrize("half", labelled.HALVES)
+@pytest.mark.parametrize("half", coder.HALVES)
 def test_events_are_found_as_they_were_labelled(half: str) -> None:
-    scores = labelled.f1_by_code(labelled.events(half))
+    scores = coder.f1_by_code(coder.events(half))
     assert sum(scores.values()) / len(scores) >= EVENTS_AT_LEAST, scores
 
 
-@pytest.mark.parametrize("half", labelled.HALVES)
+@pytest.mark.parametrize("half", coder.HALVES)
 def test_jargon_and_its_explanations_are_found(half: str) -> None:
-    score = labelled.macro_f1(labelled.jargon(half))
+    score = coder.macro_f1(coder.jargon(half))
     assert score is not None
     assert score >= JARGON_AT_LEAST
 
@@ -39,10 +39,10 @@ def test_jargon_and_its_explanations_are_found(half: str) -> None:
 def test_f1_counts_what_was_missed_and_what_was_made_up() -> None:
     plan, chat = ("plan", ""), ("summary", "")
     said = [
-        labelled.Labels("a", frozenset({plan}), frozenset({plan})),
-        labelled.Labels("b", frozenset({plan}), frozenset()),
-        labelled.Labels("c", frozenset(), frozenset({chat})),
+        coder.Labels("a", frozenset({plan}), frozenset({plan})),
+        coder.Labels("b", frozenset({plan}), frozenset()),
+        coder.Labels("c", frozenset(), frozenset({chat})),
     ]
-    assert labelled.f1_by_code(said) == {"plan": 2 / 3, "summary": 0.0}
-    assert labelled.macro_f1(said) == pytest.approx(1 / 3)
-    assert labelled.macro_f1([]) is None
+    assert coder.f1_by_code(said) == {"plan": 2 / 3, "summary": 0.0}
+    assert coder.macro_f1(said) == pytest.approx(1 / 3)
+    assert coder.macro_f1([]) is None

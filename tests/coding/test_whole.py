@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from simvoice.coding.behaviour import main_behaviour
+from simvoice.coding.behaviour import leaning, main_behaviour
 from simvoice.coding.coder import code
-from simvoice.coding.leaning import leaning
 from simvoice.coding.text import plain
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from simvoice.audio import RATE, Pcm, to_float, to_int16
-from simvoice.conversation.hum import HUMMED, hum_share
-from simvoice.simulate.murmur import mm_hm
+from simvoice.conversation.backchannels import HUMMED, hum_share
+from simvoice.simulate.signals import mm_hm
 
 
 def vowel(first_hz: float, second_hz: float) -> Pcm:

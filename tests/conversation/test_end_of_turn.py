@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from simvoice.conversation.turn_end import over_prob, unsureness
+from simvoice.conversation.end_of_turn import over_prob, unsureness
 
 
 def test_words_outweigh_the_melody_both_ways() -> None:

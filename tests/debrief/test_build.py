@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from simvoice.debrief.build import summarise
+from simvoice.debrief.layout import peaks
 from simvoice.debrief.model import Debrief, Mark
-from simvoice.debrief.peaks import peaks
 from simvoice.record.events import (
     Counts,
     Ended,

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from simvoice.debrief.comparison import Comparison, compare, goes_from
-from simvoice.debrief.comparison_text import render_branches
+from simvoice.debrief.render_text import render_branches
 from simvoice.errors import AttemptError
 from simvoice.record.store import Store
 from tests.web.test_web_retry import FIRST, FIRST_ENTRIES, SECOND, SECOND_ENTRIES, TOLD, plant

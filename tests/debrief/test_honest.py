@@ -9,8 +9,8 @@ import pytest
 
 from simvoice.criteria import Avoids, CriticalItem, Ledger
 from simvoice.debrief.build import summarise
-from simvoice.debrief.english import NOT_ENGLISH, is_english
 from simvoice.debrief.model import Debrief
+from simvoice.debrief.wording import NOT_ENGLISH, is_english
 from simvoice.record.events import (
     Afterwards,
     Discarded,

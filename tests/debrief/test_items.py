@@ -10,8 +10,8 @@ from rich.console import Console
 
 from simvoice.criteria import CriticalItem, Says
 from simvoice.debrief.build import summarise
-from simvoice.debrief.items_text import render_items
 from simvoice.debrief.model import Debrief, Scored
+from simvoice.debrief.render_text import render_items
 from simvoice.record.events import LearnerTurn, Shows
 from simvoice.record.ratings import OBJECTIONS
 from simvoice.record.store import Attempt

@@ -10,7 +10,7 @@ import pytest
 
 from simvoice import paths
 from simvoice.criteria import Avoids, CriticalItem, Says
-from simvoice.debrief.kinds import OTHER, kind, kind_for_item, kind_of, kinds
+from simvoice.debrief.suggestions import OTHER, kind, kind_for_item, kind_of, kinds
 from simvoice.patient.case.load import load_case
 from simvoice.record.events import Ended, Hold, JournalEntry, Shows, Tellable
 from simvoice.record.store import Attempt

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from simvoice.devices.patience import STEP_S, Waiting
+from simvoice.devices.pacing import STEP_S, Waiting
 
 
 class Clock:

@@ -7,7 +7,7 @@ import threading
 import numpy as np
 import pytest
 
-from simvoice.devices.ring import Ring
+from simvoice.devices.streams import Ring
 
 
 def ramp(start: int, n: int) -> np.ndarray:

@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 from simvoice.audio import FRAME, RATE, level_dbfs, to_float
-from simvoice.devices.pace import Pacer
+from simvoice.devices.pacing import Pacer
 from simvoice.devices.wav import WavLine, read_audio, write_audio
 from simvoice.errors import AudioFileError
 from simvoice.ports import AudioLine

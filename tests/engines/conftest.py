@@ -16,7 +16,7 @@ from simvoice.engines.llm.llama import Llama  # noqa: E402
 from simvoice.engines.stt.whisper import Whisper  # noqa: E402
 from simvoice.engines.tts.piper import Piper  # noqa: E402
 from simvoice.engines.tts.praat_voice import ShapedVoice, Shaper  # noqa: E402
-from simvoice.engines.turn.smart_turn import SmartTurn  # noqa: E402
+from simvoice.engines.turn.end_of_turn import SmartTurn  # noqa: E402
 
 
 @pytest.fixture(scope="session")

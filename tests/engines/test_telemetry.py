@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 OPEN_A_SESSION = """
-from simvoice.engines.turn.silero import Silero
+from simvoice.engines.turn.vad import Silero
 Silero()
 """
 
@@ -20,7 +20,7 @@ from multiprocessing import get_context
 import os
 
 def open_a_session():
-    from simvoice.engines.turn.silero import Silero
+    from simvoice.engines.turn.vad import Silero
     Silero()
 
 if __name__ == "__main__":
@@ -44,7 +44,7 @@ def test_a_session_leaves_no_file_about_its_user(tmp_path: Path, code: str) -> N
     assert [str(path.relative_to(home)) for path in home.rglob("*")] == []
 
 
-@pytest.mark.parametrize("module", ["simvoice", "simvoice.engines.turn.silero", "simvoice.cli"])
+@pytest.mark.parametrize("module", ["simvoice", "simvoice.engines.turn.vad", "simvoice.cli"])
 def test_every_door_turns_telemetry_off(module: str) -> None:
     code = f"import os, {module}; print(os.environ['ORT_DISABLE_TELEMETRY'])"
     env = {**os.environ, "ORT_DISABLE_TELEMETRY": "0"}

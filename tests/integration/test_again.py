@@ -11,7 +11,7 @@ from simvoice.app.simulator import Simulator
 from simvoice.audio import FRAME, FRAME_S, RATE, Pcm16, samples
 from simvoice.debrief.comparison import compare
 from simvoice.debrief.retry import Place, again_at
-from simvoice.devices.pace import Pacer
+from simvoice.devices.pacing import Pacer
 from simvoice.devices.simulated import SimulatedLine
 from simvoice.ports import LineFacts, MicFrame
 from simvoice.record.events import Checkpoint, PatientMove

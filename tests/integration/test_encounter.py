@@ -10,7 +10,7 @@ import pytest
 
 from simvoice.app.simulator import Simulator
 from simvoice.audio import RATE, Pcm16, level_dbfs, samples, to_float
-from simvoice.bench.word_errors import errors, normal
+from simvoice.bench.stt import errors, normal
 from simvoice.devices.simulated import SimulatedLine, Truth
 from simvoice.record.events import (
     Counts,

@@ -9,7 +9,7 @@ import pytest
 
 from simvoice.app.simulator import Simulator
 from simvoice.audio import RATE, to_float
-from simvoice.bench.word_errors import errors, normal
+from simvoice.bench.stt import errors, normal
 from simvoice.record.events import LearnerTurn, PatientSpeech
 from tests.alike import find
 from tests.integration.conftest import SMALL, Say, write_wav

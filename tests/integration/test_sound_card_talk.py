@@ -11,7 +11,7 @@ import pytest
 
 from simvoice.app.simulator import Simulator
 from simvoice.audio import RATE, Pcm16, samples, to_float, to_int16
-from simvoice.bench.word_errors import errors, normal
+from simvoice.bench.stt import errors, normal
 from simvoice.record.events import Counts, LearnerTurn, PatientSpeech, Trouble
 from simvoice.record.store import Attempt
 from tests.alike import Sound, find

@@ -12,7 +12,7 @@ import huggingface_hub
 import pytest
 
 from simvoice import paths
-from simvoice.models import hub, manifest, sources
+from simvoice.models import manifest, sources
 from simvoice.models.download import Downloader
 from tests.models.local_site import MANIFEST, REVISION, WEIGHTS, WHEELS, Handler, Seen, Site, offer
 
@@ -84,5 +84,7 @@ def hub_site(site: Site, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
         asked = f"/some/{name}/resolve/{REVISION}/sub/weights.bin"
         site.redirects[asked] = f"/store/{name}"
         site.files[f"/store/{name}"] = WEIGHTS
-    monkeypatch.setattr(hub, "hf_hub_url", partial(huggingface_hub.hf_hub_url, endpoint=site.url))
+    monkeypatch.setattr(
+        sources, "hf_hub_url", partial(huggingface_hub.hf_hub_url, endpoint=site.url)
+    )
     return site

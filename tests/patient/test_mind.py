@@ -9,9 +9,9 @@ import pytest
 from simvoice.patient.case.suite import Probe
 from simvoice.patient.checking.text_conversation import CUTS_IN, SILENCE, Talk
 from simvoice.patient.decisions import Answer, Improvise, PatientState, Rank, Said
-from simvoice.patient.last_question import last_question
 from simvoice.patient.ledger import apply, value
 from simvoice.patient.mind import Patient
+from simvoice.patient.retrieval import last_question
 
 KIND = ("empathy_name", "empathy_understand", "empathy_respect")
 WARNING = "I'm afraid I have some difficult news."

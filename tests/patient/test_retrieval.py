@@ -10,8 +10,14 @@ import pytest
 from numpy.typing import NDArray
 
 from simvoice.patient.case.schema import Case
-from simvoice.patient.index import CaseIndex, best_by_line, exemplars, unalias
-from simvoice.patient.words import WordIndex, overlap
+from simvoice.patient.retrieval import (
+    CaseIndex,
+    WordIndex,
+    best_by_line,
+    exemplars,
+    overlap,
+    unalias,
+)
 
 
 class Letters:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from simvoice.debrief.kinds import kinds
+from simvoice.debrief.suggestions import kinds
 from simvoice.progress.advice import tried
 from simvoice.progress.brief import Advice
 from tests.progress.attempts import another_go, brief, did

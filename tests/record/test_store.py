@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from simvoice.errors import AttemptError
 from simvoice.record.events import Ended
-from simvoice.record.ids import check_id, is_id, new_id
+from simvoice.record.files import check_id, is_id, new_id
 from simvoice.record.recorder import Recorder
 from simvoice.record.store import Store
 from tests.planted_talk import entries, header, record
@@ -266,7 +266,7 @@ def test_looking_at_an_attempt_does_not_keep_another_from_erasing_it(
     attempt = record(tmp_path)
     looking = os.open(attempt.folder / "lock", os.O_RDONLY)
     fcntl.flock(looking, fcntl.LOCK_SH)
-    monkeypatch.setattr("simvoice.record.lock.time.sleep", lambda _: os.close(looking))
+    monkeypatch.setattr("simvoice.record.files.time.sleep", lambda _: os.close(looking))
     Store(tmp_path).erase(attempt.id)
     assert list(tmp_path.iterdir()) == []
 

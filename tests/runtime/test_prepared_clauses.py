@@ -11,7 +11,7 @@ from simvoice.patient.case.suite import load_suite
 from simvoice.patient.checking.rehearsal import Plan, plan, rehearse
 from simvoice.patient.checking.text_conversation import Talk
 from simvoice.patient.mind import Patient
-from simvoice.runtime import prepared_clauses
+from simvoice.runtime import spoken_lines
 
 Made = tuple[Patient, Plan]
 
@@ -25,22 +25,22 @@ def made() -> Made:
 
 def test_she_can_be_met_after_her_likely_first_clauses(made: Made) -> None:
     patient, ways = made
-    likely = prepared_clauses.needed(ways, patient.style, likely_only=True)
-    every = prepared_clauses.needed(ways, patient.style, likely_only=False)
+    likely = spoken_lines.needed(ways, patient.style, likely_only=True)
+    every = spoken_lines.needed(ways, patient.style, likely_only=False)
     assert likely == every[: len(likely)]
     assert len(likely) < len(every) / 2
-    assert set(every) <= set(likely) | set(prepared_clauses.welcome(ways, patient.style))
+    assert set(every) <= set(likely) | set(spoken_lines.welcome(ways, patient.style))
 
 
 def test_nothing_is_made_twice(made: Made) -> None:
     patient, ways = made
-    later = prepared_clauses.welcome(ways, patient.style)
+    later = spoken_lines.welcome(ways, patient.style)
     assert len(later) == len(set(later))
 
 
 def test_whatever_she_answers_begins_with_a_clause_that_was_made(made: Made) -> None:
     patient, ways = made
-    ready = set(prepared_clauses.needed(ways, patient.style, likely_only=False))
+    ready = set(spoken_lines.needed(ways, patient.style, likely_only=False))
     talk = Talk(patient, seed=5)
     talk.open()
     for said in (

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from simvoice.audio import RATE, Pcm16
-from simvoice.timing.melody import RISES, final_rise
+from simvoice.timing.prosody import RISES, final_rise
 
 
 def buzz(*hz: float, seconds: float = 1.0) -> Pcm16:

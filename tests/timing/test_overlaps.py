@@ -8,8 +8,7 @@ import pytest
 from simvoice.timing.intervals import intervals, shift
 from simvoice.timing.overlaps import Overlap, overlaps, without
 from simvoice.timing.prosody import Voice
-from simvoice.timing.turns import Speaker
-from simvoice.timing.words import TimedWord
+from simvoice.timing.turns import Speaker, TimedWord
 
 Pairs = list[tuple[float, float]]
 

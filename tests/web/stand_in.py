@@ -25,7 +25,7 @@ from simvoice.record.events import (
     PatientSpeech,
     Started,
 )
-from simvoice.record.ids import new_id
+from simvoice.record.files import new_id
 from simvoice.record.ratings import remarked
 from simvoice.record.recorder import Recorder
 from simvoice.record.store import Attempt, AttemptSummary, Store

@@ -9,7 +9,7 @@ from fastapi.testclient import TestClient
 
 from simvoice.record.ratings import RATINGS, RaterDone, Rating, add_ratings, finish_rating
 from simvoice.scoring.raters.item_agreement import rated
-from simvoice.web.agreement import Agreements
+from simvoice.web.raters import Agreements
 from tests.web.planted import plant
 from tests.web.stand_in import StandIn
 

@@ -14,8 +14,8 @@ from fastapi.testclient import TestClient
 from simvoice.devices.browser import HEAD, VERSION
 from simvoice.errors import ModelMissing
 from simvoice.record.events import LearnerVoice
+from simvoice.web.encounters import AUDIO_BOUND, Outbox
 from simvoice.web.line import Hello, browser_line
-from simvoice.web.outbox import AUDIO_BOUND, Outbox
 from tests.web.stand_in import CASE, HOST, LINE, StandIn
 
 OURS = {"origin": f"http://{HOST}"}

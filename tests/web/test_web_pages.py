@@ -14,8 +14,7 @@ from fastapi.testclient import TestClient
 
 from simvoice.audio import RATE
 from simvoice.record.events import Ended, Header, PatientSpeech, Started
-from simvoice.record.files import HEADER
-from simvoice.record.ids import new_id
+from simvoice.record.files import HEADER, new_id
 from simvoice.record.recorder import Recorder
 from simvoice.scoring.metrics.definitions import definitions
 from simvoice.scoring.metrics.norms import norms

@@ -14,8 +14,7 @@ from fastapi.testclient import TestClient
 
 from simvoice.progress.brief_store import FILE, kept
 from simvoice.record.events import Again, Header
-from simvoice.record.files import HEADER
-from simvoice.record.ids import new_id
+from simvoice.record.files import HEADER, new_id
 from simvoice.record.recorder import Recorder
 from simvoice.web import progress as progress_page
 from tests.web.conftest import Open
@@ -149,16 +148,16 @@ def test_the_debrief_links_to_it_and_leaves_its_brief_behind(
 def test_a_debrief_is_not_made_twice_because_its_brief_was_kept(
     client: TestClient, attempt_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from simvoice.web import summaries
+    from simvoice.web import pages
 
     made: list[str] = []
-    real = summaries.summarise
+    real = pages.summarise
 
     def counted(attempt):  # type: ignore[no-untyped-def]
         made.append(attempt.id)
         return real(attempt)
 
-    monkeypatch.setattr(summaries, "summarise", counted)
+    monkeypatch.setattr(pages, "summarise", counted)
     client.get(f"/attempts/{attempt_id}")
     client.get(f"/attempts/{attempt_id}/timeline")
     assert made == [attempt_id]

@@ -14,7 +14,7 @@ import numpy as np
 
 from simvoice import markup
 from simvoice.audio import RATE, Pcm, samples, voiced_span
-from simvoice.engines.tts.breath import breath
+from simvoice.engines.tts.clips import breath
 from simvoice.errors import StageFailed
 from simvoice.markup import Mark, Marked
 from simvoice.ports import Speech, SpokenWord, Voice, VoiceStyle

@@ -18,9 +18,8 @@ from simvoice.engines.model_folder import REMEDY, need_file, need_one
 from simvoice.engines.onnx_graph import load_graph
 from simvoice.engines.onnx_session import open_session
 from simvoice.engines.tts.alignment import Phoneme, is_segment, syllable_ends, word_spans
-from simvoice.engines.tts.loudness import limited
+from simvoice.engines.tts.clips import limited, to_rate
 from simvoice.engines.tts.pronounce import Stretch, stretches
-from simvoice.engines.tts.resample import to_rate
 from simvoice.errors import ModelAltered, StageFailed
 from simvoice.ports import Speech, SpokenWord, VoiceStyle
 

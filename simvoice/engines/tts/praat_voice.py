@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from simvoice.audio import Pcm
-from simvoice.engines.tts.loudness import louder
+from simvoice.engines.tts.clips import louder
 from simvoice.engines.tts.praat_protocol import ANSWER, REFUSED, REQUEST, read_exactly
 from simvoice.errors import StageFailed
 from simvoice.ports import Speech, SpokenWord, Voice, VoiceStyle

@@ -14,7 +14,7 @@ from simvoice.patient.case.fields import Id, Part, Share, Text
 from simvoice.patient.case.load import SUITE_FILE, parse, to_plain
 from simvoice.patient.case.schema import Case
 from simvoice.patient.decisions import PatientState
-from simvoice.patient.index import exemplars
+from simvoice.patient.retrieval import exemplars
 
 
 class Probe(Part):

@@ -1,18 +1,23 @@
-"""That a case has passed its check: a file beside it, which holds for these very bytes alone."""
+"""That a case has passed its check, and which cases can be offered."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from simvoice.errors import CaseError
 from simvoice.patient.case.fields import Part
-from simvoice.patient.case.load import SUITE_FILE
+from simvoice.patient.case.load import SUITE_FILE, find_cases, load_case
 from simvoice.patient.case.schema import Case
 from simvoice.patient.checking.report import Report
+
+# -- certificate ------------------------------------------------------------------------------
+# That a case has passed its check: a file beside it, which holds for these very bytes alone.
+
 
 CERTIFICATE_FILE = "certificate.json"
 LEAST_CONVERSATIONS = 100
@@ -94,3 +99,32 @@ def standing(case_file: Path, case: Case) -> str | None:
 
 def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+# -- shelf ------------------------------------------------------------------------------------
+# The cases that there are: which can be offered to learners, and why others cannot.
+
+
+@dataclass(frozen=True, slots=True)
+class Shelved:
+    """One case, as it lies there."""
+
+    id: str
+    file: Path
+    case: Case | None
+    """None when its file is broken."""
+    fault: str | None
+    """Why it is not offered, with the remedy; None when it is."""
+
+
+def shelf(*folders: Path) -> tuple[Shelved, ...]:
+    """Every case below the folders, by id."""
+    return tuple(_shelved(case_id, file) for case_id, file in find_cases(*folders).items())
+
+
+def _shelved(case_id: str, file: Path) -> Shelved:
+    try:
+        case = load_case(file)
+    except CaseError as broken:
+        return Shelved(case_id, file, None, str(broken))
+    return Shelved(case_id, file, case, standing(file, case))

@@ -17,8 +17,8 @@ from simvoice.patient.decisions import (
     Rank,
     Said,
 )
-from simvoice.patient.index import Embedder
 from simvoice.patient.mind import Patient
+from simvoice.patient.retrieval import Embedder
 from simvoice.ports import Message
 
 

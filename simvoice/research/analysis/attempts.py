@@ -19,7 +19,7 @@ from simvoice.research.analysis.conversation import (
     Utterance,
     Word,
 )
-from simvoice.research.analysis.fingerprint import fingerprint
+from simvoice.research.analysis.results import fingerprint
 from simvoice.research.analysis.tables import events_of, stretches_of, turns_of, values_of
 from simvoice.scoring.metrics.reading import Reading, read_best
 

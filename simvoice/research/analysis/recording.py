@@ -14,19 +14,24 @@ from simvoice.audio import Pcm, Pcm16
 from simvoice.errors import AudioFileError
 from simvoice.ports import HeardWord
 from simvoice.research.analysis.conversation import Conversation, InputFile, Utterance, Word
-from simvoice.research.analysis.fingerprint import fingerprint
 from simvoice.research.analysis.recognise import heard_words, utterances_of
+from simvoice.research.analysis.results import fingerprint
 from simvoice.research.analysis.tables import events_of, stretches_of, turns_of, values_of
-from simvoice.research.recordings.match import Attributed, attribute, check_fits, clipped, swapped
-from simvoice.research.recordings.names import Names
+from simvoice.research.recordings.match import (
+    Attributed,
+    Names,
+    attribute,
+    check_fits,
+    clipped,
+    swapped,
+)
 from simvoice.research.recordings.sound import Sound, sha256_of, two_channels
 from simvoice.research.recordings.transcript import Transcript, read_transcripts
 from simvoice.scoring.metrics.reading import read_heard
 from simvoice.timing.intervals import Intervals, total_s
 from simvoice.timing.measure_sound import Heard, listen
 from simvoice.timing.silences import Utterance as Meant
-from simvoice.timing.turns import Speaker
-from simvoice.timing.words import TimedWord
+from simvoice.timing.turns import Speaker, TimedWord
 
 _FEWEST_QUESTIONS = 4
 _MOST_QUESTIONS = 0.75

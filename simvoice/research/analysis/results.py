@@ -1,15 +1,39 @@
-"""The folder of results: one JSON file a conversation, written whole or not at all."""
+"""The folder of results: one JSON file a conversation, and what it depends on."""
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
+from simvoice import __version__
 from simvoice.errors import UsageError
 from simvoice.record.files import replace_file, storage_error
 from simvoice.research.analysis.conversation import FORMAT, Conversation
+
+# -- fingerprint ------------------------------------------------------------------------------
+# What a result depends on, as one number: when it has not changed, the work need not be done.
+
+
+def fingerprint(inputs: Iterable[str], options: dict[str, Any]) -> str:
+    """SHA-256 in hex. inputs: digests of the files. options: everything else that changes the
+    result, of types JSON knows."""
+    whole = {
+        "format": FORMAT,
+        "inputs": list(inputs),
+        "options": options,
+        "simvoice": __version__,
+    }
+    return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
+
+
+# -- results ----------------------------------------------------------------------------------
+# The folder of results: one JSON file a conversation, written whole or not at all.
+
 
 _ENDING = ".conversation.json"
 

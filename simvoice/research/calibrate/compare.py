@@ -1,10 +1,4 @@
-"""One planted conversation under one condition: what was found of it, and how far off.
-
-A pause, gap or overlap counts as found when one was measured that shares more than half of the
-longer of the two with it. Next to the threshold of length (0.2 s, 0.1 s) an event that was measured
-`EDGE_S` too short or too long to count is neither missed nor invented: the measure of that is the
-error of onsets and offsets.
-"""
+"""One planted conversation under one condition: what was found of it, and how far off."""
 
 from __future__ import annotations
 
@@ -12,16 +6,72 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
+from simvoice.audio import SILENT_DBFS, Pcm, to_int16
 from simvoice.research.calibrate.conditions import Condition, disturb
 from simvoice.research.calibrate.plant import Event, Planted
-from simvoice.research.calibrate.truth import SPEAKERS, spoken, truth
 from simvoice.scoring.metrics.interval import WORDED, Conditions, conditions
-from simvoice.scoring.metrics.reading import Reading, read_heard
+from simvoice.scoring.metrics.reading import Reading, read_heard, read_spoken
 from simvoice.scoring.metrics.registry import Measured, measure_reading
 from simvoice.timing.intervals import Intervals, at_least, complement, intersect, union
-from simvoice.timing.measure_sound import Heard, listen_to
+from simvoice.timing.measure_sound import Heard, Lane, listen_to
 from simvoice.timing.overlaps import Overlap
+from simvoice.timing.prosody import Voice, describe
+from simvoice.timing.quality import Quality
+from simvoice.timing.spectrum import FRAME_S, bands, decibels, frames_in
+from simvoice.timing.turns import Speaker
+
+# -- truth ------------------------------------------------------------------------------------
+# What a perfect measurement of a planted conversation would have heard.
+
+
+def truth(planted: Planted) -> Reading:
+    """Times and kinds as planted; syllables by the synthesis's own alignment; pitch and level by
+    Praat and by power from the undisturbed sound, where it sounds."""
+    speech = {who: spoken(planted, who) for who in SPEAKERS}
+    found = [Overlap(event.kind, event.by, event.start_s, event.end_s) for event in planted.events]
+    heard = Heard(
+        _lane(planted, "learner", speech["learner"]),
+        _lane(planted, "patient", speech["patient"]),
+        planted.length_s,
+    )
+    return read_spoken(
+        speech,
+        found,
+        planted.length_s,
+        words=planted.words,
+        heard=heard,
+        given=frozenset({"speech", "sound", "words"}),
+    )
+
+
+SPEAKERS: tuple[Speaker, Speaker] = ("learner", "patient")
+
+
+def spoken(planted: Planted, who: Speaker) -> Intervals:
+    """All that one of them says, acknowledgements included."""
+    return union(planted.floor[who], planted.acknowledgements[who])
+
+
+def _lane(planted: Planted, who: Speaker, speech: Intervals) -> Lane:
+    voice = _voice(planted.channel(who), speech, np.array(planted.syllables_s[who]))
+    return Lane(speech, voice, Quality(SILENT_DBFS, 0.0, SILENT_DBFS, 0.0, 0.0))
+
+
+def _voice(clean: Pcm, speech: Intervals, syllables_s: NDArray[np.float64]) -> Voice:
+    pcm = to_int16(clean)
+    power = bands(pcm)
+    runs = np.clip(np.round(speech / FRAME_S).astype(np.int64), 0, frames_in(pcm.size))
+    runs = runs[runs[:, 1] > runs[:, 0]]
+    made = describe(pcm, power, decibels(power.sum(axis=1)), runs, 0.0)
+    return Voice(
+        *(syllables_s if name == "nuclei_s" else getattr(made, name) for name in Voice.__slots__)
+    )
+
+
+# -- compare ----------------------------------------------------------------------------------
+
 
 PAUSE_S = 0.2
 OVERLAP_S = 0.1

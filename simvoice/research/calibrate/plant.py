@@ -21,8 +21,7 @@ from simvoice.research.calibrate.clips import Bank, Take, faded
 from simvoice.research.calibrate.clips import Kind as Spoken
 from simvoice.research.calibrate.skeleton import Beat
 from simvoice.timing.intervals import Intervals, intervals
-from simvoice.timing.turns import Speaker
-from simvoice.timing.words import TimedWord
+from simvoice.timing.turns import Speaker, TimedWord
 
 Kind = Literal["acknowledgement", "early", "interruption", "attempt"]
 

@@ -1,12 +1,18 @@
-"""What a table's column is: the same data makes the CSV, the Parquet and the schema."""
+"""What a table's column is, and tables as CSV."""
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Literal
 
 from simvoice.research.analysis.conversation import Conversation
+
+# -- columns ----------------------------------------------------------------------------------
+# What a table's column is: the same data makes the CSV, the Parquet and the schema.
+
 
 Cell = str | float | int | bool | None
 
@@ -96,3 +102,38 @@ def _field(column: Column) -> dict[str, Any]:
     if constraints:
         found["constraints"] = constraints
     return found
+
+
+# -- csv file ---------------------------------------------------------------------------------
+# CSV as pandas, R and spreadsheets read it: UTF-8, commas, a header, a line feed a row.
+
+
+class CsvTable:
+    """A table that grows row by row. Empty cells are missing values."""
+
+    def __init__(self, path: Path, columns: Iterable[Column]) -> None:
+        """Raises OSError when the file cannot be made."""
+        self._names = [column.name for column in columns]
+        self._file = path.open("w", encoding="utf-8", newline="")
+        self._writer: Any = csv.writer(self._file, lineterminator="\n")
+        self._writer.writerow(self._names)
+
+    def add(self, rows: Iterable[dict[str, Cell]]) -> None:
+        """Raises OSError when the disk refuses."""
+        for row in rows:
+            self._writer.writerow([_shown(row[name]) for name in self._names])
+
+    def close(self) -> None:
+        """May be called twice."""
+        self._file.close()
+
+
+def _shown(cell: Cell) -> str:
+    if cell is None:
+        return ""
+    if isinstance(cell, bool):
+        return "true" if cell else "false"
+    if isinstance(cell, float):
+        # Microseconds are all there is; 1e-06 is a number that not every reader knows.
+        return f"{cell:.6f}".rstrip("0").rstrip(".")
+    return str(cell)

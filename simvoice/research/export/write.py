@@ -10,17 +10,92 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from simvoice.errors import SettingError, SimvoiceError, UsageError
+import soundfile  # type: ignore[import-untyped]
+
+from simvoice.errors import AudioFileError, SettingError, SimvoiceError, UsageError
 from simvoice.research.analysis.conversation import Conversation
-from simvoice.research.export.columns import Table
-from simvoice.research.export.csv_file import CsvTable
-from simvoice.research.export.eaf import to_eaf
+from simvoice.research.export.annotations import to_ctm, to_eaf, to_rttm, to_textgrid
+from simvoice.research.export.columns import CsvTable, Table
 from simvoice.research.export.package import NAME, PACKAGE, README, File, package, readme
 from simvoice.research.export.parquet import ParquetTable
-from simvoice.research.export.scoring_files import to_ctm, to_rttm
-from simvoice.research.export.sound import copy_as_wav
 from simvoice.research.export.tables import tables
-from simvoice.research.export.textgrid import to_textgrid
+
+# -- sound ------------------------------------------------------------------------------------
+# The sound of an attempt as a WAV, which Praat, ELAN and every player open.
+
+
+_BLOCK = 1 << 18
+"""Samples at a time: a megabyte of two channels."""
+
+
+def copy_as_wav(sound: Path, target: Path) -> None:
+    """Sample for sample, 16 bit. Raises AudioFileError when it cannot be read, OSError when it
+    cannot be written."""
+    try:
+        with (
+            soundfile.SoundFile(str(sound)) as found,
+            soundfile.SoundFile(
+                str(target), "w", found.samplerate, found.channels, "PCM_16", format="WAV"
+            ) as out,
+        ):
+            while len(block := found.read(_BLOCK, dtype="int16", always_2d=True)):
+                out.write(block)
+    except soundfile.SoundFileError as error:
+        raise AudioFileError(
+            f"the sound {sound.parent.name}/{sound.name} cannot be copied; is the disk full, or "
+            "the sound broken? export without --sound"
+        ) from error
+
+
+# -- voice free -------------------------------------------------------------------------------
+# The variant that may be given away: timings and numbers, no words, no sound, no names.
+#
+# What is left still tells how long somebody's pauses were, to the millisecond. Whoever holds the
+# recording can find it again by them; who does not hold it learns nothing of voice, words or name.
+
+
+def pseudonyms(found: Iterable[Conversation]) -> dict[str, str]:
+    """Id to `c001`, `c002` and so on.
+
+    Numbered in the order of a digest of each conversation, which has nothing to do with names or
+    dates; the same conversations get the same numbers.
+    """
+    ordered = sorted((hashlib.sha256(_whole(c)).hexdigest(), c.id) for c in found)
+    digits = max(3, len(str(len(ordered))))
+    return {own: f"c{number:0{digits}d}" for number, (_, own) in enumerate(ordered, 1)}
+
+
+def without_voice(found: Conversation, name: str) -> Conversation:
+    """The same under a pseudonym, with everything taken away that is words, name, date or file."""
+    return found.model_copy(
+        update={
+            "id": name,
+            "title": "",
+            "learner": "",
+            "patient": "",
+            "when": "",
+            "inputs": tuple(
+                file.model_copy(update={"name": "", "sha256": ""})
+                for file in found.inputs
+                if file.role == "sound"
+            ),
+            "fingerprint": "",
+            "notes": (),
+            "utterances": (),
+            "words": (),
+            "turns": tuple(turn.model_copy(update={"text": ""}) for turn in found.turns),
+            "events": tuple(event.model_copy(update={"text": ""}) for event in found.events),
+            "ledger": (),
+        }
+    )
+
+
+def _whole(found: Conversation) -> bytes:
+    return found.model_dump_json().encode("utf-8")
+
+
+# -- write ------------------------------------------------------------------------------------
+
 
 FORMATS = ("csv", "parquet", "textgrid", "eaf", "rttm", "ctm")
 

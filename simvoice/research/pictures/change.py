@@ -14,8 +14,18 @@ from matplotlib.figure import Figure
 
 from simvoice.errors import UsageError
 from simvoice.research.analysis.conversation import Conversation, Value
-from simvoice.research.pictures.lanes import LEARNER_Y, PATIENT_Y, draw_lanes
-from simvoice.research.pictures.style import FAINT, INK, RULE, bare, clock, figure, with_style
+from simvoice.research.pictures.style import (
+    FAINT,
+    INK,
+    LEARNER_Y,
+    PATIENT_Y,
+    RULE,
+    bare,
+    clock,
+    draw_lanes,
+    figure,
+    with_style,
+)
 from simvoice.scoring.metrics.change import Verdict
 from simvoice.scoring.metrics.change import change as compared
 from simvoice.scoring.metrics.definitions import Definition, Unit, definitions

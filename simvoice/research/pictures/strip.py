@@ -14,18 +14,22 @@ from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import FuncFormatter, MultipleLocator
 
 from simvoice.research.analysis.conversation import Conversation, Event
-from simvoice.research.pictures.lanes import LANE, LEARNER_Y, PATIENT_Y, draw_lanes, keys
 from simvoice.research.pictures.style import (
     DASHES,
     FAINT,
     INK,
+    LANE,
+    LEARNER_Y,
     MACHINE,
+    PATIENT_Y,
     RULE,
     SILENCE,
     WIDTH_IN,
     bare,
     clock,
+    draw_lanes,
     figure,
+    keys,
     with_style,
 )
 from simvoice.scoring.metrics.quantities import duration

@@ -12,7 +12,6 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
 from simvoice.research.analysis.conversation import Conversation, Event
-from simvoice.research.pictures.lanes import keys
 from simvoice.research.pictures.style import (
     FAINT,
     INK,
@@ -21,6 +20,7 @@ from simvoice.research.pictures.style import (
     RULE,
     clock,
     figure,
+    keys,
     with_style,
 )
 from simvoice.scoring.metrics.quantities import duration

@@ -1,8 +1,4 @@
-"""Two channels of any recording as 16 kHz, read block by block so that memory stays flat.
-
-Read with libsndfile, resampled with soxr. Where the channels are wanted whole (a recogniser needs
-to go back), they lie in a scratch file that is mapped, not loaded.
-"""
+"""Two channels of any recording as 16 kHz, read block by block so that memory stays flat."""
 
 from __future__ import annotations
 
@@ -22,7 +18,31 @@ from numpy.typing import NDArray
 
 from simvoice.audio import RATE, Pcm16, to_int16
 from simvoice.errors import AudioFileError
-from simvoice.research.recordings.wave_size import promised_bytes
+
+# -- wave size --------------------------------------------------------------------------------
+# How much sound a WAV's header promises: more than there is, when the recorder was cut off.
+
+
+_STREAMED = {0, 0xFFFFFFFF}
+"""Sizes that recorders write which do not know the length yet."""
+
+
+def promised_bytes(path: Path) -> int:
+    """Bytes of the data chunk by its header; 0 when it does not say. Raises OSError."""
+    with path.open("rb") as file:
+        head = file.read(12)
+        if len(head) < 12 or head[:4] != b"RIFF" or head[8:] != b"WAVE":
+            return 0
+        while len(chunk := file.read(8)) == 8:
+            name, size = struct.unpack("<4sI", chunk)
+            if name == b"data":
+                return 0 if size in _STREAMED else int(size)
+            file.seek(size + size % 2, 1)
+    return 0
+
+
+# -- sound ------------------------------------------------------------------------------------
+
 
 ENDINGS = frozenset({".wav", ".flac", ".ogg", ".opus", ".oga", ".aiff", ".aif", ".mp3", ".w64"})
 """What is taken for a recording in a folder; a file named outright may be called anything."""

@@ -11,7 +11,7 @@ import re
 import webvtt
 
 from simvoice.errors import AudioFileError
-from simvoice.research.recordings.said import Said
+from simvoice.research.recordings.transcript_entry import Said
 
 _LABEL = re.compile(r"^(?:-\s*)?\[?(?P<label>[^\W\d][\w .'-]{0,30}?)\]?\s*[::]\s+(?P<text>.+)$")
 """A name of up to 31 letters, a colon and a space: "10:30" and "so: no" without one stay text."""

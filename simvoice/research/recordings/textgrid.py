@@ -8,7 +8,7 @@ import re
 import pympi  # type: ignore[import-untyped]
 
 from simvoice.errors import AudioFileError
-from simvoice.research.recordings.said import Said
+from simvoice.research.recordings.transcript_entry import Said
 
 _EXPONENT = re.compile(
     r"^(?P<head>\s*(?:(?:xmin|xmax|number|time)\s*=\s*)?)"

@@ -26,7 +26,7 @@ from simvoice.record.events import (
     PatientSpeech,
     Shows,
 )
-from simvoice.scoring.instruments.certainty import GUESSING, Certainty
+from simvoice.scoring.instruments.evidence import GUESSING, Certainty
 
 SILENCE_S = 2.0
 """Seconds after a cue in which nobody speaks before the patient goes on herself, from which they

@@ -14,16 +14,22 @@ from itertools import chain, pairwise, zip_longest
 
 from simvoice import criteria as r
 from simvoice.record.events import Header, Hold, Interruption, LearnerTurn
-from simvoice.scoring.instruments.certainty import CERTAINTIES, Certainty, of_absence
 from simvoice.scoring.instruments.cues import Response, responses
 from simvoice.scoring.instruments.evidence import (
+    CERTAINTIES,
     MOST_EVIDENCE,
+    Certainty,
     Evidence,
+    Hit,
     Outcome,
     Verdict,
+    apart,
+    best,
+    of_absence,
     of_silence,
+    quotes,
+    worst,
 )
-from simvoice.scoring.instruments.hits import Hit, apart, best, quotes, worst
 from simvoice.scoring.instruments.instrument import Instrument, Item, items
 from simvoice.scoring.instruments.patient_side import patient_did
 from simvoice.scoring.instruments.places import deaf, in_places

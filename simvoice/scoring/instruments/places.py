@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from simvoice.audio import Pcm16, samples
-from simvoice.coding.codes import Code
+from simvoice.coding.codebook import Code
 from simvoice.coding.context import EXPLORES, Place, in_place, may_be_asked
 from simvoice.errors import AttemptError
 from simvoice.record.events import Coded, JournalEntry, LearnerTurn, PatientSpeech, Shows
-from simvoice.timing.melody import RISES, TAIL_S, final_rise
+from simvoice.timing.prosody import RISES, TAIL_S, final_rise
 
 
 class Sounding(Protocol):

@@ -1,10 +1,4 @@
-"""How sure a number is: the conditions of a recording, and the error that calibration found there.
-
-The table `data/errors.json` is what `simvoice calibrate` measured on conversations with planted
-truth. Along each condition (noise, leak, clipping, lost sound, echo) it holds, for every metric,
-where the truth lay relative to what was measured in 90 of 100 conversations. Between its
-conditions intervals are interpolated; what several conditions add is added up.
-"""
+"""How sure a number is: the conditions of a recording, and the error calibration found there."""
 
 from __future__ import annotations
 
@@ -18,9 +12,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from simvoice.scoring.metrics import retest
 from simvoice.scoring.metrics.definitions import Definition, definitions
 from simvoice.timing.measure_sound import Heard
+
+# -- interval ---------------------------------------------------------------------------------
+
 
 COVERAGE = 0.9
 """Share of conversations whose truth lies within an interval."""
@@ -229,7 +225,7 @@ def shipped() -> Table | None:
     if not path.is_file():
         return None
     table = from_json(json.loads(path.read_text(encoding="utf-8")))
-    repeats = retest.shipped_repeats()
+    repeats = shipped_repeats()
     return table if repeats is None else replace(table, repeats=repeats.sem)
 
 
@@ -278,3 +274,54 @@ def bounds_of(errors: Sequence[float]) -> tuple[float, float]:
     tail = (1.0 - COVERAGE) / 2.0
     places = np.arange(1, n + 1) / (n + 1.0)
     return float(np.interp(tail, places, ordered)), float(np.interp(1.0 - tail, places, ordered))
+
+
+# -- retest -----------------------------------------------------------------------------------
+# What the same number differs by between two encounters of the same behaviour: from repeats.
+#
+# `data/repeats.json` is what `simvoice calibrate --repeats` measured: simulated learners met the
+# same patient again and again, with other pauses, another pitch and pace, another room and
+# another choice of hers among equal lines; each encounter was recorded and measured from its
+# sound. The spread within a behaviour is the standard error of measurement (Weir 2005, doi
+# 10.1519/15184.1).
+
+
+@dataclass(frozen=True, slots=True)
+class Repeats:
+    """The table."""
+
+    provenance: Mapping[str, Any]
+    sem: Mapping[str, float]
+    """Metric to its standard error of measurement, in its unit."""
+    freedom: Mapping[str, int]
+    """Metric to the degrees of freedom that it rests on."""
+
+
+def repeats_from_json(data: Mapping[str, Any]) -> Repeats:
+    """What `to_json` wrote."""
+    metrics = data["metrics"]
+    return Repeats(
+        data["provenance"],
+        {key: float(entry["sem"]) for key, entry in metrics.items()},
+        {key: int(entry["freedom"]) for key, entry in metrics.items()},
+    )
+
+
+def repeats_to_json(table: Repeats) -> dict[str, Any]:
+    """For the file in the package."""
+    return {
+        "provenance": dict(table.provenance),
+        "metrics": {
+            key: {"sem": round(sem, 6), "freedom": table.freedom[key]}
+            for key, sem in sorted(table.sem.items())
+        },
+    }
+
+
+@cache
+def shipped_repeats() -> Repeats | None:
+    """The table that comes with this version; None where none was made yet."""
+    path = files("simvoice.scoring") / "data" / "repeats.json"
+    return (
+        repeats_from_json(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else None
+    )

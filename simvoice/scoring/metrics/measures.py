@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from simvoice.record.events import Delay, Hold
 from simvoice.scoring.instruments.news import NewsBeat, news_beat
 from simvoice.scoring.metrics import voice_measures as voice
+from simvoice.scoring.metrics.quantities import NothingThere, NotMeasurable
 from simvoice.scoring.metrics.reading import Reading
-from simvoice.scoring.metrics.unmeasurable import NothingThere, NotMeasurable
 from simvoice.timing.overlaps import OverlapKind, of_kind
 from simvoice.timing.silences import SilenceKind, Wait, machine_share_s
 from simvoice.timing.turns import Speaker, Turn

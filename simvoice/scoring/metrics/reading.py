@@ -33,8 +33,7 @@ from simvoice.timing.measure_sound import Blocks, Heard, listen, listen_to
 from simvoice.timing.overlaps import Overlap, overlaps, without
 from simvoice.timing.prosody import Voice, join
 from simvoice.timing.silences import Held, Utterance, Wait
-from simvoice.timing.turns import Speaker
-from simvoice.timing.words import TimedWord
+from simvoice.timing.turns import Speaker, TimedWord
 
 _Entry = TypeVar("_Entry", bound=JournalEntry)
 

@@ -21,8 +21,8 @@ from simvoice.scoring.metrics.interval import (
     shipped,
 )
 from simvoice.scoring.metrics.measures import MEASURES
+from simvoice.scoring.metrics.quantities import NotMeasurable, reason_of
 from simvoice.scoring.metrics.reading import Reading, Recorded, read
-from simvoice.scoring.metrics.unmeasurable import NotMeasurable, reason_of
 
 NOT_CALIBRATED = "error not yet calibrated"
 FROM_JOURNAL = "from the journal's own times; an error is known for sound only"

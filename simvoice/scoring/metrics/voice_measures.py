@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 
 from simvoice.scoring.instruments.news import distressed
+from simvoice.scoring.metrics.quantities import NotMeasurable
 from simvoice.scoring.metrics.reading import Reading
-from simvoice.scoring.metrics.unmeasurable import NotMeasurable
 from simvoice.timing.intervals import Intervals, intersect, intervals, subtract, total_s
 from simvoice.timing.prosody import Series, Voice, quantile
 from simvoice.timing.turns import Speaker

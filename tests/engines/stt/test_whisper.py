@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from simvoice.audio import RATE, Pcm
-from simvoice.bench.clinician import PEOPLE
-from simvoice.bench.word_errors import errors, normal
+from simvoice.bench.stage import PEOPLE
+from simvoice.bench.stt import errors, normal
 from simvoice.engines.stt import whisper as module
 from simvoice.engines.stt.whisper import Whisper, compression, doubled, looks_wrong, repeats
 from simvoice.engines.tts.praat_voice import ShapedVoice

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from simvoice.audio import RATE, Pcm, level_dbfs, samples
-from simvoice.engines.tts.breath import BELOW_VOICE_DB, BREATH_S, breath
+from simvoice.engines.tts.clips import BELOW_VOICE_DB, BREATH_S, breath
 from simvoice.engines.tts.marked_voice import (
     BREAK_DURATION,
     CATCH_S,

@@ -9,8 +9,8 @@ from itertools import pairwise
 import pytest
 
 from simvoice import markup
+from simvoice.bench.stt import errors, normal
 from simvoice.bench.voices import PEOPLE, SENTENCES, WAYS, Heard, measure, person, say
-from simvoice.bench.word_errors import errors, normal
 from simvoice.engines.stt.whisper import Whisper
 from simvoice.engines.tts.marked_voice import QUIET_DB, MarkedVoice
 from simvoice.engines.tts.praat_voice import ShapedVoice, Shaper

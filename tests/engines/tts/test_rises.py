@@ -9,7 +9,7 @@ from parselmouth.praat import call  # type: ignore[import-not-found]
 
 from simvoice.audio import RATE, Pcm, Pcm16
 from simvoice.ports import Voice, VoiceStyle
-from simvoice.timing.melody import RISES, final_rise
+from simvoice.timing.prosody import RISES, final_rise
 
 SENTENCES = (
     "You came here alone.",

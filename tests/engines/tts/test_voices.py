@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from simvoice.audio import RATE, level_dbfs
-from simvoice.bench.clinician import PEOPLE
-from simvoice.bench.word_errors import errors, normal
+from simvoice.bench.stage import PEOPLE
+from simvoice.bench.stt import errors, normal
 from simvoice.engines.stt.whisper import Whisper
 from simvoice.engines.tts.piper import EDGE_S, Piper
 from simvoice.engines.tts.praat_voice import ShapedVoice, Shaper

@@ -7,11 +7,11 @@ import pytest
 import soundfile
 
 from simvoice.audio import RATE
-from simvoice.bench import clinician
+from simvoice.bench import stage
 from simvoice.bench.stt import speech_folder
 from simvoice.engines.embed.minilm import MiniLM
 from simvoice.engines.tts.piper import Piper
-from simvoice.engines.turn.smart_turn import SmartTurn
+from simvoice.engines.turn.end_of_turn import SmartTurn
 from simvoice.errors import ModelAltered, ModelMissing
 from simvoice.ports import VoiceStyle
 
@@ -69,7 +69,7 @@ def test_finished_sentences_sound_more_complete_than_their_halves(
 ) -> None:
     # its eight-bit arithmetic differs between processors: one sentence proves little, many do
     ends, halves = [], []
-    for text in clinician.LONG[:16]:
+    for text in stage.LONG[:16]:
         said = piper.speak(text, VoiceStyle())
         middle = said.words[len(said.words) // 2].end_s
         tail = np.zeros(round(0.2 * RATE), np.float32)

@@ -5,9 +5,7 @@ import pytest
 
 from simvoice.audio import FRAME, RATE, Pcm, Pcm16, to_int16
 from simvoice.engines.tts.piper import Piper
-from simvoice.engines.turn.silero import Silero
-from simvoice.engines.turn.vad import Vad
-from simvoice.engines.turn.webrtc_gate import WebrtcGate
+from simvoice.engines.turn.vad import Silero, Vad, WebrtcGate
 from simvoice.errors import ModelMissing
 from simvoice.ports import VoiceStyle
 

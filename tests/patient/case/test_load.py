@@ -8,9 +8,9 @@ import pytest
 
 from simvoice import paths
 from simvoice.errors import CaseError
-from simvoice.patient.case.hints import hints
 from simvoice.patient.case.load import find_cases, load_case, locate_case
 from simvoice.patient.case.schema import Case
+from simvoice.patient.case.validate import hints
 
 SOUND = (paths.scenarios_dir() / "breast-biopsy" / "case.yaml").read_text(encoding="utf-8")
 

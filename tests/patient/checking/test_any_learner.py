@@ -8,14 +8,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from simvoice import paths
-from simvoice.patient import briefing, llm_prompt
+from simvoice.patient import llm_prompt
 from simvoice.patient.case.load import load_case, locate_case
 from simvoice.patient.case.suite import load_suite
-from simvoice.patient.checking.audit import faults
-from simvoice.patient.checking.check import check
+from simvoice.patient.checking.check import check, faults
 from simvoice.patient.checking.text_conversation import CUTS_IN, SILENCE, Talk
-from simvoice.patient.index import exemplars
 from simvoice.patient.mind import Patient
+from simvoice.patient.retrieval import exemplars
 
 FILE = locate_case("breast-biopsy", paths.scenarios_dir())
 CASE = load_case(FILE)
@@ -77,7 +76,7 @@ def test_no_prompt_holds_a_fact_that_she_has_not_told(script: list[str], seed: i
         state = exchange.decision.state
         prompt = llm_prompt.screenplay(CASE, state)
         assert prompt.startswith(llm_prompt.screenplay_prefix(CASE))
-        chat = "\n".join(message.text for message in briefing.chat_messages(CASE, state))
+        chat = "\n".join(message.text for message in llm_prompt.chat_messages(CASE, state))
         for fact in CASE.facts:
             if fact.gate.when == "volunteered" or fact.id in state.disclosed:
                 continue

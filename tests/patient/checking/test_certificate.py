@@ -10,13 +10,11 @@ import pytest
 
 from simvoice import paths
 from simvoice.errors import CaseError
-from simvoice.patient.case.load import load_case
-from simvoice.patient.case.starter import begin_case
+from simvoice.patient.case.load import begin_case, load_case
 from simvoice.patient.case.suite import load_suite
-from simvoice.patient.checking.certificate import CERTIFICATE_FILE, certify, standing
+from simvoice.patient.checking.certificate import CERTIFICATE_FILE, certify, shelf, standing
 from simvoice.patient.checking.check import check
 from simvoice.patient.checking.report import Course, Report
-from simvoice.patient.checking.shelf import shelf
 
 SCENARIOS = paths.scenarios_dir()
 """At collection: other tests put their own folder in its place."""

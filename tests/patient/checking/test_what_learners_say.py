@@ -10,8 +10,8 @@ from simvoice import paths
 from simvoice.patient.case.load import load_case
 from simvoice.patient.case.schema import Case
 from simvoice.patient.checking.text_conversation import Talk
-from simvoice.patient.last_question import focus, points_back
 from simvoice.patient.mind import Patient
+from simvoice.patient.retrieval import focus, points_back
 
 
 @cache

@@ -14,7 +14,7 @@ from simvoice.research.analysis.batch import Outcome, Plan, run
 from simvoice.research.analysis.inputs import Item, Kept, gather
 from simvoice.research.analysis.recording import Options
 from simvoice.research.analysis.results import load, results_in, save
-from simvoice.research.recordings.names import Names
+from simvoice.research.recordings.match import Names
 from tests.planted_talk import NUMBERS, record
 from tests.two_channels import both, textgrid, write
 
@@ -78,7 +78,7 @@ def test_a_result_of_an_older_version_is_made_again(
 ) -> None:
     plan = Plan(Options(), tmp_path / "out")
     ran(items(folder / "a.wav"), plan)
-    monkeypatch.setattr("simvoice.research.analysis.fingerprint.__version__", "99.0")
+    monkeypatch.setattr("simvoice.research.analysis.results.__version__", "99.0")
     assert states(ran(items(folder / "a.wav"), plan)) == {"a": "done"}
 
 

@@ -9,7 +9,7 @@ import pytest
 from simvoice.errors import AttemptError, UsageError
 from simvoice.research.analysis.inputs import Item, Kept, gather, pair
 from simvoice.research.analysis.recording import Recording
-from simvoice.research.recordings.names import Names
+from simvoice.research.recordings.match import Names
 from tests.planted_talk import record
 from tests.two_channels import both, srt, textgrid, write
 

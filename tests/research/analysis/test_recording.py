@@ -13,7 +13,7 @@ from simvoice.errors import AudioFileError
 from simvoice.ports import HeardWord
 from simvoice.research.analysis.conversation import Conversation
 from simvoice.research.analysis.recording import Options, Recording, known, of_recording, slug
-from simvoice.research.recordings.names import Names
+from simvoice.research.recordings.match import Names
 from tests.planted_talk import NUMBERS
 from tests.two_channels import (
     LEARNER_TEXT,

@@ -9,11 +9,17 @@ import pytest
 
 from simvoice.audio import RATE, samples, to_float
 from simvoice.research.calibrate.clips import LEVEL_DBFS, VOICES, record_bank, sounding, take
-from simvoice.research.calibrate.compare import Counts, true_values, try_out
+from simvoice.research.calibrate.compare import (
+    SPEAKERS,
+    Counts,
+    spoken,
+    true_values,
+    truth,
+    try_out,
+)
 from simvoice.research.calibrate.conditions import HELD_OUT, STANDARD, Condition, disturb
 from simvoice.research.calibrate.plant import EARLIEST_S, Planted, plant
 from simvoice.research.calibrate.skeleton import drawn
-from simvoice.research.calibrate.truth import SPEAKERS, spoken, truth
 from simvoice.scoring.metrics.reading import read_channels
 from simvoice.scoring.metrics.registry import measure_reading
 from simvoice.timing.intervals import complement, covers, intersect, total_s

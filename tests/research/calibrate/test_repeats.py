@@ -7,8 +7,8 @@ import json
 import numpy as np
 import pytest
 
-from simvoice.research.calibrate.repeats import within
-from simvoice.scoring.metrics.retest import repeats_from_json, repeats_to_json, shipped_repeats
+from simvoice.research.calibrate.fit import within
+from simvoice.scoring.metrics.interval import repeats_from_json, repeats_to_json, shipped_repeats
 
 
 def encounters(seed: int, groups: int, each: int, spread: float) -> list[list[dict[str, float]]]:

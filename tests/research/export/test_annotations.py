@@ -13,10 +13,15 @@ import pympi
 import pytest
 
 from simvoice.research.analysis.conversation import Conversation, Word
-from simvoice.research.export.eaf import to_eaf
-from simvoice.research.export.scoring_files import to_ctm, to_rttm
-from simvoice.research.export.textgrid import to_textgrid
-from simvoice.research.export.tiers import Label, disjoint, tiers_of
+from simvoice.research.export.annotations import (
+    Label,
+    disjoint,
+    tiers_of,
+    to_ctm,
+    to_eaf,
+    to_rttm,
+    to_textgrid,
+)
 from simvoice.research.recordings.transcript import read_transcripts
 
 HOUSE = Path(__file__).resolve().parents[3]

@@ -9,8 +9,7 @@ import xml.etree.ElementTree as etree
 import pytest
 
 from simvoice.research.analysis.conversation import Conversation, InputFile, Utterance, Word
-from simvoice.research.export.eaf import to_eaf
-from simvoice.research.export.tiers import tiers_of
+from simvoice.research.export.annotations import tiers_of, to_eaf
 
 
 def said(*given: tuple[float, float, str]) -> tuple[Utterance, ...]:

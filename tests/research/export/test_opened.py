@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from simvoice.research.analysis.conversation import Conversation
-from simvoice.research.export.tiers import tiers_of
+from simvoice.research.export.annotations import tiers_of
 
 needs_r = pytest.mark.skipif(shutil.which("Rscript") is None, reason="R is not installed")
 needs_praat = pytest.mark.skipif(shutil.which("praat") is None, reason="Praat is not installed")

@@ -14,8 +14,7 @@ import pytest
 
 from simvoice.errors import SettingError, UsageError
 from simvoice.research.analysis.conversation import Conversation
-from simvoice.research.export.voice_free import pseudonyms, without_voice
-from simvoice.research.export.write import FORMATS, check_formats, save
+from simvoice.research.export.write import FORMATS, check_formats, pseudonyms, save, without_voice
 from tests.research.export.conftest import SECRET
 from tests.two_channels import LEARNER_TEXT, PATIENT_TEXT
 

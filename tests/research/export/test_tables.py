@@ -11,8 +11,7 @@ import pyarrow.parquet
 import pytest
 
 from simvoice.research.analysis.conversation import Conversation
-from simvoice.research.export.columns import Column
-from simvoice.research.export.csv_file import CsvTable
+from simvoice.research.export.columns import Column, CsvTable
 from simvoice.research.export.tables import tables
 from simvoice.scoring.metrics.norms import norms
 from simvoice.scoring.metrics.registry import METRICS

@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 
 from simvoice.errors import AudioFileError
-from simvoice.research.recordings.match import attribute, check_fits, swapped
-from simvoice.research.recordings.names import Names
-from simvoice.research.recordings.said import Said
+from simvoice.research.recordings.match import Names, attribute, check_fits, swapped
 from simvoice.research.recordings.transcript import Transcript
+from simvoice.research.recordings.transcript_entry import Said
 from simvoice.timing.intervals import Intervals, intervals, shift
 from simvoice.timing.turns import Speaker
 from tests.two_channels import LEARNER_TEXT, LEARNER_TURNS, PATIENT_TEXT, PATIENT_TURNS

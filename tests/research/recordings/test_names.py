@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from simvoice.errors import SettingError
-from simvoice.research.recordings.names import Names
+from simvoice.research.recordings.match import Names
 
 
 @pytest.mark.parametrize(

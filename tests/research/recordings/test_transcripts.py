@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from simvoice.errors import AudioFileError
-from simvoice.research.recordings.names import Names
-from simvoice.research.recordings.said import Said
+from simvoice.research.recordings.match import Names
 from simvoice.research.recordings.transcript import read_transcripts
+from simvoice.research.recordings.transcript_entry import Said
 from tests.two_channels import LEARNER_TEXT, LEARNER_TURNS, PATIENT_TURNS, srt, textgrid
 
 

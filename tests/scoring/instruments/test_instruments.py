@@ -11,7 +11,7 @@ from simvoice import paths
 from simvoice.coding.codebook import CODEBOOK
 from simvoice.criteria import ItemIs, MetricIs, Rule, codes_of, parts_of
 from simvoice.errors import UsageError
-from simvoice.patient.checking.shelf import shelf
+from simvoice.patient.checking.certificate import shelf
 from simvoice.scoring.instruments.instrument import (
     chosen,
     headings,

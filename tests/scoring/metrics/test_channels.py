@@ -7,7 +7,7 @@ import pytest
 
 from simvoice.scoring.metrics.reading import read_channels
 from simvoice.scoring.metrics.registry import METRICS, measure_reading
-from simvoice.timing.words import TimedWord
+from simvoice.timing.turns import TimedWord
 from tests.planted_talk import END_S, NUMBERS, sound
 
 

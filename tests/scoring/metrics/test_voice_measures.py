@@ -12,8 +12,7 @@ from simvoice.record.events import JournalEntry, PatientMove
 from simvoice.scoring.metrics.reading import Reading, read_channels, read_sound, read_spoken
 from simvoice.scoring.metrics.registry import measure_reading
 from simvoice.timing.intervals import Intervals, intervals, shift
-from simvoice.timing.turns import Speaker
-from simvoice.timing.words import TimedWord
+from simvoice.timing.turns import Speaker, TimedWord
 
 END_S = 120.0
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simvoice.bench.annomi import read
+from simvoice.bench.coder import read
 from simvoice.criteria import Count, Ratio
 from simvoice.scoring.raters.human_range import agreed, agreed_on, in_numbers, interval_in_words
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+# -- said -------------------------------------------------------------------------------------
+
 
 @dataclass(frozen=True, slots=True)
 class Said:

@@ -1,15 +1,38 @@
-"""Options that several commands share: which models, and which server."""
+"""What commands share: how they print, and options for models and servers."""
 
 from __future__ import annotations
 
+import json
 import os
-from typing import Annotated
+import sys
+from typing import Annotated, Any
 
 import typer
+from rich.console import Console
 
 from simvoice.engines.llm.server import Server, server_at
 from simvoice.errors import UsageError
 from simvoice.models import manifest
+
+# -- output -----------------------------------------------------------------------------------
+# How commands speak: answers on stdout, everything else on stderr.
+
+
+answers = Console(highlight=False, soft_wrap=True)
+"""Answers for people."""
+
+notes = Console(stderr=True, highlight=False, soft_wrap=True)
+"""Progress and diagnostics."""
+
+
+def print_json(value: Any) -> None:
+    """The whole answer as one JSON document on stdout."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+
+
+# -- options ----------------------------------------------------------------------------------
+# Options that several commands share: which models, and which server.
+
 
 Profile = Annotated[
     str,

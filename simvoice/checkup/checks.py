@@ -1,4 +1,4 @@
-"""The machine: Python, libraries, room on the disk, and who else keeps the cores busy."""
+"""What a check comes to, and the checks of the machine and its model files."""
 
 from __future__ import annotations
 
@@ -8,11 +8,57 @@ import platform
 import re
 import shutil
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import psutil  # type: ignore[import-untyped]
 
-from simvoice.checkup.result import Check, Fact, doubtful, good, wrong
+from simvoice.errors import ModelAltered, ModelMissing
+from simvoice.models import manifest
+
+# -- result -----------------------------------------------------------------------------------
+# What a check comes to.
+
+
+State = Literal["ok", "warn", "fail"]
+"""fail: something needed is missing. warn: it works, but not as it should, or not everything."""
+
+Fact = str | int | float | bool | None | Sequence["Fact"] | dict[str, "Fact"]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at."""
+
+    name: str
+    state: State
+    sentence: str
+    remedy: str = ""
+    """What to do about it; empty when all is well."""
+    facts: dict[str, Fact] = field(default_factory=dict)
+    """What was measured, with the unit in each name."""
+
+
+def good(name: str, sentence: str, **facts: Fact) -> Check:
+    """All is well."""
+    return Check(name, "ok", sentence, facts=facts)
+
+
+def doubtful(name: str, sentence: str, remedy: str, **facts: Fact) -> Check:
+    """It works, but not as it should."""
+    return Check(name, "warn", sentence, remedy, facts)
+
+
+def wrong(name: str, sentence: str, remedy: str, **facts: Fact) -> Check:
+    """Something needed is missing."""
+    return Check(name, "fail", sentence, remedy, facts)
+
+
+# -- machine ----------------------------------------------------------------------------------
+# The machine: Python, libraries, room on the disk, and who else keeps the cores busy.
+
 
 OLDEST_PYTHON = (3, 11)
 SETUP = "set it up again with scripts/start, or: pip install --force-reinstall simvoice"
@@ -119,3 +165,47 @@ def judge_cores(busy: float, cores: int) -> Check:
     if cores - busy < FREE_CORES:
         return doubtful("cores", sentence, "end what else is running before you talk", **facts)
     return good("cores", sentence, **facts)
+
+
+# -- weights ----------------------------------------------------------------------------------
+# The models of a profile: here, missing or altered, file by file.
+
+
+def check_models(profile: str = manifest.DEFAULT_PROFILE) -> list[Check]:
+    """One check a model. Raises SettingError for an unknown profile."""
+    return [check_model(name) for name in dict.fromkeys(manifest.profile(profile).values())]
+
+
+def check_model(name: str) -> Check:
+    """A file is hashed when it was never, or has changed since."""
+    entry = manifest.model(name)
+    title = f"model {name}"
+    try:
+        manifest.locate(name)
+    except (ModelMissing, ModelAltered):
+        files = _files(name)
+        bad = [f"{file} is {state}" for file, state in files.items() if state != "here"]
+        return Check(
+            title, "fail", "; ".join(bad), f"run: {manifest.remedy(name)}", _facts(name, files)
+        )
+    files = dict.fromkeys((file.name for file in entry.files), "here")
+    sentence = f"here and verified, {entry.bytes / 1e6:.0f} MB"
+    return Check(title, "ok", sentence, facts=_facts(name, files))
+
+
+def _facts(name: str, files: dict[str, str]) -> dict[str, Fact]:
+    said: dict[str, Fact] = dict(files)
+    return {"role": manifest.model(name).role, "folder": str(manifest.folder(name)), "files": said}
+
+
+def _files(name: str) -> dict[str, str]:
+    found = {}
+    for file in manifest.model(name).files:
+        path = manifest.folder(name) / file.name
+        if not path.is_file():
+            found[file.name] = "missing"
+        elif path.stat().st_size != file.bytes or manifest.sha256_of(path) != file.sha256:
+            found[file.name] = "altered"
+        else:
+            found[file.name] = "here"
+    return found
