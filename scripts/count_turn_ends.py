@@ -14,7 +14,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from simvoice.research.recordings.textgrid import read
-from simvoice.research.recordings.transcript_entry import Said
+from simvoice.research.recordings.transcript_entry import TranscriptEntry
 
 SAME_S = 0.3
 """Seconds by which the patient may begin before the doctor's last sound and still answer it."""
@@ -48,7 +48,7 @@ def main() -> None:
         )
 
 
-def said_in(path: Path) -> list[Said]:
+def said_in(path: Path) -> list[TranscriptEntry]:
     """What one of the two said, in order."""
     found, _ = read(path.name, path.read_text("utf-8"))
     return found

@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 
-class Part(BaseModel):
+class RulePart(BaseModel):
     """Base of all parts of an instrument: frozen, and unknown fields are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -23,7 +23,7 @@ Codes = Annotated[tuple[str, ...], Field(min_length=1)]
 """Names from the codebook; any of them counts."""
 
 
-class Says(Part):
+class SaysRule(RulePart):
     """The learner does one of these things."""
 
     kind: Literal["says"]
@@ -41,7 +41,7 @@ class Says(Part):
     """Only judged when one of these happened."""
 
 
-class Avoids(Part):
+class AvoidsRule(RulePart):
     """The learner does none of these things, or few."""
 
     kind: Literal["avoids"]
@@ -51,7 +51,7 @@ class Avoids(Part):
     """Only judged when one of these happened: nobody avoids what there was no occasion for."""
 
 
-class Order(Part):
+class OrderRule(RulePart):
     """What happened of these steps happened in this order, by the first time of each."""
 
     kind: Literal["order"]
@@ -60,7 +60,7 @@ class Order(Part):
     """So many of the steps have to have happened for an order to be judged."""
 
 
-class MetricIs(Part):
+class MetricRule(RulePart):
     """A metric of the registry lies within bounds, in the metric's unit."""
 
     kind: Literal["metric"]
@@ -69,13 +69,13 @@ class MetricIs(Part):
     at_most: float | None = None
 
     @model_validator(mode="after")
-    def _bounded(self) -> MetricIs:
+    def _bounded(self) -> MetricRule:
         if self.at_least is None and self.at_most is None:
             raise ValueError("a metric rule needs `at_least` or `at_most`")
         return self
 
 
-class Ratio(Part):
+class RatioRule(RulePart):
     """How often some codes happen for each time that others do."""
 
     kind: Literal["ratio"]
@@ -85,7 +85,7 @@ class Ratio(Part):
     """None: the ratio is shown and nothing is judged."""
 
 
-class Answers(Part):
+class AnswersRule(RulePart):
     """Share of the cues and concerns that were answered so."""
 
     kind: Literal["answers"]
@@ -94,7 +94,7 @@ class Answers(Part):
     """None: the share is shown and nothing is judged."""
 
 
-class Count(Part):
+class CountRule(RulePart):
     """How often; nothing is judged, because the source gives no threshold."""
 
     kind: Literal["count"]
@@ -102,7 +102,7 @@ class Count(Part):
     per: Literal["encounter", "cue"] = "encounter"
 
 
-class CountAnswers(Part):
+class CountAnswersRule(RulePart):
     """How many cues and concerns were answered so; nothing is judged."""
 
     kind: Literal["count_answers"]
@@ -111,14 +111,14 @@ class CountAnswers(Part):
     """None counts either."""
 
 
-class ItemIs(Part):
+class ItemIsRule(RulePart):
     """What another item says."""
 
     kind: Literal["item"]
     item: str
 
 
-class Told(Part):
+class ToldRule(RulePart):
     """The patient told these facts, each of them: they were earned."""
 
     kind: Literal["told"]
@@ -126,7 +126,7 @@ class Told(Part):
     """By the ids of the case."""
 
 
-class Hears(Part):
+class HearsRule(RulePart):
     """The patient said one of these lines, so something had made her say it."""
 
     kind: Literal["hears"]
@@ -134,7 +134,7 @@ class Hears(Part):
     """By the ids of the case; any of them counts."""
 
 
-class Reached(Part):
+class ReachedRule(RulePart):
     """The conversation came to these moments of the case, each of them: she said one of the lines
     that the moment brings about."""
 
@@ -144,7 +144,7 @@ class Reached(Part):
     """For each beat, its lines. Filled in when an encounter begins; authors leave it out."""
 
 
-class Silence(Part):
+class SilenceRule(RulePart):
     """A silence that the patient left after these beats or lines."""
 
     kind: Literal["silence"]
@@ -155,7 +155,7 @@ class Silence(Part):
     with words that raised trust."""
 
 
-class Ledger(Part):
+class LedgerValueRule(RulePart):
     """What the patient felt, by a value of her ledger, 0..1."""
 
     kind: Literal["ledger"]
@@ -166,81 +166,81 @@ class Ledger(Part):
     at_most: float | None = Field(default=None, ge=0.0, le=1.0)
 
     @model_validator(mode="after")
-    def _bounded(self) -> Ledger:
+    def _bounded(self) -> LedgerValueRule:
         if self.at_least is None and self.at_most is None:
             raise ValueError("a ledger rule needs `at_least` or `at_most`")
         return self
 
 
-class AllOf(Part):
+class AllOfRule(RulePart):
     """Every one of these."""
 
     kind: Literal["all"]
-    rules: tuple[Rule, ...] = Field(min_length=2)
+    rules: tuple[ItemRule, ...] = Field(min_length=2)
 
 
-class AnyOf(Part):
+class AnyOfRule(RulePart):
     """At least one of these."""
 
     kind: Literal["any"]
-    rules: tuple[Rule, ...] = Field(min_length=2)
+    rules: tuple[ItemRule, ...] = Field(min_length=2)
 
 
-Rule = Annotated[
-    Says
-    | Avoids
-    | Order
-    | MetricIs
-    | Ratio
-    | Answers
-    | Count
-    | CountAnswers
-    | ItemIs
-    | Told
-    | Hears
-    | Reached
-    | Silence
-    | Ledger
-    | AllOf
-    | AnyOf,
+ItemRule = Annotated[
+    SaysRule
+    | AvoidsRule
+    | OrderRule
+    | MetricRule
+    | RatioRule
+    | AnswersRule
+    | CountRule
+    | CountAnswersRule
+    | ItemIsRule
+    | ToldRule
+    | HearsRule
+    | ReachedRule
+    | SilenceRule
+    | LedgerValueRule
+    | AllOfRule
+    | AnyOfRule,
     Field(discriminator="kind"),
 ]
 
-AllOf.model_rebuild()
-AnyOf.model_rebuild()
+AllOfRule.model_rebuild()
+AnyOfRule.model_rebuild()
 
 
-def codes_of(rule: Rule) -> frozenset[str]:
+def codes_of(rule: ItemRule) -> frozenset[str]:
     """Every code that a rule speaks of."""
     match rule:
-        case Says():
+        case SaysRule():
             return frozenset((*rule.codes, *rule.before, *rule.after, *rule.needs))
-        case Avoids():
+        case AvoidsRule():
             return frozenset((*rule.codes, *rule.needs))
-        case Order():
+        case OrderRule():
             return frozenset(code for step in rule.steps for code in step)
-        case Ratio():
+        case RatioRule():
             return frozenset((*rule.over, *rule.under))
-        case Count():
+        case CountRule():
             return frozenset(rule.codes)
-        case AllOf() | AnyOf():
+        case AllOfRule() | AnyOfRule():
             return frozenset().union(*(codes_of(each) for each in rule.rules))
-        case MetricIs() | Answers() | CountAnswers() | ItemIs():
+        case MetricRule() | AnswersRule() | CountAnswersRule() | ItemIsRule():
             return frozenset()
-        case Told() | Hears() | Reached() | Silence() | Ledger():
+        case ToldRule() | HearsRule() | ReachedRule() | SilenceRule() | LedgerValueRule():
             return frozenset()
 
 
-def parts_of(rule: Rule) -> Iterator[Rule]:
+def parts_of(rule: ItemRule) -> Iterator[ItemRule]:
     """The rule itself, or what it is put together from, at any depth."""
-    if isinstance(rule, AllOf | AnyOf):
+    if isinstance(rule, AllOfRule | AnyOfRule):
         for each in rule.rules:
             yield from parts_of(each)
     else:
         yield rule
 
 
-class CriticalItem(Part):
+class CriticalItem(RulePart):
     """What an author holds that nobody may miss in this case."""
 
     id: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -250,7 +250,7 @@ class CriticalItem(Part):
     """Why it is critical here, in a sentence the learner reads."""
     instead: Annotated[str, StringConstraints(strip_whitespace=True)] = ""
     """A sentence to try where it was missed, sayable aloud; it tells nothing the patient keeps."""
-    rule: Rule | None = None
+    rule: ItemRule | None = None
     human: bool = False
     """Left to a human: neither words nor times can tell."""
     means: dict[str, str] = Field(default_factory=dict)

@@ -53,7 +53,7 @@ class SpeechToText(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class HeardWord:
+class TranscribedWord:
     """One word with its times, as speech-to-text heard it in a piece of sound."""
 
     text: str
@@ -84,7 +84,7 @@ class EndOfTurn(Protocol):
         ...
 
 
-class LastWords(Protocol):
+class SentenceEnd(Protocol):
     """Do these words, by themselves, sound finished?"""
 
     def over_prob(self, text: str) -> float:

@@ -12,8 +12,8 @@ from simvoice.audio import Pcm16, samples
 from simvoice.record.events import (
     Backchannel,
     Coded,
-    Counts,
     Delay,
+    DeliveredWord,
     Discarded,
     Ended,
     Header,
@@ -23,10 +23,10 @@ from simvoice.record.events import (
     LearnerTurn,
     LearnerVoice,
     LedgerStep,
+    LossCounts,
     PatientMove,
     PatientSpeech,
     Started,
-    Word,
 )
 from simvoice.record.files import new_id
 from simvoice.record.recorder import Recorder
@@ -140,7 +140,7 @@ def _speech(turn: int, index: int, heard: str, unsaid: str = "") -> PatientSpeec
     texts = heard.split()
     step_s = (end_s - start_s) / len(texts)
     words = tuple(
-        Word(text=text, start_s=start_s + i * step_s, end_s=start_s + (i + 1) * step_s)
+        DeliveredWord(text=text, start_s=start_s + i * step_s, end_s=start_s + (i + 1) * step_s)
         for i, text in enumerate(texts)
     )
     return PatientSpeech(
@@ -218,7 +218,7 @@ def entries() -> list[JournalEntry]:
         _speech(4, 5, "I see."),
         Discarded(start_s=NOISE[0], end_s=NOISE[1], text="you", reason="no voice"),
         _speech(21, 6, "Are you there?"),
-        Counts(at_s=END_S),
+        LossCounts(at_s=END_S),
         Ended(at_s=END_S, reason="learner", ending="polite"),
     ]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from simvoice.debrief.build import summarise
+from simvoice.debrief.build import build_debrief
 from simvoice.debrief.model import Debrief
 from simvoice.record.events import (
     Checkpoint,
@@ -22,7 +22,9 @@ from simvoice.record.store import Attempt
 def of(attempt: Attempt, *entries: JournalEntry, **header: Any) -> Debrief:
     """The debrief of another journal under the same roof, without sound."""
     changed = attempt.header.model_copy(update=header)
-    return summarise(replace(attempt, entries=entries, audio_path=None, _sound=[], header=changed))
+    return build_debrief(
+        replace(attempt, entries=entries, audio_path=None, _sound=[], header=changed)
+    )
 
 
 def said(

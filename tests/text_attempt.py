@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
-from simvoice.patient.checking.text_conversation import SILENCE, Talk
+from simvoice.patient.checking.text_conversation import SILENCE, TextConversation
 from simvoice.patient.decisions import Decision
 from simvoice.patient.mind import Patient
 from simvoice.record.events import (
@@ -30,7 +30,7 @@ def steps_of(file: Path) -> list[tuple[str, str]]:
 
 def played(patient: Patient, steps: list[tuple[str, str]]) -> tuple[JournalEntry, ...]:
     """Every word is recognised, and what is hummed while she speaks is left out."""
-    talk = Talk(patient)
+    talk = TextConversation(patient)
     entries: list[JournalEntry] = list(_hers(talk.open(), 0))
     for number, (when, words) in enumerate(steps, start=1):
         if talk.ending is not None:

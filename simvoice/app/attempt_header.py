@@ -8,13 +8,13 @@ from importlib.metadata import version
 from pydantic import ValidationError
 
 from simvoice import __version__
-from simvoice.conversation.settings import FloorSettings
+from simvoice.conversation.settings import TurnTakingSettings
 from simvoice.engines import threads
 from simvoice.errors import CaseError
 from simvoice.patient.case.critical import for_record
 from simvoice.patient.case.schema import Case, Concern
 from simvoice.ports import LineFacts
-from simvoice.record.events import Again, Header, Shows, Tellable
+from simvoice.record.events import ConcernShown, Header, RetryOrigin, Tellable
 from simvoice.scoring.metrics.norms import visit_of
 from simvoice.web.ports import CaseCard
 
@@ -40,11 +40,11 @@ def header_of(
     *,
     attempt: str,
     line: LineFacts,
-    floor: FloorSettings,
+    floor: TurnTakingSettings,
     models: dict[str, str],
     seed: int,
     learner: str,
-    again: Again | None = None,
+    again: RetryOrigin | None = None,
 ) -> Header:
     """What is true before the first frame. models: role to sha256 or to a server's name."""
     return Header(
@@ -85,10 +85,12 @@ def header_of(
     )
 
 
-def floor_of(case: Case) -> FloorSettings:
+def floor_of(case: Case) -> TurnTakingSettings:
     """The usual numbers of the floor, with the case's own. Raises CaseError for unknown ones."""
     try:
-        return FloorSettings.model_validate({**FloorSettings().model_dump(), **case.floor})
+        return TurnTakingSettings.model_validate(
+            {**TurnTakingSettings().model_dump(), **case.floor}
+        )
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
@@ -120,7 +122,7 @@ def card_of(case: Case) -> CaseCard:
 # Which lines of a case let a concern show, for the record: what is below it knows no case.
 
 
-def shows(case: Case) -> tuple[Shows, ...]:
+def shows(case: Case) -> tuple[ConcernShown, ...]:
     """Every line of a case that hints at a concern, or says it by telling the concern's fact.
 
     A line may show more than one; where it both hints at a concern and says it, it says it.
@@ -128,10 +130,13 @@ def shows(case: Case) -> tuple[Shows, ...]:
     return tuple(found for concern in case.concerns for found in _of(case, concern))
 
 
-def _of(case: Case, concern: Concern) -> list[Shows]:
+def _of(case: Case, concern: Concern) -> list[ConcernShown]:
     says = [line.id for line in case.lines if concern.fact and concern.fact in line.tells]
     hints = [line for line in concern.cues if line not in says]
     return [
-        *(Shows(line=i, concern=concern.id, text=concern.text, kind="cue") for i in hints),
-        *(Shows(line=i, concern=concern.id, text=concern.text, kind="concern") for i in says),
+        *(ConcernShown(line=i, concern=concern.id, text=concern.text, kind="cue") for i in hints),
+        *(
+            ConcernShown(line=i, concern=concern.id, text=concern.text, kind="concern")
+            for i in says
+        ),
     ]

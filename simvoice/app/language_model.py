@@ -24,7 +24,7 @@ _SLACK_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Speaker:
+class LanguageModelChoice:
     """The choice; the engines that come of it are loaded when they are asked for."""
 
     model: str
@@ -106,6 +106,6 @@ def trouble(llm: LanguageModel | None) -> str:
     return f"{llm.name} does not answer; until it does, the embedded model speaks."
 
 
-def speaker(profile_model: str, server: Server | None) -> Speaker:
+def choose_language_model(profile_model: str, server: Server | None) -> LanguageModelChoice:
     """With a server, the profile's own language model is not needed: the embedded one stands by."""
-    return Speaker(EMBEDDED if server is not None else profile_model, server)
+    return LanguageModelChoice(EMBEDDED if server is not None else profile_model, server)

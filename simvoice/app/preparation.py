@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from simvoice.errors import SimvoiceError
 from simvoice.web.ports import Readiness
 
-Progress = Callable[[float, str], None]
+PreparationProgress = Callable[[float, str], None]
 """Called with 0..1 and a sentence."""
 Cancelled = Callable[[], bool]
 """True once the work is no longer wanted."""
@@ -52,7 +52,7 @@ class Preparations:
         self,
         case_id: str,
         ready: str,
-        work: Callable[[Progress, Cancelled], None],
+        work: Callable[[PreparationProgress, Cancelled], None],
         rest: Callable[[Cancelled], None],
     ) -> None:
         """Put this in place of what goes on; returns once that has ended.

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from simvoice.conversation.checkpoint import Resumed, resume
-from simvoice.debrief.retry import Place, moment
+from simvoice.conversation.checkpoint import RetryStart, resume
+from simvoice.debrief.retry import CheckpointRef, moment
 from simvoice.errors import AttemptError, CaseError, SimvoiceError
 from simvoice.patient.case.schema import Case
-from simvoice.record.events import Again, Header
+from simvoice.record.events import Header, RetryOrigin
 from simvoice.record.store import Attempt
 
 LEAST_S = 120.0
@@ -17,20 +17,20 @@ LEAST_S = 120.0
 
 
 @dataclass(frozen=True, slots=True)
-class Beginning:
+class RetryPlan:
     """What another go begins with."""
 
-    again: Again
-    resumed: Resumed
+    again: RetryOrigin
+    resumed: RetryStart
     seed: int
     time_s: float | None
     """Session seconds of the new encounter at which its time is over; None when it has none."""
     learner: str
 
 
-def beginning(
-    place: Place, open_attempt: Callable[[str], Attempt], load: Callable[[str], Case]
-) -> Beginning:
+def plan_retry(
+    place: CheckpointRef, open_attempt: Callable[[str], Attempt], load: Callable[[str], Case]
+) -> RetryPlan:
     """From the record, and the case as it is now.
 
     Raises AttemptError when the attempt has no such moment, or its case is gone or has changed:
@@ -42,8 +42,8 @@ def beginning(
     case = _same_case(header, load)
     resumed = resume(attempt.entries, entry)
     limit_s = _limit_s(header, case, open_attempt)
-    return Beginning(
-        again=Again(attempt=attempt.id, turn=entry.turn, at_s=entry.at_s),
+    return RetryPlan(
+        again=RetryOrigin(attempt=attempt.id, turn=entry.turn, at_s=entry.at_s),
         resumed=resumed,
         seed=resumed.decision.state.seed,
         time_s=None if limit_s is None else max(LEAST_S, limit_s - entry.at_s),

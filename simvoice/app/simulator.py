@@ -13,14 +13,14 @@ from pathlib import Path
 
 from simvoice import paths
 from simvoice.app.attempt_header import card_of, floor_of, header_of
-from simvoice.app.language_model import speaker, trouble
-from simvoice.app.preparation import Cancelled, Preparations, Progress
-from simvoice.app.retry import Beginning, beginning
+from simvoice.app.language_model import choose_language_model, trouble
+from simvoice.app.preparation import Cancelled, PreparationProgress, Preparations
+from simvoice.app.retry import RetryPlan, plan_retry
 from simvoice.app.standalone import planted_voice as planted_voice
 from simvoice.audio import Pcm
-from simvoice.conversation.settings import FloorSettings
+from simvoice.conversation.settings import TurnTakingSettings
 from simvoice.conversation.state import Rules
-from simvoice.debrief.retry import Place
+from simvoice.debrief.retry import CheckpointRef
 from simvoice.engines import threads
 from simvoice.engines.llm.fallback import Fallback
 from simvoice.engines.llm.server import Server
@@ -30,7 +30,7 @@ from simvoice.patient.case.load import load_case, locate_case
 from simvoice.patient.case.schema import Case
 from simvoice.patient.case.suite import load_suite
 from simvoice.patient.checking.certificate import Shelved, shelf
-from simvoice.patient.checking.rehearsal import Plan, plan, rehearse
+from simvoice.patient.checking.rehearsal import SpeechPlan, plan, rehearse
 from simvoice.patient.mind import Patient
 from simvoice.patient.retrieval import CaseIndex
 from simvoice.ports import (
@@ -43,12 +43,12 @@ from simvoice.ports import (
     VoiceActivity,
 )
 from simvoice.record.files import new_id
-from simvoice.record.ratings import remarked
+from simvoice.record.ratings import with_feedback
 from simvoice.record.recorder import Recorder
 from simvoice.record.store import Attempt, AttemptSummary, Store
 from simvoice.runtime import spoken_lines
 from simvoice.runtime.observer import Observer
-from simvoice.runtime.session import Parts, Session
+from simvoice.runtime.session import Session, SessionParts
 from simvoice.runtime.stages import Engines
 from simvoice.web.ports import CaseCard, Readiness
 
@@ -81,7 +81,7 @@ class Simulator:
         """
         threads.set_environment()
         self.profile = manifest.profile(profile)
-        self.speaker = speaker(self.profile["llm"], server)
+        self.speaker = choose_language_model(self.profile["llm"], server)
         self.profile["llm"] = self.speaker.model
         for name in self.profile.values():
             manifest.locate(name)
@@ -93,29 +93,29 @@ class Simulator:
         self._engines: Engines | None = None
         self._spoken: Voice | None = None
         self._patients: dict[str, Patient] = {}
-        self._plans: dict[str, Plan] = {}
+        self._plans: dict[str, SpeechPlan] = {}
         self._preparations = Preparations()
 
     # -- engines
 
-    def engines(self, progress: Progress = _quiet) -> Engines:
+    def engines(self, progress: PreparationProgress = _quiet) -> Engines:
         """All engines, loaded once. Takes some seconds the first time."""
         with self._loading:
             if self._engines is None:
                 self._engines = self._load(progress)
             return self._engines
 
-    def _load(self, progress: Progress) -> Engines:
+    def _load(self, progress: PreparationProgress) -> Engines:
         # These import the heavy libraries, which read the environment that was set above.
         from simvoice.engines.embed.minilm import MiniLM
         from simvoice.engines.stt.whisper import Whisper
-        from simvoice.engines.turn.end_of_turn import EndOfWords, SmartTurn
+        from simvoice.engines.turn.end_of_turn import SentenceEndByLlm, SmartTurn
 
         progress(0.05, "Waking the ear")
         stt = Whisper(self._folder("stt"))
         progress(0.3, "Waking the sense of turns")
         end_of_turn = SmartTurn(self._folder("end_of_turn"))
-        last_words = EndOfWords(self._folder("last_words"))
+        last_words = SentenceEndByLlm(self._folder("last_words"))
         embedder = MiniLM(self._folder("embedding"))
         progress(0.5, "Waking the voice")
         voice = self._load_voice()
@@ -203,7 +203,7 @@ class Simulator:
 
     # -- making ready
 
-    def plan(self, case_id: str) -> Plan:
+    def plan(self, case_id: str) -> SpeechPlan:
         """Which of a case's lines to make sound in which moods, the likeliest first."""
         if case_id not in self._plans:
             path = locate_case(case_id, *paths.case_dirs())
@@ -237,7 +237,7 @@ class Simulator:
     def make_ready(
         self,
         case_id: str,
-        progress: Progress = _quiet,
+        progress: PreparationProgress = _quiet,
         cancelled: Cancelled = lambda: False,
         *,
         likely_only: bool = False,
@@ -280,8 +280,8 @@ class Simulator:
         learner: str = "",
         observer: Observer = _unseen,
         seed: int | None = None,
-        floor: FloorSettings | None = None,
-        again: Place | None = None,
+        floor: TurnTakingSettings | None = None,
+        again: CheckpointRef | None = None,
     ) -> Session:
         """An encounter that is ready to run; the line is opened by its `run`.
 
@@ -316,7 +316,7 @@ class Simulator:
             return Recorder.create(self.store.root, header)
 
         return Session(
-            Parts(
+            SessionParts(
                 attempt=attempt,
                 rules=Rules(
                     mind=patient,
@@ -338,11 +338,11 @@ class Simulator:
             )
         )
 
-    def time_again(self, case_id: str, place: Place) -> float | None:
+    def time_again(self, case_id: str, place: CheckpointRef) -> float | None:
         """Seconds that another go at this moment has. Raises AttemptError as `check_again`."""
         return self.check_again(case_id, place).time_s
 
-    def check_again(self, case_id: str, place: Place) -> Beginning:
+    def check_again(self, case_id: str, place: CheckpointRef) -> RetryPlan:
         """What another go at this moment begins with. Raises AttemptError when there is none."""
 
         def load(of: str) -> Case:
@@ -351,9 +351,9 @@ class Simulator:
                 raise UsageError(f"attempt {place.attempt} is of the case {of}, not of {found.id}")
             return found
 
-        return beginning(place, self.attempt, load)
+        return plan_retry(place, self.attempt, load)
 
-    def _floor(self, case: Case) -> FloorSettings:
+    def _floor(self, case: Case) -> TurnTakingSettings:
         """The case's numbers; a stronger model has longer, and the embedded one after it."""
         numbers = floor_of(case)
         limit_s = max(numbers.improvise_timeout_s, self.speaker.needs_s)
@@ -392,7 +392,7 @@ class Simulator:
 
     def remarked(self) -> Sequence[Path]:
         """The folders of the attempts that somebody has rated or objected to."""
-        return remarked(self.store.root)
+        return with_feedback(self.store.root)
 
     def erase(self, attempt_id: str) -> None:
         """Remove it for good."""

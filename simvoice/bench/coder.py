@@ -21,7 +21,7 @@ import numpy as np
 
 from simvoice.coding.behaviour import main_behaviour
 from simvoice.coding.coder import code
-from simvoice.coding.context import Place, in_place
+from simvoice.coding.context import UtteranceContext, in_place
 from simvoice.errors import UsageError
 
 # -- annomi -----------------------------------------------------------------------------------
@@ -142,7 +142,7 @@ EVENTS = (
 
 _JARGON = {"unexplained": "jargon", "explained": "jargon_explained"}
 
-Label = tuple[str, str]
+LabelPair = tuple[str, str]
 """Name of a code, and the term for jargon or nothing."""
 
 
@@ -151,8 +151,8 @@ class Labels:
     """What one utterance holds, and what was found in it."""
 
     text: str
-    given: frozenset[Label]
-    found: frozenset[Label]
+    given: frozenset[LabelPair]
+    found: frozenset[LabelPair]
 
 
 def events(half: str, folder: Path = FOLDER) -> tuple[Labels, ...]:
@@ -231,7 +231,7 @@ _MARK = re.compile(r"[^\w'\s]")
 
 
 @dataclass(frozen=True, slots=True)
-class Coded:
+class CodedUtterance:
     """What the coder makes of one utterance."""
 
     question: bool
@@ -270,12 +270,12 @@ def run(folder: Path, quick: bool) -> dict[str, Any]:
     }
 
 
-def in_place_kappa(said: Sequence[Labelled], coded: Sequence[Coded]) -> float | None:
+def in_place_kappa(said: Sequence[Labelled], coded: Sequence[CodedUtterance]) -> float | None:
     """Of reflections, when the client's words before each utterance are known, as for a record."""
     pairs: list[tuple[Hashable, Hashable]] = []
     for each, alone in zip(said, coded, strict=True):
         if each.reflection is not None:
-            placed = in_place(each.text, code(each.text), Place(each.before))
+            placed = in_place(each.text, code(each.text), UtteranceContext(each.before))
             gives_back = any(found.name == "reflection" for found in placed)
             pairs.append((each.reflection, alone.reflection or gives_back))
     return _rounded(kappa(pairs))
@@ -286,13 +286,13 @@ def without_marks(text: str) -> str:
     return _MARK.sub(" ", text).lower()
 
 
-def coded_utterance(text: str) -> Coded:
+def coded_utterance(text: str) -> CodedUtterance:
     """By the shared rules, with the time it took."""
     start = time.perf_counter()
     codes = code(text)
     took_ms = 1000.0 * (time.perf_counter() - start)
     asked = [each.name for each in codes if each.name in {"question_open", "question_closed"}]
-    return Coded(
+    return CodedUtterance(
         question=bool(asked),
         openness=asked[-1].removeprefix("question_") if asked else None,
         reflection=any(each.name == "reflection" for each in codes),
@@ -304,7 +304,7 @@ def coded_utterance(text: str) -> Coded:
 # -- agreement ------------------------------------------------------------------------------
 
 
-def kappas(said: Sequence[Labelled], coded: Sequence[Coded]) -> dict[str, float | None]:
+def kappas(said: Sequence[Labelled], coded: Sequence[CodedUtterance]) -> dict[str, float | None]:
     """Cohen's kappa with the majority of annotators; utterances they are split on are left out.
 
     Open or closed is compared where both find a question, as between two annotators.
@@ -324,7 +324,7 @@ def kappas(said: Sequence[Labelled], coded: Sequence[Coded]) -> dict[str, float 
 
 
 def intervals(
-    said: Sequence[Labelled], coded: Sequence[Coded]
+    said: Sequence[Labelled], coded: Sequence[CodedUtterance]
 ) -> dict[str, tuple[float, float] | None]:
     """95 % intervals of the kappas, by drawing whole encounters with replacement."""
     members: dict[str, list[int]] = defaultdict(list)
@@ -360,7 +360,9 @@ def kappa(pairs: Sequence[tuple[Hashable, Hashable]]) -> float | None:
     return None if chance == 1.0 else (observed - chance) / (1.0 - chance)
 
 
-def _ratios(said: Sequence[Labelled], coded: Sequence[Coded], skilled: bool) -> dict[str, Any]:
+def _ratios(
+    said: Sequence[Labelled], coded: Sequence[CodedUtterance], skilled: bool
+) -> dict[str, Any]:
     """Reflections to input is what separates good from poor encounters; to questions, hardly."""
     both = [(s, c) for s, c in zip(said, coded, strict=True) if s.skilled == skilled]
     people = [(bool(s.question), bool(s.reflection), s.main) for s, _ in both]

@@ -20,11 +20,13 @@ import numpy as np
 
 from simvoice.audio import RATE, Pcm16, samples
 from simvoice.bench.analysis import say
-from simvoice.debrief.build import summarise
+from simvoice.debrief.build import build_debrief
 from simvoice.record.events import (
     Checkpoint,
     Coded,
+    ConcernShown,
     Delay,
+    DeliveredWord,
     Ended,
     Header,
     Hold,
@@ -35,9 +37,7 @@ from simvoice.record.events import (
     LedgerStep,
     PatientMove,
     PatientSpeech,
-    Shows,
     Started,
-    Word,
 )
 from simvoice.record.recorder import Recorder
 from simvoice.record.store import Store
@@ -66,7 +66,7 @@ def run(quick: bool) -> dict[str, Any]:
         taken, cpu = [], []
         for _ in range(rounds):
             begun, busy = time.perf_counter(), time.process_time()
-            debrief = summarise(Store(Path(folder)).open(attempt))
+            debrief = build_debrief(Store(Path(folder)).open(attempt))
             debrief.model_dump_json()
             taken.append(time.perf_counter() - begun)
             cpu.append(time.process_time() - busy)
@@ -106,7 +106,9 @@ def _header() -> Header:
         patient_name="Ines",
         seed=1,
         instruments=("SPIKES", "NURSE", "OS-12"),
-        shows=(Shows(line="line2", concern="girls", text="Who cares for them", kind="concern"),),
+        shows=(
+            ConcernShown(line="line2", concern="girls", text="Who cares for them", kind="concern"),
+        ),
     )
 
 
@@ -171,7 +173,7 @@ def _answer(
         heard=heard,
         unsaid=unsaid,
         words=tuple(
-            Word(
+            DeliveredWord(
                 text=text,
                 start_s=at_s + start_s + place * step_s,
                 end_s=at_s + start_s + (place + 1) * step_s,

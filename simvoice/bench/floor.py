@@ -18,22 +18,22 @@ from simvoice.models import manifest
 from simvoice.patient.decisions import (
     Answer,
     Decision,
+    LearnerUtterance,
     Move,
     PatientState,
-    Remembered,
-    Said,
+    Reflection,
 )
 from simvoice.ports import Message, VoiceStyle
 from simvoice.record.events import Interruption, LearnerTurn, PatientSpeech
 from simvoice.simulate.learner import (
     AfterPatient,
     At,
-    Backchannel,
+    BackchannelStep,
     BargeIn,
-    Clip,
-    Script,
-    Step,
-    Utterance,
+    LearnerClip,
+    LearnerScript,
+    PlantedUtterance,
+    ScriptStep,
 )
 from simvoice.simulate.signals import mm_hm
 from simvoice.simulate.speech import cached_clip
@@ -79,7 +79,7 @@ class Teller:
         """The next line."""
         return self._next(state, "nobody spoke")
 
-    def hear(self, state: PatientState, said: Said) -> Decision:
+    def hear(self, state: PatientState, said: LearnerUtterance) -> Decision:
         """The next line; she knows a question when she hears one."""
         asks = ends_asking(said.text, coder.code(said.text))
         return replace(self._next(state, "the learner spoke"), hands_over=asks)
@@ -108,7 +108,7 @@ class Teller:
         """She has no endings."""
         return None
 
-    def afterwards(self, state: PatientState, ending: str | None) -> tuple[Remembered, ...]:
+    def afterwards(self, state: PatientState, ending: str | None) -> tuple[Reflection, ...]:
         """It was nothing to her."""
         return ()
 
@@ -203,7 +203,7 @@ HALVES = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Size:
+class FloorBenchSize:
     """How much is tried."""
 
     hesitant: int
@@ -212,13 +212,13 @@ class Size:
     acknowledgements: int
 
 
-FULL = Size(
+FULL = FloorBenchSize(
     hesitant=len(HESITANT) * HALVES,
     statements=len(STATEMENTS) * HALVES,
     bids=len(BIDS) * HALVES,
     acknowledgements=6 * len(ACKNOWLEDGEMENTS),
 )
-QUICK = Size(hesitant=1, statements=1, bids=2, acknowledgements=3)
+QUICK = FloorBenchSize(hesitant=1, statements=1, bids=2, acknowledgements=3)
 
 
 def run(quick: bool) -> dict[str, Any]:
@@ -262,12 +262,12 @@ class _Bench:
         self._voice_id = manifest.digests([simulator.profile["voice"]])["voice"]
         self.answers_ms: list[float] = []
 
-    def _clip(self, text: str, number: int) -> Clip:
+    def _clip(self, text: str, number: int) -> LearnerClip:
         voice = self._simulator.engines().voice
         style = LEARNERS[number % len(LEARNERS)]
         return cached_clip(voice, self._voice_id, text, style, paths.cache_dir() / "clips")
 
-    def _acknowledgement(self, number: int) -> Clip:
+    def _acknowledgement(self, number: int) -> LearnerClip:
         text = ACKNOWLEDGEMENTS[number % len(ACKNOWLEDGEMENTS)]
         speaker = number // len(ACKNOWLEDGEMENTS)
         if text != MM_HM:
@@ -275,12 +275,14 @@ class _Bench:
         pitch_hz = HUM_HZ[speaker % len(HUM_HZ)]
         return mm_hm(pitch_hz, HUM_S[number % len(HUM_S)], seed=number)
 
-    def _play(self, lines: Sequence[str], steps: Sequence[Step], tail_s: float = 1.5) -> Played:
+    def _play(
+        self, lines: Sequence[str], steps: Sequence[ScriptStep], tail_s: float = 1.5
+    ) -> Played:
         mind = Teller(lines)
         return play(
             self._simulator,
             mind,
-            Script(tuple(steps)),
+            LearnerScript(tuple(steps)),
             style=lambda affect, mood: TELLER,
             leaves=True,
             tail_s=tail_s,
@@ -289,7 +291,7 @@ class _Bench:
     def pauses(self, texts: Sequence[str], count: int) -> tuple[int, int]:
         """Cut-offs inside a planted pause of the first `count` turns, and the pauses there were."""
         steps = [
-            Step(
+            ScriptStep(
                 AfterPatient(0.8) if number else At(0.5),
                 self._clip(texts[number % len(texts)], number // len(texts)),
             )
@@ -311,11 +313,13 @@ class _Bench:
 
     def bids(self, count: int) -> list[Yield]:
         """How fast she gives way, and what the record says was heard."""
-        steps = [Step(At(0.5), self._clip("Tell me how it began.", 0))]
+        steps = [ScriptStep(At(0.5), self._clip("Tell me how it began.", 0))]
         for number in range(count):
             after_s = BARGE_AFTER_S[number % len(BARGE_AFTER_S)]
             steps.append(
-                Step(BargeIn(after_s), self._clip(BIDS[number % len(BIDS)], number // len(BIDS)))
+                ScriptStep(
+                    BargeIn(after_s), self._clip(BIDS[number % len(BIDS)], number // len(BIDS))
+                )
             )
         played = self._play(LONG, steps)
         speeches = [entry for entry in played.entries if isinstance(entry, PatientSpeech)]
@@ -325,7 +329,9 @@ class _Bench:
                 found.append(self._yield(played, said, speeches))
         return found
 
-    def _yield(self, played: Played, said: Utterance, speeches: Sequence[PatientSpeech]) -> Yield:
+    def _yield(
+        self, played: Played, said: PlantedUtterance, speeches: Sequence[PatientSpeech]
+    ) -> Yield:
         silent_s = played.truth.silent_from(said.onset_s, gap_s=0.6)
         mine = [s for s in speeches if s.start_s <= said.onset_s <= s.end_s + 0.1]
         if not mine:
@@ -348,22 +354,22 @@ class _Bench:
     def acknowledgements(self, count: int) -> tuple[int, int]:
         """Acknowledgements that stopped her, and those that were given."""
         each = 4
-        steps: list[Step] = []
+        steps: list[ScriptStep] = []
         for number in range(count):
             if number % each == 0:
                 when = AfterPatient(0.8) if number else At(0.5)
-                steps.append(Step(when, self._clip("Please tell me more.", 0)))
+                steps.append(ScriptStep(when, self._clip("Please tell me more.", 0)))
             clip = self._acknowledgement(number)
-            steps.append(Step(Backchannel(1.5 + 2.6 * (number % each)), clip))
+            steps.append(ScriptStep(BackchannelStep(1.5 + 2.6 * (number % each)), clip))
         played = self._play(LONG, steps)
-        given = [u for u in played.truth.said if isinstance(u.when, Backchannel)]
+        given = [u for u in played.truth.said if isinstance(u.when, BackchannelStep)]
         stops = [entry.start_s for entry in played.entries if isinstance(entry, Interruption)]
         stopped = sum(any(abs(stop_s - u.onset_s) < 0.6 for stop_s in stops) for u in given)
         paused = sum(_silenced(played, u) for u in given)
         return max(stopped, paused), len(given)
 
 
-def _silenced(played: Played, said: Utterance) -> bool:
+def _silenced(played: Played, said: PlantedUtterance) -> bool:
     """She fell silent for longer than a comma right after it."""
     sounds = played.truth.sounds(gap_s=0.7)
     return any(said.onset_s < end_s < said.offset_s + 0.9 for _, end_s in sounds)

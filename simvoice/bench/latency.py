@@ -17,12 +17,12 @@ from simvoice import markup, paths
 from simvoice.app.simulator import Simulator
 from simvoice.bench.stage import PeakMemory, Played, busy, percentile, play, spread
 from simvoice.models import manifest
-from simvoice.patient.decisions import Answer, Said
+from simvoice.patient.decisions import Answer, LearnerUtterance
 from simvoice.patient.mind import Patient
 from simvoice.ports import VoiceStyle
 from simvoice.record.events import Delay, LearnerTurn, PatientMove
 from simvoice.runtime import spoken_lines
-from simvoice.simulate.learner import AfterPatient, At, Clip, Script, Step
+from simvoice.simulate.learner import AfterPatient, At, LearnerClip, LearnerScript, ScriptStep
 from simvoice.simulate.speech import cached_clip
 
 CASE = "breast-biopsy"
@@ -122,7 +122,7 @@ def run(quick: bool, others: int = 0, turns: int | None = None) -> dict[str, Any
 
 
 @dataclass(frozen=True, slots=True)
-class Spoken:
+class TimedTurn:
     """One turn of the learner's and how long its answer took."""
 
     after_ms: float
@@ -135,13 +135,13 @@ class Spoken:
     """Of the patient's line: authored, model, fallback."""
 
 
-def _slowness(answer: Spoken) -> float:
+def _slowness(answer: TimedTurn) -> float:
     return -answer.after_ms
 
 
-def answers_of(played: Played) -> list[Spoken]:
+def answers_of(played: Played) -> list[TimedTurn]:
     """Every turn that was answered, in order."""
-    found: list[Spoken] = []
+    found: list[TimedTurn] = []
     moves = {e.turn: e.source for e in played.entries if isinstance(e, PatientMove)}
     delays = [entry for entry in played.entries if isinstance(entry, Delay)]
     turns = [entry for entry in played.entries if isinstance(entry, LearnerTurn)]
@@ -153,7 +153,7 @@ def answers_of(played: Played) -> list[Spoken]:
             turn = answered[0]
             after_ms = round(1000.0 * (sound_s - said.offset_s - chosen[0]), 1)
             source = moves.get(turn.turn, "")
-            found.append(Spoken(after_ms, turn.text, turn.complete_prob, turn.over_prob, source))
+            found.append(TimedTurn(after_ms, turn.text, turn.complete_prob, turn.over_prob, source))
     return found
 
 
@@ -174,7 +174,7 @@ def _choosing(runs: Sequence[Played]) -> list[float]:
     return [1000.0 * (s["speech"] - s["words"]) for s in stages if {"speech", "words"} <= set(s)]
 
 
-def _clip(simulator: Simulator, text: str) -> Clip:
+def _clip(simulator: Simulator, text: str) -> LearnerClip:
     voice_id = manifest.digests([simulator.profile["voice"]])["voice"]
     folder = paths.cache_dir() / "clips"
     return cached_clip(simulator.engines().voice, voice_id, text, LEARNER, folder)
@@ -193,7 +193,9 @@ def _prepare(simulator: Simulator, patient: Patient, sentences: Sequence[str]) -
         state = patient.start(0)
         for text in sentences[start : start + BLOCK]:
             vector = embedder.embed([patient.focus(text)])[0]
-            decision = patient.hear(state, Said(text=text, embedding=vector, duration_s=2.0))
+            decision = patient.hear(
+                state, LearnerUtterance(text=text, embedding=vector, duration_s=2.0)
+            )
             if decision.query is not None:
                 decision = patient.settle(state, decision, Answer())
             move = decision.move
@@ -203,14 +205,14 @@ def _prepare(simulator: Simulator, patient: Patient, sentences: Sequence[str]) -
     engines.voice.prepare(wanted)
 
 
-def _encounter(simulator: Simulator, patient: Patient, clips: Sequence[Clip]) -> Played:
+def _encounter(simulator: Simulator, patient: Patient, clips: Sequence[LearnerClip]) -> Played:
     first, *rest = clips
-    after = tuple(Step(AfterPatient(GAP_S), clip) for clip in rest)
-    script = Script((Step(At(0.5), first), *after))
+    after = tuple(ScriptStep(AfterPatient(GAP_S), clip) for clip in rest)
+    script = LearnerScript((ScriptStep(At(0.5), first), *after))
     return play(simulator, patient, script, style=patient.style, focus=patient.focus)
 
 
-def _plain(simulator: Simulator, patient: Patient, clip: Clip) -> float:
+def _plain(simulator: Simulator, patient: Patient, clip: LearnerClip) -> float:
     """Milliseconds of the plain loop for one sentence: what it waits plus what it computes."""
     # Loads the library, which reads the environment that `Simulator` sets.
     from simvoice.engines.stt.whisper import Whisper

@@ -53,7 +53,7 @@ class Behaviour:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class RepeatsOutcome:
     """What the encounters showed."""
 
     repeats: int
@@ -74,7 +74,7 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class _Job:
+class _RepeatsJob:
     behaviour: Behaviour
     seed: int
 
@@ -105,11 +105,11 @@ def run(
     among: Sequence[Behaviour] | None = None,
     workers: int = 1,
     done: Done = lambda _, __: None,
-) -> Outcome:
+) -> RepeatsOutcome:
     """Let every behaviour happen `repeats` times. Raises SimvoiceError when an encounter breaks."""
     each = tuple(among or behaviours())
     jobs = [
-        _Job(behaviour, _FIRST_SEED + 1000 * number + k)
+        _RepeatsJob(behaviour, _FIRST_SEED + 1000 * number + k)
         for number, behaviour in enumerate(each)
         for k in range(repeats)
     ]
@@ -118,10 +118,10 @@ def run(
         met.append(one)
         done(finished, len(jobs))
     groups = [[one.values for one in met[k : k + repeats]] for k in range(0, len(met), repeats)]
-    return Outcome(repeats, each, sum(one.length_s for one in met), within(groups))
+    return RepeatsOutcome(repeats, each, sum(one.length_s for one in met), within(groups))
 
 
-def _work(jobs: Sequence[_Job], workers: int) -> Iterator[_Met]:
+def _work(jobs: Sequence[_RepeatsJob], workers: int) -> Iterator[_Met]:
     # Spawned: engines hold threads, which do not survive a fork.
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         yield from pool.map(_meet, jobs)
@@ -131,7 +131,7 @@ _SIMULATORS: list[Simulator] = []
 """One a process, made when it is first needed."""
 
 
-def _meet(job: _Job) -> _Met:
+def _meet(job: _RepeatsJob) -> _Met:
     if not _SIMULATORS:
         _SIMULATORS.append(Simulator(every_case=True))
     with tempfile.TemporaryDirectory(prefix="simvoice-repeats-") as folder:
@@ -173,7 +173,7 @@ def meet(simulator: Simulator, behaviour: Behaviour, seed: int, attempts: Path) 
     return _Met(attempt.duration_s, values)
 
 
-def report(outcome: Outcome) -> dict[str, Any]:
+def report(outcome: RepeatsOutcome) -> dict[str, Any]:
     """For people and for JSON."""
     return {
         **_provenance(outcome),
@@ -187,7 +187,7 @@ def report(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def _provenance(outcome: Outcome) -> dict[str, Any]:
+def _provenance(outcome: RepeatsOutcome) -> dict[str, Any]:
     encounters = outcome.repeats * len(outcome.behaviours)
     return {
         "made_by": f"simvoice calibrate --repeats {outcome.repeats} --write",

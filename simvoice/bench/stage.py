@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil  # type: ignore[import-untyped]
 
 from simvoice.app.simulator import Simulator
-from simvoice.conversation.settings import FloorSettings
+from simvoice.conversation.settings import TurnTakingSettings
 from simvoice.conversation.state import Mind, Rules
 from simvoice.devices.simulated import SimulatedLine, Truth
 from simvoice.patient.decisions import Affect, Mood
@@ -23,8 +23,8 @@ from simvoice.ports import LineFacts, VoiceStyle
 from simvoice.record.events import Header, JournalEntry
 from simvoice.record.recorder import Recorder
 from simvoice.record.store import Store
-from simvoice.runtime.session import Parts, Session
-from simvoice.simulate.learner import Script
+from simvoice.runtime.session import Session, SessionParts
+from simvoice.simulate.learner import LearnerScript
 
 # -- clinician --------------------------------------------------------------------------------
 # What clinicians say, as planted speech for benches: 50 short utterances and 20 longer ones,
@@ -154,11 +154,11 @@ class Played:
 def play(
     simulator: Simulator,
     mind: Mind,
-    script: Script,
+    script: LearnerScript,
     *,
     style: Callable[[Affect, Mood], VoiceStyle],
     focus: Callable[[str], str] = str,
-    floor: FloorSettings | None = None,
+    floor: TurnTakingSettings | None = None,
     tail_s: float = 3.0,
     leaves: bool = False,
     seed: int = 0,
@@ -181,10 +181,10 @@ def play(
             )
             return Recorder.create(root, header)
 
-        parts = Parts(
+        parts = SessionParts(
             attempt=ATTEMPT,
             rules=Rules(
-                mind, floor or FloorSettings(), judges_words=engines.last_words is not None
+                mind, floor or TurnTakingSettings(), judges_words=engines.last_words is not None
             ),
             line=line,
             vad=simulator.voice_activity(),

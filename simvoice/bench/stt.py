@@ -73,7 +73,7 @@ BANDS_S = ((0.0, 1.0), (1.0, 2.0), (2.0, 4.0), (4.0, 8.0))
 
 
 @dataclass(frozen=True, slots=True)
-class Utterance:
+class KnownSpeech:
     """Speech whose words are known."""
 
     text: str
@@ -90,7 +90,7 @@ class Tally:
     wrong: list[int] = field(default_factory=list)
     repeated: list[str] = field(default_factory=list)
 
-    def add(self, said: Utterance, heard: str, took_ms: float) -> None:
+    def add(self, said: KnownSpeech, heard: str, took_ms: float) -> None:
         """Count one utterance."""
         words = normal(said.text)
         found = normal(heard)
@@ -127,29 +127,29 @@ def run(quick: bool) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class Recognised:
     """Text and the path that gave it."""
 
     text: str
     path: str
 
 
-def _ours(whisper: Whisper) -> Callable[[Pcm], Heard]:
-    def transcribe(pcm: Pcm) -> Heard:
+def _ours(whisper: Whisper) -> Callable[[Pcm], Recognised]:
+    def transcribe(pcm: Pcm) -> Recognised:
         found = whisper.transcribe(pcm)
-        return Heard(found.text, found.path)
+        return Recognised(found.text, found.path)
 
     return transcribe
 
 
-def _stock(whisper: Whisper, beam_size: int) -> Callable[[Pcm], Heard]:
-    def transcribe(pcm: Pcm) -> Heard:
-        return Heard(whisper.transcribe_stock(pcm, beam_size), "stock")
+def _stock(whisper: Whisper, beam_size: int) -> Callable[[Pcm], Recognised]:
+    def transcribe(pcm: Pcm) -> Recognised:
+        return Recognised(whisper.transcribe_stock(pcm, beam_size), "stock")
 
     return transcribe
 
 
-def _timed(way: Callable[[Pcm], Heard], pcm: Pcm) -> tuple[Heard, float]:
+def _timed(way: Callable[[Pcm], Recognised], pcm: Pcm) -> tuple[Recognised, float]:
     start = time.perf_counter()
     heard = way(pcm)
     return heard, 1000.0 * (time.perf_counter() - start)
@@ -158,25 +158,25 @@ def _timed(way: Callable[[Pcm], Heard], pcm: Pcm) -> tuple[Heard, float]:
 # -- what is said -------------------------------------------------------------------------
 
 
-def _all(quick: bool) -> list[Utterance]:
+def _all(quick: bool) -> list[KnownSpeech]:
     return [*_synthetic(quick), *_real()]
 
 
-def _synthetic(quick: bool) -> list[Utterance]:
+def _synthetic(quick: bool) -> list[KnownSpeech]:
     name = manifest.profile()["voice"]
     digest = manifest.model(name).files[0].sha256
     shaped = ShapedVoice(Piper(manifest.locate(name)))
     try:
         voice = CachedVoice(shaped, paths.cache_dir() / "bench-speech", digest)
         return [
-            Utterance(text, voice.speak(text, person).pcm, real=False)
+            KnownSpeech(text, voice.speak(text, person).pcm, real=False)
             for text, person in utterances(quick)
         ]
     finally:
         shaped.close()
 
 
-def _real() -> Iterator[Utterance]:
+def _real() -> Iterator[KnownSpeech]:
     """Read sentences with transcripts, where somebody put them; none elsewhere."""
     folder = speech_folder()
     table = folder / "transcripts.tsv" if folder else None
@@ -185,7 +185,7 @@ def _real() -> Iterator[Utterance]:
     with table.open(encoding="utf-8", newline="") as lines:
         for row in csv.DictReader(lines, delimiter="\t"):
             pcm, rate = soundfile.read(folder / row["file"], dtype="float32", always_2d=True)
-            yield Utterance(row["text"], to_rate(pcm.mean(axis=1), rate), real=True)
+            yield KnownSpeech(row["text"], to_rate(pcm.mean(axis=1), rate), real=True)
 
 
 def speech_folder() -> Path | None:
@@ -200,7 +200,7 @@ def speech_folder() -> Path | None:
 
 
 def _report(
-    said: Sequence[Utterance], ours: Tally, stock: Tally, beam: Tally, fallbacks: int
+    said: Sequence[KnownSpeech], ours: Tally, stock: Tally, beam: Tally, fallbacks: int
 ) -> dict[str, Any]:
     seconds = np.array([u.pcm.size / RATE for u in said])
     words = np.array([len(normal(u.text)) for u in said])

@@ -55,7 +55,7 @@ PAUSE_S: Final = 0.15
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class MeasuredClip:
     """What was measured in one clip."""
 
     rate: float
@@ -72,7 +72,7 @@ class Heard:
     """Median of the third formant in voiced parts: the length of the vocal tract."""
 
 
-def measure(speech: Speech) -> Heard:
+def measure(speech: Speech) -> MeasuredClip:
     """Measure one clip that has voice in it."""
     pauses = _pauses(speech.pcm)
     start, end = voiced_span(speech.pcm)
@@ -89,7 +89,7 @@ def measure(speech: Speech) -> Heard:
     formants = sound.to_formant_burg(maximum_formant=ceiling_hz)
     low, high = np.percentile(hz, [10, 90])
     thirds = np.array([formants.get_value_at_time(3, at_s) for at_s in pitch.xs()[voiced]])
-    return Heard(
+    return MeasuredClip(
         rate=len(speech.syllable_ends_s) / sounding_s,
         pitch_hz=float(np.median(hz)),
         range_st=float(12.0 * np.log2(high / low)),
@@ -188,7 +188,7 @@ def _ears(quick: bool) -> dict[str, SpeechToText]:
     return {name: Whisper(manifest.locate(name)) for name in names}
 
 
-def _means(found: Sequence[Heard]) -> dict[str, float]:
+def _means(found: Sequence[MeasuredClip]) -> dict[str, float]:
     return {
         "rate": round(_mean([each.rate for each in found]), 2),
         "pitch_hz": round(_mean([each.pitch_hz for each in found]), 1),

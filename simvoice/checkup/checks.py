@@ -22,10 +22,10 @@ from simvoice.models import manifest
 # What a check comes to.
 
 
-State = Literal["ok", "warn", "fail"]
+CheckState = Literal["ok", "warn", "fail"]
 """fail: something needed is missing. warn: it works, but not as it should, or not everything."""
 
-Fact = str | int | float | bool | None | Sequence["Fact"] | dict[str, "Fact"]
+Detail = str | int | float | bool | None | Sequence["Detail"] | dict[str, "Detail"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,25 +33,25 @@ class Check:
     """One thing that was looked at."""
 
     name: str
-    state: State
+    state: CheckState
     sentence: str
     remedy: str = ""
     """What to do about it; empty when all is well."""
-    facts: dict[str, Fact] = field(default_factory=dict)
+    facts: dict[str, Detail] = field(default_factory=dict)
     """What was measured, with the unit in each name."""
 
 
-def good(name: str, sentence: str, **facts: Fact) -> Check:
+def good(name: str, sentence: str, **facts: Detail) -> Check:
     """All is well."""
     return Check(name, "ok", sentence, facts=facts)
 
 
-def doubtful(name: str, sentence: str, remedy: str, **facts: Fact) -> Check:
+def doubtful(name: str, sentence: str, remedy: str, **facts: Detail) -> Check:
     """It works, but not as it should."""
     return Check(name, "warn", sentence, remedy, facts)
 
 
-def wrong(name: str, sentence: str, remedy: str, **facts: Fact) -> Check:
+def wrong(name: str, sentence: str, remedy: str, **facts: Detail) -> Check:
     """Something needed is missing."""
     return Check(name, "fail", sentence, remedy, facts)
 
@@ -97,7 +97,7 @@ def check_libraries(package: str = "simvoice") -> Check:
         return doubtful(
             "libraries", f"{package} runs from its folder without being installed", SETUP
         )
-    versions: dict[str, Fact] = {}
+    versions: dict[str, Detail] = {}
     missing: list[str] = []
     for line in asked:
         if "extra ==" in line:
@@ -132,7 +132,7 @@ def check_disk(folder: Path) -> Check:
             folder=str(folder),
         )
     free = shutil.disk_usage(there).free
-    facts: dict[str, Fact] = {"folder": str(folder), "free_bytes": free}
+    facts: dict[str, Detail] = {"folder": str(folder), "free_bytes": free}
     sentence = f"{free / 1e9:.1f} GB are free for attempts in {folder}"
     remedy = "free some space, or set SIMVOICE_HOME to a folder on another disk"
     if free < NEEDED_BYTES:
@@ -152,7 +152,7 @@ def check_cores(look_s: float = LOOK_S) -> Check:
 
 def judge_cores(busy: float, cores: int) -> Check:
     """busy: cores' worth of work that others do."""
-    facts: dict[str, Fact] = {"cores": cores, "busy_cores": round(busy, 2)}
+    facts: dict[str, Detail] = {"cores": cores, "busy_cores": round(busy, 2)}
     sentence = f"{busy:.1f} of {cores} cores are busy with other work"
     if cores < 2:
         return Check(
@@ -193,8 +193,8 @@ def check_model(name: str) -> Check:
     return Check(title, "ok", sentence, facts=_facts(name, files))
 
 
-def _facts(name: str, files: dict[str, str]) -> dict[str, Fact]:
-    said: dict[str, Fact] = dict(files)
+def _facts(name: str, files: dict[str, str]) -> dict[str, Detail]:
+    said: dict[str, Detail] = dict(files)
     return {"role": manifest.model(name).role, "folder": str(manifest.folder(name)), "files": said}
 
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from simvoice.checkup.checks import Check, Fact, doubtful, good
+from simvoice.checkup.checks import Check, Detail, doubtful, good
 from simvoice.engines.llm.server import UNHURRIED, Server
 from simvoice.errors import StageFailed
 from simvoice.ports import Message
@@ -41,7 +41,7 @@ def check_server(
 
     # measured in full, however long it takes, and judged afterwards
     remote = Remote(replace(server, patience=UNHURRIED))
-    facts: dict[str, Fact] = {"url": server.url, "model": server.model or None}
+    facts: dict[str, Detail] = {"url": server.url, "model": server.model or None}
     try:
         offered = remote.offered()
         facts["offered"] = offered
@@ -72,7 +72,7 @@ def check_server(
 
 
 def _judged(
-    server: Server, offered: list[str], first_ms: float | None, facts: dict[str, Fact]
+    server: Server, offered: list[str], first_ms: float | None, facts: dict[str, Detail]
 ) -> Check:
     where = _where(server)
     if server.model and server.model not in offered:

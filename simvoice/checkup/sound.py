@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from simvoice.audio import FRAME, FRAME_S, Pcm16, level_dbfs
-from simvoice.checkup.checks import Check, Fact, doubtful, good
+from simvoice.checkup.checks import Check, Detail, doubtful, good
 from simvoice.devices import portaudio
 from simvoice.devices.loopback import Loopback, test_loopback
 from simvoice.devices.sound_card import SoundCard, settle
@@ -69,7 +69,7 @@ def judge_devices(name: str, devices: list[portaudio.DeviceInfo]) -> Check:
     if not fit:
         return doubtful(name, f"there are no {name}", f"plug one in, or {BROWSER}")
     usual = next((d for d in fit if (d.is_default_input if is_in else d.is_default_output)), fit[0])
-    rows: list[Fact] = [
+    rows: list[Detail] = [
         {"index": d.index, "name": d.name, "rate_hz": d.default_rate, "default": d is usual}
         for d in fit
     ]
@@ -112,7 +112,7 @@ def judge_level(frames: list[Pcm16]) -> Check:
     levels = np.array([level_dbfs(frame) for frame in frames])
     peaks = np.array([np.abs(frame.astype(np.int32)).max() / 32768.0 for frame in frames])
     voice = float(np.quantile(levels, 1.0 - VOICE_SHARE))
-    facts: dict[str, Fact] = {
+    facts: dict[str, Detail] = {
         "voice_dbfs": round(voice, 1),
         "room_dbfs": round(float(np.quantile(levels, VOICE_SHARE)), 1),
         "peak": round(float(peaks.max()), 3),
@@ -143,7 +143,7 @@ def judge_level(frames: list[Pcm16]) -> Check:
 
 def judge_loop(found: Loopback) -> Check:
     """What the loop-back self-test means for the conversation."""
-    facts: dict[str, Fact] = {
+    facts: dict[str, Detail] = {
         "verdict": found.verdict,
         "echo_db": None if found.echo_db is None else round(found.echo_db, 1),
         "delay_ms": None if found.delay_s is None else round(found.delay_s * 1000),

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from simvoice.audio import RATE, Pcm
-from simvoice.checkup.checks import Check, Fact, doubtful, good, wrong
+from simvoice.checkup.checks import Check, Detail, doubtful, good, wrong
 from simvoice.engines import threads
 from simvoice.errors import NeedsError, SimvoiceError
 from simvoice.models import manifest
@@ -39,7 +39,7 @@ SLOW_MS = 1500.0
 """Gaps between speakers are 200 ms on average, and one above a second is felt as trouble
 (Levinson & Torreira 2015; Jefferson 1989)."""
 
-Clock = Callable[[], float]
+Stopwatch = Callable[[], float]
 Measure = Callable[[Path], dict[str, float]]
 
 
@@ -62,7 +62,7 @@ class SpeedCheck:
     """Loads and runs each engine whose model is here; some seconds altogether."""
 
     def __init__(
-        self, profile: str = manifest.DEFAULT_PROFILE, clock: Clock = time.perf_counter
+        self, profile: str = manifest.DEFAULT_PROFILE, clock: Stopwatch = time.perf_counter
     ) -> None:
         """clock: seconds. Raises SettingError for an unknown profile."""
         self._names = manifest.profile(profile)
@@ -135,9 +135,9 @@ class SpeedCheck:
         return {"judge_ms": self._ms(lambda: turns.complete_prob(self._speech))}
 
     def _end(self, folder: Path) -> dict[str, float]:
-        from simvoice.engines.turn.end_of_turn import EndOfWords
+        from simvoice.engines.turn.end_of_turn import SentenceEndByLlm
 
-        words = EndOfWords(folder)
+        words = SentenceEndByLlm(folder)
         # The prompt's cache would make the second time free, so another turn comes between.
         took = []
         for turn in (SENTENCE, CLAUSE, SENTENCE):
@@ -173,7 +173,7 @@ def judge_understanding(text: str) -> Check:
     """text: what the ear made of `SENTENCE`, said by the voice."""
     said, heard = _words(SENTENCE), _words(text)
     share = len(said & heard) / len(said)
-    facts: dict[str, Fact] = {"said": SENTENCE, "heard": text, "words_heard": round(share, 2)}
+    facts: dict[str, Detail] = {"said": SENTENCE, "heard": text, "words_heard": round(share, 2)}
     if share < 0.7:
         return wrong(
             "voice and ear",
@@ -186,7 +186,7 @@ def judge_understanding(text: str) -> Check:
 
 def judge_pace(pace: Pace) -> Check:
     """Will an encounter feel quick here?"""
-    facts: dict[str, Fact] = {
+    facts: dict[str, Detail] = {
         name: None if number is None else round(number, 1) for name, number in asdict(pace).items()
     }
     needed = (pace.hear_ms, pace.judge_ms, pace.end_ms, pace.mean_ms, pace.say_ms)

@@ -16,12 +16,12 @@ from rich.text import Text
 from simvoice import paths
 from simvoice.cli.common import answers, notes, print_json
 from simvoice.errors import UsageError
-from simvoice.research.analysis.batch import Outcome, Plan, run
+from simvoice.research.analysis.batch import BatchOutcome, BatchPlan, run
 from simvoice.research.analysis.conversation import Conversation, Value
-from simvoice.research.analysis.inputs import Item, gather, pair
+from simvoice.research.analysis.inputs import InputItem, gather, pair
 from simvoice.research.analysis.recording import Options
 from simvoice.research.analysis.results import load
-from simvoice.research.recordings.match import Names
+from simvoice.research.recordings.match import SpeakerNames
 from simvoice.scoring.metrics.definitions import Unit, definitions
 from simvoice.scoring.metrics.norms import beside, check_visits, visits
 from simvoice.scoring.metrics.quantities import duration, quantity
@@ -88,8 +88,8 @@ def analyze(
     as_json: Annotated[bool, typer.Option("--json", help="Answer as JSON on stdout.")] = False,
 ) -> None:
     """Measure attempts, or any recording with a speaker on each channel."""
-    called = Names.given(names) if names else Names()
-    items: list[Item] = gather(given, paths.attempts_dir(), called) if given else []
+    called = SpeakerNames.given(names) if names else SpeakerNames()
+    items: list[InputItem] = gather(given, paths.attempts_dir(), called) if given else []
     if two is not None:
         items.append(pair(*two))
     if not items:
@@ -110,7 +110,7 @@ def analyze(
         raise typer.Exit(failed[0].exit_code if len(outcomes) == 1 else 1)
 
 
-def _plan(options: Options, out: Path, again: bool) -> Plan:
+def _plan(options: Options, out: Path, again: bool) -> BatchPlan:
     from simvoice.app import standalone
 
     make_ear = None
@@ -118,10 +118,10 @@ def _plan(options: Options, out: Path, again: bool) -> Plan:
         # Nobody should wait for a thousand files to learn of a missing model.
         standalone.check_word_ear()
         make_ear = standalone.word_ear
-    return Plan(options, out, again, make_ear)
+    return BatchPlan(options, out, again, make_ear)
 
 
-def _run(items: Sequence[Item], plan: Plan, jobs: int) -> list[Outcome]:
+def _run(items: Sequence[InputItem], plan: BatchPlan, jobs: int) -> list[BatchOutcome]:
     with _progress(len(items)) as advance:
         found = []
         for outcome in run(items, plan, jobs):
@@ -132,7 +132,7 @@ def _run(items: Sequence[Item], plan: Plan, jobs: int) -> list[Outcome]:
 
 
 @contextlib.contextmanager
-def _progress(total: int) -> Iterator[Callable[[Outcome], None]]:
+def _progress(total: int) -> Iterator[Callable[[BatchOutcome], None]]:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -142,7 +142,7 @@ def _progress(total: int) -> Iterator[Callable[[Outcome], None]]:
     with Progress(*columns, console=notes, transient=True) as bar:
         task = bar.add_task("Analysing", total=total)
 
-        def advance(outcome: Outcome) -> None:
+        def advance(outcome: BatchOutcome) -> None:
             bar.update(task, advance=1, description=Text(outcome.name[-40:]).plain)
 
         yield advance
@@ -151,7 +151,7 @@ def _progress(total: int) -> Iterator[Callable[[Outcome], None]]:
 # -- telling --------------------------------------------------------------------------------
 
 
-def _report(outcomes: Sequence[Outcome], out: Path) -> dict[str, Any]:
+def _report(outcomes: Sequence[BatchOutcome], out: Path) -> dict[str, Any]:
     return {
         "folder": str(out),
         "analysed": sum(outcome.state == "done" for outcome in outcomes),
@@ -165,7 +165,7 @@ def _report(outcomes: Sequence[Outcome], out: Path) -> dict[str, Any]:
     }
 
 
-def _entry(outcome: Outcome) -> dict[str, Any]:
+def _entry(outcome: BatchOutcome) -> dict[str, Any]:
     assert outcome.result is not None
     found = load(outcome.result)
     return {
@@ -179,7 +179,7 @@ def _entry(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def _show(outcomes: Sequence[Outcome], out: Path) -> None:
+def _show(outcomes: Sequence[BatchOutcome], out: Path) -> None:
     have = [outcome for outcome in outcomes if outcome.result is not None]
     if len(have) == 1 and len(outcomes) == 1:
         _show_one(load(_result(have[0])))
@@ -196,12 +196,12 @@ def _show(outcomes: Sequence[Outcome], out: Path) -> None:
 _COUNTED = {"done": "analysed", "skipped": "there already", "failed": "failed"}
 
 
-def _result(outcome: Outcome) -> Path:
+def _result(outcome: BatchOutcome) -> Path:
     assert outcome.result is not None
     return outcome.result
 
 
-def _show_list(outcomes: Sequence[Outcome]) -> None:
+def _show_list(outcomes: Sequence[BatchOutcome]) -> None:
     if not outcomes:
         return
     named = {entry.key: entry for entry in definitions()}

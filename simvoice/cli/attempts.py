@@ -20,7 +20,9 @@ from simvoice.record.store import Attempt, AttemptSummary, Store
 app = typer.Typer(help="The recorded encounters: list, show, recover, erase.", no_args_is_help=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Answer as JSON on stdout.")]
-Id = Annotated[str, typer.Argument(metavar="ATTEMPT", help="An id from: simvoice attempts list.")]
+AttemptArgument = Annotated[
+    str, typer.Argument(metavar="ATTEMPT", help="An id from: simvoice attempts list.")
+]
 Ids = Annotated[
     list[str] | None,
     typer.Argument(metavar="[ATTEMPT]...", help="Ids; without one, all that were cut off."),
@@ -53,7 +55,7 @@ def list_attempts(as_json: AsJson = False) -> None:
 
 
 @app.command("show")
-def show_attempt(attempt: Id, as_json: AsJson = False) -> None:
+def show_attempt(attempt: AttemptArgument, as_json: AsJson = False) -> None:
     """One attempt: what was recorded, when, with what."""
     found = _store().open(attempt)
     if as_json:

@@ -18,7 +18,7 @@ from simvoice.cli.common import (
     LlmModel,
     LlmUrl,
     LlmWait,
-    Profile,
+    ProfileOption,
     answers,
     notes,
     print_json,
@@ -32,8 +32,8 @@ from simvoice.patient.case.schema import Case, case_schema
 from simvoice.patient.case.suite import load_suite
 from simvoice.patient.checking.certificate import certify, shelf
 from simvoice.patient.checking.check import CONVERSATIONS, QUICK_CONVERSATIONS, check
-from simvoice.patient.checking.report import Course, Report
-from simvoice.patient.checking.text_conversation import Talk
+from simvoice.patient.checking.report import CheckedConversation, Report
+from simvoice.patient.checking.text_conversation import TextConversation
 from simvoice.patient.decisions import Affect, Decision
 from simvoice.patient.mind import Patient
 from simvoice.patient.retrieval import CaseIndex
@@ -164,7 +164,7 @@ def check_cases(
     model: Annotated[
         bool, typer.Option("--model/--no-model", help="Let the language model take part.")
     ] = True,
-    profile: Profile = DEFAULT_PROFILE,
+    profile: ProfileOption = DEFAULT_PROFILE,
     llm_url: LlmUrl = "",
     llm_model: LlmModel = "",
     llm_form: LlmForm = DEFAULT_FORM,
@@ -233,7 +233,7 @@ def ask_case(
     model: Annotated[
         bool, typer.Option("--model/--no-model", help="Let the language model take part.")
     ] = True,
-    profile: Profile = DEFAULT_PROFILE,
+    profile: ProfileOption = DEFAULT_PROFILE,
     llm_url: LlmUrl = "",
     llm_model: LlmModel = "",
     llm_form: LlmForm = DEFAULT_FORM,
@@ -249,7 +249,7 @@ def ask_case(
     sha256 = manifest.digests([manifest.profile()["embedding"]])["embedding"]
     index = CaseIndex.cached(paths.cache_dir() / "cases", case, embedder, sha256)
     patient = Patient(case, index, strong=strong and model)
-    talk = Talk(patient, embedder, language_model if model else None, seed=seed)
+    talk = TextConversation(patient, embedder, language_model if model else None, seed=seed)
     rows = [_row("(comes in)", talk.open())]
     for utterance in utterances:
         rows.append(_row(utterance, talk.do(utterance)))
@@ -340,7 +340,7 @@ def _print_row(row: dict[str, Any], case: Case) -> None:
     answers.print(f"{case.person.short}: {row['text'] or '(says nothing)'}{hold}", markup=False)
 
 
-def _course(course: Course) -> str:
+def _course(course: CheckedConversation) -> str:
     return f"{course.ending}, trust {course.trust:.2f}, told {len(course.told)} facts"
 
 

@@ -34,7 +34,7 @@ def print_json(value: Any) -> None:
 # Options that several commands share: which models, and which server.
 
 
-Profile = Annotated[
+ProfileOption = Annotated[
     str,
     typer.Option(
         envvar="SIMVOICE_PROFILE",

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from simvoice import paths
 from simvoice.cli.common import answers, notes, print_json
-from simvoice.debrief.build import summarise
+from simvoice.debrief.build import build_debrief
 from simvoice.debrief.comparison import compare
 from simvoice.debrief.render_text import render, render_branches, render_items
 from simvoice.debrief.wording import clock
@@ -39,7 +39,7 @@ def debrief(
     found = store.open(attempt)
     if found.state == "crashed":
         found = store.recover(attempt)
-    summary = summarise(found)
+    summary = build_debrief(found)
     if as_json:
         print_json(summary.model_dump(mode="json"))
         return

@@ -18,7 +18,7 @@ from simvoice.cli.common import (
     LlmModel,
     LlmUrl,
     LlmWait,
-    Profile,
+    ProfileOption,
     answers,
     notes,
     print_json,
@@ -30,7 +30,7 @@ _SIGNS = {"ok": ("ok", "green"), "warn": ("warn", "yellow"), "fail": ("FAIL", "r
 
 
 def doctor(
-    profile: Profile = DEFAULT_PROFILE,
+    profile: ProfileOption = DEFAULT_PROFILE,
     sound: Annotated[
         bool, typer.Option("--sound/--no-sound", help="Look at the sound card.")
     ] = True,

@@ -21,13 +21,18 @@ from simvoice.cli.common import (
     LlmModel,
     LlmUrl,
     LlmWait,
-    Profile,
+    ProfileOption,
     answers,
     notes,
     server_of,
 )
 from simvoice.debrief.render_text import render
-from simvoice.debrief.retry import Place, place_at, split_place, where_it_begins
+from simvoice.debrief.retry import (
+    CheckpointRef,
+    checkpoint_at,
+    split_checkpoint_ref,
+    where_it_begins,
+)
 from simvoice.debrief.wording import clock
 from simvoice.errors import SimvoiceError, UsageError
 from simvoice.runtime.observer import Caption, Encounter, Finished, Sight
@@ -39,7 +44,7 @@ _SOUND_FILES = {".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif"}
 
 CaseArgument = Annotated[str, typer.Argument(help="A case's id, or the path of its file.")]
 DemoLearner = Literal["skilled", "poor"]
-Learner = Annotated[str, typer.Option(help="A name of your choice for the record.")]
+LearnerOption = Annotated[str, typer.Option(help="A name of your choice for the record.")]
 
 
 def talk(
@@ -50,7 +55,7 @@ def talk(
     speaker: Annotated[
         str, typer.Option(help="Part of a loudspeaker's name, its number, or a WAV to write.")
     ] = "",
-    learner: Learner = "",
+    learner: LearnerOption = "",
     headphones: Annotated[
         bool, typer.Option("--headphones", help="Skip the test for echo: you wear headphones.")
     ] = False,
@@ -65,7 +70,7 @@ def talk(
             help="Another go at a moment of an attempt: its id, an @, and a time (3:12) or turn.",
         ),
     ] = "",
-    profile: Profile = DEFAULT_PROFILE,
+    profile: ProfileOption = DEFAULT_PROFILE,
     llm_url: LlmUrl = "",
     llm_model: LlmModel = "",
     llm_form: LlmForm = DEFAULT_FORM,
@@ -120,7 +125,7 @@ def demo(
         typer.Option(help="Who talks with the patient."),
     ] = "skilled",
     seed: Annotated[int, typer.Option(help="The patient's choice among equal lines.")] = 7,
-    profile: Profile = DEFAULT_PROFILE,
+    profile: ProfileOption = DEFAULT_PROFILE,
     llm_url: LlmUrl = "",
     llm_model: LlmModel = "",
     llm_form: LlmForm = DEFAULT_FORM,
@@ -157,11 +162,11 @@ def demo(
     _run(encounter, simulator.store.root)
 
 
-def _place(simulator: Simulator, text: str) -> Place | None:
+def _place(simulator: Simulator, text: str) -> CheckpointRef | None:
     if not text:
         return None
-    attempt, turn, at_s = split_place(text)
-    return place_at(simulator.attempt(attempt), turn, at_s)
+    attempt, turn, at_s = split_checkpoint_ref(text)
+    return checkpoint_at(simulator.attempt(attempt), turn, at_s)
 
 
 class _Captions:
@@ -178,14 +183,14 @@ class _Captions:
 
 
 def _run(encounter: Encounter, attempts: Path) -> None:
-    from simvoice.debrief.build import summarise
+    from simvoice.debrief.build import build_debrief
     from simvoice.record.store import Store
 
     with _ends_on_interrupt(encounter):
         finished = encounter.run()
     _show(finished)
     answers.print()
-    answers.print(render(summarise(Store(attempts).open(finished.attempt))))
+    answers.print(render(build_debrief(Store(attempts).open(finished.attempt))))
     answers.print()
     answers.print(f"To see it again: simvoice debrief {finished.attempt}")
     if finished.reason in ("device", "fault"):

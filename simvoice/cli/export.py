@@ -15,7 +15,7 @@ from simvoice import paths
 from simvoice.cli.common import answers, notes, print_json
 from simvoice.errors import SimvoiceError, UsageError
 from simvoice.research.analysis.conversation import Conversation
-from simvoice.research.analysis.inputs import Source, sources_at
+from simvoice.research.analysis.inputs import ConversationSource, sources_at
 
 # -- picture ----------------------------------------------------------------------------------
 # `simvoice picture`: a conversation, or two of them, as a picture for print and slides.
@@ -161,7 +161,9 @@ def export(
         notes.print("It holds words and names. For giving away there is --voice-free.")
 
 
-def _by_name(sources: Sequence[Source], names: dict[str, str]) -> Iterator[Conversation]:
+def _by_name(
+    sources: Sequence[ConversationSource], names: dict[str, str]
+) -> Iterator[Conversation]:
     """In the order of their pseudonyms: that of their ids would give the ids' order away."""
     for source in sorted(sources, key=lambda source: names[source.id]):
         yield source.load()

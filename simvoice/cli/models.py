@@ -26,17 +26,17 @@ from simvoice.models.pull import download_bytes, pull
 
 app = typer.Typer(help="The model files: list, pull, verify.", no_args_is_help=True)
 
-Profile = Annotated[
+ProfileOption = Annotated[
     str, typer.Option("--profile", help="embedded, workstation or studio: which set of models.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Answer as JSON on stdout.")]
-Names = Annotated[
+ModelNames = Annotated[
     list[str] | None, typer.Argument(help="Single models by name, instead of a profile.")
 ]
 
 
 @app.command("list")
-def list_models(profile: Profile = "", as_json: AsJson = False) -> None:
+def list_models(profile: ProfileOption = "", as_json: AsJson = False) -> None:
     """Every model, where it comes from, and whether it is here; or those of one profile."""
     chosen = _chosen(None, profile) if profile else list(manifest.manifest().models)
     if as_json:
@@ -71,7 +71,9 @@ def list_models(profile: Profile = "", as_json: AsJson = False) -> None:
 
 @app.command("pull")
 def pull_models(
-    names: Names = None, profile: Profile = manifest.DEFAULT_PROFILE, as_json: AsJson = False
+    names: ModelNames = None,
+    profile: ProfileOption = manifest.DEFAULT_PROFILE,
+    as_json: AsJson = False,
 ) -> None:
     """Bring models here and verify them; goes on where an interrupted pull stopped."""
     chosen = _chosen(names, profile)
@@ -95,7 +97,9 @@ def pull_models(
 
 @app.command("verify")
 def verify_models(
-    names: Names = None, profile: Profile = manifest.DEFAULT_PROFILE, as_json: AsJson = False
+    names: ModelNames = None,
+    profile: ProfileOption = manifest.DEFAULT_PROFILE,
+    as_json: AsJson = False,
 ) -> None:
     """Hash every file again and compare it with what was pinned; exit 3 when one is not right."""
     chosen = _chosen(names, profile)
@@ -161,7 +165,7 @@ def _problem(name: str) -> ModelMissing | ModelAltered | None:
     return None
 
 
-def _state(problem: NeedsError | None) -> manifest.State:
+def _state(problem: NeedsError | None) -> manifest.ModelState:
     if problem is None:
         return "here"
     return "altered" if isinstance(problem, ModelAltered) else "missing"

@@ -20,7 +20,7 @@ from simvoice.cli.common import (
     LlmModel,
     LlmUrl,
     LlmWait,
-    Profile,
+    ProfileOption,
     answers,
     notes,
     server_of,
@@ -41,7 +41,7 @@ def serve(
     every_case: Annotated[
         bool, typer.Option("--every-case", help="Offer cases too that have not passed their check.")
     ] = False,
-    profile: Profile = DEFAULT_PROFILE,
+    profile: ProfileOption = DEFAULT_PROFILE,
     llm_url: LlmUrl = "",
     llm_model: LlmModel = "",
     llm_form: LlmForm = DEFAULT_FORM,

@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import Literal
 
 from simvoice.coding.codebook import QUESTIONS, Code
-from simvoice.coding.forms import Form, form, is_declarative, question_starts
+from simvoice.coding.forms import QuestionForm, form, is_declarative, question_starts
 from simvoice.coding.text import Sentence, sentences
 
 # -- features ---------------------------------------------------------------------------------
@@ -115,11 +115,11 @@ LONG = 30
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class SentencePart:
     """One sentence, its form and what it leans to."""
 
     sentence: Sentence
-    shape: Form
+    shape: QuestionForm
     leaning: Leaning
     words: int
     """Without hesitations and repetitions."""
@@ -133,15 +133,15 @@ class Part:
         return self.shape != "statement" and not gives_back
 
 
-def part(sentence: Sentence) -> Part:
+def part(sentence: Sentence) -> SentencePart:
     """One sentence, looked at alone."""
     shape = form(sentence)
     states = shape == "statement" or is_declarative(sentence)
     words = len(fluent(sentence.plain).split())
-    return Part(sentence, shape, leaning(sentence.plain), words, states)
+    return SentencePart(sentence, shape, leaning(sentence.plain), words, states)
 
 
-def reflections(parts: Sequence[Part]) -> tuple[Part, ...]:
+def reflections(parts: Sequence[SentencePart]) -> tuple[SentencePart, ...]:
     """The statements that give back, when the utterance as a whole gives back enough."""
     told = [each for each in parts if each.states]
     if _share([each.leaning.reflection for each in told], told) <= SHARE:
@@ -149,12 +149,12 @@ def reflections(parts: Sequence[Part]) -> tuple[Part, ...]:
     return tuple(each for each in told if each.leaning.reflection > REFLECTS)
 
 
-def openness(parts: Sequence[Part]) -> Form:
+def openness(parts: Sequence[SentencePart]) -> QuestionForm:
     """Of the last question, which is the one that gets the answer; "statement" without any."""
     return next((each.shape for each in reversed(parts) if each.shape != "statement"), "statement")
 
 
-def main_of(parts: Sequence[Part]) -> Main:
+def main_of(parts: Sequence[SentencePart]) -> Main:
     """The one thing the utterance mainly does."""
     told = [each for each in parts if each.states and each.words]
     asking = sum(each.words for each in parts if each.asks)
@@ -171,7 +171,7 @@ def main_of(parts: Sequence[Part]) -> Main:
     )
 
 
-def _by_statements(parts: Sequence[Part], told: Sequence[Part], words: int) -> Main:
+def _by_statements(parts: Sequence[SentencePart], told: Sequence[SentencePart], words: int) -> Main:
     gives_back = bool(reflections(parts))
     back = _share([each.leaning.reflection for each in told], told)
     tells = _share([each.leaning.input for each in told], told)
@@ -183,7 +183,7 @@ def _by_statements(parts: Sequence[Part], told: Sequence[Part], words: int) -> M
     return "reflection" if gives_back else "other"
 
 
-def _share(values: Sequence[float], of: Sequence[Part]) -> float:
+def _share(values: Sequence[float], of: Sequence[SentencePart]) -> float:
     words = sum(each.words for each in of)
     if not words:
         return 0.0
@@ -216,7 +216,7 @@ _LEADS = re.compile(
 )
 
 
-def leading(part: Part) -> list[Code]:
+def leading(part: SentencePart) -> list[Code]:
     """A question that holds its answer; nothing otherwise."""
     match = _LEADS.search(part.sentence.plain)
     if match is None or len(part.sentence.spoken) < 3:
@@ -224,7 +224,7 @@ def leading(part: Part) -> list[Code]:
     return [Code("question_leading", part.sentence.words_at(*match.span()), TAGGED)]
 
 
-def multiple(parts: Sequence[Part]) -> list[Code]:
+def multiple(parts: Sequence[SentencePart]) -> list[Code]:
     """Several questions in one utterance; one that only checks what was told does not count."""
     asked = [each for each in parts if each.asks]
     if len(asked) > 1:

@@ -10,7 +10,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from simvoice.coding.behaviour import Part, leading, multiple, part, reflections
+from simvoice.coding.behaviour import SentencePart, leading, multiple, part, reflections
 from simvoice.coding.codebook import CODEBOOK, Code
 from simvoice.coding.text import Sentence, sentences
 
@@ -77,7 +77,7 @@ class Jargon:
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class CodeRule:
     """The patterns of one code."""
 
     name: str
@@ -114,14 +114,14 @@ def rule(
     form: str = "any",
     unless: Collection[str] = (),
     instead_of: Iterable[str] = (),
-) -> Rule:
+) -> CodeRule:
     """A rule from its patterns, on the plain form of one sentence. Raises re.error."""
     taken_back = _one(unless) if unless else None
-    return Rule(name, form, _one(shows), taken_back, tuple(instead_of))
+    return CodeRule(name, form, _one(shows), taken_back, tuple(instead_of))
 
 
 @cache
-def rules() -> tuple[Rule, ...]:
+def rules() -> tuple[CodeRule, ...]:
     """All rules, in the order of the codebook."""
     data = _data("rules.toml")
     return tuple(
@@ -146,7 +146,9 @@ def jargon_terms() -> dict[str, str]:
 class Coder:
     """The shared rules with a case's own."""
 
-    def __init__(self, own: Iterable[Rule] = (), jargon: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, own: Iterable[CodeRule] = (), jargon: Mapping[str, str] | None = None
+    ) -> None:
         """own: rules of the case; one with a shared rule's name takes its place.
 
         jargon: term in plain form to everyday words, beside the shared ones.
@@ -187,7 +189,7 @@ class Coder:
         found.extend(multiple(parts))
         return _settled(found, self._stronger)
 
-    def _code_part(self, each: Part) -> list[Code]:
+    def _code_part(self, each: SentencePart) -> list[Code]:
         sentence, asks = each.sentence, each.shape != "statement"
         found = []
         if asks:

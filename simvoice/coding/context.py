@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from simvoice.coding.behaviour import SURELY, Part, fluent, part
+from simvoice.coding.behaviour import SURELY, SentencePart, fluent, part
 from simvoice.coding.codebook import QUESTIONS, Code
 from simvoice.coding.text import sentences
 
@@ -54,7 +54,7 @@ _TAKEN = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class UtteranceContext:
     """Where an utterance stands."""
 
     before: str = ""
@@ -65,7 +65,7 @@ class Place:
     """The voice rises at the end and leaves the patient the floor."""
 
 
-def in_place(text: str, codes: Sequence[Code], place: Place) -> tuple[Code, ...]:
+def in_place(text: str, codes: Sequence[Code], place: UtteranceContext) -> tuple[Code, ...]:
     """The codes of an utterance that was coded by its words, with what its place tells."""
     parts = tuple(part(sentence) for sentence in sentences(text))
     found: list[Code] = []
@@ -90,7 +90,7 @@ def may_be_asked(text: str, codes: Sequence[Code]) -> bool:
     return bool(last) and bool(_asked(part(last[0]), codes))
 
 
-def _asked(last: Part, codes: Sequence[Code]) -> list[Code]:
+def _asked(last: SentencePart, codes: Sequence[Code]) -> list[Code]:
     """A closed question, where its words are a statement about her: what only the hearer knows is
     asked by telling it (Labov and Fanshel 1977). A rise counts as a question mark would: what
     surely gives back does not ask, for many a voice rises there out of habit."""
@@ -102,7 +102,7 @@ def _asked(last: Part, codes: Sequence[Code]) -> list[Code]:
     return [Code("question_closed", last.sentence.text, LIKELY)]
 
 
-def _named(parts: Sequence[Part]) -> list[Part]:
+def _named(parts: Sequence[SentencePart]) -> list[SentencePart]:
     """A feeling as all that is said: "Scared.", "So, frightening." """
     return [
         each
@@ -114,7 +114,7 @@ def _named(parts: Sequence[Part]) -> list[Part]:
     ]
 
 
-def _echoes(parts: Sequence[Part], before: str) -> list[Code]:
+def _echoes(parts: Sequence[SentencePart], before: str) -> list[Code]:
     """A short statement made of the patient's own words gives them back, also after a sorry."""
     hers = stems(before)
     return [

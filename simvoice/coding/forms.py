@@ -7,7 +7,7 @@ from typing import Literal
 
 from simvoice.coding.text import Sentence
 
-Form = Literal["open", "closed", "statement"]
+QuestionForm = Literal["open", "closed", "statement"]
 
 _FILLER = (
     r"(?:(?:so|and|but|okay|well|um|uh|er|erm|now|alright|all right|right|yeah|yes|no|sure|please|"
@@ -126,7 +126,7 @@ _HOW_MUCH_TO_KNOW = re.compile(
 )
 
 
-def form(sentence: Sentence) -> Form:
+def form(sentence: Sentence) -> QuestionForm:
     """Open, closed, or no question. Uses the question mark when there is one."""
     words = sentence.plain
     if _invites(sentence):

@@ -15,7 +15,13 @@ from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from simvoice.errors import AttemptError
 from simvoice.patient.decisions import Decision, Move, PatientState
-from simvoice.record.events import Checkpoint, JournalEntry, PatientMove, PatientSpeech, Word
+from simvoice.record.events import (
+    Checkpoint,
+    DeliveredWord,
+    JournalEntry,
+    PatientMove,
+    PatientSpeech,
+)
 
 ECHO_MEMORY_WORDS = 60
 """Words of hers that an echo may bring back: about her last two turns."""
@@ -25,7 +31,7 @@ _MOVE: TypeAdapter[Move] = TypeAdapter(Move)
 
 
 @dataclass(frozen=True, slots=True)
-class Resumed:
+class RetryStart:
     """Where another go begins: she says this line again, and then it is the learner's turn."""
 
     decision: Decision
@@ -34,7 +40,7 @@ class Resumed:
     """Number of the last turn that had been begun, hers or the learner's."""
     sureness: tuple[float, ...] = ()
     """As `State.sureness`."""
-    sounded: tuple[Word, ...] = ()
+    sounded: tuple[DeliveredWord, ...] = ()
     """As `State.sounded`."""
 
 
@@ -69,14 +75,14 @@ def restore(entry: Checkpoint) -> tuple[PatientState, Move]:
         ) from error
 
 
-def resume(entries: Iterable[JournalEntry], entry: Checkpoint) -> Resumed:
+def resume(entries: Iterable[JournalEntry], entry: Checkpoint) -> RetryStart:
     """What another go from `entry` needs, out of the entries of its attempt.
 
     The silence she chose before the line has passed; the one she keeps after it has not. Raises
     AttemptError for a checkpoint that cannot be read.
     """
     state, move = restore(entry)
-    sounded: list[Word] = []
+    sounded: list[DeliveredWord] = []
     opens: tuple[str, ...] = ()
     for other in entries:
         if other is entry:
@@ -91,7 +97,7 @@ def resume(entries: Iterable[JournalEntry], entry: Checkpoint) -> Resumed:
         reason="began here again, for another go",
         opens=opens,
     )
-    return Resumed(
+    return RetryStart(
         decision=decision,
         turn=entry.turn,
         last_turn=max(entry.turn, entry.last_turn),

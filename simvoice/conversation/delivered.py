@@ -5,19 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from simvoice.conversation.state import Reply
-from simvoice.record.events import Word
+from simvoice.record.events import DeliveredWord
 
 _HEARD_SHARE = 0.5
 """A word counts as heard once half of it has sounded: enough to be recognised as a rule."""
 
 
 @dataclass(frozen=True, slots=True)
-class HeardLine:
+class DeliveredLine:
     """A reply as it sounded."""
 
     heard: str
     unsaid: str
-    words: tuple[Word, ...]
+    words: tuple[DeliveredWord, ...]
     """Session seconds."""
     start_s: float | None
     end_s: float | None
@@ -29,9 +29,9 @@ _WORDS_PER_S = 2.6
 """A patient's measured pace, for clauses that were not synthesised when she was stopped."""
 
 
-def heard_line(reply: Reply) -> HeardLine:
+def delivered_line(reply: Reply) -> DeliveredLine:
     """Split the reply's text where the sound stopped, to the word."""
-    words: list[Word] = []
+    words: list[DeliveredWord] = []
     heard: list[str] = []
     unsaid: list[str] = []
     start_s: float | None = None
@@ -56,7 +56,7 @@ def heard_line(reply: Reply) -> HeardLine:
                 heard.append(word.text)
                 until = min(word.end_s, clip.played_s)
                 words.append(
-                    Word(
+                    DeliveredWord(
                         text=word.text,
                         start_s=round(clip.started_s + word.start_s, 3),
                         end_s=round(clip.started_s + until, 3),
@@ -64,7 +64,7 @@ def heard_line(reply: Reply) -> HeardLine:
                 )
             else:
                 unsaid.append(word.text)
-    return HeardLine(
+    return DeliveredLine(
         heard=" ".join(heard),
         unsaid=" ".join(unsaid),
         words=tuple(words),

@@ -9,8 +9,8 @@ from dataclasses import replace
 from statistics import median
 
 from simvoice.conversation import patient_turn
-from simvoice.conversation.scene import Scene, coded
-from simvoice.conversation.state import Turn
+from simvoice.conversation.scene import StepContext, coded
+from simvoice.conversation.state import OpenTurn
 from simvoice.record.events import Interruption, LearnerTurn, SimultaneousStart
 
 # -- turn end ---------------------------------------------------------------------------------
@@ -89,7 +89,7 @@ _USUAL_TURNS = 9
 """Turns that show how surely a speaker is usually recognised: a few minutes of talk."""
 
 
-def commit_if_over(scene: Scene) -> None:
+def commit_if_over(scene: StepContext) -> None:
     """Give the floor to the patient once the learner is done and her first clause is there."""
     turn = scene.state.turn
     if turn is None or turn.reply is None or not turn.reply.is_ready:
@@ -116,7 +116,7 @@ def commit_if_over(scene: Scene) -> None:
     patient_turn.commit(scene, reply)
 
 
-def quiet_needed_s(scene: Scene, turn: Turn) -> float:
+def quiet_needed_s(scene: StepContext, turn: OpenTurn) -> float:
     """How long the learner has to be quiet before the turn is over."""
     floor = scene.rules.floor
     text = turn.said.text if turn.said is not None else ""
@@ -137,7 +137,7 @@ def quiet_needed_s(scene: Scene, turn: Turn) -> float:
     return floor.perhaps_wait_s if prob >= floor.perhaps_prob else floor.incomplete_wait_s
 
 
-def _note_turn(scene: Scene, turn: Turn) -> None:
+def _note_turn(scene: StepContext, turn: OpenTurn) -> None:
     said, transcript, decision = turn.said, turn.transcript, turn.decision
     text = said.text if said is not None else ""
     scene.note(
@@ -170,7 +170,7 @@ def _note_turn(scene: Scene, turn: Turn) -> None:
         )
 
 
-def note_unanswered(scene: Scene) -> None:
+def note_unanswered(scene: StepContext) -> None:
     """The encounter ends before the patient could answer: the learner's words are kept."""
     turn = scene.state.turn
     if turn is not None and turn.said is not None and turn.said.text:

@@ -136,7 +136,7 @@ class EndAsked:
     reason: Literal["learner", "device", "closed", "fault"]
 
 
-Event = (
+EncounterEvent = (
     Frame
     | TurnEndJudged
     | WordsJudged

@@ -21,10 +21,10 @@ from simvoice.conversation.events import (
     TurnEndJudged,
     WordsJudged,
 )
-from simvoice.conversation.scene import Scene
+from simvoice.conversation.scene import StepContext
 from simvoice.conversation.speech_gates import doubt, is_echo, is_murmur
-from simvoice.conversation.state import Turn
-from simvoice.patient.decisions import Decision, Rank, Said
+from simvoice.conversation.state import OpenTurn
+from simvoice.patient.decisions import Decision, LearnerUtterance, Rank
 from simvoice.record.events import (
     Backchannel,
     Discarded,
@@ -41,7 +41,7 @@ _LONG_PAUSE_S = 0.4
 # -- frames
 
 
-def on_voice(scene: Scene, began: bool) -> None:
+def on_voice(scene: StepContext, began: bool) -> None:
     """The learner's voice is on in this frame."""
     state = scene.state
     if state.turn is None:
@@ -61,9 +61,9 @@ def on_voice(scene: Scene, began: bool) -> None:
     )
 
 
-def _open_turn(scene: Scene) -> None:
+def _open_turn(scene: StepContext) -> None:
     voicing = scene.state.voicing
-    turn = Turn(
+    turn = OpenTurn(
         key=scene.next_key(),
         start_s=voicing.start_s,
         end_s=voicing.last_voice_s,
@@ -75,7 +75,7 @@ def _open_turn(scene: Scene) -> None:
     scene.put(turn=turn)
 
 
-def _go_on(scene: Scene, turn: Turn) -> Turn:
+def _go_on(scene: StepContext, turn: OpenTurn) -> OpenTurn:
     """The learner goes on after a pause: the work on the pause is thrown away."""
     scene.do(Drop(turn.key))
     settled, until_s = turn.settled_text, turn.settled_until_s
@@ -105,7 +105,7 @@ def _go_on(scene: Scene, turn: Turn) -> Turn:
     )
 
 
-def tend(scene: Scene) -> None:
+def tend(scene: StepContext) -> None:
     """Each frame while the learner has a turn: ask what is due, give up what never came."""
     turn = scene.state.turn
     if turn is None:
@@ -130,7 +130,7 @@ def tend(scene: Scene) -> None:
     end_of_turn.commit_if_over(scene)
 
 
-def _ask_words(scene: Scene, turn: Turn, until_s: float) -> None:
+def _ask_words(scene: StepContext, turn: OpenTurn, until_s: float) -> None:
     scene.do(
         Transcribe(
             turn.key,
@@ -144,7 +144,7 @@ def _ask_words(scene: Scene, turn: Turn, until_s: float) -> None:
     scene.put_turn(words_asked_s=scene.state.now_s)
 
 
-def _settle(scene: Scene, turn: Turn, until_s: float) -> None:
+def _settle(scene: StepContext, turn: OpenTurn, until_s: float) -> None:
     """The span is as long as the recogniser takes: have it transcribed while speech goes on."""
     key = Key(turn.key.turn, turn.key.revision + 1)
     scene.do(
@@ -153,7 +153,7 @@ def _settle(scene: Scene, turn: Turn, until_s: float) -> None:
     scene.put_turn(key=key, settling_until_s=until_s, judged_asked=False)
 
 
-def _give_up_late(scene: Scene) -> None:
+def _give_up_late(scene: StepContext) -> None:
     turn = scene.state.turn
     if turn is None:
         return
@@ -181,7 +181,7 @@ def _give_up_late(scene: Scene) -> None:
 # -- results
 
 
-def on_judged(scene: Scene, event: TurnEndJudged) -> None:
+def on_judged(scene: StepContext, event: TurnEndJudged) -> None:
     """Smart Turn has answered."""
     turn = scene.state.turn
     if turn is None or turn.key != event.key or turn.complete_prob is not None:
@@ -190,14 +190,14 @@ def on_judged(scene: Scene, event: TurnEndJudged) -> None:
     scene.put_turn(complete_prob=event.complete_prob, stages=(*turn.stages, ("judged", event.at_s)))
 
 
-def on_judge_failed(scene: Scene, key: Key) -> None:
+def on_judge_failed(scene: StepContext, key: Key) -> None:
     """Without Smart Turn the words decide alone."""
     turn = scene.state.turn
     if turn is not None and turn.key == key:
         scene.put_turn(judge_broke=True)
 
 
-def on_words_judged(scene: Scene, event: WordsJudged) -> None:
+def on_words_judged(scene: StepContext, event: WordsJudged) -> None:
     """Whether the words sound finished."""
     turn = scene.state.turn
     if turn is None or turn.key != event.key or turn.over_prob is not None:
@@ -206,7 +206,7 @@ def on_words_judged(scene: Scene, event: WordsJudged) -> None:
     scene.put_turn(over_prob=event.over_prob, stages=(*turn.stages, ("over", event.at_s)))
 
 
-def on_words(scene: Scene, event: Transcribed) -> None:
+def on_words(scene: StepContext, event: Transcribed) -> None:
     """The words of the turn so far."""
     turn = scene.state.turn
     if turn is None or turn.key != event.key or turn.transcript is not None:
@@ -252,9 +252,11 @@ def on_words(scene: Scene, event: Transcribed) -> None:
         think(scene)
 
 
-def _said(scene: Scene, turn: Turn, text: str, embedding: NDArray[np.float32] | None) -> Said:
+def _said(
+    scene: StepContext, turn: OpenTurn, text: str, embedding: NDArray[np.float32] | None
+) -> LearnerUtterance:
     hold = scene.state.hold
-    return Said(
+    return LearnerUtterance(
         text=text,
         embedding=embedding,
         duration_s=turn.end_s - turn.start_s,
@@ -262,7 +264,7 @@ def _said(scene: Scene, turn: Turn, text: str, embedding: NDArray[np.float32] | 
     )
 
 
-def _is_backchannel(scene: Scene, turn: Turn, text: str, hum: float) -> bool:
+def _is_backchannel(scene: StepContext, turn: OpenTurn, text: str, hum: float) -> bool:
     # "Yes" over her last word, when she has just asked something, is an answer.
     still_hers = scene.state.patient_has_floor or turn.cut is not None
     over_hers = turn.overlapped and (still_hers or turn.end_s < scene.state.patient_end_s)
@@ -273,7 +275,7 @@ def _is_backchannel(scene: Scene, turn: Turn, text: str, hum: float) -> bool:
     return said_nothing and (over_hers or scene.state.hold is not None)
 
 
-def think(scene: Scene) -> None:
+def think(scene: StepContext) -> None:
     """Have the patient decide, once the words are known and her voice is silent."""
     turn = scene.state.turn
     if turn is None or turn.said is None or turn.decision is not None:
@@ -295,7 +297,7 @@ def think(scene: Scene) -> None:
         _decided(scene, turn, decision)
 
 
-def on_answer(scene: Scene, event: ModelAnswered) -> None:
+def on_answer(scene: StepContext, event: ModelAnswered) -> None:
     """The language model has answered the patient's query."""
     turn = scene.state.turn
     waits = turn is not None and turn.key == event.key and turn.thinking_since_s is not None
@@ -307,7 +309,7 @@ def on_answer(scene: Scene, event: ModelAnswered) -> None:
     _decided(scene, turn, decision)
 
 
-def on_think_failed(scene: Scene, key: Key, what: str) -> None:
+def on_think_failed(scene: StepContext, key: Key, what: str) -> None:
     """The model failed: the authored line is said."""
     turn = scene.state.turn
     if turn is None or turn.key != key or turn.decision is None or turn.thinking_since_s is None:
@@ -317,7 +319,7 @@ def on_think_failed(scene: Scene, key: Key, what: str) -> None:
     _decided(scene, turn, turn.decision)
 
 
-def not_understood(scene: Scene, what: str) -> None:
+def not_understood(scene: StepContext, what: str) -> None:
     """The recogniser failed on words that may have been said: she did not catch it."""
     turn = scene.state.turn
     if turn is None:
@@ -337,11 +339,11 @@ def not_understood(scene: Scene, what: str) -> None:
     if turn.cut is not None:
         patient_turn.accept_cut(scene, turn.cut)
     decision = scene.rules.mind.confused(scene.state.mind)
-    turn = scene.put_turn(said=Said(text="", embedding=None), decision=decision)
+    turn = scene.put_turn(said=LearnerUtterance(text="", embedding=None), decision=decision)
     _decided(scene, turn, decision)
 
 
-def _decided(scene: Scene, turn: Turn, decision: Decision) -> None:
+def _decided(scene: StepContext, turn: OpenTurn, decision: Decision) -> None:
     decision = replace(decision, query=None)
     scene.put_turn(decision=decision, thinking_since_s=None)
     reply = scene.new_reply(turn.key, decision, speech_end_s=turn.end_s, stages=turn.stages)
@@ -352,7 +354,7 @@ def _decided(scene: Scene, turn: Turn, decision: Decision) -> None:
 # -- not a turn after all
 
 
-def _discard(scene: Scene, turn: Turn, text: str, reason: str) -> None:
+def _discard(scene: StepContext, turn: OpenTurn, text: str, reason: str) -> None:
     scene.note(
         Discarded(
             start_s=round(turn.start_s, 3), end_s=round(turn.end_s, 3), text=text, reason=reason
@@ -361,12 +363,12 @@ def _discard(scene: Scene, turn: Turn, text: str, reason: str) -> None:
     _withdraw(scene, turn)
 
 
-def _acknowledged(scene: Scene, turn: Turn, text: str) -> None:
+def _acknowledged(scene: StepContext, turn: OpenTurn, text: str) -> None:
     scene.note(Backchannel(start_s=round(turn.start_s, 3), end_s=round(turn.end_s, 3), text=text))
     _withdraw(scene, turn)
 
 
-def _withdraw(scene: Scene, turn: Turn) -> None:
+def _withdraw(scene: StepContext, turn: OpenTurn) -> None:
     """The turn never was one: the patient goes on as if nothing had happened."""
     scene.do(Drop(turn.key))
     overlap.restore(scene, turn)

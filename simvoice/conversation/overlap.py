@@ -5,9 +5,9 @@ from __future__ import annotations
 from simvoice.conversation import patient_turn
 from simvoice.conversation.backchannels import HUMMED, may_become_acknowledgement
 from simvoice.conversation.events import Duck, Key, Transcribe, Transcribed
-from simvoice.conversation.scene import Scene
+from simvoice.conversation.scene import StepContext
 from simvoice.conversation.speech_gates import is_echo, is_murmur
-from simvoice.conversation.state import Turn, Verdict
+from simvoice.conversation.state import OpenTurn, OverlapVerdict
 
 _PROBE_PATIENCE_S = 0.08
 """The probe's answer is waited for this long beyond the time to yield: giving way to an "mm-hm" is
@@ -17,7 +17,7 @@ _MURMUR_MAX_S = 0.5
 """A voice that goes on for longer than this is no "mm-hm" without words."""
 
 
-def tend(scene: Scene, turn: Turn) -> None:
+def tend(scene: StepContext, turn: OpenTurn) -> None:
     """Each frame while she speaks and the learner has a voice."""
     floor, state = scene.rules.floor, scene.state
     if state.reply is not None and state.reply.stopping_since_s is not None:
@@ -35,12 +35,12 @@ def tend(scene: Scene, turn: Turn) -> None:
         patient_turn.stop(scene)
 
 
-def _listen_in(scene: Scene, turn: Turn) -> Turn:
+def _listen_in(scene: StepContext, turn: OpenTurn) -> OpenTurn:
     scene.do(Transcribe(turn.key, "probe", turn.settled_until_s, scene.state.now_s))
     return scene.put_turn(probed=True, probing=True)
 
 
-def _wants_floor(scene: Scene, turn: Turn, length_s: float, active: bool) -> bool:
+def _wants_floor(scene: StepContext, turn: OpenTurn, length_s: float, active: bool) -> bool:
     floor = scene.rules.floor
     if turn.verdict == "floor":
         return scene.state.now_s - turn.start_s >= floor.yield_after_s - 1e-9
@@ -53,7 +53,7 @@ def _wants_floor(scene: Scene, turn: Turn, length_s: float, active: bool) -> boo
     return turn.verdict is None and length_s >= floor.yield_after_s + _PROBE_PATIENCE_S - 1e-9
 
 
-def on_probe(scene: Scene, event: Transcribed) -> None:
+def on_probe(scene: StepContext, event: Transcribed) -> None:
     """The first words of it, perhaps while it still goes on.
 
     "I" may become "I see" or "I need to tell you": while it may be either and goes on, the
@@ -65,7 +65,7 @@ def on_probe(scene: Scene, event: Transcribed) -> None:
         return
     transcript = event.transcript
     said_of_hers = is_echo(transcript.text, scene.state.sounded, turn.start_s)
-    verdict: Verdict = "floor"
+    verdict: OverlapVerdict = "floor"
     if is_murmur(transcript, turn.voiced_s):
         verdict = "murmur"
     hummed = event.hum >= HUMMED
@@ -78,14 +78,14 @@ def on_probe(scene: Scene, event: Transcribed) -> None:
         tend(scene, turn)
 
 
-def on_probe_failed(scene: Scene, key: Key) -> None:
+def on_probe_failed(scene: StepContext, key: Key) -> None:
     """Without its words the length of the voice decides alone."""
     turn = scene.state.turn
     if turn is not None and turn.key == key and turn.probing:
         scene.put_turn(verdict=turn.verdict or "floor", probing=False)
 
 
-def restore(scene: Scene, turn: Turn) -> None:
+def restore(scene: StepContext, turn: OpenTurn) -> None:
     """It was nothing: her voice comes back to its loudness."""
     if turn.ducked:
         scene.do(Duck(0.0))

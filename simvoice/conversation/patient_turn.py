@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from simvoice.conversation.checkpoint import ECHO_MEMORY_WORDS, Resumed
-from simvoice.conversation.delivered import HeardLine, heard_line
+from simvoice.conversation.checkpoint import ECHO_MEMORY_WORDS, RetryStart
+from simvoice.conversation.delivered import DeliveredLine, delivered_line
 from simvoice.conversation.events import (
     ClipEnded,
     ClipStarted,
@@ -15,8 +15,8 @@ from simvoice.conversation.events import (
     StopPlaying,
     Warm,
 )
-from simvoice.conversation.scene import Scene
-from simvoice.conversation.state import Clip, Cut, OpenHold, Reply
+from simvoice.conversation.scene import StepContext
+from simvoice.conversation.state import Cut, OpenHold, Reply, ReplyClip
 from simvoice.patient.decisions import Decision
 from simvoice.record.events import Delay, Hold, PatientSpeech, Trouble
 
@@ -24,7 +24,7 @@ _STOP_TIMEOUT_S = 2.0
 """A player that has not stopped by then is broken; the conversation goes on without it."""
 
 
-def on_speech_ready(scene: Scene, event: SpeechReady) -> None:
+def on_speech_ready(scene: StepContext, event: SpeechReady) -> None:
     """A clause is made."""
     reply = scene.find_reply(event.key)
     if reply is None or event.index != len(reply.clips) or reply.asked_s is None:
@@ -32,21 +32,21 @@ def on_speech_ready(scene: Scene, event: SpeechReady) -> None:
         return
     reply = replace(
         reply,
-        clips=(*reply.clips, Clip(event.duration_s, event.words)),
+        clips=(*reply.clips, ReplyClip(event.duration_s, event.words)),
         asked_s=None,
         stages=_stage(reply, "speech", event.at_s) if event.index == 0 else reply.stages,
     )
     _clause_done(scene, reply)
 
 
-def on_speech_failed(scene: Scene, reply: Reply, what: str) -> None:
+def on_speech_failed(scene: StepContext, reply: Reply, what: str) -> None:
     """A clause could not be made: it is left out, and the record says so."""
     scene.note(Trouble(at_s=round(scene.state.now_s, 3), what=f"a clause was not spoken: {what}"))
     reply = replace(reply, clips=(*reply.clips, None), asked_s=None)
     _clause_done(scene, reply)
 
 
-def _clause_done(scene: Scene, reply: Reply) -> None:
+def _clause_done(scene: StepContext, reply: Reply) -> None:
     if reply.stopping_since_s is None:
         reply = scene.ask_next_clause(reply)
         if reply.committed:
@@ -56,7 +56,7 @@ def _clause_done(scene: Scene, reply: Reply) -> None:
         _finish_if_done(scene, reply)
 
 
-def commit(scene: Scene, reply: Reply) -> None:
+def commit(scene: StepContext, reply: Reply) -> None:
     """From now on she has the floor; what she says cannot be taken back, only stopped."""
     state = scene.state
     if state.hold is not None and reply.decision.move.kind != "silent":
@@ -72,7 +72,7 @@ def commit(scene: Scene, reply: Reply) -> None:
     _finish_if_done(scene, reply)
 
 
-def _stay_silent(scene: Scene, decision: Decision) -> None:
+def _stay_silent(scene: StepContext, decision: Decision) -> None:
     """Her move is to say nothing."""
     state = scene.state
     scene.put(
@@ -85,7 +85,7 @@ def _stay_silent(scene: Scene, decision: Decision) -> None:
         _end(scene, decision.move.ending)
 
 
-def on_clip_started(scene: Scene, event: ClipStarted) -> None:
+def on_clip_started(scene: StepContext, event: ClipStarted) -> None:
     """A clause begins to sound."""
     reply = scene.state.reply
     if reply is None or reply.key != event.key or event.index >= len(reply.clips):
@@ -104,7 +104,9 @@ def on_clip_started(scene: Scene, event: ClipStarted) -> None:
         _note_delay(scene, reply, reply.speech_end_s, event.at_s)
 
 
-def _note_delay(scene: Scene, reply: Reply, speech_end_s: float, first_sound_s: float) -> None:
+def _note_delay(
+    scene: StepContext, reply: Reply, speech_end_s: float, first_sound_s: float
+) -> None:
     chosen_s = min(reply.decision.move.silence_before_s, max(0.0, first_sound_s - speech_end_s))
     stages = (*reply.stages, ("sound", first_sound_s))
     scene.note(
@@ -118,7 +120,7 @@ def _note_delay(scene: Scene, reply: Reply, speech_end_s: float, first_sound_s: 
     )
 
 
-def on_clip_ended(scene: Scene, event: ClipEnded) -> None:
+def on_clip_ended(scene: StepContext, event: ClipEnded) -> None:
     """A clause has sounded, to its end or to where it was stopped."""
     reply = scene.state.reply
     if reply is None or reply.key != event.key or event.index >= len(reply.clips):
@@ -138,18 +140,18 @@ def on_clip_ended(scene: Scene, event: ClipEnded) -> None:
         _finish_if_done(scene, reply)
 
 
-def _finish_if_done(scene: Scene, reply: Reply) -> None:
+def _finish_if_done(scene: StepContext, reply: Reply) -> None:
     if reply.ended < len(reply.clauses):
         return
-    if reply.stopping_since_s is not None and heard_line(reply).unsaid:
+    if reply.stopping_since_s is not None and delivered_line(reply).unsaid:
         _was_cut(scene, reply)
     else:
         _finish(scene, reply)
 
 
-def _finish(scene: Scene, reply: Reply) -> None:
+def _finish(scene: StepContext, reply: Reply) -> None:
     """She has said what she set out to say."""
-    line = heard_line(reply)
+    line = delivered_line(reply)
     _note_speech(scene, reply, line)
     move = reply.decision.move
     complete = not line.unsaid
@@ -168,9 +170,9 @@ def _finish(scene: Scene, reply: Reply) -> None:
     _open_hold(scene, reply.decision, scene.state.patient_end_s)
 
 
-def _was_cut(scene: Scene, reply: Reply) -> None:
+def _was_cut(scene: StepContext, reply: Reply) -> None:
     """She fell silent before she was done. Whether for good depends on the learner's words."""
-    line = heard_line(reply)
+    line = delivered_line(reply)
     _note_speech(scene, reply, line)
     _fall_silent(scene, line)
     scene.do(Duck(0.0))
@@ -188,13 +190,13 @@ def _was_cut(scene: Scene, reply: Reply) -> None:
         accept_cut(scene, cut)
 
 
-def accept_cut(scene: Scene, cut: Cut) -> None:
+def accept_cut(scene: StepContext, cut: Cut) -> None:
     """The learner did take the floor: she remembers only what she got to say."""
     move = cut.reply.decision.move
     scene.put(mind=scene.rules.mind.heard(scene.state.mind, move, cut.heard, False))
 
 
-def resume(scene: Scene, cut: Cut) -> None:
+def resume(scene: StepContext, cut: Cut) -> None:
     """It was no bid for the floor after all: she goes on where she was stopped."""
     if not cut.unsaid:
         move = cut.reply.decision.move
@@ -210,7 +212,7 @@ def resume(scene: Scene, cut: Cut) -> None:
     scene.put(reply=replace(reply, not_before_s=scene.state.now_s))
 
 
-def stop(scene: Scene) -> None:
+def stop(scene: StepContext) -> None:
     """The learner takes the floor: fall silent at the end of the syllable."""
     reply = scene.state.reply
     if reply is None or not reply.committed or reply.stopping_since_s is not None:
@@ -219,19 +221,19 @@ def stop(scene: Scene) -> None:
     scene.do(StopPlaying(reply.key))
 
 
-def initiative(scene: Scene, decision: Decision) -> None:
+def initiative(scene: StepContext, decision: Decision) -> None:
     """She speaks without having been spoken to; nothing is heard before `tend` commits it."""
     reply = scene.new_reply(scene.next_key(), decision, speech_end_s=None)
     scene.put(reply=reply)
 
 
-def say_again(scene: Scene, resumed: Resumed) -> None:
+def repeat_line(scene: StepContext, resumed: RetryStart) -> None:
     """Another go begins with the line it was taken up at."""
     reply = scene.new_reply(Key(resumed.turn, 0), resumed.decision, speech_end_s=None)
     scene.put(reply=reply)
 
 
-def tend(scene: Scene) -> None:
+def tend(scene: StepContext) -> None:
     """Each frame: commit what is ready, give up what never came."""
     reply = scene.state.reply
     if reply is None:
@@ -251,7 +253,7 @@ def tend(scene: Scene) -> None:
         commit(scene, reply)
 
 
-def sounding_until(scene: Scene, reply: Reply) -> Reply:
+def sounding_until(scene: StepContext, reply: Reply) -> Reply:
     """The reply with what has sounded up to now, for an end in the middle of a word."""
     now_s = scene.state.now_s
     clips = tuple(
@@ -263,18 +265,18 @@ def sounding_until(scene: Scene, reply: Reply) -> Reply:
     return replace(reply, clips=clips)
 
 
-def note_broken_off(scene: Scene) -> None:
+def note_broken_off(scene: StepContext) -> None:
     """She has to stop at once: record what was heard until now."""
     reply = scene.state.reply
     if reply is None or not reply.committed:
         return
     scene.do(StopPlaying(reply.key))
-    line = heard_line(sounding_until(scene, reply))
+    line = delivered_line(sounding_until(scene, reply))
     _note_speech(scene, reply, line)
     _fall_silent(scene, line)
 
 
-def _note_speech(scene: Scene, reply: Reply, line: HeardLine) -> None:
+def _note_speech(scene: StepContext, reply: Reply, line: DeliveredLine) -> None:
     if line.start_s is None or line.end_s is None:
         return
     scene.note(
@@ -291,7 +293,7 @@ def _note_speech(scene: Scene, reply: Reply, line: HeardLine) -> None:
     )
 
 
-def _fall_silent(scene: Scene, line: HeardLine) -> None:
+def _fall_silent(scene: StepContext, line: DeliveredLine) -> None:
     state = scene.state
     end_s = state.now_s if line.end_s is None else line.end_s
     scene.put(
@@ -302,13 +304,13 @@ def _fall_silent(scene: Scene, line: HeardLine) -> None:
     )
 
 
-def _open_hold(scene: Scene, decision: Decision, since_s: float) -> None:
+def _open_hold(scene: StepContext, decision: Decision, since_s: float) -> None:
     hold = decision.move.hold
     if hold is not None:
         scene.put(hold=OpenHold(hold.beat, since_s, hold.window_s))
 
 
-def note_hold(scene: Scene, outcome: str, end_s: float, line_id: str | None) -> None:
+def note_hold(scene: StepContext, outcome: str, end_s: float, line_id: str | None) -> None:
     """The silence she chose is over: record how."""
     hold = scene.state.hold
     if hold is None:
@@ -328,7 +330,7 @@ def note_hold(scene: Scene, outcome: str, end_s: float, line_id: str | None) -> 
     scene.put(hold=None)
 
 
-def _end(scene: Scene, ending: str) -> None:
+def _end(scene: StepContext, ending: str) -> None:
     scene.close("time" if scene.state.closing == "time" else "patient", ending)
 
 

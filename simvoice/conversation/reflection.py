@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-from simvoice.conversation.state import Moment
-from simvoice.patient.decisions import Decision, Remembered
-from simvoice.record.events import Afterwards, Felt
+from simvoice.conversation.state import LedgerMoment
+from simvoice.patient.decisions import Decision, Reflection
+from simvoice.record.events import PatientReflection, RecordedReflection
 
 
 def moments_of(
-    decision: Decision, at_s: float, earlier: tuple[Moment, ...] = ()
-) -> tuple[Moment, ...]:
+    decision: Decision, at_s: float, earlier: tuple[LedgerMoment, ...] = ()
+) -> tuple[LedgerMoment, ...]:
     """What a move that begins at `at_s` does to her, cause by cause, what it tells, and what had
     not happened by the `earlier` ones."""
     moved: dict[str, float] = {}
     for step in decision.steps:
         size = abs(step.after - step.before)
         moved[step.cause] = moved.get(step.cause, 0.0) + size
-    caused = (Moment(cause, at_s, size) for cause, size in moved.items())
+    caused = (LedgerMoment(cause, at_s, size) for cause, size in moved.items())
     also = (*decision.opens, *sorted(decision.state.beats - {each.what for each in earlier}))
-    return (*caused, *(Moment(what, at_s, 0.0) for what in also))
+    return (*caused, *(LedgerMoment(what, at_s, 0.0) for what in also))
 
 
 def afterwards(
-    said: tuple[Remembered, ...], moments: tuple[Moment, ...], at_s: float
-) -> Afterwards:
+    said: tuple[Reflection, ...], moments: tuple[LedgerMoment, ...], at_s: float
+) -> PatientReflection:
     """The entry for the record."""
     felt = tuple(
-        Felt(
+        RecordedReflection(
             text=each.text,
             spoken=each.spoken,
             affect=each.affect,
@@ -36,10 +36,10 @@ def afterwards(
         )
         for each in said
     )
-    return Afterwards(at_s=at_s, said=felt)
+    return PatientReflection(at_s=at_s, said=felt)
 
 
-def _when(said: Remembered, moments: tuple[Moment, ...]) -> float | None:
+def _when(said: Reflection, moments: tuple[LedgerMoment, ...]) -> float | None:
     """Where she told what it comes back to; else where its first cause moved her most, the first
     time of equals, once all had happened that it is said after."""
     begun = {moment.what: moment.at_s for moment in moments}

@@ -10,17 +10,17 @@ from simvoice.conversation.checkpoint import checkpoint
 from simvoice.conversation.clauses import split_clauses, spoken_clauses
 from simvoice.conversation.events import Close, Command, Drop, Key, Note, Play, Synthesise
 from simvoice.conversation.reflection import afterwards, moments_of
-from simvoice.conversation.state import Reply, Rules, State, Turn
+from simvoice.conversation.state import EncounterState, OpenTurn, Reply, Rules
 from simvoice.patient.decisions import Decision, Move
 from simvoice.record.events import Coded, Ended, JournalEntry, LedgerStep, PatientMove
 
 
-class Scene:
+class StepContext:
     """Collects what one event changes and asks for. Lives for one step only."""
 
     __slots__ = ("commands", "rules", "state")
 
-    def __init__(self, rules: Rules, state: State) -> None:
+    def __init__(self, rules: Rules, state: EncounterState) -> None:
         self.rules = rules
         self.state = state
         self.commands: list[Command] = []
@@ -29,7 +29,7 @@ class Scene:
         """Change the state."""
         self.state = replace(self.state, **changes)
 
-    def put_turn(self, **changes: Any) -> Turn:
+    def put_turn(self, **changes: Any) -> OpenTurn:
         """Change the learner's turn, which must be there."""
         assert self.state.turn is not None
         turn = replace(self.state.turn, **changes)

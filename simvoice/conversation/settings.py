@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict, Field
 
 
-class FloorSettings(BaseModel):
+class TurnTakingSettings(BaseModel):
     """Who may speak when. Seconds unless the name says otherwise."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from simvoice.audio import FRAME_S, SILENT_DBFS
-from simvoice.conversation.settings import FloorSettings
+from simvoice.conversation.settings import TurnTakingSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Edge:
 
 
 def advance(
-    voicing: Voicing, at_s: float, speech_prob: float, level_dbfs: float, floor: FloorSettings
+    voicing: Voicing, at_s: float, speech_prob: float, level_dbfs: float, floor: TurnTakingSettings
 ) -> tuple[Voicing, Edge]:
     """Take in the frame that ended at `at_s`."""
     threshold = floor.voice_off_prob if voicing.active else floor.voice_on_prob
@@ -58,7 +58,7 @@ def advance(
 
 
 def _voiced(
-    voicing: Voicing, at_s: float, level_dbfs: float, floor: FloorSettings
+    voicing: Voicing, at_s: float, level_dbfs: float, floor: TurnTakingSettings
 ) -> tuple[Voicing, Edge]:
     if voicing.active:
         grown = replace(

@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Iterable
 
 from simvoice.conversation.backchannels import HUMMED, words_of
-from simvoice.conversation.settings import FloorSettings
+from simvoice.conversation.settings import TurnTakingSettings
 from simvoice.ports import Transcript
-from simvoice.record.events import Word
+from simvoice.record.events import DeliveredWord
 
 _NOT_WORDS = re.compile(r"[\[(*♪].*?[\])*♪]")
 
@@ -47,7 +47,7 @@ def doubt(
     voiced_s: float,
     length_s: float,
     level_dbfs: float,
-    floor: FloorSettings,
+    floor: TurnTakingSettings,
 ) -> str | None:
     """Why this is not the learner's speech; None when it is.
 
@@ -86,7 +86,7 @@ def is_murmur(transcript: Transcript, voiced_s: float, hum: float = 0.0) -> bool
     return voiced_s < _MURMUR_S and unsure and len(words) <= 1
 
 
-def is_echo(text: str, patient_words: Iterable[Word], since_s: float) -> bool:
+def is_echo(text: str, patient_words: Iterable[DeliveredWord], since_s: float) -> bool:
     """True when the words are the patient's own, come back through the microphone.
 
     patient_words: what sounded, as words. since_s: when the sound began; who gives back what she

@@ -5,13 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from simvoice.conversation.checkpoint import Resumed
+from simvoice.conversation.checkpoint import RetryStart
 from simvoice.conversation.events import Key
-from simvoice.conversation.settings import FloorSettings
+from simvoice.conversation.settings import TurnTakingSettings
 from simvoice.conversation.speech_activity import Voicing
-from simvoice.patient.decisions import Answer, Decision, Move, PatientState, Remembered, Said
+from simvoice.patient.decisions import (
+    Answer,
+    Decision,
+    LearnerUtterance,
+    Move,
+    PatientState,
+    Reflection,
+)
 from simvoice.ports import Message, SpokenWord, Transcript
-from simvoice.record.events import Word
+from simvoice.record.events import DeliveredWord
 
 
 class Mind(Protocol):
@@ -25,7 +32,7 @@ class Mind(Protocol):
         """She speaks first."""
         ...
 
-    def hear(self, state: PatientState, said: Said) -> Decision:
+    def hear(self, state: PatientState, said: LearnerUtterance) -> Decision:
         """The learner said something."""
         ...
 
@@ -53,7 +60,7 @@ class Mind(Protocol):
         """The ending it is when the learner just goes."""
         ...
 
-    def afterwards(self, state: PatientState, ending: str | None) -> tuple[Remembered, ...]:
+    def afterwards(self, state: PatientState, ending: str | None) -> tuple[Reflection, ...]:
         """What she says when asked how it felt; ending: the one reached, None for none."""
         ...
 
@@ -77,7 +84,7 @@ class Rules:
     """What does not change during an encounter."""
 
     mind: Mind
-    floor: FloorSettings = field(default_factory=FloorSettings)
+    floor: TurnTakingSettings = field(default_factory=TurnTakingSettings)
     time_s: float | None = None
     """When the encounter's time is over; None when it has none."""
     time_is_hard: bool = True
@@ -89,7 +96,7 @@ class Rules:
 
 
 @dataclass(frozen=True, slots=True)
-class Clip:
+class ReplyClip:
     """One clause of a reply: made, then heard."""
 
     duration_s: float
@@ -109,7 +116,7 @@ class Reply:
     created_s: float
     spoken: tuple[str, ...] = ()
     """The clauses with the marks of `simvoice.markup`, as the voice is given them."""
-    clips: tuple[Clip | None, ...] = ()
+    clips: tuple[ReplyClip | None, ...] = ()
     """By clause; None where the voice failed."""
     asked_s: float | None = None
     """Since when the next clause is being made; None when none is."""
@@ -151,13 +158,13 @@ class Cut:
     lost_s: float
 
 
-Verdict = Literal["floor", "maybe", "murmur"]
+OverlapVerdict = Literal["floor", "maybe", "murmur"]
 """Of the words over the patient's so far: a bid for the floor, perhaps an acknowledgement, or a
 sound without words."""
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class OpenTurn:
     """The learner's turn in the making."""
 
     key: Key
@@ -179,7 +186,7 @@ class Turn:
     pauses: tuple[tuple[float, float], ...] = ()
     """Silences inside the turn so far, in session seconds."""
     transcript: Transcript | None = None
-    said: Said | None = None
+    said: LearnerUtterance | None = None
     """Known once the words are; thought about once the patient is silent."""
     decision: Decision | None = None
     thinking_since_s: float | None = None
@@ -191,7 +198,7 @@ class Turn:
     probed: bool = False
     probing: bool = False
     """Listening in has been asked for and has not answered yet."""
-    verdict: Verdict | None = None
+    verdict: OverlapVerdict | None = None
     cut: Cut | None = None
 
     def began_together(self, within_s: float) -> bool:
@@ -215,7 +222,7 @@ class OpenHold:
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class LedgerMoment:
     """When something moved her, or had happened, or she began to tell something."""
 
     what: str
@@ -226,7 +233,7 @@ class Moment:
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class EncounterState:
     """The encounter."""
 
     mind: PatientState
@@ -234,7 +241,7 @@ class State:
     voicing: Voicing = field(default_factory=Voicing)
     last_turn: int = 0
     """Number of the last turn that was begun, the learner's or the patient's."""
-    turn: Turn | None = None
+    turn: OpenTurn | None = None
     reply: Reply | None = None
     """The patient's own initiative while it is prepared, or what she is saying."""
     hold: OpenHold | None = None
@@ -244,15 +251,15 @@ class State:
     """Anybody has, in this encounter."""
     sureness: tuple[float, ...] = ()
     """Mean log-probability of the learner's last turns, by the recogniser."""
-    sounded: tuple[Word, ...] = ()
+    sounded: tuple[DeliveredWord, ...] = ()
     """The patient's last words at the learner's ear, for telling an echo."""
     patient_end_s: float = -1.0
     """When the patient last fell silent."""
-    moments: tuple[Moment, ...] = ()
+    moments: tuple[LedgerMoment, ...] = ()
     """Of all that moved her or that she told, in order."""
     closing: Literal["time"] | None = None
     over: bool = False
-    again: Resumed | None = None
+    again: RetryStart | None = None
     """Where this encounter was taken up, when it is another go."""
     stale: int = 0
     """Results that nobody waited for any more."""
@@ -263,14 +270,14 @@ class State:
         return self.reply is not None and self.reply.committed
 
 
-def begin(rules: Rules, seed: int) -> State:
+def begin(rules: Rules, seed: int) -> EncounterState:
     """The state before the first frame."""
-    return State(mind=rules.mind.start(seed))
+    return EncounterState(mind=rules.mind.start(seed))
 
 
-def begin_again(resumed: Resumed) -> State:
+def begin_retry(resumed: RetryStart) -> EncounterState:
     """The state before the first frame of another go: her own, as it was then."""
-    return State(
+    return EncounterState(
         mind=resumed.decision.state,
         last_turn=resumed.last_turn,
         sureness=resumed.sureness,

@@ -9,8 +9,8 @@ from simvoice.conversation.events import (
     ClipEnded,
     ClipStarted,
     Command,
+    EncounterEvent,
     EndAsked,
-    Event,
     Frame,
     ModelAnswered,
     Noticed,
@@ -20,9 +20,9 @@ from simvoice.conversation.events import (
     TurnEndJudged,
     WordsJudged,
 )
-from simvoice.conversation.scene import Scene
+from simvoice.conversation.scene import StepContext
 from simvoice.conversation.speech_activity import advance
-from simvoice.conversation.state import Rules, State
+from simvoice.conversation.state import EncounterState, Rules
 from simvoice.record.events import LearnerVoice, Trouble
 
 _PROMPT_GROWTH = 1.6
@@ -38,17 +38,19 @@ _LAST_WORDS_S = 8.0
 """When the time is over, the one who speaks is given this long to finish."""
 
 
-def step(rules: Rules, state: State, event: Event) -> tuple[State, tuple[Command, ...]]:
+def step(
+    rules: Rules, state: EncounterState, event: EncounterEvent
+) -> tuple[EncounterState, tuple[Command, ...]]:
     """The next state, and the commands to carry out in order."""
     if state.over:
         return state, ()
-    scene = Scene(rules, state)
+    scene = StepContext(rules, state)
     scene.put(now_s=max(state.now_s, event.at_s))
     _dispatch(scene, event)
     return scene.state, tuple(scene.commands)
 
 
-def _dispatch(scene: Scene, event: Event) -> None:
+def _dispatch(scene: StepContext, event: EncounterEvent) -> None:
     match event:
         case Frame():
             _on_frame(scene, event)
@@ -80,7 +82,7 @@ def _dispatch(scene: Scene, event: Event) -> None:
             assert_never(event)
 
 
-def _on_frame(scene: Scene, frame: Frame) -> None:
+def _on_frame(scene: StepContext, frame: Frame) -> None:
     prob = 0.0 if _is_deaf(scene) else frame.speech_prob
     voicing, edge = advance(
         scene.state.voicing, frame.at_s, prob, frame.level_dbfs, scene.rules.floor
@@ -104,7 +106,7 @@ def _on_frame(scene: Scene, frame: Frame) -> None:
         _tend_silence(scene)
 
 
-def _is_deaf(scene: Scene) -> bool:
+def _is_deaf(scene: StepContext) -> bool:
     """Half duplex: her own voice must not be taken for the learner's. And another go begins with
     her line: there is nothing to answer before."""
     if scene.state.again is not None and not scene.state.has_spoken:
@@ -115,13 +117,13 @@ def _is_deaf(scene: Scene) -> bool:
     return scene.state.patient_has_floor or scene.state.now_s < scene.state.patient_end_s + tail_s
 
 
-def _after_speech(scene: Scene) -> None:
+def _after_speech(scene: StepContext) -> None:
     """Her voice has just fallen silent: words that waited for it are thought about."""
     if not scene.state.patient_has_floor and not scene.state.over:
         learner_turn.think(scene)
 
 
-def _tend_silence(scene: Scene) -> None:
+def _tend_silence(scene: StepContext) -> None:
     """Nobody has the floor: holds, prompts, the opening, the end of the time."""
     state, rules = scene.state, scene.rules
     if _time_is_up(scene):
@@ -137,7 +139,7 @@ def _tend_silence(scene: Scene) -> None:
         return
     if not state.has_spoken and state.again is not None:
         if state.now_s >= _AGAIN_AFTER_S:
-            patient_turn.say_again(scene, state.again)
+            patient_turn.repeat_line(scene, state.again)
         return
     if not state.has_spoken:
         if state.now_s >= rules.floor.opening_wait_s:
@@ -147,7 +149,7 @@ def _tend_silence(scene: Scene) -> None:
         patient_turn.initiative(scene, rules.mind.prompt(state.mind, quiet_s))
 
 
-def _time_is_up(scene: Scene) -> bool:
+def _time_is_up(scene: StepContext) -> bool:
     state, rules = scene.state, scene.rules
     if rules.time_s is None or state.now_s < rules.time_s:
         return False
@@ -169,13 +171,13 @@ def _time_is_up(scene: Scene) -> bool:
     return True
 
 
-def _is_quiet(state: State) -> bool:
+def _is_quiet(state: EncounterState) -> bool:
     """Nobody speaks, or is about to, and no silence is being kept."""
     taken = state.turn is not None or state.reply is not None or state.hold is not None
     return not taken and state.now_s - state.quiet_since_s >= _A_MOMENT_S - 1e-9
 
 
-def _on_broken(scene: Scene, event: StageBroke) -> None:
+def _on_broken(scene: StepContext, event: StageBroke) -> None:
     match event.stage:
         case "judge":
             learner_turn.on_judge_failed(scene, event.key)
@@ -199,7 +201,7 @@ def _on_broken(scene: Scene, event: StageBroke) -> None:
             assert_never(event.stage)
 
 
-def _on_end(scene: Scene, reason: str) -> None:
+def _on_end(scene: StepContext, reason: str) -> None:
     end_of_turn.note_unanswered(scene)
     patient_turn.note_broken_off(scene)
     left = scene.rules.mind.ending(scene.state.mind, "left") if reason == "learner" else None

@@ -9,29 +9,29 @@ from simvoice.debrief.items import items_of
 from simvoice.debrief.layout import peaks
 from simvoice.debrief.marks import marks_of
 from simvoice.debrief.model import (
-    Change,
     Debrief,
-    Lane,
     LedgerPoint,
     Number,
     Peaks,
-    Row,
     Segment,
-    Told,
+    ShownLedgerStep,
+    SpeakerLane,
+    ToldFact,
+    TranscriptRow,
     Unsaid,
 )
 from simvoice.debrief.moments import exchanges
-from simvoice.debrief.patient_view import felt_of, told_and_kept, turning_points
+from simvoice.debrief.patient_view import reflections_of, told_and_kept, turning_points
 from simvoice.debrief.suggestions import keep, suggestions
 from simvoice.debrief.wording import clock, in_words, is_english, number
 from simvoice.errors import AttemptError
 from simvoice.record.events import (
     Backchannel,
-    Counts,
     Discarded,
     Ended,
     Header,
     LearnerTurn,
+    LossCounts,
     PatientMove,
     PatientSpeech,
     Trouble,
@@ -49,7 +49,7 @@ _SAID = 3
 """Words from which sound that was not taken for the learner's may have been."""
 
 
-def summarise(attempt: Attempt, *, with_peaks: bool = True) -> Debrief:
+def build_debrief(attempt: Attempt, *, with_peaks: bool = True) -> Debrief:
     """The debrief of an attempt, also of one that is empty, cut off or has lost its sound.
 
     with_peaks: read the sound for its outline; a terminal does not need it.
@@ -60,7 +60,7 @@ def summarise(attempt: Attempt, *, with_peaks: bool = True) -> Debrief:
     outline, sound_problem = _outline(attempt) if with_peaks else (None, "")
     items = items_of(reading, header, attempt.folder)
     answered = exchanges(reading)
-    felt, felt_note = felt_of(attempt, answered)
+    felt, felt_note = reflections_of(attempt, answered)
     english = is_english(reading.of(LearnerTurn))
     name = header.patient_name
     numbers = _numbers(attempt, header.visit)
@@ -171,7 +171,7 @@ def _outline(attempt: Attempt) -> tuple[Peaks | None, str]:
 # -- lanes and transcript -------------------------------------------------------------------
 
 
-def _learner_lane(reading: Reading, header: Header) -> Lane:
+def _learner_lane(reading: Reading, header: Header) -> SpeakerLane:
     said = reading.of(LearnerTurn)
     segments = [
         _segment(start, end, "speech", _whose_text(said, start, end))
@@ -181,16 +181,16 @@ def _learner_lane(reading: Reading, header: Header) -> Lane:
         _segment(b.start_s, b.end_s, "backchannel", b.text) for b in reading.of(Backchannel)
     ]
     segments += [_segment(d.start_s, d.end_s, "noise", "") for d in reading.of(Discarded)]
-    return Lane(
+    return SpeakerLane(
         who="learner",
         name=header.learner or "You",
         segments=tuple(sorted(segments, key=lambda s: (s.start_s, s.end_s))),
     )
 
 
-def _patient_lane(reading: Reading, header: Header) -> Lane:
+def _patient_lane(reading: Reading, header: Header) -> SpeakerLane:
     said = reading.of(PatientSpeech)
-    return Lane(
+    return SpeakerLane(
         who="patient",
         name=header.patient_name,
         segments=tuple(
@@ -227,11 +227,11 @@ def _whose_words(said: Sequence[PatientSpeech], start_s: float, end_s: float) ->
     return " ".join(whole)
 
 
-def _rows(reading: Reading) -> list[Row]:
+def _rows(reading: Reading) -> list[TranscriptRow]:
     lost = {id(speech) for speech in never_said(reading.of(PatientSpeech))}
     moves = {move.turn: move for move in reading.of(PatientMove)}
     rows = [
-        Row(
+        TranscriptRow(
             who="learner",
             start_s=turn.start_s,
             end_s=turn.end_s,
@@ -242,11 +242,13 @@ def _rows(reading: Reading) -> list[Row]:
         for turn in reading.of(LearnerTurn)
     ]
     rows += [
-        Row(who="learner", start_s=b.start_s, end_s=b.end_s, text=b.text, kind="backchannel")
+        TranscriptRow(
+            who="learner", start_s=b.start_s, end_s=b.end_s, text=b.text, kind="backchannel"
+        )
         for b in reading.of(Backchannel)
     ]
     rows += [
-        Row(
+        TranscriptRow(
             who="patient",
             start_s=speech.start_s,
             end_s=speech.end_s,
@@ -262,9 +264,9 @@ def _rows(reading: Reading) -> list[Row]:
 # -- what it did to her ---------------------------------------------------------------------
 
 
-def _changes(reading: Reading) -> list[Change]:
+def _changes(reading: Reading) -> list[ShownLedgerStep]:
     return [
-        Change(
+        ShownLedgerStep(
             at_s=move.at_s,
             name=step.name,
             before=step.before,
@@ -277,11 +279,11 @@ def _changes(reading: Reading) -> list[Change]:
     ]
 
 
-def _told(reading: Reading) -> tuple[Told, ...]:
+def _told(reading: Reading) -> tuple[ToldFact, ...]:
     """Facts whose line was heard: a gate that opened for words that never sounded told nothing."""
     speeches = reading.of(PatientSpeech)
     lost = {id(speech) for speech in never_said(speeches)}
-    found: dict[str, Told] = {}
+    found: dict[str, ToldFact] = {}
     for move in reading.of(PatientMove):
         said = [s for s in speeches if s.turn == move.turn and s.heard]
         if not said:
@@ -289,7 +291,7 @@ def _told(reading: Reading) -> tuple[Told, ...]:
         whole = not any(id(speech) in lost for speech in said)
         for fact in move.disclosed:
             if fact not in found or (whole and not found[fact].whole):
-                found[fact] = Told(fact=fact, at_s=said[0].start_s, whole=whole)
+                found[fact] = ToldFact(fact=fact, at_s=said[0].start_s, whole=whole)
     return tuple(sorted(found.values(), key=lambda told: told.at_s))
 
 
@@ -340,7 +342,7 @@ def _notes(attempt: Attempt, reading: Reading, sound_problem: str) -> list[str]:
             f"{reading.lost_share:.0%} of the microphone's sound was lost, so response times and "
             "pauses are not shown."
         )
-    underruns = sum(counts.speaker_underruns for counts in reading.of(Counts)[-1:])
+    underruns = sum(counts.speaker_underruns for counts in reading.of(LossCounts)[-1:])
     if underruns:
         notes.append(
             f"{name}'s voice stuttered: {in_words(underruns, 'frame')} of it came too late."

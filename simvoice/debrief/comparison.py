@@ -8,10 +8,9 @@ from typing import Literal
 from pydantic import Field
 
 from simvoice.debrief.build import never_said
-from simvoice.debrief.model import Part, Who
+from simvoice.debrief.model import DebriefPart, Who
 from simvoice.errors import AttemptError
 from simvoice.record.events import (
-    Again,
     Backchannel,
     Header,
     Hold,
@@ -19,6 +18,7 @@ from simvoice.record.events import (
     LearnerTurn,
     PatientMove,
     PatientSpeech,
+    RetryOrigin,
 )
 from simvoice.record.store import Attempt, AttemptSummary
 
@@ -26,7 +26,7 @@ LEDGER = ("trust", "distress", "understanding")
 """The order in which they are told; a case's own follow."""
 
 
-class Line(Part):
+class ComparedLine(DebriefPart):
     """Something that was said, as it was heard, or a silence that was kept."""
 
     at_s: float
@@ -45,7 +45,7 @@ class Line(Part):
     """Where it stood from then on; empty for the learner's lines."""
 
 
-class Go(Part):
+class ComparedAttempt(DebriefPart):
     """One of the two, from the moment on."""
 
     attempt: str
@@ -54,7 +54,7 @@ class Go(Part):
     from_s: float
     length_s: float
     """From the moment to the end."""
-    lines: tuple[Line, ...]
+    lines: tuple[ComparedLine, ...]
     start: dict[str, float]
     """The ledger at the moment."""
     end: dict[str, float]
@@ -71,13 +71,13 @@ class Go(Part):
     """How it ended, in words."""
 
 
-class Comparison(Part):
+class Comparison(DebriefPart):
     """Another go beside the one it was taken up from."""
 
-    again: Again
+    again: RetryOrigin
     patient_name: str
-    first: Go
-    second: Go
+    first: ComparedAttempt
+    second: ComparedAttempt
     names: tuple[str, ...]
     """The ledger's entries, in the order they are told."""
 
@@ -103,13 +103,13 @@ def compare(original: Attempt, branch: Attempt) -> Comparison:
     )
 
 
-def goes_from(attempt: str, attempts: Sequence[AttemptSummary]) -> tuple[AttemptSummary, ...]:
+def retries_of(attempt: str, attempts: Sequence[AttemptSummary]) -> tuple[AttemptSummary, ...]:
     """The other goes that were taken up from this attempt, by moment, then by when they began."""
     found = [each for each in attempts if each.again_of == attempt]
     return tuple(sorted(found, key=lambda each: (each.again_at_s, each.when)))
 
 
-def _go(attempt: Attempt, from_s: float, turn: int) -> Go:
+def _go(attempt: Attempt, from_s: float, turn: int) -> ComparedAttempt:
     entries = attempt.entries
     here = next((e for e in entries if isinstance(e, PatientMove) and e.turn == turn), None)
     lines = _lines(entries, from_s)
@@ -119,7 +119,7 @@ def _go(attempt: Attempt, from_s: float, turn: int) -> Go:
     speeches = [e for e in entries if isinstance(e, PatientSpeech) and e.start_s >= from_s]
     ended = attempt.ended
     end_s = ended.at_s if ended else attempt.duration_s
-    return Go(
+    return ComparedAttempt(
         attempt=attempt.id,
         when=attempt.started.wall_time if attempt.started else "",
         from_s=from_s,
@@ -145,12 +145,12 @@ _ENDED = {
 }
 
 
-def _lines(entries: Sequence[JournalEntry], from_s: float) -> tuple[Line, ...]:
+def _lines(entries: Sequence[JournalEntry], from_s: float) -> tuple[ComparedLine, ...]:
     moves = {e.turn: e for e in entries if isinstance(e, PatientMove)}
     speeches = [e for e in entries if isinstance(e, PatientSpeech)]
     lost = {id(speech) for speech in never_said(speeches)}
     first: set[int] = set()
-    found: list[Line] = []
+    found: list[ComparedLine] = []
     for entry in entries:
         match entry:
             case LearnerTurn() if entry.text and entry.start_s >= from_s:
@@ -186,7 +186,7 @@ def _moved(move: PatientMove, *, is_start: bool) -> dict[str, object]:
     }
 
 
-def _silence(hold: Hold, from_s: float) -> Line:
+def _silence(hold: Hold, from_s: float) -> ComparedLine:
     how = "you let it stand" if hold.outcome == "held" else "you talked into it"
     text = f"a silence of {hold.end_s - hold.start_s:.1f} s; {how}"
     return _line(hold.start_s, from_s, "patient", "silence", text)
@@ -198,8 +198,8 @@ def _line(
     who: Who,
     kind: Literal["words", "acknowledged", "silence"],
     text: str,
-) -> Line:
-    return Line(at_s=at_s, since_s=round(at_s - from_s, 3), who=who, kind=kind, text=text)
+) -> ComparedLine:
+    return ComparedLine(at_s=at_s, since_s=round(at_s - from_s, 3), who=who, kind=kind, text=text)
 
 
 def _told(

@@ -10,7 +10,7 @@ from simvoice.debrief.items import rests_on_words
 from simvoice.debrief.wording import NOT_ENGLISH, in_words, is_english
 from simvoice.record.events import LearnerTurn
 from simvoice.record.store import Attempt
-from simvoice.scoring.instruments.evidence import Verdict
+from simvoice.scoring.instruments.evidence import RuleVerdict
 from simvoice.scoring.instruments.instrument import CRITICAL, headings, instruments, items_with
 from simvoice.scoring.raters.agreement import LEVEL, Estimate
 from simvoice.scoring.raters.item_agreement import (
@@ -23,7 +23,7 @@ from simvoice.scoring.raters.item_agreement import (
     thresholds,
 )
 
-__all__ = ["Compared", "RatedAttempt", "Row", "as_shown", "compared", "shown"]
+__all__ = ["ItemTrust", "RatedAttempt", "ItemTrustRow", "as_shown", "compared", "shown"]
 
 
 _FEW = 5
@@ -31,7 +31,7 @@ _FEW = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ItemTrustRow:
     """One item, in figures as people read them."""
 
     id: str
@@ -53,10 +53,10 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class ItemTrust:
     """All that can be said now."""
 
-    lists: tuple[tuple[str, tuple[Row, ...]], ...]
+    lists: tuple[tuple[str, tuple[ItemTrustRow, ...]], ...]
     """(instrument's name, its items that somebody rated or objected to)."""
     words: Mapping[str, str]
     """Item to a short sentence for its place in a debrief."""
@@ -77,7 +77,7 @@ def as_shown(attempt: Attempt) -> RatedAttempt:
     if is_english(turns):
         return found
     every = items_with(attempt.header)
-    unknown = Verdict("not judged", reason=NOT_ENGLISH)
+    unknown = RuleVerdict("not judged", reason=NOT_ENGLISH)
     return replace(
         found,
         machine={
@@ -87,11 +87,11 @@ def as_shown(attempt: Attempt) -> RatedAttempt:
     )
 
 
-def compared(attempts: Sequence[RatedAttempt], problems: Sequence[str] = ()) -> Compared:
+def compared(attempts: Sequence[RatedAttempt], problems: Sequence[str] = ()) -> ItemTrust:
     """Machine and humans on every item that somebody spoke of. Takes a second for 100 attempts."""
     found = {each.item.id: each for each in agreement(attempts)}
     with_ratings = [each for each in attempts if each.ratings]
-    lists: list[tuple[str, tuple[Row, ...]]] = []
+    lists: list[tuple[str, tuple[ItemTrustRow, ...]]] = []
     taken: set[str] = set()
     for instrument in (*headings(), *instruments().values()):
         rows = [found[i.id] for i in instrument.items if i.id in found and i.id not in taken]
@@ -101,7 +101,7 @@ def compared(attempts: Sequence[RatedAttempt], problems: Sequence[str] = ()) -> 
     own = [each for key, each in found.items() if key.startswith(f"{CRITICAL}-")]
     if own:
         lists.append(("Critical for a case", tuple(map(_row, own))))
-    return Compared(
+    return ItemTrust(
         lists=tuple(lists),
         words={key: _words(each) for key, each in found.items()},
         attempts=len(with_ratings),
@@ -126,7 +126,7 @@ def _two(value: float) -> str:
     return f"{round(value, 2) + 0.0:.2f}"  # no "-0.00"
 
 
-def _row(each: ItemAgreement) -> Row:
+def _row(each: ItemAgreement) -> ItemTrustRow:
     counted = each.agreed is None
     machine: tuple[tuple[str, str], ...] = (("ICC", shown(each.icc)),)
     humans: tuple[tuple[str, str], ...] = (("ICC", shown(each.humans_icc)),)
@@ -134,7 +134,7 @@ def _row(each: ItemAgreement) -> Row:
         machine = (("kappa", shown(each.kappa)), ("AC1", shown(each.ac1)))
     if each.humans.value is not None:
         humans = (("kappa", shown(each.humans_kappa)), ("AC1", shown(each.humans)))
-    return Row(
+    return ItemTrustRow(
         id=each.item.id,
         text=each.item.text,
         counted=counted,

@@ -8,27 +8,27 @@ from pathlib import Path
 from typing import Final, Literal
 
 from simvoice.criteria import (
-    Answers,
-    Avoids,
-    Count,
-    CountAnswers,
-    ItemIs,
-    Order,
-    Ratio,
-    Rule,
-    Says,
+    AnswersRule,
+    AvoidsRule,
+    CountAnswersRule,
+    CountRule,
+    ItemIsRule,
+    ItemRule,
+    OrderRule,
+    RatioRule,
+    SaysRule,
     parts_of,
 )
-from simvoice.debrief.model import CueAnswer, Evidence, ItemResult, Objected, Scored
+from simvoice.debrief.model import CueAnswer, ItemResult, Objected, Scored, ShownEvidence
 from simvoice.debrief.wording import NOT_ENGLISH, is_english
 from simvoice.errors import SimvoiceError, UsageError
 from simvoice.record.events import Header, LearnerTurn
 from simvoice.record.ratings import Objection, add_objection, objections_of, withdraw_objection
 from simvoice.record.store import Attempt
 from simvoice.scoring.instruments.cues import Response
-from simvoice.scoring.instruments.evidence import Verdict
+from simvoice.scoring.instruments.evidence import RuleVerdict
 from simvoice.scoring.instruments.instrument import CRITICAL, Item, headings, items_with
-from simvoice.scoring.instruments.judge import Judge, Judged, Sheet
+from simvoice.scoring.instruments.judge import Judge, Judged, ScoredInstrument
 from simvoice.scoring.metrics.reading import Reading
 from simvoice.scoring.raters.human_range import agreed_on, interval_in_words
 from simvoice.scoring.raters.questions import lists_of
@@ -37,7 +37,16 @@ from simvoice.scoring.raters.questions import lists_of
 # The items of a debrief: headings, the case's instruments, and what each cue met.
 
 
-_BY_WORDS = (Says, Avoids, Order, Ratio, Answers, Count, CountAnswers, ItemIs)
+_BY_WORDS = (
+    SaysRule,
+    AvoidsRule,
+    OrderRule,
+    RatioRule,
+    AnswersRule,
+    CountRule,
+    CountAnswersRule,
+    ItemIsRule,
+)
 """Rules over what the learner's words were taken for; the others go by times and by what the
 patient said and felt."""
 ROOM: Final = 4
@@ -95,9 +104,9 @@ def rests_on_words(item: Item) -> bool:
     return rule is not None and any(isinstance(part, _BY_WORDS) for part in parts_of(rule))
 
 
-def _timed(sheet: Sheet) -> Sheet:
+def _timed(sheet: ScoredInstrument) -> ScoredInstrument:
     """Without the judgements that rest on words; a human's items stay a human's."""
-    unknown = Verdict("not judged", reason=NOT_ENGLISH)
+    unknown = RuleVerdict("not judged", reason=NOT_ENGLISH)
     judged = tuple(
         replace(each, verdict=unknown) if rests_on_words(each.item) else each
         for each in sheet.judged
@@ -115,7 +124,7 @@ def _uncoded(response: Response) -> Response:
 
 
 def _scored(
-    sheet: Sheet,
+    sheet: ScoredInstrument,
     kind: Literal["heading", "short", "instrument"],
     objections: dict[str, list[Objected]],
 ) -> Scored:
@@ -137,7 +146,7 @@ def _scored(
     )
 
 
-def _about(sheet: Sheet) -> str:
+def _about(sheet: ScoredInstrument) -> str:
     """What the instrument is; of critical items, plainly which were missed."""
     about = " ".join(sheet.instrument.about.split())
     missed = [j.item.text.rstrip(".") for j in sheet.judged if j.verdict.outcome == "not met"]
@@ -158,7 +167,7 @@ def _result(judged: Judged, objections: list[Objected]) -> ItemResult:
         interval=interval,
         interval_note=interval_note,
         evidence=tuple(
-            Evidence(at_s=e.at_s, end_s=e.end_s, who=e.who, quote=e.quote, shows=e.shows)
+            ShownEvidence(at_s=e.at_s, end_s=e.end_s, who=e.who, quote=e.quote, shows=e.shows)
             for e in verdict.evidence
         ),
         rule=judged.rule,
@@ -173,14 +182,14 @@ def _result(judged: Judged, objections: list[Objected]) -> ItemResult:
     )
 
 
-def _interval(rule: Rule | None, value: float | None) -> tuple[tuple[float, float] | None, str]:
+def _interval(rule: ItemRule | None, value: float | None) -> tuple[tuple[float, float] | None, str]:
     """At least as wide as people disagree, and in words; (None, "") where that is not known."""
     known = agreed_on(rule)
     if known is None or value is None:
         return None, ""
     low, high = known.interval(value)
     note = interval_in_words(known, value)
-    threshold = rule.at_least if isinstance(rule, Ratio) else None
+    threshold = rule.at_least if isinstance(rule, RatioRule) else None
     if threshold is not None and low < threshold < high:
         note += " The threshold lies within it, so it is not sure which side of it this is on."
     return (low, high), note

@@ -11,15 +11,15 @@ import numpy as np
 
 from simvoice.audio import RATE, Pcm16
 from simvoice.debrief.model import (
-    Change,
     Debrief,
     ItemResult,
     LedgerPoint,
-    Mark,
     Number,
     Peaks,
-    Row,
     Scored,
+    ShownLedgerStep,
+    TimingMark,
+    TranscriptRow,
 )
 
 # -- peaks ------------------------------------------------------------------------------------
@@ -175,12 +175,12 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class TranscriptItem:
     """One line of the transcript: somebody's words, or something about the timing."""
 
     at_s: float
-    row: Row | None = None
-    mark: Mark | None = None
+    row: TranscriptRow | None = None
+    mark: TimingMark | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +197,7 @@ class Curve:
 
 
 @dataclass(frozen=True, slots=True)
-class Sheet:
+class ItemSheet:
     """One heading or instrument, its items in their sections."""
 
     scored: Scored
@@ -208,7 +208,7 @@ class Sheet:
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class PageView:
     """What the template is given."""
 
     debrief: Debrief
@@ -216,24 +216,24 @@ class View:
     """What a learner reads first."""
     groups: tuple[Group, ...]
     """All of the numbers, by subject."""
-    moments: tuple[Moment, ...]
-    silences: tuple[Mark, ...]
+    moments: tuple[TranscriptItem, ...]
+    silences: tuple[TimingMark, ...]
     """Those of two seconds and more, and those she chose."""
-    sheets: tuple[Sheet, ...]
+    sheets: tuple[ItemSheet, ...]
     """The headings, then the instruments."""
     curves: tuple[Curve, ...]
-    changes: tuple[Change, ...]
+    changes: tuple[ShownLedgerStep, ...]
     learner_share: float | None
     """Percent of the talking that was the learner's; None when not measurable."""
     common_error: str
     """What holds for the error of every number; empty when they differ, and each says its own."""
 
 
-def view(debrief: Debrief) -> View:
+def view(debrief: Debrief) -> PageView:
     """Lay a debrief out."""
     share = next((n.value for n in debrief.numbers if n.key == "talk_share"), None)
     errors = {number.error for number in debrief.numbers}
-    return View(
+    return PageView(
         debrief=debrief,
         first=tuple(n for key in _FIRST for n in debrief.numbers if n.key == key),
         groups=_groups(debrief.numbers),
@@ -255,11 +255,13 @@ def timeline(debrief: Debrief) -> dict[str, Any]:
     )
 
 
-def _sheet(scored: Scored) -> Sheet:
+def _sheet(scored: Scored) -> ItemSheet:
     sections: dict[str, list[ItemResult]] = {}
     for item in scored.items:
         sections.setdefault(item.section, []).append(item)
-    return Sheet(scored, _tally(scored), tuple((name, tuple(s)) for name, s in sections.items()))
+    return ItemSheet(
+        scored, _tally(scored), tuple((name, tuple(s)) for name, s in sections.items())
+    )
 
 
 def _tally(scored: Scored) -> str:
@@ -288,9 +290,11 @@ def _sources(numbers: Iterable[Number]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(n.source for n in numbers if not n.source.startswith(_OWN)))
 
 
-def _moments(rows: Sequence[Row], marks: Sequence[Mark]) -> tuple[Moment, ...]:
-    found = [Moment(row.start_s, row=row) for row in rows]
-    found += [Moment(m.start_s, mark=m) for m in marks if m.kind in _TOLD_IN_TRANSCRIPT]
+def _moments(
+    rows: Sequence[TranscriptRow], marks: Sequence[TimingMark]
+) -> tuple[TranscriptItem, ...]:
+    found = [TranscriptItem(row.start_s, row=row) for row in rows]
+    found += [TranscriptItem(m.start_s, mark=m) for m in marks if m.kind in _TOLD_IN_TRANSCRIPT]
     # words before the mark they led to, when both begin at once
     return tuple(sorted(found, key=lambda moment: (moment.at_s, moment.row is None)))
 

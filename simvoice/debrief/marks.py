@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from simvoice.debrief.model import Mark, Who
+from simvoice.debrief.model import TimingMark, Who
 from simvoice.debrief.wording import duration, in_words
 from simvoice.record.events import Backchannel, Delay, Hold, Interruption, SimultaneousStart
 from simvoice.scoring.metrics.reading import Reading
@@ -15,7 +15,7 @@ _MACHINE_S = 0.2
 """Seconds from which the machine's delay is drawn."""
 
 
-def marks_of(reading: Reading, name: str) -> list[Mark]:
+def marks_of(reading: Reading, name: str) -> list[TimingMark]:
     """Marks in order of time. name: the patient's."""
     marks = [
         *_betweens(reading, name),
@@ -29,7 +29,7 @@ def marks_of(reading: Reading, name: str) -> list[Mark]:
     return sorted(marks, key=lambda mark: (mark.start_s, mark.end_s, mark.kind))
 
 
-def _betweens(reading: Reading, name: str) -> list[Mark]:
+def _betweens(reading: Reading, name: str) -> list[TimingMark]:
     silences = {(s.start_s, s.end_s) for s in reading.anatomy.silences}
     marks = []
     for stretch in reading.anatomy.between:
@@ -53,13 +53,13 @@ def _held(stretch: Between, reading: Reading) -> bool:
     )
 
 
-def _pause(stretch: Between, name: str) -> Mark:
+def _pause(stretch: Between, name: str) -> TimingMark:
     who = "You" if stretch.before == "learner" else name
     label = f"{who} paused for {duration(stretch.length_s)}."
     return _mark(stretch, "pause", label, stretch.length_s, owner=stretch.before)
 
 
-def _gap(stretch: Between, reading: Reading, name: str) -> list[Mark]:
+def _gap(stretch: Between, reading: Reading, name: str) -> list[TimingMark]:
     machine_s = machine_share_s(stretch.start_s, stretch.end_s, reading.spoken.waits)
     length_s = stretch.length_s - (machine_s if stretch.after == "patient" else 0.0)
     if length_s < _GAP_S:
@@ -77,8 +77,8 @@ def _mark(
     *,
     owner: Who | None = None,
     breaker: Who | None = None,
-) -> Mark:
-    return Mark.model_validate(
+) -> TimingMark:
+    return TimingMark.model_validate(
         {
             "kind": kind,
             "start_s": stretch.start_s,
@@ -91,9 +91,9 @@ def _mark(
     )
 
 
-def _silences(reading: Reading, name: str) -> list[Mark]:
+def _silences(reading: Reading, name: str) -> list[TimingMark]:
     return [
-        Mark(
+        TimingMark(
             kind="silence",
             start_s=silence.start_s,
             end_s=silence.end_s,
@@ -128,7 +128,7 @@ def _silence_label(silence: Silence, name: str) -> str:
     return labels[silence.kind]
 
 
-def _holds(reading: Reading, name: str) -> list[Mark]:
+def _holds(reading: Reading, name: str) -> list[TimingMark]:
     marks = []
     for hold in reading.of(Hold):
         length_s = hold.end_s - hold.start_s
@@ -138,7 +138,7 @@ def _holds(reading: Reading, name: str) -> list[Mark]:
             else f"and you spoke after {duration(length_s)}"
         )
         marks.append(
-            Mark(
+            TimingMark(
                 kind="hold",
                 start_s=hold.start_s,
                 end_s=hold.end_s,
@@ -153,9 +153,9 @@ def _holds(reading: Reading, name: str) -> list[Mark]:
     return marks
 
 
-def _interruptions(reading: Reading, name: str) -> list[Mark]:
+def _interruptions(reading: Reading, name: str) -> list[TimingMark]:
     return [
-        Mark(
+        TimingMark(
             kind="interruption",
             start_s=entry.start_s,
             end_s=max(entry.start_s, entry.stopped_s),
@@ -176,9 +176,9 @@ def _cut_in(entry: Interruption, name: str) -> str:
     return f"You took the floor; {name} had {left} left."
 
 
-def _together(reading: Reading, name: str) -> list[Mark]:
+def _together(reading: Reading, name: str) -> list[TimingMark]:
     return [
-        Mark(
+        TimingMark(
             kind="together",
             start_s=entry.start_s,
             end_s=max(entry.start_s, entry.stopped_s),
@@ -191,9 +191,9 @@ def _together(reading: Reading, name: str) -> list[Mark]:
     ]
 
 
-def _backchannels(reading: Reading) -> list[Mark]:
+def _backchannels(reading: Reading) -> list[TimingMark]:
     return [
-        Mark(
+        TimingMark(
             kind="backchannel",
             start_s=entry.start_s,
             end_s=entry.end_s,
@@ -207,13 +207,13 @@ def _backchannels(reading: Reading) -> list[Mark]:
     ]
 
 
-def _machine(reading: Reading) -> list[Mark]:
+def _machine(reading: Reading) -> list[TimingMark]:
     marks = []
     for entry in reading.of(Delay):
         own_s = Wait(entry.speech_end_s, entry.first_sound_s, entry.chosen_silence_s).machine_s
         if own_s >= _MACHINE_S:
             marks.append(
-                Mark(
+                TimingMark(
                     kind="machine",
                     start_s=entry.speech_end_s,
                     end_s=entry.speech_end_s + own_s,

@@ -12,13 +12,13 @@ from pydantic import BaseModel, ConfigDict, Field
 Who = Literal["learner", "patient"]
 
 
-class Part(BaseModel):
+class DebriefPart(BaseModel):
     """Base of all parts: frozen, and unknown fields are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Segment(Part):
+class Segment(DebriefPart):
     """A stretch of sound in a speaker's lane."""
 
     start_s: float
@@ -28,7 +28,7 @@ class Segment(Part):
     """What was said in it, where the record ties words to it."""
 
 
-class Lane(Part):
+class SpeakerLane(DebriefPart):
     """One speaker's sound over time."""
 
     who: Who
@@ -36,7 +36,7 @@ class Lane(Part):
     segments: tuple[Segment, ...]
 
 
-class Row(Part):
+class TranscriptRow(DebriefPart):
     """One line of the transcript."""
 
     who: Who
@@ -55,7 +55,7 @@ class Row(Part):
     """What the patient did, and why, in a sentence; for her rows."""
 
 
-MarkKind = Literal[
+TimingMarkKind = Literal[
     "pause",
     "gap",
     "overlap",
@@ -68,10 +68,10 @@ MarkKind = Literal[
 ]
 
 
-class Mark(Part):
+class TimingMark(DebriefPart):
     """Something about the timing that is worth pointing at."""
 
-    kind: MarkKind
+    kind: TimingMarkKind
     start_s: float
     end_s: float
     label: str
@@ -90,7 +90,7 @@ class Mark(Part):
     seconds_lost: float = 0.0
 
 
-class Number(Part):
+class Number(DebriefPart):
     """One metric's value, or why there is none."""
 
     key: str
@@ -109,14 +109,14 @@ class Number(Part):
     """What real visits of this kind showed, each with n, spread and citation; mostly none."""
 
 
-class LedgerPoint(Part):
+class LedgerPoint(DebriefPart):
     """The patient's trust, distress and understanding from one moment on."""
 
     at_s: float
     values: dict[str, float]
 
 
-class Change(Part):
+class ShownLedgerStep(DebriefPart):
     """One step of the ledger, and what moved it."""
 
     at_s: float
@@ -127,7 +127,7 @@ class Change(Part):
     words: str = ""
 
 
-class Unsaid(Part):
+class Unsaid(DebriefPart):
     """Words the patient never got to say."""
 
     at_s: float
@@ -136,7 +136,7 @@ class Unsaid(Part):
     """What was heard before she was cut off."""
 
 
-class Told(Part):
+class ToldFact(DebriefPart):
     """A fact the patient told."""
 
     fact: str
@@ -149,7 +149,7 @@ class Told(Part):
     """Why it could be told then."""
 
 
-class Kept(Part):
+class UntoldFact(DebriefPart):
     """Something the patient kept back, and why. What it is stays untold: the next attempt has to
     be able to earn it."""
 
@@ -158,7 +158,7 @@ class Kept(Part):
     """A moment to listen to, where there is one."""
 
 
-class Evidence(Part):
+class ShownEvidence(DebriefPart):
     """Words that a judgement stands on, with a moment to listen to."""
 
     at_s: float
@@ -169,7 +169,7 @@ class Evidence(Part):
     """What they show, in words."""
 
 
-class Objected(Part):
+class Objected(DebriefPart):
     """A learner's own words on an item that they hold to be wrong."""
 
     number: int
@@ -177,7 +177,7 @@ class Objected(Part):
     why: str
 
 
-class ItemResult(Part):
+class ItemResult(DebriefPart):
     """One item of an instrument or a heading, and what came of it."""
 
     id: str
@@ -192,7 +192,7 @@ class ItemResult(Part):
     known."""
     interval_note: str = ""
     """The value and its interval in a sentence, with what makes it as wide; empty without one."""
-    evidence: tuple[Evidence, ...]
+    evidence: tuple[ShownEvidence, ...]
     rule: str
     """In words; empty where the item is left to a human."""
     rule_kind: str
@@ -210,7 +210,7 @@ class ItemResult(Part):
     """Where the learner said that it is wrong, and has not withdrawn it."""
 
 
-class Scored(Part):
+class Scored(DebriefPart):
     """One instrument or heading in this attempt."""
 
     id: str
@@ -227,7 +227,7 @@ class Scored(Part):
     items: tuple[ItemResult, ...]
 
 
-class CueAnswer(Part):
+class CueAnswer(DebriefPart):
     """A cue or concern of the patient's, and what it met (VR-CoDES)."""
 
     concern: str
@@ -248,7 +248,7 @@ class CueAnswer(Part):
     certainty: Literal["high", "fair", "low"]
 
 
-class Moment(Part):
+class DebriefMoment(DebriefPart):
     """A moment to listen to, and to begin again at."""
 
     at_s: float
@@ -261,7 +261,7 @@ class Moment(Part):
     """The checkpoint to try again from (`/again/ATTEMPT/TURN`); None when there is none."""
 
 
-class FeltThen(Part):
+class ShownReflection(DebriefPart):
     """One sentence of the patient's about how it felt."""
 
     text: str
@@ -270,10 +270,10 @@ class FeltThen(Part):
     at_s: float | None
 
 
-class TurningPoint(Part):
+class TurningPoint(DebriefPart):
     """A moment where the patient's trust rose or fell most."""
 
-    moment: Moment
+    moment: DebriefMoment
     rose: bool
     before: float
     after: float
@@ -286,7 +286,7 @@ class TurningPoint(Part):
     """What the patient said next, as it was heard; empty when she was silent."""
 
 
-class Suggestion(Part):
+class Suggestion(DebriefPart):
     """One thing to try next."""
 
     kind: str = ""
@@ -299,10 +299,10 @@ class Suggestion(Part):
     """A sentence to try, sayable aloud."""
     words: str
     """The learner's words that it is about; empty when it is about something that was not done."""
-    moment: Moment | None
+    moment: DebriefMoment | None
 
 
-class Peaks(Part):
+class Peaks(DebriefPart):
     """The outline of the recording, for drawing."""
 
     per_s: int
@@ -312,7 +312,7 @@ class Peaks(Part):
     patient: tuple[int, ...]
 
 
-class Debrief(Part):
+class Debrief(DebriefPart):
     """One encounter, as its learner reads it."""
 
     attempt: str
@@ -331,20 +331,20 @@ class Debrief(Part):
     notes: tuple[str, ...]
     """Sentences to read first: what is missing, what was lost, what could not be told."""
     has_sound: bool
-    lanes: tuple[Lane, ...]
-    rows: tuple[Row, ...]
-    marks: tuple[Mark, ...]
+    lanes: tuple[SpeakerLane, ...]
+    rows: tuple[TranscriptRow, ...]
+    marks: tuple[TimingMark, ...]
     numbers: tuple[Number, ...]
     norms_note: str = ""
     """Why no published number stands beside them; empty when one does."""
     ledger: tuple[LedgerPoint, ...]
-    changes: tuple[Change, ...]
+    changes: tuple[ShownLedgerStep, ...]
     unsaid: tuple[Unsaid, ...]
-    told: tuple[Told, ...]
-    kept: tuple[Kept, ...] = ()
+    told: tuple[ToldFact, ...]
+    kept: tuple[UntoldFact, ...] = ()
     not_told: int | None = None
     """How many facts were kept back; None when the record does not say."""
-    felt: tuple[FeltThen, ...] = ()
+    felt: tuple[ShownReflection, ...] = ()
     """How it felt, in the patient's own words; empty when the record does not say."""
     felt_note: str = ""
     """Why `felt` is empty; empty when it is not."""

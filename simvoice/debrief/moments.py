@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from simvoice.debrief.model import CueAnswer, Moment
+from simvoice.debrief.model import CueAnswer, DebriefMoment
 from simvoice.debrief.retry import again_at
 from simvoice.debrief.wording import sentence_starts
 from simvoice.record.events import (
@@ -91,11 +91,11 @@ def exchanges(reading: Reading) -> tuple[Exchange, ...]:
     return tuple(_exchanges(reading))
 
 
-def moment(entries: Sequence[JournalEntry], at_s: float, end_s: float) -> Moment:
+def moment(entries: Sequence[JournalEntry], at_s: float, end_s: float) -> DebriefMoment:
     """From three seconds before `at_s` to `end_s`, twenty seconds after it at the latest; another
     go begins with the patient's line before it."""
     begins = again_at(entries, at_s)
-    return Moment(
+    return DebriefMoment(
         at_s=at_s,
         from_s=max(0.0, at_s - LEAD_S),
         to_s=max(at_s, min(end_s, at_s + _LONGEST_S)),
@@ -142,15 +142,17 @@ _AFTER_TOLD: Final = frozenset({"check", "next"})
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class MissedOpportunity:
     """A place for something."""
 
-    moment: Moment
+    moment: DebriefMoment
     after: str
     """What she had just said, as it was heard; empty where it follows the learner's own words."""
 
 
-def room_for(kind: str, reading: Reading, cues: Sequence[CueAnswer]) -> Room | None:
+def opportunity_for(
+    kind: str, reading: Reading, cues: Sequence[CueAnswer]
+) -> MissedOpportunity | None:
     """For a kind of suggestion by id; None where no place is better than another.
 
     What answers her: after the first cue that was not taken up in words, else after the most that
@@ -167,7 +169,7 @@ def room_for(kind: str, reading: Reading, cues: Sequence[CueAnswer]) -> Room | N
     return None
 
 
-def last_room(reading: Reading) -> Moment | None:
+def last_opportunity(reading: Reading) -> DebriefMoment | None:
     """The last that the learner said, for what could have come at any time before it."""
     room = _at(reading, reading.of(LearnerTurn)[-1:])
     return room.moment if room is not None else None
@@ -177,11 +179,13 @@ def _does(turn: LearnerTurn, codes: frozenset[str]) -> bool:
     return any(each.code in codes for each in turn.codes)
 
 
-def _at(reading: Reading, turns: Sequence[LearnerTurn]) -> Room | None:
-    return next((Room(moment(reading.entries, t.start_s, t.end_s), "") for t in turns), None)
+def _at(reading: Reading, turns: Sequence[LearnerTurn]) -> MissedOpportunity | None:
+    return next(
+        (MissedOpportunity(moment(reading.entries, t.start_s, t.end_s), "") for t in turns), None
+    )
 
 
-def _after_hers(reading: Reading, cues: Sequence[CueAnswer]) -> Room | None:
+def _after_hers(reading: Reading, cues: Sequence[CueAnswer]) -> MissedOpportunity | None:
     turns, speeches = reading.of(LearnerTurn), reading.of(PatientSpeech)
     answered = [s for s in speeches if s.heard and any(t.start_s >= s.start_s for t in turns)]
     missed = {cue.at_s for cue in cues if not cue.explicit}
@@ -190,4 +194,4 @@ def _after_hers(reading: Reading, cues: Sequence[CueAnswer]) -> Room | None:
     if hers is None:
         return None
     turn = next(t for t in turns if t.start_s >= hers.start_s)
-    return Room(moment(reading.entries, turn.start_s, turn.end_s), hers.heard)
+    return MissedOpportunity(moment(reading.entries, turn.start_s, turn.end_s), hers.heard)

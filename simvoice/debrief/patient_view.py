@@ -6,18 +6,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from simvoice.debrief.model import FeltThen, Kept, Told, TurningPoint
+from simvoice.debrief.model import ShownReflection, ToldFact, TurningPoint, UntoldFact
 from simvoice.debrief.moments import TRUST, Exchange, exchanges, moment
 from simvoice.debrief.wording import clock
 from simvoice.record.events import (
-    Afterwards,
     Ended,
-    Felt,
     Header,
     JournalEntry,
     LedgerStep,
     PatientMove,
+    PatientReflection,
     PatientSpeech,
+    RecordedReflection,
     Tellable,
 )
 from simvoice.record.store import Attempt
@@ -27,18 +27,20 @@ from simvoice.scoring.metrics.reading import Reading
 # How it felt, in the patient's own words; or why the record does not hold that.
 
 
-def felt_of(attempt: Attempt, answered: Sequence[Exchange]) -> tuple[tuple[FeltThen, ...], str]:
+def reflections_of(
+    attempt: Attempt, answered: Sequence[Exchange]
+) -> tuple[tuple[ShownReflection, ...], str]:
     """(what she says, why there is nothing): one of the two is empty. Nothing is made up.
 
     The record names the moves it goes back to; to be listened to are the words they answered, and
     for how it ended the last that she said.
     """
-    found = [entry for entry in attempt.entries if isinstance(entry, Afterwards)]
+    found = [entry for entry in attempt.entries if isinstance(entry, PatientReflection)]
     said = found[-1].said if found else ()
     if said:
         begun = {each.move.at_s: each.at_s for each in answered}
         return tuple(
-            FeltThen(
+            ShownReflection(
                 text=each.text,
                 why=each.why,
                 at_s=_last_s(attempt, each)
@@ -50,7 +52,7 @@ def felt_of(attempt: Attempt, answered: Sequence[Exchange]) -> tuple[tuple[FeltT
     return (), _why_not(attempt, attempt.header, asked=bool(found))
 
 
-def _last_s(attempt: Attempt, remark: Felt) -> float | None:
+def _last_s(attempt: Attempt, remark: RecordedReflection) -> float | None:
     """When her last words began, for a remark that stands on how it ended."""
     spoken = [e.start_s for e in attempt.entries if isinstance(e, PatientSpeech) and e.heard]
     return max(spoken, default=None) if remark.of_ending else None
@@ -138,8 +140,8 @@ class _Moved:
 
 
 def told_and_kept(
-    reading: Reading, header: Header, told: Iterable[Told]
-) -> tuple[tuple[Told, ...], tuple[Kept, ...]]:
+    reading: Reading, header: Header, told: Iterable[ToldFact]
+) -> tuple[tuple[ToldFact, ...], tuple[UntoldFact, ...]]:
     """What was told, with why; and for what was not, why not."""
     could = {each.id: each for each in header.tellable}
     moves = reading.of(PatientMove)
@@ -166,7 +168,7 @@ def told_and_kept(
     return said, tuple(dict.fromkeys(sorted(kept, key=lambda each: each.at_s is None)))
 
 
-def _why(fact: Tellable, told: Told, moves: Sequence[PatientMove], begun: Begun) -> str:
+def _why(fact: Tellable, told: ToldFact, moves: Sequence[PatientMove], begun: Begun) -> str:
     if fact.when == "volunteered":
         return "Told freely."
     if fact.trust is None:
@@ -179,12 +181,12 @@ def _why(fact: Tellable, told: Told, moves: Sequence[PatientMove], begun: Begun)
     return f"Told from a trust of {100 * fact.trust:.0f} on; it stood at {100 * stood:.0f}.{reason}"
 
 
-def _kept(fact: Tellable, values: Sequence[tuple[float, float]]) -> Kept:
+def _kept(fact: Tellable, values: Sequence[tuple[float, float]]) -> UntoldFact:
     """Of a fact within reach. values: (trust, when) after each move."""
     if fact.trust is None:
-        return Kept(why="Something is told to whoever asks for it; nobody did.")
+        return UntoldFact(why="Something is told to whoever asks for it; nobody did.")
     first_s = next(at for value, at in values if value >= fact.trust)
-    return Kept(
+    return UntoldFact(
         why=f"Something would have been told from {clock(first_s)} on, when trust had reached "
         f"{100 * fact.trust:.0f}; nothing that was asked led there.",
         at_s=first_s,
@@ -196,7 +198,7 @@ def _out_of_reach(
     values: Sequence[tuple[float, float]],
     moves: Sequence[PatientMove],
     begun: Begun,
-) -> tuple[Kept, ...]:
+) -> tuple[UntoldFact, ...]:
     """Once for all facts that trust never came up to: why is the same for each."""
     asked = sorted(fact.trust for fact in facts if fact.trust is not None)
     if not asked:
@@ -209,7 +211,7 @@ def _out_of_reach(
     what = "Something is told from" if len(asked) == 1 else f"{len(asked)} things are told from"
     least = " and ".join(part for part in (", ".join(levels[:-1]), levels[-1]) if part)
     return (
-        Kept(
+        UntoldFact(
             why=f"{what} a trust of {least} on; it never rose above {100 * highest:.0f}.{reason}",
             at_s=lost[0].at_s if because else at_s,
         ),

@@ -20,7 +20,7 @@ from simvoice.record.ratings import RaterDone, Rating, add_ratings, draft_of, fi
 from simvoice.record.store import Attempt
 from simvoice.scoring.metrics.reading import read
 from simvoice.scoring.raters.questions import (
-    Kind,
+    AnswerKind,
     asked_of,
     items_asked,
     kind_of,
@@ -36,7 +36,7 @@ _WORDS = {"met": "yes", "not met": "no", "not judged": "cannot judge", "counted"
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class SheetLine:
     """Somebody's words, as they were heard."""
 
     who: str
@@ -55,7 +55,7 @@ class Asked:
     text: str
     rule: str
     """In words; empty where it is left to humans."""
-    kind: Kind
+    kind: AnswerKind
     may_be: str
     answer: str
     """met, not met, not judged, a number, or empty."""
@@ -84,7 +84,7 @@ class BlindSheet:
     """ISO 8601; empty when the record does not say."""
     duration_s: float
     has_sound: bool
-    lines: tuple[Line, ...]
+    lines: tuple[SheetLine, ...]
     lists: tuple[List, ...]
     items: int
     answered: int
@@ -290,13 +290,13 @@ def _plain(value: str | float) -> str:
     return value if isinstance(value, str) else f"{value:.4g}"
 
 
-def _lines(entries: Iterable[JournalEntry]) -> tuple[Line, ...]:
+def _lines(entries: Iterable[JournalEntry]) -> tuple[SheetLine, ...]:
     """Every word that was heard, and nothing of what it was taken for."""
     found = []
     for entry in entries:
         match entry:
             case LearnerTurn() | Backchannel() if entry.text:
-                found.append(Line("learner", entry.start_s, entry.end_s, entry.text))
+                found.append(SheetLine("learner", entry.start_s, entry.end_s, entry.text))
             case PatientSpeech() if entry.heard:
-                found.append(Line("patient", entry.start_s, entry.end_s, entry.heard))
+                found.append(SheetLine("patient", entry.start_s, entry.end_s, entry.heard))
     return tuple(sorted(found, key=lambda line: (line.start_s, line.end_s)))

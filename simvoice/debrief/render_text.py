@@ -9,17 +9,17 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from simvoice.debrief.comparison import Comparison, Go, Line
+from simvoice.debrief.comparison import ComparedAttempt, ComparedLine, Comparison
 from simvoice.debrief.model import (
     CueAnswer,
     Debrief,
+    DebriefMoment,
     ItemResult,
-    Lane,
-    Mark,
-    Moment,
-    Row,
     Scored,
+    SpeakerLane,
     Suggestion,
+    TimingMark,
+    TranscriptRow,
     TurningPoint,
 )
 from simvoice.debrief.wording import clock, duration, in_words
@@ -108,7 +108,7 @@ def _lines(suggestion: Suggestion) -> Iterator[Text]:
     yield Text(f"To try: {suggestion.sentence}", style="italic")
 
 
-def _again(table: Table, debrief: Debrief, moment: Moment) -> None:
+def _again(table: Table, debrief: Debrief, moment: DebriefMoment) -> None:
     if moment.again_turn is not None:
         place = f"{debrief.attempt}@{moment.again_turn}"
         table.add_row("", Text(f"Again from here: simvoice talk --from {place}", style="dim"))
@@ -273,13 +273,13 @@ def _facts(found: Comparison) -> list[tuple[str, str, str]]:
     return [(name, first, second) for name, first, second in rows]
 
 
-def _stood(go: Go, name: str) -> str:
+def _stood(go: ComparedAttempt, name: str) -> str:
     if name not in go.start or name not in go.end:
         return "not recorded"
     return f"{100 * go.start[name]:.0f} → {100 * go.end[name]:.0f}"
 
 
-def _said_since(go: Go, patient: str) -> Text:
+def _said_since(go: ComparedAttempt, patient: str) -> Text:
     text = Text()
     for line in go.lines:
         text.append(f"+{clock(line.since_s)} ", style="dim")
@@ -292,7 +292,7 @@ def _said_since(go: Go, patient: str) -> Text:
     return text
 
 
-def _who(line: Line, patient: str) -> str:
+def _who(line: ComparedLine, patient: str) -> str:
     if line.kind == "silence":
         return ""
     return f"{patient.split()[0]}: " if line.who == "patient" else "You: "
@@ -368,7 +368,7 @@ def _strip(debrief: Debrief) -> RenderableType:
     return Group(table, Text(_LEGEND, style="dim"), Text(_LEGEND_2, style="dim"))
 
 
-def _lane(lane: Lane, length_s: float) -> str:
+def _lane(lane: SpeakerLane, length_s: float) -> str:
     """A block where the speaker spoke for half of a column's time, a dot where at all."""
     spoken = intervals([(s.start_s, s.end_s) for s in lane.segments if s.kind == "speech"])
     step_s = length_s / STRIP_COLUMNS
@@ -380,7 +380,7 @@ def _share(spoken: Intervals, start_s: float, step_s: float) -> float:
     return total_s(intersect(spoken, intervals([(start_s, start_s + step_s)]))) / step_s
 
 
-def _signs(marks: Iterable[Mark], length_s: float) -> str:
+def _signs(marks: Iterable[TimingMark], length_s: float) -> str:
     line = [" "] * STRIP_COLUMNS
     order = list(_SIGNS)
     wanted = [mark for mark in marks if mark.kind in _SIGNS]
@@ -404,7 +404,7 @@ def _transcript(debrief: Debrief) -> RenderableType:
     return table
 
 
-def _said(row: Row) -> Text:
+def _said(row: TranscriptRow) -> Text:
     text = Text(f"({row.text or 'mm'})" if row.kind == "backchannel" else row.text)
     if not row.sure:
         text.append("  [the recogniser was guessing]", style="dim")
@@ -414,7 +414,7 @@ def _said(row: Row) -> Text:
     return text
 
 
-def _moments(moments: Iterable[Mark]) -> RenderableType:
+def _moments(moments: Iterable[TimingMark]) -> RenderableType:
     table = Table.grid(padding=(0, 1))
     table.add_column(justify="right", no_wrap=True, style="dim")
     table.add_column(overflow="fold")

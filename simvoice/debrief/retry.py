@@ -18,7 +18,7 @@ _PLACE = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class CheckpointRef:
     """A moment of an attempt: the beginning of a move of the patient's."""
 
     attempt: str
@@ -58,7 +58,7 @@ def moment(attempt: Attempt, turn: int) -> Checkpoint:
     return found
 
 
-def split_place(text: str) -> tuple[str, int | None, float]:
+def split_checkpoint_ref(text: str) -> tuple[str, int | None, float]:
     """`ATTEMPT@TURN` or `ATTEMPT@3:12` as (attempt, turn, second); the turn is None for a time.
 
     Raises UsageError for anything else.
@@ -75,12 +75,12 @@ def split_place(text: str) -> tuple[str, int | None, float]:
     return match["attempt"], None, 60.0 * int(match["minutes"]) + int(match["seconds"]) + 0.999
 
 
-def place_at(attempt: Attempt, turn: int | None, at_s: float) -> Place:
+def checkpoint_at(attempt: Attempt, turn: int | None, at_s: float) -> CheckpointRef:
     """The moment that `split_place` means in its attempt. Raises AttemptError for none."""
     if turn is None:
         found = again_at(attempt.entries, at_s)
         if found is not None:
-            return Place(attempt.id, found.turn)
+            return CheckpointRef(attempt.id, found.turn)
         first = next(_begun_at(attempt.entries), None)
         if first is not None:
             raise AttemptError(
@@ -88,11 +88,11 @@ def place_at(attempt: Attempt, turn: int | None, at_s: float) -> Place:
                 f"the first is at {clock(first.at_s)}"
             )
         turn = 0
-    return Place(attempt.id, moment(attempt, turn).turn)
+    return CheckpointRef(attempt.id, moment(attempt, turn).turn)
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class LineBefore:
     """Something that was said, as it was heard."""
 
     at_s: float
@@ -100,23 +100,23 @@ class Heard:
     text: str
 
 
-def heard_before(attempt: Attempt, turn: int, lines: int = 3) -> tuple[Heard, ...]:
+def lines_before(attempt: Attempt, turn: int, lines: int = 3) -> tuple[LineBefore, ...]:
     """The last words before the moment, in order of time."""
     entry = moment(attempt, turn)
     found = [
-        Heard(e.start_s, "learner", e.text)
+        LineBefore(e.start_s, "learner", e.text)
         for e in attempt.entries
         if isinstance(e, LearnerTurn) and e.text and e.start_s < entry.at_s
     ]
     found += [
-        Heard(e.start_s, "patient", e.heard)
+        LineBefore(e.start_s, "patient", e.heard)
         for e in attempt.entries
         if isinstance(e, PatientSpeech) and e.heard and e.start_s < entry.at_s
     ]
     return tuple(sorted(found, key=lambda each: each.at_s)[-lines:])
 
 
-def her_line(attempt: Attempt, turn: int) -> str:
+def patient_line(attempt: Attempt, turn: int) -> str:
     """What was heard of the line another go begins with; empty for a silence, and for a line
     that never sounded."""
     said = (e for e in attempt.entries if isinstance(e, PatientSpeech) and e.turn == turn)
@@ -130,7 +130,7 @@ def begins(attempt: Attempt, turn: int) -> str:
     """How it begins, in a sentence or two. What she says is told only as far as it was heard."""
     entry = moment(attempt, turn)
     name = attempt.header.patient_name
-    line = her_line(attempt, turn)
+    line = patient_line(attempt, turn)
     if not entry.move.get("text"):
         return f"{name} is silent at this moment; it goes on from there."
     if not line:

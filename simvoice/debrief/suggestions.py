@@ -13,8 +13,22 @@ from typing import Final
 from pydantic import Field
 
 from simvoice.debrief.items import ROOM
-from simvoice.debrief.model import CueAnswer, Evidence, Moment, Part, Scored, Suggestion
-from simvoice.debrief.moments import TRUST, Exchange, in_sentences, last_room, moment, room_for
+from simvoice.debrief.model import (
+    CueAnswer,
+    DebriefMoment,
+    DebriefPart,
+    Scored,
+    ShownEvidence,
+    Suggestion,
+)
+from simvoice.debrief.moments import (
+    TRUST,
+    Exchange,
+    in_sentences,
+    last_opportunity,
+    moment,
+    opportunity_for,
+)
 from simvoice.debrief.wording import clock, sentences_of
 from simvoice.record.events import Ended, Hold, JournalEntry, LearnerTurn, LedgerStep
 from simvoice.scoring.instruments.instrument import CRITICAL
@@ -32,7 +46,7 @@ _QUOTE: Final = range(3, 13)
 """How many words are given back: fewer say too little, and more would not be said aloud."""
 
 
-class Kind(Part):
+class SuggestionKind(DebriefPart):
     """One thing to try, and what asks for it."""
 
     id: str
@@ -63,29 +77,29 @@ class Kind(Part):
 
 
 @cache
-def kinds() -> tuple[Kind, ...]:
+def suggestion_kinds() -> tuple[SuggestionKind, ...]:
     """All kinds, in the order of the file."""
     path = files("simvoice.debrief") / "data" / "suggestions.toml"
     raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    return tuple(Kind.model_validate(each) for each in raw["kind"])
+    return tuple(SuggestionKind.model_validate(each) for each in raw["kind"])
 
 
-def kind_of(cause: str, codes: Iterable[str] = ()) -> Kind:
+def kind_of(cause: str, codes: Iterable[str] = ()) -> SuggestionKind:
     """The kind of a cause that lowered trust. codes: of the learner's words behind it."""
-    by_cause = (k for k in kinds() if any(re.search(p, cause) for p in k.causes))
+    by_cause = (k for k in suggestion_kinds() if any(re.search(p, cause) for p in k.causes))
     found = frozenset(codes)
-    by_code = (k for k in kinds() if found.intersection(k.codes))
+    by_code = (k for k in suggestion_kinds() if found.intersection(k.codes))
     return next(by_cause, None) or next(by_code, None) or kind(OTHER)
 
 
-def kind_for_item(item: str) -> Kind | None:
+def kind_for_item(item: str) -> SuggestionKind | None:
     """The kind that a heading's item asks for, by its id; None for items that no kind names."""
-    return next((each for each in kinds() if item in each.items), None)
+    return next((each for each in suggestion_kinds() if item in each.items), None)
 
 
-def kind(name: str) -> Kind:
+def kind(name: str) -> SuggestionKind:
     """By id."""
-    return next(each for each in kinds() if each.id == name)
+    return next(each for each in suggestion_kinds() if each.id == name)
 
 
 # -- suggestions ------------------------------------------------------------------------------
@@ -127,13 +141,13 @@ _IRREGULAR = frozenset(_PAST.split())
 class _Found:
     """Something that went amiss, of one kind."""
 
-    kind: Kind
+    kind: SuggestionKind
     effect: float
     """What it did to this patient, in trust, 0..1."""
     why: str
     sentence: str
     words: str
-    moment: Moment | None
+    moment: DebriefMoment | None
     lost: float = 0.0
     """Trust that it cost by the ledger."""
     critical: str = ""
@@ -306,7 +320,7 @@ def _from_ledger(
         before = each.heard or before
 
 
-def _made_up_for(its_kind: Kind, later: Sequence[Exchange]) -> bool:
+def _made_up_for(its_kind: SuggestionKind, later: Sequence[Exchange]) -> bool:
     """Whether the learner's next words did what mends it, and trust rose by them."""
     said = next((each for each in later if each.turn is not None), None)
     if said is None or said.turn is None:
@@ -411,8 +425,8 @@ def _from_critical(
         if item.outcome != "not met" or item.certainty == "low" or not item.instead:
             continue
         at = next(iter(item.evidence), None)
-        place = _place(reading, at) or last_room(reading)
-        own = Kind(id=item.id, title=item.text.rstrip("."), sentence=item.instead)
+        place = _place(reading, at) or last_opportunity(reading)
+        own = SuggestionKind(id=item.id, title=item.text.rstrip("."), sentence=item.instead)
         same = (each.kind for each in shown if at is not None and _one_place(each.moment, at))
         yield _Found(
             kind=next(same, own) if item.rule_kind in _DONE else own,
@@ -425,7 +439,7 @@ def _from_critical(
         )
 
 
-def _one_place(one: Moment | None, other: Evidence) -> bool:
+def _one_place(one: DebriefMoment | None, other: ShownEvidence) -> bool:
     ends = (other.at_s, other.end_s)
     return one is not None and any(abs(one.at_s - at_s) <= _SAME_S for at_s in ends)
 
@@ -445,7 +459,7 @@ def _from_items(
             if item.rule_kind == "says" and item.value:
                 continue
             shown = next(iter(item.evidence), None)
-            room = None if shown is not None else room_for(its_kind.id, reading, cues)
+            room = None if shown is not None else opportunity_for(its_kind.id, reading, cues)
             hers = room.after if room is not None else ""
             if shown is not None and shown.who == "patient":
                 hers = shown.quote
@@ -460,5 +474,5 @@ def _from_items(
             )
 
 
-def _place(reading: Reading, shown: Evidence | None) -> Moment | None:
+def _place(reading: Reading, shown: ShownEvidence | None) -> DebriefMoment | None:
     return moment(reading.entries, shown.at_s, shown.end_s) if shown is not None else None

@@ -43,14 +43,14 @@ ROOM_S = 0.05
 AGREE_S = 0.003
 """Seconds by which the two sweeps may differ: samples of both ends drift far less."""
 
-Verdict = Literal["headphones", "loudspeaker"]
+LoopbackVerdict = Literal["headphones", "loudspeaker"]
 
 
 @dataclass(frozen=True, slots=True)
 class Loopback:
     """What the self-test found."""
 
-    verdict: Verdict
+    verdict: LoopbackVerdict
     echo_db: float | None
     """Level of the echo relative to what was played, dB; None when there was none."""
     delay_s: float | None
@@ -123,7 +123,7 @@ def judge(
     if not all(clear) or max(delays) - min(delays) > AGREE_S:
         return None
     echo_db = float(np.mean([level for _, level, _ in found]))
-    verdict: Verdict = "loudspeaker" if echo_db >= LOUDSPEAKER_DB else "headphones"
+    verdict: LoopbackVerdict = "loudspeaker" if echo_db >= LOUDSPEAKER_DB else "headphones"
     return Loopback(verdict, echo_db, float(np.mean(delays)), stated_delay_s, noise_dbfs)
 
 

@@ -11,7 +11,7 @@ PREFERRED_RATE = 48_000
 """Hertz. What most cards and every sound server run at, and three times ours: soxr then adds
 6 ms where 44.1 kHz costs it 20."""
 
-Direction = Literal["microphone", "speaker"]
+DeviceDirection = Literal["microphone", "speaker"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ def list_devices() -> list[DeviceInfo]:
     ]
 
 
-def choose(wish: str | int | None, direction: Direction) -> DeviceInfo:
+def choose(wish: str | int | None, direction: DeviceDirection) -> DeviceInfo:
     """The device asked for: None the default, an int an index, a str part of a name.
 
     Raises DeviceMissing with what there is to choose from.
@@ -99,7 +99,7 @@ def choose(wish: str | int | None, direction: Direction) -> DeviceInfo:
     return chosen[0]
 
 
-def rate_for(device: DeviceInfo, direction: Direction) -> int:
+def rate_for(device: DeviceInfo, direction: DeviceDirection) -> int:
     """Hertz to open it at: 48 kHz where it takes that, else its own default."""
     sd = load()
     check = sd.check_input_settings if direction == "microphone" else sd.check_output_settings
@@ -123,9 +123,9 @@ def _defaults(sd: Any) -> tuple[int, int]:
     return found[0], found[1]
 
 
-def _channels(device: DeviceInfo, direction: Direction) -> int:
+def _channels(device: DeviceInfo, direction: DeviceDirection) -> int:
     return device.inputs if direction == "microphone" else device.outputs
 
 
-def _is_default(device: DeviceInfo, direction: Direction) -> bool:
+def _is_default(device: DeviceInfo, direction: DeviceDirection) -> bool:
     return device.is_default_input if direction == "microphone" else device.is_default_output

@@ -12,7 +12,7 @@ from simvoice.audio import FRAME, FRAME_S, RATE, Pcm, Pcm16, level_dbfs, samples
 from simvoice.devices.pacing import Pacer
 from simvoice.errors import SimvoiceError
 from simvoice.ports import LineFacts, MicFrame
-from simvoice.simulate.learner import Kept, Policy, Script, Utterance
+from simvoice.simulate.learner import KeptSilence, LearnerScript, PlantedUtterance, Policy
 from simvoice.simulate.signals import pink_noise
 
 SOUNDS_DBFS = -50.0
@@ -30,8 +30,8 @@ def _at_once() -> None:
 class Truth:
     """What really happened at the learner's mouth and ear, in session seconds."""
 
-    said: tuple[Utterance, ...]
-    kept: tuple[Kept, ...]
+    said: tuple[PlantedUtterance, ...]
+    kept: tuple[KeptSilence, ...]
     skipped: tuple[int, ...]
     """Steps of the script whose moment never came."""
     heard: Pcm16
@@ -72,7 +72,7 @@ class SimulatedLine:
 
     def __init__(
         self,
-        script: Script,
+        script: LearnerScript,
         paced: bool = True,
         *,
         delay_s: float = 0.06,
@@ -108,7 +108,7 @@ class SimulatedLine:
         self._leaves = leaves
         self._heard = np.zeros(60 * RATE, np.int16)
         self._voice: Pcm = np.zeros(0, np.float32)
-        self._said: list[Utterance] = []
+        self._said: list[PlantedUtterance] = []
         self._frames = 0
         self._started = False
         self._stopped = False

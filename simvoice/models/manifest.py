@@ -28,7 +28,7 @@ Role = Literal["stt", "llm", "voice", "end_of_turn", "last_words", "embedding"]
 
 ROLES: tuple[Role, ...] = ("stt", "llm", "voice", "end_of_turn", "last_words", "embedding")
 
-State = Literal["here", "missing", "altered"]
+ModelState = Literal["here", "missing", "altered"]
 
 DEFAULT_PROFILE = "embedded"
 
@@ -43,11 +43,11 @@ FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")]
 """One plain name: a manifest cannot point outside a model's folder."""
 
 
-class _Strict(BaseModel):
+class _ManifestPart(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Part(_Strict):
+class WheelPart(_ManifestPart):
     """A file inside a wheel on the package index; several, joined in order, make one file."""
 
     package: Package
@@ -56,7 +56,7 @@ class Part(_Strict):
     """Path inside the wheel."""
 
 
-class HubPath(_Strict):
+class HubPath(_ManifestPart):
     """A file on the model hub."""
 
     repo: Annotated[str, Field(pattern=r"^[\w.-]+/[\w.-]+$")]
@@ -65,13 +65,13 @@ class HubPath(_Strict):
     path: str
 
 
-class ModelFile(_Strict):
+class ModelFile(_ManifestPart):
     """One file of a model. It has exactly one source: `parts` or `hub`."""
 
     name: FileName
     bytes: Annotated[int, Field(gt=0)]
     sha256: Sha256
-    parts: tuple[Part, ...] = ()
+    parts: tuple[WheelPart, ...] = ()
     hub: HubPath | None = None
 
     @model_validator(mode="after")
@@ -81,7 +81,7 @@ class ModelFile(_Strict):
         return self
 
 
-class Model(_Strict):
+class Model(_ManifestPart):
     """A model: its files lie together in one folder. The first file is the weights."""
 
     role: Role
@@ -110,7 +110,7 @@ class Model(_Strict):
         return "registry" if self.files[0].parts else "hub"
 
 
-class Manifest(_Strict):
+class Manifest(_ManifestPart):
     """All of `manifest.toml`."""
 
     format: Literal[1]
@@ -198,7 +198,7 @@ def verify(name: str) -> Path:
     return _verified(name, trust_stamp=False)
 
 
-def state(name: str) -> State:
+def state(name: str) -> ModelState:
     """Whether a model can be used."""
     try:
         locate(name)

@@ -29,7 +29,7 @@ SPARE_BYTES = 64 << 20
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 
 
-class Progress(Protocol):
+class PullProgress(Protocol):
     """What somebody who waits gets to see."""
 
     def begin(self, name: str, total_bytes: int) -> None:
@@ -60,7 +60,7 @@ class Pulled:
     downloaded_bytes: int
 
 
-def pull(names: Iterable[str], progress: Progress, downloader: Downloader) -> Pulled:
+def pull(names: Iterable[str], progress: PullProgress, downloader: Downloader) -> Pulled:
     """Have all these models here and verified; safe to run twice at once.
 
     Raises FetchError, StorageFull, or SettingError for an unknown name.
@@ -92,7 +92,7 @@ def download_bytes(name: str, files: Sequence[ModelFile] | None = None) -> int:
 
 
 def _pull_alone(
-    wanted: Sequence[str], work: Path, progress: Progress, downloader: Downloader
+    wanted: Sequence[str], work: Path, progress: PullProgress, downloader: Downloader
 ) -> Pulled:
     needed = {name: files for name in wanted if (files := _needed(name))}
     _check_room(work, needed)
@@ -237,7 +237,7 @@ def _no_room(root: Path, wanted: Iterable[str]) -> str:
     )
 
 
-def _alone(work: Path, progress: Progress) -> FileLock:
+def _alone(work: Path, progress: PullProgress) -> FileLock:
     lock = FileLock(work / "lock")
     try:
         lock.acquire(timeout=0)

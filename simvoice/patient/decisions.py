@@ -26,7 +26,7 @@ Mood = Literal["even", "guarded", "open", "shaken", "strained"]
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class LearnerUtterance:
     """What the learner said, and how it came."""
 
     text: str
@@ -46,7 +46,7 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True)
-class Hold:
+class PlannedHold:
     """After the line the patient goes quiet, and waits."""
 
     beat: str
@@ -69,14 +69,14 @@ class Move:
     """The same words with the marks of `simvoice.markup`, for the voice; empty for none."""
     silence_before_s: float = 0.0
     """Silence she chooses before speaking (0 for an ordinary answer)."""
-    hold: Hold | None = None
+    hold: PlannedHold | None = None
     ending: str | None = None
     """Id of the ending reached; the encounter ends once the line was heard."""
     source: Literal["authored", "model", "fallback"] = "authored"
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class LedgerStep:
     """One step of the ledger, with its cause (see `record.events.LedgerStep`)."""
 
     name: str
@@ -88,7 +88,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Remembered:
+class Reflection:
     """One thing the patient says afterwards (see `record.events.Felt`)."""
 
     text: str
@@ -186,7 +186,7 @@ class Decision:
     reason: str
     """One sentence an educator understands."""
     codes: tuple[Code, ...] = ()
-    steps: tuple[Step, ...] = ()
+    steps: tuple[LedgerStep, ...] = ()
     opens: tuple[str, ...] = ()
     """Facts this move tells."""
     query: Query | None = None

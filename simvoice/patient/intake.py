@@ -10,8 +10,8 @@ from simvoice.coding.codebook import EMPATHY, Code
 from simvoice.coding.forms import form
 from simvoice.coding.text import sentences
 from simvoice.patient.case.fields import JARGON_RUN, MONOLOGUE_S, MONOLOGUE_WORDS
-from simvoice.patient.case.schema import Beat, Case, Line
-from simvoice.patient.decisions import PatientState, Said
+from simvoice.patient.case.schema import Beat, Case, CaseLine
+from simvoice.patient.decisions import LearnerUtterance, PatientState
 from simvoice.patient.ledger import holds
 from simvoice.patient.retrieval import is_question
 
@@ -25,7 +25,7 @@ _LEAVES_OPEN = frozenset({"acknowledge", "question_closed", "repeat_request", "m
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class Intake:
     """One turn of the learner's, as she takes it."""
 
     state: PatientState
@@ -34,13 +34,17 @@ class Heard:
     """Name to the learner's words."""
     beats: tuple[Beat, ...]
     """Beats this turn brought about, in the case's order."""
-    answered: Line | None
+    answered: CaseLine | None
     """Her question, when this answers it."""
 
 
 def take_in(
-    case: Case, lines: dict[str, Line], state: PatientState, said: Said, codes: Sequence[Code]
-) -> Heard:
+    case: Case,
+    lines: dict[str, CaseLine],
+    state: PatientState,
+    said: LearnerUtterance,
+    codes: Sequence[Code],
+) -> Intake:
     """The learner's turn; `state` already has it in its transcript."""
     stimuli = _stimuli(case, lines, state, said, codes)
     answered, brought = None, None
@@ -59,14 +63,14 @@ def take_in(
         _as_if_said(case, brought, stimuli, said.text)
     _mark_blunt(case, state, stimuli, said.text)
     state = replace(state, beats=state.beats | {beat.id for beat in beats})
-    return Heard(state, stimuli, beats, answered)
+    return Intake(state, stimuli, beats, answered)
 
 
 def _stimuli(
     case: Case,
-    lines: dict[str, Line],
+    lines: dict[str, CaseLine],
     state: PatientState,
-    said: Said,
+    said: LearnerUtterance,
     codes: Sequence[Code],
 ) -> dict[str, str]:
     found: dict[str, str] = {}
@@ -102,7 +106,7 @@ def _stimuli(
     return found
 
 
-def _tearful(line: Line, heard: str) -> bool:
+def _tearful(line: CaseLine, heard: str) -> bool:
     """Whether the words she was cut off in are said in tears."""
     return any(affect == "tearful" for text, affect in line.texts if text.startswith(heard))
 
@@ -121,7 +125,9 @@ def _any_concern_told(case: Case, state: PatientState) -> bool:
     return not facts or not facts.isdisjoint(state.disclosed)
 
 
-def _answer(line: Line, stimuli: dict[str, str], text: str) -> tuple[Line | None, str | None]:
+def _answer(
+    line: CaseLine, stimuli: dict[str, str], text: str
+) -> tuple[CaseLine | None, str | None]:
     """Her question when it is answered, and the beat that the answer brings about."""
     asks = line.asks
     if asks is None or "machine" in stimuli:
@@ -139,7 +145,7 @@ def _answer(line: Line, stimuli: dict[str, str], text: str) -> tuple[Line | None
 
 
 def _settle_question(
-    state: PatientState, line: Line, is_answered: bool, stimuli: dict[str, str]
+    state: PatientState, line: CaseLine, is_answered: bool, stimuli: dict[str, str]
 ) -> PatientState:
     if is_answered:
         stimuli["answered"] = ""

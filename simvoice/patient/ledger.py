@@ -8,9 +8,9 @@ from typing import Final, Literal
 
 from simvoice import markup
 from simvoice.coding.codebook import EMPATHY
-from simvoice.patient.case.fields import When
-from simvoice.patient.case.schema import Case, Ending, Fact, Line, Variant
-from simvoice.patient.decisions import PatientState, Step
+from simvoice.patient.case.fields import Condition
+from simvoice.patient.case.schema import Case, CaseFact, CaseLine, Ending, Variant
+from simvoice.patient.decisions import LedgerStep, PatientState
 
 # -- ledger -----------------------------------------------------------------------------------
 
@@ -55,7 +55,7 @@ def rule_count(state: PatientState, rule: str) -> int:
     return count(state, f"{_RULE}{rule}")
 
 
-def holds(when: When, state: PatientState) -> bool:
+def holds(when: Condition, state: PatientState) -> bool:
     """Whether a condition holds now."""
     values = dict(state.ledger)
     return (
@@ -73,7 +73,7 @@ def holds(when: When, state: PatientState) -> bool:
     )
 
 
-def _counts_fit(when: When, state: PatientState) -> bool:
+def _counts_fit(when: Condition, state: PatientState) -> bool:
     return (
         all(rule_count(state, name) >= least for name, least in when.counted.items())
         and (not when.any_counted or any(rule_count(state, name) for name in when.any_counted))
@@ -81,7 +81,7 @@ def _counts_fit(when: When, state: PatientState) -> bool:
     )
 
 
-def is_open(fact: Fact, state: PatientState, *, asked: bool) -> bool:
+def is_open(fact: CaseFact, state: PatientState, *, asked: bool) -> bool:
     """Whether a fact may be told now. asked: the learner has just asked for it."""
     if fact.id in state.disclosed:
         return True
@@ -92,16 +92,18 @@ def is_open(fact: Fact, state: PatientState, *, asked: bool) -> bool:
     return asked or fact.gate.when == "volunteered"
 
 
-def variant(line: Line, state: PatientState) -> Variant | None:
+def variant(line: CaseLine, state: PatientState) -> Variant | None:
     """The wording that fits her state, None for the plain one."""
     return next((each for each in line.variants if holds(each.when, state)), None)
 
 
-def apply(case: Case, state: PatientState, stimuli: Stimuli) -> tuple[PatientState, list[Step]]:
+def apply(
+    case: Case, state: PatientState, stimuli: Stimuli
+) -> tuple[PatientState, list[LedgerStep]]:
     """Move the ledger by the case's rules; conditions see the state as it was before."""
     values = dict(state.ledger)
     before = state
-    steps: list[Step] = []
+    steps: list[LedgerStep] = []
     is_kind = False
     for rule in case.rules:
         shown = next((name for name in rule.on if name in stimuli), None)
@@ -121,11 +123,11 @@ def apply(case: Case, state: PatientState, stimuli: Stimuli) -> tuple[PatientSta
             if new != old:
                 values[name] = new
                 words, instead = stimuli[shown], markup.plain(rule.instead or "")
-                steps.append(Step(name, old, new, rule.cause, words, instead))
+                steps.append(LedgerStep(name, old, new, rule.cause, words, instead))
     return replace(state, ledger=tuple(values.items())), steps
 
 
-def hurts(steps: Iterable[Step]) -> bool:
+def hurts(steps: Iterable[LedgerStep]) -> bool:
     """Whether one of the steps lowered trust or raised distress."""
     return any(
         (each.name == "trust" and each.after < each.before)

@@ -26,7 +26,7 @@ LOOPED = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class Latitude:
     """How far a model may go. Roles, secrets, numbers, persons, names and facts know no room."""
 
     sentences: int
@@ -39,19 +39,19 @@ class Room:
     """What the model is asked for."""
 
 
-SMALL = Room(sentences=2, longer=1.0, authors_words=False, max_tokens=40)
+SMALL = Latitude(sentences=2, longer=1.0, authors_words=False, max_tokens=40)
 """Small models invent a dog and a purple blouse (docs/choosing-the-language-model.md)."""
-STRONG = Room(sentences=3, longer=1.5, authors_words=True, max_tokens=64)
+STRONG = Latitude(sentences=3, longer=1.5, authors_words=True, max_tokens=64)
 """A stronger one says more, with all the words that her author gave her."""
 
 
-def room(strong: bool) -> Room:
+def latitude(strong: bool) -> Latitude:
     """The room of a model."""
     return STRONG if strong else SMALL
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class GuardVerdict:
     """The line she may say, or why not."""
 
     text: str | None
@@ -126,22 +126,22 @@ _VERB = re.compile(
 _NAME = re.compile(r"(?<=[a-z,;] )([A-Z][a-z]{2,})")
 
 
-def judge(case: Case, state: PatientState, raw: str, *, strong: bool = False) -> Verdict:
+def judge(case: Case, state: PatientState, raw: str, *, strong: bool = False) -> GuardVerdict:
     """Trim an improvised line and pass it, or refuse it with the reason.
 
     strong: it came from a stronger model, which is given more room.
     """
-    given = room(strong)
+    given = latitude(strong)
     most = round(given.longer * case.improvise.max_words)
     text = trim(raw, case.person.short, most, given.sentences)
     if not text:
-        return Verdict(None, "nothing that could be said")
+        return GuardVerdict(None, "nothing that could be said")
     new = partial(_new, authors_words=given.authors_words)
     for refuse in (_role, _secrets, _unknown, new, _fits, _repetition):
         reason = refuse(case, state, text)
         if reason:
-            return Verdict(None, reason)
-    return Verdict(text, "passed")
+            return GuardVerdict(None, reason)
+    return GuardVerdict(text, "passed")
 
 
 def trim(raw: str, name: str, max_words: int, sentences: int = SMALL.sentences) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from simvoice.patient.case.schema import Case, Fact
+from simvoice.patient.case.schema import Case, CaseFact
 from simvoice.patient.decisions import PatientState
 from simvoice.ports import Message
 
@@ -129,7 +129,7 @@ def chat_system(case: Case, state: PatientState) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def _from_the_start(fact: Fact) -> bool:
+def _from_the_start(fact: CaseFact) -> bool:
     return fact.gate.when == "volunteered" and not fact.gate.after
 
 

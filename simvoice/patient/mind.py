@@ -13,21 +13,21 @@ from dataclasses import replace
 from simvoice.coding.behaviour import ends_asking
 from simvoice.coding.codebook import Code
 from simvoice.patient import ledger, llm_guard, llm_prompt
-from simvoice.patient.case.schema import Case, Line
+from simvoice.patient.case.schema import Case, CaseLine
 from simvoice.patient.decisions import (
     Affect,
     Answer,
     Decision,
     Improvise,
+    LearnerUtterance,
+    LedgerStep,
     Mood,
     Move,
     MoveKind,
     PatientState,
     Query,
     Rank,
-    Remembered,
-    Said,
-    Step,
+    Reflection,
 )
 from simvoice.patient.intake import take_in
 from simvoice.patient.ledger import Trigger, ending_reached
@@ -36,15 +36,15 @@ from simvoice.patient.policy import (
     POSSIBLE,
     SHORTLIST,
     WORDS_ALONE,
+    AuthoredLines,
     Choice,
-    Replies,
-    Script,
-    Turn,
+    PolicyInput,
+    ReplyPolicy,
     to_move,
     worded,
 )
-from simvoice.patient.reflection import felt
-from simvoice.patient.retrieval import Answers, CaseIndex, Match
+from simvoice.patient.reflection import reflections
+from simvoice.patient.retrieval import CaseIndex, LineMatcher, Match
 from simvoice.patient.voice import spoken, style_of
 from simvoice.ports import Message, VoiceStyle
 
@@ -58,8 +58,8 @@ KEPT_TURNS = 16
 """Entries of the transcript kept: twice what a prompt shows."""
 
 
-def heard(
-    case: Case, line: Line | None, state: PatientState, move: Move, text: str, complete: bool
+def remember_delivered(
+    case: Case, line: CaseLine | None, state: PatientState, move: Move, text: str, complete: bool
 ) -> PatientState:
     """The state after `text` of the move's words sounded. Nothing heard, nothing said."""
     text = text.strip()
@@ -86,7 +86,7 @@ def heard(
     )
 
 
-def listened(state: PatientState, text: str) -> PatientState:
+def remember_transcript(state: PatientState, text: str) -> PatientState:
     """The state after the learner said `text`."""
     return replace(
         state,
@@ -128,9 +128,9 @@ class Patient:
         self.case = case
         self.strong = strong
         self._ranks = ranks or strong
-        self._answers = Answers(case, index)
-        self._script = Script(case, self._answers)
-        self._replies = Replies(case, self._script, self._answers)
+        self._answers = LineMatcher(case, index)
+        self._script = AuthoredLines(case, self._answers)
+        self._replies = ReplyPolicy(case, self._script, self._answers)
         self._scale = 1.0 if index is not None else WORDS_ALONE
 
     # -- what happens to her --------------------------------------------------------------
@@ -144,10 +144,10 @@ class Patient:
         line = self._script.first(state, (self.case.opening,))
         return self._decide(state, Choice("open", line, "the learner had come in"))
 
-    def hear(self, state: PatientState, said: Said) -> Decision:
+    def hear(self, state: PatientState, said: LearnerUtterance) -> Decision:
         """The learner said something."""
         codes = self.case.coder.code(said.text)
-        state = listened(state, said.text)
+        state = remember_transcript(state, said.text)
         heard = take_in(self.case, self._script.lines, state, said, codes)
         # rules see the beats as they were before this turn, and the question as it was settled
         moved, steps = ledger.apply(
@@ -158,7 +158,7 @@ class Patient:
             heard = replace(heard, state=_happened(heard.state, f"{said.filled_hold}_filled"))
         matches = self._answers.ranked(heard.state, said.text, said.embedding)
         scale = self._scale if said.embedding is not None else WORDS_ALONE
-        turn = Turn(said, heard, tuple(matches), scale, ledger.hurts(steps))
+        turn = PolicyInput(said, heard, tuple(matches), scale, ledger.hurts(steps))
         choice = self._replies.choose(turn)
         query, shortlist, likeness = self._query(turn, choice)
         decision = self._decide(
@@ -222,7 +222,7 @@ class Patient:
     ) -> PatientState:
         """This much of her line sounded; only that is told, said and remembered."""
         line = self._script.lines.get(move.line_id or "")
-        return heard(self.case, line, state, move, heard_text, complete)
+        return remember_delivered(self.case, line, state, move, heard_text, complete)
 
     def focus(self, text: str) -> str:
         """The text to embed for `Said.embedding`."""
@@ -235,9 +235,9 @@ class Patient:
         ending = ending_reached(self.case, state, trigger)
         return ending.id if ending else None
 
-    def afterwards(self, state: PatientState, ending: str | None) -> tuple[Remembered, ...]:
+    def afterwards(self, state: PatientState, ending: str | None) -> tuple[Reflection, ...]:
         """What she says when asked how it felt; ending: the one reached, None for none."""
-        return felt(self.case, state, ending)
+        return reflections(self.case, state, ending)
 
     def style(self, affect: Affect, mood: Mood = "even") -> VoiceStyle:
         """How a line with this affect sounds in this mood."""
@@ -262,7 +262,7 @@ class Patient:
         state: PatientState,
         choice: Choice,
         codes: Sequence[Code] = (),
-        steps: Sequence[Step] = (),
+        steps: Sequence[LedgerStep] = (),
         *,
         query: Query | None = None,
         shortlist: tuple[str, ...] = (),
@@ -283,11 +283,11 @@ class Patient:
             likeness=likeness,
         )
 
-    def _opens(self, state: PatientState, line: Line | None) -> tuple[str, ...]:
+    def _opens(self, state: PatientState, line: CaseLine | None) -> tuple[str, ...]:
         return tuple(fact for fact in line.tells if fact not in state.disclosed) if line else ()
 
     def _query(
-        self, turn: Turn, choice: Choice
+        self, turn: PolicyInput, choice: Choice
     ) -> tuple[Query | None, tuple[str, ...], tuple[float, ...]]:
         """What to ask the model: which of two close lines, or for a line nobody wrote."""
         if choice.kind == "answer" and self._ranks:
@@ -307,7 +307,7 @@ class Patient:
             prompt = llm_prompt.screenplay(self.case, turn.state)
             improvise = Improvise(
                 prompt,
-                llm_guard.room(self.strong).max_tokens,
+                llm_guard.latitude(self.strong).max_tokens,
                 temperature=self.case.improvise.temperature,
                 messages=self._messages(turn.state),
             )
@@ -317,7 +317,7 @@ class Patient:
     def _messages(self, state: PatientState) -> tuple[Message, ...]:
         return llm_prompt.chat_messages(self.case, state) if self.strong else ()
 
-    def _tied(self, turn: Turn, choice: Choice) -> list[Match]:
+    def _tied(self, turn: PolicyInput, choice: Choice) -> list[Match]:
         best = turn.best
         if best is None or choice.line is not best.outcome.line or "elicit" in turn.heard.stimuli:
             return []

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from simvoice.coding.codebook import EMPATHY, QUESTIONS
-from simvoice.patient.case.fields import Bends
-from simvoice.patient.case.schema import Beat, Case, Line, Reaction
-from simvoice.patient.decisions import Hold, Move, MoveKind, PatientState, Said
-from simvoice.patient.intake import Heard
+from simvoice.patient.case.fields import VoiceBends
+from simvoice.patient.case.schema import Beat, Case, CaseLine, Reaction
+from simvoice.patient.decisions import LearnerUtterance, Move, MoveKind, PatientState, PlannedHold
+from simvoice.patient.intake import Intake
 from simvoice.patient.ledger import count, ending_reached, holds
-from simvoice.patient.retrieval import Answers, Match, last_question, points_back, wording
+from simvoice.patient.retrieval import LineMatcher, Match, last_question, points_back, wording
 from simvoice.patient.voice import mood_of, spoken, wording_of
 
 # -- choice -----------------------------------------------------------------------------------
@@ -29,21 +29,21 @@ class Choice:
     """A reply before it becomes a move."""
 
     kind: MoveKind
-    line: Line | None
+    line: CaseLine | None
     """None: silence."""
     reason: str
     text: str = ""
     """Its words; empty for the line's own in her present state."""
-    hold: Hold | None = None
+    hold: PlannedHold | None = None
     ending: str | None = None
     counts: tuple[str, ...] = field(default=())
     """Reactions with a limit that this uses up."""
 
 
-class Script:
+class AuthoredLines:
     """The author's lines, with what may be said now."""
 
-    def __init__(self, case: Case, answers: Answers) -> None:
+    def __init__(self, case: Case, answers: LineMatcher) -> None:
         self.lines = {line.id: line for line in case.lines}
         self._answers = answers
 
@@ -56,13 +56,17 @@ class Script:
             and self._answers.gates_open(state, line, asked=asked)
         )
 
-    def first(self, state: PatientState, ids: Iterable[str], *, asked: bool = False) -> Line | None:
+    def first(
+        self, state: PatientState, ids: Iterable[str], *, asked: bool = False
+    ) -> CaseLine | None:
         """The first that may be said."""
         return next(
             (self.lines[each] for each in ids if self.may_say(state, each, asked=asked)), None
         )
 
-    def pick(self, state: PatientState, ids: Iterable[str], *, asked: bool = False) -> Line | None:
+    def pick(
+        self, state: PatientState, ids: Iterable[str], *, asked: bool = False
+    ) -> CaseLine | None:
         """One of the first few that may be said, by the encounter's seed and turn."""
         left = [each for each in ids if self.may_say(state, each, asked=asked)][:PICK_AMONG]
         if not left:
@@ -72,19 +76,19 @@ class Script:
         return self.lines[left[number % len(left)]]
 
 
-def to_move(choice: Choice, state: PatientState, bends: Bends) -> Move:
+def to_move(choice: Choice, state: PatientState, bends: VoiceBends) -> Move:
     """The move of a choice. bends: how far her voice follows what she feels."""
     if choice.line is None:
         return Move("silent", "", hold=choice.hold, ending=choice.ending)
     text = choice.text or wording(choice.line, state)
     hold = choice.hold
     if hold is None and choice.line.hold is not None:
-        hold = Hold(choice.line.id, choice.line.hold.window_s)
+        hold = PlannedHold(choice.line.id, choice.line.hold.window_s)
     move = Move(choice.kind, text, hold=hold, ending=choice.ending)
     return worded(move, choice.line, state, text, bends)
 
 
-def worded(move: Move, line: Line, state: PatientState, text: str, bends: Bends) -> Move:
+def worded(move: Move, line: CaseLine, state: PatientState, text: str, bends: VoiceBends) -> Move:
     """The move with these words of the line's, as she says them in her present state."""
     marked, affect = wording_of(line, state, text)
     mood = mood_of(state)
@@ -128,11 +132,11 @@ RECENT = 3
 
 
 @dataclass(frozen=True)
-class Turn:
+class PolicyInput:
     """What there is to reply to."""
 
-    said: Said
-    heard: Heard
+    said: LearnerUtterance
+    heard: Intake
     matches: tuple[Match, ...]
     scale: float
     """What the thresholds are multiplied with."""
@@ -177,17 +181,17 @@ class Turn:
         return best.outcome.how != "told" and best.score >= least * self.scale
 
 
-Reply = Callable[[Turn], Choice | None]
+ReplySource = Callable[[PolicyInput], Choice | None]
 
 
-class Replies:
+class ReplyPolicy:
     """The order in which she considers what to say."""
 
-    def __init__(self, case: Case, script: Script, answers: Answers) -> None:
+    def __init__(self, case: Case, script: AuthoredLines, answers: LineMatcher) -> None:
         self.case = case
         self.script = script
         self.answers = answers
-        self.order: tuple[Reply, ...] = (
+        self.order: tuple[ReplySource, ...] = (
             self.over_questions,
             self.beat,
             self.too_much,
@@ -205,7 +209,7 @@ class Replies:
             self.acknowledge,
         )
 
-    def choose(self, turn: Turn) -> Choice:
+    def choose(self, turn: PolicyInput) -> Choice:
         """The first reply there is; silence when there is none."""
         for consider in self.order:
             choice = consider(turn)
@@ -215,17 +219,17 @@ class Replies:
 
     # -- in their order -------------------------------------------------------------------
 
-    def over_questions(self, turn: Turn) -> Choice | None:
+    def over_questions(self, turn: PolicyInput) -> Choice | None:
         return self._react(turn, over_questions=True)
 
-    def too_much(self, turn: Turn) -> Choice | None:
+    def too_much(self, turn: PolicyInput) -> Choice | None:
         ending = ending_reached(self.case, turn.state, "overwhelmed")
         line = self.script.pick(turn.state, ending.lines) if ending else None
         if ending is None or line is None:
             return None
         return Choice("close", line, f"it became too much: {ending.title}", ending=ending.id)
 
-    def say_again(self, turn: Turn) -> Choice | None:
+    def say_again(self, turn: PolicyInput) -> Choice | None:
         state = turn.state
         if "repeat_request" not in turn.heard.stimuli or not state.spoken:
             return None
@@ -236,7 +240,7 @@ class Replies:
             return Choice("clarify", line, reason) if line else None
         return Choice("answer", line, reason, text=line.again or state.spoken[-1])
 
-    def beat(self, turn: Turn) -> Choice | None:
+    def beat(self, turn: PolicyInput) -> Choice | None:
         if not turn.heard.beats:
             return None
         beat = turn.heard.beats[-1]
@@ -248,14 +252,14 @@ class Replies:
             return None
         return Choice("feel", line, beat.label, hold=_hold(beat))
 
-    def broken_silence(self, turn: Turn) -> Choice | None:
+    def broken_silence(self, turn: PolicyInput) -> Choice | None:
         if "hold_filled" not in turn.heard.stimuli:
             return None
         window = self.case.windows.get(turn.said.filled_hold or "")
         line = self.script.pick(turn.state, window.filled) if window else None
         return Choice("feel", line, "the silence was filled") if line else None
 
-    def goodbye(self, turn: Turn) -> Choice | None:
+    def goodbye(self, turn: PolicyInput) -> Choice | None:
         if "closing" not in turn.heard.stimuli or turn.asks:
             return None
         held_back = self._react(turn, over_questions=False, only="closing")
@@ -267,7 +271,7 @@ class Replies:
             return None
         return Choice("close", line, f"the learner ended it: {ending.title}", ending=ending.id)
 
-    def reply_to_answer(self, turn: Turn) -> Choice | None:
+    def reply_to_answer(self, turn: PolicyInput) -> Choice | None:
         asked = turn.heard.answered
         if asked is None or asked.asks is None:
             return None
@@ -281,7 +285,7 @@ class Replies:
                     return Choice("react", line, f"the question was answered ({asked.id})")
         return None
 
-    def more(self, turn: Turn) -> Choice | None:
+    def more(self, turn: PolicyInput) -> Choice | None:
         """She was invited to go on."""
         if "elicit" not in turn.heard.stimuli:
             return None
@@ -297,12 +301,12 @@ class Replies:
         line = self.script.pick(turn.state, self.case.pools.go_on, asked=True)
         return Choice("answer", line, "was invited to go on") if line else None
 
-    def her_turn_to_ask(self, turn: Turn) -> Choice | None:
+    def her_turn_to_ask(self, turn: PolicyInput) -> Choice | None:
         if "invite_questions" not in turn.heard.stimuli:
             return None
         return self._must_ask(turn, "was asked for questions")
 
-    def answer(self, turn: Turn) -> Choice | None:
+    def answer(self, turn: PolicyInput) -> Choice | None:
         best = turn.best
         if best is None:
             return None
@@ -313,10 +317,10 @@ class Replies:
             return None
         return self.outcome(turn, best)
 
-    def reaction(self, turn: Turn) -> Choice | None:
+    def reaction(self, turn: PolicyInput) -> Choice | None:
         return self._react(turn, over_questions=False)
 
-    def unanswerable(self, turn: Turn) -> Choice | None:
+    def unanswerable(self, turn: PolicyInput) -> Choice | None:
         """A question nobody wrote an answer to; the nearest possible one, else honesty."""
         if not turn.asks:
             return None
@@ -333,7 +337,7 @@ class Replies:
         )
         return Choice("clarify", line, "no line answers that") if line else None
 
-    def due_question(self, turn: Turn) -> Choice | None:
+    def due_question(self, turn: PolicyInput) -> Choice | None:
         """What she has to know does not wait for ever, though never over kindness."""
         put = sum(each in turn.state.said for each in self.case.must_ask)
         due = turn.state.turns >= FIRST_QUESTION + QUESTION_EVERY * put
@@ -341,12 +345,12 @@ class Replies:
             return None
         return self.own_question(turn)
 
-    def own_question(self, turn: Turn) -> Choice | None:
+    def own_question(self, turn: PolicyInput) -> Choice | None:
         if turn.state.pending_question is not None or "machine" in turn.heard.stimuli:
             return None
         return self._must_ask(turn, "had something to ask")
 
-    def acknowledge(self, turn: Turn) -> Choice | None:
+    def acknowledge(self, turn: PolicyInput) -> Choice | None:
         if "acknowledge" in turn.heard.stimuli:
             return Choice("silent", None, "was listened to, and needed nothing more")
         line = self.script.pick(turn.state, self.case.pools.acknowledge)
@@ -354,7 +358,7 @@ class Replies:
 
     # -- shared ---------------------------------------------------------------------------
 
-    def outcome(self, turn: Turn, match: Match) -> Choice | None:
+    def outcome(self, turn: PolicyInput, match: Match) -> Choice | None:
         """The reply for a line that matched."""
         outcome = match.outcome
         near = f"likeness {match.score:.2f}"
@@ -373,20 +377,20 @@ class Replies:
         recent = (state.last_line, *reversed(state.said[-RECENT:]))
         return [line.id for last in recent for line in self.case.lines if last in line.follows]
 
-    def _astray(self, turn: Turn, best: Match) -> bool:
+    def _astray(self, turn: PolicyInput, best: Match) -> bool:
         """It asks about what was just said, and the nearest line is about something else."""
         is_near = (
             best.score >= LIKELY * turn.scale or turn.state.last_line in best.outcome.line.follows
         )
         return not is_near and points_back(self.answers.focus(turn.said.text))
 
-    def _further(self, turn: Turn) -> Choice | None:
+    def _further(self, turn: PolicyInput) -> Choice | None:
         """What there is to tell about what was just said."""
         line = self.script.first(turn.state, self._following(turn.state), asked=True)
         line = line or self.script.pick(turn.state, self.case.pools.go_on, asked=True)
         return Choice("answer", line, "was asked more about what was said") if line else None
 
-    def _must_ask(self, turn: Turn, reason: str) -> Choice | None:
+    def _must_ask(self, turn: PolicyInput, reason: str) -> Choice | None:
         line = self.script.first(turn.state, self.case.must_ask)
         if line is not None:
             return Choice("ask", line, reason)
@@ -402,7 +406,7 @@ class Replies:
             if each in state.said and each not in state.asked and holds(line.when, state):
                 yield each
 
-    def _react(self, turn: Turn, *, over_questions: bool, only: str = "") -> Choice | None:
+    def _react(self, turn: PolicyInput, *, over_questions: bool, only: str = "") -> Choice | None:
         stimuli = {only} if only else set(turn.heard.stimuli)
         for reaction in self.case.reactions:
             if reaction.over_questions != over_questions or stimuli.isdisjoint(reaction.on):
@@ -418,7 +422,7 @@ class Replies:
                 return Choice(kind, line, f"reacts to {cause}", counts=(reaction.id,))
         return None
 
-    def _comes_after(self, turn: Turn, reaction: Reaction) -> bool:
+    def _comes_after(self, turn: PolicyInput, reaction: Reaction) -> bool:
         """It is for after a blow that has only just fallen: that is met first."""
         fell = {beat.id for beat in turn.heard.beats if beat.hold is not None}
         return not fell.isdisjoint(reaction.when.after)
@@ -432,9 +436,9 @@ def _cause(reaction: Reaction, stimuli: Collection[str]) -> str:
     return next(each for each in reaction.on if each in stimuli)
 
 
-def _hold(beat: Beat) -> Hold | None:
-    return Hold(beat.id, beat.hold.window_s) if beat.hold else None
+def _hold(beat: Beat) -> PlannedHold | None:
+    return PlannedHold(beat.id, beat.hold.window_s) if beat.hold else None
 
 
-def _obscure(turn: Turn) -> bool:
+def _obscure(turn: PolicyInput) -> bool:
     return len(turn.said.text.split()) <= 3 or "jargon" in turn.heard.stimuli

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from simvoice.patient.case.schema import Case, Remark
-from simvoice.patient.decisions import PatientState, Remembered
+from simvoice.patient.case.schema import Case, ReflectionLine
+from simvoice.patient.decisions import PatientState, Reflection
 from simvoice.patient.ledger import holds, rule_count
 from simvoice.patient.voice import mood_of, spoken
 
@@ -13,7 +13,7 @@ AMONG_OTHERS = 3
 """Causes named for one remark at the most: more explain nothing."""
 
 
-def felt(case: Case, state: PatientState, ending: str | None) -> tuple[Remembered, ...]:
+def reflections(case: Case, state: PatientState, ending: str | None) -> tuple[Reflection, ...]:
     """What she says when she is asked afterwards, in order; empty where the case has no words.
 
     ending: id of the ending reached; None for an encounter that broke off.
@@ -22,7 +22,9 @@ def felt(case: Case, state: PatientState, ending: str | None) -> tuple[Remembere
     return tuple(_remembered(case, state, ending, each) for each in said if each is not None)
 
 
-def _remark(remarks: tuple[Remark, ...], state: PatientState, ending: str | None) -> Remark | None:
+def _remark(
+    remarks: tuple[ReflectionLine, ...], state: PatientState, ending: str | None
+) -> ReflectionLine | None:
     return next(
         (
             each
@@ -33,12 +35,14 @@ def _remark(remarks: tuple[Remark, ...], state: PatientState, ending: str | None
     )
 
 
-def _remembered(case: Case, state: PatientState, ending: str | None, remark: Remark) -> Remembered:
+def _remembered(
+    case: Case, state: PatientState, ending: str | None, remark: ReflectionLine
+) -> Reflection:
     named = remark.because or (*remark.when.counted, *remark.when.any_counted)
     by_id = {rule.id: rule for rule in case.rules}
     counted = [by_id[name] for name in named if rule_count(state, name)]
     causes = tuple(dict.fromkeys(rule.cause for rule in counted))[:AMONG_OTHERS]
-    return Remembered(
+    return Reflection(
         text=remark.text,
         spoken=spoken(remark.marked, remark.affect, mood_of(state), case.person.bends),
         affect=remark.affect,
@@ -50,7 +54,9 @@ def _remembered(case: Case, state: PatientState, ending: str | None, remark: Rem
     )
 
 
-def _circumstance(case: Case, state: PatientState, ending: str | None, remark: Remark) -> str:
+def _circumstance(
+    case: Case, state: PatientState, ending: str | None, remark: ReflectionLine
+) -> str:
     """Where no rule is the reason: the moments that had come, what was told, where it ended."""
     if state.turns == 0:
         return "the learner said nothing"
@@ -64,7 +70,7 @@ def _circumstance(case: Case, state: PatientState, ending: str | None, remark: R
     return "; ".join([*parts, *_values(case, state, remark)]) or "how the whole of it was"
 
 
-def _values(case: Case, state: PatientState, remark: Remark) -> list[str]:
+def _values(case: Case, state: PatientState, remark: ReflectionLine) -> list[str]:
     """Where the values that the remark asks for stood at the end, in the case's words."""
     values = dict(state.ledger)
     ends: list[tuple[str, Literal["low", "high"]]] = [

@@ -22,7 +22,7 @@ from simvoice.coding.codebook import EMPATHY, QUESTIONS
 from simvoice.coding.coder import Coder, code
 from simvoice.coding.forms import form, is_declarative
 from simvoice.coding.text import Sentence, plain, sentences
-from simvoice.patient.case.schema import Case, Line
+from simvoice.patient.case.schema import Case, CaseLine
 from simvoice.patient.decisions import PatientState
 from simvoice.patient.ledger import holds, is_open, variant
 
@@ -301,10 +301,10 @@ _ACTS = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class MatchedReply:
     """What she would say to something that a line answers."""
 
-    line: Line
+    line: CaseLine
     text: str
     how: Literal["say", "again", "instead", "told"]
     """`told`: she has said it and has no second wording."""
@@ -314,11 +314,11 @@ class Outcome:
 class Match:
     """An outcome and how near the learner's words were to its exemplars, about 0..1."""
 
-    outcome: Outcome
+    outcome: MatchedReply
     score: float
 
 
-class Answers:
+class LineMatcher:
     """All lines with exemplars, ready to be matched."""
 
     def __init__(self, case: Case, index: CaseIndex | None) -> None:
@@ -364,7 +364,7 @@ class Answers:
             return words
         return MEANING * self._index.likeness(embedding).astype(np.float64) + WORDS * words
 
-    def resolve(self, state: PatientState, line: Line) -> Outcome | None:
+    def resolve(self, state: PatientState, line: CaseLine) -> MatchedReply | None:
         """What she says for a line that was asked for; None when it is not for now."""
         if not holds(line.when, state):
             return None
@@ -378,15 +378,15 @@ class Answers:
         return self._said_or_not(state, line, "say")
 
     def _said_or_not(
-        self, state: PatientState, line: Line, how: Literal["say", "instead"]
-    ) -> Outcome:
+        self, state: PatientState, line: CaseLine, how: Literal["say", "instead"]
+    ) -> MatchedReply:
         if line.id not in state.said:
-            return Outcome(line, wording(line, state), how)
+            return MatchedReply(line, wording(line, state), how)
         if line.again and line.again not in state.spoken:
-            return Outcome(line, line.again, "again")
-        return Outcome(line, line.text, "told")
+            return MatchedReply(line, line.again, "again")
+        return MatchedReply(line, line.text, "told")
 
-    def gates_open(self, state: PatientState, line: Line, *, asked: bool) -> bool:
+    def gates_open(self, state: PatientState, line: CaseLine, *, asked: bool) -> bool:
         """Whether every fact that the line tells may be told."""
         return all(is_open(self._facts[fact], state, asked=asked) for fact in line.tells)
 
@@ -401,7 +401,7 @@ def is_question(names: Collection[str]) -> bool:
     return not QUESTIONS.isdisjoint(names)
 
 
-def wording(line: Line, state: PatientState) -> str:
+def wording(line: CaseLine, state: PatientState) -> str:
     """The line's words in her present state."""
     fitting = variant(line, state)
     return fitting.text if fitting else line.text

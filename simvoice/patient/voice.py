@@ -12,8 +12,8 @@ from types import MappingProxyType
 from typing import Final
 
 from simvoice import markup
-from simvoice.patient.case.fields import Bends
-from simvoice.patient.case.schema import Case, Line, Person
+from simvoice.patient.case.fields import VoiceBends
+from simvoice.patient.case.schema import Case, CaseLine, Person
 from simvoice.patient.decisions import Affect, Mood, PatientState
 from simvoice.patient.ledger import variant
 from simvoice.ports import VoiceStyle
@@ -106,7 +106,7 @@ def style_of(person: Person, affect: Affect, mood: Mood = "even") -> VoiceStyle:
     )
 
 
-def spoken(marked: str, affect: Affect, mood: Mood, bends: Bends) -> str:
+def spoken(marked: str, affect: Affect, mood: Mood, bends: VoiceBends) -> str:
     """A wording as the voice is to say it now: the author's marks, and her mood's pauses.
 
     marked: as the author wrote it. A `<break>` is kept only where her voice would fail.
@@ -121,7 +121,7 @@ def spoken(marked: str, affect: Affect, mood: Mood, bends: Bends) -> str:
     return markup.render(line)
 
 
-def wording_of(line: Line, state: PatientState, text: str) -> tuple[str, Affect]:
+def wording_of(line: CaseLine, state: PatientState, text: str) -> tuple[str, Affect]:
     """These plain words of the line's as the author marked them, and the affect they are said
     with; the words as they are when the author wrote none like them."""
     fitting = variant(line, state)
@@ -148,7 +148,7 @@ def saying(case: Case, marked: str, affect: Affect, mood: Mood) -> Saying:
     return Saying(spoken(marked, affect, mood, case.person.bends), affect, mood)
 
 
-def _pause_s(bend: Bend, bends: Bends) -> float:
+def _pause_s(bend: Bend, bends: VoiceBends) -> float:
     return round(min(markup.LONGEST_PAUSE_S, bend.comma_s * bends.ledger), 2)
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from simvoice.debrief.model import Part
-from simvoice.debrief.suggestions import kinds
+from simvoice.debrief.model import DebriefPart
+from simvoice.debrief.suggestions import suggestion_kinds
 from simvoice.debrief.wording import clock, in_words
 from simvoice.progress.brief import Advice, Brief
 
@@ -17,7 +17,7 @@ _BY_MOMENTS = frozenset({"silence", "cue"})
 """Kinds that are done with a silence or an answer to a cue."""
 
 
-class Tried(Part):
+class Tried(DebriefPart):
     """One suggestion and the attempt after it, or another go at a moment."""
 
     attempt: str
@@ -108,11 +108,11 @@ def _beside(before: Brief, after: Brief, advice: Advice | None, from_s: float | 
 
 def _is_kind(advice: Advice) -> bool:
     """Whether it is counted; what a critical item asks for is not."""
-    return any(each.id == advice.kind for each in kinds())
+    return any(each.id == advice.kind for each in suggestion_kinds())
 
 
 def _can_be_done() -> frozenset[str]:
-    return _BY_MOMENTS | {each.id for each in kinds() if each.done}
+    return _BY_MOMENTS | {each.id for each in suggestion_kinds() if each.done}
 
 
 def _done(brief: Brief, from_s: float, kind: str) -> int:

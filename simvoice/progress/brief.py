@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from typing import Literal
 
-from simvoice.debrief.model import Debrief, Part, Scored
+from simvoice.debrief.model import Debrief, DebriefPart, Scored
 from simvoice.debrief.moments import TRUST, exchanges
-from simvoice.debrief.suggestions import kinds, went_amiss
+from simvoice.debrief.suggestions import suggestion_kinds, went_amiss
 from simvoice.debrief.wording import is_english
-from simvoice.record.events import Again, Hold, LearnerTurn, PatientMove
+from simvoice.record.events import Hold, LearnerTurn, PatientMove, RetryOrigin
 from simvoice.record.store import Attempt
 from simvoice.scoring.instruments.instrument import CRITICAL
 from simvoice.scoring.metrics.reading import Reading, read
@@ -29,7 +29,7 @@ calibration knows how far two encounters alike differ. None needs words: how man
 recognised differs more from one encounter to the next than calibration plants."""
 
 
-class HeadingOf(Part):
+class HeadingOf(DebriefPart):
     """One heading in one attempt: the items by what came of them, as (text, weight)."""
 
     id: str
@@ -41,7 +41,7 @@ class HeadingOf(Part):
     not_judged: tuple[tuple[str, float], ...]
 
 
-class NumberOf(Part):
+class NumberOf(DebriefPart):
     """One metric in one attempt."""
 
     key: str
@@ -52,7 +52,7 @@ class NumberOf(Part):
     """Why there is no value; empty when there is one."""
 
 
-class Advice(Part):
+class Advice(DebriefPart):
     """What a debrief suggested."""
 
     kind: str
@@ -62,7 +62,7 @@ class Advice(Part):
     """The checkpoint its button began another go at."""
 
 
-class Did(Part):
+class Did(DebriefPart):
     """One time that something was done that a debrief may suggest, or went amiss."""
 
     kind: str
@@ -72,7 +72,7 @@ class Did(Part):
     """The last two are views of the same thing."""
 
 
-class Brief(Part):
+class Brief(DebriefPart):
     """One finished attempt."""
 
     attempt: str
@@ -91,7 +91,7 @@ class Brief(Part):
     """The version that recorded and coded it."""
     recogniser: str
     """The model that made the words, by its hash; empty when the record does not say."""
-    again: Again | None
+    again: RetryOrigin | None
     english: bool
     """False where its words could not be judged."""
     turns: int
@@ -186,7 +186,7 @@ def _did(reading: Reading, debrief: Debrief) -> tuple[Did, ...]:
     """What was done, by the codes of the words, the silences and the answers to cues; and what
     went amiss, as suggestions count it."""
     found: list[Did] = []
-    for kind in kinds():
+    for kind in suggestion_kinds():
         codes = frozenset(kind.done)
         found += [
             Did(kind=kind.id, at_s=turn.start_s, what="done")

@@ -19,8 +19,8 @@ from pathlib import Path
 from pydantic import BaseModel, ValidationError
 
 from simvoice import __version__
-from simvoice.debrief.build import summarise
-from simvoice.debrief.model import Debrief, Part
+from simvoice.debrief.build import build_debrief
+from simvoice.debrief.model import Debrief, DebriefPart
 from simvoice.errors import SimvoiceError
 from simvoice.progress.brief import Brief, brief_of
 from simvoice.record.files import FLAC, HEADER, JOURNAL, WAV, replace_file
@@ -49,7 +49,7 @@ class _Kept(BaseModel):
     brief: Brief
 
 
-class Skipped(Part):
+class Skipped(DebriefPart):
     """An attempt that no progress is read from."""
 
     attempt: str
@@ -147,7 +147,7 @@ def keep(attempt: Attempt, debrief: Debrief | None = None) -> Brief:
     A disk that is full or may not be written to keeps nothing; the brief is made again then.
     """
     seen = _print_of(attempt.folder)
-    brief = brief_of(attempt, debrief or summarise(attempt, with_peaks=False))
+    brief = brief_of(attempt, debrief or build_debrief(attempt, with_peaks=False))
     if attempt.state == "complete":
         made = _Kept(made_by=_maker(), made_from=seen, brief=brief)
         with suppress(OSError):

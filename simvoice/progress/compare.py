@@ -9,23 +9,23 @@ from __future__ import annotations
 
 from typing import Literal
 
-from simvoice.debrief.model import Part
+from simvoice.debrief.model import DebriefPart
 from simvoice.progress.brief import Brief, HeadingOf, NumberOf
 from simvoice.scoring.metrics.change import change
 from simvoice.scoring.metrics.definitions import Definition, definitions
-from simvoice.scoring.metrics.interval import Table
+from simvoice.scoring.metrics.interval import ErrorTable
 from simvoice.scoring.metrics.quantities import clause, quantity
 from simvoice.scoring.metrics.registry import Measured
-from simvoice.scoring.metrics.shares import Share, difference, share
+from simvoice.scoring.metrics.shares import ItemShare, difference, share
 from simvoice.scoring.raters.human_range import Agreed, in_numbers
 
-Verdict = Literal["changed", "no change that can be told from chance", "not comparable"]
-NO_CHANGE: Verdict = "no change that can be told from chance"
+ProgressVerdict = Literal["changed", "no change that can be told from chance", "not comparable"]
+NO_CHANGE: ProgressVerdict = "no change that can be told from chance"
 
 TOO_LITTLE = "less than half of its weight could be judged"
 
 
-class Compared(Part):
+class ComparedNumber(DebriefPart):
     """One number in two attempts."""
 
     earlier: str
@@ -38,7 +38,7 @@ class Compared(Part):
     high: float | None = None
     detectable: float | None = None
     """The minimal detectable change, where that decides."""
-    verdict: Verdict
+    verdict: ProgressVerdict
     better: bool | None = None
     """Of a change: whether it is for the better; None where neither way is, and without one."""
     said: str
@@ -47,14 +47,14 @@ class Compared(Part):
     """Items that could be judged in one of the two attempts only."""
 
 
-def share_of(heading: HeadingOf) -> Share | None:
+def share_of(heading: HeadingOf) -> ItemShare | None:
     """None where there is none (`HeadingOf.has_share`)."""
     if not heading.has_share:
         return None
     return share([w for _, w in heading.met], [w for _, w in heading.not_met])
 
 
-def compare_headings(earlier: Brief, later: Brief, key: str) -> Compared:
+def compare_headings(earlier: Brief, later: Brief, key: str) -> ComparedNumber:
     """One heading in both."""
     one, other = heading_of(earlier, key), heading_of(later, key)
     before = None if one is None else share_of(one)
@@ -64,9 +64,9 @@ def compare_headings(earlier: Brief, later: Brief, key: str) -> Compared:
         return _incomparable(earlier, later, f"in {where} attempt {TOO_LITTLE}")
     found = difference(before, after)
     low, high = (f"{100.0 * end:+.0f}" for end in (found.low, found.high))
-    verdict: Verdict = "changed" if found.is_beyond_chance else NO_CHANGE
+    verdict: ProgressVerdict = "changed" if found.is_beyond_chance else NO_CHANGE
     moved = _moved(f"{abs(100.0 * found.value):.0f} points", 100.0 * found.value, 0.5)
-    return Compared(
+    return ComparedNumber(
         earlier=earlier.attempt,
         later=later.attempt,
         difference=found.value,
@@ -88,20 +88,20 @@ def _judged(heading: HeadingOf) -> set[str]:
     return {text for text, _ in (*heading.met, *heading.not_met)}
 
 
-def compare_agreed(earlier: Brief, later: Brief, number: Agreed) -> Compared:
+def compare_agreed(earlier: Brief, later: Brief, number: Agreed) -> ComparedNumber:
     """A number that people code, in both."""
     before, after = number.value(earlier.counts), number.value(later.counts)
     if before is None or after is None:
         where = "the earlier" if before is None else "the later"
         return _incomparable(earlier, later, f"in {where} attempt no question was recognised")
     by = after - before
-    verdict: Verdict = "changed" if abs(by) > number.detectable else NO_CHANGE
+    verdict: ProgressVerdict = "changed" if abs(by) > number.detectable else NO_CHANGE
     unit, least = ("points", 0.5) if number.unit == "share" else ("", 0.005)
     shown = f"{abs(100 * by):.0f} {unit}" if unit else in_numbers(number, abs(by))
     known = (
         f"{100 * number.detectable:.0f} {unit}" if unit else in_numbers(number, number.detectable)
     )
-    return Compared(
+    return ComparedNumber(
         earlier=earlier.attempt,
         later=later.attempt,
         difference=by,
@@ -111,7 +111,9 @@ def compare_agreed(earlier: Brief, later: Brief, number: Agreed) -> Compared:
     )
 
 
-def compare_metric(earlier: Brief, later: Brief, key: str, table: Table | None = None) -> Compared:
+def compare_metric(
+    earlier: Brief, later: Brief, key: str, table: ErrorTable | None = None
+) -> ComparedNumber:
     """A metric of the registry in both. table: of errors; None takes the shipped one."""
     entry = next(each for each in definitions() if each.key == key)
     one, other = number_of(earlier, key), number_of(later, key)
@@ -123,10 +125,10 @@ def compare_metric(earlier: Brief, later: Brief, key: str, table: Table | None =
     assert found.difference is not None
     assert found.detectable is not None
     is_change = found.verdict != "no change beyond the error"
-    verdict: Verdict = "changed" if is_change else NO_CHANGE
+    verdict: ProgressVerdict = "changed" if is_change else NO_CHANGE
     moved = _moved(_by(entry, abs(found.difference)), found.difference, 1e-9)
     better = {"improved": True, "worse": False}.get(found.verdict)
-    return Compared(
+    return ComparedNumber(
         earlier=earlier.attempt,
         later=later.attempt,
         difference=found.difference,
@@ -179,9 +181,9 @@ def _least(shown: str) -> str:
     return f"the least that can be told is {shown}"
 
 
-def _incomparable(earlier: Brief, later: Brief, reason: str) -> Compared:
+def _incomparable(earlier: Brief, later: Brief, reason: str) -> ComparedNumber:
     reason = clause(reason)
-    return Compared(
+    return ComparedNumber(
         earlier=earlier.attempt,
         later=later.attempt,
         verdict="not comparable",

@@ -17,7 +17,7 @@ from simvoice.progress.brief import NUMBERS, Brief
 from simvoice.progress.brief_store import Looked, Skipped, called, learners
 from simvoice.progress.compare import (
     TOO_LITTLE,
-    Compared,
+    ComparedNumber,
     compare_agreed,
     compare_headings,
     compare_metric,
@@ -25,7 +25,14 @@ from simvoice.progress.compare import (
     number_of,
     share_of,
 )
-from simvoice.progress.model import Course, Known, Point, Progress, Series, Went
+from simvoice.progress.model import (
+    CaseProgress,
+    KnownLearner,
+    NumberSeries,
+    Point,
+    ProgressReport,
+    Went,
+)
 from simvoice.scoring.instruments.instrument import headings
 from simvoice.scoring.metrics.change import minimal_detectable_change
 from simvoice.scoring.metrics.definitions import Definition, definitions
@@ -37,7 +44,7 @@ _CUT_SHORT = frozenset({"device", "closed", "fault"})
 """Ends that nobody chose."""
 
 
-def known(looked: Looked) -> tuple[Known, ...]:
+def known(looked: Looked) -> tuple[KnownLearner, ...]:
     """Whose attempts there are, by name; those without a name are the last."""
     found = [(called(b.learner), b.when) for b in looked.briefs]
     found += [(called(each.learner), each.when) for each in looked.waiting]
@@ -46,7 +53,9 @@ def known(looked: Looked) -> tuple[Known, ...]:
     for name, when in found:
         last[name] = max(last.get(name, ""), when, key=lambda text: _moment(text, ""))
     counted = learners(name for name, _ in found)
-    return tuple(Known(learner=n, attempts=many, last=last[n]) for n, many in counted.items())
+    return tuple(
+        KnownLearner(learner=n, attempts=many, last=last[n]) for n, many in counted.items()
+    )
 
 
 def of_learner(looked: Looked, learner: str, case: str | None = None) -> Looked:
@@ -82,7 +91,7 @@ def progress_of(
     briefs: Iterable[Brief],
     skipped: Iterable[Skipped] = (),
     waiting: int = 0,
-) -> Progress:
+) -> ProgressReport:
     """briefs: that learner's, in any order. waiting: how many of them are not read yet."""
     by_case: dict[str, list[Brief]] = {}
     for each in sorted(briefs, key=_when):
@@ -101,7 +110,7 @@ def progress_of(
             "The patient is the same each time, so to do better here may be to know this patient; "
             "whether it carries over to another one, another case shows."
         )
-    return Progress(
+    return ProgressReport(
         learner=name,
         courses=tuple(courses),
         skipped=tuple(skipped),
@@ -126,13 +135,13 @@ def _moment(when: str, attempt: str) -> float:
     return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
 
 
-def _course(briefs: Sequence[Brief]) -> Course:
+def _course(briefs: Sequence[Brief]) -> CaseProgress:
     """Attempts at one case in order of time."""
     whole = [each for each in briefs if each.again is None]
     version = whole[-1].case_sha256 if whole else ""
     same = [each for each in whole if each.case_sha256 == version]
     made = _Maker(whole, same)
-    course = Course(
+    course = CaseProgress(
         case_id=briefs[-1].case_id,
         title=briefs[-1].case_title,
         patient_name=briefs[-1].patient_name,
@@ -177,7 +186,7 @@ class _Maker:
         self._same = same
         self._ids = frozenset(each.attempt for each in same)
 
-    def heading(self, key: str, name: str) -> Series:
+    def heading(self, key: str, name: str) -> NumberSeries:
         def point(brief: Brief) -> Point:
             found = heading_of(brief, key)
             share = None if found is None else share_of(found)
@@ -200,7 +209,7 @@ class _Maker:
             lambda before, after: compare_headings(before, after, key),
         )
 
-    def agreed(self, number: Agreed) -> Series:
+    def agreed(self, number: Agreed) -> NumberSeries:
         def point(brief: Brief) -> Point:
             value = number.value(brief.counts)
             if value is None:
@@ -216,7 +225,7 @@ class _Maker:
             lambda before, after: compare_agreed(before, after, number),
         )
 
-    def metric(self, entry: Definition) -> Series:
+    def metric(self, entry: Definition) -> NumberSeries:
         def point(brief: Brief) -> Point:
             found = number_of(brief, entry.key)
             if found is None or found.value is None:
@@ -259,11 +268,11 @@ class _Maker:
         what: tuple[str, str, Literal["heading", "agreed", "metric"], str],
         interval: str,
         point: Callable[[Brief], Point],
-        compare: Callable[[Brief, Brief], Compared],
-    ) -> Series:
+        compare: Callable[[Brief, Brief], ComparedNumber],
+    ) -> NumberSeries:
         key, name, kind, unit = what
         same = self._same
-        return Series(
+        return NumberSeries(
             key=key,
             name=name,
             kind=kind,
@@ -284,7 +293,7 @@ def _ends(entry: Definition, low: float, high: float, shown: str) -> str:
     return " to ".join(ends)
 
 
-def _notes(course: Course, whole: Sequence[Brief], same: Sequence[Brief]) -> list[str]:
+def _notes(course: CaseProgress, whole: Sequence[Brief], same: Sequence[Brief]) -> list[str]:
     notes = []
     if not whole:
         return ["Only other goes at moments are left, and none of the attempts they began in."]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Literal
 
-from simvoice.debrief.model import Part
+from simvoice.debrief.model import DebriefPart
 from simvoice.progress.advice import Tried
 from simvoice.progress.brief_store import Skipped
-from simvoice.progress.compare import Compared
+from simvoice.progress.compare import ComparedNumber
 
 
-class Went(Part):
+class Went(DebriefPart):
     """One whole attempt at a case."""
 
     attempt: str
@@ -25,7 +25,7 @@ class Went(Part):
     """At the same version of the case as the last one."""
 
 
-class Point(Part):
+class Point(DebriefPart):
     """One number in one attempt."""
 
     attempt: str
@@ -37,7 +37,7 @@ class Point(Part):
     comparable: bool
 
 
-class Series(Part):
+class NumberSeries(DebriefPart):
     """One number over the attempts at a case."""
 
     key: str
@@ -47,34 +47,34 @@ class Series(Part):
     interval: str
     """What the intervals of its points are, in words."""
     points: tuple[Point, ...]
-    first_to_last: Compared | None = None
+    first_to_last: ComparedNumber | None = None
     """None with less than two attempts to compare."""
-    previous_to_last: Compared | None = None
+    previous_to_last: ComparedNumber | None = None
     """None with less than three: then it is the same."""
 
 
-class Course(Part):
+class CaseProgress(DebriefPart):
     """A learner's attempts at one case."""
 
     case_id: str
     title: str
     patient_name: str
     attempts: tuple[Went, ...]
-    headings: tuple[Series, ...]
-    agreed: tuple[Series, ...]
-    metrics: tuple[Series, ...]
+    headings: tuple[NumberSeries, ...]
+    agreed: tuple[NumberSeries, ...]
+    metrics: tuple[NumberSeries, ...]
     tried: tuple[Tried, ...]
     goes: int
     """Other goes at moments of these attempts."""
     notes: tuple[str, ...]
 
 
-class Progress(Part):
+class ProgressReport(DebriefPart):
     """Everything of one learner."""
 
     learner: str
     """The pseudonym; empty for attempts without one."""
-    courses: tuple[Course, ...]
+    courses: tuple[CaseProgress, ...]
     """The case that was last talked comes first."""
     skipped: tuple[Skipped, ...]
     notes: tuple[str, ...]
@@ -82,7 +82,7 @@ class Progress(Part):
     """Attempts that are not read yet."""
 
 
-class Known(Part):
+class KnownLearner(DebriefPart):
     """One learner in the list of those there are."""
 
     learner: str

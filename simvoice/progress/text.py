@@ -11,7 +11,7 @@ from rich.text import Text
 
 from simvoice.debrief.wording import in_words
 from simvoice.progress.advice import Tried
-from simvoice.progress.model import Course, Known, Point, Progress, Series
+from simvoice.progress.model import CaseProgress, KnownLearner, NumberSeries, Point, ProgressReport
 
 NAMELESS = "(without a name)"
 
@@ -21,7 +21,7 @@ _ATTEMPTS = 20
 """Attempts in the table, the last of them."""
 
 
-def render_known(known: Sequence[Known]) -> RenderableType:
+def render_known(known: Sequence[KnownLearner]) -> RenderableType:
     """The learners there are."""
     table = Table(box=None, pad_edge=False)
     table.add_column("learner", overflow="fold")
@@ -32,7 +32,7 @@ def render_known(known: Sequence[Known]) -> RenderableType:
     return table
 
 
-def render_progress(progress: Progress) -> RenderableType:
+def render_progress(progress: ProgressReport) -> RenderableType:
     """One learner. Nothing that was said can be taken for markup."""
     parts: list[RenderableType] = [Text(progress.learner or NAMELESS, style="bold")]
     parts += [Text(note, style="italic") for note in progress.notes]
@@ -49,7 +49,7 @@ def render_progress(progress: Progress) -> RenderableType:
     return Group(*parts)
 
 
-def _course(course: Course) -> Iterator[RenderableType]:
+def _course(course: CaseProgress) -> Iterator[RenderableType]:
     many = in_words(len(course.attempts), "attempt")
     goes = f", {course.goes} other go{'es' if course.goes != 1 else ''}" if course.goes else ""
     yield Text(f"{course.title} ({course.case_id}): {many}{goes}", style="bold")
@@ -78,7 +78,7 @@ def _course(course: Course) -> Iterator[RenderableType]:
         yield Text(f"  {note}", style="italic")
 
 
-def _attempts(course: Course) -> RenderableType:
+def _attempts(course: CaseProgress) -> RenderableType:
     table = Table(box=None, pad_edge=False)
     table.add_column("", justify="right", no_wrap=True)
     table.add_column("attempt", overflow="fold")
@@ -101,7 +101,7 @@ def _cell(point: Point) -> str:
     return f"{100.0 * point.value:.0f} ({low}-{high})"
 
 
-def _verdicts(these: Sequence[Series]) -> RenderableType:
+def _verdicts(these: Sequence[NumberSeries]) -> RenderableType:
     table = Table.grid(padding=(0, 2))
     table.add_column(overflow="fold")
     table.add_column(overflow="fold")

@@ -10,13 +10,13 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter
 from simvoice.criteria import CriticalItem
 
 
-class Fact(BaseModel):
+class RecordPart(BaseModel):
     """Base of all journal entries: frozen, and unknown fields are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Word(Fact):
+class DeliveredWord(RecordPart):
     """A word of the patient's and when it sounded at the learner's ear."""
 
     text: str
@@ -24,7 +24,7 @@ class Word(Fact):
     end_s: float
 
 
-class LedgerStep(Fact):
+class LedgerStep(RecordPart):
     """One step of the patient's trust, distress or understanding, with its cause."""
 
     name: str
@@ -38,7 +38,7 @@ class LedgerStep(Fact):
     """A sentence to try in their place, by the case's author; mostly empty."""
 
 
-class Coded(Fact):
+class Coded(RecordPart):
     """What a piece of the learner's utterance does, with the words that show it."""
 
     code: str
@@ -46,7 +46,7 @@ class Coded(Fact):
     confidence: float = 1.0
 
 
-class Started(Fact):
+class Started(RecordPart):
     """The encounter began; session time 0 is the first frame of the microphone."""
 
     type: Literal["started"] = "started"
@@ -55,7 +55,7 @@ class Started(Fact):
     """ISO 8601 with zone: the only wall-clock time in the record."""
 
 
-class LearnerVoice(Fact):
+class LearnerVoice(RecordPart):
     """A stretch of the learner's voice, as the voice activity detector had it."""
 
     type: Literal["learner_voice"] = "learner_voice"
@@ -64,7 +64,7 @@ class LearnerVoice(Fact):
     level_dbfs: float
 
 
-class LearnerTurn(Fact):
+class LearnerTurn(RecordPart):
     """A turn of the learner's that was committed, with the words the recogniser heard."""
 
     type: Literal["learner_turn"] = "learner_turn"
@@ -81,7 +81,7 @@ class LearnerTurn(Fact):
     codes: tuple[Coded, ...] = ()
 
 
-class PatientMove(Fact):
+class PatientMove(RecordPart):
     """What the patient decided, why, and what it did to her."""
 
     type: Literal["patient_move"] = "patient_move"
@@ -100,7 +100,7 @@ class PatientMove(Fact):
     source: Literal["authored", "model", "fallback"] = "authored"
 
 
-class PatientSpeech(Fact):
+class PatientSpeech(RecordPart):
     """One utterance of the patient's, as it was heard."""
 
     type: Literal["patient_speech"] = "patient_speech"
@@ -114,10 +114,10 @@ class PatientSpeech(Fact):
     """What sounded before she finished or was stopped."""
     unsaid: str = ""
     """What she never got to say."""
-    words: tuple[Word, ...] = ()
+    words: tuple[DeliveredWord, ...] = ()
 
 
-class Interruption(Fact):
+class Interruption(RecordPart):
     """The learner took the floor before the patient's words were done."""
 
     type: Literal["interruption"] = "interruption"
@@ -131,7 +131,7 @@ class Interruption(Fact):
     lost_words: int
 
 
-class SimultaneousStart(Fact):
+class SimultaneousStart(RecordPart):
     """Both began at the same moment, and the patient gave way: nobody interrupted anybody (a
     "simultaneous start", Sacks, Schegloff & Jefferson 1974)."""
 
@@ -146,7 +146,7 @@ class SimultaneousStart(Fact):
     lost_words: int
 
 
-class Backchannel(Fact):
+class Backchannel(RecordPart):
     """A short acknowledgement during the patient's speech; it is not an interruption."""
 
     type: Literal["backchannel"] = "backchannel"
@@ -155,7 +155,7 @@ class Backchannel(Fact):
     text: str
 
 
-class Hold(Fact):
+class Hold(RecordPart):
     """A silence the patient chose after a blow, and whether the learner let it stand."""
 
     type: Literal["hold"] = "hold"
@@ -168,7 +168,7 @@ class Hold(Fact):
     """What opened (or what was said instead) afterwards."""
 
 
-class Discarded(Fact):
+class Discarded(RecordPart):
     """Sound that passed the voice detector and was not the learner's speech after all."""
 
     type: Literal["discarded"] = "discarded"
@@ -178,7 +178,7 @@ class Discarded(Fact):
     reason: str
 
 
-class Delay(Fact):
+class Delay(RecordPart):
     """The machine's own delay before one answer, by stage, so that it can be subtracted."""
 
     type: Literal["delay"] = "delay"
@@ -191,7 +191,7 @@ class Delay(Fact):
     """Seconds after speech_end_s at which each stage was done."""
 
 
-class Trouble(Fact):
+class Trouble(RecordPart):
     """Something went wrong or was lost, and what was done about it."""
 
     type: Literal["trouble"] = "trouble"
@@ -199,7 +199,7 @@ class Trouble(Fact):
     what: str
 
 
-class Counts(Fact):
+class LossCounts(RecordPart):
     """What the queues and devices lost; written at the end."""
 
     type: Literal["counts"] = "counts"
@@ -211,7 +211,7 @@ class Counts(Fact):
     """Frames the loop took more than 100 ms to get to."""
 
 
-class Checkpoint(Fact):
+class Checkpoint(RecordPart):
     """The patient as she was when she began to speak: whoever wants another go starts here. Her
     line is said again, and then it is the learner's turn."""
 
@@ -229,7 +229,7 @@ class Checkpoint(Fact):
     """Mean log-probability of the learner's last turns, by the recogniser."""
 
 
-class Felt(Fact):
+class RecordedReflection(RecordPart):
     """One thing the patient says afterwards about how it felt."""
 
     text: str
@@ -244,15 +244,15 @@ class Felt(Fact):
     """It is about how the conversation ended."""
 
 
-class Afterwards(Fact):
+class PatientReflection(RecordPart):
     """How it felt, in the patient's own words; written as the encounter ends."""
 
     type: Literal["afterwards"] = "afterwards"
     at_s: float
-    said: tuple[Felt, ...] = ()
+    said: tuple[RecordedReflection, ...] = ()
 
 
-class Ended(Fact):
+class Ended(RecordPart):
     """The encounter is over."""
 
     type: Literal["ended"] = "ended"
@@ -275,9 +275,9 @@ JournalEntry = Annotated[
     | Discarded
     | Delay
     | Trouble
-    | Counts
+    | LossCounts
     | Checkpoint
-    | Afterwards
+    | PatientReflection
     | Ended,
     Field(discriminator="type"),
 ]
@@ -285,7 +285,7 @@ JournalEntry = Annotated[
 entry_adapter: TypeAdapter[JournalEntry] = TypeAdapter(JournalEntry)
 
 
-class Tellable(Fact):
+class Tellable(RecordPart):
     """Something the patient could tell in this encounter, and when."""
 
     id: str
@@ -298,7 +298,7 @@ class Tellable(Fact):
     """Beats that have to happen first."""
 
 
-class Shows(Fact):
+class ConcernShown(RecordPart):
     """A line of the patient's that lets a concern show, or says it."""
 
     line: str
@@ -310,7 +310,7 @@ class Shows(Fact):
     """cue: the line hints at it. concern: the line says it outright (VR-CoDES)."""
 
 
-class Again(Fact):
+class RetryOrigin(RecordPart):
     """Where another go began: a checkpoint of an earlier attempt."""
 
     attempt: str
@@ -318,7 +318,7 @@ class Again(Fact):
     at_s: float
 
 
-class Header(Fact):
+class Header(RecordPart):
     """What was true before the first frame."""
 
     format: Literal[1] = 1
@@ -335,7 +335,7 @@ class Header(Fact):
     visit: tuple[str, ...] = ()
     """What kinds of visit the case is (`scoring.norms`), by its instruments: what norms may stand
     beside a number. Empty where it is of none, and in records that do not say it."""
-    shows: tuple[Shows, ...] = ()
+    shows: tuple[ConcernShown, ...] = ()
     """Which of the patient's lines are cues or concerns; empty in records that do not say it."""
     instruments: tuple[str, ...] = ()
     """The instruments the case's author chose, by name."""
@@ -343,7 +343,7 @@ class Header(Fact):
     """What the author holds that nobody may miss in this case."""
     learner: str = ""
     """A pseudonym the learner chose; empty when none."""
-    again: Again | None = None
+    again: RetryOrigin | None = None
     """Set when this is another go at a moment of an earlier attempt."""
     models: dict[str, str] = Field(default_factory=dict)
     """Role to sha256 of the model file, or "NAME at ADDRESS" where a server has it."""

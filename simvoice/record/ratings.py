@@ -20,7 +20,7 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import Field, TypeAdapter, ValidationError
 
 from simvoice.errors import AttemptError, SimvoiceError
-from simvoice.record.events import Fact
+from simvoice.record.events import RecordPart
 from simvoice.record.files import is_id, locked, storage_error, sync_folder, write_all
 
 RATINGS = "ratings.jsonl"
@@ -33,7 +33,7 @@ _PATIENCE_S = 5.0
 _LOOK_S = 0.01
 
 
-class Rating(Fact):
+class Rating(RecordPart):
     """What one person says of one item; a later one of the same person takes its place."""
 
     rater: str = Field(min_length=1)
@@ -50,7 +50,7 @@ class Rating(Fact):
     """The page showed nothing of the machine's judgement. Of a file nobody can tell."""
 
 
-class RaterDone(Fact):
+class RaterDone(RecordPart):
     """A rater has finished an attempt on the page; the machine's judgement was shown then."""
 
     done: str = Field(min_length=1)
@@ -58,7 +58,7 @@ class RaterDone(Fact):
     wall_time: str
 
 
-class Objection(Fact):
+class Objection(RecordPart):
     """A learner's word that an item is wrong, and why."""
 
     item: str
@@ -68,7 +68,7 @@ class Objection(Fact):
     """1 for the first of the attempt; given when it is read."""
 
 
-class Withdrawal(Fact):
+class Withdrawal(RecordPart):
     """A learner takes an objection back; it stays in the file, and is not shown or counted."""
 
     withdraws: int
@@ -77,7 +77,7 @@ class Withdrawal(Fact):
 
 
 @dataclass(frozen=True, slots=True)
-class Remarks:
+class AttemptFeedback:
     """All that was said of one attempt."""
 
     ratings: tuple[Rating, ...] = ()
@@ -138,7 +138,7 @@ def objections_of(folder: Path) -> tuple[Objection, ...]:
     return _standing(_read(folder / OBJECTIONS, _objection_lines)[0])
 
 
-def remarks_of(folder: Path) -> Remarks:
+def feedback_of(folder: Path) -> AttemptFeedback:
     """All that can be read, and a sentence on what cannot; a fault of one file hides no other."""
     problems: list[str] = []
     ratings: tuple[Rating, ...] = ()
@@ -155,7 +155,7 @@ def remarks_of(folder: Path) -> Remarks:
         problems += [half] if half else []
     except SimvoiceError as error:
         problems.append(str(error))
-    return Remarks(ratings, objections, tuple(problems))
+    return AttemptFeedback(ratings, objections, tuple(problems))
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +175,7 @@ def draft_of(folder: Path, rater: str) -> Draft:
     return Draft(tuple({each.item: each for each in said}.values()), done)
 
 
-def remarked(root: Path) -> list[Path]:
+def with_feedback(root: Path) -> list[Path]:
     """The folders of the attempts under `root` of which somebody has said something."""
     found = {path.parent for name in (RATINGS, OBJECTIONS) for path in root.glob(f"*/{name}")}
     return sorted(each for each in found if is_id(each.name))
@@ -198,7 +198,7 @@ def _standing(lines: Sequence[Objection | Withdrawal]) -> tuple[Objection, ...]:
 # -- files ----------------------------------------------------------------------------------
 
 
-def _append(remarks: Mapping[Path, Sequence[Fact]]) -> None:
+def _append(remarks: Mapping[Path, Sequence[RecordPart]]) -> None:
     """Every file is locked before the first is written."""
     path = Path()
     written: list[tuple[int, int]] = []
@@ -228,7 +228,7 @@ def _append(remarks: Mapping[Path, Sequence[Fact]]) -> None:
         raise storage_error(error, f"writing {_named(path)}") from error
 
 
-def _lines(remarks: Sequence[Fact]) -> bytes:
+def _lines(remarks: Sequence[RecordPart]) -> bytes:
     return b"".join(each.model_dump_json(exclude={"number"}).encode() + b"\n" for each in remarks)
 
 

@@ -87,7 +87,7 @@ def _repair_journal(folder: Path, length_s: float) -> None:
 # -- store ------------------------------------------------------------------------------------
 
 
-State = Literal["complete", "open", "crashed", "damaged"]
+AttemptState = Literal["complete", "open", "crashed", "damaged"]
 """complete: finished and whole. open: being recorded now. crashed: its process died before the
 end, `recover` finishes it. damaged: parts of it cannot be read."""
 
@@ -106,7 +106,7 @@ class AttemptSummary:
     """One line of a list of attempts."""
 
     id: str
-    state: State
+    state: AttemptState
     case_id: str = ""
     case_title: str = ""
     patient_name: str = ""
@@ -133,7 +133,7 @@ class Attempt:
 
     id: str
     folder: Path
-    state: State
+    state: AttemptState
     header: Header
     entries: tuple[JournalEntry, ...]
     """In the order they were written."""
@@ -369,7 +369,7 @@ def _measure_sound(folder: Path) -> tuple[Path | None, float, str]:
         return None, 0.0, str(error)
 
 
-def _state(folder: Path, is_damaged: bool) -> tuple[State, str]:
+def _state(folder: Path, is_damaged: bool) -> tuple[AttemptState, str]:
     if in_use(folder):
         return "open", ""
     if is_damaged:

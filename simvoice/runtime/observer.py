@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-Floor = Literal["learner", "patient", "nobody"]
+TurnHolder = Literal["learner", "patient", "nobody"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +15,7 @@ class Status:
 
     at_s: float
     """Session seconds."""
-    floor: Floor
+    floor: TurnHolder
     """Who is speaking now."""
     level_dbfs: float
     """The learner's microphone over the last frames."""

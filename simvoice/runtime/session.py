@@ -12,7 +12,7 @@ from typing import Literal, assert_never
 import numpy as np
 
 from simvoice.audio import FRAME, FRAME_S, RATE, SILENT_DBFS, Pcm16, level_dbfs, samples, seconds
-from simvoice.conversation.checkpoint import Resumed
+from simvoice.conversation.checkpoint import RetryStart
 from simvoice.conversation.events import (
     AskModel,
     ClipEnded,
@@ -21,8 +21,8 @@ from simvoice.conversation.events import (
     Command,
     Drop,
     Duck,
+    EncounterEvent,
     EndAsked,
-    Event,
     Frame,
     JudgeTurnEnd,
     Note,
@@ -33,23 +33,23 @@ from simvoice.conversation.events import (
     Transcribe,
     Warm,
 )
-from simvoice.conversation.state import Rules, State, begin, begin_again
+from simvoice.conversation.state import EncounterState, Rules, begin, begin_retry
 from simvoice.conversation.step import step
 from simvoice.errors import DeviceLost, StageFailed
 from simvoice.patient.decisions import Affect, Mood
 from simvoice.ports import AudioLine, LineFacts, MicFrame, VoiceActivity, VoiceStyle
 from simvoice.record.events import (
-    Counts,
     JournalEntry,
     LearnerTurn,
+    LossCounts,
     PatientSpeech,
     Started,
     Trouble,
 )
 from simvoice.record.recorder import Recorder
-from simvoice.runtime.observer import Caption, Finished, Floor, Observer, Status
+from simvoice.runtime.observer import Caption, Finished, Observer, Status, TurnHolder
 from simvoice.runtime.player import Player, PlayerEvent
-from simvoice.runtime.session_sound import EarMemory, HeardTape
+from simvoice.runtime.session_sound import DeliveredSound, MicrophoneMemory
 from simvoice.runtime.stages import Engines, Stages
 
 _STATUS_FRAMES = 5
@@ -74,7 +74,7 @@ def _blind(_: object) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class SessionParts:
     """What an encounter is made of; `app.py` puts it together."""
 
     attempt: str
@@ -88,7 +88,7 @@ class Parts:
     focus: Callable[[str], str]
     """The part of an utterance whose meaning counts."""
     seed: int = 0
-    again: Resumed | None = None
+    again: RetryStart | None = None
     """The moment that this is another go at; the seed is its state's then."""
     time_shown_s: float | None = None
     """The time the learner sees running down; None shows none."""
@@ -99,19 +99,19 @@ class Parts:
 class Session:
     """Runs an encounter (see `runtime.view.Encounter`)."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: SessionParts) -> None:
         self._parts = parts
         self._line = parts.line
         self._rules = parts.rules
         self._recorder: Recorder | None = None
-        self._memory = EarMemory()
-        self._tape = HeardTape()
+        self._memory = MicrophoneMemory()
+        self._tape = DeliveredSound()
         self._player = Player()
         self._stages = Stages(parts.engines, self._memory, parts.style, parts.focus)
-        self._state: State = (
-            begin(parts.rules, parts.seed) if parts.again is None else begin_again(parts.again)
+        self._state: EncounterState = (
+            begin(parts.rules, parts.seed) if parts.again is None else begin_retry(parts.again)
         )
-        self._due: list[Event] = []
+        self._due: list[EncounterEvent] = []
         """Playback events that lie a little ahead: what is written is heard later."""
         self._frames = 0
         self._lost = 0
@@ -249,7 +249,7 @@ class Session:
         self._write(Trouble(at_s=round(self._now_s, 3), what=message))
         self._step(EndAsked(self._now_s, reason))
 
-    def _watch_broken(self, event: Event) -> None:
+    def _watch_broken(self, event: EncounterEvent) -> None:
         """An engine that fails again and again is broken; a broken patient does not stay on."""
         if not isinstance(event, StageBroke):
             self._broken.pop(_stage_of(event), None)
@@ -266,7 +266,7 @@ class Session:
 
     # -- step and its commands
 
-    def _step(self, event: Event) -> None:
+    def _step(self, event: EncounterEvent) -> None:
         self._state, commands = step(self._rules, self._state, event)
         for command in commands:
             self._carry_out(command)
@@ -314,7 +314,7 @@ class Session:
 
     def _show_status(self, level: float) -> None:
         state = self._state
-        floor: Floor = "nobody"
+        floor: TurnHolder = "nobody"
         if state.patient_has_floor:
             floor = "patient"
         elif state.voicing.active:
@@ -325,7 +325,7 @@ class Session:
 
     def _add_counts(self) -> None:
         self._write(
-            Counts(
+            LossCounts(
                 at_s=round(self._now_s, 3),
                 lost_frames=self._lost,
                 speaker_underruns=self._underruns,
@@ -335,7 +335,7 @@ class Session:
         )
 
 
-def _playback(event: PlayerEvent, at_s: float) -> Event:
+def _playback(event: PlayerEvent, at_s: float) -> EncounterEvent:
     if event.kind == "started":
         return ClipStarted(at_s, event.key, event.index)
     return ClipEnded(at_s, event.key, event.index, event.played / RATE, cut=event.kind == "cut")
@@ -348,6 +348,6 @@ _STAGES = {
 }
 
 
-def _stage_of(event: Event) -> str:
+def _stage_of(event: EncounterEvent) -> str:
     purpose = getattr(event, "purpose", None)
     return str(purpose) if purpose is not None else _STAGES.get(type(event).__name__, "")

@@ -18,7 +18,7 @@ _AHEAD_S = 4
 """Farther ahead than any device's output delay."""
 
 
-class EarMemory:
+class MicrophoneMemory:
     """The last 45 s of the learner's microphone, by session time."""
 
     def __init__(self) -> None:
@@ -55,7 +55,7 @@ class EarMemory:
         return to_float(self._ring[index])
 
 
-class HeardTape:
+class DeliveredSound:
     """The patient's channel as it reaches the learner's ear, in step with the microphone."""
 
     def __init__(self) -> None:

@@ -14,12 +14,12 @@ from simvoice.conversation.clauses import spoken_clauses
 from simvoice.errors import UsageError
 from simvoice.patient import ledger
 from simvoice.patient.case.schema import Case
-from simvoice.patient.checking.rehearsal import Plan
+from simvoice.patient.checking.rehearsal import SpeechPlan
 from simvoice.patient.decisions import Affect, Mood, PatientState
 from simvoice.patient.retrieval import wording
 from simvoice.patient.voice import Saying, mood_of, saying, style_of, wording_of
 from simvoice.ports import Voice, VoiceStyle
-from simvoice.record.events import Afterwards, JournalEntry, PatientMove
+from simvoice.record.events import JournalEntry, PatientMove, PatientReflection
 from simvoice.runtime.stages import with_pause
 
 # -- prepared clauses -------------------------------------------------------------------------
@@ -31,13 +31,13 @@ Clauses = list[tuple[str, VoiceStyle]]
 """Each as the voice is given it."""
 
 
-def needed(plan: Plan, style: Style, *, likely_only: bool) -> Clauses:
+def needed(plan: SpeechPlan, style: Style, *, likely_only: bool) -> Clauses:
     """First clauses, which is what an answer waits for: those that have to be there before she
     can be met, or all in every mood."""
     return clauses(plan.sayings[: plan.first if likely_only else None], style, slice(0, 1))
 
 
-def welcome(plan: Plan, style: Style) -> Clauses:
+def welcome(plan: SpeechPlan, style: Style) -> Clauses:
     """What is made after that while nobody waits: first clauses in rarer moods, then what
     follows a first clause and would else be made while it sounds."""
     rare = clauses(plan.sayings[plan.first :], style, slice(0, 1))
@@ -113,7 +113,7 @@ BREATH_S = 0.7
 
 def afterwards(case: Case, voice: Voice, entries: Sequence[JournalEntry]) -> Pcm | None:
     """What she said afterwards, float32 [n] at 16 kHz; None when the record has nothing of it."""
-    said = next((e for e in reversed(entries) if isinstance(e, Afterwards)), None)
+    said = next((e for e in reversed(entries) if isinstance(e, PatientReflection)), None)
     if said is None or not said.said:
         return None
     last = next((e for e in reversed(entries) if isinstance(e, PatientMove) and e.ledger), None)
@@ -125,7 +125,7 @@ def afterwards(case: Case, voice: Voice, entries: Sequence[JournalEntry]) -> Pcm
     return np.concatenate(parts)
 
 
-def _felt(case: Case, said: Afterwards, left: Mapping[str, float]) -> list[Saying]:
+def _felt(case: Case, said: PatientReflection, left: Mapping[str, float]) -> list[Saying]:
     """How she says it, as the encounter left her. An affect that this version does not know is
     said plainly."""
     state = _state(case, Wanted("", trust=left.get("trust"), distress=left.get("distress")))

@@ -13,7 +13,7 @@ from simvoice.conversation.backchannels import hum_share
 from simvoice.conversation.clauses import pause_after_s
 from simvoice.conversation.events import (
     AskModel,
-    Event,
+    EncounterEvent,
     JudgeTurnEnd,
     Key,
     ModelAnswered,
@@ -33,14 +33,14 @@ from simvoice.ports import (
     Embedder,
     EndOfTurn,
     LanguageModel,
-    LastWords,
     PreparedVoice,
+    SentenceEnd,
     Speech,
     SpeechToText,
     VoiceStyle,
 )
-from simvoice.runtime.session_sound import EarMemory
-from simvoice.runtime.workers import Job, Lanes
+from simvoice.runtime.session_sound import MicrophoneMemory
+from simvoice.runtime.workers import Job, WorkerPool
 
 _NOBODYS = Key(0, 0)
 """The key of work that no turn waits for."""
@@ -65,7 +65,7 @@ class Engines:
     end_of_turn: EndOfTurn
     voice: PreparedVoice
     embedder: Embedder | None = None
-    last_words: LastWords | None = None
+    last_words: SentenceEnd | None = None
     llm: LanguageModel | None = None
     llm_notices: Callable[[], Sequence[str]] = _nothing
     """Sentences for the record: what befell the language model since the last call."""
@@ -77,7 +77,7 @@ class Stages:
     def __init__(
         self,
         engines: Engines,
-        memory: EarMemory,
+        memory: MicrophoneMemory,
         style: Callable[[Affect, Mood], VoiceStyle],
         focus: Callable[[str], str],
     ) -> None:
@@ -86,8 +86,8 @@ class Stages:
         self._memory = memory
         self._style = style
         self._focus = focus
-        self._lanes = Lanes()
-        self._results: queue.Queue[Event] = queue.Queue(maxsize=_RESULTS)
+        self._lanes = WorkerPool()
+        self._results: queue.Queue[EncounterEvent] = queue.Queue(maxsize=_RESULTS)
         self._clips: dict[tuple[Key, int], Speech] = {}
         self._questions = 0
         """Put to the language model so far."""
@@ -104,9 +104,9 @@ class Stages:
         """Wait until every engine is at rest; False when one still works after `longest_s`."""
         return self._lanes.settle(longest_s)
 
-    def results(self) -> list[Event]:
+    def results(self) -> list[EncounterEvent]:
         """All that has come back since the last call; times are to be stamped by the caller."""
-        ready: list[Event] = []
+        ready: list[EncounterEvent] = []
         while True:
             try:
                 ready.append(self._results.get_nowait())

@@ -33,7 +33,7 @@ class Job:
     """Told what went wrong, in words."""
 
 
-class Lanes:
+class WorkerPool:
     """Owns the threads. `to_…` and `drop` are called from the encounter's thread."""
 
     def __init__(self) -> None:
@@ -45,9 +45,9 @@ class Lanes:
         self._closing = threading.Event()
         self._dropped: set[Key] = set()
         self._open = _Open()
-        self._ear = _Lane("ear", 16, self._run_ear, self._open)
-        self._mind = _Lane("mind", 16, self._run_after_ear, self._open)
-        self._mouth = _Lane("mouth", 32, self._run_after_ear, self._open)
+        self._ear = _Worker("ear", 16, self._run_ear, self._open)
+        self._mind = _Worker("mind", 16, self._run_after_ear, self._open)
+        self._mouth = _Worker("mouth", 32, self._run_after_ear, self._open)
 
     def start(self) -> None:
         """Begin to work."""
@@ -124,7 +124,7 @@ class _Open:
             return self._changed.wait_for(lambda: self._count == 0, longest_s)
 
 
-class _Lane:
+class _Worker:
     def __init__(self, name: str, depth: int, run: Callable[[Job], None], open_: _Open) -> None:
         self._queue: queue.Queue[Job | None] = queue.Queue(maxsize=depth)
         self._run = run

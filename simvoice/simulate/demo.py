@@ -14,12 +14,12 @@ from simvoice.errors import CaseError
 from simvoice.ports import Voice, VoiceStyle
 from simvoice.simulate.learner import (
     AfterPatient,
-    Backchannel,
+    BackchannelStep,
     BargeIn,
     KeepSilent,
-    Script,
-    Step,
-    When,
+    LearnerScript,
+    ScriptStep,
+    StepTiming,
 )
 from simvoice.simulate.speech import cached_clip
 
@@ -30,11 +30,11 @@ _USUAL_GAP_S = 0.9
 """A learner who thinks for a moment before the next sentence."""
 
 
-class _Strict(BaseModel):
+class _DemoPart(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class DemoVoice(_Strict):
+class DemoVoice(_DemoPart):
     """Who the learner is, to the ear (see `ports.VoiceStyle`)."""
 
     formant_shift: float = Field(1.0, ge=0.8, le=1.3)
@@ -43,7 +43,7 @@ class DemoVoice(_Strict):
     duration: float = Field(1.0, ge=0.7, le=1.6)
 
 
-class DemoStep(_Strict):
+class DemoStep(_DemoPart):
     """One thing the learner does."""
 
     when: Literal["after", "barge-in", "backchannel", "keep-silent"]
@@ -64,7 +64,7 @@ class DemoStep(_Strict):
         """Seconds of silence before speaking, where it speaks after her."""
         return self.at if self.at is not None else _USUAL_GAP_S
 
-    def moment(self) -> When:
+    def moment(self) -> StepTiming:
         """The step's moment as the policy knows it."""
         match self.when:
             case "after":
@@ -72,12 +72,12 @@ class DemoStep(_Strict):
             case "barge-in":
                 return BargeIn(self.at or 0.0)
             case "backchannel":
-                return Backchannel(self.at or 0.0)
+                return BackchannelStep(self.at or 0.0)
             case "keep-silent":
                 return KeepSilent(self.at or 0.0)
 
 
-class Demo(_Strict):
+class Demo(_DemoPart):
     """A whole demo."""
 
     learner: DemoVoice = DemoVoice()
@@ -106,14 +106,14 @@ def build_script(
     voice_id: str,
     folder: Path,
     progress: Callable[[int, int], None] = lambda done, total: None,
-) -> Script:
+) -> LearnerScript:
     """Have every sentence of the demo spoken; clips are kept in `folder` for the next time."""
     style = VoiceStyle(**demo.learner.model_dump())
-    steps: list[Step] = []
+    steps: list[ScriptStep] = []
     for number, step in enumerate(demo.steps):
         clip = None
         if step.say is not None:
             clip = cached_clip(voice, voice_id, step.say, style, folder)
-        steps.append(Step(step.moment(), clip))
+        steps.append(ScriptStep(step.moment(), clip))
         progress(number + 1, len(demo.steps))
-    return Script(tuple(steps))
+    return LearnerScript(tuple(steps))

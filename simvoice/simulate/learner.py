@@ -27,7 +27,7 @@ GOES_ON_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Clip:
+class LearnerClip:
     """One utterance, prepared beforehand. Times are seconds into the clip."""
 
     text: str
@@ -69,7 +69,7 @@ class BargeIn:
 
 
 @dataclass(frozen=True, slots=True)
-class Backchannel:
+class BackchannelStep:
     """Acknowledge `after_s` into the patient's utterance, without taking the floor."""
 
     after_s: float
@@ -86,15 +86,15 @@ class KeepSilent:
     """Let it go when she says nothing at first, so that there is no silence of hers to keep."""
 
 
-When = AfterPatient | At | BargeIn | Backchannel | KeepSilent
+StepTiming = AfterPatient | At | BargeIn | BackchannelStep | KeepSilent
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class ScriptStep:
     """One thing the learner does; `clip` is None only with KeepSilent."""
 
-    when: When
-    clip: Clip | None = None
+    when: StepTiming
+    clip: LearnerClip | None = None
 
     def __post_init__(self) -> None:
         if (self.clip is None) != isinstance(self.when, KeepSilent):
@@ -102,19 +102,19 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Script:
+class LearnerScript:
     """What the learner does, in order."""
 
-    steps: tuple[Step, ...]
+    steps: tuple[ScriptStep, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Utterance:
+class PlantedUtterance:
     """Ground truth: one clip as it was said, in session seconds."""
 
     step: int
     """Index into the script."""
-    when: When
+    when: StepTiming
     text: str
     start_s: float
     """Of the clip's first sample."""
@@ -125,7 +125,7 @@ class Utterance:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class KeptSilence:
     """Ground truth: a silence that the learner kept, in session seconds."""
 
     step: int
@@ -140,8 +140,8 @@ class Kept:
 class Policy:
     """Decides, frame by frame, what a `Script` has the learner do. No clock of its own."""
 
-    script: Script
-    kept: list[Kept] = field(default_factory=list)
+    script: LearnerScript
+    kept: list[KeptSilence] = field(default_factory=list)
     """Silences that were kept so far."""
     skipped: list[int] = field(default_factory=list)
     """Steps whose moment never came."""
@@ -170,7 +170,7 @@ class Policy:
         """Seconds since anybody sounded."""
         return at_s - max(self._last_sound_s or 0.0, self._busy_until_s)
 
-    def tick(self, at_s: float, patient_sounds: bool) -> Utterance | None:
+    def tick(self, at_s: float, patient_sounds: bool) -> PlantedUtterance | None:
         """Called once a frame, at the session second `at_s` where it begins.
 
         patient_sounds: whether she sounded at the learner's ear in the frame before.
@@ -203,7 +203,7 @@ class Policy:
         if not self.speaking(at_s) and (answers or at_s - self._busy_until_s > GOES_ON_S):
             self._heard_since_turn = True
 
-    def _due(self, when: AfterPatient | At | BargeIn | Backchannel, at_s: float) -> bool | None:
+    def _due(self, when: AfterPatient | At | BargeIn | BackchannelStep, at_s: float) -> bool | None:
         """True: now. False: not yet. None: never."""
         match when:
             case At():
@@ -217,7 +217,7 @@ class Policy:
                 # over a sound of hers: in the gap between two words nobody would be cut off
                 over_hers = self._into(when.after_s, at_s) and self._last_sound_s == at_s
                 return over_hers or self._impatient(when.patience_s, at_s)
-            case Backchannel():
+            case BackchannelStep():
                 if self._into(when.after_s, at_s):
                     return True
                 return None if self._impatient(when.patience_s, at_s) else False
@@ -254,13 +254,13 @@ class Policy:
     def _kept(
         self, start_s: float, end_s: float, broken_by: Literal["patient", "learner"], at_s: float
     ) -> None:
-        self.kept.append(Kept(self._next, start_s, end_s, broken_by))
+        self.kept.append(KeptSilence(self._next, start_s, end_s, broken_by))
         self._advance(at_s)
 
-    def _say(self, step: Step, at_s: float, patient_sounds: bool) -> Utterance:
+    def _say(self, step: ScriptStep, at_s: float, patient_sounds: bool) -> PlantedUtterance:
         clip = step.clip
         assert clip is not None
-        said = Utterance(
+        said = PlantedUtterance(
             step=self._next,
             when=step.when,
             text=clip.text,
@@ -271,7 +271,7 @@ class Policy:
             patient_was_speaking=patient_sounds,
         )
         self._busy_until_s = said.offset_s
-        if not isinstance(step.when, Backchannel):
+        if not isinstance(step.when, BackchannelStep):
             self._heard_since_turn = False
             self._turn_start_s = at_s
             self._barred_s = self._onset_s

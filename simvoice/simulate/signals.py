@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from simvoice.audio import RATE, Pcm, samples
 from simvoice.ports import SpokenWord
-from simvoice.simulate.learner import Clip
+from simvoice.simulate.learner import LearnerClip
 from simvoice.simulate.speech import LEVEL_DBFS, MARGIN_S
 
 # -- signals ----------------------------------------------------------------------------------
@@ -60,7 +60,7 @@ _TURN = 0.45
 """Where the pitch turns from falling to rising."""
 
 
-def mm_hm(pitch_hz: float, length_s: float, seed: int = 0) -> Clip:
+def mm_hm(pitch_hz: float, length_s: float, seed: int = 0) -> LearnerClip:
     """pitch_hz: of the speaker, 70 to 300. length_s: 0.3 to 1. The same seed, the same sound."""
     rng = np.random.default_rng(seed)
     n = samples(length_s)
@@ -73,7 +73,7 @@ def mm_hm(pitch_hz: float, length_s: float, seed: int = 0) -> Clip:
     breath = _filtered(rng.normal(size=n)) * np.interp(moment, _BREATH_AT, _BREATH)
     sound = voice / np.abs(voice).max() + _BREATH_SHARE * breath / np.abs(breath).max()
     margin = np.zeros(samples(MARGIN_S), np.float32)
-    return Clip(
+    return LearnerClip(
         text="Mm-hm.",
         pcm=np.concatenate([margin, _at_level(sound), margin]),
         onset_s=MARGIN_S,

@@ -24,7 +24,7 @@ from simvoice.audio import RATE, Pcm, samples, voiced_span
 from simvoice.errors import SettingError, SimvoiceError
 from simvoice.markup import PAUSE
 from simvoice.ports import Speech, SpokenWord, Voice, VoiceStyle
-from simvoice.simulate.learner import Clip
+from simvoice.simulate.learner import LearnerClip
 
 LEVEL_DBFS = -23.0
 """RMS of the voiced parts: a learner at arm's length from a laptop."""
@@ -68,7 +68,7 @@ def build_clip(
     style: VoiceStyle | None = None,
     *,
     level_dbfs: float = LEVEL_DBFS,
-) -> Clip:
+) -> LearnerClip:
     """Speak `text`, with `<pause s>` marks as silences of exactly that length.
 
     Raises SettingError when there is nothing to say or a mark is broken.
@@ -92,7 +92,7 @@ def cached_clip(
     text: str,
     style: VoiceStyle | None,
     folder: Path,
-) -> Clip:
+) -> LearnerClip:
     """As `build_clip`, but made once: a second call reads the same samples from `folder`.
 
     voice_id: names the voice and its model, so that another one makes another clip.
@@ -153,7 +153,9 @@ def _split(speech: Speech, cuts: list[int]) -> list[Speech]:
     return parts
 
 
-def _assemble(parts: list[Speech], pieces: list[Piece], text: str, level_dbfs: float) -> Clip:
+def _assemble(
+    parts: list[Speech], pieces: list[Piece], text: str, level_dbfs: float
+) -> LearnerClip:
     margin = samples(MARGIN_S)
     sounds: list[Pcm] = []
     words: list[SpokenWord] = []
@@ -179,7 +181,7 @@ def _assemble(parts: list[Speech], pieces: list[Piece], text: str, level_dbfs: f
             at += silence
     pcm = _levelled(np.concatenate(sounds), level_dbfs)
     inside = tuple(_clamped(word, len(pcm) / RATE) for word in words)
-    return Clip(text, pcm, onset / RATE, offset / RATE, inside, tuple(pauses))
+    return LearnerClip(text, pcm, onset / RATE, offset / RATE, inside, tuple(pauses))
 
 
 def _faded(pcm: Pcm) -> Pcm:
@@ -209,7 +211,7 @@ def _clamped(word: SpokenWord, end_s: float) -> SpokenWord:
     return SpokenWord(word.text, min(max(0.0, word.start_s), end_s), min(word.end_s, end_s))
 
 
-def _save(clip: Clip, path: Path) -> None:
+def _save(clip: LearnerClip, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     meta = json.dumps(
         {
@@ -227,11 +229,11 @@ def _save(clip: Clip, path: Path) -> None:
     os.replace(temporary, path)
 
 
-def _load(path: Path) -> Clip:
+def _load(path: Path) -> LearnerClip:
     with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
         meta = json.loads(str(stored["meta"]))
         pcm: Pcm = stored["pcm"].astype(np.float32)
-    return Clip(
+    return LearnerClip(
         meta["text"],
         pcm,
         meta["onset_s"],

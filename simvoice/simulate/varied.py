@@ -16,7 +16,7 @@ import numpy as np
 
 from simvoice.audio import Pcm
 from simvoice.simulate.demo import Demo, DemoStep, DemoVoice
-from simvoice.simulate.learner import Clip, Script, Step
+from simvoice.simulate.learner import LearnerClip, LearnerScript, ScriptStep
 
 _GAP_S, _GAP_SPREAD = 0.33, 0.84
 """Median, and deviation of the logarithm, of a doctor's gaps in one consultation of PriMock57."""
@@ -69,19 +69,19 @@ def day(demo: Demo, seed: int) -> Day:
     )
 
 
-def louder(script: Script, gain_db: float) -> Script:
+def louder(script: LearnerScript, gain_db: float) -> LearnerScript:
     """The same script, all of it so much louder; what would clip is held below full scale."""
     gain = np.float32(10.0 ** (gain_db / 20.0))
 
-    def amplified(step: Step) -> Step:
+    def amplified(step: ScriptStep) -> ScriptStep:
         if step.clip is None:
             return step
         clip = step.clip
         pcm: Pcm = np.clip(clip.pcm * gain, -0.98, 0.98).astype(np.float32)
-        made = Clip(clip.text, pcm, clip.onset_s, clip.offset_s, clip.words, clip.pauses)
-        return Step(step.when, made)
+        made = LearnerClip(clip.text, pcm, clip.onset_s, clip.offset_s, clip.words, clip.pauses)
+        return ScriptStep(step.when, made)
 
-    return Script(tuple(amplified(step) for step in script.steps))
+    return LearnerScript(tuple(amplified(step) for step in script.steps))
 
 
 def _voice(voice: DemoVoice, random: np.random.Generator) -> DemoVoice:

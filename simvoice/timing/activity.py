@@ -61,7 +61,7 @@ _LEAK_LATE_FRAMES = 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Floor:
+class NoiseFloor:
     """What one channel holds when its speaker is silent."""
 
     noise: Bands
@@ -116,12 +116,12 @@ def leak_of(own: Bands, other: Bands, noise: Bands, other_noise: Bands) -> Bands
     return np.asarray(np.clip(gain, 0.0, _LEAK_MOST), dtype=np.float32)
 
 
-def floors(one: Bands, two: Bands) -> tuple[Floor, Floor]:
+def noise_floors(one: Bands, two: Bands) -> tuple[NoiseFloor, NoiseFloor]:
     """What each of two channels holds while its speaker is silent, from a minute or so of both."""
     noises = noise_of(one), noise_of(two)
     return (
-        Floor(noises[0], leak_of(one, two, *noises)),
-        Floor(noises[1], leak_of(two, one, *noises[::-1])),
+        NoiseFloor(noises[0], leak_of(one, two, *noises)),
+        NoiseFloor(noises[1], leak_of(two, one, *noises[::-1])),
     )
 
 
@@ -147,7 +147,7 @@ class Activity:
     """float32 [frames]: level over what the room and the other voice explain, dBFS."""
 
 
-def activity(own: Bands, other: Bands, floor: Floor) -> Activity:
+def activity(own: Bands, other: Bands, floor: NoiseFloor) -> Activity:
     """own, other: float32 [frames, BANDS] of the two channels, a second more on both sides than
     is wanted, because edges look around."""
     if len(own) == 0:
@@ -201,6 +201,6 @@ def speech_intervals(pcm: Pcm16, other: Pcm16 | None = None) -> Intervals:
     if other is not None:
         theirs = bands(other)
         beside[: len(theirs)] = theirs[: len(own)]
-    floor, _ = floors(own, beside)
+    floor, _ = noise_floors(own, beside)
     made = activity(own, beside, floor)
     return spoken(runs(made.stays, made.opens))

@@ -14,7 +14,7 @@ from simvoice.timing.turns import (
     PAUSE_S,
     Between,
     Speaker,
-    Stretch,
+    StateInterval,
     Turn,
     betweens,
     stretches,
@@ -23,7 +23,7 @@ from simvoice.timing.turns import (
 
 
 @dataclass(frozen=True, eq=False)
-class Spoken:
+class SpeechTimes:
     """What was spoken when, session seconds: the input of every timing measure."""
 
     learner: Intervals
@@ -47,10 +47,10 @@ class Spoken:
 class Anatomy:
     """The parts of a conversation; computed on first use."""
 
-    spoken: Spoken
+    spoken: SpeechTimes
 
     @cached_property
-    def row(self) -> list[Stretch]:
+    def row(self) -> list[StateInterval]:
         """The four states, without backchannels, as one unbroken row."""
         said = self.spoken
         return stretches(said.learner, said.patient, said.start_s, said.end_s)

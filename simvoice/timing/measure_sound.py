@@ -13,16 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simvoice.audio import RATE, Pcm16, samples, seconds
-from simvoice.timing.activity import (
-    PEAK_FRAMES,
-    Activity,
-    activity,
-    floors,
-    runs,
-    spoken,
-)
+from simvoice.timing.activity import PEAK_FRAMES, Activity, activity, noise_floors, runs, spoken
 from simvoice.timing.intervals import Intervals
-from simvoice.timing.prosody import Voice, describe, join
+from simvoice.timing.prosody import VoiceProfile, describe, join
 from simvoice.timing.quality import BlockQuality, Quality, add_up, look
 from simvoice.timing.spectrum import CONTEXT, Bands, bands
 
@@ -38,24 +31,24 @@ Blocks = Iterable[tuple[Pcm16, Pcm16]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Lane:
+class ChannelMeasurement:
     """One channel."""
 
     speech: Intervals
-    voice: Voice
+    voice: VoiceProfile
     quality: Quality
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Heard:
+class SoundMeasurement:
     """Both channels."""
 
-    learner: Lane
-    patient: Lane
+    learner: ChannelMeasurement
+    patient: ChannelMeasurement
     length_s: float
 
 
-def listen(blocks: Blocks) -> Heard:
+def measure_sound(blocks: Blocks) -> SoundMeasurement:
     """However the sound is cut into pieces, the result is the same. A channel that ends before
     the other is silent from there on."""
     ear = _Ear()
@@ -64,9 +57,9 @@ def listen(blocks: Blocks) -> Heard:
     return ear.all()
 
 
-def listen_to(learner: Pcm16, patient: Pcm16) -> Heard:
+def measure_blocks(learner: Pcm16, patient: Pcm16) -> SoundMeasurement:
     """The same for two whole channels; int16 [n], 16 kHz."""
-    return listen([(learner, patient)])
+    return measure_sound([(learner, patient)])
 
 
 def _in_blocks(blocks: Blocks) -> Iterator[tuple[Pcm16, Pcm16]]:
@@ -107,7 +100,7 @@ class _Channel:
     from_frame: int = 0
     """The frame at which `stays` and `opens` begin."""
     found: list[NDArray[np.int64]] = field(default_factory=list)
-    voices: list[Voice] = field(default_factory=list)
+    voices: list[VoiceProfile] = field(default_factory=list)
     qualities: list[BlockQuality] = field(default_factory=list)
 
     def decide(self, made: Activity, is_last: bool) -> None:
@@ -145,18 +138,18 @@ class _Ear:
         if len(self._blocks) > 2:
             self._blocks.pop(0)
 
-    def all(self) -> Heard:
+    def all(self) -> SoundMeasurement:
         if self._blocks:
             self._decide(len(self._blocks) - 1, is_last=True)
         learner, patient = (
-            Lane(
+            ChannelMeasurement(
                 spoken(np.concatenate(c.found) if c.found else np.empty((0, 2), np.int64)),
                 join(c.voices),
                 add_up(c.qualities),
             )
             for c in self._channels
         )
-        return Heard(learner, patient, seconds(self._samples))
+        return SoundMeasurement(learner, patient, seconds(self._samples))
 
     @staticmethod
     def _mend_seam(block: _Block, following: tuple[Pcm16, Pcm16]) -> None:
@@ -173,7 +166,7 @@ class _Ear:
         count = len(block.power[0])
         lo, hi = max(0, begin - _AROUND), min(len(whole[0]), begin + count + _AROUND)
         near = [power[lo:hi] for power in whole]
-        both = floors(whole[0], whole[1])
+        both = noise_floors(whole[0], whole[1])
         made = [_middle(activity(near[k], near[1 - k], both[k]), begin - lo, count) for k in (0, 1)]
         talks = [runs(a.stays, a.opens) for a in made]
         speaking = [_mask(found, count) for found in talks]

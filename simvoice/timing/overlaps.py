@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simvoice.timing.intervals import Intervals, bridge, intervals
-from simvoice.timing.prosody import Voice
+from simvoice.timing.prosody import VoiceProfile
 from simvoice.timing.turns import Speaker, TimedWord
 
 OverlapKind = Literal["acknowledgement", "early", "interruption", "attempt", "together"]
@@ -87,7 +87,7 @@ class Overlap:
 def overlaps(
     learner: Intervals,
     patient: Intervals,
-    voices: dict[Speaker, Voice],
+    voices: dict[Speaker, VoiceProfile],
     words: Sequence[TimedWord] = (),
 ) -> list[Overlap]:
     """In order of their starts.
@@ -131,7 +131,7 @@ def _acknowledged(
 class _Ends:
     """How one speaker's phrases end."""
 
-    voice: Voice
+    voice: VoiceProfile
     words: Sequence[TimedWord]
 
     def is_broken(self, at_s: float) -> bool:

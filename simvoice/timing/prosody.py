@@ -67,7 +67,7 @@ def final_rise(pcm: Pcm16) -> float | None:
 # -- prosody ----------------------------------------------------------------------------------
 
 
-Series = NDArray[np.float64]
+FloatSeries = NDArray[np.float64]
 """float64 [n]."""
 
 REFERENCE_HZ = 100.0
@@ -89,37 +89,37 @@ _VOWELS = slice(2, 10)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Voice:
+class VoiceProfile:
     """What is known of one speaker's voice, in order of time. All times are session seconds."""
 
-    start_s: Series
+    start_s: FloatSeries
     """float64 [n]: where each stretch of speech begins."""
-    end_s: Series
+    end_s: FloatSeries
     """float64 [n]: where it ends."""
-    level_db: Series
+    level_db: FloatSeries
     """float64 [n]: its level, dBFS, with the room's noise taken off."""
-    falls_db: Series
+    falls_db: FloatSeries
     """float64 [n]: how far it has fallen at its end below its last half second. A phrase that is
     brought to its end fades; one that is broken off does not."""
-    fades_s: Series
+    fades_s: FloatSeries
     """float64 [n]: how long it lies more than 10 dB below its median before it ends: an echo makes
     that long."""
-    pitch_s: Series
+    pitch_s: FloatSeries
     """float64 [m]: when each value of the pitch was taken."""
-    pitch_hz: Series
+    pitch_hz: FloatSeries
     """float64 [m]: Hz, where the voice sounds."""
-    nuclei_s: Series
+    nuclei_s: FloatSeries
     """float64 [k]: when each syllable is at its loudest."""
 
-    def semitones(self) -> Series:
+    def semitones(self) -> FloatSeries:
         """float64 [m]: the pitch in semitones re `REFERENCE_HZ`."""
         return np.asarray(12.0 * np.log2(self.pitch_hz / REFERENCE_HZ), dtype=np.float64)
 
-    def inside(self, of: Intervals) -> Voice:
+    def inside(self, of: Intervals) -> VoiceProfile:
         """Only what lies in these stretches of time."""
         stretch = covers(of, (self.start_s + self.end_s) / 2.0)
         pitch = covers(of, self.pitch_s)
-        return Voice(
+        return VoiceProfile(
             self.start_s[stretch],
             self.end_s[stretch],
             self.level_db[stretch],
@@ -131,26 +131,29 @@ class Voice:
         )
 
 
-def join(parts: Sequence[Voice]) -> Voice:
+def join(parts: Sequence[VoiceProfile]) -> VoiceProfile:
     """Parts in order of time to one."""
     if not parts:
         none = np.empty(0)
-        return Voice(*[none] * len(Voice.__slots__))
-    return Voice(
-        *(np.concatenate([getattr(part, name) for part in parts]) for name in Voice.__slots__)
+        return VoiceProfile(*[none] * len(VoiceProfile.__slots__))
+    return VoiceProfile(
+        *(
+            np.concatenate([getattr(part, name) for part in parts])
+            for name in VoiceProfile.__slots__
+        )
     )
 
 
 def describe(
     pcm: Pcm16, power: Bands, level_db: NDArray[np.float32], runs: NDArray[np.int64], at_s: float
-) -> Voice:
+) -> VoiceProfile:
     """The voice in one block of sound.
 
     pcm: int16 [n], 16 kHz. power, level_db: of its frames. runs: int64 [k, 2], frames of speech
     in it. at_s: session seconds at which it begins.
     """
-    pitch_s: list[Series] = []
-    pitch: list[Series] = []
+    pitch_s: list[FloatSeries] = []
+    pitch: list[FloatSeries] = []
     for first, last in _joined(runs, _PHRASE_FRAMES):
         when, hz = pitch_hz(pcm[first * FRAME : last * FRAME])
         pitch_s.append(when[hz > 0.0] + first * FRAME_S + at_s)
@@ -163,7 +166,7 @@ def describe(
     whole = _joined(runs, _CLOSURE_FRAMES)
     whole = whole[whole[:, 1] - whole[:, 0] >= _SHORTEST_FRAMES]
     stretches = [level_db[first:last] for first, last in whole]
-    return Voice(
+    return VoiceProfile(
         (whole[:, 0] * FRAME_S + at_s).astype(np.float64),
         (whole[:, 1] * FRAME_S + at_s).astype(np.float64),
         np.array([_level(stretch) for stretch in stretches], dtype=np.float64),
@@ -200,7 +203,7 @@ def _fades(level_db: NDArray[np.float32]) -> float:
     return float((level_db.size - 1 - loud[-1]) * FRAME_S)
 
 
-def _nuclei(level_db: NDArray[np.float32], runs: NDArray[np.int64]) -> Series:
+def _nuclei(level_db: NDArray[np.float32], runs: NDArray[np.int64]) -> FloatSeries:
     """float64 [k]: frames at which a syllable is at its loudest."""
     if len(runs) == 0:
         return np.empty(0)
@@ -213,7 +216,7 @@ def _nuclei(level_db: NDArray[np.float32], runs: NDArray[np.int64]) -> Series:
     return np.array(found, dtype=np.float64)
 
 
-def _peaks(level_db: Series, least_db: float, offset: int) -> list[int]:
+def _peaks(level_db: FloatSeries, least_db: float, offset: int) -> list[int]:
     """Peaks above `least_db` with a dip of `_DIP_DB` on both sides (or an end)."""
     if level_db.size < 3:
         return []
@@ -231,7 +234,7 @@ def _peaks(level_db: Series, least_db: float, offset: int) -> list[int]:
     return [offset + at for at in kept]
 
 
-def _voiced(nuclei_s: Series, pitch_s: Series) -> Series:
+def _voiced(nuclei_s: FloatSeries, pitch_s: FloatSeries) -> FloatSeries:
     """The nuclei beside which the voice sounds."""
     if pitch_s.size == 0:
         return nuclei_s[:0]
@@ -243,7 +246,7 @@ def _voiced(nuclei_s: Series, pitch_s: Series) -> Series:
     return np.asarray(nuclei_s[nearest <= 0.03], dtype=np.float64)
 
 
-def quantile(values: Series, share: float) -> float:
+def quantile(values: FloatSeries, share: float) -> float:
     """As Praat's "Get quantile" has it: value number share * n + 1/2 of the sorted, in between
     two by proportion."""
     ordered = np.sort(values)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simvoice.audio import SILENT_DBFS, Pcm16
-from simvoice.timing.activity import Floor
+from simvoice.timing.activity import NoiseFloor
 from simvoice.timing.spectrum import FRAME, Bands, decibels, frames_in
 
 _FULL_SCALE = 32_700
@@ -71,7 +71,7 @@ def look(
     pcm: Pcm16,
     own: Bands,
     other: Bands,
-    floor: Floor,
+    floor: NoiseFloor,
     speaking: NDArray[np.bool_],
     other_speaking: NDArray[np.bool_],
 ) -> BlockQuality:

@@ -26,19 +26,19 @@ from simvoice.timing.intervals import Intervals, covers, intervals
 
 
 Speaker = Literal["learner", "patient"]
-Floor = Literal["learner", "patient", "both", "nobody"]
+TurnState = Literal["learner", "patient", "both", "nobody"]
 
 PAUSE_S = 0.2
 """Pauses shorter than this are left out of counts: stops in fluent speech last up to 0.18 s."""
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class StateInterval:
     """A longest stretch of time in one state."""
 
     start_s: float
     end_s: float
-    floor: Floor
+    floor: TurnState
 
     @property
     def length_s(self) -> float:
@@ -90,7 +90,7 @@ class Turn:
 
 def stretches(
     learner: Intervals, patient: Intervals, start_s: float, end_s: float
-) -> list[Stretch]:
+) -> list[StateInterval]:
     """The conversation from `start_s` to `end_s` as one unbroken row of states."""
     if end_s <= start_s:
         return []
@@ -98,18 +98,18 @@ def stretches(
     edges = np.unique(np.clip(edges, start_s, end_s))
     middles = (edges[:-1] + edges[1:]) / 2.0
     code = covers(learner, middles) + 2 * covers(patient, middles)
-    names: tuple[Floor, ...] = ("nobody", "learner", "patient", "both")
-    row: list[Stretch] = []
+    names: tuple[TurnState, ...] = ("nobody", "learner", "patient", "both")
+    row: list[StateInterval] = []
     for begin, finish, state in zip(edges[:-1], edges[1:], code, strict=True):
         floor = names[int(state)]
         if row and row[-1].floor == floor:
-            row[-1] = Stretch(row[-1].start_s, float(finish), floor)
+            row[-1] = StateInterval(row[-1].start_s, float(finish), floor)
         else:
-            row.append(Stretch(float(begin), float(finish), floor))
+            row.append(StateInterval(float(begin), float(finish), floor))
     return row
 
 
-def betweens(row: Sequence[Stretch]) -> list[Between]:
+def betweens(row: Sequence[StateInterval]) -> list[Between]:
     """Pauses, gaps and overlaps of a row from `stretches`, in order."""
     found = []
     for index, stretch in enumerate(row):
@@ -123,7 +123,7 @@ def betweens(row: Sequence[Stretch]) -> list[Between]:
     return found
 
 
-def _alone(row: Sequence[Stretch], index: int, step: int) -> Speaker | None:
+def _alone(row: Sequence[StateInterval], index: int, step: int) -> Speaker | None:
     """Who speaks alone next to a stretch. From a silence one looks through speaking together
     (both fell silent at once), but never through another silence."""
     is_silence = row[index].floor == "nobody"
@@ -138,7 +138,7 @@ def _alone(row: Sequence[Stretch], index: int, step: int) -> Speaker | None:
 
 
 def _kind(
-    row: Sequence[Stretch], index: int, before: Speaker | None, after: Speaker | None
+    row: Sequence[StateInterval], index: int, before: Speaker | None, after: Speaker | None
 ) -> Literal["pause", "gap", "overlap_between", "overlap_within", "edge", "unclear"]:
     if row[index].floor == "nobody" and index in (0, len(row) - 1):
         return "edge"

@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 
 from simvoice.errors import SimvoiceError, UsageError
 from simvoice.web import drawings, format, line, pages, progress, raters, retry
-from simvoice.web.encounters import Stage
+from simvoice.web.encounters import EncounterSlot
 from simvoice.web.pages import Summaries
 from simvoice.web.ports import Simulator
 from simvoice.web.security import Guard, StartKey, new_token
@@ -36,7 +36,7 @@ def create_app(simulator: Simulator, start_key: StartKey) -> FastAPI:
     start_key: what a browser must have been given to be answered.
     """
     token = new_token()
-    stage = Stage(simulator)
+    stage = EncounterSlot(simulator)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:

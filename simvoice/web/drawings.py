@@ -7,7 +7,7 @@ import threading
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from simvoice.progress.model import Course, Series
+from simvoice.progress.model import CaseProgress, NumberSeries
 from simvoice.record.files import check_id
 from simvoice.record.store import Attempt
 from simvoice.web.ports import Simulator
@@ -31,13 +31,13 @@ def change(request: Request, attempt_id: str, earlier: str) -> Response:
     return _svg("Before and after", *both)
 
 
-def over_time(course: Course, series: Series) -> Response:
+def over_time(course: CaseProgress, series: NumberSeries) -> Response:
     """One heading over the attempts at a case."""
     from simvoice.research.pictures import course as drawn
     from simvoice.research.pictures import style
 
     marks = [
-        drawn.Mark(went.number, point.value, point.low, point.high, point.comparable)
+        drawn.CourseMark(went.number, point.value, point.low, point.high, point.comparable)
         for went, point in zip(course.attempts, series.points, strict=True)
     ]
     compared = series.first_to_last

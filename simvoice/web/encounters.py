@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from simvoice.debrief.retry import Place
+from simvoice.debrief.retry import CheckpointRef
 from simvoice.errors import SimvoiceError
 from simvoice.ports import AudioLine
 from simvoice.runtime.observer import Caption, Encounter, Finished, Sight, Status
@@ -114,7 +114,7 @@ class Outbox:
 log = logging.getLogger(__name__)
 
 
-class Scene:
+class RunningEncounter:
     """One encounter in its own thread, and the page that watches it."""
 
     def __init__(
@@ -124,8 +124,8 @@ class Scene:
         learner: str,
         line: AudioLine,
         outbox: Outbox,
-        gone: Callable[[Scene], None],
-        again: Place | None = None,
+        gone: Callable[[RunningEncounter], None],
+        again: CheckpointRef | None = None,
     ) -> None:
         self._simulator = simulator
         self._case_id = case_id
@@ -202,13 +202,13 @@ class Scene:
         return {"type": "fault", "message": message, "attempt": self.attempt}
 
 
-class Stage:
+class EncounterSlot:
     """Admits one encounter at a time."""
 
     def __init__(self, simulator: Simulator) -> None:
         self._simulator = simulator
         self._lock = threading.Lock()
-        self._scene: Scene | None = None
+        self._scene: RunningEncounter | None = None
         self.left_behind: str | None = None
         """The attempt whose page was closed in the middle, until its debrief is opened."""
 
@@ -218,13 +218,15 @@ class Stage:
         learner: str,
         line: AudioLine,
         outbox: Outbox,
-        again: Place | None = None,
-    ) -> Scene | None:
+        again: CheckpointRef | None = None,
+    ) -> RunningEncounter | None:
         """Start an encounter in a thread of its own; None when one is on already."""
         with self._lock:
             if self._scene is not None:
                 return None
-            scene = Scene(self._simulator, case_id, learner, line, outbox, self._leave, again)
+            scene = RunningEncounter(
+                self._simulator, case_id, learner, line, outbox, self._leave, again
+            )
             self._scene = scene
         scene.thread.start()
         return scene
@@ -250,7 +252,7 @@ class Stage:
             scene.end()
             scene.over.wait(patience_s)
 
-    def _leave(self, scene: Scene) -> None:
+    def _leave(self, scene: RunningEncounter) -> None:
         with self._lock:
             if self._scene is scene:
                 self._scene = None

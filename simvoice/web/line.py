@@ -25,9 +25,9 @@ from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from simvoice.debrief.retry import Place
+from simvoice.debrief.retry import CheckpointRef
 from simvoice.devices.browser import BrowserLine
-from simvoice.web.encounters import Outbox, Scene, Stage
+from simvoice.web.encounters import EncounterSlot, Outbox, RunningEncounter
 from simvoice.web.security import same_token
 
 log = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ _BUSY_PATIENCE_S = 3.0
 """An encounter whose page was just closed needs a moment to end."""
 
 
-class From(BaseModel):
+class RetryFrom(BaseModel):
     """A moment of an attempt, by the turn of the patient's that begins there."""
 
     model_config = ConfigDict(extra="forbid")
@@ -61,7 +61,7 @@ class Hello(BaseModel):
     token: str
     case: str = Field(max_length=100)
     learner: Annotated[str, StringConstraints(strip_whitespace=True, max_length=60)] = ""
-    again: From | None = None
+    again: RetryFrom | None = None
     """Another go at a moment of an earlier attempt; None from the door."""
     headphones: bool = False
     """The learner says so; it cannot be measured here."""
@@ -106,11 +106,13 @@ async def talk(socket: WebSocket) -> None:
     hello = await _hello(socket)
     if hello is None:
         return
-    stage: Stage = socket.app.state.stage
+    stage: EncounterSlot = socket.app.state.stage
     outbox = Outbox(asyncio.get_running_loop())
     line = browser_line(hello, outbox)
     await run_in_threadpool(stage.is_free, _BUSY_PATIENCE_S)
-    again = Place(hello.again.attempt, hello.again.turn) if hello.again is not None else None
+    again = (
+        CheckpointRef(hello.again.attempt, hello.again.turn) if hello.again is not None else None
+    )
     scene = stage.begin(hello.case, hello.learner, line, outbox, again)
     if scene is None:
         await _refuse_busy(socket)
@@ -147,7 +149,7 @@ async def _refuse_busy(socket: WebSocket) -> None:
     await socket.close(1000)
 
 
-async def _receive(socket: WebSocket, line: BrowserLine, scene: Scene) -> None:
+async def _receive(socket: WebSocket, line: BrowserLine, scene: RunningEncounter) -> None:
     """Take what the page sends until it is gone."""
     while True:
         message = await socket.receive()

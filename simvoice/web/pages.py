@@ -15,16 +15,16 @@ from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from fastapi.templating import Jinja2Templates
 
 from simvoice.debrief import layout as debrief_page
-from simvoice.debrief.build import summarise
-from simvoice.debrief.comparison import Comparison, compare, goes_from
+from simvoice.debrief.build import build_debrief
+from simvoice.debrief.comparison import Comparison, compare, retries_of
 from simvoice.debrief.model import Debrief
 from simvoice.devices.wav import wav_bytes
 from simvoice.errors import AttemptError, CaseError, SimvoiceError
 from simvoice.progress.brief_store import FILE, keep, kept
-from simvoice.record.events import Again
+from simvoice.record.events import RetryOrigin
 from simvoice.record.files import check_id
 from simvoice.record.store import Attempt, AttemptSummary
-from simvoice.web.encounters import Stage
+from simvoice.web.encounters import EncounterSlot
 from simvoice.web.ports import CaseCard, Simulator
 
 # -- summaries --------------------------------------------------------------------------------
@@ -50,7 +50,7 @@ class Summaries:
             seen = print_of(attempt.folder)
             kept = self._kept.get(attempt.id)
             if kept is None or kept[0] != seen:
-                kept = (seen, summarise(attempt))
+                kept = (seen, build_debrief(attempt))
                 self._kept[attempt.id] = kept
             self._kept.move_to_end(attempt.id)
             while len(self._kept) > _KEPT:
@@ -75,10 +75,10 @@ def print_of(folder: Path) -> Print:
 
 
 @dataclass(frozen=True, slots=True)
-class Goes:
+class RetryLinks:
     """Beside this attempt."""
 
-    again: Again | None
+    again: RetryOrigin | None
     """Where this one was taken up; None when it began at the door."""
     comparison: Comparison | None
     """None also when the first one is gone."""
@@ -87,7 +87,7 @@ class Goes:
     """Taken up from this one."""
 
 
-def goes(simulator: Simulator, found: Attempt) -> Goes:
+def retry_links(simulator: Simulator, found: Attempt) -> RetryLinks:
     """Reads the first one, when there is one."""
     again = found.header.again
     comparison, has_sound = None, False
@@ -97,7 +97,7 @@ def goes(simulator: Simulator, found: Attempt) -> Goes:
             comparison, has_sound = compare(first, found), first.audio_path is not None
         except SimvoiceError:  # erased, or damaged since: the page says so
             comparison = None
-    return Goes(again, comparison, has_sound, goes_from(found.id, simulator.attempts()))
+    return RetryLinks(again, comparison, has_sound, retries_of(found.id, simulator.attempts()))
 
 
 # -- pages ------------------------------------------------------------------------------------
@@ -117,8 +117,8 @@ def _simulator(request: Request) -> Simulator:
     return simulator
 
 
-def _stage(request: Request) -> Stage:
-    stage: Stage = request.app.state.stage
+def _stage(request: Request) -> EncounterSlot:
+    stage: EncounterSlot = request.app.state.stage
     return stage
 
 
@@ -222,7 +222,7 @@ def attempt(request: Request, attempt_id: str) -> HTMLResponse:
         "debrief.html",
         view=debrief_page.view(debrief),
         earlier=_earlier(_simulator(request), found),
-        goes=goes(_simulator(request), found),
+        goes=retry_links(_simulator(request), found),
         is_changed=_is_changed(_simulator(request), found),
         checked=request.app.state.agreements.of(_simulator(request)).words,
     )

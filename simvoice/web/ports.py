@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from simvoice.audio import Pcm
-from simvoice.debrief.retry import Place
+from simvoice.debrief.retry import CheckpointRef
 from simvoice.ports import AudioLine
 from simvoice.record.store import Attempt, AttemptSummary, Store
 from simvoice.runtime.observer import Encounter, Observer
@@ -83,7 +83,7 @@ class Simulator(Protocol):
         *,
         learner: str,
         observer: Observer,
-        again: Place | None = None,
+        again: CheckpointRef | None = None,
     ) -> Encounter:
         """An encounter that is ready to run on `line`; the line is not started yet.
 
@@ -91,7 +91,7 @@ class Simulator(Protocol):
         """
         ...
 
-    def time_again(self, case_id: str, place: Place) -> float | None:
+    def time_again(self, case_id: str, place: CheckpointRef) -> float | None:
         """Seconds that another go at this moment has; None when it has no limit.
 
         Raises AttemptError when there is no going back to it.

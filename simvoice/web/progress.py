@@ -8,9 +8,9 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from simvoice.errors import UsageError
 from simvoice.progress.brief_store import Looked, called, catch_up, look
 from simvoice.progress.course import known, of_learner, progress_of
-from simvoice.progress.model import Progress
+from simvoice.progress.model import ProgressReport
 from simvoice.web import drawings, pages
-from simvoice.web.encounters import Stage
+from simvoice.web.encounters import EncounterSlot
 from simvoice.web.format import progress_address
 from simvoice.web.ports import Simulator
 
@@ -57,11 +57,13 @@ def _looked(request: Request) -> Looked:
 
 def _patience_s(request: Request) -> float:
     """Measuring takes a core, and whoever talks with a patient needs it more."""
-    stage: Stage = request.app.state.stage
+    stage: EncounterSlot = request.app.state.stage
     return _PATIENCE_S if stage.is_free() else 0.0
 
 
-def _progress(request: Request, learner: str, case: str | None, patience_s: float) -> Progress:
+def _progress(
+    request: Request, learner: str, case: str | None, patience_s: float
+) -> ProgressReport:
     simulator: Simulator = request.app.state.simulator
     own = of_learner(_looked(request), learner, case)
     made, failed, waiting = catch_up(simulator.store, own.waiting, patience_s)

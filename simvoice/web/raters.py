@@ -13,7 +13,7 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from starlette.exceptions import HTTPException
 
 from simvoice.debrief import rater_sheet
-from simvoice.debrief.item_trust import Compared, RatedAttempt, as_shown, compared
+from simvoice.debrief.item_trust import ItemTrust, RatedAttempt, as_shown, compared
 from simvoice.debrief.items import object_to, withdraw
 from simvoice.errors import AttemptError, SimvoiceError, UsageError
 from simvoice.record.files import check_id
@@ -113,9 +113,9 @@ class Agreements:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._rated: dict[Path, tuple[Print, RatedAttempt]] = {}
-        self._last: tuple[list[RatedAttempt], list[str], Compared] | None = None
+        self._last: tuple[list[RatedAttempt], list[str], ItemTrust] | None = None
 
-    def of(self, simulator: Simulator) -> Compared:
+    def of(self, simulator: Simulator) -> ItemTrust:
         """Machine and humans now. Each attempt is judged once, and again when it has changed."""
         with self._lock:
             rated, problems = self._all(simulator)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
-from simvoice.debrief.retry import Heard, Place, begins, heard_before, moment
+from simvoice.debrief.retry import CheckpointRef, LineBefore, begins, lines_before, moment
 from simvoice.errors import AttemptError
 from simvoice.record.files import check_id
 from simvoice.web import pages
@@ -17,7 +17,7 @@ router = APIRouter()
 
 
 @dataclass(frozen=True, slots=True)
-class AgainNote:
+class RetryNote:
     """What the learner reads before another go."""
 
     attempt: str
@@ -25,19 +25,19 @@ class AgainNote:
     at_s: float
     learner: str
     time_s: float | None
-    before: tuple[Heard, ...]
+    before: tuple[LineBefore, ...]
     """The last words before the moment."""
     begins: str
     """Who says what first."""
 
 
 @router.get("/again/{attempt_id}/{turn}")
-def again(request: Request, attempt_id: str, turn: int) -> HTMLResponse:
+def retry_page(request: Request, attempt_id: str, turn: int) -> HTMLResponse:
     """Where it begins; the conversation happens in the same page."""
     simulator: Simulator = request.app.state.simulator
     attempt = simulator.attempt(check_id(attempt_id))
     entry = moment(attempt, turn)
-    time_s = simulator.time_again(attempt.header.case_id, Place(attempt.id, turn))
+    time_s = simulator.time_again(attempt.header.case_id, CheckpointRef(attempt.id, turn))
     card = next((c for c in simulator.cases() if c.id == attempt.header.case_id), None)
     if card is None:
         raise AttemptError(
@@ -46,13 +46,13 @@ def again(request: Request, attempt_id: str, turn: int) -> HTMLResponse:
     busy = pages.somebody_talks(request)
     if busy is not None:
         return busy
-    note = AgainNote(
+    note = RetryNote(
         attempt=attempt.id,
         turn=entry.turn,
         at_s=entry.at_s,
         learner=attempt.header.learner,
         time_s=time_s,
-        before=heard_before(attempt, turn),
+        before=lines_before(attempt, turn),
         begins=begins(attempt, turn),
     )
     return pages.render(request, "case.html", case=card, again=note)

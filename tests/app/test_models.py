@@ -9,7 +9,7 @@ import pytest
 from simvoice.app import simulator as wiring
 from simvoice.app.language_model import EMBEDDED
 from simvoice.app.simulator import Simulator
-from simvoice.conversation.settings import FloorSettings
+from simvoice.conversation.settings import TurnTakingSettings
 from simvoice.engines.llm.fallback import Fallback
 from simvoice.engines.llm.llama import Llama
 from simvoice.engines.llm.llama_chat import ChatLlama
@@ -69,7 +69,9 @@ def test_the_server_the_embedded_model_and_the_voice_fit_into_the_time_they_have
     longer = simulator._floor(case)
     assert longer.improvise_timeout_s > SERVER.patience.whole_s + 0.5
     assert longer.improvise_timeout_s < 4.0
-    same = longer.model_copy(update={"improvise_timeout_s": FloorSettings().improvise_timeout_s})
+    same = longer.model_copy(
+        update={"improvise_timeout_s": TurnTakingSettings().improvise_timeout_s}
+    )
     assert same == wiring.floor_of(case)
 
 

@@ -8,14 +8,20 @@ from pathlib import Path
 import pytest
 
 from simvoice import paths
-from simvoice.app.retry import LEAST_S, Beginning, beginning
+from simvoice.app.retry import LEAST_S, RetryPlan, plan_retry
 from simvoice.conversation.checkpoint import checkpoint
-from simvoice.debrief.retry import Place, again_at, place_at, split_place, where_it_begins
+from simvoice.debrief.retry import (
+    CheckpointRef,
+    again_at,
+    checkpoint_at,
+    split_checkpoint_ref,
+    where_it_begins,
+)
 from simvoice.errors import AttemptError, CaseError, UsageError
 from simvoice.patient.case.load import load_case, locate_case
 from simvoice.patient.case.schema import Case
 from simvoice.patient.mind import Patient
-from simvoice.record.events import Again, Ended, JournalEntry, PatientMove, PatientSpeech
+from simvoice.record.events import Ended, JournalEntry, PatientMove, PatientSpeech, RetryOrigin
 from simvoice.record.store import Attempt
 from tests.planted_talk import header
 
@@ -32,7 +38,7 @@ def made(
     case: Case,
     *moments: tuple[int, float],
     attempt: str = ID,
-    again: Again | None = None,
+    again: RetryOrigin | None = None,
     ending_turn: int | None = None,
     sha256: str = "",
 ) -> Attempt:
@@ -72,7 +78,7 @@ def made(
     return Attempt(attempt, Path("nowhere"), "complete", head, tuple(entries), None, 500.0)
 
 
-def begin(case: Case, attempt: Attempt, turn: int, *others: Attempt) -> Beginning:
+def begin(case: Case, attempt: Attempt, turn: int, *others: Attempt) -> RetryPlan:
     known = {each.id: each for each in (attempt, *others)}
 
     def open_attempt(name: str) -> Attempt:
@@ -80,13 +86,13 @@ def begin(case: Case, attempt: Attempt, turn: int, *others: Attempt) -> Beginnin
             raise AttemptError(f"there is no attempt {name}")
         return known[name]
 
-    return beginning(Place(attempt.id, turn), open_attempt, lambda _: case)
+    return plan_retry(CheckpointRef(attempt.id, turn), open_attempt, lambda _: case)
 
 
 def test_it_begins_with_her_state_her_line_and_what_was_left_of_the_time(case: Case) -> None:
     attempt = made(case, (0, 4.0), (3, 100.0))
     found = begin(case, attempt, 3)
-    assert found.again == Again(attempt=ID, turn=3, at_s=100.0)
+    assert found.again == RetryOrigin(attempt=ID, turn=3, at_s=100.0)
     assert found.learner == "Kim"
     assert found.seed == 11
     assert case.time.limit_s is not None
@@ -104,7 +110,7 @@ def test_however_late_there_are_two_minutes(case: Case) -> None:
 
 def test_another_go_at_another_go_has_what_was_left_of_what_was_left(case: Case) -> None:
     first = made(case, (3, 100.0))
-    second = made(case, (3, 50.0), attempt=NEXT, again=Again(attempt=ID, turn=3, at_s=100.0))
+    second = made(case, (3, 50.0), attempt=NEXT, again=RetryOrigin(attempt=ID, turn=3, at_s=100.0))
     assert case.time.limit_s is not None
     left_s = case.time.limit_s - 150.0
     assert begin(case, second, 3, first).time_s == max(LEAST_S, left_s)
@@ -124,7 +130,7 @@ def test_a_case_that_is_gone_is_refused(case: Case) -> None:
         raise CaseError("there is no case")
 
     with pytest.raises(AttemptError, match="not here any more"):
-        beginning(Place(ID, 3), lambda _: attempt, gone)
+        plan_retry(CheckpointRef(ID, 3), lambda _: attempt, gone)
 
 
 def test_an_attempt_without_moments_is_refused(case: Case) -> None:
@@ -154,19 +160,19 @@ def test_the_moment_for_a_second_is_the_last_one_up_to_it(case: Case) -> None:
 
 def test_places_are_written_by_turn_or_by_time(case: Case) -> None:
     attempt = made(case, (0, 4.0), (3, 100.4))
-    assert split_place(f"{ID}@3") == (ID, 3, 0.0)
-    assert place_at(attempt, *split_place(f"{ID}@1:40")[1:]) == Place(ID, 3)
-    assert place_at(attempt, *split_place(f"{ID}@1:39")[1:]) == Place(ID, 0)
+    assert split_checkpoint_ref(f"{ID}@3") == (ID, 3, 0.0)
+    assert checkpoint_at(attempt, *split_checkpoint_ref(f"{ID}@1:40")[1:]) == CheckpointRef(ID, 3)
+    assert checkpoint_at(attempt, *split_checkpoint_ref(f"{ID}@1:39")[1:]) == CheckpointRef(ID, 0)
     with pytest.raises(AttemptError, match="the first is at 0:04"):
-        place_at(attempt, *split_place(f"{ID}@0:01")[1:])
+        checkpoint_at(attempt, *split_checkpoint_ref(f"{ID}@0:01")[1:])
     for wrong in (ID, f"{ID}@", f"{ID}@3:99", "@3", f"{ID}@soon"):
         with pytest.raises(UsageError, match="names no moment"):
-            split_place(wrong)
+            split_checkpoint_ref(wrong)
 
 
 def test_a_time_in_a_record_without_moments_says_why(case: Case) -> None:
     with pytest.raises(AttemptError, match="without the moments"):
-        place_at(made(case), None, 60.0)
+        checkpoint_at(made(case), None, 60.0)
 
 
 def test_only_what_was_heard_of_her_line_is_told(case: Case) -> None:

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from simvoice.bench import debrief as bench
-from simvoice.debrief.build import summarise
+from simvoice.debrief.build import build_debrief
 from simvoice.record.store import Store
 
 
 def test_the_sound_of_the_planted_encounter_lies_where_its_journal_says(tmp_path: Path) -> None:
-    made = summarise(Store(tmp_path).open(bench.plant(tmp_path, 60)))
+    made = build_debrief(Store(tmp_path).open(bench.plant(tmp_path, 60)))
     numbers = {number.key: number.value for number in made.numbers}
     # two rounds of 10.0 s and 12.8 s
     assert numbers["learner_speech"] == pytest.approx(20.0, abs=1.0)
@@ -22,7 +22,7 @@ def test_the_sound_of_the_planted_encounter_lies_where_its_journal_says(tmp_path
 
 
 def test_it_has_all_that_a_debrief_can_show(tmp_path: Path) -> None:
-    made = summarise(Store(tmp_path).open(bench.plant(tmp_path, 60)))
+    made = build_debrief(Store(tmp_path).open(bench.plant(tmp_path, 60)))
     assert len(made.turning_points) == 3
     assert len(made.suggestions) == 2
     assert made.unsaid

@@ -9,7 +9,7 @@ import pytest
 
 from simvoice import paths
 from simvoice.app.simulator import Simulator
-from simvoice.bench.repeats import Behaviour, Outcome, behaviours, meet, report
+from simvoice.bench.repeats import Behaviour, RepeatsOutcome, behaviours, meet, report
 from simvoice.research.calibrate.fit import within
 from simvoice.scoring.metrics.interval import repeats_from_json, repeats_to_json
 
@@ -24,7 +24,7 @@ def test_every_case_that_ships_is_met_by_every_learner_written_for_it() -> None:
 
 def test_the_report_and_the_table_say_what_they_rest_on() -> None:
     groups = [[{"talk_share": 40.0 + k}, {"talk_share": 44.0 + k}] for k in range(16)]
-    outcome = Outcome(2, behaviours(), 2400.0, within(groups))
+    outcome = RepeatsOutcome(2, behaviours(), 2400.0, within(groups))
     found = report(outcome)
     assert found["encounters"] == 2 * len(behaviours())
     assert found["mean_length_s"] == pytest.approx(2400.0 / found["encounters"], abs=0.1)

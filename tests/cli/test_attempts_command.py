@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from simvoice.cli.attempts import app
 from simvoice.errors import AttemptError, UsageError
-from simvoice.record.events import Again
+from simvoice.record.events import RetryOrigin
 from simvoice.record.recorder import Recorder
 from tests.planted_talk import header, record
 
@@ -98,7 +98,7 @@ def test_an_unknown_attempt_is_named(root: Path, command: str) -> None:
 def test_another_go_is_marked_with_where_it_came_from(root: Path) -> None:
     first = record(root)
     branch = header("20270101-000000-talk-bbbb").model_copy(
-        update={"again": Again(attempt=first.id, turn=2, at_s=192.4)}
+        update={"again": RetryOrigin(attempt=first.id, turn=2, at_s=192.4)}
     )
     recorder = Recorder.create(root, branch)
     recorder.close()

@@ -41,10 +41,10 @@ def test_repeats_have_no_quick_way_and_plant_nothing(tmp_path: Path) -> None:
 
 def test_repeats_are_shown_and_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     groups = [[{"talk_share": 40.0 + k}, {"talk_share": 44.0 + k}] for k in range(16)]
-    outcome = repeats.Outcome(2, repeats.behaviours(), 2400.0, within(groups))
+    outcome = repeats.RepeatsOutcome(2, repeats.behaviours(), 2400.0, within(groups))
     asked: list[tuple[int, int]] = []
 
-    def run(count: int, *, workers: int, done: repeats.Done) -> repeats.Outcome:
+    def run(count: int, *, workers: int, done: repeats.Done) -> repeats.RepeatsOutcome:
         asked.append((count, workers))
         done(1, 1)
         return outcome

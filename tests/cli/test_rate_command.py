@@ -13,12 +13,12 @@ from typer.testing import CliRunner, Result
 
 from simvoice.cli import app
 from simvoice.errors import AttemptError, UsageError
-from simvoice.record.events import Shows
+from simvoice.record.events import ConcernShown
 from simvoice.record.ratings import RATINGS, objections_of, ratings_of
 from simvoice.record.store import Attempt
 from tests.planted_talk import record
 
-CUE = Shows(line="line3", concern="children", text="Who cares for them", kind="cue")
+CUE = ConcernShown(line="line3", concern="children", text="Who cares for them", kind="cue")
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from simvoice.conversation.events import (
     ClipEnded,
-    Event,
+    EncounterEvent,
     Key,
     ModelAnswered,
     SpeechReady,
@@ -15,7 +15,7 @@ from simvoice.conversation.events import (
     Transcribed,
     TurnEndJudged,
 )
-from simvoice.patient.decisions import Answer, Hold, Improvise
+from simvoice.patient.decisions import Answer, Improvise, PlannedHold
 from simvoice.ports import Transcript
 from simvoice.record.events import Hold as HoldEntry
 from simvoice.record.events import LearnerTurn, PatientSpeech
@@ -35,7 +35,7 @@ slots = st.tuples(
 keys = st.builds(Key, st.integers(0, 12), st.integers(0, 3))
 never_played = st.builds(Key, st.integers(0, 12), st.integers(50, 59))
 """The player may be late; it does not say that a clip has ended which it is still playing."""
-strays: st.SearchStrategy[Event] = st.one_of(
+strays: st.SearchStrategy[EncounterEvent] = st.one_of(
     st.builds(TurnEndJudged, st.floats(0, 40), keys, st.floats(0, 1)),
     st.builds(
         Transcribed,
@@ -64,7 +64,7 @@ def worlds(draw: st.DrawFn) -> World:
     """A script of voice and silence, engines of any speed, some of them broken or mute."""
     mind = ScriptedMind(
         lines=draw(st.permutations(LINES)),
-        holds={1: Hold("news", 3.0)} if draw(st.booleans()) else {},
+        holds={1: PlannedHold("news", 3.0)} if draw(st.booleans()) else {},
         silences={2: 1.0} if draw(st.booleans()) else {},
         queries={1: Improvise("…")} if draw(st.booleans()) else {},
     )

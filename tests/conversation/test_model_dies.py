@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from simvoice.conversation.events import Noticed, Warm
-from simvoice.conversation.settings import FloorSettings
+from simvoice.conversation.settings import TurnTakingSettings
 from simvoice.patient.decisions import Improvise, PatientState
 from simvoice.ports import Message
 from simvoice.record.events import Trouble
@@ -56,7 +56,7 @@ def test_a_switch_to_another_model_is_recorded_and_disturbs_nothing() -> None:
 
 
 def test_a_server_is_given_longer_and_the_pause_is_no_longer_than_that() -> None:
-    floor = FloorSettings(improvise_timeout_s=3.0)
+    floor = TurnTakingSettings(improvise_timeout_s=3.0)
     made = world(floor=floor, llm_s=2.4).run(24.0)
     assert made.heard == [made.model_text] * 3
     assert max(waits_s(made)) < 3.4

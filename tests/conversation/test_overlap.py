@@ -7,7 +7,7 @@ import itertools
 import pytest
 
 from simvoice.conversation.events import Duck, StopPlaying
-from simvoice.patient.decisions import Hold
+from simvoice.patient.decisions import PlannedHold
 from simvoice.record.events import Interruption, PatientSpeech, SimultaneousStart
 from tests.conversation.world import WORD_S, ScriptedMind, World
 
@@ -57,7 +57,7 @@ def test_a_hum_that_turns_into_words_stops_her() -> None:
 
 
 def test_a_hum_into_her_silence_does_not_fill_it() -> None:
-    mind = ScriptedMind(lines=["oh no", "go on then"], holds={0: Hold("headline", 4.0)})
+    mind = ScriptedMind(lines=["oh no", "go on then"], holds={0: PlannedHold("headline", 4.0)})
     world = World(mind).learner(0.5, 1.5, "I have the result.").learner(4.0, 4.5, "I'm on.", hum=1)
     world.run(12)
     assert [hold.outcome for hold in world.holds] == ["held"]

@@ -8,25 +8,32 @@ import pytest
 
 from simvoice.conversation.events import EndAsked
 from simvoice.conversation.reflection import afterwards, moments_of
-from simvoice.conversation.state import Moment
-from simvoice.patient.decisions import Decision, Move, PatientState, Remembered, Said, Step
-from simvoice.record.events import Afterwards, Ended
+from simvoice.conversation.state import LedgerMoment
+from simvoice.patient.decisions import (
+    Decision,
+    LearnerUtterance,
+    LedgerStep,
+    Move,
+    PatientState,
+    Reflection,
+)
+from simvoice.record.events import Ended, PatientReflection
 from tests.conversation.world import ScriptedMind, World
 
-HURT = Remembered("You cut me off.", "You <pause 0.5> cut me off.", "flat", "cut her off", ("cut",))
+HURT = Reflection("You cut me off.", "You <pause 0.5> cut me off.", "flat", "cut her off", ("cut",))
 
 
 def _entries(world: World) -> list[object]:
-    return [each for each in world.notes if isinstance(each, Afterwards | Ended)]
+    return [each for each in world.notes if isinstance(each, PatientReflection | Ended)]
 
 
 @dataclass
 class _Hurt(ScriptedMind):
     """Is moved by the learner's words."""
 
-    def hear(self, state: PatientState, said: Said) -> Decision:
+    def hear(self, state: PatientState, said: LearnerUtterance) -> Decision:
         decision = super().hear(state, said)
-        return replace(decision, steps=(Step("trust", 0.5, 0.4, "cut"),), opens=("mother",))
+        return replace(decision, steps=(LedgerStep("trust", 0.5, 0.4, "cut"),), opens=("mother",))
 
 
 @pytest.mark.parametrize("reason", ["learner", "closed", "device"])
@@ -35,7 +42,7 @@ def test_she_is_asked_however_the_learner_went(reason: str) -> None:
     world.extra = [EndAsked(6.0, reason)]  # type: ignore[arg-type]
     world.run(8.0)
     said, ended = _entries(world)
-    assert isinstance(said, Afterwards)
+    assert isinstance(said, PatientReflection)
     assert isinstance(ended, Ended)
     assert (ended.reason, said.at_s) == (reason, ended.at_s)
     assert [each.text for each in said.said] == ["You cut me off."]
@@ -44,7 +51,7 @@ def test_she_is_asked_however_the_learner_went(reason: str) -> None:
 def test_she_is_asked_when_the_time_is_over() -> None:
     world = World(mind=ScriptedMind(feels=(HURT,)), time_s=5.0)
     world.run(20.0)
-    assert [type(each) for each in _entries(world)] == [Afterwards, Ended]
+    assert [type(each) for each in _entries(world)] == [PatientReflection, Ended]
 
 
 def test_she_is_asked_when_she_ends_it_herself() -> None:
@@ -52,7 +59,7 @@ def test_she_is_asked_when_she_ends_it_herself() -> None:
     world.learner(6.0, 7.0, "hello there")
     world.run(20.0)
     said, ended = _entries(world)
-    assert isinstance(said, Afterwards)
+    assert isinstance(said, PatientReflection)
     assert isinstance(ended, Ended)
     assert ended.ending == "enough"
 
@@ -69,39 +76,43 @@ def test_a_remark_goes_back_to_the_move_that_showed_it() -> None:
     world.extra = [EndAsked(15.0, "learner")]
     world.run(16.0)
     said = _entries(world)[0]
-    assert isinstance(said, Afterwards)
+    assert isinstance(said, PatientReflection)
     moves = [each for each in world.notes if getattr(each, "reason", "").startswith("answers")]
     assert said.said[0].at_s == moves[0].at_s  # type: ignore[attr-defined]
 
 
 def test_the_moment_is_where_it_moved_her_most() -> None:
-    moments = (Moment("cut", 3.0, 0.02), Moment("cut", 9.0, 0.2), Moment("cut", 12.0, 0.2))
+    moments = (
+        LedgerMoment("cut", 3.0, 0.02),
+        LedgerMoment("cut", 9.0, 0.2),
+        LedgerMoment("cut", 12.0, 0.2),
+    )
     assert afterwards((HURT,), moments, 20.0).said[0].at_s == 9.0
 
 
 def test_of_what_she_told_it_is_where_she_told_it_or_nowhere() -> None:
     told = replace(HURT, causes=("let it be quiet",), facts=("mother",))
-    moments = (Moment("let it be quiet", 2.0, 0.3), Moment("mother", 4.0, 0.0))
+    moments = (LedgerMoment("let it be quiet", 2.0, 0.3), LedgerMoment("mother", 4.0, 0.0))
     assert afterwards((told,), moments, 20.0).said[0].at_s == 4.0
     assert afterwards((told,), moments[:1], 20.0).said[0].at_s == 2.0
     assert afterwards((told,), (), 20.0).said[0].at_s is None
 
 
 def test_what_one_cause_moves_in_several_values_counts_together() -> None:
-    steps = (Step("trust", 0.5, 0.4, "cut"), Step("distress", 0.4, 0.45, "cut"))
+    steps = (LedgerStep("trust", 0.5, 0.4, "cut"), LedgerStep("distress", 0.4, 0.45, "cut"))
     decision = Decision(
         PatientState(ledger=()), Move("silent", ""), "hurt", steps=steps, opens=("mother",)
     )
     cut, mother = moments_of(decision, 7.0)
     assert (cut.what, cut.at_s, round(cut.moved, 3)) == ("cut", 7.0, 0.15)
-    assert mother == Moment("mother", 7.0, 0.0)
+    assert mother == LedgerMoment("mother", 7.0, 0.0)
 
 
 def test_a_remark_goes_back_to_no_time_before_what_it_is_said_after() -> None:
     moments = (
-        Moment("cut", 3.0, 0.2),
-        Moment("truth", 9.0, 0.0),
-        Moment("cut", 9.0, 0.1),
+        LedgerMoment("cut", 3.0, 0.2),
+        LedgerMoment("truth", 9.0, 0.0),
+        LedgerMoment("cut", 9.0, 0.1),
     )
     assert afterwards((replace(HURT, beats=("truth",)),), moments, 20.0).said[0].at_s == 9.0
     assert afterwards((replace(HURT, beats=("never",)),), moments, 20.0).said[0].at_s == 3.0
@@ -112,5 +123,5 @@ def test_what_had_happened_before_is_no_moment_again() -> None:
         PatientState(ledger=(), beats=frozenset({"truth"})), Move("silent", ""), "heard it"
     )
     first = moments_of(decision, 7.0)
-    assert first == (Moment("truth", 7.0, 0.0),)
+    assert first == (LedgerMoment("truth", 7.0, 0.0),)
     assert moments_of(decision, 9.0, first) == ()

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from simvoice import paths
 from simvoice.conversation.checkpoint import checkpoint, restore, resume
 from simvoice.conversation.events import Key
-from simvoice.conversation.state import begin_again
+from simvoice.conversation.state import begin_retry
 from simvoice.patient.case.load import load_case, locate_case
-from simvoice.patient.decisions import Decision, Hold, Improvise, Move, PatientState
+from simvoice.patient.decisions import Decision, Improvise, Move, PatientState, PlannedHold
 from simvoice.patient.mind import Patient
 from simvoice.record.events import (
     Checkpoint,
@@ -58,7 +58,7 @@ moves = st.builds(
     mood=st.sampled_from(["even", "shaken"]),
     spoken=text,
     silence_before_s=st.floats(0.0, 20.0),
-    hold=st.none() | st.builds(Hold, beat=text, window_s=st.floats(0.0, 30.0)),
+    hold=st.none() | st.builds(PlannedHold, beat=text, window_s=st.floats(0.0, 30.0)),
     ending=st.none() | text,
     source=st.sampled_from(["authored", "model", "fallback"]),
 )
@@ -95,7 +95,7 @@ def scripted() -> World:
     """Holds held and filled, an interruption, a prompt, a silent answer and one of the model's."""
     mind = ScriptedMind(
         lines=["First I fell and then I lay there for an hour.", "One. Two. Three.", "", "Five."],
-        holds={1: Hold("fall", 2.0), 3: Hold("count", 2.0)},
+        holds={1: PlannedHold("fall", 2.0), 3: PlannedHold("count", 2.0)},
         silences={4: 1.2},
         queries={5: Improvise("what would she say")},
     )
@@ -162,7 +162,7 @@ def again(make: Make, original: World, entry: Checkpoint) -> tuple[World, Checkp
 
     def world(shift_s: float | None) -> World:
         made = make()
-        made.state = begin_again(resumed)
+        made.state = begin_retry(resumed)
         told = made.utterances
         made.utterances = []
         if shift_s is not None:
@@ -211,7 +211,7 @@ def test_the_line_is_said_again_first_whatever_the_learner_says_before() -> None
     original = scripted().run(LATE_S)
     entry = original.entries(Checkpoint)[1]
     world = scripted()
-    world.state = begin_again(resume(original.notes, entry))
+    world.state = begin_retry(resume(original.notes, entry))
     world.utterances = [Utterance(0.2, 1.6, "hello are you there")]
     world.run(12.0)
     assert isinstance(world.entries(PatientMove)[0], PatientMove)
@@ -220,11 +220,11 @@ def test_the_line_is_said_again_first_whatever_the_learner_says_before() -> None
 
 
 def test_a_silence_she_kept_is_kept_again_at_once() -> None:
-    mind = ScriptedMind(lines=["One.", ""], holds={1: Hold("blow", 3.0)})
+    mind = ScriptedMind(lines=["One.", ""], holds={1: PlannedHold("blow", 3.0)})
     original = World(mind=mind).learner(6.0, 7.0, "it is bad news").run(20.0)
     entry = next(e for e in original.entries(Checkpoint) if not e.move["text"])
     world = World(mind=mind)
-    world.state = begin_again(resume(original.notes, entry))
+    world.state = begin_retry(resume(original.notes, entry))
     world.run(12.0)
     (hold,) = world.holds
     assert (hold.outcome, hold.beat) == ("held", "blow")
@@ -234,7 +234,7 @@ def test_a_silence_she_kept_is_kept_again_at_once() -> None:
 def test_the_numbers_of_turns_go_on_where_they_were() -> None:
     original = scripted().run(LATE_S)
     entry = original.entries(Checkpoint)[2]
-    state = begin_again(resume(original.notes, entry))
+    state = begin_retry(resume(original.notes, entry))
     assert Key(state.last_turn, 0) >= Key(entry.turn, 0)
     assert state.sounded
 

@@ -6,13 +6,13 @@ import itertools
 
 import pytest
 
-from simvoice.patient.decisions import Hold
+from simvoice.patient.decisions import PlannedHold
 from tests.conversation.world import ScriptedMind, World
 
 
 def after_the_news(**how: object) -> World:
     """She says one word after the headline and then keeps quiet for up to 6 s."""
-    mind = ScriptedMind(lines=["Oh.", "what happens now"], holds={0: Hold("headline", 6.0)})
+    mind = ScriptedMind(lines=["Oh.", "what happens now"], holds={0: PlannedHold("headline", 6.0)})
     return World(mind, **how).learner(0.5, 2.5, "I'm afraid it is cancer.")  # type: ignore[arg-type]
 
 
@@ -43,7 +43,7 @@ def test_a_cough_does_not_fill_a_silence() -> None:
 
 
 def test_a_move_of_silence_says_nothing_and_waits() -> None:
-    mind = ScriptedMind(lines=["", "thank you for waiting"], holds={0: Hold("tears", 3.0)})
+    mind = ScriptedMind(lines=["", "thank you for waiting"], holds={0: PlannedHold("tears", 3.0)})
     world = World(mind).learner(0.5, 1.5, "I can see how hard this is.").run(9)
     assert world.heard == ["it opened after tears"]
     assert world.holds[0].end_s - world.holds[0].start_s == pytest.approx(3.0, abs=0.05)

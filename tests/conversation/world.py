@@ -22,8 +22,8 @@ from simvoice.conversation.events import (
     Command,
     Drop,
     Duck,
+    EncounterEvent,
     EndAsked,
-    Event,
     Frame,
     JudgeTurnEnd,
     Key,
@@ -39,19 +39,19 @@ from simvoice.conversation.events import (
     TurnEndJudged,
     WordsJudged,
 )
-from simvoice.conversation.settings import FloorSettings
+from simvoice.conversation.settings import TurnTakingSettings
 from simvoice.conversation.state import Rules, begin
 from simvoice.conversation.step import step
 from simvoice.patient.decisions import (
     Answer,
     Decision,
-    Hold,
+    LearnerUtterance,
     Mood,
     Move,
     PatientState,
+    PlannedHold,
     Query,
-    Remembered,
-    Said,
+    Reflection,
 )
 from simvoice.ports import Message, SpokenWord, Transcript
 from simvoice.record.events import (
@@ -80,7 +80,7 @@ class ScriptedMind:
     lines: list[str] = field(default_factory=lambda: ["I see what you mean."])
     """May have marks."""
     mood: Mood = "even"
-    holds: dict[int, Hold] = field(default_factory=dict)
+    holds: dict[int, PlannedHold] = field(default_factory=dict)
     """By line number: the silence she keeps after it."""
     silences: dict[int, float] = field(default_factory=dict)
     """By line number: the silence she chooses before it."""
@@ -88,9 +88,9 @@ class ScriptedMind:
     queries: dict[int, Query] = field(default_factory=dict)
     hands_over: bool = True
     """Whether what the learner says leaves the floor to her."""
-    feels: tuple[Remembered, ...] = ()
+    feels: tuple[Reflection, ...] = ()
     """What she says afterwards."""
-    said: list[Said] = field(default_factory=list)
+    said: list[LearnerUtterance] = field(default_factory=list)
     hearings: list[tuple[str, bool]] = field(default_factory=list)
     """(heard text, complete) of each of her lines, in order."""
 
@@ -117,7 +117,7 @@ class ScriptedMind:
     def open(self, state: PatientState) -> Decision:
         return self._line(state, "she speaks first")
 
-    def hear(self, state: PatientState, said: Said) -> Decision:
+    def hear(self, state: PatientState, said: LearnerUtterance) -> Decision:
         self.said.append(said)
         decision = self._line(state, f"answers {said.text}")
         return replace(decision, hands_over=self.hands_over)
@@ -142,7 +142,7 @@ class ScriptedMind:
     def ending(self, state: PatientState, trigger: str) -> str | None:
         return f"the learner {trigger}"
 
-    def afterwards(self, state: PatientState, ending: str | None) -> tuple[Remembered, ...]:
+    def afterwards(self, state: PatientState, ending: str | None) -> tuple[Reflection, ...]:
         return self.feels
 
     def prompt_so_far(self, state: PatientState) -> str:
@@ -176,7 +176,7 @@ class World:
     """Runs a script against the real state machine."""
 
     mind: ScriptedMind = field(default_factory=ScriptedMind)
-    floor: FloorSettings = field(default_factory=lambda: FloorSettings())
+    floor: TurnTakingSettings = field(default_factory=lambda: TurnTakingSettings())
     utterances: list[Utterance] = field(default_factory=list)
     stt_s: float = 0.2
     judge_s: float = 0.08
@@ -195,7 +195,7 @@ class World:
     time_s: float | None = None
     time_is_hard: bool = True
     half_duplex: bool = False
-    extra: list[Event] = field(default_factory=list)
+    extra: list[EncounterEvent] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.rules = Rules(
@@ -208,7 +208,7 @@ class World:
         )
         self.state = begin(self.rules, 0)
         self.player = Player()
-        self.pending: list[tuple[float, Event]] = []
+        self.pending: list[tuple[float, EncounterEvent]] = []
         self.notes: list[JournalEntry] = []
         self.commands: list[tuple[float, Command]] = []
         self.clips: dict[tuple[Key, int], tuple[np.ndarray, tuple[SpokenWord, ...]]] = {}
@@ -263,13 +263,13 @@ class World:
                 cut = event.kind == "cut"
                 self.pending.append((at_s, ClipEnded(at_s, event.key, event.index, played_s, cut)))
 
-    def step(self, event: Event) -> None:
+    def step(self, event: EncounterEvent) -> None:
         self.state, commands = step(self.rules, self.state, event)
         for command in commands:
             self.commands.append((self.now_s, command))
             self.carry_out(command)
 
-    def later(self, delay_s: float, stage: str, key: Key, event: Event) -> None:
+    def later(self, delay_s: float, stage: str, key: Key, event: EncounterEvent) -> None:
         if stage in self.mute:
             return
         if stage in self.breaks:

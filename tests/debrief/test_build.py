@@ -9,16 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simvoice.debrief.build import summarise
+from simvoice.debrief.build import build_debrief
 from simvoice.debrief.layout import peaks
-from simvoice.debrief.model import Debrief, Mark
+from simvoice.debrief.model import Debrief, TimingMark
 from simvoice.record.events import (
-    Counts,
     Ended,
     Interruption,
     JournalEntry,
     LearnerTurn,
     LearnerVoice,
+    LossCounts,
     PatientMove,
     PatientSpeech,
     Started,
@@ -37,22 +37,22 @@ def attempt(tmp_path_factory: pytest.TempPathFactory) -> Attempt:
     return record(tmp_path_factory.mktemp("attempts"))
 
 
-def marks(debrief: Debrief, kind: str) -> list[Mark]:
+def marks(debrief: Debrief, kind: str) -> list[TimingMark]:
     return [mark for mark in debrief.marks if mark.kind == kind]
 
 
 def of(attempt: Attempt, *changed: JournalEntry) -> Debrief:
     """The debrief of another journal, without sound."""
-    return summarise(replace(attempt, entries=changed, audio_path=None, _sound=[]))
+    return build_debrief(replace(attempt, entries=changed, audio_path=None, _sound=[]))
 
 
 def test_it_goes_to_json_and_back_unchanged(attempt: Attempt) -> None:
-    debrief = summarise(attempt)
+    debrief = build_debrief(attempt)
     assert Debrief.model_validate(json.loads(debrief.model_dump_json())) == debrief
 
 
 def test_the_numbers_are_the_metrics(attempt: Attempt) -> None:
-    debrief = summarise(attempt, with_peaks=False)
+    debrief = build_debrief(attempt, with_peaks=False)
     found = {n.key: n.value for n in debrief.numbers}
     assert list(found) == list(NUMBERS)
     told = [key for key in NUMBERS if key not in (*VOICES, "word_rate")]
@@ -66,7 +66,7 @@ def test_the_numbers_are_the_metrics(attempt: Attempt) -> None:
 
 def test_without_its_sound_an_attempt_is_measured_from_the_journal(attempt: Attempt) -> None:
     silent = replace(attempt, audio_path=None, _sound=[])
-    found = {n.key: n for n in summarise(silent, with_peaks=False).numbers}
+    found = {n.key: n for n in build_debrief(silent, with_peaks=False).numbers}
     assert {key: n.value for key, n in found.items()} == pytest.approx(NUMBERS, abs=1e-6)
     assert found["response_latency"].shown == "0.10 s"
     assert found["talk_share"].error == FROM_JOURNAL
@@ -87,18 +87,18 @@ def test_a_norm_stands_beside_a_number_only_in_a_visit_of_its_kind(
     )
     monkeypatch.setattr("simvoice.scoring.metrics.norms.norms", lambda: (planted,))
     told = replace(attempt, header=attempt.header.model_copy(update={"visit": ("bad-news",)}))
-    debrief = summarise(told)
+    debrief = build_debrief(told)
     found = {n.key: n.norms for n in debrief.numbers}
     assert found.pop("silences") == (planted.sentence,)
     assert set(found.values()) == {()}
     assert debrief.norms_note == ""
-    without = summarise(attempt)
+    without = build_debrief(attempt)
     assert {n.norms for n in without.numbers} == {()}
     assert without.norms_note == note(attempt.header.case_id)
 
 
 def test_the_transcript_is_in_order_with_what_was_never_said(attempt: Attempt) -> None:
-    rows = summarise(attempt, with_peaks=False).rows
+    rows = build_debrief(attempt, with_peaks=False).rows
     assert [row.start_s for row in rows] == sorted(row.start_s for row in rows)
     assert [row.kind for row in rows].count("backchannel") == 1
     (cut,) = [row for row in rows if row.unsaid]
@@ -108,7 +108,7 @@ def test_the_transcript_is_in_order_with_what_was_never_said(attempt: Attempt) -
 
 
 def test_the_lanes_carry_the_words_and_keep_noise_apart(attempt: Attempt) -> None:
-    learner, patient = summarise(attempt, with_peaks=False).lanes
+    learner, patient = build_debrief(attempt, with_peaks=False).lanes
     kinds = [segment.kind for segment in learner.segments]
     assert (kinds.count("speech"), kinds.count("backchannel"), kinds.count("noise")) == (5, 1, 1)
     assert learner.segments[0].text == "that is frightening i know"
@@ -119,7 +119,7 @@ def test_the_lanes_carry_the_words_and_keep_noise_apart(attempt: Attempt) -> Non
 
 
 def test_each_silence_has_one_mark_with_owner_kind_and_breaker(attempt: Attempt) -> None:
-    debrief = summarise(attempt, with_peaks=False)
+    debrief = build_debrief(attempt, with_peaks=False)
     assert [
         (m.start_s, m.owner, m.silence, m.breaker, round(m.length_s, 3))
         for m in marks(debrief, "silence")
@@ -134,7 +134,7 @@ def test_each_silence_has_one_mark_with_owner_kind_and_breaker(attempt: Attempt)
 
 
 def test_interruptions_backchannels_overlaps_and_pauses_are_marked_apart(attempt: Attempt) -> None:
-    debrief = summarise(attempt, with_peaks=False)
+    debrief = build_debrief(attempt, with_peaks=False)
     (interruption,) = marks(debrief, "interruption")
     assert interruption.label == "You took the floor; Ines had 3 words (1.2 s) left."
     assert (interruption.words_lost, interruption.seconds_lost) == (3, 1.2)
@@ -151,14 +151,16 @@ def test_an_interruption_that_cost_no_whole_word_is_not_told_in_words(attempt: A
 
 
 def test_the_machines_delay_is_shown_as_the_machines(attempt: Attempt) -> None:
-    machine = marks(summarise(attempt, with_peaks=False), "machine")
+    machine = marks(build_debrief(attempt, with_peaks=False), "machine")
     assert [round(m.length_s, 3) for m in machine] == [0.6, 0.5, 0.5, 3.0]
     assert {m.owner for m in machine} == {None}
-    assert not [m for m in marks(summarise(attempt, with_peaks=False), "gap") if m.start_s == 36.0]
+    assert not [
+        m for m in marks(build_debrief(attempt, with_peaks=False), "gap") if m.start_s == 36.0
+    ]
 
 
 def test_what_she_never_got_to_say_is_kept_with_what_came_before(attempt: Attempt) -> None:
-    (unsaid,) = summarise(attempt, with_peaks=False).unsaid
+    (unsaid,) = build_debrief(attempt, with_peaks=False).unsaid
     assert (unsaid.before, unsaid.words) == ("My mother died of", "it last spring.")
 
 
@@ -193,7 +195,7 @@ def test_a_line_that_was_said_again_in_whole_was_not_lost(attempt: Attempt) -> N
 
 
 def test_a_fact_whose_line_never_sounded_was_not_told(attempt: Attempt) -> None:
-    debrief = summarise(attempt, with_peaks=False)
+    debrief = build_debrief(attempt, with_peaks=False)
     assert [(t.fact, t.at_s, t.whole) for t in debrief.told] == [
         ("lump", 8.0, True),
         ("mother", 31.0, False),
@@ -205,13 +207,13 @@ def test_a_fact_whose_line_never_sounded_was_not_told(attempt: Attempt) -> None:
 
 
 def test_a_record_that_does_not_say_what_could_be_told_counts_nothing(attempt: Attempt) -> None:
-    debrief = summarise(attempt, with_peaks=False)
+    debrief = build_debrief(attempt, with_peaks=False)
     assert debrief.not_told is None
     assert debrief.kept == ()
 
 
 def test_the_ledger_and_its_changes_say_why(attempt: Attempt) -> None:
-    debrief = summarise(attempt, with_peaks=False)
+    debrief = build_debrief(attempt, with_peaks=False)
     assert [point.at_s for point in debrief.ledger] == [8.0, 31.0]
     (change,) = debrief.changes
     assert (change.name, change.before, change.after) == ("trust", 0.4, 0.55)
@@ -256,7 +258,7 @@ def test_losses_guesses_and_troubles_are_said_first(attempt: Attempt) -> None:
         guessed,
         said,
         Trouble(at_s=65.0, what="the microphone went away"),
-        Counts(at_s=9.0, lost_frames=50, speaker_underruns=1),
+        LossCounts(at_s=9.0, lost_frames=50, speaker_underruns=1),
         Ended(at_s=10.0, reason="device"),
     )
     assert debrief.notes == (
@@ -277,11 +279,11 @@ def test_an_attempt_that_was_cut_off_is_shown_with_the_way_to_finish_it(tmp_path
     recorder.sound(np.ones(16_000, np.int16), np.ones(16_000, np.int16))
     recorder.abandon()
     store = Store(tmp_path)
-    debrief = summarise(store.open(recorder.attempt))
+    debrief = build_debrief(store.open(recorder.attempt))
     assert debrief.state == "crashed"
     assert f"simvoice attempts recover {recorder.attempt}" in debrief.notes[0]
     assert debrief.duration_s == 1.0
-    recovered = summarise(store.recover(recorder.attempt))
+    recovered = build_debrief(store.recover(recorder.attempt))
     assert recovered.state == "complete"
     assert recovered.ended == "Something failed and the conversation ended at 0:01."
 
@@ -289,7 +291,7 @@ def test_an_attempt_that_was_cut_off_is_shown_with_the_way_to_finish_it(tmp_path
 def test_unreadable_sound_costs_the_outline_and_nothing_else(tmp_path: Path) -> None:
     attempt = record(tmp_path)
     (attempt.folder / "audio.flac").write_bytes(b"fLaC but no more")
-    debrief = summarise(attempt)
+    debrief = build_debrief(attempt)
     assert debrief.peaks is None
     assert not debrief.has_sound
     assert any("is not readable" in note for note in debrief.notes)
@@ -316,7 +318,7 @@ def test_no_sound_has_an_empty_outline() -> None:
 
 
 def test_the_outline_lies_where_the_speech_does(attempt: Attempt) -> None:
-    outline = summarise(attempt).peaks
+    outline = build_debrief(attempt).peaks
     assert outline is not None
     loud = np.array(outline.patient).reshape(-1, 2)[:, 1] > 10
     assert loud[50:150].all()

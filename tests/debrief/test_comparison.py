@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from simvoice.debrief.comparison import Comparison, compare, goes_from
+from simvoice.debrief.comparison import Comparison, compare, retries_of
 from simvoice.debrief.render_text import render_branches
 from simvoice.errors import AttemptError
 from simvoice.record.store import Store
@@ -66,8 +66,8 @@ def test_attempts_that_do_not_belong_together_are_refused(store: Store) -> None:
 def test_all_goes_from_one_attempt_are_found(store: Store) -> None:
     third = "20261122-104500-breast-biopsy-cccc"
     plant(store.root, third, SECOND_ENTRIES, "2026-11-22T10:45:00+00:00")
-    assert [each.id for each in goes_from(FIRST, store.list())] == [SECOND, third]
-    assert goes_from(SECOND, store.list()) == ()
+    assert [each.id for each in retries_of(FIRST, store.list())] == [SECOND, third]
+    assert retries_of(SECOND, store.list()) == ()
 
 
 def test_the_terminal_shows_both_columns(both: Comparison) -> None:

@@ -7,19 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from simvoice.criteria import Avoids, CriticalItem, Ledger
-from simvoice.debrief.build import summarise
+from simvoice.criteria import AvoidsRule, CriticalItem, LedgerValueRule
+from simvoice.debrief.build import build_debrief
 from simvoice.debrief.model import Debrief
 from simvoice.debrief.wording import NOT_ENGLISH, is_english
 from simvoice.record.events import (
-    Afterwards,
+    ConcernShown,
     Discarded,
     Ended,
-    Felt,
     LearnerTurn,
     LearnerVoice,
     PatientMove,
-    Shows,
+    PatientReflection,
+    RecordedReflection,
     SimultaneousStart,
     Started,
 )
@@ -42,18 +42,18 @@ ENGLISH = (
     "Good morning Mrs Ward, I'm Doctor Miller. We have the result of the biopsy, and I'm sorry, "
     "it is cancer. I know that this is hard to hear."
 )
-CUE = Shows(line="line1", concern="kin", text="Who raises her girls", kind="cue")
+CUE = ConcernShown(line="line1", concern="kin", text="Who raises her girls", kind="cue")
 STILL_TRUSTS = CriticalItem(
     id="still_trusts",
     text="Keep some trust.",
     why="So it is.",
-    rule=Ledger(kind="ledger", value="trust", at_least=0.2),
+    rule=LedgerValueRule(kind="ledger", value="trust", at_least=0.2),
 )
 NO_BLAME = CriticalItem(
     id="no_blame",
     text="Do not attack.",
     why="So it is.",
-    rule=Avoids(kind="avoids", codes=("hostility",)),
+    rule=AvoidsRule(kind="avoids", codes=("hostility",)),
 )
 
 
@@ -66,10 +66,12 @@ def attempt(tmp_path_factory: pytest.TempPathFactory) -> Attempt:
 
 
 def test_how_it_felt_is_told_in_her_words(attempt: Attempt) -> None:
-    first = Felt(text="You let me finish.", why="never cut her off")
-    second = Felt(text="Then you said it, just like that.", why="no warning", at_s=12.0)
+    first = RecordedReflection(text="You let me finish.", why="never cut her off")
+    second = RecordedReflection(
+        text="Then you said it, just like that.", why="no warning", at_s=12.0
+    )
     ended = Ended(at_s=50.0, reason="learner")
-    debrief = of(attempt, Afterwards(at_s=50.0, said=(first, second)), ended)
+    debrief = of(attempt, PatientReflection(at_s=50.0, said=(first, second)), ended)
     assert [(f.text, f.why, f.at_s) for f in debrief.felt] == [
         ("You let me finish.", "never cut her off", None),
         ("Then you said it, just like that.", "no warning", 12.0),
@@ -80,16 +82,16 @@ def test_how_it_felt_is_told_in_her_words(attempt: Attempt) -> None:
 def test_what_she_goes_back_to_is_heard_from_the_words_that_led_to_it(attempt: Attempt) -> None:
     moved = next(e for e in attempt.entries if isinstance(e, PatientMove))
     turn = next(e for e in attempt.entries if isinstance(e, LearnerTurn) and e.turn == moved.turn)
-    felt = Felt(text="You said it plainly.", at_s=moved.at_s)
-    debrief = of(attempt, turn, moved, Afterwards(at_s=50.0, said=(felt,)))
+    felt = RecordedReflection(text="You said it plainly.", at_s=moved.at_s)
+    debrief = of(attempt, turn, moved, PatientReflection(at_s=50.0, said=(felt,)))
     assert [f.at_s for f in debrief.felt] == [turn.start_s]
     assert turn.start_s < moved.at_s
 
 
 def test_of_how_it_ended_her_last_words_are_to_be_heard(attempt: Attempt) -> None:
-    left = Felt(text="I got up.", why="it ended: She leaves", of_ending=True)
+    left = RecordedReflection(text="I got up.", why="it ended: She leaves", of_ending=True)
     entries = (spoke(1, 3.0, "Oh."), spoke(2, 9.0, "I have to go."))
-    debrief = of(attempt, *entries, Afterwards(at_s=12.0, said=(left,)))
+    debrief = of(attempt, *entries, PatientReflection(at_s=12.0, said=(left,)))
     assert [f.at_s for f in debrief.felt] == [9.0]
 
 
@@ -97,7 +99,7 @@ def test_a_record_without_her_words_says_so_and_makes_none_up(attempt: Attempt) 
     older = of(attempt, Ended(at_s=50.0, reason="learner"))
     assert older.felt == ()
     assert older.felt_note == "The record does not hold what Ines would say about how it felt."
-    none = of(attempt, Afterwards(at_s=50.0), Ended(at_s=50.0, reason="learner"))
+    none = of(attempt, PatientReflection(at_s=50.0), Ended(at_s=50.0, reason="learner"))
     assert none.felt_note == "Ines had nothing to say afterwards about how it felt."
     for broken in (of(attempt), of(attempt, Ended(at_s=50.0, reason="fault"))):
         assert broken.felt_note == (
@@ -157,14 +159,14 @@ def test_a_crashed_encounter_tells_what_it_has(tmp_path: Path) -> None:
     recorder.abandon()
     store = Store(tmp_path)
     for found in (store.open(recorder.attempt), store.recover(recorder.attempt)):
-        debrief = summarise(found)
+        debrief = build_debrief(found)
         assert debrief.felt_note.startswith("The encounter broke off")
         assert len(debrief.turning_points) == len(debrief.suggestions) == 1
 
 
 def test_without_its_sound_moments_and_suggestions_stay_the_same(attempt: Attempt) -> None:
-    kept = summarise(attempt)
-    lost = summarise(replace(attempt, audio_path=None, _sound=[]))
+    kept = build_debrief(attempt)
+    lost = build_debrief(replace(attempt, audio_path=None, _sound=[]))
     assert "The sound of this attempt was not kept." in lost.notes
     assert not lost.has_sound
     assert lost.turning_points == kept.turning_points != ()

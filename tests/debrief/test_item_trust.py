@@ -9,7 +9,7 @@ import pytest
 
 from simvoice.debrief.item_trust import as_shown, compared, shown
 from simvoice.record.ratings import Objection, Rating
-from simvoice.scoring.instruments.evidence import Verdict
+from simvoice.scoring.instruments.evidence import RuleVerdict
 from simvoice.scoring.raters.agreement import Estimate
 from simvoice.scoring.raters.item_agreement import RatedAttempt, rated
 from tests.planted_talk import record
@@ -17,7 +17,7 @@ from tests.planted_talk import record
 WHEN = "2026-11-24T10:00:00+01:00"
 
 
-def attempt(number: int, item: str, verdict: Verdict, *humans: str | float) -> RatedAttempt:
+def attempt(number: int, item: str, verdict: RuleVerdict, *humans: str | float) -> RatedAttempt:
     said = tuple(
         Rating.model_validate({"rater": f"r{n}", "item": item, "value": v, "wall_time": WHEN})
         for n, v in enumerate(humans)
@@ -29,12 +29,12 @@ def test_each_item_has_its_sentence_and_its_row() -> None:
     made = []
     for n in range(24):
         word, other = ("met", "not met") if n % 2 else ("not met", "met")
-        verdict = Verdict("met" if n % 2 else "not met")
+        verdict = RuleVerdict("met" if n % 2 else "not met")
         made.append(attempt(n, "spikes-order", verdict, word, word))
         made.append(attempt(n, "spikes-perception", verdict, other))
-        made.append(attempt(n, "nurse-name", Verdict("counted", value=float(n)), float(n)))
-    made.append(attempt(0, "os12-1-greets", Verdict("met"), "met"))
-    made.append(attempt(0, "os12-4-non-verbal", Verdict("not judged"), "met"))
+        made.append(attempt(n, "nurse-name", RuleVerdict("counted", value=float(n)), float(n)))
+    made.append(attempt(0, "os12-1-greets", RuleVerdict("met"), "met"))
+    made.append(attempt(0, "os12-4-non-verbal", RuleVerdict("not judged"), "met"))
     found = compared(made)
     assert found.words["spikes-order"] == "checked against 48 human ratings: may be trusted"
     assert found.words["spikes-perception"].startswith(
@@ -63,7 +63,7 @@ def test_no_figure_is_minus_nothing() -> None:
 
 def test_an_item_that_was_only_objected_to_has_not_been_checked() -> None:
     why = Objection(item="spikes-order", why="I did", wall_time=WHEN)
-    made = replace(attempt(0, "spikes-order", Verdict("not met")), objections=(why,))
+    made = replace(attempt(0, "spikes-order", RuleVerdict("not met")), objections=(why,))
     found = compared([made])
     assert found.words["spikes-order"] == "not yet checked against humans"
     assert (found.attempts, found.raters) == (0, ())

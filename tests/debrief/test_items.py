@@ -8,18 +8,18 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from simvoice.criteria import CriticalItem, Says
-from simvoice.debrief.build import summarise
+from simvoice.criteria import CriticalItem, SaysRule
+from simvoice.debrief.build import build_debrief
 from simvoice.debrief.model import Debrief, Scored
 from simvoice.debrief.render_text import render_items
-from simvoice.record.events import LearnerTurn, Shows
+from simvoice.record.events import ConcernShown, LearnerTurn
 from simvoice.record.ratings import OBJECTIONS
 from simvoice.record.store import Attempt
 from tests.planted_talk import record
 from tests.small_talks import said
 
-CUE = Shows(line="line1", concern="lump", text="That she waited too long", kind="concern")
-CHILDREN = Shows(line="line3", concern="children", text="Who cares for them", kind="cue")
+CUE = ConcernShown(line="line1", concern="lump", text="That she waited too long", kind="concern")
+CHILDREN = ConcernShown(line="line3", concern="children", text="Who cares for them", kind="cue")
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def attempt(tmp_path: Path) -> Attempt:
 
 
 def debrief(attempt: Attempt) -> Debrief:
-    return summarise(attempt, with_peaks=False)
+    return build_debrief(attempt, with_peaks=False)
 
 
 def printed(made: Debrief, width: int = 80) -> str:
@@ -114,7 +114,7 @@ def test_objections_that_cannot_be_read_do_not_hide_the_debrief(attempt: Attempt
 
 
 def critical(item_id: str, text: str, *codes: str) -> CriticalItem:
-    rule = Says(kind="says", codes=codes) if codes else None
+    rule = SaysRule(kind="says", codes=codes) if codes else None
     return CriticalItem(id=item_id, text=text, why="So it is.", rule=rule, human=not codes)
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from simvoice.debrief.build import summarise
+from simvoice.debrief.build import build_debrief
 from simvoice.debrief.model import Debrief
 from simvoice.record.events import LearnerTurn, LedgerStep, PatientMove, PatientSpeech, Tellable
 from simvoice.record.store import Attempt
@@ -50,7 +50,9 @@ def speech(turn: int, at_s: float) -> PatientSpeech:
 
 def debrief(attempt: Attempt, *entries: PatientMove | PatientSpeech) -> Debrief:
     header = attempt.header.model_copy(update={"tellable": ALL})
-    return summarise(replace(attempt, header=header, entries=entries, audio_path=None, _sound=[]))
+    return build_debrief(
+        replace(attempt, header=header, entries=entries, audio_path=None, _sound=[])
+    )
 
 
 def test_what_was_earned_names_what_raised_trust(attempt: Attempt) -> None:
@@ -97,7 +99,9 @@ def test_a_cause_is_timed_by_the_words_that_it_was(attempt: Attempt) -> None:
     )
     header = attempt.header.model_copy(update={"tellable": (SINK,)})
     entries = (said, move(1, 10.0, 0.3, step(0.4, 0.3, "cut her off")))
-    made = summarise(replace(attempt, header=header, entries=entries, audio_path=None, _sound=[]))
+    made = build_debrief(
+        replace(attempt, header=header, entries=entries, audio_path=None, _sound=[])
+    )
     (kept,) = made.kept
     assert kept.why.endswith("What cost most: cut her off (0:06).")
 
@@ -112,7 +116,9 @@ def test_what_trust_never_came_up_to_is_said_once(attempt: Attempt) -> None:
     )
     header = attempt.header.model_copy(update={"tellable": far})
     moved = (move(1, 10.0, 0.45, step(0.4, 0.45, "asked openly")),)
-    found = summarise(replace(attempt, header=header, entries=moved, audio_path=None, _sound=[]))
+    found = build_debrief(
+        replace(attempt, header=header, entries=moved, audio_path=None, _sound=[])
+    )
     assert [each.why for each in found.kept] == [
         "3 things are told from a trust of 62 and 70 on; it never rose above 45."
     ]

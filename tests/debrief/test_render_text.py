@@ -8,17 +8,17 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from simvoice.debrief.build import summarise
+from simvoice.debrief.build import build_debrief
 from simvoice.debrief.render_text import render
 from simvoice.debrief.wording import clock, duration
 from simvoice.record.events import (
-    Afterwards,
     Checkpoint,
-    Felt,
     LearnerTurn,
     LedgerStep,
     PatientMove,
+    PatientReflection,
     PatientSpeech,
+    RecordedReflection,
 )
 from simvoice.record.store import Attempt
 from tests.planted_talk import record
@@ -32,7 +32,7 @@ def attempt(tmp_path_factory: pytest.TempPathFactory) -> Attempt:
 def printed(attempt: Attempt, width: int = 80) -> str:
     console = Console(width=width, no_color=True, highlight=False)
     with console.capture() as capture:
-        console.print(render(summarise(attempt, with_peaks=False)))
+        console.print(render(build_debrief(attempt, with_peaks=False)))
     return capture.get()
 
 
@@ -52,7 +52,9 @@ def test_it_tells_the_planted_conversation(attempt: Attempt) -> None:
 
 
 def test_it_comes_in_the_order_in_which_it_is_to_be_read(attempt: Attempt) -> None:
-    said = Afterwards(at_s=50.0, said=(Felt(text="You let me sit with it.", at_s=14.0),))
+    said = PatientReflection(
+        at_s=50.0, said=(RecordedReflection(text="You let me sit with it.", at_s=14.0),)
+    )
     moved = PatientMove(
         turn=4, at_s=38.0, kind="answer", line_id="line5", reason="r",
         steps=(LedgerStep(name="trust", before=0.55, after=0.45, cause="cut her off"),),

@@ -9,10 +9,10 @@ from typing import Literal
 import pytest
 
 from simvoice import paths
-from simvoice.criteria import Avoids, CriticalItem, Says
-from simvoice.debrief.suggestions import OTHER, kind, kind_for_item, kind_of, kinds
+from simvoice.criteria import AvoidsRule, CriticalItem, SaysRule
+from simvoice.debrief.suggestions import OTHER, kind, kind_for_item, kind_of, suggestion_kinds
 from simvoice.patient.case.load import load_case
-from simvoice.record.events import Ended, Hold, JournalEntry, Shows, Tellable
+from simvoice.record.events import ConcernShown, Ended, Hold, JournalEntry, Tellable
 from simvoice.record.store import Attempt
 from simvoice.scoring.instruments.instrument import headings
 from tests.planted_talk import record
@@ -84,7 +84,7 @@ def test_every_item_of_the_headings_has_a_kind() -> None:
 
 
 def test_every_kind_can_be_said_aloud_to_anybody() -> None:
-    for each in kinds():
+    for each in suggestion_kinds():
         for sentence in (each.sentence_after("It hurts."), each.sentence_after("")):
             assert re.fullmatch(r"[A-Z].*[.?]", sentence), each.id
             assert "{" not in sentence, each.id
@@ -156,7 +156,7 @@ def test_a_filled_silence_counts_though_the_ledger_did_not_move(attempt: Attempt
     assert of(attempt, *entries, kindly).suggestions == ()
 
 
-SHOWS = Shows(line="line1", concern="kin", text="Who raises her girls", kind="cue")
+SHOWS = ConcernShown(line="line1", concern="kin", text="Who raises her girls", kind="cue")
 
 
 def _cue(
@@ -248,14 +248,14 @@ NO_WORD = CriticalItem(
     text="Say the word.",
     why="Else she does not know.",
     instead="It is cancer, Ines.",
-    rule=Says(kind="says", codes=("headline",)),
+    rule=SaysRule(kind="says", codes=("headline",)),
 )
 NO_SHRUG = CriticalItem(
     id="no_shrug",
     text="Do not make it smaller.",
     why="It is not small to her.",
     instead="This is a great deal.",
-    rule=Avoids(kind="avoids", codes=("minimising",)),
+    rule=AvoidsRule(kind="avoids", codes=("minimising",)),
 )
 
 

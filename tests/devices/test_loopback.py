@@ -8,13 +8,13 @@ import pytest
 from simvoice.audio import RATE, to_float, to_int16
 from simvoice.devices.loopback import Loopback, find_echo, judge, sweep, test_loopback
 from simvoice.devices.simulated import SimulatedLine
-from simvoice.simulate.learner import Script
+from simvoice.simulate.learner import LearnerScript
 from simvoice.simulate.signals import pink_noise, tone
 
 
 def room(echo_db: float | None, *, delay_s: float = 0.1, noise_dbfs: float = -60.0) -> Loopback:
     line = SimulatedLine(
-        Script(()),
+        LearnerScript(()),
         paced=False,
         delay_s=delay_s,
         noise_dbfs=noise_dbfs,

@@ -7,17 +7,24 @@ import pytest
 
 from simvoice.audio import FRAME, RATE, level_dbfs, samples, to_float, to_int16
 from simvoice.devices.simulated import SimulatedLine
-from simvoice.simulate.learner import AfterPatient, At, BargeIn, Clip, Script, Step
+from simvoice.simulate.learner import (
+    AfterPatient,
+    At,
+    BargeIn,
+    LearnerClip,
+    LearnerScript,
+    ScriptStep,
+)
 from simvoice.simulate.signals import pink_noise, tone
 
 PATIENT = to_int16(tone(1.0, -20.0, 300.0))
 SILENCE = np.zeros(FRAME, np.int16)
 
 
-def clip(duration_s: float = 1.0) -> Clip:
+def clip(duration_s: float = 1.0) -> LearnerClip:
     voice = tone(duration_s, -20.0, 1000.0)
     pcm = np.pad(voice, (samples(0.05), samples(0.05)))
-    return Clip("words", pcm, 0.05, 0.05 + duration_s)
+    return LearnerClip("words", pcm, 0.05, 0.05 + duration_s)
 
 
 def talk(line: SimulatedLine, patient_at: list[int]) -> np.ndarray:
@@ -38,7 +45,9 @@ def talk(line: SimulatedLine, patient_at: list[int]) -> np.ndarray:
 
 
 def test_the_truth_of_what_was_said_is_what_the_microphone_gives() -> None:
-    line = SimulatedLine(Script((Step(At(0.5), clip()),)), paced=False, noise_dbfs=None)
+    line = SimulatedLine(
+        LearnerScript((ScriptStep(At(0.5), clip()),)), paced=False, noise_dbfs=None
+    )
     mic = talk(line, [])
     loud = np.flatnonzero(mic)
     (said,) = line.truth.said
@@ -48,7 +57,9 @@ def test_the_truth_of_what_was_said_is_what_the_microphone_gives() -> None:
 
 @pytest.mark.parametrize("delay_s", [0.02, 0.0437, 0.13])
 def test_what_is_written_is_heard_one_delay_after_the_frame_was(delay_s: float) -> None:
-    line = SimulatedLine(Script((Step(AfterPatient(1.0), clip()),)), paced=False, delay_s=delay_s)
+    line = SimulatedLine(
+        LearnerScript((ScriptStep(AfterPatient(1.0), clip()),)), paced=False, delay_s=delay_s
+    )
     talk(line, [100])
     expected = 2.0 + round(delay_s * RATE) / RATE
     ((start, end),) = line.truth.sounds()
@@ -62,7 +73,7 @@ def test_what_is_written_is_heard_one_delay_after_the_frame_was(delay_s: float) 
 
 
 def test_a_barge_in_comes_while_the_patient_sounds_at_the_ear() -> None:
-    line = SimulatedLine(Script((Step(BargeIn(0.4), clip()),)), paced=False)
+    line = SimulatedLine(LearnerScript((ScriptStep(BargeIn(0.4), clip()),)), paced=False)
     talk(line, [50])
     (said,) = line.truth.said
     ((start, end),) = line.truth.sounds()
@@ -71,7 +82,7 @@ def test_a_barge_in_comes_while_the_patient_sounds_at_the_ear() -> None:
 
 
 def test_it_ends_when_the_script_is_over_and_all_is_quiet() -> None:
-    line = SimulatedLine(Script((Step(At(0.0), clip(2.0)),)), paced=False, tail_s=3.0)
+    line = SimulatedLine(LearnerScript((ScriptStep(At(0.0), clip(2.0)),)), paced=False, tail_s=3.0)
     talk(line, [150])
     # the patient's second ends at about 4.06 s
     assert line.at_s == pytest.approx(7.06, abs=0.05)
@@ -79,14 +90,14 @@ def test_it_ends_when_the_script_is_over_and_all_is_quiet() -> None:
 
 
 def test_it_ends_at_its_limit_whatever_happens() -> None:
-    line = SimulatedLine(Script((Step(At(99.0), clip()),)), paced=False, limit_s=2.0)
+    line = SimulatedLine(LearnerScript((ScriptStep(At(99.0), clip()),)), paced=False, limit_s=2.0)
     talk(line, [])
     assert line.at_s == pytest.approx(2.0)
 
 
 def test_an_echo_leaks_at_its_level_and_at_the_stated_time() -> None:
     line = SimulatedLine(
-        Script((Step(At(0.0), clip(0.1)),)),
+        LearnerScript((ScriptStep(At(0.0), clip(0.1)),)),
         paced=False,
         noise_dbfs=None,
         echo_db=-30.0,
@@ -102,7 +113,7 @@ def test_an_echo_leaks_at_its_level_and_at_the_stated_time() -> None:
 def test_the_room_is_never_digitally_silent_and_the_same_for_one_seed() -> None:
     mics = []
     for seed in (1, 1, 2):
-        line = SimulatedLine(Script((Step(At(1.0), clip()),)), paced=False, seed=seed)
+        line = SimulatedLine(LearnerScript((ScriptStep(At(1.0), clip()),)), paced=False, seed=seed)
         mics.append(talk(line, []))
     np.testing.assert_array_equal(mics[0], mics[1])
     assert not np.array_equal(mics[0], mics[2])
@@ -123,11 +134,11 @@ def test_pink_noise_falls_by_3_db_an_octave_and_repeats_without_a_click() -> Non
 
 def test_a_delay_below_one_frame_cannot_be() -> None:
     with pytest.raises(ValueError, match="one frame"):
-        SimulatedLine(Script(()), delay_s=0.01)
+        SimulatedLine(LearnerScript(()), delay_s=0.01)
 
 
 def test_stopping_ends_the_line_and_keeps_the_truth() -> None:
-    line = SimulatedLine(Script((Step(At(0.0), clip()),)), paced=False)
+    line = SimulatedLine(LearnerScript((ScriptStep(At(0.0), clip()),)), paced=False)
     line.start()
     assert line.read() is not None
     line.stop()
@@ -136,7 +147,7 @@ def test_stopping_ends_the_line_and_keeps_the_truth() -> None:
 
 
 def test_the_clock_stands_still_before_each_frame_until_it_is_let_go() -> None:
-    line = SimulatedLine(Script((Step(At(0.1), clip(0.2)),)), paced=False, tail_s=0.3)
+    line = SimulatedLine(LearnerScript((ScriptStep(At(0.1), clip(0.2)),)), paced=False, tail_s=0.3)
     held: list[float] = []
     line.hold = lambda: held.append(line.at_s)
     talk(line, [])

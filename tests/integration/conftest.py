@@ -18,7 +18,7 @@ from simvoice.audio import RATE, Pcm
 from simvoice.engines.threads import set_environment
 from simvoice.models import manifest
 from simvoice.ports import VoiceStyle
-from simvoice.simulate.learner import Clip
+from simvoice.simulate.learner import LearnerClip
 from simvoice.simulate.speech import cached_clip
 
 set_environment()
@@ -30,7 +30,7 @@ SMALL = "sore-wrist"
 
 LEARNER = VoiceStyle(formant_shift=0.97, pitch_hz=112.0)
 
-Say = Callable[[str], Clip]
+Say = Callable[[str], LearnerClip]
 Start = Callable[..., "subprocess.Popen[str]"]
 
 
@@ -60,7 +60,7 @@ def say(simulator: Simulator, home: Path) -> Say:
     """A sentence in the learner's voice."""
     voice_id = manifest.digests([simulator.profile["voice"]])["voice"]
 
-    def spoken(text: str) -> Clip:
+    def spoken(text: str) -> LearnerClip:
         return cached_clip(simulator.engines().voice, voice_id, text, LEARNER, home / "clips")
 
     return spoken

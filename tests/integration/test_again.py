@@ -10,13 +10,13 @@ import pytest
 from simvoice.app.simulator import Simulator
 from simvoice.audio import FRAME, FRAME_S, RATE, Pcm16, samples
 from simvoice.debrief.comparison import compare
-from simvoice.debrief.retry import Place, again_at
+from simvoice.debrief.retry import CheckpointRef, again_at
 from simvoice.devices.pacing import Pacer
 from simvoice.devices.simulated import SimulatedLine
 from simvoice.ports import LineFacts, MicFrame
 from simvoice.record.events import Checkpoint, PatientMove
 from simvoice.record.store import Attempt
-from simvoice.simulate.learner import AfterPatient, BargeIn, Script, Step
+from simvoice.simulate.learner import AfterPatient, BargeIn, LearnerScript, ScriptStep
 from tests.integration.conftest import SMALL, Say
 
 pytestmark = [pytest.mark.engine, pytest.mark.realtime]
@@ -72,11 +72,13 @@ class Replay:
 
 @pytest.fixture(scope="module")
 def original(simulator: Simulator, say: Say) -> Attempt:
-    script = Script(
+    script = LearnerScript(
         (
-            Step(AfterPatient(0.9), say("Good morning. What happened to your wrist?")),
-            Step(BargeIn(1.6), say("Excuse me, please, who is at home with you now?")),
-            Step(AfterPatient(0.9), say("Thank you for coming in today. Goodbye, Mrs. Ward.")),
+            ScriptStep(AfterPatient(0.9), say("Good morning. What happened to your wrist?")),
+            ScriptStep(BargeIn(1.6), say("Excuse me, please, who is at home with you now?")),
+            ScriptStep(
+                AfterPatient(0.9), say("Thank you for coming in today. Goodbye, Mrs. Ward.")
+            ),
         )
     )
     line = SimulatedLine(script, tail_s=6.0, limit_s=60.0)
@@ -94,7 +96,9 @@ def go_again(simulator: Simulator, original: Attempt, entry: Checkpoint) -> Atte
     first = samples(entry.at_s)
     zero = first + int(np.flatnonzero(patient[first:])[0])
     line = Replay(learner[zero:], learner[first:zero])
-    encounter = simulator.encounter(SMALL, line, learner="", again=Place(original.id, entry.turn))
+    encounter = simulator.encounter(
+        SMALL, line, learner="", again=CheckpointRef(original.id, entry.turn)
+    )
     encounter.run()
     return simulator.attempt(encounter.attempt)
 

@@ -13,17 +13,17 @@ from simvoice.audio import RATE, Pcm16, level_dbfs, samples, to_float
 from simvoice.bench.stt import errors, normal
 from simvoice.devices.simulated import SimulatedLine, Truth
 from simvoice.record.events import (
-    Counts,
     Delay,
     Interruption,
     LearnerTurn,
+    LossCounts,
     PatientMove,
     PatientSpeech,
     Trouble,
 )
 from simvoice.record.store import Attempt
 from simvoice.runtime.observer import Caption, Finished, Sight, Status
-from simvoice.simulate.learner import AfterPatient, BargeIn, Script, Step
+from simvoice.simulate.learner import AfterPatient, BargeIn, LearnerScript, ScriptStep
 from tests.integration.conftest import SMALL, Say
 
 pytestmark = [pytest.mark.engine, pytest.mark.realtime]
@@ -48,11 +48,11 @@ class Told:
 
 @pytest.fixture(scope="module")
 def told(simulator: Simulator, say: Say) -> Told:
-    script = Script(
+    script = LearnerScript(
         (
-            Step(AfterPatient(0.9), say(QUESTION)),
-            Step(BargeIn(1.6), say(CUT_IN)),
-            Step(AfterPatient(0.9), say(GOODBYE)),
+            ScriptStep(AfterPatient(0.9), say(QUESTION)),
+            ScriptStep(BargeIn(1.6), say(CUT_IN)),
+            ScriptStep(AfterPatient(0.9), say(GOODBYE)),
         )
     )
     line = SimulatedLine(script, tail_s=6.0, limit_s=60.0)
@@ -89,7 +89,7 @@ def test_the_record_is_whole(told: Told) -> None:
     assert told.entries(Trouble) == []
     assert len(told.entries(PatientMove)) == len(told.entries(Delay)) + 1
     assert len(told.entries(LearnerTurn)) == 3
-    (counts,) = told.entries(Counts)
+    (counts,) = told.entries(LossCounts)
     assert counts.lost_frames == 0
     assert told.attempt.header.learner == "Robin"
     assert set(told.attempt.header.models) >= {"stt", "llm", "voice", "end_of_turn", "embedding"}

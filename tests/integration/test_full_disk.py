@@ -16,7 +16,7 @@ from simvoice.devices.simulated import SimulatedLine
 from simvoice.record.events import PatientSpeech
 from simvoice.record.store import Store
 from simvoice.runtime.observer import Caption, Sight
-from simvoice.simulate.learner import AfterPatient, Script, Step
+from simvoice.simulate.learner import AfterPatient, LearnerScript, ScriptStep
 from tests.integration.conftest import SMALL, Say
 
 pytestmark = [pytest.mark.engine, pytest.mark.realtime]
@@ -56,7 +56,9 @@ def test_the_encounter_ends_with_a_sentence_and_all_until_then_is_kept(
     monkeypatch.setattr(simulator, "store", Store(small_disk / "attempts"))
     clips = [say("Good morning. What happened to your wrist?"), say("Who is at home with you?")]
     line = SimulatedLine(
-        Script(tuple(Step(AfterPatient(0.9), clip) for clip in clips)), tail_s=30.0, limit_s=90.0
+        LearnerScript(tuple(ScriptStep(AfterPatient(0.9), clip) for clip in clips)),
+        tail_s=30.0,
+        limit_s=90.0,
     )
 
     def watch(sight: Sight) -> None:

@@ -16,7 +16,7 @@ from simvoice.engines.llm.server import server_at
 from simvoice.models import manifest
 from simvoice.record.events import Delay, LearnerTurn, PatientMove, PatientSpeech, Trouble
 from simvoice.record.store import Attempt
-from simvoice.simulate.learner import AfterPatient, Script, Step
+from simvoice.simulate.learner import AfterPatient, LearnerScript, ScriptStep
 from tests.engines.llm.model_server import DiesAt, model_server
 from tests.integration.conftest import CASES, SMALL, Say
 
@@ -74,7 +74,7 @@ def told(
         assert isinstance(both._first, Remote)
         mortal = DiesAt(both._first, server, reply=2, piece=2)
         both._first = mortal
-        script = Script(tuple(Step(AfterPatient(0.9), say(text)) for text in ASKED))
+        script = LearnerScript(tuple(ScriptStep(AfterPatient(0.9), say(text)) for text in ASKED))
         line = SimulatedLine(script, tail_s=6.0, limit_s=90.0)
         encounter = simulator.encounter(case, line, learner="Robin", seed=1)
         finished = encounter.run()

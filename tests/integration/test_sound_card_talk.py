@@ -12,7 +12,7 @@ import pytest
 from simvoice.app.simulator import Simulator
 from simvoice.audio import RATE, Pcm16, samples, to_float, to_int16
 from simvoice.bench.stt import errors, normal
-from simvoice.record.events import Counts, LearnerTurn, PatientSpeech, Trouble
+from simvoice.record.events import LearnerTurn, LossCounts, PatientSpeech, Trouble
 from simvoice.record.store import Attempt
 from tests.alike import Sound, find
 from tests.integration.conftest import CASES, SMALL, Say, Start, upto
@@ -110,7 +110,7 @@ def test_her_answer_can_be_understood_at_the_loudspeaker(
         for at_s in np.arange(answer.start_s, answer.start_s + 3.5, 0.5)
     ]
     likeness = [alike(*find(at_the_speaker, piece, RATE)) for piece in pieces]
-    (counts,) = [e for e in talked.attempt.entries if isinstance(e, Counts)]
+    (counts,) = [e for e in talked.attempt.entries if isinstance(e, LossCounts)]
     # on a busy machine an underrun may tear a piece, or two at their seam; nothing else may
     torn = sum(each <= 0.9 for each in likeness)
     assert torn <= 2 * counts.speaker_underruns, likeness

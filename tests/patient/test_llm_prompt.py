@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from simvoice import paths
 from simvoice.patient import ledger, llm_guard, llm_prompt
 from simvoice.patient.case.load import find_cases, load_case
-from simvoice.patient.case.schema import Case, Fact
-from simvoice.patient.decisions import Answer, Improvise, PatientState, Rank, Said
+from simvoice.patient.case.schema import Case, CaseFact
+from simvoice.patient.decisions import Answer, Improvise, LearnerUtterance, PatientState, Rank
 from simvoice.patient.mind import Patient
 from simvoice.ports import Message
 
@@ -46,7 +46,7 @@ def states(draw: st.DrawFn) -> tuple[Case, PatientState]:
     return case, state
 
 
-def hidden(case: Case, state: PatientState) -> list[Fact]:
+def hidden(case: Case, state: PatientState) -> list[CaseFact]:
     return [
         fact
         for fact in case.facts
@@ -54,7 +54,7 @@ def hidden(case: Case, state: PatientState) -> list[Fact]:
     ]
 
 
-def betrayed(fact: Fact, text: str) -> bool:
+def betrayed(fact: CaseFact, text: str) -> bool:
     return any(re.search(mention, text, re.IGNORECASE) for mention in fact.mentions)
 
 
@@ -164,11 +164,11 @@ def test_only_a_strong_model_is_given_a_chat_and_asked_to_settle_ties(case: Case
     small, strong = Patient(case, None), Patient(case, None, strong=True)
     for patient, chats in ((small, False), (strong, True)):
         start = patient.start(0)
-        decision = patient.hear(start, Said(SAID_BY_NOBODY, None))
+        decision = patient.hear(start, LearnerUtterance(SAID_BY_NOBODY, None))
         assert isinstance(decision.query, Improvise)
         assert bool(decision.query.messages) == bool(patient.messages_so_far(start)) == chats
         assert decision.query.prompt == llm_prompt.screenplay(case, decision.state)
-        assert decision.query.max_tokens == llm_guard.room(chats).max_tokens
+        assert decision.query.max_tokens == llm_guard.latitude(chats).max_tokens
 
 
 def test_a_strong_models_words_are_let_in_and_the_embedded_ones_under_it_are_not(
@@ -176,7 +176,7 @@ def test_a_strong_models_words_are_let_in_and_the_embedded_ones_under_it_are_not
 ) -> None:
     patient = Patient(case, None, strong=True)
     start = patient.start(0)
-    decision = patient.hear(start, Said(SAID_BY_NOBODY, None))
+    decision = patient.hear(start, LearnerUtterance(SAID_BY_NOBODY, None))
     line = "I can't eat and I can't look at it."
     strong = patient.settle(start, decision, Answer(text=line, strong=True))
     assert (strong.move.text, strong.move.source) == (line, "model")
@@ -229,7 +229,11 @@ def test_a_tie_is_put_with_the_same_chat(case: Case) -> None:
         for line in case.lines
         for exemplar in line.exemplars
         if isinstance(
-            (decision := patient.hear(patient.start(0), Said(f"{exemplar} And you?", None))).query,
+            (
+                decision := patient.hear(
+                    patient.start(0), LearnerUtterance(f"{exemplar} And you?", None)
+                )
+            ).query,
             Rank,
         )
     ]

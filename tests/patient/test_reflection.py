@@ -12,7 +12,7 @@ from simvoice.patient.case.load import find_cases, load_case
 from simvoice.patient.case.schema import Case
 from simvoice.patient.case.suite import load_suite
 from simvoice.patient.checking.check import script
-from simvoice.patient.checking.text_conversation import Talk
+from simvoice.patient.checking.text_conversation import TextConversation
 from simvoice.patient.mind import Patient
 from tests.patient.case.test_load import broken
 
@@ -20,16 +20,16 @@ CASES = find_cases(paths.scenarios_dir())
 
 
 @pytest.fixture(scope="module")
-def talks() -> dict[str, list[Talk]]:
+def talks() -> dict[str, list[TextConversation]]:
     """Of every case one conversation with each kind of learner, by words alone."""
-    found: dict[str, list[Talk]] = {}
+    found: dict[str, list[TextConversation]] = {}
     for name, path in CASES.items():
         case = load_case(path)
         suite = load_suite(path, case)
         assert suite is not None
         patient = Patient(case, None)
         for seed, learner in enumerate(suite.learners):
-            talk = Talk(patient, seed=seed)
+            talk = TextConversation(patient, seed=seed)
             talk.open()
             for entry in script(case, suite, learner, seed):
                 talk.do(entry)
@@ -39,27 +39,27 @@ def talks() -> dict[str, list[Talk]]:
     return found
 
 
-def _said(talk: Talk) -> tuple[str, ...]:
+def _said(talk: TextConversation) -> tuple[str, ...]:
     ending = talk.ending or talk.patient.ending(talk.state, "left")
     return tuple(each.text for each in talk.patient.afterwards(talk.state, ending))
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_two_to_five_things_are_said_after_any_conversation(
-    name: str, talks: dict[str, list[Talk]]
+    name: str, talks: dict[str, list[TextConversation]]
 ) -> None:
     assert {len(_said(talk)) for talk in talks[name]} <= {2, 3, 4, 5}
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_every_remark_has_a_reason(name: str, talks: dict[str, list[Talk]]) -> None:
+def test_every_remark_has_a_reason(name: str, talks: dict[str, list[TextConversation]]) -> None:
     for talk in talks[name]:
         assert all(each.why for each in talk.patient.afterwards(talk.state, talk.ending))
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_a_skilled_and_a_poor_learner_hear_nothing_alike(
-    name: str, talks: dict[str, list[Talk]]
+    name: str, talks: dict[str, list[TextConversation]]
 ) -> None:
     skilled, poor = talks[name][:2]
     assert not set(_said(skilled)) & set(_said(poor))
@@ -68,7 +68,7 @@ def test_a_skilled_and_a_poor_learner_hear_nothing_alike(
 @pytest.mark.parametrize("name", CASES)
 def test_a_learner_who_never_spoke_is_told_so(name: str) -> None:
     patient = Patient(load_case(CASES[name]), None)
-    talk = Talk(patient)
+    talk = TextConversation(patient)
     talk.open()
     first = patient.afterwards(talk.state, patient.ending(talk.state, "left"))[0]
     assert first.why == "the learner said nothing"
@@ -88,7 +88,7 @@ def test_the_rules_that_do_most_harm_name_something_to_try(name: str) -> None:
 
 
 def test_a_reason_is_the_causes_that_counted(patient: Patient) -> None:
-    talk = Talk(patient)
+    talk = TextConversation(patient)
     talk.open()
     talk.say("It is breast cancer.")
     told = patient.afterwards(talk.state, None)[0]
@@ -97,14 +97,14 @@ def test_a_reason_is_the_causes_that_counted(patient: Patient) -> None:
 
 
 def test_where_no_rule_counted_the_reason_is_what_did_not_come(patient: Patient) -> None:
-    talk = Talk(patient)
+    talk = TextConversation(patient)
     talk.open()
     talk.say("How was the bus?")
     assert patient.afterwards(talk.state, None)[0].why == "never heard that it is cancer"
 
 
 def test_a_step_carries_what_to_try_instead(patient: Patient, case: Case) -> None:
-    talk = Talk(patient)
+    talk = TextConversation(patient)
     talk.open()
     steps = talk.say("It is breast cancer.").steps
     blunt = next(rule for rule in case.rules if rule.id == "blunt")
@@ -144,7 +144,7 @@ def test_the_last_of_a_value_is_the_hardest_to_earn(patient: Patient, case: Case
     rising = replace(
         patient.start(0), ledger=(("trust", 0.9), ("distress", 0.4), ("understanding", 0.2))
     )
-    talk = Talk(patient)
+    talk = TextConversation(patient)
     talk._state = rising
     steps = {each.name: each for each in talk.say("This must be frightening for you.").steps}
     named = next(rule for rule in case.rules if rule.id == "named").moves["trust"]

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from simvoice import markup
-from simvoice.patient.case.fields import Bends, VoiceKnobs, When
-from simvoice.patient.case.schema import Case, Line, Person, Variant
-from simvoice.patient.checking.text_conversation import Talk
+from simvoice.patient.case.fields import Condition, VoiceBends, VoiceKnobs
+from simvoice.patient.case.schema import Case, CaseLine, Person, Variant
+from simvoice.patient.checking.text_conversation import TextConversation
 from simvoice.patient.decisions import Affect, Mood, PatientState
 from simvoice.patient.mind import Patient
 from simvoice.patient.voice import (
@@ -27,13 +27,13 @@ from simvoice.patient.voice import (
 NEUTRAL: Affect = "neutral"
 
 
-def person(bends: Bends | None = None, voice: VoiceKnobs | None = None) -> Person:
+def person(bends: VoiceBends | None = None, voice: VoiceKnobs | None = None) -> Person:
     return Person(
         name="Ada Moss",
         short="Ada",
         age=40,
         voice=voice or VoiceKnobs(pitch_hz=200.0),
-        bends=bends or Bends(),
+        bends=bends or VoiceBends(),
         history="x",
         family="x",
         manner="x",
@@ -92,11 +92,11 @@ def test_a_mood_is_never_more_than_a_nuance(mood: Mood) -> None:
 
 
 def test_a_case_says_how_far_its_voice_bends() -> None:
-    still = person(Bends(affect=0.0, ledger=0.0))
+    still = person(VoiceBends(affect=0.0, ledger=0.0))
     assert {style_of(still, affect, mood) for affect in BENDS for mood in MOODS} == {
         style_of(still, NEUTRAL)
     }
-    far = style_of(person(Bends(ledger=2.0)), NEUTRAL, "strained")
+    far = style_of(person(VoiceBends(ledger=2.0)), NEUTRAL, "strained")
     assert far.pitch_hz == pytest.approx(200.0 * MOODS["strained"].pitch ** 2, abs=0.1)
 
 
@@ -104,7 +104,7 @@ def test_no_bend_leaves_what_a_voice_can_do() -> None:
     edge = VoiceKnobs(pitch_hz=345.0, pitch_range=1.9, duration=1.55, gain_db=5.5)
     for affect in BENDS:
         for mood in MOODS:
-            style = style_of(person(Bends(affect=2.0, ledger=2.0), edge), affect, mood)
+            style = style_of(person(VoiceBends(affect=2.0, ledger=2.0), edge), affect, mood)
             assert style.pitch_hz is not None
             assert 60.0 <= style.pitch_hz <= 350.0
             assert 0.3 <= style.pitch_range <= 2.0
@@ -116,7 +116,7 @@ LINE = "Well, I found it in March, and it was <break> cancer."
 
 
 def test_distress_pauses_at_commas_and_breaks_before_the_hard_word() -> None:
-    said = markup.parse(spoken(LINE, NEUTRAL, "shaken", Bends()))
+    said = markup.parse(spoken(LINE, NEUTRAL, "shaken", VoiceBends()))
     assert [(mark.kind, mark.at) for mark in said.marks] == [
         ("pause", 1),
         ("pause", 6),
@@ -126,25 +126,25 @@ def test_distress_pauses_at_commas_and_breaks_before_the_hard_word() -> None:
 
 
 def test_in_an_even_mood_only_tears_break_the_voice() -> None:
-    assert spoken(LINE, NEUTRAL, "even", Bends()) == markup.plain(LINE)
-    assert "<break>" in spoken(LINE, "tearful", "even", Bends())
-    assert "<pause" not in spoken(LINE, "tearful", "even", Bends())
+    assert spoken(LINE, NEUTRAL, "even", VoiceBends()) == markup.plain(LINE)
+    assert "<break>" in spoken(LINE, "tearful", "even", VoiceBends())
+    assert "<pause" not in spoken(LINE, "tearful", "even", VoiceBends())
 
 
 def test_a_voice_that_does_not_follow_the_ledger_adds_no_pauses_but_keeps_the_authors() -> None:
     line = "Well, I <pause 0.6> know."
-    assert spoken(line, NEUTRAL, "shaken", Bends(ledger=0.0)) == line
+    assert spoken(line, NEUTRAL, "shaken", VoiceBends(ledger=0.0)) == line
 
 
 def test_a_wording_keeps_its_own_marks_and_affect() -> None:
-    told = Line(
+    told = CaseLine(
         id="told",
         text="I <pause 0.5> told you.",
         affect="flat",
         again="I <breath> said so.",
         variants=(
             Variant(
-                when=When(at_least={"trust": 0.6}), text="I told <pause 1> you.", affect="warm"
+                when=Condition(at_least={"trust": 0.6}), text="I told <pause 1> you.", affect="warm"
             ),
         ),
     )
@@ -157,7 +157,7 @@ def test_a_wording_keeps_its_own_marks_and_affect() -> None:
 
 
 def test_what_she_says_follows_the_ledger_of_that_moment(patient: Patient) -> None:
-    talk = Talk(patient, seed=1)
+    talk = TextConversation(patient, seed=1)
     assert talk.open().move.mood == "even"
     after = talk.say("The biopsy shows that you have breast cancer.")
     assert after.move.mood == mood_of(after.state) != "even"

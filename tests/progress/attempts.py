@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from simvoice.progress.brief import Brief, Did, HeadingOf, NumberOf
-from simvoice.record.events import Again
+from simvoice.record.events import RetryOrigin
 
 WEIGHTS = (3.0, 3.0, 2.0, 2.0, 2.0)
 """Of a heading's five items."""
@@ -67,4 +67,4 @@ def brief(day: int, met: int = 2, **fields: Any) -> Brief:
 
 def another_go(day: int, of: Brief, turn: int, at_s: float, **fields: Any) -> Brief:
     """Taken up from a moment of another one."""
-    return brief(day, again=Again(attempt=of.attempt, turn=turn, at_s=at_s), **fields)
+    return brief(day, again=RetryOrigin(attempt=of.attempt, turn=turn, at_s=at_s), **fields)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from simvoice.debrief.suggestions import kinds
+from simvoice.debrief.suggestions import suggestion_kinds
 from simvoice.progress.advice import tried
 from simvoice.progress.brief import Advice
 from tests.progress.attempts import another_go, brief, did
@@ -100,5 +100,5 @@ def test_a_critical_item_that_was_missed_is_followed_by_what_came_of_it() -> Non
 
 
 def test_codes_that_do_what_is_suggested_are_never_those_it_is_against() -> None:
-    for kind in kinds():
+    for kind in suggestion_kinds():
         assert not set(kind.done) & set(kind.codes), kind.id

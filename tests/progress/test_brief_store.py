@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from simvoice.debrief.build import summarise
+from simvoice.debrief.build import build_debrief
 from simvoice.progress import brief_store as kept_module
 from simvoice.progress.brief import NUMBERS, Brief, Did, brief_of
 from simvoice.progress.brief_store import FILE, called, catch_up, keep, kept, learners, look
-from simvoice.record.events import Again, Hold
+from simvoice.record.events import Hold, RetryOrigin
 from simvoice.record.files import HEADER, JOURNAL
 from simvoice.record.recorder import Recorder
 from simvoice.record.store import Attempt, Store
@@ -32,11 +32,11 @@ def attempt(tmp_path: Path) -> Attempt:
 
 
 def of(attempt: Attempt) -> Brief:
-    return brief_of(attempt, summarise(attempt, with_peaks=False))
+    return brief_of(attempt, build_debrief(attempt, with_peaks=False))
 
 
 def test_a_brief_says_of_an_attempt_what_its_debrief_says(attempt: Attempt) -> None:
-    debrief, brief = summarise(attempt, with_peaks=False), of(attempt)
+    debrief, brief = build_debrief(attempt, with_peaks=False), of(attempt)
     assert (brief.attempt, brief.learner, brief.case_id) == (attempt.id, "Kim", "planted-talk")
     assert (brief.recogniser, brief.turns, brief.english) == ("abc", 5, True)
     for heading, scored in zip(brief.headings, debrief.headings, strict=True):
@@ -188,7 +188,7 @@ def test_no_journal_is_opened_where_there_are_briefs(
 
 
 def test_another_go_keeps_where_it_was_taken_up(tmp_path: Path) -> None:
-    again = Again(attempt="20261121-101530-planted-talk-aaaa", turn=3, at_s=12.5)
+    again = RetryOrigin(attempt="20261121-101530-planted-talk-aaaa", turn=3, at_s=12.5)
     assert of(record(tmp_path, again=again)).again == again
 
 

@@ -11,7 +11,7 @@ from simvoice.progress.brief import NUMBERS, Brief
 from simvoice.progress.brief_store import Looked, Skipped
 from simvoice.progress.compare import NO_CHANGE, compare_agreed, compare_headings, compare_metric
 from simvoice.progress.course import known, of_learner, progress_of
-from simvoice.progress.model import Course
+from simvoice.progress.model import CaseProgress
 from simvoice.record.store import AttemptSummary
 from simvoice.scoring.metrics.change import minimal_detectable_change
 from simvoice.scoring.metrics.interval import shipped
@@ -19,7 +19,7 @@ from simvoice.scoring.raters.human_range import agreed
 from tests.progress.attempts import another_go, brief, heading, number
 
 
-def course(*briefs: Brief) -> Course:
+def course(*briefs: Brief) -> CaseProgress:
     (found,) = progress_of("Kim", briefs).courses
     return found
 

@@ -7,7 +7,7 @@ from rich.console import Console, RenderableType
 from simvoice.progress.brief import Advice
 from simvoice.progress.brief_store import Skipped
 from simvoice.progress.course import progress_of
-from simvoice.progress.model import Known
+from simvoice.progress.model import KnownLearner
 from simvoice.progress.text import render_known, render_progress
 from tests.progress.attempts import another_go, brief
 
@@ -69,8 +69,8 @@ def test_the_list_of_learners_has_names_counts_and_dates() -> None:
     out = printed(
         render_known(
             [
-                Known(learner="Kim [x]", attempts=3, last="2026-11-22T10:15:30+00:00"),
-                Known(learner="", attempts=1, last=""),
+                KnownLearner(learner="Kim [x]", attempts=3, last="2026-11-22T10:15:30+00:00"),
+                KnownLearner(learner="", attempts=1, last=""),
             ]
         )
     )

@@ -24,10 +24,10 @@ from simvoice.record.ratings import (
     add_ratings,
     add_to_each,
     draft_of,
+    feedback_of,
     finish_rating,
     objections_of,
     ratings_of,
-    remarks_of,
     withdraw_objection,
 )
 from simvoice.record.store import Store
@@ -91,7 +91,7 @@ def test_a_broken_line_is_named_and_hides_nothing_of_the_other_file(tmp_path: Pa
     add_ratings(tmp_path, [rating()])
     with pytest.raises(AttemptError, match=r"line 2 of objections\.jsonl"):
         objections_of(tmp_path)
-    found = remarks_of(tmp_path)
+    found = feedback_of(tmp_path)
     assert (len(found.ratings), found.objections) == (1, ())
     (problem,) = found.problems
     assert "line 2 of objections.jsonl" in problem
@@ -100,11 +100,11 @@ def test_a_broken_line_is_named_and_hides_nothing_of_the_other_file(tmp_path: Pa
 def test_a_line_that_was_not_written_to_its_end_is_left_out_and_said(tmp_path: Path) -> None:
     (tmp_path / OBJECTIONS).write_text(WHOLE + WHOLE[:20])
     assert [each.why for each in objections_of(tmp_path)] == ["y"]
-    (problem,) = remarks_of(tmp_path).problems
+    (problem,) = feedback_of(tmp_path).problems
     assert "the last line of objections.jsonl" in problem
     add_objection(tmp_path, Objection(item="x", why="then", wall_time=WHEN))
     assert [each.why for each in objections_of(tmp_path)] == ["y", "then"]
-    assert remarks_of(tmp_path).problems == ()
+    assert feedback_of(tmp_path).problems == ()
     assert (tmp_path / SET_ASIDE).read_text() == WHOLE[:20] + "\n"
 
 
@@ -126,7 +126,7 @@ def test_many_who_write_at_once_lose_nothing(tmp_path: Path) -> None:
         each.join(30)
     assert [each.exitcode for each in writers] == [0, 0, 0, 0]
     assert len(ratings_of(tmp_path)) == 40
-    assert remarks_of(tmp_path).problems == ()
+    assert feedback_of(tmp_path).problems == ()
 
 
 def test_a_file_that_somebody_holds_gives_a_sentence(

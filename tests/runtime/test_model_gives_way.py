@@ -20,8 +20,8 @@ from simvoice.record.events import PatientSpeech, Trouble
 from simvoice.record.recorder import Recorder
 from simvoice.record.store import Store
 from simvoice.runtime import stages
-from simvoice.runtime.session import Parts, Session
-from simvoice.runtime.session_sound import EarMemory
+from simvoice.runtime.session import Session, SessionParts
+from simvoice.runtime.session_sound import MicrophoneMemory
 from simvoice.runtime.stages import Engines, Stages
 from simvoice.runtime.workers import Job
 from tests.conversation.world import ScriptedMind
@@ -88,7 +88,7 @@ def test_an_encounter_goes_on_with_the_embedded_model_from_the_word_it_dies(tmp_
     first = Mortal(words_left=6)
     mind = ScriptedMind(lines=["the authored line"], queries=dict.fromkeys(range(3), ASKED))
     session = Session(
-        Parts(
+        SessionParts(
             attempt=ATTEMPT,
             rules=Rules(mind),
             line=FakeLine([(1.0, 2.0), (8.0, 9.0), (15.0, 16.0)], ends_s=22.0),
@@ -111,18 +111,18 @@ def test_an_encounter_goes_on_with_the_embedded_model_from_the_word_it_dies(tmp_
 
 
 @pytest.fixture
-def memory() -> EarMemory:
-    made = EarMemory()
+def memory() -> MicrophoneMemory:
+    made = MicrophoneMemory()
     made.add(np.zeros(FRAME, np.int16))
     return made
 
 
-def working(first: Mortal, memory: EarMemory) -> Stages:
+def working(first: Mortal, memory: MicrophoneMemory) -> Stages:
     return Stages(engines(first), memory, lambda *_: VoiceStyle(), str)
 
 
 @pytest.mark.usefixtures("inline")
-def test_an_answer_says_whether_the_stronger_model_gave_it(memory: EarMemory) -> None:
+def test_an_answer_says_whether_the_stronger_model_gave_it(memory: MicrophoneMemory) -> None:
     at_work = working(Mortal(words_left=6), memory)
     at_work.ask(AskModel(Key(1, 0), ASKED))
     (answer,) = at_work.results()
@@ -134,7 +134,7 @@ def test_an_answer_says_whether_the_stronger_model_gave_it(memory: EarMemory) ->
 
 
 @pytest.mark.usefixtures("inline")
-def test_a_tie_that_nobody_settles_is_answered_without_scores(memory: EarMemory) -> None:
+def test_a_tie_that_nobody_settles_is_answered_without_scores(memory: MicrophoneMemory) -> None:
     at_work = working(Mortal(words_left=1), memory)
     tie = Rank("Ines:", ("Yes.", "Not now."), TALK)
     at_work.ask(AskModel(Key(1, 0), tie))
@@ -145,7 +145,7 @@ def test_a_tie_that_nobody_settles_is_answered_without_scores(memory: EarMemory)
 
 
 @pytest.mark.usefixtures("inline")
-def test_what_is_found_out_while_nobody_waits_is_recorded_too(memory: EarMemory) -> None:
+def test_what_is_found_out_while_nobody_waits_is_recorded_too(memory: MicrophoneMemory) -> None:
     at_work = working(Mortal(words_left=-1), memory)
     at_work.warm(Warm("Ines:", TALK))
     (notice,) = at_work.results()
@@ -153,7 +153,7 @@ def test_what_is_found_out_while_nobody_waits_is_recorded_too(memory: EarMemory)
 
 
 def test_reading_ahead_gives_way_to_a_question(
-    memory: EarMemory, monkeypatch: pytest.MonkeyPatch
+    memory: MicrophoneMemory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The lane still reads when the question comes: it is told to stop."""
     waiting: list[Job] = []

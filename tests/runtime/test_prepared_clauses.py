@@ -8,12 +8,12 @@ from simvoice import markup, paths
 from simvoice.conversation.scene import clauses_of
 from simvoice.patient.case.load import load_case, locate_case
 from simvoice.patient.case.suite import load_suite
-from simvoice.patient.checking.rehearsal import Plan, plan, rehearse
-from simvoice.patient.checking.text_conversation import Talk
+from simvoice.patient.checking.rehearsal import SpeechPlan, plan, rehearse
+from simvoice.patient.checking.text_conversation import TextConversation
 from simvoice.patient.mind import Patient
 from simvoice.runtime import spoken_lines
 
-Made = tuple[Patient, Plan]
+Made = tuple[Patient, SpeechPlan]
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def test_nothing_is_made_twice(made: Made) -> None:
 def test_whatever_she_answers_begins_with_a_clause_that_was_made(made: Made) -> None:
     patient, ways = made
     ready = set(spoken_lines.needed(ways, patient.style, likely_only=False))
-    talk = Talk(patient, seed=5)
+    talk = TextConversation(patient, seed=5)
     talk.open()
     for said in (
         "Good morning, I'm Doctor Lind.",

@@ -16,12 +16,12 @@ from simvoice.conversation.state import Rules
 from simvoice.errors import StorageFull
 from simvoice.ports import LineFacts, VoiceStyle
 from simvoice.record import recorder
-from simvoice.record.events import Counts, Interruption, PatientSpeech, Trouble
+from simvoice.record.events import Interruption, LossCounts, PatientSpeech, Trouble
 from simvoice.record.recorder import Recorder
 from simvoice.record.store import Attempt, Store
 from simvoice.runtime import stages
 from simvoice.runtime.observer import Caption, Finished, Sight, Status
-from simvoice.runtime.session import Parts, Session
+from simvoice.runtime.session import Session, SessionParts
 from simvoice.runtime.stages import Engines
 from tests.conversation.world import ScriptedMind
 from tests.planted_talk import header
@@ -60,7 +60,7 @@ class Run:
             return Recorder.create(self.root, header(ATTEMPT))
 
         session = Session(
-            Parts(
+            SessionParts(
                 attempt=ATTEMPT,
                 rules=Rules(ScriptedMind(self.lines), time_s=self.time_s),
                 line=self.line,
@@ -228,7 +228,7 @@ def test_a_voice_that_fails_once_is_forgiven(tmp_path: Path) -> None:
 def test_frames_that_were_lost_count_in_session_time(tmp_path: Path) -> None:
     run = Run(tmp_path, FakeLine([(1.0, 2.0)], ends_s=8.0, lost_at={20: 10}))
     run.go()
-    (counts,) = run.entries(Counts)
+    (counts,) = run.entries(LossCounts)
     assert counts.lost_frames == 10
     learner, patient = run.attempt.audio()
     assert len(learner) == len(patient) == samples(8.0)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simvoice.audio import FRAME, RATE, Pcm16, to_int16
-from simvoice.runtime.session_sound import EarMemory, HeardTape
+from simvoice.runtime.session_sound import DeliveredSound, MicrophoneMemory
 
 
 def numbered(frame: int) -> Pcm16:
@@ -16,8 +16,8 @@ def numbered(frame: int) -> Pcm16:
     return np.full(FRAME, frame % 30_000 + 1, np.int16)
 
 
-def remembered(frames: int) -> EarMemory:
-    memory = EarMemory()
+def remembered(frames: int) -> MicrophoneMemory:
+    memory = MicrophoneMemory()
     for number in range(frames):
         memory.add(numbered(number))
     return memory
@@ -45,7 +45,7 @@ def test_long_pauses_are_shortened_from_the_inside() -> None:
     np.testing.assert_array_equal(found, expected)
 
 
-def play(tape: HeardTape, places: dict[int, int], frames: int) -> Pcm16:
+def play(tape: DeliveredSound, places: dict[int, int], frames: int) -> Pcm16:
     """places: loop number to the session sample at which that loop's frame is heard."""
     taken: list[Pcm16] = []
     for number in range(frames):
@@ -56,7 +56,7 @@ def play(tape: HeardTape, places: dict[int, int], frames: int) -> Pcm16:
 
 
 def test_a_frame_lies_where_it_is_heard() -> None:
-    heard = play(HeardTape(), {3: 3 * FRAME + 960}, 20)
+    heard = play(DeliveredSound(), {3: 3 * FRAME + 960}, 20)
     at = np.flatnonzero(heard)
     assert (at[0], at[-1] + 1) == (3 * FRAME + 960, 4 * FRAME + 960)
     assert set(heard[at]) == {4}
@@ -68,7 +68,7 @@ def test_jitter_of_the_estimate_neither_cuts_nor_tears_the_sound(jitter: list[in
     for number, error in enumerate(jitter):
         # a drift of half a frame either way around one delay, as a device's estimate has it
         places[number] = number * FRAME + 2 * FRAME + error
-    heard = play(HeardTape(), places, len(jitter) + 10)
+    heard = play(DeliveredSound(), places, len(jitter) + 10)
     at = np.flatnonzero(heard)
     assert at.size == len(jitter) * FRAME
     assert at[-1] - at[0] + 1 == at.size
@@ -76,7 +76,7 @@ def test_jitter_of_the_estimate_neither_cuts_nor_tears_the_sound(jitter: list[in
 
 
 def test_what_would_have_been_heard_already_is_laid_at_the_next_moment() -> None:
-    tape = HeardTape()
+    tape = DeliveredSound()
     for _ in range(10):
         tape.take()
     place = tape.put(numbered(1), 0)
@@ -86,7 +86,7 @@ def test_what_would_have_been_heard_already_is_laid_at_the_next_moment() -> None
 
 @pytest.mark.parametrize("ahead_s", [3.9, 100.0])
 def test_a_delay_that_cannot_be_is_bounded(ahead_s: float) -> None:
-    tape = HeardTape()
+    tape = DeliveredSound()
     place = tape.put(numbered(1), round(ahead_s * RATE))
     assert place <= 4 * RATE
     heard = np.concatenate([tape.take() for _ in range(4 * 50)])

@@ -25,7 +25,7 @@ from simvoice.conversation.events import (
 from simvoice.patient.decisions import Affect, Answer, Improvise, Mood, Rank
 from simvoice.ports import VoiceStyle
 from simvoice.runtime import stages
-from simvoice.runtime.session_sound import EarMemory
+from simvoice.runtime.session_sound import MicrophoneMemory
 from simvoice.runtime.stages import Engines, Stages
 from tests.runtime.fakes import (
     FakeEar,
@@ -52,16 +52,16 @@ def engines() -> Engines:
 
 
 @pytest.fixture
-def memory() -> EarMemory:
+def memory() -> MicrophoneMemory:
     """Two seconds in which every sample says its frame."""
-    made = EarMemory()
+    made = MicrophoneMemory()
     for number in range(100):
         made.add(np.full(FRAME, number, np.int16))
     return made
 
 
 @pytest.fixture
-def working(engines: Engines, memory: EarMemory, monkeypatch: pytest.MonkeyPatch) -> Stages:
+def working(engines: Engines, memory: MicrophoneMemory, monkeypatch: pytest.MonkeyPatch) -> Stages:
     monkeypatch.setattr(stages, "Lanes", InlineLanes)
     return Stages(engines, memory, style, lambda text: text.split()[-1])
 
@@ -91,7 +91,7 @@ def test_a_turns_words_come_with_the_meaning_of_the_part_that_counts(working: St
 
 
 def test_where_words_are_judged_their_verdict_follows(
-    engines: Engines, memory: EarMemory, monkeypatch: pytest.MonkeyPatch
+    engines: Engines, memory: MicrophoneMemory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Words:
         def over_prob(self, text: str) -> float:
@@ -123,7 +123,7 @@ def test_the_model_ranks_lines(working: Stages) -> None:
 
 
 def test_without_a_model_the_question_to_it_fails_at_once(
-    engines: Engines, memory: EarMemory, monkeypatch: pytest.MonkeyPatch
+    engines: Engines, memory: MicrophoneMemory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stages, "Lanes", InlineLanes)
     working = Stages(replace(engines, llm=None), memory, style, str)

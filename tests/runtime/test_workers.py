@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from simvoice.conversation.events import Key
-from simvoice.runtime.workers import Job, Lanes
+from simvoice.runtime.workers import Job, WorkerPool
 
 WAIT_S = 10.0
 """Only a broken test waits for so long."""
@@ -17,7 +17,7 @@ WAIT_S = 10.0
 class Bench:
     """Jobs that note what they do and wait to be let go."""
 
-    def __init__(self, lanes: Lanes) -> None:
+    def __init__(self, lanes: WorkerPool) -> None:
         self.lanes = lanes
         self.done: list[str] = []
         self.failures: list[str] = []
@@ -55,7 +55,7 @@ class Bench:
 
 @pytest.fixture
 def bench() -> Iterator[Bench]:
-    lanes = Lanes()
+    lanes = WorkerPool()
     lanes.start()
     yield Bench(lanes)
     lanes.stop()
@@ -136,7 +136,7 @@ def test_a_full_lane_fails_what_comes_on_top(bench: Bench) -> None:
 
 
 def test_stopping_tells_what_runs_and_forgets_what_waits() -> None:
-    lanes = Lanes()
+    lanes = WorkerPool()
     lanes.start()
     bench = Bench(lanes)
     begun = threading.Event()

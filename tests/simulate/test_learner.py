@@ -10,26 +10,28 @@ from simvoice.markup import LONGEST_PAUSE_S
 from simvoice.simulate.learner import (
     AfterPatient,
     At,
-    Backchannel,
+    BackchannelStep,
     BargeIn,
-    Clip,
     KeepSilent,
+    LearnerClip,
+    LearnerScript,
+    PlantedUtterance,
     Policy,
-    Script,
-    Step,
-    Utterance,
-    When,
+    ScriptStep,
+    StepTiming,
 )
 
-CLIP = Clip("hello", np.zeros(RATE, np.float32), onset_s=0.1, offset_s=0.9)
+CLIP = LearnerClip("hello", np.zeros(RATE, np.float32), onset_s=0.1, offset_s=0.9)
 
 
 def run(
-    *whens: When, patient: list[tuple[float, float]], until_s: float = 40.0
-) -> tuple[list[Utterance], Policy]:
+    *whens: StepTiming, patient: list[tuple[float, float]], until_s: float = 40.0
+) -> tuple[list[PlantedUtterance], Policy]:
     """patient: stretches (start, end) in which she sounds, whatever the learner does."""
     policy = Policy(
-        Script(tuple(Step(w, None if isinstance(w, KeepSilent) else CLIP) for w in whens))
+        LearnerScript(
+            tuple(ScriptStep(w, None if isinstance(w, KeepSilent) else CLIP) for w in whens)
+        )
     )
     said = []
     for k in range(round(until_s / FRAME_S)):
@@ -91,13 +93,15 @@ def test_a_patient_who_talks_on_is_waited_for() -> None:
 
 
 def test_a_backchannel_leaves_the_floor_with_the_patient() -> None:
-    said, _ = run(Backchannel(1.0), Backchannel(2.5), AfterPatient(1.0), patient=[(2.0, 8.0)])
+    said, _ = run(
+        BackchannelStep(1.0), BackchannelStep(2.5), AfterPatient(1.0), patient=[(2.0, 8.0)]
+    )
     starts = [3.0, 4.5, 9.0]
     assert [u.start_s for u in said] == [pytest.approx(s, abs=0.03) for s in starts]
 
 
 def test_a_backchannel_whose_moment_never_comes_is_let_go() -> None:
-    said, policy = run(Backchannel(3.0, patience_s=4.0), At(6.0), patient=[(1.0, 2.0)])
+    said, policy = run(BackchannelStep(3.0, patience_s=4.0), At(6.0), patient=[(1.0, 2.0)])
     assert [u.step for u in said] == [1]
     assert policy.skipped == [0]
 
@@ -143,20 +147,20 @@ def test_a_silence_is_kept_only_after_the_answer_to_what_was_said() -> None:
 
 
 def test_planted_pauses_come_out_in_session_seconds() -> None:
-    clip = Clip("I was … wondering", np.zeros(RATE, np.float32), 0.1, 0.9, (), ((0.3, 0.6),))
-    said = Policy(Script((Step(At(0.0), clip),))).tick(2.0, False)
+    clip = LearnerClip("I was … wondering", np.zeros(RATE, np.float32), 0.1, 0.9, (), ((0.3, 0.6),))
+    said = Policy(LearnerScript((ScriptStep(At(0.0), clip),))).tick(2.0, False)
     assert said is not None
     assert said.pauses == ((pytest.approx(2.3), pytest.approx(2.6)),)
 
 
 def test_a_step_without_words_can_only_be_a_silence() -> None:
     with pytest.raises(ValueError, match="clip"):
-        Step(At(0.0))
+        ScriptStep(At(0.0))
     with pytest.raises(ValueError, match="clip"):
-        Step(KeepSilent(2.0), CLIP)
+        ScriptStep(KeepSilent(2.0), CLIP)
 
 
 def test_every_script_comes_to_its_end_even_with_a_silent_patient() -> None:
-    whens = (AfterPatient(), BargeIn(1.0), Backchannel(1.0), KeepSilent(3.0), AfterPatient())
+    whens = (AfterPatient(), BargeIn(1.0), BackchannelStep(1.0), KeepSilent(3.0), AfterPatient())
     _, policy = run(*whens, patient=[], until_s=90.0)
     assert policy.done

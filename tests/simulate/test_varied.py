@@ -11,7 +11,14 @@ import pytest
 from simvoice import paths
 from simvoice.patient.case.load import locate_case
 from simvoice.simulate.demo import Demo, DemoStep, load_demo
-from simvoice.simulate.learner import AfterPatient, At, Clip, KeepSilent, Script, Step
+from simvoice.simulate.learner import (
+    AfterPatient,
+    At,
+    KeepSilent,
+    LearnerClip,
+    LearnerScript,
+    ScriptStep,
+)
 from simvoice.simulate.speech import parse
 from simvoice.simulate.varied import day, louder
 
@@ -77,11 +84,15 @@ def test_pauses_between_clauses_end_no_turn_and_an_authors_own_stay() -> None:
 
 def test_louder_is_louder_and_never_clips() -> None:
     pcm = np.full(100, 0.25, np.float32)
-    script = Script((Step(At(0.0), Clip("a", pcm, 0.0, 0.1)), Step(KeepSilent(3.0))))
+    script = LearnerScript(
+        (ScriptStep(At(0.0), LearnerClip("a", pcm, 0.0, 0.1)), ScriptStep(KeepSilent(3.0)))
+    )
     made = louder(script, 6.0).steps
     assert made[0].clip is not None
     assert made[0].clip.pcm[0] == pytest.approx(0.25 * 10**0.3)
     assert made[1] == script.steps[1]
-    loud = louder(Script((Step(AfterPatient(), Clip("a", 3 * pcm, 0.0, 0.1)),)), 20.0).steps[0]
+    loud = louder(
+        LearnerScript((ScriptStep(AfterPatient(), LearnerClip("a", 3 * pcm, 0.0, 0.1)),)), 20.0
+    ).steps[0]
     assert loud.clip is not None
     assert loud.clip.pcm.max() <= 0.98

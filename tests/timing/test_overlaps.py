@@ -7,18 +7,18 @@ import pytest
 
 from simvoice.timing.intervals import intervals, shift
 from simvoice.timing.overlaps import Overlap, overlaps, without
-from simvoice.timing.prosody import Voice
+from simvoice.timing.prosody import VoiceProfile
 from simvoice.timing.turns import Speaker, TimedWord
 
 Pairs = list[tuple[float, float]]
 
 
-def voice(pairs: Pairs, broken: tuple[float, ...] = ()) -> Voice:
+def voice(pairs: Pairs, broken: tuple[float, ...] = ()) -> VoiceProfile:
     """A voice that fades at the end of each stretch but at those in `broken`."""
     ends = np.array([end for _, end in pairs])
     falls = np.where(np.isin(ends, broken), 0.0, 15.0)
     zero, none = np.zeros(len(ends)), np.empty(0)
-    return Voice(np.array([a for a, _ in pairs]), ends, zero, falls, zero, none, none, none)
+    return VoiceProfile(np.array([a for a, _ in pairs]), ends, zero, falls, zero, none, none, none)
 
 
 def found(
@@ -27,7 +27,7 @@ def found(
     broken: tuple[float, ...] = (),
     words: tuple[TimedWord, ...] = (),
 ) -> list[tuple[str, Speaker, float, float]]:
-    voices: dict[Speaker, Voice] = {
+    voices: dict[Speaker, VoiceProfile] = {
         "learner": voice(learner, broken),
         "patient": voice(patient, broken),
     }

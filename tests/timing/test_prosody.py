@@ -9,8 +9,8 @@ from parselmouth.praat import call  # type: ignore[import-not-found]
 
 from simvoice.audio import RATE, Pcm16
 from simvoice.timing import praat
-from simvoice.timing.measure_sound import listen_to
-from simvoice.timing.prosody import Voice, describe, join, quantile
+from simvoice.timing.measure_sound import measure_blocks
+from simvoice.timing.prosody import VoiceProfile, describe, join, quantile
 from simvoice.timing.spectrum import bands, decibels
 
 
@@ -52,7 +52,7 @@ def test_a_glide_has_the_median_and_the_range_that_were_planted() -> None:
 def test_in_a_recording_pitch_is_praats_of_the_speech() -> None:
     silence = np.zeros(RATE, np.int16)
     pcm = np.concatenate((silence, hum(110.0, 150.0, 3.0), silence, silence))
-    voice = listen_to(pcm, np.zeros_like(pcm)).learner.voice
+    voice = measure_blocks(pcm, np.zeros_like(pcm)).learner.voice
     whole = parselmouth.Sound(pcm.astype(np.float64) / 32768.0, float(RATE)).to_pitch_ac(
         time_step=praat.STEP_S, pitch_floor=praat.FLOOR_HZ, pitch_ceiling=praat.CEILING_HZ
     )
@@ -90,7 +90,7 @@ def test_loudness_is_relative_to_the_stretch_and_ends_are_told_apart() -> None:
     fading = (loud * np.linspace(1.0, 0.0, loud.size) ** 2).astype(np.int16)
     gap = np.zeros(RATE, np.int16)
     pcm = np.concatenate((gap, loud, gap, soft, gap, fading, gap))
-    voice = listen_to(pcm, np.zeros_like(pcm)).learner.voice
+    voice = measure_blocks(pcm, np.zeros_like(pcm)).learner.voice
     assert voice.level_db[0] - voice.level_db[1] == pytest.approx(12.04, abs=0.3)
     assert voice.falls_db[0] < 4.0 < voice.falls_db[2]
 
@@ -99,9 +99,9 @@ def test_joining_and_taking_out_keep_what_lies_inside() -> None:
     pcm = syllables(8)
     gap = np.zeros(RATE, np.int16)
     whole = np.concatenate((gap, pcm, gap, pcm, gap))
-    voice = listen_to(whole, np.zeros_like(whole)).learner.voice
+    voice = measure_blocks(whole, np.zeros_like(whole)).learner.voice
     first, second = (voice.inside(np.array([span])) for span in ((0.0, 2.5), (2.5, 9.0)))
-    joined: Voice = join([first, second])
+    joined: VoiceProfile = join([first, second])
     assert joined.nuclei_s.tolist() == voice.nuclei_s.tolist()
     assert joined.pitch_hz.tolist() == voice.pitch_hz.tolist()
     assert first.start_s.size == second.start_s.size == 1

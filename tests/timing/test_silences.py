@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simvoice.timing.anatomy import Anatomy, Spoken
+from simvoice.timing.anatomy import Anatomy, SpeechTimes
 from simvoice.timing.intervals import intervals
 from simvoice.timing.silences import Held, Silence, Utterance, Wait
 
@@ -24,7 +24,7 @@ def talk(
     said = [Utterance("learner", *pair) for pair in learner]
     said += [Utterance("patient", *pair, is_question=asks) for pair in patient]
     return Anatomy(
-        Spoken(
+        SpeechTimes(
             intervals(learner),
             intervals(patient),
             0.0,
@@ -77,7 +77,7 @@ def test_when_the_patient_has_to_go_on_the_silence_was_the_learners() -> None:
 
 
 def test_stopping_within_ones_own_utterance_is_ones_own_silence() -> None:
-    spoken = Spoken(
+    spoken = SpeechTimes(
         intervals([(0.0, 2.0), (5.0, 7.0)]),
         intervals([]),
         0.0,
@@ -122,7 +122,7 @@ def test_a_hold_filled_at_once_is_no_quick_answer() -> None:
 
 
 def test_from_sound_alone_a_silence_belongs_to_who_has_to_speak_next() -> None:
-    spoken = Spoken(
+    spoken = SpeechTimes(
         intervals([(0.0, 1.0), (4.0, 5.0), (20.0, 21.0)]), intervals([(8.0, 9.0)]), 0.0, 60.0
     )
     assert [(s.owner, s.kind) for s in Anatomy(spoken).silences] == [

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simvoice.timing.anatomy import Anatomy, Spoken
+from simvoice.timing.anatomy import Anatomy, SpeechTimes
 from simvoice.timing.intervals import intersect, intervals, shift, subtract, total_s
 from simvoice.timing.turns import Between, Speaker, Turn, stretches
 
@@ -25,7 +25,7 @@ Pairs = list[tuple[float, float]]
 
 
 def talk(learner: Pairs, patient: Pairs, end_s: float = END_S) -> Anatomy:
-    return Anatomy(Spoken(intervals(learner), intervals(patient), 0.0, end_s))
+    return Anatomy(SpeechTimes(intervals(learner), intervals(patient), 0.0, end_s))
 
 
 def kinds(made: Anatomy) -> list[tuple[str, float]]:
@@ -171,7 +171,7 @@ def test_swapping_the_speakers_swaps_every_measure(learner: Pairs, patient: Pair
 def test_shifting_time_changes_no_measure(learner: Pairs, patient: Pairs, by: int) -> None:
     one, by_s = talk(learner, patient), by * 0.25
     two = Anatomy(
-        Spoken(
+        SpeechTimes(
             shift(one.spoken.learner, by_s),
             shift(one.spoken.patient, by_s),
             by_s,

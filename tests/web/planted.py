@@ -14,6 +14,7 @@ from simvoice.record.events import (
     Backchannel,
     Coded,
     Delay,
+    DeliveredWord,
     Ended,
     Header,
     Hold,
@@ -25,7 +26,6 @@ from simvoice.record.events import (
     PatientMove,
     PatientSpeech,
     Started,
-    Word,
 )
 from simvoice.record.recorder import Recorder
 from simvoice.record.store import Store
@@ -63,11 +63,11 @@ PATIENT: tuple[tuple[float, float, str, str], ...] = (
 )
 
 
-def _words(start_s: float, end_s: float, text: str) -> tuple[Word, ...]:
+def _words(start_s: float, end_s: float, text: str) -> tuple[DeliveredWord, ...]:
     parts = text.split()
     each = (end_s - start_s) / len(parts)
     return tuple(
-        Word(text=w, start_s=start_s + i * each, end_s=start_s + (i + 1) * each)
+        DeliveredWord(text=w, start_s=start_s + i * each, end_s=start_s + (i + 1) * each)
         for i, w in enumerate(parts)
     )
 

@@ -12,21 +12,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simvoice.audio import FRAME, FRAME_S, RATE, Pcm, Pcm16, level_dbfs
-from simvoice.debrief.retry import Place, moment
+from simvoice.debrief.retry import CheckpointRef, moment
 from simvoice.errors import AttemptError, CaseError
 from simvoice.ports import AudioLine
 from simvoice.record.events import (
-    Afterwards,
-    Again,
     Ended,
     Header,
     LearnerTurn,
     LearnerVoice,
+    PatientReflection,
     PatientSpeech,
+    RetryOrigin,
     Started,
 )
 from simvoice.record.files import new_id
-from simvoice.record.ratings import remarked
+from simvoice.record.ratings import with_feedback
 from simvoice.record.recorder import Recorder
 from simvoice.record.store import Attempt, AttemptSummary, Store
 from simvoice.runtime.observer import Caption, Finished, Observer, Status
@@ -101,7 +101,7 @@ class ScriptedEncounter:
         learner: str,
         observer: Observer,
         script: Sequence[Said],
-        again: Again | None = None,
+        again: RetryOrigin | None = None,
     ) -> None:
         now = datetime.now(UTC)
         self.attempt = new_id(CASE.id, now)
@@ -228,7 +228,7 @@ class StandIn:
         *,
         learner: str,
         observer: Observer,
-        again: Place | None = None,
+        again: CheckpointRef | None = None,
     ) -> ScriptedEncounter:
         if self.fault is not None:
             raise self.fault
@@ -241,17 +241,17 @@ class StandIn:
         self.begun.set()
         return self.last
 
-    def time_again(self, case_id: str, place: Place) -> float | None:
+    def time_again(self, case_id: str, place: CheckpointRef) -> float | None:
         if self.fault is not None:
             raise self.fault
         entry = moment(self.attempt(place.attempt), place.turn)
         return max(120.0, (CASE.time_s or 0.0) - entry.at_s)
 
-    def _from(self, place: Place | None) -> Again | None:
+    def _from(self, place: CheckpointRef | None) -> RetryOrigin | None:
         if place is None:
             return None
         entry = moment(self.attempt(place.attempt), place.turn)
-        return Again(attempt=place.attempt, turn=entry.turn, at_s=entry.at_s)
+        return RetryOrigin(attempt=place.attempt, turn=entry.turn, at_s=entry.at_s)
 
     def attempts(self) -> Sequence[AttemptSummary]:
         return self.store.list()
@@ -261,10 +261,10 @@ class StandIn:
         return self.store.recover(attempt_id) if found.state == "crashed" else found
 
     def remarked(self) -> Sequence[Path]:
-        return remarked(self.root)
+        return with_feedback(self.root)
 
     def afterwards(self, attempt_id: str) -> Pcm:
-        said = [e for e in self.attempt(attempt_id).entries if isinstance(e, Afterwards)]
+        said = [e for e in self.attempt(attempt_id).entries if isinstance(e, PatientReflection)]
         if not said:
             raise AttemptError("The record of this attempt does not have the patient's own words.")
         return speech_like(1.5).astype(np.float32)

@@ -10,7 +10,7 @@ import pytest
 import soundfile
 from fastapi.testclient import TestClient
 
-from simvoice.record.events import Afterwards, Felt
+from simvoice.record.events import PatientReflection, RecordedReflection
 from simvoice.record.ratings import Objection, add_objection
 from tests.web.conftest import Watched
 from tests.web.planted import plant
@@ -19,9 +19,11 @@ from tests.web.test_web_browser import until
 
 Browse = Callable[..., Watched]
 
-SAID = Afterwards(
+SAID = PatientReflection(
     at_s=75.0,
-    said=(Felt(text="You let me sit there.", why="let the silence stand", at_s=25.4),),
+    said=(
+        RecordedReflection(text="You let me sit there.", why="let the silence stand", at_s=25.4),
+    ),
 )
 
 

@@ -13,7 +13,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from simvoice.progress.brief_store import FILE, kept
-from simvoice.record.events import Again, Header
+from simvoice.record.events import Header, RetryOrigin
 from simvoice.record.files import HEADER, new_id
 from simvoice.record.recorder import Recorder
 from simvoice.web import progress as progress_page
@@ -186,10 +186,10 @@ def test_what_there_was_no_time_for_is_said_and_read_on_the_next_asking(
 def test_while_somebody_talks_nothing_is_measured(
     client: TestClient, simulator: StandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from simvoice.web.encounters import Stage
+    from simvoice.web.encounters import EncounterSlot
 
     attempts(simulator, 1)
-    monkeypatch.setattr(Stage, "is_free", lambda self, patience_s=0.0: False)
+    monkeypatch.setattr(EncounterSlot, "is_free", lambda self, patience_s=0.0: False)
     assert "1 conversation is not read yet" in client.get("/progress/Kim").text
 
 
@@ -203,7 +203,7 @@ def test_another_version_of_the_case_is_marked(client: TestClient, simulator: St
 
 def test_what_was_tried_stands_with_both_attempts(client: TestClient, simulator: StandIn) -> None:
     first, second = attempts(simulator, 2)
-    again = Again(attempt=second, turn=3, at_s=31.8)
+    again = RetryOrigin(attempt=second, turn=3, at_s=31.8)
     go = plant(simulator.root, "2026-11-03T10:15:30+00:00", attempt=ID, learner="Kim", again=again)
     text = client.get("/progress/Kim").text
     part = text[text.index("What was suggested") :]

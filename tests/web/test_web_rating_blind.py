@@ -11,13 +11,13 @@ from fastapi.testclient import TestClient
 
 from simvoice.record.events import (
     Coded,
+    ConcernShown,
     Delay,
     Hold,
     Interruption,
     JournalEntry,
     LearnerTurn,
     PatientMove,
-    Shows,
 )
 from tests.web import planted
 from tests.web.stand_in import StandIn
@@ -94,7 +94,7 @@ def test_what_the_machine_holds_makes_no_difference_to_anything_a_rater_can_reac
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Two attempts with the same words, times and sound, and other codes, feelings and marks."""
-    shows = (Shows(line="line-2", concern="fear", text="What it means", kind="cue"),)
+    shows = (ConcernShown(line="line-2", concern="fear", text="What it means", kind="cue"),)
     ids = ["20261122-101530-breast-biopsy-aaaa", "20261122-101530-breast-biopsy-bbbb"]
     planted.plant(simulator.root, attempt=ids[0], shows=shows, **FIELDS)
     other = judged_otherwise(planted._entries())

@@ -14,7 +14,6 @@ from playwright.sync_api import Page
 from simvoice.audio import RATE
 from simvoice.errors import AttemptError
 from simvoice.record.events import (
-    Again,
     Checkpoint,
     Ended,
     Header,
@@ -24,6 +23,7 @@ from simvoice.record.events import (
     LedgerStep,
     PatientMove,
     PatientSpeech,
+    RetryOrigin,
     Started,
     Tellable,
 )
@@ -123,7 +123,7 @@ SECOND_ENTRIES: tuple[JournalEntry, ...] = (
 
 
 def plant(root: Path, attempt: str, entries: tuple[JournalEntry, ...], when: str = "") -> str:
-    again = Again(attempt=FIRST, turn=2, at_s=6.0) if attempt != FIRST else None
+    again = RetryOrigin(attempt=FIRST, turn=2, at_s=6.0) if attempt != FIRST else None
     header = Header(
         attempt=attempt,
         simvoice="0.1.0",
@@ -241,7 +241,7 @@ def test_the_hello_names_the_moment_and_the_record_keeps_it(
         assert simulator.last is not None
         simulator.last.end()
     header = Store(simulator.root).open(begun["attempt"]).header
-    assert header.again == Again(attempt=first, turn=2, at_s=6.0)
+    assert header.again == RetryOrigin(attempt=first, turn=2, at_s=6.0)
 
 
 def test_a_hello_with_a_wild_moment_is_refused(client: TestClient, token: str) -> None:

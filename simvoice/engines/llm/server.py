@@ -9,7 +9,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from simvoice.errors import SettingError
 
-Form = Literal["chat", "screenplay"]
+PromptForm = Literal["chat", "screenplay"]
 """chat: its chat endpoint, for models made to be talked with. screenplay: its completions
 endpoint, which goes on with the text, for base models."""
 
@@ -47,7 +47,7 @@ class Server:
     """Empty: the first of those that it offers."""
     key: str = field(default="", repr=False)
     """Never shown, recorded or logged."""
-    form: Form = "chat"
+    form: PromptForm = "chat"
     patience: Patience = Patience()
 
     @property

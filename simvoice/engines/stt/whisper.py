@@ -26,7 +26,7 @@ from simvoice.audio import RATE, Pcm
 from simvoice.engines import threads as budget
 from simvoice.engines.model_folder import REMEDY, need_file
 from simvoice.errors import ModelAltered, StageFailed
-from simvoice.ports import HeardWord, Transcript
+from simvoice.ports import TranscribedWord, Transcript
 
 WINDOW_S = 12.0
 """The least the encoder is given for a short utterance."""
@@ -125,7 +125,7 @@ class Whisper:
         )
         return " ".join(segment.text.strip() for segment in segments)
 
-    def words(self, pcm: Pcm) -> list[HeardWord]:
+    def words(self, pcm: Pcm) -> list[TranscribedWord]:
         """pcm: one piece of speech, up to 30 s. Its words, in order, with their times.
 
         Whisper's cross-attention gives the times, to about 0.1 s. Raises StageFailed.
@@ -142,7 +142,7 @@ class Whisper:
         except RuntimeError as error:
             raise StageFailed("whisper could not find the words; analyse it again") from error
         return [
-            HeardWord(
+            TranscribedWord(
                 word.word.strip(), float(word.start), float(word.end), float(word.probability)
             )
             for word in found

@@ -44,7 +44,7 @@ BREATH_AFTER_S = 0.06
 BREATH_BEFORE_S = 0.08
 """The silences around a breath that no pause gives."""
 
-Stretch = Callable[[Pcm, float], Pcm]
+StretchSound = Callable[[Pcm, float], Pcm]
 """float32 [n] and a ratio to float32 [n times ratio] at the same pitch."""
 
 
@@ -108,7 +108,7 @@ class _Track:
 class MarkedVoice:
     """A voice that reads marks. Fulfils `ports.Voice`."""
 
-    def __init__(self, voice: Voice, stretch: Stretch) -> None:
+    def __init__(self, voice: Voice, stretch: StretchSound) -> None:
         """voice: speaks plain words, with the times of each. stretch: `Shaper.stretch`."""
         self._voice = voice
         self._stretch = stretch
@@ -126,7 +126,7 @@ class MarkedVoice:
         return deliver(said, line, style, self._stretch)
 
 
-def deliver(said: Speech, line: Marked, style: VoiceStyle, stretch: Stretch) -> Speech:
+def deliver(said: Speech, line: Marked, style: VoiceStyle, stretch: StretchSound) -> Speech:
     """Put the marks of `line` into a clip of its words. Word and syllable times follow."""
     count = len(said.words)
     manners = [_manner(line, word) for word in range(count)]
@@ -165,7 +165,7 @@ def _cut(said: Speech, at: int) -> int:
     return low + int(np.argmin(np.convolve(power, np.ones(samples(0.01)), mode="same")))
 
 
-def _said(piece: Pcm, manner: _Manner, lead: int, stretch: Stretch) -> Pcm:
+def _said(piece: Pcm, manner: _Manner, lead: int, stretch: StretchSound) -> Pcm:
     """lead: samples before its voice begins."""
     sound = stretch(piece, manner.duration).astype(np.float32, copy=True)
     if manner.quiet:

@@ -19,7 +19,7 @@ from simvoice.engines.onnx_graph import load_graph
 from simvoice.engines.onnx_session import open_session
 from simvoice.engines.tts.alignment import Phoneme, is_segment, syllable_ends, word_spans
 from simvoice.engines.tts.clips import limited, to_rate
-from simvoice.engines.tts.pronounce import Stretch, stretches
+from simvoice.engines.tts.pronounce import PhraseStretch, stretches
 from simvoice.errors import ModelAltered, StageFailed
 from simvoice.ports import Speech, SpokenWord, VoiceStyle
 
@@ -101,7 +101,7 @@ class Piper:
         gain = np.float32(10.0 ** (style.gain_db / 20.0) * GAIN)
         return Speech(limited(np.concatenate(pieces) * gain), tuple(words), tuple(ends_s))
 
-    def _synthesize(self, stretch: Stretch, style: VoiceStyle) -> list[AudioChunk]:
+    def _synthesize(self, stretch: PhraseStretch, style: VoiceStyle) -> list[AudioChunk]:
         """One chunk a sentence; a word that espeak cannot say gives none."""
         scale = self._voice.config.length_scale * style.duration
         config = SynthesisConfig(length_scale=scale, normalize_audio=False)

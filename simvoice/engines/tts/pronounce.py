@@ -34,7 +34,7 @@ _EDGES = ".,;:!?()"
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class PhraseStretch:
     """Words that are spoken without a chosen break between them."""
 
     words: tuple[str, ...]
@@ -62,9 +62,9 @@ def has_sound(word: str) -> bool:
     return any(letter.isalnum() for letter in word) or word == "&"
 
 
-def stretches(text: str) -> list[Stretch]:
+def stretches(text: str) -> list[PhraseStretch]:
     """Cut a text at its ellipses and dashes. Their marks stay with the word before them."""
-    found: list[Stretch] = []
+    found: list[PhraseStretch] = []
     start = 0
     for mark in [*_BREAK.finditer(text), None]:
         end = mark.start() if mark else len(text)
@@ -72,6 +72,6 @@ def stretches(text: str) -> list[Stretch]:
         if words:
             shown = (*words[:-1], words[-1] + mark.group().strip()) if mark else words
             spoken = tuple(spoken_word(word) for word in words)
-            found.append(Stretch(shown, spoken, hesitates=mark is not None))
+            found.append(PhraseStretch(shown, spoken, hesitates=mark is not None))
         start = mark.end() if mark else len(text)
     return found

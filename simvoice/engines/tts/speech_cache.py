@@ -26,7 +26,7 @@ MEMORY_BYTES = 96 * 2**20
 FORMAT = 2
 """Raised when what is kept, or how a voice speaks, changes."""
 
-Progress = Callable[[int, int], None]
+ClipsProgress = Callable[[int, int], None]
 """Called with the lines that are done and all there are."""
 
 
@@ -76,7 +76,7 @@ class CachedVoice:
     def prepare(
         self,
         lines: Iterable[tuple[str, VoiceStyle]],
-        progress: Progress | None = None,
+        progress: ClipsProgress | None = None,
         cancelled: Cancelled = never,
     ) -> bool:
         """Make what is not there yet; False when cancelled on the way.

@@ -59,7 +59,7 @@ _LAST_WORDS = 60
 """Only the end of a long turn matters."""
 
 
-class EndOfWords:
+class SentenceEndByLlm:
     """Fulfils `ports.LastWords`. Not for two threads at once."""
 
     def __init__(self, folder: Path) -> None:

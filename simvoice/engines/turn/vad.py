@@ -103,7 +103,7 @@ PREROLL_WINDOWS = 8
 """256 ms from before the gate opened: the judge's state needs some sound to settle."""
 
 
-class Gate(Protocol):
+class SpeechGate(Protocol):
     """May this be speech?"""
 
     def push(self, frame: Pcm16) -> bool:
@@ -115,7 +115,7 @@ class Gate(Protocol):
         ...
 
 
-class Judge(Protocol):
+class SpeechJudge(Protocol):
     """Is this speech?"""
 
     def push(self, window: Pcm) -> float:
@@ -130,7 +130,7 @@ class Judge(Protocol):
 class Vad:
     """Fulfils `ports.VoiceActivity`. While the gate is shut the judge is not asked at all."""
 
-    def __init__(self, gate: Gate, judge: Judge) -> None:
+    def __init__(self, gate: SpeechGate, judge: SpeechJudge) -> None:
         self._gate = gate
         self._judge = judge
         self.asked = 0

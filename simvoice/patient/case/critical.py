@@ -5,37 +5,37 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from simvoice.criteria import (
-    AllOf,
-    AnyOf,
+    AllOfRule,
+    AnyOfRule,
     CriticalItem,
-    Hears,
-    Ledger,
-    Reached,
-    Rule,
-    Silence,
-    Told,
+    HearsRule,
+    ItemRule,
+    LedgerValueRule,
+    ReachedRule,
+    SilenceRule,
+    ToldRule,
     codes_of,
     parts_of,
 )
 from simvoice.patient.case.schema import Case
 
 
-def refers_to(rule: Rule | None) -> Iterator[tuple[str, tuple[str, ...]]]:
+def refers_to(rule: ItemRule | None) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Kind of thing, and the names that a rule gives of it."""
     if rule is None:
         return
     yield "spoken code", tuple(sorted(codes_of(rule)))
     for part in parts_of(rule):
         match part:
-            case Told():
+            case ToldRule():
                 yield "fact", part.facts
-            case Hears():
+            case HearsRule():
                 yield "line", part.lines
-            case Reached():
+            case ReachedRule():
                 yield "beat", part.beats
-            case Silence():
+            case SilenceRule():
                 yield "silence", part.after
-            case Ledger():
+            case LedgerValueRule():
                 yield "ledger value", (part.value,)
             case _:
                 pass
@@ -61,11 +61,11 @@ def for_record(case: Case) -> tuple[CriticalItem, ...]:
     )
 
 
-def _resolved(rule: Rule, lines: Mapping[str, tuple[str, ...]]) -> Rule:
+def _resolved(rule: ItemRule, lines: Mapping[str, tuple[str, ...]]) -> ItemRule:
     match rule:
-        case Reached():
+        case ReachedRule():
             return rule.model_copy(update={"lines": tuple(lines[name] for name in rule.beats)})
-        case AllOf() | AnyOf():
+        case AllOfRule() | AnyOfRule():
             parts = tuple(_resolved(each, lines) for each in rule.rules)
             return rule.model_copy(update={"rules": parts})
         case _:

@@ -24,11 +24,11 @@ def _compiles(pattern: str) -> str:
     return pattern
 
 
-Id = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+PartId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 CaseId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*$")]
 Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True, pattern=r"\S")]
-Share = Annotated[float, Field(ge=0.0, le=1.0)]
-Change = Annotated[float, Field(ge=-1.0, le=1.0)]
+Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+LedgerDelta = Annotated[float, Field(ge=-1.0, le=1.0)]
 Seconds = Annotated[float, Field(ge=0.0)]
 Times = Annotated[int, Field(ge=1)]
 Pattern = Annotated[str, AfterValidator(_compiles)]
@@ -51,14 +51,14 @@ Wording = Annotated[Text, AfterValidator(_speakable)]
 """Words with the marks of `simvoice.markup`; only the voice reads the marks."""
 
 
-class Part(BaseModel):
+class CasePart(BaseModel):
     """Base of every part of a case."""
 
     # dumped under the names that authors write, so that it can be read back
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, serialize_by_alias=True)
 
 
-class VoiceKnobs(Part):
+class VoiceKnobs(CasePart):
     """Who it sounds like; see `ports.VoiceStyle`."""
 
     formant_shift: float = Field(default=1.0, ge=0.7, le=1.4)
@@ -69,7 +69,7 @@ class VoiceKnobs(Part):
     gain_db: float = Field(default=0.0, ge=-12.0, le=6.0)
 
 
-class Bends(Part):
+class VoiceBends(CasePart):
     """How far her voice follows what she feels; 0 not at all, 1 as it usually does."""
 
     affect: float = Field(default=1.0, ge=0.0, le=2.0)
@@ -78,30 +78,30 @@ class Bends(Part):
     """Her trust and distress; at 0 they add no pauses either."""
 
 
-class When(Part):
+class Condition(CasePart):
     """A condition; every part that is given has to hold. Empty always holds."""
 
-    after: tuple[Id, ...] = ()
+    after: tuple[PartId, ...] = ()
     """Beats that have happened."""
-    before: tuple[Id, ...] = ()
+    before: tuple[PartId, ...] = ()
     """Beats that have not."""
-    told: tuple[Id, ...] = ()
+    told: tuple[PartId, ...] = ()
     """Facts she has told."""
-    untold: tuple[Id, ...] = ()
-    said: tuple[Id, ...] = ()
+    untold: tuple[PartId, ...] = ()
+    said: tuple[PartId, ...] = ()
     """Lines she has said."""
-    unsaid: tuple[Id, ...] = ()
-    at_least: dict[Id, Share] = Field(default_factory=dict)
+    unsaid: tuple[PartId, ...] = ()
+    at_least: dict[PartId, Fraction] = Field(default_factory=dict)
     """Ledger values, by name."""
-    at_most: dict[Id, Share] = Field(default_factory=dict)
+    at_most: dict[PartId, Fraction] = Field(default_factory=dict)
     turns: int = Field(default=0, ge=0)
     """At least so many turns of the learner's."""
     turns_at_most: int | None = Field(default=None, ge=0)
-    counted: dict[Id, Times] = Field(default_factory=dict)
+    counted: dict[PartId, Times] = Field(default_factory=dict)
     """Rules of the ledger that have counted at least so often, by id."""
-    any_counted: tuple[Id, ...] = ()
+    any_counted: tuple[PartId, ...] = ()
     """Rules of which at least one has counted."""
-    uncounted: tuple[Id, ...] = ()
+    uncounted: tuple[PartId, ...] = ()
     """Rules that have not."""
 
 

@@ -16,17 +16,17 @@ from simvoice import markup
 from simvoice.coding.coder import Coder, rule
 from simvoice.criteria import CriticalItem
 from simvoice.patient.case.fields import (
-    Bends,
     CaseId,
-    Change,
-    Id,
-    Part,
+    CasePart,
+    Condition,
+    Fraction,
+    LedgerDelta,
+    PartId,
     Pattern,
     Seconds,
-    Share,
     Text,
+    VoiceBends,
     VoiceKnobs,
-    When,
     Wording,
 )
 from simvoice.patient.decisions import Affect
@@ -39,15 +39,15 @@ LONGEST_TELLING: Final = 5
 """Things she says at the most: what a learner can take in before looking at anything else."""
 
 
-class Remark(Part):
+class ReflectionLine(CasePart):
     """One way it may have been for her."""
 
-    when: When = When()
-    endings: tuple[Id, ...] = ()
+    when: Condition = Condition()
+    endings: tuple[PartId, ...] = ()
     """Endings, any of them; empty for every one, and for an encounter that broke off."""
     marked: Wording = Field(alias="text")
     affect: Affect = "neutral"
-    because: tuple[Id, ...] = ()
+    because: tuple[PartId, ...] = ()
     """Rules of the ledger that it stands on, the weightiest first; without them those of `when`.
     Only the ones that have counted are given as a reason."""
 
@@ -57,17 +57,17 @@ class Remark(Part):
         return markup.plain(self.marked)
 
 
-class Recollection(Part):
+class ReflectionTopic(CasePart):
     """One thing she comes back to. The first remark that holds is made; without one, none."""
 
-    id: Id
-    remarks: tuple[Remark, ...] = Field(min_length=1)
+    id: PartId
+    remarks: tuple[ReflectionLine, ...] = Field(min_length=1)
 
 
 # -- schema -----------------------------------------------------------------------------------
 
 
-class Person(Part):
+class Person(CasePart):
     """The patient."""
 
     name: Text
@@ -76,7 +76,7 @@ class Person(Part):
     age: int = Field(ge=0, le=120)
     pronouns: Literal["she", "he", "they"] = "she"
     voice: VoiceKnobs = VoiceKnobs()
-    bends: Bends = Bends()
+    bends: VoiceBends = VoiceBends()
     history: Text
     family: Text
     manner: Text
@@ -85,7 +85,7 @@ class Person(Part):
     believes: tuple[Text, ...] = ()
 
 
-class OwnCode(Part):
+class OwnCode(CasePart):
     """What an utterance can do in this case alone, or in this case's own words."""
 
     means: Text | None = None
@@ -96,55 +96,55 @@ class OwnCode(Part):
     ("I'm" is "i am"), no marks."""
     unless: tuple[Pattern, ...] = ()
     """Patterns that take it back."""
-    instead_of: tuple[Id, ...] = ()
+    instead_of: tuple[PartId, ...] = ()
     """Codes that are not meant where this one shows."""
 
 
-class Gate(Part):
+class FactGate(CasePart):
     """When a fact may be told."""
 
     when: Literal["volunteered", "asked", "trusted"]
-    trust: Share | None = None
-    after: tuple[Id, ...] = ()
+    trust: Fraction | None = None
+    after: tuple[PartId, ...] = ()
     """Beats that have to happen first."""
 
     @model_validator(mode="after")
-    def _trust_fits(self) -> Gate:
+    def _trust_fits(self) -> FactGate:
         if (self.when == "trusted") != (self.trust is not None):
             raise ValueError("a gate gives `trust` exactly when it says `when: trusted`")
         return self
 
 
-class Fact(Part):
+class CaseFact(CasePart):
     """Something that is true of her."""
 
-    id: Id
+    id: PartId
     text: Text
     """One sentence in the third person."""
-    gate: Gate
+    gate: FactGate
     mentions: tuple[Pattern, ...] = ()
     """Regular expressions, without case, that would betray it; needed unless volunteered."""
 
     @model_validator(mode="after")
-    def _can_be_guarded(self) -> Fact:
+    def _can_be_guarded(self) -> CaseFact:
         if self.gate.when != "volunteered" and not self.mentions:
             raise ValueError("a fact with a gate needs `mentions`, the words that would betray it")
         return self
 
 
-class Concern(Part):
+class Concern(CasePart):
     """What troubles her, and the lines that let it show before she says it."""
 
-    id: Id
+    id: PartId
     text: Text
-    cues: tuple[Id, ...] = ()
-    fact: Id | None = None
+    cues: tuple[PartId, ...] = ()
+    fact: PartId | None = None
 
 
-class Variant(Part):
+class Variant(CasePart):
     """Another wording when she is in another state; the first that holds is said."""
 
-    when: When
+    when: Condition
     marked: Wording = Field(alias="text")
     affect: Affect | None = None
 
@@ -154,55 +154,55 @@ class Variant(Part):
         return markup.plain(self.marked)
 
 
-class Reply(Part):
+class AnswerReply(CasePart):
     """What she says to one kind of answer."""
 
-    on: tuple[Id, ...] = Field(min_length=1)
-    lines: tuple[Id, ...] = Field(min_length=1)
+    on: tuple[PartId, ...] = Field(min_length=1)
+    lines: tuple[PartId, ...] = Field(min_length=1)
 
 
-class Question(Part):
+class Question(CasePart):
     """This line asks something, and waits for an answer."""
 
-    answered_by: tuple[Id, ...] = ()
+    answered_by: tuple[PartId, ...] = ()
     """Codes that count as an answer."""
     words: tuple[Pattern, ...] = ()
     """Regular expressions on the learner's words that count as an answer."""
-    yes: Id | None = None
+    yes: PartId | None = None
     """The beat that a yes brings about."""
-    no: Id | None = None
-    replies: tuple[Reply, ...] = ()
+    no: PartId | None = None
+    replies: tuple[AnswerReply, ...] = ()
 
 
-class HoldWindow(Part):
+class HoldWindow(CasePart):
     """A silence after a blow, a cue or a hard question."""
 
     window_s: float = Field(gt=0.0, le=30.0)
-    held: tuple[Id, ...] = Field(min_length=1)
+    held: tuple[PartId, ...] = Field(min_length=1)
     """What opens when the learner lets it stand; the first line allowed is said."""
-    filled: tuple[Id, ...] = Field(min_length=1)
+    filled: tuple[PartId, ...] = Field(min_length=1)
     """What she says when it is filled."""
-    spares: tuple[Id, ...] = ()
+    spares: tuple[PartId, ...] = ()
     """Codes that may fill it without harm."""
 
 
-class Line(Part):
+class CaseLine(CasePart):
     """Something she can say."""
 
-    id: Id
+    id: PartId
     marked: Wording = Field(alias="text")
     exemplars: tuple[Text, ...] = ()
     """What a learner says that this answers: six or more, in different words."""
-    tells: tuple[Id, ...] = ()
+    tells: tuple[PartId, ...] = ()
     """Facts that are told by saying it."""
-    when: When = When()
+    when: Condition = Condition()
     affect: Affect = "neutral"
     variants: tuple[Variant, ...] = ()
     marked_again: Wording | None = Field(default=None, alias="again")
     """What she says when asked the same once more."""
-    instead: Id | None = None
+    instead: PartId | None = None
     """The line said in its place while a gate is closed."""
-    follows: tuple[Id, ...] = ()
+    follows: tuple[PartId, ...] = ()
     """Lines it naturally goes on from ("tell me more")."""
     asks: Question | None = None
     silence_before_s: Seconds = 0.0
@@ -234,41 +234,41 @@ class Line(Part):
         return tuple((markup.plain(marked), affect) for marked, affect in self.wordings)
 
 
-class Beat(Part):
+class Beat(CasePart):
     """A moment the encounter turns on."""
 
-    id: Id
+    id: PartId
     label: Text
-    on: tuple[Id, ...] = ()
+    on: tuple[PartId, ...] = ()
     """Codes that bring it about; empty when only an answer to a question does."""
-    when: When = When()
-    lines: tuple[Id, ...] = Field(min_length=1)
+    when: Condition = Condition()
+    lines: tuple[PartId, ...] = Field(min_length=1)
     hold: HoldWindow | None = None
 
 
-class Reaction(Part):
+class Reaction(CasePart):
     """What something the learner does makes her say."""
 
-    id: Id
-    on: tuple[Id, ...] = Field(min_length=1)
+    id: PartId
+    on: tuple[PartId, ...] = Field(min_length=1)
     """Codes and stimuli, any of them."""
-    when: When = When()
-    lines: tuple[Id, ...] = Field(min_length=1)
+    when: Condition = Condition()
+    lines: tuple[PartId, ...] = Field(min_length=1)
     over_questions: bool = False
     """Said even when there was a question to answer."""
     at_most: int | None = Field(default=None, ge=1)
 
 
-class Rule(Part):
+class LedgerRule(CasePart):
     """What something the learner does moves in her."""
 
-    id: Id
-    on: tuple[Id, ...] = Field(min_length=1)
+    id: PartId
+    on: tuple[PartId, ...] = Field(min_length=1)
     """Codes and stimuli, any of them."""
-    unless: tuple[Id, ...] = ()
+    unless: tuple[PartId, ...] = ()
     """Codes and stimuli that take it back."""
-    when: When = When()
-    moves: dict[Id, Change] = Field(min_length=1)
+    when: Condition = Condition()
+    moves: dict[PartId, LedgerDelta] = Field(min_length=1)
     cause: Text
     """In words an educator reads."""
     at_most: int | None = Field(default=None, ge=1)
@@ -277,76 +277,76 @@ class Rule(Part):
     """A sentence to try in place of the learner's words, for a rule that does harm."""
 
     @model_validator(mode="after")
-    def _instead_of_harm(self) -> Rule:
+    def _instead_of_harm(self) -> LedgerRule:
         harm = self.moves.get("trust", 0.0) < 0.0 or self.moves.get("distress", 0.0) > 0.0
         if self.instead and not harm:
             raise ValueError("`instead` is for a rule that lowers trust or raises distress")
         return self
 
 
-class LedgerValue(Part):
+class LedgerValue(CasePart):
     """One value of the ledger."""
 
-    start: Share
+    start: Fraction
     low: Text
     """What a low value means."""
     high: Text
-    slows_from: Share = 1.0
+    slows_from: Fraction = 1.0
     """From here on what raises it counts less, in proportion to the room that is left: the more
     of it there is, the harder more of it is to earn."""
 
 
-class Prompts(Part):
+class Prompts(CasePart):
     """What she says when nobody speaks, one level after the other, then nothing."""
 
-    levels: tuple[tuple[Id, ...], ...] = Field(min_length=1)
+    levels: tuple[tuple[PartId, ...], ...] = Field(min_length=1)
     """When each comes is a setting of the floor (`prompt_after_s`)."""
-    asked: tuple[Id, ...] = ()
+    asked: tuple[PartId, ...] = ()
     """When she has asked something and nobody answers; before the levels."""
 
 
-class Pools(Part):
+class Pools(CasePart):
     """Lines for what no scene foresees; each is said once."""
 
-    unclear: tuple[Id, ...] = Field(min_length=1)
+    unclear: tuple[PartId, ...] = Field(min_length=1)
     """She does not know what is meant."""
-    unheard: tuple[Id, ...] = Field(min_length=1)
+    unheard: tuple[PartId, ...] = Field(min_length=1)
     """She could not hear it."""
-    unknown: tuple[Id, ...] = Field(min_length=1)
+    unknown: tuple[PartId, ...] = Field(min_length=1)
     """She has no answer to that."""
-    acknowledge: tuple[Id, ...] = Field(min_length=1)
+    acknowledge: tuple[PartId, ...] = Field(min_length=1)
     """Nothing to answer."""
-    told_already: tuple[Id, ...] = Field(min_length=1)
+    told_already: tuple[PartId, ...] = Field(min_length=1)
     """She was asked that before."""
-    go_on: tuple[Id, ...] = Field(min_length=1)
+    go_on: tuple[PartId, ...] = Field(min_length=1)
     """Invited to say more, with nothing more to say."""
 
 
-class Ending(Part):
+class Ending(CasePart):
     """How it can end."""
 
-    id: Id
+    id: PartId
     title: Text
     on: tuple[Literal["closing", "time", "overwhelmed", "left"], ...] = Field(min_length=1)
     """What ends it: the learner says goodbye, the time is over, she can bear no more, or the
     learner left without a word."""
-    when: When = When()
-    lines: tuple[Id, ...] = ()
+    when: Condition = Condition()
+    lines: tuple[PartId, ...] = ()
     """What she says; needed unless the learner has left."""
     meaning: Text
     """For the debrief."""
 
 
-class Never(Part):
+class Never(CasePart):
     """Something she may not be made to say."""
 
     pattern: Pattern
     """Regular expression, without case."""
-    before: Id | None = None
+    before: PartId | None = None
     """Only until this beat has happened."""
 
 
-class Improvisation(Part):
+class Improvisation(CasePart):
     """How far the language model may go where nobody wrote a line."""
 
     allowed: bool = True
@@ -355,7 +355,7 @@ class Improvisation(Part):
     never: tuple[Never, ...] = ()
 
 
-class Clock(Part):
+class EncounterTime(CasePart):
     """How long the encounter lasts."""
 
     limit_s: float = Field(gt=0.0)
@@ -363,14 +363,14 @@ class Clock(Part):
     """Soft: she notices and ends it herself. Hard: a bell."""
 
 
-class Source(Part):
+class Source(CasePart):
     """What the case is built on."""
 
     cite: Text
     doi: Text | None = None
 
 
-class Case(Part):
+class Case(CasePart):
     """A whole case."""
 
     id: CaseId
@@ -386,38 +386,38 @@ class Case(Part):
     setting: Text
     door_note: Text
     reading_time_s: Seconds
-    time: Clock
+    time: EncounterTime
     person: Person
     scene: Text
     """The paragraph the screenplay begins with; nothing gated may be in it."""
-    ledger: dict[Id, LedgerValue]
-    opening: Id
-    facts: tuple[Fact, ...]
+    ledger: dict[PartId, LedgerValue]
+    opening: PartId
+    facts: tuple[CaseFact, ...]
     concerns: tuple[Concern, ...] = ()
-    codes: dict[Id, OwnCode] = Field(default_factory=dict)
+    codes: dict[PartId, OwnCode] = Field(default_factory=dict)
     """What utterances do in this case: the words of the news, and codes of its own."""
     jargon: dict[Text, Text] = Field(default_factory=dict)
     """Technical words of this case, in plain form, to everyday words; beside the shared ones."""
-    must_ask: tuple[Id, ...] = ()
+    must_ask: tuple[PartId, ...] = ()
     """Questions she has to ask, in the order she gets to them."""
     beats: tuple[Beat, ...]
     reactions: tuple[Reaction, ...] = ()
-    rules: tuple[Rule, ...]
+    rules: tuple[LedgerRule, ...]
     prompts: Prompts
     pools: Pools
-    afterwards: tuple[Recollection, ...] = Field(default=(), max_length=LONGEST_TELLING)
+    afterwards: tuple[ReflectionTopic, ...] = Field(default=(), max_length=LONGEST_TELLING)
     """What she says when she is asked afterwards how it felt; see `recollection`."""
     endings: tuple[Ending, ...] = Field(min_length=1)
     aliases: dict[Text, Text] = Field(default_factory=dict)
     """Names and words in questions, by what they mean to her: "pete" is "your husband"."""
     improvise: Improvisation = Improvisation()
-    floor: dict[Id, float] = Field(default_factory=dict)
+    floor: dict[PartId, float] = Field(default_factory=dict)
     """The case's own numbers for the floor, by setting."""
     instruments: tuple[Text, ...] = ()
     critical_items: tuple[CriticalItem, ...] = ()
     """What nobody may miss in this case, whatever the instruments say."""
     sources: tuple[Source, ...] = Field(min_length=1)
-    lines: tuple[Line, ...] = Field(min_length=1)
+    lines: tuple[CaseLine, ...] = Field(min_length=1)
     sha256: str = ""
     """Of the file it came from; set by `load.load_case`."""
 

@@ -10,29 +10,29 @@ from pydantic import Field, ValidationError
 
 from simvoice.coding.text import plain
 from simvoice.errors import CaseError
-from simvoice.patient.case.fields import Id, Part, Share, Text
+from simvoice.patient.case.fields import CasePart, Fraction, PartId, Text
 from simvoice.patient.case.load import SUITE_FILE, parse, to_plain
 from simvoice.patient.case.schema import Case
 from simvoice.patient.decisions import PatientState
 from simvoice.patient.retrieval import exemplars
 
 
-class Probe(Part):
+class Probe(CasePart):
     """One question, in one situation."""
 
     ask: Text
-    expect: tuple[Id, ...] = Field(min_length=1)
+    expect: tuple[PartId, ...] = Field(min_length=1)
     """Lines any of which is right."""
-    after: tuple[Id, ...] = ()
+    after: tuple[PartId, ...] = ()
     """Beats that have happened."""
-    told: tuple[Id, ...] = ()
+    told: tuple[PartId, ...] = ()
     """Facts she has told."""
-    said: tuple[Id, ...] = ()
+    said: tuple[PartId, ...] = ()
     """Lines she has said before."""
-    last: Id | None = None
+    last: PartId | None = None
     """The line she said last."""
-    trust: Share | None = None
-    understanding: Share | None = None
+    trust: Fraction | None = None
+    understanding: Fraction | None = None
 
     def put(self, state: PatientState) -> PatientState:
         """The state in which it is asked."""
@@ -52,10 +52,10 @@ class Probe(Part):
         )
 
 
-class Learner(Part):
+class SuiteLearner(CasePart):
     """A kind of learner who talks with her in text, by seed."""
 
-    kind: Id
+    kind: PartId
     start: tuple[Text, ...] = ()
     middle: tuple[Text, ...] = Field(min_length=1)
     """Entries as in `talk`: words, "(silence)", or words after "(cuts in) "."""
@@ -64,21 +64,21 @@ class Learner(Part):
     """The middle is played as written, instead of a draw from it."""
     turns: int = Field(default=14, ge=1, le=60)
     """How many entries are drawn."""
-    questions: Share = 0.0
+    questions: Fraction = 0.0
     """Share of entries that are questions from the probes and exemplars."""
-    silences: Share = 0.0
-    cuts_in: Share = 0.0
+    silences: Fraction = 0.0
+    cuts_in: Fraction = 0.0
     joined: int = Field(default=1, ge=1, le=12)
     """So many entries said in one breath."""
-    ends: tuple[Id, ...] = ()
+    ends: tuple[PartId, ...] = ()
     """Endings it may reach; any when empty."""
 
 
-class Suite(Part):
+class Suite(CasePart):
     """All the probes and learners of a case."""
 
     probes: tuple[Probe, ...] = Field(min_length=1)
-    learners: tuple[Learner, ...] = ()
+    learners: tuple[SuiteLearner, ...] = ()
 
 
 def load_suite(case_file: Path, case: Case) -> Suite | None:

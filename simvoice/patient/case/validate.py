@@ -10,8 +10,8 @@ from typing import Protocol
 from simvoice.coding.codebook import CODEBOOK
 from simvoice.criteria import codes_of
 from simvoice.patient.case.critical import refers_to
-from simvoice.patient.case.fields import STIMULI, When
-from simvoice.patient.case.schema import Case, Fact, HoldWindow, Line, Remark
+from simvoice.patient.case.fields import STIMULI, Condition
+from simvoice.patient.case.schema import Case, CaseFact, CaseLine, HoldWindow, ReflectionLine
 from simvoice.patient.retrieval import content, everyday
 
 # -- validate ---------------------------------------------------------------------------------
@@ -81,7 +81,7 @@ class _Names:
             yield from self.check("line", hold.filled, (*where, "hold", "filled"))
             yield from self.check("code", hold.spares, (*where, "hold", "spares"))
 
-    def when(self, when: When, where: tuple[int | str, ...]) -> Iterator[Fault]:
+    def when(self, when: Condition, where: tuple[int | str, ...]) -> Iterator[Fault]:
         here = (*where, "when")
         yield from self.check("beat", (*when.after, *when.before), here)
         yield from self.check("fact", (*when.told, *when.untold), here)
@@ -259,8 +259,8 @@ def _afterwards(case: Case, names: _Names) -> Iterator[Fault]:
             yield Fault(("rules", number, "instead"), reason)
 
 
-def _always(remark: Remark) -> bool:
-    return remark.when == When() and not remark.endings
+def _always(remark: ReflectionLine) -> bool:
+    return remark.when == Condition() and not remark.endings
 
 
 def _betrayed(case: Case, text: str, told: tuple[str, ...]) -> Iterator[tuple[str, str]]:
@@ -273,13 +273,13 @@ def _betrayed(case: Case, text: str, told: tuple[str, ...]) -> Iterator[tuple[st
             yield fact.id, found.group()
 
 
-def _told_by_variant(line: Line, text: str, fact: str) -> bool:
+def _told_by_variant(line: CaseLine, text: str, fact: str) -> bool:
     return any(each.text == text and fact in each.when.told for each in line.variants)
 
 
 def _endings(case: Case) -> Iterator[Fault]:
     for trigger in ("closing", "time", "left"):
-        if not any(trigger in each.on and each.when == When() for each in case.endings):
+        if not any(trigger in each.on and each.when == Condition() for each in case.endings):
             reason = f"no ending catches {trigger!r} whatever has happened; add one without `when`"
             yield Fault(("endings",), reason)
     for number, ending in enumerate(case.endings):
@@ -368,7 +368,7 @@ def _shown(case: Case) -> Iterator[_Shown]:
             yield _Shown(("endings", number, field), text, ending.when.told)
 
 
-def _sign(fact: Fact, text: str, known: set[str]) -> str:
+def _sign(fact: CaseFact, text: str, known: set[str]) -> str:
     """The words of the text that give the fact away; empty when none do."""
     mention = re.search("|".join(fact.mentions), text, re.IGNORECASE)
     if mention:

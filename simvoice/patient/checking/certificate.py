@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from simvoice.errors import CaseError
-from simvoice.patient.case.fields import Part
+from simvoice.patient.case.fields import CasePart
 from simvoice.patient.case.load import SUITE_FILE, find_cases, load_case
 from simvoice.patient.case.schema import Case
 from simvoice.patient.checking.report import Report
@@ -24,7 +24,7 @@ LEAST_CONVERSATIONS = 100
 """Fewer show too little of what learners may do."""
 
 
-class Certificate(Part):
+class Certificate(CasePart):
     """What was checked, and what was found."""
 
     case_sha256: str

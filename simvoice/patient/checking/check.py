@@ -10,11 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simvoice.coding.codebook import QUESTIONS
-from simvoice.patient.case.schema import Case, Fact
-from simvoice.patient.case.suite import Learner, Suite
-from simvoice.patient.checking.report import Course, Finding, Miss, Report
-from simvoice.patient.checking.text_conversation import CUTS_IN, SILENCE, Exchange, Model, Talk
-from simvoice.patient.decisions import Decision, PatientState, Said
+from simvoice.patient.case.schema import Case, CaseFact
+from simvoice.patient.case.suite import Suite, SuiteLearner
+from simvoice.patient.checking.report import CheckedConversation, Finding, Miss, Report
+from simvoice.patient.checking.text_conversation import (
+    CUTS_IN,
+    SILENCE,
+    QueryModel,
+    TextConversation,
+    TextExchange,
+)
+from simvoice.patient.decisions import Decision, LearnerUtterance, PatientState
 from simvoice.patient.ledger import is_open
 from simvoice.patient.mind import Patient
 from simvoice.patient.retrieval import CaseIndex, Embedder, content, everyday, exemplars, stems
@@ -36,7 +42,7 @@ _CLINICIAN = re.compile(
 )
 
 
-def faults(case: Case, exchange: Exchange) -> list[tuple[str, str]]:
+def faults(case: Case, exchange: TextExchange) -> list[tuple[str, str]]:
     """(kind, what) of everything wrong with one exchange, kinds as in `report.Finding`."""
     before, decision = exchange.before, exchange.decision
     text = decision.move.text
@@ -84,7 +90,7 @@ def _leaks(case: Case, before: PatientState, decision: Decision) -> list[str]:
     return found
 
 
-def _mentions(fact: Fact, text: str) -> bool:
+def _mentions(fact: CaseFact, text: str) -> bool:
     return any(re.search(mention, text, re.IGNORECASE) for mention in fact.mentions)
 
 
@@ -104,7 +110,7 @@ SKILLED, POOR = "skilled", "poor"
 INJECTION = "injection"
 """The kind of learner who speaks to a machine."""
 
-Progress = Callable[[int, int], None]
+CheckProgress = Callable[[int, int], None]
 """Called with conversations done and in all."""
 
 
@@ -126,11 +132,11 @@ def check(
     case: Case,
     suite: Suite | None,
     embedder: Embedder | None,
-    model: Model | None = None,
+    model: QueryModel | None = None,
     *,
     conversations: int = CONVERSATIONS,
     strong: bool = False,
-    progress: Progress = lambda done, total: None,
+    progress: CheckProgress = lambda done, total: None,
 ) -> Report:
     """Probe a case and play seeded conversations against it. strong: the model has more room."""
     remembering = _Remembering(embedder) if embedder else None
@@ -159,7 +165,7 @@ def _probe(patient: Patient, suite: Suite, embedder: Embedder | None, report: Re
     report.probes = len(suite.probes)
     for probe in suite.probes:
         vector = embedder.embed([patient.focus(probe.ask)])[0] if embedder else None
-        decision = patient.hear(probe.put(patient.start(0)), Said(probe.ask, vector))
+        decision = patient.hear(probe.put(patient.start(0)), LearnerUtterance(probe.ask, vector))
         if decision.move.line_id not in probe.expect:
             miss = Miss(probe.ask, probe.expect, decision.move.line_id, decision.move.text)
             report.misses.append(miss)
@@ -168,12 +174,12 @@ def _probe(patient: Patient, suite: Suite, embedder: Embedder | None, report: Re
 def _converse(
     patient: Patient,
     suite: Suite,
-    learner: Learner,
+    learner: SuiteLearner,
     embedder: Embedder | None,
-    model: Model | None,
+    model: QueryModel | None,
     seed: int,
-) -> Talk:
-    talk = Talk(patient, embedder, model, seed=seed)
+) -> TextConversation:
+    talk = TextConversation(patient, embedder, model, seed=seed)
     talk.open()
     for entry in script(patient.case, suite, learner, seed):
         talk.do(entry)
@@ -182,7 +188,7 @@ def _converse(
     return talk
 
 
-def script(case: Case, suite: Suite, learner: Learner, seed: int) -> list[str]:
+def script(case: Case, suite: Suite, learner: SuiteLearner, seed: int) -> list[str]:
     """What this learner does in the conversation with this seed."""
     if learner.ordered:
         return [*learner.start, *learner.middle, *learner.end]
@@ -208,7 +214,7 @@ def script(case: Case, suite: Suite, learner: Learner, seed: int) -> list[str]:
     return [*learner.start, *middle, *learner.end]
 
 
-def _judge(talk: Talk, learner: Learner, seed: int, report: Report) -> None:
+def _judge(talk: TextConversation, learner: SuiteLearner, seed: int, report: Report) -> None:
     case = talk.patient.case
     ending = talk.ending or talk.patient.ending(talk.state, "left") or "none"
     report.conversations += 1
@@ -216,7 +222,7 @@ def _judge(talk: Talk, learner: Learner, seed: int, report: Report) -> None:
     report.endings[ending] += 1
     if learner.ends and ending not in learner.ends:
         report.unexpected_endings.append(f"{learner.kind} ({seed}): {ending}")
-    course = Course(ending, dict(talk.state.ledger)["trust"], _told(case, talk.state))
+    course = CheckedConversation(ending, dict(talk.state.ledger)["trust"], _told(case, talk.state))
     if learner.kind == SKILLED:
         report.skilled = course
     elif learner.kind == POOR:
@@ -244,7 +250,7 @@ def _told(case: Case, state: PatientState) -> tuple[str, ...]:
     return tuple(fact.id for fact in case.facts if fact.id in state.disclosed)
 
 
-def _ignored(exchange: Exchange) -> bool:
+def _ignored(exchange: TextExchange) -> bool:
     """Words of some weight that she answered with nothing."""
     if exchange.learner.startswith("(") and not exchange.learner.startswith(CUTS_IN):
         return False

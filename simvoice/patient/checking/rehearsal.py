@@ -15,7 +15,7 @@ from simvoice.patient import ledger
 from simvoice.patient.case.schema import Case
 from simvoice.patient.case.suite import Suite
 from simvoice.patient.checking.check import script
-from simvoice.patient.checking.text_conversation import Talk
+from simvoice.patient.checking.text_conversation import TextConversation
 from simvoice.patient.decisions import Affect, Mood
 from simvoice.patient.mind import Patient
 from simvoice.patient.voice import MOODS, Saying, mood_of, saying
@@ -28,7 +28,7 @@ ENOUGH = 0.95
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class SpeechPlan:
     """What to make sound, in this order."""
 
     sayings: tuple[Saying, ...]
@@ -48,7 +48,7 @@ def rehearse(
         return said
     patient = Patient(case, None)
     for seed in range(conversations):
-        talk = Talk(patient, seed=seed)
+        talk = TextConversation(patient, seed=seed)
         talk.open()
         for entry in script(case, suite, learners[seed % len(learners)], seed):
             talk.do(entry)
@@ -59,7 +59,7 @@ def rehearse(
     return said
 
 
-def plan(case: Case, said: Counter[Saying]) -> Plan:
+def plan(case: Case, said: Counter[Saying]) -> SpeechPlan:
     """Every wording in its likeliest mood, then what else was said, the most often first, then
     the moods that never came up."""
     opening = next(line for line in case.lines if line.id == case.opening)
@@ -75,7 +75,7 @@ def plan(case: Case, said: Counter[Saying]) -> Plan:
     least = len(set(likeliest))
     heard = [each for each, _ in said.most_common()]
     wanted = tuple(dict.fromkeys([*likeliest, *heard, *rest]))
-    return Plan(wanted, _enough(wanted, least, said), len({*likeliest, *heard}))
+    return SpeechPlan(wanted, _enough(wanted, least, said), len({*likeliest, *heard}))
 
 
 def _likeliest(

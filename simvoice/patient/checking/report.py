@@ -15,7 +15,7 @@ MOST_CONTRADICTIONS = 0.005
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
+class CheckedConversation:
     """How one scripted conversation went."""
 
     ending: str
@@ -64,9 +64,9 @@ class Report:
     by_learner: dict[str, dict[str, float]] = field(default_factory=dict)
     injections: int = 0
     """Attempts to make the patient leave the role or tell secrets."""
-    skilled: Course | None = None
+    skilled: CheckedConversation | None = None
     """How it went for the scripted skilled learner, and for the poor one."""
-    poor: Course | None = None
+    poor: CheckedConversation | None = None
     unexpected_endings: list[str] = field(default_factory=list)
     unreached: tuple[str, ...] = ()
 

@@ -9,20 +9,20 @@ from typing import Protocol
 from simvoice.patient.decisions import (
     Answer,
     Decision,
-    Hold,
     Improvise,
+    LearnerUtterance,
     Move,
     PatientState,
+    PlannedHold,
     Query,
     Rank,
-    Said,
 )
 from simvoice.patient.mind import Patient
 from simvoice.patient.retrieval import Embedder
 from simvoice.ports import Message
 
 
-class Model(Protocol):
+class QueryModel(Protocol):
     """The part of `ports.LanguageModel` that a patient's queries need."""
 
     @property
@@ -51,7 +51,7 @@ class Model(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Exchange:
+class TextExchange:
     """What the learner did and what the patient did then."""
 
     learner: str
@@ -66,24 +66,24 @@ CUTS_IN = "(cuts in) "
 """How an entry begins that interrupts her."""
 
 
-class Talk:
+class TextConversation:
     """One conversation. Every line of hers is heard whole unless the learner cuts in."""
 
     def __init__(
         self,
         patient: Patient,
         embedder: Embedder | None = None,
-        model: Model | None = None,
+        model: QueryModel | None = None,
         *,
         seed: int = 0,
     ) -> None:
         self.patient = patient
-        self.exchanges: list[Exchange] = []
+        self.exchanges: list[TextExchange] = []
         self.ending: str | None = None
         self._embedder = embedder
         self._model = model
         self._unheard: Move | None = None
-        self._hold: Hold | None = None
+        self._hold: PlannedHold | None = None
         self._state = patient.start(seed)
 
     @property
@@ -109,7 +109,7 @@ class Talk:
         """The learner says something, over her last line when `cuts_in`."""
         unsaid = self._settle_heard(cuts_in)
         vector = self._embedder.embed([self.patient.focus(text)])[0] if self._embedder else None
-        said = Said(
+        said = LearnerUtterance(
             text,
             vector,
             duration_s=len(text.split()) / 2.5,
@@ -133,7 +133,7 @@ class Talk:
         return self._take(SILENCE, before, self.patient.prompt(before, silence_s))
 
     def _take(self, learner: str, before: PatientState, decision: Decision) -> Decision:
-        self.exchanges.append(Exchange(learner, before, decision))
+        self.exchanges.append(TextExchange(learner, before, decision))
         self._state = decision.state
         self._unheard = decision.move
         self._hold = decision.move.hold

@@ -14,10 +14,10 @@ from simvoice.record.files import JOURNAL
 from simvoice.record.store import Attempt
 from simvoice.research.analysis.conversation import (
     Conversation,
+    ConversationUtterance,
+    ConversationWord,
     InputFile,
     LedgerPoint,
-    Utterance,
-    Word,
 )
 from simvoice.research.analysis.results import fingerprint
 from simvoice.research.analysis.tables import events_of, stretches_of, turns_of, values_of
@@ -66,7 +66,7 @@ def of_attempt(attempt: Attempt, visit: Collection[str] | None = None) -> Conver
         stretches=stretches_of(reading),
         utterances=utterances,
         words=tuple(
-            Word(who="patient", start_s=word.start_s, end_s=word.end_s, text=word.text)
+            ConversationWord(who="patient", start_s=word.start_s, end_s=word.end_s, text=word.text)
             for speech in reading.of(PatientSpeech)
             for word in speech.words
         ),
@@ -110,13 +110,13 @@ def _digest(attempt: Attempt, path: Path) -> str:
         raise AttemptError(f"{path.name} of attempt {attempt.id} cannot be read") from error
 
 
-def _utterances(reading: Reading) -> tuple[Utterance, ...]:
+def _utterances(reading: Reading) -> tuple[ConversationUtterance, ...]:
     found = [
-        Utterance(who="learner", start_s=turn.start_s, end_s=turn.end_s, text=turn.text)
+        ConversationUtterance(who="learner", start_s=turn.start_s, end_s=turn.end_s, text=turn.text)
         for turn in reading.of(LearnerTurn)
     ]
     found += [
-        Utterance(
+        ConversationUtterance(
             who="patient",
             start_s=speech.start_s,
             end_s=speech.end_s,

@@ -16,8 +16,8 @@ from simvoice.errors import SimvoiceError
 from simvoice.record.files import storage_error
 from simvoice.record.store import Store
 from simvoice.research.analysis.attempts import of_attempt, quick_fingerprint
-from simvoice.research.analysis.inputs import Item, Kept
-from simvoice.research.analysis.recording import Ear, Options, known, of_recording
+from simvoice.research.analysis.inputs import InputItem, OwnAttempt
+from simvoice.research.analysis.recording import Ear, Options, identify, of_recording
 from simvoice.research.analysis.results import is_current, path_of, save
 
 MakeEar = Callable[[], Ear]
@@ -25,7 +25,7 @@ MakeEar = Callable[[], Ear]
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class BatchPlan:
     """What holds for all of them."""
 
     options: Options
@@ -36,7 +36,7 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class BatchOutcome:
     """What became of one of them."""
 
     name: str
@@ -48,7 +48,7 @@ class Outcome:
     exit_code: int = 0
 
 
-def run(items: Sequence[Item], plan: Plan, jobs: int = 1) -> Iterator[Outcome]:
+def run(items: Sequence[InputItem], plan: BatchPlan, jobs: int = 1) -> Iterator[BatchOutcome]:
     """Outcomes as they come. One that fails, or takes its process with it, stops no other.
 
     Raises StorageFull or SimvoiceError when the folder of results cannot be made.
@@ -69,13 +69,15 @@ def run(items: Sequence[Item], plan: Plan, jobs: int = 1) -> Iterator[Outcome]:
         yield from (outcome for _, outcome in _together([item], plan, 1))
 
 
-def _together(items: Sequence[Item], plan: Plan, jobs: int) -> Iterator[tuple[Item, Outcome]]:
+def _together(
+    items: Sequence[InputItem], plan: BatchPlan, jobs: int
+) -> Iterator[tuple[InputItem, BatchOutcome]]:
     """Those that came to an end before a process died, or all of them. Of a single one also
     that its process died."""
     context = multiprocessing.get_context("spawn")  # a fork would copy threads half-way
     workers = min(jobs, len(items))
     with ProcessPoolExecutor(workers, context, initializer=_leave_interrupts_alone) as pool:
-        futures: dict[Future[Outcome], Item] = {
+        futures: dict[Future[BatchOutcome], InputItem] = {
             pool.submit(analyse_one, item, plan): item for item in items
         }
         try:
@@ -85,7 +87,7 @@ def _together(items: Sequence[Item], plan: Plan, jobs: int) -> Iterator[tuple[It
             if len(items) == 1:
                 name = items[0].name
                 reason = f"the process that analysed {name} was killed; was memory short?"
-                yield items[0], Outcome(name, "failed", reason=reason, exit_code=1)
+                yield items[0], BatchOutcome(name, "failed", reason=reason, exit_code=1)
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
@@ -96,35 +98,35 @@ def _leave_interrupts_alone() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def analyse_one(item: Item, plan: Plan) -> Outcome:
+def analyse_one(item: InputItem, plan: BatchPlan) -> BatchOutcome:
     """Never raises for what is wrong with one of them."""
     try:
         return _analysed(item, plan)
     except SimvoiceError as error:
-        return Outcome(item.name, "failed", reason=str(error), exit_code=error.exit_code)
+        return BatchOutcome(item.name, "failed", reason=str(error), exit_code=error.exit_code)
     except Exception as error:  # the top of a worker: thousands more are waiting
         reason = f"analysing {item.name} failed unexpectedly ({type(error).__name__}: {error})"
-        return Outcome(item.name, "failed", reason=reason, exit_code=1)
+        return BatchOutcome(item.name, "failed", reason=reason, exit_code=1)
 
 
-def _analysed(item: Item, plan: Plan) -> Outcome:
-    if isinstance(item, Kept):
+def _analysed(item: InputItem, plan: BatchPlan) -> BatchOutcome:
+    if isinstance(item, OwnAttempt):
         return _attempt(item, plan)
-    this = known(item, plan.options)
+    this = identify(item, plan.options)
     if not plan.again and is_current(plan.out, this.id, this.fingerprint):
-        return Outcome(item.name, "skipped", path_of(plan.out, this.id))
+        return BatchOutcome(item.name, "skipped", path_of(plan.out, this.id))
     ear = _ear(plan.make_ear) if plan.options.words and plan.make_ear is not None else None
     found = of_recording(item, plan.options, plan.out, ear)
-    return Outcome(item.name, "done", save(plan.out, found))
+    return BatchOutcome(item.name, "done", save(plan.out, found))
 
 
-def _attempt(item: Kept, plan: Plan) -> Outcome:
+def _attempt(item: OwnAttempt, plan: BatchPlan) -> BatchOutcome:
     attempt = Store(item.root).open(item.id)
     visit = plan.options.visit or None
     current = quick_fingerprint(attempt, visit)
     if not plan.again and is_current(plan.out, item.id, current):
-        return Outcome(item.name, "skipped", path_of(plan.out, item.id))
-    return Outcome(item.name, "done", save(plan.out, of_attempt(attempt, visit)))
+        return BatchOutcome(item.name, "skipped", path_of(plan.out, item.id))
+    return BatchOutcome(item.name, "done", save(plan.out, of_attempt(attempt, visit)))
 
 
 @cache

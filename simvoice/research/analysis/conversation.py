@@ -39,13 +39,13 @@ Rounded = Annotated[float, AfterValidator(lambda value: round(value, _PLACES) + 
 """A float that reads the same on every machine; never minus zero."""
 
 
-class Part(BaseModel):
+class ConversationPart(BaseModel):
     """Base of all parts: frozen, and unknown fields are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Stretch(Part):
+class SpeechStretch(ConversationPart):
     """A stretch of one speaker's voice."""
 
     who: Who
@@ -54,7 +54,7 @@ class Stretch(Part):
     kind: Literal["speech", "backchannel", "noise"] = "speech"
 
 
-class Utterance(Part):
+class ConversationUtterance(ConversationPart):
     """Something one of them said, with its words."""
 
     who: Who
@@ -65,7 +65,7 @@ class Utterance(Part):
     """What the simulated patient never got to say of it."""
 
 
-class Word(Part):
+class ConversationWord(ConversationPart):
     """One word and when it sounded."""
 
     who: Who
@@ -76,7 +76,7 @@ class Word(Part):
     """0..1, the recogniser's; None when the word was not recognised but known."""
 
 
-class Turn(Part):
+class ConversationTurn(ConversationPart):
     """From a speaker's first sound to the last before the other takes the floor."""
 
     who: Who
@@ -87,7 +87,7 @@ class Turn(Part):
     text: str = ""
 
 
-class Event(Part):
+class ConversationEvent(ConversationPart):
     """Something between the two, or within one of them."""
 
     kind: EventKind
@@ -108,7 +108,7 @@ class Event(Part):
     text: str = ""
 
 
-class Value(Part):
+class Value(ConversationPart):
     """One metric's value here, or the reason why there is none."""
 
     key: str
@@ -120,14 +120,14 @@ class Value(Part):
     reason: str
 
 
-class LedgerPoint(Part):
+class LedgerPoint(ConversationPart):
     """The simulated patient's trust, distress and understanding from one moment on, 0..1."""
 
     at_s: Rounded
     values: dict[str, float]
 
 
-class InputFile(Part):
+class InputFile(ConversationPart):
     """One file it was made from."""
 
     name: str
@@ -140,7 +140,7 @@ class InputFile(Part):
     length_s: Rounded | None = None
 
 
-class Conversation(Part):
+class Conversation(ConversationPart):
     """One conversation, analysed."""
 
     format: Literal[1] = 1
@@ -165,11 +165,11 @@ class Conversation(Part):
     fingerprint: str
     """SHA-256 over inputs, version and options: equal means nothing would change."""
     notes: tuple[str, ...] = ()
-    stretches: tuple[Stretch, ...]
-    utterances: tuple[Utterance, ...] = ()
-    words: tuple[Word, ...] = ()
-    turns: tuple[Turn, ...]
-    events: tuple[Event, ...]
+    stretches: tuple[SpeechStretch, ...]
+    utterances: tuple[ConversationUtterance, ...] = ()
+    words: tuple[ConversationWord, ...] = ()
+    turns: tuple[ConversationTurn, ...]
+    events: tuple[ConversationEvent, ...]
     metrics: tuple[Value, ...]
     ledger: tuple[LedgerPoint, ...] = ()
 

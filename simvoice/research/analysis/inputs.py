@@ -14,7 +14,7 @@ from simvoice.research.analysis.attempts import of_attempt
 from simvoice.research.analysis.conversation import Conversation
 from simvoice.research.analysis.recording import Recording
 from simvoice.research.analysis.results import id_of, is_result, load, results_in
-from simvoice.research.recordings.match import Names
+from simvoice.research.recordings.match import SpeakerNames
 from simvoice.research.recordings.sound import ENDINGS, channels_of
 from simvoice.research.recordings.transcript import KINDS
 
@@ -46,7 +46,7 @@ class Result:
 class Own:
     """An attempt, analysed when it is asked for."""
 
-    kept: Kept
+    kept: OwnAttempt
 
     @property
     def id(self) -> str:
@@ -62,17 +62,17 @@ class Own:
         return Store(self.kept.root).open(self.kept.id).audio_path
 
 
-Source = Result | Own
+ConversationSource = Result | Own
 """Where a conversation comes from: thousands are named at once and loaded one by one."""
 
 
-def sources_at(given: Sequence[str], attempts: Path) -> list[Source]:
+def sources_at(given: Sequence[str], attempts: Path) -> list[ConversationSource]:
     """In order of their ids, each once; without a path, every attempt under `attempts`.
 
     Raises UsageError for a path that is not there or is not analysed yet, or when there is
     nothing.
     """
-    found: dict[str, Source] = {}
+    found: dict[str, ConversationSource] = {}
     for text in given or [str(attempts)]:
         for source in _at(text, attempts):
             found[source.id] = source
@@ -81,7 +81,7 @@ def sources_at(given: Sequence[str], attempts: Path) -> list[Source]:
     return [found[key] for key in sorted(found)]
 
 
-def _at(text: str, attempts: Path) -> list[Source]:
+def _at(text: str, attempts: Path) -> list[ConversationSource]:
     path = Path(text)
     if path == attempts and not path.exists():
         return []
@@ -90,9 +90,9 @@ def _at(text: str, attempts: Path) -> list[Source]:
     results = results_in(path) if path.is_dir() else []
     if results:
         return [Result(result) for result in results]
-    made: list[Source] = []
-    for item in gather([text], attempts, Names()):
-        if not isinstance(item, Kept):
+    made: list[ConversationSource] = []
+    for item in gather([text], attempts, SpeakerNames()):
+        if not isinstance(item, OwnAttempt):
             raise UsageError(
                 f"{item.name!r} is a recording; analyse it first, then take the results away: "
                 f"simvoice analyze {text!r}"
@@ -106,7 +106,7 @@ def _at(text: str, attempts: Path) -> list[Source]:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class OwnAttempt:
     """One of our own attempts."""
 
     id: str
@@ -119,17 +119,17 @@ class Kept:
         return self.id
 
 
-Item = Recording | Kept
+InputItem = Recording | OwnAttempt
 
 
-def gather(paths: Sequence[str], attempts: Path, names: Names) -> list[Item]:
+def gather(paths: Sequence[str], attempts: Path, names: SpeakerNames) -> list[InputItem]:
     """Everything the paths name, each once, in a fixed order.
 
     paths: ids of attempts, their folders, sound files, or folders to be searched through.
     attempts: where ids are looked up. Raises UsageError when a path is not there or nothing was
     found.
     """
-    found: list[Item] = []
+    found: list[InputItem] = []
     loose: list[Path] = []
     for text in paths:
         path = Path(text)
@@ -179,16 +179,16 @@ def pair(learner: Path, patient: Path) -> Recording:
     return Recording(f"{learner.stem}+{patient.stem}", (learner, patient), tuple(texts))
 
 
-def _kept(folder: Path) -> Kept:
+def _kept(folder: Path) -> OwnAttempt:
     if not folder.is_dir():
         raise AttemptError(
             f"there is no attempt {folder.name}; run: simvoice attempts list, to see the ones "
             "there are"
         )
-    return Kept(folder.name, folder.parent)
+    return OwnAttempt(folder.name, folder.parent)
 
 
-def _searched(root: Path, names: Names) -> Iterator[Item]:
+def _searched(root: Path, names: SpeakerNames) -> Iterator[InputItem]:
     """Attempts and recordings below a folder; hidden ones are left alone."""
     sounds: list[Path] = []
     for folder, below, files in _walk(root):
@@ -211,7 +211,7 @@ def _is_sound(path: Path) -> bool:
     return path.suffix.casefold() in ENDINGS
 
 
-def _recordings(paths: Sequence[Path], names: Names, root: Path | None) -> list[Recording]:
+def _recordings(paths: Sequence[Path], names: SpeakerNames, root: Path | None) -> list[Recording]:
     """Files whose names differ only in who speaks are one recording."""
     groups: dict[tuple[Path, str], list[Path]] = {}
     for path in paths:
@@ -225,7 +225,7 @@ def _recordings(paths: Sequence[Path], names: Names, root: Path | None) -> list[
 
 
 def _grouped(
-    folder: Path, group: Sequence[Path], names: Names, root: Path | None
+    folder: Path, group: Sequence[Path], names: SpeakerNames, root: Path | None
 ) -> Iterator[Recording]:
     sides = {names.who(path.stem): path for path in group}
     # Two that are two-channel files themselves are two visits; one that is broken is no visit.

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from simvoice.audio import RATE, Pcm, Pcm16, samples, to_float
-from simvoice.ports import HeardWord
-from simvoice.research.analysis.conversation import Utterance, Word
+from simvoice.ports import TranscribedWord
+from simvoice.research.analysis.conversation import ConversationUtterance, ConversationWord
 from simvoice.timing.intervals import Intervals, bridge
 
 _LONGEST_S = 28.0
@@ -26,16 +26,16 @@ _SENTENCE_PAUSE_S = 0.3
 
 
 def heard_words(
-    hear: Callable[[Pcm], Sequence[HeardWord]], pcm: Pcm16, voice: Intervals
-) -> list[HeardWord]:
+    hear: Callable[[Pcm], Sequence[TranscribedWord]], pcm: Pcm16, voice: Intervals
+) -> list[TranscribedWord]:
     """pcm: int16 [n], 16 kHz. voice: where somebody speaks in it. Times from its start."""
-    found: list[HeardWord] = []
+    found: list[TranscribedWord] = []
     lasts_s = len(pcm) / RATE
     for start_s, end_s in pieces(voice):
         begin_s, finish_s = max(0.0, start_s - _MARGIN_S), min(lasts_s, end_s + _MARGIN_S)
         piece = to_float(pcm[samples(begin_s) : samples(finish_s)])
         found += [
-            HeardWord(word.text, begin_s + word.start_s, begin_s + word.end_s, word.prob)
+            TranscribedWord(word.text, begin_s + word.start_s, begin_s + word.end_s, word.prob)
             for word in hear(piece)
         ]
     return found
@@ -65,9 +65,9 @@ def _cut(inside: Intervals) -> Iterator[tuple[float, float]]:
             start_s += _LONGEST_S
 
 
-def utterances_of(words: Sequence[Word]) -> list[Utterance]:
+def utterances_of(words: Sequence[ConversationWord]) -> list[ConversationUtterance]:
     """Words put together up to a pause, shorter after a sentence, or the other's words."""
-    found: list[list[Word]] = []
+    found: list[list[ConversationWord]] = []
     for word in sorted(words, key=lambda w: (w.start_s, w.end_s)):
         last = found[-1][-1] if found else None
         if last is None or last.who != word.who or word.start_s - last.end_s >= _pause_after(last):
@@ -75,7 +75,7 @@ def utterances_of(words: Sequence[Word]) -> list[Utterance]:
         else:
             found[-1].append(word)
     return [
-        Utterance(
+        ConversationUtterance(
             who=group[0].who,
             start_s=group[0].start_s,
             end_s=max(word.end_s for word in group),
@@ -85,6 +85,6 @@ def utterances_of(words: Sequence[Word]) -> list[Utterance]:
     ]
 
 
-def _pause_after(word: Word) -> float:
+def _pause_after(word: ConversationWord) -> float:
     is_end = word.text.rstrip().endswith((".", "?", "!"))
     return _SENTENCE_PAUSE_S if is_end else _UTTERANCE_PAUSE_S

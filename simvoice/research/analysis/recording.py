@@ -12,24 +12,29 @@ from typing import Any, Literal, Protocol
 from simvoice import __version__
 from simvoice.audio import Pcm, Pcm16
 from simvoice.errors import AudioFileError
-from simvoice.ports import HeardWord
-from simvoice.research.analysis.conversation import Conversation, InputFile, Utterance, Word
+from simvoice.ports import TranscribedWord
+from simvoice.research.analysis.conversation import (
+    Conversation,
+    ConversationUtterance,
+    ConversationWord,
+    InputFile,
+)
 from simvoice.research.analysis.recognise import heard_words, utterances_of
 from simvoice.research.analysis.results import fingerprint
 from simvoice.research.analysis.tables import events_of, stretches_of, turns_of, values_of
 from simvoice.research.recordings.match import (
     Attributed,
-    Names,
+    SpeakerNames,
     attribute,
     check_fits,
     clipped,
     swapped,
 )
 from simvoice.research.recordings.sound import Sound, sha256_of, two_channels
-from simvoice.research.recordings.transcript import Transcript, read_transcripts
+from simvoice.research.recordings.transcript import RecordingTranscript, read_transcripts
 from simvoice.scoring.metrics.reading import read_heard
 from simvoice.timing.intervals import Intervals, total_s
-from simvoice.timing.measure_sound import Heard, listen
+from simvoice.timing.measure_sound import SoundMeasurement, measure_sound
 from simvoice.timing.silences import Utterance as Meant
 from simvoice.timing.turns import Speaker, TimedWord
 
@@ -42,7 +47,7 @@ clinician's: in 35 consultations of PriMock57 patients ask 0 to 22 % of all, med
 class Ear(Protocol):
     """Words with their times (`engines.whisper.Whisper` has it)."""
 
-    def words(self, pcm: Pcm) -> Sequence[HeardWord]:
+    def words(self, pcm: Pcm) -> Sequence[TranscribedWord]:
         """pcm: float32 [n], mono, 16 kHz, up to 30 s. Times from its start."""
         ...
 
@@ -65,7 +70,7 @@ class Options:
     learner: Literal["auto", "left", "right"] = "auto"
     """The learner's channel of a two-channel file. auto: as the transcript's labels have it, else
     left."""
-    names: Names = field(default_factory=Names)
+    names: SpeakerNames = field(default_factory=SpeakerNames)
     transcript: bool = True
     words: bool = False
     """Ask the recogniser for words."""
@@ -79,7 +84,7 @@ class Options:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class RecordingIdentity:
     """A recording's identity, known before it is analysed."""
 
     id: str
@@ -87,7 +92,7 @@ class Known:
     transcripts: tuple[InputFile, ...]
 
 
-def known(recording: Recording, options: Options) -> Known:
+def identify(recording: Recording, options: Options) -> RecordingIdentity:
     """Reads every byte once. Raises AudioFileError when a file cannot be read."""
     sounds = [sha256_of(_there(path)) for path in recording.files]
     texts = [
@@ -95,7 +100,7 @@ def known(recording: Recording, options: Options) -> Known:
         for path in (recording.transcripts if options.transcript else ())
     ]
     digests = [*sounds, *(text.sha256 for text in texts)]
-    return Known(
+    return RecordingIdentity(
         f"{slug(recording.name)}-{sounds[0][:6]}",
         fingerprint(digests, options.as_json()),
         tuple(texts),
@@ -116,9 +121,9 @@ def of_recording(
 
     Raises AudioFileError, with a sentence, for whatever cannot be used.
     """
-    this = known(recording, options)
+    this = identify(recording, options)
     paths = recording.transcripts if options.transcript else ()
-    transcript = read_transcripts(paths) if paths else Transcript()
+    transcript = read_transcripts(paths) if paths else RecordingTranscript()
     keep = scratch if options.words and ear is not None else None
     with two_channels(recording.files, keep) as sound:
         return _analysed(recording, this, options, sound, transcript, ear)
@@ -126,13 +131,13 @@ def of_recording(
 
 def _analysed(
     recording: Recording,
-    this: Known,
+    this: RecordingIdentity,
     options: Options,
     sound: Sound,
-    transcript: Transcript,
+    transcript: RecordingTranscript,
     ear: Ear | None,
 ) -> Conversation:
-    heard = listen(sound.blocks())
+    heard = measure_sound(sound.blocks())
     _check_somebody_speaks(recording, heard)
     is_pair = len(recording.files) == 2
     turned, remarks = _orientation(options, transcript, heard, is_pair)
@@ -183,7 +188,7 @@ def _analysed(
 
 
 def _orientation(
-    options: Options, transcript: Transcript, heard: Heard, is_pair: bool
+    options: Options, transcript: RecordingTranscript, heard: SoundMeasurement, is_pair: bool
 ) -> tuple[bool, list[str]]:
     """Whether the learner is on the second channel, and what to say about it.
 
@@ -213,7 +218,7 @@ def _orientation(
     return False, []
 
 
-def _who_asks(utterances: Sequence[Utterance]) -> list[str]:
+def _who_asks(utterances: Sequence[ConversationUtterance]) -> list[str]:
     """A hint at swapped channels where nothing else tells them apart: clinicians ask."""
     asked = [u.who for u in utterances if u.text.rstrip().endswith("?")]
     right = sum(who == "patient" for who in asked)
@@ -225,7 +230,9 @@ def _who_asks(utterances: Sequence[Utterance]) -> list[str]:
     ]
 
 
-def _contradiction(options: Options, transcript: Transcript, is_pair: bool) -> AudioFileError:
+def _contradiction(
+    options: Options, transcript: RecordingTranscript, is_pair: bool
+) -> AudioFileError:
     names = " and ".join(repr(path.name) for path in transcript.files)
     if is_pair:
         return AudioFileError(
@@ -244,7 +251,7 @@ def _channel(turned: bool, is_pair: bool) -> Literal["left", "right", "first fil
     return "right" if turned else "left"
 
 
-def _check_somebody_speaks(recording: Recording, heard: Heard) -> None:
+def _check_somebody_speaks(recording: Recording, heard: SoundMeasurement) -> None:
     if total_s(heard.learner.speech) + total_s(heard.patient.speech) <= 0.0:
         names = " and ".join(repr(path.name) for path in recording.files)
         raise AudioFileError(
@@ -268,7 +275,7 @@ def _turned(pair: tuple[Pcm16, Pcm16], turned: bool) -> tuple[Pcm16, Pcm16]:
 
 
 def _said(
-    transcript: Transcript,
+    transcript: RecordingTranscript,
     options: Options,
     voices: dict[Speaker, Intervals],
     learner_channel: int,
@@ -281,9 +288,9 @@ def _said(
     return clipped(found, lasts_s), remarks
 
 
-def _written(said: Sequence[Attributed]) -> list[Utterance]:
+def _written(said: Sequence[Attributed]) -> list[ConversationUtterance]:
     whole = [
-        Utterance(
+        ConversationUtterance(
             who=entry.who,
             start_s=entry.said.start_s,
             end_s=entry.said.end_s,
@@ -295,9 +302,9 @@ def _written(said: Sequence[Attributed]) -> list[Utterance]:
     return whole or utterances_of(_written_words(said))
 
 
-def _written_words(said: Sequence[Attributed]) -> list[Word]:
+def _written_words(said: Sequence[Attributed]) -> list[ConversationWord]:
     return [
-        Word(
+        ConversationWord(
             who=entry.who,
             start_s=entry.said.start_s,
             end_s=entry.said.end_s,
@@ -310,20 +317,22 @@ def _written_words(said: Sequence[Attributed]) -> list[Word]:
 
 def _recognised(
     ear: Ear, voices: dict[Speaker, Intervals], learner: Pcm16, patient: Pcm16
-) -> list[Word]:
+) -> list[ConversationWord]:
     lanes: tuple[tuple[Speaker, Pcm16, Intervals], ...] = (
         ("learner", learner, voices["learner"]),
         ("patient", patient, voices["patient"]),
     )
     found = [
-        Word(who=who, start_s=word.start_s, end_s=word.end_s, text=word.text, prob=word.prob)
+        ConversationWord(
+            who=who, start_s=word.start_s, end_s=word.end_s, text=word.text, prob=word.prob
+        )
         for who, pcm, voice in lanes
         for word in heard_words(ear.words, pcm, voice)
     ]
     return sorted(found, key=lambda word: (word.start_s, word.end_s, word.who))
 
 
-def _meant(said: Utterance) -> Meant:
+def _meant(said: ConversationUtterance) -> Meant:
     return Meant(said.who, said.start_s, said.end_s, said.text.rstrip().endswith("?"))
 
 

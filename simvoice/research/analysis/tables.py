@@ -7,11 +7,11 @@ from typing import Literal
 
 from simvoice.record.events import Backchannel, Delay, Discarded, Hold
 from simvoice.research.analysis.conversation import (
-    Event,
+    ConversationEvent,
+    ConversationTurn,
+    ConversationUtterance,
     EventKind,
-    Stretch,
-    Turn,
-    Utterance,
+    SpeechStretch,
     Value,
     Who,
 )
@@ -25,7 +25,7 @@ _LEAST_MACHINE_S = 0.02
 """Seconds: one frame; a delay below it is no delay."""
 
 
-def stretches_of(reading: Reading) -> tuple[Stretch, ...]:
+def stretches_of(reading: Reading) -> tuple[SpeechStretch, ...]:
     """Both voices, acknowledgements and noise apart, in order of time."""
     spoken = reading.spoken
     found = [_stretch("learner", pair) for pair in spoken.learner]
@@ -41,14 +41,16 @@ def stretches_of(reading: Reading) -> tuple[Stretch, ...]:
 
 def _stretch(
     who: Who, pair: Sequence[float], kind: Literal["speech", "backchannel", "noise"] = "speech"
-) -> Stretch:
-    return Stretch(who=who, start_s=float(pair[0]), end_s=float(pair[1]), kind=kind)
+) -> SpeechStretch:
+    return SpeechStretch(who=who, start_s=float(pair[0]), end_s=float(pair[1]), kind=kind)
 
 
-def turns_of(reading: Reading, utterances: Sequence[Utterance]) -> tuple[Turn, ...]:
+def turns_of(
+    reading: Reading, utterances: Sequence[ConversationUtterance]
+) -> tuple[ConversationTurn, ...]:
     """Turns with the words of the utterances whose middle lies in them."""
     return tuple(
-        Turn(
+        ConversationTurn(
             who=turn.who,
             start_s=turn.start_s,
             end_s=turn.end_s,
@@ -79,7 +81,7 @@ def values_of(reading: Reading) -> tuple[Value, ...]:
     )
 
 
-def events_of(reading: Reading) -> tuple[Event, ...]:
+def events_of(reading: Reading) -> tuple[ConversationEvent, ...]:
     """Everything between and within speakers, in order of time.
 
     A silence of 2 s and more has a row of its own beside the pause or gap that it is, because
@@ -95,7 +97,7 @@ def events_of(reading: Reading) -> tuple[Event, ...]:
     return tuple(sorted(found, key=lambda e: (e.start_s, e.end_s, e.kind)))
 
 
-def _betweens(reading: Reading) -> list[Event]:
+def _betweens(reading: Reading) -> list[ConversationEvent]:
     return [
         _between(stretch, reading)
         for stretch in reading.anatomy.between
@@ -103,12 +105,12 @@ def _betweens(reading: Reading) -> list[Event]:
     ]
 
 
-def _between(stretch: Between, reading: Reading) -> Event:
+def _between(stretch: Between, reading: Reading) -> ConversationEvent:
     owner = stretch.after if stretch.kind == "gap" else stretch.before
     length_s = stretch.length_s
     if stretch.kind == "gap" and stretch.after == "patient":
         length_s -= machine_share_s(stretch.start_s, stretch.end_s, reading.spoken.waits)
-    return Event.model_validate(
+    return ConversationEvent.model_validate(
         {
             "kind": stretch.kind,
             "start_s": stretch.start_s,
@@ -120,9 +122,9 @@ def _between(stretch: Between, reading: Reading) -> Event:
     )
 
 
-def _silences(reading: Reading) -> list[Event]:
+def _silences(reading: Reading) -> list[ConversationEvent]:
     return [
-        Event(
+        ConversationEvent(
             kind="silence",
             start_s=silence.start_s,
             end_s=silence.end_s,
@@ -136,9 +138,9 @@ def _silences(reading: Reading) -> list[Event]:
     ]
 
 
-def _holds(reading: Reading) -> list[Event]:
+def _holds(reading: Reading) -> list[ConversationEvent]:
     return [
-        Event(
+        ConversationEvent(
             kind="hold",
             start_s=hold.start_s,
             end_s=hold.end_s,
@@ -160,11 +162,11 @@ _WHERE_BOTH_SPOKE: dict[OverlapKind, EventKind] = {
 }
 
 
-def _overlaps(reading: Reading) -> list[Event]:
+def _overlaps(reading: Reading) -> list[ConversationEvent]:
     """What each of them did by speaking while the other spoke."""
     words = {round(entry.start_s, 3): entry.text for entry in reading.of(Backchannel)}
     return [
-        Event(
+        ConversationEvent(
             kind=_WHERE_BOTH_SPOKE[found.kind],
             start_s=found.start_s,
             end_s=max(found.start_s, found.end_s),
@@ -179,13 +181,13 @@ def _overlaps(reading: Reading) -> list[Event]:
     ]
 
 
-def _machine(reading: Reading) -> list[Event]:
+def _machine(reading: Reading) -> list[ConversationEvent]:
     found = []
     for entry in reading.of(Delay):
         own_s = Wait(entry.speech_end_s, entry.first_sound_s, entry.chosen_silence_s).machine_s
         if own_s >= _LEAST_MACHINE_S:
             found.append(
-                Event(
+                ConversationEvent(
                     kind="machine",
                     start_s=entry.speech_end_s,
                     end_s=entry.speech_end_s + own_s,

@@ -44,7 +44,7 @@ VOICES: tuple[VoiceStyle, ...] = (
 """A man, a woman, a slow deep man, an older woman, a quick lively man, a young woman. The last
 two speak only in conversations on which nothing was fitted."""
 
-Kind = Literal["sentences", "short", "acknowledgements", "fillers"]
+ClipKind = Literal["sentences", "short", "acknowledgements", "fillers"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,15 +76,15 @@ class Take:
         return self.offset_s - self.onset_s
 
 
-Bank = dict[Kind, tuple[Take, ...]]
+Bank = dict[ClipKind, tuple[Take, ...]]
 
 
 @cache
-def texts() -> dict[Kind, tuple[str, ...]]:
+def texts() -> dict[ClipKind, tuple[str, ...]]:
     """What is said, by kind."""
     data = files("simvoice.research.calibrate") / "data" / "sentences.toml"
     raw = tomllib.loads(data.read_text(encoding="utf-8"))
-    kinds: tuple[Kind, ...] = ("sentences", "short", "acknowledgements", "fillers")
+    kinds: tuple[ClipKind, ...] = ("sentences", "short", "acknowledgements", "fillers")
     return {kind: tuple(raw[kind]) for kind in kinds}
 
 

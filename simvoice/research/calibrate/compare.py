@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 
 from simvoice.audio import SILENT_DBFS, Pcm, to_int16
 from simvoice.research.calibrate.conditions import Condition, disturb
-from simvoice.research.calibrate.plant import Event, Planted
+from simvoice.research.calibrate.plant import Planted, PlantedEvent
 from simvoice.scoring.metrics.interval import WORDED, Conditions, conditions
 from simvoice.scoring.metrics.reading import Reading, read_heard, read_spoken
 from simvoice.scoring.metrics.registry import Measured, measure_reading
 from simvoice.timing.intervals import Intervals, at_least, complement, intersect, union
-from simvoice.timing.measure_sound import Heard, Lane, listen_to
+from simvoice.timing.measure_sound import ChannelMeasurement, SoundMeasurement, measure_blocks
 from simvoice.timing.overlaps import Overlap
-from simvoice.timing.prosody import Voice, describe
+from simvoice.timing.prosody import VoiceProfile, describe
 from simvoice.timing.quality import Quality
 from simvoice.timing.spectrum import FRAME_S, bands, decibels, frames_in
 from simvoice.timing.turns import Speaker
@@ -31,7 +31,7 @@ def truth(planted: Planted) -> Reading:
     Praat and by power from the undisturbed sound, where it sounds."""
     speech = {who: spoken(planted, who) for who in SPEAKERS}
     found = [Overlap(event.kind, event.by, event.start_s, event.end_s) for event in planted.events]
-    heard = Heard(
+    heard = SoundMeasurement(
         _lane(planted, "learner", speech["learner"]),
         _lane(planted, "patient", speech["patient"]),
         planted.length_s,
@@ -54,19 +54,22 @@ def spoken(planted: Planted, who: Speaker) -> Intervals:
     return union(planted.floor[who], planted.acknowledgements[who])
 
 
-def _lane(planted: Planted, who: Speaker, speech: Intervals) -> Lane:
+def _lane(planted: Planted, who: Speaker, speech: Intervals) -> ChannelMeasurement:
     voice = _voice(planted.channel(who), speech, np.array(planted.syllables_s[who]))
-    return Lane(speech, voice, Quality(SILENT_DBFS, 0.0, SILENT_DBFS, 0.0, 0.0))
+    return ChannelMeasurement(speech, voice, Quality(SILENT_DBFS, 0.0, SILENT_DBFS, 0.0, 0.0))
 
 
-def _voice(clean: Pcm, speech: Intervals, syllables_s: NDArray[np.float64]) -> Voice:
+def _voice(clean: Pcm, speech: Intervals, syllables_s: NDArray[np.float64]) -> VoiceProfile:
     pcm = to_int16(clean)
     power = bands(pcm)
     runs = np.clip(np.round(speech / FRAME_S).astype(np.int64), 0, frames_in(pcm.size))
     runs = runs[runs[:, 1] > runs[:, 0]]
     made = describe(pcm, power, decibels(power.sum(axis=1)), runs, 0.0)
-    return Voice(
-        *(syllables_s if name == "nuclei_s" else getattr(made, name) for name in Voice.__slots__)
+    return VoiceProfile(
+        *(
+            syllables_s if name == "nuclei_s" else getattr(made, name)
+            for name in VoiceProfile.__slots__
+        )
     )
 
 
@@ -88,16 +91,16 @@ Values = dict[str, float]
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
+class HitCounts:
     """Of one kind of event."""
 
     found: int = 0
     missed: int = 0
     invented: int = 0
 
-    def __add__(self, other: Counts) -> Counts:
+    def __add__(self, other: HitCounts) -> HitCounts:
         """Of both."""
-        return Counts(
+        return HitCounts(
             self.found + other.found, self.missed + other.missed, self.invented + other.invented
         )
 
@@ -118,11 +121,11 @@ class Trial:
     """As measured from the sound."""
     edges_s: tuple[float, ...]
     """Signed errors of onsets and offsets, seconds; positive is late."""
-    pauses: Counts
-    overlaps: Counts
-    interruptions: Counts
+    pauses: HitCounts
+    overlaps: HitCounts
+    interruptions: HitCounts
     """Told apart from acknowledgements with the words known."""
-    interruptions_by_sound: Counts
+    interruptions_by_sound: HitCounts
     """The same without the words."""
     metrics: dict[str, tuple[float, float]]
     """Metric to (truth, measured), where both are measurable."""
@@ -134,7 +137,7 @@ def try_out(
     planted: Planted, condition: Condition, conversation: int, seed: int, true: Values
 ) -> Trial:
     """Disturb, measure, compare. true: from `true_values`."""
-    heard = listen_to(*disturb(planted.learner, planted.patient, condition, seed))
+    heard = measure_blocks(*disturb(planted.learner, planted.patient, condition, seed))
     by_sound = read_heard(heard)
     by_words = read_heard(heard, words=planted.words)
     metrics = _metrics(true, by_sound, by_words)
@@ -173,14 +176,14 @@ def _values(measured: Sequence[Measured]) -> Values:
     return {m.key: m.value for m in measured if m.value is not None}
 
 
-def _lanes(planted: Planted, heard: Heard) -> list[tuple[Intervals, Intervals]]:
+def _lanes(planted: Planted, heard: SoundMeasurement) -> list[tuple[Intervals, Intervals]]:
     return [
         (spoken(planted, who), (heard.learner if who == "learner" else heard.patient).speech)
         for who in SPEAKERS
     ]
 
 
-def _edges(planted: Planted, heard: Heard) -> list[float]:
+def _edges(planted: Planted, heard: SoundMeasurement) -> list[float]:
     errors: list[float] = []
     for true, made in _lanes(planted, heard):
         if len(made) == 0 or len(true) == 0:
@@ -192,7 +195,7 @@ def _edges(planted: Planted, heard: Heard) -> list[float]:
     return errors
 
 
-def _pauses(planted: Planted, heard: Heard) -> Counts:
+def _pauses(planted: Planted, heard: SoundMeasurement) -> HitCounts:
     """Stretches in which nobody speaks, within turns and between them."""
     lanes = _lanes(planted, heard)
     silent = [
@@ -201,17 +204,17 @@ def _pauses(planted: Planted, heard: Heard) -> Counts:
     return _count(silent[0], silent[1], PAUSE_S)
 
 
-def _overlaps(planted: Planted, heard: Heard) -> Counts:
+def _overlaps(planted: Planted, heard: SoundMeasurement) -> HitCounts:
     lanes = _lanes(planted, heard)
     both = [intersect(lanes[0][k], lanes[1][k]) for k in (0, 1)]
     return _count(both[0], both[1], OVERLAP_S)
 
 
-def _count(true: Intervals, made: Intervals, shortest_s: float) -> Counts:
+def _count(true: Intervals, made: Intervals, shortest_s: float) -> HitCounts:
     nearly = shortest_s - EDGE_S
     found = [_is_in(event, at_least(made, nearly)) for event in at_least(true, shortest_s)]
     real = [_is_in(event, at_least(true, nearly)) for event in at_least(made, shortest_s)]
-    return Counts(sum(found), found.count(False), real.count(False))
+    return HitCounts(sum(found), found.count(False), real.count(False))
 
 
 def _is_in(event: Intervals, others: Intervals) -> bool:
@@ -222,10 +225,10 @@ def _is_in(event: Intervals, others: Intervals) -> bool:
     return bool(np.any(shared > 0.5 * longer))
 
 
-def _interruptions(events: Sequence[Event], found: Sequence[Overlap]) -> Counts:
+def _interruptions(events: Sequence[PlantedEvent], found: Sequence[Overlap]) -> HitCounts:
     """Interruptions against acknowledgements: missed are those that were found as nothing, as an
     acknowledgement or as anything else, invented are acknowledgements taken for one."""
-    counts = Counts()
+    counts = HitCounts()
     for event in events:
         if event.kind not in ("interruption", "acknowledgement"):
             continue
@@ -236,7 +239,7 @@ def _interruptions(events: Sequence[Event], found: Sequence[Overlap]) -> Counts:
         ]
         is_one = bool(near) and min(near)[1] == "interruption"
         if event.kind == "interruption":
-            counts += Counts(found=int(is_one), missed=int(not is_one))
+            counts += HitCounts(found=int(is_one), missed=int(not is_one))
         else:
-            counts += Counts(invented=int(is_one))
+            counts += HitCounts(invented=int(is_one))
     return counts

@@ -13,9 +13,9 @@ from simvoice.research.calibrate.conditions import Condition
 from simvoice.scoring.metrics.definitions import definitions
 from simvoice.scoring.metrics.interval import (
     WORDED,
-    Cell,
     Conditions,
-    Table,
+    ErrorCell,
+    ErrorTable,
     bounds_of,
     interval,
     refusal,
@@ -45,17 +45,17 @@ def fit(
     standard: Sequence[Condition],
     sem: Mapping[str, float],
     provenance: Mapping[str, Any],
-) -> Table:
+) -> ErrorTable:
     """A cell a condition; every axis begins with the undisturbed one."""
     cells = {c.name: _cell(c.name, [t for t in trials if t.condition == c.name]) for c in standard}
     clean = cells[standard[0].name]
-    axes: dict[str, list[Cell]] = {axis: [clean] for axis in _AXES.values()}
+    axes: dict[str, list[ErrorCell]] = {axis: [clean] for axis in _AXES.values()}
     for condition in standard[1:]:
         axes[_AXES[condition.name.split()[0]]].append(cells[condition.name])
-    return Table(provenance, {axis: tuple(row) for axis, row in axes.items()}, dict(sem))
+    return ErrorTable(provenance, {axis: tuple(row) for axis, row in axes.items()}, dict(sem))
 
 
-def _cell(name: str, trials: Sequence[Trial]) -> Cell:
+def _cell(name: str, trials: Sequence[Trial]) -> ErrorCell:
     keys = {key for trial in trials for key in trial.metrics}
     errors = {
         key: [_error(key, *t.metrics[key]) for t in trials if key in t.metrics] for key in keys
@@ -64,7 +64,7 @@ def _cell(name: str, trials: Sequence[Trial]) -> Cell:
         field: float(np.mean([getattr(trial.conditions, field) for trial in trials]))
         for field in Conditions.__slots__
     }
-    return Cell(
+    return ErrorCell(
         name,
         Conditions(**means),
         {key: bounds_of(values) for key, values in errors.items() if len(values) >= LEAST},
@@ -78,13 +78,13 @@ def _error(key: str, true: float, measured: float) -> float:
     return (true - measured) / unit_of_error(scale_of(metric), measured)
 
 
-def covered(trials: Sequence[Trial], table: Table) -> float:
+def covered(trials: Sequence[Trial], table: ErrorTable) -> float:
     """0..1: share of all numbers whose truth lies within the interval given for them."""
     inside = [hit for trial in trials for hit in hits(trial, table).values() if hit is not None]
     return round(float(np.mean(inside)), 4) if inside else float("nan")
 
 
-def hits(trial: Trial, table: Table) -> dict[str, bool | None]:
+def hits(trial: Trial, table: ErrorTable) -> dict[str, bool | None]:
     """Metric to whether the truth lies within its interval; None without one."""
     if refusal(trial.conditions):
         return {}

@@ -18,12 +18,12 @@ import numpy as np
 
 from simvoice.audio import RATE, Pcm, samples
 from simvoice.research.calibrate.clips import Bank, Take, faded
-from simvoice.research.calibrate.clips import Kind as Spoken
-from simvoice.research.calibrate.skeleton import Beat
+from simvoice.research.calibrate.clips import ClipKind as Spoken
+from simvoice.research.calibrate.skeleton import SkeletonUtterance
 from simvoice.timing.intervals import Intervals, intervals
 from simvoice.timing.turns import Speaker, TimedWord
 
-Kind = Literal["acknowledgement", "early", "interruption", "attempt"]
+PlantedKind = Literal["acknowledgement", "early", "interruption", "attempt"]
 
 LEAD_S = 1.0
 """Seconds before the first and after the last sound."""
@@ -48,10 +48,10 @@ _SHORT = 0.15
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class PlantedEvent:
     """Something planted where both speak."""
 
-    kind: Kind
+    kind: PlantedKind
     by: Speaker
     start_s: float
     end_s: float
@@ -67,7 +67,7 @@ class Planted:
     floor: dict[Speaker, Intervals]
     """Where each one speaks, without acknowledgements."""
     acknowledgements: dict[Speaker, Intervals]
-    events: tuple[Event, ...]
+    events: tuple[PlantedEvent, ...]
     words: tuple[TimedWord, ...]
     syllables_s: dict[Speaker, tuple[float, ...]]
     """When each syllable ends."""
@@ -104,7 +104,7 @@ class _Stage:
     banks: dict[Speaker, Bank]
     random: np.random.Generator
     placed: list[_Placed] = field(default_factory=list)
-    events: list[Event] = field(default_factory=list)
+    events: list[PlantedEvent] = field(default_factory=list)
     free_s: dict[Speaker, float] = field(default_factory=lambda: {"learner": 0.0, "patient": 0.0})
     """From when on each voice is free again."""
     last: Speaker | None = None
@@ -143,7 +143,7 @@ class _Stage:
 
 
 def plant(
-    skeleton: Sequence[Beat], banks: dict[Speaker, Bank], seed: int, length_s: float
+    skeleton: Sequence[SkeletonUtterance], banks: dict[Speaker, Bank], seed: int, length_s: float
 ) -> Planted:
     """Grow a conversation of about `length_s` seconds; equal seeds give equal ones."""
     stage = _Stage(banks, np.random.default_rng(seed))
@@ -160,7 +160,7 @@ def plant(
             offset_s = _TOUCH_S  # too close to be called either, or too short to claim the floor
         made = stage.turn(beat.who, max(LEAD_S, last_s + offset_s), min(beat.length_s, 20.0))
         if made[0].start_s < last_s and stage.last != beat.who:
-            stage.events.append(Event("early", beat.who, made[0].start_s, last_s))
+            stage.events.append(PlantedEvent("early", beat.who, made[0].start_s, last_s))
         stage.last = beat.who
         last_s = _listen(stage, made)
     return _render(stage)
@@ -210,7 +210,7 @@ def _interrupt(stage: _Stage, listener: Speaker, made: list[_Placed], index: int
     kind: Spoken = "short" if stage.random.random() < _SHORT else "sentences"
     take = stage.pick(listener, kind)
     stage.place(take, listener, start_s)
-    stage.events.append(Event("interruption", listener, start_s, cut_s))
+    stage.events.append(PlantedEvent("interruption", listener, start_s, cut_s))
     stage.last = listener
     return start_s + take.length_s
 
@@ -224,7 +224,7 @@ def _attempt(stage: _Stage, listener: Speaker, placed: _Placed) -> None:
     if stage.free_s[listener] > start_s - 0.3 or end_s + 0.3 > placed.end_s:
         return
     stage.place(take, listener, start_s)
-    stage.events.append(Event("attempt", listener, start_s, end_s))
+    stage.events.append(PlantedEvent("attempt", listener, start_s, end_s))
 
 
 def _acknowledge(stage: _Stage, listener: Speaker, placed: _Placed, turn_end_s: float) -> None:
@@ -236,7 +236,7 @@ def _acknowledge(stage: _Stage, listener: Speaker, placed: _Placed, turn_end_s: 
     if stage.free_s[listener] > start_s - 0.3 or start_s + take.length_s + 0.4 > turn_end_s:
         return
     stage.place(take, listener, start_s, acknowledges=True)
-    stage.events.append(Event("acknowledgement", listener, start_s, start_s + take.length_s))
+    stage.events.append(PlantedEvent("acknowledgement", listener, start_s, start_s + take.length_s))
 
 
 # -- sound and truth ------------------------------------------------------------------------

@@ -16,19 +16,19 @@ import numpy as np
 from simvoice import __version__
 from simvoice.ports import Voice
 from simvoice.research.calibrate.clips import VOICES, Bank, record_bank
-from simvoice.research.calibrate.compare import Counts, Trial, true_values, try_out
+from simvoice.research.calibrate.compare import HitCounts, Trial, true_values, try_out
 from simvoice.research.calibrate.conditions import HELD_OUT, STANDARD, Condition
 from simvoice.research.calibrate.fit import covered, fit, retest
 from simvoice.research.calibrate.plant import Planted, plant
-from simvoice.research.calibrate.skeleton import Beat, drawn, find
-from simvoice.scoring.metrics.interval import Table, shipped
+from simvoice.research.calibrate.skeleton import SkeletonUtterance, drawn, find
+from simvoice.scoring.metrics.interval import ErrorTable, shipped
 
 FITTED_VOICES = 4
 """Of `VOICES`; the others speak only where the table is tried out."""
 
 
 @dataclass(frozen=True, slots=True)
-class Size:
+class CalibrationSize:
     """How much is planted."""
 
     fitted: int
@@ -43,19 +43,19 @@ class Size:
     """Length of each encounter of a pair."""
 
 
-QUICK = Size(fitted=0, tried=5, length_s=150.0, pairs=0, pair_s=0.0)
-FULL = Size(fitted=48, tried=16, length_s=150.0, pairs=24, pair_s=300.0)
+QUICK = CalibrationSize(fitted=0, tried=5, length_s=150.0, pairs=0, pair_s=0.0)
+FULL = CalibrationSize(fitted=48, tried=16, length_s=150.0, pairs=24, pair_s=300.0)
 
 Done = Callable[[int, int], None]
 """Called with what is done and how much there is."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Job:
+class _CalibrationJob:
     """What one process does at a time: one conversation under some conditions."""
 
     number: int
-    skeleton: Sequence[Beat]
+    skeleton: Sequence[SkeletonUtterance]
     voices: tuple[int, int]
     seed: int
     length_s: float
@@ -63,12 +63,12 @@ class _Job:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class CalibrationOutcome:
     """Everything that was found out."""
 
     trials: tuple[Trial, ...]
     """Of the conversations on which nothing was fitted."""
-    table: Table | None
+    table: ErrorTable | None
     """Against which their coverage is counted: the one fitted now, else the shipped one."""
     is_fitted: bool
 
@@ -84,12 +84,12 @@ def banks(voice: Voice, done: Done = lambda _, __: None) -> list[Bank]:
 
 def calibrate(
     spoken: Sequence[Bank],
-    size: Size,
+    size: CalibrationSize,
     *,
     textgrids: Path | None = None,
     workers: int | None = None,
     done: Done = lambda _, __: None,
-) -> Outcome:
+) -> CalibrationOutcome:
     """Plant and measure; fit a table when the size says so. Raises UsageError for a folder
     without TextGrids."""
     known = _shared_out(find(textgrids), size, tries_all=textgrids is not None)
@@ -101,7 +101,7 @@ def calibrate(
     table = shipped()
     if size.fitted:
         table = fit(fitted, STANDARD, retest(paired), _provenance(known, size, textgrids))
-    return Outcome(tuple(tried), table, bool(size.fitted))
+    return CalibrationOutcome(tuple(tried), table, bool(size.fitted))
 
 
 _BLOCK = 100_000
@@ -112,13 +112,15 @@ _BLOCK = 100_000
 class _Skeletons:
     """Which times are for what: none that the table is fitted on is tried."""
 
-    fitted: Sequence[list[Beat]]
-    tried: Sequence[list[Beat]]
+    fitted: Sequence[list[SkeletonUtterance]]
+    tried: Sequence[list[SkeletonUtterance]]
     real: int
     """How many of those that are fitted are of real talk."""
 
 
-def _shared_out(real: list[list[Beat]], size: Size, *, tries_all: bool) -> _Skeletons:
+def _shared_out(
+    real: list[list[SkeletonUtterance]], size: CalibrationSize, *, tries_all: bool
+) -> _Skeletons:
     """The last third of the real ones is tried, the others are fitted; drawn ones fill up.
 
     tries_all: where nothing is fitted, try all of them: the shipped table has not seen them.
@@ -135,19 +137,19 @@ def _shared_out(real: list[list[Beat]], size: Size, *, tries_all: bool) -> _Skel
     )
 
 
-def _fitted(known: _Skeletons, size: Size) -> list[_Job]:
+def _fitted(known: _Skeletons, size: CalibrationSize) -> list[_CalibrationJob]:
     return [
-        _Job(
+        _CalibrationJob(
             k, known.fitted[k], (k % 4, (k + 1 + k // 4 % 3) % 4), 1000 + k, size.length_s, STANDARD
         )
         for k in range(size.fitted)
     ]
 
 
-def _tried(known: _Skeletons, size: Size) -> list[_Job]:
+def _tried(known: _Skeletons, size: CalibrationSize) -> list[_CalibrationJob]:
     new = (4, 5)
     return [
-        _Job(
+        _CalibrationJob(
             _BLOCK + k,
             known.tried[k],
             (new[k % 2], new[(k + 1) % 2]) if k % 3 else (new[k % 2], k % FITTED_VOICES),
@@ -159,10 +161,10 @@ def _tried(known: _Skeletons, size: Size) -> list[_Job]:
     ]
 
 
-def _pairs(known: _Skeletons, size: Size) -> list[_Job]:
+def _pairs(known: _Skeletons, size: CalibrationSize) -> list[_CalibrationJob]:
     quiet = (STANDARD[1],)
     return [
-        _Job(
+        _CalibrationJob(
             2 * _BLOCK + 2 * k + n,
             known.fitted[k],
             (k % 4, (k + 1) % 4),
@@ -184,7 +186,7 @@ def _begin(spoken: list[Bank]) -> None:
     _SPOKEN[:] = spoken
 
 
-def _do(job: _Job) -> list[Trial]:
+def _do(job: _CalibrationJob) -> list[Trial]:
     planted = grow(job.skeleton, _SPOKEN, job.voices, job.seed, job.length_s)
     true = true_values(planted)
     return [
@@ -194,7 +196,7 @@ def _do(job: _Job) -> list[Trial]:
 
 
 def grow(
-    skeleton: Sequence[Beat],
+    skeleton: Sequence[SkeletonUtterance],
     spoken: Sequence[Bank],
     voices: tuple[int, int],
     seed: int,
@@ -206,7 +208,7 @@ def grow(
 
 
 def _work(
-    jobs: Sequence[_Job], spoken: Sequence[Bank], workers: int | None, done: Done
+    jobs: Sequence[_CalibrationJob], spoken: Sequence[Bank], workers: int | None, done: Done
 ) -> Iterable[Trial]:
     count = workers or os.cpu_count() or 1
     # Spawned: the parent may hold engines whose threads do not survive a fork.
@@ -221,7 +223,7 @@ def _work(
 # -- the report -----------------------------------------------------------------------------
 
 
-def report(outcome: Outcome) -> dict[str, Any]:
+def report(outcome: CalibrationOutcome) -> dict[str, Any]:
     """For people and for JSON: each figure by condition."""
     by_name: dict[str, list[Trial]] = defaultdict(list)
     for trial in outcome.trials:
@@ -259,8 +261,8 @@ def _edge_errors(trials: Iterable[Trial]) -> dict[str, float]:
     }
 
 
-def _f1(counts: Iterable[Counts]) -> float:
-    return round(sum(counts, Counts()).f1, 4)
+def _f1(counts: Iterable[HitCounts]) -> float:
+    return round(sum(counts, HitCounts()).f1, 4)
 
 
 def _errors(trials: Sequence[Trial]) -> dict[str, dict[str, float]]:
@@ -278,7 +280,7 @@ def _errors(trials: Sequence[Trial]) -> dict[str, dict[str, float]]:
     return found
 
 
-def _provenance(known: _Skeletons, size: Size, textgrids: Path | None) -> dict[str, Any]:
+def _provenance(known: _Skeletons, size: CalibrationSize, textgrids: Path | None) -> dict[str, Any]:
     source = "real consultations (PriMock57, CC BY 4.0)" if textgrids is None else "TextGrids"
     drawn_ones = size.fitted - min(known.real, size.fitted)
     return {

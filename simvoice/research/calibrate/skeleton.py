@@ -22,7 +22,7 @@ _LEARNERS = ("doctor", "learner", "clinician", "therapist")
 
 
 @dataclass(frozen=True, slots=True)
-class Beat:
+class SkeletonUtterance:
     """One utterance of a skeleton: who, for how long, and how long after what came before."""
 
     who: Speaker
@@ -33,7 +33,7 @@ class Beat:
     """Said while the other one speaks on."""
 
 
-def find(folder: Path | None) -> list[list[Beat]]:
+def find(folder: Path | None) -> list[list[SkeletonUtterance]]:
     """A skeleton a conversation, in order of their names; empty when there is no folder.
 
     folder: TextGrids, a file a speaker (`…_doctor.TextGrid`, `…_patient.TextGrid`) or one file
@@ -54,7 +54,7 @@ def find(folder: Path | None) -> list[list[Beat]]:
     return found
 
 
-def _all(folder: Path) -> list[list[Beat]]:
+def _all(folder: Path) -> list[list[SkeletonUtterance]]:
     found = []
     for path in sorted(folder.glob("*.TextGrid")):
         stem, _, role = path.stem.rpartition("_")
@@ -94,15 +94,15 @@ def _tiers(path: Path) -> list[tuple[str, Utterances]]:
     return sorted(tiers, key=lambda tier: not re.search("|".join(_LEARNERS), tier[0].lower()))
 
 
-def beats(learner: Utterances, patient: Utterances) -> list[Beat]:
+def beats(learner: Utterances, patient: Utterances) -> list[SkeletonUtterance]:
     """Utterance times of two speakers to a skeleton, in order of their starts."""
     lanes: tuple[tuple[Speaker, Utterances], ...] = (("learner", learner), ("patient", patient))
     told = sorted((start, end, who) for who, lane in lanes for start, end in lane)
-    row: list[Beat] = []
+    row: list[SkeletonUtterance] = []
     until = {"learner": 0.0, "patient": 0.0}
     for start, end, who in told:
         said_until = max(until.values())
-        row.append(Beat(who, end - start, start - said_until, end <= said_until))
+        row.append(SkeletonUtterance(who, end - start, start - said_until, end <= said_until))
         until[who] = max(until[who], end)
     return row
 
@@ -122,10 +122,10 @@ _SAME_AGAIN = 0.25
 """Share that follow an utterance of the same speaker."""
 
 
-def drawn(seed: int, length_s: float) -> list[Beat]:
+def drawn(seed: int, length_s: float) -> list[SkeletonUtterance]:
     """A skeleton drawn from the distributions of PriMock57; equal seeds give equal ones."""
     random = np.random.default_rng(seed)
-    row: list[Beat] = []
+    row: list[SkeletonUtterance] = []
     who: Speaker = "learner"
     at_s = 0.0
     while at_s < length_s:
@@ -135,6 +135,6 @@ def drawn(seed: int, length_s: float) -> list[Beat]:
         utterance_s = float(np.clip(random.lognormal(mean, deviation), 0.4, 25.0))
         offset_s = float(np.interp(random.random(), _SHARES, _OFFSETS_S[who]))
         acknowledges = bool(random.random() < _ACKNOWLEDGED)
-        row.append(Beat(who, utterance_s, offset_s, acknowledges))
+        row.append(SkeletonUtterance(who, utterance_s, offset_s, acknowledges))
         at_s += 0.0 if acknowledges else utterance_s + offset_s
     return row

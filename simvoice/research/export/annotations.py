@@ -11,7 +11,7 @@ from typing import Literal
 
 import pympi  # type: ignore[import-untyped]
 
-from simvoice.research.analysis.conversation import Conversation, Event, Who
+from simvoice.research.analysis.conversation import Conversation, ConversationEvent, Who
 
 # -- tiers ------------------------------------------------------------------------------------
 # What an annotation tool shows of a conversation: named tiers of labelled stretches of time.
@@ -26,7 +26,7 @@ _SPEAKERS: tuple[Who, Who] = ("learner", "patient")
 
 
 @dataclass(frozen=True, slots=True)
-class Label:
+class Annotation:
     """One annotation, seconds."""
 
     start_s: float
@@ -41,7 +41,7 @@ class Tier:
     name: str
     kind: TierKind
     who: Who | None
-    labels: tuple[Label, ...]
+    labels: tuple[Annotation, ...]
 
 
 def tiers_of(found: Conversation) -> list[Tier]:
@@ -78,7 +78,7 @@ _EVENT_TIERS = {
 }
 
 
-def _event_text(event: Event) -> str:
+def _event_text(event: ConversationEvent) -> str:
     """Such as `gap, learner` or `silence after_question, learner; broken by learner`."""
     what = event.kind.replace("_", " ")
     if event.silence:
@@ -95,21 +95,21 @@ def _event_text(event: Event) -> str:
 def _tier(
     name: str, kind: TierKind, who: Who | None, spans: Iterable[tuple[float, float, str]]
 ) -> Tier:
-    labels = [Label(round(a, 3), round(b, 3), text) for a, b, text in spans]
+    labels = [Annotation(round(a, 3), round(b, 3), text) for a, b, text in spans]
     return Tier(name, kind, who, tuple(disjoint(labels)))
 
 
-def disjoint(labels: Sequence[Label]) -> list[Label]:
+def disjoint(labels: Sequence[Annotation]) -> list[Annotation]:
     """In order; one that begins before the last has ended begins there, or joins it when nothing
     of it is left."""
-    kept: list[Label] = []
+    kept: list[Annotation] = []
     for label in sorted(labels, key=lambda found: (found.start_s, found.end_s)):
         start_s = max(label.start_s, kept[-1].end_s) if kept else label.start_s
         if label.end_s - start_s >= _LEAST_S:
-            kept.append(Label(start_s, label.end_s, label.text))
+            kept.append(Annotation(start_s, label.end_s, label.text))
         elif kept:
             last = kept.pop()
-            kept.append(Label(last.start_s, last.end_s, f"{last.text} {label.text}".strip()))
+            kept.append(Annotation(last.start_s, last.end_s, f"{last.text} {label.text}".strip()))
     return kept
 
 

@@ -16,7 +16,7 @@ from simvoice.research.analysis.conversation import Conversation
 
 Cell = str | float | int | bool | None
 
-Kind = Literal["string", "number", "integer", "boolean"]
+ColumnKind = Literal["string", "number", "integer", "boolean"]
 """The types of Frictionless Table Schema that are needed."""
 
 
@@ -25,7 +25,7 @@ class Column:
     """One column."""
 
     name: str
-    kind: Kind
+    kind: ColumnKind
     description: str
     unit: str = ""
     values: tuple[str, ...] = ()
@@ -43,7 +43,7 @@ CONVERSATION = Column(
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class ExportTable:
     """One table over all conversations."""
 
     name: str
@@ -58,7 +58,7 @@ class Table:
     is_reference: bool = False
     """Whether it is the same whatever the conversations are."""
 
-    def without_words(self) -> Table:
+    def without_words(self) -> ExportTable:
         """Only the columns that tell nothing of who spoke and what was said."""
         kept = tuple(column for column in self.columns if not column.tells)
         names = {column.name for column in kept}

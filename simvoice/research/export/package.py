@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from simvoice import __version__
-from simvoice.research.export.columns import Table
+from simvoice.research.export.columns import ExportTable
 
 PACKAGE = "datapackage.json"
 README = "README.txt"
@@ -30,7 +30,7 @@ class File:
     size: int
     """Bytes."""
     sha256: str
-    table: Table | None = None
+    table: ExportTable | None = None
     """The table in it, for CSV and Parquet."""
 
 

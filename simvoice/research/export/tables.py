@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from simvoice.research.analysis.conversation import Conversation, Value
-from simvoice.research.export.columns import CONVERSATION, Cell, Column, Table
+from simvoice.research.export.columns import CONVERSATION, Cell, Column, ExportTable
 from simvoice.research.export.time_tables import EVENTS, LEDGER, SPEECH, TURNS, UTTERANCES, WORDS
 from simvoice.scoring.metrics.change import Retest, detectable, retest
 from simvoice.scoring.metrics.definitions import definitions
@@ -35,7 +35,7 @@ def _codebook(_: Iterable[Conversation]) -> Iterator[dict[str, Cell]]:
         }
 
 
-CODEBOOK = Table(
+CODEBOOK = ExportTable(
     "codebook",
     "What every metric is; made from the registry that computes them.",
     (
@@ -94,7 +94,7 @@ def _norms(_: Iterable[Conversation]) -> Iterator[dict[str, Cell]]:
         }
 
 
-NORMS = Table(
+NORMS = ExportTable(
     "norms",
     "Published numbers from real visits, each with its population. Only those with a metric are "
     "defined as that metric is; the others are for reading.",
@@ -146,7 +146,7 @@ def _conversations(of: Iterable[Conversation]) -> Iterator[dict[str, Cell]]:
         }
 
 
-CONVERSATIONS = Table(
+CONVERSATIONS = ExportTable(
     "conversations",
     "One row a conversation: where it comes from and how it was read.",
     (
@@ -198,7 +198,7 @@ def _metrics_long(of: Iterable[Conversation]) -> Iterator[dict[str, Cell]]:
             }
 
 
-METRICS_LONG = Table(
+METRICS_LONG = ExportTable(
     "metrics_long",
     "One row a conversation and metric. What each metric is stands in the codebook.",
     (
@@ -237,7 +237,7 @@ def _wide(key: str, value: Value | None) -> dict[str, Cell]:
     return {key: value.value, f"{key}_low": value.low, f"{key}_high": value.high}
 
 
-def metrics_wide() -> Table:
+def metrics_wide() -> ExportTable:
     """One row a conversation, three columns a metric."""
     columns = [
         CONVERSATION,
@@ -262,7 +262,7 @@ def metrics_wide() -> Table:
                 entry.unit,
             ),
         ]
-    return Table(
+    return ExportTable(
         "metrics_wide",
         "One row a conversation, with every metric as a column; empty where not measurable.",
         tuple(columns),
@@ -271,7 +271,7 @@ def metrics_wide() -> Table:
     )
 
 
-def tables(voice_free: bool) -> list[Table]:
+def tables(voice_free: bool) -> list[ExportTable]:
     """All of them, or those and their columns that tell nothing of persons and words."""
     every = [
         CONVERSATIONS,

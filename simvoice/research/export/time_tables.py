@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import get_args
 
 from simvoice.research.analysis.conversation import Conversation, EventKind
-from simvoice.research.export.columns import CONVERSATION, Cell, Column, Table
+from simvoice.research.export.columns import CONVERSATION, Cell, Column, ExportTable
 from simvoice.timing.silences import SilenceKind
 
 WHO = Column(
@@ -31,7 +31,7 @@ def _turns(of: Iterable[Conversation]) -> Iterator[dict[str, Cell]]:
             }
 
 
-TURNS = Table(
+TURNS = ExportTable(
     "turns",
     "From a speaker's first sound to the last before the other takes the floor. Speech that "
     "begins and ends inside the other's takes no floor and makes no turn.",
@@ -70,7 +70,7 @@ def _events(of: Iterable[Conversation]) -> Iterator[dict[str, Cell]]:
             }
 
 
-EVENTS = Table(
+EVENTS = ExportTable(
     "events",
     "Pauses, gaps and overlaps (Heldner & Edlund 2010); silences of 2 s and more with owner, kind "
     "and breaker; interruptions; acknowledgements; the machine's own delay. A silence has a row "
@@ -120,7 +120,7 @@ def _speech(of: Iterable[Conversation]) -> Iterator[dict[str, Cell]]:
             }
 
 
-SPEECH = Table(
+SPEECH = ExportTable(
     "speech",
     "Every stretch of voice: what all times above are computed from.",
     (
@@ -155,7 +155,7 @@ def _utterances(of: Iterable[Conversation]) -> Iterator[dict[str, Cell]]:
             }
 
 
-UTTERANCES = Table(
+UTTERANCES = ExportTable(
     "utterances",
     "What was said, as the record, the transcript or the recogniser has it.",
     (
@@ -187,7 +187,7 @@ def _words(of: Iterable[Conversation]) -> Iterator[dict[str, Cell]]:
             }
 
 
-WORDS = Table(
+WORDS = ExportTable(
     "words",
     "Words with their own times, where they are known.",
     (
@@ -222,7 +222,7 @@ def _ledger(of: Iterable[Conversation]) -> Iterator[dict[str, Cell]]:
                 }
 
 
-LEDGER = Table(
+LEDGER = ExportTable(
     "ledger",
     "The simulated patient's trust, distress and understanding, from each moment on.",
     (

@@ -15,7 +15,7 @@ import soundfile  # type: ignore[import-untyped]
 from simvoice.errors import AudioFileError, SettingError, SimvoiceError, UsageError
 from simvoice.research.analysis.conversation import Conversation
 from simvoice.research.export.annotations import to_ctm, to_eaf, to_rttm, to_textgrid
-from simvoice.research.export.columns import CsvTable, Table
+from simvoice.research.export.columns import CsvTable, ExportTable
 from simvoice.research.export.package import NAME, PACKAGE, README, File, package, readme
 from simvoice.research.export.parquet import ParquetTable
 from simvoice.research.export.tables import tables
@@ -195,13 +195,13 @@ def write(
     return files
 
 
-def _opened(kind: str, table: Table, folder: Path) -> CsvTable | ParquetTable:
+def _opened(kind: str, table: ExportTable, folder: Path) -> CsvTable | ParquetTable:
     path = folder / "tables" / f"{table.name}.{kind}"
     path.parent.mkdir(exist_ok=True)
     return (CsvTable if kind == "csv" else ParquetTable)(path, table.columns)
 
 
-def _tables(folder: Path, made: Iterable[Table], kinds: Sequence[str]) -> list[File]:
+def _tables(folder: Path, made: Iterable[ExportTable], kinds: Sequence[str]) -> list[File]:
     return [
         _described(folder, f"tables/{table.name}.{kind}", kind, table)
         for table in made
@@ -241,7 +241,7 @@ def _linked(conversation: Conversation) -> Conversation:
     return conversation.model_copy(update={"inputs": inputs})
 
 
-def _described(folder: Path, path: str, kind: str, table: Table | None) -> File:
+def _described(folder: Path, path: str, kind: str, table: ExportTable | None) -> File:
     with (folder / path).open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return File(path, kind, (folder / path).stat().st_size, digest, table)

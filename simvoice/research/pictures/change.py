@@ -26,7 +26,7 @@ from simvoice.research.pictures.style import (
     figure,
     with_style,
 )
-from simvoice.scoring.metrics.change import Verdict
+from simvoice.scoring.metrics.change import ChangeVerdict
 from simvoice.scoring.metrics.change import change as compared
 from simvoice.scoring.metrics.definitions import Definition, Unit, definitions
 from simvoice.scoring.metrics.quantities import duration, quantity
@@ -43,7 +43,7 @@ _LEFT, _RIGHT = 0.28, 0.70
 _VERDICT_PT = 130
 """Points from the end of the lines to the words behind the numbers."""
 
-_SAID: dict[Verdict, str] = {
+_SAID: dict[ChangeVerdict, str] = {
     "improved": "improved",
     "worse": "worse",
     "higher": "higher",
@@ -68,7 +68,7 @@ class _Row:
     unit: Unit
     before: Value
     after: Value
-    verdict: Verdict
+    verdict: ChangeVerdict
 
     @property
     def is_still(self) -> bool:

@@ -22,7 +22,7 @@ _MOST_MARKS = 25
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class CourseMark:
     """One attempt."""
 
     number: int
@@ -35,7 +35,7 @@ class Mark:
     """False of another version of the case: drawn hollow and joined to nothing."""
 
 
-def course(title: str, marks: Sequence[Mark], verdict: str = "") -> Figure:
+def course(title: str, marks: Sequence[CourseMark], verdict: str = "") -> Figure:
     """marks: in order of time, one at least. verdict: what can be said of change, beneath."""
     lines = wrap(verdict, _LINE)[:3]
     height_in = _HEIGHT_IN + 0.16 * len(lines)
@@ -51,7 +51,7 @@ def course(title: str, marks: Sequence[Mark], verdict: str = "") -> Figure:
     return sheet
 
 
-def _frame(axes: Axes, marks: Sequence[Mark]) -> None:
+def _frame(axes: Axes, marks: Sequence[CourseMark]) -> None:
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)
     axes.set_ylim(-0.03, 1.03)
@@ -66,7 +66,7 @@ def _frame(axes: Axes, marks: Sequence[Mark]) -> None:
     axes.set_xlabel("attempt", fontsize=8, color=FAINT, labelpad=1)
 
 
-def _draw(axes: Axes, marks: Sequence[Mark]) -> None:
+def _draw(axes: Axes, marks: Sequence[CourseMark]) -> None:
     many = len(marks) > _MOST_MARKS
     joined = [(i, m.value) for i, m in enumerate(marks, 1) if m.comparable and m.value is not None]
     axes.plot([x for x, _ in joined], [y for _, y in joined], color=INK, linewidth=0.8, zorder=2)

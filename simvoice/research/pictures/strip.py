@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import FuncFormatter, MultipleLocator
 
-from simvoice.research.analysis.conversation import Conversation, Event
+from simvoice.research.analysis.conversation import Conversation, ConversationEvent
 from simvoice.research.pictures.style import (
     DASHES,
     FAINT,
@@ -158,11 +158,13 @@ def _short(name: str) -> str:
     return name if len(name) <= 15 else name[:14] + "…"
 
 
-def _within(events: Sequence[Event], start_s: float, end_s: float) -> list[Event]:
+def _within(
+    events: Sequence[ConversationEvent], start_s: float, end_s: float
+) -> list[ConversationEvent]:
     return [e for e in events if e.start_s < end_s and e.end_s > start_s]
 
 
-def _silences_of(found: Conversation) -> list[Event]:
+def _silences_of(found: Conversation) -> list[ConversationEvent]:
     """Silences, and holds that were filled too soon to be one."""
     silences = [e for e in found.events if e.kind == "silence"]
     holds = [
@@ -230,7 +232,7 @@ def _labels(found: Conversation, start_s: float, end_s: float) -> list[_Label]:
     return labels
 
 
-def _silence_text(event: Event) -> str:
+def _silence_text(event: ConversationEvent) -> str:
     length = duration(event.length_s)
     if event.kind == "hold" or event.silence == "hold":
         did = {"held": "let stand", "filled": "filled"}.get(event.outcome, "")

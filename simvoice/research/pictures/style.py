@@ -15,7 +15,12 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
 from simvoice.errors import SettingError, SimvoiceError
-from simvoice.research.analysis.conversation import Conversation, Stretch, Turn, Who
+from simvoice.research.analysis.conversation import (
+    Conversation,
+    ConversationTurn,
+    SpeechStretch,
+    Who,
+)
 
 # -- style ------------------------------------------------------------------------------------
 # What all pictures share: paper, ink, patterns, and how they are saved.
@@ -163,7 +168,7 @@ def draw_lanes(axes: Axes, found: Conversation, start_s: float, end_s: float) ->
 
 
 def _boxes(
-    stretches: Iterable[Stretch], who: Who, start_s: float, end_s: float
+    stretches: Iterable[SpeechStretch], who: Who, start_s: float, end_s: float
 ) -> Iterable[Rectangle]:
     for stretch in stretches:
         begin, finish = max(stretch.start_s, start_s), min(stretch.end_s, end_s)
@@ -173,7 +178,9 @@ def _boxes(
         yield Rectangle((begin, lane_y(who) - height / 2), finish - begin, height)
 
 
-def _draw_turns(axes: Axes, turns: Sequence[Turn], start_s: float, end_s: float) -> None:
+def _draw_turns(
+    axes: Axes, turns: Sequence[ConversationTurn], start_s: float, end_s: float
+) -> None:
     for turn in turns:
         begin, finish = max(turn.start_s, start_s), min(turn.end_s, end_s)
         if finish > begin:

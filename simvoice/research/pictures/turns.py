@@ -11,7 +11,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
-from simvoice.research.analysis.conversation import Conversation, Event
+from simvoice.research.analysis.conversation import Conversation, ConversationEvent
 from simvoice.research.pictures.style import (
     FAINT,
     INK,
@@ -34,7 +34,7 @@ _LEAST_WINDOW_S = 30.0
 """The talk share is that of a window of a fifth of the conversation, but 30 s at least: shorter
 ones hold a turn or two and jump between 0 and 100."""
 
-Series = NDArray[np.float64]
+Floats = NDArray[np.float64]
 
 _STEPS = 240
 """Points of its curve."""
@@ -161,7 +161,7 @@ def _transfers(axes: Axes, found: Conversation) -> None:
     axes.yaxis.set_major_locator(MaxNLocator(5))
 
 
-def _offset_s(event: Event) -> float:
+def _offset_s(event: ConversationEvent) -> float:
     """Floor transfer offset, seconds, without the machine's own delay."""
     return -event.length_s if event.kind == "overlap_between" else event.length_s
 
@@ -194,7 +194,7 @@ def _share(axes: Axes, found: Conversation) -> None:
     axes.set_yticks([0, 50, 100])
 
 
-def talk_share(found: Conversation, window_s: float) -> tuple[Series, Series]:
+def talk_share(found: Conversation, window_s: float) -> tuple[Floats, Floats]:
     """(moments, percent of the talking that was the learner's around each); where nobody spoke
     the last share stays. float64 [n] each."""
     lanes = {who: _voice(found, who) for who in ("learner", "patient")}
@@ -216,8 +216,8 @@ def _voice(found: Conversation, who: str) -> Intervals:
 
 
 def _filled(
-    shares: Series,
-) -> Series:
+    shares: Floats,
+) -> Floats:
     known = np.flatnonzero(~np.isnan(shares))
     if known.size == 0:
         return np.full(shares.shape, 50.0)

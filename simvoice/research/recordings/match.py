@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from simvoice.errors import AudioFileError, SettingError
-from simvoice.research.recordings.transcript import Transcript
-from simvoice.research.recordings.transcript_entry import Said
+from simvoice.research.recordings.transcript import RecordingTranscript
+from simvoice.research.recordings.transcript_entry import TranscriptEntry
 from simvoice.timing.intervals import Intervals, intersect, intervals, total_s
 from simvoice.timing.turns import Speaker
 
@@ -31,14 +31,14 @@ def _in_words(text: str) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Names:
+class SpeakerNames:
     """The words that mean the learner (the clinician) and those that mean the patient."""
 
     learner: frozenset[str] = frozenset(_LEARNERS.split())
     patient: frozenset[str] = frozenset(_PATIENTS.split())
 
     @classmethod
-    def given(cls, text: str) -> Names:
+    def given(cls, text: str) -> SpeakerNames:
         """From `doctor,patient`: one word each. Raises SettingError for anything else."""
         halves = [_in_words(half) for half in text.split(",")]
         if len(halves) != 2 or any(len(half) != 1 for half in halves) or halves[0] == halves[1]:
@@ -90,10 +90,12 @@ class Attributed:
     """One entry of the transcript with the speaker it belongs to."""
 
     who: Speaker
-    said: Said
+    said: TranscriptEntry
 
 
-def swapped(said: Sequence[Said], names: Names, first: Intervals, second: Intervals) -> bool | None:
+def swapped(
+    said: Sequence[TranscriptEntry], names: SpeakerNames, first: Intervals, second: Intervals
+) -> bool | None:
     """Whether the learner is on the second channel, as the labels have it; None when they do not
     say. first, second: the voices on each channel."""
     straight_s = crossed_s = 0.0
@@ -109,7 +111,10 @@ def swapped(said: Sequence[Said], names: Names, first: Intervals, second: Interv
 
 
 def attribute(
-    transcript: Transcript, names: Names, voices: dict[Speaker, Intervals], learner_channel: int
+    transcript: RecordingTranscript,
+    names: SpeakerNames,
+    voices: dict[Speaker, Intervals],
+    learner_channel: int,
 ) -> tuple[list[Attributed], list[str]]:
     """Each entry with its speaker, and sentences about what could not be attributed.
 
@@ -142,7 +147,7 @@ def attribute(
 
 
 def check_fits(
-    transcript: Transcript,
+    transcript: RecordingTranscript,
     attributed: Sequence[Attributed],
     voices: dict[Speaker, Intervals],
     length_s: float,
@@ -179,7 +184,7 @@ def _agreement(
     return (hit_s - chance_s) / (said_s - chance_s)
 
 
-def _whose(said: Sequence[Said], voices: dict[Speaker, Intervals]) -> Speaker | None:
+def _whose(said: Sequence[TranscriptEntry], voices: dict[Speaker, Intervals]) -> Speaker | None:
     spoken = _extents(said)
     shared = {who: total_s(intersect(spoken, voices[who])) for who in _SPEAKERS}
     if max(shared.values()) <= 0.0:
@@ -187,7 +192,7 @@ def _whose(said: Sequence[Said], voices: dict[Speaker, Intervals]) -> Speaker | 
     return max(_SPEAKERS, key=lambda who: shared[who])
 
 
-def _extents(said: Sequence[Said]) -> Intervals:
+def _extents(said: Sequence[TranscriptEntry]) -> Intervals:
     return intervals([(s.start_s, s.end_s) for s in said])
 
 

@@ -11,7 +11,7 @@ import re
 import webvtt
 
 from simvoice.errors import AudioFileError
-from simvoice.research.recordings.transcript_entry import Said
+from simvoice.research.recordings.transcript_entry import TranscriptEntry
 
 _LABEL = re.compile(r"^(?:-\s*)?\[?(?P<label>[^\W\d][\w .'-]{0,30}?)\]?\s*[::]\s+(?P<text>.+)$")
 """A name of up to 31 letters, a colon and a space: "10:30" and "so: no" without one stay text."""
@@ -19,7 +19,7 @@ _LABEL = re.compile(r"^(?:-\s*)?\[?(?P<label>[^\W\d][\w .'-]{0,30}?)\]?\s*[::]\s
 _MOST_WORDS_IN_A_NAME = 3
 
 
-def read(name: str, text: str) -> tuple[list[Said], float]:
+def read(name: str, text: str) -> tuple[list[TranscriptEntry], float]:
     """The cues, and 0: subtitles do not say how long the recording is. Raises AudioFileError."""
     kind = "srt" if name.casefold().endswith(".srt") else "vtt"
     try:
@@ -38,22 +38,24 @@ def read(name: str, text: str) -> tuple[list[Said], float]:
     return found, 0.0
 
 
-def _said(caption: webvtt.Caption) -> list[Said]:
+def _said(caption: webvtt.Caption) -> list[TranscriptEntry]:
     """One entry; or one a line, where each line names a speaker."""
     start_s, end_s = _seconds(caption.start), _seconds(caption.end)
     lines = [line.strip() for line in caption.text.splitlines() if line.strip()]
     if caption.voice:
-        return [Said(caption.voice.strip(), start_s, end_s, " ".join(lines))]
-    found: list[Said] = []
+        return [TranscriptEntry(caption.voice.strip(), start_s, end_s, " ".join(lines))]
+    found: list[TranscriptEntry] = []
     for line in lines:
         match = _LABEL.match(line)
         if match and _is_name(match["label"]):
-            found.append(Said(match["label"].strip(), start_s, end_s, match["text"].strip()))
+            found.append(
+                TranscriptEntry(match["label"].strip(), start_s, end_s, match["text"].strip())
+            )
         elif found:
             last = found.pop()
-            found.append(Said(last.label, start_s, end_s, f"{last.text} {line}"))
+            found.append(TranscriptEntry(last.label, start_s, end_s, f"{last.text} {line}"))
         else:
-            found.append(Said("", start_s, end_s, line))
+            found.append(TranscriptEntry("", start_s, end_s, line))
     return found
 
 

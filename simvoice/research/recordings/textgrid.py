@@ -8,7 +8,7 @@ import re
 import pympi  # type: ignore[import-untyped]
 
 from simvoice.errors import AudioFileError
-from simvoice.research.recordings.transcript_entry import Said
+from simvoice.research.recordings.transcript_entry import TranscriptEntry
 
 _EXPONENT = re.compile(
     r"^(?P<head>\s*(?:(?:xmin|xmax|number|time)\s*=\s*)?)"
@@ -31,7 +31,7 @@ _FILLERS = re.compile(
 """What aligners, transcribers and we ourselves write where no words are known."""
 
 
-def read(name: str, text: str) -> tuple[list[Said], float]:
+def read(name: str, text: str) -> tuple[list[TranscriptEntry], float]:
     """What the interval tiers say, and how long the grid lasts, seconds. Raises AudioFileError."""
     if "TextGrid" not in text[:200]:
         raise _broken(name)
@@ -42,7 +42,9 @@ def read(name: str, text: str) -> tuple[list[Said], float]:
         if tier.tier_type == "IntervalTier" and not _NO_SPEECH_TIER.search(tier.name)
     ]
     found = [
-        Said(_label(tier.name), float(a), float(b), _clean(said), is_word=_holds_words(tier.name))
+        TranscriptEntry(
+            _label(tier.name), float(a), float(b), _clean(said), is_word=_holds_words(tier.name)
+        )
         for tier in tiers
         for a, b, said in tier.intervals
         if not _FILLERS.match(_clean(said))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from simvoice.errors import AudioFileError
 from simvoice.research.recordings import subtitles, textgrid
-from simvoice.research.recordings.transcript_entry import Said
+from simvoice.research.recordings.transcript_entry import TranscriptEntry
 
 # -- ctm --------------------------------------------------------------------------------------
 # CTM, the word times of NIST's scoring tools: `file channel start duration word [confidence]`.
@@ -22,7 +22,7 @@ _FILLERS = {"<eps>", "sil", "<sil>", "sp", "!sil"}
 """What aligners write where nobody speaks."""
 
 
-def read(name: str, text: str) -> tuple[list[Said], float]:
+def read(name: str, text: str) -> tuple[list[TranscriptEntry], float]:
     """The words, and 0: a CTM does not say how long the recording is. Raises AudioFileError."""
     found = []
     for number, line in enumerate(text.splitlines(), 1):
@@ -40,7 +40,9 @@ def read(name: str, text: str) -> tuple[list[Said], float]:
             continue
         index = _CHANNELS.get(channel.casefold())
         label = "" if index is not None else channel
-        found.append(Said(label, start_s, start_s + length_s, word, is_word=True, channel=index))
+        found.append(
+            TranscriptEntry(label, start_s, start_s + length_s, word, is_word=True, channel=index)
+        )
     if not found:
         raise AudioFileError(
             f"the transcript {name!r} holds no words; take it away, or analyse without it: "
@@ -74,10 +76,10 @@ _MOST_BYTES = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Transcript:
+class RecordingTranscript:
     """Everything that the transcripts of one recording say, in order of time."""
 
-    said: tuple[Said, ...] = ()
+    said: tuple[TranscriptEntry, ...] = ()
     length_s: float = 0.0
     """Seconds the longest of them says the recording lasts; 0 when none says it."""
     files: tuple[Path, ...] = field(default=())
@@ -87,27 +89,27 @@ class Transcript:
         yield from dict.fromkeys(said.label for said in self.said)
 
 
-def read_transcripts(paths: Sequence[Path]) -> Transcript:
+def read_transcripts(paths: Sequence[Path]) -> RecordingTranscript:
     """Raises AudioFileError, with a sentence, for a file that cannot be read as what it is.
 
     Where several files are read, the file's stem goes before every label: one file a speaker often
     calls its only tier the same as the other's, and then only the file says who it is.
     """
-    said: list[Said] = []
+    said: list[TranscriptEntry] = []
     length_s = 0.0
     for path in paths:
         found, lasts_s = _read(path)
         length_s = max(length_s, lasts_s)
         said += [_with_stem(s, path.stem) for s in found] if len(paths) > 1 else found
     ordered = tuple(sorted(said, key=lambda s: (s.start_s, s.end_s, s.label)))
-    return Transcript(ordered, length_s, tuple(paths))
+    return RecordingTranscript(ordered, length_s, tuple(paths))
 
 
-def _with_stem(said: Said, stem: str) -> Said:
+def _with_stem(said: TranscriptEntry, stem: str) -> TranscriptEntry:
     return said.labelled(f"{stem}: {said.label}" if said.label else stem)
 
 
-def _read(path: Path) -> tuple[list[Said], float]:
+def _read(path: Path) -> tuple[list[TranscriptEntry], float]:
     try:
         if path.stat().st_size > _MOST_BYTES:
             raise AudioFileError(f"the transcript {path.name!r} is over 64 MB; is it one?")

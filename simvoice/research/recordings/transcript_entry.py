@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class TranscriptEntry:
     """Some words and when they were spoken."""
 
     label: str
@@ -21,6 +21,6 @@ class Said:
     channel: int | None = None
     """0 left, 1 right, where the transcript names a channel."""
 
-    def labelled(self, label: str) -> Said:
+    def labelled(self, label: str) -> TranscriptEntry:
         """The same, spoken by `label`."""
         return replace(self, label=label)

@@ -20,11 +20,11 @@ from typing import Final, Literal
 from simvoice.coding.text import plain
 from simvoice.record.events import (
     Backchannel,
+    ConcernShown,
     Hold,
     JournalEntry,
     LearnerTurn,
     PatientSpeech,
-    Shows,
 )
 from simvoice.scoring.instruments.evidence import GUESSING, Certainty
 
@@ -173,7 +173,9 @@ class Response:
     certainty: Certainty
 
 
-def responses(entries: Sequence[JournalEntry], shows: Sequence[Shows]) -> tuple[Response, ...]:
+def responses(
+    entries: Sequence[JournalEntry], shows: Sequence[ConcernShown]
+) -> tuple[Response, ...]:
     """Every cue and concern that sounded, in order, each with the answer it got.
 
     A line that was said in pieces, or shows the same concern twice in one breath, counts once.
@@ -233,7 +235,7 @@ def _breaths(entries: Sequence[JournalEntry]) -> list[_Breath]:
     return breaths
 
 
-def _answered(shown: Shows, breath: _Breath, speech: PatientSpeech) -> Response:
+def _answered(shown: ConcernShown, breath: _Breath, speech: PatientSpeech) -> Response:
     following = [s for s in breath.speeches if s.start_s > speech.start_s]
     gone_on = next((s for s in following if s.line_id != speech.line_id), None)
     until_s = breath.until_s if gone_on is None else gone_on.start_s
@@ -263,7 +265,7 @@ def _answered(shown: Shows, breath: _Breath, speech: PatientSpeech) -> Response:
     return _response(shown, speech, act, turn.start_s, latency_s)
 
 
-def _subject(shown: Shows, speech: PatientSpeech) -> frozenset[str]:
+def _subject(shown: ConcernShown, speech: PatientSpeech) -> frozenset[str]:
     return _stems(speech.heard) | _stems(shown.text)
 
 
@@ -281,7 +283,7 @@ def _follows(hold: Hold, speech: PatientSpeech, until_s: float) -> bool:
 
 
 def _response(
-    shown: Shows,
+    shown: ConcernShown,
     speech: PatientSpeech,
     act: _Act,
     at_s: float | None,

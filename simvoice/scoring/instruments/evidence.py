@@ -12,7 +12,7 @@ from simvoice.record.events import Coded, Hold, LearnerTurn
 # What a rule found, and the words or moments it stands on.
 
 
-Outcome = Literal["met", "not met", "not judged", "counted"]
+ItemOutcome = Literal["met", "not met", "not judged", "counted"]
 """counted: a number without a threshold."""
 
 MOST_EVIDENCE = 4
@@ -41,10 +41,10 @@ def of_silence(hold: Hold, ended: str = "filled") -> Evidence:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class RuleVerdict:
     """What a rule found."""
 
-    outcome: Outcome
+    outcome: ItemOutcome
     evidence: tuple[Evidence, ...] = ()
     certainty: Certainty | None = None
     value: float | None = None

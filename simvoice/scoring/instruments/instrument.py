@@ -15,20 +15,20 @@ from types import MappingProxyType
 
 from pydantic import Field, ValidationError, model_validator
 
-from simvoice.criteria import CriticalItem, Part, Rule
+from simvoice.criteria import CriticalItem, ItemRule, RulePart
 from simvoice.errors import UsageError
 from simvoice.record.events import Header
 
 HEADINGS = "headings.toml"
 
 
-class Item(Part):
+class Item(RulePart):
     """One thing that was done or not."""
 
     id: str = Field(pattern=r"^[a-z0-9]+(?:-[a-z0-9]+)*$")
     text: str = Field(min_length=1)
     section: str = ""
-    rule: Rule | None = None
+    rule: ItemRule | None = None
     human: bool = False
     """Left to a human: sound or the codebook cannot tell."""
     why: str = ""
@@ -50,7 +50,7 @@ class Item(Part):
         return self
 
 
-class Instrument(Part):
+class Instrument(RulePart):
     """A list of items from one source."""
 
     id: str = Field(pattern=r"^[a-z0-9]+(?:-[a-z0-9]+)*$")

@@ -21,8 +21,8 @@ from simvoice.scoring.instruments.evidence import (
     Certainty,
     Evidence,
     Hit,
-    Outcome,
-    Verdict,
+    ItemOutcome,
+    RuleVerdict,
     apart,
     best,
     of_absence,
@@ -36,7 +36,7 @@ from simvoice.scoring.instruments.places import deaf, in_places
 from simvoice.scoring.instruments.rule_text import CLOSES, any_of, in_words, label
 from simvoice.scoring.metrics.reading import Reading
 from simvoice.scoring.metrics.registry import Measured, measure_reading
-from simvoice.scoring.metrics.shares import Share, share
+from simvoice.scoring.metrics.shares import ItemShare, share
 from simvoice.scoring.raters.questions import resolved
 
 _HOLDS = {"holds_held": "held", "holds_filled": "filled"}
@@ -51,19 +51,19 @@ class Judged:
     """One item in one attempt."""
 
     item: Item
-    verdict: Verdict
+    verdict: RuleVerdict
     rule: str
     """In words; empty where the item is a human's."""
 
 
 @dataclass(frozen=True, slots=True)
-class Sheet:
+class ScoredInstrument:
     """One instrument in one attempt."""
 
     instrument: Instrument
     judged: tuple[Judged, ...]
 
-    def count(self, outcome: Outcome) -> int:
+    def count(self, outcome: ItemOutcome) -> int:
         """How many items came out so."""
         return sum(each.verdict.outcome == outcome for each in self.judged)
 
@@ -80,13 +80,13 @@ class Sheet:
         return weights["met"] / judged
 
     @property
-    def share_with_interval(self) -> Share | None:
+    def share_with_interval(self) -> ItemShare | None:
         """The same with its interval; None where there is no share."""
         if self.share is None:
             return None
         return share(self._weights("met"), self._weights("not met"))
 
-    def _weights(self, outcome: Outcome) -> list[float]:
+    def _weights(self, outcome: ItemOutcome) -> list[float]:
         return [each.item.weight for each in self.judged if each.verdict.outcome == outcome]
 
 
@@ -102,18 +102,18 @@ class Judge:
         self._means = {k: v for item in header.critical for k, v in item.means.items()}
         self.responses: tuple[Response, ...] = responses(entries, header.shows)
 
-    def sheet(self, instrument: Instrument) -> Sheet:
+    def sheet(self, instrument: Instrument) -> ScoredInstrument:
         """Every item of an instrument."""
-        return Sheet(instrument, tuple(self.item(item) for item in instrument.items))
+        return ScoredInstrument(instrument, tuple(self.item(item) for item in instrument.items))
 
-    def sheets(self, chosen: Iterable[Instrument]) -> tuple[Sheet, ...]:
+    def sheets(self, chosen: Iterable[Instrument]) -> tuple[ScoredInstrument, ...]:
         """Several instruments."""
         return tuple(self.sheet(each) for each in chosen)
 
     def item(self, item: Item) -> Judged:
         """One item."""
         if item.rule is None:
-            return Judged(item, Verdict("not judged", reason=item.why), "")
+            return Judged(item, RuleVerdict("not judged", reason=item.why), "")
         rule = resolved(item) or item.rule
         return Judged(item, self._judge(item.rule), in_words(rule, item.means))
 
@@ -129,36 +129,42 @@ class Judge:
     def _metrics(self) -> dict[str, Measured]:
         return {each.key: each for each in measure_reading(self._reading)}
 
-    def _judge(self, rule: r.Rule) -> Verdict:
+    def _judge(self, rule: r.ItemRule) -> RuleVerdict:
         match rule:
-            case r.AllOf():
+            case r.AllOfRule():
                 return _all([self._judge(each) for each in rule.rules])
-            case r.AnyOf():
+            case r.AnyOfRule():
                 return _any([self._judge(each) for each in rule.rules])
-            case r.ItemIs():
+            case r.ItemIsRule():
                 other = items().get(rule.item)
-                unknown = Verdict("not judged", reason=f"simvoice has no item {rule.item}")
+                unknown = RuleVerdict("not judged", reason=f"simvoice has no item {rule.item}")
                 return self.item(other).verdict if other is not None else unknown
         if not self._turns:
-            return Verdict("not judged", reason="no words of yours were recognised")
+            return RuleVerdict("not judged", reason="no words of yours were recognised")
         match rule:
-            case r.Says():
+            case r.SaysRule():
                 return self._says(rule)
-            case r.Avoids():
+            case r.AvoidsRule():
                 return self._avoids(rule)
-            case r.Order():
+            case r.OrderRule():
                 return self._order(rule)
-            case r.MetricIs():
+            case r.MetricRule():
                 return self._metric(rule)
-            case r.Ratio():
+            case r.RatioRule():
                 return self._ratio(rule)
-            case r.Count():
+            case r.CountRule():
                 return self._count(rule)
-            case r.Answers():
+            case r.AnswersRule():
                 return self._answers(rule)
-            case r.CountAnswers():
+            case r.CountAnswersRule():
                 return self._count_answers(rule)
-            case r.Told() | r.Hears() | r.Reached() | r.Silence() | r.Ledger():
+            case (
+                r.ToldRule()
+                | r.HearsRule()
+                | r.ReachedRule()
+                | r.SilenceRule()
+                | r.LedgerValueRule()
+            ):
                 return patient_did(rule, self._reading.entries)
 
     # -- codes
@@ -170,11 +176,11 @@ class Judge:
     def _name(self, codes: Iterable[str]) -> str:
         return any_of(codes, self._means)
 
-    def _no_occasion(self, codes: Iterable[str]) -> Verdict:
+    def _no_occasion(self, codes: Iterable[str]) -> RuleVerdict:
         why = f"no occasion: nothing was heard of {self._name(codes)}"
-        return Verdict("not judged", reason=why)
+        return RuleVerdict("not judged", reason=why)
 
-    def _says(self, rule: r.Says) -> Verdict:
+    def _says(self, rule: r.SaysRule) -> RuleVerdict:
         if rule.needs and not self._of(rule.needs):
             return self._no_occasion(rule.needs)
         of_kind = [hit for hit in self._of(rule.codes) if not self._closes(hit)]
@@ -196,12 +202,12 @@ class Judge:
         if rule.last_turns is not None:
             found = [h for h in found if h.place[0] >= len(self._turns) - rule.last_turns]
         if len(found) >= rule.at_least:
-            return Verdict("met", quotes(apart(found)), best(found), float(len(found)))
+            return RuleVerdict("met", quotes(apart(found)), best(found), float(len(found)))
         elsewhere = [h.showing(f"{h.label}, not where it counts") for h in every]
         unsure = [h.showing(f"perhaps {h.label}") for h in maybe]
         shown = quotes(found) or (*occasions, *elsewhere, *unsure)[:MOST_EVIDENCE]
         sure = "low" if maybe else of_absence(self._turns)
-        return Verdict("not met", shown, sure, float(len(found)))
+        return RuleVerdict("not met", shown, sure, float(len(found)))
 
     def _closes(self, hit: Hit) -> bool:
         """An open question by its form alone: "How was the parking?", "Why did you not call?"."""
@@ -210,63 +216,63 @@ class Judge:
         asked = hit.code.words.lower()
         return any(code.code in CLOSES and code.words.lower() in asked for code in hit.turn.codes)
 
-    def _avoids(self, rule: r.Avoids) -> Verdict:
+    def _avoids(self, rule: r.AvoidsRule) -> RuleVerdict:
         if rule.needs and not self._of(rule.needs):
             return self._no_occasion(rule.needs)
         found = apart(self._of(rule.codes))
         if len(found) > rule.at_most:
-            return Verdict("not met", quotes(found), best(found), float(len(found)))
-        return Verdict("met", quotes(found), of_absence(self._turns), float(len(found)))
+            return RuleVerdict("not met", quotes(found), best(found), float(len(found)))
+        return RuleVerdict("met", quotes(found), of_absence(self._turns), float(len(found)))
 
-    def _order(self, rule: r.Order) -> Verdict:
+    def _order(self, rule: r.OrderRule) -> RuleVerdict:
         firsts = [hits[0] for hits in map(self._of, rule.steps) if hits]
         if len(firsts) < rule.least:
-            return Verdict(
+            return RuleVerdict(
                 "not judged",
                 quotes(firsts),
                 reason=f"only {len(firsts)} of the steps happened, and {rule.least} make an order",
             )
         in_order = all(a.place < b.place for a, b in pairwise(firsts))
-        outcome: Outcome = "met" if in_order else "not met"
-        return Verdict(outcome, quotes(firsts, len(firsts)), worst(firsts))
+        outcome: ItemOutcome = "met" if in_order else "not met"
+        return RuleVerdict(outcome, quotes(firsts, len(firsts)), worst(firsts))
 
-    def _ratio(self, rule: r.Ratio) -> Verdict:
+    def _ratio(self, rule: r.RatioRule) -> RuleVerdict:
         over, under = self._of(rule.over), self._of(rule.under)
         if not under:
-            return Verdict(
+            return RuleVerdict(
                 "not judged",
                 reason=f"nothing to set against: not heard was {self._name(rule.under)}",
             )
         value = len(over) / len(under)
-        outcome: Outcome = "counted"
+        outcome: ItemOutcome = "counted"
         if rule.at_least is not None:
             outcome = "met" if value >= rule.at_least else "not met"
-        return Verdict(outcome, quotes(over), of_absence(self._turns), round(value, 3))
+        return RuleVerdict(outcome, quotes(over), of_absence(self._turns), round(value, 3))
 
-    def _count(self, rule: r.Count) -> Verdict:
+    def _count(self, rule: r.CountRule) -> RuleVerdict:
         found = apart(self._of(rule.codes))
         value = float(len(found))
         if rule.per == "cue":
             why = self._no_cues()
             if why:
-                return Verdict("not judged", reason=why)
+                return RuleVerdict("not judged", reason=why)
             value = round(value / len(self.responses), 3)
         sure = of_absence(self._turns)
-        return Verdict("counted", quotes(found), sure, value)
+        return RuleVerdict("counted", quotes(found), sure, value)
 
     # -- metrics
 
-    def _metric(self, rule: r.MetricIs) -> Verdict:
+    def _metric(self, rule: r.MetricRule) -> RuleVerdict:
         if rule.metric not in self._metrics:
-            return Verdict("not judged", reason=f"simvoice has no metric {rule.metric}")
+            return RuleVerdict("not judged", reason=f"simvoice has no metric {rule.metric}")
         measured = self._metrics[rule.metric]
         if measured.value is None:
-            return Verdict("not judged", reason=measured.reason)
+            return RuleVerdict("not judged", reason=measured.reason)
         value = measured.value
         low = rule.at_least is None or value >= rule.at_least
         high = rule.at_most is None or value <= rule.at_most
         moments = _moments(self._reading, rule.metric)
-        return Verdict("met" if low and high else "not met", moments, "high", value)
+        return RuleVerdict("met" if low and high else "not met", moments, "high", value)
 
     # -- answers to cues
 
@@ -275,36 +281,36 @@ class Judge:
             return "the record does not say which of the patient's lines were cues"
         return "" if self.responses else "the patient let no concern show"
 
-    def _answers(self, rule: r.Answers) -> Verdict:
+    def _answers(self, rule: r.AnswersRule) -> RuleVerdict:
         why = self._no_cues()
         told = [each for each in self.responses if _answer(each, rule.how) is not None]
         if why or not told:
-            return Verdict("not judged", reason=why or "no answer to a cue could be coded")
+            return RuleVerdict("not judged", reason=why or "no answer to a cue could be coded")
         given = [each for each in told if _answer(each, rule.how)]
         share = round(len(given) / len(told), 3)
         if rule.at_least is None:
-            return Verdict("counted", _answer_quotes(given), "fair", share)
+            return RuleVerdict("counted", _answer_quotes(given), "fair", share)
         if share >= rule.at_least:
-            return Verdict("met", _answer_quotes(given), "fair", share)
+            return RuleVerdict("met", _answer_quotes(given), "fair", share)
         lacking = [each for each in told if not _answer(each, rule.how)]
-        return Verdict("not met", _answer_quotes(lacking), "fair", share)
+        return RuleVerdict("not met", _answer_quotes(lacking), "fair", share)
 
-    def _count_answers(self, rule: r.CountAnswers) -> Verdict:
+    def _count_answers(self, rule: r.CountAnswersRule) -> RuleVerdict:
         why = self._no_cues()
         if why:
-            return Verdict("not judged", reason=why)
+            return RuleVerdict("not judged", reason=why)
         found = [
             each
             for each in self.responses
             if rule.explicit in (None, each.explicit) and rule.provides in (None, each.provides)
         ]
-        return Verdict("counted", _answer_quotes(found), "fair", float(len(found)))
+        return RuleVerdict("counted", _answer_quotes(found), "fair", float(len(found)))
 
 
 # -- putting verdicts together --------------------------------------------------------------
 
 
-def _all(parts: Sequence[Verdict]) -> Verdict:
+def _all(parts: Sequence[RuleVerdict]) -> RuleVerdict:
     """Not met when any is not; else not judged when any is not."""
     for outcome in ("not met", "not judged"):
         bad = next((each for each in parts if each.outcome == outcome), None)
@@ -313,10 +319,10 @@ def _all(parts: Sequence[Verdict]) -> Verdict:
     # of each part something, so that each can be checked
     by_turns = chain.from_iterable(zip_longest(*(each.evidence for each in parts)))
     evidence = tuple(dict.fromkeys(e for e in by_turns if e is not None))[:MOST_EVIDENCE]
-    return Verdict("met", tuple(sorted(evidence, key=lambda each: each.at_s)), _lowest(parts))
+    return RuleVerdict("met", tuple(sorted(evidence, key=lambda each: each.at_s)), _lowest(parts))
 
 
-def _any(parts: Sequence[Verdict]) -> Verdict:
+def _any(parts: Sequence[RuleVerdict]) -> RuleVerdict:
     """Met when any is; else not judged when any is not, for that one might have been met."""
     for outcome in ("met", "not judged"):
         good = next((each for each in parts if each.outcome == outcome), None)
@@ -325,7 +331,7 @@ def _any(parts: Sequence[Verdict]) -> Verdict:
     return replace(parts[0], certainty=_lowest(parts))
 
 
-def _lowest(parts: Sequence[Verdict]) -> Certainty | None:
+def _lowest(parts: Sequence[RuleVerdict]) -> Certainty | None:
     sure = [each.certainty for each in parts if each.certainty is not None]
     return min(sure, key=CERTAINTIES.index, default=None)
 

@@ -12,8 +12,8 @@ from simvoice.record.events import Hold, JournalEntry, LearnerTurn, PatientMove,
 from simvoice.scoring.instruments.evidence import (
     MOST_EVIDENCE,
     Evidence,
-    Outcome,
-    Verdict,
+    ItemOutcome,
+    RuleVerdict,
     of_silence,
 )
 
@@ -24,19 +24,20 @@ _ROUNDING = 1e-6
 
 
 def patient_did(
-    rule: r.Told | r.Hears | r.Reached | r.Silence | r.Ledger, entries: Sequence[JournalEntry]
-) -> Verdict:
+    rule: r.ToldRule | r.HearsRule | r.ReachedRule | r.SilenceRule | r.LedgerValueRule,
+    entries: Sequence[JournalEntry],
+) -> RuleVerdict:
     """By the journal alone."""
     match rule:
-        case r.Told():
+        case r.ToldRule():
             return _told(rule, entries)
-        case r.Hears():
+        case r.HearsRule():
             return _said([rule.lines], entries)
-        case r.Reached():
+        case r.ReachedRule():
             return _said(rule.lines, entries)
-        case r.Silence():
+        case r.SilenceRule():
             return _silence(rule, entries)
-        case r.Ledger():
+        case r.LedgerValueRule():
             return _ledger(rule, entries)
 
 
@@ -44,7 +45,7 @@ def _heard(entries: Sequence[JournalEntry]) -> list[PatientSpeech]:
     return [e for e in entries if isinstance(e, PatientSpeech) and e.heard]
 
 
-def _told(rule: r.Told, entries: Sequence[JournalEntry]) -> Verdict:
+def _told(rule: r.ToldRule, entries: Sequence[JournalEntry]) -> RuleVerdict:
     """A fact is told by the first move that opens it and was heard to its end."""
     whole = {e.turn: e for e in reversed(_heard(entries)) if not e.unsaid}
     told: dict[str, PatientSpeech] = {}
@@ -56,18 +57,18 @@ def _told(rule: r.Told, entries: Sequence[JournalEntry]) -> Verdict:
     return _met(len(wanted) == len(rule.facts), (_quote(each) for each in wanted))
 
 
-def _said(each_of: Sequence[Sequence[str]], entries: Sequence[JournalEntry]) -> Verdict:
+def _said(each_of: Sequence[Sequence[str]], entries: Sequence[JournalEntry]) -> RuleVerdict:
     """Of each group of lines at least one was heard."""
     if not each_of:
-        return Verdict("not judged", reason="the record does not say which lines belong to it")
+        return RuleVerdict("not judged", reason="the record does not say which lines belong to it")
     firsts = [next((e for e in _heard(entries) if e.line_id in lines), None) for lines in each_of]
     return _met(None not in firsts, (_quote(each) for each in firsts if each is not None))
 
 
-def _silence(rule: r.Silence, entries: Sequence[JournalEntry]) -> Verdict:
+def _silence(rule: r.SilenceRule, entries: Sequence[JournalEntry]) -> RuleVerdict:
     left = [e for e in entries if isinstance(e, Hold) and (not rule.after or e.beat in rule.after)]
     if not left:
-        return Verdict("not judged", reason="no occasion: the patient left no such silence")
+        return RuleVerdict("not judged", reason="no occasion: the patient left no such silence")
     stood = [each for each in left if each.outcome == "held"]
     cared = [each for each in left if each not in stood and broken_with_care(each, entries)]
     filled = [each for each in left if each not in stood and each not in cared]
@@ -94,10 +95,10 @@ def broken_with_care(hold: Hold, entries: Sequence[JournalEntry]) -> bool:
     return sum(each.after - each.before for each in steps if each.name == _TRUST) > _ROUNDING
 
 
-def _ledger(rule: r.Ledger, entries: Sequence[JournalEntry]) -> Verdict:
+def _ledger(rule: r.LedgerValueRule, entries: Sequence[JournalEntry]) -> RuleVerdict:
     moves = [e for e in entries if isinstance(e, PatientMove) and rule.value in e.ledger]
     if not moves:
-        return Verdict("not judged", reason="the record does not say what the patient felt")
+        return RuleVerdict("not judged", reason="the record does not say what the patient felt")
     fits = [_within(rule, move.ledger[rule.value]) for move in moves]
     is_met = {"end": fits[-1], "ever": any(fits), "always": all(fits)}[rule.when]
     value = moves[-1].ledger[rule.value]
@@ -105,17 +106,17 @@ def _ledger(rule: r.Ledger, entries: Sequence[JournalEntry]) -> Verdict:
         value = moves[fits.index(True)].ledger[rule.value]
     if rule.when == "always" and not is_met:
         value = moves[fits.index(False)].ledger[rule.value]
-    return Verdict("met" if is_met else "not met", (), "high", value)
+    return RuleVerdict("met" if is_met else "not met", (), "high", value)
 
 
-def _within(rule: r.Ledger, value: float) -> bool:
+def _within(rule: r.LedgerValueRule, value: float) -> bool:
     high_enough = rule.at_least is None or value >= rule.at_least
     return high_enough and (rule.at_most is None or value <= rule.at_most)
 
 
-def _met(is_met: bool, evidence: Iterable[Evidence]) -> Verdict:
-    outcome: Outcome = "met" if is_met else "not met"
-    return Verdict(outcome, tuple(evidence)[:MOST_EVIDENCE], "high")
+def _met(is_met: bool, evidence: Iterable[Evidence]) -> RuleVerdict:
+    outcome: ItemOutcome = "met" if is_met else "not met"
+    return RuleVerdict(outcome, tuple(evidence)[:MOST_EVIDENCE], "high")
 
 
 def _quote(speech: PatientSpeech) -> Evidence:

@@ -7,9 +7,9 @@ from typing import Protocol
 
 from simvoice.audio import Pcm16, samples
 from simvoice.coding.codebook import Code
-from simvoice.coding.context import EXPLORES, Place, in_place, may_be_asked
+from simvoice.coding.context import EXPLORES, UtteranceContext, in_place, may_be_asked
 from simvoice.errors import AttemptError
-from simvoice.record.events import Coded, JournalEntry, LearnerTurn, PatientSpeech, Shows
+from simvoice.record.events import Coded, ConcernShown, JournalEntry, LearnerTurn, PatientSpeech
 from simvoice.timing.prosody import RISES, TAIL_S, final_rise
 
 
@@ -49,7 +49,7 @@ def deaf(_: LearnerTurn) -> bool:
 
 
 def in_places(
-    entries: Sequence[JournalEntry], shows: Sequence[Shows], rises: Rises = deaf
+    entries: Sequence[JournalEntry], shows: Sequence[ConcernShown], rises: Rises = deaf
 ) -> tuple[JournalEntry, ...]:
     """The journal, in which each turn of the learner's is coded with what came before it, and with
     how it ended and who spoke next.
@@ -66,7 +66,7 @@ def in_places(
     for turn in turns:
         before = " ".join(e.heard for e in speeches if since_s <= e.start_s < turn.start_s)
         is_told = told_s is not None and told_s <= turn.start_s
-        place = Place(
+        place = UtteranceContext(
             before.strip(),
             is_explored=was_explored or is_told,
             is_asked=_is_answered(turn, entries) and may_be_asked(*_words(turn)) and rises(turn),
@@ -79,7 +79,7 @@ def in_places(
     )
 
 
-def _placed(turn: LearnerTurn, place: Place) -> LearnerTurn:
+def _placed(turn: LearnerTurn, place: UtteranceContext) -> LearnerTurn:
     found = in_place(*_words(turn), place)
     return turn.model_copy(
         update={

@@ -9,23 +9,23 @@ from importlib.resources import files
 from types import MappingProxyType
 
 from simvoice.criteria import (
-    AllOf,
-    Answers,
-    AnyOf,
-    Avoids,
-    Count,
-    CountAnswers,
-    Hears,
-    ItemIs,
-    Ledger,
-    MetricIs,
-    Order,
-    Ratio,
-    Reached,
-    Rule,
-    Says,
-    Silence,
-    Told,
+    AllOfRule,
+    AnswersRule,
+    AnyOfRule,
+    AvoidsRule,
+    CountAnswersRule,
+    CountRule,
+    HearsRule,
+    ItemIsRule,
+    ItemRule,
+    LedgerValueRule,
+    MetricRule,
+    OrderRule,
+    RatioRule,
+    ReachedRule,
+    SaysRule,
+    SilenceRule,
+    ToldRule,
 )
 from simvoice.scoring.metrics.definitions import definitions
 
@@ -45,51 +45,51 @@ CLOSES = ("small_talk", "blaming", "hostility", "confront")
 matters to the patient."""
 
 
-def in_words(rule: Rule, means: Means = NONE) -> str:
+def in_words(rule: ItemRule, means: Means = NONE) -> str:
     """What the rule looks for, as a clause that an educator reads. means: of a case's own codes."""
     match rule:
-        case Says():
+        case SaysRule():
             return _says(rule, means)
-        case Avoids():
+        case AvoidsRule():
             needs = f", where there was {any_of(rule.needs, means)}" if rule.needs else ""
             return f"{_at_most(rule)}: {any_of(rule.codes, means)}{needs}"
-        case Order():
+        case OrderRule():
             return "in this order: " + "; ".join(any_of(step, means) for step in rule.steps)
-        case MetricIs():
+        case MetricRule():
             return f"{_metric(rule.metric)}: {'none' if rule.at_most == 0 else _bounds(rule)}"
-        case Ratio():
+        case RatioRule():
             over, under = any_of(rule.over, means), any_of(rule.under, means)
             if rule.at_least is None:
                 return f"how often there was {over}, set against {under}"
             times = "" if rule.at_least == 1.0 else f"{rule.at_least:g} times "
             return f"{over}, at least {times}as often as {under}"
-        case Answers():
+        case AnswersRule():
             return _answers(rule)
-        case Count():
+        case CountRule():
             each = " for each cue" if rule.per == "cue" else ""
             return f"how often there was {any_of(rule.codes, means)}{each}"
-        case CountAnswers():
+        case CountAnswersRule():
             return f"how many cues and concerns got an answer{_quadrant(rule)}"
-        case ItemIs():
+        case ItemIsRule():
             return f"what the item {rule.item} says"
-        case Told():
+        case ToldRule():
             return f"the patient told {_these(rule.facts)} that the case's author waits for"
-        case Hears():
+        case HearsRule():
             return "the patient came to say what the case's author waits for"
-        case Reached():
+        case ReachedRule():
             return f"the talk came to {_these(rule.beats)} that the case's author waits for"
-        case Silence():
+        case SilenceRule():
             return _silence(rule)
-        case Ledger():
+        case LedgerValueRule():
             when = {"end": "at the end", "ever": "at some time", "always": "all the time"}
             return f"the patient's {rule.value.replace('_', ' ')} {_bounds(rule)} {when[rule.when]}"
-        case AllOf():
+        case AllOfRule():
             return "; and ".join(in_words(each, means) for each in rule.rules)
-        case AnyOf():
+        case AnyOfRule():
             return "; or ".join(in_words(each, means) for each in rule.rules)
 
 
-def _says(rule: Says, means: Means) -> str:
+def _says(rule: SaysRule, means: Means) -> str:
     often = "" if rule.at_least == 1 else f"at least {rule.at_least} times: "
     where = f", before {_first(rule.before, means)}" if rule.before else ""
     where += f", after {_first(rule.after, means)}" if rule.after else ""
@@ -101,7 +101,7 @@ def _says(rule: Says, means: Means) -> str:
     return f"heard {often}{any_of(rule.codes, means)}{where}"
 
 
-def _answers(rule: Answers) -> str:
+def _answers(rule: AnswersRule) -> str:
     share = {
         "provides": "answers that gave room for more",
         "explicit": "answers that took up what was said or felt",
@@ -112,7 +112,7 @@ def _answers(rule: Answers) -> str:
     return f"at least {100.0 * rule.at_least:.0f} % of the cues and concerns with {share}"
 
 
-def _quadrant(rule: CountAnswers) -> str:
+def _quadrant(rule: CountAnswersRule) -> str:
     parts = []
     if rule.explicit is not None:
         parts.append("took them up in words" if rule.explicit else "did not take them up")
@@ -121,7 +121,7 @@ def _quadrant(rule: CountAnswers) -> str:
     return f" that {' and '.join(parts)}" if parts else ""
 
 
-def _silence(rule: Silence) -> str:
+def _silence(rule: SilenceRule) -> str:
     which = " that the case's author names" if rule.after else ""
     if rule.outcome == "held":
         return f"a silence of the patient's{which} was let stand"
@@ -138,13 +138,13 @@ def _these(ids: Collection[str]) -> str:
     return "the one thing" if len(ids) == 1 else f"the {len(ids)} things"
 
 
-def _bounds(rule: MetricIs | Ledger) -> str:
+def _bounds(rule: MetricRule | LedgerValueRule) -> str:
     low = f"at least {rule.at_least:g}" if rule.at_least is not None else ""
     high = f"at most {rule.at_most:g}" if rule.at_most is not None else ""
     return " and ".join(part for part in (low, high) if part)
 
 
-def _at_most(rule: Avoids) -> str:
+def _at_most(rule: AvoidsRule) -> str:
     which = "" if len(rule.codes) == 1 else " of these"
     if rule.at_most == 0:
         return f"heard none{which}" if which else "not heard"

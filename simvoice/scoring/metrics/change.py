@@ -16,10 +16,10 @@ from typing import Literal
 
 import numpy as np
 
-from simvoice.scoring.metrics.interval import Table, shipped
+from simvoice.scoring.metrics.interval import ErrorTable, shipped
 from simvoice.scoring.metrics.registry import Measured
 
-Verdict = Literal[
+ChangeVerdict = Literal[
     "improved",
     "worse",
     "higher",
@@ -31,7 +31,7 @@ Verdict = Literal[
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class MetricChange:
     """One metric in two attempts."""
 
     key: str
@@ -41,7 +41,7 @@ class Change:
     """After less before, in the metric's unit."""
     detectable: float | None
     """The minimal detectable change, in the metric's unit; None where it is not known."""
-    verdict: Verdict
+    verdict: ChangeVerdict
     reason: str = ""
     """Why they cannot be compared."""
 
@@ -61,7 +61,7 @@ class Retest:
         return max((e for e in (self.calibration, self.repeats) if e is not None), default=None)
 
 
-def retest(key: str, table: Table) -> Retest:
+def retest(key: str, table: ErrorTable) -> Retest:
     """Both errors of a metric."""
     return Retest(table.sem.get(key), table.repeats.get(key))
 
@@ -71,13 +71,13 @@ def detectable(sem: float) -> float:
     return 1.96 * float(np.sqrt(2.0)) * sem
 
 
-def minimal_detectable_change(key: str, table: Table) -> float | None:
+def minimal_detectable_change(key: str, table: ErrorTable) -> float | None:
     """MDC95 in the metric's unit; None where no test-retest error is known."""
     sem = retest(key, table).sem
     return None if sem is None else detectable(sem)
 
 
-def change(before: Measured, after: Measured, table: Table | None = None) -> Change:
+def change(before: Measured, after: Measured, table: ErrorTable | None = None) -> MetricChange:
     """before, after: the same metric of two attempts. table: None takes the shipped one."""
     assert before.key == after.key
     table = table or shipped()
@@ -89,13 +89,13 @@ def change(before: Measured, after: Measured, table: Table | None = None) -> Cha
     if least is None:
         reason = "how much it differs between two attempts alike is not known"
         return _incomparable(before, after, None, reason, difference)
-    verdict: Verdict = "no change beyond the error"
+    verdict: ChangeVerdict = "no change beyond the error"
     if abs(difference) > least:
         verdict = _verdict(before, difference)
-    return Change(before.key, before.value, after.value, difference, least, verdict)
+    return MetricChange(before.key, before.value, after.value, difference, least, verdict)
 
 
-def _verdict(metric: Measured, difference: float) -> Verdict:
+def _verdict(metric: Measured, difference: float) -> ChangeVerdict:
     way: Literal["higher", "lower"] = "higher" if difference > 0.0 else "lower"
     if metric.direction == "none":
         return way
@@ -108,15 +108,15 @@ def _incomparable(
     least: float | None,
     reason: str,
     difference: float | None = None,
-) -> Change:
-    return Change(
+) -> MetricChange:
+    return MetricChange(
         before.key, before.value, after.value, difference, least, "not comparable", reason
     )
 
 
 def changes(
-    before: list[Measured], after: list[Measured], table: Table | None = None
-) -> list[Change]:
+    before: list[Measured], after: list[Measured], table: ErrorTable | None = None
+) -> list[MetricChange]:
     """Every metric that both attempts have, in the order of the registry."""
     later = {measured.key: measured for measured in after}
     return [change(m, later[m.key], table) for m in before if m.key in later]

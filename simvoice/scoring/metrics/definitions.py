@@ -24,7 +24,7 @@ Unit = Literal[
     "decibels per minute",
 ]
 
-Direction = Literal["higher", "lower", "none"]
+BetterDirection = Literal["higher", "lower", "none"]
 """Which way is better; "none" where that depends on the visit."""
 
 Need = Literal["speech", "sound", "words", "journal"]
@@ -50,7 +50,7 @@ class Definition(BaseModel):
     """As a learner reads it."""
     unit: Unit
     definition: str
-    direction: Direction
+    direction: BetterDirection
     needs: tuple[Need, ...] = Field(min_length=1)
     unmeasurable: str
     """When there is no value, in words; "never" when there always is one."""

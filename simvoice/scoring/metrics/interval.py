@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simvoice.scoring.metrics.definitions import Definition, definitions
-from simvoice.timing.measure_sound import Heard
+from simvoice.timing.measure_sound import SoundMeasurement
 
 # -- interval ---------------------------------------------------------------------------------
 
@@ -56,7 +56,7 @@ class Conditions:
     channel, too: a simulated patient has no room around her."""
 
 
-def conditions(heard: Heard) -> Conditions:
+def conditions(heard: SoundMeasurement) -> Conditions:
     """Of a recording; one in which nobody spoke has no noise to speak of."""
     lanes = (heard.learner, heard.patient)
     spoke = [lane for lane in lanes if len(lane.speech)]
@@ -110,7 +110,7 @@ def refusal(found: Conditions, key: str = "") -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class ErrorCell:
     """What calibration found under one condition."""
 
     name: str
@@ -122,11 +122,11 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class ErrorTable:
     """All of it."""
 
     provenance: Mapping[str, Any]
-    axes: Mapping[str, tuple[Cell, ...]]
+    axes: Mapping[str, tuple[ErrorCell, ...]]
     """Condition ("snr_db", "leak_db", "clipped", "lost", "fade_s") to its cells from undisturbed
     to worst; the first one is the same in all."""
     sem: Mapping[str, float]
@@ -180,7 +180,7 @@ def unit_of_error(scale: Scale, value: float) -> float:
 
 
 def interval(
-    key: str, value: float, found: Conditions, table: Table, *, words: bool = False
+    key: str, value: float, found: Conditions, table: ErrorTable, *, words: bool = False
 ) -> tuple[float, float] | None:
     """(low, high) within which the truth lies in 90 of 100 such recordings; None where that is
     not known. words: whether the words were known too."""
@@ -218,7 +218,7 @@ floor."""
 
 
 @cache
-def shipped() -> Table | None:
+def shipped() -> ErrorTable | None:
     """The table that comes with this version, with what repeated encounters showed; None where
     none was made yet."""
     path = files("simvoice.scoring") / "data" / "errors.json"
@@ -229,11 +229,11 @@ def shipped() -> Table | None:
     return table if repeats is None else replace(table, repeats=repeats.sem)
 
 
-def from_json(data: Mapping[str, Any]) -> Table:
+def from_json(data: Mapping[str, Any]) -> ErrorTable:
     """What `to_json` wrote."""
     axes = {
         axis: tuple(
-            Cell(
+            ErrorCell(
                 cell["name"],
                 Conditions(**cell["conditions"]),
                 {key: (low, high) for key, (low, high) in cell["bounds"].items()},
@@ -242,10 +242,10 @@ def from_json(data: Mapping[str, Any]) -> Table:
         )
         for axis, cells in data["axes"].items()
     }
-    return Table(data["provenance"], axes, data["sem"])
+    return ErrorTable(data["provenance"], axes, data["sem"])
 
 
-def to_json(table: Table) -> dict[str, Any]:
+def to_json(table: ErrorTable) -> dict[str, Any]:
     """For the file in the package."""
     return {
         "provenance": dict(table.provenance),
@@ -256,7 +256,7 @@ def to_json(table: Table) -> dict[str, Any]:
     }
 
 
-def _cell(cell: Cell) -> dict[str, Any]:
+def _cell(cell: ErrorCell) -> dict[str, Any]:
     return {
         "name": cell.name,
         "conditions": {name: round(value, 4) for name, value in asdict(cell.conditions).items()},

@@ -11,7 +11,6 @@ from simvoice.audio import FRAME_S, Pcm16
 from simvoice.errors import AttemptError
 from simvoice.record.events import (
     Backchannel,
-    Counts,
     Delay,
     Discarded,
     Ended,
@@ -20,6 +19,7 @@ from simvoice.record.events import (
     JournalEntry,
     LearnerTurn,
     LearnerVoice,
+    LossCounts,
     PatientMove,
     PatientSpeech,
     SimultaneousStart,
@@ -27,11 +27,11 @@ from simvoice.record.events import (
 from simvoice.scoring.instruments.news import CUES, tells_news
 from simvoice.scoring.instruments.places import Rises, by_ear
 from simvoice.scoring.metrics.definitions import Need
-from simvoice.timing.anatomy import Anatomy, Spoken
+from simvoice.timing.anatomy import Anatomy, SpeechTimes
 from simvoice.timing.intervals import Intervals, bridge, intersect, intervals, total_s, union
-from simvoice.timing.measure_sound import Blocks, Heard, listen, listen_to
+from simvoice.timing.measure_sound import Blocks, SoundMeasurement, measure_blocks, measure_sound
 from simvoice.timing.overlaps import Overlap, overlaps, without
-from simvoice.timing.prosody import Voice, join
+from simvoice.timing.prosody import VoiceProfile, join
 from simvoice.timing.silences import Held, Utterance, Wait
 from simvoice.timing.turns import Speaker, TimedWord
 
@@ -69,7 +69,7 @@ class Reading:
 
     entries: tuple[JournalEntry, ...]
     """Empty without a journal."""
-    spoken: Spoken
+    spoken: SpeechTimes
     anatomy: Anatomy
     given: frozenset[Need] = frozenset({"speech", "journal"})
     """What it was made from; a metric that needs more is not measurable."""
@@ -77,7 +77,7 @@ class Reading:
     """Words and when they sounded, in order of time, where they are known."""
     overlaps: tuple[Overlap, ...] = ()
     """What happened where both spoke, in order of time: from the journal where there is one."""
-    heard: Heard | None = None
+    heard: SoundMeasurement | None = None
     """What the sound itself showed, where it was read."""
     rises: Rises | None = None
     """Whether the voice rises at the end of a turn; None where there is no sound to ask."""
@@ -89,7 +89,7 @@ class Reading:
     @cached_property
     def lost_share(self) -> float:
         """0..1: share of the microphone's frames that never arrived, as the devices counted."""
-        counts = self.of(Counts)
+        counts = self.of(LossCounts)
         length_s = self.spoken.end_s - self.spoken.start_s
         if not counts or length_s <= 0.0:
             return 0.0
@@ -127,7 +127,7 @@ def read_sound(attempt: Recorded) -> Reading:
     Interruptions, backchannels, holds, delays and words still come from the journal. Raises
     AttemptError when the sound was not kept.
     """
-    heard = listen_to(*attempt.audio())
+    heard = measure_blocks(*attempt.audio())
     taken = _marked(attempt.entries, (Backchannel, Discarded))
     return _reading(
         attempt.entries,
@@ -162,16 +162,19 @@ def read_blocks(
     words: Sequence[TimedWord] = (),
 ) -> Reading:
     """The same for sound that comes in pieces of any length: memory does not grow with it."""
-    return read_heard(listen(blocks), utterances=utterances, words=words)
+    return read_heard(measure_sound(blocks), utterances=utterances, words=words)
 
 
 def read_heard(
-    heard: Heard, *, utterances: Sequence[Utterance] = (), words: Sequence[TimedWord] = ()
+    heard: SoundMeasurement,
+    *,
+    utterances: Sequence[Utterance] = (),
+    words: Sequence[TimedWord] = (),
 ) -> Reading:
     """The same for sound that was listened to already."""
     in_order = tuple(sorted(words, key=lambda word: word.start_s))
     learner, patient = heard.learner, heard.patient
-    voices: dict[Speaker, Voice] = {"learner": learner.voice, "patient": patient.voice}
+    voices: dict[Speaker, VoiceProfile] = {"learner": learner.voice, "patient": patient.voice}
     found = overlaps(learner.speech, patient.speech, voices, in_order)
     given: set[Need] = {"speech", "sound"}
     if words:
@@ -194,7 +197,7 @@ def read_spoken(
     *,
     utterances: Sequence[Utterance] = (),
     words: tuple[TimedWord, ...] = (),
-    heard: Heard | None = None,
+    heard: SoundMeasurement | None = None,
     given: frozenset[Need] = frozenset({"speech"}),
 ) -> Reading:
     """The same where it is known already who spoke when: a transcript, planted truth.
@@ -205,7 +208,7 @@ def read_spoken(
     murmurs = [overlap for overlap in found if overlap.kind == "acknowledgement"]
     learner, nods = without(speech["learner"], [o for o in murmurs if o.by == "learner"])
     patient, hers = without(speech["patient"], [o for o in murmurs if o.by == "patient"])
-    spoken = Spoken(
+    spoken = SpeechTimes(
         learner=learner,
         patient=patient,
         start_s=0.0,
@@ -225,7 +228,7 @@ def _reading(
     backchannels: Intervals,
     end_s: float,
     rises: Rises,
-    heard: Heard | None = None,
+    heard: SoundMeasurement | None = None,
 ) -> Reading:
     said = [
         Utterance("learner", e.start_s, e.end_s, is_news=tells_news(e))
@@ -243,7 +246,7 @@ def _reading(
         for e in _of(entries, PatientSpeech)
         if e.end_s > e.start_s
     ]
-    spoken = Spoken(
+    spoken = SpeechTimes(
         learner=learner,
         patient=patient,
         start_s=0.0,
@@ -283,9 +286,9 @@ def _words(entries: Sequence[JournalEntry]) -> tuple[TimedWord, ...]:
 
 def _overlaps(
     entries: Sequence[JournalEntry],
-    spoken: Spoken,
+    spoken: SpeechTimes,
     words: Sequence[TimedWord],
-    heard: Heard | None,
+    heard: SoundMeasurement | None,
 ) -> tuple[Overlap, ...]:
     """Interruptions, simultaneous starts and acknowledgements as the floor decided them while it
     happened; what the floor does not decide (early starts, attempts, the patient's) from the times.
@@ -301,7 +304,7 @@ def _overlaps(
     found += [
         Overlap("acknowledgement", "learner", e.start_s, e.end_s) for e in _of(entries, Backchannel)
     ]
-    voices: dict[Speaker, Voice] = {
+    voices: dict[Speaker, VoiceProfile] = {
         "learner": heard.learner.voice if heard else join(()),
         "patient": heard.patient.voice if heard else join(()),
     }

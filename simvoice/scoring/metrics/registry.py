@@ -11,10 +11,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from simvoice.scoring.metrics.definitions import Definition, Direction, Need, Unit, definitions
+from simvoice.scoring.metrics.definitions import (
+    BetterDirection,
+    Definition,
+    Need,
+    Unit,
+    definitions,
+)
 from simvoice.scoring.metrics.interval import (
     Conditions,
-    Table,
+    ErrorTable,
     conditions,
     interval,
     refusal,
@@ -57,7 +63,7 @@ class Metric:
     name: str
     unit: Unit
     definition: str
-    direction: Direction
+    direction: BetterDirection
     """Which way is better; "none" where that depends on the visit."""
     source: str
     needs: tuple[Need, ...]
@@ -80,7 +86,7 @@ class Measured:
     """Its interval in words, or that there is none yet."""
     definition: str
     source: str
-    direction: Direction = "none"
+    direction: BetterDirection = "none"
     low: float | None = None
     """Lower end of the 90 % interval, in `unit`; None while it is not known."""
     high: float | None = None
@@ -92,7 +98,7 @@ def measure(attempt: Recorded) -> list[Measured]:
     return measure_reading(read(attempt))
 
 
-def measure_reading(reading: Reading, table: Table | None = None) -> list[Measured]:
+def measure_reading(reading: Reading, table: ErrorTable | None = None) -> list[Measured]:
     """The same for a reading that was made already (or made from the sound).
 
     table: of errors; None takes the one that comes with simvoice.
@@ -112,7 +118,7 @@ def _conditions(reading: Reading) -> Conditions | None:
 class _Certificate:
     """What is known of the errors of one reading's numbers."""
 
-    def __init__(self, reading: Reading, table: Table | None) -> None:
+    def __init__(self, reading: Reading, table: ErrorTable | None) -> None:
         self._reading = reading
         self._table = table
         self._conditions = _conditions(reading)

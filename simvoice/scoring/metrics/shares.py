@@ -19,7 +19,7 @@ Z95 = 1.959963984540054
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class ItemShare:
     """A weighted share of items met, with its interval."""
 
     value: float
@@ -59,7 +59,7 @@ def effective_number(weights: Iterable[float]) -> float:
     return sum(given) ** 2 / squares if squares > 0.0 else 0.0
 
 
-def share(met: Iterable[float], not_met: Iterable[float]) -> Share | None:
+def share(met: Iterable[float], not_met: Iterable[float]) -> ItemShare | None:
     """From the weights of what was met and of what was not; None when nothing was judged."""
     yes, no = list(met), list(not_met)
     n = effective_number([*yes, *no])
@@ -67,7 +67,7 @@ def share(met: Iterable[float], not_met: Iterable[float]) -> Share | None:
         return None
     value = sum(yes) / (sum(yes) + sum(no))
     low, high = wilson(value, n)
-    return Share(value, n, low, high)
+    return ItemShare(value, n, low, high)
 
 
 def wilson(value: float, n: float) -> tuple[float, float]:
@@ -81,7 +81,7 @@ def wilson(value: float, n: float) -> tuple[float, float]:
     return max(0.0, min(value, centre - half)), min(1.0, max(value, centre + half))
 
 
-def difference(before: Share, after: Share) -> Difference:
+def difference(before: ItemShare, after: ItemShare) -> Difference:
     """After less before, 95 %: one item met and one not met are added to each share.
 
     Source: Agresti and Caffo 2000. The items of two attempts are the same ones, so the two shares

@@ -10,7 +10,7 @@ from simvoice.scoring.instruments.news import distressed
 from simvoice.scoring.metrics.quantities import NotMeasurable
 from simvoice.scoring.metrics.reading import Reading
 from simvoice.timing.intervals import Intervals, intersect, intervals, subtract, total_s
-from simvoice.timing.prosody import Series, Voice, quantile
+from simvoice.timing.prosody import FloatSeries, VoiceProfile, quantile
 from simvoice.timing.turns import Speaker
 
 LEAST_S = 10.0
@@ -24,7 +24,7 @@ DISTRESS = 0.6
 FILLERS = frozenset({"um", "uh", "er", "erm", "uhm", "hm", "hmm", "eh", "ah"})
 
 
-def _voice(reading: Reading, who: Speaker) -> Voice:
+def _voice(reading: Reading, who: Speaker) -> VoiceProfile:
     """Raise unless there is enough of it."""
     assert reading.heard is not None  # `needs` holds "sound"
     lane = reading.heard.learner if who == "learner" else reading.heard.patient
@@ -38,7 +38,7 @@ def _speech(reading: Reading, who: Speaker) -> Intervals:
     return (reading.heard.learner if who == "learner" else reading.heard.patient).speech
 
 
-def _voiced(voice: Voice) -> Series:
+def _voiced(voice: VoiceProfile) -> FloatSeries:
     semitones = voice.semitones()
     if semitones.size < 50:  # one second
         raise NotMeasurable("hardly any pitch was found")
@@ -118,24 +118,24 @@ def filled_pauses(who: Speaker) -> Callable[[Reading], float]:
 # -- towards the patient's distress ---------------------------------------------------------
 
 
-def _rate(voice: Voice, speech: Intervals) -> float:
+def _rate(voice: VoiceProfile, speech: Intervals) -> float:
     return voice.nuclei_s.size / total_s(speech)
 
 
-def _loudness(voice: Voice, speech: Intervals) -> float:
+def _loudness(voice: VoiceProfile, speech: Intervals) -> float:
     lengths = voice.end_s - voice.start_s
     powers = 10.0 ** (voice.level_db / 10.0)
     return float(10.0 * np.log10(np.sum(powers * lengths) / np.sum(lengths)))
 
 
-def _pitch(voice: Voice, speech: Intervals) -> float:
+def _pitch(voice: VoiceProfile, speech: Intervals) -> float:
     return quantile(_voiced(voice), 0.5)
 
 
-Fact = Callable[[Voice, Intervals], float]
+VoiceMeasure = Callable[[VoiceProfile, Intervals], float]
 
 
-def in_distress(fact: Fact) -> Callable[[Reading], float]:
+def in_distress(fact: VoiceMeasure) -> Callable[[Reading], float]:
     """How far the learner's voice was, while the patient's distress was high, from what it was
     else; in the fact's own unit."""
 
@@ -158,7 +158,9 @@ def in_distress(fact: Fact) -> Callable[[Reading], float]:
 # -- over the encounter ---------------------------------------------------------------------
 
 
-def _slope(reading: Reading, times_s: Series, values: Series, weights: Series) -> float:
+def _slope(
+    reading: Reading, times_s: FloatSeries, values: FloatSeries, weights: FloatSeries
+) -> float:
     """Per minute, by weighted least squares."""
     if reading.spoken.end_s - reading.spoken.start_s < LEAST_SPAN_S or times_s.size < 5:
         raise NotMeasurable("the encounter was too short to have a course")

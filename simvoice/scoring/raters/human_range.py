@@ -19,11 +19,11 @@ from typing import Literal
 
 from pydantic import Field
 
-from simvoice.criteria import Part, Ratio, Rule
+from simvoice.criteria import ItemRule, RatioRule, RulePart
 from simvoice.scoring.metrics.shares import Z95
 
 
-class Agreed(Part):
+class Agreed(RulePart):
     """One number, and how far people agree on it."""
 
     key: str
@@ -74,9 +74,9 @@ def agreed() -> Mapping[str, Agreed]:
     return MappingProxyType({each.key: each for each in read})
 
 
-def agreed_on(rule: Rule | None) -> Agreed | None:
+def agreed_on(rule: ItemRule | None) -> Agreed | None:
     """The number that a rule computes; None where it is another one."""
-    if not isinstance(rule, Ratio):
+    if not isinstance(rule, RatioRule):
         return None
     codes = (frozenset(rule.over), frozenset(rule.under))
     known = agreed().values()

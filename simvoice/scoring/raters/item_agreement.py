@@ -15,9 +15,9 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from simvoice.errors import SimvoiceError
-from simvoice.record.ratings import Objection, Rating, remarked, remarks_of
+from simvoice.record.ratings import Objection, Rating, feedback_of, with_feedback
 from simvoice.record.store import Attempt, Store
-from simvoice.scoring.instruments.evidence import Verdict
+from simvoice.scoring.instruments.evidence import RuleVerdict
 from simvoice.scoring.instruments.instrument import Item, items, items_with
 from simvoice.scoring.instruments.judge import Judge
 from simvoice.scoring.metrics.reading import read
@@ -79,7 +79,7 @@ class RatedAttempt:
     """One attempt with all that was said of it."""
 
     attempt: str
-    machine: Mapping[str, Verdict]
+    machine: Mapping[str, RuleVerdict]
     """By item."""
     ratings: tuple[Rating, ...]
     objections: tuple[Objection, ...]
@@ -102,7 +102,7 @@ def rated_of(
     """
     found: list[RatedAttempt] = []
     problems: list[str] = []
-    all_of = [folder.name for folder in remarked(store.root)]
+    all_of = [folder.name for folder in with_feedback(store.root)]
     for attempt in dict.fromkeys(all_of if attempts is None else attempts):
         try:
             found.append(judge(store.open(attempt)))
@@ -119,7 +119,7 @@ def rated(attempt: Attempt) -> RatedAttempt:
     """An attempt with what the machine says of every item there is, and what people said."""
     judge = Judge(read(attempt), attempt.header)
     every = items_with(attempt.header)
-    said = remarks_of(attempt.folder)
+    said = feedback_of(attempt.folder)
     return RatedAttempt(
         attempt=attempt.id,
         machine={key: judge.item(item).verdict for key, item in every.items()},
@@ -284,7 +284,7 @@ def _number(value: str | float) -> float | None:
     return value
 
 
-def _machine_number(verdict: Verdict) -> float | None:
+def _machine_number(verdict: RuleVerdict) -> float | None:
     """Counts as they are; verdicts as 1 and 0."""
     return verdict.value if verdict.outcome == "counted" else _number(verdict.outcome)
 

@@ -8,7 +8,14 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Literal
 
-from simvoice.criteria import Answers, Count, CountAnswers, ItemIs, Ratio, Rule
+from simvoice.criteria import (
+    AnswersRule,
+    CountAnswersRule,
+    CountRule,
+    ItemIsRule,
+    ItemRule,
+    RatioRule,
+)
 from simvoice.record.events import Header
 from simvoice.scoring.instruments.instrument import (
     Instrument,
@@ -23,7 +30,7 @@ from simvoice.scoring.instruments.rule_text import in_words
 CUES = "VR-CoDES"
 """Asked wherever the record says which lines were cues, whether the author chose it or not."""
 
-Kind = Literal["yes or no", "count", "ratio", "share", "any"]
+AnswerKind = Literal["yes or no", "count", "ratio", "share", "any"]
 """count: a whole number. ratio: any number from 0. share: 0..1. any: yes or no, or a number on the
 scale that the item names; only what is left to humans."""
 
@@ -36,7 +43,7 @@ _WORDS = {
     "cannot judge": "not judged",
     "unsure": "not judged",
 }
-_MAY_BE: dict[Kind, str] = {
+_MAY_BE: dict[AnswerKind, str] = {
     "yes or no": "met, not met or not judged",
     "count": "a whole number from 0, or not judged",
     "ratio": "a number from 0, or not judged",
@@ -66,19 +73,19 @@ def items_asked(header: Header, more: Iterable[str] = ()) -> Mapping[str, Item]:
     return MappingProxyType({i.id: i for each in asked_of(header, more) for i in each.items})
 
 
-def kind_of(item: Item) -> Kind:
+def kind_of(item: Item) -> AnswerKind:
     """What an answer to an item is."""
     rule = resolved(item)
     match rule:
         case None:
             return "any"
-        case Count():
+        case CountRule():
             return "ratio" if rule.per == "cue" else "count"
-        case CountAnswers():
+        case CountAnswersRule():
             return "count"
-        case Answers() if rule.at_least is None:
+        case AnswersRule() if rule.at_least is None:
             return "share"
-        case Ratio() if rule.at_least is None:
+        case RatioRule() if rule.at_least is None:
             return "share" if set(rule.over) <= set(rule.under) else "ratio"
     return "yes or no"
 
@@ -91,15 +98,15 @@ def rule_in_words(item: Item) -> str:
     return re.sub(r"\byou\b", "the learner", re.sub(r"\byour\b", "the learner's", words))
 
 
-def resolved(item: Item) -> Rule | None:
+def resolved(item: Item) -> ItemRule | None:
     """The item's rule, that of another item where it only says so."""
-    if isinstance(item.rule, ItemIs):
+    if isinstance(item.rule, ItemIsRule):
         other = items().get(item.rule.item)
         return (other.rule if other is not None else None) or item.rule
     return item.rule
 
 
-def value_of(text: str, kind: Kind) -> Literal["met", "not met", "not judged"] | float | None:
+def value_of(text: str, kind: AnswerKind) -> Literal["met", "not met", "not judged"] | float | None:
     """A rater's answer; None when it is none that an item of this kind can have."""
     word = _WORDS.get(text.strip().lower())
     if word == "not judged":
@@ -121,6 +128,6 @@ def value_of(text: str, kind: Kind) -> Literal["met", "not met", "not judged"] |
     return number
 
 
-def may_be(kind: Kind) -> str:
+def may_be(kind: AnswerKind) -> str:
     """What an answer may be, as a clause."""
     return _MAY_BE[kind]

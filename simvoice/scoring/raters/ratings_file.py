@@ -22,7 +22,7 @@ _MOST_FAULTS = 8
 LONGEST = 2000
 """Characters of a comment or a name; more is a quotation mark that was not closed."""
 
-Known = Callable[[str], Mapping[str, Item]]
+KnownItems = Callable[[str], Mapping[str, Item]]
 """From an attempt's id to the items that are judged in it, by id. May raise SimvoiceError."""
 
 
@@ -62,7 +62,7 @@ def read_ratings(
     attempts: Collection[str],
     wall_time: str,
     name: str = "the file",
-    known: Known = lambda _: items(),
+    known: KnownItems = lambda _: items(),
 ) -> tuple[Rated, ...]:
     """The ratings of a whole file. Lines without a value are a sheet's empty fields, left out.
 
@@ -143,7 +143,7 @@ def _check_head(columns: list[str], name: str) -> None:
         raise UsageError(f"{name} {what}; line 1 has to be: {_HEAD}")
 
 
-def _faults(fields: dict[str, str], attempts: Collection[str], known: Known) -> list[str]:
+def _faults(fields: dict[str, str], attempts: Collection[str], known: KnownItems) -> list[str]:
     wrong = []
     if not fields["rater"]:
         wrong.append("does not say who rated")
@@ -183,7 +183,7 @@ def _not_there(item: str) -> str:
     return "which no instrument has; take the items from: simvoice rate sheet"
 
 
-def _rated(fields: dict[str, str], wall_time: str, known: Known) -> Rated:
+def _rated(fields: dict[str, str], wall_time: str, known: KnownItems) -> Rated:
     item = known(fields["attempt"])[fields["item"]]
     return Rated(
         fields["attempt"],

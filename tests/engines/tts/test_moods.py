@@ -10,7 +10,7 @@ import pytest
 
 from simvoice import markup
 from simvoice.bench.stt import errors, normal
-from simvoice.bench.voices import PEOPLE, SENTENCES, WAYS, Heard, measure, person, say
+from simvoice.bench.voices import PEOPLE, SENTENCES, WAYS, MeasuredClip, measure, person, say
 from simvoice.engines.stt.whisper import Whisper
 from simvoice.engines.tts.marked_voice import QUIET_DB, MarkedVoice
 from simvoice.engines.tts.praat_voice import ShapedVoice, Shaper
@@ -37,7 +37,7 @@ class Ear:
         self.heard = cache(self._heard)
         self._voice = voice
 
-    def _heard(self, name: str, affect: Affect, mood: Mood, text: str = TEXT) -> Heard:
+    def _heard(self, name: str, affect: Affect, mood: Mood, text: str = TEXT) -> MeasuredClip:
         return measure(say(self._voice, person(name), text, affect, mood))
 
 

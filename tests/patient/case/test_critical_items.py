@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from simvoice import paths
-from simvoice.criteria import CriticalItem, ItemIs, MetricIs, Reached, parts_of
+from simvoice.criteria import CriticalItem, ItemIsRule, MetricRule, ReachedRule, parts_of
 from simvoice.errors import CaseError
 from simvoice.patient.case.critical import for_record
 from simvoice.patient.case.load import find_cases, load_case
@@ -36,8 +36,8 @@ def test_the_critical_items_of_a_case_are_few_and_speak_of_what_there_is(path: P
     case = load_case(path)
     assert 3 <= len(case.critical_items) <= 5
     rules = [part for each in case.critical_items if each.rule for part in parts_of(each.rule)]
-    assert {r.metric for r in rules if isinstance(r, MetricIs)} <= {m.key for m in METRICS}
-    assert {r.item for r in rules if isinstance(r, ItemIs)} <= set(items())
+    assert {r.metric for r in rules if isinstance(r, MetricRule)} <= {m.key for m in METRICS}
+    assert {r.item for r in rules if isinstance(r, ItemIsRule)} <= set(items())
 
 
 def test_a_beat_stands_in_the_record_as_the_lines_it_brings_about(tmp_path: Path) -> None:
@@ -45,7 +45,7 @@ def test_a_beat_stands_in_the_record_as_the_lines_it_brings_about(tmp_path: Path
     case = with_item(tmp_path, f"{{kind: any, rules: [{beats}, {{kind: told, facts: [sink]}}]}}")
     (item,) = for_record(case)
     assert item.rule is not None
-    reached = next(each for each in parts_of(item.rule) if isinstance(each, Reached))
+    reached = next(each for each in parts_of(item.rule) if isinstance(each, ReachedRule))
     beat = next(each for each in case.beats if each.id == "headline")
     assert beat.hold is not None
     assert reached.lines == (beat.lines, beat.hold.held)

@@ -12,7 +12,7 @@ from simvoice.patient import llm_prompt
 from simvoice.patient.case.load import load_case, locate_case
 from simvoice.patient.case.suite import load_suite
 from simvoice.patient.checking.check import check, faults
-from simvoice.patient.checking.text_conversation import CUTS_IN, SILENCE, Talk
+from simvoice.patient.checking.text_conversation import CUTS_IN, SILENCE, TextConversation
 from simvoice.patient.mind import Patient
 from simvoice.patient.retrieval import exemplars
 
@@ -40,8 +40,8 @@ entries = st.lists(
 some = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
-def play(script: list[str], seed: int) -> Talk:
-    talk = Talk(PATIENT, seed=seed)
+def play(script: list[str], seed: int) -> TextConversation:
+    talk = TextConversation(PATIENT, seed=seed)
     talk.open()
     for entry in script:
         talk.do(entry)

@@ -14,7 +14,7 @@ from simvoice.patient.case.load import begin_case, load_case
 from simvoice.patient.case.suite import load_suite
 from simvoice.patient.checking.certificate import CERTIFICATE_FILE, certify, shelf, standing
 from simvoice.patient.checking.check import check
-from simvoice.patient.checking.report import Course, Report
+from simvoice.patient.checking.report import CheckedConversation, Report
 
 SCENARIOS = paths.scenarios_dir()
 """At collection: other tests put their own folder in its place."""
@@ -31,8 +31,8 @@ def passing() -> Report:
         probes=10,
         conversations=120,
         turns=900,
-        skilled=Course("tries", 0.8, ("father",)),
-        poor=Course("leaves", 0.1, ()),
+        skilled=CheckedConversation("tries", 0.8, ("father",)),
+        poor=CheckedConversation("leaves", 0.1, ()),
     )
 
 
@@ -62,7 +62,7 @@ def test_any_change_after_the_check_takes_the_certificate_back(file: Path, name:
 
 def test_a_case_that_fails_loses_the_certificate_it_had(file: Path) -> None:
     certify(file, passing(), "1.2")
-    failed = replace(passing(), poor=Course("tries", 0.8, ("father",)))
+    failed = replace(passing(), poor=CheckedConversation("tries", 0.8, ("father",)))
     assert not failed.passed
     assert certify(file, failed, "1.3") is None
     assert not file.with_name(CERTIFICATE_FILE).exists()

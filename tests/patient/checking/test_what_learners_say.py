@@ -9,7 +9,7 @@ import pytest
 from simvoice import paths
 from simvoice.patient.case.load import load_case
 from simvoice.patient.case.schema import Case
-from simvoice.patient.checking.text_conversation import Talk
+from simvoice.patient.checking.text_conversation import TextConversation
 from simvoice.patient.mind import Patient
 from simvoice.patient.retrieval import focus, points_back
 
@@ -109,7 +109,7 @@ def test_that_sort_of_thing_is_what_the_sentence_before_told_of() -> None:
 
 
 def test_the_news_is_heard_before_what_is_told_with_it() -> None:
-    talk = Talk(Patient(case_of("sudden-death")))
+    talk = TextConversation(Patient(case_of("sudden-death")))
     talk.open()
     decision = talk.do("Your father died at half past eight this morning.")
     assert {"headline", "told_time"} <= {each.name for each in decision.codes}

@@ -10,11 +10,11 @@ import pytest
 
 from simvoice.errors import UsageError
 from simvoice.research.analysis import batch
-from simvoice.research.analysis.batch import Outcome, Plan, run
-from simvoice.research.analysis.inputs import Item, Kept, gather
+from simvoice.research.analysis.batch import BatchOutcome, BatchPlan, run
+from simvoice.research.analysis.inputs import InputItem, OwnAttempt, gather
 from simvoice.research.analysis.recording import Options
 from simvoice.research.analysis.results import load, results_in, save
-from simvoice.research.recordings.match import Names
+from simvoice.research.recordings.match import SpeakerNames
 from tests.planted_talk import NUMBERS, record
 from tests.two_channels import both, textgrid, write
 
@@ -29,15 +29,15 @@ def folder(tmp_path: Path) -> Path:
     return made
 
 
-def items(*paths: object) -> list[Item]:
-    return gather([str(path) for path in paths], Path("nowhere"), Names())
+def items(*paths: object) -> list[InputItem]:
+    return gather([str(path) for path in paths], Path("nowhere"), SpeakerNames())
 
 
-def states(outcomes: list[Outcome]) -> dict[str, str]:
+def states(outcomes: list[BatchOutcome]) -> dict[str, str]:
     return {outcome.name: outcome.state for outcome in outcomes}
 
 
-def ran(given: list[Item], plan: Plan, jobs: int = 1) -> list[Outcome]:
+def ran(given: list[InputItem], plan: BatchPlan, jobs: int = 1) -> list[BatchOutcome]:
     return list(run(given, plan, jobs))
 
 
@@ -45,7 +45,7 @@ def ran(given: list[Item], plan: Plan, jobs: int = 1) -> list[Outcome]:
 def test_a_bad_file_is_named_with_its_reason_and_stops_no_other(
     folder: Path, tmp_path: Path, jobs: int
 ) -> None:
-    outcomes = ran(items(folder), Plan(Options(), tmp_path / "out"), jobs)
+    outcomes = ran(items(folder), BatchPlan(Options(), tmp_path / "out"), jobs)
     assert states(outcomes) == {"a": "done", "b": "failed", "c": "done"}
     (bad,) = [outcome for outcome in outcomes if outcome.state == "failed"]
     assert bad.reason.startswith("'b.wav' cannot be read as sound")
@@ -56,7 +56,7 @@ def test_a_bad_file_is_named_with_its_reason_and_stops_no_other(
 def test_what_is_done_is_left_alone_until_input_or_options_change(
     folder: Path, tmp_path: Path
 ) -> None:
-    plan = Plan(Options(), tmp_path / "out")
+    plan = BatchPlan(Options(), tmp_path / "out")
     first = ran(items(folder), plan)
     written = {o.result: o.result.stat().st_mtime_ns for o in first if o.result}
     again = ran(items(folder), plan)
@@ -67,23 +67,23 @@ def test_what_is_done_is_left_alone_until_input_or_options_change(
     (folder / "a.TextGrid").write_text(
         (folder / "a.TextGrid").read_text("utf-8").replace("and your mother", ""), "utf-8"
     )
-    other = Plan(Options(learner="left"), tmp_path / "out")
+    other = BatchPlan(Options(learner="left"), tmp_path / "out")
     assert set(states(ran(items(folder), other)).values()) == {"done", "failed"}
-    forced = Plan(Options(learner="left"), tmp_path / "out", again=True)
+    forced = BatchPlan(Options(learner="left"), tmp_path / "out", again=True)
     assert states(ran(items(folder / "c.flac"), forced)) == {"c": "done"}
 
 
 def test_a_result_of_an_older_version_is_made_again(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plan = Plan(Options(), tmp_path / "out")
+    plan = BatchPlan(Options(), tmp_path / "out")
     ran(items(folder / "a.wav"), plan)
     monkeypatch.setattr("simvoice.research.analysis.results.__version__", "99.0")
     assert states(ran(items(folder / "a.wav"), plan)) == {"a": "done"}
 
 
 def test_a_result_cut_off_half_way_is_made_again(folder: Path, tmp_path: Path) -> None:
-    plan = Plan(Options(), tmp_path / "out")
+    plan = BatchPlan(Options(), tmp_path / "out")
     (outcome,) = ran(items(folder / "a.wav"), plan)
     assert outcome.result is not None
     whole = outcome.result.read_bytes()
@@ -94,7 +94,7 @@ def test_a_result_cut_off_half_way_is_made_again(folder: Path, tmp_path: Path) -
 
 def test_one_job_and_several_give_the_same_bytes(folder: Path, tmp_path: Path) -> None:
     for jobs in (1, 2):
-        ran(items(folder), Plan(Options(), tmp_path / str(jobs)), jobs)
+        ran(items(folder), BatchPlan(Options(), tmp_path / str(jobs)), jobs)
     for one, two in zip(results_in(tmp_path / "1"), results_in(tmp_path / "2"), strict=True):
         assert one.name == two.name
         assert one.read_bytes() == two.read_bytes()
@@ -107,14 +107,14 @@ def test_a_fault_nobody_foresaw_is_named_too(
         raise ZeroDivisionError("division by zero")
 
     monkeypatch.setattr(batch, "of_recording", broken)
-    (outcome,) = ran(items(folder / "a.wav"), Plan(Options(), tmp_path / "out"))
+    (outcome,) = ran(items(folder / "a.wav"), BatchPlan(Options(), tmp_path / "out"))
     assert outcome.reason == (
         "analysing a failed unexpectedly (ZeroDivisionError: division by zero)"
     )
     assert outcome.exit_code == 1
 
 
-class Deadly(Kept):
+class Deadly(OwnAttempt):
     """Takes the process that is to analyse it along."""
 
     def __reduce__(self) -> tuple[Callable[[int], None], tuple[int]]:
@@ -125,7 +125,7 @@ def test_a_process_that_dies_over_one_file_does_not_take_the_others_along(
     folder: Path, tmp_path: Path
 ) -> None:
     given = [*items(folder), Deadly("deadly", tmp_path)]
-    outcomes = ran(given, Plan(Options(), tmp_path / "out"), 2)
+    outcomes = ran(given, BatchPlan(Options(), tmp_path / "out"), 2)
     found = states(outcomes)
     assert (found["b"], found["deadly"]) == ("failed", "failed")
     # What was written before the process died is found there on the second try.
@@ -138,8 +138,8 @@ def test_a_process_that_dies_over_one_file_does_not_take_the_others_along(
 
 def test_attempts_and_recordings_go_through_the_same_door(tmp_path: Path) -> None:
     attempt = record(tmp_path / "attempts", visit=("bad-news",))
-    plan = Plan(Options(), tmp_path / "out")
-    given: list[Item] = [Kept(attempt.id, tmp_path / "attempts")]
+    plan = BatchPlan(Options(), tmp_path / "out")
+    given: list[InputItem] = [OwnAttempt(attempt.id, tmp_path / "attempts")]
     (outcome,) = ran(given, plan)
     assert outcome.result is not None
     found = load(outcome.result)
@@ -150,13 +150,15 @@ def test_attempts_and_recordings_go_through_the_same_door(tmp_path: Path) -> Non
             assert values[key] == pytest.approx(value, rel=0.02, abs=0.15), key
     assert values["speech_rate"] is not None
     assert states(ran(given, plan)) == {attempt.id: "skipped"}
-    other = Plan(Options(visit=("oncology",)), tmp_path / "out")
+    other = BatchPlan(Options(visit=("oncology",)), tmp_path / "out")
     assert states(ran(given, other)) == {attempt.id: "done"}
 
 
 def test_a_result_reads_back_as_it_was_and_others_files_are_refused(tmp_path: Path) -> None:
     attempt = record(tmp_path / "attempts")
-    (outcome,) = ran([Kept(attempt.id, tmp_path / "attempts")], Plan(Options(), tmp_path / "out"))
+    (outcome,) = ran(
+        [OwnAttempt(attempt.id, tmp_path / "attempts")], BatchPlan(Options(), tmp_path / "out")
+    )
     assert outcome.result is not None
     found = load(outcome.result)
     assert load(save(tmp_path, found)) == found

@@ -7,22 +7,22 @@ from pathlib import Path
 import pytest
 
 from simvoice.errors import AttemptError, UsageError
-from simvoice.research.analysis.inputs import Item, Kept, gather, pair
+from simvoice.research.analysis.inputs import InputItem, OwnAttempt, gather, pair
 from simvoice.research.analysis.recording import Recording
-from simvoice.research.recordings.match import Names
+from simvoice.research.recordings.match import SpeakerNames
 from tests.planted_talk import record
 from tests.two_channels import both, srt, textgrid, write
 
 
-def names(items: list[Item]) -> list[str]:
+def names(items: list[InputItem]) -> list[str]:
     return [item.name for item in items]
 
 
-def found(*paths: object, called: Names | None = None) -> list[Item]:
-    return gather([str(path) for path in paths], Path("nowhere"), called or Names())
+def found(*paths: object, called: SpeakerNames | None = None) -> list[InputItem]:
+    return gather([str(path) for path in paths], Path("nowhere"), called or SpeakerNames())
 
 
-def recording(item: Item) -> Recording:
+def recording(item: InputItem) -> Recording:
     assert isinstance(item, Recording)
     return item
 
@@ -54,7 +54,7 @@ def test_two_channel_files_are_two_visits_whatever_they_are_called(tmp_path: Pat
 def test_a_pair_may_be_called_by_other_words(tmp_path: Path) -> None:
     for name in ("1 kundin.wav", "1 ärztin.wav"):
         write(tmp_path / name, both()[:16_000, :1])
-    (item,) = found(tmp_path, called=Names.given("ärztin,kundin"))
+    (item,) = found(tmp_path, called=SpeakerNames.given("ärztin,kundin"))
     assert [f.name for f in recording(item).files] == ["1 ärztin.wav", "1 kundin.wav"]
 
 
@@ -89,8 +89,8 @@ def test_a_pair_has_the_transcripts_of_both_or_one_for_both(tmp_path: Path) -> N
 
 def test_attempts_are_known_by_id_by_folder_and_in_a_folder(tmp_path: Path) -> None:
     attempt = record(tmp_path)
-    kept = Kept(attempt.id, tmp_path)
-    assert gather([attempt.id], tmp_path, Names()) == [kept]
+    kept = OwnAttempt(attempt.id, tmp_path)
+    assert gather([attempt.id], tmp_path, SpeakerNames()) == [kept]
     assert found(tmp_path / attempt.id) == [kept]
     assert found(tmp_path) == [kept]
     assert found(tmp_path, tmp_path / attempt.id) == [kept]

@@ -6,13 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simvoice.research.analysis.conversation import Word
+from simvoice.research.analysis.conversation import ConversationWord
 from simvoice.research.analysis.recognise import pieces, utterances_of
 from simvoice.timing.intervals import intervals, total_s
 
 
-def word(text: str, start_s: float, end_s: float, who: str = "learner") -> Word:
-    return Word.model_validate({"text": text, "start_s": start_s, "end_s": end_s, "who": who})
+def word(text: str, start_s: float, end_s: float, who: str = "learner") -> ConversationWord:
+    return ConversationWord.model_validate(
+        {"text": text, "start_s": start_s, "end_s": end_s, "who": who}
+    )
 
 
 def test_short_pauses_stay_inside_a_piece_and_long_ones_part_it() -> None:

@@ -10,10 +10,10 @@ import pytest
 
 from simvoice.audio import Pcm
 from simvoice.errors import AudioFileError
-from simvoice.ports import HeardWord
+from simvoice.ports import TranscribedWord
 from simvoice.research.analysis.conversation import Conversation
-from simvoice.research.analysis.recording import Options, Recording, known, of_recording, slug
-from simvoice.research.recordings.match import Names
+from simvoice.research.analysis.recording import Options, Recording, identify, of_recording, slug
+from simvoice.research.recordings.match import SpeakerNames
 from tests.planted_talk import NUMBERS
 from tests.two_channels import (
     LEARNER_TEXT,
@@ -171,10 +171,10 @@ class Ear:
     def __init__(self) -> None:
         self.pieces: list[float] = []
 
-    def words(self, pcm: Pcm) -> Sequence[HeardWord]:
+    def words(self, pcm: Pcm) -> Sequence[TranscribedWord]:
         lasts_s = len(pcm) / 16_000
         self.pieces.append(lasts_s)
-        return [HeardWord("well?", lasts_s / 2, lasts_s / 2 + 0.2, 0.75)]
+        return [TranscribedWord("well?", lasts_s / 2, lasts_s / 2 + 0.2, 0.75)]
 
 
 def test_asked_for_words_every_stretch_of_both_voices_is_heard_in_its_place(
@@ -197,15 +197,15 @@ def test_asked_for_words_every_stretch_of_both_voices_is_heard_in_its_place(
 
 def test_the_fingerprint_follows_input_and_options_and_nothing_else(tmp_path: Path) -> None:
     path = write(tmp_path / "talk.wav")
-    first = known(Recording("talk", (path,)), Options())
+    first = identify(Recording("talk", (path,)), Options())
     moved = path.rename(tmp_path / "moved.wav")
-    assert known(Recording("talk", (moved,)), Options()) == first
-    assert known(Recording("talk", (moved,)), Options(learner="right")).id == first.id
+    assert identify(Recording("talk", (moved,)), Options()) == first
+    assert identify(Recording("talk", (moved,)), Options(learner="right")).id == first.id
     others = [
-        known(Recording("talk", (moved,)), Options(learner="right")),
-        known(Recording("talk", (moved,)), Options(names=Names.given("a,b"))),
-        known(Recording("talk", (moved,), (textgrid(tmp_path / "t.TextGrid"),)), Options()),
-        known(Recording("talk", (write(tmp_path / "x.wav", rate=8_000),)), Options()),
+        identify(Recording("talk", (moved,)), Options(learner="right")),
+        identify(Recording("talk", (moved,)), Options(names=SpeakerNames.given("a,b"))),
+        identify(Recording("talk", (moved,), (textgrid(tmp_path / "t.TextGrid"),)), Options()),
+        identify(Recording("talk", (write(tmp_path / "x.wav", rate=8_000),)), Options()),
     ]
     assert len({other.fingerprint for other in (*others, first)}) == 5
 

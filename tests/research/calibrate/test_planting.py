@@ -11,7 +11,7 @@ from simvoice.audio import RATE, samples, to_float
 from simvoice.research.calibrate.clips import LEVEL_DBFS, VOICES, record_bank, sounding, take
 from simvoice.research.calibrate.compare import (
     SPEAKERS,
-    Counts,
+    HitCounts,
     spoken,
     true_values,
     truth,
@@ -156,9 +156,9 @@ def test_a_perfect_measurement_reads_the_planted_events(planted: Planted) -> Non
 
 
 def test_f1_counts_what_was_missed_and_what_was_invented() -> None:
-    assert Counts(8, 1, 3).f1 == pytest.approx(16 / 20)
-    assert (Counts(1, 0, 0) + Counts(0, 1, 1)) == Counts(1, 1, 1)
-    assert Counts().f1 == 1.0
+    assert HitCounts(8, 1, 3).f1 == pytest.approx(16 / 20)
+    assert (HitCounts(1, 0, 0) + HitCounts(0, 1, 1)) == HitCounts(1, 1, 1)
+    assert HitCounts().f1 == 1.0
 
 
 def test_an_echo_beyond_the_calibrated_is_refused_by_what_it_smears(planted: Planted) -> None:

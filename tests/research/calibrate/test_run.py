@@ -7,16 +7,16 @@ import json
 import pytest
 
 from simvoice.research.calibrate import run
-from simvoice.research.calibrate.skeleton import Beat
+from simvoice.research.calibrate.skeleton import SkeletonUtterance
 from simvoice.scoring.metrics.change import minimal_detectable_change
 from simvoice.scoring.metrics.interval import from_json, to_json
 from tests.research.calibrate.voices import Hum
 
-SMALL = run.Size(fitted=16, tried=2, length_s=40.0, pairs=16, pair_s=40.0)
+SMALL = run.CalibrationSize(fitted=16, tried=2, length_s=40.0, pairs=16, pair_s=40.0)
 
 
 @pytest.fixture(scope="module")
-def outcome() -> run.Outcome:
+def outcome() -> run.CalibrationOutcome:
     banks = run.banks(Hum())
     jobs_done: list[int] = []
     made = run.calibrate(banks, SMALL, workers=2, done=lambda done, _: jobs_done.append(done))
@@ -24,7 +24,9 @@ def outcome() -> run.Outcome:
     return made
 
 
-def test_a_table_is_fitted_on_one_part_and_tried_on_another(outcome: run.Outcome) -> None:
+def test_a_table_is_fitted_on_one_part_and_tried_on_another(
+    outcome: run.CalibrationOutcome,
+) -> None:
     assert outcome.is_fitted
     assert outcome.table is not None
     assert len({trial.conversation for trial in outcome.trials}) == SMALL.tried
@@ -38,7 +40,7 @@ def test_a_table_is_fitted_on_one_part_and_tried_on_another(outcome: run.Outcome
     assert detectable > 0.0
 
 
-def test_the_report_has_every_figure_by_condition(outcome: run.Outcome) -> None:
+def test_the_report_has_every_figure_by_condition(outcome: run.CalibrationOutcome) -> None:
     report = run.report(outcome)
     assert json.loads(json.dumps(report)) == report
     names = {"clean", "noise 20 dB", "bleed -25 dB", "reverberation", "dropped frames"}
@@ -58,8 +60,8 @@ def test_the_report_has_every_figure_by_condition(outcome: run.Outcome) -> None:
     assert set(report["metrics"]["clean"]["talk_share"]) == {"bias", "spread", "n"}
 
 
-def beat(length_s: float) -> list[Beat]:
-    return [Beat("learner", length_s, 0.0, False)]
+def beat(length_s: float) -> list[SkeletonUtterance]:
+    return [SkeletonUtterance("learner", length_s, 0.0, False)]
 
 
 def test_no_skeleton_is_both_fitted_and_tried() -> None:
@@ -69,5 +71,5 @@ def test_no_skeleton_is_both_fitted_and_tried() -> None:
     assert len(known.tried) == 2
     assert not [row for row in known.tried if row in known.fitted]
     assert known.real == 8
-    quick = run.Size(0, 12, 30.0, 0, 0.0)
+    quick = run.CalibrationSize(0, 12, 30.0, 0, 0.0)
     assert run._shared_out(real, quick, tries_all=True).tried == real

@@ -6,7 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from simvoice.record.events import Afterwards, Checkpoint, Felt, LedgerStep, PatientMove
+from simvoice.record.events import (
+    Checkpoint,
+    LedgerStep,
+    PatientMove,
+    PatientReflection,
+    RecordedReflection,
+)
 from simvoice.research.analysis.attempts import of_attempt
 from simvoice.research.analysis.conversation import Conversation
 from simvoice.research.analysis.recording import Options, Recording, of_recording
@@ -27,7 +33,9 @@ PRIVATE = (
         reason=SECRET,
         steps=(LedgerStep(name="trust", before=0.5, after=0.4, cause=SECRET, instead=SECRET),),
     ),
-    Afterwards(at_s=49.0, said=(Felt(text=SECRET, spoken=SECRET, why=SECRET),)),
+    PatientReflection(
+        at_s=49.0, said=(RecordedReflection(text=SECRET, spoken=SECRET, why=SECRET),)
+    ),
 )
 
 

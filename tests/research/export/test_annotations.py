@@ -12,9 +12,9 @@ from typing import Any
 import pympi
 import pytest
 
-from simvoice.research.analysis.conversation import Conversation, Word
+from simvoice.research.analysis.conversation import Conversation, ConversationWord
 from simvoice.research.export.annotations import (
-    Label,
+    Annotation,
     disjoint,
     tiers_of,
     to_ctm,
@@ -162,7 +162,7 @@ def test_rttm_holds_every_stretch_of_speech(found: Conversation) -> None:
 
 
 def test_ctm_comes_back_as_the_words_it_was_made_of(attempt: Conversation, tmp_path: Path) -> None:
-    heard = Word(who="learner", start_s=3.5, end_s=3.75, text="that's it", prob=0.5)
+    heard = ConversationWord(who="learner", start_s=3.5, end_s=3.75, text="that's it", prob=0.5)
     changed = attempt.model_copy(update={"words": (*attempt.words, heard)})
     path = write(tmp_path / "talk.ctm", to_ctm(changed))
     assert path.read_text("utf-8").splitlines()[0] == f"{attempt.id} 1 3.500 0.250 that's_it 0.500"
@@ -174,11 +174,16 @@ def test_ctm_comes_back_as_the_words_it_was_made_of(attempt: Conversation, tmp_p
 
 
 def test_labels_that_overlap_are_laid_side_by_side_and_no_word_is_lost() -> None:
-    given = [Label(0.0, 2.0, "a"), Label(1.0, 3.0, "b"), Label(1.5, 2.5, "c"), Label(4.0, 5.0, "d")]
+    given = [
+        Annotation(0.0, 2.0, "a"),
+        Annotation(1.0, 3.0, "b"),
+        Annotation(1.5, 2.5, "c"),
+        Annotation(4.0, 5.0, "d"),
+    ]
     assert disjoint(given) == [
-        Label(0.0, 2.0, "a"),
-        Label(2.0, 3.0, "b c"),
-        Label(4.0, 5.0, "d"),
+        Annotation(0.0, 2.0, "a"),
+        Annotation(2.0, 3.0, "b c"),
+        Annotation(4.0, 5.0, "d"),
     ]
 
 

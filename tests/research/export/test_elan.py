@@ -8,16 +8,25 @@ import xml.etree.ElementTree as etree
 
 import pytest
 
-from simvoice.research.analysis.conversation import Conversation, InputFile, Utterance, Word
+from simvoice.research.analysis.conversation import (
+    Conversation,
+    ConversationUtterance,
+    ConversationWord,
+    InputFile,
+)
 from simvoice.research.export.annotations import tiers_of, to_eaf
 
 
-def said(*given: tuple[float, float, str]) -> tuple[Utterance, ...]:
-    return tuple(Utterance(who="learner", start_s=a, end_s=b, text=text) for a, b, text in given)
+def said(*given: tuple[float, float, str]) -> tuple[ConversationUtterance, ...]:
+    return tuple(
+        ConversationUtterance(who="learner", start_s=a, end_s=b, text=text) for a, b, text in given
+    )
 
 
-def heard(*given: tuple[float, float, str]) -> tuple[Word, ...]:
-    return tuple(Word(who="patient", start_s=a, end_s=b, text=text) for a, b, text in given)
+def heard(*given: tuple[float, float, str]) -> tuple[ConversationWord, ...]:
+    return tuple(
+        ConversationWord(who="patient", start_s=a, end_s=b, text=text) for a, b, text in given
+    )
 
 
 @pytest.fixture(scope="session")

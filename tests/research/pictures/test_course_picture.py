@@ -8,12 +8,12 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
-from simvoice.research.pictures.course import Mark, course
+from simvoice.research.pictures.course import CourseMark, course
 from simvoice.research.pictures.style import INK, render
 
 
-def marks(many: int, older: int = 0) -> list[Mark]:
-    return [Mark(n, 0.5, 0.2, 0.8, comparable=n > older) for n in range(1, many + 1)]
+def marks(many: int, older: int = 0) -> list[CourseMark]:
+    return [CourseMark(n, 0.5, 0.2, 0.8, comparable=n > older) for n in range(1, many + 1)]
 
 
 def words(sheet: Figure) -> list[str]:
@@ -54,7 +54,7 @@ def test_another_version_is_hollow_and_joined_to_nothing() -> None:
 
 
 def test_an_attempt_without_a_share_leaves_a_gap() -> None:
-    some = [*marks(1), Mark(2, None, None, None, comparable=True)]
+    some = [*marks(1), CourseMark(2, None, None, None, comparable=True)]
     assert "–" in words(course("Clarity", some))
 
 

@@ -20,7 +20,7 @@ from simvoice.research.pictures.change import change
 from simvoice.research.pictures.strip import strip
 from simvoice.research.pictures.style import LEARNER, PATIENT, clock, render, save
 from simvoice.research.pictures.turns import talk_share, turns
-from simvoice.scoring.metrics.interval import Table
+from simvoice.scoring.metrics.interval import ErrorTable
 from tests.planted_talk import record
 
 
@@ -141,7 +141,7 @@ def moved(talk: Conversation, key: str, value: float) -> Conversation:
 def test_before_and_after_shows_both_numbers_and_claims_nothing_without_known_errors(
     talk: Conversation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("simvoice.scoring.metrics.change.shipped", lambda: Table({}, {}, {}))
+    monkeypatch.setattr("simvoice.scoring.metrics.change.shipped", lambda: ErrorTable({}, {}, {}))
     said = words(change(talk, moved(talk, "interruptions", 4.0)))
     assert "1  →  4" in said
     assert "47  →  47 %" in said
@@ -152,7 +152,7 @@ def test_before_and_after_shows_both_numbers_and_claims_nothing_without_known_er
 def test_improved_is_said_only_beyond_what_two_talks_alike_differ_by(
     talk: Conversation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    table = Table({}, {}, {"interruptions": 1.0, "talk_share": 5.0})
+    table = ErrorTable({}, {}, {"interruptions": 1.0, "talk_share": 5.0})
     monkeypatch.setattr("simvoice.scoring.metrics.change.shipped", lambda: table)
     much = words(change(moved(talk, "interruptions", 9.0), talk))
     assert "within the error" in much  # the talk share

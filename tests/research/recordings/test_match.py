@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from simvoice.errors import AudioFileError
-from simvoice.research.recordings.match import Names, attribute, check_fits, swapped
-from simvoice.research.recordings.transcript import Transcript
-from simvoice.research.recordings.transcript_entry import Said
+from simvoice.research.recordings.match import SpeakerNames, attribute, check_fits, swapped
+from simvoice.research.recordings.transcript import RecordingTranscript
+from simvoice.research.recordings.transcript_entry import TranscriptEntry
 from simvoice.timing.intervals import Intervals, intervals, shift
 from simvoice.timing.turns import Speaker
 from tests.two_channels import LEARNER_TEXT, LEARNER_TURNS, PATIENT_TEXT, PATIENT_TURNS
@@ -19,21 +19,21 @@ LEARNER, PATIENT = intervals(LEARNER_TURNS), intervals(PATIENT_TURNS)
 VOICES: dict[Speaker, Intervals] = {"learner": LEARNER, "patient": PATIENT}
 
 
-def said(first: str = "Doctor", second: str = "Patient") -> list[Said]:
+def said(first: str = "Doctor", second: str = "Patient") -> list[TranscriptEntry]:
     lanes = ((first, LEARNER_TURNS, LEARNER_TEXT), (second, PATIENT_TURNS, PATIENT_TEXT))
     return [
-        Said(label, start_s, end_s, text)
+        TranscriptEntry(label, start_s, end_s, text)
         for label, times, texts in lanes
         for (start_s, end_s), text in zip(times, texts, strict=True)
     ]
 
 
-def whole(entries: Sequence[Said], length_s: float = 50.0) -> Transcript:
-    return Transcript(tuple(entries), length_s, (Path("talk.TextGrid"),))
+def whole(entries: Sequence[TranscriptEntry], length_s: float = 50.0) -> RecordingTranscript:
+    return RecordingTranscript(tuple(entries), length_s, (Path("talk.TextGrid"),))
 
 
-def whose(entries: Sequence[Said]) -> list[str]:
-    found, _ = attribute(whole(entries), Names(), VOICES, 0)
+def whose(entries: Sequence[TranscriptEntry]) -> list[str]:
+    found, _ = attribute(whole(entries), SpeakerNames(), VOICES, 0)
     return [entry.who for entry in found]
 
 
@@ -41,17 +41,17 @@ RIGHT = ["learner"] * len(LEARNER_TURNS) + ["patient"] * len(PATIENT_TURNS)
 
 
 def test_labels_tell_straight_channels_from_swapped_ones() -> None:
-    assert swapped(said(), Names(), LEARNER, PATIENT) is False
-    assert swapped(said(), Names(), PATIENT, LEARNER) is True
+    assert swapped(said(), SpeakerNames(), LEARNER, PATIENT) is False
+    assert swapped(said(), SpeakerNames(), PATIENT, LEARNER) is True
 
 
 def test_bleed_on_both_channels_does_not_look_swapped() -> None:
     everything = intervals([*LEARNER_TURNS, *PATIENT_TURNS])
-    assert swapped(said(), Names(), everything, everything) is None
+    assert swapped(said(), SpeakerNames(), everything, everything) is None
 
 
 def test_labels_that_name_nobody_say_nothing_about_the_channels() -> None:
-    assert swapped(said("SPEAKER_00", "SPEAKER_01"), Names(), PATIENT, LEARNER) is None
+    assert swapped(said("SPEAKER_00", "SPEAKER_01"), SpeakerNames(), PATIENT, LEARNER) is None
 
 
 def test_names_channels_and_voices_all_say_whose_the_words_are() -> None:
@@ -59,16 +59,16 @@ def test_names_channels_and_voices_all_say_whose_the_words_are() -> None:
     assert whose(said("SPEAKER_00", "SPEAKER_01")) == RIGHT
     assert whose(said("", "")) == RIGHT
     words = [
-        Said("", 3.5, 3.8, "that", is_word=True, channel=0),
-        Said("", 3.5, 3.8, "that", is_word=True, channel=1),
+        TranscriptEntry("", 3.5, 3.8, "that", is_word=True, channel=0),
+        TranscriptEntry("", 3.5, 3.8, "that", is_word=True, channel=1),
     ]
     assert whose(words) == ["learner", "patient"]
 
 
 def test_a_label_that_lies_in_nobodys_voice_is_left_out_and_named() -> None:
     found, remarks = attribute(
-        whole([*said(), Said("Nurse at the door", 28.0, 30.0, "knock knock")]),
-        Names.given("doctor,patient"),
+        whole([*said(), TranscriptEntry("Nurse at the door", 28.0, 30.0, "knock knock")]),
+        SpeakerNames.given("doctor,patient"),
         VOICES,
         0,
     )
@@ -77,8 +77,8 @@ def test_a_label_that_lies_in_nobodys_voice_is_left_out_and_named() -> None:
     assert "'Nurse at the door' lies in nobody's voice" in remarks[0]
 
 
-def fits(transcript: Transcript, length_s: float = 50.0) -> str:
-    found, _ = attribute(transcript, Names(), VOICES, 0)
+def fits(transcript: RecordingTranscript, length_s: float = 50.0) -> str:
+    found, _ = attribute(transcript, SpeakerNames(), VOICES, 0)
     try:
         check_fits(transcript, found, VOICES, length_s)
     except AudioFileError as error:
@@ -88,7 +88,7 @@ def fits(transcript: Transcript, length_s: float = 50.0) -> str:
 
 def test_a_transcript_that_fits_passes_also_when_it_is_rough() -> None:
     assert fits(whole(said())) == ""
-    rough = [Said(s.label, s.start_s - 0.3, s.end_s + 0.4, s.text) for s in said()]
+    rough = [TranscriptEntry(s.label, s.start_s - 0.3, s.end_s + 0.4, s.text) for s in said()]
     assert fits(whole(rough)) == ""
 
 
@@ -99,7 +99,7 @@ def test_a_transcript_longer_than_its_sound_is_refused_with_both_lengths() -> No
 
 
 def test_a_transcript_of_another_talk_is_refused() -> None:
-    shuffled = [Said(s.label, 49.0 - s.end_s, 49.0 - s.start_s, s.text) for s in said()]
+    shuffled = [TranscriptEntry(s.label, 49.0 - s.end_s, 49.0 - s.start_s, s.text) for s in said()]
     assert "lies where nobody speaks in the sound" in fits(whole(shuffled))
 
 
@@ -107,6 +107,6 @@ def test_a_transcript_of_another_talk_is_refused() -> None:
 def test_a_transcript_that_is_seconds_off_is_refused(by_s: float) -> None:
     voices: dict[Speaker, Intervals] = {who: shift(v, by_s) for who, v in VOICES.items()}
     transcript = whole(said())
-    found, _ = attribute(transcript, Names(), voices, 0)
+    found, _ = attribute(transcript, SpeakerNames(), voices, 0)
     with pytest.raises(AudioFileError, match="do not belong together"):
         check_fits(transcript, found, voices, 60.0)

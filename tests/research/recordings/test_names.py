@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from simvoice.errors import SettingError
-from simvoice.research.recordings.match import Names
+from simvoice.research.recordings.match import SpeakerNames
 
 
 @pytest.mark.parametrize(
@@ -24,11 +24,11 @@ from simvoice.research.recordings.match import Names
     ],
 )
 def test_the_usual_words_name_the_two(label: str, who: str | None) -> None:
-    assert Names().who(label) == who
+    assert SpeakerNames().who(label) == who
 
 
 def test_other_words_can_be_given() -> None:
-    names = Names.given("Ärztin, Kundin")
+    names = SpeakerNames.given("Ärztin, Kundin")
     assert (names.who("Ärztin 2"), names.who("KUNDIN")) == ("learner", "patient")
     assert names.who("doctor") is None
 
@@ -36,7 +36,7 @@ def test_other_words_can_be_given() -> None:
 @pytest.mark.parametrize("text", ["doctor", "a,b,c", "x,x", ",", "two words,patient"])
 def test_anything_but_two_different_words_is_refused(text: str) -> None:
     with pytest.raises(SettingError, match=r"write the learner's first"):
-        Names.given(text)
+        SpeakerNames.given(text)
 
 
 @pytest.mark.parametrize(
@@ -49,4 +49,4 @@ def test_anything_but_two_different_words_is_refused(text: str) -> None:
     ],
 )
 def test_the_files_of_a_pair_share_the_rest_of_their_names(stem: str, shared: str) -> None:
-    assert Names().without(stem) == shared
+    assert SpeakerNames().without(stem) == shared

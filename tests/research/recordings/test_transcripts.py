@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from simvoice.errors import AudioFileError
-from simvoice.research.recordings.match import Names
+from simvoice.research.recordings.match import SpeakerNames
 from simvoice.research.recordings.transcript import read_transcripts
-from simvoice.research.recordings.transcript_entry import Said
+from simvoice.research.recordings.transcript_entry import TranscriptEntry
 from tests.two_channels import LEARNER_TEXT, LEARNER_TURNS, PATIENT_TURNS, srt, textgrid
 
 
@@ -38,7 +38,7 @@ def test_a_textgrid_in_utf_16_and_in_the_short_form_is_read(tmp_path: Path) -> N
     )
     (tmp_path / "short.TextGrid").write_text(short, encoding="utf-8")
     assert read_transcripts([tmp_path / "short.TextGrid"]).said == (
-        Said("patient", 1.0, 2.5, 'so "they" said'),
+        TranscriptEntry("patient", 1.0, 2.5, 'so "they" said'),
     )
 
 
@@ -85,8 +85,8 @@ def test_webvtt_names_speakers_in_voice_tags_and_a_clock_time_is_no_name(tmp_pat
         encoding="utf-8",
     )
     assert read_transcripts([path]).said == (
-        Said("Dr. Lynn", 1.0, 2.5, "Come in"),
-        Said("", 3603.25, 3604.0, "I said: at 10:30 then"),
+        TranscriptEntry("Dr. Lynn", 1.0, 2.5, "Come in"),
+        TranscriptEntry("", 3603.25, 3604.0, "I said: at 10:30 then"),
     )
 
 
@@ -97,8 +97,8 @@ def test_ctm_gives_words_by_channel(tmp_path: Path) -> None:
         encoding="utf-8",
     )
     assert read_transcripts([path]).said == (
-        Said("", 1.0, 1.25, "hello", is_word=True, channel=0),
-        Said("", 1.5, 2.0, "you", is_word=True, channel=1),
+        TranscriptEntry("", 1.0, 1.25, "hello", is_word=True, channel=0),
+        TranscriptEntry("", 1.5, 2.0, "you", is_word=True, channel=1),
     )
 
 
@@ -108,7 +108,7 @@ def test_two_files_that_call_their_tier_alike_are_still_two_speakers(tmp_path: P
         for who in ("doctor", "patient")
     ]
     labels = {said.label for said in read_transcripts(paths).said}
-    assert {Names().who(label) for label in labels} == {"learner", "patient"}
+    assert {SpeakerNames().who(label) for label in labels} == {"learner", "patient"}
 
 
 def test_of_two_files_each_speaks_under_its_own_name(tmp_path: Path) -> None:

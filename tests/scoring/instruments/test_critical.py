@@ -6,7 +6,7 @@ import pytest
 
 from simvoice import paths
 from simvoice.audio import Pcm16
-from simvoice.criteria import Avoids, CriticalItem, Says, parts_of
+from simvoice.criteria import AvoidsRule, CriticalItem, SaysRule, parts_of
 from simvoice.errors import AttemptError
 from simvoice.patient.case.critical import for_record
 from simvoice.patient.case.load import load_case, locate_case
@@ -14,7 +14,7 @@ from simvoice.patient.case.schema import Case
 from simvoice.patient.mind import Patient
 from simvoice.record.events import Header, JournalEntry
 from simvoice.scoring.instruments.instrument import critical
-from simvoice.scoring.instruments.judge import Judge, Sheet
+from simvoice.scoring.instruments.judge import Judge, ScoredInstrument
 from simvoice.scoring.metrics.reading import read
 from tests.planted_talk import header
 from tests.small_talks import said
@@ -43,7 +43,7 @@ def head_of(case: Case) -> Header:
     return header().model_copy(update={"case_id": case.id, "critical": for_record(case)})
 
 
-def sheet(case_id: str, learner: str) -> Sheet:
+def sheet(case_id: str, learner: str) -> ScoredInstrument:
     path = locate_case(case_id, paths.scenarios_dir())
     case = load_case(path)
     entries = played(Patient(case, None), steps_of(path.parent / learner))
@@ -53,7 +53,7 @@ def sheet(case_id: str, learner: str) -> Sheet:
     return Judge(read(Talk(entries)), head).sheet(instrument)
 
 
-def outcomes(of: Sheet) -> dict[str, str]:
+def outcomes(of: ScoredInstrument) -> dict[str, str]:
     return {
         each.item.id.split(f"{of.instrument.id}-")[1]: each.verdict.outcome for each in of.judged
     }
@@ -80,9 +80,9 @@ def test_the_sentence_to_try_does_what_was_missed_and_nothing_against_it(case_id
         assert item.instead, item.id
         assert item.rule is not None, item.id
         for part in parts_of(item.rule):
-            if isinstance(part, Avoids):
+            if isinstance(part, AvoidsRule):
                 assert codes.isdisjoint(part.codes), item.id
-            if isinstance(part, Says) and item.rule.kind != "any":
+            if isinstance(part, SaysRule) and item.rule.kind != "any":
                 assert not codes.isdisjoint(part.codes), item.id
 
 
@@ -91,7 +91,7 @@ def test_an_item_that_was_missed_says_where() -> None:
         said(1, 5.0, "it is cancer", "headline"),
         said(2, 15.0, "what were you told", "ask_perception"),
     )
-    rule = Says(kind="says", codes=("ask_perception",), before=("headline",))
+    rule = SaysRule(kind="says", codes=("ask_perception",), before=("headline",))
     item = CriticalItem(id="asks", text="Ask first.", why="She may know.", rule=rule)
     instrument = critical("a-case", (item,))
     assert instrument is not None

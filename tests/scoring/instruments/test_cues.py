@@ -7,16 +7,18 @@ import pytest
 from simvoice.record.events import (
     Backchannel,
     Coded,
+    ConcernShown,
     Hold,
     JournalEntry,
     LearnerTurn,
     PatientSpeech,
-    Shows,
 )
 from simvoice.scoring.instruments.cues import RESPONSES, Response, responses
 
-JOB = Shows(line="job", concern="livelihood", text="That she loses the insurance", kind="cue")
-SINK = Shows(line="sink", concern="josie", text="That Josie will nurse her", kind="concern")
+JOB = ConcernShown(
+    line="job", concern="livelihood", text="That she loses the insurance", kind="cue"
+)
+SINK = ConcernShown(line="sink", concern="josie", text="That Josie will nurse her", kind="concern")
 
 
 def cue(

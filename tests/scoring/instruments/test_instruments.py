@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 
 from simvoice import paths
 from simvoice.coding.codebook import CODEBOOK
-from simvoice.criteria import ItemIs, MetricIs, Rule, codes_of, parts_of
+from simvoice.criteria import ItemIsRule, ItemRule, MetricRule, codes_of, parts_of
 from simvoice.errors import UsageError
 from simvoice.patient.checking.certificate import shelf
 from simvoice.scoring.instruments.instrument import (
@@ -22,7 +22,7 @@ from simvoice.scoring.instruments.instrument import (
 from simvoice.scoring.instruments.rule_text import in_words, label
 from simvoice.scoring.metrics.registry import METRICS
 
-RULE: TypeAdapter[Rule] = TypeAdapter(Rule)
+RULE: TypeAdapter[ItemRule] = TypeAdapter(ItemRule)
 EVERY = (*instruments().values(), *headings())
 RULES = [item.rule for each in EVERY for item in each.items if item.rule is not None]
 
@@ -40,8 +40,8 @@ def test_no_two_items_share_an_id() -> None:
 def test_every_rule_speaks_of_codes_metrics_and_items_that_exist() -> None:
     assert frozenset().union(*map(codes_of, RULES)) <= set(CODEBOOK)
     flat = [part for rule in RULES for part in parts_of(rule)]
-    assert {p.metric for p in flat if isinstance(p, MetricIs)} <= {m.key for m in METRICS}
-    assert {p.item for p in flat if isinstance(p, ItemIs)} <= set(items())
+    assert {p.metric for p in flat if isinstance(p, MetricRule)} <= {m.key for m in METRICS}
+    assert {p.item for p in flat if isinstance(p, ItemIsRule)} <= set(items())
 
 
 def test_every_rule_can_be_put_in_words() -> None:

@@ -9,18 +9,18 @@ import pytest
 from pydantic import TypeAdapter
 
 from simvoice.audio import Pcm16
-from simvoice.criteria import Rule
+from simvoice.criteria import ItemRule
 from simvoice.errors import AttemptError
-from simvoice.record.events import Coded, Header, Hold, JournalEntry, LearnerTurn, Shows
-from simvoice.scoring.instruments.evidence import Verdict
+from simvoice.record.events import Coded, ConcernShown, Header, Hold, JournalEntry, LearnerTurn
+from simvoice.scoring.instruments.evidence import RuleVerdict
 from simvoice.scoring.instruments.instrument import Instrument, Item, headings, instruments
-from simvoice.scoring.instruments.judge import Judge, Sheet
+from simvoice.scoring.instruments.judge import Judge, ScoredInstrument
 from simvoice.scoring.instruments.rule_text import in_words
 from simvoice.scoring.metrics.reading import read
 from tests.planted_talk import END_S, entries, header
 
-RULE: TypeAdapter[Rule] = TypeAdapter(Rule)
-CUE = Shows(line="line3", concern="children", text="Who cares for them", kind="cue")
+RULE: TypeAdapter[ItemRule] = TypeAdapter(ItemRule)
+CUE = ConcernShown(line="line3", concern="children", text="Who cares for them", kind="cue")
 
 
 @dataclass(frozen=True)
@@ -48,11 +48,11 @@ def judge(*turns: JournalEntry, head: Header | None = None) -> Judge:
     return Judge(read(Talk(turns)), head or header())
 
 
-def planted(*shows: Shows) -> Judge:
+def planted(*shows: ConcernShown) -> Judge:
     return Judge(read(Talk(tuple(entries()))), header().model_copy(update={"shows": shows}))
 
 
-def verdict(at: Judge, **rule: Any) -> Verdict:
+def verdict(at: Judge, **rule: Any) -> RuleVerdict:
     return at.item(Item(id="x", text="X", rule=RULE.validate_python(rule))).verdict
 
 
@@ -264,11 +264,11 @@ def test_an_item_of_another_instrument_is_asked() -> None:
 # -- whole sheets
 
 
-def sheet(at: Judge, name: str) -> Sheet:
+def sheet(at: Judge, name: str) -> ScoredInstrument:
     return at.sheet(instruments()[name])
 
 
-def results(found: Sheet) -> dict[str, str]:
+def results(found: ScoredInstrument) -> dict[str, str]:
     return {each.item.id: each.verdict.outcome for each in found.judged}
 
 

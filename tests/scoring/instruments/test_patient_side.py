@@ -6,10 +6,10 @@ import pytest
 from pydantic import TypeAdapter
 
 from simvoice.audio import Pcm16
-from simvoice.criteria import Rule
+from simvoice.criteria import ItemRule
 from simvoice.errors import AttemptError
 from simvoice.record.events import Hold, JournalEntry, LearnerTurn, PatientMove, PatientSpeech
-from simvoice.scoring.instruments.evidence import Verdict
+from simvoice.scoring.instruments.evidence import RuleVerdict
 from simvoice.scoring.instruments.instrument import Item
 from simvoice.scoring.instruments.judge import Judge
 from simvoice.scoring.instruments.patient_side import broken_with_care
@@ -17,7 +17,7 @@ from simvoice.scoring.instruments.rule_text import in_words
 from simvoice.scoring.metrics.reading import read
 from tests.planted_talk import header
 
-RULE: TypeAdapter[Rule] = TypeAdapter(Rule)
+RULE: TypeAdapter[ItemRule] = TypeAdapter(ItemRule)
 NONE_FILLED: dict[str, object] = {"kind": "silence", "outcome": "filled"}
 SECRET: dict[str, object] = {"kind": "told", "facts": ["secret"]}
 
@@ -67,7 +67,7 @@ def hold(is_held: bool, beat: str = "headline") -> Hold:
     )
 
 
-def verdict(rule: dict[str, object], *entries: JournalEntry) -> Verdict:
+def verdict(rule: dict[str, object], *entries: JournalEntry) -> RuleVerdict:
     item = Item(id="x", text="X", rule=RULE.validate_python(rule))
     return Judge(read(Talk((SAID, *entries))), header()).item(item).verdict
 

@@ -8,12 +8,12 @@ from simvoice.audio import Pcm16
 from simvoice.coding.coder import code
 from simvoice.coding.context import LIKELY
 from simvoice.errors import AttemptError
-from simvoice.record.events import Coded, JournalEntry, LearnerTurn, PatientSpeech, Shows
+from simvoice.record.events import Coded, ConcernShown, JournalEntry, LearnerTurn, PatientSpeech
 from simvoice.scoring.instruments.cues import responses
 from simvoice.scoring.instruments.places import by_ear, in_places
 
-SAYS = Shows(line="fear", concern="boys", text="Who has the boys", kind="concern")
-HINT = Shows(line="hint", concern="boys", text="Who has the boys", kind="cue")
+SAYS = ConcernShown(line="fear", concern="boys", text="Who has the boys", kind="concern")
+HINT = ConcernShown(line="hint", concern="boys", text="Who has the boys", kind="cue")
 
 
 def hers(at_s: float, heard: str, line: str = "x") -> PatientSpeech:
@@ -35,7 +35,7 @@ def his(at_s: float, text: str) -> LearnerTurn:
     )
 
 
-def last(*entries: JournalEntry, shows: tuple[Shows, ...] = ()) -> set[str]:
+def last(*entries: JournalEntry, shows: tuple[ConcernShown, ...] = ()) -> set[str]:
     turns = [e for e in in_places(entries, shows) if isinstance(e, LearnerTurn)]
     return {each.code for each in turns[-1].codes}
 

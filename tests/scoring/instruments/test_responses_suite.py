@@ -11,12 +11,12 @@ from functools import cache
 from pathlib import Path
 
 from simvoice.coding.coder import code
-from simvoice.record.events import Coded, LearnerTurn, PatientSpeech, Shows
+from simvoice.record.events import Coded, ConcernShown, LearnerTurn, PatientSpeech
 from simvoice.scoring.instruments.cues import RESPONSES, Response, responses
 from simvoice.scoring.instruments.places import in_places
 
 SUITE = Path(__file__).parent / "data" / "responses.tsv"
-SHOWN = Shows(line="cue", concern="it", text="It", kind="cue")
+SHOWN = ConcernShown(line="cue", concern="it", text="It", kind="cue")
 SILENT = {"silence", "back-channel"}
 
 

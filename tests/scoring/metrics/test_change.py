@@ -8,16 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simvoice.scoring.metrics.change import change, minimal_detectable_change, retest
-from simvoice.scoring.metrics.definitions import Direction
-from simvoice.scoring.metrics.interval import Table, shipped
+from simvoice.scoring.metrics.definitions import BetterDirection
+from simvoice.scoring.metrics.interval import ErrorTable, shipped
 from simvoice.scoring.metrics.registry import Measured
 
-TABLE = Table({}, {}, {"interruptions": 1.0})
+TABLE = ErrorTable({}, {}, {"interruptions": 1.0})
 MDC = 1.96 * 2**0.5
 
 
 def measured(
-    value: float | None, direction: Direction = "lower", key: str = "interruptions"
+    value: float | None, direction: BetterDirection = "lower", key: str = "interruptions"
 ) -> Measured:
     why = "" if value is not None else "not measurable here: noise 6 dB"
     return Measured(key, key, "count", value, why, "", "", "", direction)
@@ -38,7 +38,7 @@ def test_the_larger_of_the_two_errors_counts(
     def row(value: float | None) -> dict[str, float]:
         return {} if value is None else {"interruptions": value}
 
-    table = Table({}, {}, row(planted), row(repeated))
+    table = ErrorTable({}, {}, row(planted), row(repeated))
     known = retest("interruptions", table)
     assert (known.calibration, known.repeats, known.sem) == (planted, repeated, sem)
     found = minimal_detectable_change("interruptions", table)
@@ -71,7 +71,7 @@ def test_the_shipped_table_knows_both_errors() -> None:
     ],
 )
 def test_a_difference_beyond_the_error_is_named(
-    direction: Direction, after: float, verdict: str
+    direction: BetterDirection, after: float, verdict: str
 ) -> None:
     assert change(measured(5.0, direction), measured(after, direction), TABLE).verdict == verdict
 

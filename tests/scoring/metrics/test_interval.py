@@ -11,9 +11,9 @@ import pytest
 from simvoice.scoring.metrics.definitions import definitions
 from simvoice.scoring.metrics.interval import (
     HOLDS_IN_ECHO,
-    Cell,
     Conditions,
-    Table,
+    ErrorCell,
+    ErrorTable,
     bounds_of,
     conditions,
     from_json,
@@ -29,12 +29,12 @@ from tests.planted_talk import sound
 CLEAN = Conditions(60.0, -80.0, 0.0, 0.0, 0.03)
 
 
-def cell(name: str, found: Conditions, low: float, high: float) -> Cell:
-    return Cell(name, found, {"talk_share": (low, high), "silences": (low, high)})
+def cell(name: str, found: Conditions, low: float, high: float) -> ErrorCell:
+    return ErrorCell(name, found, {"talk_share": (low, high), "silences": (low, high)})
 
 
 BASE = cell("clean", CLEAN, -1.0, 1.0)
-TABLE = Table(
+TABLE = ErrorTable(
     {"made_by": "a test"},
     {
         "snr_db": (

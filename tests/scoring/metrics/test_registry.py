@@ -12,7 +12,6 @@ from simvoice.audio import Pcm16
 from simvoice.errors import AttemptError
 from simvoice.record.events import (
     Backchannel,
-    Counts,
     Delay,
     Ended,
     Hold,
@@ -20,6 +19,7 @@ from simvoice.record.events import (
     JournalEntry,
     LearnerTurn,
     LearnerVoice,
+    LossCounts,
     PatientSpeech,
     SimultaneousStart,
     Started,
@@ -123,8 +123,8 @@ def test_without_a_learner_what_needs_one_says_so() -> None:
 
 
 def test_when_the_microphone_lost_sound_times_are_not_shown() -> None:
-    kept = [e for e in entries() if not isinstance(e, Counts)]
-    lossy = (*kept[:-1], Counts(at_s=END_S, lost_frames=100), kept[-1])
+    kept = [e for e in entries() if not isinstance(e, LossCounts)]
+    lossy = (*kept[:-1], LossCounts(at_s=END_S, lost_frames=100), kept[-1])
     measured = measure(Talk(lossy))
     why = reasons(measured)
     assert why["response_latency"] == (
@@ -136,8 +136,8 @@ def test_when_the_microphone_lost_sound_times_are_not_shown() -> None:
 
 def test_what_the_devices_lost_counts_for_the_certificate(tmp_path: Path) -> None:
     whole = record(tmp_path)
-    kept = [e for e in whole.entries if not isinstance(e, Counts)]
-    lossy = replace(whole, entries=(*kept, Counts(at_s=END_S, lost_frames=200)))
+    kept = [e for e in whole.entries if not isinstance(e, LossCounts)]
+    lossy = replace(whole, entries=(*kept, LossCounts(at_s=END_S, lost_frames=200)))
     found = {m.key: m for m in measure_reading(read_sound(lossy))}
     assert found["talk_share"].reason == "not measurable here: 8.0% of the sound lost"
     assert found["interruptions"].value == 1

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simvoice.scoring.instruments.instrument import headings
-from simvoice.scoring.metrics.shares import Share, difference, effective_number, share, wilson
+from simvoice.scoring.metrics.shares import ItemShare, difference, effective_number, share, wilson
 
 weights = st.lists(st.floats(0.1, 10.0), min_size=1, max_size=12)
 shares = st.tuples(
@@ -16,7 +16,7 @@ shares = st.tuples(
 ).filter(lambda both: bool(both[0] or both[1]))
 
 
-def made(both: tuple[list[float], list[float]]) -> Share:
+def made(both: tuple[list[float], list[float]]) -> ItemShare:
     found = share(*both)
     assert found is not None
     return found
@@ -76,8 +76,8 @@ def test_more_items_never_widen_an_interval(value: float, n: float, more: float)
 def test_more_items_never_widen_the_interval_of_a_difference(
     one: tuple[list[float], list[float]], other: tuple[list[float], list[float]], times: float
 ) -> None:
-    def with_items(found: Share, n: float) -> Share:
-        return Share(found.value, n, *wilson(found.value, n))
+    def with_items(found: ItemShare, n: float) -> ItemShare:
+        return ItemShare(found.value, n, *wilson(found.value, n))
 
     before, after = made(one), made(other)
     few = difference(before, after)

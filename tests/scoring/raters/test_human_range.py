@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simvoice.bench.coder import read
-from simvoice.criteria import Count, Ratio
+from simvoice.criteria import CountRule, RatioRule
 from simvoice.scoring.raters.human_range import agreed, agreed_on, in_numbers, interval_in_words
 
 RATIO = agreed()["reflections_to_questions"]
@@ -47,12 +47,12 @@ def test_the_number_comes_from_counted_codes() -> None:
 
 
 def test_a_rule_is_known_by_its_codes_in_any_order() -> None:
-    rule = Ratio(
+    rule = RatioRule(
         kind="ratio", over=("reflection",), under=("question_closed", "question_open"), at_least=2
     )
     assert agreed_on(rule) is RATIO
     assert agreed_on(rule.model_copy(update={"over": ("summary",)})) is None
-    assert agreed_on(Count(kind="count", codes=("reflection",))) is None
+    assert agreed_on(CountRule(kind="count", codes=("reflection",))) is None
     assert agreed_on(None) is None
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from simvoice.record.ratings import Objection, Rating
-from simvoice.scoring.instruments.evidence import Outcome, Verdict
+from simvoice.scoring.instruments.evidence import ItemOutcome, RuleVerdict
 from simvoice.scoring.raters.item_agreement import (
     RULE,
     ItemAgreement,
@@ -23,7 +23,7 @@ ITEM = "os12-1-greets"
 
 def attempt(
     number: int,
-    machine: Outcome,
+    machine: ItemOutcome,
     *humans: str | float,
     item: str = ITEM,
     value: float | None = None,
@@ -34,7 +34,7 @@ def attempt(
         for n, v in enumerate(humans)
     )
     why = (Objection(item=item, why="I did", wall_time=WHEN),) if objects else ()
-    return RatedAttempt(f"a{number}", {item: Verdict(machine, value=value)}, said, why)
+    return RatedAttempt(f"a{number}", {item: RuleVerdict(machine, value=value)}, said, why)
 
 
 def only(attempts: Sequence[RatedAttempt]) -> ItemAgreement:
@@ -42,7 +42,7 @@ def only(attempts: Sequence[RatedAttempt]) -> ItemAgreement:
     return found
 
 
-def outcome(number: int) -> Outcome:
+def outcome(number: int) -> ItemOutcome:
     return "met" if number % 2 else "not met"
 
 
@@ -106,7 +106,7 @@ def test_each_threshold_says_what_it_is_and_where_it_comes_from() -> None:
 
 
 def test_humans_who_agree_better_with_each_other_are_the_measure() -> None:
-    def machine(n: int) -> Outcome:
+    def machine(n: int) -> ItemOutcome:
         return outcome(n + 1) if n < 9 else outcome(n)
 
     found = only([attempt(n, machine(n), outcome(n), outcome(n)) for n in range(90)])
