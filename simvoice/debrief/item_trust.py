@@ -23,7 +23,7 @@ from simvoice.scoring.raters.item_agreement import (
     thresholds,
 )
 
-__all__ = ["ItemTrust", "RatedAttempt", "ItemTrustRow", "as_shown", "compared", "shown"]
+__all__ = ["ItemTrust", "ItemTrustRow", "RatedAttempt", "as_shown", "compared", "shown"]
 
 
 _FEW = 5

@@ -80,7 +80,7 @@ def engines(first: Mortal) -> Engines:
 
 @pytest.fixture
 def inline(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stages, "Lanes", InlineLanes)
+    monkeypatch.setattr(stages, "WorkerPool", InlineLanes)
 
 
 @pytest.mark.usefixtures("inline")
@@ -162,7 +162,7 @@ def test_reading_ahead_gives_way_to_a_question(
         def to_mind(self, job: Job) -> None:
             waiting.append(job)
 
-    monkeypatch.setattr(stages, "Lanes", Lanes)
+    monkeypatch.setattr(stages, "WorkerPool", Lanes)
     told: list[bool] = []
 
     class Reading(FakeMind):

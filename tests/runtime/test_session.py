@@ -34,7 +34,7 @@ ANSWER = "That they will forget me."
 
 @pytest.fixture(autouse=True)
 def _without_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stages, "Lanes", InlineLanes)
+    monkeypatch.setattr(stages, "WorkerPool", InlineLanes)
 
 
 @dataclass

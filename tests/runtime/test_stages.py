@@ -62,7 +62,7 @@ def memory() -> MicrophoneMemory:
 
 @pytest.fixture
 def working(engines: Engines, memory: MicrophoneMemory, monkeypatch: pytest.MonkeyPatch) -> Stages:
-    monkeypatch.setattr(stages, "Lanes", InlineLanes)
+    monkeypatch.setattr(stages, "WorkerPool", InlineLanes)
     return Stages(engines, memory, style, lambda text: text.split()[-1])
 
 
@@ -97,7 +97,7 @@ def test_where_words_are_judged_their_verdict_follows(
         def over_prob(self, text: str) -> float:
             return 0.25 if text == "So hello there" else 0.0
 
-    monkeypatch.setattr(stages, "Lanes", InlineLanes)
+    monkeypatch.setattr(stages, "WorkerPool", InlineLanes)
     working = Stages(replace(engines, last_words=Words()), memory, style, str)
     working.transcribe(Transcribe(KEY, "turn", 0.5, 1.0, before="So"))
     words, verdict = working.results()
@@ -125,7 +125,7 @@ def test_the_model_ranks_lines(working: Stages) -> None:
 def test_without_a_model_the_question_to_it_fails_at_once(
     engines: Engines, memory: MicrophoneMemory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stages, "Lanes", InlineLanes)
+    monkeypatch.setattr(stages, "WorkerPool", InlineLanes)
     working = Stages(replace(engines, llm=None), memory, style, str)
     working.ask(AskModel(KEY, Rank("Ines:", ("Yes.",))))
     (event,) = working.results()

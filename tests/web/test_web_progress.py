@@ -157,7 +157,7 @@ def test_a_debrief_is_not_made_twice_because_its_brief_was_kept(
         made.append(attempt.id)
         return real(attempt)
 
-    monkeypatch.setattr(pages, "summarise", counted)
+    monkeypatch.setattr(pages, "build_debrief", counted)
     client.get(f"/attempts/{attempt_id}")
     client.get(f"/attempts/{attempt_id}/timeline")
     assert made == [attempt_id]
