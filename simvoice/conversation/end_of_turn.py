@@ -107,7 +107,8 @@ def commit_if_over(scene: StepContext) -> None:
     if scene.state.hold is not None:
         patient_turn.note_hold(scene, "filled", turn.start_s, reply.decision.move.line_id)
     scene.drop_reply(scene.state.reply)
-    scene.put(
+    scene.state = replace(
+        scene.state,
         turn=None,
         reply=reply,
         quiet_since_s=turn.end_s,
@@ -154,7 +155,9 @@ def _note_turn(scene: StepContext, turn: OpenTurn) -> None:
         )
     )
     if transcript is not None:
-        scene.put(sureness=(*scene.state.sureness, transcript.avg_logprob)[-_USUAL_TURNS:])
+        scene.state = replace(
+            scene.state, sureness=(*scene.state.sureness, transcript.avg_logprob)[-_USUAL_TURNS:]
+        )
     together_s = scene.rules.floor.together_s
     together = turn.began_together(together_s)
     if turn.cut is not None and (together or turn.interrupted(together_s)):

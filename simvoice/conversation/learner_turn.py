@@ -51,13 +51,16 @@ def on_voice(scene: StepContext, began: bool) -> None:
     turn = state.turn
     if began and state.voicing.start_s - turn.end_s >= _LONG_PAUSE_S - 1e-9:
         pause = (turn.end_s, state.voicing.start_s)
-        turn = scene.put_turn(pauses=(*turn.pauses, pause))
+        turn = scene.put_turn(replace(scene.turn, pauses=(*turn.pauses, pause)))
     if turn.words_asked_s is not None or turn.judged_asked:
         turn = _go_on(scene, turn)
     scene.put_turn(
-        end_s=state.now_s,
-        voiced_s=turn.voiced_s + FRAME_S,
-        level_dbfs=max(turn.level_dbfs, state.voicing.level_dbfs),
+        replace(
+            scene.turn,
+            end_s=state.now_s,
+            voiced_s=turn.voiced_s + FRAME_S,
+            level_dbfs=max(turn.level_dbfs, state.voicing.level_dbfs),
+        )
     )
 
 
@@ -72,7 +75,7 @@ def _open_turn(scene: StepContext) -> None:
         settled_until_s=max(0.0, voicing.start_s - _LEAD_S),
         overlapped=scene.state.patient_has_floor,
     )
-    scene.put(turn=turn)
+    scene.state = replace(scene.state, turn=turn)
 
 
 def _go_on(scene: StepContext, turn: OpenTurn) -> OpenTurn:
@@ -84,24 +87,27 @@ def _go_on(scene: StepContext, turn: OpenTurn) -> OpenTurn:
         settled = f"{settled} {turn.transcript.text}".strip()
         until_s = turn.end_s
     return scene.put_turn(
-        key=Key(turn.key.turn, turn.key.revision + 1),
-        settled_text=settled,
-        settled_until_s=until_s,
-        settling_until_s=None,
-        judged_asked=False,
-        words_asked_s=None,
-        complete_prob=None,
-        judge_broke=False,
-        over_prob=None,
-        transcript=None,
-        said=None,
-        decision=None,
-        thinking_since_s=None,
-        reply=None,
-        stages=(),
-        probed=False,
-        probing=False,
-        verdict=None,
+        replace(
+            scene.turn,
+            key=Key(turn.key.turn, turn.key.revision + 1),
+            settled_text=settled,
+            settled_until_s=until_s,
+            settling_until_s=None,
+            judged_asked=False,
+            words_asked_s=None,
+            complete_prob=None,
+            judge_broke=False,
+            over_prob=None,
+            transcript=None,
+            said=None,
+            decision=None,
+            thinking_since_s=None,
+            reply=None,
+            stages=(),
+            probed=False,
+            probing=False,
+            verdict=None,
+        )
     )
 
 
@@ -120,7 +126,7 @@ def tend(scene: StepContext) -> None:
     over_patient = scene.state.patient_has_floor
     if off_s >= floor.judge_after_s - 1e-9 and not turn.judged_asked and not over_patient:
         scene.do(JudgeTurnEnd(turn.key, turn.start_s, now_s))
-        turn = scene.put_turn(judged_asked=True)
+        turn = scene.put_turn(replace(scene.turn, judged_asked=True))
     if turn.words_asked_s is None and turn.settling_until_s is None:
         if off_s >= floor.transcribe_after_s - 1e-9:
             _ask_words(scene, turn, now_s)
@@ -141,7 +147,7 @@ def _ask_words(scene: StepContext, turn: OpenTurn, until_s: float) -> None:
             pauses=turn.pauses,
         )
     )
-    scene.put_turn(words_asked_s=scene.state.now_s)
+    scene.put_turn(replace(scene.turn, words_asked_s=scene.state.now_s))
 
 
 def _settle(scene: StepContext, turn: OpenTurn, until_s: float) -> None:
@@ -150,7 +156,7 @@ def _settle(scene: StepContext, turn: OpenTurn, until_s: float) -> None:
     scene.do(
         Drop(turn.key), Transcribe(key, "turn", turn.settled_until_s, until_s, pauses=turn.pauses)
     )
-    scene.put_turn(key=key, settling_until_s=until_s, judged_asked=False)
+    scene.put_turn(replace(scene.turn, key=key, settling_until_s=until_s, judged_asked=False))
 
 
 def _give_up_late(scene: StepContext) -> None:
@@ -187,14 +193,20 @@ def on_judged(scene: StepContext, event: TurnEndJudged) -> None:
     if turn is None or turn.key != event.key or turn.complete_prob is not None:
         scene.stale()
         return
-    scene.put_turn(complete_prob=event.complete_prob, stages=(*turn.stages, ("judged", event.at_s)))
+    scene.put_turn(
+        replace(
+            scene.turn,
+            complete_prob=event.complete_prob,
+            stages=(*turn.stages, ("judged", event.at_s)),
+        )
+    )
 
 
 def on_judge_failed(scene: StepContext, key: Key) -> None:
     """Without Smart Turn the words decide alone."""
     turn = scene.state.turn
     if turn is not None and turn.key == key:
-        scene.put_turn(judge_broke=True)
+        scene.put_turn(replace(scene.turn, judge_broke=True))
 
 
 def on_words_judged(scene: StepContext, event: WordsJudged) -> None:
@@ -203,7 +215,9 @@ def on_words_judged(scene: StepContext, event: WordsJudged) -> None:
     if turn is None or turn.key != event.key or turn.over_prob is not None:
         scene.stale()
         return
-    scene.put_turn(over_prob=event.over_prob, stages=(*turn.stages, ("over", event.at_s)))
+    scene.put_turn(
+        replace(scene.turn, over_prob=event.over_prob, stages=(*turn.stages, ("over", event.at_s)))
+    )
 
 
 def on_words(scene: StepContext, event: Transcribed) -> None:
@@ -215,7 +229,12 @@ def on_words(scene: StepContext, event: Transcribed) -> None:
     if turn.settling_until_s is not None:
         text = f"{turn.settled_text} {event.transcript.text}".strip()
         scene.put_turn(
-            settled_text=text, settled_until_s=turn.settling_until_s, settling_until_s=None
+            replace(
+                scene.turn,
+                settled_text=text,
+                settled_until_s=turn.settling_until_s,
+                settling_until_s=None,
+            )
         )
         return
     reason = doubt(
@@ -239,13 +258,16 @@ def on_words(scene: StepContext, event: Transcribed) -> None:
         return
     full = f"{turn.settled_text} {'' if reason else text}".strip()
     turn = scene.put_turn(
-        transcript=replace(event.transcript, text="" if reason else text),
-        stages=(*turn.stages, ("words", event.at_s)),
+        replace(
+            scene.turn,
+            transcript=replace(event.transcript, text="" if reason else text),
+            stages=(*turn.stages, ("words", event.at_s)),
+        )
     )
     if _is_backchannel(scene, turn, full, event.hum):
         _acknowledged(scene, turn, full)
         return
-    scene.put_turn(said=_said(scene, turn, full, event.embedding))
+    scene.put_turn(replace(scene.turn, said=_said(scene, turn, full, event.embedding)))
     if scene.state.patient_has_floor:
         patient_turn.stop(scene)
     else:
@@ -288,11 +310,16 @@ def think(scene: StepContext) -> None:
         patient_turn.accept_cut(scene, turn.cut)
     decision = scene.rules.mind.hear(scene.state.mind, said)
     turn = scene.put_turn(
-        said=said, decision=decision, stages=(*turn.stages, ("decided", scene.state.now_s))
+        replace(
+            scene.turn,
+            said=said,
+            decision=decision,
+            stages=(*turn.stages, ("decided", scene.state.now_s)),
+        )
     )
     if decision.query is not None:
         scene.do(AskModel(turn.key, decision.query))
-        scene.put_turn(thinking_since_s=scene.state.now_s)
+        scene.put_turn(replace(scene.turn, thinking_since_s=scene.state.now_s))
     else:
         _decided(scene, turn, decision)
 
@@ -305,7 +332,7 @@ def on_answer(scene: StepContext, event: ModelAnswered) -> None:
         scene.stale()
         return
     decision = scene.rules.mind.settle(scene.state.mind, turn.decision, event.answer)
-    turn = scene.put_turn(stages=(*turn.stages, ("answered", event.at_s)))
+    turn = scene.put_turn(replace(scene.turn, stages=(*turn.stages, ("answered", event.at_s))))
     _decided(scene, turn, decision)
 
 
@@ -327,27 +354,31 @@ def not_understood(scene: StepContext, what: str) -> None:
     scene.note(Trouble(at_s=round(scene.state.now_s, 3), what=f"words not recognised: {what}"))
     if turn.settling_until_s is not None:
         # A piece of a long turn is lost; what follows can still be understood.
-        scene.put_turn(settled_until_s=turn.settling_until_s, settling_until_s=None)
+        scene.put_turn(
+            replace(scene.turn, settled_until_s=turn.settling_until_s, settling_until_s=None)
+        )
         return
     if scene.state.patient_has_floor:
-        scene.put(turn=None)
+        scene.state = replace(scene.state, turn=None)
         return
     if turn.settled_text:
-        scene.put_turn(said=_said(scene, turn, turn.settled_text, None))
+        scene.put_turn(replace(scene.turn, said=_said(scene, turn, turn.settled_text, None)))
         think(scene)
         return
     if turn.cut is not None:
         patient_turn.accept_cut(scene, turn.cut)
     decision = scene.rules.mind.confused(scene.state.mind)
-    turn = scene.put_turn(said=LearnerUtterance(text="", embedding=None), decision=decision)
+    turn = scene.put_turn(
+        replace(scene.turn, said=LearnerUtterance(text="", embedding=None), decision=decision)
+    )
     _decided(scene, turn, decision)
 
 
 def _decided(scene: StepContext, turn: OpenTurn, decision: Decision) -> None:
     decision = replace(decision, query=None)
-    scene.put_turn(decision=decision, thinking_since_s=None)
+    scene.put_turn(replace(scene.turn, decision=decision, thinking_since_s=None))
     reply = scene.new_reply(turn.key, decision, speech_end_s=turn.end_s, stages=turn.stages)
-    scene.put_turn(reply=reply)
+    scene.put_turn(replace(scene.turn, reply=reply))
     end_of_turn.commit_if_over(scene)
 
 
@@ -372,6 +403,6 @@ def _withdraw(scene: StepContext, turn: OpenTurn) -> None:
     """The turn never was one: the patient goes on as if nothing had happened."""
     scene.do(Drop(turn.key))
     overlap.restore(scene, turn)
-    scene.put(turn=None)
+    scene.state = replace(scene.state, turn=None)
     if turn.cut is not None:
         patient_turn.resume(scene, turn.cut)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from simvoice.conversation import patient_turn
 from simvoice.conversation.backchannels import HUMMED, may_become_acknowledgement
 from simvoice.conversation.events import Duck, Key, Transcribe, Transcribed
@@ -26,7 +28,7 @@ def tend(scene: StepContext, turn: OpenTurn) -> None:
     length_s = turn.end_s - turn.start_s if not active else state.voicing.length_s
     if active and not turn.ducked and length_s >= floor.duck_after_s - 1e-9:
         scene.do(Duck(floor.duck_db))
-        turn = scene.put_turn(ducked=True)
+        turn = scene.put_turn(replace(scene.turn, ducked=True))
     # A single word is over before the usual time to listen in.
     is_over = state.now_s - turn.end_s >= floor.judge_after_s - 1e-9
     if not turn.probed and (is_over or length_s >= floor.probe_after_s - 1e-9):
@@ -37,7 +39,7 @@ def tend(scene: StepContext, turn: OpenTurn) -> None:
 
 def _listen_in(scene: StepContext, turn: OpenTurn) -> OpenTurn:
     scene.do(Transcribe(turn.key, "probe", turn.settled_until_s, scene.state.now_s))
-    return scene.put_turn(probed=True, probing=True)
+    return scene.put_turn(replace(scene.turn, probed=True, probing=True))
 
 
 def _wants_floor(scene: StepContext, turn: OpenTurn, length_s: float, active: bool) -> bool:
@@ -71,7 +73,7 @@ def on_probe(scene: StepContext, event: Transcribed) -> None:
     hummed = event.hum >= HUMMED
     if hummed or may_become_acknowledgement(transcript.text) or said_of_hers:
         verdict = "maybe"
-    turn = scene.put_turn(verdict=verdict, probing=False)
+    turn = scene.put_turn(replace(scene.turn, verdict=verdict, probing=False))
     if verdict == "maybe" and scene.state.voicing.active:
         turn = _listen_in(scene, turn)
     if scene.state.patient_has_floor:
@@ -82,7 +84,7 @@ def on_probe_failed(scene: StepContext, key: Key) -> None:
     """Without its words the length of the voice decides alone."""
     turn = scene.state.turn
     if turn is not None and turn.key == key and turn.probing:
-        scene.put_turn(verdict=turn.verdict or "floor", probing=False)
+        scene.put_turn(replace(scene.turn, verdict=turn.verdict or "floor", probing=False))
 
 
 def restore(scene: StepContext, turn: OpenTurn) -> None:

@@ -60,22 +60,23 @@ def commit(scene: StepContext, reply: Reply) -> None:
     """From now on she has the floor; what she says cannot be taken back, only stopped."""
     state = scene.state
     if state.hold is not None and reply.decision.move.kind != "silent":
-        scene.put(hold=None)
-    scene.put(mind=reply.decision.state, has_spoken=True)
+        scene.state = replace(scene.state, hold=None)
+    scene.state = replace(scene.state, mind=reply.decision.state, has_spoken=True)
     if not reply.heard_before:
         scene.note_move(reply)
     if not reply.clauses:
         _stay_silent(scene, reply.decision)
         return
     reply = scene.play_ready(replace(reply, committed=True))
-    scene.put(reply=reply)
+    scene.state = replace(scene.state, reply=reply)
     _finish_if_done(scene, reply)
 
 
 def _stay_silent(scene: StepContext, decision: Decision) -> None:
     """Her move is to say nothing."""
     state = scene.state
-    scene.put(
+    scene.state = replace(
+        scene.state,
         reply=None,
         mind=scene.rules.mind.heard(state.mind, decision.move, "", True),
         quiet_since_s=state.now_s,
@@ -99,7 +100,7 @@ def on_clip_started(scene: StepContext, event: ClipStarted) -> None:
     started = replace(clip, started_s=event.at_s)
     clips = tuple(started if i == event.index else c for i, c in enumerate(reply.clips))
     reply = replace(reply, clips=clips)
-    scene.put(reply=reply)
+    scene.state = replace(scene.state, reply=reply)
     if first and reply.speech_end_s is not None:
         _note_delay(scene, reply, reply.speech_end_s, event.at_s)
 
@@ -133,7 +134,7 @@ def on_clip_ended(scene: StepContext, event: ClipEnded) -> None:
     ended = replace(clip, played_s=event.played_s)
     clips = tuple(ended if i == event.index else c for i, c in enumerate(reply.clips))
     reply = replace(reply, clips=clips, ended=reply.ended + 1)
-    scene.put(reply=reply)
+    scene.state = replace(scene.state, reply=reply)
     if event.cut:
         _was_cut(scene, reply)
     else:
@@ -157,9 +158,11 @@ def _finish(scene: StepContext, reply: Reply) -> None:
     complete = not line.unsaid
     heard = f"{reply.heard_before} {line.heard}".strip()
     _fall_silent(scene, line)
-    scene.put(mind=scene.rules.mind.heard(scene.state.mind, move, heard, complete))
+    scene.state = replace(
+        scene.state, mind=scene.rules.mind.heard(scene.state.mind, move, heard, complete)
+    )
     if scene.state.turn is not None and scene.state.turn.ducked:
-        scene.put_turn(ducked=False)
+        scene.put_turn(replace(scene.turn, ducked=False))
     scene.do(Duck(0.0))
     if move.ending is not None:
         _end(scene, move.ending)
@@ -185,7 +188,7 @@ def _was_cut(scene: StepContext, reply: Reply) -> None:
         lost_s=line.lost_s,
     )
     if scene.state.turn is not None:
-        scene.put_turn(cut=cut, ducked=False)
+        scene.put_turn(replace(scene.turn, cut=cut, ducked=False))
     else:
         accept_cut(scene, cut)
 
@@ -193,14 +196,18 @@ def _was_cut(scene: StepContext, reply: Reply) -> None:
 def accept_cut(scene: StepContext, cut: Cut) -> None:
     """The learner did take the floor: she remembers only what she got to say."""
     move = cut.reply.decision.move
-    scene.put(mind=scene.rules.mind.heard(scene.state.mind, move, cut.heard, False))
+    scene.state = replace(
+        scene.state, mind=scene.rules.mind.heard(scene.state.mind, move, cut.heard, False)
+    )
 
 
 def resume(scene: StepContext, cut: Cut) -> None:
     """It was no bid for the floor after all: she goes on where she was stopped."""
     if not cut.unsaid:
         move = cut.reply.decision.move
-        scene.put(mind=scene.rules.mind.heard(scene.state.mind, move, cut.heard, True))
+        scene.state = replace(
+            scene.state, mind=scene.rules.mind.heard(scene.state.mind, move, cut.heard, True)
+        )
         _open_hold(scene, cut.reply.decision, scene.state.now_s)
         if move.ending is not None:
             _end(scene, move.ending)
@@ -209,7 +216,7 @@ def resume(scene: StepContext, cut: Cut) -> None:
     reply = scene.new_reply(
         scene.next_key(), decision, speech_end_s=None, text=cut.unsaid, heard_before=cut.heard
     )
-    scene.put(reply=replace(reply, not_before_s=scene.state.now_s))
+    scene.state = replace(scene.state, reply=replace(reply, not_before_s=scene.state.now_s))
 
 
 def stop(scene: StepContext) -> None:
@@ -217,20 +224,20 @@ def stop(scene: StepContext) -> None:
     reply = scene.state.reply
     if reply is None or not reply.committed or reply.stopping_since_s is not None:
         return
-    scene.put(reply=replace(reply, stopping_since_s=scene.state.now_s))
+    scene.state = replace(scene.state, reply=replace(reply, stopping_since_s=scene.state.now_s))
     scene.do(StopPlaying(reply.key))
 
 
 def initiative(scene: StepContext, decision: Decision) -> None:
     """She speaks without having been spoken to; nothing is heard before `tend` commits it."""
     reply = scene.new_reply(scene.next_key(), decision, speech_end_s=None)
-    scene.put(reply=reply)
+    scene.state = replace(scene.state, reply=reply)
 
 
 def repeat_line(scene: StepContext, resumed: RetryStart) -> None:
     """Another go begins with the line it was taken up at."""
     reply = scene.new_reply(Key(resumed.turn, 0), resumed.decision, speech_end_s=None)
-    scene.put(reply=reply)
+    scene.state = replace(scene.state, reply=reply)
 
 
 def tend(scene: StepContext) -> None:
@@ -296,7 +303,8 @@ def _note_speech(scene: StepContext, reply: Reply, line: DeliveredLine) -> None:
 def _fall_silent(scene: StepContext, line: DeliveredLine) -> None:
     state = scene.state
     end_s = state.now_s if line.end_s is None else line.end_s
-    scene.put(
+    scene.state = replace(
+        scene.state,
         reply=None,
         patient_end_s=end_s,
         quiet_since_s=max(end_s, state.quiet_since_s),
@@ -307,7 +315,7 @@ def _fall_silent(scene: StepContext, line: DeliveredLine) -> None:
 def _open_hold(scene: StepContext, decision: Decision, since_s: float) -> None:
     hold = decision.move.hold
     if hold is not None:
-        scene.put(hold=OpenHold(hold.beat, since_s, hold.window_s))
+        scene.state = replace(scene.state, hold=OpenHold(hold.beat, since_s, hold.window_s))
 
 
 def note_hold(scene: StepContext, outcome: str, end_s: float, line_id: str | None) -> None:
@@ -327,7 +335,7 @@ def note_hold(scene: StepContext, outcome: str, end_s: float, line_id: str | Non
             }
         )
     )
-    scene.put(hold=None)
+    scene.state = replace(scene.state, hold=None)
 
 
 def _end(scene: StepContext, ending: str) -> None:

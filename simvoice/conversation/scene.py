@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from simvoice import markup
 from simvoice.conversation.checkpoint import checkpoint
@@ -25,24 +24,24 @@ class StepContext:
         self.state = state
         self.commands: list[Command] = []
 
-    def put(self, **changes: Any) -> None:
-        """Change the state."""
-        self.state = replace(self.state, **changes)
-
-    def put_turn(self, **changes: Any) -> OpenTurn:
-        """Change the learner's turn, which must be there."""
+    @property
+    def turn(self) -> OpenTurn:
+        """The learner's turn, which must be there."""
         assert self.state.turn is not None
-        turn = replace(self.state.turn, **changes)
-        self.put(turn=turn)
+        return self.state.turn
+
+    def put_turn(self, turn: OpenTurn) -> OpenTurn:
+        """Store the learner's turn as it is now, and return it."""
+        self.state = replace(self.state, turn=turn)
         return turn
 
     def put_reply(self, reply: Reply) -> None:
         """Store a reply where it belongs: with its turn while speculative, else on stage."""
         turn = self.state.turn
         if turn is not None and turn.reply is not None and turn.reply.key == reply.key:
-            self.put_turn(reply=reply)
+            self.put_turn(replace(self.turn, reply=reply))
         elif self.state.reply is not None and self.state.reply.key == reply.key:
-            self.put(reply=reply)
+            self.state = replace(self.state, reply=reply)
 
     def find_reply(self, key: Key) -> Reply | None:
         """The reply that still awaits work under this key."""
@@ -62,12 +61,12 @@ class StepContext:
 
     def stale(self) -> None:
         """Count a result that came too late."""
-        self.put(stale=self.state.stale + 1)
+        self.state = replace(self.state, stale=self.state.stale + 1)
 
     def next_key(self) -> Key:
         """A key for a new turn of either speaker."""
         number = self.state.last_turn + 1
-        self.put(last_turn=number)
+        self.state = replace(self.state, last_turn=number)
         return Key(number, 0)
 
     # -- replies
@@ -127,7 +126,7 @@ class StepContext:
         decision, move = reply.decision, reply.decision.move
         at_s = round(self.state.now_s, 3)
         moments = self.state.moments
-        self.put(moments=(*moments, *moments_of(decision, at_s, moments)))
+        self.state = replace(self.state, moments=(*moments, *moments_of(decision, at_s, moments)))
         self.note(
             PatientMove(
                 turn=reply.key.turn,
@@ -166,7 +165,7 @@ class StepContext:
         """End the encounter. She is asked how it felt, however it ended."""
         if self.state.over:
             return
-        self.put(over=True)
+        self.state = replace(self.state, over=True)
         at_s = round(self.state.now_s, 3)
         said = self.rules.mind.afterwards(self.state.mind, ending)
         if said:

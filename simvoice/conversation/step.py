@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import assert_never
 
 from simvoice.conversation import end_of_turn, learner_turn, overlap, patient_turn
@@ -45,7 +46,7 @@ def step(
     if state.over:
         return state, ()
     scene = StepContext(rules, state)
-    scene.put(now_s=max(state.now_s, event.at_s))
+    scene.state = replace(scene.state, now_s=max(state.now_s, event.at_s))
     _dispatch(scene, event)
     return scene.state, tuple(scene.commands)
 
@@ -87,7 +88,7 @@ def _on_frame(scene: StepContext, frame: Frame) -> None:
     voicing, edge = advance(
         scene.state.voicing, frame.at_s, prob, frame.level_dbfs, scene.rules.floor
     )
-    scene.put(voicing=voicing)
+    scene.state = replace(scene.state, voicing=voicing)
     if edge.ended is not None:
         stretch = edge.ended
         scene.note(
@@ -165,7 +166,7 @@ def _time_is_up(scene: StepContext) -> bool:
         return True
     end_of_turn.note_unanswered(scene)
     patient_turn.note_broken_off(scene)
-    scene.put(turn=None, closing="time", hold=None)
+    scene.state = replace(scene.state, turn=None, closing="time", hold=None)
     scene.drop_reply(scene.state.reply)
     patient_turn.initiative(scene, rules.mind.time_up(scene.state.mind))
     return True
