@@ -9,8 +9,8 @@ from dataclasses import replace
 from statistics import median
 
 from simvoice.conversation import patient_turn
-from simvoice.conversation.scene import StepContext, coded
 from simvoice.conversation.state import OpenTurn
+from simvoice.conversation.step_context import StepContext, coded
 from simvoice.record.events import Interruption, LearnerTurn, SimultaneousStart
 
 # -- turn end ---------------------------------------------------------------------------------
@@ -89,47 +89,51 @@ _USUAL_TURNS = 9
 """Turns that show how surely a speaker is usually recognised: a few minutes of talk."""
 
 
-def commit_if_over(scene: StepContext) -> None:
+def commit_if_over(context: StepContext) -> None:
     """Give the floor to the patient once the learner is done and her first clause is there."""
-    turn = scene.state.turn
+    turn = context.state.turn
     if turn is None or turn.reply is None or not turn.reply.is_ready:
         return
-    now_s = scene.state.now_s
-    voicing = scene.state.voicing
+    now_s = context.state.now_s
+    voicing = context.state.voicing
     # a first voiced frame may be the learner's next word
-    if scene.state.patient_has_floor or voicing.last_voice_s >= now_s - 1e-9 or voicing.run_s > 0.0:
+    if (
+        context.state.patient_has_floor
+        or voicing.last_voice_s >= now_s - 1e-9
+        or voicing.run_s > 0.0
+    ):
         return
-    if now_s < max(turn.end_s + quiet_needed_s(scene, turn), turn.reply.not_before_s) - 1e-9:
+    if now_s < max(turn.end_s + quiet_needed_s(context, turn), turn.reply.not_before_s) - 1e-9:
         return
     reply = turn.reply
     reply = replace(reply, stages=(*reply.stages, ("committed", now_s)))
-    _note_turn(scene, turn)
-    if scene.state.hold is not None:
-        patient_turn.note_hold(scene, "filled", turn.start_s, reply.decision.move.line_id)
-    scene.drop_reply(scene.state.reply)
-    scene.state = replace(
-        scene.state,
+    _note_turn(context, turn)
+    if context.state.hold is not None:
+        patient_turn.note_hold(context, "filled", turn.start_s, reply.decision.move.line_id)
+    context.drop_reply(context.state.reply)
+    context.state = replace(
+        context.state,
         turn=None,
         reply=reply,
         quiet_since_s=turn.end_s,
-        last_turn=max(scene.state.last_turn, turn.key.turn),
+        last_turn=max(context.state.last_turn, turn.key.turn),
     )
-    patient_turn.commit(scene, reply)
+    patient_turn.commit(context, reply)
 
 
-def quiet_needed_s(scene: StepContext, turn: OpenTurn) -> float:
+def quiet_needed_s(context: StepContext, turn: OpenTurn) -> float:
     """How long the learner has to be quiet before the turn is over."""
-    floor = scene.rules.floor
+    floor = context.rules.floor
     text = turn.said.text if turn.said is not None else ""
     if turn.end_s - turn.start_s >= floor.monologue_s - 1e-9:
         return floor.transcribe_after_s
     melody_is_due = turn.complete_prob is None and not turn.judge_broke
-    words_are_due = turn.over_prob is None and scene.rules.judges_words
+    words_are_due = turn.over_prob is None and context.rules.judges_words
     if melody_is_due or words_are_due:
         return floor.incomplete_wait_s
     unsure = 0.0
     if turn.transcript is not None:
-        unsure = unsureness(turn.transcript.avg_logprob, scene.state.sureness)
+        unsure = unsureness(turn.transcript.avg_logprob, context.state.sureness)
     prob = over_prob(text, turn.complete_prob, turn.over_prob, unsure)
     if prob >= floor.complete_prob:
         if turn.decision is not None and not turn.decision.hands_over:
@@ -138,10 +142,10 @@ def quiet_needed_s(scene: StepContext, turn: OpenTurn) -> float:
     return floor.perhaps_wait_s if prob >= floor.perhaps_prob else floor.incomplete_wait_s
 
 
-def _note_turn(scene: StepContext, turn: OpenTurn) -> None:
+def _note_turn(context: StepContext, turn: OpenTurn) -> None:
     said, transcript, decision = turn.said, turn.transcript, turn.decision
     text = said.text if said is not None else ""
-    scene.note(
+    context.note(
         LearnerTurn(
             turn=turn.key.turn,
             start_s=round(turn.start_s, 3),
@@ -155,14 +159,15 @@ def _note_turn(scene: StepContext, turn: OpenTurn) -> None:
         )
     )
     if transcript is not None:
-        scene.state = replace(
-            scene.state, sureness=(*scene.state.sureness, transcript.avg_logprob)[-_USUAL_TURNS:]
+        context.state = replace(
+            context.state,
+            sureness=(*context.state.sureness, transcript.avg_logprob)[-_USUAL_TURNS:],
         )
-    together_s = scene.rules.floor.together_s
+    together_s = context.rules.floor.together_s
     together = turn.began_together(together_s)
     if turn.cut is not None and (together or turn.interrupted(together_s)):
         kind = SimultaneousStart if together else Interruption
-        scene.note(
+        context.note(
             kind(
                 turn=turn.key.turn,
                 start_s=round(turn.start_s, 3),
@@ -173,8 +178,8 @@ def _note_turn(scene: StepContext, turn: OpenTurn) -> None:
         )
 
 
-def note_unanswered(scene: StepContext) -> None:
+def note_unanswered(context: StepContext) -> None:
     """The encounter ends before the patient could answer: the learner's words are kept."""
-    turn = scene.state.turn
+    turn = context.state.turn
     if turn is not None and turn.said is not None and turn.said.text:
-        _note_turn(scene, turn)
+        _note_turn(context, turn)

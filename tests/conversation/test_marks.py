@@ -6,7 +6,7 @@ import pytest
 
 from simvoice.conversation.clauses import pause_after_s, spoken_clauses
 from simvoice.conversation.events import Synthesise
-from simvoice.conversation.scene import clauses_of
+from simvoice.conversation.step_context import clauses_of
 from simvoice.markup import parse
 from simvoice.patient.decisions import Move
 from tests.conversation.world import WORD_S, ScriptedMind, World

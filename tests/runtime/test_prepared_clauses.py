@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from simvoice import markup, paths
-from simvoice.conversation.scene import clauses_of
+from simvoice.conversation.step_context import clauses_of
 from simvoice.patient.case.load import load_case, locate_case
 from simvoice.patient.case.suite import load_suite
 from simvoice.patient.checking.rehearsal import SpeechPlan, plan, rehearse
