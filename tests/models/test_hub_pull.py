@@ -79,8 +79,8 @@ def test_a_hub_that_is_switched_off_is_a_sentence(
 def test_the_mirror_that_hf_endpoint_names_is_asked() -> None:
     code = (
         "import sys; from simvoice.models.manifest import HubPath\n"
-        "from simvoice.models import hub\n"
-        f"sys.stdout.write(hub.address(HubPath(repo='a/b', revision='{REVISION}', path='c')))"
+        "from simvoice.models.sources import hub_address\n"
+        f"sys.stdout.write(hub_address(HubPath(repo='a/b', revision='{REVISION}', path='c')))"
     )
     answer = subprocess.run(
         [sys.executable, "-c", code],

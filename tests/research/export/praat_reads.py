@@ -1,4 +1,4 @@
-"""Praat itself reads TextGrids, in a process of its own: `python -m tests.export.praat_reads FILE`.
+"""Praat itself reads TextGrids, in a process of its own: `python -m tests.research.export.praat_reads FILE`.
 
 Praat holds the interpreter's lock and prints as it likes, so the house lets nobody else import it.
 """

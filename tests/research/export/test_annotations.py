@@ -47,7 +47,7 @@ def voice(found: Conversation, who: str) -> list[tuple[float, float]]:
 
 def read_by_praat(path: Path) -> dict[str, Any]:
     done = subprocess.run(
-        [sys.executable, "-m", "tests.export.praat_reads", str(path)],
+        [sys.executable, "-m", "tests.research.export.praat_reads", str(path)],
         cwd=HOUSE,
         capture_output=True,
         text=True,
