@@ -11,11 +11,11 @@ from simvoice import __version__
 from simvoice.conversation.settings import TurnTakingSettings
 from simvoice.engines import threads
 from simvoice.errors import CaseError
-from simvoice.patient.case.critical import for_record
+from simvoice.patient.case.critical import critical_items_for_record
 from simvoice.patient.case.schema import Case, Concern
 from simvoice.ports import LineFacts
 from simvoice.record.events import ConcernShown, Header, RetryOrigin, Tellable
-from simvoice.scoring.metrics.norms import visit_of
+from simvoice.scoring.metrics.norms import visit_kinds
 from simvoice.web.ports import CaseCard
 
 # -- attempt header ---------------------------------------------------------------------------
@@ -35,7 +35,7 @@ _LIBRARIES = (
 """Those whose version changes what is heard or measured."""
 
 
-def header_of(
+def build_header(
     case: Case,
     *,
     attempt: str,
@@ -64,11 +64,11 @@ def header_of(
             )
             for fact in case.facts
         ),
-        shows=shows(case),
+        shows=concerns_shown(case),
         instruments=case.instruments,
-        critical=for_record(case),
+        critical=critical_items_for_record(case),
         seed=seed,
-        visit=tuple(sorted(visit_of(case.instruments))),
+        visit=tuple(sorted(visit_kinds(case.instruments))),
         learner=learner,
         again=again,
         models=models,
@@ -85,7 +85,7 @@ def header_of(
     )
 
 
-def floor_of(case: Case) -> TurnTakingSettings:
+def turn_taking_of(case: Case) -> TurnTakingSettings:
     """The usual numbers of the floor, with the case's own. Raises CaseError for unknown ones."""
     try:
         return TurnTakingSettings.model_validate(
@@ -100,7 +100,7 @@ def floor_of(case: Case) -> TurnTakingSettings:
         ) from error
 
 
-def card_of(case: Case) -> CaseCard:
+def case_card(case: Case) -> CaseCard:
     """What a learner may know before the door opens."""
     return CaseCard(
         id=case.id,
@@ -122,7 +122,7 @@ def card_of(case: Case) -> CaseCard:
 # Which lines of a case let a concern show, for the record: what is below it knows no case.
 
 
-def shows(case: Case) -> tuple[ConcernShown, ...]:
+def concerns_shown(case: Case) -> tuple[ConcernShown, ...]:
     """Every line of a case that hints at a concern, or says it by telling the concern's fact.
 
     A line may show more than one; where it both hints at a concern and says it, it says it.

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from simvoice.engines.llm.fallback import FIRST_S, WHOLE_S, Fallback
-from simvoice.engines.llm.server import UNHURRIED, Server
+from simvoice.engines.llm.server import LONG_TIMEOUTS, Server
 from simvoice.models import manifest
 from simvoice.ports import LanguageModel
 
@@ -49,8 +49,8 @@ class LanguageModelChoice:
         """Seconds that the stronger model has for its first word and for the whole line."""
         if self.server is None:
             return FIRST_S, WHOLE_S
-        patience = self.server.patience
-        return patience.first_s + _SLACK_S, patience.whole_s + _SLACK_S
+        timeouts = self.server.timeouts
+        return timeouts.first_s + _SLACK_S, timeouts.whole_s + _SLACK_S
 
     @property
     def needs_s(self) -> float:
@@ -76,7 +76,7 @@ class LanguageModelChoice:
         if not self.strong:
             return self.live()
         server = self.server
-        return self._stronger(server and replace(server, patience=UNHURRIED))
+        return self._stronger(server and replace(server, timeouts=LONG_TIMEOUTS))
 
     def _stronger(self, server: Server | None) -> LanguageModel:
         if server is None:
@@ -99,7 +99,7 @@ class LanguageModelChoice:
         return found
 
 
-def trouble(llm: LanguageModel | None) -> str:
+def describe_trouble(llm: LanguageModel | None) -> str:
     """A sentence when the stronger model does not answer now; empty when all is well."""
     if not isinstance(llm, Fallback) or llm.is_up:
         return ""

@@ -12,8 +12,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 from simvoice import paths
-from simvoice.app.attempt_header import card_of, floor_of, header_of
-from simvoice.app.language_model import choose_language_model, trouble
+from simvoice.app.attempt_header import build_header, case_card, turn_taking_of
+from simvoice.app.language_model import choose_language_model, describe_trouble
 from simvoice.app.preparation import Cancelled, PreparationProgress, Preparations
 from simvoice.app.retry import RetryPlan, plan_retry
 from simvoice.app.standalone import planted_voice as planted_voice
@@ -29,8 +29,8 @@ from simvoice.models import manifest
 from simvoice.patient.case.load import load_case, locate_case
 from simvoice.patient.case.schema import Case
 from simvoice.patient.case.suite import load_suite
-from simvoice.patient.checking.certificate import Shelved, shelf
-from simvoice.patient.checking.rehearsal import SpeechPlan, plan, rehearse
+from simvoice.patient.checking.certificate import ListedCase, listed_cases
+from simvoice.patient.checking.rehearsal import SpeechPlan, plan_speech, rehearse
 from simvoice.patient.mind import Patient
 from simvoice.patient.retrieval import CaseIndex
 from simvoice.ports import (
@@ -43,7 +43,7 @@ from simvoice.ports import (
     VoiceActivity,
 )
 from simvoice.record.files import new_id
-from simvoice.record.ratings import with_feedback
+from simvoice.record.ratings import folders_with_feedback
 from simvoice.record.recorder import Recorder
 from simvoice.record.store import Attempt, AttemptSummary, Store
 from simvoice.runtime import spoken_lines
@@ -81,8 +81,8 @@ class Simulator:
         """
         threads.set_environment()
         self.profile = manifest.profile(profile)
-        self.speaker = choose_language_model(self.profile["llm"], server)
-        self.profile["llm"] = self.speaker.model
+        self.language_model = choose_language_model(self.profile["llm"], server)
+        self.profile["llm"] = self.language_model.model
         for name in self.profile.values():
             manifest.locate(name)
         self.store = Store(attempts or paths.attempts_dir())
@@ -120,7 +120,7 @@ class Simulator:
         progress(0.5, "Waking the voice")
         voice = self._load_voice()
         progress(0.7, "Waking the patient's mind")
-        llm = self.speaker.live()
+        llm = self.language_model.live()
         engines = Engines(stt, end_of_turn, voice, embedder, last_words, llm)
         if isinstance(llm, Fallback):
             engines = replace(engines, llm_notices=llm.notices)
@@ -140,7 +140,7 @@ class Simulator:
 
     def model_trouble(self) -> str:
         """A sentence when the stronger model does not answer now; empty when all is well."""
-        return trouble(self._engines.llm if self._engines is not None else None)
+        return describe_trouble(self._engines.llm if self._engines is not None else None)
 
     def _folder(self, role: str) -> Path:
         return manifest.locate(self.profile[role])  # type: ignore[index]
@@ -166,13 +166,13 @@ class Simulator:
         """What a conversation in text needs."""
         from simvoice.engines.embed.minilm import MiniLM
 
-        return MiniLM(self._folder("embedding")), self.speaker.unhurried()
+        return MiniLM(self._folder("embedding")), self.language_model.unhurried()
 
     # -- cases
 
     @cached_property
-    def _shelf(self) -> tuple[Shelved, ...]:
-        return shelf(*paths.case_dirs())
+    def _shelf(self) -> tuple[ListedCase, ...]:
+        return listed_cases(*paths.case_dirs())
 
     def case(self, name: str) -> Case:
         """A case by id or by file. Raises CaseError."""
@@ -180,13 +180,13 @@ class Simulator:
 
     def cases(self) -> Sequence[CaseCard]:
         """The cases on offer: those that have passed their check."""
-        return [card_of(each.case) for each in self._shelf if each.case and self._offers(each)]
+        return [case_card(each.case) for each in self._shelf if each.case and self._offers(each)]
 
     def withheld(self) -> Sequence[str]:
         """Why the others are not, a sentence each."""
         return [each.fault or "" for each in self._shelf if not self._offers(each)]
 
-    def _offers(self, shelved: Shelved) -> bool:
+    def _offers(self, shelved: ListedCase) -> bool:
         return shelved.fault is None or (self._every_case and shelved.case is not None)
 
     def patient(self, case_id: str) -> Patient:
@@ -198,7 +198,7 @@ class Simulator:
             index = None
             if embedder is not None:
                 index = CaseIndex.cached(paths.cache_dir() / "cases", case, embedder, sha256)
-            self._patients[case_id] = Patient(case, index, strong=self.speaker.strong)
+            self._patients[case_id] = Patient(case, index, strong=self.language_model.strong)
         return self._patients[case_id]
 
     # -- making ready
@@ -208,7 +208,7 @@ class Simulator:
         if case_id not in self._plans:
             path = locate_case(case_id, *paths.case_dirs())
             case = load_case(path)
-            self._plans[case_id] = plan(case, rehearse(case, load_suite(path, case)))
+            self._plans[case_id] = plan_speech(case, rehearse(case, load_suite(path, case)))
         return self._plans[case_id]
 
     def prepare(self, case_id: str) -> None:
@@ -226,7 +226,7 @@ class Simulator:
 
     def _make_the_rest(self, case_id: str, cancelled: Cancelled) -> None:
         """What only follows a first clause, which is made while nobody waits."""
-        lines = spoken_lines.welcome(self.plan(case_id), self.patient(case_id).style)
+        lines = spoken_lines.remaining_clauses(self.plan(case_id), self.patient(case_id).style)
         self.engines().voice.prepare(lines, cancelled=cancelled)
 
     def warm_up(self) -> None:
@@ -255,7 +255,7 @@ class Simulator:
             engines.llm.warm(patient.prompt_prefix(), messages=messages, cancelled=cancelled)
         name = patient.case.person.short
         engines.voice.prepare(
-            spoken_lines.needed(self.plan(case_id), patient.style, likely_only=likely_only),
+            spoken_lines.first_clauses(self.plan(case_id), patient.style, likely_only=likely_only),
             lambda done, total: progress(0.35 + 0.65 * done / total, f"Finding {name}'s voice"),
             cancelled,
         )
@@ -281,15 +281,15 @@ class Simulator:
         observer: Observer = _unseen,
         seed: int | None = None,
         floor: TurnTakingSettings | None = None,
-        again: CheckpointRef | None = None,
+        retry_from: CheckpointRef | None = None,
     ) -> Session:
         """An encounter that is ready to run; the line is opened by its `run`.
 
-        again: begin at this moment of an earlier attempt, as the patient was then; the seed is
+        retry_from: begin at this moment of an earlier attempt, as the patient was then; the seed is
         hers, and the learner the same unless another is named. Raises AttemptError when it
         cannot be gone back to.
         """
-        begins = None if again is None else self.check_again(case_id, again)
+        begins = None if retry_from is None else self.check_retry(case_id, retry_from)
         with self._one_at_a_time:
             self._preparations.stop()
             engines = self.engines()
@@ -303,12 +303,12 @@ class Simulator:
         attempt = new_id(case.id, datetime.now().astimezone())
 
         def record(facts: LineFacts) -> Recorder:
-            header = header_of(
+            header = build_header(
                 case,
                 attempt=attempt,
                 line=facts,
                 floor=numbers,
-                models=self.speaker.recorded(self.profile),
+                models=self.language_model.recorded(self.profile),
                 seed=seed,
                 learner=learner,
                 again=begins.again if begins else None,
@@ -338,25 +338,27 @@ class Simulator:
             )
         )
 
-    def time_again(self, case_id: str, place: CheckpointRef) -> float | None:
-        """Seconds that another go at this moment has. Raises AttemptError as `check_again`."""
-        return self.check_again(case_id, place).time_s
+    def retry_time_s(self, case_id: str, checkpoint: CheckpointRef) -> float | None:
+        """Return the time limit of a retry in seconds. Raises errors as `check_retry`."""
+        return self.check_retry(case_id, checkpoint).time_s
 
-    def check_again(self, case_id: str, place: CheckpointRef) -> RetryPlan:
+    def check_retry(self, case_id: str, checkpoint: CheckpointRef) -> RetryPlan:
         """What another go at this moment begins with. Raises AttemptError when there is none."""
 
         def load(of: str) -> Case:
             found = self.case(case_id)
             if found.id != of:
-                raise UsageError(f"attempt {place.attempt} is of the case {of}, not of {found.id}")
+                raise UsageError(
+                    f"attempt {checkpoint.attempt} is of the case {of}, not of {found.id}"
+                )
             return found
 
-        return plan_retry(place, self.attempt, load)
+        return plan_retry(checkpoint, self.attempt, load)
 
     def _floor(self, case: Case) -> TurnTakingSettings:
         """The case's numbers; a stronger model has longer, and the embedded one after it."""
-        numbers = floor_of(case)
-        limit_s = max(numbers.improvise_timeout_s, self.speaker.needs_s)
+        numbers = turn_taking_of(case)
+        limit_s = max(numbers.improvise_timeout_s, self.language_model.needs_s)
         return numbers.model_copy(update={"improvise_timeout_s": limit_s})
 
     # -- attempts
@@ -370,7 +372,7 @@ class Simulator:
         found = self.store.open(attempt_id)
         return self.store.recover(attempt_id) if found.state == "crashed" else found
 
-    def afterwards(self, attempt_id: str) -> Pcm:
+    def reflection_audio(self, attempt_id: str) -> Pcm:
         """What the patient said afterwards, in her voice: float32 [n], 16 kHz.
 
         Raises AttemptError when the record has none of it, CaseError when her case is gone.
@@ -382,7 +384,7 @@ class Simulator:
             if interrupted is not None:
                 self._preparations.stop()
             try:
-                said = spoken_lines.afterwards(case, self.engines().voice, attempt.entries)
+                said = spoken_lines.reflection_sound(case, self.engines().voice, attempt.entries)
             finally:
                 if interrupted is not None:
                     self.prepare(interrupted)
@@ -390,9 +392,9 @@ class Simulator:
             raise AttemptError("The record of this attempt does not have the patient's own words.")
         return said
 
-    def remarked(self) -> Sequence[Path]:
+    def folders_with_feedback(self) -> Sequence[Path]:
         """The folders of the attempts that somebody has rated or objected to."""
-        return with_feedback(self.store.root)
+        return folders_with_feedback(self.store.root)
 
     def erase(self, attempt_id: str) -> None:
         """Remove it for good."""

@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from simvoice.engines.stt.whisper import Whisper
 
 
-def check_word_ear() -> None:
+def check_word_recogniser() -> None:
     """Raises ModelMissing or ModelAltered when the recogniser cannot be used."""
     manifest.locate(_recogniser())
 
 
-def word_ear() -> Whisper:
+def word_recogniser() -> Whisper:
     """A recogniser of its own, for words with their times; made in the process that uses it."""
     threads.set_environment()
     # Imports the heavy library, which reads the environment that was set above.

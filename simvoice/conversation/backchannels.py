@@ -25,7 +25,7 @@ _WORD = re.compile(r"[a-z']+")
 _LONGEST_WORDS = 4
 
 
-def words_of(text: str) -> list[str]:
+def lower_words(text: str) -> list[str]:
     """Lower-case words, without punctuation; a hyphen separates ("mm-hm" is two words)."""
     return _WORD.findall(text.lower())
 
@@ -35,7 +35,7 @@ def is_acknowledgement(text: str) -> bool:
 
     A question mark makes it a question ("Right?"), which asks for an answer.
     """
-    words = words_of(text)
+    words = lower_words(text)
     if not words or len(words) > _LONGEST_WORDS or "?" in text:
         return False
     return _made_of_acknowledgements(tuple(words))
@@ -43,7 +43,7 @@ def is_acknowledgement(text: str) -> bool:
 
 def may_become_acknowledgement(text: str) -> bool:
     """True when the words heard so far may be the beginning of nothing but acknowledgements."""
-    words = tuple(words_of(text))
+    words = tuple(lower_words(text))
     if not words:
         return True
     if len(words) > _LONGEST_WORDS or "?" in text:

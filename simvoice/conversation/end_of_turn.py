@@ -10,7 +10,7 @@ from statistics import median
 
 from simvoice.conversation import patient_turn
 from simvoice.conversation.state import OpenTurn
-from simvoice.conversation.step_context import StepContext, coded
+from simvoice.conversation.step_context import StepContext, recorded_codes
 from simvoice.record.events import Interruption, LearnerTurn, SimultaneousStart
 
 # -- turn end ---------------------------------------------------------------------------------
@@ -155,7 +155,7 @@ def _note_turn(context: StepContext, turn: OpenTurn) -> None:
             no_speech_prob=transcript.no_speech_prob if transcript is not None else 0.0,
             complete_prob=turn.complete_prob,
             over_prob=turn.over_prob,
-            codes=coded(decision) if decision is not None else (),
+            codes=recorded_codes(decision) if decision is not None else (),
         )
     )
     if transcript is not None:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from simvoice.audio import FRAME_S
 from simvoice.conversation import end_of_turn, overlap, patient_turn
-from simvoice.conversation.backchannels import HUMMED, is_acknowledgement, words_of
+from simvoice.conversation.backchannels import HUMMED, is_acknowledgement, lower_words
 from simvoice.conversation.events import (
     AskModel,
     Drop,
@@ -21,7 +21,7 @@ from simvoice.conversation.events import (
     TurnEndJudged,
     WordsJudged,
 )
-from simvoice.conversation.speech_gates import doubt, is_echo, is_murmur
+from simvoice.conversation.speech_gates import is_echo, is_murmur, rejection_reason
 from simvoice.conversation.state import OpenTurn
 from simvoice.conversation.step_context import StepContext
 from simvoice.patient.decisions import Decision, LearnerUtterance, Rank
@@ -239,7 +239,7 @@ def on_words(context: StepContext, event: Transcribed) -> None:
             )
         )
         return
-    reason = doubt(
+    reason = rejection_reason(
         event.transcript,
         voiced_s=turn.voiced_s,
         length_s=turn.end_s - turn.start_s,
@@ -251,7 +251,7 @@ def on_words(context: StepContext, event: Transcribed) -> None:
     if reason is None and turn.overlapped and is_echo(text, sounded, turn.start_s):
         reason = "the patient's own words, come back through the microphone"
     over_hers = turn.overlapped and context.state.patient_has_floor
-    has_words = bool(words_of(text)) or event.hum >= HUMMED
+    has_words = bool(lower_words(text)) or event.hum >= HUMMED
     if over_hers and has_words and is_murmur(event.transcript, turn.voiced_s, event.hum):
         _acknowledged(context, turn, text)
         return
@@ -310,7 +310,7 @@ def think(context: StepContext) -> None:
         said = replace(said, interrupted=interrupted, unsaid=turn.cut.unsaid)
         # What was heard is committed before the interruption is handled.
         patient_turn.accept_cut(context, turn.cut)
-    decision = context.rules.mind.hear(context.state.mind, said)
+    decision = context.rules.mind.respond(context.state.mind, said)
     turn = context.put_turn(
         replace(
             context.turn,

@@ -80,7 +80,7 @@ def _stay_silent(context: StepContext, decision: Decision) -> None:
     context.state = replace(
         context.state,
         reply=None,
-        mind=context.rules.mind.heard(state.mind, decision.move, "", True),
+        mind=context.rules.mind.record_delivery(state.mind, decision.move, "", True),
         quiet_since_s=state.now_s,
     )
     _open_hold(context, decision, state.now_s)
@@ -161,7 +161,8 @@ def _finish(context: StepContext, reply: Reply) -> None:
     heard = f"{reply.heard_before} {line.heard}".strip()
     _fall_silent(context, line)
     context.state = replace(
-        context.state, mind=context.rules.mind.heard(context.state.mind, move, heard, complete)
+        context.state,
+        mind=context.rules.mind.record_delivery(context.state.mind, move, heard, complete),
     )
     if context.state.turn is not None and context.state.turn.ducked:
         context.put_turn(replace(context.turn, ducked=False))
@@ -199,7 +200,8 @@ def accept_cut(context: StepContext, cut: Cut) -> None:
     """The learner did take the floor: she remembers only what she got to say."""
     move = cut.reply.decision.move
     context.state = replace(
-        context.state, mind=context.rules.mind.heard(context.state.mind, move, cut.heard, False)
+        context.state,
+        mind=context.rules.mind.record_delivery(context.state.mind, move, cut.heard, False),
     )
 
 
@@ -208,7 +210,8 @@ def resume(context: StepContext, cut: Cut) -> None:
     if not cut.unsaid:
         move = cut.reply.decision.move
         context.state = replace(
-            context.state, mind=context.rules.mind.heard(context.state.mind, move, cut.heard, True)
+            context.state,
+            mind=context.rules.mind.record_delivery(context.state.mind, move, cut.heard, True),
         )
         _open_hold(context, cut.reply.decision, context.state.now_s)
         if move.ending is not None:

@@ -7,7 +7,7 @@ from simvoice.patient.decisions import Decision, Reflection
 from simvoice.record.events import PatientReflection, RecordedReflection
 
 
-def moments_of(
+def ledger_moments(
     decision: Decision, at_s: float, earlier: tuple[LedgerMoment, ...] = ()
 ) -> tuple[LedgerMoment, ...]:
     """What a move that begins at `at_s` does to her, cause by cause, what it tells, and what had
@@ -21,7 +21,7 @@ def moments_of(
     return (*caused, *(LedgerMoment(what, at_s, 0.0) for what in also))
 
 
-def afterwards(
+def reflection_entry(
     said: tuple[Reflection, ...], moments: tuple[LedgerMoment, ...], at_s: float
 ) -> PatientReflection:
     """The entry for the record."""

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 
-from simvoice.conversation.backchannels import HUMMED, words_of
+from simvoice.conversation.backchannels import HUMMED, lower_words
 from simvoice.conversation.settings import TurnTakingSettings
 from simvoice.ports import Transcript
 from simvoice.record.events import DeliveredWord
@@ -41,7 +41,7 @@ _ECHO_SHARE = 0.7
 """This share of the words being the patient's own last words is an echo."""
 
 
-def doubt(
+def rejection_reason(
     transcript: Transcript,
     *,
     voiced_s: float,
@@ -59,7 +59,7 @@ def doubt(
         return "too quiet to be the learner"
     if length_s > 0 and voiced_s / length_s < 0.3:
         return "hardly any voice in it"
-    spoken = " ".join(words_of(_NOT_WORDS.sub(" ", transcript.text)))
+    spoken = " ".join(lower_words(_NOT_WORDS.sub(" ", transcript.text)))
     if not spoken:
         return "no words in it"
     if transcript.compression > _COMPRESSION:
@@ -81,7 +81,7 @@ def is_murmur(transcript: Transcript, voiced_s: float, hum: float = 0.0) -> bool
     """
     if hum >= HUMMED and voiced_s < _HUM_S:
         return True
-    words = words_of(transcript.text)
+    words = lower_words(transcript.text)
     unsure = transcript.avg_logprob < _WEAK_LOGPROB and not _BIDS.intersection(words)
     return voiced_s < _MURMUR_S and unsure and len(words) <= 1
 
@@ -92,10 +92,10 @@ def is_echo(text: str, patient_words: Iterable[DeliveredWord], since_s: float) -
     patient_words: what sounded, as words. since_s: when the sound began; who gives back what she
     said a while before is no echo. One or two words are not enough to tell.
     """
-    words = words_of(text)
+    words = lower_words(text)
     if len(words) < 3:
         return False
     lately = (word.text for word in patient_words if word.end_s >= since_s - _ECHO_S)
-    there = Counter(word for piece in lately for word in words_of(piece))
+    there = Counter(word for piece in lately for word in lower_words(piece))
     common = sum((Counter(words) & there).values())
     return common / len(words) >= _ECHO_SHARE

@@ -32,7 +32,7 @@ class Mind(Protocol):
         """She speaks first."""
         ...
 
-    def hear(self, state: PatientState, said: LearnerUtterance) -> Decision:
+    def respond(self, state: PatientState, said: LearnerUtterance) -> Decision:
         """The learner said something."""
         ...
 
@@ -40,11 +40,11 @@ class Mind(Protocol):
         """The language model answered the decision's query."""
         ...
 
-    def held(self, state: PatientState, beat: str) -> Decision:
+    def silence_held(self, state: PatientState, beat: str) -> Decision:
         """The learner let her silence stand."""
         ...
 
-    def prompt(self, state: PatientState, silence_s: float) -> Decision:
+    def break_silence(self, state: PatientState, silence_s: float) -> Decision:
         """Nobody has spoken for a while."""
         ...
 
@@ -60,7 +60,7 @@ class Mind(Protocol):
         """The ending it is when the learner just goes."""
         ...
 
-    def afterwards(self, state: PatientState, ending: str | None) -> tuple[Reflection, ...]:
+    def reflect(self, state: PatientState, ending: str | None) -> tuple[Reflection, ...]:
         """What she says when asked how it felt; ending: the one reached, None for none."""
         ...
 
@@ -72,7 +72,7 @@ class Mind(Protocol):
         """The same as a chat, for a stronger model; empty when there is none."""
         ...
 
-    def heard(
+    def record_delivery(
         self, state: PatientState, move: Move, heard_text: str, complete: bool
     ) -> PatientState:
         """This much of her line sounded."""

@@ -137,7 +137,7 @@ def _tend_silence(context: StepContext) -> None:
     quiet_s = state.now_s - state.quiet_since_s
     if state.hold is not None:
         if state.now_s - state.hold.since_s >= state.hold.window_s - 1e-9:
-            decision = rules.mind.held(state.mind, state.hold.beat)
+            decision = rules.mind.silence_held(state.mind, state.hold.beat)
             patient_turn.note_hold(context, "held", state.now_s, decision.move.line_id)
             patient_turn.initiative(context, decision)
         return
@@ -150,7 +150,7 @@ def _tend_silence(context: StepContext) -> None:
             patient_turn.initiative(context, rules.mind.open(state.mind))
         return
     if quiet_s >= rules.floor.prompt_after_s * _PROMPT_GROWTH**state.mind.prompts - 1e-9:
-        patient_turn.initiative(context, rules.mind.prompt(state.mind, quiet_s))
+        patient_turn.initiative(context, rules.mind.break_silence(state.mind, quiet_s))
 
 
 def _time_is_up(context: StepContext) -> bool:

@@ -8,7 +8,7 @@ from simvoice import markup
 from simvoice.conversation.checkpoint import checkpoint
 from simvoice.conversation.clauses import split_clauses, spoken_clauses
 from simvoice.conversation.events import Close, Command, Drop, Key, Note, Play, Synthesise
-from simvoice.conversation.reflection import afterwards, moments_of
+from simvoice.conversation.reflection import ledger_moments, reflection_entry
 from simvoice.conversation.state import EncounterState, OpenTurn, Reply, Rules
 from simvoice.patient.decisions import Decision, Move
 from simvoice.record.events import Coded, Ended, JournalEntry, LedgerStep, PatientMove
@@ -83,7 +83,7 @@ class StepContext:
     ) -> Reply:
         """A reply whose first clause is asked for at once."""
         since_s = self.state.now_s if speech_end_s is None else speech_end_s
-        clauses, spoken = clauses_of(decision.move, text)
+        clauses, spoken = move_clauses(decision.move, text)
         reply = Reply(
             key=key,
             decision=decision,
@@ -126,7 +126,9 @@ class StepContext:
         decision, move = reply.decision, reply.decision.move
         at_s = round(self.state.now_s, 3)
         moments = self.state.moments
-        self.state = replace(self.state, moments=(*moments, *moments_of(decision, at_s, moments)))
+        self.state = replace(
+            self.state, moments=(*moments, *ledger_moments(decision, at_s, moments))
+        )
         self.note(
             PatientMove(
                 turn=reply.key.turn,
@@ -167,15 +169,15 @@ class StepContext:
             return
         self.state = replace(self.state, over=True)
         at_s = round(self.state.now_s, 3)
-        said = self.rules.mind.afterwards(self.state.mind, ending)
+        said = self.rules.mind.reflect(self.state.mind, ending)
         if said:
-            self.note(afterwards(said, self.state.moments, at_s))
+            self.note(reflection_entry(said, self.state.moments, at_s))
         entry = Ended.model_validate({"at_s": at_s, "reason": reason, "ending": ending})
         self.note(entry)
         self.do(Close(reason, ending))
 
 
-def clauses_of(move: Move, text: str | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def move_clauses(move: Move, text: str | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The clauses of a move in plain words, and as the voice is given them.
 
     text: the words that are left of it, after a false barge-in; None for all of them.
@@ -188,7 +190,7 @@ def clauses_of(move: Move, text: str | None) -> tuple[tuple[str, ...], tuple[str
     return split_clauses(line.text), spoken_clauses(line)
 
 
-def coded(decision: Decision) -> tuple[Coded, ...]:
+def recorded_codes(decision: Decision) -> tuple[Coded, ...]:
     """The decision's codes as the record has them."""
     return tuple(
         Coded(code=code.name, words=code.words, confidence=code.confidence)

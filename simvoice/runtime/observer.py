@@ -43,8 +43,8 @@ class Finished:
     """A sentence for the person when it ended by a fault."""
 
 
-Sight = Status | Caption | Finished
-Observer = Callable[[Sight], None]
+Observation = Status | Caption | Finished
+Observer = Callable[[Observation], None]
 """Called from the encounter's thread; has to return at once."""
 
 

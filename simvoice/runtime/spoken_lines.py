@@ -17,10 +17,10 @@ from simvoice.patient.case.schema import Case
 from simvoice.patient.checking.rehearsal import SpeechPlan
 from simvoice.patient.decisions import Affect, Mood, PatientState
 from simvoice.patient.retrieval import wording
-from simvoice.patient.voice import Saying, mood_of, saying, style_of, wording_of
+from simvoice.patient.voice import (SpokenLine, mood_of, saying, style_of, wording_of)
 from simvoice.ports import Voice, VoiceStyle
 from simvoice.record.events import JournalEntry, PatientMove, PatientReflection
-from simvoice.runtime.stages import with_pause
+from simvoice.runtime.stages import with_trailing_pause
 
 # -- prepared clauses -------------------------------------------------------------------------
 # Which clauses to make sound before they are needed, in which order and style.
@@ -31,13 +31,13 @@ Clauses = list[tuple[str, VoiceStyle]]
 """Each as the voice is given it."""
 
 
-def needed(plan: SpeechPlan, style: Style, *, likely_only: bool) -> Clauses:
+def first_clauses(plan: SpeechPlan, style: Style, *, likely_only: bool) -> Clauses:
     """First clauses, which is what an answer waits for: those that have to be there before she
     can be met, or all in every mood."""
     return clauses(plan.sayings[: plan.first if likely_only else None], style, slice(0, 1))
 
 
-def welcome(plan: SpeechPlan, style: Style) -> Clauses:
+def remaining_clauses(plan: SpeechPlan, style: Style) -> Clauses:
     """What is made after that while nobody waits: first clauses in rarer moods, then what
     follows a first clause and would else be made while it sounds."""
     rare = clauses(plan.sayings[plan.first :], style, slice(0, 1))
@@ -45,7 +45,7 @@ def welcome(plan: SpeechPlan, style: Style) -> Clauses:
     return list(dict.fromkeys([*rare, *later]))
 
 
-def clauses(sayings: Iterable[Saying], style: Style, which: slice = slice(None)) -> Clauses:
+def clauses(sayings: Iterable[SpokenLine], style: Style, which: slice = slice(None)) -> Clauses:
     """The clauses of these sayings, each once. which: of each saying's clauses."""
     found = (
         (clause, style(each.affect, each.mood))
@@ -60,7 +60,7 @@ def clauses(sayings: Iterable[Saying], style: Style, which: slice = slice(None))
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class LineRequest:
     """Which line to hear, and how she is when she says it."""
 
     line: str
@@ -74,14 +74,14 @@ class Wanted:
     distress: float | None = None
 
 
-def line_of(case: Case, wanted: Wanted) -> Saying:
+def saying_for(case: Case, wanted: LineRequest) -> SpokenLine:
     """How she would say it. Raises UsageError when there is no such line or wording."""
     state = _state(case, wanted)
     marked, affect = _words(case, wanted, state)
     return saying(case, marked, wanted.affect or affect, mood_of(state))
 
 
-def _state(case: Case, wanted: Wanted) -> PatientState:
+def _state(case: Case, wanted: LineRequest) -> PatientState:
     begun = ledger.start(case, 0)
     values = dict(begun.ledger)
     for name, value in (("trust", wanted.trust), ("distress", wanted.distress)):
@@ -90,7 +90,7 @@ def _state(case: Case, wanted: Wanted) -> PatientState:
     return replace(begun, ledger=tuple(values.items()))
 
 
-def _words(case: Case, wanted: Wanted, state: PatientState) -> tuple[str, Affect]:
+def _words(case: Case, wanted: LineRequest, state: PatientState) -> tuple[str, Affect]:
     if any(each.isspace() for each in wanted.line):
         try:
             return markup.checked(wanted.line.strip()), "neutral"
@@ -111,7 +111,7 @@ BREATH_S = 0.7
 """Between two things she says afterwards: the pause between sentences of somebody who thinks."""
 
 
-def afterwards(case: Case, voice: Voice, entries: Sequence[JournalEntry]) -> Pcm | None:
+def reflection_sound(case: Case, voice: Voice, entries: Sequence[JournalEntry]) -> Pcm | None:
     """What she said afterwards, float32 [n] at 16 kHz; None when the record has nothing of it."""
     said = next((e for e in reversed(entries) if isinstance(e, PatientReflection)), None)
     if said is None or not said.said:
@@ -121,14 +121,14 @@ def afterwards(case: Case, voice: Voice, entries: Sequence[JournalEntry]) -> Pcm
     breath = np.zeros(samples(BREATH_S), np.float32)
     parts: list[Pcm] = []
     for saying_ in _felt(case, said, left):
-        parts += [sound(case, voice, saying_), breath]
+        parts += [saying_sound(case, voice, saying_), breath]
     return np.concatenate(parts)
 
 
-def _felt(case: Case, said: PatientReflection, left: Mapping[str, float]) -> list[Saying]:
+def _felt(case: Case, said: PatientReflection, left: Mapping[str, float]) -> list[SpokenLine]:
     """How she says it, as the encounter left her. An affect that this version does not know is
     said plainly."""
-    state = _state(case, Wanted("", trust=left.get("trust"), distress=left.get("distress")))
+    state = _state(case, LineRequest("", trust=left.get("trust"), distress=left.get("distress")))
     known: dict[str, Affect] = {name: name for name in get_args(Affect)}
     return [
         saying(case, each.spoken or each.text, known.get(each.affect, "neutral"), mood_of(state))
@@ -136,10 +136,10 @@ def _felt(case: Case, said: PatientReflection, left: Mapping[str, float]) -> lis
     ]
 
 
-def sound(case: Case, voice: Voice, said: Saying) -> Pcm:
+def saying_sound(case: Case, voice: Voice, said: SpokenLine) -> Pcm:
     """float32 [n] at 16 kHz: her clauses one after the other, as in an encounter."""
     style = style_of(case.person, said.affect, said.mood)
     clauses = spoken_clauses(markup.parse(said.spoken))
     return np.concatenate(
-        [with_pause(voice.speak(clause, style).pcm, clause) for clause in clauses]
+        [with_trailing_pause(voice.speak(clause, style).pcm, clause) for clause in clauses]
     )

@@ -216,7 +216,7 @@ class Stages:
         self._lanes.to_mouth(Job(command.key, work, failed))
 
     def _deliver(self, command: Synthesise, speech: Speech) -> None:
-        pcm = with_pause(speech.pcm, command.text)
+        pcm = with_trailing_pause(speech.pcm, command.text)
         speech = Speech(pcm, speech.words, speech.syllable_ends_s)
         self._clips[(command.key, command.index)] = speech
         self._results.put(
@@ -250,7 +250,7 @@ def _answer(llm: LanguageModel, command: AskModel, cancelled: Cancelled) -> Answ
     return Answer(text=text, strong=llm.strong)
 
 
-def with_pause(pcm: Pcm, clause: str) -> Pcm:
+def with_trailing_pause(pcm: Pcm, clause: str) -> Pcm:
     """The pause that belongs between this clause and the next lies at its end."""
     pause = np.zeros(samples(pause_after_s(clause)), dtype=np.float32)
     return np.concatenate([pcm, pause])

@@ -14,12 +14,12 @@ from simvoice.engines.llm.fallback import Fallback
 from simvoice.engines.llm.llama import Llama
 from simvoice.engines.llm.llama_chat import ChatLlama
 from simvoice.engines.llm.remote import Remote
-from simvoice.engines.llm.server import UNHURRIED, server_at
+from simvoice.engines.llm.server import LONG_TIMEOUTS, parse_server
 from simvoice.models import manifest
 
 pytestmark = pytest.mark.engine
 
-SERVER = server_at("http://lab:8000", "big", key="k3y")
+SERVER = parse_server("http://lab:8000", "big", key="k3y")
 
 
 @pytest.fixture(autouse=True)
@@ -41,22 +41,22 @@ def small_stands_for_large(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_embedded_model_alone_has_nothing_above_it_and_no_more_time() -> None:
     simulator = Simulator()
-    assert not simulator.speaker.strong
-    assert type(simulator.speaker.live()) is Llama
+    assert not simulator.language_model.strong
+    assert type(simulator.language_model.live()) is Llama
     case = simulator.case("breast-biopsy")
     assert simulator._floor(case) == wiring.floor_of(case)
-    header = simulator.speaker.recorded(simulator.profile)
+    header = simulator.language_model.recorded(simulator.profile)
     assert header == {str(k): v for k, v in manifest.digests(simulator.profile.values()).items()}
 
 
 def test_a_server_speaks_first_and_the_embedded_model_after_it() -> None:
     simulator = Simulator(server=SERVER)
-    both = simulator.speaker.live()
+    both = simulator.language_model.live()
     assert isinstance(both, Fallback)
     assert isinstance(both._first, Remote)
     assert type(both._second) is Llama
     assert both.name == "the language model's server at lab:8000"
-    header = simulator.speaker.recorded(simulator.profile)
+    header = simulator.language_model.recorded(simulator.profile)
     assert header["llm"] == "big at http://lab:8000/v1"
     assert header["llm_fallback"] == manifest.model("smollm2-135m").files[0].sha256
     assert "k3y" not in str(header)
@@ -67,7 +67,7 @@ def test_the_server_the_embedded_model_and_the_voice_fit_into_the_time_they_have
     simulator = Simulator(server=SERVER)
     case = simulator.case("breast-biopsy")
     longer = simulator._floor(case)
-    assert longer.improvise_timeout_s > SERVER.patience.whole_s + 0.5
+    assert longer.improvise_timeout_s > SERVER.timeouts.whole_s + 0.5
     assert longer.improvise_timeout_s < 4.0
     same = longer.model_copy(
         update={"improvise_timeout_s": TurnTakingSettings().improvise_timeout_s}
@@ -78,15 +78,15 @@ def test_the_server_the_embedded_model_and_the_voice_fit_into_the_time_they_have
 def test_a_text_conversation_has_the_servers_words_or_none() -> None:
     _, model = Simulator(server=SERVER).text_engines()
     assert isinstance(model, Remote)
-    assert model.server.patience == UNHURRIED
+    assert model.server.timeouts == LONG_TIMEOUTS
     model.close()
 
 
 @pytest.mark.usefixtures("small_stands_for_large")
 def test_a_larger_model_of_the_profile_is_spoken_to_as_a_chat() -> None:
     simulator = Simulator()
-    assert simulator.speaker.strong
-    both = simulator.speaker.live()
+    assert simulator.language_model.strong
+    both = simulator.language_model.live()
     assert isinstance(both, Fallback)
     assert type(both._first) is ChatLlama
     assert type(both._second) is Llama
@@ -94,7 +94,7 @@ def test_a_larger_model_of_the_profile_is_spoken_to_as_a_chat() -> None:
     start = patient.start(0)
     both.warm(patient.prompt_so_far(start), messages=patient.messages_so_far(start))
     assert both.is_up
-    assert set(simulator.speaker.recorded(simulator.profile)) == {
+    assert set(simulator.language_model.recorded(simulator.profile)) == {
         *map(str, manifest.ROLES),
         "llm_fallback",
     }

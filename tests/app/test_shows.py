@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from simvoice import paths
-from simvoice.app.attempt_header import shows
+from simvoice.app.attempt_header import concerns_shown
 from simvoice.patient.case.load import load_case, locate_case
 from simvoice.patient.case.schema import Case
 
@@ -14,25 +14,25 @@ def breast_biopsy() -> Case:
 
 def test_every_cue_of_the_case_is_in_it_with_its_concern() -> None:
     case = breast_biopsy()
-    found = {(each.line, each.concern) for each in shows(case)}
+    found = {(each.line, each.concern) for each in concerns_shown(case)}
     assert {(cue, c.id) for c in case.concerns for cue in c.cues} <= found
     texts = {c.id: c.text for c in case.concerns}
-    assert all(each.text == texts[each.concern] for each in shows(case))
+    assert all(each.text == texts[each.concern] for each in concerns_shown(case))
 
 
 def test_a_line_that_tells_the_concern_is_a_concern_and_no_cue() -> None:
     case = breast_biopsy()
     told = {c.id: c.fact for c in case.concerns}
     lines = {line.id: line for line in case.lines}
-    for each in shows(case):
+    for each in concerns_shown(case):
         assert (told[each.concern] in lines[each.line].tells) == (each.kind == "concern")
-    assert {each.kind for each in shows(case)} == {"cue", "concern"}
+    assert {each.kind for each in concerns_shown(case)} == {"cue", "concern"}
 
 
 def test_no_line_is_named_twice_for_a_concern() -> None:
-    pairs = [(each.line, each.concern) for each in shows(breast_biopsy())]
+    pairs = [(each.line, each.concern) for each in concerns_shown(breast_biopsy())]
     assert len(pairs) == len(set(pairs))
 
 
 def test_a_case_without_concerns_shows_none() -> None:
-    assert shows(breast_biopsy().model_copy(update={"concerns": ()})) == ()
+    assert concerns_shown(breast_biopsy().model_copy(update={"concerns": ()})) == ()

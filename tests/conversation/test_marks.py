@@ -6,7 +6,7 @@ import pytest
 
 from simvoice.conversation.clauses import pause_after_s, spoken_clauses
 from simvoice.conversation.events import Synthesise
-from simvoice.conversation.step_context import clauses_of
+from simvoice.conversation.step_context import move_clauses
 from simvoice.markup import parse
 from simvoice.patient.decisions import Move
 from tests.conversation.world import WORD_S, ScriptedMind, World
@@ -63,7 +63,7 @@ def test_what_she_goes_on_with_after_a_cough_keeps_its_marks() -> None:
 
 def test_a_move_whose_words_were_changed_has_no_marks() -> None:
     move = Move("answer", "Something else.", spoken="I <pause 0.5> know.")
-    assert clauses_of(move, None) == (("Something else.",), ("Something else.",))
+    assert move_clauses(move, None) == (("Something else.",), ("Something else.",))
 
 
 def test_a_pause_between_clauses_is_as_long_as_the_author_wrote() -> None:

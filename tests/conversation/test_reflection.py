@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import pytest
 
 from simvoice.conversation.events import EndAsked
-from simvoice.conversation.reflection import afterwards, moments_of
+from simvoice.conversation.reflection import ledger_moments, reflection_entry
 from simvoice.conversation.state import LedgerMoment
 from simvoice.patient.decisions import (
     Decision,
@@ -31,8 +31,8 @@ def _entries(world: World) -> list[object]:
 class _Hurt(ScriptedMind):
     """Is moved by the learner's words."""
 
-    def hear(self, state: PatientState, said: LearnerUtterance) -> Decision:
-        decision = super().hear(state, said)
+    def respond(self, state: PatientState, said: LearnerUtterance) -> Decision:
+        decision = super().respond(state, said)
         return replace(decision, steps=(LedgerStep("trust", 0.5, 0.4, "cut"),), opens=("mother",))
 
 
@@ -87,15 +87,15 @@ def test_the_moment_is_where_it_moved_her_most() -> None:
         LedgerMoment("cut", 9.0, 0.2),
         LedgerMoment("cut", 12.0, 0.2),
     )
-    assert afterwards((HURT,), moments, 20.0).said[0].at_s == 9.0
+    assert reflection_entry((HURT,), moments, 20.0).said[0].at_s == 9.0
 
 
 def test_of_what_she_told_it_is_where_she_told_it_or_nowhere() -> None:
     told = replace(HURT, causes=("let it be quiet",), facts=("mother",))
     moments = (LedgerMoment("let it be quiet", 2.0, 0.3), LedgerMoment("mother", 4.0, 0.0))
-    assert afterwards((told,), moments, 20.0).said[0].at_s == 4.0
-    assert afterwards((told,), moments[:1], 20.0).said[0].at_s == 2.0
-    assert afterwards((told,), (), 20.0).said[0].at_s is None
+    assert reflection_entry((told,), moments, 20.0).said[0].at_s == 4.0
+    assert reflection_entry((told,), moments[:1], 20.0).said[0].at_s == 2.0
+    assert reflection_entry((told,), (), 20.0).said[0].at_s is None
 
 
 def test_what_one_cause_moves_in_several_values_counts_together() -> None:
@@ -103,7 +103,7 @@ def test_what_one_cause_moves_in_several_values_counts_together() -> None:
     decision = Decision(
         PatientState(ledger=()), Move("silent", ""), "hurt", steps=steps, opens=("mother",)
     )
-    cut, mother = moments_of(decision, 7.0)
+    cut, mother = ledger_moments(decision, 7.0)
     assert (cut.what, cut.at_s, round(cut.moved, 3)) == ("cut", 7.0, 0.15)
     assert mother == LedgerMoment("mother", 7.0, 0.0)
 
@@ -114,14 +114,14 @@ def test_a_remark_goes_back_to_no_time_before_what_it_is_said_after() -> None:
         LedgerMoment("truth", 9.0, 0.0),
         LedgerMoment("cut", 9.0, 0.1),
     )
-    assert afterwards((replace(HURT, beats=("truth",)),), moments, 20.0).said[0].at_s == 9.0
-    assert afterwards((replace(HURT, beats=("never",)),), moments, 20.0).said[0].at_s == 3.0
+    assert reflection_entry((replace(HURT, beats=("truth",)),), moments, 20.0).said[0].at_s == 9.0
+    assert reflection_entry((replace(HURT, beats=("never",)),), moments, 20.0).said[0].at_s == 3.0
 
 
 def test_what_had_happened_before_is_no_moment_again() -> None:
     decision = Decision(
         PatientState(ledger=(), beats=frozenset({"truth"})), Move("silent", ""), "heard it"
     )
-    first = moments_of(decision, 7.0)
+    first = ledger_moments(decision, 7.0)
     assert first == (LedgerMoment("truth", 7.0, 0.0),)
-    assert moments_of(decision, 9.0, first) == ()
+    assert ledger_moments(decision, 9.0, first) == ()

@@ -117,7 +117,7 @@ class ScriptedMind:
     def open(self, state: PatientState) -> Decision:
         return self._line(state, "she speaks first")
 
-    def hear(self, state: PatientState, said: LearnerUtterance) -> Decision:
+    def respond(self, state: PatientState, said: LearnerUtterance) -> Decision:
         self.said.append(said)
         decision = self._line(state, f"answers {said.text}")
         return replace(decision, hands_over=self.hands_over)
@@ -125,10 +125,10 @@ class ScriptedMind:
     def settle(self, state_before: PatientState, decision: Decision, answer: Answer) -> Decision:
         return replace(decision, move=Move("answer", answer.text), query=None)
 
-    def held(self, state: PatientState, beat: str) -> Decision:
+    def silence_held(self, state: PatientState, beat: str) -> Decision:
         return Decision(state, Move("feel", f"it opened after {beat}", "opened"), "held")
 
-    def prompt(self, state: PatientState, silence_s: float) -> Decision:
+    def break_silence(self, state: PatientState, silence_s: float) -> Decision:
         after = replace(state, prompts=state.prompts + 1)
         return Decision(after, Move("prompt", "are you still there", "prompt"), "silence")
 
@@ -142,7 +142,7 @@ class ScriptedMind:
     def ending(self, state: PatientState, trigger: str) -> str | None:
         return f"the learner {trigger}"
 
-    def afterwards(self, state: PatientState, ending: str | None) -> tuple[Reflection, ...]:
+    def reflect(self, state: PatientState, ending: str | None) -> tuple[Reflection, ...]:
         return self.feels
 
     def prompt_so_far(self, state: PatientState) -> str:
@@ -151,7 +151,7 @@ class ScriptedMind:
     def messages_so_far(self, state: PatientState) -> tuple[Message, ...]:
         return ()
 
-    def heard(
+    def record_delivery(
         self, state: PatientState, move: Move, heard_text: str, complete: bool
     ) -> PatientState:
         self.hearings.append((heard_text, complete))

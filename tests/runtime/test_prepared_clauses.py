@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from simvoice import markup, paths
-from simvoice.conversation.step_context import clauses_of
+from simvoice.conversation.step_context import move_clauses
 from simvoice.patient.case.load import load_case, locate_case
 from simvoice.patient.case.suite import load_suite
-from simvoice.patient.checking.rehearsal import SpeechPlan, plan, rehearse
+from simvoice.patient.checking.rehearsal import SpeechPlan, plan_speech, rehearse
 from simvoice.patient.checking.text_conversation import TextConversation
 from simvoice.patient.mind import Patient
 from simvoice.runtime import spoken_lines
@@ -20,27 +20,27 @@ Made = tuple[Patient, SpeechPlan]
 def made() -> Made:
     path = locate_case("breast-biopsy", paths.scenarios_dir())
     case = load_case(path)
-    return Patient(case, None), plan(case, rehearse(case, load_suite(path, case), 20))
+    return Patient(case, None), plan_speech(case, rehearse(case, load_suite(path, case), 20))
 
 
 def test_she_can_be_met_after_her_likely_first_clauses(made: Made) -> None:
     patient, ways = made
-    likely = spoken_lines.needed(ways, patient.style, likely_only=True)
-    every = spoken_lines.needed(ways, patient.style, likely_only=False)
+    likely = spoken_lines.first_clauses(ways, patient.style, likely_only=True)
+    every = spoken_lines.first_clauses(ways, patient.style, likely_only=False)
     assert likely == every[: len(likely)]
     assert len(likely) < len(every) / 2
-    assert set(every) <= set(likely) | set(spoken_lines.welcome(ways, patient.style))
+    assert set(every) <= set(likely) | set(spoken_lines.remaining_clauses(ways, patient.style))
 
 
 def test_nothing_is_made_twice(made: Made) -> None:
     patient, ways = made
-    later = spoken_lines.welcome(ways, patient.style)
+    later = spoken_lines.remaining_clauses(ways, patient.style)
     assert len(later) == len(set(later))
 
 
 def test_whatever_she_answers_begins_with_a_clause_that_was_made(made: Made) -> None:
     patient, ways = made
-    ready = set(spoken_lines.needed(ways, patient.style, likely_only=False))
+    ready = set(spoken_lines.first_clauses(ways, patient.style, likely_only=False))
     talk = TextConversation(patient, seed=5)
     talk.open()
     for said in (
@@ -56,6 +56,6 @@ def test_whatever_she_answers_begins_with_a_clause_that_was_made(made: Made) -> 
     ):
         move = talk.do(said).move
         assert move.line_id, said
-        first = clauses_of(move, None)[1][0]
+        first = move_clauses(move, None)[1][0]
         assert (first, patient.style(move.affect, move.mood)) in ready
         assert markup.plain(first) in move.text

@@ -20,7 +20,7 @@ from simvoice.record.events import Interruption, LossCounts, PatientSpeech, Trou
 from simvoice.record.recorder import Recorder
 from simvoice.record.store import Attempt, Store
 from simvoice.runtime import stages
-from simvoice.runtime.observer import Caption, Finished, Sight, Status
+from simvoice.runtime.observer import Caption, Finished, Observation, Status
 from simvoice.runtime.session import Session, SessionParts
 from simvoice.runtime.stages import Engines
 from tests.conversation.world import ScriptedMind
@@ -48,11 +48,11 @@ class Run:
     voice: FakeVoice = field(default_factory=FakeVoice)
     time_s: float | None = None
     record: Callable[[LineFacts], Recorder] | None = None
-    watch: Callable[[Session, Sight], None] = lambda session, sight: None
-    sights: list[Sight] = field(default_factory=list)
+    watch: Callable[[Session, Observation], None] = lambda session, sight: None
+    sights: list[Observation] = field(default_factory=list)
 
     def go(self) -> Finished:
-        def observe(sight: Sight) -> None:
+        def observe(sight: Observation) -> None:
             self.sights.append(sight)
             self.watch(session, sight)
 
@@ -130,7 +130,7 @@ def test_without_a_limit_no_time_runs_down(tmp_path: Path) -> None:
 
 
 def test_asked_to_end_it_ends_at_once_with_a_whole_record(tmp_path: Path) -> None:
-    def end_after_the_question(session: Session, sight: Sight) -> None:
+    def end_after_the_question(session: Session, sight: Observation) -> None:
         if isinstance(sight, Caption):
             session.end()
 
@@ -172,7 +172,7 @@ def test_a_disk_that_fills_up_ends_it_with_a_sentence(
         monkeypatch.setattr(recorder.os, "pwrite", pwrite)
         return made
 
-    def drain(session: Session, sight: Sight) -> None:
+    def drain(session: Session, sight: Observation) -> None:
         # virtual time runs away from the recorder's thread; here it may catch up
         assert session._recorder is not None
         session._recorder.drain()
@@ -215,7 +215,7 @@ def test_a_voice_that_fails_again_and_again_ends_it_and_names_the_doctor(tmp_pat
 def test_a_voice_that_fails_once_is_forgiven(tmp_path: Path) -> None:
     voice = FakeVoice(broken="out of breath")
 
-    def mend(_: Session, sight: Sight) -> None:
+    def mend(_: Session, sight: Observation) -> None:
         if isinstance(sight, Status) and sight.at_s > 5.0:
             voice.broken = ""
 
