@@ -1,4 +1,4 @@
-"""A conversation in which every number is known, and records made of it."""
+"""A conversation with known numbers, and records of it."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ NUMBERS: dict[str, float | None] = {
     "talk_share": 100.0 * 10.5 / 22.5,
     "learner_speech": 10.5,
     "patient_speech": 12.0,
-    "floor_share": 100.0 * 10.8 / 34.8,  # her pauses within two turns count, 6.0 and 6.0
+    "floor_share": 100.0 * 10.8 / 34.8,  # the patient's pauses within two turns count, 6.0 and 6.0
     "learner_turns": 4,
     "turn_length": 2.6,  # the median of 3.6, 2.2, 2.0 and 3.0
     "patient_turn_length": 2.5,  # the median of 2.0, 2.0, 9.5, 2.5 and 8.0
@@ -64,7 +64,7 @@ NUMBERS: dict[str, float | None] = {
     "interruptions": 1,
     "interruption_depth": 0.5,
     "interruption_attempts": 0,
-    "early_starts": 1,  # at 9.8, into the last 0.2 s of hers
+    "early_starts": 1,  # at 9.8, in the last 0.2 s of the patient's turn
     "patient_interruptions": 0,
     "words_lost": 3,
     "seconds_lost": 1.2,
@@ -104,12 +104,12 @@ VOICES = (
     "loudness_course",
     "rate_course",
 )
-"""What only the sound tells: tones have no syllables worth a number."""
+"""Measured in the sound only; None, because tones have no syllables."""
 NUMBERS |= dict.fromkeys(VOICES)
 
 
 def header(attempt: str = "", **fields: object) -> Header:
-    """A header; every call without an id makes a new one."""
+    """Return a header. Each call without an identifier makes a new identifier."""
     attempt = attempt or new_id("planted-talk", datetime(2026, 11, 22, 10, 15, 30))
     given = {
         "attempt": attempt,
@@ -165,10 +165,10 @@ def _delay(turn: int, speech_end_s: float, first_sound_s: float, chosen_s: float
 
 
 def entries() -> list[JournalEntry]:
-    """The journal of the planted conversation, in order."""
+    """Return the journal of the planted conversation, in order."""
     voices = [
         LearnerVoice(start_s=start, end_s=end, level_dbfs=-24.0)
-        # The detector saw the acknowledgement a frame later than the floor did.
+        # The voice detector found the backchannel one frame later than the turn-taking.
         for start, end in (*LEARNER_VOICE, (9.02, 9.3), NOISE)
     ]
     named = Coded(code="empathy_name", words="that is frightening")
@@ -224,7 +224,7 @@ def entries() -> list[JournalEntry]:
 
 
 def sound(noise_dbfs: float = -70.0) -> tuple[Pcm16, Pcm16]:
-    """(learner, patient): bursts of tone where each one speaks, over a little noise."""
+    """Return (learner, patient): bursts of tone while each one speaks, over low noise."""
     random = np.random.default_rng(5)
     made = []
     for voice in ((*LEARNER_VOICE, BACKCHANNEL), PATIENT_VOICE):
@@ -238,14 +238,14 @@ def sound(noise_dbfs: float = -70.0) -> tuple[Pcm16, Pcm16]:
 
 
 def record(root: Path, more: Iterable[JournalEntry] = (), **fields: object) -> Attempt:
-    """Record the planted conversation under `root`, `more` at its end, and open it."""
+    """Record the planted conversation, followed by `more`, under `root`, and open it."""
     recorder = Recorder.create(root, header(**fields))
     for entry in (*entries(), *more):
         recorder.add(entry)
     learner, patient = sound()
     for start in range(0, len(learner), 16_000):
         recorder.sound(learner[start : start + 16_000], patient[start : start + 16_000])
-        # 50 s at once is more than the queue holds by design; an encounter brings 1 s a second.
+        # 50 s at once would overfill the queue; a real encounter adds 1 s per second.
         recorder.drain()
     recorder.close()
     return Store(root).open(recorder.attempt)

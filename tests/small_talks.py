@@ -1,4 +1,4 @@
-"""Small journals for the debrief's tests: what was said, what it did, and what came of it."""
+"""Build small journals for the tests of the debrief."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from simvoice.record.events import (
 from simvoice.record.store import Attempt
 
 
-def of(attempt: Attempt, *entries: JournalEntry, **header: Any) -> Debrief:
-    """The debrief of another journal under the same roof, without sound."""
+def debrief_of(attempt: Attempt, *entries: JournalEntry, **header: Any) -> Debrief:
+    """Build the debrief of these entries, with the attempt's header and without sound."""
     changed = attempt.header.model_copy(update=header)
     return build_debrief(
         replace(attempt, entries=entries, audio_path=None, _sound=[], header=changed)
     )
 
 
-def said(
+def learner_turn(
     turn: int, start_s: float, text: str, *codes: str, avg_logprob: float = -0.3
 ) -> LearnerTurn:
-    """Two seconds of the learner's; every code rests on all of the words."""
+    """A learner's turn of 2 s. Each code is based on all of the words."""
     return LearnerTurn(
         turn=turn,
         start_s=start_s,
@@ -42,21 +42,21 @@ def said(
     )
 
 
-def step(cause: str, change: float, before: float = 0.5, **fields: Any) -> LedgerStep:
-    """A step of trust, unless `name` says another."""
+def ledger_step(cause: str, change: float, before: float = 0.5, **fields: Any) -> LedgerStep:
+    """A step of trust, or of the quantity `name`."""
     given = {"name": "trust", "before": before, "after": round(before + change, 4), "cause": cause}
     return LedgerStep.model_validate(given | fields)
 
 
-def move(turn: int, at_s: float, *steps: LedgerStep) -> PatientMove:
-    """An answer of hers that begins at `at_s`."""
+def patient_move(turn: int, at_s: float, *steps: LedgerStep) -> PatientMove:
+    """An answer of the patient that begins at `at_s`."""
     return PatientMove(
         turn=turn, at_s=at_s, kind="answer", line_id=f"line{turn}", reason="r", steps=steps
     )
 
 
-def spoke(turn: int, start_s: float, heard: str, unsaid: str = "") -> PatientSpeech:
-    """Two seconds of the patient's."""
+def patient_speech(turn: int, start_s: float, heard: str, unsaid: str = "") -> PatientSpeech:
+    """A patient's utterance of 2 s."""
     return PatientSpeech(
         turn=turn,
         line_id=f"line{turn}",
@@ -69,5 +69,5 @@ def spoke(turn: int, start_s: float, heard: str, unsaid: str = "") -> PatientSpe
 
 
 def checkpoint(turn: int, at_s: float, ending: str | None = None) -> Checkpoint:
-    """Where another go can begin, unless her move ended the encounter."""
+    """A checkpoint. With `ending`, the move ends the encounter, so no retry can begin there."""
     return Checkpoint(turn=turn, at_s=at_s, mind={}, move={"text": "x", "ending": ending})

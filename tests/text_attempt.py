@@ -1,4 +1,4 @@
-"""A demo's learner and a case's patient in text, as the journal that such a talk would leave."""
+"""Play a demo file against a patient in text, and return the journal of the conversation."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from simvoice.record.events import (
 )
 
 STEP_S = 10.0
-"""Seconds between one thing and the next."""
+"""Seconds between the steps of the demo."""
 
 
-def steps_of(file: Path) -> list[tuple[str, str]]:
-    """(when, words) of each step of a demo file."""
+def demo_steps(file: Path) -> list[tuple[str, str]]:
+    """Return (when, words) of each step of a demo file."""
     steps = YAML(typ="safe").load(file.read_text(encoding="utf-8"))["steps"]
     return [(step["when"], step.get("say") or SILENCE) for step in steps]
 
 
-def played(patient: Patient, steps: list[tuple[str, str]]) -> tuple[JournalEntry, ...]:
-    """Every word is recognised, and what is hummed while she speaks is left out."""
+def play_demo(patient: Patient, steps: list[tuple[str, str]]) -> tuple[JournalEntry, ...]:
+    """Return the journal of the demo: all words are recognised, backchannels are left out."""
     talk = TextConversation(patient)
-    entries: list[JournalEntry] = list(_hers(talk.open(), 0))
+    entries: list[JournalEntry] = list(_patient_entries(talk.open(), 0))
     for number, (when, words) in enumerate(steps, start=1):
         if talk.ending is not None:
             break
@@ -56,7 +56,7 @@ def played(patient: Patient, steps: list[tuple[str, str]]) -> tuple[JournalEntry
         else:
             decision = talk.say(words, cuts_in=when == "barge-in")
             entries.append(_turn(number, at_s, words, decision))
-        entries.extend(_hers(decision, number))
+        entries.extend(_patient_entries(decision, number))
     return tuple(entries)
 
 
@@ -74,7 +74,7 @@ def _turn(number: int, at_s: float, words: str, decision: Decision) -> LearnerTu
     )
 
 
-def _hers(decision: Decision, number: int) -> list[JournalEntry]:
+def _patient_entries(decision: Decision, number: int) -> list[JournalEntry]:
     at_s = number * STEP_S + 3.0
     move = decision.move
     found: list[JournalEntry] = [
@@ -85,7 +85,7 @@ def _hers(decision: Decision, number: int) -> list[JournalEntry]:
             line_id=move.line_id,
             reason=decision.reason,
             ledger=dict(decision.state.ledger),
-            disclosed=decision.opens,
+            disclosed=decision.discloses,
         )
     ]
     if move.text:

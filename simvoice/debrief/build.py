@@ -38,7 +38,7 @@ from simvoice.record.events import (
 )
 from simvoice.record.store import Attempt
 from simvoice.scoring.metrics.measures import LOST_SHARE
-from simvoice.scoring.metrics.norms import beside, note
+from simvoice.scoring.metrics.norms import no_norm_note, norms_beside
 from simvoice.scoring.metrics.reading import Reading, read, read_best
 from simvoice.scoring.metrics.registry import Measured, measure_reading
 
@@ -73,7 +73,7 @@ def build_debrief(attempt: Attempt, *, with_peaks: bool = True) -> Debrief:
         patient_name=header.patient_name,
         learner=header.learner,
         when=attempt.started.wall_time if attempt.started else "",
-        duration_s=reading.spoken.end_s,
+        duration_s=reading.speech_times.end_s,
         state=attempt.state,
         ended=_ended(attempt.ended, header),
         ending=attempt.ended.ending if attempt.ended else None,
@@ -83,7 +83,7 @@ def build_debrief(attempt: Attempt, *, with_peaks: bool = True) -> Debrief:
         rows=tuple(_rows(reading)),
         marks=tuple(marks_of(reading, header.patient_name)),
         numbers=numbers,
-        norms_note="" if any(n.norms for n in numbers) else note(header.case_id),
+        norms_note="" if any(n.norms for n in numbers) else no_norm_note(header.case_id),
         ledger=tuple(
             LedgerPoint(at_s=move.at_s, values=move.ledger)
             for move in reading.of(PatientMove)
@@ -131,7 +131,7 @@ def _numbers(attempt: Attempt, visit: Collection[str]) -> tuple[Number, ...]:
 def _norms(measured: Measured, visit: Collection[str]) -> tuple[str, ...]:
     if measured.value is None:
         return ()
-    return tuple(norm.sentence for norm in beside(measured.key, visit))
+    return tuple(norm.sentence for norm in norms_beside(measured.key, visit))
 
 
 def never_said(speeches: Sequence[PatientSpeech]) -> list[PatientSpeech]:
@@ -175,7 +175,7 @@ def _learner_lane(reading: Reading, header: Header) -> SpeakerLane:
     said = reading.of(LearnerTurn)
     segments = [
         _segment(start, end, "speech", _whose_text(said, start, end))
-        for start, end in reading.spoken.learner
+        for start, end in reading.speech_times.learner
     ]
     segments += [
         _segment(b.start_s, b.end_s, "backchannel", b.text) for b in reading.of(Backchannel)
@@ -195,7 +195,7 @@ def _patient_lane(reading: Reading, header: Header) -> SpeakerLane:
         name=header.patient_name,
         segments=tuple(
             _segment(start, end, "speech", _whose_words(said, start, end))
-            for start, end in reading.spoken.patient
+            for start, end in reading.speech_times.patient
         ),
     )
 
@@ -320,7 +320,7 @@ def _notes(attempt: Attempt, reading: Reading, sound_problem: str) -> list[str]:
     notes = [attempt.problem] if attempt.problem else []
     if attempt.state == "open":
         notes.append("This encounter is still going on; what follows is as far as it has come.")
-    learner_s, patient_s = (reading.anatomy.speech_s(who) for who in ("learner", "patient"))
+    learner_s, patient_s = (reading.timeline.speech_s(who) for who in ("learner", "patient"))
     if learner_s <= 0.0 and patient_s <= 0.0:
         notes.append("Nobody spoke, so there is nothing to tell about this conversation.")
     elif learner_s <= 0.0:

@@ -11,7 +11,7 @@ from simvoice.debrief.wording import NOT_ENGLISH, in_words, is_english
 from simvoice.record.events import LearnerTurn
 from simvoice.record.store import Attempt
 from simvoice.scoring.instruments.evidence import RuleVerdict
-from simvoice.scoring.instruments.instrument import CRITICAL, headings, instruments, items_with
+from simvoice.scoring.instruments.instrument import CRITICAL, headings, instruments, items_for
 from simvoice.scoring.raters.agreement import LEVEL, Estimate
 from simvoice.scoring.raters.item_agreement import (
     RULE,
@@ -19,7 +19,7 @@ from simvoice.scoring.raters.item_agreement import (
     RatedAttempt,
     Threshold,
     agreement,
-    rated,
+    judge_attempt,
     thresholds,
 )
 
@@ -72,11 +72,11 @@ class ItemTrust:
 
 def as_shown(attempt: Attempt) -> RatedAttempt:
     """`rated`, with what the debrief does not judge not judged: words that are not English."""
-    found = rated(attempt)
+    found = judge_attempt(attempt)
     turns = [entry for entry in attempt.entries if isinstance(entry, LearnerTurn)]
     if is_english(turns):
         return found
-    every = items_with(attempt.header)
+    every = items_for(attempt.header)
     unknown = RuleVerdict("not judged", reason=NOT_ENGLISH)
     return replace(
         found,

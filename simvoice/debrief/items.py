@@ -23,15 +23,15 @@ from simvoice.debrief.model import CueAnswer, ItemResult, Objected, Scored, Show
 from simvoice.debrief.wording import NOT_ENGLISH, is_english
 from simvoice.errors import SimvoiceError, UsageError
 from simvoice.record.events import Header, LearnerTurn
-from simvoice.record.ratings import Objection, add_objection, objections_of, withdraw_objection
+from simvoice.record.ratings import Objection, add_objection, load_objections, withdraw_objection
 from simvoice.record.store import Attempt
 from simvoice.scoring.instruments.cues import Response
 from simvoice.scoring.instruments.evidence import RuleVerdict
-from simvoice.scoring.instruments.instrument import CRITICAL, Item, headings, items_with
-from simvoice.scoring.instruments.judge import Judge, Judged, ScoredInstrument
+from simvoice.scoring.instruments.instrument import CRITICAL, Item, headings, items_for
+from simvoice.scoring.instruments.judge import Judge, JudgedItem, ScoredInstrument
 from simvoice.scoring.metrics.reading import Reading
-from simvoice.scoring.raters.human_range import agreed_on, interval_in_words
-from simvoice.scoring.raters.questions import lists_of
+from simvoice.scoring.raters.human_range import agreement_on, interval_in_words
+from simvoice.scoring.raters.questions import critical_and_chosen
 
 # -- items ------------------------------------------------------------------------------------
 # The items of a debrief: headings, the case's instruments, and what each cue met.
@@ -73,13 +73,13 @@ def items_of(reading: Reading, header: Header, folder: Path) -> Items:
     judge = Judge(reading, header)
     english = is_english(reading.of(LearnerTurn))
     enough = len(reading.of(LearnerTurn)) >= ROOM
-    own, lists, unknown = lists_of(header)
+    own, lists, unknown = critical_and_chosen(header)
     notes = [
         f"The case names the instrument {name}, which simvoice does not have." for name in unknown
     ]
     objections: dict[str, list[Objected]] = {}
     try:
-        for each in objections_of(folder):
+        for each in load_objections(folder):
             said = Objected(number=each.number, why=each.why)
             objections.setdefault(each.item, []).append(said)
     except SimvoiceError as error:
@@ -155,7 +155,7 @@ def _about(sheet: ScoredInstrument) -> str:
     return f"{about} Missed: {'; '.join(missed)}."
 
 
-def _result(judged: Judged, objections: list[Objected]) -> ItemResult:
+def _result(judged: JudgedItem, objections: list[Objected]) -> ItemResult:
     item, verdict = judged.item, judged.verdict
     interval, interval_note = _interval(item.rule, verdict.value)
     return ItemResult(
@@ -184,7 +184,7 @@ def _result(judged: Judged, objections: list[Objected]) -> ItemResult:
 
 def _interval(rule: ItemRule | None, value: float | None) -> tuple[tuple[float, float] | None, str]:
     """At least as wide as people disagree, and in words; (None, "") where that is not known."""
-    known = agreed_on(rule)
+    known = agreement_on(rule)
     if known is None or value is None:
         return None, ""
     low, high = known.interval(value)
@@ -227,7 +227,7 @@ def object_to(attempt: Attempt, item: str, why: str, when: datetime) -> Objected
     when: with its zone. Raises UsageError for an item that is not there and for words that are
     none or too many.
     """
-    if item not in items_with(attempt.header):
+    if item not in items_for(attempt.header):
         raise UsageError(
             f"there is no item {item[:100] or 'without a name'} in this attempt; "
             f"run: simvoice debrief {attempt.id} --items, to see their names"
@@ -241,7 +241,7 @@ def object_to(attempt: Attempt, item: str, why: str, when: datetime) -> Objected
         )
     wall_time = when.isoformat(timespec="seconds")
     add_objection(attempt.folder, Objection(item=item, why=said, wall_time=wall_time))
-    kept = (e for e in reversed(objections_of(attempt.folder)) if (e.item, e.why) == (item, said))
+    kept = (e for e in reversed(load_objections(attempt.folder)) if (e.item, e.why) == (item, said))
     return Objected(number=next(kept).number, why=said)
 
 

@@ -30,9 +30,9 @@ def marks_of(reading: Reading, name: str) -> list[TimingMark]:
 
 
 def _betweens(reading: Reading, name: str) -> list[TimingMark]:
-    silences = {(s.start_s, s.end_s) for s in reading.anatomy.silences}
+    silences = {(s.start_s, s.end_s) for s in reading.timeline.silences}
     marks = []
-    for stretch in reading.anatomy.between:
+    for stretch in reading.timeline.between:
         if (stretch.start_s, stretch.end_s) in silences:
             continue
         if stretch.kind == "pause" and stretch.length_s >= PAUSE_S and not _held(stretch, reading):
@@ -60,7 +60,7 @@ def _pause(stretch: Between, name: str) -> TimingMark:
 
 
 def _gap(stretch: Between, reading: Reading, name: str) -> list[TimingMark]:
-    machine_s = machine_share_s(stretch.start_s, stretch.end_s, reading.spoken.waits)
+    machine_s = machine_share_s(stretch.start_s, stretch.end_s, reading.speech_times.waits)
     length_s = stretch.length_s - (machine_s if stretch.after == "patient" else 0.0)
     if length_s < _GAP_S:
         return []
@@ -103,7 +103,7 @@ def _silences(reading: Reading, name: str) -> list[TimingMark]:
             silence=silence.kind,
             length_s=silence.length_s,
         )
-        for silence in reading.anatomy.silences
+        for silence in reading.timeline.silences
         if silence.kind != "hold"
     ]
 

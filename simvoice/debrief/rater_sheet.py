@@ -16,17 +16,17 @@ from simvoice.debrief.model import Debrief, ItemResult
 from simvoice.debrief.wording import in_words
 from simvoice.errors import AttemptError, UsageError
 from simvoice.record.events import Backchannel, JournalEntry, LearnerTurn, PatientSpeech
-from simvoice.record.ratings import RaterDone, Rating, add_ratings, draft_of, finish_rating
+from simvoice.record.ratings import RaterDone, Rating, add_ratings, finish_rating, load_draft
 from simvoice.record.store import Attempt
 from simvoice.scoring.metrics.reading import read
 from simvoice.scoring.raters.questions import (
     AnswerKind,
-    asked_of,
+    allowed_answers,
+    answer_kind,
+    instruments_asked,
     items_asked,
-    kind_of,
-    may_be,
-    rule_in_words,
-    value_of,
+    parse_answer,
+    rule_for_rater,
 )
 
 LONGEST_RATER = 60
@@ -120,10 +120,10 @@ def rater_of(text: str) -> str:
 
 def blind_sheet(attempt: Attempt, rater: str) -> BlindSheet:
     """Everything that the page shows before the rater has finished."""
-    draft = draft_of(attempt.folder, rater)
+    draft = load_draft(attempt.folder, rater)
     said = {each.item: each for each in draft.ratings}
     lists = []
-    for each in asked_of(attempt.header):
+    for each in instruments_asked(attempt.header):
         sections: dict[str, list[Asked]] = {}
         for item in each.items:
             rating = said.get(item.id)
@@ -132,9 +132,9 @@ def blind_sheet(attempt: Attempt, rater: str) -> BlindSheet:
                     id=item.id,
                     section=item.section,
                     text=item.text,
-                    rule=rule_in_words(item),
-                    kind=kind_of(item),
-                    may_be=may_be(kind_of(item)),
+                    rule=rule_for_rater(item),
+                    kind=answer_kind(item),
+                    may_be=allowed_answers(answer_kind(item)),
                     answer=_plain(rating.value) if rating else "",
                     comment=rating.comment if rating else "",
                 )
@@ -161,7 +161,7 @@ def blind_sheet(attempt: Attempt, rater: str) -> BlindSheet:
 
 def blind_timeline(attempt: Attempt) -> dict[str, Any]:
     """What the page's script draws: both voices and their outline, without a single mark."""
-    spoken = read(attempt).spoken
+    spoken = read(attempt).speech_times
     outline = None
     if attempt.audio_path is not None:
         try:
@@ -204,10 +204,12 @@ def keep_answer(
     there = items_asked(attempt.header)
     if item not in there:
         raise UsageError(f"there is no item {item[:100] or 'without a name'} here; reload the page")
-    kind = kind_of(there[item])
-    given = value_of(value, kind)
+    kind = answer_kind(there[item])
+    given = parse_answer(value, kind)
     if given is None:
-        raise UsageError(f"{value[:60]!r} is no answer to this item; it takes {may_be(kind)}")
+        raise UsageError(
+            f"{value[:60]!r} is no answer to this item; it takes {allowed_answers(kind)}"
+        )
     said = " ".join(comment.split())
     if len(said) > LONGEST_COMMENT:
         raise UsageError(
@@ -223,7 +225,7 @@ def keep_answer(
         blind=True,
     )
     add_ratings(attempt.folder, [rating])
-    return len({each.item for each in draft_of(attempt.folder, rater).ratings} & there.keys())
+    return len({each.item for each in load_draft(attempt.folder, rater).ratings} & there.keys())
 
 
 def finish(attempt: Attempt, rater: str, when: datetime) -> None:
@@ -232,7 +234,7 @@ def finish(attempt: Attempt, rater: str, when: datetime) -> None:
     Raises UsageError when there is no answer yet, AttemptError when it was finished before.
     """
     _still_rating(attempt, rater)
-    if not draft_of(attempt.folder, rater).ratings:
+    if not load_draft(attempt.folder, rater).ratings:
         raise UsageError("no item has an answer yet; rate at least one before you finish")
     done = RaterDone(done=rater, wall_time=when.isoformat(timespec="seconds"))
     finish_rating(attempt.folder, done)
@@ -260,7 +262,7 @@ def tally(found: Iterable[tuple[str, tuple[Beside, ...]]]) -> str:
 
 
 def _still_rating(attempt: Attempt, rater: str) -> None:
-    if draft_of(attempt.folder, rater).done:
+    if load_draft(attempt.folder, rater).done:
         raise AttemptError(
             f"{rater} has finished this attempt and has seen what the machine says, so the answers "
             "stay as they are"

@@ -13,7 +13,7 @@ from simvoice.record.events import Hold, LearnerTurn, PatientMove, RetryOrigin
 from simvoice.record.store import Attempt
 from simvoice.scoring.instruments.instrument import CRITICAL
 from simvoice.scoring.metrics.reading import Reading, read
-from simvoice.scoring.raters.human_range import agreed
+from simvoice.scoring.raters.human_range import human_agreements
 
 NUMBERS = (
     "talk_share",
@@ -177,7 +177,7 @@ def _heading(scored: Scored) -> HeadingOf:
 
 
 def _counts(reading: Reading) -> dict[str, int]:
-    wanted = {code for each in agreed().values() for code in (*each.over, *each.under)}
+    wanted = {code for each in human_agreements().values() for code in (*each.over, *each.under)}
     found = Counter(c.code for turn in reading.of(LearnerTurn) for c in turn.codes)
     return {code: found[code] for code in sorted(wanted)}
 

@@ -14,10 +14,10 @@ from simvoice.progress.brief import Brief, HeadingOf, NumberOf
 from simvoice.scoring.metrics.change import change
 from simvoice.scoring.metrics.definitions import Definition, definitions
 from simvoice.scoring.metrics.interval import ErrorTable
-from simvoice.scoring.metrics.quantities import clause, quantity
+from simvoice.scoring.metrics.quantities import quantity, reason_clause
 from simvoice.scoring.metrics.registry import Measured
 from simvoice.scoring.metrics.shares import ItemShare, difference, share
-from simvoice.scoring.raters.human_range import Agreed, in_numbers
+from simvoice.scoring.raters.human_range import HumanAgreement, format_value
 
 ProgressVerdict = Literal["changed", "no change that can be told from chance", "not comparable"]
 NO_CHANGE: ProgressVerdict = "no change that can be told from chance"
@@ -88,7 +88,7 @@ def _judged(heading: HeadingOf) -> set[str]:
     return {text for text, _ in (*heading.met, *heading.not_met)}
 
 
-def compare_agreed(earlier: Brief, later: Brief, number: Agreed) -> ComparedNumber:
+def compare_agreed(earlier: Brief, later: Brief, number: HumanAgreement) -> ComparedNumber:
     """A number that people code, in both."""
     before, after = number.value(earlier.counts), number.value(later.counts)
     if before is None or after is None:
@@ -97,9 +97,9 @@ def compare_agreed(earlier: Brief, later: Brief, number: Agreed) -> ComparedNumb
     by = after - before
     verdict: ProgressVerdict = "changed" if abs(by) > number.detectable else NO_CHANGE
     unit, least = ("points", 0.5) if number.unit == "share" else ("", 0.005)
-    shown = f"{abs(100 * by):.0f} {unit}" if unit else in_numbers(number, abs(by))
+    shown = f"{abs(100 * by):.0f} {unit}" if unit else format_value(number, abs(by))
     known = (
-        f"{100 * number.detectable:.0f} {unit}" if unit else in_numbers(number, number.detectable)
+        f"{100 * number.detectable:.0f} {unit}" if unit else format_value(number, number.detectable)
     )
     return ComparedNumber(
         earlier=earlier.attempt,
@@ -182,7 +182,7 @@ def _least(shown: str) -> str:
 
 
 def _incomparable(earlier: Brief, later: Brief, reason: str) -> ComparedNumber:
-    reason = clause(reason)
+    reason = reason_clause(reason)
     return ComparedNumber(
         earlier=earlier.attempt,
         later=later.attempt,

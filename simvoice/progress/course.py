@@ -36,9 +36,9 @@ from simvoice.progress.model import (
 from simvoice.scoring.instruments.instrument import headings
 from simvoice.scoring.metrics.change import minimal_detectable_change
 from simvoice.scoring.metrics.definitions import Definition, definitions
-from simvoice.scoring.metrics.interval import shipped
-from simvoice.scoring.metrics.quantities import clause, quantity
-from simvoice.scoring.raters.human_range import Agreed, agreed, in_numbers
+from simvoice.scoring.metrics.interval import shipped_errors
+from simvoice.scoring.metrics.quantities import quantity, reason_clause
+from simvoice.scoring.raters.human_range import HumanAgreement, format_value, human_agreements
 
 _CUT_SHORT = frozenset({"device", "closed", "fault"})
 """Ends that nobody chose."""
@@ -157,7 +157,9 @@ def _course(briefs: Sequence[Brief]) -> CaseProgress:
             for number, each in enumerate(whole, 1)
         ),
         headings=tuple(made.heading(h.id, h.name) for h in headings()) if whole else (),
-        agreed=tuple(made.agreed(number) for number in agreed().values()) if whole else (),
+        agreed=tuple(made.agreed(number) for number in human_agreements().values())
+        if whole
+        else (),
         metrics=tuple(made.metric(entry) for entry in _followed()) if whole else (),
         tried=tried(briefs),
         goes=len(briefs) - len(whole),
@@ -168,7 +170,7 @@ def _course(briefs: Sequence[Brief]) -> CaseProgress:
 
 def _followed() -> tuple[Definition, ...]:
     """Metrics that are followed over time and whose minimal detectable change is known."""
-    table = shipped()
+    table = shipped_errors()
     return tuple(
         entry
         for entry in definitions()
@@ -209,14 +211,14 @@ class _Maker:
             lambda before, after: compare_headings(before, after, key),
         )
 
-    def agreed(self, number: Agreed) -> NumberSeries:
+    def agreed(self, number: HumanAgreement) -> NumberSeries:
         def point(brief: Brief) -> Point:
             value = number.value(brief.counts)
             if value is None:
                 return self._none(brief, "no question was recognised")
             low, high = number.interval(value)
-            ends = " to ".join(in_numbers(number, end).removesuffix(" %") for end in (low, high))
-            return self._point(brief, value, (low, high), f"{in_numbers(number, value)} ({ends})")
+            ends = " to ".join(format_value(number, end).removesuffix(" %") for end in (low, high))
+            return self._point(brief, value, (low, high), f"{format_value(number, value)} ({ends})")
 
         return self._series(
             (number.key, number.name, "agreed", number.unit),
@@ -230,7 +232,7 @@ class _Maker:
             found = number_of(brief, entry.key)
             if found is None or found.value is None:
                 why = "not measured" if found is None else found.reason
-                return self._none(brief, clause(why))
+                return self._none(brief, reason_clause(why))
             shown = quantity(entry.unit, found.value)
             if found.low is None or found.high is None:
                 return self._point(brief, found.value, None, shown)

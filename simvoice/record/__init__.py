@@ -1,1 +1,1 @@
-"""The encounter record: what happened, when, on one clock, and where it is kept."""
+"""The encounter record: what happened and when, on one clock, and the files that hold it."""

@@ -1,5 +1,8 @@
-"""The types of what happened. One journal line is one of these; all times are session seconds
-on the learner's sample clock. Everything below the record line is computed from these alone."""
+"""The types of the record: journal entries and the header.
+
+Each line of the journal is one `JournalEntry`. All times are session seconds on the learner's
+sample clock. Debrief, scores and exports are computed from these types and the sound alone.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ class RecordPart(BaseModel):
 
 
 class DeliveredWord(RecordPart):
-    """A word of the patient's and when it sounded at the learner's ear."""
+    """A word that the patient spoke, and when it was played to the learner."""
 
     text: str
     start_s: float
@@ -31,15 +34,15 @@ class LedgerStep(RecordPart):
     before: float
     after: float
     cause: str
-    """The rule that moved it, in words an educator reads: "interrupted her", "named a feeling"."""
+    """The rule that changed the value, in words for an educator, such as "named a feeling"."""
     words: str = ""
-    """The learner's words that show it, where words did."""
+    """The learner's words that triggered the rule; empty when no words did."""
     instead: str = ""
-    """A sentence to try in their place, by the case's author; mostly empty."""
+    """A better sentence, by the author of the case; mostly empty."""
 
 
 class Coded(RecordPart):
-    """What a piece of the learner's utterance does, with the words that show it."""
+    """A code for a part of the learner's utterance, with the words that show it."""
 
     code: str
     words: str
@@ -47,16 +50,16 @@ class Coded(RecordPart):
 
 
 class Started(RecordPart):
-    """The encounter began; session time 0 is the first frame of the microphone."""
+    """The start of the encounter. Session time 0 is the first frame of the microphone."""
 
     type: Literal["started"] = "started"
     at_s: float = 0.0
     wall_time: str
-    """ISO 8601 with zone: the only wall-clock time in the record."""
+    """ISO 8601 with time zone. The only wall-clock time in the record."""
 
 
 class LearnerVoice(RecordPart):
-    """A stretch of the learner's voice, as the voice activity detector had it."""
+    """A stretch of the learner's voice, from the voice activity detector."""
 
     type: Literal["learner_voice"] = "learner_voice"
     start_s: float
@@ -65,7 +68,7 @@ class LearnerVoice(RecordPart):
 
 
 class LearnerTurn(RecordPart):
-    """A turn of the learner's that was committed, with the words the recogniser heard."""
+    """A committed turn of the learner, with its transcript."""
 
     type: Literal["learner_turn"] = "learner_turn"
     turn: int
@@ -75,14 +78,14 @@ class LearnerTurn(RecordPart):
     avg_logprob: float
     no_speech_prob: float
     complete_prob: float | None = None
-    """Smart Turn's probability that the turn was over; None when it was not asked."""
+    """Probability from Smart Turn that the turn was over; None when it did not run."""
     over_prob: float | None = None
-    """Probability that the words by themselves were finished; None when it was not known."""
+    """Probability that the sentence was complete, from the words alone; None when unknown."""
     codes: tuple[Coded, ...] = ()
 
 
 class PatientMove(RecordPart):
-    """What the patient decided, why, and what it did to her."""
+    """What the patient decided to do, why, and how the patient's ledger changed."""
 
     type: Literal["patient_move"] = "patient_move"
     turn: int
@@ -92,16 +95,16 @@ class PatientMove(RecordPart):
     reason: str
     steps: tuple[LedgerStep, ...] = ()
     ledger: dict[str, float] = Field(default_factory=dict)
-    """The whole ledger after the move, by name, each 0..1."""
+    """The whole ledger after the move: name to value, each 0..1."""
     disclosed: tuple[str, ...] = ()
     """Facts whose gate this move opens."""
     chosen_silence_s: float = 0.0
-    """Silence the patient chose to keep before speaking; not the machine's delay."""
+    """Silence that the patient keeps on purpose before speaking, without the machine's delay."""
     source: Literal["authored", "model", "fallback"] = "authored"
 
 
 class PatientSpeech(RecordPart):
-    """One utterance of the patient's, as it was heard."""
+    """One utterance of the patient, as far as it was delivered."""
 
     type: Literal["patient_speech"] = "patient_speech"
     turn: int
@@ -109,45 +112,47 @@ class PatientSpeech(RecordPart):
     start_s: float
     end_s: float
     text: str
-    """What she set out to say."""
+    """The planned words."""
     heard: str
-    """What sounded before she finished or was stopped."""
+    """The words that were played before the patient finished or was stopped."""
     unsaid: str = ""
-    """What she never got to say."""
+    """The planned words that were not played."""
     words: tuple[DeliveredWord, ...] = ()
 
 
 class Interruption(RecordPart):
-    """The learner took the floor before the patient's words were done."""
+    """The learner took the turn before the patient had finished."""
 
     type: Literal["interruption"] = "interruption"
     turn: int
     start_s: float
     """Onset of the learner's voice."""
     stopped_s: float
-    """When the patient's voice fell silent."""
+    """When the patient's voice stopped."""
     lost_s: float
-    """Seconds of speech she had left."""
+    """Seconds of the patient's speech that were not played."""
     lost_words: int
 
 
 class SimultaneousStart(RecordPart):
-    """Both began at the same moment, and the patient gave way: nobody interrupted anybody (a
-    "simultaneous start", Sacks, Schegloff & Jefferson 1974)."""
+    """Both began at the same moment and the patient gave way. It is not an interruption.
+
+    Source: "simultaneous start", Sacks, Schegloff & Jefferson 1974.
+    """
 
     type: Literal["simultaneous_start"] = "simultaneous_start"
     turn: int
     start_s: float
     """Onset of the learner's voice."""
     stopped_s: float
-    """When the patient's voice fell silent."""
+    """When the patient's voice stopped."""
     lost_s: float
-    """Seconds of speech she had left."""
+    """Seconds of the patient's speech that were not played."""
     lost_words: int
 
 
 class Backchannel(RecordPart):
-    """A short acknowledgement during the patient's speech; it is not an interruption."""
+    """A short acknowledgement during the patient's speech. It is not an interruption."""
 
     type: Literal["backchannel"] = "backchannel"
     start_s: float
@@ -156,7 +161,7 @@ class Backchannel(RecordPart):
 
 
 class Hold(RecordPart):
-    """A silence the patient chose after a blow, and whether the learner let it stand."""
+    """A silence that the patient keeps after hard news, and whether the learner let it stand."""
 
     type: Literal["hold"] = "hold"
     start_s: float
@@ -165,11 +170,11 @@ class Hold(RecordPart):
     outcome: Literal["held", "filled"]
     beat: str
     line_id: str | None = None
-    """What opened (or what was said instead) afterwards."""
+    """The patient's next line: the one that the silence opens, or another one."""
 
 
 class Discarded(RecordPart):
-    """Sound that passed the voice detector and was not the learner's speech after all."""
+    """Sound that the voice detector accepted and that turned out not to be the learner's speech."""
 
     type: Literal["discarded"] = "discarded"
     start_s: float
@@ -179,20 +184,20 @@ class Discarded(RecordPart):
 
 
 class Delay(RecordPart):
-    """The machine's own delay before one answer, by stage, so that it can be subtracted."""
+    """The machine's delay before one answer, by stage, so that it can be subtracted."""
 
     type: Literal["delay"] = "delay"
     turn: int
     speech_end_s: float
     first_sound_s: float
     chosen_silence_s: float
-    """The part of it that the patient chose."""
+    """The part of the time that the patient kept silent on purpose."""
     stages_s: dict[str, float] = Field(default_factory=dict)
-    """Seconds after speech_end_s at which each stage was done."""
+    """Stage to the seconds after `speech_end_s` at which it was done."""
 
 
 class Trouble(RecordPart):
-    """Something went wrong or was lost, and what was done about it."""
+    """A fault or loss, and how it was handled."""
 
     type: Literal["trouble"] = "trouble"
     at_s: float
@@ -200,7 +205,7 @@ class Trouble(RecordPart):
 
 
 class LossCounts(RecordPart):
-    """What the queues and devices lost; written at the end."""
+    """Losses of queues and devices, written at the end."""
 
     type: Literal["counts"] = "counts"
     at_s: float
@@ -208,44 +213,46 @@ class LossCounts(RecordPart):
     speaker_underruns: int = 0
     stale_artefacts: int = 0
     slow_frames: int = 0
-    """Frames the loop took more than 100 ms to get to."""
+    """Frames that waited more than 100 ms for the loop."""
 
 
 class Checkpoint(RecordPart):
-    """The patient as she was when she began to speak: whoever wants another go starts here. Her
-    line is said again, and then it is the learner's turn."""
+    """The state of the patient at the start of a line. A retry begins here.
+
+    The patient says the line again, and then it is the learner's turn.
+    """
 
     type: Literal["checkpoint"] = "checkpoint"
     turn: int
-    """That of the `PatientMove` it belongs to."""
+    """The turn number of the `PatientMove` that it belongs to."""
     at_s: float
     mind: dict[str, JsonValue]
-    """Her whole state of mind once the move was decided, before any of it was heard."""
+    """The complete state of the patient's mind after the decision, before any word was played."""
     move: dict[str, JsonValue]
-    """What she is about to say, and how."""
+    """The move that the patient is about to make: the words, and how they are spoken."""
     last_turn: int = 0
-    """Number of the last turn that had been begun then, hers or the learner's."""
+    """Number of the last turn that had begun by then, by either speaker."""
     sureness: tuple[float, ...] = ()
-    """Mean log-probability of the learner's last turns, by the recogniser."""
+    """Mean log-probability of each of the learner's last turns, from speech recognition."""
 
 
 class RecordedReflection(RecordPart):
-    """One thing the patient says afterwards about how it felt."""
+    """One sentence that the patient says after the encounter about how it felt."""
 
     text: str
     spoken: str = ""
-    """The same with the marks of `simvoice.markup`; empty for none."""
+    """The same text with the marks of `simvoice.markup`; empty without marks."""
     affect: str = "neutral"
     why: str = ""
-    """What in the encounter it stands on, in words an educator reads."""
+    """What in the encounter it is based on, in words for an educator."""
     at_s: float | None = None
-    """When that was; None where it was no single moment."""
+    """When that happened; None when it was not a single moment."""
     of_ending: bool = False
-    """It is about how the conversation ended."""
+    """Whether it is about how the conversation ended."""
 
 
 class PatientReflection(RecordPart):
-    """How it felt, in the patient's own words; written as the encounter ends."""
+    """The reflection by the patient, written when the encounter ends."""
 
     type: Literal["afterwards"] = "afterwards"
     at_s: float
@@ -253,13 +260,13 @@ class PatientReflection(RecordPart):
 
 
 class Ended(RecordPart):
-    """The encounter is over."""
+    """The end of the encounter."""
 
     type: Literal["ended"] = "ended"
     at_s: float
     reason: Literal["learner", "patient", "time", "device", "closed", "fault"]
     ending: str | None = None
-    """The case's ending that was reached, by id."""
+    """Identifier of the ending of the case that was reached; None without one."""
 
 
 JournalEntry = Annotated[
@@ -286,32 +293,32 @@ entry_adapter: TypeAdapter[JournalEntry] = TypeAdapter(JournalEntry)
 
 
 class Tellable(RecordPart):
-    """Something the patient could tell in this encounter, and when."""
+    """A fact that the patient can tell in this encounter, and under which condition."""
 
     id: str
     text: str
     """One sentence in the third person."""
     when: Literal["volunteered", "asked", "trusted"]
     trust: float | None = None
-    """0..1, from which it is told; for `trusted`."""
+    """The lowest trust, 0..1, at which the patient tells it; for `trusted`."""
     after: tuple[str, ...] = ()
-    """Beats that have to happen first."""
+    """Beats that must happen first."""
 
 
 class ConcernShown(RecordPart):
-    """A line of the patient's that lets a concern show, or says it."""
+    """A line of the patient that hints at a concern or states it."""
 
     line: str
-    """By `PatientSpeech.line_id`."""
+    """`PatientSpeech.line_id`."""
     concern: str
     text: str
-    """What troubles her, in words."""
+    """The concern in words."""
     kind: Literal["cue", "concern"]
-    """cue: the line hints at it. concern: the line says it outright (VR-CoDES)."""
+    """cue: the line hints at it. concern: the line states it (VR-CoDES)."""
 
 
 class RetryOrigin(RecordPart):
-    """Where another go began: a checkpoint of an earlier attempt."""
+    """The checkpoint of an earlier attempt at which a retry began."""
 
     attempt: str
     turn: int
@@ -319,11 +326,11 @@ class RetryOrigin(RecordPart):
 
 
 class Header(RecordPart):
-    """What was true before the first frame."""
+    """What is known about an encounter before its first frame."""
 
     format: Literal[1] = 1
     attempt: str
-    """Identifier; also the name of the folder."""
+    """Identifier, and name of the folder."""
     simvoice: str
     case_id: str
     case_title: str
@@ -331,24 +338,26 @@ class Header(RecordPart):
     patient_name: str
     seed: int
     tellable: tuple[Tellable, ...] = ()
-    """Empty in records that do not say it."""
+    """Empty in records that do not state it."""
     visit: tuple[str, ...] = ()
-    """What kinds of visit the case is (`scoring.norms`), by its instruments: what norms may stand
-    beside a number. Empty where it is of none, and in records that do not say it."""
+    """The kinds of visit that the case belongs to (`scoring.metrics.norms`), from its instruments.
+
+    They decide which norms stand beside a number. Empty for no kind, and in records that do not
+    state it."""
     shows: tuple[ConcernShown, ...] = ()
-    """Which of the patient's lines are cues or concerns; empty in records that do not say it."""
+    """The lines of the patient that are cues or concerns; empty in records that do not state it."""
     instruments: tuple[str, ...] = ()
-    """The instruments the case's author chose, by name."""
+    """Names of the instruments that the author of the case chose."""
     critical: tuple[CriticalItem, ...] = ()
-    """What the author holds that nobody may miss in this case."""
+    """What every learner must do in this case, according to its author."""
     learner: str = ""
-    """A pseudonym the learner chose; empty when none."""
+    """The pseudonym that the learner chose; empty without one."""
     again: RetryOrigin | None = None
-    """Set when this is another go at a moment of an earlier attempt."""
+    """The checkpoint that this attempt began at; None when it is not a retry."""
     models: dict[str, str] = Field(default_factory=dict)
-    """Role to sha256 of the model file, or "NAME at ADDRESS" where a server has it."""
+    """Role to the sha256 of the model file, or to "NAME at ADDRESS" for a model on a server."""
     settings: dict[str, float | int | str | bool | None] = Field(default_factory=dict)
     devices: dict[str, float | int | str | bool | None] = Field(default_factory=dict)
     libraries: dict[str, str] = Field(default_factory=dict)
-    """Library to version, for the ones whose version changes results."""
+    """Library to version, for libraries whose version changes results."""
     machine: str = ""

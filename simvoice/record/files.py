@@ -1,4 +1,4 @@
-"""What the record stands on: file operations, attempt ids and locks."""
+"""Files, identifiers and locks of attempts."""
 
 from __future__ import annotations
 
@@ -14,8 +14,6 @@ from pathlib import Path
 from simvoice.errors import AttemptError, SimvoiceError, StorageFull
 
 # -- files ------------------------------------------------------------------------------------
-# The few file operations that the record stands on: whole writes, atomic replacement, names.
-
 
 HEADER = "header.json"
 JOURNAL = "journal.jsonl"
@@ -24,17 +22,18 @@ FLAC = "audio.flac"
 LOCK = "lock"
 CLOSED = "closed"
 RESERVE = "reserve"
-"""Space held back while recording, so that a full disk still leaves room for the last entries."""
+"""A file that reserves disk space while recording. It is removed when the disk is full, so that the
+last entries can be written."""
 REJECTED = "journal.rejected"
-"""Lines that recovery could not read; kept, because nothing is thrown away."""
+"""Journal lines that recovery could not read. They are not deleted."""
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 def write_all(fd: int, data: bytes, at: int) -> None:
-    """Write all of `data` at offset `at`; on failure the file is cut back to `at` bytes.
+    """Write all of `data` at offset `at`. On failure the file is truncated to `at` bytes.
 
-    Raises OSError. Cutting back works on a full disk too, so no half entry stays behind.
+    Raises OSError. Truncating also works on a full disk, so no partial entry remains.
     """
     view = memoryview(data)
     done = 0
@@ -47,9 +46,9 @@ def write_all(fd: int, data: bytes, at: int) -> None:
 
 
 def replace_file(path: Path, data: bytes) -> None:
-    """Put `data` at `path` so that a reader sees the old file or the new one, never a part.
+    """Replace the file at `path` atomically: a reader sees the old content or the new one.
 
-    Raises OSError; nothing is left behind then.
+    Raises OSError, and leaves no temporary file then.
     """
     partial = path.with_name(path.name + ".partial")
     try:
@@ -67,7 +66,7 @@ def replace_file(path: Path, data: bytes) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make names created or removed in `folder` last through a power cut."""
+    """Make created and removed names in `folder` survive a power cut."""
     fd = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(fd)
@@ -76,28 +75,29 @@ def sync_folder(folder: Path) -> None:
 
 
 def storage_error(error: OSError, doing: str) -> SimvoiceError:
-    """The sentence for a failed write. doing: what was going on, as the sentence's subject."""
+    """The error for a failed file operation. doing: the operation, as subject of the sentence."""
     if error.errno in FULL:
-        return StorageFull(f"{doing} stopped because the disk is full; free some space and go on")
+        return StorageFull(
+            f"{doing} stopped because the disk is full; free some space and continue"
+        )
     why = error.strerror or type(error).__name__
     return SimvoiceError(f"{doing} failed ({why}); check the disk and its permissions")
 
 
 # -- ids --------------------------------------------------------------------------------------
-# Identifiers of attempts. They are folder names, so nothing else may pass for one.
-
+# Identifiers of attempts are folder names, so their shape is checked before use.
 
 _SHAPE = re.compile(r"[0-9]{8}-[0-9]{6}-[a-z0-9]+(?:-[a-z0-9]+)*-[a-z0-9]{4}")
 _LONGEST = 120
 _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
-"""Without the pairs that are hard to tell apart when read aloud."""
+"""Letters and digits without those that are easily confused."""
 
 
 def new_id(case_id: str, when: datetime) -> str:
     """An identifier such as `20261122-101530-breast-biopsy-k3f9`.
 
-    when: the local wall-clock time of the start. Two attempts in the same second differ in the
-    last four letters.
+    when: local wall-clock time of the start. Attempts of the same second differ in the last four
+    characters.
     """
     slug = re.sub(r"[^a-z0-9]+", "-", case_id.lower()).strip("-")[:80].strip("-") or "case"
     tail = "".join(secrets.choice(_LETTERS) for _ in range(4))
@@ -105,31 +105,30 @@ def new_id(case_id: str, when: datetime) -> str:
 
 
 def is_id(text: str) -> bool:
-    """Whether `text` has the shape of an identifier (and so cannot leave the folder)."""
+    """Whether `text` has the shape of an identifier. It cannot name a path outside the folder."""
     return len(text) <= _LONGEST and _SHAPE.fullmatch(text) is not None
 
 
 def check_id(text: str) -> str:
-    """`text`, when it is an identifier. Raises AttemptError otherwise."""
+    """Return `text` if it is an identifier. Raises AttemptError otherwise."""
     if not is_id(text):
         shown = text if len(text) <= 60 else text[:60] + "…"
         raise AttemptError(
-            f"{shown!r} is not an attempt's id; run: simvoice attempts list, to see them"
+            f"{shown!r} is not an attempt's id; to see all attempts run: simvoice attempts list"
         )
     return text
 
 
 # -- lock -------------------------------------------------------------------------------------
-# Who is using an attempt: a lock that the system drops when its process dies.
+# The operating system releases the lock of a process that dies.
 
-
-_LOOK_S = 0.002
-"""Seconds that are plenty for another process to see whether an attempt is in use."""
+_RETRY_S = 0.002
+"""Seconds between attempts to lock; `in_use` of another process takes less."""
 _TRIES = 50
 
 
 class AttemptLock:
-    """An exclusive lock on an attempt's folder, held until `release` or the process's death."""
+    """An exclusive lock on an attempt's folder, held until `release` or the end of the process."""
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
@@ -142,11 +141,11 @@ class AttemptLock:
             for _ in range(_TRIES):
                 if locked(fd, fcntl.LOCK_EX):
                     return cls(fd)
-                # A share is to be had when all that is in the way is somebody who looks.
+                # If a shared lock succeeds, the other process only runs `in_use`: try again.
                 if not locked(fd, fcntl.LOCK_SH):
                     break
                 fcntl.flock(fd, fcntl.LOCK_UN)
-                time.sleep(_LOOK_S)
+                time.sleep(_RETRY_S)
         except OSError:
             os.close(fd)
             raise
@@ -154,14 +153,14 @@ class AttemptLock:
         return None
 
     def release(self) -> None:
-        """Give it back; may be called twice."""
+        """Release the lock. May be called twice."""
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
 
 
 def in_use(folder: Path) -> bool:
-    """Whether a live process is using the attempt. Leaves nothing behind."""
+    """Whether a live process holds the lock of the attempt. Creates no file."""
     try:
         fd = os.open(folder / LOCK, os.O_RDONLY)
     except OSError:
@@ -175,7 +174,7 @@ def in_use(folder: Path) -> bool:
 
 
 def locked(fd: int, kind: int) -> bool:
-    """Whether a lock on an open file was to be had at once. kind: fcntl.LOCK_EX or LOCK_SH."""
+    """Try to lock an open file without waiting. kind: fcntl.LOCK_EX or LOCK_SH."""
     try:
         fcntl.flock(fd, kind | fcntl.LOCK_NB)
     except BlockingIOError:

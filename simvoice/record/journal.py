@@ -1,4 +1,4 @@
-"""The journal: one line of JSON for each thing that happened, appended and never changed."""
+"""The journal: one line of JSON for each entry, appended and never changed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from simvoice.record.files import write_all
 
 
 class Journal:
-    """The writing end. Not safe for two threads; the recorder's writer owns it."""
+    """A journal open for writing. Not thread-safe: only the recorder's writer thread uses it."""
 
     def __init__(self, path: Path) -> None:
         """Open for appending, creating the file. Raises OSError."""
@@ -21,17 +21,17 @@ class Journal:
         self._size = os.fstat(self._fd).st_size
 
     def append(self, entry: JournalEntry) -> None:
-        """Write one line. On OSError no part of it stays in the file."""
+        """Write one line. On OSError no part of the line remains in the file."""
         line = encode(entry)
         write_all(self._fd, line, self._size)
         self._size += len(line)
 
     def sync(self) -> None:
-        """Wait until what was written is on the disk. Any thread may call it."""
+        """Wait until all written lines are on the disk. Any thread may call it."""
         os.fdatasync(self._fd)
 
     def close(self) -> None:
-        """May be called twice."""
+        """Close the file. May be called twice."""
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
@@ -39,23 +39,23 @@ class Journal:
 
 @dataclass(frozen=True, slots=True)
 class JournalText:
-    """What was found in a journal file."""
+    """The content of a journal file."""
 
     entries: tuple[JournalEntry, ...]
     """In the order they were written."""
     rejected: tuple[bytes, ...] = ()
-    """Lines in the middle that are not entries: the file was damaged."""
+    """Lines before the last one that are not entries: the file is damaged."""
     unfinished: bytes = b""
-    """A last line that was being written when the process died."""
+    """A last line that was not written completely before the process died."""
 
 
 def encode(entry: JournalEntry) -> bytes:
-    """The line for one entry, with its line end."""
+    """The journal line of one entry, with its line end."""
     return entry.model_dump_json().encode() + b"\n"
 
 
 def read_journal(path: Path) -> JournalText:
-    """Read what can be read; no file is an empty journal. Raises OSError."""
+    """Read all readable entries. A missing file gives an empty journal. Raises OSError."""
     try:
         whole = path.read_bytes()
     except FileNotFoundError:
@@ -85,7 +85,7 @@ def _decode(line: bytes) -> JournalEntry | None:
 
 
 def last_moment_s(entry: JournalEntry) -> float:
-    """The latest session second that an entry speaks of."""
+    """The latest session second in an entry; 0 for an entry without one."""
     for name in ("end_s", "stopped_s", "first_sound_s", "at_s"):
         moment_s = getattr(entry, name, None)
         if moment_s is not None:

@@ -1,9 +1,9 @@
-"""What people say of an attempt afterwards: ratings, and a learner's objections.
+"""Feedback on an attempt: ratings by raters, and objections by the learner.
 
-They lie in files of their own beside the journal, one line of JSON each, appended and never
-changed; the journal is not touched. Erasing the attempt erases them. Who appends holds a lock on
-the file, so that two at once do not write into each other's lines; a line that was being written
-when its process died is left out, and set aside by the next one who appends.
+Each kind has a file beside the journal, with one line of JSON for each entry. Lines are appended
+and never changed. Erasing the attempt erases the files. A writer locks the file while it appends.
+An incomplete last line, from a process that died, is skipped by readers and set aside by the next
+writer.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from simvoice.record.files import is_id, locked, storage_error, sync_folder, wri
 RATINGS = "ratings.jsonl"
 OBJECTIONS = "objections.jsonl"
 SET_ASIDE = "remarks.rejected"
-"""Half-written lines; kept, because nothing is thrown away."""
+"""Incomplete lines. They are not deleted."""
 
-_PATIENCE_S = 5.0
-"""Appending takes milliseconds; who holds the file for longer has stopped."""
-_LOOK_S = 0.01
+_LOCK_TIMEOUT_S = 5.0
+"""Appending takes milliseconds; a process that holds the lock for longer hangs."""
+_RETRY_S = 0.01
 
 
 class Rating(RecordPart):
-    """What one person says of one item; a later one of the same person takes its place."""
+    """The judgement of one rater on one item. A later rating by the same rater replaces it."""
 
     rater: str = Field(min_length=1)
     """A pseudonym."""
@@ -45,45 +45,45 @@ class Rating(RecordPart):
     wall_time: str
     """ISO 8601 with zone."""
     source: Literal["file", "page"] = "file"
-    """Those of the page count from when their rater has finished."""
+    """Ratings from the page count once their rater has finished."""
     blind: bool = False
-    """The page showed nothing of the machine's judgement. Of a file nobody can tell."""
+    """The rater had not seen the machine's judgement. False for a file, where it is unknown."""
 
 
 class RaterDone(RecordPart):
-    """A rater has finished an attempt on the page; the machine's judgement was shown then."""
+    """A rater finished an attempt on the page. From then on the machine's judgement is shown."""
 
     done: str = Field(min_length=1)
-    """The rater."""
+    """Pseudonym of the rater."""
     wall_time: str
 
 
 class Objection(RecordPart):
-    """A learner's word that an item is wrong, and why."""
+    """A learner's statement that an item was judged wrongly, with the reason."""
 
     item: str
     why: str = Field(min_length=1)
     wall_time: str
     number: int = 0
-    """1 for the first of the attempt; given when it is read."""
+    """1 for the first objection of the attempt. Assigned on reading, not stored."""
 
 
 class Withdrawal(RecordPart):
-    """A learner takes an objection back; it stays in the file, and is not shown or counted."""
+    """A learner withdraws an objection. It stays in the file and is neither shown nor counted."""
 
     withdraws: int
-    """By its number."""
+    """`Objection.number`."""
     wall_time: str
 
 
 @dataclass(frozen=True, slots=True)
 class AttemptFeedback:
-    """All that was said of one attempt."""
+    """All ratings and objections of one attempt."""
 
     ratings: tuple[Rating, ...] = ()
     objections: tuple[Objection, ...] = ()
     problems: tuple[str, ...] = ()
-    """What could not be read, a sentence each."""
+    """One sentence for each problem in reading."""
 
 
 _RatingLine = Annotated[Rating | RaterDone, Field(union_mode="left_to_right")]
@@ -94,65 +94,66 @@ _Line = TypeVar("_Line")
 
 
 def add_ratings(folder: Path, ratings: Iterable[Rating]) -> None:
-    """Append ratings to an attempt's folder, all of them or none."""
-    add_to_each({folder: tuple(ratings)})
+    """Append ratings to the folder of an attempt: all or none."""
+    add_ratings_to_each({folder: tuple(ratings)})
 
 
-def add_to_each(ratings: Mapping[Path, Sequence[Rating]]) -> None:
-    """Append ratings to the folders of several attempts, all of them or none.
+def add_ratings_to_each(ratings: Mapping[Path, Sequence[Rating]]) -> None:
+    """Append ratings to the folders of several attempts: all or none.
 
-    Raises StorageFull or SimvoiceError; what was written before is taken back then.
+    Raises StorageFull or SimvoiceError, after removing what was written.
     """
     _append({folder / RATINGS: tuple(some) for folder, some in ratings.items() if some})
 
 
 def finish_rating(folder: Path, done: RaterDone) -> None:
-    """Keep that a rater has finished: what they said on the page counts from now on."""
+    """Store that a rater has finished. Their ratings from the page count from now on."""
     _append({folder / RATINGS: (done,)})
 
 
 def add_objection(folder: Path, objection: Objection) -> None:
-    """Append a learner's objection to an attempt's folder."""
+    """Append an objection by the learner to the folder of an attempt."""
     _append({folder / OBJECTIONS: (objection,)})
 
 
 def withdraw_objection(folder: Path, number: int, wall_time: str) -> Objection:
-    """Take an objection back; returns it. Raises AttemptError when none stands under the number."""
-    standing = {each.number: each for each in objections_of(folder)}
-    if number not in standing:
+    """Withdraw an objection and return it. Raises AttemptError if no objection has the number."""
+    open_objections = {each.number: each for each in load_objections(folder)}
+    if number not in open_objections:
         raise AttemptError(f"there is no objection {number} here any more; load the page again")
     _append({folder / OBJECTIONS: (Withdrawal(withdraws=number, wall_time=wall_time),)})
-    return standing[number]
+    return open_objections[number]
 
 
-def ratings_of(folder: Path) -> tuple[Rating, ...]:
-    """The ratings that count: of each rater and item the last, in the order of the first.
+def load_ratings(folder: Path) -> tuple[Rating, ...]:
+    """Return the ratings that count: the last one of each rater and item.
 
-    Raises AttemptError when a line cannot be read; one that was not written to its end is left out.
+    They are in the order of the first rating of each rater and item. An incomplete last line is
+    skipped. Raises AttemptError for any other line that cannot be read.
     """
     return _counting(_read(folder / RATINGS, _rating_lines)[0])
 
 
-def objections_of(folder: Path) -> tuple[Objection, ...]:
-    """Every objection that stands, in order. Raises AttemptError as `ratings_of` does."""
-    return _standing(_read(folder / OBJECTIONS, _objection_lines)[0])
+def load_objections(folder: Path) -> tuple[Objection, ...]:
+    """Return all objections that were not withdrawn, in order. Raises like `load_ratings`."""
+    return _not_withdrawn(_read(folder / OBJECTIONS, _objection_lines)[0])
 
 
-def feedback_of(folder: Path) -> AttemptFeedback:
-    """All that can be read, and a sentence on what cannot; a fault of one file hides no other."""
+def load_feedback(folder: Path) -> AttemptFeedback:
+    """Return all readable feedback. A problem with one file does not hide the other file."""
     problems: list[str] = []
     ratings: tuple[Rating, ...] = ()
     objections: tuple[Objection, ...] = ()
     try:
-        lines, half = _read(folder / RATINGS, _rating_lines)
+        lines, incomplete = _read(folder / RATINGS, _rating_lines)
         ratings = _counting(lines)
-        problems += [half] if half else []
+        problems += [incomplete] if incomplete else []
     except SimvoiceError as error:
         problems.append(str(error))
     try:
-        said, half = _read(folder / OBJECTIONS, _objection_lines)
-        objections = _standing(said)
-        problems += [half] if half else []
+        objection_lines, incomplete = _read(folder / OBJECTIONS, _objection_lines)
+        objections = _not_withdrawn(objection_lines)
+        problems += [incomplete] if incomplete else []
     except SimvoiceError as error:
         problems.append(str(error))
     return AttemptFeedback(ratings, objections, tuple(problems))
@@ -160,62 +161,62 @@ def feedback_of(folder: Path) -> AttemptFeedback:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What one rater has said on the page so far."""
+    """The ratings that one rater has entered on the page so far."""
 
     ratings: tuple[Rating, ...]
-    """The last of each item."""
+    """The last rating of each item."""
     done: bool
 
 
-def draft_of(folder: Path, rater: str) -> Draft:
-    """Raises AttemptError when a line cannot be read."""
+def load_draft(folder: Path, rater: str) -> Draft:
+    """Return a rater's draft on the page. Raises AttemptError when a line cannot be read."""
     lines, _ = _read(folder / RATINGS, _rating_lines)
-    said = [e for e in lines if isinstance(e, Rating) and e.source == "page" and e.rater == rater]
+    own = [e for e in lines if isinstance(e, Rating) and e.source == "page" and e.rater == rater]
     done = any(isinstance(e, RaterDone) and e.done == rater for e in lines)
-    return Draft(tuple({each.item: each for each in said}.values()), done)
+    return Draft(tuple({each.item: each for each in own}.values()), done)
 
 
-def with_feedback(root: Path) -> list[Path]:
-    """The folders of the attempts under `root` of which somebody has said something."""
+def folders_with_feedback(root: Path) -> list[Path]:
+    """Return the folders of attempts under `root` that have ratings or objections, sorted."""
     found = {path.parent for name in (RATINGS, OBJECTIONS) for path in root.glob(f"*/{name}")}
     return sorted(each for each in found if is_id(each.name))
 
 
 def _counting(lines: Sequence[Rating | RaterDone]) -> tuple[Rating, ...]:
     done = {each.done for each in lines if isinstance(each, RaterDone)}
-    said = (each for each in lines if isinstance(each, Rating))
-    counted = (each for each in said if each.source == "file" or each.rater in done)
+    ratings = (each for each in lines if isinstance(each, Rating))
+    counted = (each for each in ratings if each.source == "file" or each.rater in done)
     return tuple({(each.rater, each.item): each for each in counted}.values())
 
 
-def _standing(lines: Sequence[Objection | Withdrawal]) -> tuple[Objection, ...]:
-    gone = {each.withdraws for each in lines if isinstance(each, Withdrawal)}
-    said = [each for each in lines if isinstance(each, Objection)]
-    numbered = (each.model_copy(update={"number": n}) for n, each in enumerate(said, start=1))
-    return tuple(each for each in numbered if each.number not in gone)
+def _not_withdrawn(lines: Sequence[Objection | Withdrawal]) -> tuple[Objection, ...]:
+    withdrawn = {each.withdraws for each in lines if isinstance(each, Withdrawal)}
+    objections = [each for each in lines if isinstance(each, Objection)]
+    numbered = (each.model_copy(update={"number": n}) for n, each in enumerate(objections, start=1))
+    return tuple(each for each in numbered if each.number not in withdrawn)
 
 
 # -- files ----------------------------------------------------------------------------------
 
 
-def _append(remarks: Mapping[Path, Sequence[RecordPart]]) -> None:
-    """Every file is locked before the first is written."""
+def _append(entries: Mapping[Path, Sequence[RecordPart]]) -> None:
+    """Append to each file its entries: all or none. All files are locked before any is written."""
     path = Path()
     written: list[tuple[int, int]] = []
     try:
         with ExitStack() as open_files:
-            held: list[tuple[Path, int, bool]] = []
-            for path in sorted(remarks):
+            locked_files: list[tuple[Path, int, bool]] = []
+            for path in sorted(entries):
                 is_new = not path.exists()
                 fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
                 open_files.callback(os.close, fd)
                 _lock(fd, path)
-                held.append((path, fd, is_new))
+                locked_files.append((path, fd, is_new))
             try:
-                for path, fd, is_new in held:
+                for path, fd, is_new in locked_files:
                     at = _end_of_lines(fd, path)
                     written.append((fd, at))
-                    write_all(fd, _lines(remarks[path]), at)
+                    write_all(fd, _lines(entries[path]), at)
                     os.fsync(fd)
                     if is_new:
                         sync_folder(path.parent)
@@ -225,25 +226,25 @@ def _append(remarks: Mapping[Path, Sequence[RecordPart]]) -> None:
                         os.ftruncate(fd, at)
                 raise
     except OSError as error:
-        raise storage_error(error, f"writing {_named(path)}") from error
+        raise storage_error(error, f"writing {_describe(path)}") from error
 
 
-def _lines(remarks: Sequence[RecordPart]) -> bytes:
-    return b"".join(each.model_dump_json(exclude={"number"}).encode() + b"\n" for each in remarks)
+def _lines(entries: Sequence[RecordPart]) -> bytes:
+    return b"".join(each.model_dump_json(exclude={"number"}).encode() + b"\n" for each in entries)
 
 
 def _lock(fd: int, path: Path) -> None:
-    end = time.monotonic() + _PATIENCE_S
+    end = time.monotonic() + _LOCK_TIMEOUT_S
     while not locked(fd, fcntl.LOCK_EX):
         if time.monotonic() > end:
             raise SimvoiceError(
-                f"{_named(path)} is being written by another program; wait and try again"
+                f"{_describe(path)} is in use by another program; wait and try again"
             )
-        time.sleep(_LOOK_S)
+        time.sleep(_RETRY_S)
 
 
 def _end_of_lines(fd: int, path: Path) -> int:
-    """Where the next line begins. What a dying process left of one is set aside first."""
+    """Return the offset for the next line, after setting an incomplete last line aside."""
     size = os.fstat(fd).st_size
     whole = os.pread(fd, size, 0)
     at = whole.rfind(b"\n") + 1
@@ -265,28 +266,28 @@ def _is_whole(line: bytes, path: Path) -> bool:
 
 
 def _read(path: Path, kind: TypeAdapter[_Line]) -> tuple[list[_Line], str]:
-    """(the lines, a sentence on a half-written last one or nothing)."""
+    """Return the entries, and a sentence about an incomplete last line, or ""."""
     try:
         lines = path.read_bytes().split(b"\n")
     except FileNotFoundError:
         return [], ""
     except OSError as error:
-        raise storage_error(error, f"reading {_named(path)}") from error
+        raise storage_error(error, f"reading {_describe(path)}") from error
     found: list[_Line] = []
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
-        one = _decoded(line, kind)
-        if one is not None:
-            found.append(one)
+        entry = _decoded(line, kind)
+        if entry is not None:
+            found.append(entry)
         elif number == len(lines):
             return (
                 found,
-                f"the last line of {_named(path)} was not written to its end and is left out",
+                f"the last line of {_describe(path)} is incomplete and was left out",
             )
         else:
             raise AttemptError(
-                f"line {number} of {_named(path)} cannot be read; correct or remove that line"
+                f"line {number} of {_describe(path)} cannot be read; correct or remove the line"
             )
     return found, ""
 
@@ -298,5 +299,5 @@ def _decoded(line: bytes, kind: TypeAdapter[_Line]) -> _Line | None:
         return None
 
 
-def _named(path: Path) -> str:
+def _describe(path: Path) -> str:
     return f"{path.name} of attempt {path.parent.name}"

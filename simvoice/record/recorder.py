@@ -1,8 +1,8 @@
-"""The writing end of the record: called from the encounter's loop, never makes it wait.
+"""Record a running encounter without blocking its loop.
 
-What is handed in goes through a queue bounded in seconds to a writer thread that writes at once;
-a second thread asks the disk to keep it. They are two, because a disk may take seconds to answer
-and what waits in a queue is lost with the process.
+Entries and sound go through a bounded queue to a writer thread, which writes them at once. A second
+thread syncs the files to the disk. Two threads are needed because a sync may take seconds, and
+everything that waits in the queue is lost if the process dies.
 """
 
 from __future__ import annotations
@@ -36,21 +36,21 @@ from simvoice.record.journal import Journal
 from simvoice.record.sound import SoundFile, interleave, pack
 
 SYNC_S = 0.5
-"""Seconds between requests to the disk; half of what a power cut may cost."""
+"""Seconds between syncs. A power cut loses at most twice as much."""
 QUEUE_SAMPLES = 10 * RATE
-"""10 s of sound may wait for a slow disk; beyond that it is left out, as silence, and counted."""
+"""10 s of sound may wait for a slow disk. More is counted and replaced by silence."""
 QUEUE_ENTRIES = 10_000
-"""Far more than an encounter has; only a disk that hangs for good gets here."""
+"""Far more entries than an encounter has. Only a disk that hangs reaches this limit."""
 NEEDED_BYTES = 200_000_000
-"""Room asked for before starting: 45 minutes at 4 MB a minute, and its packed copy beside it."""
+"""Free space required to start: 45 minutes at 4 MB a minute, and the packed copy."""
 _RESERVE_BYTES = 262_144
-_PATIENCE_S = 30.0
-"""Seconds `close` waits for a disk that does not answer."""
+_CLOSE_TIMEOUT_S = 30.0
+"""Seconds that `close` waits for a disk that does not answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Sound:
-    """Two channels of equal length, and the samples that were left out before them."""
+    """A block of both channels, and the number of samples left out before it."""
 
     learner: Pcm16
     patient: Pcm16
@@ -58,7 +58,7 @@ class _Sound:
 
 
 class Recorder:
-    """One attempt while it is being recorded. `add` and `sound` belong to one thread."""
+    """An attempt that is being recorded. Only one thread may call `add` and `sound`."""
 
     def __init__(self, folder: Path, lock: AttemptLock, journal: Journal, sound: SoundFile) -> None:
         self.folder = folder
@@ -85,20 +85,20 @@ class Recorder:
 
     @classmethod
     def create(cls, root: Path, header: Header) -> Recorder:
-        """Make `root/<attempt>/` and begin recording into it.
+        """Create the folder `root/<attempt>/` and start recording into it.
 
-        Raises StorageFull when there is no room, AttemptError when the attempt is there already,
-        SimvoiceError when the folder cannot be written. Nothing is left behind then.
+        Raises StorageFull without enough free space, AttemptError if the attempt exists, and
+        SimvoiceError if the folder cannot be written. No folder is left behind then.
         """
         attempt = check_id(header.attempt)
         folder = root / attempt
-        # Built under another name, so that nobody ever sees an attempt without its header.
+        # Built under another name, so that no reader sees an attempt without its header.
         building = root / f".{attempt}.new"
         try:
             root.mkdir(parents=True, exist_ok=True)
-            _check_room(root)
+            _check_free_space(root)
             if folder.exists():
-                raise AttemptError(f"attempt {attempt} is there already; start another one")
+                raise AttemptError(f"attempt {attempt} already exists; start another one")
             building.mkdir(mode=0o700)
             recorder = cls._build(building, folder, header)
             sync_folder(root)
@@ -111,7 +111,7 @@ class Recorder:
     def _build(cls, building: Path, folder: Path, header: Header) -> Recorder:
         with ExitStack() as undo:
             lock = AttemptLock.take(building)
-            assert lock is not None  # the folder was made a moment ago under a private name
+            assert lock is not None  # no other process knows the new folder
             undo.callback(lock.release)
             replace_file(building / HEADER, header.model_dump_json(indent=2).encode() + b"\n")
             replace_file(building / RESERVE, bytes(_RESERVE_BYTES))
@@ -123,30 +123,30 @@ class Recorder:
             undo.pop_all()
         return cls(folder, lock, journal, sound)
 
-    # -- from the loop ----------------------------------------------------------------------
+    # -- called by the loop ----------------------------------------------------------------------
 
     @property
     def attempt(self) -> str:
-        """Identifier; also the name of the folder."""
+        """Identifier, and name of the folder."""
         return self.folder.name
 
     @property
     def fault(self) -> SimvoiceError | None:
-        """Set once writing failed: the encounter should end. What was written is kept."""
+        """The first error in writing, or None. After an error the encounter should end."""
         return self._fault
 
     @property
     def left_out_s(self) -> float:
-        """Seconds of sound that the disk was too slow for; they are silence in the record."""
+        """Seconds of sound left out, as silence, because the disk was too slow."""
         return seconds(self._left_out)
 
     @property
     def left_out_entries(self) -> int:
-        """Entries that the disk was too slow for."""
+        """Number of entries left out because the disk was too slow."""
         return self._left_out_entries
 
     def add(self, entry: JournalEntry) -> None:
-        """Write an entry soon. Never blocks and never raises."""
+        """Queue an entry for writing. Never blocks and never raises."""
         if isinstance(entry, Ended):
             self._has_ended = True
         if self._stopping.is_set() or self._queue.qsize() >= QUEUE_ENTRIES:
@@ -155,37 +155,39 @@ class Recorder:
         self._queue.put(entry)
 
     def sound(self, learner: Pcm16, patient: Pcm16) -> None:
-        """Write the next samples of both channels soon. Never blocks and never raises.
+        """Queue the next samples of both channels for writing. Never blocks and never raises.
 
-        learner, patient: int16 [n], 16 kHz, equally long; they are kept, so hand in arrays that
-        nobody writes to again.
+        learner, patient: int16 [n], 16 kHz, equally long. The arrays are not copied, so the caller
+        must not write to them again.
         """
         length = max(learner.size, patient.size)
         if self._stopping.is_set() or self._put - self._taken + length > QUEUE_SAMPLES:
             self._left_out += length
             self._pending_gap += length
             return
-        # Each counter has one writing thread, so their difference needs no lock.
+        # Only one thread writes each counter, so their difference needs no lock.
         self._put += length
         self._queue.put(_Sound(learner, patient, self._pending_gap))
         self._pending_gap = 0
 
     def drain(self) -> bool:
-        """Wait until all that was handed in is written: for conversations that run faster than
-        real time, which would otherwise outrun the queue. False when the disk hangs."""
+        """Wait until the queue is written. Returns False if the disk hangs.
+
+        Conversations that run faster than real time need this, to not overfill the queue.
+        """
         if self._stopping.is_set():
             return True
         written = threading.Event()
         self._queue.put(written)
-        return written.wait(_PATIENCE_S)
+        return written.wait(_CLOSE_TIMEOUT_S)
 
     # -- the end ----------------------------------------------------------------------------
 
     def close(self) -> Path:
-        """Write what waits, pack the sound and mark the attempt as complete.
+        """Write the queue, pack the sound and mark the attempt as complete.
 
-        Returns the attempt's folder. Never raises: what cannot be written becomes `fault`, and
-        the attempt then stays recoverable. May be called twice.
+        Returns the folder of the attempt. Never raises: an error in writing becomes `fault`, and
+        the attempt stays recoverable. May be called twice.
         """
         if self._closed:
             return self.folder
@@ -199,20 +201,20 @@ class Recorder:
         return self.folder
 
     def abandon(self) -> None:
-        """Let go without finishing, as a killed process would; for tests of recovery."""
+        """Stop without finishing, like a killed process. For tests of recovery."""
         self._closed = self._abandoned = True
         self._stop()
         self._lock.release()
 
     def _stop(self) -> bool:
-        """Whether both threads ended; else the disk hangs and the files stay theirs."""
+        """Stop both threads and close the files. Returns False if the disk hangs."""
         self._stopping.set()
         self._queue.put(None)
-        self._writer.join(_PATIENCE_S)
-        self._syncer.join(_PATIENCE_S)
+        self._writer.join(_CLOSE_TIMEOUT_S)
+        self._syncer.join(_CLOSE_TIMEOUT_S)
         if self._writer.is_alive() or self._syncer.is_alive():
             self._fault = self._fault or SimvoiceError(
-                f"the disk did not take the end of attempt {self.attempt} in time; "
+                f"the disk did not store the end of attempt {self.attempt} in time; "
                 f"run later: simvoice attempts recover {self.attempt}"
             )
             return False
@@ -223,7 +225,7 @@ class Recorder:
     def _finish(self) -> None:
         (self.folder / RESERVE).unlink(missing_ok=True)
         pack(self.folder)
-        # Without an end the journal is not the whole story, and recovery has to say so.
+        # Without an end the journal is incomplete; recovery adds the end and says so.
         if self._has_ended and self._fault is None:
             mark_closed(self.folder, self._left_out, self._left_out_entries)
 
@@ -239,14 +241,14 @@ class Recorder:
             except OSError as error:
                 self._fail(error)
         if not self._abandoned:
-            self._keep()
+            self._sync_files()
 
     def _write_one(self, item: JournalEntry | _Sound) -> None:
         if not isinstance(item, _Sound):
             try:
                 self._journal.append(item)
             except OSError as error:
-                # The reserve exists for this: the last entries say how the encounter ended.
+                # `_fail` freed the reserve, so that the last entries still fit on the disk.
                 self._fail(error)
                 self._journal.append(item)
             return
@@ -258,9 +260,9 @@ class Recorder:
 
     def _sync(self) -> None:
         while not self._stopping.wait(SYNC_S):
-            self._keep()
+            self._sync_files()
 
-    def _keep(self) -> None:
+    def _sync_files(self) -> None:
         try:
             self._sound.patch()
             self._sound.sync()
@@ -277,12 +279,12 @@ class Recorder:
 
 
 def mark_closed(folder: Path, left_out_samples: int = 0, left_out_entries: int = 0) -> None:
-    """Say that an attempt's record is whole. Raises OSError."""
+    """Mark the record of an attempt as complete. Raises OSError."""
     facts = {"left_out_samples": left_out_samples, "left_out_entries": left_out_entries}
     replace_file(folder / CLOSED, json.dumps(facts).encode() + b"\n")
 
 
-def _check_room(root: Path) -> None:
+def _check_free_space(root: Path) -> None:
     free = shutil.disk_usage(root).free
     if free < NEEDED_BYTES:
         raise StorageFull(

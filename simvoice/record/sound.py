@@ -1,8 +1,8 @@
 """The sound of an attempt: two channels on one clock, left the learner, right the patient.
 
-While an encounter runs it is a WAV whose sizes are kept current; how much of it there is follows
-from the file's length alone, so a file cut off anywhere is still read to its last whole sample.
-Once the encounter is over it becomes a FLAC, which holds the same samples in half the space.
+While the encounter runs, the sound is a WAV whose header is updated regularly. Readers use the
+length of the file instead of the header, so a truncated file is read to its last complete sample.
+After the encounter the sound is packed as FLAC: the same samples in half the space.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ BYTES_A_SAMPLE = 2 * CHANNELS
 _HEADER_BYTES = 44
 _LARGEST = 0xFFFFFFFF - _HEADER_BYTES
 _BLOCK = 30 * RATE
-"""Samples converted at a time, so that memory does not grow with the encounter."""
+"""Samples converted at once, so that memory does not grow with the encounter."""
 
 
 def wav_header(data_bytes: int) -> bytes:
-    """The 44 bytes before `data_bytes` of two-channel 16-bit sound at `RATE`."""
+    """Return the 44-byte header for `data_bytes` of two-channel 16-bit sound at `RATE`."""
     size = min(data_bytes, _LARGEST)
     return struct.pack(
         "<4sI4s4sIHHIIHH4sI",
@@ -38,7 +38,7 @@ def wav_header(data_bytes: int) -> bytes:
 
 
 def interleave(learner: Pcm16, patient: Pcm16) -> bytes:
-    """Two channels to the bytes of a WAV; the shorter is filled up with silence."""
+    """Convert two channels to the bytes of a WAV. The shorter one is padded with silence."""
     length = max(learner.size, patient.size)
     both = np.zeros((length, CHANNELS), dtype="<i2")
     both[: learner.size, 0] = learner
@@ -47,7 +47,7 @@ def interleave(learner: Pcm16, patient: Pcm16) -> bytes:
 
 
 class SoundFile:
-    """The writing end. Not safe for two threads, but `sync` may come from a second one."""
+    """A WAV open for writing. Not thread-safe, except that another thread may call `sync`."""
 
     def __init__(self, path: Path) -> None:
         """Create the file with an empty header. Raises OSError."""
@@ -61,29 +61,29 @@ class SoundFile:
         return self._data // BYTES_A_SAMPLE
 
     def append(self, data: bytes) -> None:
-        """data: from `interleave`. On OSError no part of it stays in the file."""
+        """Append bytes from `interleave`. On OSError no part of them remains in the file."""
         write_all(self._fd, data, _HEADER_BYTES + self._data)
         self._data += len(data)
 
     def patch(self) -> None:
-        """Bring the sizes in the header up to date."""
+        """Update the sizes in the header."""
         os.pwrite(self._fd, wav_header(self._data), 0)
 
     def sync(self) -> None:
-        """Wait until what was written is on the disk."""
+        """Wait until all written data is on the disk."""
         os.fdatasync(self._fd)
 
     def close(self) -> None:
-        """May be called twice."""
+        """Close the file. May be called twice."""
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
 
 
 def sound_path(folder: Path) -> Path | None:
-    """Where the sound of an attempt is; None when it was not kept.
+    """Return the sound file of an attempt; None without one.
 
-    The WAV comes first: it is only there while it is the original.
+    The WAV comes first: as long as it exists, it is the original.
     """
     for name in (WAV, FLAC):
         if (folder / name).is_file():
@@ -92,7 +92,7 @@ def sound_path(folder: Path) -> Path | None:
 
 
 def count_samples(path: Path) -> int:
-    """Samples of each channel. Raises AttemptError when the file is not readable."""
+    """Return the samples of each channel. Raises AttemptError if the file is not readable."""
     try:
         if path.suffix == ".wav":
             return max(0, path.stat().st_size - _HEADER_BYTES) // BYTES_A_SAMPLE
@@ -102,7 +102,7 @@ def count_samples(path: Path) -> int:
 
 
 def read_sound(path: Path) -> tuple[Pcm16, Pcm16]:
-    """(learner, patient), int16 [n] each, 16 kHz. Raises AttemptError when not readable."""
+    """Return (learner, patient), int16 [n] each, 16 kHz. Raises AttemptError if not readable."""
     if path.suffix == ".wav":
         try:
             both = _read_wav(path, 0, count_samples(path))
@@ -119,7 +119,7 @@ def read_sound(path: Path) -> tuple[Pcm16, Pcm16]:
 
 
 def repair_wav(path: Path) -> int:
-    """Make a WAV that was cut off whole again; returns its samples. Raises OSError."""
+    """Repair a truncated WAV and return its samples. Raises OSError."""
     fd = os.open(path, os.O_RDWR)
     try:
         whole = count_samples(path)
@@ -132,10 +132,10 @@ def repair_wav(path: Path) -> int:
 
 
 def pack(folder: Path) -> Path | None:
-    """Turn the WAV into a FLAC; returns where the sound is afterwards.
+    """Replace the WAV by a FLAC and return the path of the sound.
 
-    The WAV stays when the FLAC cannot be made (no room, no codec), and goes only once the FLAC
-    was read back to the same number of samples and is safely on the disk.
+    The WAV stays if the FLAC cannot be written (no free space, no codec). It is removed only when
+    the FLAC has the same number of samples and is on the disk.
     """
     wav, flac = folder / WAV, folder / FLAC
     if not wav.is_file():
@@ -158,8 +158,8 @@ def pack(folder: Path) -> Path | None:
 
 
 def _encode(wav: Path, flac: Path, samples: int) -> None:
-    # libsndfile is given the samples rather than the file: its own reader believes the sizes in
-    # the header, which after a crash are older than the data.
+    # The WAV is read here and not by libsndfile, which trusts the sizes in the header. After a
+    # crash they are older than the data.
     with soundfile.SoundFile(
         flac, "w", samplerate=RATE, channels=CHANNELS, format="FLAC", subtype="PCM_16"
     ) as out:
@@ -167,7 +167,7 @@ def _encode(wav: Path, flac: Path, samples: int) -> None:
             out.write(_read_wav(wav, start, min(_BLOCK, samples - start)))
     fd = os.open(flac, os.O_RDONLY)
     try:
-        os.fchmod(fd, 0o600)  # libsndfile leaves it to the umask
+        os.fchmod(fd, 0o600)  # libsndfile uses the umask
         os.fsync(fd)
     finally:
         os.close(fd)
@@ -186,5 +186,5 @@ def _read_wav(path: Path, start: int, count: int) -> Pcm16:
 def _unreadable(path: Path) -> AttemptError:
     return AttemptError(
         f"the sound of attempt {path.parent.name} is not readable; "
-        "its journal still is, so read it with: simvoice attempts show"
+        "to read its journal run: simvoice attempts show"
     )

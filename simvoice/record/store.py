@@ -35,15 +35,15 @@ from simvoice.record.journal import encode, last_moment_s, read_journal
 from simvoice.record.recorder import mark_closed
 from simvoice.record.sound import count_samples, pack, read_sound, repair_wav, sound_path
 
-# -- recover ----------------------------------------------------------------------------------
-# Finishing an attempt whose process died. Safe to run twice, and to be killed half-way.
+# -- recovery ---------------------------------------------------------------------------------
+# Complete an attempt whose process died. Can be interrupted and repeated.
 
 
 def recover_folder(folder: Path) -> None:
-    """Repair sound and journal, write the missing end and mark the attempt as closed.
+    """Repair sound and journal, write the missing end and mark the attempt as complete.
 
-    The caller holds the attempt's lock. Raises OSError when the disk refuses; the attempt can
-    then be recovered again. Nothing that can be read is dropped.
+    The caller holds the lock of the attempt. Nothing readable is dropped. Raises OSError when the
+    disk fails; the attempt can then be recovered again.
     """
     for name in (RESERVE, FLAC + ".partial", HEADER + ".partial", JOURNAL + ".partial"):
         (folder / name).unlink(missing_ok=True)
@@ -54,7 +54,7 @@ def recover_folder(folder: Path) -> None:
     try:
         length_s = seconds(count_samples(path)) if path is not None else 0.0
     except AttemptError:
-        length_s = 0.0  # the sound is beyond repair, which is no reason to lose the journal
+        length_s = 0.0  # the sound cannot be repaired, but the journal can
     _repair_journal(folder, length_s)
     pack(folder)
     mark_closed(folder)
@@ -88,14 +88,14 @@ def _repair_journal(folder: Path, length_s: float) -> None:
 
 
 AttemptState = Literal["complete", "open", "crashed", "damaged"]
-"""complete: finished and whole. open: being recorded now. crashed: its process died before the
-end, `recover` finishes it. damaged: parts of it cannot be read."""
+"""complete: finished, and all of it is readable. open: being recorded now. crashed: its process
+died before the end, and `recover` completes it. damaged: parts of it cannot be read."""
 
-_MAKING_S = 3600.0
-"""Seconds after which a folder that is still being made belongs to nobody; it takes 0.1 s."""
+_STALE_S = 3600.0
+"""Seconds after which an unfinished new folder counts as abandoned. Creating one takes 0.1 s."""
 
 _TRIES = 5
-"""Two who remove the same folder trip over each other's steps, never for more than a few."""
+"""Removing a folder can fail while another process removes it too; a few tries are enough."""
 
 FORMAT = 1
 """The record format this version writes and reads."""
@@ -103,7 +103,7 @@ FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class AttemptSummary:
-    """One line of a list of attempts."""
+    """One line of the list of attempts."""
 
     id: str
     state: AttemptState
@@ -111,25 +111,25 @@ class AttemptSummary:
     case_title: str = ""
     patient_name: str = ""
     learner: str = ""
-    """The pseudonym the learner chose; empty when none."""
+    """The pseudonym that the learner chose; empty without one."""
     when: str = ""
-    """ISO 8601 with zone; empty when the journal does not say."""
+    """ISO 8601 with time zone; empty when the journal does not contain it."""
     duration_s: float = 0.0
     reason: str = ""
-    """Why it ended (`record.events.Ended.reason`); empty when no end was written."""
+    """Why it ended (`record.events.Ended.reason`); empty without an end."""
     ending: str | None = None
-    """The case's ending, by id."""
+    """Identifier of the ending of the case; None without one."""
     again_of: str = ""
-    """The attempt that this is another go of; empty when it began at the door."""
+    """The attempt that this one retries; empty when it is not a retry."""
     again_at_s: float = 0.0
-    """Session second of that attempt at which it was taken up."""
+    """Session second of the checkpoint in that attempt."""
     problem: str = ""
     """One sentence when something is wrong with it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One recorded encounter, as it lies on the disk."""
+    """One recorded encounter, as read from the disk."""
 
     id: str
     folder: Path
@@ -138,39 +138,39 @@ class Attempt:
     entries: tuple[JournalEntry, ...]
     """In the order they were written."""
     audio_path: Path | None
-    """WAV or FLAC, two channels: left the learner, right the patient; None when not kept."""
+    """WAV or FLAC, two channels: left the learner, right the patient. None without sound."""
     duration_s: float
-    """Session seconds, to the last sample or entry, whichever is later."""
+    """Session seconds to the last sample or the last entry, whichever is later."""
     problem: str = ""
     """One sentence when something is wrong with it."""
     _sound: list[tuple[Pcm16, Pcm16]] = field(default_factory=list, repr=False, compare=False)
 
     def audio(self) -> tuple[Pcm16, Pcm16]:
-        """(learner, patient), int16 [n] each, 16 kHz; read on first use.
+        """Return (learner, patient), int16 [n] each, 16 kHz. The file is read on the first call.
 
-        Raises AttemptError when the sound was not kept or is not readable.
+        Raises AttemptError if the sound was not stored or is not readable.
         """
         if not self._sound:
             path = self.audio_path
             if path is not None and not path.exists():
-                path = sound_path(self.folder)  # it was packed since
+                path = sound_path(self.folder)  # the sound was packed after `open`
             if path is None:
-                raise AttemptError(f"the sound of attempt {self.id} was not kept")
+                raise AttemptError(f"the sound of attempt {self.id} was not stored")
             self._sound.append(read_sound(path))
         return self._sound[0]
 
     @property
     def started(self) -> Started | None:
-        """The first entry; None when the process died before it was written."""
+        """The start; None when the process died before writing it."""
         return next((e for e in self.entries if isinstance(e, Started)), None)
 
     @property
     def ended(self) -> Ended | None:
-        """The end; None while it is open or not recovered."""
+        """The end; None while the attempt is open or not recovered."""
         return next((e for e in reversed(self.entries) if isinstance(e, Ended)), None)
 
     def summary(self) -> AttemptSummary:
-        """One line of a list."""
+        """Return the line for the list of attempts."""
         ended = self.ended
         return AttemptSummary(
             id=self.id,
@@ -190,14 +190,14 @@ class Attempt:
 
 
 class Store:
-    """All attempts under one folder."""
+    """The attempts in one folder."""
 
     def __init__(self, root: Path) -> None:
-        """root: need not exist yet."""
+        """root: the folder; it need not exist."""
         self.root = root
 
     def ids(self) -> list[str]:
-        """Identifiers, newest first."""
+        """Return the identifiers of all attempts, newest first."""
         try:
             names = [entry.name for entry in os.scandir(self.root) if entry.is_dir()]
         except FileNotFoundError:
@@ -207,7 +207,7 @@ class Store:
         return sorted((name for name in names if is_id(name)), reverse=True)
 
     def list(self) -> list[AttemptSummary]:
-        """Every attempt, newest first; one that cannot be read is listed as damaged."""
+        """Return all attempts, newest first. Those that cannot be read are listed as damaged."""
         self._sweep()
         return [self._summary(attempt) for attempt in self.ids()]
 
@@ -218,9 +218,9 @@ class Store:
             return AttemptSummary(id=attempt, state="damaged", problem=str(error))
 
     def open(self, attempt: str) -> Attempt:
-        """Read an attempt, also one that is being recorded or was cut off.
+        """Read an attempt. It may be incomplete: still being recorded, or crashed.
 
-        Raises AttemptError when it is not there, or its header cannot be read.
+        Raises AttemptError if it does not exist or its header cannot be read.
         """
         folder = self._folder(attempt)
         header = _read_header(folder)
@@ -231,7 +231,7 @@ class Store:
         path, length_s, problem = _measure_sound(folder)
         if not (folder / JOURNAL).exists():
             problem = (
-                f"the journal of attempt {attempt} is missing, so only its sound is left; "
+                f"the journal of attempt {attempt} is missing; only its sound is left; "
                 f"run: simvoice attempts recover {attempt}"
             )
         elif journal.rejected:
@@ -253,9 +253,9 @@ class Store:
         )
 
     def recover(self, attempt: str) -> Attempt:
-        """Finish an attempt whose process died; one that is whole stays as it is.
+        """Complete an attempt whose process died. A complete attempt is not changed.
 
-        Raises AttemptError when it is being recorded, is not there, or has no readable header.
+        Raises AttemptError if it is being recorded, does not exist, or has no readable header.
         """
         folder = self._folder(attempt)
         _read_header(folder)
@@ -270,16 +270,16 @@ class Store:
         return self.open(attempt)
 
     def erase(self, attempt: str) -> None:
-        """Remove everything of an attempt; half-removed ones are finished too.
+        """Remove all files of an attempt, also after an earlier, incomplete removal.
 
-        Raises AttemptError when it is being recorded or is not there.
+        Raises AttemptError if it is being recorded or does not exist.
         """
         folder = self.root / check_id(attempt)
-        leftover = self._going(attempt)
-        was_there = leftover.exists()
+        leftover = self._erased_folder(attempt)
+        has_existed = leftover.exists()
         if folder.is_dir() and not folder.is_symlink():
-            was_there = self._take_away(folder, leftover) or was_there
-        if not was_there:
+            has_existed = self._take_away(folder, leftover) or has_existed
+        if not has_existed:
             raise _missing(attempt)
         self._finish_erasing(leftover)
         if leftover.exists():
@@ -290,9 +290,9 @@ class Store:
         sync_folder(self.root)
 
     def _take_away(self, folder: Path, leftover: Path) -> bool:
-        """Rename first: killed half-way, it is gone from every list and swept up later.
+        """Rename the folder to `leftover`, so that the attempt is in no list while it is removed.
 
-        False when somebody else was quicker.
+        Returns False if another process was faster.
         """
         try:
             lock = AttemptLock.take(folder)
@@ -314,7 +314,7 @@ class Store:
             lock.release()
         return True
 
-    def _going(self, attempt: str) -> Path:
+    def _erased_folder(self, attempt: str) -> Path:
         return self.root / f".{attempt}.erased"
 
     @staticmethod
@@ -325,7 +325,7 @@ class Store:
                 return
 
     def _sweep(self) -> None:
-        """Finish what a killed process left half-made or half-erased: it may hold a voice."""
+        """Remove folders that a killed process left incomplete or half erased."""
         for leftover in self.root.glob(".*"):
             name, _, kind = leftover.name[1:].rpartition(".")
             if is_id(name) and (kind == "erased" or (kind == "new" and _is_stale(leftover))):
@@ -348,23 +348,23 @@ class Store:
 
 
 def _is_stale(building: Path) -> bool:
-    """Whether a half-made folder was left by a process that died, not one busy making it."""
+    """Whether the process that was creating the folder has died."""
     try:
         age_s = time.time() - building.stat().st_mtime
     except OSError:
         return False
-    return age_s > _MAKING_S and not in_use(building)
+    return age_s > _STALE_S and not in_use(building)
 
 
 def _measure_sound(folder: Path) -> tuple[Path | None, float, str]:
-    """(where the sound is, its seconds, what is wrong with it)."""
+    """Return the path of the sound, its seconds, and a sentence about a problem or ""."""
     path = sound_path(folder)
     if path is None:
         return None, 0.0, ""
     try:
         return path, seconds(count_samples(path)), ""
     except AttemptError as error:
-        if not path.exists():  # packed a moment ago by the process that recorded it
+        if not path.exists():  # the recording process has just packed it
             return _measure_sound(folder)
         return None, 0.0, str(error)
 
@@ -377,7 +377,7 @@ def _state(folder: Path, is_damaged: bool) -> tuple[AttemptState, str]:
     if (folder / CLOSED).exists():
         return "complete", ""
     return "crashed", (
-        f"attempt {folder.name} was cut off; run: simvoice attempts recover {folder.name}"
+        f"attempt {folder.name} did not end properly; run: simvoice attempts recover {folder.name}"
     )
 
 
@@ -402,18 +402,16 @@ def _read_header(folder: Path) -> Header:
 
 def _bad_header(folder: Path) -> AttemptError:
     return AttemptError(
-        f"the header of attempt {folder.name} is missing or broken, so it cannot be read; "
+        f"the header of attempt {folder.name} is missing or damaged, so it cannot be read; "
         f"to remove it run: simvoice attempts erase {folder.name}"
     )
 
 
 def _in_use(folder: Path) -> AttemptError:
-    return AttemptError(
-        f"attempt {folder.name} is being recorded right now; end the encounter first"
-    )
+    return AttemptError(f"attempt {folder.name} is being recorded now; end the encounter first")
 
 
 def _missing(attempt: str) -> AttemptError:
     return AttemptError(
-        f"there is no attempt {attempt}; run: simvoice attempts list, to see the ones there are"
+        f"there is no attempt {attempt}; to see all attempts run: simvoice attempts list"
     )

@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 from simvoice.cli import app
 from simvoice.errors import AttemptError, UsageError
 from simvoice.record.events import ConcernShown
-from simvoice.record.ratings import RATINGS, objections_of, ratings_of
+from simvoice.record.ratings import RATINGS, load_objections, load_ratings
 from simvoice.record.store import Attempt
 from tests.planted_talk import record
 
@@ -76,16 +76,16 @@ def test_a_bad_file_leaves_everything_as_it_was(attempt: Attempt, tmp_path: Path
     error = invoke("rate", "import", str(path)).exception
     assert isinstance(error, UsageError)
     assert "line 3 names the item 'nonsense'" in str(error)
-    assert ratings_of(attempt.folder) == ()
+    assert load_ratings(attempt.folder) == ()
 
 
-def test_a_file_that_cannot_be_read_gives_a_sentence(attempt: Attempt, tmp_path: Path) -> None:
+def test_an_unreadable_file_gives_a_message(attempt: Attempt, tmp_path: Path) -> None:
     (tmp_path / "sound.csv").write_bytes(b"\xff\xfe\x00")
     (tmp_path / "folder.csv").mkdir()
     wanted = {
         "sound.csv": "sound.csv is UTF-16 text",
-        "gone.csv": "name a CSV file of ratings",
-        "folder.csv": "name a CSV file of ratings",
+        "gone.csv": "give a CSV file of ratings",
+        "folder.csv": "give a CSV file of ratings",
     }
     for name, says in wanted.items():
         error = invoke("rate", "import", str(tmp_path / name)).exception
@@ -93,7 +93,7 @@ def test_a_file_that_cannot_be_read_gives_a_sentence(attempt: Attempt, tmp_path:
         assert says in str(error)
 
 
-def test_an_instrument_that_the_case_does_not_use_is_taken_when_it_is_named(
+def test_an_instrument_outside_the_case_is_accepted_when_it_is_named(
     attempt: Attempt, tmp_path: Path
 ) -> None:
     path = tmp_path / "more.csv"
@@ -106,7 +106,7 @@ def test_an_instrument_that_the_case_does_not_use_is_taken_when_it_is_named(
     assert "no instrument RIAS" in str(wrong)
 
 
-def test_one_file_of_ratings_that_cannot_be_read_is_named_and_the_others_count(
+def test_an_unreadable_file_of_ratings_is_named_and_the_others_count(
     attempt: Attempt, tmp_path: Path
 ) -> None:
     path = tmp_path / "ratings.csv"
@@ -130,7 +130,7 @@ def test_one_file_of_ratings_that_cannot_be_read_is_named_and_the_others_count(
 
 def test_an_objection_is_kept_and_shown_and_counted(attempt: Attempt) -> None:
     run("rate", "object", attempt.id, "spikes-perception", "--why", " I [b]asked[/b] her ")
-    assert [each.why for each in objections_of(attempt.folder)] == ["I [b]asked[/b] her"]
+    assert [each.why for each in load_objections(attempt.folder)] == ["I [b]asked[/b] her"]
     assert "you objected: “I [b]asked[/b] her”" in run("debrief", attempt.id, "--items")
     (found,) = answer("agree")["items"]
     assert (found["item"], found["objections"]) == ("spikes-perception", 1)
@@ -143,10 +143,10 @@ def test_an_objection_is_kept_and_shown_and_counted(attempt: Attempt) -> None:
         (("rate", "object", "ID", "spikes-order", "--why", " "), "in your own words"),
         (("rate", "object", "ID", "spikes-order", "--why", "x" * 601), "601 characters and 600"),
         (("rate", "sheet", "ID", "--rater", "k", "--instrument", "RIAS"), "no instrument RIAS"),
-        (("agree",), "nobody has rated these attempts yet"),
+        (("agree",), "no one has rated these attempts yet"),
     ],
 )
-def test_what_cannot_be_used_gives_a_sentence(
+def test_invalid_arguments_give_a_message(
     attempt: Attempt, arguments: tuple[str, ...], says: str
 ) -> None:
     error = invoke(*(attempt.id if each == "ID" else each for each in arguments)).exception
@@ -154,7 +154,7 @@ def test_what_cannot_be_used_gives_a_sentence(
     assert says in str(error)
 
 
-def test_an_attempt_that_is_not_there_is_said(attempt: Attempt) -> None:
+def test_an_unknown_attempt_is_refused(attempt: Attempt) -> None:
     arguments = ("rate", "object", "20260101-000000-none-aaaa", "spikes-order", "--why", "x")
     assert isinstance(invoke(*arguments).exception, AttemptError)
 

@@ -27,7 +27,7 @@ from simvoice.record.events import (
 from simvoice.record.recorder import Recorder
 from simvoice.record.store import Attempt, Store
 from simvoice.scoring.metrics.definitions import definitions
-from simvoice.scoring.metrics.norms import norms, note
+from simvoice.scoring.metrics.norms import no_norm_note, norms
 from simvoice.scoring.metrics.registry import DECIDED, FROM_JOURNAL
 from tests.planted_talk import NUMBERS, VOICES, header, record
 
@@ -94,7 +94,7 @@ def test_a_norm_stands_beside_a_number_only_in_a_visit_of_its_kind(
     assert debrief.norms_note == ""
     without = build_debrief(attempt)
     assert {n.norms for n in without.numbers} == {()}
-    assert without.norms_note == note(attempt.header.case_id)
+    assert without.norms_note == no_norm_note(attempt.header.case_id)
 
 
 def test_the_transcript_is_in_order_with_what_was_never_said(attempt: Attempt) -> None:

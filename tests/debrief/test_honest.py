@@ -26,7 +26,7 @@ from simvoice.record.events import (
 from simvoice.record.recorder import Recorder
 from simvoice.record.store import Attempt, Store
 from tests.planted_talk import header, record
-from tests.small_talks import move, of, said, spoke, step
+from tests.small_talks import debrief_of, learner_turn, ledger_step, patient_move, patient_speech
 
 FOREIGN = {
     "German": "Guten Tag Frau Ward, ich bin Doktor Müller. Wir haben das Ergebnis der Biopsie, und "
@@ -71,7 +71,7 @@ def test_how_it_felt_is_told_in_her_words(attempt: Attempt) -> None:
         text="Then you said it, just like that.", why="no warning", at_s=12.0
     )
     ended = Ended(at_s=50.0, reason="learner")
-    debrief = of(attempt, PatientReflection(at_s=50.0, said=(first, second)), ended)
+    debrief = debrief_of(attempt, PatientReflection(at_s=50.0, said=(first, second)), ended)
     assert [(f.text, f.why, f.at_s) for f in debrief.felt] == [
         ("You let me finish.", "never cut her off", None),
         ("Then you said it, just like that.", "no warning", 12.0),
@@ -83,25 +83,25 @@ def test_what_she_goes_back_to_is_heard_from_the_words_that_led_to_it(attempt: A
     moved = next(e for e in attempt.entries if isinstance(e, PatientMove))
     turn = next(e for e in attempt.entries if isinstance(e, LearnerTurn) and e.turn == moved.turn)
     felt = RecordedReflection(text="You said it plainly.", at_s=moved.at_s)
-    debrief = of(attempt, turn, moved, PatientReflection(at_s=50.0, said=(felt,)))
+    debrief = debrief_of(attempt, turn, moved, PatientReflection(at_s=50.0, said=(felt,)))
     assert [f.at_s for f in debrief.felt] == [turn.start_s]
     assert turn.start_s < moved.at_s
 
 
 def test_of_how_it_ended_her_last_words_are_to_be_heard(attempt: Attempt) -> None:
     left = RecordedReflection(text="I got up.", why="it ended: She leaves", of_ending=True)
-    entries = (spoke(1, 3.0, "Oh."), spoke(2, 9.0, "I have to go."))
-    debrief = of(attempt, *entries, PatientReflection(at_s=12.0, said=(left,)))
+    entries = (patient_speech(1, 3.0, "Oh."), patient_speech(2, 9.0, "I have to go."))
+    debrief = debrief_of(attempt, *entries, PatientReflection(at_s=12.0, said=(left,)))
     assert [f.at_s for f in debrief.felt] == [9.0]
 
 
 def test_a_record_without_her_words_says_so_and_makes_none_up(attempt: Attempt) -> None:
-    older = of(attempt, Ended(at_s=50.0, reason="learner"))
+    older = debrief_of(attempt, Ended(at_s=50.0, reason="learner"))
     assert older.felt == ()
     assert older.felt_note == "The record does not hold what Ines would say about how it felt."
-    none = of(attempt, PatientReflection(at_s=50.0), Ended(at_s=50.0, reason="learner"))
+    none = debrief_of(attempt, PatientReflection(at_s=50.0), Ended(at_s=50.0, reason="learner"))
     assert none.felt_note == "Ines had nothing to say afterwards about how it felt."
-    for broken in (of(attempt), of(attempt, Ended(at_s=50.0, reason="fault"))):
+    for broken in (debrief_of(attempt), debrief_of(attempt, Ended(at_s=50.0, reason="fault"))):
         assert broken.felt_note == (
             "The encounter broke off, so Ines did not come to say how it felt."
         )
@@ -121,7 +121,7 @@ def nothing_made_up(debrief: Debrief) -> bool:
 
 
 def test_an_empty_encounter_has_a_note_and_no_judgement(attempt: Attempt) -> None:
-    for debrief in (of(attempt), of(attempt, Ended(at_s=0.0, reason="learner"))):
+    for debrief in (debrief_of(attempt), debrief_of(attempt, Ended(at_s=0.0, reason="learner"))):
         assert nothing_made_up(debrief)
         assert any(note.startswith("Nobody spoke") for note in debrief.notes)
         assert {heading.share for heading in debrief.headings} == {None}
@@ -129,12 +129,12 @@ def test_an_empty_encounter_has_a_note_and_no_judgement(attempt: Attempt) -> Non
 
 
 def test_a_learner_who_was_not_heard_is_judged_on_nothing(attempt: Attempt) -> None:
-    waited = step("said nothing while she waited", -0.04)
-    debrief = of(
+    waited = ledger_step("said nothing while she waited", -0.04)
+    debrief = debrief_of(
         attempt,
-        spoke(0, 1.0, "Hello. What did you find?"),
-        move(1, 12.0, waited),
-        spoke(1, 12.0, "Are you there?"),
+        patient_speech(0, 1.0, "Hello. What did you find?"),
+        patient_move(1, 12.0, waited),
+        patient_speech(1, 12.0, "Are you there?"),
         Ended(at_s=20.0, reason="learner"),
     )
     assert debrief.suggestions == ()
@@ -146,7 +146,7 @@ def test_a_learner_who_was_not_heard_is_judged_on_nothing(attempt: Attempt) -> N
 
 
 def test_voice_without_recognised_words_is_judged_on_nothing(attempt: Attempt) -> None:
-    debrief = of(attempt, LearnerVoice(start_s=1.0, end_s=3.0, level_dbfs=-20.0))
+    debrief = debrief_of(attempt, LearnerVoice(start_s=1.0, end_s=3.0, level_dbfs=-20.0))
     assert nothing_made_up(debrief)
     assert {h.share for h in debrief.headings} == {None}
 
@@ -154,7 +154,10 @@ def test_voice_without_recognised_words_is_judged_on_nothing(attempt: Attempt) -
 def test_a_crashed_encounter_tells_what_it_has(tmp_path: Path) -> None:
     recorder = Recorder.create(tmp_path, header())
     recorder.add(Started(wall_time="2026-11-22T10:15:30+01:00"))
-    for entry in (said(1, 1.0, "and so on"), move(1, 4.0, step("cut her off", -0.08))):
+    for entry in (
+        learner_turn(1, 1.0, "and so on"),
+        patient_move(1, 4.0, ledger_step("cut her off", -0.08)),
+    ):
         recorder.add(entry)
     recorder.abandon()
     store = Store(tmp_path)
@@ -178,13 +181,15 @@ def test_without_its_sound_moments_and_suggestions_stay_the_same(attempt: Attemp
 
 def spoken_in(attempt: Attempt, text: str, avg_logprob: float = -0.3) -> Debrief:
     half = len(text) // 2
-    return of(
+    return debrief_of(
         attempt,
-        spoke(1, 0.5, "My girls are small."),
-        said(1, 5.0, text[:half], "hostility", "question_open", avg_logprob=avg_logprob),
-        move(1, 8.0, step("was rude to her", -0.2)).model_copy(update={"ledger": {"trust": 0.3}}),
-        spoke(2, 8.0, "I don't understand you."),
-        said(2, 11.0, text[half:], "minimising", avg_logprob=avg_logprob),
+        patient_speech(1, 0.5, "My girls are small."),
+        learner_turn(1, 5.0, text[:half], "hostility", "question_open", avg_logprob=avg_logprob),
+        patient_move(1, 8.0, ledger_step("was rude to her", -0.2)).model_copy(
+            update={"ledger": {"trust": 0.3}}
+        ),
+        patient_speech(2, 8.0, "I don't understand you."),
+        learner_turn(2, 11.0, text[half:], "minimising", avg_logprob=avg_logprob),
         Ended(at_s=15.0, reason="learner"),
         shows=(CUE,),
         critical=(STILL_TRUSTS, NO_BLAME),
@@ -216,7 +221,7 @@ def test_the_same_in_english_is_judged(attempt: Attempt) -> None:
 
 
 def turn(text: str, avg_logprob: float = -0.3) -> LearnerTurn:
-    return said(1, 0.0, text, avg_logprob=avg_logprob)
+    return learner_turn(1, 0.0, text, avg_logprob=avg_logprob)
 
 
 def test_few_words_are_taken_for_english() -> None:
@@ -236,8 +241,12 @@ def test_guesses_need_more_english_in_them() -> None:
 
 def test_who_began_as_she_did_is_told_so_and_not_that_he_took_the_floor(attempt: Attempt) -> None:
     both = SimultaneousStart(turn=2, start_s=12.2, stopped_s=12.7, lost_s=1.5, lost_words=4)
-    entries = (said(1, 5.0, "it is late"), spoke(1, 12.0, "So", "it is then, late."), both)
-    debrief = of(attempt, *entries, said(2, 12.2, "and we are closing"))
+    entries = (
+        learner_turn(1, 5.0, "it is late"),
+        patient_speech(1, 12.0, "So", "it is then, late."),
+        both,
+    )
+    debrief = debrief_of(attempt, *entries, learner_turn(2, 12.2, "and we are closing"))
     (mark,) = [each for each in debrief.marks if each.kind == "together"]
     assert mark.label == "You both began at once; Ines gave way."
     assert not [each for each in debrief.marks if each.kind == "interruption"]
@@ -245,8 +254,8 @@ def test_who_began_as_she_did_is_told_so_and_not_that_he_took_the_floor(attempt:
 
 def test_a_file_in_place_of_the_microphone_is_no_page(attempt: Attempt) -> None:
     end = Ended(at_s=20.0, reason="closed")
-    assert of(attempt, end).ended == "The page was closed at 0:20."
-    from_file = of(attempt, end, devices={"kind": "file"}).ended
+    assert debrief_of(attempt, end).ended == "The page was closed at 0:20."
+    from_file = debrief_of(attempt, end, devices={"kind": "file"}).ended
     assert from_file == "The file that was the microphone came to its end at 0:20."
 
 
@@ -255,7 +264,7 @@ def test_words_that_were_not_taken_for_the_learner_s_are_told(attempt: Attempt) 
         start_s=41.0, end_s=43.0, text="She rang for water.", reason="the patient's own words"
     )
     breath = Discarded(start_s=50.0, end_s=50.3, text="you", reason="too short to be a word")
-    notes = of(attempt, said(1, 5.0, "hello"), echo, breath).notes
+    notes = debrief_of(attempt, learner_turn(1, 5.0, "hello"), echo, breath).notes
     assert [note for note in notes if "not taken for your speech" in note] == [
         "0:41: “She rang for water.” was not taken for your speech (the patient's own words), "
         "so it was neither answered nor judged."
@@ -263,8 +272,11 @@ def test_words_that_were_not_taken_for_the_learner_s_are_told(attempt: Attempt) 
 
 
 def test_a_talk_of_a_few_turns_has_no_share(attempt: Attempt) -> None:
-    turns = [said(n, 5.0 * n, "hello and how is that", "empathy_name") for n in range(1, 5)]
-    short, enough = of(attempt, *turns[:3]).headings[2], of(attempt, *turns).headings[2]
+    turns = [learner_turn(n, 5.0 * n, "hello and how is that", "empathy_name") for n in range(1, 5)]
+    short, enough = (
+        debrief_of(attempt, *turns[:3]).headings[2],
+        debrief_of(attempt, *turns).headings[2],
+    )
     assert short.share is None
     assert "less than 4 turns" in short.about
     assert enough.share is not None

@@ -11,7 +11,7 @@ from simvoice.debrief.item_trust import as_shown, compared, shown
 from simvoice.record.ratings import Objection, Rating
 from simvoice.scoring.instruments.evidence import RuleVerdict
 from simvoice.scoring.raters.agreement import Estimate
-from simvoice.scoring.raters.item_agreement import RatedAttempt, rated
+from simvoice.scoring.raters.item_agreement import RatedAttempt, judge_attempt
 from tests.planted_talk import record
 
 WHEN = "2026-11-24T10:00:00+01:00"
@@ -78,7 +78,7 @@ def test_words_that_are_not_english_are_compared_with_nobody(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = record(tmp_path, instruments=("NURSE",))
-    judged = rated(made).machine
+    judged = judge_attempt(made).machine
     assert judged["nurse-name"].outcome == "counted"
     assert as_shown(made).machine == judged
     monkeypatch.setattr("simvoice.debrief.item_trust.is_english", lambda _: False)

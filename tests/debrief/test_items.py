@@ -16,7 +16,7 @@ from simvoice.record.events import ConcernShown, LearnerTurn
 from simvoice.record.ratings import OBJECTIONS
 from simvoice.record.store import Attempt
 from tests.planted_talk import record
-from tests.small_talks import said
+from tests.small_talks import learner_turn
 
 CUE = ConcernShown(line="line1", concern="lump", text="That she waited too long", kind="concern")
 CHILDREN = ConcernShown(line="line3", concern="children", text="Who cares for them", kind="cue")
@@ -143,7 +143,7 @@ def test_a_case_without_critical_items_shows_none(attempt: Attempt) -> None:
 
 
 def test_what_people_disagree_on_has_an_interval_as_wide(tmp_path: Path) -> None:
-    asked = said(9, 42.0, "so it was hard what was it like", "reflection", "question_open")
+    asked = learner_turn(9, 42.0, "so it was hard what was it like", "reflection", "question_open")
     made = debrief(record(tmp_path, (asked,), instruments=("MITI",)))
     (miti,) = made.instruments
     items = {item.id: item for item in miti.items}

@@ -16,7 +16,14 @@ from simvoice.record.events import ConcernShown, Ended, Hold, JournalEntry, Tell
 from simvoice.record.store import Attempt
 from simvoice.scoring.instruments.instrument import headings
 from tests.planted_talk import record
-from tests.small_talks import checkpoint, move, of, said, spoke, step
+from tests.small_talks import (
+    checkpoint,
+    debrief_of,
+    learner_turn,
+    ledger_step,
+    patient_move,
+    patient_speech,
+)
 
 CASES = sorted(paths.scenarios_dir().glob("*/case.yaml"))
 
@@ -45,8 +52,11 @@ def test_all_that_costs_trust_in_the_shipped_cases_has_a_kind_and_a_sentence(
     assert len(causes) > 10
     for cause in causes:
         assert kind_of(cause).id != OTHER, cause
-        entries = (said(1, 1.0, "some words"), move(1, 4.0, step(cause, -0.05)))
-        (suggestion,) = of(attempt, *entries).suggestions
+        entries = (
+            learner_turn(1, 1.0, "some words"),
+            patient_move(1, 4.0, ledger_step(cause, -0.05)),
+        )
+        (suggestion,) = debrief_of(attempt, *entries).suggestions
         assert suggestion.sentence.endswith((".", "?")), cause
         assert cause.split(" ", 1)[1] in suggestion.why
 
@@ -92,11 +102,13 @@ def test_every_kind_can_be_said_aloud_to_anybody() -> None:
 
 
 def test_the_author_s_sentence_comes_before_the_general_one(attempt: Attempt) -> None:
-    turn = said(1, 5.0, "well anyway the plan is surgery")
-    plain = of(attempt, turn, move(1, 8.0, step("cut her off", -0.08)))
-    theirs = step("cut her off", -0.08, instead="Sorry, Ines, go on.")
+    turn = learner_turn(1, 5.0, "well anyway the plan is surgery")
+    plain = debrief_of(attempt, turn, patient_move(1, 8.0, ledger_step("cut her off", -0.08)))
+    theirs = ledger_step("cut her off", -0.08, instead="Sorry, Ines, go on.")
     assert plain.suggestions[0].sentence == "I'm sorry, I cut in. Please go on."
-    (suggestion,) = of(attempt, checkpoint(0, 2.0), turn, move(1, 8.0, theirs)).suggestions
+    (suggestion,) = debrief_of(
+        attempt, checkpoint(0, 2.0), turn, patient_move(1, 8.0, theirs)
+    ).suggestions
     assert suggestion.sentence == "Sorry, Ines, go on."
     assert suggestion.title == "Let Ines finish"
     assert suggestion.why == "At 0:05: you cut her off. Ines's trust fell from 50 to 42."
@@ -115,45 +127,59 @@ def test_what_cost_this_patient_most_comes_first_and_one_kind_comes_once(attempt
     entries = [
         entry
         for n, (cause, by) in enumerate(costs, 1)
-        for entry in (said(n, 10.0 * n, f"words {n}"), move(n, 10.0 * n + 3.0, step(cause, by)))
+        for entry in (
+            learner_turn(n, 10.0 * n, f"words {n}"),
+            patient_move(n, 10.0 * n + 3.0, ledger_step(cause, by)),
+        )
     ]
-    first, second = of(attempt, *entries).suggestions
+    first, second = debrief_of(attempt, *entries).suggestions
     assert first.title == "Let Ines finish"
     assert first.why.endswith("With 1 more like it, that cost 10 points of trust.")
     assert second.title == "Use Ines's words"
 
 
 def test_hard_news_well_told_is_no_mistake(attempt: Attempt) -> None:
-    news = (step("said the word", 0.04), step("said the word", 0.25, name="distress"))
-    assert of(attempt, said(1, 5.0, "it is cancer"), move(1, 8.0, *news)).suggestions == ()
-    waited = step("said nothing while she waited", 0.05, name="distress")
-    (suggestion,) = of(attempt, said(1, 5.0, "uh"), move(2, 18.0, waited)).suggestions
+    news = (ledger_step("said the word", 0.04), ledger_step("said the word", 0.25, name="distress"))
+    assert (
+        debrief_of(
+            attempt, learner_turn(1, 5.0, "it is cancer"), patient_move(1, 8.0, *news)
+        ).suggestions
+        == ()
+    )
+    waited = ledger_step("said nothing while she waited", 0.05, name="distress")
+    (suggestion,) = debrief_of(
+        attempt, learner_turn(1, 5.0, "uh"), patient_move(2, 18.0, waited)
+    ).suggestions
     assert suggestion.why.endswith("Ines's distress rose from 50 to 55.")
     assert suggestion.words == ""
 
 
 def test_a_cause_that_no_kind_knows_goes_by_the_words_codes(attempt: Attempt) -> None:
     text = "at least you have two breasts"
-    unknown = step("hurt her pride", -0.06, words=text)
-    (by_code,) = of(attempt, said(1, 5.0, text, "minimising"), move(1, 8.0, unknown)).suggestions
+    unknown = ledger_step("hurt her pride", -0.06, words=text)
+    (by_code,) = debrief_of(
+        attempt, learner_turn(1, 5.0, text, "minimising"), patient_move(1, 8.0, unknown)
+    ).suggestions
     assert by_code.title == "Leave it as big as it is to Ines"
-    (other,) = of(attempt, said(1, 5.0, text), move(1, 8.0, unknown)).suggestions
+    (other,) = debrief_of(
+        attempt, learner_turn(1, 5.0, text), patient_move(1, 8.0, unknown)
+    ).suggestions
     assert other.title == "Try it another way"
     assert "hurt her pride. Ines's trust fell" in other.why
 
 
 def test_a_filled_silence_counts_though_the_ledger_did_not_move(attempt: Attempt) -> None:
     entries = (
-        spoke(1, 3.0, "Oh no."),
+        patient_speech(1, 3.0, "Oh no."),
         Hold(start_s=5.0, end_s=7.5, window_s=6.0, outcome="filled", beat="headline"),
-        said(2, 7.5, "so the operation is on tuesday"),
+        learner_turn(2, 7.5, "so the operation is on tuesday"),
     )
-    (suggestion,) = of(attempt, *entries).suggestions
+    (suggestion,) = debrief_of(attempt, *entries).suggestions
     assert suggestion.title == "Let Ines's silence stand"
     assert "you spoke after 2.5 s" in suggestion.why
     assert suggestion.words == "so the operation is on tuesday"
-    kindly = move(2, 10.0, step("broke her silence with care", 0.02))
-    assert of(attempt, *entries, kindly).suggestions == ()
+    kindly = patient_move(2, 10.0, ledger_step("broke her silence with care", 0.02))
+    assert debrief_of(attempt, *entries, kindly).suggestions == ()
 
 
 SHOWS = ConcernShown(line="line1", concern="kin", text="Who raises her girls", kind="cue")
@@ -162,12 +188,16 @@ SHOWS = ConcernShown(line="line1", concern="kin", text="Who raises her girls", k
 def _cue(
     last: JournalEntry, *, by: Literal["learner", "patient"] = "learner"
 ) -> tuple[JournalEntry, ...]:
-    return (spoke(1, 3.0, "It's late. My girls are small."), last, Ended(at_s=9.0, reason=by))
+    return (
+        patient_speech(1, 3.0, "It's late. My girls are small."),
+        last,
+        Ended(at_s=9.0, reason=by),
+    )
 
 
 def test_a_cue_that_met_no_room_is_given_back_in_her_words(attempt: Attempt) -> None:
-    passed = said(2, 6.0, "the scan is on friday", "plan")
-    (suggestion,) = of(attempt, *_cue(passed), shows=(SHOWS,)).suggestions
+    passed = learner_turn(2, 6.0, "the scan is on friday", "plan")
+    (suggestion,) = debrief_of(attempt, *_cue(passed), shows=(SHOWS,)).suggestions
     assert suggestion.sentence == "You said “My girls are small.” Will you tell me more about that?"
     assert suggestion.words == "the scan is on friday"
     assert "Who raises her girls" not in suggestion.model_dump_json()
@@ -184,38 +214,40 @@ def test_words_too_few_or_too_many_are_not_given_back() -> None:
 def test_a_cue_that_was_taken_up_or_could_not_be_answered_is_not_held_against_anybody(
     attempt: Attempt,
 ) -> None:
-    asked = said(2, 6.0, "tell me about your girls", "empathy_explore")
-    assert of(attempt, *_cue(asked), shows=(SHOWS,)).suggestions == ()
-    before = said(0, 0.5, "hello")
-    assert of(attempt, *_cue(before, by="patient"), shows=(SHOWS,)).suggestions == ()
-    (left,) = of(attempt, *_cue(before), shows=(SHOWS,)).suggestions
+    asked = learner_turn(2, 6.0, "tell me about your girls", "empathy_explore")
+    assert debrief_of(attempt, *_cue(asked), shows=(SHOWS,)).suggestions == ()
+    before = learner_turn(0, 0.5, "hello")
+    assert debrief_of(attempt, *_cue(before, by="patient"), shows=(SHOWS,)).suggestions == ()
+    (left,) = debrief_of(attempt, *_cue(before), shows=(SHOWS,)).suggestions
     assert "you left it unanswered" in left.why
 
 
 def test_the_headings_items_come_after_the_ledger_and_need_a_talk_of_some_length(
     attempt: Attempt,
 ) -> None:
-    turns = [said(n, 5.0 * n, "it is the way it is with this") for n in range(1, 6)]
-    assert of(attempt, *turns[:3]).suggestions == ()
-    plan = said(6, 30.0, "on thursday it is with the surgeon and with this", "plan")
-    check, feeling = of(attempt, *turns, plan).suggestions
+    turns = [learner_turn(n, 5.0 * n, "it is the way it is with this") for n in range(1, 6)]
+    assert debrief_of(attempt, *turns[:3]).suggestions == ()
+    plan = learner_turn(6, 30.0, "on thursday it is with the surgeon and with this", "plan")
+    check, feeling = debrief_of(attempt, *turns, plan).suggestions
     assert (check.title, feeling.title) == ("Check what came across", "Answer a feeling in words")
     # nothing was told, so there was nothing to check
-    assert "Check what came across" not in {e.title for e in of(attempt, *turns).suggestions}
+    assert "Check what came across" not in {
+        e.title for e in debrief_of(attempt, *turns).suggestions
+    }
     guessed = [turn.model_copy(update={"avg_logprob": -1.4}) for turn in turns]
-    assert of(attempt, *guessed).suggestions == ()
-    cost = move(1, 8.0, step("left the subject", -0.05))
-    assert of(attempt, *turns, cost).suggestions[0].title == "Stay with what Ines brings up"
+    assert debrief_of(attempt, *guessed).suggestions == ()
+    cost = patient_move(1, 8.0, ledger_step("left the subject", -0.05))
+    assert debrief_of(attempt, *turns, cost).suggestions[0].title == "Stay with what Ines brings up"
 
 
 def test_with_nothing_to_suggest_it_says_what_to_keep(attempt: Attempt) -> None:
     entries = (
-        said(1, 5.0, "hello"),
-        move(1, 8.0, step("said hello", 0.03)),
-        said(2, 15.0, "that is hard"),
-        move(2, 18.0, step("named a feeling", 0.05)),
+        learner_turn(1, 5.0, "hello"),
+        patient_move(1, 8.0, ledger_step("said hello", 0.03)),
+        learner_turn(2, 15.0, "that is hard"),
+        patient_move(2, 18.0, ledger_step("named a feeling", 0.05)),
     )
-    debrief = of(attempt, *entries)
+    debrief = debrief_of(attempt, *entries)
     assert debrief.suggestions == ()
     assert debrief.keep == (
         "What earned most of Ines's trust: you named a feeling (0:15). Keep that."
@@ -224,8 +256,11 @@ def test_with_nothing_to_suggest_it_says_what_to_keep(attempt: Attempt) -> None:
 
 def test_nothing_that_was_kept_back_is_told(attempt: Attempt) -> None:
     secret = Tellable(id="mother", text="Her mother died of it", when="trusted", trust=0.7)
-    entries = (said(1, 5.0, "and so on"), move(1, 8.0, step("cut her off", -0.08)))
-    debrief = of(attempt, *entries, tellable=(secret,))
+    entries = (
+        learner_turn(1, 5.0, "and so on"),
+        patient_move(1, 8.0, ledger_step("cut her off", -0.08)),
+    )
+    debrief = debrief_of(attempt, *entries, tellable=(secret,))
     assert debrief.suggestions
     assert "Her mother died" not in debrief.model_dump_json()
 
@@ -233,11 +268,11 @@ def test_nothing_that_was_kept_back_is_told(attempt: Attempt) -> None:
 def test_an_item_about_cues_gives_back_the_cue_it_stands_on(attempt: Attempt) -> None:
     acts = ("silence_offer", "silence_offer", "question_open", "elicit")
     entries: list[JournalEntry] = [
-        said(0, 0.5, "this is hard do you follow", "empathy_name", "check_understanding"),
-        spoke(1, 3.0, "It's late. My girls are small."),
+        learner_turn(0, 0.5, "this is hard do you follow", "empathy_name", "check_understanding"),
+        patient_speech(1, 3.0, "It's late. My girls are small."),
     ]
-    entries += [said(n, 6.0 * n, "please go on", code) for n, code in enumerate(acts, 1)]
-    made = of(attempt, *entries, shows=(SHOWS,))
+    entries += [learner_turn(n, 6.0 * n, "please go on", code) for n, code in enumerate(acts, 1)]
+    made = debrief_of(attempt, *entries, shows=(SHOWS,))
     (cue,) = [each for each in made.suggestions if "lets show" in each.title]
     assert cue.why.startswith("Empathy under pressure, not met")
     assert cue.sentence.startswith("You said “My girls are small.”")
@@ -260,33 +295,38 @@ NO_SHRUG = CriticalItem(
 
 
 def _four_turns(*last: str) -> list[JournalEntry]:
-    every = [said(n, 5.0 * n, "it is the way it is with this") for n in range(1, 5)]
-    return [*every, said(5, 25.0, "it could be worse you know", *last)]
+    every = [learner_turn(n, 5.0 * n, "it is the way it is with this") for n in range(1, 5)]
+    return [*every, learner_turn(5, 25.0, "it could be worse you know", *last)]
 
 
 def test_a_critical_item_that_was_missed_is_suggested_with_its_author_s_sentence(
     attempt: Attempt,
 ) -> None:
-    (first, *_) = of(attempt, *_four_turns(), critical=(NO_WORD,)).suggestions
+    (first, *_) = debrief_of(attempt, *_four_turns(), critical=(NO_WORD,)).suggestions
     assert (first.title, first.sentence) == ("Say the word", "It is cancer, Ines.")
     assert first.why == "Critical in this case, and missed. Else she does not know."
     assert first.moment is not None  # it was nowhere: to be done before the end
     assert (first.moment.at_s, first.words) == (25.0, "")
-    dearer = move(1, 8.0, step("left the subject", -0.2))
-    titles = [s.title for s in of(attempt, *_four_turns(), dearer, critical=(NO_WORD,)).suggestions]
+    dearer = patient_move(1, 8.0, ledger_step("left the subject", -0.2))
+    titles = [
+        s.title
+        for s in debrief_of(attempt, *_four_turns(), dearer, critical=(NO_WORD,)).suggestions
+    ]
     assert titles == ["Stay with what Ines brings up", "Say the word"]
-    said_it = said(6, 30.0, "it is cancer", "headline")
-    made = of(attempt, *_four_turns(), said_it, critical=(NO_WORD,))
+    said_it = learner_turn(6, 30.0, "it is cancer", "headline")
+    made = debrief_of(attempt, *_four_turns(), said_it, critical=(NO_WORD,))
     assert "Say the word" not in [each.title for each in made.suggestions]
     silent = NO_WORD.model_copy(update={"instead": ""})
-    made = of(attempt, *_four_turns(), critical=(silent,))
+    made = debrief_of(attempt, *_four_turns(), critical=(silent,))
     assert "Say the word" not in [each.title for each in made.suggestions]
 
 
 def test_what_was_done_against_a_critical_item_is_suggested_once(attempt: Attempt) -> None:
-    cost = move(5, 28.0, step("made it smaller", -0.06, words="it could be worse you know"))
+    cost = patient_move(
+        5, 28.0, ledger_step("made it smaller", -0.06, words="it could be worse you know")
+    )
     entries = [*_four_turns("minimising"), cost]
-    made = of(attempt, *entries, critical=(NO_SHRUG,)).suggestions
+    made = debrief_of(attempt, *entries, critical=(NO_SHRUG,)).suggestions
     about = [each for each in made if each.words]
     (one,) = about
     assert one.title == "Leave it as big as it is to Ines"
@@ -295,12 +335,12 @@ def test_what_was_done_against_a_critical_item_is_suggested_once(attempt: Attemp
 
 def test_a_question_that_was_left_is_told_in_her_words(attempt: Attempt) -> None:
     entries = (
-        spoke(1, 3.0, "I see. Am I going to die? Am I?"),
-        said(2, 6.0, "please go on"),
-        move(2, 9.0, step("left her question unanswered", -0.06)),
+        patient_speech(1, 3.0, "I see. Am I going to die? Am I?"),
+        learner_turn(2, 6.0, "please go on"),
+        patient_move(2, 9.0, ledger_step("left her question unanswered", -0.06)),
     )
-    answered = (move(1, 3.0), *entries)
-    (suggestion,) = of(attempt, *answered).suggestions
+    answered = (patient_move(1, 3.0), *entries)
+    (suggestion,) = debrief_of(attempt, *answered).suggestions
     assert suggestion.why == (
         "At 0:06: you left her question unanswered: “Am I going to die? Am I?” Ines's trust fell "
         "from 50 to 44."
@@ -310,13 +350,13 @@ def test_a_question_that_was_left_is_told_in_her_words(attempt: Attempt) -> None
 def test_what_was_left_undone_has_a_place_to_listen_to_and_to_begin_again(attempt: Attempt) -> None:
     acts = ("empathy_name", "question_open", "question_open", "silence_offer")
     entries: list[JournalEntry] = [
-        spoke(1, 3.0, "I run a kitchen."),
+        patient_speech(1, 3.0, "I run a kitchen."),
         checkpoint(1, 3.0),
-        *(said(n, 6.0 * n, "and how is that", code) for n, code in enumerate(acts, 1)),
-        spoke(4, 15.0, "My girls are small, and there is nobody else."),
-        spoke(4, 27.0, "Yes."),
+        *(learner_turn(n, 6.0 * n, "and how is that", code) for n, code in enumerate(acts, 1)),
+        patient_speech(4, 15.0, "My girls are small, and there is nobody else."),
+        patient_speech(4, 27.0, "Yes."),
     ]
-    (back,) = of(attempt, *entries).suggestions
+    (back,) = debrief_of(attempt, *entries).suggestions
     assert back.title == "Give back what you have heard"
     assert back.sentence == "Let me say what I have heard, and you tell me what I missed."
     assert back.why.endswith("There was room for it at 0:18.")
@@ -328,39 +368,46 @@ def test_what_was_done_but_less_often_than_asked_is_not_suggested_as_if_it_was_n
     attempt: Attempt,
 ) -> None:
     acts = ("empathy_name", "reflection", "silence_offer", "elicit")
-    entries = [said(n, 6.0 * n, "and how is that", code) for n, code in enumerate(acts, 1)]
-    titles = {each.title for each in of(attempt, *entries).suggestions}
+    entries = [learner_turn(n, 6.0 * n, "and how is that", code) for n, code in enumerate(acts, 1)]
+    titles = {each.title for each in debrief_of(attempt, *entries).suggestions}
     assert titles == {"Ask so that Ines can tell it"}
-    once = said(6, 40.0, "and how is that", "question_open")
-    assert of(attempt, *entries, once).suggestions == ()
+    once = learner_turn(6, 40.0, "and how is that", "question_open")
+    assert debrief_of(attempt, *entries, once).suggestions == ()
 
 
 def test_nobody_is_told_to_take_up_what_was_taken_up(attempt: Attempt) -> None:
-    lost = move(2, 8.0, step("went past what she had let slip", -0.05))
-    taken = said(2, 6.0, "I would like to hear about your girls next time")
-    assert of(attempt, *_cue(taken), lost, shows=(SHOWS,)).suggestions == ()
-    passed = said(2, 6.0, "the scan is on friday", "plan")
-    (suggestion,) = of(attempt, *_cue(passed), lost, shows=(SHOWS,)).suggestions
+    lost = patient_move(2, 8.0, ledger_step("went past what she had let slip", -0.05))
+    taken = learner_turn(2, 6.0, "I would like to hear about your girls next time")
+    assert debrief_of(attempt, *_cue(taken), lost, shows=(SHOWS,)).suggestions == ()
+    passed = learner_turn(2, 6.0, "the scan is on friday", "plan")
+    (suggestion,) = debrief_of(attempt, *_cue(passed), lost, shows=(SHOWS,)).suggestions
     assert "went past what she had let slip" in suggestion.why
 
 
 def test_few_words_are_told_in_their_sentence(attempt: Attempt) -> None:
     text = "Dr. May comes. So it's a home or hospice, and we stop. Goodbye."
-    lost = move(1, 8.0, step("hurt his pride", -0.05, words="hospice"))
-    (suggestion,) = of(attempt, said(1, 5.0, text), lost).suggestions
+    lost = patient_move(1, 8.0, ledger_step("hurt his pride", -0.05, words="hospice"))
+    (suggestion,) = debrief_of(attempt, learner_turn(1, 5.0, text), lost).suggestions
     assert suggestion.words == "So it's a home or hospice, and we stop."
-    elsewhere = move(1, 8.0, step("hurt his pride", -0.05, words="not there"))
-    (suggestion,) = of(attempt, said(1, 5.0, text), elsewhere).suggestions
+    elsewhere = patient_move(1, 8.0, ledger_step("hurt his pride", -0.05, words="not there"))
+    (suggestion,) = debrief_of(attempt, learner_turn(1, 5.0, text), elsewhere).suggestions
     assert suggestion.words == "not there"
 
 
 def test_what_the_next_words_made_up_for_is_not_suggested(attempt: Attempt) -> None:
-    cut = (said(1, 5.0, "well anyway"), move(1, 8.0, step("cut her off", -0.08)))
-    sorry = said(2, 12.0, "I'm sorry, go on", "apology")
-    raised = move(2, 15.0, step("said sorry", 0.04, words="I'm sorry, go on"))
-    assert of(attempt, *cut, sorry, raised).suggestions == ()
-    unmoved = move(2, 15.0, step("said sorry", 0.0, words="I'm sorry, go on"))
-    assert of(attempt, *cut, sorry, unmoved).suggestions[0].title == "Let Ines finish"
-    too_late = (said(2, 12.0, "so"), move(2, 15.0), said(3, 20.0, "I'm sorry, go on", "apology"))
-    later = move(3, 23.0, step("said sorry", 0.04, words="I'm sorry, go on"))
-    assert of(attempt, *cut, *too_late, later).suggestions[0].title == "Let Ines finish"
+    cut = (
+        learner_turn(1, 5.0, "well anyway"),
+        patient_move(1, 8.0, ledger_step("cut her off", -0.08)),
+    )
+    sorry = learner_turn(2, 12.0, "I'm sorry, go on", "apology")
+    raised = patient_move(2, 15.0, ledger_step("said sorry", 0.04, words="I'm sorry, go on"))
+    assert debrief_of(attempt, *cut, sorry, raised).suggestions == ()
+    unmoved = patient_move(2, 15.0, ledger_step("said sorry", 0.0, words="I'm sorry, go on"))
+    assert debrief_of(attempt, *cut, sorry, unmoved).suggestions[0].title == "Let Ines finish"
+    too_late = (
+        learner_turn(2, 12.0, "so"),
+        patient_move(2, 15.0),
+        learner_turn(3, 20.0, "I'm sorry, go on", "apology"),
+    )
+    later = patient_move(3, 23.0, ledger_step("said sorry", 0.04, words="I'm sorry, go on"))
+    assert debrief_of(attempt, *cut, *too_late, later).suggestions[0].title == "Let Ines finish"

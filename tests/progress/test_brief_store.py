@@ -16,12 +16,12 @@ from simvoice.record.files import HEADER, JOURNAL
 from simvoice.record.recorder import Recorder
 from simvoice.record.store import Attempt, Store
 from tests.planted_talk import header, record
-from tests.small_talks import checkpoint, move, said, step
+from tests.small_talks import checkpoint, learner_turn, ledger_step, patient_move
 
 MORE = (
     checkpoint(7, 41.0),
-    said(8, 42.0, "so it was hard what was it like", "reflection", "question_open"),
-    move(8, 44.5, step("cut her off", -0.1)),
+    learner_turn(8, 42.0, "so it was hard what was it like", "reflection", "question_open"),
+    patient_move(8, 44.5, ledger_step("cut her off", -0.1)),
     Hold(start_s=45.0, end_s=47.0, window_s=4.0, outcome="filled", beat="b"),
 )
 
@@ -134,7 +134,7 @@ def test_what_cannot_be_read_is_named_and_left_out(attempt: Attempt) -> None:
     why = {each.attempt: (whose, each.why) for whose, each in found.skipped}
     assert why[crashed.attempt] == (
         "Kim",
-        f"attempt {crashed.attempt} was cut off; run: simvoice attempts recover {crashed.attempt}",
+        f"attempt {crashed.attempt} did not end properly; run: simvoice attempts recover {crashed.attempt}",
     )
     assert why[running.attempt] == ("Kim", f"attempt {running.attempt} is going on right now")
     assert why[broken.id][0] is None

@@ -14,8 +14,8 @@ from simvoice.progress.course import known, of_learner, progress_of
 from simvoice.progress.model import CaseProgress
 from simvoice.record.store import AttemptSummary
 from simvoice.scoring.metrics.change import minimal_detectable_change
-from simvoice.scoring.metrics.interval import shipped
-from simvoice.scoring.raters.human_range import agreed
+from simvoice.scoring.metrics.interval import shipped_errors
+from simvoice.scoring.raters.human_range import human_agreements
 from tests.progress.attempts import another_go, brief, heading, number
 
 
@@ -119,7 +119,7 @@ def test_items_judged_in_one_of_two_are_named() -> None:
 
 
 def test_what_people_disagree_on_changes_only_beyond_their_disagreement() -> None:
-    ratio = agreed()["reflections_to_questions"]
+    ratio = human_agreements()["reflections_to_questions"]
 
     def with_reflections(day: int, many: int) -> Brief:
         return brief(day, counts={"question_open": 5, "question_closed": 5, "reflection": many})
@@ -131,13 +131,13 @@ def test_what_people_disagree_on_changes_only_beyond_their_disagreement() -> Non
     assert "the least that can be told is 1.86" in changed.said
     none = compare_agreed(brief(1, counts={}), two, ratio)
     assert none.said == "not comparable: in the earlier attempt no question was recognised"
-    share = agreed()["open_questions"]
+    share = human_agreements()["open_questions"]
     said = compare_agreed(brief(1), brief(2, counts={"question_open": 9}), share).said
     assert said == f"{NO_CHANGE}: 50 points higher; the least that can be told is 62 points"
 
 
 def test_metrics_use_the_minimal_detectable_change_that_calibration_found() -> None:
-    table = shipped()
+    table = shipped_errors()
     assert table is not None
     known_change = minimal_detectable_change("interruptions", table)
     assert known_change is not None
@@ -158,7 +158,7 @@ def test_metrics_use_the_minimal_detectable_change_that_calibration_found() -> N
 
 
 def test_every_metric_followed_has_a_minimal_detectable_change() -> None:
-    table = shipped()
+    table = shipped_errors()
     assert table is not None
     assert [key for key in NUMBERS if minimal_detectable_change(key, table) is None] == []
 

@@ -1,4 +1,4 @@
-"""A process killed while it records: at most a second is lost, and recovery finishes the rest."""
+"""Recovery of attempts whose process was killed: at most one second is lost."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from simvoice.record.recorder import Recorder
 from simvoice.record.store import Store
 from tests.planted_talk import entries, header, sound
 
-# Records as an encounter does, a frame every 20 ms, and says on stdout what it has handed in.
+# Records like an encounter, a frame every 20 ms, and prints the number of each queued frame.
 CHILD = """
 import sys, time
 from pathlib import Path
@@ -40,8 +40,8 @@ for k in range(1_000_000):
 """
 
 
-def killed_after(root: Path, frames: int) -> tuple[Header, int]:
-    """Record in a child until it has handed in `frames`, kill it; (header, frames handed in)."""
+def record_and_kill(root: Path, frames: int) -> tuple[Header, int]:
+    """Record in a child process, kill it after `frames`; return header and queued frames."""
     planted = header()
     child = subprocess.Popen(
         [sys.executable, "-c", CHILD, str(root), planted.model_dump_json()],
@@ -49,14 +49,14 @@ def killed_after(root: Path, frames: int) -> tuple[Header, int]:
         text=True,
     )
     assert child.stdout is not None
-    with child, child.stdout as said:
+    with child, child.stdout as output:
         last = -1
-        for line in said:
+        for line in output:
             last = int(line)
             if last >= frames:
                 break
         child.send_signal(signal.SIGKILL)
-        last = max([last, *(int(line) for line in said if line.endswith("\n"))])
+        last = max([last, *(int(line) for line in output if line.endswith("\n"))])
     assert child.returncode == -signal.SIGKILL
     return planted, last + 1
 
@@ -65,17 +65,17 @@ def killed_after(root: Path, frames: int) -> tuple[Header, int]:
 @pytest.mark.parametrize("seed", range(5))
 def test_a_killed_process_loses_at_most_a_second(tmp_path: Path, seed: int) -> None:
     at = int(np.random.default_rng(seed).integers(0, 120))
-    planted, handed_in = killed_after(tmp_path, at)
+    planted, queued = record_and_kill(tmp_path, at)
     store = Store(tmp_path)
     assert [a.state for a in store.list()] == ["crashed"]
     attempt = store.recover(planted.attempt)
     learner, patient = attempt.audio()
-    kept = len(learner) // FRAME
-    assert handed_in - 50 <= kept
-    assert np.array_equal(learner[: kept * FRAME : FRAME], np.arange(kept))
-    assert np.array_equal(patient[: kept * FRAME : FRAME], -np.arange(kept))
+    stored = len(learner) // FRAME
+    assert queued - 50 <= stored
+    assert np.array_equal(learner[: stored * FRAME : FRAME], np.arange(stored))
+    assert np.array_equal(patient[: stored * FRAME : FRAME], -np.arange(stored))
     voices = [e for e in attempt.entries if isinstance(e, LearnerVoice)]
-    assert len(voices) >= (handed_in - 50) / 10
+    assert len(voices) >= (queued - 50) / 10
     assert [round(v.start_s / 0.2) for v in voices] == list(range(len(voices)))
     assert attempt.ended is not None
     assert attempt.ended.reason == "fault"
@@ -85,20 +85,20 @@ def test_a_killed_process_loses_at_most_a_second(tmp_path: Path, seed: int) -> N
 def test_an_attempt_in_use_is_neither_recovered_nor_erased(tmp_path: Path) -> None:
     recorder = Recorder.create(tmp_path, header())
     store = Store(tmp_path)
-    with pytest.raises(AttemptError, match="is being recorded right now"):
+    with pytest.raises(AttemptError, match="is being recorded now"):
         store.recover(recorder.attempt)
-    with pytest.raises(AttemptError, match="is being recorded right now"):
+    with pytest.raises(AttemptError, match="is being recorded now"):
         store.erase(recorder.attempt)
     assert [a.state for a in store.list()] == ["open"]
     recorder.abandon()
 
 
-# -- cut off anywhere -----------------------------------------------------------------------
+# -- truncated anywhere --------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
 def crashed(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, bytes, Header]:
-    """The journal and the WAV of an attempt that was never closed."""
+    """Journal, WAV and header of an attempt that was not closed."""
     root = tmp_path_factory.mktemp("crashed")
     recorder = Recorder.create(root, header())
     for entry in entries()[:-2]:
@@ -110,8 +110,8 @@ def crashed(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, bytes, Hea
     return (folder / "journal.jsonl").read_bytes(), (folder / "audio.wav").read_bytes(), header()
 
 
-def lay(root: Path, journal: bytes, wav: bytes | None, planted: Header) -> Path:
-    """An attempt's folder as a crash at some moment left it."""
+def write_crashed(root: Path, journal: bytes, wav: bytes | None, planted: Header) -> Path:
+    """Write the folder of an attempt as a crash leaves it."""
     folder = root / planted.attempt
     folder.mkdir(parents=True)
     (folder / "header.json").write_text(planted.model_dump_json())
@@ -133,19 +133,19 @@ def contents(folder: Path) -> dict[str, bytes]:
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(st.floats(0, 1), st.floats(0, 1))
-def test_cut_off_at_any_byte_all_whole_entries_and_samples_come_back(
-    tmp_path: Path, crashed: tuple[bytes, bytes, Header], of_journal: float, of_wav: float
+def test_truncated_at_any_byte_all_complete_entries_and_samples_are_recovered(
+    tmp_path: Path, crashed: tuple[bytes, bytes, Header], journal_share: float, wav_share: float
 ) -> None:
     journal, wav, _ = crashed
     planted = header()
-    journal = journal[: round(of_journal * len(journal))]
-    wav = wav[: round(of_wav * len(wav))]
-    folder = lay(tmp_path, journal, wav, planted)
+    journal = journal[: round(journal_share * len(journal))]
+    wav = wav[: round(wav_share * len(wav))]
+    folder = write_crashed(tmp_path, journal, wav, planted)
     attempt = Store(tmp_path).recover(planted.attempt)
     whole = journal.count(b"\n")
     expected = entries()[:whole]
     assert attempt.state == "complete"
-    # A line that lacks only its line end is whole too.
+    # A line without its line end is complete too.
     assert attempt.entries[:whole] == tuple(expected)
     assert isinstance(attempt.entries[-1], Ended)
     samples = max(0, len(wav) - 44) // 4
@@ -155,13 +155,13 @@ def test_cut_off_at_any_byte_all_whole_entries_and_samples_come_back(
     assert contents(folder) == once
 
 
-def test_recovery_says_what_it_left_out_and_keeps_unreadable_lines(
+def test_recovery_reports_what_it_left_out_and_stores_unreadable_lines(
     tmp_path: Path, crashed: tuple[bytes, bytes, Header]
 ) -> None:
     journal, wav, planted = crashed
     lines = journal.split(b"\n")
     lines[3] = b'{"type": "learner_voice", "start_s": "loud"}'
-    folder = lay(tmp_path, b"\n".join(lines) + b'{"type": "ended', wav, planted)
+    folder = write_crashed(tmp_path, b"\n".join(lines) + b'{"type": "ended', wav, planted)
     store = Store(tmp_path)
     before = store.open(planted.attempt)
     assert before.state == "damaged"
@@ -176,23 +176,23 @@ def test_recovery_says_what_it_left_out_and_keeps_unreadable_lines(
     assert len(attempt.entries) == len(lines) - 2 + 2
 
 
-def test_the_written_end_lies_after_all_that_was_recorded(
+def test_the_recovered_end_is_after_all_sound_and_entries(
     tmp_path: Path, crashed: tuple[bytes, bytes, Header]
 ) -> None:
     _, wav, planted = crashed
     started = Started(wall_time="2026-11-22T10:15:30+01:00").model_dump_json().encode() + b"\n"
-    lay(tmp_path, started, wav, planted)
+    write_crashed(tmp_path, started, wav, planted)
     attempt = Store(tmp_path).recover(planted.attempt)
     assert attempt.ended == Ended(at_s=4000 / RATE, reason="fault")
     assert attempt.duration_s == 4000 / RATE
 
 
 @pytest.mark.parametrize("missing", ["journal.jsonl", "audio.wav"])
-def test_a_record_that_lost_one_of_its_halves_still_opens(
+def test_a_record_without_journal_or_sound_still_opens(
     tmp_path: Path, crashed: tuple[bytes, bytes, Header], missing: str
 ) -> None:
     journal, wav, planted = crashed
-    folder = lay(tmp_path, journal, wav, planted)
+    folder = write_crashed(tmp_path, journal, wav, planted)
     (folder / missing).unlink()
     attempt = Store(tmp_path).recover(planted.attempt)
     assert attempt.state == "complete"
@@ -200,11 +200,11 @@ def test_a_record_that_lost_one_of_its_halves_still_opens(
     assert (attempt.audio_path is None) == (missing == "audio.wav")
 
 
-def test_recovery_killed_after_the_flac_was_made_is_finished_by_the_next(
+def test_recovery_can_be_repeated_after_it_was_killed_while_packing(
     tmp_path: Path, crashed: tuple[bytes, bytes, Header]
 ) -> None:
     journal, wav, planted = crashed
-    folder = lay(tmp_path, journal, wav, planted)
+    folder = write_crashed(tmp_path, journal, wav, planted)
     store = Store(tmp_path)
     store.recover(planted.attempt)
     (folder / "closed").unlink()

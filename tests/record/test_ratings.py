@@ -1,4 +1,4 @@
-"""Ratings and objections lie beside the journal and never touch it."""
+"""Ratings and objections are stored beside the journal and never change it."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from simvoice.record.ratings import (
     Rating,
     add_objection,
     add_ratings,
-    add_to_each,
-    draft_of,
-    feedback_of,
+    add_ratings_to_each,
     finish_rating,
-    objections_of,
-    ratings_of,
+    load_draft,
+    load_feedback,
+    load_objections,
+    load_ratings,
     withdraw_objection,
 )
 from simvoice.record.store import Store
@@ -40,43 +40,43 @@ def rating(value: str | float = "met", rater: str = "kim", item: str = "os12-1-g
     return Rating.model_validate({"rater": rater, "item": item, "value": value, "wall_time": WHEN})
 
 
-def test_what_was_added_is_read_back_in_order(tmp_path: Path) -> None:
+def test_added_feedback_is_read_back_in_order(tmp_path: Path) -> None:
     add_ratings(tmp_path, [rating(), rating(3.0, item="bas-points")])
     add_objection(tmp_path, Objection(item="os12-1-greets", why="I did say hello", wall_time=WHEN))
-    assert [each.value for each in ratings_of(tmp_path)] == ["met", 3.0]
-    assert [each.why for each in objections_of(tmp_path)] == ["I did say hello"]
+    assert [each.value for each in load_ratings(tmp_path)] == ["met", 3.0]
+    assert [each.why for each in load_objections(tmp_path)] == ["I did say hello"]
 
 
-def test_nothing_said_is_nothing_and_leaves_no_file(tmp_path: Path) -> None:
+def test_adding_nothing_creates_no_file(tmp_path: Path) -> None:
     add_ratings(tmp_path, [])
-    assert ratings_of(tmp_path) == objections_of(tmp_path) == ()
+    assert load_ratings(tmp_path) == load_objections(tmp_path) == ()
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_rater_s_later_word_takes_the_place_of_the_first_and_both_are_kept(
+def test_a_rater_s_later_rating_replaces_the_first_and_both_stay_in_the_file(
     tmp_path: Path,
 ) -> None:
     add_ratings(tmp_path, [rating("met"), rating("met", rater="lee")])
     add_ratings(tmp_path, [rating("not met")])
-    assert {each.rater: each.value for each in ratings_of(tmp_path)} == {
+    assert {each.rater: each.value for each in load_ratings(tmp_path)} == {
         "kim": "not met",
         "lee": "met",
     }
     assert len((tmp_path / RATINGS).read_text().splitlines()) == 3
 
 
-def test_the_journal_stays_as_it_was_and_the_attempt_opens(tmp_path: Path) -> None:
+def test_feedback_does_not_change_the_journal(tmp_path: Path) -> None:
     attempt = record(tmp_path)
     before = (attempt.folder / "journal.jsonl").read_bytes()
     add_objection(attempt.folder, Objection(item="x", why="no", wall_time=WHEN))
     add_ratings(attempt.folder, [rating()])
     assert (attempt.folder / "journal.jsonl").read_bytes() == before
-    again = Store(tmp_path).open(attempt.id)
-    assert (again.state, again.entries) == ("complete", attempt.entries)
+    reopened = Store(tmp_path).open(attempt.id)
+    assert (reopened.state, reopened.entries) == ("complete", attempt.entries)
     assert read_journal(attempt.folder / "journal.jsonl").rejected == ()
 
 
-def test_erasing_the_attempt_erases_what_was_said_of_it(tmp_path: Path) -> None:
+def test_erasing_the_attempt_erases_its_feedback(tmp_path: Path) -> None:
     attempt = record(tmp_path)
     add_ratings(attempt.folder, [rating()])
     Store(tmp_path).erase(attempt.id)
@@ -86,35 +86,35 @@ def test_erasing_the_attempt_erases_what_was_said_of_it(tmp_path: Path) -> None:
 WHOLE = '{"item": "x", "why": "y", "wall_time": "z"}\n'
 
 
-def test_a_broken_line_is_named_and_hides_nothing_of_the_other_file(tmp_path: Path) -> None:
+def test_an_unreadable_line_is_reported_and_the_other_file_is_still_read(tmp_path: Path) -> None:
     (tmp_path / OBJECTIONS).write_text(WHOLE + '{"item": 3}\n' + WHOLE)
     add_ratings(tmp_path, [rating()])
     with pytest.raises(AttemptError, match=r"line 2 of objections\.jsonl"):
-        objections_of(tmp_path)
-    found = feedback_of(tmp_path)
+        load_objections(tmp_path)
+    found = load_feedback(tmp_path)
     assert (len(found.ratings), found.objections) == (1, ())
     (problem,) = found.problems
     assert "line 2 of objections.jsonl" in problem
 
 
-def test_a_line_that_was_not_written_to_its_end_is_left_out_and_said(tmp_path: Path) -> None:
+def test_an_incomplete_last_line_is_left_out_and_reported(tmp_path: Path) -> None:
     (tmp_path / OBJECTIONS).write_text(WHOLE + WHOLE[:20])
-    assert [each.why for each in objections_of(tmp_path)] == ["y"]
-    (problem,) = feedback_of(tmp_path).problems
+    assert [each.why for each in load_objections(tmp_path)] == ["y"]
+    (problem,) = load_feedback(tmp_path).problems
     assert "the last line of objections.jsonl" in problem
     add_objection(tmp_path, Objection(item="x", why="then", wall_time=WHEN))
-    assert [each.why for each in objections_of(tmp_path)] == ["y", "then"]
-    assert feedback_of(tmp_path).problems == ()
+    assert [each.why for each in load_objections(tmp_path)] == ["y", "then"]
+    assert load_feedback(tmp_path).problems == ()
     assert (tmp_path / SET_ASIDE).read_text() == WHOLE[:20] + "\n"
 
 
-def test_a_last_line_that_lacks_only_its_end_is_kept(tmp_path: Path) -> None:
+def test_a_last_line_without_line_end_is_read(tmp_path: Path) -> None:
     (tmp_path / OBJECTIONS).write_text(WHOLE[:-1])
     add_objection(tmp_path, Objection(item="x", why="then", wall_time=WHEN))
-    assert [each.why for each in objections_of(tmp_path)] == ["y", "then"]
+    assert [each.why for each in load_objections(tmp_path)] == ["y", "then"]
 
 
-def test_many_who_write_at_once_lose_nothing(tmp_path: Path) -> None:
+def test_concurrent_writers_lose_nothing(tmp_path: Path) -> None:
     def write(number: int) -> None:
         for turn in range(10):
             add_ratings(tmp_path, [rating(rater=f"r{number}", item=f"i{turn}")])
@@ -125,32 +125,30 @@ def test_many_who_write_at_once_lose_nothing(tmp_path: Path) -> None:
     for each in writers:
         each.join(30)
     assert [each.exitcode for each in writers] == [0, 0, 0, 0]
-    assert len(ratings_of(tmp_path)) == 40
-    assert feedback_of(tmp_path).problems == ()
+    assert len(load_ratings(tmp_path)) == 40
+    assert load_feedback(tmp_path).problems == ()
 
 
-def test_a_file_that_somebody_holds_gives_a_sentence(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(ratings, "_PATIENCE_S", 0.05)
+def test_a_locked_file_gives_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ratings, "_LOCK_TIMEOUT_S", 0.05)
     add_ratings(tmp_path, [rating()])
     with (tmp_path / RATINGS).open() as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         with pytest.raises(SimvoiceError, match="wait and try again"):
             add_ratings(tmp_path, [rating("not met")])
-    assert [each.value for each in ratings_of(tmp_path)] == ["met"]
+    assert [each.value for each in load_ratings(tmp_path)] == ["met"]
 
 
-def test_several_attempts_get_all_or_none(tmp_path: Path) -> None:
+def test_ratings_of_several_attempts_are_added_all_or_none(tmp_path: Path) -> None:
     one = tmp_path / "one"
     one.mkdir()
     add_ratings(one, [rating()])
     with pytest.raises(SimvoiceError):
-        add_to_each({one: [rating("not met")], tmp_path / "two": [rating()]})
-    assert [each.value for each in ratings_of(one)] == ["met"]
+        add_ratings_to_each({one: [rating("not met")], tmp_path / "two": [rating()]})
+    assert [each.value for each in load_ratings(one)] == ["met"]
 
 
-def test_a_full_disk_takes_back_what_the_other_attempts_got(
+def test_a_full_disk_undoes_the_ratings_of_the_other_attempts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folders = [tmp_path / "one", tmp_path / "two"]
@@ -167,40 +165,43 @@ def test_a_full_disk_takes_back_what_the_other_attempts_got(
 
     monkeypatch.setattr(ratings, "write_all", full)
     with pytest.raises(StorageFull):
-        add_to_each({folder: [rating("not met")] for folder in folders})
+        add_ratings_to_each({folder: [rating("not met")] for folder in folders})
     assert len(calls) == 2
-    assert [each.value for f in folders for each in ratings_of(f)] == ["met", "met"]
+    assert [each.value for f in folders for each in load_ratings(f)] == ["met", "met"]
 
 
-def test_what_is_rated_on_the_page_counts_when_its_rater_has_finished(tmp_path: Path) -> None:
+def test_ratings_on_the_page_count_when_the_rater_has_finished(tmp_path: Path) -> None:
     add_ratings(tmp_path, [rating("met"), rating(item="other", rater="lee")])
-    said = rating("not met").model_copy(update={"source": "page", "blind": True})
-    add_ratings(tmp_path, [said])
-    assert [each.value for each in ratings_of(tmp_path)] == ["met", "met"]
-    assert (draft_of(tmp_path, "kim").ratings, draft_of(tmp_path, "kim").done) == ((said,), False)
-    assert draft_of(tmp_path, "lee").ratings == ()
+    on_page = rating("not met").model_copy(update={"source": "page", "blind": True})
+    add_ratings(tmp_path, [on_page])
+    assert [each.value for each in load_ratings(tmp_path)] == ["met", "met"]
+    assert (load_draft(tmp_path, "kim").ratings, load_draft(tmp_path, "kim").done) == (
+        (on_page,),
+        False,
+    )
+    assert load_draft(tmp_path, "lee").ratings == ()
     finish_rating(tmp_path, RaterDone(done="kim", wall_time=WHEN))
-    assert ratings_of(tmp_path)[0] == said
-    assert draft_of(tmp_path, "kim").done
+    assert load_ratings(tmp_path)[0] == on_page
+    assert load_draft(tmp_path, "kim").done
 
 
 def test_an_objection_is_withdrawn_by_its_number_and_stays_in_the_file(tmp_path: Path) -> None:
     for why in ("first", "second"):
         add_objection(tmp_path, Objection(item="x", why=why, wall_time=WHEN))
-    assert [each.number for each in objections_of(tmp_path)] == [1, 2]
+    assert [each.number for each in load_objections(tmp_path)] == [1, 2]
     assert withdraw_objection(tmp_path, 1, WHEN).why == "first"
-    assert [(each.number, each.why) for each in objections_of(tmp_path)] == [(2, "second")]
+    assert [(each.number, each.why) for each in load_objections(tmp_path)] == [(2, "second")]
     assert "first" in (tmp_path / OBJECTIONS).read_text()
     for number in (1, 3):
         with pytest.raises(AttemptError, match=f"no objection {number} here"):
             withdraw_objection(tmp_path, number, WHEN)
 
 
-def test_an_objection_without_a_reason_is_none() -> None:
+def test_an_objection_needs_a_reason() -> None:
     with pytest.raises(ValidationError):
         Objection(item="x", why="", wall_time=WHEN)
 
 
-def test_a_folder_that_is_not_there_gives_a_sentence(tmp_path: Path) -> None:
+def test_a_missing_folder_gives_an_error(tmp_path: Path) -> None:
     with pytest.raises(SimvoiceError, match="check the disk"):
         add_ratings(tmp_path / "gone", [rating()])

@@ -1,4 +1,4 @@
-"""The writing end: never blocks, never raises, keeps what it can."""
+"""The recorder: it never blocks, never raises, and stores what it can."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def ramp(samples: int, start: int = 0) -> Pcm16:
     return (np.arange(start, start + samples) % 30_000).astype(np.int16)
 
 
-def test_what_was_recorded_is_read_back_to_the_sample_and_the_entry(tmp_path: Path) -> None:
+def test_all_samples_and_entries_are_read_back(tmp_path: Path) -> None:
     attempt = record(tmp_path)
     learner, patient = attempt.audio()
     planted = sound()
@@ -42,7 +42,7 @@ def test_what_was_recorded_is_read_back_to_the_sample_and_the_entry(tmp_path: Pa
     assert attempt.duration_s == 50.0
 
 
-def test_a_closed_attempt_holds_a_flac_of_two_channels_at_16_khz(tmp_path: Path) -> None:
+def test_a_closed_attempt_has_a_flac_of_two_channels_at_16_khz(tmp_path: Path) -> None:
     path = record(tmp_path).audio_path
     assert path is not None
     info = soundfile.info(path)
@@ -50,12 +50,12 @@ def test_a_closed_attempt_holds_a_flac_of_two_channels_at_16_khz(tmp_path: Path)
     assert not path.with_suffix(".wav").exists()
 
 
-def test_while_it_runs_any_program_can_read_the_wav_so_far(tmp_path: Path) -> None:
+def test_any_program_can_read_the_wav_while_recording(tmp_path: Path) -> None:
     recorder = Recorder.create(tmp_path, header())
     for start in range(0, 3 * RATE, FRAME):
         recorder.sound(ramp(FRAME, start), ramp(FRAME, start + 7))
     assert recorder.drain()
-    recorder._keep()
+    recorder._sync_files()
     both, rate = soundfile.read(recorder.folder / "audio.wav", dtype="int16")
     recorder.close()
     assert rate == RATE
@@ -63,7 +63,7 @@ def test_while_it_runs_any_program_can_read_the_wav_so_far(tmp_path: Path) -> No
     assert np.array_equal(both[:, 1], ramp(3 * RATE, 7))
 
 
-def test_an_attempt_being_recorded_is_open_and_shows_what_is_there(tmp_path: Path) -> None:
+def test_an_attempt_being_recorded_is_open_and_readable(tmp_path: Path) -> None:
     recorder = Recorder.create(tmp_path, header())
     recorder.add(START)
     recorder.sound(ramp(FRAME), ramp(FRAME))
@@ -75,14 +75,14 @@ def test_an_attempt_being_recorded_is_open_and_shows_what_is_there(tmp_path: Pat
     assert attempt.duration_s == pytest.approx(0.02)
 
 
-def test_an_encounter_that_never_got_to_its_end_is_not_called_complete(tmp_path: Path) -> None:
+def test_an_encounter_without_an_end_is_crashed(tmp_path: Path) -> None:
     recorder = Recorder.create(tmp_path, header())
     recorder.add(START)
     recorder.close()
     assert Store(tmp_path).open(recorder.attempt).state == "crashed"
 
 
-def test_closing_twice_is_closing_once_and_later_entries_are_counted(tmp_path: Path) -> None:
+def test_closing_twice_is_safe_and_later_entries_are_counted(tmp_path: Path) -> None:
     recorder = Recorder.create(tmp_path, header())
     recorder.add(Ended(at_s=0.0, reason="learner"))
     assert recorder.close() == recorder.close()
@@ -93,7 +93,7 @@ def test_closing_twice_is_closing_once_and_later_entries_are_counted(tmp_path: P
     assert len(Store(tmp_path).open(recorder.attempt).entries) == 1
 
 
-def test_channels_of_unequal_length_keep_one_clock(tmp_path: Path) -> None:
+def test_channels_of_unequal_length_stay_aligned(tmp_path: Path) -> None:
     recorder = Recorder.create(tmp_path, header())
     recorder.sound(ramp(320), ramp(100))
     recorder.sound(ramp(320), ramp(320))
@@ -104,7 +104,7 @@ def test_channels_of_unequal_length_keep_one_clock(tmp_path: Path) -> None:
     assert np.array_equal(patient[320:], ramp(320))
 
 
-def test_a_disk_that_hangs_costs_counted_silence_and_never_the_clock(
+def test_a_hanging_disk_causes_counted_silence_and_no_shift(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hanging = threading.Event()
@@ -135,26 +135,26 @@ def test_a_disk_that_hangs_costs_counted_silence_and_never_the_clock(
     assert closed == {"left_out_samples": 3 * RATE, "left_out_entries": 0}
 
 
-# -- no room --------------------------------------------------------------------------------
+# -- no free space --------------------------------------------------------------------------
 
 
 class FullDisk:
-    """A disk with `room` bytes, as the record's files see it."""
+    """A disk with `free` bytes left, as the files of the record see it."""
 
-    def __init__(self, room: int, error: int = errno.ENOSPC) -> None:
-        self.room = room
+    def __init__(self, free: int, error: int = errno.ENOSPC) -> None:
+        self.free = free
         self.error = error
         self._write = os.pwrite
 
     def pwrite(self, fd: int, data: bytes, at: int) -> int:
-        taken = min(len(data), max(0, self.room))
+        taken = min(len(data), max(0, self.free))
         if taken == 0 and len(data) > 0:
             raise OSError(self.error, os.strerror(self.error))
-        self.room -= taken
+        self.free -= taken
         return self._write(fd, data[:taken], at)
 
 
-def test_a_full_disk_sets_the_fault_and_keeps_what_is_there(
+def test_a_full_disk_sets_the_fault_and_earlier_data_stays(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recorder = Recorder.create(tmp_path, header())
@@ -162,14 +162,14 @@ def test_a_full_disk_sets_the_fault_and_keeps_what_is_there(
     recorder.sound(ramp(RATE), ramp(RATE))
     assert recorder.drain()
     assert recorder.fault is None
-    disk = FullDisk(room=1000)
+    disk = FullDisk(free=1000)
     with monkeypatch.context() as patched:
         patched.setattr("simvoice.record.files.os.pwrite", disk.pwrite)
         recorder.sound(ramp(RATE), ramp(RATE))
         assert recorder.drain()
         fault = recorder.fault
         reserve_is_gone = not (recorder.folder / "reserve").exists()
-        disk.room = 10_000  # what the reserve gave back
+        disk.free = 10_000  # the space of the removed reserve
         recorder.add(Trouble(at_s=1.0, what="the disk is full"))
         recorder.add(Ended(at_s=1.0, reason="fault"))
         recorder.close()
@@ -183,12 +183,12 @@ def test_a_full_disk_sets_the_fault_and_keeps_what_is_there(
     assert Store(tmp_path).recover(attempt.id).state == "complete"
 
 
-def test_a_failing_disk_is_told_apart_from_a_full_one(
+def test_a_failing_disk_is_not_reported_as_a_full_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recorder = Recorder.create(tmp_path, header())
     with monkeypatch.context() as patched:
-        disk = FullDisk(room=0, error=errno.EIO)
+        disk = FullDisk(free=0, error=errno.EIO)
         patched.setattr("simvoice.record.files.os.pwrite", disk.pwrite)
         recorder.add(START)
         assert recorder.drain()
@@ -217,7 +217,7 @@ sys.stdout.write(fault)
 """
 
 
-def test_when_the_system_refuses_to_grow_the_file_the_rest_is_kept(tmp_path: Path) -> None:
+def test_at_the_limit_of_file_size_earlier_data_stays(tmp_path: Path) -> None:
     planted = header()
     done = subprocess.run(
         [sys.executable, "-c", LIMITED, str(tmp_path), planted.model_dump_json()],
@@ -235,7 +235,7 @@ def test_when_the_system_refuses_to_grow_the_file_the_rest_is_kept(tmp_path: Pat
     assert attempt.ended == Ended(at_s=10.0, reason="fault")
 
 
-def test_without_room_for_an_encounter_none_begins(
+def test_without_enough_free_space_no_recording_starts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     usage = shutil.disk_usage(tmp_path)._replace(free=recorder_module.NEEDED_BYTES - 1)
@@ -245,36 +245,36 @@ def test_without_room_for_an_encounter_none_begins(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_disk_that_fills_up_while_the_attempt_is_made_leaves_nothing_behind(
+def test_a_disk_that_fills_while_the_folder_is_created_leaves_nothing_behind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("simvoice.record.files.os.pwrite", FullDisk(room=2000).pwrite)
+    monkeypatch.setattr("simvoice.record.files.os.pwrite", FullDisk(free=2000).pwrite)
     with pytest.raises(StorageFull):
         Recorder.create(tmp_path, header())
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_attempt_is_not_recorded_over_another(tmp_path: Path) -> None:
+def test_an_existing_attempt_is_not_overwritten(tmp_path: Path) -> None:
     planted = header()
     Recorder.create(tmp_path, planted).close()
-    with pytest.raises(AttemptError, match="is there already"):
+    with pytest.raises(AttemptError, match="already exists"):
         Recorder.create(tmp_path, planted)
 
 
-def test_a_folder_that_cannot_be_made_gets_a_sentence(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_created_gives_an_error(tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("not a folder")
     with pytest.raises(SimvoiceError, match=r"recording attempt .* failed"):
         Recorder.create(blocked / "attempts", header())
 
 
-def test_only_the_owner_may_look_into_an_attempt(tmp_path: Path) -> None:
+def test_only_the_owner_can_read_an_attempt(tmp_path: Path) -> None:
     folder = record(tmp_path).folder
     assert folder.stat().st_mode & 0o077 == 0
     assert all(path.stat().st_mode & 0o077 == 0 for path in folder.iterdir())
 
 
-def test_the_wav_stays_when_the_flac_cannot_be_made(
+def test_the_wav_stays_when_the_flac_cannot_be_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object, **__: object) -> None:

@@ -1,4 +1,4 @@
-"""The attempts on this machine."""
+"""The store: list, open, recover and erase attempts."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ WHEN = datetime(2026, 11, 22, 10, 15, 30)
 # -- ids ------------------------------------------------------------------------------------
 
 
-def test_an_id_says_when_and_which_case() -> None:
+def test_an_id_contains_time_and_case() -> None:
     assert new_id("breast-biopsy", WHEN).startswith("20261122-101530-breast-biopsy-")
     assert new_id("breast-biopsy", WHEN) != new_id("breast-biopsy", WHEN)
 
 
 @given(st.text(max_size=300))
-def test_whatever_the_case_is_called_the_id_is_one(case_id: str) -> None:
+def test_any_name_of_a_case_gives_a_valid_id(case_id: str) -> None:
     assert check_id(new_id(case_id, WHEN))
 
 
@@ -56,7 +56,7 @@ def test_whatever_the_case_is_called_the_id_is_one(case_id: str) -> None:
         "20261122-101530-" + "a" * 200 + "-k3f9",
     ],
 )
-def test_nothing_else_passes_for_an_id(text: str, tmp_path: Path) -> None:
+def test_other_texts_are_not_ids(text: str, tmp_path: Path) -> None:
     store = Store(tmp_path / "attempts")
     (tmp_path / "attempts").mkdir()
     for use in (store.open, store.recover, store.erase):
@@ -66,18 +66,18 @@ def test_nothing_else_passes_for_an_id(text: str, tmp_path: Path) -> None:
 
 
 @given(st.text(max_size=60))
-def test_an_id_never_holds_a_path(text: str) -> None:
+def test_an_id_is_never_a_path(text: str) -> None:
     assert not is_id(text) or os.path.basename(text) == text
 
 
 # -- list and open --------------------------------------------------------------------------
 
 
-def test_a_store_that_nobody_used_yet_is_empty(tmp_path: Path) -> None:
+def test_a_new_store_is_empty(tmp_path: Path) -> None:
     assert Store(tmp_path / "none").list() == []
 
 
-def test_the_list_is_newest_first_and_tells_each_state(tmp_path: Path) -> None:
+def test_the_list_is_newest_first_and_has_each_state(tmp_path: Path) -> None:
     done = record(tmp_path, attempt="20261122-101530-talk-aaaa", learner="Kim")
     crashed = Recorder.create(tmp_path, header("20261122-101531-talk-bbbb"))
     crashed.abandon()
@@ -99,13 +99,13 @@ def test_the_list_is_newest_first_and_tells_each_state(tmp_path: Path) -> None:
     assert last.when == "2026-11-22T10:15:30+01:00"
 
 
-def test_an_attempt_that_is_not_there_gets_a_sentence(tmp_path: Path) -> None:
+def test_a_missing_attempt_gives_an_error(tmp_path: Path) -> None:
     for use in (Store(tmp_path).open, Store(tmp_path).recover, Store(tmp_path).erase):
         with pytest.raises(AttemptError, match=r"there is no attempt .* simvoice attempts list"):
             use("20261122-101530-talk-aaaa")
 
 
-def test_a_record_of_another_version_is_named_and_not_touched(tmp_path: Path) -> None:
+def test_a_record_of_another_format_is_reported_and_not_changed(tmp_path: Path) -> None:
     attempt = record(tmp_path)
     path = attempt.folder / "header.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"format": 2}))
@@ -143,11 +143,11 @@ def test_unreadable_sound_leaves_the_journal_readable(tmp_path: Path, sound: byt
     assert "sound of attempt" in found.problem
     assert found.entries == tuple(entries())
     assert store.recover(attempt.id).entries == found.entries
-    with pytest.raises(AttemptError, match="was not kept"):
+    with pytest.raises(AttemptError, match="was not stored"):
         found.audio()
 
 
-def test_sound_that_was_not_kept_is_no_damage(tmp_path: Path) -> None:
+def test_an_attempt_without_sound_is_complete(tmp_path: Path) -> None:
     attempt = record(tmp_path)
     (attempt.folder / "audio.flac").unlink()
     found = Store(tmp_path).open(attempt.id)
@@ -156,7 +156,7 @@ def test_sound_that_was_not_kept_is_no_damage(tmp_path: Path) -> None:
     assert found.duration_s == 50.0
 
 
-def test_recovering_a_whole_attempt_changes_nothing(tmp_path: Path) -> None:
+def test_recovering_a_complete_attempt_changes_nothing(tmp_path: Path) -> None:
     attempt = record(tmp_path)
     before = {p.name: (p.read_bytes(), p.stat().st_mtime_ns) for p in attempt.folder.iterdir()}
     assert Store(tmp_path).recover(attempt.id) == attempt
@@ -167,14 +167,14 @@ def test_recovering_a_whole_attempt_changes_nothing(tmp_path: Path) -> None:
 # -- erase ----------------------------------------------------------------------------------
 
 
-def test_erasing_erases(tmp_path: Path) -> None:
+def test_erase_removes_one_attempt(tmp_path: Path) -> None:
     attempt, other = record(tmp_path), record(tmp_path)
     Store(tmp_path).erase(attempt.id)
     assert [p.name for p in tmp_path.iterdir()] == [other.id]
     assert Store(tmp_path).open(other.id).state == "complete"
 
 
-def test_what_a_killed_erasure_left_is_swept_up_by_the_next_list(tmp_path: Path) -> None:
+def test_list_completes_an_erasure_that_was_killed(tmp_path: Path) -> None:
     attempt = record(tmp_path)
     left = attempt.folder.rename(tmp_path / f".{attempt.id}.erased")
     (left / "header.json").unlink()
@@ -189,7 +189,7 @@ def test_a_half_erased_attempt_can_be_erased_by_its_id(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_left_by_a_process_that_died_while_making_it_is_swept_up(tmp_path: Path) -> None:
+def test_list_removes_an_unfinished_folder_of_a_dead_process(tmp_path: Path) -> None:
     fresh = tmp_path / ".20261122-101530-talk-aaaa.new"
     stale = tmp_path / ".20261122-101530-talk-bbbb.new"
     for folder in (fresh, stale):
@@ -200,19 +200,19 @@ def test_a_folder_left_by_a_process_that_died_while_making_it_is_swept_up(tmp_pa
 
 
 def test_erasing_does_not_follow_a_link_out_of_the_folder(tmp_path: Path) -> None:
-    kept = tmp_path / "elsewhere"
-    kept.mkdir()
-    (kept / "thesis.txt").write_text("two years")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "thesis.txt").write_text("two years")
     root = tmp_path / "attempts"
     root.mkdir()
     attempt = "20261122-101530-talk-aaaa"
-    (root / attempt).symlink_to(kept)
+    (root / attempt).symlink_to(elsewhere)
     with pytest.raises(AttemptError, match="there is no attempt"):
         Store(root).erase(attempt)
-    assert (kept / "thesis.txt").read_text() == "two years"
+    assert (elsewhere / "thesis.txt").read_text() == "two years"
 
 
-def test_two_who_erase_the_same_attempt_leave_it_erased(tmp_path: Path) -> None:
+def test_concurrent_erasures_of_an_attempt_erase_it(tmp_path: Path) -> None:
     attempt = record(tmp_path)
     begin = threading.Barrier(4)
     sentences: list[str] = []
@@ -234,7 +234,7 @@ def test_two_who_erase_the_same_attempt_leave_it_erased(tmp_path: Path) -> None:
     assert len(sentences) < 4
 
 
-def test_recorders_beside_each_other_keep_to_their_own_attempts(tmp_path: Path) -> None:
+def test_concurrent_recorders_write_their_own_attempts(tmp_path: Path) -> None:
     threads = [threading.Thread(target=record, args=(tmp_path,)) for _ in range(4)]
     for thread in threads:
         thread.start()
@@ -247,7 +247,7 @@ def test_recorders_beside_each_other_keep_to_their_own_attempts(tmp_path: Path) 
     assert all(stat.S_IMODE(a.folder.stat().st_mode) == 0o700 for a in found)
 
 
-def test_an_attempt_opened_while_it_was_recorded_finds_its_sound_afterwards(
+def test_an_attempt_opened_while_recording_finds_its_packed_sound(
     tmp_path: Path,
 ) -> None:
     recorder = Recorder.create(tmp_path, header())
@@ -260,18 +260,16 @@ def test_an_attempt_opened_while_it_was_recorded_finds_its_sound_afterwards(
     assert opened.audio()[1].tolist() == [8] * 320
 
 
-def test_looking_at_an_attempt_does_not_keep_another_from_erasing_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_reader_does_not_prevent_erasing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     attempt = record(tmp_path)
-    looking = os.open(attempt.folder / "lock", os.O_RDONLY)
-    fcntl.flock(looking, fcntl.LOCK_SH)
-    monkeypatch.setattr("simvoice.record.files.time.sleep", lambda _: os.close(looking))
+    reader = os.open(attempt.folder / "lock", os.O_RDONLY)
+    fcntl.flock(reader, fcntl.LOCK_SH)
+    monkeypatch.setattr("simvoice.record.files.time.sleep", lambda _: os.close(reader))
     Store(tmp_path).erase(attempt.id)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_listing_while_attempts_are_made_closed_and_erased_never_fails(tmp_path: Path) -> None:
+def test_list_never_fails_while_attempts_change(tmp_path: Path) -> None:
     done = threading.Event()
     store = Store(tmp_path)
 

@@ -1,4 +1,4 @@
-"""A learner says that an item is wrong, on the page."""
+"""Objections on the debrief page: a learner says that an item is wrong."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from fastapi.testclient import TestClient
 from httpx import Response
 
-from simvoice.record.ratings import OBJECTIONS, objections_of
+from simvoice.record.ratings import OBJECTIONS, load_objections
 from simvoice.record.store import Store
 from tests.web.conftest import Watched
 from tests.web.planted import plant
@@ -32,7 +32,7 @@ def send(client: TestClient, attempt: str, token: str, body: object) -> Response
 
 
 def kept(simulator: StandIn, attempt: str) -> list[tuple[str, str]]:
-    return [(e.item, e.why) for e in objections_of(simulator.store.open(attempt).folder)]
+    return [(e.item, e.why) for e in load_objections(simulator.store.open(attempt).folder)]
 
 
 def test_an_objection_is_kept_shown_and_withdrawn(
@@ -49,9 +49,9 @@ def test_an_objection_is_kept_shown_and_withdrawn(
     assert client.delete(path, headers=headers).json() == {"withdrawn": 1}
     assert kept(simulator, found) == []
     assert "I &lt;b&gt;did" not in client.get(f"/attempts/{found}").text
-    again = client.delete(path, headers=headers)
-    assert again.status_code == 404
-    assert "load the page again" in again.json()["message"]
+    second = client.delete(path, headers=headers)
+    assert second.status_code == 404
+    assert "load the page again" in second.json()["message"]
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_an_objection_is_kept_shown_and_withdrawn(
         (["x"], "not a JSON object"),
     ],
 )
-def test_what_cannot_be_used_is_refused_with_a_sentence(
+def test_an_invalid_objection_is_refused_with_a_message(
     client: TestClient, simulator: StandIn, token: str, found: str, body: object, sentence: str
 ) -> None:
     answer = send(client, found, token, body)
@@ -76,7 +76,7 @@ def test_what_cannot_be_used_is_refused_with_a_sentence(
     assert not (simulator.root / found / OBJECTIONS).exists()
 
 
-def test_a_body_that_is_no_json_is_refused(client: TestClient, token: str, found: str) -> None:
+def test_a_body_that_is_not_json_is_refused(client: TestClient, token: str, found: str) -> None:
     path = f"/attempts/{found}/objections"
     for body in (b"", b"{", b"\xff\xfe", b"[" * 20_000):
         answer = client.post(path, content=body, headers={"x-simvoice-token": token})
@@ -84,19 +84,19 @@ def test_a_body_that_is_no_json_is_refused(client: TestClient, token: str, found
         assert "not a JSON object" in answer.json()["message"]
 
 
-def test_an_attempt_that_is_not_there_is_not_found(client: TestClient, token: str) -> None:
+def test_an_unknown_attempt_is_not_found(client: TestClient, token: str) -> None:
     for attempt in ("20260101-000000-none-aaaa", "..%2F..%2Fetc"):
         assert send(client, attempt, token, {"item": ITEM, "why": "x"}).status_code == 404
 
 
-def test_one_that_is_going_on_has_to_end_first(
+def test_a_running_attempt_must_end_first(
     client: TestClient, simulator: StandIn, token: str
 ) -> None:
     running = recorder(simulator)
     try:
         answer = send(client, running.attempt, token, {"item": ITEM, "why": "x"})
         assert answer.status_code == 409
-        assert "once it has ended" in answer.json()["message"]
+        assert "when it has ended" in answer.json()["message"]
     finally:
         running.abandon()
 
@@ -105,7 +105,7 @@ def test_one_that_is_going_on_has_to_end_first(
     "headers",
     [{}, {"x-simvoice-token": "wrong"}, {"origin": "http://evil.example"}],
 )
-def test_nobody_else_s_page_objects_or_withdraws(
+def test_a_page_of_another_site_cannot_object_or_withdraw(
     client: TestClient, simulator: StandIn, token: str, found: str, headers: dict[str, str]
 ) -> None:
     given = {"x-simvoice-token": token, **headers} if "origin" in headers else headers
@@ -132,7 +132,9 @@ def test_with_the_keyboard_alone(
     page.keyboard.press("Enter")
     until(page, "document.activeElement.tagName === 'TEXTAREA'")
     page.keyboard.press("Tab")
-    page.keyboard.press("Enter")  # nothing was written: a sentence, and back to the words
+    page.keyboard.press(
+        "Enter"
+    )  # nothing was written: a message, and the focus returns to the text
     until(page, "document.activeElement.tagName === 'TEXTAREA'")
     assert "own words" in item.locator("[role=alert]").inner_text()
     page.keyboard.type("I asked what she knew.")
@@ -140,7 +142,7 @@ def test_with_the_keyboard_alone(
     assert page.evaluate("document.getElementById('sound').paused")
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
-    until(page, "document.querySelector('.scores [role=status]').textContent.startsWith('Kept')")
+    until(page, "document.querySelector('.scores [role=status]').textContent.startsWith('Saved')")
     assert "I asked what she knew." in item.locator(".objected").inner_text()
     assert page.evaluate("document.activeElement.textContent") == "This is wrong"
     assert kept(simulator, found) == [(ITEM, "I asked what she knew.")]
@@ -160,7 +162,7 @@ def test_with_the_keyboard_alone(
 
 
 @pytest.mark.browser
-def test_a_sentence_of_the_server_s_is_shown_and_the_words_stay(
+def test_an_error_of_the_server_is_shown_and_the_text_stays(
     browse: Browse, address: str, simulator: StandIn, found: str
 ) -> None:
     page = browse().page

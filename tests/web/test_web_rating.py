@@ -1,4 +1,4 @@
-"""The rater's page: what is on it, what is kept, and when both judgements are shown."""
+"""The rater's page: its content, the saved answers, and when it shows both judgements."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from fastapi.testclient import TestClient
 from httpx import Response
 
-from simvoice.record.ratings import RATINGS, draft_of, ratings_of
+from simvoice.record.ratings import RATINGS, load_draft, load_ratings
 from tests.web import planted
 from tests.web.conftest import Watched
 from tests.web.stand_in import StandIn
@@ -70,7 +70,7 @@ def test_the_timeline_has_no_mark_and_no_kind_of_sound(client: TestClient, found
 # -- answers ----------------------------------------------------------------------------------
 
 
-def test_answers_are_kept_and_are_there_again_and_count_when_finished(
+def test_answers_are_saved_shown_again_and_count_when_finished(
     client: TestClient, simulator: StandIn, token: str, found: str
 ) -> None:
     assert send(client, found, token).json() == {"item": ITEM, "answered": 1}
@@ -85,16 +85,16 @@ def test_answers_are_kept_and_are_there_again_and_count_when_finished(
     other = client.get(f"/attempts/{found}/rate?rater=lee").text
     assert " checked" not in other.partition('id="rate"')[2]
     folder = simulator.root / found
-    assert ratings_of(folder) == ()
+    assert load_ratings(folder) == ()
     assert finish(client, found, token).json() == {"finished": "kim"}
-    kept = ratings_of(folder)
+    kept = load_ratings(folder)
     assert {(e.item, e.value, e.source, e.blind) for e in kept} == {
         (ITEM, "not met", "page", True),
         (COUNT, 3.0, "page", True),
     }
 
 
-def test_after_the_end_both_judgements_are_shown_and_stay(
+def test_after_finishing_both_judgements_are_shown_and_stay(
     client: TestClient, simulator: StandIn, token: str, found: str
 ) -> None:
     debrief = client.get(f"/attempts/{found}").text
@@ -112,7 +112,7 @@ def test_after_the_end_both_judgements_are_shown_and_stay(
     for answer in (send(client, found, token, value="no"), finish(client, found, token)):
         assert answer.status_code == 409
         assert "Kim has finished" in answer.json()["message"]
-    assert len(ratings_of(simulator.root / found)) == both
+    assert len(load_ratings(simulator.root / found)) == both
     assert "You and the machine" not in client.get(f"/attempts/{found}/rate?rater=lee").text
 
 
@@ -132,7 +132,7 @@ def test_after_the_end_both_judgements_are_shown_and_stay(
         ({"rater": "a\x00b"}, "at most 60 letters"),
     ],
 )
-def test_what_cannot_be_used_is_refused_with_a_sentence(
+def test_an_invalid_answer_is_refused_with_a_message(
     client: TestClient,
     simulator: StandIn,
     token: str,
@@ -146,13 +146,15 @@ def test_what_cannot_be_used_is_refused_with_a_sentence(
     assert not (simulator.root / found / RATINGS).exists()
 
 
-def test_nothing_is_finished_that_has_no_answer(client: TestClient, token: str, found: str) -> None:
+def test_a_rating_without_an_answer_cannot_be_finished(
+    client: TestClient, token: str, found: str
+) -> None:
     answer = finish(client, found, token)
     assert answer.status_code == 422
     assert "rate at least one" in answer.json()["message"]
 
 
-def test_who_rates_is_asked_first_and_a_name_that_cannot_be_used_again(
+def test_the_page_asks_for_the_rater_first_and_refuses_an_invalid_name(
     client: TestClient, found: str
 ) -> None:
     assert 'name="rater"' in client.get(f"/attempts/{found}/rate").text
@@ -161,7 +163,7 @@ def test_who_rates_is_asked_first_and_a_name_that_cannot_be_used_again(
     assert "A rater is a human" in answer.text
 
 
-def test_what_is_not_there_or_going_on_is_not_rated(
+def test_an_unknown_or_running_attempt_cannot_be_rated(
     client: TestClient, simulator: StandIn, token: str
 ) -> None:
     gone = "20260101-000000-none-aaaa"
@@ -183,15 +185,15 @@ def test_no_rating_without_the_token(client: TestClient, simulator: StandIn, fou
     assert not (simulator.root / found / RATINGS).exists()
 
 
-def test_without_its_sound_or_its_case_the_words_can_still_be_rated(
+def test_without_recording_or_case_the_words_can_still_be_rated(
     client: TestClient, simulator: StandIn
 ) -> None:
     bare = planted.plant(simulator.root, case_id="gone", **FIELDS)
     for kept in (simulator.root / bare).glob("audio.*"):
         kept.unlink()
     page = client.get(f"/attempts/{bare}/rate?rater=kim").text
-    assert "The sound of this attempt was not kept" in page
-    assert "not on offer now" in page
+    assert "The recording of this attempt was not kept" in page
+    assert "not available now" in page
     assert "<audio" not in page
     assert client.get(f"/attempts/{bare}/rate/timeline").json()["peaks"] is None
 
@@ -200,7 +202,7 @@ def test_without_its_sound_or_its_case_the_words_can_still_be_rated(
 
 
 @pytest.mark.browser
-def test_rating_with_the_keyboard_is_kept_as_it_goes_and_ends_in_both_judgements(
+def test_rating_with_the_keyboard_is_saved_at_once_and_ends_with_both_judgements(
     browse: Browse, address: str, simulator: StandIn, found: str
 ) -> None:
     folder = simulator.root / found
@@ -217,7 +219,7 @@ def test_rating_with_the_keyboard_is_kept_as_it_goes_and_ends_in_both_judgements
     page.keyboard.press("Space")
     until(page, "document.getElementById('answered').textContent === '1'")
     page.keyboard.press("ArrowRight")
-    until(page, "document.getElementById('saving').textContent === 'All kept.'")
+    until(page, "document.getElementById('saving').textContent === 'All saved.'")
     item.locator("summary").focus()
     page.keyboard.press("Enter")
     item.locator("textarea").focus()
@@ -228,22 +230,22 @@ def test_rating_with_the_keyboard_is_kept_as_it_goes_and_ends_in_both_judgements
     assert item.locator("input:checked").get_attribute("value") == "not met"
     assert item.locator("textarea").input_value() == "Late, and once."
     assert page.input_value(f'.asked[data-item="{COUNT}"] input[type=number]') == "2"
-    assert ratings_of(folder) == ()
+    assert load_ratings(folder) == ()
     page.focus("#finish")
     page.keyboard.press("Enter")
     assert "have no answer and will not count" in page.inner_text("#finish-left")
     page.keyboard.press("Enter")  # the safe answer has the focus
-    assert not draft_of(folder, "rater 1").done
+    assert not load_draft(folder, "rater 1").done
     page.click("#finish")
     page.locator("#finish-dialog").get_by_role("button", name="Finish").click()
     page.wait_for_selector(".both-list")
-    assert len(ratings_of(folder)) == 2
+    assert len(load_ratings(folder)) == 2
     assert {urlsplit(url).hostname for url in seen.requests} == {"127.0.0.1"}
     assert seen.errors == []
 
 
 @pytest.mark.browser
-def test_an_answer_that_could_not_be_kept_says_so_and_is_kept_later(
+def test_an_answer_that_was_not_saved_says_so_and_is_saved_later(
     browse: Browse, address: str, simulator: StandIn, found: str
 ) -> None:
     page = browse().page
@@ -255,9 +257,9 @@ def test_an_answer_that_could_not_be_kept_says_so_and_is_kept_later(
     assert "did not answer" in item.locator(".fault").inner_text()
     page.context.set_offline(False)
     page.click("#retry")
-    until(page, "document.getElementById('saving').textContent === 'All kept.'")
+    until(page, "document.getElementById('saving').textContent === 'All saved.'")
     assert page.is_hidden("#retry")
-    assert [each.value for each in draft_of(simulator.root / found, "kim").ratings] == ["met"]
+    assert [each.value for each in load_draft(simulator.root / found, "kim").ratings] == ["met"]
 
 
 @pytest.mark.browser
@@ -273,7 +275,7 @@ def test_the_recording_plays_from_a_line(browse: Browse, address: str, found: st
 
 @pytest.mark.browser
 @pytest.mark.parametrize("width", [390, 1366])
-def test_no_page_of_it_is_wider_than_its_window_and_every_control_has_a_name(
+def test_no_rating_page_is_wider_than_its_window_and_every_control_has_a_name(
     browse: Browse, address: str, found: str, width: int
 ) -> None:
     page = browse().page
@@ -290,7 +292,7 @@ def test_no_page_of_it_is_wider_than_its_window_and_every_control_has_a_name(
         assert page.locator("h1:visible").count() == 1
 
 
-def test_no_page_of_it_has_an_inline_script_or_style(
+def test_no_rating_page_has_an_inline_script_or_style(
     client: TestClient, token: str, found: str
 ) -> None:
     pages = [f"/attempts/{found}/rate", f"/attempts/{found}/rate?rater=kim", "/agreement"]
@@ -319,8 +321,8 @@ def test_names_are_shown_as_text_and_never_as_markup(
     assert "&lt;i&gt;late" in after
 
 
-def test_the_folder_is_left_as_it_was_by_reading(client: TestClient, found: str) -> None:
-    """Looking at the page keeps nothing."""
+def test_reading_the_page_does_not_change_the_folder(client: TestClient, found: str) -> None:
+    """Opening the page stores nothing."""
     folder = Path(client.app.state.simulator.root) / found  # type: ignore[attr-defined]
     before = sorted(path.name for path in folder.iterdir())
     client.get(f"/attempts/{found}/rate?rater=kim")

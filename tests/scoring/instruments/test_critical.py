@@ -8,17 +8,17 @@ from simvoice import paths
 from simvoice.audio import Pcm16
 from simvoice.criteria import AvoidsRule, CriticalItem, SaysRule, parts_of
 from simvoice.errors import AttemptError
-from simvoice.patient.case.critical import for_record
+from simvoice.patient.case.critical import critical_items_for_record
 from simvoice.patient.case.load import load_case, locate_case
 from simvoice.patient.case.schema import Case
 from simvoice.patient.mind import Patient
 from simvoice.record.events import Header, JournalEntry
-from simvoice.scoring.instruments.instrument import critical
+from simvoice.scoring.instruments.instrument import critical_instrument
 from simvoice.scoring.instruments.judge import Judge, ScoredInstrument
 from simvoice.scoring.metrics.reading import read
 from tests.planted_talk import header
-from tests.small_talks import said
-from tests.text_attempt import played, steps_of
+from tests.small_talks import learner_turn
+from tests.text_attempt import demo_steps, play_demo
 
 CASES = (
     "angry-relative",
@@ -40,15 +40,17 @@ class Talk:
 
 
 def head_of(case: Case) -> Header:
-    return header().model_copy(update={"case_id": case.id, "critical": for_record(case)})
+    return header().model_copy(
+        update={"case_id": case.id, "critical": critical_items_for_record(case)}
+    )
 
 
 def sheet(case_id: str, learner: str) -> ScoredInstrument:
     path = locate_case(case_id, paths.scenarios_dir())
     case = load_case(path)
-    entries = played(Patient(case, None), steps_of(path.parent / learner))
+    entries = play_demo(Patient(case, None), demo_steps(path.parent / learner))
     head = head_of(case)
-    instrument = critical(case.id, head.critical)
+    instrument = critical_instrument(case.id, head.critical)
     assert instrument is not None
     return Judge(read(Talk(entries)), head).sheet(instrument)
 
@@ -88,12 +90,12 @@ def test_the_sentence_to_try_does_what_was_missed_and_nothing_against_it(case_id
 
 def test_an_item_that_was_missed_says_where() -> None:
     asked_late = (
-        said(1, 5.0, "it is cancer", "headline"),
-        said(2, 15.0, "what were you told", "ask_perception"),
+        learner_turn(1, 5.0, "it is cancer", "headline"),
+        learner_turn(2, 15.0, "what were you told", "ask_perception"),
     )
     rule = SaysRule(kind="says", codes=("ask_perception",), before=("headline",))
     item = CriticalItem(id="asks", text="Ask first.", why="She may know.", rule=rule)
-    instrument = critical("a-case", (item,))
+    instrument = critical_instrument("a-case", (item,))
     assert instrument is not None
     (judged,) = Judge(read(Talk(asked_late)), header()).sheet(instrument).judged
     assert judged.verdict.outcome == "not met"
@@ -107,7 +109,7 @@ def test_a_human_s_item_says_so_and_the_record_keeps_it() -> None:
     item = CriticalItem(id="sits_down", text="Sit down.", why="She looks up at you.", human=True)
     head = header().model_copy(update={"critical": (item,)})
     assert Header.model_validate_json(head.model_dump_json()) == head
-    instrument = critical("a-case", head.critical)
+    instrument = critical_instrument("a-case", head.critical)
     assert instrument is not None
     (judged,) = Judge(read(Talk(())), head).sheet(instrument).judged
     assert (judged.item.id, judged.item.note) == (
@@ -116,14 +118,16 @@ def test_a_human_s_item_says_so_and_the_record_keeps_it() -> None:
     )
     assert judged.verdict.outcome == "not judged"
     assert judged.verdict.reason == "The author of the case left it to a human."
-    assert critical("a-case", ()) is None
+    assert critical_instrument("a-case", ()) is None
 
 
 def test_a_case_s_own_code_goes_by_what_it_means() -> None:
     case = load_case(locate_case("sudden-death", paths.scenarios_dir()))
-    instrument = critical(case.id, for_record(case))
+    instrument = critical_instrument(case.id, critical_items_for_record(case))
     assert instrument is not None
-    judged = Judge(read(Talk((said(1, 5.0, "hello"),))), head_of(case)).sheet(instrument).judged
+    judged = (
+        Judge(read(Talk((learner_turn(1, 5.0, "hello"),))), head_of(case)).sheet(instrument).judged
+    )
     rule = next(each.rule for each in judged if each.item.id.endswith("seeing-him"))
     assert rule == (
         "heard “offers that he can see his father, or be with him”; "
