@@ -1,4 +1,7 @@
-"""A case from its file, with errors that give file, line, what and remedy."""
+"""Read a case from its file.
+
+An error names the file, the line, what is wrong and the remedy.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ from simvoice.errors import CaseError
 from simvoice.patient.case.schema import Case
 from simvoice.patient.case.validate import Fault, faults, hints
 
-# -- load -------------------------------------------------------------------------------------
+# -- finding and reading -----------------------------------------------------------------------
 
 
 Location = tuple[int | str, ...]
@@ -30,7 +33,8 @@ SUITE_FILE = "suite.yaml"
 
 
 def find_cases(*folders: Path) -> dict[str, Path]:
-    """Case id (the folder's name) to case file, sorted; of two with one id the first folder's."""
+    """Case id (the folder's name) to case file, sorted; the first folder wins if two have one
+    id."""
     found: dict[str, Path] = {}
     for folder in folders:
         for path in folder.glob(f"*/{CASE_FILE}") if folder.is_dir() else ():
@@ -39,7 +43,7 @@ def find_cases(*folders: Path) -> dict[str, Path]:
 
 
 def locate_case(name: str, *folders: Path) -> Path:
-    """The file of a case named by id or by path. Raises CaseError."""
+    """The file of a case, given its id or path. Raises CaseError."""
     known = find_cases(*folders)
     if name in known:
         return known[name]
@@ -48,7 +52,9 @@ def locate_case(name: str, *folders: Path) -> Path:
         path = given / CASE_FILE if given.is_dir() else given
         if path.is_file():
             return path
-        raise CaseError(f"there is no case file {path}; give a case's id or the path of its file")
+        raise CaseError(
+            f"there is no case file {path}; give the id of a case or the path of its file"
+        )
     names = ", ".join(known) or "none is installed"
     raise CaseError(f"there is no case named {name!r}; choose one of: {names}")
 
@@ -56,20 +62,23 @@ def locate_case(name: str, *folders: Path) -> Path:
 def load_case(path: Path) -> Case:
     """Read and check one case. Raises CaseError."""
     raw = _read(path)
-    data = parse(raw, path)
-    if not isinstance(data, CommentedMap):
-        raise CaseError(f"{path}:1: a case is a mapping of fields; begin with `id:`")
+    text = as_json(raw, path)
+    if not text.startswith("{"):
+        raise CaseError(f"{path}:1: a case must be a mapping of fields; begin the file with `id:`")
     try:
-        # as JSON, so that strict checking takes YAML's lists for tuples
-        case = Case.model_validate_json(json.dumps(to_plain(data)))
+        # validate JSON, so that the strict check accepts YAML lists as tuples
+        case = Case.model_validate_json(text)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        raise CaseError(_sentence(path, data, first["loc"], _plain_reason(first))) from None
+        reason = _reason_of(first)
+        raise CaseError(_located(path, parse(raw, path), first["loc"], reason)) from None
     for fault in chain(faults(case), hints(case)):
-        raise CaseError(_fault_sentence(path, data, fault))
+        raise CaseError(_located_fault(path, parse(raw, path), fault))
     if path.name == CASE_FILE and path.parent.name != case.id:
-        where = _line(data, ("id",))
-        raise CaseError(f"{path}:{where}: id is {case.id!r}; name it as its folder does")
+        where = _line_number(parse(raw, path), ("id",))
+        raise CaseError(
+            f"{path}:{where}: the id {case.id!r} is not the name of its folder; make them equal"
+        )
     return case.model_copy(update={"sha256": hashlib.sha256(raw).hexdigest()})
 
 
@@ -77,14 +86,27 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except FileNotFoundError:
-        raise CaseError(f"there is no case file {path}; check the name") from None
+        raise CaseError(f"there is no case file {path}; check the path") from None
     except OSError as error:
         reason = error.strerror or "unreadable"
         raise CaseError(f"{path} cannot be read ({reason}); check its permissions") from None
 
 
+def as_json(raw: bytes, path: Path) -> str:
+    """The values of a YAML file as JSON text. Raises CaseError.
+
+    libyaml reads a case ten times as fast as the parser that keeps line numbers. The slow parser
+    reads only what libyaml refuses: some valid YAML 1.2, and files with an error, which it
+    explains.
+    """
+    try:
+        return json.dumps(YAML(typ="safe").load(raw.decode("utf-8")))
+    except (YAMLError, ValueError, TypeError, RecursionError):
+        return json.dumps(to_plain(parse(raw, path)))
+
+
 def parse(raw: bytes, path: Path) -> Any:
-    """YAML with line numbers kept. Raises CaseError."""
+    """Parse YAML and keep the line numbers. Raises CaseError."""
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -94,14 +116,14 @@ def parse(raw: bytes, path: Path) -> Any:
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         problem = " ".join(str(error.problem).split())
-        raise CaseError(f"{path}:{line}: not valid YAML ({problem}); mend that line") from None
+        raise CaseError(f"{path}:{line}: not valid YAML ({problem}); correct this line") from None
     except (YAMLError, ValueError) as error:
         reason = " ".join(str(error).split())
-        raise CaseError(f"{path}:1: not valid YAML ({reason}); mend the file") from None
+        raise CaseError(f"{path}:1: not valid YAML ({reason}); correct the file") from None
 
 
 def to_plain(value: Any) -> Any:
-    """YAML's own containers and scalars as those of JSON."""
+    """YAML's containers and scalars as plain JSON types."""
     if isinstance(value, Mapping):
         return {str(key): to_plain(each) for key, each in value.items()}
     if isinstance(value, str):
@@ -117,30 +139,30 @@ def to_plain(value: Any) -> Any:
     return str(value)
 
 
-def _sentence(path: Path, data: Any, location: Location, reason: str) -> str:
+def _located(path: Path, data: Any, location: Location, reason: str) -> str:
     where = ".".join(str(part) for part in location) or "the case"
-    return f"{path}:{_line(data, location)}: {where}: {reason}"
+    return f"{path}:{_line_number(data, location)}: {where}: {reason}"
 
 
-def _fault_sentence(path: Path, data: Any, fault: Fault) -> str:
-    return f"{path}:{_line(data, fault.location)}: {fault.reason}"
+def _located_fault(path: Path, data: Any, fault: Fault) -> str:
+    return f"{path}:{_line_number(data, fault.location)}: {fault.reason}"
 
 
-def _plain_reason(error: Mapping[str, Any]) -> str:
+def _reason_of(error: Mapping[str, Any]) -> str:
     kind, given = str(error["type"]), error.get("input")
     if kind == "extra_forbidden":
-        return "no such field; check its spelling, or remove it"
+        return "there is no such field; check the spelling, or remove it"
     if kind == "missing":
         return "is missing; add it"
     if kind in {"string_too_short", "string_pattern_mismatch"} and not str(given).strip():
-        return "is empty; write something"
+        return "is empty; write a text"
     message = str(error["msg"]).removeprefix("Value error, ")
     shown = str(given) if isinstance(given, str | int | float) else ""
-    return f"{message}; it says {shown[:60]!r}" if shown else f"{message}; mend it"
+    return f"{message}; the file says {shown[:60]!r}" if shown else f"{message}; correct it"
 
 
-def _line(data: Any, location: Location) -> int:
-    """The 1-based line of the deepest part of `location` that is there."""
+def _line_number(data: Any, location: Location) -> int:
+    """The 1-based line number of the deepest part of `location` that exists."""
     line = 1
     for here, part in _walk(data, location):
         try:
@@ -163,36 +185,36 @@ def _walk(data: Any, location: Location) -> Iterator[tuple[Any, int | str]]:
             return
 
 
-# -- starter ----------------------------------------------------------------------------------
-# Begin a new case: a small one that holds, to be changed part by part.
+# -- a new case ------------------------------------------------------------------------------
+# A small case that passes its check, as a start for authors.
 
 
 STARTER_ID = "new-case"
-_FILES = ("case.yaml", "suite.yaml", "demo.yaml", "demo-poor.yaml")
+_STARTER_FILES = (CASE_FILE, SUITE_FILE, "demo.yaml", "demo-poor.yaml")
 
 
-def begin_case(case_id: str, folder: Path) -> Path:
-    """Write the starter's files below `folder`, named `case_id`; returns the case file.
+def create_case(case_id: str, folder: Path) -> Path:
+    """Write the starter's files to `folder`/`case_id`; returns the case file.
 
-    Raises CaseError for an id that is none, a case that is there already, and a folder that cannot
-    be written to.
+    Raises CaseError for an invalid id, an id that is already used, and a folder that cannot be
+    written to.
     """
     if not re.fullmatch(r"[a-z][a-z0-9-]*", case_id):
         raise CaseError(
-            f"{case_id!r} cannot be a case's id; take small letters, digits and hyphens, a letter "
-            "first"
+            f"{case_id!r} cannot be the id of a case; use small letters, digits and hyphens, and "
+            "begin with a letter"
         )
-    place = folder / case_id
+    target = folder / case_id
     source = files("simvoice.patient") / "data" / "starter"
     try:
-        place.mkdir(parents=True)
-        for name in _FILES:
+        target.mkdir(parents=True)
+        for name in _STARTER_FILES:
             text = (source / name).read_text(encoding="utf-8")
             text = text.replace(f"id: {STARTER_ID}\n", f"id: {case_id}\n", 1)
-            (place / name).write_text(text, encoding="utf-8")
+            (target / name).write_text(text, encoding="utf-8")
     except FileExistsError:
-        raise CaseError(f"{place} is there already; take another id, or another --folder") from None
+        raise CaseError(f"{target} exists already; use another id or another --folder") from None
     except OSError as error:
         reason = error.strerror or "no reason given"
-        raise CaseError(f"{place} cannot be written ({reason}); give another --folder") from None
-    return place / "case.yaml"
+        raise CaseError(f"{target} cannot be written ({reason}); use another --folder") from None
+    return target / CASE_FILE

@@ -1,8 +1,7 @@
-"""Questions a case has to answer rightly, in words that are not among its exemplars."""
+"""The suite of a case: questions with known answers, and scripted learners."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,31 +10,31 @@ from pydantic import Field, ValidationError
 from simvoice.coding.text import plain
 from simvoice.errors import CaseError
 from simvoice.patient.case.fields import CasePart, Fraction, PartId, Text
-from simvoice.patient.case.load import SUITE_FILE, parse, to_plain
+from simvoice.patient.case.load import SUITE_FILE, as_json
 from simvoice.patient.case.schema import Case
 from simvoice.patient.decisions import PatientState
 from simvoice.patient.retrieval import exemplars
 
 
 class Probe(CasePart):
-    """One question, in one situation."""
+    """One question in one state of the patient. Its words are not among the exemplars."""
 
     ask: Text
     expect: tuple[PartId, ...] = Field(min_length=1)
-    """Lines any of which is right."""
+    """Lines that are right answers."""
     after: tuple[PartId, ...] = ()
     """Beats that have happened."""
     told: tuple[PartId, ...] = ()
-    """Facts she has told."""
+    """Facts that the patient has told."""
     said: tuple[PartId, ...] = ()
-    """Lines she has said before."""
+    """Lines that the patient has said before."""
     last: PartId | None = None
-    """The line she said last."""
+    """The line that the patient said last."""
     trust: Fraction | None = None
     understanding: Fraction | None = None
 
-    def put(self, state: PatientState) -> PatientState:
-        """The state in which it is asked."""
+    def apply_to(self, state: PatientState) -> PatientState:
+        """`state` changed to the one in which the question is asked."""
         given = {"trust": self.trust, "understanding": self.understanding}
         ledger = tuple(
             (name, value if given.get(name) is None else float(given[name] or 0.0))
@@ -53,46 +52,48 @@ class Probe(CasePart):
 
 
 class SuiteLearner(CasePart):
-    """A kind of learner who talks with her in text, by seed."""
+    """A kind of learner, who talks with the patient in text; the seed decides what is drawn."""
 
     kind: PartId
     start: tuple[Text, ...] = ()
     middle: tuple[Text, ...] = Field(min_length=1)
-    """Entries as in `talk`: words, "(silence)", or words after "(cuts in) "."""
+    """Entries as in `checking.text_conversation`: words, "(silence)", or words after "(cuts in)
+    "."""
     end: tuple[Text, ...] = ()
     ordered: bool = False
-    """The middle is played as written, instead of a draw from it."""
+    """Play the middle as written, instead of drawing entries from it."""
     turns: int = Field(default=14, ge=1, le=60)
-    """How many entries are drawn."""
+    """Number of entries to draw."""
     questions: Fraction = 0.0
     """Share of entries that are questions from the probes and exemplars."""
     silences: Fraction = 0.0
+    """Share of entries that are silences."""
     cuts_in: Fraction = 0.0
+    """Share of spoken entries that interrupt the patient."""
     joined: int = Field(default=1, ge=1, le=12)
-    """So many entries said in one breath."""
+    """Number of entries said as one turn."""
     ends: tuple[PartId, ...] = ()
-    """Endings it may reach; any when empty."""
+    """Endings that this learner may reach; empty for any."""
 
 
 class Suite(CasePart):
-    """All the probes and learners of a case."""
+    """The probes and scripted learners of a case."""
 
     probes: tuple[Probe, ...] = Field(min_length=1)
     learners: tuple[SuiteLearner, ...] = ()
 
 
 def load_suite(case_file: Path, case: Case) -> Suite | None:
-    """The suite beside a case; None when there is none. Raises CaseError."""
+    """The suite in the folder of a case; None if there is none. Raises CaseError."""
     path = case_file.with_name(SUITE_FILE)
     if not path.is_file():
         return None
-    data = parse(path.read_bytes(), path)
     try:
-        suite = Suite.model_validate_json(json.dumps(to_plain(data)))
+        suite = Suite.model_validate_json(as_json(path.read_bytes(), path))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise CaseError(f"{path}: {where}: {first['msg']}; mend it") from None
+        raise CaseError(f"{path}: {where}: {first['msg']}; correct it") from None
     _check(path, suite, case)
     return suite
 
@@ -105,11 +106,11 @@ def _check(path: Path, suite: Suite, case: Case) -> None:
         where = f"{path}: probes.{number}"
         for name in probe.expect:
             if name not in lines:
-                raise CaseError(f"{where}: expects the line {name!r}, which is not there; name one")
+                raise CaseError(f"{where}: expects the line {name!r}, which does not exist; name a line of the case")
         if plain(probe.ask) in known:
-            raise CaseError(f"{where}: {probe.ask!r} is an exemplar; ask it in other words")
+            raise CaseError(f"{where}: {probe.ask!r} is an exemplar; use other words")
     for learner in suite.learners:
         for name in learner.ends:
             if name not in endings:
-                reason = f"expects the ending {name!r}, which is not there; name one"
+                reason = f"expects the ending {name!r}, which does not exist; name an ending of the case"
                 raise CaseError(f"{path}: learners.{learner.kind}: {reason}")

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from simvoice import paths
 from simvoice.errors import CaseError
-from simvoice.patient.case.load import find_cases, load_case, locate_case
+from simvoice.patient.case.load import (
+    as_json,
+    find_cases,
+    load_case,
+    locate_case,
+    parse,
+    to_plain,
+)
 from simvoice.patient.case.schema import Case
 from simvoice.patient.case.validate import hints
 
@@ -215,3 +223,37 @@ def test_the_debrief_may_not_hint_at_what_was_kept_back(
 def test_no_case_hints_at_what_it_keeps_back(case_id: str) -> None:
     case = load_case(locate_case(case_id, paths.scenarios_dir()))
     assert list(hints(case)) == []
+
+
+ODD_YAML = """
+plain: [yes, No, on, off, ~, null, True, "true", 012, 0o12, 0x1F, 1_000, 1e3, .5, -0.0, 1:20]
+text: {colon: "a: b", hash: 'a # b', apostrophe: it's, url: http://x.y/z, quote: 'don''t'}
+folded: >
+  one
+  two
+
+  three
+literal: |
+  one
+    two
+flow: [a b, "c, d", {e: f}]
+empty: ""
+nothing:
+anchor: &here [1, 2]
+alias: *here
+"""
+
+
+def test_the_fast_parser_reads_the_same_values_as_the_one_that_keeps_lines() -> None:
+    path = Path("odd.yaml")
+    texts = [ODD_YAML.encode()]
+    for file in sorted(paths.scenarios_dir().glob("*/*.yaml")):
+        texts.append(file.read_bytes())
+    for raw in texts:
+        assert json.loads(as_json(raw, path)) == to_plain(parse(raw, path))
+
+
+def test_what_the_fast_parser_refuses_is_read_by_the_other() -> None:
+    raw = b"sources: [{doi: 10.1093/acprof:oso/9780199238361}]\nday: 2027-01-01\n"
+    read = json.loads(as_json(raw, Path("odd.yaml")))
+    assert read == {"sources": [{"doi": "10.1093/acprof:oso/9780199238361"}], "day": "2027-01-01"}
