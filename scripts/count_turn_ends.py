@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
-"""Who speaks after a doctor's statement, and who after a question: the reason for
-`statement_commit_s`. .venv/bin/python scripts/count_turn_ends.py FOLDER
+"""Count who speaks after a doctor's statement, and who after a doctor's question.
 
-The folder holds PriMock57's TextGrids, `…_doctor.TextGrid` beside `…_patient.TextGrid`. A stretch
-of four words and more that ends with a mark counts, unless the patient was speaking then.
+.venv/bin/python scripts/count_turn_ends.py FOLDER
+
+The result is the reason for the setting `statement_commit_s`. The folder holds PriMock57's
+TextGrids, `…_doctor.TextGrid` and `…_patient.TextGrid`. An utterance counts when it has at least
+four words, ends with a full stop or a question mark, and the patient is not speaking at its end.
 """
 
 from __future__ import annotations
@@ -17,20 +19,20 @@ from simvoice.research.recordings.textgrid import read
 from simvoice.research.recordings.transcript_entry import TranscriptEntry
 
 SAME_S = 0.3
-"""Seconds by which the patient may begin before the doctor's last sound and still answer it."""
+"""Seconds before the doctor's last sound at which an answer of the patient may begin."""
 FEWEST_WORDS = 4
 
 
 def main() -> None:
-    """Print, by the mark at the end, how often the doctor goes on and how fast he is answered."""
-    went_on = {".": 0, "?": 0}
+    """Print, for each closing mark, how often the doctor goes on and how fast the answer comes."""
+    continued = {".": 0, "?": 0}
     answered: dict[str, list[float]] = {".": [], "?": []}
     for path in sorted(Path(sys.argv[1]).glob("*_doctor.TextGrid")):
-        doctor = said_in(path)
-        patient = said_in(path.with_name(path.name.replace("_doctor", "_patient")))
+        doctor = utterances_of(path)
+        patient = utterances_of(path.with_name(path.name.replace("_doctor", "_patient")))
         for one, later in pairwise(doctor):
             mark, end_s = one.text[-1], one.end_s
-            if mark not in went_on or len(one.text.split()) < FEWEST_WORDS:
+            if mark not in continued or len(one.text.split()) < FEWEST_WORDS:
                 continue
             if any(each.start_s < end_s - SAME_S and each.end_s > end_s for each in patient):
                 continue
@@ -38,18 +40,19 @@ def main() -> None:
             if between:
                 answered[mark].append(between[0] - end_s)
             else:
-                went_on[mark] += 1
+                continued[mark] += 1
     for mark, gaps in answered.items():
-        count = went_on[mark] + len(gaps)
+        count = continued[mark] + len(gaps)
         _, half, most = statistics.quantiles(gaps, n=4)
         print(
-            f"after {mark!r}: {count} ends, the doctor goes on after {went_on[mark] / count:.0%}; "
-            f"else the patient after {half:.2f} s (median), {most:.2f} s in three of four"
+            f"after {mark!r}: {count} ends, the doctor goes on after "
+            f"{continued[mark] / count:.0%}; else the patient after {half:.2f} s (median), "
+            f"{most:.2f} s in three of four"
         )
 
 
-def said_in(path: Path) -> list[TranscriptEntry]:
-    """What one of the two said, in order."""
+def utterances_of(path: Path) -> list[TranscriptEntry]:
+    """Return the utterances of one speaker, in order of time."""
     found, _ = read(path.name, path.read_text("utf-8"))
     return found
 

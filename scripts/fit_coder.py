@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Fits simvoice/coding/data/leaning.json: .venv/bin/python scripts/fit_coder.py
+"""Fit simvoice/coding/data/leaning.json: .venv/bin/python scripts/fit_coder.py
 
-A ridge-penalised logistic regression over the words of scripts/coder-examples.tsv, which were
-written for it. Nothing from any recorded conversation is in them; which openings ("and if you",
-"so there are", "quite a") they cover was widened once after seeing with which ones AnnoMI's
-sentences were taken for another kind.
+The model is a logistic regression with a ridge penalty over the words of
+scripts/coder-examples.tsv. The examples were written for it and contain nothing from a recorded
+conversation. The set of openings that they cover ("and if you", "so there are", "quite a") was
+widened once, after it was seen with which openings AnnoMI's sentences were misclassified.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ LABELS = ("reflection", "input", "other")
 
 RIDGE = 2.0
 SMOOTHING = 0.05
-"""Of the labels: short statements without their context are often of two kinds."""
+"""Share of a label that is spread over all: a short statement without context often fits two."""
 RAREST = 2
-"""Examples that a feature has to be in."""
+"""Least number of examples that a feature must occur in."""
 STEPS = 500
 DIGITS = 3
 
@@ -38,7 +38,7 @@ Matrix = NDArray[np.float64]
 
 
 def main() -> None:
-    """Write the weights; print how well ten-fold held-out examples are told apart."""
+    """Write the weights; print the accuracy on held-out examples (ten folds)."""
     with EXAMPLES.open(encoding="utf-8", newline="") as lines:
         rows = [(row["code"], row["text"]) for row in csv.DictReader(lines, delimiter="\t")]
     found = [features(plain(text)) for _, text in rows]
@@ -59,7 +59,7 @@ def main() -> None:
 
 
 def matrix(found: list[frozenset[str]], names: dict[str, int]) -> Matrix:
-    """One row for each example, one column for each feature; 1 where it holds."""
+    """Return float64 [examples, features]: 1 where the example has the feature."""
     holds = np.zeros((len(found), len(names)))
     for number, each in enumerate(found):
         holds[number, [names[name] for name in each if name in names]] = 1.0
@@ -67,7 +67,7 @@ def matrix(found: list[frozenset[str]], names: dict[str, int]) -> Matrix:
 
 
 def fit(found: list[frozenset[str]], labels: NDArray[np.int_]) -> tuple[dict[str, int], Matrix]:
-    """Columns by feature, and their weights [features, 3]; accelerated gradient descent."""
+    """Return each feature's column, and weights [features, 3]; by accelerated gradient descent."""
     counts = Counter(name for each in found for name in each)
     names = {name: n for n, name in enumerate(sorted(k for k in counts if counts[k] >= RAREST))}
     holds = matrix(found, names)

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Fits the weights of `simvoice.conversation.end_of_turn`: .venv/bin/python scripts/fit_turn_end.py
+"""Fit the weights of `simvoice.conversation.end_of_turn`: .venv/bin/python scripts/fit_turn_end.py
 
-Clinicians' sentences are spoken whole and cut in the middle, judged by the real engines, and a
-logistic regression tells the two apart. The sentences of the floor bench are held out.
+A synthetic voice speaks clinicians' sentences, whole and cut in the middle. The real engines judge
+them, and a logistic regression separates the two. The sentences of the floor bench are held out.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Row = tuple[list[float], bool]
 
 
 def main() -> None:
-    """Print the weights and how well they tell finished from cut, fitted and held out."""
+    """Print the weights, and how well they separate finished from cut, fitted and held out."""
     engines = Simulator().engines()
     assert engines.last_words is not None
 
@@ -65,13 +65,13 @@ def main() -> None:
 
 
 def logit(prob: float) -> float:
-    """As `turn_end` has it."""
+    """Return the log odds, limited as in `end_of_turn`."""
     kept = min(max(prob, 1e-3), 1.0 - 1e-3)
     return math.log(kept / (1.0 - kept))
 
 
 def fit(rows: list[Row]) -> NDArray[np.float64]:
-    """Logistic regression with a ridge, by Newton's method; the bias is not shrunk."""
+    """Return the weights of a logistic regression by Newton's method; its ridge spares the bias."""
     x, y = np.array([r[0] for r in rows]), np.array([r[1] for r in rows], float)
     weights = np.zeros(x.shape[1])
     ridge = RIDGE * np.diag([0.0, 1.0, 1.0, 1.0])
@@ -83,7 +83,7 @@ def fit(rows: list[Row]) -> NDArray[np.float64]:
 
 
 def auc(rows: list[Row], weights: NDArray[np.float64]) -> float:
-    """Share of (cut, finished) pairs that are in the right order."""
+    """Return the share of (cut, finished) pairs that are in the right order."""
     scores = [(float(np.dot(x, weights)), whole) for x, whole in rows]
     whole = np.array([s for s, w in scores if w])
     cut = np.array([s for s, w in scores if not w])

@@ -1,4 +1,5 @@
-# Read by CMake right after llama.cpp's project(): leaves out its chat and argument library, which
-# the Python binding does not use. The binding's own build file switches it on for good, so a
-# variable that shadows the cache here is the one way to decline it; it saves a third of the build.
+# CMake reads this file right after llama.cpp's project(). It leaves out the chat and argument library
+# of llama.cpp, which the Python binding does not use; this saves a third of the build. The build file
+# of the binding always switches that library on in the cache, so only a variable that shadows the cache
+# can switch it off.
 set(LLAMA_BUILD_COMMON OFF)

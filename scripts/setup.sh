@@ -1,5 +1,5 @@
-# Sourced by scripts/start and scripts/test: an isolated environment in .venv, from a lock file.
-# Everything can be interrupted and run again; what is done already costs nothing.
+# Sourced by scripts/start and scripts/test: makes an isolated environment in .venv, from a lock file.
+# Every step can be interrupted and run again; steps that are done are skipped.
 
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -7,8 +7,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 say() { printf '%s\n' "$*" >&2; }
 stop() { say "$1"; exit 3; }
 
-# Prints the first Python that is new enough. 3.11 comes first because it is what simvoice is
-# tested on, and the newest Pythons are the last that libraries have wheels for.
+# Prints the first Python that is new enough. 3.11 comes first because simvoice is tested on it, and
+# because libraries publish wheels for the newest Pythons last.
 find_python() {
   local candidate seen=""
   for candidate in ${PYTHON:-} python3.11 python3.12 python3.13 python3 python; do
@@ -18,26 +18,26 @@ find_python() {
     fi
     seen=${seen:-$("$candidate" --version 2>&1 | grep -o 'Python [0-9.]*' || true)}
   done
-  stop "Python 3.11 or newer is needed and ${seen:-none} was found; install it (Debian, Ubuntu: apt-get install python3 python3-venv), or name one in PYTHON."
+  stop "simvoice needs Python 3.11 or newer; found: ${seen:-no Python}. Install it (Debian, Ubuntu: apt-get install python3 python3-venv), or set PYTHON to its path."
 }
 
-# Makes .venv when it is missing, broken (an interrupted start, a Python that was removed) or of
-# an older Python; gives it pip when another tool made it without.
+# Makes .venv when it is missing, broken (an interrupted start, a Python that was removed) or made with
+# an older Python; adds pip when another tool made it without pip.
 make_venv() {
   if ! .venv/bin/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
     local python
     python=$(find_python)
     "$python" -c 'import ensurepip, venv' 2>/dev/null ||
-      stop "$python cannot make an environment; install its venv package (Debian, Ubuntu: apt-get install python3-venv) and run this again."
-    say "Making .venv with $("$python" --version)."
+      stop "$python cannot make a virtual environment. Install its venv package (Debian, Ubuntu: apt-get install python3-venv) and run this again."
+    say "Making the virtual environment .venv with $("$python" --version)."
     rm -rf .venv
     "$python" -m venv .venv
   fi
   .venv/bin/python -m pip --version >/dev/null 2>&1 || .venv/bin/python -m ensurepip >/dev/null ||
-    stop ".venv has no pip and cannot get it; remove the folder .venv and run this again."
+    stop "pip cannot be installed in .venv. Remove the folder .venv and run this again."
 }
 
-# llama-cpp-python comes as source, so it is built here, for this processor.
+# llama-cpp-python is published as source, so it is compiled here, for this processor.
 need_compiler() {
   local wanted installed
   wanted=$(sed -n 's/^llama-cpp-python==\([^ ;\\]*\).*/\1/p' "$1")
@@ -46,28 +46,28 @@ need_compiler() {
   local compiler
   for compiler in ${CXX:-} c++ g++ clang++; do
     if command -v "$compiler" >/dev/null; then
-      say "llama-cpp-python will be compiled for this processor, which takes some minutes, once."
+      say "Compiling llama-cpp-python for this processor. This takes some minutes, and happens only once."
       return
     fi
   done
-  stop "A C++ compiler is needed to build llama-cpp-python; install one (Debian, Ubuntu: apt-get install g++; Fedora: dnf install gcc-c++; macOS: xcode-select --install) and run this again."
+  stop "simvoice needs a C++ compiler to build llama-cpp-python. Install one (Debian, Ubuntu: apt-get install g++; Fedora: dnf install gcc-c++; macOS: xcode-select --install) and run this again."
 }
 
 hash_of() { .venv/bin/python -c 'import hashlib, sys; print(hashlib.sha256(b"".join(open(f, "rb").read() for f in sys.argv[1:])).hexdigest())' "$@"; }
 
-# install LOCK: the libraries of a lock file, each checked against its hash, and simvoice itself.
-# A stamp of what was installed makes the next start skip pip.
+# install LOCK: installs the libraries of a lock file, each checked against its hash, and simvoice.
+# A stamp of what was installed lets the next start skip pip.
 install() {
   local lock=$1 stamp=.venv/simvoice-"${1%.lock}".stamp want
   want=$(hash_of "$lock" pyproject.toml)
   if [ "$(cat "$stamp" 2>/dev/null || true)" = "$want" ]; then return; fi
   need_compiler "$lock"
   say "Installing the libraries of $lock."
-  # Only the library itself is wanted of llama.cpp, built with every core there is.
+  # Of llama.cpp only the library is needed. Every core takes part in the build.
   SKBUILD_CMAKE_DEFINE="LLAVA_BUILD=OFF;CMAKE_PROJECT_llama.cpp_INCLUDE=$PWD/scripts/llama-lean.cmake" \
     CMAKE_BUILD_PARALLEL_LEVEL="${CMAKE_BUILD_PARALLEL_LEVEL:-$(getconf _NPROCESSORS_ONLN)}" \
     .venv/bin/python -m pip install --disable-pip-version-check --no-deps --require-hashes -r "$lock" >&2
-  # The build backend is in the lock, so nothing further is downloaded here.
+  # The build backend is in the lock file, so nothing more is downloaded here.
   .venv/bin/python -m pip install --disable-pip-version-check --no-deps --no-build-isolation --quiet --editable . >&2
   printf '%s\n' "$want" >"$stamp"
 }

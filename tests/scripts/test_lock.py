@@ -1,4 +1,4 @@
-"""The lock files hold everything that pyproject asks for, by hash, and no address."""
+"""The lock files hold everything that pyproject requires, by hash, and no address."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def project() -> dict[str, Any]:
 
 
 def pins(lock: str) -> dict[str, set[str]]:
-    """Name to versions; more than one where platforms differ."""
+    """Return the versions by name; a name has several when platforms differ."""
     found: dict[str, set[str]] = {}
     for name, version in PINNED.findall((ROOT / lock).read_text()):
         found.setdefault(canonicalize_name(name), set()).add(version)

@@ -1,4 +1,4 @@
-"""scripts/start and scripts/test: what they say and do when something is not there."""
+"""What scripts/start and scripts/test print and do when something is missing."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import pytest
 ROOT = Path(__file__).parents[2]
 SCRIPTS = ["scripts/setup.sh", "scripts/start", "scripts/test", "scripts/lock", ".ci/run"]
 
-# What the scripts themselves need of a system, so that a PATH can hold that and nothing else.
+# The programs that the scripts themselves need: a test's PATH holds these and nothing else.
 BASICS = ["bash", "env", "dirname", "sed", "grep", "cat", "rm", "getconf", "id"]
 
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A clone with the scripts and locks in it and nothing set up."""
+    """Return a clone with the scripts and locks in it and nothing set up."""
     clone = tmp_path / "clone"
     clone.mkdir()
     for name in ("scripts", ".ci"):
@@ -30,7 +30,7 @@ def checkout(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def bin_dir(tmp_path: Path) -> Path:
-    """The whole PATH of a bare machine."""
+    """Return the folder that is the whole PATH of a machine with nothing installed."""
     folder = tmp_path / "bin"
     folder.mkdir()
     for name in BASICS:
@@ -41,7 +41,7 @@ def bin_dir(tmp_path: Path) -> Path:
 
 
 def command(folder: Path, name: str, body: str) -> None:
-    """Put a little program on the PATH."""
+    """Write a small program into a folder of the PATH."""
     path = folder / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f"#!/bin/bash\n{body}\n")
@@ -49,7 +49,7 @@ def command(folder: Path, name: str, body: str) -> None:
 
 
 def environment(checkout: Path, body: str) -> None:
-    """A .venv whose python answers like `body` says; `$*` holds its arguments."""
+    """Write a .venv whose python runs `body`; `$*` holds its arguments."""
     command(checkout / ".venv" / "bin", "python", body)
 
 
@@ -68,19 +68,19 @@ def run(
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
-def test_every_script_is_sound_bash(script: str) -> None:
+def test_every_script_is_valid_bash(script: str) -> None:
     subprocess.run(["bash", "-n", str(ROOT / script)], check=True)
 
 
 @pytest.mark.parametrize("script", ["scripts/start", "scripts/test", ".ci/run"])
-def test_every_command_can_be_run_as_it_is(script: str) -> None:
+def test_every_command_is_executable(script: str) -> None:
     assert os.access(ROOT / script, os.X_OK)
 
 
 def test_a_machine_without_python_gets_a_sentence(checkout: Path, bin_dir: Path) -> None:
     done = run(checkout, bin_dir, "scripts/start")
     assert done.returncode == 3
-    assert "Python 3.11 or newer is needed and none was found; install it" in done.stderr
+    assert "simvoice needs Python 3.11 or newer; found: no Python. Install it" in done.stderr
 
 
 def test_an_old_python_is_named(checkout: Path, bin_dir: Path) -> None:
@@ -88,7 +88,7 @@ def test_an_old_python_is_named(checkout: Path, bin_dir: Path) -> None:
     command(bin_dir, "python3", old)
     done = run(checkout, bin_dir, "scripts/start")
     assert done.returncode == 3
-    assert "Python 3.11 or newer is needed and Python 3.9.2 was found" in done.stderr
+    assert "simvoice needs Python 3.11 or newer; found: Python 3.9.2. Install it" in done.stderr
     assert not (checkout / ".venv").exists()
 
 
@@ -109,12 +109,12 @@ def test_without_a_compiler_the_package_is_named_before_anything_is_installed(
     )
     done = run(checkout, bin_dir, "scripts/start")
     assert done.returncode == 3
-    assert "A C++ compiler is needed to build llama-cpp-python; install one" in done.stderr
+    assert "simvoice needs a C++ compiler to build llama-cpp-python. Install one" in done.stderr
     assert "apt-get install g++" in done.stderr
     assert "pip install" not in (checkout / "asked").read_text()
 
 
-def test_no_compiler_is_asked_for_when_the_library_is_there(checkout: Path, bin_dir: Path) -> None:
+def test_no_compiler_is_needed_when_the_library_is_installed(checkout: Path, bin_dir: Path) -> None:
     locked = (checkout / "requirements.lock").read_text()
     version = locked.split("llama-cpp-python==")[1].split()[0]
     environment(
@@ -153,7 +153,7 @@ def test_an_install_that_failed_is_tried_again_by_the_next_start(
     assert len([line for line in asked if "--require-hashes" in line]) == 2
 
 
-def test_a_missing_portaudio_is_a_note_and_not_an_end(checkout: Path, bin_dir: Path) -> None:
+def test_a_missing_portaudio_is_a_note_and_not_an_error(checkout: Path, bin_dir: Path) -> None:
     environment(checkout, 'case "$*" in *hashlib*) echo same ;; *sounddevice*) exit 1 ;; esac')
     command(checkout / ".venv" / "bin", "simvoice", 'echo "$*"')
     (checkout / ".venv" / "simvoice-requirements.stamp").write_text("same\n")
@@ -173,7 +173,7 @@ def test_a_start_without_models_does_not_serve(checkout: Path, bin_dir: Path) ->
     assert "serve" not in done.stdout
 
 
-def test_missing_debian_packages_are_named_to_people_who_are_not_root(
+def test_missing_debian_packages_are_named_to_users_who_are_not_root(
     checkout: Path, bin_dir: Path
 ) -> None:
     command(bin_dir, "c++", "true")
