@@ -1,4 +1,4 @@
-"""Recordings of the planted conversation, as other people's recorders would have made them."""
+"""Recordings and transcripts of the planted conversation, as other recorders would make them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LEARNER_TEXT = (
     "and your mother",
     "we will operate on Tuesday",
 )
-"""What the learner says in each of the turns below."""
+"""The learner's text in each of the turns below."""
 LEARNER_TURNS = ((3.4, 7.0), (9.8, 12.0), (25.0, 27.0), (33.0, 36.0))
 PATIENT_TEXT = (
     "Hello. What did you find?",
@@ -41,7 +41,7 @@ PATIENT_TURNS = (
 
 
 def both(rate: int = RATE) -> NDArray[np.float32]:
-    """float32 [n, 2]: left the learner, right the patient."""
+    """Return float32 [n, 2]: the learner left, the patient right."""
     learner, patient = sound()
     pcm = np.column_stack((learner, patient)).astype(np.float32) / np.float32(32768.0)
     if rate == RATE:
@@ -53,7 +53,7 @@ def both(rate: int = RATE) -> NDArray[np.float32]:
 def write(
     path: Path, pcm: NDArray[np.float32] | None = None, rate: int = RATE, subtype: str = "PCM_16"
 ) -> Path:
-    """A sound file of the ending's format; without sound, of the planted conversation."""
+    """Write a sound file in the ending's format; without `pcm`, the planted conversation."""
     kind = path.suffix.lstrip(".").upper()
     path.parent.mkdir(parents=True, exist_ok=True)
     given = both(rate) if pcm is None else pcm
@@ -69,7 +69,7 @@ def textgrid(
     length_s: float = 50.0,
     shift_s: float = 0.0,
 ) -> Path:
-    """A TextGrid of both speakers' turns, written out as Praat does."""
+    """Write a TextGrid of both speakers' turns, as Praat does."""
     tiers = ((first, LEARNER_TURNS, LEARNER_TEXT), (second, PATIENT_TURNS, PATIENT_TEXT))
     lines = [
         'File type = "ooTextFile"',
@@ -108,7 +108,7 @@ def textgrid(
 
 
 def srt(path: Path, *, labels: tuple[str, str] = ("DOCTOR: ", "PATIENT: ")) -> Path:
-    """Subtitles of both speakers' turns."""
+    """Write subtitles of both speakers' turns."""
     cues = [
         (*times, labels[0] + text) for times, text in zip(LEARNER_TURNS, LEARNER_TEXT, strict=True)
     ]

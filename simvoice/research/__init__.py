@@ -1,1 +1,1 @@
-"""For researchers: recordings, analysis, exports, pictures and calibration."""
+"""Tools for researchers: recordings, analysis, exports, pictures and calibration."""

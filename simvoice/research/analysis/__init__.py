@@ -1,1 +1,1 @@
-"""A conversation taken apart for taking away: our own attempts and others' recordings alike."""
+"""Analysis of conversations, from attempts and from recordings made elsewhere."""

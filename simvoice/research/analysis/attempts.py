@@ -1,4 +1,4 @@
-"""One of our own attempts as a conversation."""
+"""Analyse an attempt: turn its record into a conversation."""
 
 from __future__ import annotations
 
@@ -24,26 +24,28 @@ from simvoice.research.analysis.tables import events_of, stretches_of, turns_of,
 from simvoice.scoring.metrics.reading import Reading, read_best
 
 
-def _again(attempt: Attempt) -> str:
-    """What a reader of its numbers has to know of another go."""
+def _retry_note(attempt: Attempt) -> str:
+    """Return a note for readers of a retry's numbers; empty for other attempts."""
     again = attempt.header.again
     if again is None:
         return ""
     return (
-        f"another go at attempt {again.attempt} from {again.at_s:.1f} s on; it begins with a line "
-        "of the patient's said before, so it has no opening of its own"
+        f"a retry of attempt {again.attempt} from {again.at_s:.1f} s on; it begins with a line of "
+        "the patient from that attempt, so it has no opening"
     )
 
 
-def quick_fingerprint(attempt: Attempt, visit: Collection[str] | None = None) -> str:
-    """What `of_attempt` would write as its fingerprint. Raises AttemptError."""
+def attempt_fingerprint(attempt: Attempt, visit: Collection[str] | None = None) -> str:
+    """Return the fingerprint that `analyse_attempt` would give. Raises AttemptError."""
     kinds = _visit(attempt, visit)
     return fingerprint([f.sha256 for f in _inputs(attempt)], {"visit": list(kinds)})
 
 
-def of_attempt(attempt: Attempt, visit: Collection[str] | None = None) -> Conversation:
-    """visit: what kind of visit it was (`scoring.norms`); None takes what the record says. Raises
-    AttemptError when the journal cannot be read."""
+def analyse_attempt(attempt: Attempt, visit: Collection[str] | None = None) -> Conversation:
+    """Return the conversation of an attempt. Raises AttemptError when the journal is unreadable.
+
+    visit: the kinds of visit (`scoring.metrics.norms`); None uses those in the record.
+    """
     reading = read_best(attempt)
     utterances = _utterances(reading)
     inputs = _inputs(attempt)
@@ -56,13 +58,13 @@ def of_attempt(attempt: Attempt, visit: Collection[str] | None = None) -> Conver
         when=attempt.started.wall_time if attempt.started else "",
         case_id=attempt.header.case_id,
         visit=_visit(attempt, visit),
-        length_s=reading.spoken.end_s,
+        length_s=reading.speech_times.end_s,
         learner_channel="left",
         words_from="journal",
         inputs=tuple(inputs),
         simvoice=__version__,
-        fingerprint=quick_fingerprint(attempt, visit),
-        notes=tuple(note for note in (attempt.problem, _again(attempt)) if note),
+        fingerprint=attempt_fingerprint(attempt, visit),
+        notes=tuple(note for note in (attempt.problem, _retry_note(attempt)) if note),
         stretches=stretches_of(reading),
         utterances=utterances,
         words=tuple(
@@ -87,11 +89,11 @@ def _visit(attempt: Attempt, given: Collection[str] | None) -> tuple[str, ...]:
 
 def _inputs(attempt: Attempt) -> list[InputFile]:
     journal = attempt.folder / JOURNAL
-    found = [InputFile(name=JOURNAL, sha256=_digest(attempt, journal), role="journal")]
+    found = [InputFile(name=JOURNAL, sha256=_sha256(attempt, journal), role="journal")]
     if attempt.audio_path is not None:
         sound = InputFile(
             name=attempt.audio_path.name,
-            sha256=_digest(attempt, attempt.audio_path),
+            sha256=_sha256(attempt, attempt.audio_path),
             role="sound",
             rate=RATE,
             channels=2,
@@ -102,7 +104,7 @@ def _inputs(attempt: Attempt) -> list[InputFile]:
     return found
 
 
-def _digest(attempt: Attempt, path: Path) -> str:
+def _sha256(attempt: Attempt, path: Path) -> str:
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,4 +1,4 @@
-"""Many conversations: several at a time, those that are done left alone, the bad ones named."""
+"""Analyse many conversations, several at a time; skip current results and report failures."""
 
 from __future__ import annotations
 
@@ -15,68 +15,75 @@ from typing import Literal
 from simvoice.errors import SimvoiceError
 from simvoice.record.files import storage_error
 from simvoice.record.store import Store
-from simvoice.research.analysis.attempts import of_attempt, quick_fingerprint
+from simvoice.research.analysis.attempts import analyse_attempt, attempt_fingerprint
 from simvoice.research.analysis.inputs import InputItem, OwnAttempt
-from simvoice.research.analysis.recording import Ear, Options, identify, of_recording
-from simvoice.research.analysis.results import is_current, path_of, save
+from simvoice.research.analysis.recording import (
+    Options,
+    WordRecogniser,
+    analyse_recording,
+    identify,
+)
+from simvoice.research.analysis.results import is_current, result_path, save
 
-MakeEar = Callable[[], Ear]
-"""Makes the recogniser, in the process that uses it; a function of a module."""
+MakeRecogniser = Callable[[], WordRecogniser]
+"""Makes the recogniser in the process that uses it; it must be a module's function."""
 
 
 @dataclass(frozen=True, slots=True)
 class BatchPlan:
-    """What holds for all of them."""
+    """The settings of a batch."""
 
     options: Options
     out: Path
-    again: bool = False
-    """Also those whose result is there and current."""
-    make_ear: MakeEar | None = None
+    redo: bool = False
+    """Also analyse conversations that have a current result."""
+    make_recogniser: MakeRecogniser | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class BatchOutcome:
-    """What became of one of them."""
+    """The outcome for one conversation."""
 
     name: str
     state: Literal["done", "skipped", "failed"]
-    """skipped: the result was there already, and current."""
+    """skipped: a current result existed."""
     result: Path | None = None
     reason: str = ""
-    """Why it failed, in a sentence."""
+    """Why it failed, as a sentence."""
     exit_code: int = 0
 
 
 def run(items: Sequence[InputItem], plan: BatchPlan, jobs: int = 1) -> Iterator[BatchOutcome]:
-    """Outcomes as they come. One that fails, or takes its process with it, stops no other.
+    """Yield outcomes as they finish. A failure or a killed process does not stop the others.
 
-    Raises StorageFull or SimvoiceError when the folder of results cannot be made.
+    Raises StorageFull or SimvoiceError when the folder of results cannot be created.
     """
     try:
         plan.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise storage_error(error, f"making the folder {str(plan.out)!r}") from error
+        raise storage_error(error, f"creating the folder {str(plan.out)!r}") from error
     if jobs <= 1 or len(items) == 1:
         for item in items:
             yield analyse_one(item, plan)
         return
-    left = dict.fromkeys(items)
-    for item, outcome in _together(items, plan, jobs):
-        del left[item]
+    unfinished = dict.fromkeys(items)
+    for item, outcome in _in_processes(items, plan, jobs):
+        del unfinished[item]
         yield outcome
-    for item in left:  # a process died, and nobody knows over which: one by one
-        yield from (outcome for _, outcome in _together([item], plan, 1))
+    for item in unfinished:  # a process died; run alone, each item shows whether it was the cause
+        yield from (outcome for _, outcome in _in_processes([item], plan, 1))
 
 
-def _together(
+def _in_processes(
     items: Sequence[InputItem], plan: BatchPlan, jobs: int
 ) -> Iterator[tuple[InputItem, BatchOutcome]]:
-    """Those that came to an end before a process died, or all of them. Of a single one also
-    that its process died."""
-    context = multiprocessing.get_context("spawn")  # a fork would copy threads half-way
+    """Yield outcomes until all items are done or a process dies.
+
+    For a single item, a dead process gives a failed outcome.
+    """
+    context = multiprocessing.get_context("spawn")  # a fork would copy threads in mid-state
     workers = min(jobs, len(items))
-    with ProcessPoolExecutor(workers, context, initializer=_leave_interrupts_alone) as pool:
+    with ProcessPoolExecutor(workers, context, initializer=_ignore_interrupts) as pool:
         futures: dict[Future[BatchOutcome], InputItem] = {
             pool.submit(analyse_one, item, plan): item for item in items
         }
@@ -86,50 +93,53 @@ def _together(
         except BrokenProcessPool:
             if len(items) == 1:
                 name = items[0].name
-                reason = f"the process that analysed {name} was killed; was memory short?"
+                reason = (
+                    f"the process that analysed {name} was killed, perhaps for lack of memory; "
+                    "close other programs, or use fewer --jobs"
+                )
                 yield items[0], BatchOutcome(name, "failed", reason=reason, exit_code=1)
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _leave_interrupts_alone() -> None:
-    """Ctrl+C is the parent's to handle: what is being worked on is finished and saved, and the
-    rest is done by the next run."""
+def _ignore_interrupts() -> None:
+    """Leave Ctrl+C to the parent: running items are finished, the next run does the rest."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def analyse_one(item: InputItem, plan: BatchPlan) -> BatchOutcome:
-    """Never raises for what is wrong with one of them."""
+    """Return the outcome for one conversation; an error gives a failed outcome."""
     try:
         return _analysed(item, plan)
     except SimvoiceError as error:
         return BatchOutcome(item.name, "failed", reason=str(error), exit_code=error.exit_code)
-    except Exception as error:  # the top of a worker: thousands more are waiting
+    except Exception as error:  # the top level of a worker: the other items must run
         reason = f"analysing {item.name} failed unexpectedly ({type(error).__name__}: {error})"
         return BatchOutcome(item.name, "failed", reason=reason, exit_code=1)
 
 
 def _analysed(item: InputItem, plan: BatchPlan) -> BatchOutcome:
     if isinstance(item, OwnAttempt):
-        return _attempt(item, plan)
-    this = identify(item, plan.options)
-    if not plan.again and is_current(plan.out, this.id, this.fingerprint):
-        return BatchOutcome(item.name, "skipped", path_of(plan.out, this.id))
-    ear = _ear(plan.make_ear) if plan.options.words and plan.make_ear is not None else None
-    found = of_recording(item, plan.options, plan.out, ear)
+        return _analysed_attempt(item, plan)
+    identity = identify(item, plan.options)
+    if not plan.redo and is_current(plan.out, identity.id, identity.fingerprint):
+        return BatchOutcome(item.name, "skipped", result_path(plan.out, identity.id))
+    make = plan.make_recogniser if plan.options.words else None
+    recogniser = _recogniser(make) if make is not None else None
+    found = analyse_recording(item, plan.options, plan.out, recogniser)
     return BatchOutcome(item.name, "done", save(plan.out, found))
 
 
-def _attempt(item: OwnAttempt, plan: BatchPlan) -> BatchOutcome:
+def _analysed_attempt(item: OwnAttempt, plan: BatchPlan) -> BatchOutcome:
     attempt = Store(item.root).open(item.id)
     visit = plan.options.visit or None
-    current = quick_fingerprint(attempt, visit)
-    if not plan.again and is_current(plan.out, item.id, current):
-        return BatchOutcome(item.name, "skipped", path_of(plan.out, item.id))
-    return BatchOutcome(item.name, "done", save(plan.out, of_attempt(attempt, visit)))
+    current = attempt_fingerprint(attempt, visit)
+    if not plan.redo and is_current(plan.out, item.id, current):
+        return BatchOutcome(item.name, "skipped", result_path(plan.out, item.id))
+    return BatchOutcome(item.name, "done", save(plan.out, analyse_attempt(attempt, visit)))
 
 
 @cache
-def _ear(make: MakeEar) -> Ear:
-    """One a process: loading it takes seconds."""
+def _recogniser(make: MakeRecogniser) -> WordRecogniser:
+    """Return the recogniser of this process; loading it takes seconds."""
     return make()

@@ -1,7 +1,7 @@
-"""The shape of an analysed conversation: what exports and pictures are made from.
+"""The data model of an analysed conversation, from which exports and pictures are made.
 
-One JSON file each. All times are seconds from the start of the recording (an attempt's session
-seconds), to the microsecond.
+Each conversation is stored in one JSON file. All times are seconds from the start of the recording
+(an attempt's session seconds), rounded to the microsecond.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from simvoice.timing.turns import Speaker
 Who = Speaker
 
 FORMAT = 1
-"""Of the JSON; raised when a reader of the older one would misread the newer."""
+"""Version of the JSON; increased when older readers would misread the new one."""
 
 EventKind = Literal[
     "pause",
@@ -33,14 +33,14 @@ EventKind = Literal[
 ]
 
 _PLACES = 6
-"""Decimals kept: microseconds, far below one sample, and free of the noise of floating point."""
+"""Decimals: microseconds, far below one sample and above floating-point noise."""
 
 Rounded = Annotated[float, AfterValidator(lambda value: round(value, _PLACES) + 0.0)]
-"""A float that reads the same on every machine; never minus zero."""
+"""A float that is written alike on every machine; never minus zero."""
 
 
 class ConversationPart(BaseModel):
-    """Base of all parts: frozen, and unknown fields are refused."""
+    """Base class of all parts: frozen, unknown fields are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -55,115 +55,116 @@ class SpeechStretch(ConversationPart):
 
 
 class ConversationUtterance(ConversationPart):
-    """Something one of them said, with its words."""
+    """One utterance of a speaker, with its text."""
 
     who: Who
     start_s: Rounded
     end_s: Rounded
     text: str
     unsaid: str = ""
-    """What the simulated patient never got to say of it."""
+    """The rest of the simulated patient's line that was not spoken."""
 
 
 class ConversationWord(ConversationPart):
-    """One word and when it sounded."""
+    """One word with its times."""
 
     who: Who
     start_s: Rounded
     end_s: Rounded
     text: str
     prob: Rounded | None = None
-    """0..1, the recogniser's; None when the word was not recognised but known."""
+    """The recogniser's probability, 0..1; None when the word does not come from recognition."""
 
 
 class ConversationTurn(ConversationPart):
-    """From a speaker's first sound to the last before the other takes the floor."""
+    """A turn: from a speaker's first sound to the last sound before the other's turn."""
 
     who: Who
     start_s: Rounded
     end_s: Rounded
     speech_s: Rounded
-    """Seconds of it in which the voice sounds."""
+    """Seconds of speech in it."""
     text: str = ""
 
 
 class ConversationEvent(ConversationPart):
-    """Something between the two, or within one of them."""
+    """An event between the speakers or within one speaker's turn."""
 
     kind: EventKind
     start_s: Rounded
     end_s: Rounded
     length_s: Rounded
-    """Seconds, without the machine's own delay."""
+    """Seconds, without the machine's delay."""
     owner: Who | None = None
-    """Whose pause, interruption or acknowledgement; whose turn a gap or silence was."""
+    """The speaker who paused, interrupted or acknowledged; for a gap or silence, whose turn it was.
+    """
     breaker: Who | None = None
-    """Who ended it by speaking."""
+    """The speaker who ended it by speaking."""
     silence: str = ""
-    """Of a silence: its kind."""
+    """The kind of a silence."""
     outcome: str = ""
-    """Of a hold: held or filled."""
+    """For a hold: held or filled."""
     words_lost: int | None = None
     seconds_lost: Rounded | None = None
     text: str = ""
 
 
 class Value(ConversationPart):
-    """One metric's value here, or the reason why there is none."""
+    """The value of one metric, or the reason why it is missing."""
 
     key: str
     value: Rounded | None
     low: Rounded | None = None
-    """Ends of the 90 % interval, where calibration knows them."""
+    """Ends of the 90 % interval, where calibration gives one."""
     high: Rounded | None = None
     error: str
     reason: str
 
 
 class LedgerPoint(ConversationPart):
-    """The simulated patient's trust, distress and understanding from one moment on, 0..1."""
+    """The simulated patient's trust, distress and understanding from a moment on, 0..1."""
 
     at_s: Rounded
     values: dict[str, float]
 
 
 class InputFile(ConversationPart):
-    """One file it was made from."""
+    """A file that the conversation was made from."""
 
     name: str
     sha256: str
     role: Literal["sound", "transcript", "journal"]
     rate: int | None = None
-    """Hertz, of the sound."""
+    """Hertz; only for sound."""
     channels: int | None = None
     subtype: str = ""
     length_s: Rounded | None = None
 
 
 class Conversation(ConversationPart):
-    """One conversation, analysed."""
+    """An analysed conversation."""
 
     format: Literal[1] = 1
     id: str
-    """Names its files; letters, digits, dot, dash and underscore only."""
+    """The start of its file names: letters, digits, dot, dash and underscore only."""
     kind: Literal["attempt", "recording"]
     title: str
     learner: str
-    """The name shown; empty when none was given."""
+    """The displayed name; empty when none was given."""
     patient: str
     when: str = ""
-    """ISO 8601 with zone; empty when not known."""
+    """ISO 8601 with zone; empty when unknown."""
     case_id: str = ""
     visit: tuple[str, ...] = ()
-    """What kind of visit it was, in the words of `scoring.norms`; what norms may be shown."""
+    """The kinds of visit, as `scoring.metrics.norms` names them; they select the norms shown."""
     length_s: Rounded
     learner_channel: Literal["left", "right", "first file", "second file"]
     words_from: Literal["", "journal", "transcript", "whisper"] = ""
     inputs: tuple[InputFile, ...]
     simvoice: str
-    """The version that made it."""
+    """The version of simvoice that made it."""
     fingerprint: str
-    """SHA-256 over inputs, version and options: equal means nothing would change."""
+    """SHA-256 over inputs, version and options; equal fingerprints mean equal results."""
     notes: tuple[str, ...] = ()
     stretches: tuple[SpeechStretch, ...]
     utterances: tuple[ConversationUtterance, ...] = ()
@@ -174,6 +175,6 @@ class Conversation(ConversationPart):
     ledger: tuple[LedgerPoint, ...] = ()
 
     def name_of(self, who: Who) -> str:
-        """As people read it."""
+        """Return the displayed name, or the role when there is none."""
         shown = self.learner if who == "learner" else self.patient
         return shown or who

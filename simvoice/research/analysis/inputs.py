@@ -1,4 +1,4 @@
-"""What the paths on a command line mean: attempts, recordings, results, folders of them."""
+"""Find the attempts, recordings and results that the paths on a command line name."""
 
 from __future__ import annotations
 
@@ -10,112 +10,110 @@ from pathlib import Path
 from simvoice.errors import AttemptError, UsageError
 from simvoice.record.files import HEADER, is_id
 from simvoice.record.store import Store
-from simvoice.research.analysis.attempts import of_attempt
+from simvoice.research.analysis.attempts import analyse_attempt
 from simvoice.research.analysis.conversation import Conversation
 from simvoice.research.analysis.recording import Recording
 from simvoice.research.analysis.results import id_of, is_result, load, results_in
 from simvoice.research.recordings.match import SpeakerNames
-from simvoice.research.recordings.sound import ENDINGS, channels_of
-from simvoice.research.recordings.transcript import KINDS
+from simvoice.research.recordings.sound import SOUND_ENDINGS, channels_of
+from simvoice.research.recordings.transcript import TRANSCRIPT_ENDINGS
 
-# -- load -------------------------------------------------------------------------------------
-# What a command line names as conversations to take away: results, attempts, folders of both.
+# -- sources of conversations to export -----------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
-    """A conversation that was analysed and saved."""
+class ResultSource:
+    """A saved result of an analysis."""
 
     path: Path
 
     @property
     def id(self) -> str:
-        """The conversation's."""
+        """The conversation's id."""
         return id_of(self.path)
 
     def load(self) -> Conversation:
-        """Raises UsageError when the file is broken."""
+        """Return the conversation. Raises UsageError when the file is broken."""
         return load(self.path)
 
     def sound(self) -> Path | None:
-        """None: where a recording lay is not kept."""
+        """Return None: results do not store the path of the recording."""
         return None
 
 
 @dataclass(frozen=True, slots=True)
-class Own:
-    """An attempt, analysed when it is asked for."""
+class AttemptSource:
+    """An attempt, which is analysed when it is loaded."""
 
-    kept: OwnAttempt
+    attempt: OwnAttempt
 
     @property
     def id(self) -> str:
-        """The attempt's."""
-        return self.kept.id
+        """The attempt's id."""
+        return self.attempt.id
 
     def load(self) -> Conversation:
-        """Raises AttemptError when it cannot be read."""
-        return of_attempt(Store(self.kept.root).open(self.kept.id))
+        """Return the conversation. Raises AttemptError when it cannot be read."""
+        return analyse_attempt(Store(self.attempt.root).open(self.attempt.id))
 
     def sound(self) -> Path | None:
-        """Where its sound is; None when it was not kept. Raises AttemptError."""
-        return Store(self.kept.root).open(self.kept.id).audio_path
+        """Return the path of its sound; None when none is stored. Raises AttemptError."""
+        return Store(self.attempt.root).open(self.attempt.id).audio_path
 
 
-ConversationSource = Result | Own
-"""Where a conversation comes from: thousands are named at once and loaded one by one."""
+ConversationSource = ResultSource | AttemptSource
+"""Where a conversation comes from. There can be thousands, so each is loaded when needed."""
 
 
 def sources_at(given: Sequence[str], attempts: Path) -> list[ConversationSource]:
-    """In order of their ids, each once; without a path, every attempt under `attempts`.
+    """Return the sources in order of their ids, each once; without paths, all of `attempts`.
 
-    Raises UsageError for a path that is not there or is not analysed yet, or when there is
-    nothing.
+    Raises UsageError for a path that does not exist or is not analysed yet, or when nothing is
+    found.
     """
     found: dict[str, ConversationSource] = {}
     for text in given or [str(attempts)]:
-        for source in _at(text, attempts):
+        for source in _sources(text, attempts):
             found[source.id] = source
     if not found:
-        raise UsageError("there is nothing to take away; make an attempt with: simvoice demo")
+        raise UsageError("there is nothing to export; make an attempt with: simvoice demo")
     return [found[key] for key in sorted(found)]
 
 
-def _at(text: str, attempts: Path) -> list[ConversationSource]:
+def _sources(text: str, attempts: Path) -> list[ConversationSource]:
     path = Path(text)
     if path == attempts and not path.exists():
         return []
     if path.is_file() and is_result(path):
-        return [Result(path)]
+        return [ResultSource(path)]
     results = results_in(path) if path.is_dir() else []
     if results:
-        return [Result(result) for result in results]
+        return [ResultSource(result) for result in results]
     made: list[ConversationSource] = []
     for item in gather([text], attempts, SpeakerNames()):
         if not isinstance(item, OwnAttempt):
             raise UsageError(
-                f"{item.name!r} is a recording; analyse it first, then take the results away: "
+                f"{item.name!r} is a recording; analyse it first, then export the results: "
                 f"simvoice analyze {text!r}"
             )
-        made.append(Own(item))
+        made.append(AttemptSource(item))
     return made
 
 
-# -- inputs -----------------------------------------------------------------------------------
-# What a command line's paths mean: attempts, recordings, pairs of files, folders of them.
+# -- inputs to analyse ----------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class OwnAttempt:
-    """One of our own attempts."""
+    """An attempt that simvoice recorded."""
 
     id: str
     root: Path
-    """The folder of attempts it lies in."""
+    """The folder of attempts that contains it."""
 
     @property
     def name(self) -> str:
-        """As people know it."""
+        """The displayed name."""
         return self.id
 
 
@@ -123,27 +121,26 @@ InputItem = Recording | OwnAttempt
 
 
 def gather(paths: Sequence[str], attempts: Path, names: SpeakerNames) -> list[InputItem]:
-    """Everything the paths name, each once, in a fixed order.
+    """Return everything that the paths name, each once, in a fixed order.
 
-    paths: ids of attempts, their folders, sound files, or folders to be searched through.
-    attempts: where ids are looked up. Raises UsageError when a path is not there or nothing was
-    found.
+    paths: ids of attempts, their folders, sound files, or folders to search. attempts: the folder
+    that ids refer to. Raises UsageError when a path does not exist or nothing is found.
     """
     found: list[InputItem] = []
     loose: list[Path] = []
     for text in paths:
         path = Path(text)
         if is_id(text) and not path.exists():
-            found.append(_kept(attempts / text))
+            found.append(_attempt_at(attempts / text))
         elif not path.exists():
             raise UsageError(
-                f"{text!r} is neither an attempt's id nor a path that is there; see: "
+                f"{text!r} is neither the id of an attempt nor an existing path; to list attempts: "
                 "simvoice attempts list"
             )
         elif (path / HEADER).is_file():
-            found.append(_kept(path.resolve()))
+            found.append(_attempt_at(path.resolve()))
         elif path.is_dir():
-            found += _searched(path, names)
+            found += _search(path, names)
         else:
             loose.append(path)
     found += _recordings(sorted(_without_transcripts(loose)), names, None)
@@ -151,72 +148,73 @@ def gather(paths: Sequence[str], attempts: Path, names: SpeakerNames) -> list[In
     if not unique:
         raise UsageError(
             f"there is no attempt and no recording in {', '.join(paths)}; sound files end in "
-            f"{', '.join(sorted(ENDINGS))}"
+            f"{', '.join(sorted(SOUND_ENDINGS))}"
         )
     return unique
 
 
 def _without_transcripts(loose: Sequence[Path]) -> list[Path]:
-    """Transcripts that come along with their sound, as `visits/*` names them, are found beside it
-    anyway; one that comes alone is refused."""
-    sounds = [path for path in loose if path.suffix.casefold() not in KINDS]
+    """Return the sound files. Raises UsageError for a transcript without its sound.
+
+    A transcript given with its sound, as `visits/*` does, is found beside the sound anyway.
+    """
+    sounds = [path for path in loose if path.suffix.casefold() not in TRANSCRIPT_ENDINGS]
     beside = {text for path in sounds for text in _beside(path)}
     alone = [path for path in loose if path not in sounds and path not in beside]
     if alone and not sounds:
         raise UsageError(
-            f"{alone[0].name!r} is a transcript; give the sound that it belongs to: it is found "
+            f"{alone[0].name!r} is a transcript; give the sound file: its transcript is found "
             "beside it under the same name"
         )
     return sounds
 
 
 def pair(learner: Path, patient: Path) -> Recording:
-    """Two files of one channel each, whatever they are called. Raises UsageError."""
+    """Return the recording of two files with one channel each. Raises UsageError."""
     for path in (learner, patient):
         if not path.is_file():
-            raise UsageError(f"the sound file {str(path)!r} is not there; check the name")
+            raise UsageError(f"the sound file {str(path)!r} does not exist; check the name")
     texts = [text for path in (learner, patient) for text in _beside(path)]
     return Recording(f"{learner.stem}+{patient.stem}", (learner, patient), tuple(texts))
 
 
-def _kept(folder: Path) -> OwnAttempt:
+def _attempt_at(folder: Path) -> OwnAttempt:
     if not folder.is_dir():
         raise AttemptError(
-            f"there is no attempt {folder.name}; run: simvoice attempts list, to see the ones "
-            "there are"
+            f"there is no attempt {folder.name}; to list all attempts, run: simvoice attempts list"
         )
     return OwnAttempt(folder.name, folder.parent)
 
 
-def _searched(root: Path, names: SpeakerNames) -> Iterator[InputItem]:
-    """Attempts and recordings below a folder; hidden ones are left alone."""
+def _search(root: Path, names: SpeakerNames) -> Iterator[InputItem]:
+    """Yield attempts and recordings below a folder; hidden ones are skipped."""
     sounds: list[Path] = []
     for folder, below, files in _walk(root):
         if HEADER in files and is_id(folder.name):
             below.clear()
-            yield _kept(folder.resolve())
+            yield _attempt_at(folder.resolve())
         else:
             sounds += [folder / file for file in files if _is_sound(folder / file)]
     yield from _recordings(sounds, names, root)
 
 
 def _walk(root: Path) -> Iterator[tuple[Path, list[str], list[str]]]:
-    """Like os.walk, sorted, without what is hidden."""
+    """Like os.walk, sorted and without hidden files and folders."""
     for folder, below, files in os.walk(root):
         below[:] = sorted(name for name in below if not name.startswith("."))
         yield Path(folder), below, sorted(name for name in files if not name.startswith("."))
 
 
 def _is_sound(path: Path) -> bool:
-    return path.suffix.casefold() in ENDINGS
+    return path.suffix.casefold() in SOUND_ENDINGS
 
 
 def _recordings(paths: Sequence[Path], names: SpeakerNames, root: Path | None) -> list[Recording]:
-    """Files whose names differ only in who speaks are one recording."""
+    """Return the recordings; files whose names differ only in the speaker are one recording."""
     groups: dict[tuple[Path, str], list[Path]] = {}
     for path in paths:
-        who = names.who(path.stem)
-        key = names.without(path.stem) if who else path.name
+        who = names.speaker_of(path.stem)
+        key = names.without_names(path.stem) if who else path.name
         groups.setdefault((path.parent, f"{'pair' if who else 'file'} {key}"), []).append(path)
     found: list[Recording] = []
     for (folder, _), group in groups.items():
@@ -227,12 +225,12 @@ def _recordings(paths: Sequence[Path], names: SpeakerNames, root: Path | None) -
 def _grouped(
     folder: Path, group: Sequence[Path], names: SpeakerNames, root: Path | None
 ) -> Iterator[Recording]:
-    sides = {names.who(path.stem): path for path in group}
-    # Two that are two-channel files themselves are two visits; one that is broken is no visit.
+    sides = {names.speaker_of(path.stem): path for path in group}
+    # Two files of two channels are two visits; 0 channels (a broken file) still count as a half.
     are_halves = all(channels_of(path) <= 1 for path in group)
     if len(group) == 2 and set(sides) == {"learner", "patient"} and are_halves:
         files = (sides["learner"], sides["patient"])
-        shared = names.without(files[0].stem)
+        shared = names.without_names(files[0].stem)
         texts = _first_kind([*_beside(files[0]), *_beside(files[1])]) or (
             _beside(folder / f"{shared}.wav") if shared else []
         )
@@ -247,16 +245,18 @@ def _name(path: Path, root: Path | None) -> str:
 
 
 def _beside(sound: Path) -> list[Path]:
-    """The transcripts of a sound file: `x.srt`, or one a speaker, `x.doctor.srt`, beside `x.wav`;
-    of the most telling kind that is there."""
+    """Return the transcripts beside a sound file, of the most informative format only.
+
+    Beside `x.wav` these are `x.srt`, or one for each speaker, such as `x.doctor.srt`.
+    """
     try:
-        near = sorted(sound.parent.iterdir())
+        siblings = sorted(sound.parent.iterdir())
     except OSError:
         return []
     own = [
         path
-        for path in near
-        if path.suffix.casefold() in KINDS
+        for path in siblings
+        if path.suffix.casefold() in TRANSCRIPT_ENDINGS
         and (path.stem == sound.stem or path.stem.startswith(sound.stem + "."))
     ]
     return _first_kind(own)
@@ -264,7 +264,7 @@ def _beside(sound: Path) -> list[Path]:
 
 def _first_kind(paths: Iterable[Path]) -> list[Path]:
     given = list(paths)
-    for kind in KINDS:
+    for kind in TRANSCRIPT_ENDINGS:
         if chosen := [path for path in given if path.suffix.casefold() == kind]:
             return chosen
     return []

@@ -1,4 +1,4 @@
-"""Words from the recogniser: a long channel cut into pieces it can take, and put together again."""
+"""Recognise the words of a long channel, cut into pieces of the length that Whisper accepts."""
 
 from __future__ import annotations
 
@@ -10,25 +10,28 @@ from simvoice.research.analysis.conversation import ConversationUtterance, Conve
 from simvoice.timing.intervals import Intervals, bridge
 
 _LONGEST_S = 28.0
-"""Seconds given at once; Whisper's window is 30."""
+"""Seconds of the longest piece; Whisper's window is 30."""
 
 _TOGETHER_S = 1.0
-"""Pauses up to this long stay inside a piece: the recogniser needs the sentence around a word."""
+"""Seconds of the longest pause inside a piece: recognition needs the sentence around a word."""
 
 _MARGIN_S = 0.2
-"""Seconds before and after a piece: weak first and last sounds lie outside the voice's edges."""
+"""Seconds added before and after a piece: detected speech misses weak first and last sounds."""
 
 _UTTERANCE_PAUSE_S = 1.0
-"""Seconds between two words of one speaker's from which they belong to two utterances."""
+"""Seconds of pause between a speaker's words at which a new utterance begins."""
 
 _SENTENCE_PAUSE_S = 0.3
-"""The same after a full stop or question mark, which alone may be an abbreviation."""
+"""The same after a full stop or question mark. The mark alone may belong to an abbreviation."""
 
 
-def heard_words(
-    hear: Callable[[Pcm], Sequence[TranscribedWord]], pcm: Pcm16, voice: Intervals
+def recognise_words(
+    recognise: Callable[[Pcm], Sequence[TranscribedWord]], pcm: Pcm16, voice: Intervals
 ) -> list[TranscribedWord]:
-    """pcm: int16 [n], 16 kHz. voice: where somebody speaks in it. Times from its start."""
+    """Return the words of a channel, with times in seconds from its start.
+
+    pcm: int16 [n], 16 kHz. voice: the stretches of speech in it.
+    """
     found: list[TranscribedWord] = []
     lasts_s = len(pcm) / RATE
     for start_s, end_s in pieces(voice):
@@ -36,15 +39,15 @@ def heard_words(
         piece = to_float(pcm[samples(begin_s) : samples(finish_s)])
         found += [
             TranscribedWord(word.text, begin_s + word.start_s, begin_s + word.end_s, word.prob)
-            for word in hear(piece)
+            for word in recognise(piece)
         ]
     return found
 
 
 def pieces(voice: Intervals) -> Iterator[tuple[float, float]]:
-    """Stretches of voice joined over short pauses, none longer than `_LONGEST_S`.
+    """Yield stretches of voice joined over short pauses, none longer than `_LONGEST_S`.
 
-    What is longer is cut in its longest pause; speech without one is cut by the clock.
+    A longer stretch is cut in its longest pause; without a pause it is cut every `_LONGEST_S`.
     """
     for start_s, end_s in bridge(voice, _TOGETHER_S):
         inside = voice[(voice[:, 0] >= start_s - 1e-9) & (voice[:, 1] <= end_s + 1e-9)]
@@ -66,7 +69,7 @@ def _cut(inside: Intervals) -> Iterator[tuple[float, float]]:
 
 
 def utterances_of(words: Sequence[ConversationWord]) -> list[ConversationUtterance]:
-    """Words put together up to a pause, shorter after a sentence, or the other's words."""
+    """Group words into utterances, which end at a pause or at a word of the other speaker."""
     found: list[list[ConversationWord]] = []
     for word in sorted(words, key=lambda w: (w.start_s, w.end_s)):
         last = found[-1][-1] if found else None

@@ -1,4 +1,4 @@
-"""One recording made elsewhere as a conversation: sound, transcript, words, numbers."""
+"""Analyse a recording made outside simvoice: measure the sound, attach transcript and words."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from simvoice.research.analysis.conversation import (
     ConversationWord,
     InputFile,
 )
-from simvoice.research.analysis.recognise import heard_words, utterances_of
+from simvoice.research.analysis.recognise import recognise_words, utterances_of
 from simvoice.research.analysis.results import fingerprint
 from simvoice.research.analysis.tables import events_of, stretches_of, turns_of, values_of
 from simvoice.research.recordings.match import (
@@ -32,52 +32,53 @@ from simvoice.research.recordings.match import (
 )
 from simvoice.research.recordings.sound import Sound, sha256_of, two_channels
 from simvoice.research.recordings.transcript import RecordingTranscript, read_transcripts
-from simvoice.scoring.metrics.reading import read_heard
+from simvoice.scoring.metrics.reading import read_measured_sound
 from simvoice.timing.intervals import Intervals, total_s
 from simvoice.timing.measure_sound import SoundMeasurement, measure_sound
-from simvoice.timing.silences import Utterance as Meant
+from simvoice.timing.silences import Utterance as SilenceUtterance
 from simvoice.timing.turns import Speaker, TimedWord
 
 _FEWEST_QUESTIONS = 4
 _MOST_QUESTIONS = 0.75
-"""How many questions, and what share of all, one channel must ask before it looks like the
-clinician's: in 35 consultations of PriMock57 patients ask 0 to 22 % of all, median 5 %."""
+"""The number of questions, and their share of all, from which a channel looks like the clinician's:
+in 35 consultations of PriMock57 patients ask 0 to 22 % of all questions, median 5 %."""
 
 
-class Ear(Protocol):
-    """Words with their times (`engines.whisper.Whisper` has it)."""
+class WordRecogniser(Protocol):
+    """Recognises words with their times, as `engines.stt.whisper.Whisper` does."""
 
     def words(self, pcm: Pcm) -> Sequence[TranscribedWord]:
-        """pcm: float32 [n], mono, 16 kHz, up to 30 s. Times from its start."""
+        """Return the words, timed from the start. pcm: float32 [n], mono, 16 kHz, up to 30 s."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """One recording on the disk."""
+    """The files of one recording."""
 
     name: str
-    """As people know it: its path inside what was given, without ending."""
+    """The displayed name: its path inside the given folder, without ending."""
     files: tuple[Path, ...]
-    """One of two channels, or the learner's and the patient's of one each."""
+    """One file of two channels, or the learner's and the patient's of one channel each."""
     transcripts: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the one who asks decides; all of it changes results."""
+    """The settings that change results."""
 
     learner: Literal["auto", "left", "right"] = "auto"
-    """The learner's channel of a two-channel file. auto: as the transcript's labels have it, else
+    """The learner's channel of a two-channel file. auto: as the transcript's labels tell, else
     left."""
     names: SpeakerNames = field(default_factory=SpeakerNames)
     transcript: bool = True
+    """Whether to read the transcripts."""
     words: bool = False
-    """Ask the recogniser for words."""
+    """Whether to recognise the words."""
     visit: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
-        """For the fingerprint."""
+        """Return the options as JSON data, for the fingerprint."""
         found = asdict(self)
         found["names"] = [sorted(self.names.learner), sorted(self.names.patient)]
         return found
@@ -85,7 +86,7 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class RecordingIdentity:
-    """A recording's identity, known before it is analysed."""
+    """Id and fingerprint of a recording, known before it is analysed."""
 
     id: str
     fingerprint: str
@@ -93,8 +94,8 @@ class RecordingIdentity:
 
 
 def identify(recording: Recording, options: Options) -> RecordingIdentity:
-    """Reads every byte once. Raises AudioFileError when a file cannot be read."""
-    sounds = [sha256_of(_there(path)) for path in recording.files]
+    """Hash all files. Raises AudioFileError when a file cannot be read."""
+    sounds = [sha256_of(_existing(path)) for path in recording.files]
     texts = [
         InputFile(name=path.name, sha256=sha256_of(path), role="transcript")
         for path in (recording.transcripts if options.transcript else ())
@@ -108,73 +109,75 @@ def identify(recording: Recording, options: Options) -> RecordingIdentity:
 
 
 def slug(name: str) -> str:
-    """A name that is safe for a file everywhere: plain letters, digits, `.`, `-` and `_`."""
+    """Return a name that is safe for a file on any system: A-Z, a-z, 0-9, `.`, `-` and `_`."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
     safe = re.sub(r"[^A-Za-z0-9._-]+", "-", plain.replace("/", "--")).strip("-.")
     return safe[:100].strip("-.") or "recording"
 
 
-def of_recording(
-    recording: Recording, options: Options, scratch: Path, ear: Ear | None = None
+def analyse_recording(
+    recording: Recording, options: Options, scratch: Path, recogniser: WordRecogniser | None = None
 ) -> Conversation:
-    """scratch: a folder with room for the sound. ear: needed for `options.words`.
+    """Return the conversation of a recording. Raises AudioFileError when it cannot be analysed.
 
-    Raises AudioFileError, with a sentence, for whatever cannot be used.
+    scratch: a folder with enough free space for the sound. recogniser: needed for `options.words`.
     """
-    this = identify(recording, options)
+    identity = identify(recording, options)
     paths = recording.transcripts if options.transcript else ()
     transcript = read_transcripts(paths) if paths else RecordingTranscript()
-    keep = scratch if options.words and ear is not None else None
-    with two_channels(recording.files, keep) as sound:
-        return _analysed(recording, this, options, sound, transcript, ear)
+    copies = scratch if options.words and recogniser is not None else None
+    with two_channels(recording.files, copies) as sound:
+        return _analysed(recording, identity, options, sound, transcript, recogniser)
 
 
 def _analysed(
     recording: Recording,
-    this: RecordingIdentity,
+    identity: RecordingIdentity,
     options: Options,
     sound: Sound,
     transcript: RecordingTranscript,
-    ear: Ear | None,
+    recogniser: WordRecogniser | None,
 ) -> Conversation:
-    heard = measure_sound(sound.blocks())
-    _check_somebody_speaks(recording, heard)
+    measured = measure_sound(sound.blocks())
+    _check_speech(recording, measured)
     is_pair = len(recording.files) == 2
-    turned, remarks = _orientation(options, transcript, heard, is_pair)
-    if turned:
-        heard = replace(heard, learner=heard.patient, patient=heard.learner)
+    is_swapped, remarks = _find_learner(options, transcript, measured, is_pair)
+    if is_swapped:
+        measured = replace(measured, learner=measured.patient, patient=measured.learner)
     voices: dict[Speaker, Intervals] = {
-        "learner": heard.learner.speech,
-        "patient": heard.patient.speech,
+        "learner": measured.learner.speech,
+        "patient": measured.patient.speech,
     }
-    said, more = _said(transcript, options, voices, int(turned), heard.length_s)
-    utterances, words = _written(said), _written_words(said)
-    words_from: Literal["", "transcript", "whisper"] = "transcript" if said else ""
-    if options.words and ear is not None:
-        words = _recognised(ear, voices, *_turned(sound.kept(), turned))
+    entries, left_out = _attributed(transcript, options, voices, int(is_swapped), measured.length_s)
+    utterances, words = _transcribed_utterances(entries), _transcribed_words(entries)
+    words_from: Literal["", "transcript", "whisper"] = "transcript" if entries else ""
+    if options.words and recogniser is not None:
+        first, second = sound.whole_channels()
+        learner, patient = (second, first) if is_swapped else (first, second)
+        words = _recognised(recogniser, voices, learner, patient)
         utterances = utterances or utterances_of(words)
         words_from = "whisper"
-    if remarks and not turned:
-        remarks += _who_asks(utterances)
-    reading = read_heard(
-        heard,
-        utterances=[_meant(said) for said in utterances],
+    if remarks and not is_swapped:
+        remarks += _swap_hint(utterances)
+    reading = read_measured_sound(
+        measured,
+        utterances=[_for_reading(utterance) for utterance in utterances],
         words=[TimedWord(w.who, w.text, w.start_s, w.end_s) for w in words],
     )
     return Conversation(
-        id=this.id,
+        id=identity.id,
         kind="recording",
         title=recording.name,
         learner="",
         patient="",
         visit=options.visit,
-        length_s=heard.length_s,
-        learner_channel=_channel(turned, is_pair),
+        length_s=measured.length_s,
+        learner_channel=_channel(is_swapped, is_pair),
         words_from=words_from,
-        inputs=(*_inputs(sound), *this.transcripts),
+        inputs=(*_inputs(sound), *identity.transcripts),
         simvoice=__version__,
-        fingerprint=this.fingerprint,
-        notes=(*sound.remarks(), *remarks, *more, *_quiet(voices)),
+        fingerprint=identity.fingerprint,
+        notes=(*sound.remarks(), *remarks, *left_out, *_silent_channels(voices)),
         stretches=stretches_of(reading),
         utterances=tuple(utterances),
         words=tuple(words),
@@ -184,18 +187,18 @@ def _analysed(
     )
 
 
-# -- who is who -----------------------------------------------------------------------------
+# -- which channel is the learner's ---------------------------------------------------------
 
 
-def _orientation(
-    options: Options, transcript: RecordingTranscript, heard: SoundMeasurement, is_pair: bool
+def _find_learner(
+    options: Options, transcript: RecordingTranscript, measured: SoundMeasurement, is_pair: bool
 ) -> tuple[bool, list[str]]:
-    """Whether the learner is on the second channel, and what to say about it.
+    """Return whether the learner is on the second channel, and remarks about it.
 
-    Raises AudioFileError when what was said and what the labels say contradict each other.
+    Raises AudioFileError when the options and the transcript's labels contradict each other.
     """
-    first, second = heard.learner.speech, heard.patient.speech
-    labels = swapped(transcript.said, options.names, first, second)
+    first, second = measured.learner.speech, measured.patient.speech
+    labels = swapped(transcript.entries, options.names, first, second)
     given: bool | None = None
     if is_pair:
         given = False
@@ -207,26 +210,26 @@ def _orientation(
         return given, []
     if labels is None:
         return False, [
-            "nothing says which channel is the learner's; the left was taken (if it is the right "
-            "one: --learner right)"
+            "nothing tells which channel is the learner's; the left one was used (if it is the "
+            "right one: --learner right)"
         ]
     if labels:
         return True, [
-            "the channels are swapped: the transcript's labels put the learner on the right, and "
-            "so it was read"
+            "the learner is on the right channel, as the transcript's labels show; the channels "
+            "were swapped"
         ]
     return False, []
 
 
-def _who_asks(utterances: Sequence[ConversationUtterance]) -> list[str]:
-    """A hint at swapped channels where nothing else tells them apart: clinicians ask."""
+def _swap_hint(utterances: Sequence[ConversationUtterance]) -> list[str]:
+    """Return a remark when the right channel asks most questions, as clinicians do."""
     asked = [u.who for u in utterances if u.text.rstrip().endswith("?")]
     right = sum(who == "patient" for who in asked)
     if right < _FEWEST_QUESTIONS or right < _MOST_QUESTIONS * len(asked):
         return []
     return [
-        f"the right channel asks {right} of the {len(asked)} questions, as clinicians do; if it is "
-        "the learner's: --learner right"
+        f"{right} of the {len(asked)} questions are on the right channel, and clinicians ask most "
+        "questions; if it is the learner's: --learner right"
     ]
 
 
@@ -236,30 +239,32 @@ def _contradiction(
     names = " and ".join(repr(path.name) for path in transcript.files)
     if is_pair:
         return AudioFileError(
-            f"the labels of {names} say that the first file is the patient's; give the learner's "
-            "first, or analyse without them: --no-transcript"
+            f"the labels of {names} show that the first file is the patient's; give the learner's "
+            "first, or analyse without the transcript: --no-transcript"
         )
     return AudioFileError(
-        f"the labels of {names} put the learner on the other channel than --learner "
-        f"{options.learner}; leave one of the two out: --learner auto, or --no-transcript"
+        f"the labels of {names} contradict --learner {options.learner}: they put the learner on "
+        "the other channel; use either --learner auto or --no-transcript"
     )
 
 
-def _channel(turned: bool, is_pair: bool) -> Literal["left", "right", "first file", "second file"]:
+def _channel(
+    is_swapped: bool, is_pair: bool
+) -> Literal["left", "right", "first file", "second file"]:
     if is_pair:
         return "first file"
-    return "right" if turned else "left"
+    return "right" if is_swapped else "left"
 
 
-def _check_somebody_speaks(recording: Recording, heard: SoundMeasurement) -> None:
-    if total_s(heard.learner.speech) + total_s(heard.patient.speech) <= 0.0:
+def _check_speech(recording: Recording, measured: SoundMeasurement) -> None:
+    if total_s(measured.learner.speech) + total_s(measured.patient.speech) <= 0.0:
         names = " and ".join(repr(path.name) for path in recording.files)
         raise AudioFileError(
-            f"nobody speaks in {names}; check that the microphones were on when it was recorded"
+            f"{names} contains no speech; check that the microphones were on during the recording"
         )
 
 
-def _quiet(voices: dict[Speaker, Intervals]) -> list[str]:
+def _silent_channels(voices: dict[Speaker, Intervals]) -> list[str]:
     return [
         f"no speech was found on the {who}'s channel"
         for who, voice in voices.items()
@@ -267,56 +272,53 @@ def _quiet(voices: dict[Speaker, Intervals]) -> list[str]:
     ]
 
 
-def _turned(pair: tuple[Pcm16, Pcm16], turned: bool) -> tuple[Pcm16, Pcm16]:
-    return (pair[1], pair[0]) if turned else pair
-
-
 # -- words ----------------------------------------------------------------------------------
 
 
-def _said(
+def _attributed(
     transcript: RecordingTranscript,
     options: Options,
     voices: dict[Speaker, Intervals],
     learner_channel: int,
     lasts_s: float,
 ) -> tuple[list[Attributed], list[str]]:
-    if not transcript.said:
+    if not transcript.entries:
         return [], []
     found, remarks = attribute(transcript, options.names, voices, learner_channel)
     check_fits(transcript, found, voices, lasts_s)
     return clipped(found, lasts_s), remarks
 
 
-def _written(said: Sequence[Attributed]) -> list[ConversationUtterance]:
+def _transcribed_utterances(entries: Sequence[Attributed]) -> list[ConversationUtterance]:
+    """Return the transcript's utterances; where it has only words, utterances made of these."""
     whole = [
         ConversationUtterance(
-            who=entry.who,
-            start_s=entry.said.start_s,
-            end_s=entry.said.end_s,
-            text=entry.said.text,
+            who=each.who,
+            start_s=each.entry.start_s,
+            end_s=each.entry.end_s,
+            text=each.entry.text,
         )
-        for entry in said
-        if not entry.said.is_word
+        for each in entries
+        if not each.entry.is_word
     ]
-    return whole or utterances_of(_written_words(said))
+    return whole or utterances_of(_transcribed_words(entries))
 
 
-def _written_words(said: Sequence[Attributed]) -> list[ConversationWord]:
+def _transcribed_words(entries: Sequence[Attributed]) -> list[ConversationWord]:
     return [
         ConversationWord(
-            who=entry.who,
-            start_s=entry.said.start_s,
-            end_s=entry.said.end_s,
-            text=entry.said.text,
+            who=each.who,
+            start_s=each.entry.start_s,
+            end_s=each.entry.end_s,
+            text=each.entry.text,
         )
-        for entry in said
-        if entry.said.is_word
+        for each in entries
+        if each.entry.is_word
     ]
 
 
 def _recognised(
-    ear: Ear, voices: dict[Speaker, Intervals], learner: Pcm16, patient: Pcm16
+    recogniser: WordRecogniser, voices: dict[Speaker, Intervals], learner: Pcm16, patient: Pcm16
 ) -> list[ConversationWord]:
     lanes: tuple[tuple[Speaker, Pcm16, Intervals], ...] = (
         ("learner", learner, voices["learner"]),
@@ -327,13 +329,14 @@ def _recognised(
             who=who, start_s=word.start_s, end_s=word.end_s, text=word.text, prob=word.prob
         )
         for who, pcm, voice in lanes
-        for word in heard_words(ear.words, pcm, voice)
+        for word in recognise_words(recogniser.words, pcm, voice)
     ]
     return sorted(found, key=lambda word: (word.start_s, word.end_s, word.who))
 
 
-def _meant(said: ConversationUtterance) -> Meant:
-    return Meant(said.who, said.start_s, said.end_s, said.text.rstrip().endswith("?"))
+def _for_reading(spoken: ConversationUtterance) -> SilenceUtterance:
+    is_question = spoken.text.rstrip().endswith("?")
+    return SilenceUtterance(spoken.who, spoken.start_s, spoken.end_s, is_question)
 
 
 # -- files ----------------------------------------------------------------------------------
@@ -354,7 +357,7 @@ def _inputs(sound: Sound) -> list[InputFile]:
     ]
 
 
-def _there(path: Path) -> Path:
+def _existing(path: Path) -> Path:
     if not path.exists():
-        raise AudioFileError(f"the sound file {str(path)!r} is not there; check the name")
+        raise AudioFileError(f"the sound file {str(path)!r} does not exist; check the name")
     return path

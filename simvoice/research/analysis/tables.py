@@ -1,4 +1,4 @@
-"""From a reading to the tables of a conversation: stretches, turns, events, values."""
+"""Convert a reading to the tables of a conversation: stretches, turns, events and values."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from simvoice.timing.silences import Wait, machine_share_s
 from simvoice.timing.turns import Between
 
 _LEAST_MACHINE_S = 0.02
-"""Seconds: one frame; a delay below it is no delay."""
+"""Seconds of the shortest delay listed: one frame."""
 
 
 def stretches_of(reading: Reading) -> tuple[SpeechStretch, ...]:
-    """Both voices, acknowledgements and noise apart, in order of time."""
-    spoken = reading.spoken
+    """Return speech, acknowledgements and noise of both speakers, in order of time."""
+    spoken = reading.speech_times
     found = [_stretch("learner", pair) for pair in spoken.learner]
     found += [_stretch("patient", pair) for pair in spoken.patient]
     found += [_stretch("learner", pair, "backchannel") for pair in spoken.backchannels]
@@ -48,7 +48,7 @@ def _stretch(
 def turns_of(
     reading: Reading, utterances: Sequence[ConversationUtterance]
 ) -> tuple[ConversationTurn, ...]:
-    """Turns with the words of the utterances whose middle lies in them."""
+    """Return the turns, each with the text of the utterances whose midpoint is in it."""
     return tuple(
         ConversationTurn(
             who=turn.who,
@@ -56,18 +56,18 @@ def turns_of(
             end_s=turn.end_s,
             speech_s=turn.speech_s,
             text=" ".join(
-                said.text
-                for said in utterances
-                if said.who == turn.who
-                and turn.start_s <= (said.start_s + said.end_s) / 2.0 <= turn.end_s
+                spoken.text
+                for spoken in utterances
+                if spoken.who == turn.who
+                and turn.start_s <= (spoken.start_s + spoken.end_s) / 2.0 <= turn.end_s
             ),
         )
-        for turn in reading.anatomy.turns
+        for turn in reading.timeline.turns
     )
 
 
 def values_of(reading: Reading) -> tuple[Value, ...]:
-    """Every metric of the registry, in its order."""
+    """Return the value of every metric, in the order of the registry."""
     return tuple(
         Value(
             key=found.key,
@@ -82,10 +82,10 @@ def values_of(reading: Reading) -> tuple[Value, ...]:
 
 
 def events_of(reading: Reading) -> tuple[ConversationEvent, ...]:
-    """Everything between and within speakers, in order of time.
+    """Return all events between and within speakers, in order of time.
 
-    A silence of 2 s and more has a row of its own beside the pause or gap that it is, because
-    the two are counted apart.
+    A silence of 2 s or more is listed twice, as a silence and as a pause or gap, because silences
+    are counted separately.
     """
     found = [
         *_betweens(reading),
@@ -100,7 +100,7 @@ def events_of(reading: Reading) -> tuple[ConversationEvent, ...]:
 def _betweens(reading: Reading) -> list[ConversationEvent]:
     return [
         _between(stretch, reading)
-        for stretch in reading.anatomy.between
+        for stretch in reading.timeline.between
         if stretch.kind in ("pause", "gap", "overlap_between", "overlap_within")
     ]
 
@@ -109,7 +109,7 @@ def _between(stretch: Between, reading: Reading) -> ConversationEvent:
     owner = stretch.after if stretch.kind == "gap" else stretch.before
     length_s = stretch.length_s
     if stretch.kind == "gap" and stretch.after == "patient":
-        length_s -= machine_share_s(stretch.start_s, stretch.end_s, reading.spoken.waits)
+        length_s -= machine_share_s(stretch.start_s, stretch.end_s, reading.speech_times.waits)
     return ConversationEvent.model_validate(
         {
             "kind": stretch.kind,
@@ -134,7 +134,7 @@ def _silences(reading: Reading) -> list[ConversationEvent]:
             silence=silence.kind,
             outcome=silence.outcome or "",
         )
-        for silence in reading.anatomy.silences
+        for silence in reading.timeline.silences
     ]
 
 
@@ -153,7 +153,7 @@ def _holds(reading: Reading) -> list[ConversationEvent]:
     ]
 
 
-_WHERE_BOTH_SPOKE: dict[OverlapKind, EventKind] = {
+_OVERLAP_EVENTS: dict[OverlapKind, EventKind] = {
     "acknowledgement": "backchannel",
     "early": "early_start",
     "interruption": "interruption",
@@ -163,11 +163,11 @@ _WHERE_BOTH_SPOKE: dict[OverlapKind, EventKind] = {
 
 
 def _overlaps(reading: Reading) -> list[ConversationEvent]:
-    """What each of them did by speaking while the other spoke."""
+    """Return acknowledgements, interruptions and other speech during the other's speech."""
     words = {round(entry.start_s, 3): entry.text for entry in reading.of(Backchannel)}
     return [
         ConversationEvent(
-            kind=_WHERE_BOTH_SPOKE[found.kind],
+            kind=_OVERLAP_EVENTS[found.kind],
             start_s=found.start_s,
             end_s=max(found.start_s, found.end_s),
             length_s=max(0.0, found.length_s),
@@ -184,14 +184,14 @@ def _overlaps(reading: Reading) -> list[ConversationEvent]:
 def _machine(reading: Reading) -> list[ConversationEvent]:
     found = []
     for entry in reading.of(Delay):
-        own_s = Wait(entry.speech_end_s, entry.first_sound_s, entry.chosen_silence_s).machine_s
-        if own_s >= _LEAST_MACHINE_S:
+        machine_s = Wait(entry.speech_end_s, entry.first_sound_s, entry.chosen_silence_s).machine_s
+        if machine_s >= _LEAST_MACHINE_S:
             found.append(
                 ConversationEvent(
                     kind="machine",
                     start_s=entry.speech_end_s,
-                    end_s=entry.speech_end_s + own_s,
-                    length_s=own_s,
+                    end_s=entry.speech_end_s + machine_s,
+                    length_s=machine_s,
                 )
             )
     return found

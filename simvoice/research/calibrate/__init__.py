@@ -1,1 +1,1 @@
-"""How far off the measurement is: conversations with planted truth, and what is found of it."""
+"""Calibration: measure conversations whose true values are known, and fit the error table."""

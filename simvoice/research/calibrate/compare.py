@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from simvoice.audio import SILENT_DBFS, Pcm, to_int16
 from simvoice.research.calibrate.conditions import Condition, disturb
 from simvoice.research.calibrate.plant import Planted, PlantedEvent
-from simvoice.scoring.metrics.interval import WORDED, Conditions, conditions
-from simvoice.scoring.metrics.reading import Reading, read_heard, read_spoken
+from simvoice.scoring.metrics.interval import ERROR_DEPENDS_ON_WORDS, Conditions, conditions
+from simvoice.scoring.metrics.reading import Reading, read_measured_sound, read_speech
 from simvoice.scoring.metrics.registry import Measured, measure_reading
 from simvoice.timing.intervals import Intervals, at_least, complement, intersect, union
-from simvoice.timing.measure_sound import ChannelMeasurement, SoundMeasurement, measure_blocks
+from simvoice.timing.measure_sound import ChannelMeasurement, SoundMeasurement, measure_channels
 from simvoice.timing.overlaps import Overlap
-from simvoice.timing.prosody import VoiceProfile, describe
+from simvoice.timing.prosody import VoiceProfile, measure_voice
 from simvoice.timing.quality import Quality
 from simvoice.timing.spectrum import FRAME_S, bands, decibels, frames_in
 from simvoice.timing.turns import Speaker
@@ -36,13 +36,13 @@ def truth(planted: Planted) -> Reading:
         _lane(planted, "patient", speech["patient"]),
         planted.length_s,
     )
-    return read_spoken(
+    return read_speech(
         speech,
         found,
         planted.length_s,
         words=planted.words,
-        heard=heard,
-        given=frozenset({"speech", "sound", "words"}),
+        sound=heard,
+        available=frozenset({"speech", "sound", "words"}),
     )
 
 
@@ -64,7 +64,7 @@ def _voice(clean: Pcm, speech: Intervals, syllables_s: NDArray[np.float64]) -> V
     power = bands(pcm)
     runs = np.clip(np.round(speech / FRAME_S).astype(np.int64), 0, frames_in(pcm.size))
     runs = runs[runs[:, 1] > runs[:, 0]]
-    made = describe(pcm, power, decibels(power.sum(axis=1)), runs, 0.0)
+    made = measure_voice(pcm, power, decibels(power.sum(axis=1)), runs, 0.0)
     return VoiceProfile(
         *(
             syllables_s if name == "nuclei_s" else getattr(made, name)
@@ -137,9 +137,9 @@ def try_out(
     planted: Planted, condition: Condition, conversation: int, seed: int, true: Values
 ) -> Trial:
     """Disturb, measure, compare. true: from `true_values`."""
-    heard = measure_blocks(*disturb(planted.learner, planted.patient, condition, seed))
-    by_sound = read_heard(heard)
-    by_words = read_heard(heard, words=planted.words)
+    heard = measure_channels(*disturb(planted.learner, planted.patient, condition, seed))
+    by_sound = read_measured_sound(heard)
+    by_words = read_measured_sound(heard, words=planted.words)
     metrics = _metrics(true, by_sound, by_words)
     true_share, share = metrics.get("talk_share", (0.0, 0.0))
     return Trial(
@@ -166,8 +166,8 @@ def _metrics(true: Values, by_sound: Reading, by_words: Reading) -> dict[str, tu
     worded = _values(measure_reading(by_words))
     found = {key: (true[key], made[key]) for key in made if key in true}
     for key, value in worded.items():
-        if key in true and (key in WORDED or key not in made):
-            name = f"{key}+words" if key in WORDED else key
+        if key in true and (key in ERROR_DEPENDS_ON_WORDS or key not in made):
+            name = f"{key}+words" if key in ERROR_DEPENDS_ON_WORDS else key
             found[name] = (true[key], value)
     return found
 

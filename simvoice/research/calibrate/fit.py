@@ -12,15 +12,15 @@ from simvoice.research.calibrate.compare import Trial
 from simvoice.research.calibrate.conditions import Condition
 from simvoice.scoring.metrics.definitions import definitions
 from simvoice.scoring.metrics.interval import (
-    WORDED,
+    ERROR_DEPENDS_ON_WORDS,
     Conditions,
     ErrorCell,
     ErrorTable,
-    bounds_of,
+    error_bounds,
+    error_scale,
+    error_unit,
     interval,
     refusal,
-    scale_of,
-    unit_of_error,
 )
 
 # -- fit --------------------------------------------------------------------------------------
@@ -67,7 +67,7 @@ def _cell(name: str, trials: Sequence[Trial]) -> ErrorCell:
     return ErrorCell(
         name,
         Conditions(**means),
-        {key: bounds_of(values) for key, values in errors.items() if len(values) >= LEAST},
+        {key: error_bounds(values) for key, values in errors.items() if len(values) >= LEAST},
     )
 
 
@@ -75,7 +75,7 @@ def _error(key: str, true: float, measured: float) -> float:
     """True less measured, in the metric's scale."""
     plain = key.removesuffix("+words")
     metric = next(entry for entry in definitions() if entry.key == plain)
-    return (true - measured) / unit_of_error(scale_of(metric), measured)
+    return (true - measured) / error_unit(error_scale(metric), measured)
 
 
 def covered(trials: Sequence[Trial], table: ErrorTable) -> float:
@@ -92,7 +92,7 @@ def hits(trial: Trial, table: ErrorTable) -> dict[str, bool | None]:
     for name, (true, measured) in trial.metrics.items():
         key = name.removesuffix("+words")
         words = name != key
-        if refusal(trial.conditions, key) or (words and key not in WORDED):
+        if refusal(trial.conditions, key) or (words and key not in ERROR_DEPENDS_ON_WORDS):
             continue
         bounds = interval(key, measured, trial.conditions, table, words=words)
         found[name] = None if bounds is None else bounds[0] - 1e-6 <= true <= bounds[1] + 1e-6

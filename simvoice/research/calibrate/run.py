@@ -21,7 +21,7 @@ from simvoice.research.calibrate.conditions import HELD_OUT, STANDARD, Condition
 from simvoice.research.calibrate.fit import covered, fit, retest
 from simvoice.research.calibrate.plant import Planted, plant
 from simvoice.research.calibrate.skeleton import SkeletonUtterance, drawn, find
-from simvoice.scoring.metrics.interval import ErrorTable, shipped
+from simvoice.scoring.metrics.interval import ErrorTable, shipped_errors
 
 FITTED_VOICES = 4
 """Of `VOICES`; the others speak only where the table is tried out."""
@@ -98,7 +98,7 @@ def calibrate(
     fitted, tried, paired = (
         [t for t in trials if t.conversation // _BLOCK == part] for part in range(3)
     )
-    table = shipped()
+    table = shipped_errors()
     if size.fitted:
         table = fit(fitted, STANDARD, retest(paired), _provenance(known, size, textgrids))
     return CalibrationOutcome(tuple(tried), table, bool(size.fitted))

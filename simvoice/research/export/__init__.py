@@ -1,1 +1,1 @@
-"""Conversations taken away in the formats that researchers already use."""
+"""Export of conversations in the formats that researchers use."""

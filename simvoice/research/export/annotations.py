@@ -1,4 +1,4 @@
-"""Annotation files: tiers, ELAN's EAF, Praat's TextGrid, RTTM and CTM."""
+"""Write annotation files: ELAN's EAF, Praat's TextGrid, RTTM and CTM."""
 
 from __future__ import annotations
 
@@ -13,12 +13,10 @@ import pympi  # type: ignore[import-untyped]
 
 from simvoice.research.analysis.conversation import Conversation, ConversationEvent, Who
 
-# -- tiers ------------------------------------------------------------------------------------
-# What an annotation tool shows of a conversation: named tiers of labelled stretches of time.
-
+# -- tiers ----------------------------------------------------------------------------------
 
 _LEAST_S = 0.001
-"""ELAN counts milliseconds; a shorter annotation has no length there."""
+"""Seconds of the shortest annotation: ELAN counts whole milliseconds."""
 
 TierKind = Literal["speech", "utterance", "word", "event"]
 
@@ -27,7 +25,7 @@ _SPEAKERS: tuple[Who, Who] = ("learner", "patient")
 
 @dataclass(frozen=True, slots=True)
 class Annotation:
-    """One annotation, seconds."""
+    """A labelled stretch of time, seconds."""
 
     start_s: float
     end_s: float
@@ -36,7 +34,7 @@ class Annotation:
 
 @dataclass(frozen=True, slots=True)
 class Tier:
-    """One tier; its labels are in order and do not overlap."""
+    """A named tier; its labels are in order of time and do not overlap."""
 
     name: str
     kind: TierKind
@@ -45,16 +43,20 @@ class Tier:
 
 
 def tiers_of(found: Conversation) -> list[Tier]:
-    """Speech of both, then utterances and words where there are any, then what lies between."""
+    """Return the tiers of speech, then utterances and words where known, then events."""
     tiers = [
-        _tier(f"{who} speech", "speech", who, ((s.start_s, s.end_s, s.kind) for s in own))
+        _tier(
+            f"{who} speech",
+            "speech",
+            who,
+            ((s.start_s, s.end_s, s.kind) for s in found.stretches if s.who == who),
+        )
         for who in _SPEAKERS
-        if (own := [s for s in found.stretches if s.who == who]) or True
     ]
     tiers += [
-        _tier(f"{who} utterances", "utterance", who, ((u.start_s, u.end_s, u.text) for u in said))
+        _tier(f"{who} utterances", "utterance", who, ((u.start_s, u.end_s, u.text) for u in own))
         for who in _SPEAKERS
-        if (said := [u for u in found.utterances if u.who == who])
+        if (own := [u for u in found.utterances if u.who == who])
     ]
     tiers += [
         _tier(f"{who} words", "word", who, ((w.start_s, w.end_s, w.text) for w in words))
@@ -79,17 +81,17 @@ _EVENT_TIERS = {
 
 
 def _event_text(event: ConversationEvent) -> str:
-    """Such as `gap, learner` or `silence after_question, learner; broken by learner`."""
-    what = event.kind.replace("_", " ")
+    """Return a label such as `gap, learner` or `silence thinking, patient; broken by learner`."""
+    label = event.kind.replace("_", " ")
     if event.silence:
-        what += f" {event.silence.replace('_', ' ')}"
+        label += f" {event.silence.replace('_', ' ')}"
     if event.outcome:
-        what += f" {event.outcome}"
+        label += f" {event.outcome}"
     if event.owner:
-        what += f", {event.owner}"
+        label += f", {event.owner}"
     if event.kind == "silence" and event.breaker:
-        what += f"; broken by {event.breaker}"
-    return f"{what}: {event.text}" if event.text else what
+        label += f"; broken by {event.breaker}"
+    return f"{label}: {event.text}" if event.text else label
 
 
 def _tier(
@@ -100,36 +102,38 @@ def _tier(
 
 
 def disjoint(labels: Sequence[Annotation]) -> list[Annotation]:
-    """In order; one that begins before the last has ended begins there, or joins it when nothing
-    of it is left."""
-    kept: list[Annotation] = []
+    """Return the labels in order of time, without overlaps.
+
+    A label that begins before the previous one ends is moved to that end. When nothing of it is
+    left, its text is added to the previous label.
+    """
+    ordered: list[Annotation] = []
     for label in sorted(labels, key=lambda found: (found.start_s, found.end_s)):
-        start_s = max(label.start_s, kept[-1].end_s) if kept else label.start_s
+        start_s = max(label.start_s, ordered[-1].end_s) if ordered else label.start_s
         if label.end_s - start_s >= _LEAST_S:
-            kept.append(Annotation(start_s, label.end_s, label.text))
-        elif kept:
-            last = kept.pop()
-            kept.append(Annotation(last.start_s, last.end_s, f"{last.text} {label.text}".strip()))
-    return kept
+            ordered.append(Annotation(start_s, label.end_s, label.text))
+        elif ordered:
+            last = ordered.pop()
+            text = f"{last.text} {label.text}".strip()
+            ordered.append(Annotation(last.start_s, last.end_s, text))
+    return ordered
 
 
-# -- eaf --------------------------------------------------------------------------------------
-# ELAN's EAF, written with pympi-ling.
-
+# -- ELAN's EAF, written with pympi-ling ----------------------------------------------------
 
 _UNDATED = "1970-01-01T00:00:00+00:00"
-"""ELAN wants a date; that of the export would make every export differ."""
+"""The date of undated conversations. ELAN needs one; the export's would make exports differ."""
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""What XML 1.0 cannot hold, not even escaped; ELAN opens nothing of a file that has one."""
+"""Characters that XML 1.0 forbids even when escaped; ELAN refuses a file that contains one."""
 
 _MIME = {".wav": "audio/x-wav", ".flac": "audio/x-flac", ".mp3": "audio/mpeg"}
 
 
 def to_eaf(found: Conversation) -> bytes:
-    """EAF 2.8. The sound is linked by its bare name: put the EAF beside it, or let ELAN ask.
+    """Return EAF 2.8. The sound is linked by its name: put the EAF beside it, or let ELAN ask.
 
-    The name stands as it is, not percent-encoded: ELAN looks for a file of the very name it reads.
+    The name is not percent-encoded, because ELAN looks for a file of exactly the name it reads.
     """
     made = pympi.Eaf(author="simvoice")
     made.adocument["DATE"] = found.when or _UNDATED
@@ -140,8 +144,8 @@ def to_eaf(found: Conversation) -> bytes:
         if file.role == "sound" and file.name:
             mime = _MIME.get(Path(file.name).suffix.casefold(), "application/octet-stream")
             name = _in_xml(file.name)
-            place = name if name.startswith("../") else f"./{name}"
-            made.add_linked_file(place, relpath=place, mimetype=mime)
+            link = name if name.startswith("../") else f"./{name}"
+            made.add_linked_file(link, relpath=link, mimetype=mime)
     tiers = tiers_of(found)
     for kind in dict.fromkeys(tier.kind for tier in tiers):
         made.add_linguistic_type(kind, timealignable=True)
@@ -156,12 +160,12 @@ def to_eaf(found: Conversation) -> bytes:
 
 
 def _in_xml(text: str) -> str:
-    """With U+FFFD for each character that XML cannot hold."""
+    """Return the text with U+FFFD for each character that XML forbids."""
     return _NOT_XML.sub("\ufffd", text)
 
 
 def _order_time_slots(made: pympi.Eaf) -> None:
-    """Number the time slots in order of time, as ELAN itself does; pympi goes tier by tier."""
+    """Number the time slots in order of time, as ELAN does; pympi numbers them tier by tier."""
     ordered = sorted(made.timeslots, key=lambda slot: (made.timeslots[slot], int(slot[2:])))
     names = {slot: f"ts{number}" for number, slot in enumerate(ordered, 1)}
     made.timeslots = {names[slot]: made.timeslots[slot] for slot in ordered}
@@ -170,12 +174,11 @@ def _order_time_slots(made: pympi.Eaf) -> None:
             aligned[annotation] = (names[start], names[end], text, svg)
 
 
-# -- textgrid ---------------------------------------------------------------------------------
-# Praat's TextGrid, written with pympi-ling.
+# -- Praat's TextGrid, written with pympi-ling ----------------------------------------------
 
 
 def to_textgrid(found: Conversation) -> bytes:
-    """The long text format, UTF-8. Every tier covers the whole conversation."""
+    """Return a TextGrid, long text format, UTF-8. Every tier covers the whole conversation."""
     tiers = tiers_of(found)
     ends = [label.end_s for tier in tiers for label in tier.labels]
     end_s = round(max([found.length_s, *ends, 0.001]), 3)
@@ -183,7 +186,7 @@ def to_textgrid(found: Conversation) -> bytes:
     for tier in tiers:
         made = grid.add_tier(tier.name)
         for label in tier.labels:
-            # unchecked, because the check looks at every earlier one; they are disjoint already
+            # The check is quadratic and not needed: the labels are disjoint.
             made.add_interval(label.start_s, label.end_s, label.text, check=False)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "made.TextGrid"
@@ -191,15 +194,13 @@ def to_textgrid(found: Conversation) -> bytes:
         return path.read_bytes()
 
 
-# -- scoring files ----------------------------------------------------------------------------
-# The line formats of speech scoring tools: RTTM (who speaks when) and CTM (words with times).
-
+# -- formats of speech scoring tools: RTTM and CTM ------------------------------------------
 
 _CHANNELS = {"learner": "1", "patient": "2"}
 
 
 def to_rttm(found: Conversation) -> bytes:
-    """Every stretch of speech, acknowledgements included; noise not.
+    """Return an RTTM line for each stretch of speech, including acknowledgements but not noise.
 
     Source: NIST, "The 2009 (RT-09) Rich Transcription Meeting Recognition Evaluation Plan",
     appendix A.
@@ -214,16 +215,18 @@ def to_rttm(found: Conversation) -> bytes:
 
 
 def to_ctm(found: Conversation) -> bytes:
-    """Words by channel (1 the learner, 2 the patient), then time; the confidence where the word
-    was recognised. Source: NIST sclite."""
+    """Return a CTM line for each word, by channel (1 learner, 2 patient) and time.
+
+    Recognised words have a confidence. Source: NIST sclite.
+    """
     ordered = sorted(found.words, key=lambda w: (_CHANNELS[w.who], w.start_s, w.end_s))
     lines = []
     for word in ordered:
         text = "_".join(word.text.split())
-        sure = "" if word.prob is None else f" {word.prob:.3f}"
+        confidence = "" if word.prob is None else f" {word.prob:.3f}"
         lines.append(
             f"{found.id} {_CHANNELS[word.who]} {word.start_s:.3f} "
-            f"{word.end_s - word.start_s:.3f} {text}{sure}"
+            f"{word.end_s - word.start_s:.3f} {text}{confidence}"
         )
     return _joined(lines)
 

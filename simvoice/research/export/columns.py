@@ -1,4 +1,7 @@
-"""What a table's column is, and tables as CSV."""
+"""Define tables and their columns, and write tables as CSV.
+
+The same definitions make the CSV, the Parquet and the Frictionless schema.
+"""
 
 from __future__ import annotations
 
@@ -10,67 +13,63 @@ from typing import Any, Literal
 
 from simvoice.research.analysis.conversation import Conversation
 
-# -- columns ----------------------------------------------------------------------------------
-# What a table's column is: the same data makes the CSV, the Parquet and the schema.
-
-
 Cell = str | float | int | bool | None
 
 ColumnKind = Literal["string", "number", "integer", "boolean"]
-"""The types of Frictionless Table Schema that are needed."""
+"""The types of Frictionless Table Schema that the tables use."""
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column."""
+    """A column of a table."""
 
     name: str
     kind: ColumnKind
     description: str
     unit: str = ""
     values: tuple[str, ...] = ()
-    """All the values it may have, where they are few."""
-    tells: bool = False
-    """Whether it holds words, names or anything that leads to a person or a file; such columns
-    are not in the voice-free variant."""
+    """All values that it can have, where they are few."""
+    private: bool = False
+    """Whether it holds words, names or anything else that identifies a person or a file; such
+    columns are not in the voice-free variant."""
     required: bool = False
 
 
 CONVERSATION = Column(
-    "conversation", "string", "Which conversation; its files are named so.", required=True
+    "conversation", "string", "Id of the conversation; its files have this name.", required=True
 )
-"""The column that ties the tables together."""
+"""The column that links the tables."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExportTable:
-    """One table over all conversations."""
+    """A table over all conversations."""
 
     name: str
     description: str
     columns: tuple[Column, ...]
     rows: Callable[[Iterable[Conversation]], Iterable[dict[str, Cell]]]
-    """A row lacks no column."""
+    """Returns the rows; each row has all columns."""
     key: tuple[str, ...]
-    """The columns that make a row unique."""
-    tells: bool = False
+    """The columns that identify a row."""
+    private: bool = False
     """Whether the whole table is left out of the voice-free variant."""
     is_reference: bool = False
-    """Whether it is the same whatever the conversations are."""
+    """Whether it is the same for all conversations."""
 
-    def without_words(self) -> ExportTable:
-        """Only the columns that tell nothing of who spoke and what was said."""
-        kept = tuple(column for column in self.columns if not column.tells)
-        names = {column.name for column in kept}
+    def voice_free(self) -> ExportTable:
+        """Return the table without its private columns."""
+        columns = tuple(column for column in self.columns if not column.private)
+        names = {column.name for column in columns}
 
-        def rows(of: Iterable[Conversation]) -> Iterable[dict[str, Cell]]:
-            for row in self.rows(of):
+        def rows(conversations: Iterable[Conversation]) -> Iterable[dict[str, Cell]]:
+            for row in self.rows(conversations):
                 yield {name: cell for name, cell in row.items() if name in names}
 
-        return replace(self, columns=kept, rows=rows)
+        return replace(self, columns=columns, rows=rows)
 
     def schema(self) -> dict[str, Any]:
-        """As a Frictionless Table Schema."""
+        """Return the Frictionless Table Schema."""
         found: dict[str, Any] = {
             "fields": [_field(column) for column in self.columns],
             "primaryKey": list(self.key),
@@ -104,27 +103,26 @@ def _field(column: Column) -> dict[str, Any]:
     return found
 
 
-# -- csv file ---------------------------------------------------------------------------------
-# CSV as pandas, R and spreadsheets read it: UTF-8, commas, a header, a line feed a row.
-
-
 class CsvTable:
-    """A table that grows row by row. Empty cells are missing values."""
+    """Writes a table row by row as CSV; empty cells are missing values.
+
+    The format is that of pandas, R and spreadsheets: UTF-8, commas, a header, line feeds.
+    """
 
     def __init__(self, path: Path, columns: Iterable[Column]) -> None:
-        """Raises OSError when the file cannot be made."""
+        """Raises OSError when the file cannot be created."""
         self._names = [column.name for column in columns]
         self._file = path.open("w", encoding="utf-8", newline="")
         self._writer: Any = csv.writer(self._file, lineterminator="\n")
         self._writer.writerow(self._names)
 
     def add(self, rows: Iterable[dict[str, Cell]]) -> None:
-        """Raises OSError when the disk refuses."""
+        """Write rows. Raises OSError when the file cannot be written."""
         for row in rows:
             self._writer.writerow([_shown(row[name]) for name in self._names])
 
     def close(self) -> None:
-        """May be called twice."""
+        """Close the file; may be called twice."""
         self._file.close()
 
 
@@ -134,6 +132,6 @@ def _shown(cell: Cell) -> str:
     if isinstance(cell, bool):
         return "true" if cell else "false"
     if isinstance(cell, float):
-        # Microseconds are all there is; 1e-06 is a number that not every reader knows.
+        # Microseconds suffice, and some readers do not accept numbers such as 1e-06.
         return f"{cell:.6f}".rstrip("0").rstrip(".")
     return str(cell)

@@ -1,4 +1,4 @@
-"""The data package that holds an export together (Frictionless Data Package, version 1).
+"""Describe an export as a data package (Frictionless Data Package, version 1), with a README.
 
 Source: specs.frictionlessdata.io, data-package, tabular-data-resource, table-schema.
 """
@@ -13,18 +13,18 @@ from typing import Any
 from simvoice import __version__
 from simvoice.research.export.columns import ExportTable
 
-PACKAGE = "datapackage.json"
-README = "README.txt"
-NAME = "simvoice-export"
-"""By this name an export is known again when it is to be replaced."""
+PACKAGE_FILE = "datapackage.json"
+README_FILE = "README.txt"
+PACKAGE_NAME = "simvoice-export"
+"""The package's name; it identifies a folder as an export that `--replace` may overwrite."""
 
 
 @dataclass(frozen=True, slots=True)
-class File:
-    """One file of an export."""
+class ExportedFile:
+    """A file of an export."""
 
     path: str
-    """Inside the export, with forward slashes."""
+    """Path inside the export, with forward slashes."""
     kind: str
     """csv, parquet, textgrid, eaf, rttm, ctm, wav or text."""
     size: int
@@ -45,17 +45,19 @@ _MEDIA = {
 }
 
 
-def package(files: Sequence[File], conversations: int, voice_free: bool) -> bytes:
-    """The text of `datapackage.json` over the other files. The same files give the same bytes:
-    there is no date in it."""
+def package_json(files: Sequence[ExportedFile], conversations: int, voice_free: bool) -> bytes:
+    """Return the bytes of `datapackage.json`, which lists the other files.
+
+    The same files give the same bytes: it contains no date.
+    """
     variant = (
         "Timings and numbers only: no words, no sound, no names, pseudonymous ids."
         if voice_free
-        else "With words and names: treat it as the recordings themselves."
+        else "With words and names: protect it like the recordings."
     )
     whole = {
         "profile": "data-package",
-        "name": NAME,
+        "name": PACKAGE_NAME,
         "title": f"{conversations} conversation{'s' if conversations != 1 else ''}, measured",
         "description": f"Made by simvoice {__version__}. {variant} All times are seconds from the "
         "start of each recording.",
@@ -66,7 +68,7 @@ def package(files: Sequence[File], conversations: int, voice_free: bool) -> byte
     return (json.dumps(whole, ensure_ascii=False, indent=2) + "\n").encode("utf-8")
 
 
-def _resource(file: File) -> dict[str, Any]:
+def _resource(file: ExportedFile) -> dict[str, Any]:
     stem = file.path.rsplit("/", 1)[-1].rsplit(".", 1)[0]
     tail = "" if file.kind == "csv" else f".{file.kind}"
     found: dict[str, Any] = {
@@ -83,50 +85,51 @@ def _resource(file: File) -> dict[str, Any]:
         found |= {"profile": "tabular-data-resource", "encoding": "utf-8"}
         found["schema"] = file.table.schema()
     else:
-        # Told so, the frictionless tool checks the bytes; of a Parquet taken for a table it
-        # knows no size and calls it corrupted.
+        # With type "file" the frictionless tool checks the bytes. It would read a Parquet file as
+        # a table, find no size and report it as corrupted.
         found["type"] = "file"
     return found
 
 
-def readme(voice_free: bool) -> bytes:
-    """How to open it, for whoever finds the folder."""
+def readme_text(voice_free: bool) -> bytes:
+    """Return the README, which says how to open the files."""
     return (_README_VOICE_FREE if voice_free else _README).encode("utf-8")
 
 
 _README = """Conversations measured by simvoice.
 
-tables/    CSV and Parquet: metrics_wide (a row a conversation), metrics_long (a row a metric),
-           turns, events, speech, utterances, words, ledger, conversations; codebook says what
-           every metric is, norms what was published about real visits.
+tables/    CSV and Parquet: metrics_wide (one row for each conversation), metrics_long (one row for
+           each conversation and metric), turns, events, speech, utterances, words, ledger,
+           conversations. codebook defines every metric; norms lists published values of real
+           visits.
 praat/     TextGrids. In Praat: Open > Read from file, with the sound; View & Edit together.
-elan/      EAF files. Put one beside its sound and open it in ELAN, or let ELAN ask for the sound.
+elan/      EAF files. Put each beside its sound and open it in ELAN, or let ELAN ask for the sound.
 rttm/      Who speaks when, for scoring tools.
 ctm/       Words with their times, for scoring tools; channel 1 is the learner, 2 the patient.
-sound/     Where asked for: the sound of attempts, left the learner, right the patient.
+sound/     Only on request: the sound of attempts, the learner left, the patient right.
 
-datapackage.json describes every column and holds the SHA-256 of every file.
+datapackage.json describes every column and gives the SHA-256 of every file.
 
 pandas     pandas.read_parquet("tables/metrics_wide.parquet")
 R          read.csv("tables/metrics_wide.csv"), or arrow::read_parquet("tables/events.parquet")
 
-An empty cell is a missing value; metrics_long says why it is missing.
+An empty cell is a missing value; the column reason of metrics_long says why it is missing.
 """
 
 _README_VOICE_FREE = """Conversations measured by simvoice: timings and numbers only.
 
-There are no words, no sound, no names and no dates in here, and the ids are pseudonyms. The
-timings are exact; whoever holds a recording can recognise it by them.
+The files contain no words, no sound, no names and no dates, and the ids are pseudonyms. The
+timings are exact: anyone who has a recording can recognise it by them.
 
-tables/    CSV and Parquet: metrics_wide (a row a conversation), metrics_long (a row a metric),
-           turns, events, speech, conversations; codebook says what every metric is, norms what
-           was published about real visits.
+tables/    CSV and Parquet: metrics_wide (one row for each conversation), metrics_long (one row for
+           each conversation and metric), turns, events, speech, conversations. codebook defines
+           every metric; norms lists published values of real visits.
 praat/     TextGrids. elan/  EAF files. rttm/  Who speaks when.
 
-datapackage.json describes every column and holds the SHA-256 of every file.
+datapackage.json describes every column and gives the SHA-256 of every file.
 
 pandas     pandas.read_parquet("tables/metrics_wide.parquet")
 R          read.csv("tables/metrics_wide.csv"), or arrow::read_parquet("tables/events.parquet")
 
-An empty cell is a missing value; metrics_long says why it is missing.
+An empty cell is a missing value; the column reason of metrics_long says why it is missing.
 """

@@ -1,4 +1,4 @@
-"""Parquet, with the columns' meaning in the file."""
+"""Write tables as Parquet, with the description and unit of each column."""
 
 from __future__ import annotations
 
@@ -18,18 +18,17 @@ _TYPES = {
 }
 
 _GROUP = 50_000
-"""Rows written at once: some megabytes, and few enough groups for readers."""
+"""Rows in a row group: some megabytes of memory, and few groups in a file."""
 
 
 class ParquetTable:
-    """A table that grows row by row. Empty text is missing, as in the CSV.
+    """Writes a table row by row as Parquet; empty text is a missing value, as in the CSV.
 
-    The same rows give the same bytes with one version of pyarrow, which writes its own name into
-    the file.
+    The same rows give the same bytes with the same version of pyarrow, which is named in the file.
     """
 
     def __init__(self, path: Path, columns: Iterable[Column]) -> None:
-        """Raises OSError when the file cannot be made."""
+        """Raises OSError when the file cannot be created."""
         self._columns = tuple(columns)
         self._schema = pyarrow.schema([_field(column) for column in self._columns])
         self._writer = pyarrow.parquet.ParquetWriter(
@@ -38,14 +37,14 @@ class ParquetTable:
         self._waiting: list[dict[str, Cell]] = []
 
     def add(self, rows: Iterable[dict[str, Cell]]) -> None:
-        """Raises OSError when the disk refuses."""
+        """Write rows. Raises OSError when the file cannot be written."""
         for row in rows:
             self._waiting.append({c.name: _cell(row[c.name]) for c in self._columns})
             if len(self._waiting) == _GROUP:
                 self._write()
 
     def close(self) -> None:
-        """Write what is left; may be called twice."""
+        """Write the waiting rows and close the file; may be called twice."""
         if self._waiting:
             self._write()
         self._writer.close()
@@ -57,10 +56,10 @@ class ParquetTable:
 
 
 def _field(column: Column) -> pyarrow.Field:
-    meaning = {"description": column.description}
+    metadata = {"description": column.description}
     if column.unit:
-        meaning["unit"] = column.unit
-    return pyarrow.field(column.name, _TYPES[column.kind], metadata=meaning)
+        metadata["unit"] = column.unit
+    return pyarrow.field(column.name, _TYPES[column.kind], metadata=metadata)
 
 
 def _cell(cell: Cell) -> Cell:

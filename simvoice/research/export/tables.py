@@ -1,4 +1,4 @@
-"""The tables of an export, and those that are the same in every export."""
+"""The tables of an export: conversations, metrics, codebook and norms."""
 
 from __future__ import annotations
 
@@ -9,15 +9,14 @@ from simvoice.research.export.columns import CONVERSATION, Cell, Column, ExportT
 from simvoice.research.export.time_tables import EVENTS, LEDGER, SPEECH, TURNS, UTTERANCES, WORDS
 from simvoice.scoring.metrics.change import Retest, detectable, retest
 from simvoice.scoring.metrics.definitions import definitions
-from simvoice.scoring.metrics.interval import shipped
+from simvoice.scoring.metrics.interval import shipped_errors
 from simvoice.scoring.metrics.norms import norms
 
-# -- reference tables -------------------------------------------------------------------------
-# The tables that are the same in every export: the codebook and the norms.
+# -- reference tables, the same in every export ---------------------------------------------
 
 
 def _codebook(_: Iterable[Conversation]) -> Iterator[dict[str, Cell]]:
-    table = shipped()
+    table = shipped_errors()
     for entry in definitions():
         known = Retest(None, None) if table is None else retest(entry.key, table)
         yield {
@@ -37,36 +36,38 @@ def _codebook(_: Iterable[Conversation]) -> Iterator[dict[str, Cell]]:
 
 CODEBOOK = ExportTable(
     "codebook",
-    "What every metric is; made from the registry that computes them.",
+    "Definitions of all metrics, from the registry that computes them.",
     (
-        Column("metric", "string", "Its key.", required=True),
-        Column("name", "string", "As a learner reads it; “you” is the learner."),
-        Column("unit", "string", "Of its values."),
-        Column("definition", "string", "What is measured."),
+        Column("metric", "string", "Key of the metric.", required=True),
+        Column("name", "string", "Name that the learner sees; “you” is the learner."),
+        Column("unit", "string", "Unit of the values."),
+        Column("definition", "string", "What the metric measures."),
         Column(
             "better",
             "string",
-            "Which way is better; none where that depends on the visit.",
+            "Which direction is better; none when that depends on the visit.",
             values=("higher", "lower", "none"),
         ),
-        Column("needs", "string", "What it is computed from, apart by spaces."),
-        Column("not_measurable_when", "string", "When it has no value."),
-        Column("source", "string", "Where the definition comes from."),
+        Column("needs", "string", "Data that it is computed from, separated by spaces."),
+        Column("not_measurable_when", "string", "When the metric has no value."),
+        Column("source", "string", "Source of the definition."),
         Column(
             "sem_planted",
             "number",
-            "Standard error of measurement between two planted conversations alike; empty where "
-            "it is not known.",
+            "Standard error of measurement between two planted conversations of the same "
+            "behaviour; empty when unknown.",
         ),
         Column(
             "sem_repeats",
             "number",
-            "The same between simulated encounters of one learner with one case.",
+            "Standard error of measurement between simulated encounters of the same learner with "
+            "the same case; empty when unknown.",
         ),
         Column(
             "mdc95",
             "number",
-            "Minimal detectable change: 1.96 times the root of 2 times the larger of the two.",
+            "Minimal detectable change: 1.96 times the square root of 2 times the larger of "
+            "sem_planted and sem_repeats.",
         ),
     ),
     _codebook,
@@ -96,22 +97,22 @@ def _norms(_: Iterable[Conversation]) -> Iterator[dict[str, Cell]]:
 
 NORMS = ExportTable(
     "norms",
-    "Published numbers from real visits, each with its population. Only those with a metric are "
-    "defined as that metric is; the others are for reading.",
+    "Published values of real visits, each with its population. A norm with a metric has the same "
+    "definition as that metric; the others are for information only.",
     (
-        Column("norm", "string", "Its name here.", required=True),
-        Column("metric", "string", "The metric that is defined alike; empty when none is."),
-        Column("visits", "string", "Kinds of visit it may stand beside, apart by spaces."),
-        Column("shown", "string", "The number, in words."),
-        Column("centre", "number", "The same as a number, in `unit`."),
-        Column("unit", "string", "Of centre."),
-        Column("n", "integer", "How many; empty when our source does not give it."),
-        Column("of", "string", "What was counted in n."),
-        Column("spread", "string", "As the source gives it; empty when it gives none."),
-        Column("population", "string", "Whose visits."),
-        Column("definition", "string", "As the source defines it."),
-        Column("citation", "string", "Where it was published."),
-        Column("doi", "string", "Its DOI."),
+        Column("norm", "string", "Id of the norm.", required=True),
+        Column("metric", "string", "Metric with the same definition; empty when there is none."),
+        Column("visits", "string", "Kinds of visit that it applies to, separated by spaces."),
+        Column("shown", "string", "The value, as text."),
+        Column("centre", "number", "The value as a number, in `unit`."),
+        Column("unit", "string", "Unit of centre."),
+        Column("n", "integer", "Sample size; empty when our source does not give it."),
+        Column("of", "string", "What n counts."),
+        Column("spread", "string", "Spread as the source gives it; empty when it gives none."),
+        Column("population", "string", "The people and visits that were measured."),
+        Column("definition", "string", "Definition in the source."),
+        Column("citation", "string", "Publication."),
+        Column("doi", "string", "DOI of the publication."),
     ),
     _norms,
     ("norm",),
@@ -119,12 +120,11 @@ NORMS = ExportTable(
 )
 
 
-# -- tables -----------------------------------------------------------------------------------
-# The tables of an export: which there are, and those with a row a conversation or a metric.
+# -- conversations and metrics --------------------------------------------------------------
 
 
-def _conversations(of: Iterable[Conversation]) -> Iterator[dict[str, Cell]]:
-    for c in of:
+def _conversations(conversations: Iterable[Conversation]) -> Iterator[dict[str, Cell]]:
+    for c in conversations:
         sound = next((f for f in c.inputs if f.role == "sound"), None)
         yield {
             "conversation": c.id,
@@ -148,43 +148,45 @@ def _conversations(of: Iterable[Conversation]) -> Iterator[dict[str, Cell]]:
 
 CONVERSATIONS = ExportTable(
     "conversations",
-    "One row a conversation: where it comes from and how it was read.",
+    "One row for each conversation: its source and how it was read.",
     (
         CONVERSATION,
         Column(
             "kind",
             "string",
-            "An attempt with a simulated patient, or a recording.",
+            "attempt: with a simulated patient; recording: made outside simvoice.",
             values=("attempt", "recording"),
         ),
-        Column("title", "string", "The case's title, or the recording's name.", tells=True),
-        Column("learner", "string", "The name the learner chose.", tells=True),
-        Column("patient", "string", "The simulated patient's name.", tells=True),
-        Column("when", "string", "When it began; ISO 8601 with zone.", tells=True),
-        Column("case", "string", "The case, by its id."),
-        Column("visit", "string", "Kinds of visit, apart by spaces; what norms may be shown."),
-        Column("length_s", "number", "How long it lasted.", "seconds"),
-        Column("learner_channel", "string", "Where the learner's voice was taken from."),
+        Column("title", "string", "Title of the case, or name of the recording.", private=True),
+        Column("learner", "string", "Name that the learner gave.", private=True),
+        Column("patient", "string", "Name of the simulated patient.", private=True),
+        Column("when", "string", "Start time; ISO 8601 with zone.", private=True),
+        Column("case", "string", "Id of the case."),
+        Column("visit", "string", "Kinds of visit, separated by spaces; they select the norms."),
+        Column("length_s", "number", "Length of the conversation.", "seconds"),
+        Column("learner_channel", "string", "Channel or file with the learner's voice."),
         Column(
             "words_from",
             "string",
-            "Where the words come from; empty when there are none.",
+            "Source of the words; empty when there are none.",
             values=("journal", "transcript", "whisper"),
         ),
-        Column("input_sha256", "string", "Of the files it was made from.", tells=True),
-        Column("sound_rate_hz", "integer", "Sample rate of the sound as it was found.", "hertz"),
-        Column("sound_format", "string", "Its sample format, by libsndfile's name."),
-        Column("simvoice", "string", "The version of simvoice that measured it."),
-        Column("notes", "string", "What was odd about it, in sentences.", tells=True),
+        Column("input_sha256", "string", "SHA-256 of the input files.", private=True),
+        Column("sound_rate_hz", "integer", "Sample rate of the sound file.", "hertz"),
+        Column(
+            "sound_format", "string", "Sample format of the sound file, as libsndfile names it."
+        ),
+        Column("simvoice", "string", "Version of simvoice that measured it."),
+        Column("notes", "string", "Remarks on the conversation, as sentences.", private=True),
     ),
     _conversations,
     ("conversation",),
 )
 
 
-def _metrics_long(of: Iterable[Conversation]) -> Iterator[dict[str, Cell]]:
+def _metrics_long(conversations: Iterable[Conversation]) -> Iterator[dict[str, Cell]]:
     units = {entry.key: entry.unit for entry in definitions()}
-    for c in of:
+    for c in conversations:
         for value in c.metrics:
             yield {
                 "conversation": c.id,
@@ -200,24 +202,24 @@ def _metrics_long(of: Iterable[Conversation]) -> Iterator[dict[str, Cell]]:
 
 METRICS_LONG = ExportTable(
     "metrics_long",
-    "One row a conversation and metric. What each metric is stands in the codebook.",
+    "One row for each conversation and metric. The codebook defines the metrics.",
     (
         CONVERSATION,
-        Column("metric", "string", "The metric, by its key in the codebook.", required=True),
-        Column("value", "number", "Its value in `unit`; empty when it is not measurable here."),
-        Column("low", "number", "Lower end of its 90 % interval, where calibration knows it."),
-        Column("high", "number", "Upper end of it."),
-        Column("unit", "string", "The unit of value, low and high."),
-        Column("error", "string", "What is known about its error."),
-        Column("reason", "string", "Why there is no value; empty when there is one."),
+        Column("metric", "string", "Key of the metric in the codebook.", required=True),
+        Column("value", "number", "Value in `unit`; empty when not measurable."),
+        Column("low", "number", "Lower end of the 90 % interval; empty when unknown."),
+        Column("high", "number", "Upper end of the 90 % interval; empty when unknown."),
+        Column("unit", "string", "Unit of value, low and high."),
+        Column("error", "string", "What is known about the measurement error."),
+        Column("reason", "string", "Why the value is missing; empty when there is one."),
     ),
     _metrics_long,
     ("conversation", "metric"),
 )
 
 
-def _metrics_wide(of: Iterable[Conversation]) -> Iterator[dict[str, Cell]]:
-    for c in of:
+def _metrics_wide(conversations: Iterable[Conversation]) -> Iterator[dict[str, Cell]]:
+    for c in conversations:
         values = {value.key: value for value in c.metrics}
         row: dict[str, Cell] = {
             "conversation": c.id,
@@ -238,13 +240,13 @@ def _wide(key: str, value: Value | None) -> dict[str, Cell]:
 
 
 def metrics_wide() -> ExportTable:
-    """One row a conversation, three columns a metric."""
+    """Return the table with one row for each conversation and three columns for each metric."""
     columns = [
         CONVERSATION,
         Column("kind", "string", "Attempt or recording.", values=("attempt", "recording")),
-        Column("case", "string", "The case, by its id."),
-        Column("learner", "string", "The name the learner chose.", tells=True),
-        Column("length_s", "number", "How long it lasted.", "seconds"),
+        Column("case", "string", "Id of the case."),
+        Column("learner", "string", "Name that the learner gave.", private=True),
+        Column("length_s", "number", "Length of the conversation.", "seconds"),
     ]
     for entry in definitions():
         columns += [
@@ -264,7 +266,7 @@ def metrics_wide() -> ExportTable:
         ]
     return ExportTable(
         "metrics_wide",
-        "One row a conversation, with every metric as a column; empty where not measurable.",
+        "One row for each conversation, with every metric as a column; empty when not measurable.",
         tuple(columns),
         _metrics_wide,
         ("conversation",),
@@ -272,7 +274,7 @@ def metrics_wide() -> ExportTable:
 
 
 def tables(voice_free: bool) -> list[ExportTable]:
-    """All of them, or those and their columns that tell nothing of persons and words."""
+    """Return all tables; for the voice-free variant, without private tables and columns."""
     every = [
         CONVERSATIONS,
         metrics_wide(),
@@ -288,4 +290,4 @@ def tables(voice_free: bool) -> list[ExportTable]:
     ]
     if not voice_free:
         return every
-    return [table.without_words() for table in every if not table.tells]
+    return [table.voice_free() for table in every if not table.private]

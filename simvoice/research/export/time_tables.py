@@ -1,4 +1,4 @@
-"""The tables in which every row has its times: turns, events, speech, words."""
+"""The tables with times in every row: turns, events, speech, utterances, words and ledger."""
 
 from __future__ import annotations
 
@@ -10,14 +10,17 @@ from simvoice.research.export.columns import CONVERSATION, Cell, Column, ExportT
 from simvoice.timing.silences import SilenceKind
 
 WHO = Column(
-    "who", "string", "Who: the learner (clinician) or the patient.", values=("learner", "patient")
+    "who",
+    "string",
+    "Speaker: the learner (clinician) or the patient.",
+    values=("learner", "patient"),
 )
-START = Column("start_s", "number", "Where it begins, from the start of the recording.", "seconds")
-END = Column("end_s", "number", "Where it ends.", "seconds")
+START = Column("start_s", "number", "Start, from the start of the recording.", "seconds")
+END = Column("end_s", "number", "End, from the start of the recording.", "seconds")
 
 
-def _turns(of: Iterable[Conversation]) -> Iterator[dict[str, Cell]]:
-    for c in of:
+def _turns(conversations: Iterable[Conversation]) -> Iterator[dict[str, Cell]]:
+    for c in conversations:
         for number, turn in enumerate(c.turns, 1):
             yield {
                 "conversation": c.id,
@@ -33,25 +36,25 @@ def _turns(of: Iterable[Conversation]) -> Iterator[dict[str, Cell]]:
 
 TURNS = ExportTable(
     "turns",
-    "From a speaker's first sound to the last before the other takes the floor. Speech that "
-    "begins and ends inside the other's takes no floor and makes no turn.",
+    "Turns, from a speaker's first sound to the last sound before the other's turn. Speech that "
+    "begins and ends within the other's speech is not a turn.",
     (
         CONVERSATION,
-        Column("turn", "integer", "Counted from 1 in each conversation.", required=True),
+        Column("turn", "integer", "Number, from 1 in each conversation.", required=True),
         WHO,
         START,
         END,
-        Column("speech_s", "number", "How much of it the voice sounds; pauses not.", "seconds"),
-        Column("words", "integer", "How many; empty when they are not known.", tells=True),
-        Column("text", "string", "The words.", tells=True),
+        Column("speech_s", "number", "Length of the speech in it, without pauses.", "seconds"),
+        Column("words", "integer", "Number of words; empty when unknown.", private=True),
+        Column("text", "string", "Text of the turn.", private=True),
     ),
     _turns,
     ("conversation", "turn"),
 )
 
 
-def _events(of: Iterable[Conversation]) -> Iterator[dict[str, Cell]]:
-    for c in of:
+def _events(conversations: Iterable[Conversation]) -> Iterator[dict[str, Cell]]:
+    for c in conversations:
         for number, event in enumerate(c.events, 1):
             yield {
                 "conversation": c.id,
@@ -72,43 +75,49 @@ def _events(of: Iterable[Conversation]) -> Iterator[dict[str, Cell]]:
 
 EVENTS = ExportTable(
     "events",
-    "Pauses, gaps and overlaps (Heldner & Edlund 2010); silences of 2 s and more with owner, kind "
-    "and breaker; interruptions; acknowledgements; the machine's own delay. A silence has a row "
-    "beside the pause or gap that it is: count one kind at a time.",
+    "Pauses, gaps and overlaps (Heldner & Edlund 2010); silences of 2 s or more with owner, kind "
+    "and breaker; interruptions; acknowledgements; the machine's delay. A silence is also listed "
+    "as a pause or gap: count one kind at a time.",
     (
         CONVERSATION,
-        Column("event", "integer", "Counted from 1 in each conversation.", required=True),
+        Column("event", "integer", "Number, from 1 in each conversation.", required=True),
         Column(
             "kind",
             "string",
-            "pause: a speaker stops and goes on. gap: nobody speaks between two speakers. "
-            "overlap_between: both speak while the floor changes. overlap_within: both speak and "
-            "the first keeps the floor. silence: nobody speaks for 2 s and more. hold: the patient "
-            "fell silent after a blow. interruption: the owner took the floor before the other "
-            "was done. interruption_attempt: the owner began in the middle and the other went on. "
-            "early_start: the owner began in the last moments of the other's turn. "
-            "simultaneous_start: in encounters, both began at once and the patient gave way. "
-            "backchannel: a short acknowledgement. machine: the simulator's own delay.",
+            "pause: a speaker stops and continues. gap: silence between the turns of two speakers. "
+            "overlap_between: both speak while the turn changes. overlap_within: both speak and "
+            "the first speaker keeps the turn. silence: no one speaks for 2 s or more. hold: the "
+            "patient is silent after hard news. interruption: the owner took the turn before the "
+            "other had finished. interruption_attempt: the owner began in the middle of the "
+            "other's turn and the other continued. early_start: the owner began in the last "
+            "moments of the other's turn. simultaneous_start: in encounters, both began at once "
+            "and the patient stopped. backchannel: a short acknowledgement. machine: the "
+            "simulator's delay.",
             values=get_args(EventKind),
         ),
         START,
         END,
-        Column("length_s", "number", "Its length without the machine's own delay.", "seconds"),
-        Column("owner", "string", "Whose it is: whose pause, whose turn it was to speak."),
-        Column("breaker", "string", "Who ended it by speaking."),
-        Column("silence", "string", "Of a silence, its kind.", values=get_args(SilenceKind)),
-        Column("outcome", "string", "Of a hold.", values=("held", "filled")),
-        Column("words_lost", "integer", "Words the patient never got to say.", "words"),
-        Column("seconds_lost", "number", "Speech the patient never got to say.", "seconds"),
-        Column("text", "string", "The words of an acknowledgement.", tells=True),
+        Column("length_s", "number", "Length without the machine's delay.", "seconds"),
+        Column(
+            "owner",
+            "string",
+            "Speaker who paused, interrupted or acknowledged; for a gap or silence, whose turn it "
+            "was to speak.",
+        ),
+        Column("breaker", "string", "Speaker who ended it by speaking."),
+        Column("silence", "string", "Kind of a silence.", values=get_args(SilenceKind)),
+        Column("outcome", "string", "Outcome of a hold.", values=("held", "filled")),
+        Column("words_lost", "integer", "Words of the patient that were not spoken.", "words"),
+        Column("seconds_lost", "number", "Speech of the patient that was not spoken.", "seconds"),
+        Column("text", "string", "Text of an acknowledgement.", private=True),
     ),
     _events,
     ("conversation", "event"),
 )
 
 
-def _speech(of: Iterable[Conversation]) -> Iterator[dict[str, Cell]]:
-    for c in of:
+def _speech(conversations: Iterable[Conversation]) -> Iterator[dict[str, Cell]]:
+    for c in conversations:
         for number, stretch in enumerate(c.stretches, 1):
             yield {
                 "conversation": c.id,
@@ -122,15 +131,15 @@ def _speech(of: Iterable[Conversation]) -> Iterator[dict[str, Cell]]:
 
 SPEECH = ExportTable(
     "speech",
-    "Every stretch of voice: what all times above are computed from.",
+    "Every stretch of speech; all other times are computed from these.",
     (
         CONVERSATION,
-        Column("stretch", "integer", "Counted from 1 in each conversation.", required=True),
+        Column("stretch", "integer", "Number, from 1 in each conversation.", required=True),
         WHO,
         Column(
             "kind",
             "string",
-            "speech; backchannel: a short acknowledgement; noise: sound that was no speech.",
+            "speech; backchannel: a short acknowledgement; noise: sound that is not speech.",
             values=("speech", "backchannel", "noise"),
         ),
         START,
@@ -141,40 +150,40 @@ SPEECH = ExportTable(
 )
 
 
-def _utterances(of: Iterable[Conversation]) -> Iterator[dict[str, Cell]]:
-    for c in of:
-        for number, said in enumerate(c.utterances, 1):
+def _utterances(conversations: Iterable[Conversation]) -> Iterator[dict[str, Cell]]:
+    for c in conversations:
+        for number, spoken in enumerate(c.utterances, 1):
             yield {
                 "conversation": c.id,
                 "utterance": number,
-                "who": said.who,
-                "start_s": said.start_s,
-                "end_s": said.end_s,
-                "text": said.text,
-                "unsaid": said.unsaid,
+                "who": spoken.who,
+                "start_s": spoken.start_s,
+                "end_s": spoken.end_s,
+                "text": spoken.text,
+                "unsaid": spoken.unsaid,
             }
 
 
 UTTERANCES = ExportTable(
     "utterances",
-    "What was said, as the record, the transcript or the recogniser has it.",
+    "Utterances, from the record, the transcript or the recogniser.",
     (
         CONVERSATION,
-        Column("utterance", "integer", "Counted from 1 in each conversation.", required=True),
+        Column("utterance", "integer", "Number, from 1 in each conversation.", required=True),
         WHO,
         START,
         END,
-        Column("text", "string", "The words.", tells=True),
-        Column("unsaid", "string", "What the patient never got to say of it.", tells=True),
+        Column("text", "string", "Text of the utterance.", private=True),
+        Column("unsaid", "string", "Rest of the patient's line that was not spoken.", private=True),
     ),
     _utterances,
     ("conversation", "utterance"),
-    tells=True,
+    private=True,
 )
 
 
-def _words(of: Iterable[Conversation]) -> Iterator[dict[str, Cell]]:
-    for c in of:
+def _words(conversations: Iterable[Conversation]) -> Iterator[dict[str, Cell]]:
+    for c in conversations:
         for number, word in enumerate(c.words, 1):
             yield {
                 "conversation": c.id,
@@ -189,28 +198,28 @@ def _words(of: Iterable[Conversation]) -> Iterator[dict[str, Cell]]:
 
 WORDS = ExportTable(
     "words",
-    "Words with their own times, where they are known.",
+    "Words with their times, where known.",
     (
         CONVERSATION,
-        Column("word", "integer", "Counted from 1 in each conversation.", required=True),
+        Column("word", "integer", "Number, from 1 in each conversation.", required=True),
         WHO,
         START,
         END,
-        Column("text", "string", "The word.", tells=True),
+        Column("text", "string", "The word.", private=True),
         Column(
             "prob",
             "number",
-            "The recogniser's probability, 0 to 1; empty when not heard but known.",
+            "The recogniser's probability, 0 to 1; empty for words that were not recognised.",
         ),
     ),
     _words,
     ("conversation", "word"),
-    tells=True,
+    private=True,
 )
 
 
-def _ledger(of: Iterable[Conversation]) -> Iterator[dict[str, Cell]]:
-    for c in of:
+def _ledger(conversations: Iterable[Conversation]) -> Iterator[dict[str, Cell]]:
+    for c in conversations:
         for number, point in enumerate(c.ledger, 1):
             for name, value in point.values.items():
                 yield {
@@ -224,15 +233,15 @@ def _ledger(of: Iterable[Conversation]) -> Iterator[dict[str, Cell]]:
 
 LEDGER = ExportTable(
     "ledger",
-    "The simulated patient's trust, distress and understanding, from each moment on.",
+    "Trust, distress and understanding of the simulated patient, from each moment on.",
     (
         CONVERSATION,
-        Column("step", "integer", "Counted from 1 in each conversation.", required=True),
+        Column("step", "integer", "Number, from 1 in each conversation.", required=True),
         Column("name", "string", "trust, distress or understanding.", required=True),
-        Column("at_s", "number", "From when on, from the start of the recording.", "seconds"),
-        Column("value", "number", "0 to 1."),
+        Column("at_s", "number", "Time from which it holds, from the start.", "seconds"),
+        Column("value", "number", "Value, 0 to 1."),
     ),
     _ledger,
     ("conversation", "step", "name"),
-    tells=True,
+    private=True,
 )

@@ -1,4 +1,4 @@
-"""An export, written conversation by conversation: thousands cost the memory of one."""
+"""Write an export, one conversation at a time, so that memory does not grow with their number."""
 
 from __future__ import annotations
 
@@ -16,21 +16,28 @@ from simvoice.errors import AudioFileError, SettingError, SimvoiceError, UsageEr
 from simvoice.research.analysis.conversation import Conversation
 from simvoice.research.export.annotations import to_ctm, to_eaf, to_rttm, to_textgrid
 from simvoice.research.export.columns import CsvTable, ExportTable
-from simvoice.research.export.package import NAME, PACKAGE, README, File, package, readme
+from simvoice.research.export.package import (
+    PACKAGE_FILE,
+    PACKAGE_NAME,
+    README_FILE,
+    ExportedFile,
+    package_json,
+    readme_text,
+)
 from simvoice.research.export.parquet import ParquetTable
 from simvoice.research.export.tables import tables
 
-# -- sound ------------------------------------------------------------------------------------
-# The sound of an attempt as a WAV, which Praat, ELAN and every player open.
-
+# -- sound ----------------------------------------------------------------------------------
 
 _BLOCK = 1 << 18
 """Samples at a time: a megabyte of two channels."""
 
 
 def copy_as_wav(sound: Path, target: Path) -> None:
-    """Sample for sample, 16 bit. Raises AudioFileError when it cannot be read, OSError when it
-    cannot be written."""
+    """Copy sound sample for sample into a 16 bit WAV, which Praat, ELAN and all players open.
+
+    Raises AudioFileError when it cannot be read, OSError when it cannot be written.
+    """
     try:
         with (
             soundfile.SoundFile(str(sound)) as found,
@@ -42,31 +49,32 @@ def copy_as_wav(sound: Path, target: Path) -> None:
                 out.write(block)
     except soundfile.SoundFileError as error:
         raise AudioFileError(
-            f"the sound {sound.parent.name}/{sound.name} cannot be copied; is the disk full, or "
-            "the sound broken? export without --sound"
+            f"the sound {sound.parent.name}/{sound.name} cannot be copied; free space on the disk, "
+            "or, if the sound file is damaged, export without --sound"
         ) from error
 
 
-# -- voice free -------------------------------------------------------------------------------
-# The variant that may be given away: timings and numbers, no words, no sound, no names.
-#
-# What is left still tells how long somebody's pauses were, to the millisecond. Whoever holds the
-# recording can find it again by them; who does not hold it learns nothing of voice, words or name.
+# -- the voice-free variant -----------------------------------------------------------------
+# It contains timings and numbers, but no words, sound or names. Pauses are exact to the
+# millisecond, so anyone who has the recording can recognise it; others learn nothing about voice,
+# words or name.
 
 
 def pseudonyms(found: Iterable[Conversation]) -> dict[str, str]:
-    """Id to `c001`, `c002` and so on.
+    """Return a pseudonym for each id: `c001`, `c002` and so on.
 
-    Numbered in the order of a digest of each conversation, which has nothing to do with names or
-    dates; the same conversations get the same numbers.
+    The numbers follow the order of a digest of each conversation, which is independent of names
+    and dates; the same conversations get the same numbers.
     """
-    ordered = sorted((hashlib.sha256(_whole(c)).hexdigest(), c.id) for c in found)
+    ordered = sorted(
+        (hashlib.sha256(c.model_dump_json().encode("utf-8")).hexdigest(), c.id) for c in found
+    )
     digits = max(3, len(str(len(ordered))))
     return {own: f"c{number:0{digits}d}" for number, (_, own) in enumerate(ordered, 1)}
 
 
 def without_voice(found: Conversation, name: str) -> Conversation:
-    """The same under a pseudonym, with everything taken away that is words, name, date or file."""
+    """Return the conversation under a pseudonym, without words, names, dates and file names."""
     return found.model_copy(
         update={
             "id": name,
@@ -90,29 +98,24 @@ def without_voice(found: Conversation, name: str) -> Conversation:
     )
 
 
-def _whole(found: Conversation) -> bytes:
-    return found.model_dump_json().encode("utf-8")
-
-
-# -- write ------------------------------------------------------------------------------------
-
+# -- writing --------------------------------------------------------------------------------
 
 FORMATS = ("csv", "parquet", "textgrid", "eaf", "rttm", "ctm")
 
-_EACH: dict[str, tuple[str, str, Callable[[Conversation], bytes]]] = {
+_PER_CONVERSATION: dict[str, tuple[str, str, Callable[[Conversation], bytes]]] = {
     "textgrid": ("praat", "TextGrid", to_textgrid),
     "eaf": ("elan", "eaf", to_eaf),
     "rttm": ("rttm", "rttm", to_rttm),
     "ctm": ("ctm", "ctm", to_ctm),
 }
-"""Format to folder, ending and writer, for those with a file a conversation."""
+"""Folder, ending and writer of the formats with one file for each conversation."""
 
 
 def check_formats(given: Iterable[str]) -> tuple[str, ...]:
-    """In the order of FORMATS. Raises SettingError for one that is not among them."""
+    """Return the formats in the order of FORMATS. Raises SettingError for an unknown one."""
     wanted = set(given)
     for unknown in sorted(wanted - set(FORMATS)):
-        raise SettingError(f"{unknown!r} is no format; choose of: {', '.join(FORMATS)}")
+        raise SettingError(f"{unknown!r} is not a format; choose from: {', '.join(FORMATS)}")
     return tuple(name for name in FORMATS if name in wanted) or FORMATS
 
 
@@ -124,16 +127,15 @@ def save(
     voice_free: bool = False,
     replace: bool = False,
     sound_of: Callable[[str], Path | None] = lambda _: None,
-) -> list[File]:
-    """Write an export into `out`: all of it, or nothing. The same conversations in the same order
-    give the same bytes.
+) -> list[ExportedFile]:
+    """Write an export into `out`, completely or not at all.
 
-    conversations: with `voice_free`, without voice already (`voice_free.without_voice`).
-    replace: take an earlier export's files away first, and nothing else. sound_of: the sound of a
-    conversation, by id, where it is to be copied along. Raises UsageError when `out` holds anything
-    and that is not wanted, SimvoiceError when the disk refuses.
+    The same conversations in the same order give the same bytes. conversations: with `voice_free`,
+    those of `without_voice`. replace: first delete the files of an earlier export, and no others.
+    sound_of: the sound to copy for a conversation, by id. Raises UsageError when `out` already has
+    files that may not be replaced, SimvoiceError when the disk cannot be written.
     """
-    old = _check_free(out, replace)
+    old = _files_to_replace(out, replace)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=out.parent, prefix=".export-") as made:
@@ -161,9 +163,9 @@ def write(
     *,
     voice_free: bool = False,
     sound_of: Callable[[str], Path | None] = lambda _: None,
-) -> list[File]:
-    """The same into an empty folder that is there. Raises OSError."""
-    files: list[File] = []
+) -> list[ExportedFile]:
+    """Write the export into an existing empty folder. Raises OSError."""
+    files: list[ExportedFile] = []
     count = 0
     with ExitStack() as stack:
         wanted = [kind for kind in ("csv", "parquet") if kind in formats]
@@ -179,19 +181,21 @@ def write(
                     writer.add(table.rows([conversation]))
             sound = sound_of(conversation.id)
             if sound is not None:
-                files.append(_sound(sound, conversation, folder))
+                files.append(_copy_sound(sound, conversation, folder))
                 conversation = _linked(conversation)
-            files += [_one(kind, conversation, folder) for kind in _kinds(conversation, formats)]
+            files += [
+                _write_one(kind, conversation, folder) for kind in _kinds(conversation, formats)
+            ]
         for table, writer in open_tables:
             if table.is_reference:
                 writer.add(table.rows([]))
     files = [*_tables(folder, tables(voice_free), wanted), *sorted(files, key=lambda f: f.path)]
     for name, data in (
-        (README, readme(voice_free)),
-        (PACKAGE, package(files, count, voice_free)),
+        (README_FILE, readme_text(voice_free)),
+        (PACKAGE_FILE, package_json(files, count, voice_free)),
     ):
         (folder / name).write_bytes(data)
-        files.append(File(name, "text", len(data), hashlib.sha256(data).hexdigest()))
+        files.append(ExportedFile(name, "text", len(data), hashlib.sha256(data).hexdigest()))
     return files
 
 
@@ -201,7 +205,7 @@ def _opened(kind: str, table: ExportTable, folder: Path) -> CsvTable | ParquetTa
     return (CsvTable if kind == "csv" else ParquetTable)(path, table.columns)
 
 
-def _tables(folder: Path, made: Iterable[ExportTable], kinds: Sequence[str]) -> list[File]:
+def _tables(folder: Path, made: Iterable[ExportTable], kinds: Sequence[str]) -> list[ExportedFile]:
     return [
         _described(folder, f"tables/{table.name}.{kind}", kind, table)
         for table in made
@@ -211,19 +215,21 @@ def _tables(folder: Path, made: Iterable[ExportTable], kinds: Sequence[str]) -> 
 
 def _kinds(conversation: Conversation, formats: Sequence[str]) -> list[str]:
     return [
-        kind for kind in _EACH if kind in formats and (kind != "ctm" or bool(conversation.words))
+        kind
+        for kind in _PER_CONVERSATION
+        if kind in formats and (kind != "ctm" or bool(conversation.words))
     ]
 
 
-def _one(kind: str, conversation: Conversation, folder: Path) -> File:
-    inside, ending, to_bytes = _EACH[kind]
+def _write_one(kind: str, conversation: Conversation, folder: Path) -> ExportedFile:
+    inside, ending, to_bytes = _PER_CONVERSATION[kind]
     path = folder / inside / f"{conversation.id}.{ending}"
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(to_bytes(conversation))
     return _described(folder, f"{inside}/{path.name}", kind, None)
 
 
-def _sound(sound: Path, conversation: Conversation, folder: Path) -> File:
+def _copy_sound(sound: Path, conversation: Conversation, folder: Path) -> ExportedFile:
     path = folder / "sound" / f"{conversation.id}.wav"
     path.parent.mkdir(exist_ok=True)
     copy_as_wav(sound, path)
@@ -231,7 +237,7 @@ def _sound(sound: Path, conversation: Conversation, folder: Path) -> File:
 
 
 def _linked(conversation: Conversation) -> Conversation:
-    """With its sound where the copy lies, as seen from the annotations."""
+    """Return the conversation with the path of its copied sound, relative to the annotations."""
     inputs = tuple(
         file.model_copy(update={"name": f"../sound/{conversation.id}.wav"})
         if file.role == "sound"
@@ -241,17 +247,17 @@ def _linked(conversation: Conversation) -> Conversation:
     return conversation.model_copy(update={"inputs": inputs})
 
 
-def _described(folder: Path, path: str, kind: str, table: ExportTable | None) -> File:
+def _described(folder: Path, path: str, kind: str, table: ExportTable | None) -> ExportedFile:
     with (folder / path).open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return File(path, kind, (folder / path).stat().st_size, digest, table)
+    return ExportedFile(path, kind, (folder / path).stat().st_size, digest, table)
 
 
-# -- what is there already ------------------------------------------------------------------
+# -- earlier exports ------------------------------------------------------------------------
 
 
-def _check_free(out: Path, replace: bool) -> list[Path]:
-    """The files of an earlier export that are to go."""
+def _files_to_replace(out: Path, replace: bool) -> list[Path]:
+    """Return the files of an earlier export to delete. Raises UsageError when `out` is in use."""
     if out.exists() and not out.is_dir():
         raise UsageError(f"{str(out)!r} is a file; name a folder for the export")
     if not out.exists() or not any(out.iterdir()):
@@ -261,21 +267,19 @@ def _check_free(out: Path, replace: bool) -> list[Path]:
         return old
     if old is not None:
         raise UsageError(
-            f"{str(out)!r} holds an export already; name another folder, or add --replace"
+            f"{str(out)!r} already contains an export; name another folder, or add --replace"
         )
-    raise UsageError(
-        f"{str(out)!r} holds other files; name a folder that is new or empty: --out FOLDER"
-    )
+    raise UsageError(f"{str(out)!r} contains other files; name a new or empty folder: --out FOLDER")
 
 
 def _earlier(out: Path) -> list[Path] | None:
-    """The files of the export in a folder; None when there is none."""
+    """Return the files of the export in a folder; None when there is no export."""
     try:
-        found = json.loads((out / PACKAGE).read_bytes())
+        found = json.loads((out / PACKAGE_FILE).read_bytes())
     except (OSError, ValueError):
         return None
-    if not isinstance(found, dict) or found.get("name") != NAME:
+    if not isinstance(found, dict) or found.get("name") != PACKAGE_NAME:
         return None
     paths = [entry.get("path", "") for entry in found.get("resources", [])]
     inside = [out / path for path in paths if path and ".." not in Path(path).parts]
-    return [*(p for p in inside if p.is_relative_to(out)), out / README, out / PACKAGE]
+    return [*(p for p in inside if p.is_relative_to(out)), out / README_FILE, out / PACKAGE_FILE]

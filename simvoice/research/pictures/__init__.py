@@ -1,1 +1,1 @@
-"""Pictures of conversations, for print and slides, told apart without colour."""
+"""Pictures of conversations for print and slides, readable without colour."""

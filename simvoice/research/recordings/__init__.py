@@ -1,1 +1,1 @@
-"""Recordings of two people made elsewhere, and the transcripts that lie beside them."""
+"""Recordings of two speakers made outside simvoice, and their transcripts."""

@@ -1,6 +1,6 @@
-"""Subtitles: SRT and WebVTT, read with webvtt-py.
+"""Read subtitles, SRT and WebVTT, with webvtt-py.
 
-Who speaks is in WebVTT's voice tag (`<v Doctor>`), or in words before a colon (`DOCTOR: …`).
+WebVTT's voice tag (`<v Doctor>`) or the words before a colon (`DOCTOR: …`) name the speaker.
 """
 
 from __future__ import annotations
@@ -14,32 +14,32 @@ from simvoice.errors import AudioFileError
 from simvoice.research.recordings.transcript_entry import TranscriptEntry
 
 _LABEL = re.compile(r"^(?:-\s*)?\[?(?P<label>[^\W\d][\w .'-]{0,30}?)\]?\s*[::]\s+(?P<text>.+)$")
-"""A name of up to 31 letters, a colon and a space: "10:30" and "so: no" without one stay text."""
+"""A name of up to 31 letters, a colon and a space. Without the space it is text, as in "10:30"."""
 
 _MOST_WORDS_IN_A_NAME = 3
 
 
 def read(name: str, text: str) -> tuple[list[TranscriptEntry], float]:
-    """The cues, and 0: subtitles do not say how long the recording is. Raises AudioFileError."""
+    """Return the entries, and 0.0: subtitles do not state the length. Raises AudioFileError."""
     kind = "srt" if name.casefold().endswith(".srt") else "vtt"
     try:
         captions = webvtt.WebVTT.from_buffer(io.StringIO(text), format=kind).captions
-        found = [said for caption in captions for said in _said(caption)]
+        found = [entry for caption in captions for entry in _entries(caption)]
     except (webvtt.errors.MalformedFileError, webvtt.errors.MalformedCaptionError) as error:
         raise AudioFileError(
-            f"the transcript {name!r} cannot be read as {kind.upper()}; mend it, or analyse "
+            f"the transcript {name!r} cannot be read as {kind.upper()}; repair it, or analyse "
             "without it: --no-transcript"
         ) from error
     if not found:
         raise AudioFileError(
-            f"the transcript {name!r} holds no words; take it away, or analyse without it: "
+            f"the transcript {name!r} contains no words; remove it, or analyse without it: "
             "--no-transcript"
         )
     return found, 0.0
 
 
-def _said(caption: webvtt.Caption) -> list[TranscriptEntry]:
-    """One entry; or one a line, where each line names a speaker."""
+def _entries(caption: webvtt.Caption) -> list[TranscriptEntry]:
+    """Return one entry, or one for each line that names a speaker."""
     start_s, end_s = _seconds(caption.start), _seconds(caption.end)
     lines = [line.strip() for line in caption.text.splitlines() if line.strip()]
     if caption.voice:
@@ -60,7 +60,7 @@ def _said(caption: webvtt.Caption) -> list[TranscriptEntry]:
 
 
 def _is_name(label: str) -> bool:
-    """One word, or a few that all begin large: "Dr. Lynn", not "I said"."""
+    """Whether a label is one word, or a few capitalised ones: "Dr. Lynn", not "I said"."""
     words = label.split()
     return len(words) == 1 or (
         len(words) <= _MOST_WORDS_IN_A_NAME and all(not word[0].islower() for word in words)

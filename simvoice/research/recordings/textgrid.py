@@ -1,4 +1,4 @@
-"""Praat's TextGrids, read with pympi-ling: long or short, in any of Praat's encodings."""
+"""Read Praat's TextGrids with pympi-ling: long or short, in any of Praat's encodings."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _EXPONENT = re.compile(
     r"(?P<number>-?\d+(?:\.\d+)?[eE][-+]?\d+)(?P<tail>\s*)$",
     re.MULTILINE,
 )
-"""Praat writes 0.00002 as 2e-05, in which pympi sees 5."""
+"""Numbers with an exponent: Praat writes 0.00002 as 2e-05, which pympi reads as 5."""
 
 _WORD_TIER = re.compile(r"\bwords?\b", re.IGNORECASE)
 _NO_SPEECH_TIER = re.compile(
@@ -23,16 +23,19 @@ _NO_SPEECH_TIER = re.compile(
     r"events?|interruptions?|acknowledgements?|holds?|machine)\b",
     re.IGNORECASE,
 )
-"""Tiers that hold something else than what somebody said, our own among them."""
+"""Names of tiers without transcribed speech, including those of our own exports."""
 
 _FILLERS = re.compile(
     r"^(?:<?sil(?:ence)?>?|<?sp>?|<eps>|#|<p>|xxx|speech|backchannel|noise)?$", re.IGNORECASE
 )
-"""What aligners, transcribers and we ourselves write where no words are known."""
+"""Labels without words, as aligners, transcribers and our own exports write them."""
 
 
 def read(name: str, text: str) -> tuple[list[TranscriptEntry], float]:
-    """What the interval tiers say, and how long the grid lasts, seconds. Raises AudioFileError."""
+    """Return the entries of the interval tiers, and the grid's length in seconds.
+
+    Raises AudioFileError.
+    """
     if "TextGrid" not in text[:200]:
         raise _broken(name)
     grid = _grid(name, text)
@@ -43,15 +46,15 @@ def read(name: str, text: str) -> tuple[list[TranscriptEntry], float]:
     ]
     found = [
         TranscriptEntry(
-            _label(tier.name), float(a), float(b), _clean(said), is_word=_holds_words(tier.name)
+            _label(tier.name), float(a), float(b), _clean(text), is_word=_has_words(tier.name)
         )
         for tier in tiers
-        for a, b, said in tier.intervals
-        if not _FILLERS.match(_clean(said))
+        for a, b, text in tier.intervals
+        if not _FILLERS.match(_clean(text))
     ]
     if not found:
         raise AudioFileError(
-            f"the TextGrid {name!r} has no interval with words in it; take it away, or analyse "
+            f"the TextGrid {name!r} has no interval with words; remove it, or analyse "
             "without it: --no-transcript"
         )
     return found, float(grid.xmax)
@@ -71,18 +74,18 @@ def _grid(name: str, text: str) -> pympi.TextGrid:
     return grid
 
 
-def _holds_words(tier: str) -> bool:
+def _has_words(tier: str) -> bool:
     return _WORD_TIER.search(tier.replace("_", " ")) is not None
 
 
 def _label(tier: str) -> str:
-    """A tier's name without "words": the tiers of one speaker share their label."""
+    """Return a tier's name without "words": all tiers of one speaker then share a label."""
     return " ".join(_WORD_TIER.sub(" ", tier.replace("_", " ")).split()).strip(" -:")
 
 
-def _clean(said: str) -> str:
-    """Without the marks of transcribers, such as <UNSURE>…</UNSURE> and <UNIN/>."""
-    return " ".join(re.sub(r"</?[A-Za-z_]+/?>", " ", said).split())
+def _clean(text: str) -> str:
+    """Remove the marks of transcribers, such as <UNSURE>…</UNSURE> and <UNIN/>."""
+    return " ".join(re.sub(r"</?[A-Za-z_]+/?>", " ", text).split())
 
 
 def _broken(name: str) -> AudioFileError:

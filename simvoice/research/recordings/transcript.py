@@ -1,4 +1,4 @@
-"""A transcript as it was written down: who is said to have said what, and when."""
+"""Read the transcripts of a recording: TextGrid, CTM, WebVTT and SRT."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from simvoice.errors import AudioFileError
 from simvoice.research.recordings import subtitles, textgrid
 from simvoice.research.recordings.transcript_entry import TranscriptEntry
 
-# -- ctm --------------------------------------------------------------------------------------
-# CTM, the word times of NIST's scoring tools: `file channel start duration word [confidence]`.
-#
-# Source: NIST sclite, "ctm" format. Lines that begin with `;;` are comments.
-
+# -- CTM ------------------------------------------------------------------------------------
 
 _CHANNELS = {"1": 0, "a": 0, "2": 1, "b": 1}
 _FILLERS = {"<eps>", "sil", "<sil>", "sp", "!sil"}
-"""What aligners write where nobody speaks."""
+"""Labels that aligners write for silence."""
 
 
-def read(name: str, text: str) -> tuple[list[TranscriptEntry], float]:
-    """The words, and 0: a CTM does not say how long the recording is. Raises AudioFileError."""
+def _read_ctm(name: str, text: str) -> tuple[list[TranscriptEntry], float]:
+    """Return the words, and 0.0: a CTM does not state the length. Raises AudioFileError.
+
+    Lines are `file channel start duration word [confidence]`; those that begin with `;;` are
+    comments. Source: NIST sclite, "ctm" format.
+    """
     found = []
     for number, line in enumerate(text.splitlines(), 1):
         if line.startswith(";;") or not line.strip():
@@ -45,7 +45,7 @@ def read(name: str, text: str) -> tuple[list[TranscriptEntry], float]:
         )
     if not found:
         raise AudioFileError(
-            f"the transcript {name!r} holds no words; take it away, or analyse without it: "
+            f"the transcript {name!r} contains no words; remove it, or analyse without it: "
             "--no-transcript"
         )
     return found, 0.0
@@ -54,82 +54,83 @@ def read(name: str, text: str) -> tuple[list[TranscriptEntry], float]:
 def _broken(name: str, number: int) -> AudioFileError:
     return AudioFileError(
         f"line {number} of the transcript {name!r} is not `file channel start duration word`; "
-        "mend it, or analyse without it: --no-transcript"
+        "repair it, or analyse without it: --no-transcript"
     )
 
 
-# -- transcript -------------------------------------------------------------------------------
+# -- all formats ----------------------------------------------------------------------------
 
-
-KINDS = (".textgrid", ".ctm", ".vtt", ".srt")
-"""File endings, the most telling first: where several lie beside a recording, the first is read."""
+TRANSCRIPT_ENDINGS = (".textgrid", ".ctm", ".vtt", ".srt")
+"""File endings, the most informative first: of several beside a recording, the first is read."""
 
 _READERS = {
     ".textgrid": textgrid.read,
-    ".ctm": read,
+    ".ctm": _read_ctm,
     ".vtt": subtitles.read,
     ".srt": subtitles.read,
 }
 
 _MOST_BYTES = 64 << 20
-"""A larger file is no transcript of one conversation."""
+"""A larger file cannot be the transcript of one conversation."""
 
 
 @dataclass(frozen=True, slots=True)
 class RecordingTranscript:
-    """Everything that the transcripts of one recording say, in order of time."""
+    """All entries of the transcripts of one recording, in order of time."""
 
-    said: tuple[TranscriptEntry, ...] = ()
+    entries: tuple[TranscriptEntry, ...] = ()
     length_s: float = 0.0
-    """Seconds the longest of them says the recording lasts; 0 when none says it."""
+    """The longest length that a transcript states, seconds; 0 when none states it."""
     files: tuple[Path, ...] = field(default=())
 
     def labels(self) -> Iterator[str]:
-        """Each label once, in order of first use."""
-        yield from dict.fromkeys(said.label for said in self.said)
+        """Yield each label once, in order of first use."""
+        yield from dict.fromkeys(entry.label for entry in self.entries)
 
 
 def read_transcripts(paths: Sequence[Path]) -> RecordingTranscript:
-    """Raises AudioFileError, with a sentence, for a file that cannot be read as what it is.
+    """Return the entries of all files. Raises AudioFileError for a file that cannot be read.
 
-    Where several files are read, the file's stem goes before every label: one file a speaker often
-    calls its only tier the same as the other's, and then only the file says who it is.
+    With several files, each label starts with the file's stem: files with one speaker each often
+    have equal tier names, and then only the file name tells who speaks.
     """
-    said: list[TranscriptEntry] = []
+    entries: list[TranscriptEntry] = []
     length_s = 0.0
     for path in paths:
         found, lasts_s = _read(path)
         length_s = max(length_s, lasts_s)
-        said += [_with_stem(s, path.stem) for s in found] if len(paths) > 1 else found
-    ordered = tuple(sorted(said, key=lambda s: (s.start_s, s.end_s, s.label)))
+        entries += [_with_stem(entry, path.stem) for entry in found] if len(paths) > 1 else found
+    ordered = tuple(sorted(entries, key=lambda e: (e.start_s, e.end_s, e.label)))
     return RecordingTranscript(ordered, length_s, tuple(paths))
 
 
-def _with_stem(said: TranscriptEntry, stem: str) -> TranscriptEntry:
-    return said.labelled(f"{stem}: {said.label}" if said.label else stem)
+def _with_stem(entry: TranscriptEntry, stem: str) -> TranscriptEntry:
+    return entry.with_label(f"{stem}: {entry.label}" if entry.label else stem)
 
 
 def _read(path: Path) -> tuple[list[TranscriptEntry], float]:
     try:
         if path.stat().st_size > _MOST_BYTES:
-            raise AudioFileError(f"the transcript {path.name!r} is over 64 MB; is it one?")
+            raise AudioFileError(
+                f"the transcript {path.name!r} is larger than 64 MB; check that it is a transcript"
+            )
         text = _decoded(path.read_bytes())
     except OSError as error:
         raise AudioFileError(
             f"the transcript {path.name!r} cannot be read; check its permissions"
         ) from error
     found, length_s = _READERS[path.suffix.casefold()](path.name, text)
-    for said in found:
-        if not 0.0 <= said.start_s <= said.end_s:
+    for entry in found:
+        if not 0.0 <= entry.start_s <= entry.end_s:
             raise AudioFileError(
-                f"the transcript {path.name!r} has a time that runs backwards, at "
-                f"{said.start_s:.2f} s; mend it, or analyse without it: --no-transcript"
+                f"the transcript {path.name!r} has an entry that ends before it starts, at "
+                f"{entry.start_s:.2f} s; repair it, or analyse without it: --no-transcript"
             )
     return found, length_s
 
 
 def _decoded(data: bytes) -> str:
-    """Praat writes UTF-16 when it has to, others UTF-8 with or without a mark, old ones Latin-1."""
+    """Decode UTF-16 (Praat, for some characters), UTF-8 with or without a mark, or Latin-1."""
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return data.decode("utf-16", errors="replace")
     try:

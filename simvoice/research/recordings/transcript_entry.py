@@ -4,23 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-# -- said -------------------------------------------------------------------------------------
-
 
 @dataclass(frozen=True, slots=True)
 class TranscriptEntry:
-    """Some words and when they were spoken."""
+    """Words with their times and, where known, their speaker."""
 
     label: str
-    """Who spoke, as the transcript names them; empty when it does not."""
+    """The speaker's name in the transcript; empty when it has none."""
     start_s: float
     end_s: float
     text: str
     is_word: bool = False
-    """One word with its own times; else an utterance."""
+    """Whether it is one word with its own times; else it is an utterance."""
     channel: int | None = None
     """0 left, 1 right, where the transcript names a channel."""
 
-    def labelled(self, label: str) -> TranscriptEntry:
-        """The same, spoken by `label`."""
+    def with_label(self, label: str) -> TranscriptEntry:
+        """Return the entry with another label."""
         return replace(self, label=label)

@@ -1,4 +1,4 @@
-"""Many at a time: what is done stays done, and a bad one stops no other."""
+"""A batch skips current results, and a failure does not stop the others."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.two_channels import both, textgrid, write
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Two good recordings around a bad one."""
+    """A folder with two good recordings and a broken one."""
     made = tmp_path / "in"
     write(made / "a.wav", both()[: 20 * 16_000])
     (made / "b.wav").write_bytes(b"not sound at all" * 100)
@@ -42,7 +42,7 @@ def ran(given: list[InputItem], plan: BatchPlan, jobs: int = 1) -> list[BatchOut
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_a_bad_file_is_named_with_its_reason_and_stops_no_other(
+def test_a_broken_file_is_reported_with_its_reason_and_stops_no_other(
     folder: Path, tmp_path: Path, jobs: int
 ) -> None:
     outcomes = ran(items(folder), BatchPlan(Options(), tmp_path / "out"), jobs)
@@ -53,14 +53,14 @@ def test_a_bad_file_is_named_with_its_reason_and_stops_no_other(
     assert len(results_in(tmp_path / "out")) == 2
 
 
-def test_what_is_done_is_left_alone_until_input_or_options_change(
+def test_current_results_are_skipped_until_input_or_options_change(
     folder: Path, tmp_path: Path
 ) -> None:
     plan = BatchPlan(Options(), tmp_path / "out")
     first = ran(items(folder), plan)
     written = {o.result: o.result.stat().st_mtime_ns for o in first if o.result}
-    again = ran(items(folder), plan)
-    assert states(again) == {"a": "skipped", "b": "failed", "c": "skipped"}
+    second = ran(items(folder), plan)
+    assert states(second) == {"a": "skipped", "b": "failed", "c": "skipped"}
     assert {path: path.stat().st_mtime_ns for path in written} == written
 
     textgrid(folder / "a.TextGrid", length_s=20.0)
@@ -69,7 +69,7 @@ def test_what_is_done_is_left_alone_until_input_or_options_change(
     )
     other = BatchPlan(Options(learner="left"), tmp_path / "out")
     assert set(states(ran(items(folder), other)).values()) == {"done", "failed"}
-    forced = BatchPlan(Options(learner="left"), tmp_path / "out", again=True)
+    forced = BatchPlan(Options(learner="left"), tmp_path / "out", redo=True)
     assert states(ran(items(folder / "c.flac"), forced)) == {"c": "done"}
 
 
@@ -82,7 +82,7 @@ def test_a_result_of_an_older_version_is_made_again(
     assert states(ran(items(folder / "a.wav"), plan)) == {"a": "done"}
 
 
-def test_a_result_cut_off_half_way_is_made_again(folder: Path, tmp_path: Path) -> None:
+def test_a_truncated_result_is_made_again(folder: Path, tmp_path: Path) -> None:
     plan = BatchPlan(Options(), tmp_path / "out")
     (outcome,) = ran(items(folder / "a.wav"), plan)
     assert outcome.result is not None
@@ -100,13 +100,13 @@ def test_one_job_and_several_give_the_same_bytes(folder: Path, tmp_path: Path) -
         assert one.read_bytes() == two.read_bytes()
 
 
-def test_a_fault_nobody_foresaw_is_named_too(
+def test_an_unexpected_error_is_reported(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: object) -> None:
         raise ZeroDivisionError("division by zero")
 
-    monkeypatch.setattr(batch, "of_recording", broken)
+    monkeypatch.setattr(batch, "analyse_recording", broken)
     (outcome,) = ran(items(folder / "a.wav"), BatchPlan(Options(), tmp_path / "out"))
     assert outcome.reason == (
         "analysing a failed unexpectedly (ZeroDivisionError: division by zero)"
@@ -115,28 +115,31 @@ def test_a_fault_nobody_foresaw_is_named_too(
 
 
 class Deadly(OwnAttempt):
-    """Takes the process that is to analyse it along."""
+    """Kills the process that should analyse it."""
 
     def __reduce__(self) -> tuple[Callable[[int], None], tuple[int]]:
         return os._exit, (9,)
 
 
-def test_a_process_that_dies_over_one_file_does_not_take_the_others_along(
+def test_a_process_killed_by_one_file_does_not_stop_the_others(
     folder: Path, tmp_path: Path
 ) -> None:
     given = [*items(folder), Deadly("deadly", tmp_path)]
     outcomes = ran(given, BatchPlan(Options(), tmp_path / "out"), 2)
     found = states(outcomes)
     assert (found["b"], found["deadly"]) == ("failed", "failed")
-    # What was written before the process died is found there on the second try.
+    # Results written before the process died are found and skipped in the second run.
     assert {found["a"], found["c"]} <= {"done", "skipped"}
     assert len(results_in(tmp_path / "out")) == 2
     reasons = {outcome.name: outcome.reason for outcome in outcomes}
-    assert reasons["deadly"] == ("the process that analysed deadly was killed; was memory short?")
+    assert reasons["deadly"] == (
+        "the process that analysed deadly was killed, perhaps for lack of memory; close other "
+        "programs, or use fewer --jobs"
+    )
     assert reasons["b"].startswith("'b.wav' cannot be read as sound")
 
 
-def test_attempts_and_recordings_go_through_the_same_door(tmp_path: Path) -> None:
+def test_attempts_are_analysed_like_recordings(tmp_path: Path) -> None:
     attempt = record(tmp_path / "attempts", visit=("bad-news",))
     plan = BatchPlan(Options(), tmp_path / "out")
     given: list[InputItem] = [OwnAttempt(attempt.id, tmp_path / "attempts")]
@@ -146,7 +149,7 @@ def test_attempts_and_recordings_go_through_the_same_door(tmp_path: Path) -> Non
     assert (found.kind, found.visit) == ("attempt", ("bad-news",))
     values = {v.key: v.value for v in found.metrics}
     for key, value in NUMBERS.items():
-        if value is not None:  # else it needs the sound, which an attempt has
+        if value is not None:  # the others need the sound, which an attempt has
             assert values[key] == pytest.approx(value, rel=0.02, abs=0.15), key
     assert values["speech_rate"] is not None
     assert states(ran(given, plan)) == {attempt.id: "skipped"}
@@ -154,7 +157,7 @@ def test_attempts_and_recordings_go_through_the_same_door(tmp_path: Path) -> Non
     assert states(ran(given, other)) == {attempt.id: "done"}
 
 
-def test_a_result_reads_back_as_it_was_and_others_files_are_refused(tmp_path: Path) -> None:
+def test_a_result_is_loaded_unchanged_and_other_files_are_refused(tmp_path: Path) -> None:
     attempt = record(tmp_path / "attempts")
     (outcome,) = ran(
         [OwnAttempt(attempt.id, tmp_path / "attempts")], BatchPlan(Options(), tmp_path / "out")
@@ -163,7 +166,7 @@ def test_a_result_reads_back_as_it_was_and_others_files_are_refused(tmp_path: Pa
     found = load(outcome.result)
     assert load(save(tmp_path, found)) == found
     outcome.result.write_text("{}", encoding="utf-8")
-    with pytest.raises(UsageError, match="is no result of `simvoice analyze`"):
+    with pytest.raises(UsageError, match="is not a result of `simvoice analyze`"):
         load(outcome.result)
     outcome.result.write_text('{"format": 2}', encoding="utf-8")
     with pytest.raises(UsageError, match="written by another version"):

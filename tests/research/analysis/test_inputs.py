@@ -1,4 +1,4 @@
-"""What the paths on a command line mean."""
+"""Paths on a command line name attempts, recordings and folders."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def recording(item: InputItem) -> Recording:
     return item
 
 
-def test_a_folder_is_searched_through_in_a_fixed_order(tmp_path: Path) -> None:
+def test_a_folder_is_searched_in_a_fixed_order(tmp_path: Path) -> None:
     for name in ("b/two.wav", "a/one.flac", "three.WAV", ".hidden/no.wav", "a/notes.txt"):
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
@@ -35,7 +35,7 @@ def test_a_folder_is_searched_through_in_a_fixed_order(tmp_path: Path) -> None:
     assert names(found(tmp_path)) == ["a/one", "b/two", "three"]
 
 
-def test_files_of_one_channel_that_differ_in_the_speaker_are_a_pair(tmp_path: Path) -> None:
+def test_files_of_one_channel_whose_names_differ_in_the_speaker_are_a_pair(tmp_path: Path) -> None:
     pcm = both()[:16_000]
     for name in ("v1_doctor", "v1_patient", "v2-Patient", "v2-Dr", "v3_doctor"):
         write(tmp_path / f"{name}.wav", pcm[:, :1])
@@ -45,20 +45,20 @@ def test_files_of_one_channel_that_differ_in_the_speaker_are_a_pair(tmp_path: Pa
     assert [f.name for f in recording(items[1]).files] == ["v2-Dr.wav", "v2-Patient.wav"]
 
 
-def test_two_channel_files_are_two_visits_whatever_they_are_called(tmp_path: Path) -> None:
+def test_two_channel_files_are_two_visits_under_any_name(tmp_path: Path) -> None:
     for name in ("visit_doctor.wav", "visit_patient.wav"):
         write(tmp_path / name, both()[:16_000])
     assert names(found(tmp_path)) == ["visit_doctor", "visit_patient"]
 
 
-def test_a_pair_may_be_called_by_other_words(tmp_path: Path) -> None:
+def test_other_speaker_names_can_mark_a_pair(tmp_path: Path) -> None:
     for name in ("1 kundin.wav", "1 ärztin.wav"):
         write(tmp_path / name, both()[:16_000, :1])
-    (item,) = found(tmp_path, called=SpeakerNames.given("ärztin,kundin"))
+    (item,) = found(tmp_path, called=SpeakerNames.parse("ärztin,kundin"))
     assert [f.name for f in recording(item).files] == ["1 ärztin.wav", "1 kundin.wav"]
 
 
-def test_the_transcript_beside_a_file_is_found_the_most_telling_first(tmp_path: Path) -> None:
+def test_the_most_informative_transcript_beside_a_file_is_found(tmp_path: Path) -> None:
     write(tmp_path / "talk.wav", both()[:16_000])
     srt(tmp_path / "talk.srt")
     srt(tmp_path / "talker.srt")
@@ -87,27 +87,27 @@ def test_a_pair_has_the_transcripts_of_both_or_one_for_both(tmp_path: Path) -> N
     assert [p.name for p in recording(two).transcripts] == ["v2.srt"]
 
 
-def test_attempts_are_known_by_id_by_folder_and_in_a_folder(tmp_path: Path) -> None:
+def test_attempts_are_found_by_id_by_folder_and_in_a_folder(tmp_path: Path) -> None:
     attempt = record(tmp_path)
-    kept = OwnAttempt(attempt.id, tmp_path)
-    assert gather([attempt.id], tmp_path, SpeakerNames()) == [kept]
-    assert found(tmp_path / attempt.id) == [kept]
-    assert found(tmp_path) == [kept]
-    assert found(tmp_path, tmp_path / attempt.id) == [kept]
+    own = OwnAttempt(attempt.id, tmp_path)
+    assert gather([attempt.id], tmp_path, SpeakerNames()) == [own]
+    assert found(tmp_path / attempt.id) == [own]
+    assert found(tmp_path) == [own]
+    assert found(tmp_path, tmp_path / attempt.id) == [own]
 
 
-def test_what_is_not_there_is_named_with_the_remedy(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="is neither an attempt's id nor a path that is there"):
+def test_errors_for_missing_paths_name_the_remedy(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="is neither the id of an attempt nor an existing path"):
         found(tmp_path / "gone.wav")
     with pytest.raises(AttemptError, match="there is no attempt 20261122-101530-case-abcd"):
         found("20261122-101530-case-abcd")
     with pytest.raises(UsageError, match="there is no attempt and no recording in"):
         found(tmp_path)
-    with pytest.raises(UsageError, match="is not there"):
+    with pytest.raises(UsageError, match="does not exist"):
         pair(tmp_path / "a.wav", tmp_path / "b.wav")
 
 
-def test_transcripts_that_are_named_along_with_their_sound_are_no_recordings(
+def test_transcripts_given_with_their_sound_are_not_recordings(
     tmp_path: Path,
 ) -> None:
     write(tmp_path / "visit.wav", both()[:16_000])
@@ -117,6 +117,6 @@ def test_transcripts_that_are_named_along_with_their_sound_are_no_recordings(
     assert [text.name for text in recording(items[0]).transcripts] == ["visit.TextGrid"]
 
 
-def test_a_transcript_alone_is_refused_with_what_to_give(tmp_path: Path) -> None:
+def test_a_transcript_without_its_sound_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"'a\.TextGrid' is a transcript; give the sound"):
         found(textgrid(tmp_path / "a.TextGrid"))

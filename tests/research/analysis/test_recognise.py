@@ -1,4 +1,4 @@
-"""Pieces of a long channel for the recogniser, and utterances out of words."""
+"""A long channel is cut into pieces for recognition, and words are grouped into utterances."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def word(text: str, start_s: float, end_s: float, who: str = "learner") -> Conve
     )
 
 
-def test_short_pauses_stay_inside_a_piece_and_long_ones_part_it() -> None:
+def test_a_piece_spans_short_pauses_and_ends_at_long_ones() -> None:
     voice = intervals([(1.0, 2.0), (2.5, 4.0), (9.0, 10.0)])
     assert list(pieces(voice)) == [(1.0, 4.0), (9.0, 10.0)]
 
@@ -27,12 +27,12 @@ def test_a_long_stretch_is_cut_in_its_longest_pause() -> None:
     assert list(pieces(voice)) == [(0.0, 15.0), (15.9, 40.0)]
 
 
-def test_speech_without_a_pause_is_cut_by_the_clock() -> None:
+def test_speech_without_a_pause_is_cut_at_the_greatest_length() -> None:
     assert list(pieces(intervals([(0.0, 60.0)]))) == [(0.0, 28.0), (28.0, 56.0), (56.0, 60.0)]
 
 
 @given(st.lists(st.tuples(st.floats(0, 300), st.floats(0.1, 50)), max_size=30))
-def test_pieces_hold_all_of_the_voice_and_none_is_too_long(
+def test_pieces_cover_all_speech_and_none_is_too_long(
     spans: list[tuple[float, float]],
 ) -> None:
     voice = intervals([(start, start + length) for start, length in spans])
@@ -41,8 +41,8 @@ def test_pieces_hold_all_of_the_voice_and_none_is_too_long(
     assert sum(end - start for start, end in found) >= total_s(voice) - 1e-6
 
 
-def test_words_part_at_pauses_at_sentences_and_at_the_others_words() -> None:
-    said = [
+def test_utterances_end_at_pauses_at_sentences_and_at_words_of_the_other_speaker() -> None:
+    words = [
         word("Mrs.", 0.0, 0.3),
         word("Tully.", 0.35, 0.8),
         word("Good", 1.2, 1.4),
@@ -51,7 +51,7 @@ def test_words_part_at_pauses_at_sentences_and_at_the_others_words() -> None:
         word("then", 2.9, 3.1),
         word("so", 4.2, 4.4),
     ]
-    assert [(u.who, u.text) for u in utterances_of(said)] == [
+    assert [(u.who, u.text) for u in utterances_of(words)] == [
         ("learner", "Mrs. Tully."),
         ("learner", "Good"),
         ("patient", "mm"),

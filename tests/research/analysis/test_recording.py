@@ -1,4 +1,4 @@
-"""A recording of the planted conversation gives back what was planted."""
+"""The analysis of a planted recording gives back the planted values."""
 
 from __future__ import annotations
 
@@ -12,7 +12,13 @@ from simvoice.audio import Pcm
 from simvoice.errors import AudioFileError
 from simvoice.ports import TranscribedWord
 from simvoice.research.analysis.conversation import Conversation
-from simvoice.research.analysis.recording import Options, Recording, identify, of_recording, slug
+from simvoice.research.analysis.recording import (
+    Options,
+    Recording,
+    analyse_recording,
+    identify,
+    slug,
+)
 from simvoice.research.recordings.match import SpeakerNames
 from tests.planted_talk import NUMBERS
 from tests.two_channels import (
@@ -29,7 +35,7 @@ from tests.two_channels import (
 def analysed(folder: Path, *files: Path, options: Options | None = None) -> Conversation:
     texts = [p for f in files for p in folder.glob(f"{f.stem}.*") if p != f]
     found = Recording("talk", files, tuple(sorted(texts)))
-    return of_recording(found, options or Options(), folder)
+    return analyse_recording(found, options or Options(), folder)
 
 
 def values(found: Conversation) -> dict[str, float]:
@@ -39,28 +45,30 @@ def values(found: Conversation) -> dict[str, float]:
 @pytest.mark.parametrize(
     ("rate", "subtype"), [(16_000, "PCM_16"), (8_000, "PCM_16"), (192_000, "PCM_24")]
 )
-def test_the_numbers_come_back_at_any_rate(tmp_path: Path, rate: int, subtype: str) -> None:
+def test_the_planted_numbers_are_measured_at_any_rate(
+    tmp_path: Path, rate: int, subtype: str
+) -> None:
     found = analysed(tmp_path, write(tmp_path / "talk.wav", rate=rate, subtype=subtype))
     for key in ("talk_share", "learner_speech", "patient_speech", "longest_monologue"):
-        # The acknowledgement is speech of the learner's here as there.
+        # The acknowledgement counts as the learner's speech in both.
         assert values(found)[key] == pytest.approx(NUMBERS[key], abs=0.6), key
     assert found.length_s == pytest.approx(50.0, abs=0.001)
 
 
-def test_channels_that_the_labels_call_swapped_are_turned_round(tmp_path: Path) -> None:
+def test_channels_are_swapped_when_the_labels_say_so(tmp_path: Path) -> None:
     straight = analysed(tmp_path, write(tmp_path / "a.wav"))
-    turned = write(tmp_path / "b.wav", both()[:, ::-1])
+    crossed = write(tmp_path / "b.wav", both()[:, ::-1])
     textgrid(tmp_path / "b.TextGrid")
-    found = analysed(tmp_path, turned)
+    found = analysed(tmp_path, crossed)
     assert found.learner_channel == "right"
     assert values(found)["learner_speech"] == values(straight)["learner_speech"]
     assert found.notes == (
-        "the channels are swapped: the transcript's labels put the learner on the right, and so "
-        "it was read",
+        "the learner is on the right channel, as the transcript's labels show; the channels were "
+        "swapped",
     )
 
 
-def test_without_labels_the_option_says_which_channel_and_the_left_is_only_a_guess(
+def test_without_labels_the_option_selects_the_channel_and_the_default_is_left(
     tmp_path: Path,
 ) -> None:
     path = write(tmp_path / "talk.wav", both()[:, ::-1])
@@ -72,7 +80,7 @@ def test_without_labels_the_option_says_which_channel_and_the_left_is_only_a_gue
     assert values(told)["patient_speech"] == values(guessed)["learner_speech"]
 
 
-def test_the_channel_that_asks_the_questions_is_pointed_at_when_nothing_else_tells(
+def test_a_remark_names_the_channel_with_most_questions_when_nothing_else_tells(
     tmp_path: Path,
 ) -> None:
     path = write(tmp_path / "talk.wav", both()[:, ::-1])
@@ -85,21 +93,21 @@ def test_the_channel_that_asks_the_questions_is_pointed_at_when_nothing_else_tel
     found = analysed(tmp_path, path)
     assert found.learner_channel == "left"
     assert found.notes[1] == (
-        "the right channel asks 4 of the 4 questions, as clinicians do; if it is the learner's: "
-        "--learner right"
+        "4 of the 4 questions are on the right channel, and clinicians ask most questions; if it "
+        "is the learner's: --learner right"
     )
     assert analysed(tmp_path, path, options=Options(learner="right")).notes == ()
 
 
-def test_labels_and_option_that_contradict_each_other_stop_it(tmp_path: Path) -> None:
+def test_labels_that_contradict_the_option_are_an_error(tmp_path: Path) -> None:
     path = write(tmp_path / "talk.wav")
     textgrid(tmp_path / "talk.TextGrid")
     assert analysed(tmp_path, path, options=Options(learner="left")).notes == ()
-    with pytest.raises(AudioFileError, match=r"on the other channel than --learner right; leave"):
+    with pytest.raises(AudioFileError, match=r"contradict --learner right: .* use either"):
         analysed(tmp_path, path, options=Options(learner="right"))
 
 
-def test_two_files_the_wrong_way_round_are_told_from_their_labels(tmp_path: Path) -> None:
+def test_labels_show_when_two_files_are_in_the_wrong_order(tmp_path: Path) -> None:
     pcm = both()
     first = write(tmp_path / "a.wav", pcm[:, 1:])
     second = write(tmp_path / "b.wav", pcm[:, :1])
@@ -131,7 +139,7 @@ def test_a_transcript_gives_utterances_and_words_to_turns(tmp_path: Path, kind: 
     assert [f.role for f in found.inputs] == ["sound", "transcript"]
 
 
-def test_word_times_of_a_ctm_are_kept_and_make_utterances(tmp_path: Path) -> None:
+def test_words_of_a_ctm_keep_their_times_and_form_utterances(tmp_path: Path) -> None:
     path = write(tmp_path / "talk.wav")
     lines = []
     for (start_s, end_s), text in zip(LEARNER_TURNS, LEARNER_TEXT, strict=True):
@@ -146,7 +154,7 @@ def test_word_times_of_a_ctm_are_kept_and_make_utterances(tmp_path: Path) -> Non
     assert [u.text for u in found.utterances] == list(LEARNER_TEXT)
 
 
-def test_a_transcript_of_something_else_stops_it_unless_it_is_left_out(tmp_path: Path) -> None:
+def test_a_transcript_of_another_recording_is_an_error_unless_left_out(tmp_path: Path) -> None:
     path = write(tmp_path / "talk.wav")
     textgrid(tmp_path / "talk.TextGrid", length_s=300.0)
     with pytest.raises(AudioFileError, match=r"lasts 300\.0 s and the sound 50\.0 s"):
@@ -154,9 +162,9 @@ def test_a_transcript_of_something_else_stops_it_unless_it_is_left_out(tmp_path:
     assert analysed(tmp_path, path, options=Options(transcript=False)).words_from == ""
 
 
-def test_silence_is_refused_and_one_silent_channel_remarked_on(tmp_path: Path) -> None:
+def test_silence_is_refused_and_one_silent_channel_gives_a_remark(tmp_path: Path) -> None:
     silent = write(tmp_path / "silent.wav", np.zeros((32_000, 2), np.float32))
-    with pytest.raises(AudioFileError, match=r"^nobody speaks in 'silent\.wav'; check that"):
+    with pytest.raises(AudioFileError, match=r"^'silent\.wav' contains no speech; check that"):
         analysed(tmp_path, silent)
     pcm = both()
     pcm[:, 1] = 0.0
@@ -165,8 +173,8 @@ def test_silence_is_refused_and_one_silent_channel_remarked_on(tmp_path: Path) -
     assert "talk_share" not in values(found)
 
 
-class Ear:
-    """Hears one word in the middle of every piece it is given."""
+class FakeRecogniser:
+    """Recognises one word in the middle of every piece."""
 
     def __init__(self) -> None:
         self.pieces: list[float] = []
@@ -177,25 +185,28 @@ class Ear:
         return [TranscribedWord("well?", lasts_s / 2, lasts_s / 2 + 0.2, 0.75)]
 
 
-def test_asked_for_words_every_stretch_of_both_voices_is_heard_in_its_place(
+def test_words_are_recognised_in_all_speech_of_both_speakers(
     tmp_path: Path,
 ) -> None:
-    ear = Ear()
-    found = of_recording(
-        Recording("talk", (write(tmp_path / "talk.wav"),)), Options(words=True), tmp_path, ear
+    recogniser = FakeRecogniser()
+    found = analyse_recording(
+        Recording("talk", (write(tmp_path / "talk.wav"),)),
+        Options(words=True),
+        tmp_path,
+        recogniser,
     )
     assert found.words_from == "whisper"
-    assert len(found.words) == len(ear.pieces)
+    assert len(found.words) == len(recogniser.pieces)
     for word in found.words:
         assert any(
             s.who == word.who and s.start_s - 1.0 <= word.start_s <= s.end_s + 1.0
             for s in found.stretches
         )
-    assert max(ear.pieces) <= 30.0
+    assert max(recogniser.pieces) <= 30.0
     assert all(u.text == "well?" for u in found.utterances)
 
 
-def test_the_fingerprint_follows_input_and_options_and_nothing_else(tmp_path: Path) -> None:
+def test_the_fingerprint_depends_only_on_input_and_options(tmp_path: Path) -> None:
     path = write(tmp_path / "talk.wav")
     first = identify(Recording("talk", (path,)), Options())
     moved = path.rename(tmp_path / "moved.wav")
@@ -203,7 +214,7 @@ def test_the_fingerprint_follows_input_and_options_and_nothing_else(tmp_path: Pa
     assert identify(Recording("talk", (moved,)), Options(learner="right")).id == first.id
     others = [
         identify(Recording("talk", (moved,)), Options(learner="right")),
-        identify(Recording("talk", (moved,)), Options(names=SpeakerNames.given("a,b"))),
+        identify(Recording("talk", (moved,)), Options(names=SpeakerNames.parse("a,b"))),
         identify(Recording("talk", (moved,), (textgrid(tmp_path / "t.TextGrid"),)), Options()),
         identify(Recording("talk", (write(tmp_path / "x.wav", rate=8_000),)), Options()),
     ]
@@ -220,5 +231,5 @@ def test_the_fingerprint_follows_input_and_options_and_nothing_else(tmp_path: Pa
         ("x" * 300, "x" * 100),
     ],
 )
-def test_a_name_becomes_one_that_is_safe_for_a_file(name: str, safe: str) -> None:
+def test_a_slug_is_safe_as_a_file_name(name: str, safe: str) -> None:
     assert slug(name) == safe

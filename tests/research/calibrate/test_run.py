@@ -9,7 +9,7 @@ import pytest
 from simvoice.research.calibrate import run
 from simvoice.research.calibrate.skeleton import SkeletonUtterance
 from simvoice.scoring.metrics.change import minimal_detectable_change
-from simvoice.scoring.metrics.interval import from_json, to_json
+from simvoice.scoring.metrics.interval import errors_from_json, errors_to_json
 from tests.research.calibrate.voices import Hum
 
 SMALL = run.CalibrationSize(fitted=16, tried=2, length_s=40.0, pairs=16, pair_s=40.0)
@@ -32,7 +32,7 @@ def test_a_table_is_fitted_on_one_part_and_tried_on_another(
     assert len({trial.conversation for trial in outcome.trials}) == SMALL.tried
     assert outcome.table.provenance["conversations"] == SMALL.fitted
     assert set(outcome.table.axes) == {"snr_db", "leak_db", "fade_s", "clipped", "lost"}
-    assert from_json(json.loads(json.dumps(to_json(outcome.table)))).axes.keys() == (
+    assert errors_from_json(json.loads(json.dumps(errors_to_json(outcome.table)))).axes.keys() == (
         outcome.table.axes.keys()
     )
     detectable = minimal_detectable_change("talk_share", outcome.table)

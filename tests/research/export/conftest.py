@@ -1,4 +1,4 @@
-"""Conversations to take away: the planted one as an attempt and as a recording."""
+"""Conversations to export: the planted one as an attempt and as a recording."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from simvoice.record.events import (
     PatientReflection,
     RecordedReflection,
 )
-from simvoice.research.analysis.attempts import of_attempt
+from simvoice.research.analysis.attempts import analyse_attempt
 from simvoice.research.analysis.conversation import Conversation
-from simvoice.research.analysis.recording import Options, Recording, of_recording
+from simvoice.research.analysis.recording import Options, Recording, analyse_recording
 from simvoice.research.export.write import save
 from tests.planted_talk import record
 from tests.two_channels import textgrid, write
 
 SECRET = "persimmon"
-"""Said nowhere but in what the record keeps of the patient's mind."""
+"""A word that occurs only in the record of the patient's mind."""
 
 PRIVATE = (
     Checkpoint(turn=9, at_s=48.0, mind={"spoken": [SECRET]}, move={"text": SECRET}),
@@ -44,7 +44,7 @@ def attempt(tmp_path_factory: pytest.TempPathFactory) -> Conversation:
     folder = tmp_path_factory.mktemp("attempts")
     name = "20261122-101530-planted-talk-abcd"
     found = record(folder, PRIVATE, attempt=name, learner="Kim", visit=("bad-news",))
-    return of_attempt(found)
+    return analyse_attempt(found)
 
 
 @pytest.fixture(scope="session")
@@ -52,7 +52,7 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Conversation:
     folder = tmp_path_factory.mktemp("recordings")
     sound = write(folder / "Vísita 1.wav")
     text = textgrid(folder / "Vísita 1.TextGrid")
-    return of_recording(Recording("Vísita 1", (sound,), (text,)), Options(), folder)
+    return analyse_recording(Recording("Vísita 1", (sound,), (text,)), Options(), folder)
 
 
 @pytest.fixture(scope="session")
@@ -62,7 +62,7 @@ def both(attempt: Conversation, recording: Conversation) -> list[Conversation]:
 
 @pytest.fixture(scope="session")
 def folder(both: list[Conversation], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A whole export on the disk."""
+    """A complete export on disk."""
     out = tmp_path_factory.mktemp("exports") / "export"
     save(both, out)
     return out

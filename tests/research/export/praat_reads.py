@@ -1,6 +1,6 @@
-"""Praat itself reads TextGrids, in a process of its own: `python -m tests.research.export.praat_reads FILE`.
+"""Read a TextGrid with Praat: `python -m tests.research.export.praat_reads FILE`.
 
-Praat holds the interpreter's lock and prints as it likes, so the house lets nobody else import it.
+It runs in a separate process, because Praat holds the interpreter's lock and prints to stdout.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from parselmouth.praat import call
 
 
 def tiers(path: str) -> dict[str, Any]:
-    """Tier name to its intervals that have a label: (start, end, label), and the length."""
+    """Return the length, and for each tier its labelled intervals as (start, end, label)."""
     grid = parselmouth.read(path)
     found: dict[str, Any] = {"length_s": grid.xmax - grid.xmin, "tiers": {}}
     for tier in range(1, int(call(grid, "Get number of tiers")) + 1):

@@ -1,4 +1,4 @@
-"""TextGrid, EAF, RTTM and CTM, read back by the tools they are for."""
+"""TextGrid, EAF, RTTM and CTM are read back by the tools that use them."""
 
 from __future__ import annotations
 
@@ -65,30 +65,28 @@ def test_praat_reads_the_textgrid_with_every_stretch_and_word(
     for who in ("learner", "patient"):
         times = [(start, end) for start, end, _ in read["tiers"][f"{who} speech"]]
         assert times == [pytest.approx(pair, abs=0.0015) for pair in voice(found, who)]
-    said = [text for *_, text in read["tiers"]["patient utterances"]]
-    assert "My mother died of" in said
+    texts = [text for *_, text in read["tiers"]["patient utterances"]]
+    assert "My mother died of" in texts
     silences = [text for *_, text in read["tiers"]["silences"]]
     assert len(silences) == sum(e.kind == "silence" for e in found.events)
 
 
-def test_our_own_reader_takes_our_textgrid_for_a_transcript(
-    found: Conversation, tmp_path: Path
-) -> None:
+def test_our_reader_reads_our_textgrid_as_a_transcript(found: Conversation, tmp_path: Path) -> None:
     path = write(tmp_path / "talk.TextGrid", to_textgrid(found))
-    said = [s for s in read_transcripts([path]).said if not s.is_word]
-    assert [(s.text, round(s.start_s, 2)) for s in said] == [
+    entries = [e for e in read_transcripts([path]).entries if not e.is_word]
+    assert [(e.text, round(e.start_s, 2)) for e in entries] == [
         (u.text, round(u.start_s, 2))
         for u in sorted(found.utterances, key=lambda u: (u.start_s, u.end_s))
     ]
 
 
-def test_a_quote_in_what_was_said_survives(attempt: Conversation, tmp_path: Path) -> None:
-    said = attempt.utterances[0].model_copy(update={"text": 'She said "no", <twice> & left'})
-    changed = attempt.model_copy(update={"utterances": (said,)})
+def test_quotes_in_a_text_are_escaped(attempt: Conversation, tmp_path: Path) -> None:
+    quoted = attempt.utterances[0].model_copy(update={"text": 'She said "no", <twice> & left'})
+    changed = attempt.model_copy(update={"utterances": (quoted,)})
     path = write(tmp_path / "q.TextGrid", to_textgrid(changed))
-    assert read_by_praat(path)["tiers"]["patient utterances"][0][2] == said.text
+    assert read_by_praat(path)["tiers"]["patient utterances"][0][2] == quoted.text
     eaf = pympi.Eaf(str(write(tmp_path / "q.eaf", to_eaf(changed))))
-    assert eaf.get_annotation_data_for_tier("patient utterances")[0][2] == said.text
+    assert eaf.get_annotation_data_for_tier("patient utterances")[0][2] == quoted.text
 
 
 # -- ELAN -----------------------------------------------------------------------------------
@@ -106,11 +104,11 @@ def test_pympi_reads_the_eaf_back(found: Conversation, tmp_path: Path) -> None:
 
 
 CHILDREN = ["HEADER", "TIME_ORDER", "TIER", "LINGUISTIC_TYPE", "CONSTRAINT"]
-"""The order of the schema's sequence, of those we write."""
+"""The elements that we write, in the order of the schema."""
 
 
-def test_the_eaf_keeps_the_rules_of_its_schema(found: Conversation) -> None:
-    """EAF 2.8: order of elements, required attributes, identifiers, references, and time."""
+def test_the_eaf_follows_its_schema(found: Conversation) -> None:
+    """EAF 2.8: order of elements, required attributes, identifiers, references and times."""
     data = to_eaf(found)
     assert data.startswith(b'<?xml version="1.0" encoding="UTF-8"?>\n')
     root = etree.fromstring(data)
@@ -151,29 +149,31 @@ def test_the_eaf_links_the_sound_by_its_name(recording: Conversation) -> None:
 # -- the line formats -----------------------------------------------------------------------
 
 
-def test_rttm_holds_every_stretch_of_speech(found: Conversation) -> None:
+def test_rttm_contains_every_stretch_of_speech(found: Conversation) -> None:
     lines = [line.split() for line in to_rttm(found).decode().splitlines()]
     assert all(len(line) == 10 and line[0] == "SPEAKER" for line in lines)
     for who, channel in (("learner", "1"), ("patient", "2")):
         read = [(float(x[3]), float(x[3]) + float(x[4])) for x in lines if x[7] == who]
-        kept = [(s.start_s, s.end_s) for s in found.stretches if s.who == who and s.kind != "noise"]
-        assert read == [pytest.approx(pair, abs=0.002) for pair in kept]
+        spoken = [
+            (s.start_s, s.end_s) for s in found.stretches if s.who == who and s.kind != "noise"
+        ]
+        assert read == [pytest.approx(pair, abs=0.002) for pair in spoken]
         assert {x[2] for x in lines if x[7] == who} == {channel}
 
 
-def test_ctm_comes_back_as_the_words_it_was_made_of(attempt: Conversation, tmp_path: Path) -> None:
-    heard = ConversationWord(who="learner", start_s=3.5, end_s=3.75, text="that's it", prob=0.5)
-    changed = attempt.model_copy(update={"words": (*attempt.words, heard)})
+def test_the_words_of_a_ctm_are_read_back(attempt: Conversation, tmp_path: Path) -> None:
+    word = ConversationWord(who="learner", start_s=3.5, end_s=3.75, text="that's it", prob=0.5)
+    changed = attempt.model_copy(update={"words": (*attempt.words, word)})
     path = write(tmp_path / "talk.ctm", to_ctm(changed))
     assert path.read_text("utf-8").splitlines()[0] == f"{attempt.id} 1 3.500 0.250 that's_it 0.500"
-    said = read_transcripts([path]).said
-    assert [s.channel for s in said].count(1) == len(attempt.words)
+    entries = read_transcripts([path]).entries
+    assert [e.channel for e in entries].count(1) == len(attempt.words)
 
 
 # -- tiers ----------------------------------------------------------------------------------
 
 
-def test_labels_that_overlap_are_laid_side_by_side_and_no_word_is_lost() -> None:
+def test_overlapping_labels_are_separated_without_losing_text() -> None:
     given = [
         Annotation(0.0, 2.0, "a"),
         Annotation(1.0, 3.0, "b"),
@@ -187,9 +187,7 @@ def test_labels_that_overlap_are_laid_side_by_side_and_no_word_is_lost() -> None
     ]
 
 
-def test_a_conversation_in_which_nothing_is_known_still_makes_files(
-    attempt: Conversation, tmp_path: Path
-) -> None:
+def test_an_empty_conversation_gives_valid_files(attempt: Conversation, tmp_path: Path) -> None:
     empty = attempt.model_copy(
         update={"length_s": 0.0, "stretches": (), "utterances": (), "words": (), "events": ()}
     )

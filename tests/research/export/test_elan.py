@@ -1,4 +1,4 @@
-"""What ELAN asks of an EAF beyond its schema: so that it opens it, and changes nothing in it."""
+"""EAF files meet ELAN's demands beyond the schema, so that ELAN opens them unchanged."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from simvoice.research.analysis.conversation import (
 from simvoice.research.export.annotations import tiers_of, to_eaf
 
 
-def said(*given: tuple[float, float, str]) -> tuple[ConversationUtterance, ...]:
+def utterances_of(*given: tuple[float, float, str]) -> tuple[ConversationUtterance, ...]:
     return tuple(
         ConversationUtterance(who="learner", start_s=a, end_s=b, text=text) for a, b, text in given
     )
 
 
-def heard(*given: tuple[float, float, str]) -> tuple[ConversationWord, ...]:
+def words_of(*given: tuple[float, float, str]) -> tuple[ConversationWord, ...]:
     return tuple(
         ConversationWord(who="patient", start_s=a, end_s=b, text=text) for a, b, text in given
     )
@@ -32,8 +32,8 @@ def heard(*given: tuple[float, float, str]) -> tuple[ConversationWord, ...]:
 @pytest.fixture(scope="session")
 def awkward(recording: Conversation) -> Conversation:
     """Overlaps, equal times, words of no length and of less than ELAN's millisecond."""
-    utterances = said((0, 2, "a"), (0, 2, "b"), (1, 3, "c"), (1.5, 2.5, "d"), (3, 5, "e"))
-    words = heard(
+    utterances = utterances_of((0, 2, "a"), (0, 2, "b"), (1, 3, "c"), (1.5, 2.5, "d"), (3, 5, "e"))
+    words = words_of(
         (0, 0, "none"),
         (0.5, 0.5, "none"),
         (0.5, 0.5004, "short"),
@@ -53,13 +53,13 @@ def found(request: pytest.FixtureRequest) -> Conversation:
     return conversation
 
 
-def test_elan_keeps_every_annotation_as_it_is_written(found: Conversation) -> None:
-    """ELAN orders a tier by the place of its time slots, not by their times; copies a slot that two
-    tiers share; calls it an error when annotations of a tier overlap or have no length, and cuts or
-    drops such a one at the next edit."""
+def test_elan_keeps_every_annotation_unchanged(found: Conversation) -> None:
+    """ELAN orders a tier by the position of its time slots, not by their times, and copies a slot
+    that two tiers share. Annotations of a tier that overlap or have no length are errors, which it
+    cuts or drops at the next edit."""
     root = etree.fromstring(to_eaf(found))
     slots = {slot.attrib["TIME_SLOT_ID"]: slot for slot in root.iter("TIME_SLOT")}
-    place = {name: number for number, name in enumerate(slots)}
+    position = {name: number for number, name in enumerate(slots)}
     used: list[str] = []
     for wanted, tier in zip(tiers_of(found), root.iter("TIER"), strict=True):
         assert tier.attrib["TIER_ID"] == wanted.name
@@ -67,8 +67,8 @@ def test_elan_keeps_every_annotation_as_it_is_written(found: Conversation) -> No
         last = -1
         for annotation in tier.iter("ALIGNABLE_ANNOTATION"):
             begin, end = (annotation.attrib[f"TIME_SLOT_REF{i}"] for i in (1, 2))
-            assert last < place[begin] < place[end]
-            last = place[end]
+            assert last < position[begin] < position[end]
+            last = position[end]
             used += [begin, end]
             start_ms, end_ms = (int(slots[name].attrib["TIME_VALUE"]) for name in (begin, end))
             read.append((start_ms, end_ms, annotation.findtext("ANNOTATION_VALUE") or ""))
@@ -78,11 +78,11 @@ def test_elan_keeps_every_annotation_as_it_is_written(found: Conversation) -> No
         ]
         assert all(begin < end for begin, end, _ in read)
         assert all(end <= begin for (_, end, _), (begin, _, _) in itertools.pairwise(read))
-    assert sorted(used) == sorted(slots), "a slot is of one annotation"
+    assert sorted(used) == sorted(slots), "a slot belongs to one annotation"
 
 
-def test_the_tiers_stand_alone(found: Conversation) -> None:
-    """A type without constraints is of a tier without a parent, and of aligned annotations."""
+def test_no_tier_has_a_parent(found: Conversation) -> None:
+    """A type without constraints needs a tier without a parent and aligned annotations."""
     root = etree.fromstring(to_eaf(found))
     for kind in root.iter("LINGUISTIC_TYPE"):
         assert kind.attrib["TIME_ALIGNABLE"] == "true"
@@ -90,19 +90,19 @@ def test_the_tiers_stand_alone(found: Conversation) -> None:
     assert not [tier for tier in root.iter("TIER") if "PARENT_REF" in tier.attrib]
     assert not list(root.iter("REF_ANNOTATION"))
     ids = [a.attrib["ANNOTATION_ID"] for a in root.iter("ALIGNABLE_ANNOTATION")]
-    assert all(re.fullmatch(r"a\d+", name) for name in ids), "ELAN counts on from the last"
+    assert all(re.fullmatch(r"a\d+", name) for name in ids), "ELAN continues the numbers"
 
 
 @pytest.mark.parametrize(
     "bad", ["\x00", "\x01", "\x0b", "\x0c", "\x1b", "\x1f", "\ufffe", "\uffff", "\ud800"]
 )
-def test_a_character_that_xml_cannot_hold_costs_nothing_else(
+def test_a_character_that_xml_forbids_is_replaced_and_nothing_else_changes(
     attempt: Conversation, bad: str
 ) -> None:
     texts = (f"it is{bad} serious", "Zoë 👩‍⚕️ 𝒳\ttab\u200b \x7f\x85")
     changed = attempt.model_copy(
         update={
-            "utterances": said((0, 1, texts[0]), (2, 3, texts[1])),
+            "utterances": utterances_of((0, 1, texts[0]), (2, 3, texts[1])),
             "inputs": tuple(
                 file.model_copy(update={"name": f"a{bad}.wav"}) for file in attempt.inputs
             ),
@@ -120,8 +120,8 @@ def test_a_character_that_xml_cannot_hold_costs_nothing_else(
 @pytest.mark.parametrize(
     "name", ["Vísita 1.wav", "a%20b.wav", '50% [b] #3 & "c" <d>.wav', "10:30.wav", "面接.flac"]
 )
-def test_the_sound_is_linked_by_its_very_name(recording: Conversation, name: str) -> None:
-    """ELAN decodes nothing: it looks beside the EAF for a file of the name that is written."""
+def test_the_sound_is_linked_by_its_exact_name(recording: Conversation, name: str) -> None:
+    """ELAN does not decode the name: it looks beside the EAF for a file of exactly this name."""
     sound = next(file for file in recording.inputs if file.role == "sound")
     inputs: tuple[InputFile, ...] = (sound.model_copy(update={"name": name}),)
     root = etree.fromstring(to_eaf(recording.model_copy(update={"inputs": inputs})))

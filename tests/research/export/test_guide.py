@@ -1,4 +1,4 @@
-"""The guide for researchers says what is there."""
+"""The guide for researchers names all tables and formats."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from simvoice.research.export.write import FORMATS
 GUIDE = (Path(__file__).resolve().parents[3] / "docs" / "for-researchers.md").read_text("utf-8")
 
 
-def test_it_names_every_table_and_no_other() -> None:
+def test_the_guide_names_every_table_and_no_other() -> None:
     (listed,) = re.findall(r"The tables are (.+?)\. `codebook` says", GUIDE, re.DOTALL)
     assert set(re.findall(r"`(\w+)`", listed)) == {table.name for table in tables(False)}
 
 
-def test_every_option_it_shows_exists() -> None:
+def test_every_option_in_the_guide_exists() -> None:
     group = typer.main.get_command(app)
     known = {
         option
@@ -32,6 +32,6 @@ def test_every_option_it_shows_exists() -> None:
     assert len(shown) >= 10
 
 
-def test_it_speaks_of_every_format() -> None:
-    said = GUIDE.casefold()
-    assert [name for name in FORMATS if name not in said] == []
+def test_the_guide_names_every_format() -> None:
+    guide = GUIDE.casefold()
+    assert [name for name in FORMATS if name not in guide] == []

@@ -1,4 +1,4 @@
-"""The whole export, opened by R and by Praat themselves, where they are installed."""
+"""The export is opened with R and with Praat, where they are installed."""
 
 from __future__ import annotations
 
@@ -61,11 +61,11 @@ def run(*words: str) -> str:
 def test_r_reads_every_table_with_base_functions(folder: Path, tmp_path: Path) -> None:
     script = tmp_path / "read.R"
     script.write_text(IN_R, encoding="utf-8")
-    told = dict(re.findall(r"^(\w+)\.csv (\d+) ", run("Rscript", str(script), str(folder)), re.M))
+    output = dict(re.findall(r"^(\w+)\.csv (\d+) ", run("Rscript", str(script), str(folder)), re.M))
     for path in (folder / "tables").glob("*.csv"):
-        assert path.stem in told
-    assert int(told["metrics_wide"]) == 2
-    assert int(told["metrics_long"]) == 2 * int(told["codebook"])
+        assert path.stem in output
+    assert int(output["metrics_wide"]) == 2
+    assert int(output["metrics_long"]) == 2 * int(output["codebook"])
 
 
 @needs_praat
@@ -75,8 +75,8 @@ def test_praat_finds_every_label_of_every_tier(
     script = tmp_path / "count.praat"
     script.write_text(IN_PRAAT, encoding="utf-8")
     for found in both:
-        told = run("praat", "--run", str(script), str(folder / "praat" / f"{found.id}.TextGrid"))
-        counts = {name: int(n) for name, n in re.findall(r"^(.+)=(\d+)$", told, re.M)}
+        output = run("praat", "--run", str(script), str(folder / "praat" / f"{found.id}.TextGrid"))
+        counts = {name: int(n) for name, n in re.findall(r"^(.+)=(\d+)$", output, re.M)}
         assert set(counts) >= {"learner speech", "patient speech"}
         for tier in tiers_of(found):
             assert counts[tier.name] == len([x for x in tier.labels if x.text]), tier.name

@@ -1,4 +1,4 @@
-"""The data package: whole, true, the same each time; and the variant for giving away."""
+"""The data package is complete, correct and reproducible; so is the voice-free variant."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def on_disk(folder: Path) -> dict[str, bytes]:
     }
 
 
-def test_every_file_is_in_the_package_with_its_true_size_and_hash(folder: Path) -> None:
+def test_every_file_is_in_the_package_with_its_size_and_hash(folder: Path) -> None:
     files = on_disk(folder)
     resources = {entry["path"]: entry for entry in package(folder)["resources"]}
     assert set(files) - set(resources) == {"README.txt", "datapackage.json"}
@@ -64,7 +64,7 @@ def made(
     return on_disk(out)
 
 
-def given_away(out: Path, conversations: list[Conversation]) -> dict[str, bytes]:
+def voice_free_export(out: Path, conversations: list[Conversation]) -> dict[str, bytes]:
     names = pseudonyms(conversations)
     free = [without_voice(c, names[c.id]) for c in conversations]
     save(sorted(free, key=lambda c: c.id), out, voice_free=True)
@@ -73,7 +73,7 @@ def given_away(out: Path, conversations: list[Conversation]) -> dict[str, bytes]
 
 def test_the_same_input_gives_the_same_bytes(both: list[Conversation], tmp_path: Path) -> None:
     assert made(tmp_path / "a", both) == made(tmp_path / "b", both)
-    assert given_away(tmp_path / "c", both) == given_away(tmp_path / "d", both[::-1])
+    assert voice_free_export(tmp_path / "c", both) == voice_free_export(tmp_path / "d", both[::-1])
 
 
 def test_chosen_formats_only(both: list[Conversation], tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ def test_chosen_formats_only(both: list[Conversation], tmp_path: Path) -> None:
     assert {Path(path).suffix for path in files} == {".csv", ".rttm", ".txt", ".json"}
     assert check_formats(["eaf", "csv"]) == ("csv", "eaf")
     assert check_formats([]) == FORMATS
-    with pytest.raises(SettingError, match="'xls' is no format; choose of: csv, parquet"):
+    with pytest.raises(SettingError, match="'xls' is not a format; choose from: csv, parquet"):
         check_formats(["csv", "xls"])
 
 
@@ -96,23 +96,23 @@ def test_memory_does_not_grow_with_the_number_of_conversations(
         tracemalloc.stop()
         return peak
 
-    most(2)  # what is loaded once
+    most(2)  # load everything that is loaded once
     assert most(60) < most(10) + 500_000
 
 
-# -- for giving away ------------------------------------------------------------------------
+# -- the voice-free variant -----------------------------------------------------------------
 
 
-def test_the_voice_free_variant_tells_no_word_no_name_no_date_and_no_file(
+def test_the_voice_free_variant_contains_no_words_names_dates_or_file_names(
     both: list[Conversation], tmp_path: Path
 ) -> None:
-    files = given_away(tmp_path / "free", both)
+    files = voice_free_export(tmp_path / "free", both)
     plain = b"\n".join(data for path, data in files.items() if not path.endswith(".parquet"))
     for path, data in files.items():
         if path.endswith(".parquet"):
             (tmp_path / "t.parquet").write_bytes(data)
             plain += repr(pyarrow.parquet.read_table(tmp_path / "t.parquet").to_pylist()).encode()
-    telling = [
+    private = [
         *LEARNER_TEXT,
         *PATIENT_TEXT,
         "mm-hm",
@@ -127,9 +127,9 @@ def test_the_voice_free_variant_tells_no_word_no_name_no_date_and_no_file(
         SECRET,
     ]
     for conversation in both:
-        telling += [conversation.id, conversation.fingerprint]
-        telling += [value for f in conversation.inputs for value in (f.name, f.sha256)]
-    found = [text for text in telling if text.encode("utf-8") in plain]
+        private += [conversation.id, conversation.fingerprint]
+        private += [value for f in conversation.inputs for value in (f.name, f.sha256)]
+    found = [text for text in private if text.encode("utf-8") in plain]
     assert found == []
     assert not [path for path in files if path.startswith("ctm/")]
     for table in ("words", "utterances", "ledger"):
@@ -139,14 +139,14 @@ def test_the_voice_free_variant_tells_no_word_no_name_no_date_and_no_file(
 def test_the_voice_free_variant_keeps_every_time_and_every_number(
     both: list[Conversation], tmp_path: Path
 ) -> None:
-    files, whole = given_away(tmp_path / "free", both), made(tmp_path / "whole", both)
+    files, whole = voice_free_export(tmp_path / "free", both), made(tmp_path / "whole", both)
     for name in ("events", "speech", "turns", "metrics_long"):
-        kept, all_ = (len(f[f"tables/{name}.csv"].splitlines()) for f in (files, whole))
-        assert kept == all_, name
+        free, all_ = (len(f[f"tables/{name}.csv"].splitlines()) for f in (files, whole))
+        assert free == all_, name
     assert b"gap" in files["praat/c001.TextGrid"]
 
 
-def test_pseudonyms_do_not_follow_the_order_of_names_and_stay_the_same(
+def test_pseudonyms_are_stable_and_do_not_follow_the_order_of_names(
     attempt: Conversation,
 ) -> None:
     many = [attempt.model_copy(update={"id": f"talk-{i:02d}"}) for i in range(20)]
@@ -159,31 +159,29 @@ def test_pseudonyms_do_not_follow_the_order_of_names_and_stay_the_same(
 # -- on the disk ----------------------------------------------------------------------------
 
 
-def test_a_folder_with_other_things_in_it_is_not_touched(
-    both: list[Conversation], tmp_path: Path
-) -> None:
+def test_a_folder_with_other_files_is_not_changed(both: list[Conversation], tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("mine", encoding="utf-8")
     for replace in (False, True):
-        with pytest.raises(UsageError, match="holds other files; name a folder that is new"):
+        with pytest.raises(UsageError, match="contains other files; name a new or empty folder"):
             save(both, tmp_path, ("csv",), replace=replace)
     assert on_disk(tmp_path) == {"thesis.txt": b"mine"}
 
 
-def test_an_earlier_export_is_replaced_when_asked_and_nothing_else(
+def test_replace_deletes_an_earlier_export_and_nothing_else(
     both: list[Conversation], tmp_path: Path
 ) -> None:
     out = tmp_path / "export"
     save(both, out)
     (out / "analysis.R").write_text("mine", encoding="utf-8")
-    with pytest.raises(UsageError, match=r"holds an export already; .* or add --replace"):
+    with pytest.raises(UsageError, match=r"already contains an export; .* or add --replace"):
         save(both, out)
     save(both[:1], out, ("csv",), replace=True)
-    kept = on_disk(out)
-    assert kept.pop("analysis.R") == b"mine"
-    assert set(kept) == set(made(tmp_path / "again", both[:1], ("csv",)))
+    files = on_disk(out)
+    assert files.pop("analysis.R") == b"mine"
+    assert set(files) == set(made(tmp_path / "second", both[:1], ("csv",)))
 
 
-def test_a_package_that_names_files_outside_itself_takes_none_of_them_away(
+def test_replace_never_deletes_files_outside_the_export(
     both: list[Conversation], tmp_path: Path
 ) -> None:
     out = tmp_path / "export"
@@ -197,7 +195,7 @@ def test_a_package_that_names_files_outside_itself_takes_none_of_them_away(
     assert victim.read_text("utf-8") == "mine"
 
 
-def test_a_file_in_the_way_is_refused(both: list[Conversation], tmp_path: Path) -> None:
+def test_a_file_instead_of_a_folder_is_refused(both: list[Conversation], tmp_path: Path) -> None:
     (tmp_path / "out").write_text("x", encoding="utf-8")
     with pytest.raises(UsageError, match="is a file; name a folder"):
         save(both, tmp_path / "out", ("csv",))

@@ -1,4 +1,4 @@
-"""The tables, read back by the libraries that researchers open them with."""
+"""The tables are read back by the libraries that researchers use."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def rows(folder: Path, name: str) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def test_the_wide_table_has_a_row_a_conversation_and_the_planted_numbers(
+def test_the_wide_table_has_a_row_for_each_conversation_and_the_planted_numbers(
     folder: Path, attempt: Conversation, recording: Conversation
 ) -> None:
     found = {row["conversation"]: row for row in rows(folder, "metrics_wide")}
     assert list(found) == sorted([attempt.id, recording.id])
     for key, value in NUMBERS.items():
-        if value is not None:  # else it needs the sound, which the attempt has
+        if value is not None:  # the others need the sound, which the attempt has
             assert float(found[attempt.id][key]) == pytest.approx(value, rel=0.02, abs=0.15), key
     assert found[recording.id]["machine_delay"] == ""
     assert float(found[recording.id]["patient_speech"]) == pytest.approx(12.0, abs=0.3)
@@ -65,7 +65,7 @@ def test_turns_events_and_speech_are_the_conversations(folder: Path, attempt: Co
     assert len(own("words")) == len(attempt.words)
 
 
-def test_csv_and_parquet_hold_the_same_cells(folder: Path) -> None:
+def test_csv_and_parquet_contain_the_same_cells(folder: Path) -> None:
     for path in sorted((folder / "tables").glob("*.csv")):
         parquet = pyarrow.parquet.read_table(path.with_suffix(".parquet"))
         read = pyarrow.csv.read_csv(
@@ -86,11 +86,11 @@ def test_csv_and_parquet_hold_the_same_cells(folder: Path) -> None:
             ], (path.name, name)
 
 
-def test_parquet_carries_unit_and_meaning_of_every_column(folder: Path) -> None:
+def test_parquet_contains_unit_and_description_of_every_column(folder: Path) -> None:
     schema = pyarrow.parquet.read_schema(folder / "tables" / "metrics_wide.parquet")
-    meaning = schema.field("response_latency").metadata
-    assert meaning[b"unit"] == b"seconds"
-    assert b"your response time" in meaning[b"description"]
+    metadata = schema.field("response_latency").metadata
+    assert metadata[b"unit"] == b"seconds"
+    assert b"your response time" in metadata[b"description"]
     assert all(field.metadata and field.metadata[b"description"] for field in schema)
 
 
@@ -118,7 +118,7 @@ def test_every_row_fills_exactly_its_columns_and_its_key_is_unique(
                 assert cells <= set(column.values), (table.name, column.name)
 
 
-def test_csv_writes_numbers_that_every_reader_knows(tmp_path: Path) -> None:
+def test_csv_writes_numbers_without_exponents(tmp_path: Path) -> None:
     row = {"a": 0.0000014, "b": 1_234_567.25, "c": None, "d": True, "e": 'x, "y"\nz', "f": 2.0}
     table = CsvTable(tmp_path / "t.csv", [Column(name, "string", "x") for name in row])
     table.add([row])

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from simvoice.errors import SettingError, SimvoiceError, UsageError
-from simvoice.research.analysis.attempts import of_attempt
+from simvoice.research.analysis.attempts import analyse_attempt
 from simvoice.research.analysis.conversation import Conversation
 from simvoice.research.pictures.change import change
 from simvoice.research.pictures.strip import strip
@@ -27,7 +27,7 @@ from tests.planted_talk import record
 @pytest.fixture(scope="module")
 def talk(tmp_path_factory: pytest.TempPathFactory) -> Conversation:
     folder = tmp_path_factory.mktemp("attempts")
-    return of_attempt(record(folder, attempt="20261122-101530-planted-talk-abcd"))
+    return analyse_attempt(record(folder, attempt="20261122-101530-planted-talk-abcd"))
 
 
 def words(sheet: Figure) -> list[str]:
@@ -141,7 +141,9 @@ def moved(talk: Conversation, key: str, value: float) -> Conversation:
 def test_before_and_after_shows_both_numbers_and_claims_nothing_without_known_errors(
     talk: Conversation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("simvoice.scoring.metrics.change.shipped", lambda: ErrorTable({}, {}, {}))
+    monkeypatch.setattr(
+        "simvoice.scoring.metrics.change.shipped_errors", lambda: ErrorTable({}, {}, {})
+    )
     said = words(change(talk, moved(talk, "interruptions", 4.0)))
     assert "1  →  4" in said
     assert "47  →  47 %" in said
@@ -153,7 +155,7 @@ def test_improved_is_said_only_beyond_what_two_talks_alike_differ_by(
     talk: Conversation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     table = ErrorTable({}, {}, {"interruptions": 1.0, "talk_share": 5.0})
-    monkeypatch.setattr("simvoice.scoring.metrics.change.shipped", lambda: table)
+    monkeypatch.setattr("simvoice.scoring.metrics.change.shipped_errors", lambda: table)
     much = words(change(moved(talk, "interruptions", 9.0), talk))
     assert "within the error" in much  # the talk share
     beyond = [text for text in much if text in ("improved", "worse", "higher", "lower")]

@@ -1,4 +1,4 @@
-"""Whose words and whose channel."""
+"""Entries and channels are assigned to the right speaker."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LEARNER, PATIENT = intervals(LEARNER_TURNS), intervals(PATIENT_TURNS)
 VOICES: dict[Speaker, Intervals] = {"learner": LEARNER, "patient": PATIENT}
 
 
-def said(first: str = "Doctor", second: str = "Patient") -> list[TranscriptEntry]:
+def entries(first: str = "Doctor", second: str = "Patient") -> list[TranscriptEntry]:
     lanes = ((first, LEARNER_TURNS, LEARNER_TEXT), (second, PATIENT_TURNS, PATIENT_TEXT))
     return [
         TranscriptEntry(label, start_s, end_s, text)
@@ -28,53 +28,55 @@ def said(first: str = "Doctor", second: str = "Patient") -> list[TranscriptEntry
     ]
 
 
-def whole(entries: Sequence[TranscriptEntry], length_s: float = 50.0) -> RecordingTranscript:
-    return RecordingTranscript(tuple(entries), length_s, (Path("talk.TextGrid"),))
+def transcript_of(given: Sequence[TranscriptEntry], length_s: float = 50.0) -> RecordingTranscript:
+    return RecordingTranscript(tuple(given), length_s, (Path("talk.TextGrid"),))
 
 
-def whose(entries: Sequence[TranscriptEntry]) -> list[str]:
-    found, _ = attribute(whole(entries), SpeakerNames(), VOICES, 0)
-    return [entry.who for entry in found]
+def speakers(given: Sequence[TranscriptEntry]) -> list[str]:
+    found, _ = attribute(transcript_of(given), SpeakerNames(), VOICES, 0)
+    return [each.who for each in found]
 
 
 RIGHT = ["learner"] * len(LEARNER_TURNS) + ["patient"] * len(PATIENT_TURNS)
 
 
 def test_labels_tell_straight_channels_from_swapped_ones() -> None:
-    assert swapped(said(), SpeakerNames(), LEARNER, PATIENT) is False
-    assert swapped(said(), SpeakerNames(), PATIENT, LEARNER) is True
+    assert swapped(entries(), SpeakerNames(), LEARNER, PATIENT) is False
+    assert swapped(entries(), SpeakerNames(), PATIENT, LEARNER) is True
 
 
 def test_bleed_on_both_channels_does_not_look_swapped() -> None:
     everything = intervals([*LEARNER_TURNS, *PATIENT_TURNS])
-    assert swapped(said(), SpeakerNames(), everything, everything) is None
+    assert swapped(entries(), SpeakerNames(), everything, everything) is None
 
 
-def test_labels_that_name_nobody_say_nothing_about_the_channels() -> None:
-    assert swapped(said("SPEAKER_00", "SPEAKER_01"), SpeakerNames(), PATIENT, LEARNER) is None
+def test_labels_that_name_no_speaker_tell_nothing_about_the_channels() -> None:
+    assert swapped(entries("SPEAKER_00", "SPEAKER_01"), SpeakerNames(), PATIENT, LEARNER) is None
 
 
-def test_names_channels_and_voices_all_say_whose_the_words_are() -> None:
-    assert whose(said()) == RIGHT
-    assert whose(said("SPEAKER_00", "SPEAKER_01")) == RIGHT
-    assert whose(said("", "")) == RIGHT
+def test_labels_channels_and_voices_each_identify_the_speaker() -> None:
+    assert speakers(entries()) == RIGHT
+    assert speakers(entries("SPEAKER_00", "SPEAKER_01")) == RIGHT
+    assert speakers(entries("", "")) == RIGHT
     words = [
         TranscriptEntry("", 3.5, 3.8, "that", is_word=True, channel=0),
         TranscriptEntry("", 3.5, 3.8, "that", is_word=True, channel=1),
     ]
-    assert whose(words) == ["learner", "patient"]
+    assert speakers(words) == ["learner", "patient"]
 
 
-def test_a_label_that_lies_in_nobodys_voice_is_left_out_and_named() -> None:
+def test_entries_outside_both_voices_are_left_out_with_a_remark() -> None:
     found, remarks = attribute(
-        whole([*said(), TranscriptEntry("Nurse at the door", 28.0, 30.0, "knock knock")]),
-        SpeakerNames.given("doctor,patient"),
+        transcript_of(
+            [*entries(), TranscriptEntry("Nurse at the door", 28.0, 30.0, "knock knock")]
+        ),
+        SpeakerNames.parse("doctor,patient"),
         VOICES,
         0,
     )
     assert len(found) == len(RIGHT)
     assert len(remarks) == 1
-    assert "'Nurse at the door' lies in nobody's voice" in remarks[0]
+    assert "entries under 'Nurse at the door' were left out: neither voice sounds" in remarks[0]
 
 
 def fits(transcript: RecordingTranscript, length_s: float = 50.0) -> str:
@@ -86,27 +88,29 @@ def fits(transcript: RecordingTranscript, length_s: float = 50.0) -> str:
     return ""
 
 
-def test_a_transcript_that_fits_passes_also_when_it_is_rough() -> None:
-    assert fits(whole(said())) == ""
-    rough = [TranscriptEntry(s.label, s.start_s - 0.3, s.end_s + 0.4, s.text) for s in said()]
-    assert fits(whole(rough)) == ""
+def test_a_transcript_that_fits_passes_even_when_its_times_are_rough() -> None:
+    assert fits(transcript_of(entries())) == ""
+    rough = [TranscriptEntry(s.label, s.start_s - 0.3, s.end_s + 0.4, s.text) for s in entries()]
+    assert fits(transcript_of(rough)) == ""
 
 
 def test_a_transcript_longer_than_its_sound_is_refused_with_both_lengths() -> None:
-    text = fits(whole(said(), 457.92))
+    text = fits(transcript_of(entries(), 457.92))
     assert text.startswith("'talk.TextGrid' lasts 457.9 s and the sound 50.0 s, so they do not")
-    assert text.endswith("or analyse without: --no-transcript")
+    assert text.endswith("or analyse without it: --no-transcript")
 
 
-def test_a_transcript_of_another_talk_is_refused() -> None:
-    shuffled = [TranscriptEntry(s.label, 49.0 - s.end_s, 49.0 - s.start_s, s.text) for s in said()]
-    assert "lies where nobody speaks in the sound" in fits(whole(shuffled))
+def test_a_transcript_of_another_conversation_is_refused() -> None:
+    shuffled = [
+        TranscriptEntry(s.label, 49.0 - s.end_s, 49.0 - s.start_s, s.text) for s in entries()
+    ]
+    assert "has speech where no one speaks in the sound" in fits(transcript_of(shuffled))
 
 
 @pytest.mark.parametrize("by_s", [4.0, -3.0])
 def test_a_transcript_that_is_seconds_off_is_refused(by_s: float) -> None:
     voices: dict[Speaker, Intervals] = {who: shift(v, by_s) for who, v in VOICES.items()}
-    transcript = whole(said())
+    transcript = transcript_of(entries())
     found, _ = attribute(transcript, SpeakerNames(), voices, 0)
     with pytest.raises(AudioFileError, match="do not belong together"):
         check_fits(transcript, found, voices, 60.0)

@@ -1,4 +1,4 @@
-"""Who is meant by the name of a file, a tier or a label."""
+"""Names of files, tiers and labels identify the speaker."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ from simvoice.research.recordings.match import SpeakerNames
         ("doctrine", None),
     ],
 )
-def test_the_usual_words_name_the_two(label: str, who: str | None) -> None:
-    assert SpeakerNames().who(label) == who
+def test_the_usual_words_name_both_speakers(label: str, who: str | None) -> None:
+    assert SpeakerNames().speaker_of(label) == who
 
 
 def test_other_words_can_be_given() -> None:
-    names = SpeakerNames.given("Ärztin, Kundin")
-    assert (names.who("Ärztin 2"), names.who("KUNDIN")) == ("learner", "patient")
-    assert names.who("doctor") is None
+    names = SpeakerNames.parse("Ärztin, Kundin")
+    assert (names.speaker_of("Ärztin 2"), names.speaker_of("KUNDIN")) == ("learner", "patient")
+    assert names.speaker_of("doctor") is None
 
 
 @pytest.mark.parametrize("text", ["doctor", "a,b,c", "x,x", ",", "two words,patient"])
 def test_anything_but_two_different_words_is_refused(text: str) -> None:
     with pytest.raises(SettingError, match=r"write the learner's first"):
-        SpeakerNames.given(text)
+        SpeakerNames.parse(text)
 
 
 @pytest.mark.parametrize(
@@ -49,4 +49,4 @@ def test_anything_but_two_different_words_is_refused(text: str) -> None:
     ],
 )
 def test_the_files_of_a_pair_share_the_rest_of_their_names(stem: str, shared: str) -> None:
-    assert SpeakerNames().without(stem) == shared
+    assert SpeakerNames().without_names(stem) == shared

@@ -1,4 +1,4 @@
-"""Two channels out of whatever a recorder has written, and a sentence for what it has not."""
+"""Two channels are read from any format; unusable files are refused with a reason."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.two_channels import both, write
 
 @dataclass(frozen=True)
 class Read:
-    """Everything of a recording at once."""
+    """All blocks of a recording, put together."""
 
     first: np.ndarray
     second: np.ndarray
@@ -39,8 +39,8 @@ def problem(*paths: Path) -> str:
     return str(caught.value)
 
 
-def loudest_lag(a: np.ndarray, b: np.ndarray) -> float:
-    """How well b follows a, -1..1."""
+def correlation(a: np.ndarray, b: np.ndarray) -> float:
+    """Return the correlation of two signals, -1..1."""
     size = min(len(a), len(b))
     return float(np.corrcoef(a[:size].astype(float), b[:size].astype(float))[0, 1])
 
@@ -63,18 +63,18 @@ def test_sound_at_16_khz_comes_back_sample_for_sample(tmp_path: Path) -> None:
         (48_000, "PCM_24", "flac"),
     ],
 )
-def test_any_rate_and_depth_keeps_its_time_and_its_shape(
+def test_any_rate_and_depth_keeps_its_length_and_waveform(
     tmp_path: Path, rate: int, subtype: str, ending: str
 ) -> None:
     found = read(write(tmp_path / f"talk.{ending}", rate=rate, subtype=subtype))
     learner, patient = sound()
     assert len(found.first) == pytest.approx(END_S * RATE, abs=2)
-    assert loudest_lag(learner, found.first) > 0.99
-    assert loudest_lag(patient, found.second) > 0.99
+    assert correlation(learner, found.first) > 0.99
+    assert correlation(patient, found.second) > 0.99
     assert (found.files[0].rate, found.files[0].subtype) == (rate, subtype)
 
 
-def test_two_files_are_put_side_by_side_and_the_shorter_is_filled_up(tmp_path: Path) -> None:
+def test_two_files_are_read_side_by_side_and_the_shorter_is_padded(tmp_path: Path) -> None:
     pcm = both()
     first = write(tmp_path / "a.wav", pcm[:, :1])
     second = write(tmp_path / "b.wav", pcm[: 40 * RATE, 1:])
@@ -82,7 +82,7 @@ def test_two_files_are_put_side_by_side_and_the_shorter_is_filled_up(tmp_path: P
     assert len(found.first) == len(found.second) == round(END_S * RATE)
     assert not found.second[40 * RATE :].any()
     assert found.remarks == (
-        "'a.wav' (50.0 s) and 'b.wav' (40.0 s) differ in length; the shorter was filled up with "
+        "'a.wav' (50.0 s) and 'b.wav' (40.0 s) differ in length; the shorter was padded with "
         "silence",
     )
 
@@ -92,8 +92,8 @@ def test_two_files_of_different_rates_share_one_clock(tmp_path: Path) -> None:
     second = write(tmp_path / "b.wav", both(8_000)[:, 1:], 8_000)
     found = read(first, second)
     learner, patient = sound()
-    assert loudest_lag(learner, found.first) > 0.99
-    assert loudest_lag(patient, found.second) > 0.99
+    assert correlation(learner, found.first) > 0.99
+    assert correlation(patient, found.second) > 0.99
 
 
 def test_a_path_with_spaces_and_accents_is_read(tmp_path: Path) -> None:
@@ -101,22 +101,22 @@ def test_a_path_with_spaces_and_accents_is_read(tmp_path: Path) -> None:
     assert found.files[0].name == "visite n° 1, été.wav"
 
 
-# -- what cannot be used --------------------------------------------------------------------
+# -- unusable files -------------------------------------------------------------------------
 
 
-def test_a_file_with_one_channel_says_how_to_give_two(tmp_path: Path) -> None:
+def test_the_error_for_one_channel_says_how_to_give_two_files(tmp_path: Path) -> None:
     text = problem(write(tmp_path / "mono.wav", both()[:, :1]))
-    assert text.startswith("'mono.wav' has one channel, and each speaker needs one of their own")
+    assert text.startswith("'mono.wav' has one channel, and each speaker needs a separate one")
     assert "--two LEARNER PATIENT" in text
 
 
 def test_more_than_two_channels_are_refused(tmp_path: Path) -> None:
     pcm = np.column_stack((both(), both()[:, 0]))
     assert problem(write(tmp_path / "three.wav", pcm)) == (
-        "'three.wav' has 3 channels, and there must be two, the learner and the patient; "
-        "export the two that hold them"
+        "'three.wav' has 3 channels; there must be two, the learner's and the patient's: "
+        "export only these two"
     )
-    assert "there must be one in each of two files" in problem(
+    assert "each of two files must have one channel" in problem(
         write(tmp_path / "a.wav"), write(tmp_path / "b.wav")
     )
 
@@ -128,7 +128,7 @@ def test_one_sound_on_both_channels_is_refused(tmp_path: Path) -> None:
     assert text.startswith("both channels of 'dual.wav' hold the same sound")
 
 
-def test_bleed_between_the_channels_is_not_taken_for_one_sound(tmp_path: Path) -> None:
+def test_channels_with_bleed_do_not_count_as_one_sound(tmp_path: Path) -> None:
     pcm = both()
     mixed = pcm + 0.1 * pcm[:, ::-1]
     assert len(read(write(tmp_path / "bleed.wav", mixed)).first) == round(END_S * RATE)
@@ -138,31 +138,31 @@ def test_an_empty_file_and_one_without_sound_are_named(tmp_path: Path) -> None:
     (tmp_path / "empty.wav").touch()
     assert problem(tmp_path / "empty.wav") == "'empty.wav' is empty; record it again"
     write(tmp_path / "header.wav", np.zeros((0, 2), np.float32))
-    assert problem(tmp_path / "header.wav") == "'header.wav' holds no sound; record it again"
+    assert problem(tmp_path / "header.wav") == "'header.wav' contains no sound; record it again"
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    assert problem(tmp_path / "gone.wav").endswith("is not there; check the name")
+    assert problem(tmp_path / "gone.wav").endswith("does not exist; check the name")
 
 
 @pytest.mark.parametrize("name", ["words.wav", "words.flac", "words.raw", "words"])
-def test_what_is_no_sound_is_refused_whatever_it_is_called(tmp_path: Path, name: str) -> None:
+def test_a_file_without_sound_is_refused_under_any_name(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     path.write_bytes(b"Good morning. What brings you here today?\n" * 200)
     assert problem(path) == (f"'{name}' cannot be read as sound; export it again as WAV or FLAC")
 
 
-def test_a_sound_file_with_another_formats_ending_is_read_as_what_it_is(tmp_path: Path) -> None:
+def test_a_sound_file_with_the_wrong_ending_is_read(tmp_path: Path) -> None:
     wav = write(tmp_path / "talk.wav")
     wrong = wav.rename(tmp_path / "talk.flac")
     assert np.array_equal(read(wrong).first, sound()[0])
 
 
-def test_values_that_are_not_numbers_are_found_and_placed(tmp_path: Path) -> None:
+def test_values_that_are_not_numbers_are_reported_with_their_time(tmp_path: Path) -> None:
     pcm = both()
     pcm[25 * RATE, 1] = np.nan
     text = problem(write(tmp_path / "nan.wav", pcm, subtype="FLOAT"))
-    assert text == "'nan.wav' holds values that are not numbers, after 20 s; export it again"
+    assert text == "'nan.wav' contains values that are not numbers, after 20 s; export it again"
 
 
 def test_a_rate_too_low_for_speech_is_refused(tmp_path: Path) -> None:
@@ -170,28 +170,28 @@ def test_a_rate_too_low_for_speech_is_refused(tmp_path: Path) -> None:
     assert text == "'low.wav' has 4000 Hz, too few for speech; record at 16000 Hz or more"
 
 
-def test_a_wav_that_breaks_off_is_read_as_far_as_it_goes_and_says_so(tmp_path: Path) -> None:
+def test_a_truncated_wav_is_read_to_its_end_with_a_remark(tmp_path: Path) -> None:
     whole = write(tmp_path / "talk.wav").read_bytes()
     cut = tmp_path / "cut.wav"
     cut.write_bytes(whole[: 44 + 4 * 30 * RATE])
     found = read(cut)
     assert len(found.first) == 30 * RATE
     assert found.remarks == (
-        "'cut.wav' is cut off: its header promises 50.0 s and 30.0 s are there; what is there was "
+        "'cut.wav' is cut off: its header declares 50.0 s and the file contains 30.0 s, which were "
         "read",
     )
 
 
-def test_a_flac_that_breaks_off_is_read_as_far_as_it_goes_and_says_so(tmp_path: Path) -> None:
+def test_a_truncated_flac_is_read_to_its_end_with_a_remark(tmp_path: Path) -> None:
     whole = write(tmp_path / "talk.flac").read_bytes()
     cut = tmp_path / "cut.flac"
     cut.write_bytes(whole[: len(whole) // 2])
     found = read(cut)
     assert 10 * RATE < len(found.first) < 40 * RATE
-    assert "'cut.flac' is cut off: its header promises 50.0 s" in found.remarks[0]
+    assert "'cut.flac' is cut off: its header declares 50.0 s" in found.remarks[0]
 
 
-def test_a_recorder_that_did_not_know_the_length_is_believed(tmp_path: Path) -> None:
+def test_a_header_without_a_known_length_gives_no_remark(tmp_path: Path) -> None:
     raw = bytearray(write(tmp_path / "talk.wav").read_bytes())
     raw[40:44] = b"\xff\xff\xff\xff"
     path = tmp_path / "streamed.wav"
@@ -201,19 +201,19 @@ def test_a_recorder_that_did_not_know_the_length_is_believed(tmp_path: Path) -> 
     assert found.remarks == ()
 
 
-def test_channels_that_are_kept_are_whole_and_gone_afterwards(tmp_path: Path) -> None:
+def test_whole_channels_are_complete_and_deleted_afterwards(tmp_path: Path) -> None:
     path = write(tmp_path / "talk.wav")
     with two_channels([path], tmp_path) as found:
         for _ in found.blocks():
             pass
-        first, second = found.kept()
+        first, second = found.whole_channels()
         assert np.array_equal(first, sound()[0])
         assert np.array_equal(second, sound()[1])
         del first, second
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_silence_is_read_and_left_to_whoever_listens(tmp_path: Path) -> None:
+def test_silence_is_read_without_an_error(tmp_path: Path) -> None:
     path = write(tmp_path / "silent.wav", np.zeros((RATE, 2), np.float32))
     assert not read(path).first.any()
 

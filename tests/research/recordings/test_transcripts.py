@@ -1,4 +1,4 @@
-"""Transcripts as they lie beside recordings."""
+"""Transcripts of all formats are read; broken ones are refused with a reason."""
 
 from __future__ import annotations
 
@@ -21,42 +21,42 @@ def problem(path: Path) -> str:
 
 def test_a_textgrid_gives_labels_times_and_words(tmp_path: Path) -> None:
     found = read_transcripts([textgrid(tmp_path / "talk.TextGrid")])
-    doctor = [s for s in found.said if s.label == "Doctor"]
+    doctor = [s for s in found.entries if s.label == "Doctor"]
     assert [(s.start_s, s.end_s) for s in doctor] == list(LEARNER_TURNS)
     assert [s.text for s in doctor] == list(LEARNER_TEXT)
-    assert len(found.said) == len(LEARNER_TURNS) + len(PATIENT_TURNS)
+    assert len(found.entries) == len(LEARNER_TURNS) + len(PATIENT_TURNS)
     assert found.length_s == 50.0
 
 
 def test_a_textgrid_in_utf_16_and_in_the_short_form_is_read(tmp_path: Path) -> None:
     text = textgrid(tmp_path / "long.TextGrid").read_text("utf-8")
     (tmp_path / "wide.TextGrid").write_bytes(text.replace("know", "knöw").encode("utf-16"))
-    assert read_transcripts([tmp_path / "wide.TextGrid"]).said[1].text.endswith("knöw")
+    assert read_transcripts([tmp_path / "wide.TextGrid"]).entries[1].text.endswith("knöw")
     short = (
         'File type = "ooTextFile"\nObject class = "TextGrid"\n\n0\n2.5\n<exists>\n1\n'
         '"IntervalTier"\n"patient"\n0\n2.5\n2\n0\n1\n""\n1\n2.5\n"so ""they"" said"\n'
     )
     (tmp_path / "short.TextGrid").write_text(short, encoding="utf-8")
-    assert read_transcripts([tmp_path / "short.TextGrid"]).said == (
+    assert read_transcripts([tmp_path / "short.TextGrid"]).entries == (
         TranscriptEntry("patient", 1.0, 2.5, 'so "they" said'),
     )
 
 
-def test_a_time_in_exponents_is_read_as_the_number_it_is(tmp_path: Path) -> None:
+def test_a_time_with_an_exponent_is_read_correctly(tmp_path: Path) -> None:
     path = textgrid(tmp_path / "talk.TextGrid")
     path.write_text(path.read_text("utf-8").replace("xmin = 1.0 ", "xmin = 2.5e-05 "), "utf-8")
-    first = read_transcripts([path]).said[0]
+    first = read_transcripts([path]).entries[0]
     assert first.start_s == pytest.approx(2.5e-05)
 
 
-def test_word_tiers_are_words_and_phones_are_left_out(tmp_path: Path) -> None:
+def test_word_tiers_give_words_and_phone_tiers_are_left_out(tmp_path: Path) -> None:
     path = textgrid(tmp_path / "talk.TextGrid", first="doctor - words", second="doctor - phones")
     found = read_transcripts([path])
-    assert {s.label for s in found.said} == {"doctor"}
-    assert all(s.is_word for s in found.said)
+    assert {s.label for s in found.entries} == {"doctor"}
+    assert all(s.is_word for s in found.entries)
 
 
-def test_marks_of_transcribers_are_no_words(tmp_path: Path) -> None:
+def test_marks_of_transcribers_are_removed(tmp_path: Path) -> None:
     path = textgrid(tmp_path / "talk.TextGrid")
     path.write_text(
         path.read_text("utf-8")
@@ -64,7 +64,7 @@ def test_marks_of_transcribers_are_no_words(tmp_path: Path) -> None:
         .replace("Oh no.", "<UNIN/>"),
         "utf-8",
     )
-    texts = [s.text for s in read_transcripts([path]).said]
+    texts = [s.text for s in read_transcripts([path]).entries]
     assert "and your mother" in texts
     assert len(texts) == len(LEARNER_TURNS) + len(PATIENT_TURNS) - 1
 
@@ -72,19 +72,19 @@ def test_marks_of_transcribers_are_no_words(tmp_path: Path) -> None:
 @pytest.mark.parametrize("labels", [("DOCTOR: ", "PATIENT: "), ("[Doctor]: ", "- Patient: ")])
 def test_subtitles_name_speakers_before_a_colon(tmp_path: Path, labels: tuple[str, str]) -> None:
     found = read_transcripts([srt(tmp_path / "talk.srt", labels=labels)])
-    assert {s.label.casefold() for s in found.said} == {"doctor", "patient"}
-    assert found.said[1].text == LEARNER_TEXT[0]
-    assert (found.said[1].start_s, found.said[1].end_s) == LEARNER_TURNS[0]
+    assert {s.label.casefold() for s in found.entries} == {"doctor", "patient"}
+    assert found.entries[1].text == LEARNER_TEXT[0]
+    assert (found.entries[1].start_s, found.entries[1].end_s) == LEARNER_TURNS[0]
 
 
-def test_webvtt_names_speakers_in_voice_tags_and_a_clock_time_is_no_name(tmp_path: Path) -> None:
+def test_webvtt_voice_tags_name_speakers_and_clock_times_do_not(tmp_path: Path) -> None:
     path = tmp_path / "talk.vtt"
     path.write_text(
         "WEBVTT\n\n00:01.000 --> 00:02.500\n<v Dr. Lynn>Come <i>in</i>\n\n"
         "01:00:03.250 --> 01:00:04.000\nI said: at 10:30 then\n",
         encoding="utf-8",
     )
-    assert read_transcripts([path]).said == (
+    assert read_transcripts([path]).entries == (
         TranscriptEntry("Dr. Lynn", 1.0, 2.5, "Come in"),
         TranscriptEntry("", 3603.25, 3604.0, "I said: at 10:30 then"),
     )
@@ -96,27 +96,27 @@ def test_ctm_gives_words_by_channel(tmp_path: Path) -> None:
         ";; made by hand\ntalk A 1.0 0.25 hello 0.98\ntalk 2 1.5 0.5 you\n\ntalk 1 2.0 0.3 <eps>\n",
         encoding="utf-8",
     )
-    assert read_transcripts([path]).said == (
+    assert read_transcripts([path]).entries == (
         TranscriptEntry("", 1.0, 1.25, "hello", is_word=True, channel=0),
         TranscriptEntry("", 1.5, 2.0, "you", is_word=True, channel=1),
     )
 
 
-def test_two_files_that_call_their_tier_alike_are_still_two_speakers(tmp_path: Path) -> None:
+def test_two_files_with_equal_tier_names_are_two_speakers(tmp_path: Path) -> None:
     paths = [
         textgrid(tmp_path / f"visit_{who}.TextGrid", first="Speaker", second="Notes")
         for who in ("doctor", "patient")
     ]
-    labels = {said.label for said in read_transcripts(paths).said}
-    assert {SpeakerNames().who(label) for label in labels} == {"learner", "patient"}
+    labels = {entry.label for entry in read_transcripts(paths).entries}
+    assert {SpeakerNames().speaker_of(label) for label in labels} == {"learner", "patient"}
 
 
-def test_of_two_files_each_speaks_under_its_own_name(tmp_path: Path) -> None:
+def test_entries_of_two_files_carry_the_file_names(tmp_path: Path) -> None:
     paths = []
     for name in ("visit_doctor.srt", "visit_patient.srt"):
         paths.append(tmp_path / name)
         paths[-1].write_text("1\n00:00:01,000 --> 00:00:02,000\nHello\n", encoding="utf-8")
-    labels = {said.label for said in read_transcripts(paths).said}
+    labels = {entry.label for entry in read_transcripts(paths).entries}
     assert labels == {"visit_doctor", "visit_patient"}
 
 
@@ -127,14 +127,14 @@ def test_of_two_files_each_speaks_under_its_own_name(tmp_path: Path) -> None:
         ("a.TextGrid", 'File type = "ooTextFile"\nObject class = "TextGrid"\n\n0\n', "TextGrid"),
         ("a.srt", "hello", "cannot be read as SRT"),
         ("a.vtt", "hello", "cannot be read as VTT"),
-        ("a.vtt", "WEBVTT\n\n", "holds no words"),
+        ("a.vtt", "WEBVTT\n\n", "contains no words"),
         ("a.ctm", "talk 1 one two three", "line 1 of the transcript 'a.ctm' is not"),
         ("a.ctm", "talk 1 nan 0.5 hello", "line 1 of the transcript"),
-        ("a.ctm", "talk 1 2.0 -0.5 hello", "has a time that runs backwards"),
-        ("a.ctm", ";; nothing", "holds no words"),
+        ("a.ctm", "talk 1 2.0 -0.5 hello", "has an entry that ends before it starts"),
+        ("a.ctm", ";; nothing", "contains no words"),
     ],
 )
-def test_a_broken_transcript_gets_a_sentence_with_the_way_out(
+def test_the_error_for_a_broken_transcript_names_the_remedy(
     tmp_path: Path, name: str, text: str, says: str
 ) -> None:
     path = tmp_path / name
