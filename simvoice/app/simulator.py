@@ -320,7 +320,7 @@ class Simulator:
                 attempt=attempt,
                 rules=Rules(
                     mind=patient,
-                    floor=numbers,
+                    turn_taking=numbers,
                     time_s=time_s,
                     time_is_hard=case.time.kind == "hard",
                     judges_words=engines.last_words is not None,
@@ -332,7 +332,7 @@ class Simulator:
                 style=patient.style,
                 focus=patient.focus,
                 seed=seed,
-                again=begins.resumed if begins else None,
+                retry=begins.start if begins else None,
                 time_shown_s=time_s,
                 observer=observer,
             )

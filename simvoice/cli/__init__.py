@@ -1,4 +1,4 @@
-"""The command line: arguments, printing, exit codes. No decision lives here."""
+"""The command line: arguments, printing and exit codes. It makes no other decisions."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from simvoice.errors import SimvoiceError
 
 app = typer.Typer(
     name="simvoice",
-    help="Speak aloud with a simulated patient, locally, and see how you listened.",
+    help="Talk with a simulated patient on this machine, and see how you listened.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
@@ -47,8 +47,8 @@ app.command()(doctor)
 app.add_typer(bench.app, name="bench")
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _version(requested: bool) -> None:
+    if requested:
         typer.echo(f"simvoice {__version__}")
         raise typer.Exit
 
@@ -56,14 +56,15 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def _root(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version.")
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
     ] = False,
 ) -> None:
-    """The root of the commands."""
+    """Accept the options that come before a command."""
 
 
 def main() -> None:
-    """Run a command; an error that simvoice raises on purpose is a sentence and an exit code."""
+    """Run a command. Print a SimvoiceError as one sentence and use its exit code."""
     try:
         app()
     except SimvoiceError as error:

@@ -1,4 +1,4 @@
-"""`simvoice analyze`: attempts and other people's recordings, taken apart and measured."""
+"""`simvoice analyze`: measure attempts and other recordings."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from simvoice import paths
-from simvoice.cli.common import answers, notes, print_json
+from simvoice.cli.common import AsJson, answers, notes, print_json
 from simvoice.errors import UsageError
 from simvoice.research.analysis.batch import BatchOutcome, BatchPlan, run
 from simvoice.research.analysis.conversation import Conversation, Value
@@ -23,20 +23,20 @@ from simvoice.research.analysis.recording import Options
 from simvoice.research.analysis.results import load
 from simvoice.research.recordings.match import SpeakerNames
 from simvoice.scoring.metrics.definitions import Unit, definitions
-from simvoice.scoring.metrics.norms import beside, check_visits, visits
+from simvoice.scoring.metrics.norms import check_visits, norms_beside, visits
 from simvoice.scoring.metrics.quantities import duration, quantity
 
 _MOST_LINES = 40
-"""Conversations listed one by one; of more only the count is said."""
+"""How many conversations are listed one by one; of more, only the number is printed."""
 
-_IN_LIST = {
+_LIST_METRICS = {
     "talk_share": "talking",
     "learner_turns": "turns",
     "response_latency": "response",
     "overlaps": "overlaps",
     "silences": "silences",
 }
-"""The metrics of a list's line, the learner's: those that need no words and no journal."""
+"""The metrics in the list and their headings: those that need no words and no journal."""
 
 
 def analyze(
@@ -44,60 +44,62 @@ def analyze(
         list[str] | None,
         typer.Argument(
             metavar="PATH...",
-            help="Ids of attempts, sound files with a speaker on each channel, or folders.",
+            help="Ids of attempts, sound files with one speaker on each channel, or folders.",
         ),
     ] = None,
-    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where the results go.")] = Path(
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="The folder for the results.")] = Path(
         "simvoice-results"
     ),
     two: Annotated[
         tuple[Path, Path] | None,
-        typer.Option(metavar="LEARNER PATIENT", help="Two files of one channel each."),
+        typer.Option(metavar="LEARNER PATIENT", help="Two files, each with one channel."),
     ] = None,
     learner: Annotated[
         Literal["auto", "left", "right"],
-        typer.Option(help="The learner's channel; auto: as a transcript says, else left."),
+        typer.Option(help="The learner's channel. auto: as the transcript says, else left."),
     ] = "auto",
     names: Annotated[
         str,
         typer.Option(
             metavar="LEARNER,PATIENT",
-            help="The words by which files, tiers and labels name the two: doctor,patient.",
+            help="Names of the two speakers in files, tiers and labels, such as doctor,patient.",
         ),
     ] = "",
     transcript: Annotated[
         bool,
         typer.Option(
             "--transcript/--no-transcript",
-            help="Read the TextGrid, CTM, VTT or SRT beside a sound file.",
+            help="Read a TextGrid, CTM, VTT or SRT file beside the sound file.",
         ),
     ] = True,
     words: Annotated[
-        bool, typer.Option("--words", help="Find the words and their times with Whisper.")
+        bool, typer.Option("--words", help="Recognise the words and their times with Whisper.")
     ] = False,
     visit: Annotated[
         list[str] | None,
-        typer.Option(help="What kind of visit it was, for norms; may be given more than once."),
+        typer.Option(help="The kind of visit, to show norms. You can give it more than once."),
     ] = None,
-    jobs: Annotated[int, typer.Option(min=1, max=64, help="How many at a time.")] = max(
-        1, (os.cpu_count() or 2) // 2
-    ),
+    jobs: Annotated[
+        int, typer.Option(min=1, max=64, help="How many to analyse at the same time.")
+    ] = max(1, (os.cpu_count() or 2) // 2),
     again: Annotated[
-        bool, typer.Option("--again", help="Also those whose result is there already.")
+        bool, typer.Option("--again", help="Analyse again what already has a result.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Answer as JSON on stdout.")] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Measure attempts, or any recording with a speaker on each channel."""
-    called = SpeakerNames.given(names) if names else SpeakerNames()
-    items: list[InputItem] = gather(given, paths.attempts_dir(), called) if given else []
+    """Measure attempts, or any recording with one speaker on each channel."""
+    speakers = SpeakerNames.parse(names) if names else SpeakerNames()
+    items: list[InputItem] = gather(given, paths.attempts_dir(), speakers) if given else []
     if two is not None:
         items.append(pair(*two))
     if not items:
         raise UsageError(
-            "name what to analyse: an attempt's id, a sound file or a folder; or two files with "
+            "give what to analyse: an attempt's id, a sound file or a folder; or two files with "
             "--two LEARNER PATIENT"
         )
-    plan = _plan(Options(learner, called, transcript, words, check_visits(visit or ())), out, again)
+    plan = _plan(
+        Options(learner, speakers, transcript, words, check_visits(visit or ())), out, again
+    )
     outcomes = _run(items, plan, jobs)
     failed = [outcome for outcome in outcomes if outcome.state == "failed"]
     if as_json:
@@ -115,9 +117,9 @@ def _plan(options: Options, out: Path, again: bool) -> BatchPlan:
 
     make_ear = None
     if options.words:
-        # Nobody should wait for a thousand files to learn of a missing model.
-        standalone.check_word_ear()
-        make_ear = standalone.word_ear
+        # report a missing model before any file is read
+        standalone.check_word_recogniser()
+        make_ear = standalone.word_recogniser
     return BatchPlan(options, out, again, make_ear)
 
 
@@ -148,7 +150,7 @@ def _progress(total: int) -> Iterator[Callable[[BatchOutcome], None]]:
         yield advance
 
 
-# -- telling --------------------------------------------------------------------------------
+# -- output
 
 
 def _report(outcomes: Sequence[BatchOutcome], out: Path) -> dict[str, Any]:
@@ -180,20 +182,20 @@ def _entry(outcome: BatchOutcome) -> dict[str, Any]:
 
 
 def _show(outcomes: Sequence[BatchOutcome], out: Path) -> None:
-    have = [outcome for outcome in outcomes if outcome.result is not None]
-    if len(have) == 1 and len(outcomes) == 1:
-        _show_one(load(_result(have[0])))
-    elif len(have) <= _MOST_LINES:
-        _show_list(have)
+    with_result = [outcome for outcome in outcomes if outcome.result is not None]
+    if len(with_result) == 1 and len(outcomes) == 1:
+        _show_one(load(_result(with_result[0])))
+    elif len(with_result) <= _MOST_LINES:
+        _show_list(with_result)
     counts = [(state, sum(o.state == state for o in outcomes)) for state in _COUNTED]
-    said = ", ".join(f"{count} {_COUNTED[state]}" for state, count in counts if count)
-    where = f"the results are in {out}" if have else "there is no result"
-    answers.print(Text(f"{said}; {where}"))
-    if have:
-        answers.print(Text(f"To take them away: simvoice export {out}"))
+    summary = ", ".join(f"{count} {_COUNTED[state]}" for state, count in counts if count)
+    where = f"the results are in {out}" if with_result else "there is no result"
+    answers.print(Text(f"{summary}; {where}"))
+    if with_result:
+        answers.print(Text(f"To export them: simvoice export {out}"))
 
 
-_COUNTED = {"done": "analysed", "skipped": "there already", "failed": "failed"}
+_COUNTED = {"done": "analysed", "skipped": "already analysed", "failed": "failed"}
 
 
 def _result(outcome: BatchOutcome) -> Path:
@@ -207,12 +209,12 @@ def _show_list(outcomes: Sequence[BatchOutcome]) -> None:
     named = {entry.key: entry for entry in definitions()}
     table = Table(box=None, pad_edge=False)
     table.add_column("conversation", no_wrap=True)
-    for heading in ("length", *_IN_LIST.values()):
+    for heading in ("length", *_LIST_METRICS.values()):
         table.add_column(heading, no_wrap=True, justify="right")
     for outcome in outcomes:
         found = load(_result(outcome))
         values = {value.key: value for value in found.metrics}
-        cells = [_cell(named[key].unit, values.get(key)) for key in _IN_LIST if key in named]
+        cells = [_cell(named[key].unit, values.get(key)) for key in _LIST_METRICS if key in named]
         table.add_row(Text(outcome.name), duration(found.length_s), *cells)
         for note in found.notes:
             notes.print(Text(f"{outcome.name}: {note}"))
@@ -243,14 +245,14 @@ def _show_one(found: Conversation) -> None:
             missing.setdefault(value.reason, []).append(entry.name)
             continue
         table.add_row(Text(entry.name), Text(_with_interval(entry.unit, value)))
-        for norm in beside(value.key, found.visit):
+        for norm in norms_beside(value.key, found.visit):
             table.add_row(Text(""), Text(norm.sentence, style="dim"))
     answers.print(table)
     for reason, which in missing.items():
         answers.print(Text(f"{', '.join(which)}: {reason}", style="dim"))
     if not found.visit and found.kind == "recording":
         kinds = ", ".join(sorted(visits()))
-        notes.print(Text(f"Norms are shown once the kind of visit is known: --visit ({kinds})."))
+        notes.print(Text(f"To see norms, give the kind of visit: --visit ({kinds})."))
 
 
 def _with_interval(unit: Unit, value: Value) -> str:

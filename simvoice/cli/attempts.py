@@ -1,4 +1,4 @@
-"""`simvoice attempts`: list, show, recover and erase what was recorded."""
+"""`simvoice attempts`: list, show, recover and erase recorded encounters."""
 
 from __future__ import annotations
 
@@ -11,33 +11,34 @@ from rich.table import Table
 from rich.text import Text
 
 from simvoice import paths
-from simvoice.cli.common import answers, notes, print_json
+from simvoice.cli.common import AsJson, answers, notes, print_json
 from simvoice.debrief.wording import clock, duration
 from simvoice.errors import UsageError
 from simvoice.record.events import LearnerTurn, PatientSpeech, Trouble
 from simvoice.record.store import Attempt, AttemptSummary, Store
 
-app = typer.Typer(help="The recorded encounters: list, show, recover, erase.", no_args_is_help=True)
+app = typer.Typer(help="List, show, recover or erase recorded encounters.", no_args_is_help=True)
 
-AsJson = Annotated[bool, typer.Option("--json", help="Answer as JSON on stdout.")]
 AttemptArgument = Annotated[
     str, typer.Argument(metavar="ATTEMPT", help="An id from: simvoice attempts list.")
 ]
 Ids = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[ATTEMPT]...", help="Ids; without one, all that were cut off."),
+    typer.Argument(
+        metavar="[ATTEMPT]...", help="Ids of attempts. Without one: all that a crash cut off."
+    ),
 ]
 
 
 @app.command("list")
 def list_attempts(as_json: AsJson = False) -> None:
-    """Every attempt, newest first."""
+    """List every attempt, the newest first."""
     found = _store().list()
     if as_json:
         print_json({"folder": str(paths.attempts_dir()), "attempts": [asdict(a) for a in found]})
         return
     if not found:
-        answers.print("There are no attempts yet; make one with: simvoice demo")
+        answers.print("There are no attempts yet. To make one, run: simvoice demo")
         return
     table = Table(box=None, pad_edge=False)
     for heading in ("attempt", "patient", "length", "state"):
@@ -49,17 +50,17 @@ def list_attempts(as_json: AsJson = False) -> None:
     answers.print(table)
     for attempt in found:
         if attempt.again_of:
-            answers.print(Text(f"{attempt.id} is {_again(attempt)}"))
+            answers.print(Text(f"{attempt.id} is a {_origin(attempt)}"))
         if attempt.problem:
             notes.print(Text(attempt.problem))
 
 
 @app.command("show")
 def show_attempt(attempt: AttemptArgument, as_json: AsJson = False) -> None:
-    """One attempt: what was recorded, when, with what."""
+    """Show one attempt: what was recorded, when, and with which devices."""
     found = _store().open(attempt)
     if as_json:
-        print_json(_whole(found))
+        print_json(_as_json(found))
         return
     table = Table.grid(padding=(0, 2))
     for name, value in _facts(found):
@@ -73,7 +74,7 @@ def show_attempt(attempt: AttemptArgument, as_json: AsJson = False) -> None:
 
 @app.command("recover")
 def recover_attempts(attempts: Ids = None, as_json: AsJson = False) -> None:
-    """Finish attempts whose process died: nothing that was written is lost."""
+    """Recover attempts that a crash cut off. Everything written before is kept."""
     store = _store()
     chosen = attempts or [a.id for a in store.list() if a.state == "crashed"]
     done = [store.recover(attempt).summary() for attempt in chosen]
@@ -91,15 +92,15 @@ def erase_attempts(
     attempts: Annotated[
         list[str], typer.Argument(metavar="ATTEMPT...", help="Ids of the attempts to erase.")
     ],
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Erase without asking.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Remove attempts for good: sound, journal and all."""
+    """Erase attempts permanently, with sound and journal."""
     store = _store()
     if not yes:
         if not sys.stdin.isatty():
-            raise UsageError("erasing cannot be undone; to do it without being asked, add --yes")
-        typer.confirm(f"Erase {', '.join(attempts)} for good?", abort=True, err=True)
+            raise UsageError("erasing cannot be undone; to erase without a question, add --yes")
+        typer.confirm(f"Erase {', '.join(attempts)} permanently?", abort=True, err=True)
     for attempt in attempts:
         store.erase(attempt)
         if not as_json:
@@ -112,7 +113,7 @@ def _store() -> Store:
     return Store(paths.attempts_dir())
 
 
-def _whole(found: Attempt) -> dict[str, Any]:
+def _as_json(found: Attempt) -> dict[str, Any]:
     return {
         **asdict(found.summary()),
         "folder": str(found.folder),
@@ -133,7 +134,7 @@ def _facts(found: Attempt) -> list[tuple[str, str]]:
         ("when", summary.when or "not recorded"),
         ("length", duration(found.duration_s)),
         ("state", found.state),
-        *([("begins", _again(summary))] if summary.again_of else []),
+        *([("begins", _origin(summary))] if summary.again_of else []),
         ("ended", _ended(summary)),
         ("sound", found.audio_path.name if found.audio_path else "not kept"),
         ("devices", ", ".join(f"{name} {value}" for name, value in devices.items()) or "unknown"),
@@ -142,8 +143,8 @@ def _facts(found: Attempt) -> list[tuple[str, str]]:
     ]
 
 
-def _again(summary: AttemptSummary) -> str:
-    return f"another go from {summary.again_of} at {clock(summary.again_at_s)}"
+def _origin(summary: AttemptSummary) -> str:
+    return f"retry of {summary.again_of} from {clock(summary.again_at_s)}"
 
 
 def _ended(summary: AttemptSummary) -> str:
@@ -153,7 +154,7 @@ def _ended(summary: AttemptSummary) -> str:
 
 
 def _lines(found: Attempt) -> list[tuple[float, str]]:
-    """The words of both, and what went wrong, in order of time."""
+    """Return the lines of both speakers and the faults, with their times, in order."""
     lines: list[tuple[float, str]] = []
     for entry in found.entries:
         if isinstance(entry, LearnerTurn):

@@ -1,4 +1,4 @@
-"""`simvoice bench`: what the README's figures come from."""
+"""`simvoice bench`: measure the figures of the README and docs/benchmarks.md."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from simvoice.cli.common import answers, print_json
+from simvoice.cli.common import AsJson, answers, print_json
 
 app = typer.Typer(
-    help="Measure: latency, stt, floor, voices, analysis, debrief, coder.", no_args_is_help=True
+    help="Measure speed and accuracy: latency, stt, floor, voices, analysis, debrief, coder.",
+    no_args_is_help=True,
 )
 
-Quick = Annotated[bool, typer.Option("--quick", help="Fewer trials, under 50 s.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Answer as JSON on stdout.")]
+Quick = Annotated[bool, typer.Option("--quick", help="Run fewer trials, in under 50 s.")]
 
 
 @app.command()
@@ -23,13 +23,14 @@ def latency(
     quick: Quick = False,
     as_json: AsJson = False,
     busy: Annotated[
-        int, typer.Option(min=0, max=64, help="Compare with this many busy processes beside it.")
+        int,
+        typer.Option(min=0, max=64, help="Measure also while this many other processes are busy."),
     ] = 0,
     turns: Annotated[
-        int | None, typer.Option(min=1, max=30, help="How many turns, instead of 30.")
+        int | None, typer.Option(min=1, max=30, help="The number of turns, instead of 30.")
     ] = None,
 ) -> None:
-    """From the end of the learner's speech to the patient's first sound."""
+    """Measure the time from the end of the learner's speech to the patient's first sound."""
     from simvoice.bench import latency as bench
 
     _show(bench.run(quick, busy, turns), as_json)
@@ -37,7 +38,7 @@ def latency(
 
 @app.command()
 def stt(quick: Quick = False, as_json: AsJson = False) -> None:
-    """Transcription: speed and word errors against the stock recogniser."""
+    """Measure speed and word errors of speech recognition, beside unmodified Whisper."""
     from simvoice.bench import stt as bench
 
     _show(bench.run(quick), as_json)
@@ -45,7 +46,7 @@ def stt(quick: Quick = False, as_json: AsJson = False) -> None:
 
 @app.command()
 def floor(quick: Quick = False, as_json: AsJson = False) -> None:
-    """Cut-offs in pauses, giving way to a barge-in, acknowledgements that stop her."""
+    """Measure turn-taking: cut-offs in pauses, reactions to barge-ins and to backchannels."""
     from simvoice.bench import floor as bench
 
     _show(bench.run(quick), as_json)
@@ -53,7 +54,7 @@ def floor(quick: Quick = False, as_json: AsJson = False) -> None:
 
 @app.command()
 def analysis(quick: Quick = False, as_json: AsJson = False) -> None:
-    """Measuring a recording without its words: speed on one core, and memory by length."""
+    """Measure the analysis of recordings without words: speed on one core, memory by length."""
     from simvoice.bench import analysis as bench
 
     _show(bench.run(quick), as_json)
@@ -61,7 +62,7 @@ def analysis(quick: Quick = False, as_json: AsJson = False) -> None:
 
 @app.command()
 def debrief(quick: Quick = False, as_json: AsJson = False) -> None:
-    """Making the whole debrief of ten minutes: seconds, and their spread over a few runs."""
+    """Measure the time to build the debrief of ten minutes, over a few runs."""
     from simvoice.bench import debrief as bench
 
     _show(bench.run(quick), as_json)
@@ -69,7 +70,7 @@ def debrief(quick: Quick = False, as_json: AsJson = False) -> None:
 
 @app.command()
 def voices(quick: Quick = False, as_json: AsJson = False) -> None:
-    """Rate, pitch, loudness and pauses of each voice in each mood, and word errors."""
+    """Measure rate, pitch, loudness, pauses and word errors of each voice in each mood."""
     from simvoice.bench import voices as bench
 
     report = bench.run(quick)
@@ -87,12 +88,13 @@ def voices(quick: Quick = False, as_json: AsJson = False) -> None:
 @app.command()
 def coder(
     data: Annotated[
-        Path, typer.Option("--data", help="The folder with AnnoMI's table of annotated talk.")
+        Path,
+        typer.Option("--data", help="The folder with AnnoMI's table of annotated conversations."),
     ],
     quick: Quick = False,
     as_json: AsJson = False,
 ) -> None:
-    """Codes of what clinicians say, beside annotators and on labelled utterances."""
+    """Measure how well the coder agrees with annotators and with labelled utterances."""
     from simvoice.bench import coder as bench
 
     report = bench.run(data, quick)

@@ -1,4 +1,4 @@
-"""`simvoice calibrate`: how far off the measurement is, on conversations with planted truth."""
+"""`simvoice calibrate`: the measurement error on conversations with known truth."""
 
 from __future__ import annotations
 
@@ -10,61 +10,66 @@ import typer
 from rich.progress import Progress
 from rich.table import Table
 
-from simvoice.cli.common import answers, notes, print_json
+from simvoice.cli.common import AsJson, answers, notes, print_json
 
 
 def calibrate(
     quick: Annotated[
-        bool, typer.Option("--quick", help="Fewer conversations and no new table, under 50 s.")
+        bool,
+        typer.Option("--quick", help="Use fewer conversations and fit no table, in under 50 s."),
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Answer as JSON on stdout.")] = False,
+    as_json: AsJson = False,
     textgrids: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Plant on the times of the TextGrids in this folder."),
+        typer.Option(metavar="DIR", help="Take the times from the TextGrids in this folder."),
     ] = None,
     repeats: Annotated[
         int | None,
         typer.Option(
             min=2,
             max=100,
-            help="Instead, let each simulated learner meet each patient so often, and report how "
-            "far every number moves by itself.",
+            help="Instead, let each simulated learner meet each patient this many times, and "
+            "report how far each number varies by itself.",
         ),
     ] = None,
     write: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Save the fitted table of errors; not with --quick."),
+        typer.Option(metavar="FILE", help="Save the fitted table of errors. Not with --quick."),
     ] = None,
     workers: Annotated[
         int | None,
-        typer.Option(min=1, max=64, help="Processes; else one a core, or one with --repeats."),
+        typer.Option(
+            min=1, max=64, help="Number of processes. Default: one per core; one with --repeats."
+        ),
     ] = None,
 ) -> None:
-    """Plant conversations whose truth is known, and report how far off each measure is."""
+    """Create conversations with known truth, and report the error of each measure."""
     from simvoice.app.simulator import planted_voice
     from simvoice.errors import UsageError
     from simvoice.research.calibrate import run
     from simvoice.research.calibrate.skeleton import find
-    from simvoice.scoring.metrics.interval import to_json
+    from simvoice.scoring.metrics.interval import errors_to_json
 
     if quick and write is not None:
-        raise UsageError("--quick fits no table to save; leave out --quick or --write")
+        raise UsageError(
+            "--quick fits no table, so --write has nothing to save; leave out --quick or --write"
+        )
     if repeats is not None:
         if quick or textgrids is not None:
             raise UsageError(
-                "--repeats plants nothing and has no quick way; leave out --quick and --textgrids, "
-                "or --repeats"
+                "--repeats does not work with --quick or --textgrids; leave out --quick and "
+                "--textgrids, or --repeats"
             )
         _repeat(repeats, write, workers or 1, as_json)
         return
-    find(textgrids)  # a folder that cannot be used is refused before anything is spoken
+    find(textgrids)  # refuse an unusable folder before any speech is synthesised
     with Progress(console=notes, transient=True) as progress:
         voices = progress.add_task("Recording the voices", total=None)
         spoken = run.banks(
             planted_voice(), lambda done, total: _move(progress, voices, done, total)
         )
         progress.remove_task(voices)
-        work = progress.add_task("Planting and measuring", total=None)
+        work = progress.add_task("Creating and measuring", total=None)
         outcome = run.calibrate(
             spoken,
             run.QUICK if quick else run.FULL,
@@ -73,7 +78,7 @@ def calibrate(
             done=lambda done, total: _move(progress, work, done, total),
         )
     if write is not None and outcome.table is not None:
-        _save(to_json(outcome.table), write)
+        _save(errors_to_json(outcome.table), write)
     report = run.report(outcome)
     if as_json:
         print_json(report)
@@ -86,7 +91,7 @@ def _repeat(repeats: int, write: Path | None, workers: int, as_json: bool) -> No
     from simvoice.scoring.metrics.interval import repeats_to_json
 
     with Progress(console=notes, transient=True) as progress:
-        task = progress.add_task("Meeting the patients again and again", total=None)
+        task = progress.add_task("Repeating the encounters", total=None)
         outcome = bench.run(
             repeats, workers=workers, done=lambda done, total: _move(progress, task, done, total)
         )
@@ -149,8 +154,8 @@ def _table(report: dict[str, Any]) -> Table:
     table.caption = (
         "edges, pauses, overlaps and talk come from the sound alone. edges: median (95th\n"
         "percentile) of onset and offset errors; pauses, overlaps: F1; talk: worst error of\n"
-        "the share of the talking, points; interrupt.: F1 of interruptions against\n"
+        "the share of the talking, in points; interrupt.: F1 of interruptions against\n"
         "acknowledgements where every word and its time is known, and by sound alone;\n"
-        "held: numbers whose 90 % interval holds the truth, with words and without"
+        "held: share of 90 % intervals that hold the truth, with words and without"
     )
     return table

@@ -1,4 +1,4 @@
-"""`simvoice cases`: which there are, what is in them, whether they hold, what she would say."""
+"""`simvoice cases`: list, show, check, create and try cases."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from simvoice.cli.common import (
     DEFAULT_FORM,
     DEFAULT_PROFILE,
     DEFAULT_WAIT_S,
+    AsJson,
     LlmForm,
     LlmModel,
     LlmUrl,
@@ -27,10 +28,10 @@ from simvoice.cli.common import (
 from simvoice.engines.llm.server import Server
 from simvoice.errors import UsageError
 from simvoice.models import manifest
-from simvoice.patient.case.load import begin_case, find_cases, load_case, locate_case
+from simvoice.patient.case.load import create_case, find_cases, load_case, locate_case
 from simvoice.patient.case.schema import Case, case_schema
 from simvoice.patient.case.suite import load_suite
-from simvoice.patient.checking.certificate import certify, shelf
+from simvoice.patient.checking.certificate import certify, listed_cases
 from simvoice.patient.checking.check import CONVERSATIONS, QUICK_CONVERSATIONS, check
 from simvoice.patient.checking.report import CheckedConversation, Report
 from simvoice.patient.checking.text_conversation import TextConversation
@@ -38,69 +39,72 @@ from simvoice.patient.decisions import Affect, Decision
 from simvoice.patient.mind import Patient
 from simvoice.patient.retrieval import CaseIndex
 
-# -- say --------------------------------------------------------------------------------------
-# `simvoice cases say`: hear a line, for the author of a case.
+# -- say
 
 
 def say_line(
     name: Annotated[str, typer.Argument(help="A case's id, or the path of its file.")],
-    line: Annotated[str, typer.Argument(help='A line\'s id, or words: "I <pause 0.8> knew."')],
-    out: Annotated[Path | None, typer.Option(help="The WAV file; LINE.wav without it.")] = None,
+    line: Annotated[str, typer.Argument(help='A line\'s id, or its words: "I <pause 0.8> knew."')],
+    out: Annotated[Path | None, typer.Option(help="The WAV file. Default: LINE.wav.")] = None,
     trust: Annotated[
-        float | None, typer.Option(min=0.0, max=1.0, help="Her trust; else as the case starts.")
+        float | None,
+        typer.Option(min=0.0, max=1.0, help="The patient's trust. Default: as the case starts."),
     ] = None,
     distress: Annotated[
-        float | None, typer.Option(min=0.0, max=1.0, help="Her distress; else as it starts.")
+        float | None,
+        typer.Option(min=0.0, max=1.0, help="The patient's distress. Default: as the case starts."),
     ] = None,
     affect: Annotated[
-        str | None, typer.Option(help=f"Instead of the line's: {', '.join(get_args(Affect))}.")
+        str | None,
+        typer.Option(help=f"Use this affect, not the line's: {', '.join(get_args(Affect))}."),
     ] = None,
-    again: Annotated[bool, typer.Option("--again", help="Her words when asked again.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Answer as JSON on stdout.")] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="Use the words for a repeated question.")
+    ] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Make a line sound as she says it with this trust and distress, into a WAV file."""
-    # these load the engines' libraries, which the other commands do without
+    """Write a line to a WAV file, as the patient says it with this trust and distress."""
+    # imported here: these load the engines' libraries, and other commands do not need them
     from simvoice.app.simulator import Simulator
     from simvoice.devices.wav import write_audio
-    from simvoice.runtime.spoken_lines import Wanted, line_of, sound
+    from simvoice.runtime.spoken_lines import LineRequest, saying_for, saying_sound
 
     if affect is not None and affect not in get_args(Affect):
         raise UsageError(f"there is no affect {affect!r}; use {', '.join(get_args(Affect))}")
     case = load_case(locate_case(name, *paths.case_dirs()))
-    said = line_of(case, Wanted(line, again, affect, trust, distress))  # type: ignore[arg-type]
+    saying = saying_for(case, LineRequest(line, again, affect, trust, distress))  # type: ignore[arg-type]
     target = out or Path("line.wav" if " " in line else f"{line}.wav")
-    pcm = sound(case, Simulator().voice(), said)
+    pcm = saying_sound(case, Simulator().voice(), saying)
     write_audio(target, pcm)
     row: dict[str, Any] = {
         "case": case.id,
-        "text": markup.plain(said.spoken),
-        "spoken": said.spoken,
-        "affect": said.affect,
-        "mood": said.mood,
+        "text": markup.plain(saying.spoken),
+        "spoken": saying.spoken,
+        "affect": saying.affect,
+        "mood": saying.mood,
         "duration_s": round(seconds(pcm.size), 2),
         "file": str(target),
     }
     if as_json:
         print_json(row)
         return
-    answers.print(f"{case.person.short}: {said.spoken}", markup=False)
-    answers.print(f"    {said.affect}, {said.mood}; {row['duration_s']} s", markup=False)
+    answers.print(f"{case.person.short}: {saying.spoken}", markup=False)
+    answers.print(f"    {saying.affect}, {saying.mood}; {row['duration_s']} s", markup=False)
     answers.print(f"    {target}", markup=False)
 
 
-# -- cases ------------------------------------------------------------------------------------
+# -- the other commands
 
 
-app = typer.Typer(help="The cases: list, show, check, ask, say.", no_args_is_help=True)
+app = typer.Typer(help="List, show, check, create or try cases.", no_args_is_help=True)
 
-AsJson = Annotated[bool, typer.Option("--json", help="Answer as JSON on stdout.")]
 CaseName = Annotated[str, typer.Argument(help="A case's id, or the path of its file.")]
 
 
 @app.command("list")
 def list_cases(as_json: AsJson = False) -> None:
-    """Every case there is, and whether it is offered to learners."""
-    found = shelf(*paths.case_dirs())
+    """List every case, and whether learners can choose it."""
+    found = listed_cases(*paths.case_dirs())
     if as_json:
         rows = [
             {
@@ -127,7 +131,7 @@ def list_cases(as_json: AsJson = False) -> None:
 
 @app.command("show")
 def show_case(name: CaseName, as_json: AsJson = False) -> None:
-    """The door note, the person, and what she keeps behind which gate."""
+    """Show a case: the door note, the patient, and what the patient tells when."""
     case = _case(name)[1]
     if as_json:
         print_json(case.model_dump(mode="json"))
@@ -143,7 +147,7 @@ def show_case(name: CaseName, as_json: AsJson = False) -> None:
         "",
         "Objectives:",
         *(f"  - {each}" for each in case.objectives),
-        "What she tells, and when:",
+        "What the patient tells, and when:",
         *(f"  - {fact.text} ({_gate(fact.gate.model_dump())})" for fact in case.facts),
         "How it can end:",
         *(f"  - {each.title}. {each.meaning}" for each in case.endings),
@@ -158,11 +162,17 @@ def show_case(name: CaseName, as_json: AsJson = False) -> None:
 
 @app.command("check")
 def check_cases(
-    name: Annotated[str | None, typer.Argument(help="One case; every case without it.")] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="Fewer conversations, no model.")] = False,
-    conversations: Annotated[int | None, typer.Option(min=0, help="How many a case.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="A case's id or file. Default: every case.")
+    ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Use fewer conversations and no language model.")
+    ] = False,
+    conversations: Annotated[
+        int | None, typer.Option(min=0, help="The number of conversations with each case.")
+    ] = None,
     model: Annotated[
-        bool, typer.Option("--model/--no-model", help="Let the language model take part.")
+        bool, typer.Option("--model/--no-model", help="Use the language model, or do not.")
     ] = True,
     profile: ProfileOption = DEFAULT_PROFILE,
     llm_url: LlmUrl = "",
@@ -171,7 +181,7 @@ def check_cases(
     llm_wait: LlmWait = DEFAULT_WAIT_S,
     as_json: AsJson = False,
 ) -> None:
-    """Probe cases with questions and play seeded conversations; exit 1 when one fails."""
+    """Check cases with questions and simulated conversations. Exit with 1 when one fails."""
     wanted = [name] if name else list(find_cases(*paths.case_dirs()))
     loaded = [_case(each) for each in wanted]
     number = conversations
@@ -193,7 +203,7 @@ def check_cases(
                 progress=lambda done, _, bar=bar, task=task: bar.update(task, completed=done),  # type: ignore[misc]
             )
         reports.append(report)
-        # a trial on another model neither gives a certificate nor takes one away
+        # a check with another model neither gives a certificate nor removes one
         certificate = None if strong else certify(path, report, __version__)
         if certificate is not None:
             notes.print(f"Certified: {certificate}", markup=False)
@@ -207,31 +217,35 @@ def check_cases(
 
 @app.command("new")
 def new_case(
-    case_id: Annotated[str, typer.Argument(help="Its id: small letters, digits, hyphens.")],
+    case_id: Annotated[
+        str, typer.Argument(help="The id of the new case: small letters, digits, hyphens.")
+    ],
     folder: Annotated[
-        Path | None, typer.Option(help="Where its folder goes; among your own cases without it.")
+        Path | None, typer.Option(help="The parent folder. Default: the folder of your own cases.")
     ] = None,
 ) -> None:
-    """Begin a case: a small one that holds, to be changed part by part."""
-    path = begin_case(case_id, folder or paths.own_cases_dir())
-    answers.print(f"{path} is yours to change.", soft_wrap=True, markup=False)
+    """Create a small case that passes its check, to change step by step."""
+    path = create_case(case_id, folder or paths.own_cases_dir())
+    answers.print(f"Created {path}. Change it as you like.", soft_wrap=True, markup=False)
     given = case_id if folder is None else path.parent
-    notes.print(f"To see whether it holds: simvoice cases check {given}", markup=False)
+    notes.print(f"To check it, run: simvoice cases check {given}", markup=False)
 
 
 @app.command("schema")
 def show_schema() -> None:
-    """The JSON Schema of a case file, for editors that help while one writes."""
+    """Print the JSON Schema of a case file, for editors with completion."""
     print_json(case_schema())
 
 
 @app.command("ask")
 def ask_case(
     name: CaseName,
-    utterances: Annotated[list[str], typer.Argument(help="What the learner says, in turn.")],
-    seed: Annotated[int, typer.Option(help="Picks among lines the author holds equal.")] = 0,
+    utterances: Annotated[
+        list[str], typer.Argument(help="What the learner says, one argument for each turn.")
+    ],
+    seed: Annotated[int, typer.Option(help="Seed for the choice among equal lines.")] = 0,
     model: Annotated[
-        bool, typer.Option("--model/--no-model", help="Let the language model take part.")
+        bool, typer.Option("--model/--no-model", help="Use the language model, or do not.")
     ] = True,
     profile: ProfileOption = DEFAULT_PROFILE,
     llm_url: LlmUrl = "",
@@ -240,9 +254,12 @@ def ask_case(
     llm_wait: LlmWait = DEFAULT_WAIT_S,
     as_json: AsJson = False,
 ) -> None:
-    """What she would do and why, without sound; "(silence)" says nothing, "(cuts in) …" cuts in."""
+    """Show what the patient answers and why, without sound.
+
+    "(silence)" stands for a silence; "(cuts in) ..." interrupts the patient.
+    """
     if not utterances:
-        raise UsageError('say something to her: simvoice cases ask CASE "How are you?"')
+        raise UsageError('give something to say, such as: simvoice cases ask CASE "How are you?"')
     case = _case(name)[1]
     server = server_of(llm_url, llm_model, llm_form, llm_wait)
     embedder, language_model, strong = _engines(profile, server)
@@ -256,7 +273,7 @@ def ask_case(
         if talk.ending:
             break
     ending = talk.ending or patient.ending(talk.state, "left")
-    felt = patient.afterwards(talk.state, ending)
+    felt = patient.reflect(talk.state, ending)
     if as_json:
         said = [{"text": each.text, "affect": each.affect, "why": each.why} for each in felt]
         print_json(
@@ -274,7 +291,7 @@ def ask_case(
     if talk.ending:
         answers.print(f"The end: {talk.ending}", markup=False)
     if felt:
-        answers.print("Asked afterwards how it felt, if it ended here:", markup=False)
+        answers.print("The patient's reflection, if the encounter ended here:", markup=False)
     for each in felt:
         answers.print(f"{case.person.short}: {each.text}  ({each.why})", markup=False)
 
@@ -288,11 +305,11 @@ def _case(name: str) -> tuple[Path, Case]:
 
 
 def _engines(profile: str, server: Server | None) -> tuple[Any, Any, bool]:
-    # loads the engines' libraries, which the other commands do without
+    # imported here: it loads the engines' libraries, and other commands do not need them
     from simvoice.app.simulator import Simulator
 
     simulator = Simulator(profile, server=server)
-    return *simulator.text_engines(), simulator.speaker.strong
+    return *simulator.text_engines(), simulator.language_model.strong
 
 
 def _gate(gate: dict[str, Any]) -> str:
@@ -318,7 +335,7 @@ def _row(learner: str, decision: Decision) -> dict[str, Any]:
         "mood": move.mood,
         "source": move.source,
         "hold_s": move.hold.window_s if move.hold else None,
-        "opens": list(decision.opens),
+        "opens": list(decision.discloses),
         "ending": move.ending,
         "reason": decision.reason,
     }
@@ -340,12 +357,13 @@ def _print_row(row: dict[str, Any], case: Case) -> None:
     answers.print(f"{case.person.short}: {row['text'] or '(says nothing)'}{hold}", markup=False)
 
 
-def _course(course: CheckedConversation) -> str:
-    return f"{course.ending}, trust {course.trust:.2f}, told {len(course.told)} facts"
+def _outcome(conversation: CheckedConversation) -> str:
+    told = len(conversation.told)
+    return f"{conversation.ending}, trust {conversation.trust:.2f}, told {told} facts"
 
 
 def _print_report(report: Report) -> None:
-    courses = {"skilled": report.skilled, "poor": report.poor}
+    conversations = {"skilled": report.skilled, "poor": report.poor}
     rows = [
         f"{report.case}: {'passed' if report.passed else 'FAILED'}",
         f"  right answers   {report.right_answer_rate:.1%} of {report.probes} probes",
@@ -354,7 +372,7 @@ def _print_report(report: Report) -> None:
         f"{report.count('repeat')}, dead ends {report.count('dead_end')}, contradictions "
         f"{report.count('contradiction')}, unknown facts {report.count('unknown_fact')}",
         f"  injections      {report.injections} attempts",
-        *(f"  {name:<15} {_course(each)}" for name, each in courses.items() if each),
+        *(f"  {name:<15} {_outcome(each)}" for name, each in conversations.items() if each),
         f"  improvised      {report.improvised}, refused by the guard {report.refused}",
         "  endings         " + ", ".join(f"{k} {n}" for k, n in report.endings.most_common()),
     ]

@@ -1,4 +1,4 @@
-"""What commands share: how they print, and options for models and servers."""
+"""What commands share: printing, and the options for JSON, models and servers."""
 
 from __future__ import annotations
 
@@ -10,35 +10,35 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from simvoice.engines.llm.server import Server, server_at
+from simvoice.engines.llm.server import Server, parse_server
 from simvoice.errors import UsageError
 from simvoice.models import manifest
 
-# -- output -----------------------------------------------------------------------------------
-# How commands speak: answers on stdout, everything else on stderr.
+# -- output: answers on stdout, everything else on stderr
 
 
 answers = Console(highlight=False, soft_wrap=True)
-"""Answers for people."""
+"""Prints answers, to stdout."""
 
 notes = Console(stderr=True, highlight=False, soft_wrap=True)
-"""Progress and diagnostics."""
+"""Prints progress and diagnostics, to stderr."""
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
 
 
 def print_json(value: Any) -> None:
-    """The whole answer as one JSON document on stdout."""
+    """Print the whole answer as one JSON document on stdout."""
     sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
 
 
-# -- options ----------------------------------------------------------------------------------
-# Options that several commands share: which models, and which server.
+# -- options for models and servers
 
 
 ProfileOption = Annotated[
     str,
     typer.Option(
         envvar="SIMVOICE_PROFILE",
-        help="embedded, workstation or studio: which set of models.",
+        help="The set of models: embedded, workstation or studio.",
     ),
 ]
 DEFAULT_PROFILE = manifest.DEFAULT_PROFILE
@@ -47,29 +47,29 @@ LlmUrl = Annotated[
     str,
     typer.Option(
         envvar="SIMVOICE_LLM_URL",
-        help="A server with a stronger language model, like http://lab:8000/v1 (llama.cpp's, "
-        "vLLM's or another that speaks OpenAI's protocol). The learner's words go there. A key, "
-        "if it wants one, is taken from SIMVOICE_LLM_KEY.",
+        help="A server with a stronger language model, such as http://lab:8000/v1 (llama.cpp, "
+        "vLLM or another with OpenAI's protocol). simvoice sends the learner's words there. If "
+        "the server needs a key, set SIMVOICE_LLM_KEY.",
     ),
 ]
 LlmModel = Annotated[
     str,
     typer.Option(
-        envvar="SIMVOICE_LLM_MODEL", help="Its name on that server; the first one without it."
+        envvar="SIMVOICE_LLM_MODEL", help="The model's name on that server; default: its first."
     ),
 ]
 LlmForm = Annotated[
     str,
     typer.Option(
         envvar="SIMVOICE_LLM_FORM",
-        help="How that server is asked: chat, or screenplay for a base model.",
+        help="The form of the requests: chat, or screenplay for a base model.",
     ),
 ]
 LlmWait = Annotated[
     float,
     typer.Option(
         envvar="SIMVOICE_LLM_WAIT",
-        help="Seconds that its first word is waited for before the embedded model speaks.",
+        help="Seconds to wait for the server's first word; then the embedded model answers.",
     ),
 ]
 DEFAULT_FORM = "chat"
@@ -77,13 +77,13 @@ DEFAULT_WAIT_S = 1.2
 
 
 def server_of(url: str, model: str, form: str, wait_s: float) -> Server | None:
-    """The server that was chosen; None when none was. Raises UsageError or SettingError."""
+    """Return the chosen server; None without one. Raises UsageError or SettingError."""
     if not url.strip():
         if model.strip():
             raise UsageError(
-                "a model was named and no server that has it; give --llm-url (or set "
-                "SIMVOICE_LLM_URL), or leave --llm-model (SIMVOICE_LLM_MODEL) out"
+                "--llm-model (SIMVOICE_LLM_MODEL) needs a server; give --llm-url (or set "
+                "SIMVOICE_LLM_URL), or leave the model out"
             )
         return None
     key = os.environ.get("SIMVOICE_LLM_KEY", "").strip()
-    return server_at(url, model, key=key, form=form, first_s=wait_s)
+    return parse_server(url, model, key=key, form=form, first_s=wait_s)

@@ -1,4 +1,4 @@
-"""`simvoice debrief` and `simvoice progress`: one attempt, and a learner over time."""
+"""`simvoice debrief` and `simvoice progress`: one attempt, and one learner over time."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.text import Text
 
 from simvoice import paths
-from simvoice.cli.common import answers, notes, print_json
+from simvoice.cli.common import AsJson, answers, notes, print_json
 from simvoice.debrief.build import build_debrief
 from simvoice.debrief.comparison import compare
-from simvoice.debrief.render_text import render, render_branches, render_items
+from simvoice.debrief.render_text import render, render_comparison, render_items
 from simvoice.debrief.wording import clock
 from simvoice.errors import AttemptError, UsageError
-from simvoice.progress.brief_store import Looked, catch_up, look
-from simvoice.progress.course import known, of_learner, progress_of
+from simvoice.progress.brief_store import StoreScan, build_waiting, scan_store
+from simvoice.progress.course import build_progress, list_learners, select_learner
 from simvoice.progress.text import render_known, render_progress
+from simvoice.record.events import RetryOrigin
 from simvoice.record.store import Attempt, Store
 
-# -- debrief ----------------------------------------------------------------------------------
-# `simvoice debrief`: what happened in an attempt, in the terminal.
+# -- debrief
 
 
 def debrief(
@@ -30,11 +30,11 @@ def debrief(
         str, typer.Argument(metavar="ATTEMPT", help="An id from: simvoice attempts list.")
     ],
     items: Annotated[
-        bool, typer.Option("--items", help="Show the items of the instruments, with evidence.")
+        bool, typer.Option("--items", help="Show the items of the instruments with their evidence.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Answer as JSON on stdout.")] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Show what happened in an attempt, with its numbers."""
+    """Show the debrief of an attempt: what happened, and the numbers."""
     store = Store(paths.attempts_dir())
     found = store.open(attempt)
     if found.state == "crashed":
@@ -43,29 +43,26 @@ def debrief(
     if as_json:
         print_json(summary.model_dump(mode="json"))
         return
-    if found.header.again is not None:
-        again = found.header.again
+    origin = found.header.again
+    if origin is not None:
         answers.print(
-            f"Another go from {clock(again.at_s)} of {again.attempt}. The numbers are of this go "
-            "alone; its first words had been said before."
+            f"Retry from {clock(origin.at_s)} of {origin.attempt}. The numbers cover this retry "
+            "only, not what was said before it."
         )
     answers.print(render_items(summary) if items else render(summary))
-    if not items and found.header.again is not None:
+    if not items and origin is not None:
         answers.print()
-        answers.print(_side_by_side(store, found))
+        answers.print(_comparison(store, origin, found))
 
 
-def _side_by_side(store: Store, found: Attempt) -> RenderableType:
-    again = found.header.again
-    assert again is not None
+def _comparison(store: Store, origin: RetryOrigin, found: Attempt) -> RenderableType:
     try:
-        return render_branches(compare(store.open(again.attempt), found))
+        return render_comparison(compare(store.open(origin.attempt), found))
     except AttemptError as error:
-        return Text(f"The two goes cannot be shown side by side: {error}")
+        return Text(f"The two attempts cannot be compared: {error}")
 
 
-# -- progress ---------------------------------------------------------------------------------
-# `simvoice progress`: a learner's attempts over time, and what can be said of change.
+# -- progress
 
 
 def progress(
@@ -73,23 +70,23 @@ def progress(
         str | None,
         typer.Argument(
             metavar="[LEARNER]",
-            help="A learner's pseudonym, or - for attempts without one; none lists who there is.",
+            help="A learner's pseudonym; - for attempts without one. Default: list the learners.",
         ),
     ] = None,
     case: Annotated[
-        str | None, typer.Option("--case", metavar="ID", help="Only attempts at this case.")
+        str | None, typer.Option("--case", metavar="ID", help="Show only attempts at this case.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Answer as JSON on stdout.")] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Show a learner's attempts over time: what changed, and what cannot be told from chance."""
+    """Show a learner's attempts over time: what changed, and what may be chance."""
     store = Store(paths.attempts_dir())
-    looked = look(store)
+    looked = scan_store(store)
     if learner is None:
         if case is not None:
-            raise UsageError("--case needs a learner; run: simvoice progress, to see who there is")
-        _list(looked, as_json=as_json)
+            raise UsageError("--case needs a learner; to list the learners, run: simvoice progress")
+        _list_learners(looked, as_json=as_json)
         return
-    own = of_learner(looked, learner, case)
+    own = select_learner(looked, learner, case)
     with Progress(
         TextColumn("Reading attempts"),
         BarColumn(),
@@ -99,29 +96,29 @@ def progress(
         disable=not own.waiting,
     ) as bar:
         task = bar.add_task("", total=len(own.waiting))
-        made, failed, _ = catch_up(store, own.waiting, done=lambda: bar.advance(task))
+        made, failed, _ = build_waiting(store, own.waiting, done=lambda: bar.advance(task))
     skipped = [each for _, each in own.skipped]
-    found = progress_of(learner, [*own.briefs, *made], [*skipped, *failed])
+    found = build_progress(learner, [*own.briefs, *made], [*skipped, *failed])
     if as_json:
         print_json(found.model_dump(mode="json"))
         return
     answers.print(render_progress(found))
 
 
-def _list(looked: Looked, *, as_json: bool) -> None:
-    found = known(looked)
-    lost = [each for name, each in looked.skipped if name is None]
+def _list_learners(looked: StoreScan, *, as_json: bool) -> None:
+    found = list_learners(looked)
+    unreadable = [each for name, each in looked.skipped if name is None]
     if as_json:
         print_json(
             {
                 "learners": [each.model_dump(mode="json") for each in found],
-                "skipped": [each.model_dump(mode="json") for each in lost],
+                "skipped": [each.model_dump(mode="json") for each in unreadable],
             }
         )
         return
     if found:
         answers.print(render_known(found))
     else:
-        answers.print("There are no attempts yet; make one with: simvoice demo")
-    for each in lost:
+        answers.print("There are no attempts yet. To make one, run: simvoice demo")
+    for each in unreadable:
         notes.print(each.why, markup=False)

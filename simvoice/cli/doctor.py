@@ -1,4 +1,4 @@
-"""`simvoice doctor`: is everything here that an encounter needs, and is it quick enough?"""
+"""`simvoice doctor`: check that everything an encounter needs is present and fast enough."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from simvoice.cli.common import (
     DEFAULT_FORM,
     DEFAULT_PROFILE,
     DEFAULT_WAIT_S,
+    AsJson,
     LlmForm,
     LlmModel,
     LlmUrl,
@@ -31,19 +32,17 @@ _SIGNS = {"ok": ("ok", "green"), "warn": ("warn", "yellow"), "fail": ("FAIL", "r
 
 def doctor(
     profile: ProfileOption = DEFAULT_PROFILE,
-    sound: Annotated[
-        bool, typer.Option("--sound/--no-sound", help="Look at the sound card.")
-    ] = True,
+    sound: Annotated[bool, typer.Option("--sound/--no-sound", help="Check the sound card.")] = True,
     quick: Annotated[
-        bool, typer.Option("--quick", help="Open no device and load no engine.")
+        bool, typer.Option("--quick", help="Open no device and load no model.")
     ] = False,
     llm_url: LlmUrl = "",
     llm_model: LlmModel = "",
     llm_form: LlmForm = DEFAULT_FORM,
     llm_wait: LlmWait = DEFAULT_WAIT_S,
-    as_json: Annotated[bool, typer.Option("--json", help="Answer as JSON on stdout.")] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Check models, disk, sound and speed; exit 3 when something needed is missing."""
+    """Check models, disk, sound and speed. Exit with 3 when something needed is missing."""
     server = server_of(llm_url, llm_model, llm_form, llm_wait)
     checks: list[Check] = []
     found = check_all(profile=profile, sound=sound, quick=quick, tell=_tell, server=server)

@@ -27,15 +27,10 @@ from simvoice.cli.common import (
     server_of,
 )
 from simvoice.debrief.render_text import render
-from simvoice.debrief.retry import (
-    CheckpointRef,
-    checkpoint_at,
-    split_checkpoint_ref,
-    where_it_begins,
-)
+from simvoice.debrief.retry import (CheckpointRef, checkpoint_at, describe_retry, parse_checkpoint_ref)
 from simvoice.debrief.wording import clock
 from simvoice.errors import SimvoiceError, UsageError
-from simvoice.runtime.observer import Caption, Encounter, Finished, Sight
+from simvoice.runtime.observer import Caption, Encounter, Finished, Observation
 
 if TYPE_CHECKING:
     from simvoice.app.simulator import Simulator
@@ -44,7 +39,7 @@ _SOUND_FILES = {".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif"}
 
 CaseArgument = Annotated[str, typer.Argument(help="A case's id, or the path of its file.")]
 DemoLearner = Literal["skilled", "poor"]
-LearnerOption = Annotated[str, typer.Option(help="A name of your choice for the record.")]
+LearnerOption = Annotated[str, typer.Option(help="A name for the record, such as a pseudonym.")]
 
 
 def talk(
@@ -53,21 +48,21 @@ def talk(
         str, typer.Option(help="Part of a microphone's name, its number, or a sound file.")
     ] = "",
     speaker: Annotated[
-        str, typer.Option(help="Part of a loudspeaker's name, its number, or a WAV to write.")
+        str, typer.Option(help="Part of a loudspeaker's name, its number, or a WAV file to write.")
     ] = "",
     learner: LearnerOption = "",
     headphones: Annotated[
-        bool, typer.Option("--headphones", help="Skip the test for echo: you wear headphones.")
+        bool, typer.Option("--headphones", help="You wear headphones: skip the echo test.")
     ] = False,
     captions: Annotated[
-        bool, typer.Option("--captions", help="Show what is said while it is said.")
+        bool, typer.Option("--captions", help="Print what is said during the encounter.")
     ] = False,
-    again: Annotated[
+    retry_from: Annotated[
         str,
         typer.Option(
             "--from",
             metavar="ATTEMPT@TIME",
-            help="Another go at a moment of an attempt: its id, an @, and a time (3:12) or turn.",
+            help="Retry from a moment of an attempt: its id, an @, and a time (3:12) or a turn.",
         ),
     ] = "",
     profile: ProfileOption = DEFAULT_PROFILE,
@@ -76,7 +71,7 @@ def talk(
     llm_form: LlmForm = DEFAULT_FORM,
     llm_wait: LlmWait = DEFAULT_WAIT_S,
 ) -> None:
-    """Talk with a patient through the sound card (or play a file as the microphone)."""
+    """Talk with a patient through the sound card, or with a sound file as the microphone."""
     from simvoice.app.simulator import Simulator
     from simvoice.devices.sound_card import SoundCard
     from simvoice.devices.wav import WavLine
@@ -86,34 +81,36 @@ def talk(
     if _is_file(mic):
         if speaker and not _is_file(speaker):
             raise UsageError(
-                "a file as the microphone goes with a file as the speaker; give a .wav to "
+                "a file as the microphone needs a file as the speaker; give a .wav to "
                 "--speaker, or leave it out"
             )
         line = WavLine(Path(mic), Path(speaker) if speaker else None)
     elif _is_file(speaker):
         raise UsageError(
-            "a file as the speaker goes with a file as the microphone; give a sound file to "
-            "--mic, or leave --speaker out (the attempt keeps both voices)"
+            "a file as the speaker needs a file as the microphone; give a sound file to "
+            "--mic, or leave --speaker out (the attempt records both voices)"
         )
     else:
         line = SoundCard(_device(mic), _device(speaker), "headphones" if headphones else "auto")
     simulator = Simulator(profile, server=server)
     found = simulator.case(case)
-    place = _place(simulator, again)
-    if place is not None:
-        simulator.check_again(case, place)
-    line.check()  # making her voice may take minutes; nobody should wait to learn of a wrong name
+    checkpoint = _checkpoint(simulator, retry_from)
+    if checkpoint is not None:
+        simulator.check_retry(case, checkpoint)
+    line.check()  # before the voice is prepared, which may take minutes
     with _progress() as progress:
         simulator.make_ready(case, progress)
     _warn(simulator.model_trouble())
     answers.print(Text(found.door_note.strip()))
     answers.print()
-    if place is not None:
-        answers.print(Text(where_it_begins(simulator.attempt(place.attempt), place.turn)))
+    if checkpoint is not None:
+        attempt = simulator.attempt(checkpoint.attempt)
+        answers.print(Text(describe_retry(attempt, checkpoint.turn)))
         answers.print()
-    notes.print("You are in the room. Ctrl+C ends the encounter.")
+    notes.print("The encounter begins. Ctrl+C ends it.")
+    observer = _Captions(found.person.name, captions)
     encounter = simulator.encounter(
-        case, line, learner=learner, observer=_Captions(found.person.name, captions), again=place
+        case, line, learner=learner, observer=observer, retry_from=checkpoint
     )
     _run(encounter, simulator.store.root)
 
@@ -122,16 +119,16 @@ def demo(
     case: Annotated[str, typer.Argument(help="A case's id.")] = "breast-biopsy",
     learner: Annotated[
         DemoLearner,
-        typer.Option(help="Who talks with the patient."),
+        typer.Option(help="The simulated learner."),
     ] = "skilled",
-    seed: Annotated[int, typer.Option(help="The patient's choice among equal lines.")] = 7,
+    seed: Annotated[int, typer.Option(help="Seed for the choice among equal lines.")] = 7,
     profile: ProfileOption = DEFAULT_PROFILE,
     llm_url: LlmUrl = "",
     llm_model: LlmModel = "",
     llm_form: LlmForm = DEFAULT_FORM,
     llm_wait: LlmWait = DEFAULT_WAIT_S,
 ) -> None:
-    """Listen in on a simulated learner and a patient, in real time; needs no microphone."""
+    """Listen to a simulated learner and a patient in real time. Needs no microphone."""
     from simvoice import paths
     from simvoice.app.simulator import Simulator
     from simvoice.devices.simulated import SimulatedLine
@@ -151,7 +148,7 @@ def demo(
             simulator.engines().voice,
             voice_id,
             paths.cache_dir() / "clips",
-            lambda done, total: progress(0.8 + 0.2 * done / total, "Finding the learner's voice"),
+            lambda done, total: progress(0.8 + 0.2 * done / total, "Preparing the learner's voice"),
         )
     _warn(simulator.model_trouble())
     observer = _Captions(found.person.name, True)
@@ -162,24 +159,24 @@ def demo(
     _run(encounter, simulator.store.root)
 
 
-def _place(simulator: Simulator, text: str) -> CheckpointRef | None:
+def _checkpoint(simulator: Simulator, text: str) -> CheckpointRef | None:
     if not text:
         return None
-    attempt, turn, at_s = split_checkpoint_ref(text)
+    attempt, turn, at_s = parse_checkpoint_ref(text)
     return checkpoint_at(simulator.attempt(attempt), turn, at_s)
 
 
 class _Captions:
-    """Prints what is said, as it is said."""
+    """Prints the words of both speakers during the encounter."""
 
     def __init__(self, patient: str, shown: bool) -> None:
         self._patient = patient
         self._shown = shown
 
-    def __call__(self, sight: Sight) -> None:
-        if self._shown and isinstance(sight, Caption):
-            who = "You" if sight.who == "learner" else self._patient
-            answers.print(Text(f"{clock(sight.start_s):>6}  {who}: {sight.text}"))
+    def __call__(self, observation: Observation) -> None:
+        if self._shown and isinstance(observation, Caption):
+            who = "You" if observation.who == "learner" else self._patient
+            answers.print(Text(f"{clock(observation.start_s):>6}  {who}: {observation.text}"))
 
 
 def _run(encounter: Encounter, attempts: Path) -> None:
@@ -192,7 +189,7 @@ def _run(encounter: Encounter, attempts: Path) -> None:
     answers.print()
     answers.print(render(build_debrief(Store(attempts).open(finished.attempt))))
     answers.print()
-    answers.print(f"To see it again: simvoice debrief {finished.attempt}")
+    answers.print(f"To read this again: simvoice debrief {finished.attempt}")
     if finished.reason in ("device", "fault"):
         raise typer.Exit(SimvoiceError.exit_code)
 
@@ -209,7 +206,7 @@ def _show(finished: Finished) -> None:
 
 @contextlib.contextmanager
 def _ends_on_interrupt(encounter: Encounter) -> Iterator[None]:
-    """Ctrl+C ends the encounter in order; a second one breaks it off."""
+    """The first Ctrl+C ends the encounter cleanly; a second one aborts it."""
 
     def ask(_signal: int, _frame: FrameType | None) -> None:
         signal.signal(signal.SIGINT, before)

@@ -1,4 +1,4 @@
-"""`simvoice export` and `simvoice picture`: conversations as files for research."""
+"""`simvoice export` and `simvoice picture`: write conversations as files for research."""
 
 from __future__ import annotations
 
@@ -12,37 +12,36 @@ from rich.progress import Progress
 from rich.text import Text
 
 from simvoice import paths
-from simvoice.cli.common import answers, notes, print_json
+from simvoice.cli.common import AsJson, answers, notes, print_json
 from simvoice.errors import SimvoiceError, UsageError
 from simvoice.research.analysis.conversation import Conversation
 from simvoice.research.analysis.inputs import ConversationSource, sources_at
 
-# -- picture ----------------------------------------------------------------------------------
-# `simvoice picture`: a conversation, or two of them, as a picture for print and slides.
+# -- picture
 
 
-What = Literal["strip", "turns", "change"]
+PictureKind = Literal["strip", "turns", "change"]
 
 
 def picture(
     what: Annotated[
-        What,
+        PictureKind,
         typer.Argument(
-            help="strip: who spoke when. turns: turn-taking over time. change: two of them."
+            help="strip: who spoke when. turns: turn-taking over time. change: two conversations."
         ),
     ],
     given: Annotated[
         list[str],
         typer.Argument(
             metavar="PATH...",
-            help="An attempt's id, or a result from: simvoice analyze; two of them for change.",
+            help="An attempt's id, or a result of: simvoice analyze. Give two for change.",
         ),
     ],
     out: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Where it goes: .svg, .png or .pdf."),
+        typer.Option(metavar="FILE", help="The file to write: .svg, .png or .pdf."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Answer as JSON on stdout.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Draw a conversation as SVG, PNG or PDF."""
     from simvoice.research.pictures.change import change
@@ -56,8 +55,8 @@ def picture(
     wanted = 2 if what == "change" else 1
     if len(sources) != wanted:
         raise UsageError(
-            f"{what} takes {'one conversation' if wanted == 1 else 'two conversations'}, and "
-            f"{len(sources)} were named"
+            f"{what} needs {'one conversation' if wanted == 1 else 'two conversations'}, not "
+            f"{len(sources)}"
         )
     found = [source.load() for source in sources]
     if what == "change":
@@ -72,8 +71,7 @@ def picture(
         answers.print(Text(f"The picture is in {target}"))
 
 
-# -- export -----------------------------------------------------------------------------------
-# `simvoice export`: conversations as tables, annotations and a data package.
+# -- export
 
 
 def export(
@@ -81,40 +79,39 @@ def export(
         list[str] | None,
         typer.Argument(
             metavar="[PATH]...",
-            help="Folders or files of results from: simvoice analyze; ids or folders of attempts. "
-            "Without one, all attempts.",
+            help="Folders or files of results of: simvoice analyze; ids or folders of attempts. "
+            "Without one: all attempts.",
         ),
     ] = None,
     out: Annotated[
-        Path, typer.Option(metavar="FOLDER", help="Where the export goes; new or empty.")
+        Path, typer.Option(metavar="FOLDER", help="A new or empty folder for the export.")
     ] = Path("simvoice-export"),
     only: Annotated[
         str,
         typer.Option(
-            metavar="FORMATS", help="Some of: csv,parquet,textgrid,eaf,rttm,ctm; else all."
+            metavar="FORMATS", help="Some of: csv,parquet,textgrid,eaf,rttm,ctm. Default: all."
         ),
     ] = "",
     voice_free: Annotated[
         bool,
-        typer.Option(
-            "--voice-free", help="Timings and numbers only, under pseudonyms: for giving away."
-        ),
+        typer.Option("--voice-free", help="For sharing: only times and numbers, under pseudonyms."),
     ] = False,
     key: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="With --voice-free: write which pseudonym is whose, to keep."
+            metavar="FILE",
+            help="With --voice-free: write a private list of pseudonyms and conversations.",
         ),
     ] = None,
     sound: Annotated[
-        bool, typer.Option("--sound", help="Copy the sound of attempts along, as WAV.")
+        bool, typer.Option("--sound", help="Also copy the sound of attempts, as WAV.")
     ] = False,
     replace: Annotated[
         bool, typer.Option("--replace", help="Replace an earlier export in the same folder.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Answer as JSON on stdout.")] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Take conversations away: CSV, Parquet, Praat, ELAN, RTTM, CTM, with a data package."""
+    """Export conversations: CSV, Parquet, Praat, ELAN, RTTM and CTM, as a data package."""
     from simvoice.research.export.write import check_formats, pseudonyms, save, without_voice
 
     formats = check_formats(name.strip() for name in only.split(",") if name.strip())
@@ -124,8 +121,8 @@ def export(
     sources = sources_at(given or [], paths.attempts_dir())
     with Progress(console=notes, transient=True) as bar:
 
-        def loaded(what: str) -> Iterator[Conversation]:
-            for source in bar.track(sources, description=what):
+        def loaded(description: str) -> Iterator[Conversation]:
+            for source in bar.track(sources, description=description):
                 yield source.load()
 
         found = loaded("Writing")
@@ -156,15 +153,15 @@ def export(
         return
     what = "conversation" if len(sources) == 1 else "conversations"
     answers.print(Text(f"{len(sources)} {what}, {len(files)} files in {out}"))
-    answers.print(Text("What is in it: README.txt and datapackage.json there."))
+    answers.print(Text("README.txt and datapackage.json there describe its content."))
     if not voice_free:
-        notes.print("It holds words and names. For giving away there is --voice-free.")
+        notes.print("It contains words and names. To share data, use --voice-free.")
 
 
 def _by_name(
     sources: Sequence[ConversationSource], names: dict[str, str]
 ) -> Iterator[Conversation]:
-    """In the order of their pseudonyms: that of their ids would give the ids' order away."""
+    """Give conversations in the order of their pseudonyms, which hides the order of their ids."""
     for source in sorted(sources, key=lambda source: names[source.id]):
         yield source.load()
 
@@ -173,11 +170,11 @@ def _check_key(key: Path | None, out: Path, voice_free: bool) -> None:
     if key is None:
         return
     if not voice_free:
-        raise UsageError("--key goes with --voice-free: without it, nobody has a pseudonym")
+        raise UsageError("--key needs --voice-free: only then are there pseudonyms")
     if key.resolve().is_relative_to(out.resolve()):
         raise UsageError(
-            f"the key {str(key)!r} would lie inside the export, which is for giving away; "
-            "name a file elsewhere"
+            f"the key {str(key)!r} would be inside the export, which is for sharing; "
+            "choose a file elsewhere"
         )
 
 

@@ -1,4 +1,4 @@
-"""`simvoice models`: which models there are, bring them here, check them."""
+"""`simvoice models`: list, download and verify the model files."""
 
 from __future__ import annotations
 
@@ -18,26 +18,25 @@ from rich.progress import (
 from rich.table import Table
 
 from simvoice import paths
-from simvoice.cli.common import answers, notes, print_json
+from simvoice.cli.common import AsJson, answers, notes, print_json
 from simvoice.errors import ModelAltered, ModelMissing, NeedsError
 from simvoice.models import manifest
 from simvoice.models.download import Downloader
 from simvoice.models.pull import download_bytes, pull
 
-app = typer.Typer(help="The model files: list, pull, verify.", no_args_is_help=True)
+app = typer.Typer(help="List, download or verify the model files.", no_args_is_help=True)
 
 ProfileOption = Annotated[
-    str, typer.Option("--profile", help="embedded, workstation or studio: which set of models.")
+    str, typer.Option("--profile", help="The set of models: embedded, workstation or studio.")
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Answer as JSON on stdout.")]
 ModelNames = Annotated[
-    list[str] | None, typer.Argument(help="Single models by name, instead of a profile.")
+    list[str] | None, typer.Argument(help="Names of models, instead of a whole profile.")
 ]
 
 
 @app.command("list")
 def list_models(profile: ProfileOption = "", as_json: AsJson = False) -> None:
-    """Every model, where it comes from, and whether it is here; or those of one profile."""
+    """List models with size, state and licence: all of them, or those of one profile."""
     chosen = _chosen(None, profile) if profile else list(manifest.manifest().models)
     if as_json:
         print_json(
@@ -75,7 +74,7 @@ def pull_models(
     profile: ProfileOption = manifest.DEFAULT_PROFILE,
     as_json: AsJson = False,
 ) -> None:
-    """Bring models here and verify them; goes on where an interrupted pull stopped."""
+    """Download models and verify them. Continues a download that was interrupted."""
     chosen = _chosen(names, profile)
     with _Bars() as bars, Downloader() as downloader:
         done = pull(chosen, bars, downloader)
@@ -91,7 +90,7 @@ def pull_models(
         )
         return
     size = sum(manifest.model(name).bytes for name in chosen) / 1e6
-    fetched = f", {len(done.fetched)} of them fetched now" if done.fetched else ""
+    fetched = f", {len(done.fetched)} of them downloaded now" if done.fetched else ""
     answers.print(f"{len(chosen)} models are here and verified ({size:.0f} MB){fetched}.")
 
 
@@ -101,7 +100,7 @@ def verify_models(
     profile: ProfileOption = manifest.DEFAULT_PROFILE,
     as_json: AsJson = False,
 ) -> None:
-    """Hash every file again and compare it with what was pinned; exit 3 when one is not right."""
+    """Compare the hash of every file with the pinned one. Exit with 3 when one differs."""
     chosen = _chosen(names, profile)
     problems = {name: problem for name in chosen if (problem := _problem(name))}
     if as_json:
@@ -172,7 +171,7 @@ def _state(problem: NeedsError | None) -> manifest.ModelState:
 
 
 class _Bars:
-    """One progress bar a model, on stderr."""
+    """One progress bar for each model, on stderr."""
 
     def __init__(self) -> None:
         self._progress = Progress(
@@ -198,18 +197,18 @@ class _Bars:
         self._progress.stop()
 
     def begin(self, name: str, total_bytes: int) -> None:
-        """See `weights.pull.Progress`."""
+        """See `models.pull.Progress`."""
         self._tasks[name] = self._progress.add_task(name, total=total_bytes)
 
     def advance(self, name: str, count: int) -> None:
-        """See `weights.pull.Progress`."""
+        """See `models.pull.Progress`."""
         self._progress.advance(self._tasks[name], count)
 
     def finish(self, name: str) -> None:
-        """See `weights.pull.Progress`."""
+        """See `models.pull.Progress`."""
         task = self._progress.tasks[self._tasks[name]]
         self._progress.update(task.id, completed=task.total)
 
     def note(self, sentence: str) -> None:
-        """See `weights.pull.Progress`."""
+        """See `models.pull.Progress`."""
         self._progress.console.print(sentence)

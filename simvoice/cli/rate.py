@@ -1,4 +1,4 @@
-"""`simvoice rate` and `simvoice agree`: human ratings beside the machine."""
+"""`simvoice rate` and `simvoice agree`: ratings by humans, and their agreement with the machine."""
 
 from __future__ import annotations
 
@@ -14,46 +14,52 @@ import typer
 from rich.text import Text
 
 from simvoice import paths
-from simvoice.cli.common import answers, notes, print_json
-from simvoice.debrief.item_trust import as_shown, shown
+from simvoice.cli.common import AsJson, answers, notes, print_json
+from simvoice.debrief.item_trust import format_estimate, judge_as_shown
 from simvoice.debrief.items import object_to
-from simvoice.debrief.wording import in_words
+from simvoice.debrief.wording import count_noun
 from simvoice.errors import UsageError
-from simvoice.record.ratings import Rating, add_to_each
+from simvoice.record.ratings import Rating, add_ratings_to_each
 from simvoice.record.store import Store
-from simvoice.scoring.instruments.instrument import Item, chosen, critical, instruments
+from simvoice.scoring.instruments.instrument import (
+    Item,
+    critical_instrument,
+    find_instruments,
+    instruments,
+)
 from simvoice.scoring.raters.agreement import LEVEL
 from simvoice.scoring.raters.item_agreement import (
     RULE,
     ItemAgreement,
     agreement,
-    rated_of,
+    judge_attempts,
     thresholds,
 )
 from simvoice.scoring.raters.questions import items_asked
-from simvoice.scoring.raters.ratings_file import blank_sheet, read_ratings, text_of
+from simvoice.scoring.raters.ratings_file import blank_sheet, decode_text, read_ratings
 
-# -- agree ------------------------------------------------------------------------------------
-# `simvoice agree`: how far machine and humans say the same.
+# -- agree
 
 
 def agree(
     attempts: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[ATTEMPT]...", help="Ids; without one, all that can be read."),
+        typer.Argument(
+            metavar="[ATTEMPT]...", help="Ids of attempts. Without one: all that can be read."
+        ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Answer as JSON on stdout.")] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Compare the machine with human raters, item by item, and say which items to trust."""
+    """Compare the machine with human raters for each item, and tell which items to trust."""
     store = Store(paths.attempts_dir())
-    said, problems = rated_of(store, attempts or None, as_shown)
-    found = agreement(said)
+    ratings, problems = judge_attempts(store, attempts or None, judge_as_shown)
+    found = agreement(ratings)
     for problem in problems:
         notes.print(Text(f"Note: {problem}."))
     if not found:
         raise UsageError(
-            "nobody has rated these attempts yet; run: simvoice rate sheet ATTEMPT --rater NAME, "
-            "fill it in, and: simvoice rate import FILE"
+            "no one has rated these attempts yet; run: simvoice rate sheet ATTEMPT --rater NAME, "
+            "fill in the sheet, then run: simvoice rate import FILE"
         )
     if as_json:
         print_json(
@@ -75,19 +81,19 @@ def agree(
 
 def _lines(each: ItemAgreement) -> list[str]:
     with_humans = (
-        f"{in_words(each.attempts, 'attempt')}, {in_words(each.raters, 'rater')}, "
-        f"{in_words(each.ratings, 'rating')} ({each.blind} on the blind page)"
+        f"{count_noun(each.attempts, 'attempt')}, {count_noun(each.raters, 'rater')}, "
+        f"{count_noun(each.ratings, 'rating')} ({each.blind} on the blind page)"
     )
     if each.agreed is not None:
         with_humans += f", the same in {each.agreed:.0%}"
     among = (
-        f"humans with each other: kappa {shown(each.humans_kappa)}, AC1 {shown(each.humans)}, "
-        f"ICC {shown(each.humans_icc)}, {in_words(each.humans_attempts, 'attempt')} with two"
+        f"humans with each other: kappa {format_estimate(each.humans_kappa)}, AC1 {format_estimate(each.humans)}, "
+        f"ICC {format_estimate(each.humans_icc)}, {count_noun(each.humans_attempts, 'attempt')} with two"
     )
-    objected = f"; learners objected in {in_words(each.objections, 'attempt')}"
+    objected = f"; learners objected in {count_noun(each.objections, 'attempt')}"
     return [
         with_humans + (objected if each.objections else ""),
-        f"kappa {shown(each.kappa)}, AC1 {shown(each.ac1)}, ICC {shown(each.icc)}",
+        f"kappa {format_estimate(each.kappa)}, AC1 {format_estimate(each.ac1)}, ICC {format_estimate(each.icc)}",
         *([among] if each.humans_attempts or each.humans_icc.value is not None else []),
         f"{each.trust}: {each.why}",
     ]
@@ -102,35 +108,36 @@ def _as_json(each: ItemAgreement) -> dict[str, Any]:
     }
 
 
-# -- rate -------------------------------------------------------------------------------------
-# `simvoice rate`: what humans say of the items, beside the machine.
+# -- rate
 
 
 app = typer.Typer(
-    help="Ratings by humans, and a learner's objections: sheet, import, object.",
+    help="Print rating sheets, import ratings, or object to an item.",
     no_args_is_help=True,
 )
-
-AsJson = Annotated[bool, typer.Option("--json", help="Answer as JSON on stdout.")]
 
 
 @app.command("sheet")
 def rate_sheet(
-    attempts: Annotated[list[str], typer.Argument(metavar="ATTEMPT...", help="Ids to rate.")],
-    rater: Annotated[str, typer.Option("--rater", help="The pseudonym of who rates.")],
+    attempts: Annotated[
+        list[str], typer.Argument(metavar="ATTEMPT...", help="Ids of the attempts to rate.")
+    ],
+    rater: Annotated[str, typer.Option("--rater", help="The pseudonym of the rater.")],
     instrument: Annotated[
         list[str] | None,
-        typer.Option("--instrument", help="Only these, by name; else those of each case."),
+        typer.Option(
+            "--instrument", help="Only this instrument. Default: the instruments of each case."
+        ),
     ] = None,
 ) -> None:
-    """Print an empty CSV sheet for rating attempts, blind to what the machine says."""
+    """Print an empty CSV sheet for rating attempts, without the machine's judgement."""
     store = Store(paths.attempts_dir())
     lines: list[str] = []
     for attempt in attempts:
         header = store.open(attempt).header
-        lists, unknown = chosen(instrument or header.instruments)
-        author_s = None if instrument else critical(header.case_id, header.critical)
-        lists = (author_s, *lists) if author_s is not None else lists
+        lists, unknown = find_instruments(instrument or header.instruments)
+        case_items = None if instrument else critical_instrument(header.case_id, header.critical)
+        lists = (case_items, *lists) if case_items is not None else lists
         if unknown or not lists:
             what = f"there is no instrument {unknown[0]}" if unknown else "its case names none"
             raise UsageError(
@@ -143,23 +150,25 @@ def rate_sheet(
 
 @app.command("import")
 def rate_import(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV, as `rate sheet` prints it.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A CSV file as `rate sheet` prints it.")
+    ],
     instrument: Annotated[
         list[str] | None,
         typer.Option(
-            "--instrument", help="Take items of this one too, by name; besides those of each case."
+            "--instrument", help="Accept items of this instrument too, besides those of the case."
         ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Take in a CSV file of ratings: all of it, or nothing and what is wrong with it."""
+    """Import a CSV file of ratings. With an error in the file, import nothing."""
     try:
         data = file.read_bytes()
     except OSError as error:
         raise UsageError(
-            f"{file} cannot be read ({error.strerror}); name a CSV file of ratings"
+            f"{file} cannot be read ({error.strerror}); give a CSV file of ratings"
         ) from None
-    unknown = chosen(instrument or ())[1]
+    unknown = find_instruments(instrument or ())[1]
     if unknown:
         raise UsageError(
             f"there is no instrument {unknown[0]}; --instrument takes: {', '.join(instruments())}"
@@ -170,22 +179,22 @@ def rate_import(
     def known(attempt: str) -> Mapping[str, Item]:
         opened = store.open(attempt)
         if opened.state == "open":
-            raise UsageError("it is being recorded right now; end the encounter first")
+            raise UsageError("its encounter is still running; end it first")
         return items_asked(opened.header, instrument or ())
 
-    text = text_of(data, file.name)
+    text = decode_text(data, file.name)
     found = read_ratings(text, store.ids(), _now(), file.name, known)
     by_attempt: dict[str, list[Rating]] = {}
     for each in found:
         by_attempt.setdefault(each.attempt, []).append(each.rating)
-    add_to_each({store.open(attempt).folder: some for attempt, some in by_attempt.items()})
+    add_ratings_to_each({store.open(attempt).folder: some for attempt, some in by_attempt.items()})
     if as_json:
         print_json({"ratings": len(found), "attempts": list(by_attempt)})
         return
     raters = {each.rating.rater for each in found}
     answers.print(
-        f"{in_words(len(found), 'rating')} by {in_words(len(raters), 'rater')} of "
-        f"{in_words(len(by_attempt), 'attempt')} taken in; see: simvoice agree"
+        f"{count_noun(len(found), 'rating')} by {count_noun(len(raters), 'rater')} of "
+        f"{count_noun(len(by_attempt), 'attempt')} imported; see: simvoice agree"
     )
 
 
@@ -195,12 +204,12 @@ def rate_object(
     item: Annotated[
         str, typer.Argument(metavar="ITEM", help="The item's id, from: debrief ATTEMPT --items.")
     ],
-    why: Annotated[str, typer.Option("--why", help="In your own words.")],
+    why: Annotated[str, typer.Option("--why", help="What is wrong, in your own words.")],
 ) -> None:
-    """Say that the machine is wrong about an item; your words are kept with the attempt."""
+    """Object to the machine's judgement of an item. Your words are saved with the attempt."""
     opened = Store(paths.attempts_dir()).open(attempt)
     object_to(opened, item, why, datetime.now().astimezone())
-    answers.print(f"{attempt}: kept, and counted in simvoice agree")
+    answers.print(f"{attempt}: saved. It counts in: simvoice agree")
 
 
 def _now() -> str:

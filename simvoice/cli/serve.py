@@ -27,19 +27,20 @@ from simvoice.cli.common import (
 )
 
 PORT = 8765
-"""What a bookmark may count on."""
+"""The default port, fixed so that bookmarks keep working."""
 
 
 def serve(
     host: Annotated[
         str, typer.Option(help="Loopback address to serve on: 127.0.0.1, ::1 or localhost.")
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port; 0 takes a free one.")] = PORT,
+    port: Annotated[int, typer.Option(help="Port. 0 takes a free one.")] = PORT,
     open_browser: Annotated[
-        bool, typer.Option("--open", help="Open the page in the browser as well.")
+        bool, typer.Option("--open", help="Also open the page in the browser.")
     ] = False,
     every_case: Annotated[
-        bool, typer.Option("--every-case", help="Offer cases too that have not passed their check.")
+        bool,
+        typer.Option("--every-case", help="Also offer cases that have not passed their check."),
     ] = False,
     profile: ProfileOption = DEFAULT_PROFILE,
     llm_url: LlmUrl = "",
@@ -47,18 +48,20 @@ def serve(
     llm_form: LlmForm = DEFAULT_FORM,
     llm_wait: LlmWait = DEFAULT_WAIT_S,
 ) -> None:
-    """Serve the learner's pages to this machine until Ctrl+C."""
-    # the pages and the engines take seconds to import; the other commands should not wait
+    """Serve the web pages to this machine until Ctrl+C."""
+    # imported here: these take seconds, and other commands do not need them
     from simvoice.app.simulator import Simulator
     from simvoice.web.server import loopback_socket
     from simvoice.web.server import serve as serve_pages
 
-    def tell(address: str) -> None:
-        # whole: a terminal that is narrower than the address must not cut the key
+    def show_address(address: str) -> None:
+        # soft_wrap: a narrow terminal must not cut the key
         answers.print(f"simvoice is at {address}", markup=False, soft_wrap=True)
-        notes.print("The key at its end lets in only you. Ctrl+C ends it.")
+        notes.print(
+            "The address ends with your key; only you can open it. Ctrl+C stops the server."
+        )
         if open_browser:
-            show(address)
+            open_page(address)
 
     server = server_of(llm_url, llm_model, llm_form, llm_wait)
     made = loopback_socket(host, port)
@@ -68,23 +71,23 @@ def serve(
         made.close()
         raise
     simulator.warm_up()
-    with _browser() as show:
+    with _browser() as open_page:
         try:
-            serve_pages(simulator, made, on_address=tell)
+            serve_pages(simulator, made, on_address=show_address)
         finally:
             simulator.close()
 
 
 @contextmanager
 def _browser() -> Iterator[Callable[[str], None]]:
-    """Opens addresses in the browser by way of a private file.
+    """Give a function that opens an address in the browser through a private file.
 
-    Every account of the machine can read the command line of the browser. A file that only this
-    account can read leads it to the address, so that the key is not on the command line.
+    Other accounts of the machine can read the browser's command line. So the browser opens a file
+    that only this account can read, and the file redirects to the address with the key.
     """
     with tempfile.TemporaryDirectory(prefix="simvoice-") as folder:
 
-        def show(address: str) -> None:
+        def open_page(address: str) -> None:
             page = Path(folder, "open.html")
             page.write_text(
                 '<!doctype html><meta charset="utf-8"><title>simvoice</title>'
@@ -94,4 +97,4 @@ def _browser() -> Iterator[Callable[[str], None]]:
             )
             webbrowser.open(page.as_uri())
 
-        yield show
+        yield open_page

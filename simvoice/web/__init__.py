@@ -1,1 +1,1 @@
-"""The learner's pages: choose a case, read the door note, talk, read the debrief."""
+"""The web pages: choose a case, read the door note, talk with the patient, read the debrief."""

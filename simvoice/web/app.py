@@ -1,4 +1,4 @@
-"""The server: security around, pages and the line within."""
+"""Build the server: routes, templates, error pages and the access check around them."""
 
 from __future__ import annotations
 
@@ -17,41 +17,41 @@ from starlette.exceptions import HTTPException
 from simvoice.errors import SimvoiceError, UsageError
 from simvoice.web import drawings, format, line, pages, progress, raters, retry
 from simvoice.web.encounters import EncounterSlot
-from simvoice.web.pages import Summaries
+from simvoice.web.pages import DebriefCache
 from simvoice.web.ports import Simulator
 from simvoice.web.security import Guard, StartKey, new_token
 
 _HERE = Path(__file__).resolve().parent
 
-_LISTING = re.compile(r"run: simvoice (?:attempts list|progress), to see [a-z ]+")
-"""A remedy for the terminal: a page has its own."""
+_TERMINAL_REMEDY = re.compile(r"run: simvoice (?:attempts list|progress), to see [a-z ]+")
+"""A remedy for the terminal. Pages show another one instead."""
 
-_FAREWELL_S = 5.0
-"""How long the end of the server waits for an encounter to close its record."""
+_SHUTDOWN_S = 5.0
+"""At shutdown, the server waits up to this long for an encounter to close its record."""
 
 
 def create_app(simulator: Simulator, start_key: StartKey) -> FastAPI:
-    """The learner's pages over `simulator`; one encounter at a time.
+    """Return the ASGI application over `simulator`. It admits one encounter at a time.
 
-    start_key: what a browser must have been given to be answered.
+    start_key: the secrets of this start. Only a browser that has them gets an answer.
     """
     token = new_token()
-    stage = EncounterSlot(simulator)
+    slot = EncounterSlot(simulator)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         yield
-        await run_in_threadpool(stage.shut, _FAREWELL_S)
+        await run_in_threadpool(slot.shut_down, _SHUTDOWN_S)
 
-    # the interactive documentation would load scripts from outside
+    # the interactive documentation would load scripts from other hosts
     app = FastAPI(
         title="simvoice", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None
     )
     app.state.simulator = simulator
-    app.state.stage = stage
+    app.state.slot = slot
     app.state.token = token
-    app.state.summaries = Summaries()
-    app.state.agreements = raters.Agreements()
+    app.state.debriefs = DebriefCache()
+    app.state.agreements = raters.AgreementCache()
     app.state.templates = _templates()
     app.mount("/static", StaticFiles(directory=_HERE / "static"), name="static")
     app.include_router(pages.router)
@@ -85,21 +85,21 @@ def _templates() -> Jinja2Templates:
 
 async def _known_error(request: Request, error: Exception) -> Response:
     status = 404 if isinstance(error, UsageError) else 503
-    said = str(error)
+    message = str(error)
     if "text/html" in request.headers.get("accept", ""):
-        said = _LISTING.sub("the first page lists those there are", said)
-    return _sentence(request, status, said)
+        message = _TERMINAL_REMEDY.sub("the first page lists all of them", message)
+    return _error(request, status, message)
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    detail = "There is no such page here." if error.status_code == 404 else str(error.detail)
-    return _sentence(request, error.status_code, detail)
+    message = "This page does not exist." if error.status_code == 404 else str(error.detail)
+    return _error(request, error.status_code, message)
 
 
-def _sentence(request: Request, status: int, sentence: str) -> Response:
-    """What went wrong, as a page for people and as JSON for scripts."""
-    sentence = format.sentence(sentence)
+def _error(request: Request, status: int, message: str) -> Response:
+    """Return an error as a page for a browser window, and as JSON for a script."""
+    message = format.sentence(message)
     if "text/html" in request.headers.get("accept", ""):
-        return pages.message(request, status, "That did not work", sentence)
-    return JSONResponse({"message": sentence}, status_code=status)
+        return pages.message(request, status, "That did not work", message)
+    return JSONResponse({"message": message}, status_code=status)

@@ -1,4 +1,4 @@
-"""Pictures for the debrief: turn-taking over time, and this attempt beside an earlier one."""
+"""Pictures for the pages: turn-taking, an attempt beside an earlier one, and progress."""
 
 from __future__ import annotations
 
@@ -15,35 +15,35 @@ from simvoice.web.ports import Simulator
 router = APIRouter()
 
 _drawing = threading.Lock()
-"""Styles are set for the whole process while a picture is drawn."""
+"""Held while a picture is drawn: matplotlib keeps its style for the whole process."""
 
 
 @router.get("/attempts/{attempt_id}/turns.svg")
 def turns(request: Request, attempt_id: str) -> Response:
-    """Turn-taking over time."""
+    """Draw turn-taking over time."""
     return _svg("Turn-taking", _attempt(request, attempt_id))
 
 
 @router.get("/attempts/{attempt_id}/change.svg")
 def change(request: Request, attempt_id: str, earlier: str) -> Response:
-    """An earlier attempt and this one."""
+    """Draw an earlier attempt beside this one."""
     both = (_attempt(request, earlier), _attempt(request, attempt_id))
     return _svg("Before and after", *both)
 
 
 def over_time(course: CaseProgress, series: NumberSeries) -> Response:
-    """One heading over the attempts at a case."""
+    """Draw one heading over the attempts at a case."""
     from simvoice.research.pictures import course as drawn
     from simvoice.research.pictures import style
 
     marks = [
-        drawn.CourseMark(went.number, point.value, point.low, point.high, point.comparable)
-        for went, point in zip(course.attempts, series.points, strict=True)
+        drawn.CourseMark(attempt.number, point.value, point.low, point.high, point.comparable)
+        for attempt, point in zip(course.attempts, series.points, strict=True)
     ]
     compared = series.first_to_last
-    said = f"First to last: {compared.said}." if compared else ""
+    caption = f"First to last: {compared.said}." if compared else ""
     with _drawing:
-        picture = style.render(drawn.course(series.name, marks, said), "svg", series.name)
+        picture = style.render(drawn.course(series.name, marks, caption), "svg", series.name)
     return Response(picture, media_type="image/svg+xml")
 
 
@@ -53,12 +53,12 @@ def _attempt(request: Request, attempt_id: str) -> Attempt:
 
 
 def _svg(title: str, *attempts: Attempt) -> Response:
-    # matplotlib takes a second to import, which no page without a picture should wait for
-    from simvoice.research.analysis.attempts import of_attempt
+    # importing matplotlib takes a second; pages without a picture do not need it
+    from simvoice.research.analysis.attempts import analyse_attempt
     from simvoice.research.pictures import change, style, turns
 
     with _drawing:
-        found = [of_attempt(attempt) for attempt in attempts]
+        found = [analyse_attempt(attempt) for attempt in attempts]
         made = turns.turns(*found) if len(found) == 1 else change.change(*found)
         picture = style.render(made, "svg", title)
     return Response(picture, media_type="image/svg+xml")

@@ -1,4 +1,8 @@
-"""The encounters of this server: who is talking now, in which thread, and what waits to be sent."""
+"""Run one encounter at a time in its own thread, and queue its messages for the page.
+
+`Outbox` takes messages from the encounter's thread and gives them to the event loop.
+`RunningEncounter` is one encounter and its thread. `EncounterSlot` admits one of them at a time.
+"""
 
 from __future__ import annotations
 
@@ -14,22 +18,23 @@ from typing import Any
 from simvoice.debrief.retry import CheckpointRef
 from simvoice.errors import SimvoiceError
 from simvoice.ports import AudioLine
-from simvoice.runtime.observer import Caption, Encounter, Finished, Sight, Status
+from simvoice.runtime.observer import Caption, Encounter, Finished, Observation, Status
 from simvoice.web.ports import Simulator
 
-# -- outbox -----------------------------------------------------------------------------------
-# What waits to be sent to the page: filled from the encounter's thread, emptied by the loop.
-
+log = logging.getLogger(__name__)
 
 AUDIO_BOUND = 100
-"""Messages of 20 ms: 2 s. A page that is further behind hears what is new, not what is old."""
+"""Messages of 20 ms: 2 s. When a page falls further behind, the oldest sound is dropped."""
 
 TEXT_BOUND = 500
-"""Captions and the like; hours of talk. Statuses are not among them: only the last counts."""
+"""Captions and other messages: hours of talk. Statuses do not count; only the last one is kept."""
+
+
+# -- messages to the page
 
 
 class Outbox:
-    """Bounded on every side. `put_*` may be called from any thread and never blocks."""
+    """Bounded queues of messages to the page. Any thread may call `put_*`; it never blocks."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -37,16 +42,16 @@ class Outbox:
         self._audio: deque[bytes] = deque()
         self._texts: deque[str] = deque()
         self._status: str | None = None
-        self._woken = asyncio.Event()
+        self._has_messages = asyncio.Event()
         self._signalled = False
         self._closed = False
-        self.told_end = False
-        """The page took everything up to the end. Set and read in the loop only."""
+        self.sent_all = False
+        """True when the page took every message up to the end. Used in the event loop only."""
         self.dropped_audio = 0
-        """Audio messages thrown away because the page did not take them."""
+        """Number of audio messages that were dropped because the page was too slow."""
 
     def put_audio(self, message: bytes) -> None:
-        """Queue sound; the oldest goes when 2 s are waiting."""
+        """Queue sound. Drop the oldest message when 2 s are waiting."""
         with self._lock:
             if len(self._audio) >= AUDIO_BOUND:
                 self._audio.popleft()
@@ -63,23 +68,26 @@ class Outbox:
         self._wake()
 
     def put_status(self, message: dict[str, Any]) -> None:
-        """Queue the state of things; it replaces one that still waits."""
+        """Queue a status. It replaces a status that still waits."""
         with self._lock:
             self._status = json.dumps(message)
         self._wake()
 
     def close(self) -> None:
-        """No more will come; `take` gives what is left and then None."""
+        """Accept no more messages. `take` returns the rest and then None."""
         with self._lock:
             self._closed = True
         self._wake()
 
     async def take(self) -> list[bytes | str] | None:
-        """All that waits, sound first; None once closed and empty. One taker only."""
+        """Wait for messages and return all of them, sound first.
+
+        Returns None when the outbox is closed and empty. Only one task may call this.
+        """
         while True:
-            await self._woken.wait()
+            await self._has_messages.wait()
             with self._lock:
-                self._woken.clear()
+                self._has_messages.clear()
                 self._signalled = False
                 out: list[bytes | str] = [*self._audio, *self._texts]
                 if self._status is not None:
@@ -89,33 +97,29 @@ class Outbox:
                 self._status = None
                 if out:
                     if self._closed:
-                        self._woken.set()
+                        self._has_messages.set()
                     return out
                 if self._closed:
-                    self._woken.set()
+                    self._has_messages.set()
                     return None
 
     def _wake(self) -> None:
         with self._lock:
-            # one wake-up at a time: a loop that lags must not pile up callbacks
+            # schedule one callback at a time, so that a slow loop does not collect many
             if self._signalled:
                 return
             self._signalled = True
         try:
-            self._loop.call_soon_threadsafe(self._woken.set)
-        except RuntimeError:  # the loop is gone: the server is shutting down, nobody listens
+            self._loop.call_soon_threadsafe(self._has_messages.set)
+        except RuntimeError:  # the loop is closed: the server is shutting down
             return
 
 
-# -- encounters -------------------------------------------------------------------------------
-# The one stage of this server: who is talking now, in which thread, and what was left behind.
-
-
-log = logging.getLogger(__name__)
+# -- encounters
 
 
 class RunningEncounter:
-    """One encounter in its own thread, and the page that watches it."""
+    """One encounter in its own thread. Its messages go to the outbox of one page."""
 
     def __init__(
         self,
@@ -124,33 +128,33 @@ class RunningEncounter:
         learner: str,
         line: AudioLine,
         outbox: Outbox,
-        gone: Callable[[RunningEncounter], None],
-        again: CheckpointRef | None = None,
+        on_end: Callable[[RunningEncounter], None],
+        retry_from: CheckpointRef | None = None,
     ) -> None:
         self._simulator = simulator
         self._case_id = case_id
         self._learner = learner
         self._line = line
         self._outbox = outbox
-        self._gone = gone
-        self._again = again
+        self._on_end = on_end
+        self._retry_from = retry_from
         self._lock = threading.Lock()
         self._encounter: Encounter | None = None
-        self._end_asked = False
+        self._end_requested = False
         self.page_left = False
-        """The page went away before it was told how the encounter ended."""
+        """True when the page closed before it knew how the encounter ended."""
         self.over = threading.Event()
         self.thread = threading.Thread(target=self._run, name="encounter", daemon=True)
 
     @property
     def attempt(self) -> str | None:
-        """Identifier of the attempt; None until the encounter was built."""
+        """Identifier of the attempt; None before the encounter is built."""
         return self._encounter.attempt if self._encounter else None
 
     def end(self) -> None:
-        """Ask for the end; safe at any time, from any thread."""
+        """Ask the encounter to end. Any thread may call this at any time."""
         with self._lock:
-            self._end_asked = True
+            self._end_requested = True
             encounter = self._encounter
         if encounter is not None:
             encounter.end()
@@ -160,16 +164,16 @@ class RunningEncounter:
             last = self._play()
         except SimvoiceError as error:
             last = self._fault(str(error))
-        except Exception:  # the top of a thread: say so, keep the server
+        except Exception:  # the top of a thread: report the fault and keep the server running
             log.exception("the encounter failed")
             last = self._fault(
-                "The conversation stopped because of a fault in simvoice; "
-                "what was said up to then is kept, and the terminal shows the details."
+                "The conversation stopped because of a fault in simvoice. "
+                "The recording up to then is kept. The terminal shows the details."
             )
         self._line.stop()
-        self._gone(self)
+        self._on_end(self)
         self.over.set()
-        # told last of all: the page opens the debrief at once, and all has to be in place
+        # sent last: the page then opens the debrief at once
         self._outbox.put_text(last)
         self._outbox.close()
 
@@ -179,24 +183,24 @@ class RunningEncounter:
             self._line,
             learner=self._learner,
             observer=self._observe,
-            again=self._again,
+            retry_from=self._retry_from,
         )
         with self._lock:
             self._encounter = encounter
-            end_asked = self._end_asked
-        if end_asked:
+            end_requested = self._end_requested
+        if end_requested:
             encounter.end()
         self._outbox.put_text({"type": "begun", "attempt": encounter.attempt})
         return {"type": "finished", **asdict(encounter.run())}
 
-    def _observe(self, sight: Sight) -> None:
-        match sight:
+    def _observe(self, observation: Observation) -> None:
+        match observation:
             case Status():
-                self._outbox.put_status({"type": "status", **asdict(sight)})
+                self._outbox.put_status({"type": "status", **asdict(observation)})
             case Caption():
-                self._outbox.put_text({"type": "caption", **asdict(sight)})
+                self._outbox.put_text({"type": "caption", **asdict(observation)})
             case Finished():
-                return  # `run` returns it as well
+                return  # `run` returns it too
 
     def _fault(self, message: str) -> dict[str, Any]:
         return {"type": "fault", "message": message, "attempt": self.attempt}
@@ -208,9 +212,9 @@ class EncounterSlot:
     def __init__(self, simulator: Simulator) -> None:
         self._simulator = simulator
         self._lock = threading.Lock()
-        self._scene: RunningEncounter | None = None
+        self._running: RunningEncounter | None = None
         self.left_behind: str | None = None
-        """The attempt whose page was closed in the middle, until its debrief is opened."""
+        """The attempt whose page was closed while it ran, until its debrief is opened."""
 
     def begin(
         self,
@@ -218,43 +222,45 @@ class EncounterSlot:
         learner: str,
         line: AudioLine,
         outbox: Outbox,
-        again: CheckpointRef | None = None,
+        retry_from: CheckpointRef | None = None,
     ) -> RunningEncounter | None:
-        """Start an encounter in a thread of its own; None when one is on already."""
+        """Start an encounter in its own thread. Returns None when another one is running."""
         with self._lock:
-            if self._scene is not None:
+            if self._running is not None:
                 return None
-            scene = RunningEncounter(
-                self._simulator, case_id, learner, line, outbox, self._leave, again
+            running = RunningEncounter(
+                self._simulator, case_id, learner, line, outbox, self._release, retry_from
             )
-            self._scene = scene
-        scene.thread.start()
-        return scene
+            self._running = running
+        running.thread.start()
+        return running
 
-    def is_free(self, patience_s: float = 0.0) -> bool:
-        """True when nobody talks. Waits up to `patience_s` for one that is just ending, as when
-        a page is reloaded; blocks meanwhile."""
+    def is_free(self, wait_s: float = 0.0) -> bool:
+        """Return True when no encounter is running.
+
+        Blocks up to `wait_s` seconds for one that is about to end, as after a page was reloaded.
+        """
         with self._lock:
-            scene = self._scene
-        return scene is None or scene.over.wait(patience_s)
+            running = self._running
+        return running is None or running.over.wait(wait_s)
 
-    def seen(self, attempt_id: str) -> None:
-        """The debrief of this attempt was opened, or it was erased."""
+    def forget(self, attempt_id: str) -> None:
+        """Drop the reminder of this attempt: its debrief was opened, or it was erased."""
         with self._lock:
             if self.left_behind == attempt_id:
                 self.left_behind = None
 
-    def shut(self, patience_s: float) -> None:
-        """End what is on, for the end of the server; blocks up to `patience_s`."""
+    def shut_down(self, wait_s: float) -> None:
+        """End a running encounter before the server stops. Blocks up to `wait_s` seconds."""
         with self._lock:
-            scene = self._scene
-        if scene is not None:
-            scene.end()
-            scene.over.wait(patience_s)
+            running = self._running
+        if running is not None:
+            running.end()
+            running.over.wait(wait_s)
 
-    def _leave(self, scene: RunningEncounter) -> None:
+    def _release(self, running: RunningEncounter) -> None:
         with self._lock:
-            if self._scene is scene:
-                self._scene = None
-            if scene.page_left and scene.attempt is not None:
-                self.left_behind = scene.attempt
+            if self._running is running:
+                self._running = None
+            if running.page_left and running.attempt is not None:
+                self.left_behind = running.attempt

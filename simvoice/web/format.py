@@ -1,4 +1,4 @@
-"""How the pages write numbers and the author's plain text."""
+"""Format numbers, times and the author's plain text for the pages."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from simvoice.progress.brief_store import called
 
 _ENDINGS = {
     "learner": "you ended it",
-    "patient": "came to its end",
+    "patient": "it reached its end",
     "time": "the time was over",
-    "device": "the microphone or loudspeaker went away",
-    "closed": "it was closed",
+    "device": "the microphone or loudspeaker was lost",
+    "closed": "its page was closed",
     "fault": "broken off",
 }
 
@@ -32,7 +32,7 @@ class Block:
 
 
 def blocks(text: str) -> list[Block]:
-    """Plain text to paragraphs and lists: a blank line parts them, "- " marks an item."""
+    """Split plain text into paragraphs and lists: a blank line separates, "- " marks an item."""
     found: list[Block] = []
     for part in text.replace("\r\n", "\n").split("\n\n"):
         lines = [line.strip() for line in part.splitlines() if line.strip()]
@@ -46,7 +46,7 @@ def blocks(text: str) -> list[Block]:
 
 
 def clock(seconds: float) -> str:
-    """65.2 to "1:05"; whole seconds, cut off as a clock does."""
+    """Return a time as "1:05" or "1:02:05", rounded down to whole seconds."""
     whole = max(0, int(seconds))
     hours, rest = divmod(whole, 3600)
     minutes, secs = divmod(rest, 60)
@@ -54,45 +54,45 @@ def clock(seconds: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A duration in words: "40 seconds", "4 minutes", "1 minute 30 seconds"."""
-    whole = max(0, int(seconds))  # cut off as a clock does, so that both say the same
+    """Return a duration in words: "40 seconds", "4 minutes", "1 minute 30 seconds"."""
+    whole = max(0, int(seconds))  # rounded down like `clock`, so that both agree
     minutes, secs = divmod(whole, 60)
     parts = []
     if minutes:
         parts.append(f"{minutes} minute{'s' if minutes != 1 else ''}")
-    # past five minutes nobody wants the seconds
+    # from five minutes on, leave the seconds out
     if (secs and minutes < 5) or not minutes:
         parts.append(f"{secs} second{'s' if secs != 1 else ''}")
     return " ".join(parts)
 
 
 def ending(reason: str | None) -> str:
-    """How an attempt ended, in words that fit after a comma."""
+    """Return how an attempt ended, in words that fit after a comma."""
     return _ENDINGS.get(reason or "", "broken off")
 
 
 def progress_address(learner: str) -> str:
-    """Where a learner's progress is; "-" stands for attempts without a name."""
+    """Return the path of a learner's progress page; "-" stands for attempts without a name."""
     name = quote(called(learner) or "-", safe="")
-    # a browser takes dots in a path for the folder above
+    # a browser resolves dots in a path as folders
     return f"/progress?learner={name}" if name in {".", ".."} else f"/progress/{name}"
 
 
 def sentence(text: str) -> str:
-    """With a capital at its start and a stop at its end."""
+    """Return the text with a capital at its start and a full stop at its end."""
     text = text.strip()
     return f"{text[:1].upper()}{text[1:]}" + ("" if text[-1:] in {"", ".", "!", "?", "…"} else ".")
 
 
 def figure(value: float | None) -> str:
-    """A count or a ratio, without zeros that say nothing; a dash for none."""
+    """Return a whole number without decimals, another with two; a dash for None."""
     if value is None:
         return "–"
     return f"{value:.0f}" if value == int(value) else f"{value:.2f}"
 
 
 def moment(iso: str) -> str:
-    """ISO 8601 to "22 November 2026, 10:15", as the clock stood there; unreadable stays empty."""
+    """Return an ISO 8601 time as "22 November 2026, 10:15", not converted; empty if invalid."""
     try:
         when = datetime.fromisoformat(iso)
     except ValueError:

@@ -1,17 +1,17 @@
-"""The WebSocket of a conversation: sound both ways, and what the page may see.
+"""The WebSocket of an encounter: sound in both directions, and messages to the page.
 
-The page begins with a text message, the hello (`Hello`); after it, binary messages are sound as
-`devices/browser.py` describes, `{"type": "end"}` asks for the end, and `{"type": "lost"}` says that
-the microphone is gone. The server sends sound and
+The page first sends a text message, the hello (`Hello`). After it, binary messages are sound in the
+format of `devices/browser.py`, `{"type": "end"}` asks for the end, and `{"type": "lost"}` reports
+that the microphone is gone. The server sends sound and these text messages:
 
-    begun     attempt                       the encounter runs; this is its record
+    begun     attempt                       the encounter runs; the id of its record
     status    at_s floor level_dbfs time_left_s        about ten times a second
-    caption   who start_s text              one turn, once it was said
-    finished  attempt reason message        over, the record is closed
-    fault     message attempt               it could not begin or go on; attempt may be null
-    busy      message                       somebody else is talking
+    caption   who start_s text              one turn, after it was spoken
+    finished  attempt reason message        the encounter is over and its record is closed
+    fault     message attempt               it could not start or continue; attempt may be null
+    busy      message                       another encounter is running
 
-and closes the socket after any of the last three.
+It closes the socket after any of the last three.
 """
 
 from __future__ import annotations
@@ -34,17 +34,17 @@ log = logging.getLogger(__name__)
 router = APIRouter()
 
 HELLO_S = 10.0
-"""How long a connection may stay without saying who it is."""
+"""The page must send its hello within this time."""
 
 POLICY = 1008
 """WebSocket close code: not allowed."""
 
-_BUSY_PATIENCE_S = 3.0
+_SLOT_WAIT_S = 3.0
 """An encounter whose page was just closed needs a moment to end."""
 
 
 class RetryFrom(BaseModel):
-    """A moment of an attempt, by the turn of the patient's that begins there."""
+    """A checkpoint of an attempt, named by the patient's turn that begins there."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -62,20 +62,20 @@ class Hello(BaseModel):
     case: str = Field(max_length=100)
     learner: Annotated[str, StringConstraints(strip_whitespace=True, max_length=60)] = ""
     again: RetryFrom | None = None
-    """Another go at a moment of an earlier attempt; None from the door."""
+    """The checkpoint that a retry begins at; None for an encounter from the door."""
     headphones: bool = False
-    """The learner says so; it cannot be measured here."""
+    """What the learner ticked on the page. The server cannot measure it."""
     microphone: str = Field(default="", max_length=200)
     rate: int = Field(default=16_000, ge=8_000, le=384_000)
-    """Hertz, of the microphone itself."""
-    echoCancellation: bool = False  # spelled as the browser spells them
+    """Sample rate of the microphone, in hertz."""
+    echoCancellation: bool = False  # these names follow the browser's API
     noiseSuppression: bool = False
     autoGainControl: bool = False
 
 
 def browser_line(hello: Hello, outbox: Outbox) -> BrowserLine:
-    """The line of this page, with what it said of its devices."""
-    treated = [
+    """Return the audio line of this page, with what the page reports about its devices."""
+    processing = [
         name
         for name, on in (
             ("echo cancelling", hello.echoCancellation),
@@ -92,7 +92,7 @@ def browser_line(hello: Hello, outbox: Outbox) -> BrowserLine:
         echo = "canceller"
     return BrowserLine(
         outbox.put_audio,
-        microphone=f"{name} (with {', '.join(treated)})" if treated else name,
+        microphone=f"{name} (with {', '.join(processing)})" if processing else name,
         speaker="headphones" if hello.headphones else "browser loudspeaker",
         native_rate=hello.rate,
         echo=echo,
@@ -101,56 +101,55 @@ def browser_line(hello: Hello, outbox: Outbox) -> BrowserLine:
 
 @router.websocket("/line")
 async def talk(socket: WebSocket) -> None:
-    """One conversation. Host and Origin were checked by `security.Guard` before this."""
+    """Run one encounter. `security.Guard` has checked Host and Origin before this."""
     await socket.accept()
     hello = await _hello(socket)
     if hello is None:
         return
-    stage: EncounterSlot = socket.app.state.stage
+    slot: EncounterSlot = socket.app.state.slot
     outbox = Outbox(asyncio.get_running_loop())
     line = browser_line(hello, outbox)
-    await run_in_threadpool(stage.is_free, _BUSY_PATIENCE_S)
-    again = (
-        CheckpointRef(hello.again.attempt, hello.again.turn) if hello.again is not None else None
-    )
-    scene = stage.begin(hello.case, hello.learner, line, outbox, again)
-    if scene is None:
+    await run_in_threadpool(slot.is_free, _SLOT_WAIT_S)
+    retry = hello.again
+    checkpoint = CheckpointRef(retry.attempt, retry.turn) if retry is not None else None
+    running = slot.begin(hello.case, hello.learner, line, outbox, checkpoint)
+    if running is None:
         await _refuse_busy(socket)
         return
     sender = asyncio.create_task(_send(socket, outbox))
     try:
-        await _receive(socket, line, scene)
+        await _receive(socket, line, running)
     finally:
-        # the page is gone or was told all; without the line the encounter ends by itself
-        scene.page_left = not outbox.told_end
+        # the page is gone or has every message; the encounter ends when its line is closed
+        running.page_left = not outbox.sent_all
         line.close()
         sender.cancel()
 
 
 async def _hello(socket: WebSocket) -> Hello | None:
-    """The hello; None when there was none that counts, and the socket is closed then."""
+    """Return the hello. Without a valid one, close the socket and return None."""
     try:
         text = await asyncio.wait_for(socket.receive_text(), HELLO_S)
         hello = Hello.model_validate_json(text)
     except (TimeoutError, ValidationError, KeyError):  # KeyError: binary instead of text
-        await socket.close(POLICY, "The page did not introduce itself.")
+        await socket.close(POLICY, "The page sent no valid hello.")
         return None
     except WebSocketDisconnect:
         return None
     if not same_token(hello.token, socket.app.state.token):
-        await socket.close(POLICY, "This page is from an earlier start; reload it.")
+        await socket.close(POLICY, "This page is from an earlier start of the server. Reload it.")
         return None
     return hello
 
 
 async def _refuse_busy(socket: WebSocket) -> None:
-    sentence = "A conversation is running in another tab; end it there and try again here."
+    sentence = "An encounter is running in another tab. End it there, then try again here."
     await socket.send_json({"type": "busy", "message": sentence})
     await socket.close(1000)
 
 
-async def _receive(socket: WebSocket, line: BrowserLine, scene: RunningEncounter) -> None:
-    """Take what the page sends until it is gone."""
+async def _receive(socket: WebSocket, line: BrowserLine, running: RunningEncounter) -> None:
+    """Handle the page's messages until the page is gone."""
     while True:
         message = await socket.receive()
         if message["type"] == "websocket.disconnect":
@@ -161,22 +160,22 @@ async def _receive(socket: WebSocket, line: BrowserLine, scene: RunningEncounter
             continue
         match _kind(message.get("text") or ""):
             case "end":
-                scene.end()
+                running.end()
             case "lost":
                 line.lose("the microphone was unplugged or switched off; connect it again")
 
 
 def _kind(text: str) -> str:
-    """What a message of the page is; empty for nonsense."""
+    """Return the type of a page's text message; empty for anything that is not valid."""
     try:
-        said = json.loads(text)
+        message = json.loads(text)
     except ValueError:
         return ""
-    return str(said.get("type", "")) if isinstance(said, dict) else ""
+    return str(message.get("type", "")) if isinstance(message, dict) else ""
 
 
 async def _send(socket: WebSocket, outbox: Outbox) -> None:
-    """Give the page what waits for it; close when there will be no more."""
+    """Send the waiting messages to the page. Close the socket after the last one."""
     try:
         while (waiting := await outbox.take()) is not None:
             for message in waiting:
@@ -184,9 +183,9 @@ async def _send(socket: WebSocket, outbox: Outbox) -> None:
                     await socket.send_bytes(message)
                 else:
                     await socket.send_text(message)
-        outbox.told_end = True
+        outbox.sent_all = True
         await socket.close(1000)
-    except (WebSocketDisconnect, RuntimeError):  # the page went away while it was spoken to
+    except (WebSocketDisconnect, RuntimeError):  # the page closed during a send
         log.debug("the page is gone")
     if outbox.dropped_audio:
-        log.warning("the page was too slow for %d messages of sound", outbox.dropped_audio)
+        log.warning("the page was too slow; %d audio messages were dropped", outbox.dropped_audio)

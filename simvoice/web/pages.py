@@ -1,5 +1,8 @@
-"""The pages and what they fetch. Handlers are plain functions: FastAPI runs them in threads, so
-that nothing here blocks the loop that carries sound."""
+"""Routes of the main pages: cases, door note, debrief, recording, and the JSON that they fetch.
+
+Handlers are plain functions. FastAPI runs them in threads, so they do not block the event loop that
+carries the sound.
+"""
 
 from __future__ import annotations
 
@@ -27,89 +30,92 @@ from simvoice.record.store import Attempt, AttemptSummary
 from simvoice.web.encounters import EncounterSlot
 from simvoice.web.ports import CaseCard, Simulator
 
-# -- summaries --------------------------------------------------------------------------------
-# Debriefs that were made a moment ago: a page and what it fetches ask for the same one.
+# -- cache of debriefs
 
 
-_KEPT = 4
-"""The one that is read, the one beside it, and one or two in other tabs."""
+_CACHED_DEBRIEFS = 4
+"""The debrief that is being read, the one compared with it, and some in other tabs."""
 
-Print = tuple[tuple[str, int, int], ...]
+FolderState = tuple[tuple[str, int, int], ...]
+"""Name, size and modification time of every file of an attempt's folder."""
 
 
-class Summaries:
-    """The last few, made anew as soon as anything in the attempt's folder has changed."""
+class DebriefCache:
+    """The last few debriefs. One is built again when a file in its attempt's folder changes."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._kept: OrderedDict[str, tuple[Print, Debrief]] = OrderedDict()
+        self._cached: OrderedDict[str, tuple[FolderState, Debrief]] = OrderedDict()
 
-    def of(self, attempt: Attempt) -> Debrief:
-        """The debrief of an attempt. May take a second or two; two pages may ask at once."""
+    def get(self, attempt: Attempt) -> Debrief:
+        """Return the debrief of an attempt. Building it may take two seconds. Thread-safe."""
         with self._lock:
-            seen = print_of(attempt.folder)
-            kept = self._kept.get(attempt.id)
-            if kept is None or kept[0] != seen:
-                kept = (seen, build_debrief(attempt))
-                self._kept[attempt.id] = kept
-            self._kept.move_to_end(attempt.id)
-            while len(self._kept) > _KEPT:
-                self._kept.popitem(last=False)
-            return kept[1]
+            state = folder_state(attempt.folder)
+            cached = self._cached.get(attempt.id)
+            if cached is None or cached[0] != state:
+                cached = (state, build_debrief(attempt))
+                self._cached[attempt.id] = cached
+            self._cached.move_to_end(attempt.id)
+            while len(self._cached) > _CACHED_DEBRIEFS:
+                self._cached.popitem(last=False)
+            return cached[1]
 
 
-def print_of(folder: Path) -> Print:
-    """Name, length and time of every file: an objection or a lost recording changes it. The brief
-    that progress is read from is made of the debrief, and changes nothing."""
+def folder_state(folder: Path) -> FolderState:
+    """Return the state of a folder's files; an objection or a lost recording changes it.
+
+    The brief that progress reads is left out: it is derived from the debrief.
+    """
     found = []
     for path in sorted(folder.iterdir()):
-        if path.name.startswith(FILE):  # also while it is being written
+        if path.name.startswith(FILE):  # the brief, also while it is being written
             continue
         about = path.stat()
         found.append((path.name, about.st_size, about.st_mtime_ns))
     return tuple(found)
 
 
-# -- goes -------------------------------------------------------------------------------------
-# What a debrief says of other goes: the one it was taken up from, those taken up from it.
+# -- retries of an attempt
 
 
 @dataclass(frozen=True, slots=True)
 class RetryLinks:
-    """Beside this attempt."""
+    """How an attempt is connected with other attempts by retries."""
 
-    again: RetryOrigin | None
-    """Where this one was taken up; None when it began at the door."""
+    origin: RetryOrigin | None
+    """The checkpoint that this attempt retries; None when it began at the door."""
     comparison: Comparison | None
-    """None also when the first one is gone."""
+    """The first attempt and this one; None without a retry, or when the first one is gone."""
     first_has_sound: bool
-    others: tuple[AttemptSummary, ...]
-    """Taken up from this one."""
+    retries: tuple[AttemptSummary, ...]
+    """Later attempts that began at a checkpoint of this one."""
 
 
-def retry_links(simulator: Simulator, found: Attempt) -> RetryLinks:
-    """Reads the first one, when there is one."""
-    again = found.header.again
+def retry_links(simulator: Simulator, attempt: Attempt) -> RetryLinks:
+    """Return the links of an attempt. Reads the first attempt when this one is a retry."""
+    origin = attempt.header.again
     comparison, has_sound = None, False
-    if again is not None:
+    if origin is not None:
         try:
-            first = simulator.attempt(again.attempt)
-            comparison, has_sound = compare(first, found), first.audio_path is not None
-        except SimvoiceError:  # erased, or damaged since: the page says so
+            first = simulator.attempt(origin.attempt)
+            comparison, has_sound = compare(first, attempt), first.audio_path is not None
+        except SimvoiceError:  # erased or damaged since; the page says so
             comparison = None
-    return RetryLinks(again, comparison, has_sound, retries_of(found.id, simulator.attempts()))
+    retries = retries_of(attempt.id, simulator.attempts())
+    return RetryLinks(origin, comparison, has_sound, retries)
 
 
-# -- pages ------------------------------------------------------------------------------------
+# -- pages
 
 
 router = APIRouter()
 
-_RELOAD_PATIENCE_S = 1.5
-"""A page that is reloaded asks again before the server has noticed that the old one is gone."""
+_RELOAD_WAIT_S = 1.5
+"""After a reload, the request arrives before the server knows that the old page is gone."""
 
-mimetypes.add_type("text/javascript", ".js")  # some systems map it to text/plain, and then the
-mimetypes.add_type("audio/flac", ".flac")  # browser refuses modules and Firefox this sound
+# Some systems map these to other types. Then browsers refuse modules, and Firefox refuses FLAC.
+mimetypes.add_type("text/javascript", ".js")
+mimetypes.add_type("audio/flac", ".flac")
 
 
 def _simulator(request: Request) -> Simulator:
@@ -117,26 +123,28 @@ def _simulator(request: Request) -> Simulator:
     return simulator
 
 
-def _stage(request: Request) -> EncounterSlot:
-    stage: EncounterSlot = request.app.state.stage
-    return stage
+def _slot(request: Request) -> EncounterSlot:
+    slot: EncounterSlot = request.app.state.slot
+    return slot
 
 
-def _summaries(request: Request) -> Summaries:
-    summaries: Summaries = request.app.state.summaries
-    return summaries
+def _debrief(request: Request, attempt: Attempt) -> Debrief:
+    cache: DebriefCache = request.app.state.debriefs
+    return cache.get(attempt)
 
 
 def render(request: Request, name: str, status: int = 200, **values: Any) -> HTMLResponse:
-    """A page from its template."""
+    """Return a page from its template."""
     templates: Jinja2Templates = request.app.state.templates
     context = {"token": request.app.state.token, **values}
     return templates.TemplateResponse(request, name, context, status_code=status)
 
 
-def message(request: Request, status: int, title: str, said: str, **values: Any) -> HTMLResponse:
-    """A page that says one thing."""
-    return render(request, "message.html", status, title=title, sentence=said, **values)
+def message(
+    request: Request, status: int, title: str, sentence: str, reload: str = ""
+) -> HTMLResponse:
+    """Return a page with one message. reload: the path of a "Try again" button; empty for none."""
+    return render(request, "message.html", status, title=title, sentence=sentence, reload=reload)
 
 
 def _attempt(request: Request, attempt_id: str) -> Attempt:
@@ -147,15 +155,15 @@ def _case(request: Request, case_id: str) -> CaseCard:
     for card in _simulator(request).cases():
         if card.id == case_id:
             return card
-    raise CaseError("There is no such case; the first page shows those on offer.")
+    raise CaseError("This case does not exist. The first page lists the available cases.")
 
 
 @router.get("/")
 def index(request: Request) -> HTMLResponse:
-    """Cases to choose from, and past attempts."""
+    """Show the cases and the past attempts."""
     simulator = _simulator(request)
     attempts = list(simulator.attempts())
-    left = _stage(request).left_behind
+    left = _slot(request).left_behind
     return render(
         request,
         "index.html",
@@ -168,28 +176,28 @@ def index(request: Request) -> HTMLResponse:
 
 @router.get("/case/{case_id}")
 def case(request: Request, case_id: str) -> HTMLResponse:
-    """The door note; the conversation happens in the same page."""
+    """Show the door note. The encounter runs in the same page."""
     card = _case(request, case_id)
-    return somebody_talks(request) or render(request, "case.html", case=card, again=None)
+    return busy_page(request) or render(request, "case.html", case=card, retry=None)
 
 
-def somebody_talks(request: Request) -> HTMLResponse | None:
-    """The page that says so, when a conversation is running."""
-    if _stage(request).is_free(_RELOAD_PATIENCE_S):
+def busy_page(request: Request) -> HTMLResponse | None:
+    """Return a page that says that an encounter is running; None when none is."""
+    if _slot(request).is_free(_RELOAD_WAIT_S):
         return None
     return message(
         request,
         409,
-        "Somebody is talking already",
-        "A conversation is running in another tab or window of this computer; "
-        "go back to it, or end it there and try again here.",
-        retry=str(request.url.path),
+        "An encounter is running",
+        "An encounter is running in another tab or window of this computer. "
+        "Go back to it, or end it there and try again here.",
+        reload=str(request.url.path),
     )
 
 
 @router.post("/api/case/{case_id}/prepare")
 def prepare(request: Request, case_id: str) -> JSONResponse:
-    """Begin to prepare while the door note is read."""
+    """Start preparing while the learner reads the door note."""
     card = _case(request, case_id)
     _simulator(request).prepare(card.id)
     return ready(request)
@@ -197,46 +205,48 @@ def prepare(request: Request, case_id: str) -> JSONResponse:
 
 @router.get("/api/ready")
 def ready(request: Request) -> JSONResponse:
-    """How far preparing has come."""
+    """Return how far the preparation is."""
     return JSONResponse(asdict(_simulator(request).ready()))
 
 
 @router.get("/attempts/{attempt_id}")
 def attempt(request: Request, attempt_id: str) -> HTMLResponse:
-    """The debrief."""
+    """Show the debrief of an attempt."""
     found = _attempt(request, attempt_id)
     if found.state == "open":
         return message(
             request,
             409,
-            "Still talking",
-            "This conversation is going on right now; its debrief is here once it has ended.",
-            retry=str(request.url.path),
+            "The encounter is still running",
+            "You can read the debrief when it has ended.",
+            reload=str(request.url.path),
         )
-    _stage(request).seen(attempt_id)
-    debrief = _summaries(request).of(found)
+    _slot(request).forget(attempt_id)
+    debrief = _debrief(request, found)
     if found.state == "complete" and kept(found.folder) is None:
-        keep(found, debrief)  # so that progress need not measure it again
+        keep(found, debrief)  # then progress need not measure the attempt again
     return render(
         request,
         "debrief.html",
         view=debrief_page.view(debrief),
         earlier=_earlier(_simulator(request), found),
-        goes=retry_links(_simulator(request), found),
+        retry_links=retry_links(_simulator(request), found),
         is_changed=_is_changed(_simulator(request), found),
-        checked=request.app.state.agreements.of(_simulator(request)).words,
+        checked=request.app.state.agreements.get(_simulator(request)).words,
     )
 
 
 def _is_changed(simulator: Simulator, found: Attempt) -> bool:
-    """Whether the case is another one since, so that no other go can begin at its moments."""
-    now = (card for card in simulator.cases() if card.id == found.header.case_id)
-    return any(card.sha256 not in {"", found.header.case_sha256} for card in now)
+    """Return True when the case file changed since this attempt. Then no retry can begin."""
+    cards = (card for card in simulator.cases() if card.id == found.header.case_id)
+    return any(card.sha256 not in {"", found.header.case_sha256} for card in cards)
 
 
 def _earlier(simulator: Simulator, found: Attempt) -> AttemptSummary | None:
-    """The same learner's last whole attempt at the case before this one; what is another go, or
-    was, has half an encounter and stands beside the one it came from."""
+    """Return the same learner's last complete attempt at this case before this one, or None.
+
+    Retries are left out: they hold part of an encounter and are compared with their origin.
+    """
     if found.header.again is not None:
         return None
     before = (
@@ -253,34 +263,32 @@ def _earlier(simulator: Simulator, found: Attempt) -> AttemptSummary | None:
 
 @router.get("/attempts/{attempt_id}/timeline")
 def timeline(request: Request, attempt_id: str) -> JSONResponse:
-    """What the timeline draws."""
-    return JSONResponse(
-        debrief_page.timeline(_summaries(request).of(_attempt(request, attempt_id)))
-    )
+    """Return the data of the timeline."""
+    return JSONResponse(debrief_page.timeline(_debrief(request, _attempt(request, attempt_id))))
 
 
 @router.get("/attempts/{attempt_id}/audio")
 def audio(request: Request, attempt_id: str) -> Response:
-    """The recording; learner left, patient right. Ranges are answered with 206."""
+    """Return the recording: learner left, patient right. A range request gets status 206."""
     path = _attempt(request, attempt_id).audio_path
     if path is None or not path.is_file():
-        raise AttemptError("The sound of this attempt is not kept any more.")
+        raise AttemptError("The recording of this attempt is not available any more.")
     kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     return FileResponse(path, media_type=kind)
 
 
 @router.get("/attempts/{attempt_id}/afterwards")
 def afterwards(request: Request, attempt_id: str) -> Response:
-    """What the patient said afterwards, in her voice."""
-    if not _stage(request).is_free():
-        raise AttemptError("Somebody is talking with a patient now; she can be heard afterwards.")
-    said = _simulator(request).afterwards(check_id(attempt_id))
-    return Response(wav_bytes(said), media_type="audio/wav")
+    """Return the patient's reflection in the patient's voice, as a WAV file."""
+    if not _slot(request).is_free():
+        raise AttemptError("An encounter is running. You can hear this when it ends.")
+    pcm = _simulator(request).reflection_audio(check_id(attempt_id))
+    return Response(wav_bytes(pcm), media_type="audio/wav")
 
 
 @router.delete("/attempts/{attempt_id}")
 def erase(request: Request, attempt_id: str) -> JSONResponse:
-    """Erase an attempt for good."""
+    """Erase an attempt permanently."""
     _simulator(request).erase(check_id(attempt_id))
-    _stage(request).seen(attempt_id)
+    _slot(request).forget(attempt_id)
     return JSONResponse({"erased": attempt_id})

@@ -1,4 +1,4 @@
-"""What the pages ask of the rest of simvoice. `app.Simulator` fulfils it; tests fake it."""
+"""What the pages need from the rest of simvoice. `app.simulator.Simulator` implements it."""
 
 from __future__ import annotations
 
@@ -16,64 +16,64 @@ from simvoice.runtime.observer import Encounter, Observer
 
 @dataclass(frozen=True, slots=True)
 class CaseCard:
-    """What a learner may know of a case before the door opens. Nothing else may be in it."""
+    """What a learner may read about a case before the encounter, and nothing else."""
 
     id: str
     title: str
     level: str
-    """Whom it is for, in words: "first clinical year"."""
+    """For whom it is made, in words: "first clinical year"."""
     setting: str
     """Where it takes place, in words."""
     door_note: str
-    """Plain text; a blank line parts paragraphs, lines that begin with "- " make a list."""
+    """Plain text. A blank line separates paragraphs; lines that begin with "- " make a list."""
     reading_time_s: float
     time_s: float | None
-    """Time for the conversation; None when it has no limit."""
+    """Time limit of the encounter in seconds; None without a limit."""
     patient_name: str
     course: str = ""
-    """What it trains, in words: "Breaking bad news"."""
+    """What the case trains, in words: "Breaking bad news"."""
     summary: str = ""
-    """One sentence for the card; empty when the title says enough."""
+    """One sentence for the list of cases; empty when the title is enough."""
     objectives: tuple[str, ...] = ()
     sha256: str = ""
-    """Of its file; another go begins in no other version. Empty when not known."""
+    """Hash of the case file; empty when unknown. A retry needs the same version of the case."""
 
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """How far the engines, and the lines of the case that was asked for, are prepared."""
+    """How far the engines and the lines of the requested case are prepared."""
 
     ready: bool
-    """An encounter could begin now."""
+    """True when an encounter can begin now."""
     progress: float
     """0..1."""
     sentence: str
-    """What is being done, for people: "Preparing Ruth's voice"."""
+    """The current step, for people: "Preparing Ruth's voice"."""
     fault: str | None = None
-    """A sentence with the remedy when it will never be ready by itself."""
+    """What is wrong and how to fix it, when preparation cannot finish; else None."""
 
 
 class Simulator(Protocol):
     """Everything behind the pages. Each method may block; the pages call it off the event loop.
 
-    Methods raise errors of `simvoice.errors` (CaseError for an unknown case, AttemptError for
-    an unknown attempt or one in use) and nothing else on purpose.
+    Methods raise errors of `simvoice.errors`: CaseError for an unknown case, AttemptError for an
+    unknown attempt or one in use.
     """
 
     def cases(self) -> Sequence[CaseCard]:
-        """The cases on offer, in order."""
+        """Return the cases that are offered, in order."""
         ...
 
     def withheld(self) -> Sequence[str]:
-        """Why other cases are not on offer, a sentence each."""
+        """Return a sentence for each case that is not offered, with the reason."""
         ...
 
     def prepare(self, case_id: str) -> None:
-        """Begin to make ready what this case needs; returns at once, may be called again."""
+        """Start preparing this case. Returns at once; calling it again is safe."""
         ...
 
     def ready(self) -> Readiness:
-        """How far preparing has come."""
+        """Return how far the preparation is."""
         ...
 
     def encounter(
@@ -83,45 +83,45 @@ class Simulator(Protocol):
         *,
         learner: str,
         observer: Observer,
-        again: CheckpointRef | None = None,
+        retry_from: CheckpointRef | None = None,
     ) -> Encounter:
-        """An encounter that is ready to run on `line`; the line is not started yet.
+        """Return an encounter that is ready to run on `line`; its `run` starts the line.
 
-        again: the moment of an earlier attempt at which it begins.
+        retry_from: the checkpoint of an earlier attempt at which it begins.
         """
         ...
 
-    def time_again(self, case_id: str, place: CheckpointRef) -> float | None:
-        """Seconds that another go at this moment has; None when it has no limit.
+    def retry_time_s(self, case_id: str, checkpoint: CheckpointRef) -> float | None:
+        """Return the time limit of a retry from this checkpoint in seconds; None without a limit.
 
-        Raises AttemptError when there is no going back to it.
+        Raises AttemptError when no retry can begin there.
         """
         ...
 
     @property
     def store(self) -> Store:
-        """Where the attempts lie. What a page may list, `attempts` says."""
+        """The store of all attempts. A page lists only what `attempts` returns."""
         ...
 
     def attempts(self) -> Sequence[AttemptSummary]:
-        """Past attempts, the newest first."""
+        """Return past attempts, the newest first."""
         ...
 
     def attempt(self, attempt_id: str) -> Attempt:
-        """The record of one attempt; one that a crash left behind is recovered first."""
+        """Return the record of one attempt. Recovers it first when a crash cut it off."""
         ...
 
-    def remarked(self) -> Sequence[Path]:
-        """The folders of the attempts that somebody has rated or objected to."""
+    def folders_with_feedback(self) -> Sequence[Path]:
+        """Return the folders of the attempts that have a rating or an objection."""
         ...
 
     def erase(self, attempt_id: str) -> None:
-        """Remove an attempt and all that was made from it."""
+        """Remove an attempt and everything that was made from it."""
         ...
 
-    def afterwards(self, attempt_id: str) -> Pcm:
-        """What the patient said afterwards, in her voice: float32 [n], 16 kHz.
+    def reflection_audio(self, attempt_id: str) -> Pcm:
+        """Return the patient's reflection in the patient's voice: float32 [n], 16 kHz.
 
-        Raises AttemptError when the record has none of it, CaseError when her case is gone.
+        Raises AttemptError when the record holds no reflection, CaseError when the case is gone.
         """
         ...

@@ -1,4 +1,4 @@
-"""A learner's attempts over time. Whose attempts the first page lists, those this shows."""
+"""Pages of a learner's attempts over time. They show only attempts that the first page lists."""
 
 from __future__ import annotations
 
@@ -16,14 +16,13 @@ from simvoice.web.ports import Simulator
 
 router = APIRouter()
 
-_PATIENCE_S = 6.0
-"""How long a page lets itself wait for attempts that nobody has looked at since they were made; the
-rest is read when it is asked for again."""
+_MEASURING_TIME_S = 6.0
+"""How long a page measures attempts that have no brief yet. The rest waits for the next request."""
 
 
 @router.get("/progress", response_model=None)
 def learners(request: Request, learner: str | None = None) -> Response:
-    """Whose attempts there are; with one learner, theirs."""
+    """List the learners. With only one, redirect to that learner's page."""
     if learner is not None:
         return progress(request, learner)
     found = known(_looked(request))
@@ -34,31 +33,31 @@ def learners(request: Request, learner: str | None = None) -> Response:
 
 @router.get("/progress.svg")
 def chart(request: Request, learner: str, case: str, heading: str) -> Response:
-    """One heading over the attempts at one case."""
+    """Draw one heading over the attempts at one case."""
     for course in _progress(request, learner, case, patience_s=0.0).courses:
         for series in course.headings:
             if series.key == heading:
                 return drawings.over_time(course, series)
-    raise UsageError(f"there is nothing of {heading!r} to draw as yet; open the page it stands in")
+    raise UsageError(f"there is no data for {heading!r} yet; open the learner's page first")
 
 
 @router.get("/progress/{learner:path}")
 def progress(request: Request, learner: str) -> HTMLResponse:
-    """One learner, case by case."""
-    found = _progress(request, learner, None, _patience_s(request))
+    """Show one learner, case by case."""
+    found = _progress(request, learner, None, _measuring_time_s(request))
     return pages.render(request, "progress.html", p=found, who=called(learner) or "-")
 
 
 def _looked(request: Request) -> Looked:
-    """What the first page may list, and no more of it."""
+    """Return the briefs of the attempts that the first page lists."""
     simulator: Simulator = request.app.state.simulator
     return look(simulator.store, simulator.attempts())
 
 
-def _patience_s(request: Request) -> float:
-    """Measuring takes a core, and whoever talks with a patient needs it more."""
-    stage: EncounterSlot = request.app.state.stage
-    return _PATIENCE_S if stage.is_free() else 0.0
+def _measuring_time_s(request: Request) -> float:
+    """Return how long a page may measure: not at all while an encounter needs the processor."""
+    slot: EncounterSlot = request.app.state.slot
+    return _MEASURING_TIME_S if slot.is_free() else 0.0
 
 
 def _progress(

@@ -1,4 +1,4 @@
-"""Pages for ratings, objections and agreement."""
+"""Routes for objections, for blind ratings and for the agreement of machine and raters."""
 
 from __future__ import annotations
 
@@ -17,106 +17,100 @@ from simvoice.debrief.item_trust import ItemTrust, RatedAttempt, as_shown, compa
 from simvoice.debrief.items import object_to, withdraw
 from simvoice.errors import AttemptError, SimvoiceError, UsageError
 from simvoice.record.files import check_id
-from simvoice.record.ratings import draft_of
+from simvoice.record.ratings import load_draft
 from simvoice.record.store import Attempt
 from simvoice.web import pages
 from simvoice.web.format import sentence
-from simvoice.web.pages import Print, Summaries, print_of
+from simvoice.web.pages import DebriefCache, FolderState, folder_state
 from simvoice.web.ports import Simulator
 
-# -- body -------------------------------------------------------------------------------------
-# What a page sends: small JSON objects, and sentences where they cannot be used.
-
+router = APIRouter()
 
 _MOST_BYTES = 32_768
-"""The longest text that a page sends, several times over."""
+"""Several times the longest text that a page sends."""
+
+_MOST_OFFERED = 12
+"""How many attempts the page offers for rating, the newest first."""
+
+
+# -- requests
 
 
 async def body_of(request: Request) -> dict[str, Any]:
-    """The JSON object of a request. Raises HTTPException 422 for anything else."""
+    """Return the JSON object of a request. Raises HTTPException 422 for anything else."""
     whole = b""
     async for part in request.stream():
         whole += part
         if len(whole) > _MOST_BYTES:
-            raise HTTPException(422, "That is too long; shorten it and send it again.")
+            raise HTTPException(422, "This text is too long. Shorten it and send it again.")
     try:
         body = json.loads(whole)
     except (ValueError, RecursionError):
         body = None
     if not isinstance(body, dict):
-        raise HTTPException(422, "What was sent is not a JSON object; load the page again.")
+        raise HTTPException(422, "The request is not a JSON object. Reload the page.")
     return body
 
 
+Body = Annotated[dict[str, Any], Depends(body_of)]
+
+
 def text_in(body: dict[str, Any], name: str) -> str:
-    """A text field of a body. Raises HTTPException 422 where it is missing or no text."""
+    """Return a text field of a body. Raises HTTPException 422 when it is missing or not a text."""
     value = body.get(name)
     if not isinstance(value, str):
-        raise HTTPException(422, f"The text “{name}” is missing; load the page again.")
+        raise HTTPException(422, f"The text “{name}” is missing. Reload the page.")
     return value
 
 
-def ended(request: Request, attempt_id: str) -> Attempt:
-    """An attempt that is over. Raises AttemptError, HTTPException 409 while it is going on."""
+def ended_attempt(request: Request, attempt_id: str) -> Attempt:
+    """Return an attempt that is over. Raises AttemptError; HTTPException 409 while it runs."""
     simulator: Simulator = request.app.state.simulator
     found = simulator.attempt(check_id(attempt_id))
     if found.state == "open":
-        raise HTTPException(
-            409, "This conversation is going on right now; say it once it has ended."
-        )
+        raise HTTPException(409, "This encounter is still running. Try again when it has ended.")
     if not found.folder.is_dir():  # erased a moment ago
-        raise AttemptError("This attempt is not here any more.")
+        raise AttemptError("This attempt was erased.")
     return found
 
 
-# -- objections -------------------------------------------------------------------------------
-# What a learner holds to be wrong in a debrief: sent, kept, withdrawn.
-
-
-router = APIRouter()
+# -- objections: what a learner says is wrong in a debrief
 
 
 @router.post("/attempts/{attempt_id}/objections")
-def objections(
-    request: Request, attempt_id: str, body: Annotated[dict[str, Any], Depends(body_of)]
-) -> JSONResponse:
-    """Keep an objection; answers with its number and words."""
-    found = ended(request, attempt_id)
+def add_objection(request: Request, attempt_id: str, body: Body) -> JSONResponse:
+    """Store an objection. Returns its number and its text."""
+    found = ended_attempt(request, attempt_id)
     item, why = text_in(body, "item"), text_in(body, "why")
     try:
-        kept = object_to(found, item, why, datetime.now().astimezone())
+        objection = object_to(found, item, why, datetime.now().astimezone())
     except AttemptError:
         raise
     except UsageError as error:
         raise HTTPException(422, sentence(str(error))) from None
-    return JSONResponse(kept.model_dump(), status_code=201)
+    return JSONResponse(objection.model_dump(), status_code=201)
 
 
 @router.delete("/attempts/{attempt_id}/objections/{number}")
-def withdrawn(request: Request, attempt_id: str, number: int) -> JSONResponse:
-    """Take an objection back."""
-    withdraw(ended(request, attempt_id), number, datetime.now().astimezone())
+def withdraw_objection(request: Request, attempt_id: str, number: int) -> JSONResponse:
+    """Withdraw an objection."""
+    withdraw(ended_attempt(request, attempt_id), number, datetime.now().astimezone())
     return JSONResponse({"withdrawn": number})
 
 
-# -- agreement --------------------------------------------------------------------------------
-# How far machine and raters say the same: a page, and a sentence for every item of a debrief.
+# -- agreement of machine and raters
 
 
-_MOST_OFFERED = 12
-"""Attempts that the page offers for rating, the newest first."""
-
-
-class Agreements:
-    """What is known, made anew when somebody has said something."""
+class AgreementCache:
+    """The agreement on each item, computed again when a rating or an objection is added."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._rated: dict[Path, tuple[Print, RatedAttempt]] = {}
+        self._rated: dict[Path, tuple[FolderState, RatedAttempt]] = {}
         self._last: tuple[list[RatedAttempt], list[str], ItemTrust] | None = None
 
-    def of(self, simulator: Simulator) -> ItemTrust:
-        """Machine and humans now. Each attempt is judged once, and again when it has changed."""
+    def get(self, simulator: Simulator) -> ItemTrust:
+        """Return the agreement now. Each attempt is judged once, and again when it changes."""
         with self._lock:
             rated, problems = self._all(simulator)
             if self._last is None or self._last[:2] != (rated, problems):
@@ -125,50 +119,45 @@ class Agreements:
 
     def _all(self, simulator: Simulator) -> tuple[list[RatedAttempt], list[str]]:
         problems: list[str] = []
-        now: dict[Path, tuple[Print, RatedAttempt]] = {}
-        for folder in simulator.remarked():
+        now: dict[Path, tuple[FolderState, RatedAttempt]] = {}
+        for folder in simulator.folders_with_feedback():
             try:
-                seen = print_of(folder)
-                kept = self._rated.get(folder)
-                if kept is None or kept[0] != seen:
-                    kept = (seen, as_shown(simulator.attempt(folder.name)))
+                state = folder_state(folder)
+                cached = self._rated.get(folder)
+                if cached is None or cached[0] != state:
+                    cached = (state, as_shown(simulator.attempt(folder.name)))
             except SimvoiceError as error:
                 problems.append(str(error))
             except FileNotFoundError:  # erased a moment ago
                 continue
             else:
-                now[folder] = kept
-                problems += kept[1].problems
+                now[folder] = cached
+                problems += cached[1].problems
         self._rated = now
         return [rated for _, rated in now.values()], problems
 
 
 @router.get("/agreement")
 def agreement(request: Request) -> HTMLResponse:
-    """Item by item, with intervals; or how to begin."""
+    """Show the agreement item by item, or how to begin rating."""
     simulator: Simulator = request.app.state.simulator
     whole = [card for card in simulator.attempts() if card.state in {"complete", "crashed"}]
-    agreements: Agreements = request.app.state.agreements
+    agreements: AgreementCache = request.app.state.agreements
     return pages.render(
         request,
         "agreement.html",
-        found=agreements.of(simulator),
+        found=agreements.get(simulator),
         offered=whole[:_MOST_OFFERED],
     )
 
 
-# -- raters -----------------------------------------------------------------------------------
-# Rating blind: the page of an educator who judges the same items as the machine, before it is
-# shown what the machine says.
-
-
-Body = Annotated[dict[str, Any], Depends(body_of)]
+# -- blind rating: an educator judges the items before the machine's judgement is shown
 
 
 @router.get("/attempts/{attempt_id}/rate")
 def rate(request: Request, attempt_id: str, rater: str | None = None) -> HTMLResponse:
-    """Asks who rates, then shows the items, and both judgements once the rater has finished."""
-    found = ended(request, attempt_id)
+    """Ask who rates, then show the items; after the rater finished, show both judgements."""
+    found = ended_attempt(request, attempt_id)
     if rater is None:
         return pages.render(request, "rate_who.html", attempt=found, fault="", rater="")
     try:
@@ -187,9 +176,9 @@ def rate(request: Request, attempt_id: str, rater: str | None = None) -> HTMLRes
 
 
 def _both(request: Request, found: Attempt, sheet: rater_sheet.BlindSheet) -> HTMLResponse:
-    summaries: Summaries = request.app.state.summaries
-    ratings = draft_of(found.folder, sheet.rater).ratings
-    lists = rater_sheet.beside(summaries.of(found), ratings)
+    debriefs: DebriefCache = request.app.state.debriefs
+    ratings = load_draft(found.folder, sheet.rater).ratings
+    lists = rater_sheet.beside(debriefs.get(found), ratings)
     return pages.render(
         request, "rate_done.html", sheet=sheet, lists=lists, tally=rater_sheet.tally(lists)
     )
@@ -197,14 +186,14 @@ def _both(request: Request, found: Attempt, sheet: rater_sheet.BlindSheet) -> HT
 
 @router.get("/attempts/{attempt_id}/rate/timeline")
 def timeline(request: Request, attempt_id: str) -> JSONResponse:
-    """Both voices, and nothing that was found in them."""
-    return JSONResponse(rater_sheet.blind_timeline(ended(request, attempt_id)))
+    """Return the data of the timeline with both voices, without anything the machine found."""
+    return JSONResponse(rater_sheet.blind_timeline(ended_attempt(request, attempt_id)))
 
 
 @router.post("/attempts/{attempt_id}/ratings")
-def keep(request: Request, attempt_id: str, body: Body) -> JSONResponse:
-    """Keep one answer; tells how many there are."""
-    found = ended(request, attempt_id)
+def add_rating(request: Request, attempt_id: str, body: Body) -> JSONResponse:
+    """Store one answer. Returns how many items have an answer."""
+    found = ended_attempt(request, attempt_id)
     given = [text_in(body, name) for name in ("rater", "item", "value", "comment")]
     try:
         rater, item, value, comment = given
@@ -219,8 +208,8 @@ def keep(request: Request, attempt_id: str, body: Body) -> JSONResponse:
 
 @router.post("/attempts/{attempt_id}/ratings/finish")
 def finish(request: Request, attempt_id: str, body: Body) -> JSONResponse:
-    """The rater is done; the machine's judgement is on the page from now on."""
-    found = ended(request, attempt_id)
+    """Finish the rating. From now on the page shows the machine's judgement."""
+    found = ended_attempt(request, attempt_id)
     try:
         rater = rater_sheet.rater_of(text_in(body, "rater"))
         rater_sheet.finish(found, rater, datetime.now().astimezone())
@@ -230,5 +219,8 @@ def finish(request: Request, attempt_id: str, body: Body) -> JSONResponse:
 
 
 def _refused(error: UsageError) -> HTTPException:
-    """AttemptError: it was finished before, or the file of ratings cannot be read."""
+    """Return the HTTP error of a refused rating.
+
+    An AttemptError gives 409: the rating is finished, or the file of ratings cannot be read.
+    """
     return HTTPException(409 if isinstance(error, AttemptError) else 422, sentence(str(error)))

@@ -1,4 +1,4 @@
-"""The page of another go: a door note that says at which moment of an attempt it begins."""
+"""The page of a retry: the door note, with the checkpoint at which the retry begins."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ router = APIRouter()
 
 @dataclass(frozen=True, slots=True)
 class RetryNote:
-    """What the learner reads before another go."""
+    """What the learner reads before a retry."""
 
     attempt: str
     turn: int
@@ -26,24 +26,24 @@ class RetryNote:
     learner: str
     time_s: float | None
     before: tuple[LineBefore, ...]
-    """The last words before the moment."""
+    """The last lines before the checkpoint."""
     begins: str
-    """Who says what first."""
+    """A sentence: who says what first."""
 
 
 @router.get("/again/{attempt_id}/{turn}")
 def retry_page(request: Request, attempt_id: str, turn: int) -> HTMLResponse:
-    """Where it begins; the conversation happens in the same page."""
+    """Show the door note of a retry. The encounter runs in the same page."""
     simulator: Simulator = request.app.state.simulator
     attempt = simulator.attempt(check_id(attempt_id))
     entry = moment(attempt, turn)
-    time_s = simulator.time_again(attempt.header.case_id, CheckpointRef(attempt.id, turn))
+    time_s = simulator.retry_time_s(attempt.header.case_id, CheckpointRef(attempt.id, turn))
     card = next((c for c in simulator.cases() if c.id == attempt.header.case_id), None)
     if card is None:
         raise AttemptError(
-            f"the case {attempt.header.case_id} is not on offer now; the first page shows why"
+            f"the case {attempt.header.case_id} is not available now; the first page shows why"
         )
-    busy = pages.somebody_talks(request)
+    busy = pages.busy_page(request)
     if busy is not None:
         return busy
     note = RetryNote(
@@ -55,4 +55,4 @@ def retry_page(request: Request, attempt_id: str, turn: int) -> HTMLResponse:
         before=lines_before(attempt, turn),
         begins=begins(attempt, turn),
     )
-    return pages.render(request, "case.html", case=card, again=note)
+    return pages.render(request, "case.html", case=card, retry=note)

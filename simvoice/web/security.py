@@ -1,15 +1,18 @@
-"""Who may ask: the person who started this server, on this machine, through these pages.
+"""Access control: only the person who started this server may use it, from its own pages.
 
-Another account of the same machine can reach loopback. Each start of the server makes a key and
-puts it into the address that it prints. A request with the key gets a cookie; a request without
-the cookie gets a sentence that says how to get in. Only the static files of the package, which
-hold nothing private, are free.
+Other accounts of the same machine can reach loopback. Each start of the server creates a key and
+prints it in the address. A request with the key gets a cookie. A request without the cookie gets an
+explanation of how to get in. Only the static files of the package are free; they hold nothing
+private.
 
-A page of another site that runs in the learner's browser can also send requests to loopback. Five
-things keep it out: the Host header must be a loopback name (so a name that the site points at
-127.0.0.1 does not help it), the cookie is not sent with requests that another site begins, the
-Origin of a request that changes something must be this server, a token that only our pages carry
-must come with it, and nothing is readable across origins because no CORS header is ever sent.
+A page of another site in the learner's browser can also send requests to loopback. Five checks
+keep it out:
+
+- The Host header must be a loopback name. A name that the site points at 127.0.0.1 is refused.
+- The browser does not send the cookie with requests that another site starts (SameSite=strict).
+- A request that changes something must have this server as its Origin.
+- It must also carry a token that only our pages have.
+- No CORS header is ever sent, so another origin can read nothing.
 """
 
 from __future__ import annotations
@@ -28,18 +31,18 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 TOKEN_HEADER = "x-simvoice-token"
-"""The header our pages send with whatever changes something. A plain HTML form of another site
-cannot set a header, and a script of another site is stopped by the preflight."""
+"""The header that our pages send with each request that changes something. An HTML form of another
+site cannot set it, and the browser's preflight request stops a script of another site."""
 
 _SAFE_METHODS = frozenset({"GET", "HEAD"})
 
 KEY_PARAMETER = "key"
-"""The part of the printed address that carries the key."""
+"""The query parameter of the printed address that carries the key."""
 
 HOW_TO_GET_IN = (
-    "This page opens only for the person who started simvoice. Open the whole address that "
-    "`simvoice serve` printed in its terminal, with the key at its end. After a new start of the "
-    "server, use the new address."
+    "Only the person who started simvoice can open this page. Open the whole address that "
+    "`simvoice serve` printed in its terminal, with the key at its end. Each new start of the "
+    "server has a new address."
 )
 
 
@@ -48,40 +51,40 @@ class StartKey:
     """The secrets of one start of the server."""
 
     key: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
-    """What the printed address carries."""
+    """The key in the printed address."""
     cookie: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
-    """What the browser gets for it: another secret, so that no history holds the cookie."""
+    """The value of the cookie that the browser gets for the key. It never appears in an address."""
 
     def address(self, base: str) -> str:
-        """The address to open: `base` ("http://127.0.0.1:8765/") with the key."""
+        """Return the address to open: `base` ("http://127.0.0.1:8765/") with the key."""
         return f"{base}?{urlencode({KEY_PARAMETER: self.key})}"
 
     @staticmethod
     def cookie_name(host: str) -> str:
-        """One name for each port: browsers share the cookies of a host between its ports."""
+        """Return a name with the port in it: browsers share a host's cookies between ports."""
         port = re.search(r":(\d+)$", host)
         return f"simvoice-{port[1] if port else 80}"
 
 
 def new_token() -> str:
-    """A token for one start of the server."""
+    """Return a new token for one start of the server."""
     return secrets.token_urlsafe(32)
 
 
 def same_token(given: object, expected: str) -> bool:
-    """Compare without telling by the time taken how much of it was right."""
+    """Compare in constant time, so that the time taken reveals nothing."""
     return isinstance(given, str) and hmac.compare_digest(given.encode(), expected.encode())
 
 
 def split_host(value: str) -> str:
-    """The name in a Host header: "127.0.0.1:8765" to "127.0.0.1", "[::1]:80" to "::1"."""
+    """Return the name in a Host header: "127.0.0.1" of "127.0.0.1:8765", "::1" of "[::1]:80"."""
     if value.startswith("["):
         return value[1:].partition("]")[0].lower()
     return value.partition(":")[0].lower()
 
 
 def is_loopback(name: str) -> bool:
-    """True for "localhost" and for addresses that never leave the machine."""
+    """Return True for "localhost" and for loopback addresses."""
     if name.lower() == "localhost":
         return True
     try:
@@ -91,12 +94,12 @@ def is_loopback(name: str) -> bool:
 
 
 def is_own_origin(origin: str | None, host: str) -> bool:
-    """True when `origin` is the very server that was addressed as `host` (a Host header)."""
+    """Return True when `origin` is the server itself, as named by `host` (a Host header)."""
     return origin is not None and origin.lower() == f"http://{host.lower()}"
 
 
 def content_policy(host: str) -> str:
-    """The Content-Security-Policy. Older browsers do not count ws: as 'self', so it is named."""
+    """Return the Content-Security-Policy. It names ws: because older browsers need that."""
     return "; ".join(
         (
             "default-src 'self'",
@@ -110,7 +113,7 @@ def content_policy(host: str) -> str:
 
 
 def page_headers(host: str) -> Iterable[tuple[str, str]]:
-    """What goes with every answer."""
+    """Return the headers of every response."""
     return (
         ("content-security-policy", content_policy(host)),
         ("x-content-type-options", "nosniff"),
@@ -123,7 +126,7 @@ def page_headers(host: str) -> Iterable[tuple[str, str]]:
 
 
 class Guard:
-    """ASGI middleware that turns away strangers, and what does not come from these pages."""
+    """ASGI middleware: refuses browsers without the cookie and requests of other sites."""
 
     def __init__(self, app: ASGIApp, token: str, start_key: StartKey) -> None:
         self.app = app
@@ -137,20 +140,20 @@ class Guard:
         headers = Headers(scope=scope)
         host = headers.get("host", "")
         refusal = self._refusal(scope, headers, host)
-        answer = None if refusal is not None else self._exchange(scope, host)
-        if answer is not None:
-            await answer(scope, receive, _with_headers(send, scope, host))
-        elif refusal is None and self._may_enter(scope, headers, host):
+        redirect = None if refusal is not None else self._exchange_key(scope, host)
+        if redirect is not None:
+            await redirect(scope, receive, _with_headers(send, scope, host))
+        elif refusal is None and self._has_access(scope, headers, host):
             await self.app(scope, receive, _with_headers(send, scope, host))
         elif refusal is None:
-            await _refuse_stranger(scope, receive, send, host)
+            await _refuse_without_cookie(scope, receive, send, host)
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008, "reason": refusal})
         else:
             await PlainTextResponse(refusal, status_code=403)(scope, receive, send)
 
-    def _exchange(self, scope: Scope, host: str) -> Response | None:
-        """The key in an address becomes a cookie, and leaves the address bar."""
+    def _exchange_key(self, scope: Scope, host: str) -> Response | None:
+        """Return a redirect that sets the cookie and removes the key; None without a valid key."""
         if scope["type"] != "http" or scope["method"] not in _SAFE_METHODS:
             return None
         query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
@@ -158,7 +161,7 @@ class Guard:
         if not any(same_token(value, self.start_key.key) for value in given):
             return None
         rest = urlencode([pair for pair in query if pair[0] != KEY_PARAMETER])
-        path = "/" + quote(scope["path"].lstrip("/"))  # "//name" would lead to another server
+        path = "/" + quote(scope["path"].lstrip("/"))  # "//name" would be another server
         answer = RedirectResponse(path + (f"?{rest}" if rest else ""), status_code=303)
         answer.set_cookie(
             self.start_key.cookie_name(host),
@@ -168,7 +171,7 @@ class Guard:
         )
         return answer
 
-    def _may_enter(self, scope: Scope, headers: Headers, host: str) -> bool:
+    def _has_access(self, scope: Scope, headers: Headers, host: str) -> bool:
         if scope["type"] == "http" and scope["path"].startswith("/static/"):
             return True
         cookies = cookie_parser(headers.get("cookie", ""))
@@ -176,36 +179,36 @@ class Guard:
         return same_token(given, self.start_key.cookie)
 
     def _refusal(self, scope: Scope, headers: Headers, host: str) -> str | None:
-        """A sentence for the one who is turned away; None lets the request in."""
+        """Return why a request is refused; None when it is not."""
         if not is_loopback(split_host(host)):
-            return "This server answers to 127.0.0.1 and localhost only."
+            return "This server answers only at 127.0.0.1 and localhost."
         origin = headers.get("origin")
         if scope["type"] == "websocket":
             ours = is_own_origin(origin, host)
-            return None if ours else "The conversation has to be opened from this server's page."
+            return None if ours else "Open the encounter from a page of this server."
         if scope["method"] in _SAFE_METHODS:
             return None
         if origin is not None and not is_own_origin(origin, host):
             return "This request came from another site."
         if not same_token(headers.get(TOKEN_HEADER), self.token):
-            return "This page is from an earlier start of the server; reload it and try again."
+            return "This page is from an earlier start of the server. Reload it and try again."
         return None
 
 
-async def _refuse_stranger(scope: Scope, receive: Receive, send: Send, host: str) -> None:
+async def _refuse_without_cookie(scope: Scope, receive: Receive, send: Send, host: str) -> None:
     if scope["type"] == "websocket":
         # a close frame holds at most 123 bytes
         reason = "Open the address that simvoice serve printed, with its key."
         await send({"type": "websocket.close", "code": 1008, "reason": reason})
         return
     if "text/html" in Headers(scope=scope).get("accept", ""):
-        answer = Response(_STRANGER_PAGE, status_code=401, media_type="text/html")
+        answer = Response(_NO_ACCESS_PAGE, status_code=401, media_type="text/html")
     else:
         answer = PlainTextResponse(HOW_TO_GET_IN, status_code=401)
     await answer(scope, receive, _with_headers(send, scope, host))
 
 
-_STRANGER_PAGE = f"""<!doctype html>
+_NO_ACCESS_PAGE = f"""<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -235,7 +238,7 @@ def _with_headers(send: Send, scope: Scope, host: str) -> Send:
             headers = MutableHeaders(scope=message)
             for name, value in page_headers(host):
                 headers[name] = value
-            # static files are few and local: asking again each time keeps an upgrade honest
+            # static files are few and local; checking them each time shows an upgrade at once
             headers["cache-control"] = "no-store" if private else "no-cache"
         await send(message)
 

@@ -1,4 +1,4 @@
-"""Serve the pages on loopback until somebody ends it."""
+"""Serve the pages on a loopback address until the process is interrupted."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from simvoice.web.ports import Simulator
 from simvoice.web.security import StartKey, is_loopback
 
 _MESSAGE_BYTES = 1 << 17
-"""The largest message a page may send: 2 s of sound, twice over."""
+"""The largest message that a page may send: twice 2 s of sound."""
 
 _GRACE_S = 5
-"""How long the end waits for connections; the record is closed within it."""
+"""How long the shutdown waits for connections. The record is closed within it."""
 
 
 def loopback_socket(host: str, port: int) -> socket.socket:
-    """A listening socket on this machine only.
+    """Return a listening socket that only this machine can reach.
 
-    port: 0 takes a free one. Raises SettingError for a host that others could reach, and for a
-    port that is taken or not allowed.
+    port: 0 takes a free one. Raises SettingError for a host that other machines can reach, and for
+    a port that is in use or not allowed.
     """
     if not is_loopback(host):
         raise SettingError(
-            f"the pages are served to this machine only, and {host} is not a loopback address; "
-            "leave --host out, or give 127.0.0.1 or ::1"
+            f"simvoice serves the pages to this machine only, and {host} is not a loopback "
+            "address; leave --host out, or give 127.0.0.1 or ::1"
         )
     if not 0 <= port <= 65_535:
         raise SettingError(f"{port} is not a port; give --port a number from 0 to 65535")
-    # "localhost" is left to nobody's hosts file
+    # do not depend on how the hosts file resolves "localhost"
     address = "127.0.0.1" if host == "localhost" else host
     made = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
     try:
@@ -43,20 +43,20 @@ def loopback_socket(host: str, port: int) -> socket.socket:
         made.listen()
     except OSError as error:
         made.close()
-        raise SettingError(_why_not(error, address, port)) from error
+        raise SettingError(_socket_problem(error, address, port)) from error
     return made
 
 
-def _why_not(error: OSError, host: str, port: int) -> str:
+def _socket_problem(error: OSError, host: str, port: int) -> str:
     if error.errno == errno.EADDRINUSE:
-        return f"port {port} is taken by another program; give another one with --port"
+        return f"port {port} is in use by another program; give another one with --port"
     if error.errno in (errno.EACCES, errno.EPERM):
-        return f"port {port} is not allowed for you; give one above 1023 with --port"
+        return f"you may not use port {port}; give one above 1023 with --port"
     return f"{host} port {port} cannot be used ({error.strerror}); give others with --host, --port"
 
 
 def address_of(made: socket.socket) -> str:
-    """Where the server listens, without the key."""
+    """Return the address at which the server listens, without the key."""
     host, port = made.getsockname()[:2]
     return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
@@ -64,9 +64,9 @@ def address_of(made: socket.socket) -> str:
 def serve(
     simulator: Simulator, made: socket.socket, *, on_address: Callable[[str], None] | None = None
 ) -> None:
-    """Serve on a socket of `loopback_socket`; blocks until interrupted.
+    """Serve on a socket of `loopback_socket`. Blocks until interrupted.
 
-    on_address: called with the address, which carries the key of this start, once it answers.
+    on_address: called with the address to open; it carries the key of this start.
     """
     start_key = StartKey()
     config = uvicorn.Config(
@@ -80,5 +80,5 @@ def serve(
     )
     if on_address is not None:
         on_address(start_key.address(address_of(made)))
-    with made, suppress(KeyboardInterrupt):  # uvicorn has shut down in order before it raises
+    with made, suppress(KeyboardInterrupt):  # uvicorn shuts down completely before it raises
         uvicorn.Server(config).run(sockets=[made])

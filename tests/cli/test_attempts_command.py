@@ -41,7 +41,7 @@ def test_without_attempts_the_list_says_how_to_make_one(root: Path) -> None:
     assert answer("list") == {"folder": str(root), "attempts": []}
 
 
-def test_the_list_shows_each_attempt_and_what_is_wrong_with_it(root: Path) -> None:
+def test_the_list_shows_each_attempt_and_its_problem(root: Path) -> None:
     whole = record(root)
     crashed = Recorder.create(root, header("20270101-000000-talk-aaaa"))
     crashed.abandon()
@@ -64,7 +64,7 @@ def test_show_gives_facts_and_words(root: Path) -> None:
     assert whole["sound"] == "audio.flac"
 
 
-def test_recover_without_an_id_finishes_all_that_were_cut_off(root: Path) -> None:
+def test_recover_without_an_id_recovers_all_crashed_attempts(root: Path) -> None:
     record(root)
     names = []
     for letter in "ab":
@@ -95,15 +95,15 @@ def test_an_unknown_attempt_is_named(root: Path, command: str) -> None:
     assert error.exit_code == 2
 
 
-def test_another_go_is_marked_with_where_it_came_from(root: Path) -> None:
+def test_a_retry_is_marked_with_its_origin(root: Path) -> None:
     first = record(root)
-    branch = header("20270101-000000-talk-bbbb").model_copy(
+    retry = header("20270101-000000-talk-bbbb").model_copy(
         update={"again": RetryOrigin(attempt=first.id, turn=2, at_s=192.4)}
     )
-    recorder = Recorder.create(root, branch)
+    recorder = Recorder.create(root, retry)
     recorder.close()
-    said = f"another go from {first.id} at 3:12"
-    assert said in " ".join(run("list")[0].split())
-    assert said in run("show", branch.attempt)[0]
+    origin = f"retry of {first.id} from 3:12"
+    assert origin in " ".join(run("list")[0].split())
+    assert origin in run("show", retry.attempt)[0]
     listed = answer("list")["attempts"]
     assert {each["again_of"] for each in listed} == {"", first.id}

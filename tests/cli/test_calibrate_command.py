@@ -1,4 +1,4 @@
-"""`simvoice calibrate` refuses what it cannot use, in a sentence and at once."""
+"""`simvoice calibrate`: refused arguments, and repeats."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_a_folder_without_textgrids_is_named(tmp_path: Path, name: str) -> None:
     assert name in refused("--quick", "--textgrids", str(folder))
 
 
-def test_repeats_have_no_quick_way_and_plant_nothing(tmp_path: Path) -> None:
+def test_repeats_exclude_quick_and_textgrids(tmp_path: Path) -> None:
     assert "leave out --quick" in refused("--repeats", "3", "--quick")
     assert "leave out --quick" in refused("--repeats", "3", "--textgrids", str(tmp_path))
 

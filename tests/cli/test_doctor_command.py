@@ -12,24 +12,24 @@ import typer
 from typer.testing import CliRunner
 
 from simvoice.checkup import whole
-from simvoice.checkup.checks import Check, doubtful, good, wrong
+from simvoice.checkup.checks import Check, fail, ok, warn
 from simvoice.cli import doctor as command
 from simvoice.models import manifest
 
 app = typer.Typer()
 app.command()(command)
 MODULE = sys.modules[command.__module__]
-"""`simvoice.cli.doctor` is the function's name as well."""
+"""The module; the name `simvoice.cli.doctor` gives the function."""
 
 
 @pytest.fixture
-def nothing_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def no_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("SIMVOICE_MODELS", str(tmp_path / "models"))
     monkeypatch.setenv("SIMVOICE_HOME", str(tmp_path / "home"))
     return tmp_path
 
 
-def test_with_no_model_here_it_says_so_model_by_model_and_ends_with_3(nothing_here: Path) -> None:
+def test_without_models_each_one_is_named_and_the_exit_code_is_3(no_models: Path) -> None:
     result = CliRunner().invoke(app, ["--json", "--no-sound"], catch_exceptions=False)
     assert result.exit_code == 3
     answer = json.loads(result.stdout)
@@ -39,11 +39,11 @@ def test_with_no_model_here_it_says_so_model_by_model_and_ends_with_3(nothing_he
     assert all("simvoice models pull" in check["remedy"] for check in failed.values())
     assert answer["checks"][-1]["name"] == "speed"
     assert answer["checks"][-1]["state"] == "warn"
-    assert list(nothing_here.iterdir()) == []
+    assert list(no_models.iterdir()) == []
 
 
 def test_quick_opens_no_device_and_loads_no_engine(
-    nothing_here: Path, monkeypatch: pytest.MonkeyPatch
+    no_models: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def forbidden(*_: object, **__: object) -> Iterator[Check]:
         raise AssertionError("not in quick")
@@ -55,10 +55,10 @@ def test_quick_opens_no_device_and_loads_no_engine(
     assert "speed" not in result.stdout
 
 
-def test_a_doubt_is_shown_with_its_remedy_and_is_no_failure(
+def test_a_warning_is_shown_with_its_remedy_and_is_not_a_failure(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    checks = [good("disk", "much room"), doubtful("microphone", "it is quiet", "move closer")]
+    checks = [ok("disk", "much room"), warn("microphone", "it is quiet", "move closer")]
     monkeypatch.setattr(MODULE, "check_all", lambda **_: iter(checks))
     result = CliRunner().invoke(app, [], catch_exceptions=False)
     assert result.exit_code == 0
@@ -67,8 +67,8 @@ def test_a_doubt_is_shown_with_its_remedy_and_is_no_failure(
     assert "is here" in result.stdout.splitlines()[-1]
 
 
-def test_a_failure_is_named_on_stderr_and_ends_with_3(monkeypatch: pytest.MonkeyPatch) -> None:
-    checks = [wrong("disk", "no room", "free some space")]
+def test_a_failure_is_named_on_stderr_and_the_exit_code_is_3(monkeypatch: pytest.MonkeyPatch) -> None:
+    checks = [fail("disk", "no room", "free some space")]
     monkeypatch.setattr(MODULE, "check_all", lambda **_: iter(checks))
     result = CliRunner().invoke(app, [], catch_exceptions=False)
     assert result.exit_code == 3

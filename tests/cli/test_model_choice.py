@@ -1,4 +1,4 @@
-"""Which models and which server: options, and the environment."""
+"""The choice of models and server, by options and environment variables."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from simvoice.app import simulator as wiring
 from simvoice.checkup.checks import Check
 from simvoice.cli import app, doctor
 from simvoice.cli.common import DEFAULT_WAIT_S, server_of
-from simvoice.engines.llm.server import Patience, Server
+from simvoice.engines.llm.server import Server, Timeouts
 from simvoice.errors import SettingError, UsageError
 
 URL = "http://lab:8000"
 
 
 class StoppedError(Exception):
-    """The command has asked for a simulator: this is what it asked for."""
+    """Raised when a command creates a simulator, to stop it there."""
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ COMMANDS = {
 
 
 @pytest.mark.parametrize("command", sorted(COMMANDS))
-def test_without_an_option_the_embedded_profile_speaks_and_no_server(
+def test_without_options_the_profile_is_embedded_and_there_is_no_server(
     command: str, asked: list[tuple[str, Server | None]]
 ) -> None:
     assert isinstance(invoke(*COMMANDS[command]).exception, StoppedError)
@@ -77,10 +77,10 @@ def test_a_server_and_a_profile_are_chosen_by_option_or_environment(
     profile, server = by_option
     assert server is not None
     assert (profile, server.url, server.model) == ("studio", f"{URL}/v1", "big")
-    assert (server.key, server.form, server.patience.first_s) == ("k3y", "chat", 2.5)
+    assert (server.key, server.form, server.timeouts.first_s) == ("k3y", "chat", 2.5)
 
 
-def test_an_address_that_cannot_be_one_is_refused_before_anything_is_loaded(
+def test_an_invalid_address_is_refused_before_anything_is_loaded(
     asked: list[tuple[str, Server | None]],
 ) -> None:
     for words in COMMANDS.values():
@@ -94,11 +94,11 @@ def test_a_model_without_a_server_is_refused() -> None:
     assert server_of(" ", "", "chat", DEFAULT_WAIT_S) is None
 
 
-def test_the_usual_wait_is_the_servers_own() -> None:
-    assert Patience().first_s == DEFAULT_WAIT_S
+def test_the_default_wait_is_that_of_the_server() -> None:
+    assert Timeouts().first_s == DEFAULT_WAIT_S
     chosen = server_of(URL, "", "chat", DEFAULT_WAIT_S)
     assert chosen is not None
-    assert chosen.patience == Patience()
+    assert chosen.timeouts == Timeouts()
 
 
 def test_the_doctor_is_given_the_server(

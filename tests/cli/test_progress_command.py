@@ -37,7 +37,7 @@ def refused(*arguments: str) -> str:
     return str(error)
 
 
-def two(root: Path, learner: str = "Kim [x]") -> list[str]:
+def two_attempts(root: Path, learner: str = "Kim [x]") -> list[str]:
     ids = [f"202611{day}-101530-planted-talk-aaaa" for day in (21, 22)]
     return [record(root, attempt=each, learner=learner).id for each in ids]
 
@@ -48,8 +48,8 @@ def test_without_attempts_it_says_how_to_make_one(root: Path) -> None:
     assert "there is no attempt by 'Kim'" in refused("Kim")
 
 
-def test_without_a_learner_it_lists_them_and_names_what_cannot_be_read(root: Path) -> None:
-    two(root)
+def test_without_a_learner_it_lists_all_and_names_unreadable_attempts(root: Path) -> None:
+    two_attempts(root)
     broken = record(root)
     (broken.folder / "header.json").write_text("{", encoding="utf-8")
     out, problems = run()
@@ -59,8 +59,8 @@ def test_without_a_learner_it_lists_them_and_names_what_cannot_be_read(root: Pat
     assert answer()["skipped"][0]["attempt"] == broken.id
 
 
-def test_a_learner_s_attempts_with_intervals_and_what_can_be_said(root: Path) -> None:
-    ids = two(root)
+def test_attempts_of_a_learner_are_shown_with_intervals_and_changes(root: Path) -> None:
+    ids = two_attempts(root)
     out, _ = run("Kim [x]")
     assert "A planted talk (planted-talk): 2 attempts" in out
     assert all(each in out for each in ids)
@@ -86,14 +86,14 @@ def test_one_attempt_and_attempts_without_a_name(root: Path) -> None:
 
 
 def test_a_case_can_be_chosen_and_an_unknown_one_is_refused(root: Path) -> None:
-    two(root)
+    two_attempts(root)
     assert len(answer("Kim [x]", "--case", "planted-talk")["courses"]) == 1
     assert "there are: planted-talk" in refused("Kim [x]", "--case", "third-talk")
     assert "--case needs a learner" in refused("--case", "planted-talk")
 
 
 def test_a_crashed_attempt_is_left_out_and_named_with_the_remedy(root: Path) -> None:
-    two(root)
+    two_attempts(root)
     crashed = Recorder.create(root, header("20270101-000000-talk-aaaa", learner="Kim [x]"))
     crashed.abandon()
     out, _ = run("Kim [x]")

@@ -1,4 +1,4 @@
-"""`simvoice cases say`, on the real voice."""
+"""`simvoice cases say`, with the real voice."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_a_line_is_made_into_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert pcm.size > RATE
 
 
-def test_an_affect_that_is_none_is_refused_with_those_there_are(tmp_path: Path) -> None:
+def test_an_unknown_affect_is_refused_with_the_valid_ones(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["say", "breast-biopsy", "q_die", "--affect", "sad"])
     assert "there is no affect 'sad'" in str(result.exception)
     assert "tearful" in str(result.exception)

@@ -52,7 +52,7 @@ def test_a_folder_is_analysed_exported_and_drawn(home: Path) -> None:
     assert (report["analysed"], report["failed"]) == (2, [])
     first = report["conversations"][0]
     assert first["metrics"]["patient_speech"]["value"] == pytest.approx(12.0, abs=0.3)
-    assert report["conversations"][1]["notes"][0].startswith("nothing says which channel")
+    assert report["conversations"][1]["notes"][0].startswith("nothing tells which channel")
 
     done = answer("export", "simvoice-results", "--out", "taken", "--json")
     assert done["conversations"] == 2
@@ -64,15 +64,15 @@ def test_a_folder_is_analysed_exported_and_drawn(home: Path) -> None:
     answer("picture", "change", *two, "--out", "c.svg", "--json")
 
 
-def test_answers_go_to_stdout_and_remarks_to_stderr(home: Path) -> None:
+def test_answers_go_to_stdout_and_notes_to_stderr(home: Path) -> None:
     write(home / "talk.wav")
     found = call("analyze", "talk.wav")
     assert "your share of the talking" in found.stdout
     assert "1 analysed; the results are in simvoice-results" in found.stdout
-    assert "nothing says which channel" in found.stderr
-    assert "nothing says which channel" not in found.stdout
-    again = call("analyze", "talk.wav")
-    assert "1 there already" in again.stdout
+    assert "nothing tells which channel" in found.stderr
+    assert "nothing tells which channel" not in found.stdout
+    second = call("analyze", "talk.wav")
+    assert "1 already analysed" in second.stdout
 
 
 def test_one_bad_file_among_others_exits_with_1_and_is_named_at_the_end(home: Path) -> None:
@@ -90,7 +90,7 @@ def test_a_single_bad_file_exits_with_its_own_code(home: Path) -> None:
     write(home / "silent.wav", np.zeros((16_000, 2), np.float32))
     found = call("analyze", "silent.wav")
     assert found.exit_code == 2
-    assert "nobody speaks in 'silent.wav'" in found.stderr
+    assert "'silent.wav' contains no speech" in found.stderr
 
 
 def test_two_files_by_name(home: Path) -> None:
@@ -132,22 +132,22 @@ def test_the_key_of_the_pseudonyms_is_written_where_asked(home: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["analyze"], "name what to analyse: an attempt's id, a sound file or a folder"),
-        (["analyze", "gone.wav"], "is neither an attempt's id nor a path that is there"),
+        (["analyze"], "give what to analyse: an attempt's id, a sound file or a folder"),
+        (["analyze", "gone.wav"], "is neither the id of an attempt nor an existing path"),
         (["analyze", "talk.wav", "--names", "doctor"], "is not two different words"),
         (["analyze", "talk.wav", "--visit", "dentist"], "'dentist' is no kind of visit"),
-        (["export", "talk.wav"], "analyse it first, then take the results away: simvoice analyze"),
+        (["export", "talk.wav"], "analyse it first, then export the results: simvoice analyze"),
         (["export", "empty"], "there is no attempt and no recording in empty"),
-        (["export"], "there is nothing to take away; make an attempt with: simvoice demo"),
-        (["export", "--only", "xls"], "'xls' is no format"),
+        (["export"], "there is nothing to export; make an attempt with: simvoice demo"),
+        (["export", "--only", "xls"], "'xls' is not a format"),
         (["export", "--sound", "--voice-free"], "--sound and --voice-free exclude each other"),
-        (["export", "--key", "k.csv"], "--key goes with --voice-free"),
+        (["export", "--key", "k.csv"], "--key needs --voice-free"),
         (["export", "--voice-free", "--key", "out/k.csv", "--out", "out"], "inside the export"),
         (["picture", "strip", "talk.wav"], "analyse it first"),
         (["picture", "strip", "talk.wav", "--out", "s.gif"], "must end in .svg, .png or .pdf"),
     ],
 )
-def test_misuse_gets_a_sentence_and_exit_code_2(
+def test_wrong_use_gives_a_message_and_exit_code_2(
     home: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
@@ -162,7 +162,7 @@ def test_misuse_gets_a_sentence_and_exit_code_2(
     assert "Traceback" not in text
 
 
-def test_words_without_the_model_exit_with_3_before_anything_is_read(
+def test_words_without_the_model_exit_with_3_before_any_file_is_read(
     home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SIMVOICE_MODELS", str(home / "no-models"))
@@ -178,4 +178,4 @@ def test_a_picture_of_the_wrong_number_of_conversations_is_refused(
 ) -> None:
     attempt = record(home / "home" / "attempts")
     code, text = fails(capsys, monkeypatch, "picture", "change", attempt.id)
-    assert (code, text.strip()) == (2, "change takes two conversations, and 1 were named")
+    assert (code, text.strip()) == (2, "change needs two conversations, not 1")

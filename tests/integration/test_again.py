@@ -97,7 +97,7 @@ def go_again(simulator: Simulator, original: Attempt, entry: Checkpoint) -> Atte
     zero = first + int(np.flatnonzero(patient[first:])[0])
     line = Replay(learner[zero:], learner[first:zero])
     encounter = simulator.encounter(
-        SMALL, line, learner="", again=CheckpointRef(original.id, entry.turn)
+        SMALL, line, learner="", retry_from=CheckpointRef(original.id, entry.turn)
     )
     encounter.run()
     return simulator.attempt(encounter.attempt)

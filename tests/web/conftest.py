@@ -1,4 +1,4 @@
-"""A server with the stand-in simulator, and a Chromium that looks at it."""
+"""Fixtures: a server with the stand-in simulator, and a Chromium that opens its pages."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def start_key() -> StartKey:
 
 @pytest.fixture
 def client(simulator: StandIn, start_key: StartKey) -> Iterator[TestClient]:
-    """Asks as our own page would, with the cookie of this start."""
+    """A client that sends requests like our own page, with the cookie of this start."""
     cookies = {start_key.cookie_name(HOST): start_key.cookie}
     app = create_app(simulator, start_key)
     with TestClient(app, base_url=f"http://{HOST}", cookies=cookies) as made:
@@ -44,14 +44,14 @@ def client(simulator: StandIn, start_key: StartKey) -> Iterator[TestClient]:
 
 @pytest.fixture
 def token(client: TestClient) -> str:
-    """The token of this start, as the page carries it."""
+    """The token of this start, as our pages carry it."""
     found: str = client.app.state.token  # type: ignore[attr-defined]
     return found
 
 
 @pytest.fixture
 def attempt_id(simulator: StandIn) -> str:
-    """A whole attempt, recorded beforehand."""
+    """The id of a complete attempt, recorded beforehand."""
     return plant(simulator.root)
 
 
@@ -80,9 +80,9 @@ def address(simulator: StandIn, start_key: StartKey) -> Iterator[str]:
 
 @pytest.fixture
 def microphone_wav(tmp_path: Path) -> Path:
-    """1 s of room (playback begins with the permission), then talk and a pause, twice."""
-    room = np.zeros(RATE)
-    sound = np.concatenate([room, speech_like(2.5), room, speech_like(3.0), room, room])
+    """1 s of background noise (playback starts with the permission), then speech, pause, speech."""
+    pause = np.zeros(RATE)
+    sound = np.concatenate([pause, speech_like(2.5), pause, speech_like(3.0), pause, pause])
     sound += np.random.default_rng(7).normal(0, 0.0005, sound.size)
     path = tmp_path / "learner.wav"
     soundfile.write(path, sound, RATE, subtype="PCM_16")
@@ -93,12 +93,12 @@ KEEP_STREAM = """
 const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
 navigator.mediaDevices.getUserMedia = async (wishes) => (window.stream = await open(wishes));
 """
-"""A script for a page: its microphone stays within a test's reach, as `window.stream`."""
+"""A script for a page: a test can reach its microphone as `window.stream`."""
 
 
 @dataclass
 class Watched:
-    """A page, and what it said and asked for."""
+    """A page with its console errors and its requests."""
 
     page: Any
     errors: list[str] = field(default_factory=list)
@@ -106,15 +106,15 @@ class Watched:
     requests: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.page.on("console", lambda said: self._console(said))
+        self.page.on("console", lambda message: self._console(message))
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.context.on("request", lambda request: self.requests.append(request.url))
         self.page.on("websocket", lambda socket: self.requests.append(socket.url))
         self.page.set_default_timeout(20_000)
 
-    def _console(self, said: Any) -> None:
-        if said.type in ("error", "warning"):
-            self.errors.append(said.text)
+    def _console(self, message: Any) -> None:
+        if message.type in ("error", "warning"):
+            self.errors.append(message.text)
 
 
 Open = Callable[..., Watched]
@@ -139,7 +139,7 @@ def browse(microphone_wav: Path, address: str, start_key: StartKey) -> Iterator[
                     "--use-fake-device-for-media-stream",
                     f"--use-file-for-fake-audio-capture={microphone_wav}%noloop",
                 ],
-                # without the fake permission dialogue a headless browser denies by itself
+                # without the fake permission dialogue, a headless browser denies
                 "denied": ["--use-fake-device-for-media-stream", "--deny-permission-prompts"],
                 "none": ["--use-fake-ui-for-media-stream"],
             }[microphone]

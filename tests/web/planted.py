@@ -1,4 +1,4 @@
-"""A conversation of 75 s in which everything happens that a debrief can show."""
+"""A planted conversation of 75 s that has every event a debrief can show."""
 
 from __future__ import annotations
 
@@ -148,8 +148,10 @@ BEGAN = "2026-11-22T10:15:30+00:00"
 
 
 def plant(root: Path, began: str = BEGAN, more: Iterable[JournalEntry] = (), **changes: Any) -> str:
-    """Record it under `root`; returns the attempt's id. `more` is written at its end, `changes` go
-    to the header."""
+    """Record the conversation under `root` and return the attempt's id.
+
+    more: entries to add at its end. changes: fields of the header.
+    """
     header = Header(
         **{
             "attempt": ID,
@@ -172,7 +174,7 @@ def plant(root: Path, began: str = BEGAN, more: Iterable[JournalEntry] = (), **c
         recorder.add(entry)
     recorder.add(Ended(at_s=LENGTH_S, reason="learner"))
     recorder.close()
-    # the recorder is made for real time; a minute at once is more than it lets wait
+    # the recorder works in real time; its queue cannot hold a minute at once
     kept = Store(root).open(header.attempt).audio_path
     assert kept is not None
     soundfile.write(kept, np.column_stack((learner, patient)), RATE, subtype="PCM_16")

@@ -1,4 +1,4 @@
-"""A simulator without engines: real records, a real line, a patient who says what a script says."""
+"""A simulator without engines: real records, a real line, and a patient who follows a script."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from simvoice.record.events import (
     Started,
 )
 from simvoice.record.files import new_id
-from simvoice.record.ratings import with_feedback
+from simvoice.record.ratings import folders_with_feedback
 from simvoice.record.recorder import Recorder
 from simvoice.record.store import Attempt, AttemptSummary, Store
 from simvoice.runtime.observer import Caption, Finished, Observer, Status
@@ -54,16 +54,16 @@ CASE = CaseCard(
 )
 
 HOST = "127.0.0.1:8765"
-"""What the test client calls the server."""
+"""The host that the test client sends."""
 
 LINE = f"ws://{HOST}/line"
-"""In full: the test client does not put its own host into WebSockets."""
+"""The full address: the test client does not add its host to WebSockets."""
 
 VOICED_DBFS = -50.0
 
 
 def speech_like(seconds: float, level: float = 0.25) -> NDArray[np.float64]:
-    """A buzz with moving pitch and the swell of syllables: browsers do not take it for noise."""
+    """Return a buzz with moving pitch and a syllable rhythm. Browsers do not suppress it."""
     t = np.arange(round(seconds * RATE)) / RATE
     phase = np.cumsum(120 + 20 * np.sin(2 * np.pi * 0.7 * t)) / RATE
     buzz = sum(np.cos(2 * np.pi * k * phase) / k for k in range(1, 25))
@@ -73,26 +73,26 @@ def speech_like(seconds: float, level: float = 0.25) -> NDArray[np.float64]:
 
 
 def tone(seconds: float, hz: float = 190.0) -> Pcm16:
-    """int16, a hum with the swell of syllables."""
+    """Return a hum with a syllable rhythm, as int16."""
     t = np.arange(round(seconds * RATE)) / RATE
     swell = 0.55 + 0.45 * np.sin(2 * np.pi * 3.5 * t)
     return (6000 * swell * np.sin(2 * np.pi * hz * t)).astype(np.int16)
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """One utterance of the scripted patient's, at a session time."""
+class ScriptedLine:
+    """One line of the scripted patient, at a session time."""
 
     at_s: float
     length_s: float
     text: str
 
 
-SCRIPT = (Said(0.4, 1.2, "They said you would have the result."),)
+SCRIPT = (ScriptedLine(0.4, 1.2, "They said you would have the result."),)
 
 
 class ScriptedEncounter:
-    """Fulfils `runtime.view.Encounter`: records both channels, says its lines on the clock."""
+    """Implements `runtime.observer.Encounter`: records both channels, says its lines on time."""
 
     def __init__(
         self,
@@ -100,8 +100,8 @@ class ScriptedEncounter:
         line: AudioLine,
         learner: str,
         observer: Observer,
-        script: Sequence[Said],
-        again: RetryOrigin | None = None,
+        script: Sequence[ScriptedLine],
+        origin: RetryOrigin | None = None,
     ) -> None:
         now = datetime.now(UTC)
         self.attempt = new_id(CASE.id, now)
@@ -118,7 +118,7 @@ class ScriptedEncounter:
             patient_name=CASE.patient_name,
             seed=1,
             learner=learner,
-            again=again,
+            again=origin,
         )
         self._recorder = Recorder.create(root, header)
         self._recorder.add(Started(wall_time=now.isoformat()))
@@ -134,8 +134,8 @@ class ScriptedEncounter:
         frames = 0
         reason = "learner"
         while not self._end.is_set():
-            heard = self._line.read()
-            if heard is None:
+            frame = self._line.read()
+            if frame is None:
                 reason = "closed"
                 break
             at_s = frames * FRAME_S
@@ -158,13 +158,15 @@ class ScriptedEncounter:
             out, playing = playing[:FRAME], playing[FRAME:]
             out = np.pad(out, (0, FRAME - out.size)).astype(np.int16)
             self._line.write(out)
-            self._recorder.sound(heard.pcm, out)
-            level = level_dbfs(heard.pcm)
+            self._recorder.sound(frame.pcm, out)
+            level = level_dbfs(frame.pcm)
             if level > VOICED_DBFS:
                 voiced.append(at_s)
             if frames % 5 == 0:
-                floor = "patient" if out.any() else "learner" if level > VOICED_DBFS else "nobody"
-                self._observer(Status(at_s, floor, level, 480.0 - at_s))
+                turn_holder = (
+                    "patient" if out.any() else "learner" if level > VOICED_DBFS else "nobody"
+                )
+                self._observer(Status(at_s, turn_holder, level, 480.0 - at_s))
         return self._close(reason, voiced, frames * FRAME_S)
 
     def _close(self, reason: str, voiced: list[float], at_s: float) -> Finished:
@@ -190,18 +192,18 @@ class ScriptedEncounter:
 
 @dataclass
 class StandIn:
-    """Fulfils `web.ports.Simulator`."""
+    """Implements `web.ports.Simulator`."""
 
     root: Path
     readiness: Readiness = field(default_factory=lambda: Readiness(True, 1.0, "All is ready"))
-    script: Sequence[Said] = SCRIPT
+    script: Sequence[ScriptedLine] = SCRIPT
     fault: Exception | None = None
-    """Raised by `encounter`, when set."""
+    """When set, `encounter` raises it."""
     faults: tuple[str, ...] = ()
     """Why cases are withheld."""
     prepared: list[str] = field(default_factory=list)
     begun: threading.Event = field(default_factory=threading.Event)
-    """An encounter was built."""
+    """Set when an encounter was built."""
     last: ScriptedEncounter | None = None
     lines: list[AudioLine] = field(default_factory=list)
 
@@ -228,7 +230,7 @@ class StandIn:
         *,
         learner: str,
         observer: Observer,
-        again: CheckpointRef | None = None,
+        retry_from: CheckpointRef | None = None,
     ) -> ScriptedEncounter:
         if self.fault is not None:
             raise self.fault
@@ -236,22 +238,22 @@ class StandIn:
             raise CaseError(f"there is no case {case_id}; run: simvoice cases list")
         self.lines.append(line)
         self.last = ScriptedEncounter(
-            self.root, line, learner, observer, self.script, self._from(again)
+            self.root, line, learner, observer, self.script, self._origin(retry_from)
         )
         self.begun.set()
         return self.last
 
-    def time_again(self, case_id: str, place: CheckpointRef) -> float | None:
+    def retry_time_s(self, case_id: str, checkpoint: CheckpointRef) -> float | None:
         if self.fault is not None:
             raise self.fault
-        entry = moment(self.attempt(place.attempt), place.turn)
+        entry = moment(self.attempt(checkpoint.attempt), checkpoint.turn)
         return max(120.0, (CASE.time_s or 0.0) - entry.at_s)
 
-    def _from(self, place: CheckpointRef | None) -> RetryOrigin | None:
-        if place is None:
+    def _origin(self, checkpoint: CheckpointRef | None) -> RetryOrigin | None:
+        if checkpoint is None:
             return None
-        entry = moment(self.attempt(place.attempt), place.turn)
-        return RetryOrigin(attempt=place.attempt, turn=entry.turn, at_s=entry.at_s)
+        entry = moment(self.attempt(checkpoint.attempt), checkpoint.turn)
+        return RetryOrigin(attempt=checkpoint.attempt, turn=entry.turn, at_s=entry.at_s)
 
     def attempts(self) -> Sequence[AttemptSummary]:
         return self.store.list()
@@ -260,10 +262,10 @@ class StandIn:
         found = self.store.open(attempt_id)
         return self.store.recover(attempt_id) if found.state == "crashed" else found
 
-    def remarked(self) -> Sequence[Path]:
-        return with_feedback(self.root)
+    def folders_with_feedback(self) -> Sequence[Path]:
+        return folders_with_feedback(self.root)
 
-    def afterwards(self, attempt_id: str) -> Pcm:
+    def reflection_audio(self, attempt_id: str) -> Pcm:
         said = [e for e in self.attempt(attempt_id).entries if isinstance(e, PatientReflection)]
         if not said:
             raise AttemptError("The record of this attempt does not have the patient's own words.")

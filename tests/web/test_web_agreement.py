@@ -1,4 +1,4 @@
-"""The page of machine and raters, and the sentence that each item of a debrief carries."""
+"""The agreement page, and the sentence about agreement at each item of a debrief."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from simvoice.record.ratings import RATINGS, RaterDone, Rating, add_ratings, finish_rating
-from simvoice.scoring.raters.item_agreement import rated
-from simvoice.web.raters import Agreements
+from simvoice.scoring.raters.item_agreement import judge_attempt
+from simvoice.web.raters import AgreementCache
 from tests.web.planted import plant
 from tests.web.stand_in import StandIn
 
@@ -29,19 +29,19 @@ def plain(html: str) -> str:
 def sentence_of(client: TestClient, attempt: str) -> str:
     page = client.get(f"/attempts/{attempt}").text
     if 'class="hint unchecked"' in page:
-        assert 'class="hint checked"' not in page  # once for all is enough
-        return "No item has been checked against humans here yet"
+        assert 'class="hint checked"' not in page  # one sentence for all items
+        return "No item has been checked against human raters yet"
     item = page.partition(f'data-item="{ITEM}"')[2].partition("</li>\n")[0]
     found = re.search(r'class="hint checked">([^<]*)<', item)
     assert found is not None
     return found[1]
 
 
-def test_a_lab_without_ratings_reads_how_to_begin(
+def test_without_ratings_the_page_says_how_to_begin(
     client: TestClient, simulator: StandIn, attempt_id: str
 ) -> None:
     text = client.get("/agreement").text
-    assert "Nobody has rated an attempt here yet" in text
+    assert "No one has rated an attempt yet" in text
     assert "How to begin" in text
     assert f'href="/attempts/{attempt_id}/rate"' in text
     assert "<table" not in text
@@ -55,8 +55,8 @@ def test_an_item_is_shown_with_its_figures_and_its_sentence_changes_at_once(
     client: TestClient, simulator: StandIn
 ) -> None:
     found = plant(simulator.root, instruments=("SPIKES",))
-    assert sentence_of(client, found) == "No item has been checked against humans here yet"
-    says = rated(simulator.store.open(found)).machine[ITEM].outcome
+    assert sentence_of(client, found) == "No item has been checked against human raters yet"
+    says = judge_attempt(simulator.store.open(found)).machine[ITEM].outcome
     never = "not met" if says == "met" else "met"
     for number in range(21):
         more = f"20261122-1016{number:02d}-breast-biopsy-k3f9"
@@ -78,18 +78,18 @@ def test_an_item_is_shown_with_its_figures_and_its_sentence_changes_at_once(
     assert "22 human ratings" in sentence_of(client, found)
 
 
-def test_ratings_that_are_not_finished_are_nowhere(client: TestClient, simulator: StandIn) -> None:
+def test_unfinished_ratings_do_not_count(client: TestClient, simulator: StandIn) -> None:
     found = plant(simulator.root, instruments=("SPIKES",))
     given = {"rater": "kim", "item": ITEM, "value": "met", "wall_time": WHEN}
     draft = Rating.model_validate({**given, "source": "page", "blind": True})
     add_ratings(simulator.root / found, [draft])
-    assert "Nobody has rated" in client.get("/agreement").text
-    assert sentence_of(client, found) == "No item has been checked against humans here yet"
+    assert "No one has rated" in client.get("/agreement").text
+    assert sentence_of(client, found) == "No item has been checked against human raters yet"
     finish_rating(simulator.root / found, RaterDone(done="kim", wall_time=WHEN))
     assert "1 attempt, 1 rating (1 blind)" in plain(client.get("/agreement").text)
 
 
-def test_a_file_that_cannot_be_read_is_named_and_stops_nothing(
+def test_an_unreadable_file_is_named_and_the_page_still_works(
     client: TestClient, simulator: StandIn
 ) -> None:
     good = plant(simulator.root, instruments=("SPIKES",))
@@ -108,12 +108,12 @@ def test_each_attempt_is_judged_once(simulator: StandIn, monkeypatch: pytest.Mon
     opened: list[str] = []
     real = simulator.attempt
     monkeypatch.setattr(simulator, "attempt", lambda each: opened.append(each) or real(each))
-    agreements = Agreements()
-    first = agreements.of(simulator)
-    assert agreements.of(simulator) is first
+    agreements = AgreementCache()
+    first = agreements.get(simulator)
+    assert agreements.get(simulator) is first
     assert opened == [found]
     rate(simulator, found, "not met", "lee")
-    assert agreements.of(simulator).raters == ("kim", "lee")
+    assert agreements.get(simulator).raters == ("kim", "lee")
     assert opened == [found, found]
     simulator.erase(found)
-    assert agreements.of(simulator).raters == ()
+    assert agreements.get(simulator).raters == ()

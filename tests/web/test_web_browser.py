@@ -1,4 +1,4 @@
-"""The pages in a real Chromium, with a file for a microphone."""
+"""The pages in a real Chromium, with a sound file as the microphone."""
 
 from __future__ import annotations
 
@@ -24,25 +24,27 @@ DOOR = f"/case/{CASE.id}"
 
 
 def until(page: Any, condition: str) -> None:
-    """Wait for a condition in JavaScript. Playwright's own way needs eval, and the pages'
-    Content-Security-Policy rightly forbids it."""
+    """Wait for a condition in JavaScript.
+
+    Playwright's own function needs eval, which the Content-Security-Policy of the pages forbids.
+    """
     looking = f"() => ({condition})"
     page.evaluate(
         f"""() => new Promise((resolve, reject) => {{
             const look = {looking};
             const from = performance.now();
-            const again = () => {{
+            const check = () => {{
                 if (look()) resolve();
                 else if (performance.now() - from > 15000) reject(new Error(String(look)));
-                else setTimeout(again, 20);
+                else setTimeout(check, 20);
             }};
-            again();
+            check();
         }})"""
     )
 
 
-def to_the_room(page: Any, address: str) -> None:
-    """From the door into the room, by keyboard."""
+def enter_encounter(page: Any, address: str) -> None:
+    """Start an encounter from the door note, by keyboard."""
     page.goto(address + DOOR)
     page.wait_for_selector("#go:not([disabled])")
     page.keyboard.press("Enter")
@@ -94,20 +96,20 @@ def test_from_the_door_to_the_debrief_with_the_keyboard_alone(
     assert (kept.state, kept.reason, kept.learner) == ("complete", "learner", "Robin")
     learner, patient = simulator.store.open(kept.id).audio()
     loud = [level_dbfs(learner[at : at + RATE // 2]) for at in range(0, learner.size, RATE // 2)]
-    assert max(loud) > -40.0  # the file's voice came through the browser, not silence
+    assert max(loud) > -40.0  # the voice of the file came through the browser
     assert np.abs(patient).max() > 5000
 
 
 @pytest.mark.realtime
-def test_a_tab_closed_in_mid_sentence_keeps_the_attempt_and_offers_its_debrief(
+def test_a_tab_closed_during_speech_keeps_the_attempt_and_offers_its_debrief(
     address: str, simulator: StandIn, browse: Browse
 ) -> None:
     seen = browse()
-    to_the_room(seen.page, address)
+    enter_encounter(seen.page, address)
     seen.page.wait_for_selector("#room[data-floor=learner]")
     other = seen.page.context.new_page()
     seen.page.close()
-    other.goto(address + DOOR)  # waits until the one that was closed has ended
+    other.goto(address + DOOR)  # waits until the closed encounter has ended
     other.wait_for_selector("#door")
     other.goto(address)
     other.get_by_role("link", name="Read its debrief").click()
@@ -121,12 +123,12 @@ def test_a_tab_closed_in_mid_sentence_keeps_the_attempt_and_offers_its_debrief(
 
 
 @pytest.mark.realtime
-def test_a_page_that_goes_says_so_before_its_microphone_is_taken_away(
+def test_a_closing_page_ends_before_it_loses_its_microphone(
     address: str, simulator: StandIn, browse: Browse
 ) -> None:
     seen = browse()
     seen.page.add_init_script(KEEP_STREAM)
-    to_the_room(seen.page, address)
+    enter_encounter(seen.page, address)
     seen.page.wait_for_selector("#room[data-floor=learner]")
     seen.page.evaluate(
         """() => {
@@ -143,10 +145,10 @@ def test_a_page_that_goes_says_so_before_its_microphone_is_taken_away(
 @pytest.mark.realtime
 def test_a_second_tab_gets_a_clear_page(address: str, simulator: StandIn, browse: Browse) -> None:
     seen = browse()
-    to_the_room(seen.page, address)
+    enter_encounter(seen.page, address)
     other = seen.page.context.new_page()
     other.goto(address + DOOR)
-    assert "Somebody is talking already" in other.inner_text("main")
+    assert "An encounter is running" in other.inner_text("main")
     other.close()
     end_by_keyboard(seen.page)
     seen.page.wait_for_url("**/attempts/*")
@@ -159,7 +161,7 @@ def test_a_second_tab_gets_a_clear_page(address: str, simulator: StandIn, browse
         ("none", "No microphone was found"),
     ],
 )
-def test_a_microphone_that_cannot_be_had_gives_a_sentence(
+def test_a_microphone_that_cannot_be_used_gives_a_message(
     address: str, simulator: StandIn, browse: Browse, microphone: str, sentence: str
 ) -> None:
     page = browse(microphone).page
@@ -180,11 +182,11 @@ def test_the_microphone_check_hears_a_voice(address: str, browse: Browse) -> Non
     seen.page.goto(address + DOOR)
     seen.page.click("#mic-check")
     seen.page.wait_for_selector("#mic-words[data-kind=good]")
-    assert "heard well" in seen.page.inner_text("#mic-words")
+    assert "works well" in seen.page.inner_text("#mic-words")
     assert seen.errors == []
 
 
-def test_nobody_goes_in_before_all_is_ready(
+def test_an_encounter_cannot_start_before_everything_is_ready(
     address: str, simulator: StandIn, browse: Browse
 ) -> None:
     simulator.readiness = Readiness(False, 0.4, "Preparing Ruth's voice")

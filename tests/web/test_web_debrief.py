@@ -1,4 +1,4 @@
-"""The debrief's page: what comes first, what can be played, the patient's own voice."""
+"""The debrief page: the order of its sections, playback, the patient's reflection."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.web.test_web_browser import until
 
 Browse = Callable[..., Watched]
 
-SAID = PatientReflection(
+REFLECTION = PatientReflection(
     at_s=75.0,
     said=(
         RecordedReflection(text="You let me sit there.", why="let the silence stand", at_s=25.4),
@@ -28,13 +28,15 @@ SAID = PatientReflection(
 
 
 @pytest.fixture
-def spoken_of(simulator: StandIn) -> str:
-    """An attempt in which she said afterwards how it felt."""
-    return plant(simulator.root, more=[SAID], instruments=("SPIKES",))
+def reflected(simulator: StandIn) -> str:
+    """The id of an attempt with a reflection by the patient."""
+    return plant(simulator.root, more=[REFLECTION], instruments=("SPIKES",))
 
 
-def test_her_words_come_first_and_the_numbers_last(client: TestClient, spoken_of: str) -> None:
-    page = client.get(f"/attempts/{spoken_of}").text
+def test_the_reflection_comes_first_and_the_numbers_last(
+    client: TestClient, reflected: str
+) -> None:
+    page = client.get(f"/attempts/{reflected}").text
     titles = re.findall(r'<h2 id="([a-z]+)-title"', page)
     wanted = ["felt", "turning", "score", "silences", "unsaid", "next", "scores", "transcript"]
     assert [title for title in titles if title in wanted] == wanted
@@ -43,20 +45,20 @@ def test_her_words_come_first_and_the_numbers_last(client: TestClient, spoken_of
     assert "let the silence stand" in page
 
 
-def test_every_item_says_its_outcome_and_can_be_listened_to(
-    client: TestClient, spoken_of: str
+def test_every_item_shows_its_outcome_and_plays_its_evidence(
+    client: TestClient, reflected: str
 ) -> None:
-    page = client.get(f"/attempts/{spoken_of}").text
+    page = client.get(f"/attempts/{reflected}").text
     items = re.findall(r'<li class="item" data-outcome="([a-z ]+)" data-item="([^"]+)"', page)
     assert {"met", "not met"} <= {outcome for outcome, _ in items}
     evidence = page.partition('class="evidence"')[2].partition("</ul>")[0]
     assert 'data-at="' in evidence
 
 
-def test_she_can_be_heard_and_a_record_without_her_words_says_so(
-    client: TestClient, simulator: StandIn, spoken_of: str
+def test_the_reflection_can_be_played_and_a_record_without_one_says_so(
+    client: TestClient, simulator: StandIn, reflected: str
 ) -> None:
-    answer = client.get(f"/attempts/{spoken_of}/afterwards")
+    answer = client.get(f"/attempts/{reflected}/afterwards")
     pcm, rate = soundfile.read(io.BytesIO(answer.content))
     assert (answer.headers["content-type"], rate) == ("audio/wav", 16000)
     assert abs(pcm).max() > 0.05
@@ -67,28 +69,28 @@ def test_she_can_be_heard_and_a_record_without_her_words_says_so(
     assert 'id="hear"' not in client.get(f"/attempts/{older}").text
 
 
-def test_what_changed_since_is_on_the_page_at_once(
-    client: TestClient, simulator: StandIn, spoken_of: str
+def test_a_change_in_the_folder_is_on_the_page_at_once(
+    client: TestClient, simulator: StandIn, reflected: str
 ) -> None:
-    """The page's memory of a debrief does not outlive what is in the folder."""
-    page = client.get(f"/attempts/{spoken_of}").text
+    """A cached debrief is built again when a file in the folder changes."""
+    page = client.get(f"/attempts/{reflected}").text
     item = re.findall(r'data-item="([^"]+)"', page)[0]
     assert "I did ask her that." not in page
     add_objection(
-        simulator.store.open(spoken_of).folder,
+        simulator.store.open(reflected).folder,
         Objection(wall_time="2026-11-25T10:00:00+00:00", item=item, why="I did ask her that."),
     )
-    assert "I did ask her that." in client.get(f"/attempts/{spoken_of}").text
+    assert "I did ask her that." in client.get(f"/attempts/{reflected}").text
 
 
 @pytest.mark.browser
 @pytest.mark.realtime
 def test_a_turning_point_plays_from_before_and_stops_at_its_end(
-    browse: Browse, address: str, spoken_of: str
+    browse: Browse, address: str, reflected: str
 ) -> None:
     seen = browse()
     page = seen.page
-    page.goto(f"{address}/attempts/{spoken_of}")
+    page.goto(f"{address}/attempts/{reflected}")
     button = page.locator(".point .button[data-to]").first
     start_s, end_s = (float(button.get_attribute(f"data-{name}")) for name in ("at", "to"))
     now = "document.getElementById('sound').currentTime"
@@ -102,12 +104,12 @@ def test_a_turning_point_plays_from_before_and_stops_at_its_end(
 
 @pytest.mark.browser
 @pytest.mark.realtime
-def test_her_voice_is_heard_by_keyboard_and_stops_again(
-    browse: Browse, address: str, spoken_of: str
+def test_the_reflection_plays_by_keyboard_and_stops(
+    browse: Browse, address: str, reflected: str
 ) -> None:
     seen = browse()
     page = seen.page
-    page.goto(f"{address}/attempts/{spoken_of}")
+    page.goto(f"{address}/attempts/{reflected}")
     page.focus("#hear")
     page.keyboard.press("Enter")
     until(page, "document.querySelector('#hear span').textContent === 'Stop'")

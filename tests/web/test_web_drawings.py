@@ -1,4 +1,4 @@
-"""Pictures on the debrief's page."""
+"""Pictures on the debrief page."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ def test_turn_taking_is_drawn(client: TestClient, attempt_id: str) -> None:
     assert ElementTree.fromstring(answer.content).tag.endswith("svg")
     page = client.get(f"/attempts/{attempt_id}").text
     assert f"/attempts/{attempt_id}/turns.svg" in page
-    assert "Beside your attempt" not in page
+    assert "Compared with your attempt" not in page
 
 
-def test_a_later_attempt_is_set_beside_the_earlier_one(
+def test_a_later_attempt_is_compared_with_the_earlier_one(
     client: TestClient, simulator: StandIn, attempt_id: str
 ) -> None:
     later = plant(simulator.root, LATER, attempt=LATER_ID)
@@ -35,14 +35,14 @@ def test_a_later_attempt_is_set_beside_the_earlier_one(
     assert b"Before and after" in answer.content
 
 
-def test_somebody_elses_attempt_is_not_set_beside(
+def test_an_attempt_of_another_learner_is_not_compared(
     client: TestClient, simulator: StandIn, attempt_id: str
 ) -> None:
     later = plant(simulator.root, LATER, attempt=LATER_ID, learner="Kim")
     assert "change.svg" not in client.get(f"/attempts/{later}").text
 
 
-def test_an_attempt_that_is_not_there_has_no_picture(client: TestClient, attempt_id: str) -> None:
+def test_an_unknown_attempt_has_no_picture(client: TestClient, attempt_id: str) -> None:
     assert client.get(f"/attempts/{LATER_ID}/turns.svg").status_code == 404
     gone = client.get(f"/attempts/{attempt_id}/change.svg?earlier={LATER_ID}")
     assert gone.status_code == 404

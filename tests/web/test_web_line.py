@@ -1,4 +1,4 @@
-"""A conversation over the WebSocket, without a browser."""
+"""Encounters over the WebSocket, without a browser."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from simvoice.web.encounters import AUDIO_BOUND, Outbox
 from simvoice.web.line import Hello, browser_line
 from tests.web.stand_in import CASE, HOST, LINE, StandIn
 
-OURS = {"origin": f"http://{HOST}"}
+OUR_ORIGIN = {"origin": f"http://{HOST}"}
 
 
 def hello(token: str, **changes: Any) -> str:
-    said = {
+    fields = {
         "type": "hello",
         "token": token,
         "case": CASE.id,
@@ -32,17 +32,17 @@ def hello(token: str, **changes: Any) -> str:
         "noiseSuppression": True,
         "autoGainControl": False,
     }
-    return json.dumps({**said, **changes})
+    return json.dumps({**fields, **changes})
 
 
 def sound(index: int, sample: int = 0) -> bytes:
-    """One frame from the page."""
+    """Return one frame of the page's microphone."""
     head = HEAD.pack(VERSION, 0, 1, index, 0, 0, index, 20, 0)
     return head + struct.pack("<320h", *([sample] * 320))
 
 
 def texts_until(socket: Any, kind: str) -> list[dict[str, Any]]:
-    """Text messages up to and with the first of a kind; sound between them is skipped."""
+    """Return text messages up to the first of a kind, without the sound between them."""
     found: list[dict[str, Any]] = []
     while not found or found[-1]["type"] != kind:
         message = socket.receive()
@@ -55,7 +55,7 @@ def texts_until(socket: Any, kind: str) -> list[dict[str, Any]]:
 def test_a_conversation_runs_from_hello_to_finished(
     client: TestClient, simulator: StandIn, token: str
 ) -> None:
-    with client.websocket_connect(LINE, headers=OURS) as socket:
+    with client.websocket_connect(LINE, headers=OUR_ORIGIN) as socket:
         socket.send_text(hello(token, learner="  Robin "))
         begun = texts_until(socket, "begun")[-1]
         for index in range(60):
@@ -77,7 +77,7 @@ def test_a_conversation_runs_from_hello_to_finished(
 def test_the_patient_is_heard_and_captioned(
     client: TestClient, simulator: StandIn, token: str
 ) -> None:
-    with client.websocket_connect(LINE, headers=OURS) as socket:
+    with client.websocket_connect(LINE, headers=OUR_ORIGIN) as socket:
         socket.send_text(hello(token))
         texts_until(socket, "begun")
         for index in range(60):
@@ -91,17 +91,17 @@ def test_the_patient_is_heard_and_captioned(
                 captioned = captioned or json.loads(message["text"])["type"] == "caption"
 
 
-def test_a_page_closed_in_the_middle_leaves_its_attempt_and_is_remembered(
+def test_a_page_closed_during_an_encounter_keeps_its_attempt_and_is_mentioned(
     client: TestClient, simulator: StandIn, token: str
 ) -> None:
-    with client.websocket_connect(LINE, headers=OURS) as socket:
+    with client.websocket_connect(LINE, headers=OUR_ORIGIN) as socket:
         socket.send_text(hello(token))
         attempt = texts_until(socket, "begun")[-1]["attempt"]
         for index in range(30):
             socket.send_bytes(sound(index, 9000))
         texts_until(socket, "status")
-    stage = client.app.state.stage  # type: ignore[attr-defined]
-    assert stage.is_free(20.0)
+    slot = client.app.state.slot  # type: ignore[attr-defined]
+    assert slot.is_free(20.0)
     kept = simulator.store.open(attempt)
     assert kept.state == "complete"
     assert kept.ended is not None
@@ -111,18 +111,18 @@ def test_a_page_closed_in_the_middle_leaves_its_attempt_and_is_remembered(
     assert "ended when its page was closed" not in client.get("/").text
 
 
-def test_a_second_tab_is_told_that_somebody_is_talking(
+def test_a_second_tab_is_told_that_an_encounter_is_running(
     client: TestClient, simulator: StandIn, token: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("simvoice.web.line._BUSY_PATIENCE_S", 0.0)
-    monkeypatch.setattr("simvoice.web.pages._RELOAD_PATIENCE_S", 0.0)
-    with client.websocket_connect(LINE, headers=OURS) as first:
+    monkeypatch.setattr("simvoice.web.line._SLOT_WAIT_S", 0.0)
+    monkeypatch.setattr("simvoice.web.pages._RELOAD_WAIT_S", 0.0)
+    with client.websocket_connect(LINE, headers=OUR_ORIGIN) as first:
         first.send_text(hello(token))
         texts_until(first, "begun")
         page = client.get(f"/case/{CASE.id}")
         assert page.status_code == 409
         assert "in another tab" in page.text
-        with client.websocket_connect(LINE, headers=OURS) as second:
+        with client.websocket_connect(LINE, headers=OUR_ORIGIN) as second:
             second.send_text(hello(token))
             assert second.receive_json()["type"] == "busy"
             assert second.receive()["type"] == "websocket.close"
@@ -133,34 +133,34 @@ def test_a_second_tab_is_told_that_somebody_is_talking(
     assert len(simulator.lines) == 1
 
 
-def test_a_fault_is_told_in_its_sentence_and_frees_the_stage(
+def test_a_fault_is_sent_with_its_message_and_frees_the_slot(
     client: TestClient, simulator: StandIn, token: str
 ) -> None:
     simulator.fault = ModelMissing("whisper tiny.en is not here; run: simvoice models pull")
-    with client.websocket_connect(LINE, headers=OURS) as socket:
+    with client.websocket_connect(LINE, headers=OUR_ORIGIN) as socket:
         socket.send_text(hello(token))
         said = texts_until(socket, "fault")[-1]
     assert said["message"] == "whisper tiny.en is not here; run: simvoice models pull"
     assert said["attempt"] is None
-    assert client.app.state.stage.is_free()  # type: ignore[attr-defined]
+    assert client.app.state.slot.is_free()  # type: ignore[attr-defined]
 
 
-def test_an_unexpected_fault_is_told_without_its_inside(
+def test_an_unexpected_fault_is_sent_without_its_details(
     client: TestClient, simulator: StandIn, token: str
 ) -> None:
     simulator.fault = ZeroDivisionError("secret detail")
-    with client.websocket_connect(LINE, headers=OURS) as socket:
+    with client.websocket_connect(LINE, headers=OUR_ORIGIN) as socket:
         socket.send_text(hello(token))
         said = texts_until(socket, "fault")[-1]
     assert "fault in simvoice" in said["message"]
     assert "secret" not in said["message"]
-    assert client.app.state.stage.is_free()  # type: ignore[attr-defined]
+    assert client.app.state.slot.is_free()  # type: ignore[attr-defined]
 
 
-def test_what_is_not_sound_and_not_the_end_is_left_aside(
+def test_messages_that_are_neither_sound_nor_the_end_are_ignored(
     client: TestClient, simulator: StandIn, token: str
 ) -> None:
-    with client.websocket_connect(LINE, headers=OURS) as socket:
+    with client.websocket_connect(LINE, headers=OUR_ORIGIN) as socket:
         socket.send_text(hello(token))
         texts_until(socket, "begun")
         for noise in ("", "nonsense", "[]", '"end"', '{"type": "start"}', "null"):
@@ -183,7 +183,7 @@ def test_what_is_not_sound_and_not_the_end_is_left_aside(
         ({"echoCancellation": False}, "none"),
     ],
 )
-def test_the_record_is_told_how_echo_is_kept_out(changes: dict[str, Any], echo: str) -> None:
+def test_the_record_states_how_echo_is_prevented(changes: dict[str, Any], echo: str) -> None:
     async def line() -> Any:
         said = Hello.model_validate_json(hello("t", **changes))
         return browser_line(said, Outbox(asyncio.get_running_loop()))

@@ -1,4 +1,4 @@
-"""What the pages say, and how the recording is served."""
+"""The text of the pages, and the recording that they serve."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ HTML = {"accept": "text/html"}
 
 
 def recorder(simulator: StandIn) -> Recorder:
-    """An attempt that has just begun."""
+    """Return the recorder of an attempt that has just begun."""
     header = Header(
         attempt=new_id(CASE.id, datetime.now(UTC)),
         simvoice="0.1.0",
@@ -41,7 +41,7 @@ def recorder(simulator: StandIn) -> Recorder:
     return made
 
 
-def test_the_first_page_offers_the_cases_and_says_that_nothing_leaves(client: TestClient) -> None:
+def test_the_first_page_lists_the_cases_and_says_that_data_stays_local(client: TestClient) -> None:
     text = client.get("/").text
     assert "/case/breast-biopsy" in text
     assert CASE.title in text
@@ -77,7 +77,7 @@ def test_a_running_attempt_can_be_neither_opened_nor_erased_from_the_list(
         assert "data-erase" not in text
         answer = client.get(f"/attempts/{running.attempt}", headers=HTML)
         assert answer.status_code == 409
-        assert "going on right now" in answer.text
+        assert "still running" in answer.text
     finally:
         running.abandon()
 
@@ -114,22 +114,21 @@ def test_the_door_note_is_laid_out_in_paragraphs_and_lists(client: TestClient) -
     assert 'data-reading="120.0"' in text
 
 
-def test_an_unknown_case_gives_a_sentence(client: TestClient) -> None:
-    answer = client.get("/case/nobody", headers=HTML)
+def test_an_unknown_case_gives_a_message(client: TestClient) -> None:
+    answer = client.get("/case/unknown", headers=HTML)
     assert answer.status_code == 404
-    assert "There is no such case" in answer.text
+    assert "This case does not exist" in answer.text
 
 
-def test_an_unknown_attempt_gives_a_whole_sentence(client: TestClient) -> None:
-    answer = client.get("/attempts/20200101-000000-nobody-aaaa", headers=HTML)
+def test_an_unknown_attempt_gives_a_message_for_pages(client: TestClient) -> None:
+    answer = client.get("/attempts/20200101-000000-unknown-aaaa", headers=HTML)
     assert answer.status_code == 404
     assert (
-        "<p>There is no attempt 20200101-000000-nobody-aaaa; "
-        "the first page lists those there are.</p>"
+        "<p>There is no attempt 20200101-000000-unknown-aaaa; the first page lists all of them.</p>"
     ) in answer.text
 
 
-def test_preparing_begins_with_the_token_and_tells_how_far_it_is(
+def test_preparation_starts_with_the_token_and_reports_its_progress(
     client: TestClient, simulator: StandIn, token: str
 ) -> None:
     simulator.readiness = Readiness(False, 0.25, "Preparing the voice")
@@ -140,10 +139,10 @@ def test_preparing_begins_with_the_token_and_tells_how_far_it_is(
     assert client.get("/api/ready").json()["fault"] == "whisper is not here; pull it"
 
 
-def test_preparing_a_case_that_is_not_there_prepares_nothing(
+def test_preparing_an_unknown_case_prepares_nothing(
     client: TestClient, simulator: StandIn, token: str
 ) -> None:
-    answer = client.post("/api/case/nobody/prepare", headers={"x-simvoice-token": token})
+    answer = client.post("/api/case/unknown/prepare", headers={"x-simvoice-token": token})
     assert answer.status_code == 404
     assert simulator.prepared == []
 
@@ -179,7 +178,7 @@ def test_the_debrief_shows_a_norm_beside_its_number_in_a_visit_of_its_kind(
     monkeypatch.setattr("simvoice.scoring.metrics.norms.norms", lambda: (planted,))
     before = client.get(f"/attempts/{attempt_id}").text
     assert "In real visits" not in before
-    assert "Beside real visits: No published number is shown." in before
+    assert "Compared with real visits: No published number is shown." in before
     path = simulator.root / attempt_id / HEADER
     header = json.loads(path.read_text("utf-8")) | {"visit": ["bad-news"]}
     path.write_text(json.dumps(header), encoding="utf-8")
@@ -200,7 +199,7 @@ def test_the_timeline_has_both_lanes_their_marks_and_peaks(
     assert len(data["peaks"]["learner"]) == 2 * data["peaks"]["per_s"] * 75
 
 
-def test_an_attempt_in_which_nobody_spoke_says_so(client: TestClient, simulator: StandIn) -> None:
+def test_an_attempt_without_speech_says_so(client: TestClient, simulator: StandIn) -> None:
     empty = recorder(simulator)
     empty.add(Ended(at_s=0.0, reason="closed"))
     empty.close()
@@ -226,7 +225,7 @@ def test_an_attempt_without_learner_speech_says_what_cannot_be_measured(
     assert "not measurable here" in text
 
 
-def test_an_attempt_that_a_crash_left_opens_recovered(
+def test_a_crashed_attempt_is_recovered_when_it_is_opened(
     client: TestClient, simulator: StandIn
 ) -> None:
     cut = recorder(simulator)
@@ -241,7 +240,7 @@ def test_an_attempt_that_a_crash_left_opens_recovered(
     assert "Hello?" in text
 
 
-def test_a_debrief_without_its_sound_still_stands(
+def test_a_debrief_without_its_recording_still_opens(
     client: TestClient, simulator: StandIn, attempt_id: str
 ) -> None:
     for kept in (simulator.root / attempt_id).glob("audio.*"):
@@ -264,7 +263,7 @@ def sound_of(simulator: StandIn, attempt_id: str) -> bytes:
 @pytest.mark.parametrize(
     ("asked", "first", "last"), [("0-99", 0, 99), ("1000-1999", 1000, 1999), ("-100", -100, -1)]
 )
-def test_a_range_of_the_recording_is_given_exactly(
+def test_a_range_of_the_recording_is_exact(
     client: TestClient, simulator: StandIn, attempt_id: str, asked: str, first: int, last: int
 ) -> None:
     whole = sound_of(simulator, attempt_id)
@@ -298,10 +297,10 @@ def test_a_range_beyond_the_end_is_refused(client: TestClient, attempt_id: str) 
     assert answer.status_code == 416
 
 
-# -- words ------------------------------------------------------------------------------------
+# -- formats ------------------------------------------------------------------------------------
 
 
-def test_times_and_ends_are_written_as_people_read_them() -> None:
+def test_times_and_endings_are_formatted_for_people() -> None:
     assert clock(65.9) == "1:05"
     assert clock(3725) == "1:02:05"
     assert clock(-1) == "0:00"

@@ -1,4 +1,4 @@
-"""A learner's attempts over time, as pages."""
+"""The pages of a learner's attempts over time."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ HTML = {"accept": "text/html"}
 
 
 def attempts(simulator: StandIn, many: int, learner: str = "Kim") -> list[str]:
-    """So many of one learner, on as many days."""
+    """Plant `many` attempts of one learner, one each day, and return their ids."""
     tail = hashlib.sha256(learner.encode()).hexdigest()[:4]
     return [
         plant(
@@ -49,7 +49,7 @@ def test_a_learner_s_attempts_stand_in_a_table_with_intervals_and_links(
     for heading in ("Active listening", "Clarity", "Empathy under pressure"):
         assert f'<th scope="col">{heading}</th>' in text
     assert re.search(r"\d+ % \(\d+ to \d+; \d of \d items\)", text)
-    # alike to the second: nothing may be called changed
+    # identical attempts: nothing may be called changed
     assert "No change that can be told from chance: the same" in text
     assert 'class="verdict is-change"' not in text
     assert "Reflections to questions" in text
@@ -95,7 +95,7 @@ def test_without_attempts_the_list_says_so_and_an_unknown_learner_is_refused(
     assert "There is no attempt by" in answer.text
 
 
-def test_attempts_without_a_name_are_shown_as_one_person_s(
+def test_attempts_without_a_name_are_shown_as_one_learner(
     client: TestClient, attempt_id: str
 ) -> None:
     text = client.get("/progress").text  # the only one there is
@@ -145,13 +145,13 @@ def test_the_debrief_links_to_it_and_leaves_its_brief_behind(
     assert 'href="/progress"' in client.get("/").text
 
 
-def test_a_debrief_is_not_made_twice_because_its_brief_was_kept(
+def test_writing_the_brief_does_not_build_the_debrief_again(
     client: TestClient, attempt_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from simvoice.web import pages
 
     made: list[str] = []
-    real = pages.summarise
+    real = pages.build_debrief
 
     def counted(attempt):  # type: ignore[no-untyped-def]
         made.append(attempt.id)
@@ -168,28 +168,28 @@ def test_attempts_that_cannot_be_read_are_named(client: TestClient, simulator: S
     (simulator.root / bad / HEADER).write_text("{", encoding="utf-8")
     text = client.get("/progress/Kim").text
     assert "Left out" in text
-    assert f"The header of attempt {bad} is missing or broken" in text
+    assert f"The header of attempt {bad} is missing or damaged" in text
     assert f'href="/attempts/{good}"' in text
 
 
-def test_what_there_was_no_time_for_is_said_and_read_on_the_next_asking(
+def test_attempts_not_measured_in_time_are_mentioned_and_measured_at_the_next_request(
     client: TestClient, simulator: StandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     attempts(simulator, 2)
-    monkeypatch.setattr(progress_page, "_PATIENCE_S", 0.0)
+    monkeypatch.setattr(progress_page, "_MEASURING_TIME_S", 0.0)
     text = client.get("/progress/Kim").text
     assert "2 conversations are not read yet" in text
     monkeypatch.undo()
     assert "not read yet" not in client.get("/progress/Kim").text
 
 
-def test_while_somebody_talks_nothing_is_measured(
+def test_nothing_is_measured_during_an_encounter(
     client: TestClient, simulator: StandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from simvoice.web.encounters import EncounterSlot
 
     attempts(simulator, 1)
-    monkeypatch.setattr(EncounterSlot, "is_free", lambda self, patience_s=0.0: False)
+    monkeypatch.setattr(EncounterSlot, "is_free", lambda self, wait_s=0.0: False)
     assert "1 conversation is not read yet" in client.get("/progress/Kim").text
 
 
@@ -201,19 +201,21 @@ def test_another_version_of_the_case_is_marked(client: TestClient, simulator: St
     assert "one attempt to go by as yet" in text
 
 
-def test_what_was_tried_stands_with_both_attempts(client: TestClient, simulator: StandIn) -> None:
+def test_suggestions_are_shown_with_both_attempts(client: TestClient, simulator: StandIn) -> None:
     first, second = attempts(simulator, 2)
-    again = RetryOrigin(attempt=second, turn=3, at_s=31.8)
-    go = plant(simulator.root, "2026-11-03T10:15:30+00:00", attempt=ID, learner="Kim", again=again)
+    origin = RetryOrigin(attempt=second, turn=3, at_s=31.8)
+    retry = plant(
+        simulator.root, "2026-11-03T10:15:30+00:00", attempt=ID, learner="Kim", again=origin
+    )
     text = client.get("/progress/Kim").text
     part = text[text.index("What was suggested") :]
     assert "The next attempt: " in part
     assert "trust ended at 60 (before: 60)" in part
     assert "Another go from 0:31: trust ended at 60 (before: 60)." in part
-    for each in (first, second, go):
+    for each in (first, second, retry):
         assert f'href="/attempts/{each}"' in part
     assert "do not show that one thing led to the other" in part
-    assert "1 other go at a moment" in text
+    assert "from the beginning, 1 retry." in text
 
 
 def test_a_running_conversation_is_left_out(client: TestClient, simulator: StandIn) -> None:
@@ -235,12 +237,10 @@ def test_a_running_conversation_is_left_out(client: TestClient, simulator: Stand
     finally:
         running.close()
     assert "going on right now" in text
-    assert "None of these conversations can be read as yet" in text
+    assert "None of these conversations can be read yet" in text
 
 
-def test_erasing_an_attempt_takes_it_out(
-    client: TestClient, simulator: StandIn, token: str
-) -> None:
+def test_an_erased_attempt_is_not_shown(client: TestClient, simulator: StandIn, token: str) -> None:
     one, two = attempts(simulator, 2)
     assert client.get("/progress/Kim").status_code == 200
     headers = {"x-simvoice-token": token, "origin": "http://127.0.0.1:8765"}

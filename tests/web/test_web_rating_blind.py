@@ -1,4 +1,4 @@
-"""Rating blind: nothing of the machine's is to be had before the rater has finished."""
+"""Blind rating: nothing of the machine's judgement is reachable before the rater finishes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.web.test_web_rating import FIELDS, send
 
 
 class Links(HTMLParser):
-    """Every address that a page names, in any attribute."""
+    """Collects every address that a page names, in any attribute."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -40,7 +40,7 @@ class Links(HTMLParser):
 
 
 def reachable(client: TestClient, start: str) -> dict[str, bytes]:
-    """Path to answer: all that can be got from a page by its links, and by its scripts' paths."""
+    """Return path to content: everything reachable from a page by links and its scripts' paths."""
     answers: dict[str, bytes] = {}
     waiting = [start]
     by_script: set[str] = set()
@@ -67,8 +67,8 @@ def reachable(client: TestClient, start: str) -> dict[str, bytes]:
     return answers
 
 
-def judged_otherwise(entries: list[JournalEntry]) -> list[JournalEntry]:
-    """The same words at the same times, of which the machine holds something else altogether."""
+def judged_differently(entries: list[JournalEntry]) -> list[JournalEntry]:
+    """Return entries with the same words and times but a different judgement of the machine."""
     made: list[JournalEntry] = []
     for entry in entries:
         match entry:
@@ -87,7 +87,7 @@ def judged_otherwise(entries: list[JournalEntry]) -> list[JournalEntry]:
     return made
 
 
-def test_what_the_machine_holds_makes_no_difference_to_anything_a_rater_can_reach(
+def test_the_machines_judgement_changes_nothing_that_a_rater_can_reach(
     client: TestClient,
     simulator: StandIn,
     token: str,
@@ -97,7 +97,7 @@ def test_what_the_machine_holds_makes_no_difference_to_anything_a_rater_can_reac
     shows = (ConcernShown(line="line-2", concern="fear", text="What it means", kind="cue"),)
     ids = ["20261122-101530-breast-biopsy-aaaa", "20261122-101530-breast-biopsy-bbbb"]
     planted.plant(simulator.root, attempt=ids[0], shows=shows, **FIELDS)
-    other = judged_otherwise(planted._entries())
+    other = judged_differently(planted._entries())
     monkeypatch.setattr(planted, "_entries", lambda: other)
     planted.plant(simulator.root, attempt=ids[1], shows=shows, **FIELDS)
     debriefs = [client.get(f"/attempts/{each}").text.replace(each, "ID") for each in ids]

@@ -1,4 +1,4 @@
-"""Another go: the page it begins at, and the debrief that lays it beside the first."""
+"""Retries: the page where one begins, and the comparison in its debrief."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def move(turn: int, at_s: float, trust: float, told: tuple[str, ...] = ()) -> Pa
     )
 
 
-def moment(turn: int, at_s: float, text: str, ending: str | None = None) -> Checkpoint:
+def checkpoint(turn: int, at_s: float, text: str, ending: str | None = None) -> Checkpoint:
     mind = {"ledger": [["trust", 0.4]], "seed": 7}
     return Checkpoint(
         turn=turn,
@@ -93,37 +93,37 @@ def hold(start_s: float, outcome: str) -> Hold:
 
 FIRST_ENTRIES: tuple[JournalEntry, ...] = (
     move(1, 1.0, 0.4),
-    moment(1, 1.0, "They said you would have the result."),
+    checkpoint(1, 1.0, "They said you would have the result."),
     speech(1, 1.1, "They said you would have the result."),
     said(2, 4.0, "It is a cancer."),
     move(2, 6.0, 0.35),
-    moment(2, 6.0, "So it is. I knew, you know. I always knew."),
+    checkpoint(2, 6.0, "So it is. I knew, you know. I always knew."),
     speech(2, 6.1, "So it is. I knew,", "you know. I always knew."),
     said(3, 8.0, "We will operate."),
     hold(9.5, "filled"),
     move(3, 12.0, 0.2),
-    moment(3, 12.0, "", None),
+    checkpoint(3, 12.0, "", None),
     said(4, 18.0, "Goodbye then."),
     move(4, 20.0, 0.2),
-    moment(4, 20.0, "Goodbye.", "left"),
+    checkpoint(4, 20.0, "Goodbye.", "left"),
     speech(4, 20.1, "Goodbye."),
     Ended(at_s=22.2, reason="patient", ending="left"),
 )
 SECOND_ENTRIES: tuple[JournalEntry, ...] = (
     move(2, 1.0, 0.35),
-    moment(2, 1.0, "So it is. I knew, you know. I always knew."),
+    checkpoint(2, 1.0, "So it is. I knew, you know. I always knew."),
     speech(2, 1.1, "So it is. I knew, you know. I always knew."),
     hold(3.2, "held"),
     said(3, 6.0, "I can see this is a shock."),
     move(3, 8.0, 0.7, ("mother",)),
-    moment(3, 8.0, "My mother died of it."),
+    checkpoint(3, 8.0, "My mother died of it."),
     speech(3, 8.1, "My mother died of it."),
     Ended(at_s=11.0, reason="learner"),
 )
 
 
 def plant(root: Path, attempt: str, entries: tuple[JournalEntry, ...], when: str = "") -> str:
-    again = RetryOrigin(attempt=FIRST, turn=2, at_s=6.0) if attempt != FIRST else None
+    origin = RetryOrigin(attempt=FIRST, turn=2, at_s=6.0) if attempt != FIRST else None
     header = Header(
         attempt=attempt,
         simvoice="0.1.0",
@@ -133,7 +133,7 @@ def plant(root: Path, attempt: str, entries: tuple[JournalEntry, ...], when: str
         patient_name=CASE.patient_name,
         seed=7,
         learner="Robin",
-        again=again,
+        again=origin,
         tellable=(
             Tellable(id="mother", text=TOLD, when="asked"),
             Tellable(id="march", text=SECRET, when="trusted", trust=0.9),
@@ -164,24 +164,24 @@ def words(html: str) -> str:
     return " ".join(re.sub(r"<[^>]+>", " ", html).split())
 
 
-def test_the_door_note_says_where_it_begins_with_what_was_heard(
+def test_the_door_note_shows_the_checkpoint_and_the_delivered_words(
     client: TestClient, first: str
 ) -> None:
     page = client.get(f"/again/{first}/2")
     assert page.status_code == 200
     text = words(page.text)
-    assert "Another go from 0:06" in text
+    assert "Retry from 0:06" in text
     assert "They said you would have the result." in text
     assert "It is a cancer." in text
     assert "says again: “So it is. I knew, …”" in text
     assert "I always knew" not in text
-    assert "7 minutes, what was left then" in text
+    assert "7 minutes, the time that was left" in text
     assert "Time to read" not in text
     assert 'value="Robin"' in page.text
-    assert f'data-again-attempt="{first}" data-again-turn="2"' in page.text
+    assert f'data-retry-attempt="{first}" data-retry-turn="2"' in page.text
 
 
-def test_a_moment_of_silence_says_so(client: TestClient, first: str) -> None:
+def test_a_checkpoint_in_a_silence_says_so(client: TestClient, first: str) -> None:
     assert "is silent at this moment" in client.get(f"/again/{first}/3").text
 
 
@@ -189,7 +189,7 @@ def test_a_moment_of_silence_says_so(client: TestClient, first: str) -> None:
     ("turn", "sentence"),
     [("9", "has no moment at turn 9; choose one of: 1, 2, 3"), ("4", "the one before is turn 3")],
 )
-def test_a_moment_that_is_none_is_refused_with_what_to_do(
+def test_a_turn_without_a_checkpoint_is_refused_with_a_remedy(
     client: TestClient, first: str, turn: str, sentence: str
 ) -> None:
     page = client.get(f"/again/{first}/{turn}", headers={"accept": "text/html"})
@@ -197,13 +197,13 @@ def test_a_moment_that_is_none_is_refused_with_what_to_do(
     assert sentence in words(page.text)
 
 
-def test_an_older_record_has_none(client: TestClient, attempt_id: str) -> None:
+def test_an_older_record_has_no_checkpoints(client: TestClient, attempt_id: str) -> None:
     page = client.get(f"/again/{attempt_id}/2", headers={"accept": "text/html"})
     assert page.status_code == 404
     assert "without the moments to go back to" in page.text
 
 
-def test_a_case_that_changed_says_so_before_the_door(
+def test_a_changed_case_is_refused_on_the_retry_page(
     client: TestClient, simulator: StandIn, first: str
 ) -> None:
     simulator.fault = AttemptError("the case breast-biopsy has been changed since")
@@ -212,7 +212,7 @@ def test_a_case_that_changed_says_so_before_the_door(
     assert "has been changed since" in page.text
 
 
-def test_a_debrief_offers_no_other_go_once_the_case_has_changed(
+def test_a_debrief_offers_no_retry_when_the_case_has_changed(
     client: TestClient, simulator: StandIn, first: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert f"/again/{first}/" in client.get(f"/attempts/{first}").text
@@ -220,10 +220,10 @@ def test_a_debrief_offers_no_other_go_once_the_case_has_changed(
     monkeypatch.setattr(simulator, "cases", lambda: [now])
     text = client.get(f"/attempts/{first}").text
     assert f"/again/{first}/" not in text
-    assert f'<a href="/case/{CASE.id}">begin it from its door</a>' in text
+    assert f'<a href="/case/{CASE.id}">Start the case from the beginning</a>' in text
 
 
-def test_the_hello_names_the_moment_and_the_record_keeps_it(
+def test_the_hello_names_the_checkpoint_and_the_record_stores_it(
     client: TestClient, simulator: StandIn, token: str, first: str
 ) -> None:
     hello = {
@@ -244,7 +244,7 @@ def test_the_hello_names_the_moment_and_the_record_keeps_it(
     assert header.again == RetryOrigin(attempt=first, turn=2, at_s=6.0)
 
 
-def test_a_hello_with_a_wild_moment_is_refused(client: TestClient, token: str) -> None:
+def test_a_hello_with_an_invalid_checkpoint_is_refused(client: TestClient, token: str) -> None:
     hello = {
         "type": "hello",
         "token": token,
@@ -257,11 +257,11 @@ def test_a_hello_with_a_wild_moment_is_refused(client: TestClient, token: str) -
         assert socket.receive_json()["type"] == "fault"
 
 
-def test_both_goes_stand_side_by_side(client: TestClient, second: str) -> None:
+def test_both_attempts_are_shown_side_by_side(client: TestClient, second: str) -> None:
     page = client.get(f"/attempts/{second}").text
     text = words(page)
-    assert "The two goes side by side" in text
-    assert "Beside your attempt of" not in text
+    assert "The two attempts side by side" in text
+    assert "Compared with your attempt of" not in text
     assert f'href="/attempts/{FIRST}"' in page
     for shown in ("We will operate.", "I can see this is a shock.", TOLD, "cause 3"):
         assert shown in text
@@ -271,19 +271,19 @@ def test_both_goes_stand_side_by_side(client: TestClient, second: str) -> None:
     assert "35 → 70" in text
 
 
-def test_nothing_that_was_kept_back_is_told(client: TestClient, second: str) -> None:
+def test_untold_facts_are_not_shown(client: TestClient, second: str) -> None:
     for attempt in (FIRST, second):
         assert SECRET not in client.get(f"/attempts/{attempt}").text
 
 
-def test_the_first_lists_the_goes_from_it(client: TestClient, second: str) -> None:
+def test_the_first_attempt_lists_its_retries(client: TestClient, second: str) -> None:
     page = client.get(f"/attempts/{FIRST}").text
     assert f'href="/attempts/{second}"' in page
     assert "From 0:06: compare the two" in words(page)
-    assert "The two goes side by side" not in page
+    assert "The two attempts side by side" not in page
 
 
-def test_without_the_first_the_debrief_still_opens(
+def test_without_the_first_attempt_the_debrief_still_opens(
     client: TestClient, simulator: StandIn, second: str
 ) -> None:
     simulator.erase(FIRST)
@@ -291,8 +291,8 @@ def test_without_the_first_the_debrief_still_opens(
     assert "cannot be read any more" in text
 
 
-def heard_from_the_first(page: Page) -> None:
-    """A line of the first go plays from its own recording, and stops when pressed again."""
+def play_from_the_first(page: Page) -> None:
+    """A line of the first attempt plays from its own recording and stops at a second press."""
     button = page.locator(f'[data-sound="/attempts/{FIRST}/audio"]').first
     button.focus()
     page.keyboard.press("Enter")
@@ -304,7 +304,7 @@ def heard_from_the_first(page: Page) -> None:
 
 
 @pytest.mark.realtime
-def test_another_go_with_the_keyboard_alone_ends_in_the_comparison(
+def test_a_retry_with_the_keyboard_alone_ends_with_the_comparison(
     address: str, simulator: StandIn, browse: Open
 ) -> None:
     plant(simulator.root, FIRST, FIRST_ENTRIES)
@@ -319,14 +319,14 @@ def test_another_go_with_the_keyboard_alone_ends_in_the_comparison(
     page.wait_for_selector("#end-dialog[open]")
     page.keyboard.press("Enter")
     page.wait_for_url("**/attempts/*")
-    page.wait_for_selector("#goes-title")
-    assert page.inner_text("#goes-title") == "The two goes side by side"
+    page.wait_for_selector("#comparison-title")
+    assert page.inner_text("#comparison-title") == "The two attempts side by side"
     assert page.evaluate("document.documentElement.scrollWidth") <= 1366
-    heard_from_the_first(page)
+    play_from_the_first(page)
     assert seen.errors == []
     kept = simulator.store.list()[0]
     assert (kept.again_of, kept.again_at_s, kept.learner) == (FIRST, 6.0, "Robin")
 
 
-def test_the_list_marks_another_go(client: TestClient, second: str) -> None:
-    assert "another go from 0:06" in client.get("/").text
+def test_the_list_marks_a_retry(client: TestClient, second: str) -> None:
+    assert "retry from 0:06" in client.get("/").text

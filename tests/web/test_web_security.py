@@ -1,4 +1,4 @@
-"""Who may ask, and what nobody gets."""
+"""Access control of the server."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from starlette.websockets import WebSocketDisconnect
 from simvoice.web.security import StartKey, is_loopback, is_own_origin, split_host
 from tests.web.stand_in import HOST, LINE, StandIn
 
-OURS = {"origin": f"http://{HOST}"}
+OUR_ORIGIN = {"origin": f"http://{HOST}"}
 
 
 @pytest.mark.parametrize(
     "host",
     ["evil.example", "evil.example:8765", "127.0.0.1.evil.example", "192.168.1.4", "[::2]:80", ""],
 )
-def test_a_host_that_is_not_loopback_is_turned_away(client: TestClient, host: str) -> None:
+def test_a_host_that_is_not_loopback_is_refused(client: TestClient, host: str) -> None:
     answer = client.get("/", headers={"host": host})
     assert answer.status_code == 403
     assert "simvoice-token" not in answer.text
 
 
 @pytest.mark.parametrize("host", ["localhost", "localhost:1", "127.0.0.1", "127.1.2.3", "[::1]:80"])
-def test_a_loopback_host_is_let_in(client: TestClient, start_key: StartKey, host: str) -> None:
+def test_a_loopback_host_is_allowed(client: TestClient, start_key: StartKey, host: str) -> None:
     cookie = f"{start_key.cookie_name(host)}={start_key.cookie}"
     answer = client.get("/", headers={"host": host, "cookie": cookie})
     assert answer.status_code == 200
@@ -33,13 +33,13 @@ def test_a_loopback_host_is_let_in(client: TestClient, start_key: StartKey, host
 
 @pytest.fixture
 def stranger(client: TestClient) -> TestClient:
-    """Another account of this machine: it reaches the server and has no cookie."""
+    """Another account of this machine: it can reach the server but has no cookie."""
     client.cookies.clear()
     return client
 
 
 def routes(client: TestClient, attempt: str) -> list[tuple[str, str]]:
-    """Every method and address of the server but the static files and the WebSocket."""
+    """Return every method and path of the server except static files and the WebSocket."""
     names = {"case_id": "breast-biopsy", "attempt_id": attempt, "learner": "Robin"}
     found = []
     for route in client.app.routes:  # type: ignore[attr-defined]
@@ -56,7 +56,7 @@ def test_a_stranger_on_this_machine_gets_nothing_from_any_address(
     asked = routes(stranger, attempt_id)
     assert ("GET", f"/attempts/{attempt_id}/audio") in asked
     assert ("DELETE", f"/attempts/{attempt_id}") in asked
-    headers = {"x-simvoice-token": token, **OURS}
+    headers = {"x-simvoice-token": token, **OUR_ORIGIN}
     for method, path in asked:
         answer = stranger.request(method, path, headers=headers, follow_redirects=False)
         assert answer.status_code == 401, (method, path)
@@ -70,14 +70,14 @@ def test_a_stranger_cannot_open_the_conversation(
 ) -> None:
     with (
         pytest.raises(WebSocketDisconnect) as ended,
-        stranger.websocket_connect(LINE, headers=OURS),
+        stranger.websocket_connect(LINE, headers=OUR_ORIGIN),
     ):
         pass
     assert ended.value.code == 1008
     assert simulator.last is None
 
 
-def test_a_stranger_reads_how_to_get_in(stranger: TestClient) -> None:
+def test_a_stranger_is_told_how_to_get_in(stranger: TestClient) -> None:
     answer = stranger.get("/", headers={"accept": "text/html"})
     assert answer.status_code == 401
     assert "needs its key" in answer.text
@@ -100,12 +100,14 @@ def test_the_key_of_this_start_becomes_a_cookie_and_leaves_the_address(
 
 
 @pytest.mark.parametrize("key", ["", "wrong", "é"])
-def test_a_wrong_key_lets_nobody_in(stranger: TestClient, key: str) -> None:
+def test_a_wrong_key_gives_no_access(stranger: TestClient, key: str) -> None:
     assert stranger.get("/", params={"key": key}).status_code == 401
     assert stranger.get("/").status_code == 401
 
 
-def test_the_key_leads_to_no_other_server(stranger: TestClient, start_key: StartKey) -> None:
+def test_the_key_never_redirects_to_another_server(
+    stranger: TestClient, start_key: StartKey
+) -> None:
     answer = stranger.get(
         f"http://{HOST}//evil.example/?key={start_key.key}", follow_redirects=False
     )
@@ -118,7 +120,7 @@ def test_two_servers_on_one_machine_keep_their_cookies_apart() -> None:
     assert StartKey.cookie_name("[::1]") == StartKey.cookie_name("localhost") == "simvoice-80"
 
 
-def test_names_are_taken_out_of_hosts_whole() -> None:
+def test_the_whole_name_is_taken_from_a_host() -> None:
     assert split_host("[::1]:80") == "::1"
     assert split_host("LOCALHOST:80") == "localhost"
     assert not is_loopback("localhost.")
@@ -167,7 +169,7 @@ def test_a_conversation_on_another_host_is_refused(client: TestClient) -> None:
 def test_a_hello_without_the_token_is_refused(
     client: TestClient, simulator: StandIn, hello: str
 ) -> None:
-    with client.websocket_connect(LINE, headers=OURS) as socket:
+    with client.websocket_connect(LINE, headers=OUR_ORIGIN) as socket:
         socket.send_text(hello)
         with pytest.raises(WebSocketDisconnect) as ended:
             socket.receive_text()
@@ -176,7 +178,7 @@ def test_a_hello_without_the_token_is_refused(
 
 
 def test_sound_before_the_hello_is_refused(client: TestClient, simulator: StandIn) -> None:
-    with client.websocket_connect(LINE, headers=OURS) as socket:
+    with client.websocket_connect(LINE, headers=OUR_ORIGIN) as socket:
         socket.send_bytes(bytes(664))
         with pytest.raises(WebSocketDisconnect) as ended:
             socket.receive_text()
@@ -211,7 +213,7 @@ def test_a_token_from_another_site_erases_nothing(
 def test_erasing_with_the_token_erases(
     client: TestClient, simulator: StandIn, attempt_id: str, token: str
 ) -> None:
-    headers = {"x-simvoice-token": token, **OURS}
+    headers = {"x-simvoice-token": token, **OUR_ORIGIN}
     assert client.delete(f"/attempts/{attempt_id}", headers=headers).status_code == 200
     assert client.get(f"/attempts/{attempt_id}").status_code == 404
     assert not list(simulator.root.iterdir())

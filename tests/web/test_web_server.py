@@ -1,4 +1,4 @@
-"""Where the server listens, and what it says when it cannot."""
+"""Where the server listens, and its messages when it cannot."""
 
 from __future__ import annotations
 
@@ -27,25 +27,25 @@ serve(StandIn(Path(sys.argv[1])), loopback_socket("127.0.0.1", 0),
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.0.7", "::", "example.org", ""])
-def test_an_address_that_others_could_reach_is_refused(host: str) -> None:
+def test_an_address_that_other_machines_can_reach_is_refused(host: str) -> None:
     with pytest.raises(SettingError, match="this machine only"):
         loopback_socket(host, 0)
 
 
 @pytest.mark.parametrize("port", [-1, 65_536])
-def test_a_number_that_is_no_port_is_refused(port: int) -> None:
+def test_a_number_outside_the_range_of_ports_is_refused(port: int) -> None:
     with pytest.raises(SettingError, match="--port"):
         loopback_socket("127.0.0.1", port)
 
 
-def test_a_port_that_is_taken_is_named() -> None:
+def test_a_port_in_use_is_named() -> None:
     with loopback_socket("127.0.0.1", 0) as first:
         port = first.getsockname()[1]
-        with pytest.raises(SettingError, match=f"port {port} is taken"):
+        with pytest.raises(SettingError, match=f"port {port} is in use"):
             loopback_socket("127.0.0.1", port)
 
 
-def test_the_address_is_what_a_browser_takes() -> None:
+def test_the_address_is_valid_in_a_browser() -> None:
     with loopback_socket("localhost", 0) as made:
         assert re.fullmatch(r"http://127\.0\.0\.1:\d+/", address_of(made))
     if socket.has_ipv6:
@@ -57,7 +57,7 @@ def test_the_address_is_what_a_browser_takes() -> None:
             assert re.fullmatch(r"http://\[::1\]:\d+/", address_of(made))
 
 
-def test_the_server_answers_at_its_address_and_ends_in_order(tmp_path: Path) -> None:
+def test_the_server_answers_at_its_address_and_shuts_down_cleanly(tmp_path: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "-W", "error", "-c", SERVE, str(tmp_path)],
         stdout=subprocess.PIPE,
@@ -74,9 +74,9 @@ def test_the_server_answers_at_its_address_and_ends_in_order(tmp_path: Path) -> 
         assert httpx.get(address.partition("?")[0], timeout=20).status_code == 401
         assert "server" not in answer.headers
         process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=20)
+        _, errors = process.communicate(timeout=20)
     finally:
         process.kill()
         process.wait()
     assert process.returncode == 0
-    assert said == ""
+    assert errors == ""

@@ -1,9 +1,9 @@
-/* Requests to this server. What changes something carries the token of this start. */
+/* Requests to this server. Requests that change something carry the token of this start. */
 
 export const token = document.querySelector('meta[name="simvoice-token"]').content;
 
-/** JSON of an answer; throws an Error with the server's sentence, or one of its own. body: what
- * is sent as JSON. */
+/** Send a request and return the JSON of the answer. body: a value to send as JSON.
+ * Throws an Error with the server's message, or with its own when the server did not answer. */
 export async function ask(path, method = "GET", body = undefined) {
   const headers = { accept: "application/json" };
   if (method !== "GET") headers["x-simvoice-token"] = token;
@@ -14,23 +14,23 @@ export async function ask(path, method = "GET", body = undefined) {
       method,
       headers,
       body: JSON.stringify(body),
-      keepalive: body !== undefined, // what is sent while the page goes away still arrives
+      keepalive: body !== undefined, // a request sent while the page closes still arrives
     });
   } catch {
-    throw new Error("The server did not answer; is simvoice still running?");
+    throw new Error("The server did not answer. Check that simvoice is still running.");
   }
   const text = await answer.text();
-  let said = {};
+  let content = {};
   try {
-    said = JSON.parse(text);
+    content = JSON.parse(text);
   } catch {
-    said = { message: text };
+    content = { message: text };
   }
-  if (!answer.ok) throw new Error(said.message || `The server answered ${answer.status}.`);
-  return said;
+  if (!answer.ok) throw new Error(content.message || `The server answered ${answer.status}.`);
+  return content;
 }
 
-/** 65 to "1:05". */
+/** Return a time as "1:05". */
 export function clock(seconds) {
   const whole = Math.max(0, Math.floor(seconds));
   return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;

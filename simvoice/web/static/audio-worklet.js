@@ -1,44 +1,44 @@
 /*
- * The audio thread of the learner's page: captures the microphone in frames of 320 samples and
- * plays the patient from a ring. Runs in an AudioContext at 16 kHz; the bytes of a message are
- * those of simvoice/devices/browser.py. Everything else is in line.js.
+ * The audio thread of the learner's page. It captures the microphone in frames of 320 samples and
+ * plays the patient from a ring buffer. It runs in an AudioContext at 16 kHz. The format of its
+ * messages is defined in simvoice/devices/browser.py. Everything else is in line.js.
  */
 "use strict";
 
 const VERSION = 1;
 const HEAD_BYTES = 24;
 const FRAME = 320;
-const PREFILL = 3 * FRAME; // jitter of a page's main thread; less breaks up, more is only delay
-const SLACK = 2 * FRAME; // surplus that is left alone, else the ring would be trimmed all the time
-const CAPACITY = 4 * 16000; // the server holds back after 2 s, so this is never reached
-const SILENT = 33; // int16, about -60 dBFS: nobody hears it go
-const QUIET_RUN = 10 * FRAME; // 200 ms: a pause inside a sentence keeps its length
+const PREFILL = 3 * FRAME; // covers the jitter of the page's main thread; less gives gaps, more only adds delay
+const SLACK = 2 * FRAME; // surplus that stays; without it the ring would be trimmed all the time
+const CAPACITY = 4 * 16000; // never reached: the server stops sending after 2 s
+const SILENT = 33; // int16, about -60 dBFS: removing such samples is not audible
+const QUIET_RUN = 10 * FRAME; // 200 ms: pauses inside a sentence keep their length
 
 class Ring {
   constructor() {
     this.data = new Int16Array(CAPACITY);
     this.start = 0;
     this.fill = 0;
-    this.quiet = 0; // samples of silence at the end of what came in
+    this.quiet = 0; // samples of silence at the end of the received sound
     this.primed = false;
     this.begun = false;
-    this.missing = 0; // samples of silence played for want of sound
+    this.missing = 0; // samples of silence played because no sound was there
   }
 
   push(frame) {
-    const room = Math.min(frame.length, CAPACITY - this.fill);
+    const space = Math.min(frame.length, CAPACITY - this.fill);
     let silent = true;
-    for (let i = 0; i < room; i += 1) {
+    for (let i = 0; i < space; i += 1) {
       this.data[(this.start + this.fill + i) % CAPACITY] = frame[i];
       if (frame[i] > SILENT || frame[i] < -SILENT) silent = false;
     }
-    this.fill += room;
-    this.quiet = silent ? this.quiet + room : 0;
+    this.fill += space;
+    this.quiet = silent ? this.quiet + space : 0;
     this.trim();
     if (this.fill >= PREFILL) this.primed = true;
   }
 
-  // A stall fills the ring, and it would stay late for ever: give the surplus back in silence.
+  // A stall fills the ring, and the sound would stay late. Cut the surplus in a silence.
   trim() {
     const surplus = this.fill - PREFILL;
     const spare = Math.min(this.quiet, this.fill) - QUIET_RUN;
@@ -64,7 +64,7 @@ class Ring {
     if (this.begun) this.missing += out.length - n;
   }
 
-  // Samples that a frame arriving now waits for; while priming it waits for its successors too.
+  // Samples that play before a frame that arrives now. While priming, it also waits for later frames.
   ahead() {
     return this.primed ? this.fill : Math.max(this.fill, PREFILL - FRAME);
   }
@@ -77,11 +77,11 @@ class LineProcessor extends AudioWorkletProcessor {
     this.received = 0;
     this.index = 0;
     this.alive = true;
-    this.fresh();
-    this.port.onmessage = (event) => this.heed(event.data);
+    this.startFrame();
+    this.port.onmessage = (event) => this.receive(event.data);
   }
 
-  heed(message) {
+  receive(message) {
     if (message instanceof ArrayBuffer) {
       const sound = new Int16Array(message, 4);
       for (let at = 0; at + FRAME <= sound.length; at += FRAME) {
@@ -89,15 +89,15 @@ class LineProcessor extends AudioWorkletProcessor {
         this.received += 1;
       }
     } else if (message.type === "connected") {
-      // What was captured before belongs to the microphone check, not to the encounter.
-      // The counters run on: the server takes the first ones it sees as its zero.
+      // Sound captured before belongs to the microphone check, not to the encounter.
+      // The counters continue: the server starts from the first values that it receives.
       this.ring = new Ring();
     } else if (message.type === "stop") {
       this.alive = false;
     }
   }
 
-  fresh() {
+  startFrame() {
     this.buffer = new ArrayBuffer(HEAD_BYTES + 2 * FRAME);
     this.pcm = new Int16Array(this.buffer, HEAD_BYTES);
     this.used = 0;
@@ -111,18 +111,18 @@ class LineProcessor extends AudioWorkletProcessor {
     head.setUint32(8, this.ring.ahead(), true);
     head.setUint32(12, Math.floor(this.ring.missing / FRAME), true);
     head.setUint32(16, this.received, true);
-    // Offset 20, the latency, is known to the main thread and filled in there.
+    // The main thread knows the latency and writes it at offset 20.
     this.index = (this.index + 1) >>> 0;
     this.port.postMessage(this.buffer, [this.buffer]);
-    this.fresh();
+    this.startFrame();
   }
 
   process(inputs, outputs) {
     const out = outputs[0][0];
-    const heard = inputs[0][0]; // absent while nothing is connected
+    const input = inputs[0][0]; // undefined while nothing is connected
     this.ring.pull(out);
     for (let i = 0; i < out.length; i += 1) {
-      const x = heard ? Math.max(-1, Math.min(1, heard[i])) : 0;
+      const x = input ? Math.max(-1, Math.min(1, input[i])) : 0;
       this.pcm[this.used] = Math.min(32767, Math.round(x * 32768));
       this.used += 1;
       if (this.used === FRAME) this.post();

@@ -1,4 +1,4 @@
-/* Before the door: reading time, microphone, preparing; then into the room. */
+/* The door note: reading time, microphone check, preparation; then the encounter starts. */
 
 import { ask, clock, token } from "./api.js";
 import { VoiceLine } from "./line.js";
@@ -10,7 +10,7 @@ const door = at("door");
 const caseId = door.dataset.case;
 const go = at("go");
 
-/** The line of an encounter: its hello also says who we are and where we want to go. */
+/** The audio line of an encounter. Its hello also names the learner, the case and the checkpoint. */
 class EncounterLine extends VoiceLine {
   describe() {
     return {
@@ -19,8 +19,8 @@ class EncounterLine extends VoiceLine {
       case: caseId,
       learner: at("learner").value,
       headphones: at("headphones").checked,
-      ...(door.dataset.againAttempt && {
-        again: { attempt: door.dataset.againAttempt, turn: Number(door.dataset.againTurn) },
+      ...(door.dataset.retryAttempt && {
+        again: { attempt: door.dataset.retryAttempt, turn: Number(door.dataset.retryTurn) },
       }),
     };
   }
@@ -31,7 +31,7 @@ let checking = null;
 let prepared = false;
 let entering = false;
 
-// -- reading time -------------------------------------------------------------------------
+// -- reading time ------------------------------------------------------------------------
 
 const readingS = Number(door.dataset.reading);
 const arrived = performance.now();
@@ -41,12 +41,12 @@ function showReading() {
   at("reading-clock").textContent = clock(Math.ceil(left));
   at("reading-bar").style.transform = `scaleX(${readingS > 0 ? left / readingS : 0})`;
   if (left > 0 && !entering) setTimeout(showReading, 250);
-  else if (left === 0) at("reading-words").textContent = "The time to read is over; go in when you are ready.";
+  else if (left === 0) at("reading-words").textContent = "The reading time is over. Go in when you are ready.";
 }
-// Another go: the note was read the first time.
+// A retry has no reading time: the learner read the note before.
 if (at("reading-clock") !== null) showReading();
 
-// -- preparing ----------------------------------------------------------------------------
+// -- preparation -------------------------------------------------------------------------
 
 async function watchReadiness() {
   try {
@@ -66,14 +66,14 @@ function showReadiness(state) {
   const share = state.ready ? 1 : state.progress;
   at("ready-bar").style.transform = `scaleX(${share})`;
   at("ready-track").setAttribute("aria-valuenow", String(Math.round(100 * share)));
-  at("ready-words").textContent = state.fault ? "" : state.ready ? "All is ready." : `${state.sentence}…`;
+  at("ready-words").textContent = state.fault ? "" : state.ready ? "Everything is ready." : `${state.sentence}…`;
   if (state.fault) showFault(state.fault);
   prepared = state.ready;
   go.disabled = !prepared;
 }
 watchReadiness();
 
-// -- microphone ---------------------------------------------------------------------------
+// -- microphone --------------------------------------------------------------------------
 
 function micWords(sentence, kind = "") {
   at("mic-words").textContent = sentence;
@@ -96,11 +96,11 @@ line.addEventListener("level", (event) => {
 
 at("mic-check").addEventListener("click", async () => {
   at("mic-check").disabled = true;
-  micWords("Waiting for the browser to give the microphone…");
+  micWords("Waiting for the browser to allow the microphone…");
   try {
     await line.open();
     checking = [];
-    micWords("Listening: say a sentence, for instance what you had for breakfast.");
+    micWords("Listening. Say a sentence, for example what you had for breakfast.");
   } catch (error) {
     micLost(error.message);
   }
@@ -119,14 +119,14 @@ line.addEventListener("lost", (event) => {
   if (!entering) micLost(event.detail.reason);
 });
 line.addEventListener("muted", () => {
-  if (!entering) micWords("The system has muted this microphone; switch it on again.", "bad");
+  if (!entering) micWords("The system has muted this microphone. Switch it on again.", "bad");
 });
 line.addEventListener("suspended", () => {
-  // the click that wakes it has come already, or comes with the next key
+  // the click or key that resumes it has already happened, or comes next
   if (!entering) addEventListener("pointerdown", () => line.resume(), { once: true });
 });
 
-// -- going in -----------------------------------------------------------------------------
+// -- start of the encounter --------------------------------------------------------------
 
 function showFault(sentence) {
   at("enter-fault").textContent = sentence;

@@ -1,4 +1,4 @@
-/* The debrief: the score, the patient's own voice, what is folded. */
+/* The debrief: timeline, the patient's reflection, the comparison with a first attempt. */
 
 import { ask } from "./api.js";
 import { BEFORE_S, drawScore, sound, wirePlayer } from "./player.js";
@@ -6,7 +6,7 @@ import { BEFORE_S, drawScore, sound, wirePlayer } from "./player.js";
 const at = (id) => document.getElementById(id);
 
 at("print").addEventListener("click", () => print());
-// Paper has nothing to unfold; the screen is afterwards as it was.
+// Print everything unfolded. Restore the page afterwards.
 let unfolded = [];
 addEventListener("beforeprint", () => {
   unfolded = [...document.querySelectorAll("details:not([open])")];
@@ -20,42 +20,42 @@ at("reasons")?.addEventListener("change", (event) => {
   at("transcript").classList.toggle("with-reasons", event.target.checked);
 });
 
-// -- her own words ------------------------------------------------------------------------
+// -- the patient's reflection ------------------------------------------------------------
 
-/** The patient says afterwards how it felt; her voice is made when it is first wanted. */
-function wireHer(button) {
-  const words = button.querySelector("span");
-  const asked = words.textContent;
-  let hers = null;
+/** Play the patient's reflection. The server makes the sound on the first request. */
+function wireReflection(button) {
+  const label = button.querySelector("span");
+  const idleLabel = label.textContent;
+  let reflection = null;
   const rest = () => {
-    words.textContent = asked;
+    label.textContent = idleLabel;
     button.removeAttribute("aria-busy");
   };
   button.addEventListener("click", async () => {
-    if (hers !== null && !hers.paused) {
-      hers.pause();
-      hers.currentTime = 0;
+    if (reflection !== null && !reflection.paused) {
+      reflection.pause();
+      reflection.currentTime = 0;
       return;
     }
     sound?.pause();
     at("hear-fault").hidden = true;
-    if (hers === null) {
-      hers = new Audio(button.dataset.sound);
-      hers.addEventListener("playing", () => {
-        words.textContent = "Stop";
+    if (reflection === null) {
+      reflection = new Audio(button.dataset.sound);
+      reflection.addEventListener("playing", () => {
+        label.textContent = "Stop";
         button.removeAttribute("aria-busy");
       });
-      for (const name of ["pause", "ended"]) hers.addEventListener(name, rest);
-      sound?.addEventListener("play", () => hers?.pause());
+      for (const name of ["pause", "ended"]) reflection.addEventListener(name, rest);
+      sound?.addEventListener("play", () => reflection?.pause());
     }
-    words.textContent = "One moment …";
+    label.textContent = "One moment …";
     button.setAttribute("aria-busy", "true");
     try {
-      await hers.play();
+      await reflection.play();
     } catch {
-      hers = null;
+      reflection = null;
       rest();
-      let why = "This browser cannot play it; the words are above.";
+      let why = "This browser cannot play it. The words are above.";
       try {
         await ask(button.dataset.sound);
       } catch (error) {
@@ -67,29 +67,29 @@ function wireHer(button) {
   });
 }
 
-// -- the first go ---------------------------------------------------------------------------
+// -- the first attempt -------------------------------------------------------------------
 
-/** The first go beside this one is heard from its own recording; pressed again, it stops. */
+/** Play lines of the first attempt from its own recording. A second press stops. */
 function wireFirst(buttons) {
   const first = new Audio();
   first.preload = "none";
-  let from = null; // the button that is heard
+  let from = null; // the button whose line plays
   const stop = () => {
     from?.removeAttribute("aria-pressed");
     from = null;
   };
   for (const name of ["pause", "ended"]) first.addEventListener(name, stop);
   const fault = () => {
-    at("other-fault").textContent = "The first recording cannot be played; its words are below.";
+    at("other-fault").textContent = "The first recording cannot be played. Its words are below.";
     at("other-fault").hidden = false;
   };
   first.addEventListener("error", fault);
   sound?.addEventListener("play", () => first.pause());
   for (const button of buttons) {
     button.addEventListener("click", async () => {
-      const again = from === button;
+      const wasPlaying = from === button;
       first.pause();
-      if (again) return;
+      if (wasPlaying) return;
       sound?.pause();
       try {
         if (!first.src) first.src = button.dataset.sound;
@@ -105,7 +105,7 @@ function wireFirst(buttons) {
   }
 }
 
-// -- what is folded -----------------------------------------------------------------------
+// -- folded sections ---------------------------------------------------------------------
 
 function wireFolds(button) {
   const folds = [...document.querySelectorAll(".scored")];
@@ -121,9 +121,9 @@ function wireFolds(button) {
   for (const each of folds) each.addEventListener("toggle", say);
 }
 
-if (at("hear") !== null) wireHer(at("hear"));
-const ofFirst = document.querySelectorAll("[data-from]");
-if (ofFirst.length) wireFirst(ofFirst);
+if (at("hear") !== null) wireReflection(at("hear"));
+const firstButtons = document.querySelectorAll("[data-from]");
+if (firstButtons.length) wireFirst(firstButtons);
 if (at("unfold") !== null) wireFolds(at("unfold"));
 wirePlayer();
 const score = at("score");

@@ -1,4 +1,4 @@
-/* The first page: erasing, after asking. */
+/* The first page: erase an attempt after a question. */
 
 import { ask } from "./api.js";
 
@@ -22,7 +22,7 @@ dialog.addEventListener("close", async () => {
   fault.hidden = true;
   try {
     await ask(`/attempts/${encodeURIComponent(button.dataset.erase)}`, "DELETE");
-    forget(button.closest(".row"));
+    removeRow(button.closest(".row"));
   } catch (error) {
     button.disabled = false;
     fault.textContent = error.message;
@@ -30,7 +30,7 @@ dialog.addEventListener("close", async () => {
   }
 });
 
-function forget(row) {
+function removeRow(row) {
   const list = row.parentElement;
   const next = row.nextElementSibling ?? row.previousElementSibling;
   row.remove();
@@ -38,7 +38,7 @@ function forget(row) {
     list.remove();
     document.getElementById("past-empty").hidden = false;
   }
-  // the focus would be lost with the button that had it
+  // the focused button is gone; move the focus
   (next?.querySelector("a, button") ?? document.getElementById("main")).focus();
   const left = document.querySelector(`aside.notice a[href$="/${row.dataset.attempt}"]`);
   left?.closest("aside").remove();

@@ -1,23 +1,23 @@
 /*
- * The page's microphone and speaker on one WebSocket. The bytes are those described in
- * simvoice/devices/browser.py; the audio thread is audio-worklet.js beside this file.
+ * The page's microphone and speaker on one WebSocket. The format of the messages is defined in
+ * simvoice/devices/browser.py. The audio thread is audio-worklet.js.
  *
  *   const line = new VoiceLine({ echoCancellation: true });
  *   line.addEventListener("level", (e) => meter(e.detail.dbfs));
- *   await line.open();            // asks for the microphone; level events begin
- *   await line.connect(url);      // sound begins to flow both ways
+ *   await line.open();            // asks for the microphone; level events start
+ *   await line.connect(url);      // sound flows in both directions
  *   line.stop();
  *
  * Events (CustomEvent, with `detail`):
  *   level      { dbfs, peak, underruns }   about every 20 ms; dbfs -96..0, peak 0..1
  *   message    the parsed JSON of a text message from the server
- *   suspended  {}                    the browser holds the sound back: call resume() from a click
- *   running    {}                    it plays again
- *   lost       { reason }            the microphone was unplugged or its permission withdrawn
+ *   suspended  {}                    the browser blocks the sound: call resume() from a click
+ *   running    {}                    the sound plays again
+ *   lost       { reason }            the microphone was unplugged or lost its permission
  *   muted      {} / unmuted {}       the system silences the microphone
  *   closed     { code, reason }      the WebSocket is closed; the line has stopped
  *
- * open() and connect() reject with a LineError whose `message` is one sentence for the learner.
+ * open() and connect() reject with a LineError. Its `message` is a sentence for the learner.
  * After connect() the first text message to the server is the hello:
  *   { type: "hello", microphone, rate, echoCancellation, noiseSuppression, autoGainControl }
  */
@@ -31,17 +31,17 @@ export class LineError extends Error {}
 
 const REFUSALS = {
   NotAllowedError:
-    "The browser may not use the microphone; allow it for this page and try again.",
-  NotFoundError: "No microphone was found; plug one in and try again.",
+    "The browser may not use the microphone. Allow it for this page and try again.",
+  NotFoundError: "No microphone was found. Plug one in and try again.",
   NotReadableError:
-    "The microphone is in use by another program; close that program and try again.",
-  OverconstrainedError: "The chosen microphone is not there any more; choose another one.",
+    "Another program uses the microphone. Close that program and try again.",
+  OverconstrainedError: "The chosen microphone is not connected any more. Choose another one.",
 };
 
 export class VoiceLine extends EventTarget {
   /**
    * deviceId: a microphone from microphones(), or null for the browser's default.
-   * workletUrl: where audio-worklet.js is served; beside this module unless told.
+   * workletUrl: the address of audio-worklet.js; by default beside this module.
    */
   constructor({
     echoCancellation = true,
@@ -51,7 +51,7 @@ export class VoiceLine extends EventTarget {
     workletUrl = new URL("./audio-worklet.js", import.meta.url).href,
   } = {}) {
     super();
-    this.wishes = { echoCancellation, noiseSuppression, autoGainControl };
+    this.constraints = { echoCancellation, noiseSuppression, autoGainControl };
     this.deviceId = deviceId;
     this.workletUrl = workletUrl;
     this.context = null;
@@ -61,7 +61,7 @@ export class VoiceLine extends EventTarget {
     this.settings = {};
   }
 
-  /** Microphones as { id, label }; labels are empty until open() was allowed once. */
+  /** List microphones as { id, label }. Labels are empty until the learner allows open() once. */
   static async microphones() {
     if (!navigator.mediaDevices) return [];
     const all = await navigator.mediaDevices.enumerateDevices();
@@ -80,7 +80,7 @@ export class VoiceLine extends EventTarget {
     if (this.context !== null) return;
     if (!navigator.mediaDevices || !globalThis.AudioWorkletNode) {
       throw new LineError(
-        "This browser cannot give a page the microphone; open it in Chromium, Chrome or Edge " +
+        "This browser gives this page no microphone. Open the page in Chromium, Chrome or Edge " +
           "at the address 127.0.0.1.",
       );
     }
@@ -93,20 +93,20 @@ export class VoiceLine extends EventTarget {
       this.stop();
       throw this.#explain(error);
     }
-    this.context.addEventListener("statechange", () => this.#tellState());
+    this.context.addEventListener("statechange", () => this.#reportState());
     await this.resume();
   }
 
-  /** Ask the browser to let sound flow; from a click where it wants one. Never rejects. */
+  /** Ask the browser to play sound. Some browsers need this from a click. Never rejects. */
   async resume() {
     const context = this.context;
     if (context === null || context.state === "closed") return;
-    // Without a gesture resume() may stay pending for ever, so the state is told at once.
-    this.#tellState();
-    if (context.state !== "running") context.resume().catch(() => this.#tellState());
+    // Without a click resume() may stay pending forever, so report the state at once.
+    this.#reportState();
+    if (context.state !== "running") context.resume().catch(() => this.#reportState());
   }
 
-  /** Connect to the server; resolves when sound flows both ways. */
+  /** Connect to the server. Resolves when sound flows in both directions. */
   async connect(url) {
     await this.open();
     await this.#untilRunning();
@@ -124,29 +124,29 @@ export class VoiceLine extends EventTarget {
       socket.addEventListener("message", (event) => this.#receive(event.data));
       socket.addEventListener("close", (event) => {
         if (!opened) {
-          reject(new LineError("The server did not answer; is simvoice still running?"));
+          reject(new LineError("The server did not answer. Check that simvoice is still running."));
           return;
         }
         this.socket = null;
         this.stop();
-        this.#tell("closed", { code: event.code, reason: event.reason });
+        this.#emit("closed", { code: event.code, reason: event.reason });
       });
     });
   }
 
-  /** open() and connect() in one. */
+  /** Call open() and connect(). */
   async start(url) {
     await this.connect(url);
   }
 
-  /** A JSON message to the server, when connected. */
+  /** Send a JSON message to the server, when connected. */
   send(message) {
     if (this.socket !== null && this.socket.readyState === WebSocket.OPEN) {
       this.socket.send(JSON.stringify(message));
     }
   }
 
-  /** What the microphone really does, which is not always what was asked for. */
+  /** Return the real settings of the microphone. They may differ from the requested ones. */
   describe() {
     const track = this.stream === null ? null : this.stream.getAudioTracks()[0];
     return {
@@ -158,7 +158,7 @@ export class VoiceLine extends EventTarget {
     };
   }
 
-  /** Close everything; may be called twice. */
+  /** Close everything. A second call does nothing. */
   stop() {
     const socket = this.socket;
     this.socket = null;
@@ -180,16 +180,16 @@ export class VoiceLine extends EventTarget {
   }
 
   async #microphone() {
-    const audio = { channelCount: 1, ...this.wishes };
+    const audio = { channelCount: 1, ...this.constraints };
     if (this.deviceId !== null) audio.deviceId = { exact: this.deviceId };
     const stream = await navigator.mediaDevices.getUserMedia({ audio });
     const track = stream.getAudioTracks()[0];
     this.settings = track.getSettings();
     track.addEventListener("ended", () => {
-      this.#tell("lost", { reason: "The microphone was unplugged or switched off." });
+      this.#emit("lost", { reason: "The microphone was unplugged or switched off." });
     });
-    track.addEventListener("mute", () => this.#tell("muted"));
-    track.addEventListener("unmute", () => this.#tell("unmuted"));
+    track.addEventListener("mute", () => this.#emit("muted"));
+    track.addEventListener("unmute", () => this.#emit("unmuted"));
     return stream;
   }
 
@@ -231,7 +231,7 @@ export class VoiceLine extends EventTarget {
     }
     const mean = power / pcm.length / (32768 * 32768);
     const dbfs = mean > 0 ? Math.max(-96, 10 * Math.log10(mean)) : -96;
-    this.#tell("level", { dbfs, peak: peak / 32768, underruns });
+    this.#emit("level", { dbfs, peak: peak / 32768, underruns });
   }
 
   #receive(data) {
@@ -239,7 +239,7 @@ export class VoiceLine extends EventTarget {
       if (this.node !== null) this.node.port.postMessage(data, [data]);
       return;
     }
-    this.#tell("message", JSON.parse(data));
+    this.#emit("message", JSON.parse(data));
   }
 
   #untilRunning() {
@@ -252,12 +252,12 @@ export class VoiceLine extends EventTarget {
     });
   }
 
-  #tellState() {
+  #reportState() {
     if (this.context === null || this.context.state === "closed") return;
-    this.#tell(this.running ? "running" : "suspended");
+    this.#emit(this.running ? "running" : "suspended");
   }
 
-  #tell(name, detail = {}) {
+  #emit(name, detail = {}) {
     this.dispatchEvent(new CustomEvent(name, { detail }));
   }
 
@@ -266,9 +266,9 @@ export class VoiceLine extends EventTarget {
     if (known !== undefined) return new LineError(known);
     if (error.name === "NotSupportedError") {
       return new LineError(
-        "This browser cannot bring the microphone to 16 kHz; use Chromium, Chrome or Edge.",
+        "This browser cannot convert the microphone to 16 kHz. Use Chromium, Chrome or Edge.",
       );
     }
-    return new LineError(`The sound could not be opened (${error.message}); reload the page.`);
+    return new LineError(`The sound could not be opened (${error.message}). Reload the page.`);
   }
 }

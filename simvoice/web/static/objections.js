@@ -1,8 +1,8 @@
-/* "This is wrong": a learner's own words beside an item, sent and withdrawn. */
+/* Objections: a learner says that an item is wrong, and may withdraw it. */
 
 import { ask } from "./api.js";
 
-const LONGEST = 600; // characters, as the server has it
+const LONGEST = 600; // characters, the same limit as the server's
 const scores = document.querySelector(".scores[data-attempt]");
 const path = `/attempts/${encodeURIComponent(scores?.dataset.attempt ?? "")}/objections`;
 
@@ -20,7 +20,7 @@ function button(words, kind, name = words) {
   return el("button", { type: "button", class: `button ${kind} small`, "aria-label": name }, words);
 }
 
-/** One objection that stands, with a button that takes it back. */
+/** Add a "Withdraw" button to an objection. */
 function withdrawable(said, item) {
   const back = button("Withdraw", "plain", `Withdraw your objection: ${said.lastElementChild.textContent}`);
   said.append(" ", back);
@@ -54,7 +54,7 @@ function wire(item) {
   const form = el(
     "form",
     { id },
-    el("label", { for: `${id}-why` }, "What is wrong? Your words are kept with this attempt and counted when machine and raters are compared."),
+    el("label", { for: `${id}-why` }, "What is wrong? Your words are saved with this attempt. They count when machine and raters are compared."),
     words,
     fault,
     el("p", { class: "actions" }, submit, cancel),
@@ -74,22 +74,22 @@ function wire(item) {
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     fault.hidden = true;
-    submit.disabled = true; // pressed twice it is still one objection
+    submit.disabled = true; // a double press sends one objection
     try {
       if (words.value.trim() === "") throw new Error("Say in your own words what is wrong, then send it.");
-      const kept = await ask(path, "POST", { item: item.dataset.item, why: words.value });
+      const saved = await ask(path, "POST", { item: item.dataset.item, why: words.value });
       const said = el(
         "p",
-        { class: "objected", "data-objection": String(kept.number) },
+        { class: "objected", "data-objection": String(saved.number) },
         el("span", { class: "speaker" }, "You objected:"),
         " ",
-        el("span", {}, kept.why),
+        el("span", {}, saved.why),
       );
       item.querySelector(".object").before(said);
       withdrawable(said, item);
       words.value = "";
       show(false);
-      status.textContent = "Kept with this attempt.";
+      status.textContent = "Saved with this attempt.";
     } catch (error) {
       fault.textContent = error.message;
       fault.hidden = false;
@@ -104,7 +104,7 @@ function wire(item) {
 if (scores !== null) {
   scores.append(status);
   for (const item of scores.querySelectorAll(".item[data-item]")) {
-    // what is left to humans says nothing that could be wrong
+    // items for humans hold no judgement that could be wrong
     if (item.dataset.human === undefined || item.querySelector("[data-objection]")) wire(item);
   }
 }

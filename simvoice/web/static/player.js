@@ -1,18 +1,18 @@
-/* Play the recording from anywhere, and see where one is: with the debrief and the rater's page. */
+/* Play the recording from any moment and show the position. Used by the debrief and the rater's page. */
 
 import { ask, clock } from "./api.js";
 import { Timeline, legend } from "./timeline.js";
 
 const at = (id) => document.getElementById(id);
 const STEP_S = 5;
-/** Seconds. */
-export const BEFORE_S = 0.15; // a little before a turn, or its first sound is missed
-const WRITTEN = new Set(["text", "number", "search"]); // inputs that need their keys themselves
+/** Seconds. Playback starts this much before a turn, else its first sound is cut. */
+export const BEFORE_S = 0.15;
+const TEXT_INPUTS = new Set(["text", "number", "search"]); // these inputs need the keys themselves
 
-/** The recording; null where it was not kept. */
+/** The recording; null when it was not kept. */
 export const sound = at("sound");
 const player = at("player");
-let stopAt = null; // where listening to one moment ends
+let stopAt = null; // where playing one moment ends
 const lines = [...document.querySelectorAll(".line[data-start]")].map((node) => ({
   node,
   start: Number(node.dataset.start),
@@ -20,7 +20,7 @@ const lines = [...document.querySelectorAll(".line[data-start]")].map((node) => 
 }));
 let timeline = null;
 
-/** Draw what `path` answers with; a click on it plays from there. */
+/** Draw the timeline of the data at `path`. A click on it plays from there. */
 export async function drawScore(path) {
   let data;
   try {
@@ -49,11 +49,11 @@ export async function drawScore(path) {
   });
 }
 
-// -- the two channels ---------------------------------------------------------------------
+// -- the two channels --------------------------------------------------------------------
 
 let gains = null;
 
-/** Both voices in the middle, or one alone: hard left and right is no way to listen. */
+/** Play both voices, or one alone, in the middle instead of hard left and right. */
 function mixer() {
   if (gains !== null) return;
   const context = new AudioContext();
@@ -75,10 +75,10 @@ function choose() {
   }
 }
 
-// -- playing ------------------------------------------------------------------------------
+// -- playing -----------------------------------------------------------------------------
 
 function fault() {
-  at("sound-fault").textContent = "The recording cannot be played by this browser; the transcript and the numbers are complete.";
+  at("sound-fault").textContent = "This browser cannot play the recording. The transcript and the numbers are complete.";
   at("sound-fault").hidden = false;
 }
 
@@ -129,7 +129,7 @@ function follow() {
 function turnBy(direction) {
   const now = sound.currentTime;
   const starts = lines.map((line) => line.start - BEFORE_S);
-  // back goes to this turn's beginning first, as people expect of a player
+  // like other players: back moves to the start of this turn first
   const next = direction > 0 ? starts.find((s) => s > now + 0.3) : starts.findLast((s) => s < now - 0.7);
   sound.currentTime = Math.max(0, next ?? (direction > 0 ? sound.currentTime : 0));
   show();
@@ -138,7 +138,7 @@ function turnBy(direction) {
 function key(event) {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   const tag = event.target.tagName;
-  if (tag === "TEXTAREA" || WRITTEN.has(event.target.type)) return;
+  if (tag === "TEXTAREA" || TEXT_INPUTS.has(event.target.type)) return;
   const onControl = tag === "BUTTON" || tag === "A" || tag === "INPUT" || tag === "SUMMARY";
   if (event.key === " " && (!onControl || event.target.type === "range")) {
     event.preventDefault();
@@ -153,7 +153,7 @@ function key(event) {
   }
 }
 
-/** Buttons, keys and everything that names a moment; nothing where the sound was not kept. */
+/** Connect buttons, keys and links to moments. Does nothing without a recording. */
 export function wirePlayer() {
   if (sound === null) return;
   at("play").addEventListener("click", toggle);

@@ -1,4 +1,4 @@
-/* Rating blind: each answer is kept as it is given; the last word is "Finish". */
+/* Blind rating: save each answer at once. "Finish" ends the rating. */
 
 import { ask } from "./api.js";
 import { drawScore, wirePlayer } from "./player.js";
@@ -9,7 +9,7 @@ const page = at("rate").dataset;
 const path = `/attempts/${encodeURIComponent(page.attempt)}`;
 const items = [...document.querySelectorAll(".asked")];
 const unsaved = new Set();
-let line = Promise.resolve(); // one after the other: the last answer has to arrive last
+let queue = Promise.resolve(); // send one after the other, so that the last answer arrives last
 
 function answerOf(item) {
   const number = item.querySelector('input[type="number"]');
@@ -17,45 +17,45 @@ function answerOf(item) {
   return item.querySelector("input:checked")?.value ?? "";
 }
 
-function tell(item, words, fault = "") {
-  item.querySelector("[data-kept]").textContent = words;
-  const said = item.querySelector(".fault");
-  said.textContent = fault;
-  said.hidden = fault === "";
+function showState(item, state, fault = "") {
+  item.querySelector("[data-kept]").textContent = state;
+  const message = item.querySelector(".fault");
+  message.textContent = fault;
+  message.hidden = fault === "";
 }
 
 function show() {
-  at("saving").textContent = unsaved.size === 0 ? "All kept." : "Not all is kept yet.";
+  at("saving").textContent = unsaved.size === 0 ? "All saved." : "Some answers are not saved yet.";
 }
 
-function keep(item) {
+function save(item) {
   const value = answerOf(item);
   const comment = item.querySelector("textarea").value;
   const number = item.querySelector('input[type="number"]');
   if (number !== null && !number.validity.valid) {
     unsaved.add(item);
-    tell(item, "", item.querySelector("p.sr").textContent);
+    showState(item, "", item.querySelector("p.sr").textContent);
     show();
     return;
   }
   if (value === "") {
-    tell(item, "", comment.trim() === "" ? "" : "The comment is kept once the item has an answer.");
+    showState(item, "", comment.trim() === "" ? "" : "The comment is saved when the item has an answer.");
     return;
   }
   unsaved.add(item);
-  tell(item, "…");
-  line = line.then(() => send(item, value, comment));
+  showState(item, "…");
+  queue = queue.then(() => send(item, value, comment));
 }
 
 async function send(item, value, comment) {
   const body = { rater: page.rater, item: item.dataset.item, value, comment };
   try {
-    const said = await ask(`${path}/ratings`, "POST", body);
-    at("answered").textContent = String(said.answered);
+    const saved = await ask(`${path}/ratings`, "POST", body);
+    at("answered").textContent = String(saved.answered);
     unsaved.delete(item);
-    tell(item, "Kept");
+    showState(item, "Saved");
   } catch (error) {
-    tell(item, "Not kept", error.message);
+    showState(item, "Not saved", error.message);
     at("retry").hidden = false;
   }
   if (unsaved.size === 0) at("retry").hidden = true;
@@ -73,7 +73,7 @@ function wire(item) {
   const now = () => {
     clearTimeout(typing);
     typing = null;
-    keep(item);
+    save(item);
   };
   for (const radio of radios) {
     radio.addEventListener("change", () => {
@@ -92,7 +92,7 @@ function wire(item) {
 }
 
 at("retry").addEventListener("click", () => {
-  for (const item of [...unsaved]) keep(item);
+  for (const item of [...unsaved]) save(item);
 });
 
 const dialog = at("finish-dialog");
@@ -107,8 +107,8 @@ dialog.addEventListener("close", async () => {
   const fault = at("finish-fault");
   fault.hidden = true;
   try {
-    await line;
-    if (unsaved.size > 0) throw new Error("Some answers are not kept yet; see the items with a sentence in red.");
+    await queue;
+    if (unsaved.size > 0) throw new Error("Some answers are not saved yet. See the items with a message in red.");
     await ask(`${path}/ratings/finish`, "POST", { rater: page.rater });
     location.reload();
   } catch (error) {

@@ -1,4 +1,4 @@
-/* After rating: listen to what the machine's judgement stands on. */
+/* After rating: play the evidence of the machine's judgement. */
 
 import { wirePlayer } from "./player.js";
 

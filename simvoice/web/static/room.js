@@ -1,11 +1,11 @@
-/* In the room: what helps while two people talk, and nothing else. */
+/* The page during an encounter. It shows only what helps while two people talk. */
 
 import { clock } from "./api.js";
 import { showLevel } from "./micheck.js";
 
 const at = (id) => document.getElementById(id);
 const CAPTIONS_SHOWN = 3;
-const CALM_S = 60; // above a minute, whole minutes are enough; a running clock is a stare
+const CALM_S = 60; // above a minute, show whole minutes; a running clock distracts
 
 export class Room {
   constructor(line) {
@@ -20,7 +20,7 @@ export class Room {
     this.abort = new AbortController();
   }
 
-  /** Show the room and listen to the line. */
+  /** Show the encounter and handle the events of the line. */
   open() {
     const { signal } = this.abort;
     at("door").hidden = true;
@@ -30,12 +30,12 @@ export class Room {
     scrollTo(0, 0);
     const listen = (name, act) => this.line.addEventListener(name, act, { signal });
     listen("level", (event) => showLevel(at("room-meter"), event.detail.dbfs));
-    listen("message", (event) => this.hear(event.detail));
-    listen("closed", () => this.lost("The connection to simvoice was lost; is it still running?"));
-    listen("lost", (event) => this.drop(`${event.detail.reason} What was said up to then is kept.`));
-    listen("muted", () => this.notice("The system has muted your microphone; switch it on again."));
+    listen("message", (event) => this.receive(event.detail));
+    listen("closed", () => this.lost("The connection to simvoice was lost. Check that simvoice is still running."));
+    listen("lost", (event) => this.drop(`${event.detail.reason} The recording up to then is saved.`));
+    listen("muted", () => this.notice("The system has muted your microphone. Switch it on again."));
     listen("unmuted", () => this.notice(""));
-    listen("suspended", () => this.notice("The browser holds the sound back: press any key."));
+    listen("suspended", () => this.notice("The browser blocks the sound. Press any key."));
     listen("running", () => this.notice(""));
     at("end").addEventListener("click", () => this.askToEnd(), { signal });
     at("captions-toggle").addEventListener("click", () => this.toggleCaptions(), { signal });
@@ -43,14 +43,14 @@ export class Room {
     document.addEventListener("keydown", (event) => this.key(event), { signal });
     document.addEventListener("pointerdown", () => this.line.resume(), { signal });
     addEventListener("beforeunload", (event) => event.preventDefault(), { signal });
-    // said at once, before the browser takes the microphone away from a page that is gone
+    // stop first: the browser takes the microphone from a closing page, and that would look like a fault
     addEventListener("pagehide", () => this.line.stop(), { signal });
     this.root.tabIndex = -1;
     this.root.focus();
     this.breathe();
   }
 
-  /** Back to the door, when nothing had begun. */
+  /** Return to the door note when no encounter started. */
   leave() {
     this.abort.abort();
     this.over = true;
@@ -60,10 +60,10 @@ export class Room {
     document.title = this.doorTitle;
   }
 
-  hear(message) {
+  receive(message) {
     if (message.type === "begun") {
       this.attempt = message.attempt;
-      this.tellFloor("nobody");
+      this.showTurn("nobody");
     } else if (message.type === "status") this.status(message);
     else if (message.type === "caption") this.caption(message);
     else if (message.type === "finished") this.finished(message);
@@ -71,7 +71,7 @@ export class Room {
   }
 
   status({ floor, time_left_s: left }) {
-    if (floor !== this.root.dataset.floor) this.tellFloor(floor);
+    if (floor !== this.root.dataset.floor) this.showTurn(floor);
     if (left === null) return;
     at("time-left").textContent =
       left > CALM_S ? `${Math.ceil(left / 60)} minutes left` : `${clock(left)} left`;
@@ -81,7 +81,7 @@ export class Room {
     }
   }
 
-  tellFloor(floor) {
+  showTurn(floor) {
     this.root.dataset.floor = floor;
     const words = { patient: `${this.patient} is speaking`, learner: "You are speaking", nobody: "Quiet" };
     at("floor-words").textContent = words[floor];
@@ -124,7 +124,7 @@ export class Room {
   answered() {
     if (this.dialog.returnValue !== "end" || this.over) return;
     at("end").disabled = true;
-    at("floor-words").textContent = "Closing the record…";
+    at("floor-words").textContent = "Saving the recording…";
     this.line.send({ type: "end" });
   }
 
@@ -138,7 +138,7 @@ export class Room {
     location.assign(`/attempts/${encodeURIComponent(attempt)}`);
   }
 
-  /** The microphone is gone: end here, keep what was said. */
+  /** The microphone is gone: end the encounter and keep its record. */
   drop(sentence) {
     this.lost(sentence);
     this.line.send({ type: "lost" });
@@ -168,7 +168,7 @@ export class Room {
     at("room-notice").hidden = sentence === "";
   }
 
-  /** Her presence swells with her own voice; it shows sound, never a feeling. */
+  /** Scale the circle with the loudness of the patient's voice. It shows sound, never a feeling. */
   breathe() {
     if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
     const analyser = this.line.context.createAnalyser();

@@ -1,11 +1,11 @@
 /*
- * Draws a conversation as a score: each system is a stretch of time, the learner's lane above the
- * patient's, and signs between and over them. Nothing is told by colour alone.
+ * Draws a conversation as a score. Each system covers a stretch of time, with the learner's lane
+ * above the patient's and signs between and over them. No information depends on colour alone.
  */
 
 const NS = "http://www.w3.org/2000/svg";
 const LANE = 34;
-const BETWEEN = 22; // between the lanes: silences and gaps, which belong to both
+const BETWEEN = 22; // between the lanes: silences and gaps of both
 const ABOVE = 16; // above the learner's lane: what the learner did to the patient
 const AXIS = 18;
 const LEFT = 62; // the names of the lanes
@@ -16,7 +16,7 @@ const PX_PER_S = 14; // a pause of 0.2 s is then still three pixels
 const STRETCHES_S = [15, 20, 30, 45, 60, 90, 120];
 const TICKS_S = [5, 10, 15, 30];
 
-/* Marks that point at their beginning; the others stretch over their time. */
+/* Marks that point at their start. Other marks cover their whole time. */
 const POINTS = new Set(["interruption", "backchannel"]);
 
 const LEGEND = {
@@ -28,7 +28,7 @@ const LEGEND = {
   silence: "silence of 2 s or more",
   held: "silence let stand",
   filled: "silence filled",
-  machine: "the machine’s own delay",
+  machine: "delay of the machine",
 };
 
 function el(name, attributes = {}, ...children) {
@@ -45,7 +45,7 @@ function clock(seconds) {
 }
 
 export class Timeline {
-  /** data: what /attempts/<id>/timeline gives. */
+  /** data: the JSON of /attempts/<id>/timeline. */
   constructor(root, data) {
     this.root = root;
     this.data = data;
@@ -55,14 +55,14 @@ export class Timeline {
     this.now = 0;
   }
 
-  /** Draw for the width at hand; a width that is drawn already costs nothing. */
+  /** Draw for the current width. Does nothing when the width has not changed. */
   draw() {
     const width = Math.floor(this.root.clientWidth);
     if (width === this.width || width < 100) return;
     this.width = width;
     const widest = STRETCHES_S.findLast((s) => s * PX_PER_S <= width - LEFT) ?? STRETCHES_S[0];
     const count = Math.max(1, Math.ceil(this.data.duration_s / widest - 0.01));
-    // equal systems, so that the last one is not a stump
+    // systems of equal length, so that the last one is not very short
     const even = 5 * Math.ceil(this.data.duration_s / count / 5 - 0.01);
     this.span = Math.min(widest, Math.max(STRETCHES_S[0], even));
     this.scale = (width - LEFT - 1) / this.span;
@@ -76,7 +76,7 @@ export class Timeline {
     this.seek(this.now);
   }
 
-  /** Session seconds under a pointer; null outside the lanes. */
+  /** Return the session seconds under the pointer; null outside the lanes. */
   at(event) {
     const box = this.svg.getBoundingClientRect();
     const x = ((event.clientX - box.left) / box.width) * this.width - LEFT;
@@ -85,7 +85,7 @@ export class Timeline {
     return x < -4 || second > this.data.duration_s ? null : second;
   }
 
-  /** Put the playhead there. */
+  /** Move the playhead. */
   seek(seconds) {
     this.now = seconds;
     const current = Math.min(this.heads.length - 1, Math.floor(seconds / this.span));
@@ -121,7 +121,7 @@ export class Timeline {
       if (outline) group.append(outline);
     }
     for (const mark of this.data.marks.filter(inside)) {
-      // a mark that goes on in the next system has its sign once, where its anchor is
+      // a mark that continues in the next system gets one sign, at its anchor
       const anchor = POINTS.has(mark.kind) ? mark.start_s : (mark.start_s + mark.end_s) / 2;
       const signed = anchor >= from && anchor < from + this.span;
       if (signed || !POINTS.has(mark.kind)) group.append(drawMark(mark, x, signed));
@@ -142,7 +142,7 @@ export class Timeline {
     }
   }
 
-  /** The waveform, one column of least and greatest sample a pixel. */
+  /** Return the waveform: for each pixel, a column from the lowest to the highest sample. */
   #outline(who, from, to) {
     const peaks = this.data.peaks;
     if (!peaks) return null;
@@ -159,7 +159,7 @@ export class Timeline {
         low = Math.min(low, values[2 * bin]);
         high = Math.max(high, values[2 * bin + 1]);
       }
-      // square root: quiet speech has to be visible beside loud speech
+      // square root, so that quiet speech is visible beside loud speech
       const up = Math.sqrt(high / 127) * (LANE / 2 - 2);
       const down = Math.sqrt(-low / 127) * (LANE / 2 - 2);
       if (up + down > 0.6) path.push(`M${column + 0.5} ${n(middle - up)}V${n(middle + down)}`);
@@ -181,13 +181,13 @@ function segment(part, who, x) {
 }
 
 const MIDDLE = ABOVE + LANE + BETWEEN / 2;
-const FLOOR = ABOVE + 2 * LANE + BETWEEN;
+const BOTTOM = ABOVE + 2 * LANE + BETWEEN;
 
 function bracket(left, right, y, depth) {
   return `M${n(left)} ${n(y - depth)}V${n(y)}H${n(right)}V${n(y - depth)}`;
 }
 
-/** One sign, with its sentence as a tooltip. */
+/** Draw one mark, with its sentence as a tooltip. */
 function drawMark(mark, x, signed) {
   const left = x(mark.start_s);
   const right = Math.max(left + 1.5, x(mark.end_s));
@@ -206,11 +206,11 @@ function sign(kind, left, right, mark, signed = true) {
     case "gap":
       return [el("path", { d: `M${n(left)} ${MIDDLE}H${n(right)}`, class: "dots" })];
     case "overlap":
-      return [el("rect", { x: n(left), y: ABOVE + 1, width: n(right - left), height: FLOOR - ABOVE - 2, fill: "url(#hatch)" })];
+      return [el("rect", { x: n(left), y: ABOVE + 1, width: n(right - left), height: BOTTOM - ABOVE - 2, fill: "url(#hatch)" })];
     case "interruption":
       return [
         el("path", { d: `M${n(left - 5)} 3h10l-5 9z`, class: "solid" }),
-        el("path", { d: `M${n(left)} 12V${FLOOR}`, class: "thin" }),
+        el("path", { d: `M${n(left)} 12V${BOTTOM}`, class: "thin" }),
       ];
     case "backchannel":
       return [el("circle", { cx: n(left + 3), cy: 9, r: 3.5, class: "open" })];
@@ -239,7 +239,7 @@ function lengthLabel(left, right, mark) {
   return [text];
 }
 
-/** Fill a list with the signs that occur in `marks`, each drawn as on the timeline. */
+/** Fill a list with the signs that occur in `marks`, drawn as on the timeline. */
 export function legend(list, marks) {
   const present = new Set(marks.map((mark) => (mark.kind === "hold" ? mark.outcome : mark.kind)));
   for (const [key, words] of Object.entries(LEGEND)) {
