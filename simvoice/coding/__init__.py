@@ -1,1 +1,1 @@
-"""What an utterance does, with the words that show it. Pure."""
+"""Code what an utterance does, with the words that show it. Pure: no clocks, no threads."""

@@ -1,4 +1,4 @@
-"""What an utterance is as a whole: a question, a reflection, input, or something else."""
+"""Classify whole utterances (question, reflection, input, other) and the questions in them."""
 
 from __future__ import annotations
 
@@ -17,193 +17,203 @@ from simvoice.coding.forms import QuestionForm, form, is_declarative, question_s
 from simvoice.coding.text import Sentence, sentences
 
 # -- features ---------------------------------------------------------------------------------
-# What the linear model sees of a sentence: its words, how it begins, whom it speaks of.
+# The features of a sentence for the linear model: its words, how it begins, whom it mentions.
 
 
 _DISFLUENT = re.compile(r"\b(?:um|uh|uhm|er|erm|hm)\b")
-_TWICE = re.compile(r"\b(\w+)(?: \1\b)+")
+_REPEATED = re.compile(r"\b(\w+)(?: \1\b)+")
 _OPENERS = frozenset(
     {
         "so", "and", "but", "okay", "yeah", "well", "right", "mm", "hmm", "oh", "because",
         "like", "then", "now",
     }
 )  # fmt: skip
-_HERS = frozenset({"you", "your", "yourself"})
-_OURS = frozenset({"i", "me", "my", "we", "us", "our"})
+_SECOND_PERSON = frozenset({"you", "your", "yourself"})
+_FIRST_PERSON = frozenset({"i", "me", "my", "we", "us", "our"})
 _LENGTHS = (2, 4, 8, 14, 25)
-"""Words; a sentence is in the first class that it fits in."""
-LONGEST = 40
-"""Words. What a longer run says is in its single words."""
+"""Upper limits of the length classes, in words."""
+NGRAM_WORDS = 40
+"""Words at the start of a sentence that give pairs and triples; later words count only alone."""
 
 
 def fluent(plain: str) -> str:
-    """Without hesitations and repeated words: "so um so you you" is "so you"."""
-    return _TWICE.sub(r"\1", " ".join(_DISFLUENT.sub(" ", plain).split()))
+    """The text without hesitations and repeated words: "so um so you you" gives "so you"."""
+    return _REPEATED.sub(r"\1", " ".join(_DISFLUENT.sub(" ", plain).split()))
 
 
 def features(plain: str) -> frozenset[str]:
-    """Names of all that holds for a sentence in plain form; see `text.Sentence.plain`."""
+    """The names of all features of a sentence in plain form; see `text.Sentence.plain`."""
     words = fluent(plain).split()
     found = {"bias", *words}
-    edged = ["<", *words[:LONGEST], ">"]
+    edged = ["<", *words[:NGRAM_WORDS], ">"]
     found.update(" ".join(pair) for pair in pairwise(edged))
     found.update(" ".join(three) for three in zip(edged, edged[1:], edged[2:], strict=False))
     found.add(f"#words {sum(len(words) > longest for longest in _LENGTHS)}")
-    found.add(f"#hers {min(2, sum(word in _HERS for word in words))}")
-    found.add(f"#ours {min(2, sum(word in _OURS for word in words))}")
+    found.add(f"#hers {min(2, sum(word in _SECOND_PERSON for word in words))}")
+    found.add(f"#ours {min(2, sum(word in _FIRST_PERSON for word in words))}")
     start = next((n for n, word in enumerate(words) if word not in _OPENERS), len(words))
     found.update(f"#from {' '.join(words[start : start + n])}" for n in (1, 2, 3))
     return frozenset(found)
 
 
-# -- leaning ----------------------------------------------------------------------------------
-# Does a statement give back, tell, or neither: a linear model on words.
+# -- kind of a statement ----------------------------------------------------------------------
+# A linear model on words: does a statement reflect, inform, or neither?
 #
-# Fitted by `scripts/fit_coder.py` on sentences written for it (`scripts/coder-examples.tsv`), poor
-# encounters included: advice, warnings and news that begin with "you" give nothing back.
+# `scripts/fit_coder.py` fits it on sentences written for it (`scripts/coder-examples.tsv`), poor
+# encounters included: advice, warnings and news that begin with "you" are no reflections.
 
 
 @dataclass(frozen=True, slots=True)
-class Leaning:
-    """How likely a statement does each of three things; together 1."""
+class StatementProbabilities:
+    """Probabilities of the three kinds of statement; they add up to 1."""
 
     reflection: float
-    """Gives back what the patient said, meant or felt."""
+    """The statement gives back what the patient said, meant or felt."""
     input: float
-    """Informs, advises, warns, confronts."""
+    """The statement informs, advises, warns or confronts."""
     other: float
-    """Shows listening, greets, thanks, praises, supports, says what comes."""
+    """The statement shows listening, greets, thanks, praises, supports or announces what comes."""
 
 
 @cache
 def _weights() -> dict[str, tuple[float, float, float]]:
-    """Feature to its weights, in the order of `Leaning`."""
+    """Feature to its weights, in the order of the fields of `StatementProbabilities`."""
     data = files("simvoice.coding") / "data" / "leaning.json"
     return {name: (r, i, o) for name, (r, i, o) in json.loads(data.read_text("utf-8")).items()}
 
 
-def leaning(plain: str) -> Leaning:
-    """Of one sentence in plain form; see `text.Sentence.plain`."""
+def statement_probabilities(plain: str) -> StatementProbabilities:
+    """The probabilities for one sentence in plain form; see `text.Sentence.plain`."""
     known = _weights()
     hits = [known[name] for name in features(plain) if name in known]
-    sums = [math.fsum(hit[which] for hit in hits) for which in range(3)]
+    sums = [math.fsum(hit[kind] for hit in hits) for kind in range(3)]
     highest = max(sums)
     shares = [math.exp(value - highest) for value in sums]
-    whole = sum(shares)
-    return Leaning(*(share / whole for share in shares))
+    total = sum(shares)
+    return StatementProbabilities(*(share / total for share in shares))
 
 
-# -- behaviour --------------------------------------------------------------------------------
+# -- main behaviour --------------------------------------------------------------------------
 
 
-Main = Literal["question", "reflection", "input", "other"]
+MainBehaviour = Literal["question", "reflection", "input", "other"]
 
-REFLECTS = 0.4
-"""Probability from which a statement gives back: three things it may do, so below a half."""
-SHARE = 0.4
-"""The same for the utterance, over the words of all its statements."""
-SURELY = 0.9
-"""A statement with a question mark asks, unless it gives back as surely as this."""
-TELLS, SURELY_TELLS = 0.4, 0.6
-"""Share of input over all statements; probability in one, in an utterance of some length."""
+REFLECTION_LEAST = 0.4
+"""Least probability of a reflection; below a half, because there are three kinds."""
+REFLECTION_SHARE_LEAST = 0.4
+"""The same for an utterance: the mean over the words of all its statements."""
+SURELY_REFLECTS = 0.9
+"""A statement with a question mark is a question unless its probability of a reflection is above
+this."""
+INPUT_SHARE_LEAST, INPUT_LEAST = 0.4, 0.6
+"""Least mean probability of input over all statements, or least probability of input in one
+statement of an utterance with more than `SOME_LENGTH` words."""
 SOME_LENGTH = 8
 """Words."""
-ASIDE = 0.3
-"""A question that is a smaller part of a long utterance does not make it one."""
-LONG = 30
-"""Words of statements."""
+QUESTION_SHARE_LEAST = 0.3
+"""A question with a smaller share of the words of a long utterance does not make it a question."""
+LONG_STATEMENTS = 30
+"""More words of statements than this make an utterance long."""
 
 
 @dataclass(frozen=True, slots=True)
-class SentencePart:
-    """One sentence, its form and what it leans to."""
+class SentenceAnalysis:
+    """One sentence with its form and the probabilities of its kind."""
 
     sentence: Sentence
     shape: QuestionForm
-    leaning: Leaning
+    probabilities: StatementProbabilities
     words: int
-    """Without hesitations and repetitions."""
+    """Number of words without hesitations and repetitions."""
     states: bool
-    """Worded as a statement, with or without a question mark."""
+    """The sentence is worded as a statement, with or without a question mark."""
 
     @property
     def asks(self) -> bool:
-        """Asks more than it gives back."""
-        gives_back = self.states and self.leaning.reflection > SURELY
-        return self.shape != "statement" and not gives_back
+        """Whether the sentence asks more than it reflects."""
+        reflects = self.states and self.probabilities.reflection > SURELY_REFLECTS
+        return self.shape != "statement" and not reflects
 
 
-def part(sentence: Sentence) -> SentencePart:
-    """One sentence, looked at alone."""
+def analyse(sentence: Sentence) -> SentenceAnalysis:
+    """Analyse one sentence by itself."""
     shape = form(sentence)
     states = shape == "statement" or is_declarative(sentence)
     words = len(fluent(sentence.plain).split())
-    return SentencePart(sentence, shape, leaning(sentence.plain), words, states)
+    return SentenceAnalysis(sentence, shape, statement_probabilities(sentence.plain), words, states)
 
 
-def reflections(parts: Sequence[SentencePart]) -> tuple[SentencePart, ...]:
-    """The statements that give back, when the utterance as a whole gives back enough."""
-    told = [each for each in parts if each.states]
-    if _share([each.leaning.reflection for each in told], told) <= SHARE:
+def reflections(parts: Sequence[SentenceAnalysis]) -> tuple[SentenceAnalysis, ...]:
+    """The statements that reflect; empty if the utterance as a whole does not reflect enough."""
+    statements = [each for each in parts if each.states]
+    if (
+        _mean_by_words([each.probabilities.reflection for each in statements], statements)
+        <= REFLECTION_SHARE_LEAST
+    ):
         return ()
-    return tuple(each for each in told if each.leaning.reflection > REFLECTS)
+    return tuple(each for each in statements if each.probabilities.reflection > REFLECTION_LEAST)
 
 
-def openness(parts: Sequence[SentencePart]) -> QuestionForm:
-    """Of the last question, which is the one that gets the answer; "statement" without any."""
+def last_question_form(parts: Sequence[SentenceAnalysis]) -> QuestionForm:
+    """The form of the last question, which is the one that gets the answer; "statement" if there is
+    none."""
     return next((each.shape for each in reversed(parts) if each.shape != "statement"), "statement")
 
 
-def main_of(parts: Sequence[SentencePart]) -> Main:
-    """The one thing the utterance mainly does."""
-    told = [each for each in parts if each.states and each.words]
+def main_behaviour_of(parts: Sequence[SentenceAnalysis]) -> MainBehaviour:
+    """The main behaviour of an utterance."""
+    statements = [each for each in parts if each.states and each.words]
     asking = sum(each.words for each in parts if each.asks)
-    stating = sum(each.words for each in told)
-    is_question = openness(parts) != "statement"
-    is_aside = stating > LONG and asking < ASIDE * (asking + stating)
-    if not told or (asking and not is_aside):
+    stating = sum(each.words for each in statements)
+    is_question = last_question_form(parts) != "statement"
+    is_aside = stating > LONG_STATEMENTS and asking < QUESTION_SHARE_LEAST * (asking + stating)
+    if not statements or (asking and not is_aside):
         return "question" if is_question else "other"
-    by_statements = _by_statements(parts, told, stating)
-    # a mark alone asks when the words do nothing else
+    by_statements = _by_statements(parts, statements, stating)
+    # a question mark alone makes a question if the words do nothing else
     asks_by_mark = is_question and not asking and by_statements != "reflection"
     return (
         "question" if asks_by_mark or (is_question and by_statements == "other") else by_statements
     )
 
 
-def _by_statements(parts: Sequence[SentencePart], told: Sequence[SentencePart], words: int) -> Main:
-    gives_back = bool(reflections(parts))
-    back = _share([each.leaning.reflection for each in told], told)
-    tells = _share([each.leaning.input for each in told], told)
-    if gives_back and back >= 0.8 * tells:
+def _by_statements(
+    parts: Sequence[SentenceAnalysis], statements: Sequence[SentenceAnalysis], words: int
+) -> MainBehaviour:
+    reflects = bool(reflections(parts))
+    reflection = _mean_by_words([each.probabilities.reflection for each in statements], statements)
+    input_share = _mean_by_words([each.probabilities.input for each in statements], statements)
+    if reflects and reflection >= 0.8 * input_share:
         return "reflection"
-    surely = max(each.leaning.input for each in told) > SURELY_TELLS
-    if tells > TELLS or (surely and words > SOME_LENGTH):
+    is_input = max(each.probabilities.input for each in statements) > INPUT_LEAST
+    if input_share > INPUT_SHARE_LEAST or (is_input and words > SOME_LENGTH):
         return "input"
-    return "reflection" if gives_back else "other"
+    return "reflection" if reflects else "other"
 
 
-def _share(values: Sequence[float], of: Sequence[SentencePart]) -> float:
-    words = sum(each.words for each in of)
+def _mean_by_words(values: Sequence[float], statements: Sequence[SentenceAnalysis]) -> float:
+    words = sum(each.words for each in statements)
     if not words:
         return 0.0
-    return sum(value * each.words for value, each in zip(values, of, strict=True)) / words
+    return sum(value * each.words for value, each in zip(values, statements, strict=True)) / words
 
 
-def main_behaviour(text: str) -> Main:
-    """The one thing that a spoken text mainly does."""
-    return main_of(tuple(part(sentence) for sentence in sentences(text)))
+def main_behaviour(text: str) -> MainBehaviour:
+    """The main behaviour of a spoken text."""
+    return main_behaviour_of(tuple(analyse(sentence) for sentence in sentences(text)))
 
 
 # -- questions --------------------------------------------------------------------------------
-# How a question is asked: one at a time, or several; open to any answer, or to the wanted one.
+# How a question is asked: one at a time or several, open or leading.
 
 
-TAGGED, GUESSED = 0.8, 0.6
-"""Confidence: the wanted answer is in the words; several questions without marks."""
+MARKED, UNMARKED = 0.8, 0.6
+"""Confidence in a leading question and in several marked questions; in several questions without
+marks."""
 
-APART = 4
-"""Words between two questions of an unmarked run, below which they are one ("do you know why")."""
+QUESTIONS_APART = 4
+"""Least words between two questions without marks; closer ones are one question ("do you know
+why")."""
 
 _END_MARKS = " .?!…"
 _TAG_AUX = r"(?:is|are|was|were|do|does|did|have|has|had|would|can|could|will|should)"
@@ -216,30 +226,32 @@ _LEADS = re.compile(
 )
 
 
-def leading(part: SentencePart) -> list[Code]:
-    """A question that holds its answer; nothing otherwise."""
-    match = _LEADS.search(part.sentence.plain)
-    if match is None or len(part.sentence.spoken) < 3:
+def leading_question(sentence: SentenceAnalysis) -> list[Code]:
+    """The code of a question that suggests its answer; empty for other sentences."""
+    match = _LEADS.search(sentence.sentence.plain)
+    if match is None or len(sentence.sentence.spoken) < 3:
         return []
-    return [Code("question_leading", part.sentence.words_at(*match.span()), TAGGED)]
+    return [Code("question_leading", sentence.sentence.words_at(*match.span()), MARKED)]
 
 
-def multiple(parts: Sequence[SentencePart]) -> list[Code]:
-    """Several questions in one utterance; one that only checks what was told does not count."""
+def multiple_questions(parts: Sequence[SentenceAnalysis]) -> list[Code]:
+    """The code of several questions in one utterance; empty for fewer than two."""
     asked = [each for each in parts if each.asks]
     if len(asked) > 1:
         words = " ".join(each.sentence.text for each in asked)
-        return [Code("question_multiple", words, TAGGED)]
+        return [Code("question_multiple", words, MARKED)]
     for each in asked:
         starts = question_starts(each.sentence)
-        if any(later - first > APART for first, later in pairwise(starts)):
-            return [Code("question_multiple", each.sentence.text, GUESSED)]
+        if any(later - first > QUESTIONS_APART for first, later in pairwise(starts)):
+            return [Code("question_multiple", each.sentence.text, UNMARKED)]
     return []
 
 
 def ends_asking(text: str, codes: Iterable[Code]) -> bool:
-    """Whether the last sentence of `text`, of which `codes` are, asks something or invites her to
-    go on."""
+    """Whether the last sentence of `text` asks something or invites the patient to continue.
+
+    codes: the codes of `text`.
+    """
     spoken = text.rstrip(_END_MARKS)
     asking = (code for code in codes if code.name in QUESTIONS or code.name == "elicit")
     return any(code.words and spoken.endswith(code.words.rstrip(_END_MARKS)) for code in asking)

@@ -1,4 +1,4 @@
-"""The codes that an utterance can carry, and what each of them means."""
+"""The codebook: the codes of utterances, their definitions and sources, and the levels of ECCS."""
 
 from __future__ import annotations
 
@@ -10,94 +10,92 @@ from importlib.resources import files
 from types import MappingProxyType
 from typing import Any, Final
 
-# -- codes ------------------------------------------------------------------------------------
-# The codes an utterance can carry.
-
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """One thing an utterance does."""
+    """One thing that an utterance does."""
 
     name: str
-    """From the codebook: question_open, question_closed, empathy_name, warning_shot …"""
+    """A name of the codebook or of a case's own code: question_open, empathy_name, warning_shot
+    …"""
     words: str
-    """The learner's words that show it."""
+    """The words of the utterance that show it."""
     confidence: float = 1.0
     """0..1."""
 
 
 # -- codebook ---------------------------------------------------------------------------------
-# What each code means, once, for people; the rules that find them are in `data/rules.toml`.
+# The definitions of the codes. The rules that find them are in `data/rules.toml`.
 
 
 CODEBOOK: Final = MappingProxyType(
     {
         "question_open": "A question or invitation that leaves the answer to the patient.",
         "question_closed": "A question that yes, no, a name or a number answers.",
-        "question_leading": "A question that holds the answer it wants.",
-        "question_multiple": "Several questions at once, with no room for an answer between them.",
+        "question_leading": "A question that suggests its answer.",
+        "question_multiple": "Several questions at once, without time for an answer between them.",
         "ask_perception": "Asks what the patient knows, thinks or expects (SPIKES: perception).",
-        "ask_permission": "Asks whether or how much she wants to hear (SPIKES: invitation).",
-        "ask_concerns": "Asks what worries the patient or what she needs.",
-        "elicit": "Invites her to go on, without a subject of its own.",
+        "ask_permission": "Asks if or how much the patient wants to hear (SPIKES: invitation).",
+        "ask_concerns": "Asks what worries the patient or what the patient needs.",
+        "elicit": "Invites the patient to go on, without naming a subject.",
         "warning_shot": "Says that serious news is coming, before the news.",
-        "headline": "The news itself, in plain words. Its words come with the case.",
-        "headline_jargon": "The news itself, in words that only clinicians use (by the case).",
-        "good_news": "Says that there is no bad news (by the case).",
-        "euphemism": "Circles the news without the word (by the case).",
-        "hedged_news": "Says that the news may or might be so (by the case).",
+        "headline": "The news itself, in plain words (patterns: the case).",
+        "headline_jargon": "The news itself, in words of clinicians only (patterns: the case).",
+        "good_news": "Says that there is no bad news (patterns: the case).",
+        "euphemism": "Talks around the news without the word for it (patterns: the case).",
+        "hedged_news": "Says that the news may be true (patterns: the case).",
         "reflection": "Gives back what the patient said or meant, as a statement.",
         "fixing": "Tells the patient what to do, or offers a solution.",
         "autonomy": "Says that the choice is the patient's.",
-        "confront": "Argues, warns or holds the patient's own words against them.",
+        "confront": "Argues, warns, or uses the patient's own words against the patient.",
         "empathy_name": "Names a feeling (NURSE: name).",
-        "empathy_understand": "Says the feeling makes sense (NURSE: understand).",
-        "empathy_respect": "Credits what she does or is (NURSE: respect).",
-        "empathy_support": "Says that she will not be left alone with it (NURSE: support).",
+        "empathy_understand": "Says that the feeling makes sense (NURSE: understand).",
+        "empathy_respect": "Gives credit for what the patient does or is (NURSE: respect).",
+        "empathy_support": "Says that the patient will not be left alone with it (NURSE: support).",
         "empathy_explore": "Asks to hear more about the feeling (NURSE: explore).",
-        "normalising": "Says that others in her place feel, think or do the same.",
-        "affirmation": "Praises an effort, a step or a strength; no feeling need be there.",
-        "shared_feeling": "Says that the speaker has felt or lived through the same.",
+        "normalising": "Says that others in the patient's situation feel, think or do the same.",
+        "affirmation": "Praises an effort, a step or a strength, with or without a feeling.",
+        "shared_feeling": "Says that the speaker has felt or experienced the same.",
         "i_wish": "Wishes that it were otherwise.",
-        "silence_offer": "Gives her time.",
-        "reassurance": "Comforts before the concern is known, or promises what nobody knows.",
-        "reassurance_premature": "Comforts before what troubles her was asked, named or told.",
-        "reassurance_earned": "Comforts after what troubles her was asked, named or told.",
+        "silence_offer": "Offers the patient time.",
+        "reassurance": "Comforts before the concern is known, or promises what no one can know.",
+        "reassurance_premature": "Comforts before a concern was asked about, named or told.",
+        "reassurance_earned": "Comforts after a concern was asked about, named or told.",
         "honest_limits": "Says what is not known yet.",
-        "hope": "Tells truly what can be hoped for, without a promise.",
+        "hope": "Says truthfully what can be hoped for, without a promise.",
         "jargon": "A technical word left unexplained.",
         "jargon_explained": "A technical word with what it means.",
-        "filler": "Sounds and words that only hold the floor: um, you know.",
-        "hedge": "Words that take certainty from a statement: maybe, sort of.",
-        "apology": "Says sorry for something the speaker did.",
-        "sorry_for": "Says sorry for what happens to her.",
-        "check_understanding": "Asks what she took from it, or whether it was clear.",
-        "chunk_check": "After a piece of news, asks whether it was clear so far.",
-        "teach_back": "Asks her to say in her own words what she took from it.",
-        "invite_questions": "Asks whether she has questions.",
-        "signpost": "Says what the conversation will come to, or in which order.",
-        "safety_net": "Says what to do, and whom to call, if it gets worse or she is worried.",
+        "filler": "Sounds and words that only hold the turn: um, you know.",
+        "hedge": "Words that make a statement less certain: maybe, sort of.",
+        "apology": "Apologises for something that the speaker did.",
+        "sorry_for": "Expresses sorrow for what happens to the patient.",
+        "check_understanding": "Asks what the patient understood, or whether it was clear.",
+        "chunk_check": "Asks after a piece of information whether it was clear so far.",
+        "teach_back": "Asks the patient to say in their own words what they understood.",
+        "invite_questions": "Asks whether the patient has questions.",
+        "signpost": "Says what the conversation will cover, or in which order.",
+        "safety_net": "Says what to do and whom to call if it gets worse or worries the patient.",
         "plan": "Says what happens next.",
-        "summary": "Puts together what was said.",
+        "summary": "Summarises what was said.",
         "greeting": "Hello.",
         "introduction": "Says a name or a role.",
-        "small_talk": "Talks of the weather or the way here.",
-        "minimising": "Makes it smaller than it is for her.",
-        "blaming": "Says or implies that it is her doing.",
+        "small_talk": "Talks about the weather or the way here.",
+        "minimising": "Makes the problem smaller than it is for the patient.",
+        "blaming": "Says or implies that the patient is to blame.",
         "hostility": "Is rude or threatens.",
         "subject_change": "Leaves the subject for another one.",
         "postponing": "Puts off what the patient has raised.",
         "closing": "Ends the conversation.",
-        "machine": "Speaks to a machine, its instructions or its role, not to a patient.",
-        "repeat_request": "Asks her to say it again.",
+        "machine": "Addresses a machine, its instructions or its role instead of a patient.",
+        "repeat_request": "Asks the patient to say it again.",
         "affirm": "Yes.",
         "deny": "No.",
-        "acknowledge": "Shows listening and no more.",
-        "thanks": "Thanks her.",
+        "acknowledge": "Shows listening and nothing more.",
+        "thanks": "Thanks the patient.",
     }
 )
-"""Code name to one-sentence definition; sources are in `SOURCES`, and SPIKES, Baile 2000
-(doi 10.1634/theoncologist.5-4-302); NURSE, Back 2005 (doi 10.3322/canjclin.55.3.164)."""
+"""Code name to one-sentence definition. Sources: `SOURCES`; SPIKES, Baile 2000 (doi
+10.1634/theoncologist.5-4-302); NURSE, Back 2005 (doi 10.3322/canjclin.55.3.164)."""
 
 SOURCES: Final = MappingProxyType(
     {
@@ -119,8 +117,8 @@ SOURCES: Final = MappingProxyType(
         "reassurance_earned": "Calgary-Cambridge guide: the counterpart, named for simvoice",
     }
 )
-"""Code name to where its meaning comes from, for those that SPIKES and NURSE do not name. Named
-from memory of the published instruments; no threshold rests on them."""
+"""Code name to the source of its definition, for codes that SPIKES and NURSE do not name. The
+sources are named from memory of the published instruments; no threshold depends on them."""
 
 EMPATHY: Final = frozenset(
     {
@@ -134,59 +132,66 @@ EMPATHY: Final = frozenset(
         "silence_offer",
     }
 )
-"""The codes that answer a feeling."""
+"""The codes of empathic responses."""
 
 QUESTIONS: Final = frozenset({"question_open", "question_closed"})
+"""The codes of questions by their form."""
 
 
 # -- eccs -------------------------------------------------------------------------------------
-# How far a response goes toward a feeling, 0..6, as the levels in `data/eccs.toml` have it.
+# The Empathic Communication Coding System: levels of a response to a feeling, 0..6, from
+# `data/eccs.toml`.
 
 
 DENIAL = 0
+"""The lowest level."""
 
 
 @dataclass(frozen=True, slots=True)
-class Level:
-    """One level of the scale."""
+class EccsLevel:
+    """One level of ECCS."""
 
     grade: int
     name: str
     means: str
     codes: frozenset[str]
-    """Codes that put a response here."""
+    """Codes that give a response this level."""
 
 
 @dataclass(frozen=True, slots=True)
-class Graded:
-    """The level of one response and the code that shows it."""
+class GradedResponse:
+    """The level of one response, and the code that gives it."""
 
-    level: Level
+    level: EccsLevel
     by: Code
 
 
 @cache
-def levels() -> tuple[Level, ...]:
-    """All levels, lowest first."""
+def eccs_levels() -> tuple[EccsLevel, ...]:
+    """The seven levels, lowest first."""
     return tuple(
-        Level(each["grade"], each["name"], each["means"], frozenset(each["codes"]))
-        for each in _data()["level"]
+        EccsLevel(each["grade"], each["name"], each["means"], frozenset(each["codes"]))
+        for each in _eccs_data()["level"]
     )
 
 
-def is_verified() -> bool:
-    """Whether the levels were read in their source; until then no page may call them ECCS."""
-    return bool(_data()["verified"])
+def eccs_is_verified() -> bool:
+    """Whether the levels were checked against their source. Until then no page may call them
+    ECCS."""
+    return bool(_eccs_data()["verified"])
 
 
-def graded(response: Sequence[Code]) -> Graded | None:
-    """The highest level that the response reaches, None where no code speaks for any.
+def grade_response(response: Sequence[Code]) -> GradedResponse | None:
+    """The highest level of the response; None if no code gives a level.
 
-    response: codes of the turn that follows a patient's cue; elsewhere the grade means nothing.
-    A denial weighs more than a routine answer beside it: "Okay, calm down" is a denial.
+    response: codes of the turn after a patient's cue; elsewhere the level has no meaning. A denial
+    counts more than a routine answer beside it: "Okay, calm down" is a denial.
     """
     found = [
-        Graded(level, each) for level in levels() for each in response if each.name in level.codes
+        GradedResponse(level, each)
+        for level in eccs_levels()
+        for each in response
+        if each.name in level.codes
     ]
     if not found:
         return None
@@ -196,6 +201,6 @@ def graded(response: Sequence[Code]) -> Graded | None:
 
 
 @cache
-def _data() -> dict[str, Any]:
+def _eccs_data() -> dict[str, Any]:
     text = (files("simvoice.coding") / "data" / "eccs.toml").read_text(encoding="utf-8")
     return tomllib.loads(text)

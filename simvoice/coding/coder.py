@@ -1,4 +1,4 @@
-"""What an utterance does, found by rules on the recogniser's words."""
+"""Find the codes of an utterance by rules on the recogniser's transcript."""
 
 from __future__ import annotations
 
@@ -10,23 +10,30 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from simvoice.coding.behaviour import SentencePart, leading, multiple, part, reflections
+from simvoice.coding.behaviour import (
+    SentenceAnalysis,
+    analyse,
+    leading_question,
+    multiple_questions,
+    reflections,
+)
 from simvoice.coding.codebook import CODEBOOK, Code
 from simvoice.coding.text import Sentence, sentences
 
 # -- jargon -----------------------------------------------------------------------------------
-# Technical words, and whether the speaker says what they mean.
+# Technical words, and whether the speaker explains them.
 
 
 CERTAIN, FAIR = 0.9, 0.7
-"""Confidence in a word of the list; in an explanation, which has no list."""
+"""Confidence in a listed word and in a rule that requires a form of sentence; in an explanation and
+in a rule for any form."""
 
 AFTER = 12
-"""Words after the term in which its explanation begins."""
+"""Most words between a term and the start of its explanation."""
 
 
-class Jargon:
-    """The terms to look for and the phrases that explain one."""
+class JargonFinder:
+    """Find technical terms and the phrases that explain them."""
 
     def __init__(
         self,
@@ -35,10 +42,10 @@ class Jargon:
         at_once: Sequence[str],
         before: Sequence[str],
     ) -> None:
-        """terms: in plain form, to everyday words.
+        """terms: term in plain form to everyday words.
 
-        after: patterns of an explanation that begins up to `AFTER` words after its term;
-        at_once: the same for one that follows the term itself; before: for one that leads to it.
+        after: patterns of an explanation that begins up to `AFTER` words after its term; at_once:
+        of one directly after the term; before: of one that leads to the term.
         """
         self._terms = terms
         longest_first = sorted(terms, key=len, reverse=True)
@@ -48,10 +55,12 @@ class Jargon:
         self._after = re.compile("|".join(f"(?:{pattern})" for pattern in patterns))
         self._before = re.compile("|".join(f"(?:{pattern}$)" for pattern in before))
 
-    def codes(self, said: Sequence[Sentence], number: int) -> list[Code]:
-        """Of one sentence of an utterance; the next one may explain what this one names."""
-        sentence = said[number]
-        follows = f" {said[number + 1].plain}" if number + 1 < len(said) else ""
+    def codes(self, utterance: Sequence[Sentence], number: int) -> list[Code]:
+        """The jargon codes of sentence `number` of an utterance; the next sentence may explain its
+        terms."""
+        sentence = utterance[number]
+        after = utterance[number + 1 : number + 2]
+        follows = f" {after[0].plain}" if after else ""
         found = []
         for hit in self._find.finditer(sentence.plain):
             words = sentence.words_at(*hit.span())
@@ -73,26 +82,23 @@ class Jargon:
 # -- coder ------------------------------------------------------------------------------------
 
 
-"""Confidence of a rule that needs the sentence's form to hold, and of one that does not."""
-
-
 @dataclass(frozen=True, slots=True)
 class CodeRule:
-    """The patterns of one code."""
+    """The patterns of one code, on the plain form of a sentence."""
 
     name: str
     form: str
     """"any", "question" or "statement"."""
-    shows: re.Pattern[str]
+    patterns: re.Pattern[str]
     unless: re.Pattern[str] | None
     instead_of: tuple[str, ...] = ()
-    """Codes that are not meant where this one shows."""
+    """Codes that are dropped when this one is found."""
 
     def find(self, sentence: Sentence, is_question: bool) -> Code | None:
-        """The code with the words that show it, or None."""
+        """The code with the words that match, or None."""
         if self.form != "any" and (self.form == "question") != is_question:
             return None
-        match = self.shows.search(sentence.plain)
+        match = self.patterns.search(sentence.plain)
         if match is None or (self.unless and self.unless.search(sentence.plain)):
             return None
         words = sentence.words_at(*match.span())
@@ -103,26 +109,26 @@ def _data(name: str) -> dict[str, Any]:
     return tomllib.loads((files("simvoice.coding") / "data" / name).read_text(encoding="utf-8"))
 
 
-def _one(patterns: Iterable[str]) -> re.Pattern[str]:
+def _union(patterns: Iterable[str]) -> re.Pattern[str]:
     return re.compile("|".join(f"(?:{pattern})" for pattern in patterns))
 
 
 def rule(
     name: str,
-    shows: Collection[str],
+    patterns: Collection[str],
     *,
     form: str = "any",
     unless: Collection[str] = (),
     instead_of: Iterable[str] = (),
 ) -> CodeRule:
-    """A rule from its patterns, on the plain form of one sentence. Raises re.error."""
-    taken_back = _one(unless) if unless else None
-    return CodeRule(name, form, _one(shows), taken_back, tuple(instead_of))
+    """Make a rule from patterns on the plain form of one sentence. Raises re.error."""
+    exceptions = _union(unless) if unless else None
+    return CodeRule(name, form, _union(patterns), exceptions, tuple(instead_of))
 
 
 @cache
 def rules() -> tuple[CodeRule, ...]:
-    """All rules, in the order of the codebook."""
+    """The shared rules, in the order of the codebook."""
     data = _data("rules.toml")
     return tuple(
         rule(
@@ -139,32 +145,32 @@ def rules() -> tuple[CodeRule, ...]:
 
 @cache
 def jargon_terms() -> dict[str, str]:
-    """Term in plain form to everyday words."""
+    """The shared list of terms: term in plain form to everyday words."""
     return dict(_data("jargon.toml")["terms"])
 
 
 class Coder:
-    """The shared rules with a case's own."""
+    """A coder with the shared rules and a case's own rules."""
 
     def __init__(
         self, own: Iterable[CodeRule] = (), jargon: Mapping[str, str] | None = None
     ) -> None:
-        """own: rules of the case; one with a shared rule's name takes its place.
+        """own: rules of the case; each replaces the shared rule of the same name.
 
-        jargon: term in plain form to everyday words, beside the shared ones.
+        jargon: terms of the case in plain form to everyday words, added to the shared ones.
         """
-        mine = {each.name: each for each in own}
-        shared = [mine.pop(each.name, each) for each in rules()]
-        self._rules = (*shared, *mine.values())
+        own_by_name = {each.name: each for each in own}
+        shared = [own_by_name.pop(each.name, each) for each in rules()]
+        self._rules = (*shared, *own_by_name.values())
         self.terms = {**jargon_terms(), **(jargon or {})}
         data = _data("jargon.toml")
-        self._jargon = Jargon(
+        self._jargon = JargonFinder(
             self.terms,
             after=data["explained_after"],
             at_once=data["explained_at_once"],
             before=data["explained_before"],
         )
-        self._gives_back = "reflection" not in {each.name for each in self._rules}
+        self._model_finds_reflections = "reflection" not in {each.name for each in self._rules}
         self._stronger = (
             *_STRONGER,
             *((each.name, weaker) for each in self._rules for weaker in each.instead_of),
@@ -173,29 +179,29 @@ class Coder:
     def code(self, text: str) -> tuple[Code, ...]:
         """The codes of one utterance, in the order of its sentences.
 
-        text: as the recogniser gives it, with or without marks; question marks help.
+        text: the recogniser's transcript, with or without punctuation; question marks help.
         """
-        said = sentences(text)
-        parts = tuple(part(sentence) for sentence in said)
-        given_back = reflections(parts) if self._gives_back else ()
+        utterance = sentences(text)
+        parts = tuple(analyse(sentence) for sentence in utterance)
+        reflecting = reflections(parts) if self._model_finds_reflections else ()
         found: list[Code] = []
         for number, each in enumerate(parts):
-            codes = self._code_part(each)
-            codes.extend(self._jargon.codes(said, number))
-            if each in given_back and _TELLING.isdisjoint(code.name for code in codes):
+            codes = self._code_sentence(each)
+            codes.extend(self._jargon.codes(utterance, number))
+            if each in reflecting and _NOT_REFLECTING.isdisjoint(code.name for code in codes):
                 words = each.sentence.words_at(0, len(each.sentence.plain))
-                codes.append(Code("reflection", words, round(each.leaning.reflection, 2)))
+                codes.append(Code("reflection", words, round(each.probabilities.reflection, 2)))
             found.extend(codes)
-        found.extend(multiple(parts))
-        return _settled(found, self._stronger)
+        found.extend(multiple_questions(parts))
+        return _without_weaker(found, self._stronger)
 
-    def _code_part(self, each: SentencePart) -> list[Code]:
+    def _code_sentence(self, each: SentenceAnalysis) -> list[Code]:
         sentence, asks = each.sentence, each.shape != "statement"
         found = []
         if asks:
             confidence = CERTAIN if sentence.asked else FAIR
             found.append(Code(f"question_{each.shape}", sentence.text, confidence))
-            found.extend(leading(each))
+            found.extend(leading_question(each))
         matches = (rule.find(sentence, asks) for rule in self._rules)
         found.extend(match for match in matches if match is not None)
         return found
@@ -211,8 +217,8 @@ def code(text: str) -> tuple[Code, ...]:
     return _shared().code(text)
 
 
-# what tells her something gives nothing back
-_TELLING = frozenset(
+# a sentence with one of these codes is no reflection
+_NOT_REFLECTING = frozenset(
     {
         "headline", "headline_jargon", "good_news", "euphemism", "hedged_news", "warning_shot",
         "machine", "hostility", "blaming", "minimising", "confront", "reassurance", "fixing",
@@ -220,13 +226,13 @@ _TELLING = frozenset(
     }
 )  # fmt: skip
 
-# how it is said, beside what is said
+# codes of how something is said
 _MANNER = frozenset({"filler", "hedge", "question_multiple", "question_leading"})
 
-# kinds of what another code says already
-_BESIDE = frozenset({"chunk_check", "teach_back", "normalising", "jargon_explained", "signpost"})
+# codes that only add detail to another code
+_DETAIL = frozenset({"chunk_check", "teach_back", "normalising", "jargon_explained", "signpost"})
 
-# when both are there, only the first is meant
+# (kept, dropped) if both codes are found
 _STRONGER = (
     ("warning_shot", "sorry_for"),
     ("apology", "sorry_for"),
@@ -242,12 +248,12 @@ _STRONGER = (
 )
 
 
-def _settled(found: list[Code], order: Iterable[tuple[str, str]]) -> tuple[Code, ...]:
+def _without_weaker(found: list[Code], order: Iterable[tuple[str, str]]) -> tuple[Code, ...]:
     names = {each.name for each in found}
     dropped = {weaker for stronger, weaker in order if stronger in names}
     if "elicit" in names and "empathy_explore" in names:
         dropped.discard("elicit")
-    if "acknowledge" in names and len(names - _MANNER - _BESIDE) > 2:
+    if "acknowledge" in names and len(names - _MANNER - _DETAIL) > 2:
         dropped.add("acknowledge")
     kept: list[Code] = []
     seen: set[tuple[str, str]] = set()

@@ -1,7 +1,8 @@
-"""What an utterance does in its place: after the patient's words, and after what came up before.
+"""Codes that depend on the context: the patient's words before the utterance, and what came up
+earlier.
 
-For the record, where all of that is known; live, words alone decide. Nothing is taken away, and
-what is added is no surer than `LIKELY`: a place suggests where words would show.
+Only a record has this context; live coding uses the words alone. Nothing is removed, and added
+codes have the confidence `LIKELY`.
 """
 
 from __future__ import annotations
@@ -10,22 +11,22 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from simvoice.coding.behaviour import SURELY, SentencePart, fluent, part
+from simvoice.coding.behaviour import SURELY_REFLECTS, SentenceAnalysis, analyse, fluent
 from simvoice.coding.codebook import QUESTIONS, Code
 from simvoice.coding.text import sentences
 
 LIKELY = 0.6
-"""Confidence of what the place suggests."""
+"""Confidence of a code that rests on the context."""
 
-SHORT, BARE = 8, 4
-"""Words: of a statement that can be an echo; of one that can name a feeling by a bare word."""
-LETTERS = 5
-"""Letters two words share to be one word in two forms: "insured", "insurance"."""
+ECHO_WORDS, BARE_FEELING_WORDS = 8, 4
+"""Most words of a statement that can be an echo; of one that names a feeling by a bare word."""
+STEM_LETTERS = 5
+"""Letters that two forms of one word share: "insured", "insurance"."""
 
 EXPLORES = frozenset(
     {"ask_concerns", "empathy_explore", "empathy_name", "empathy_understand", "elicit"}
 )
-"""Codes that go after what troubles her, or show that it was heard."""
+"""Codes that ask about the patient's concerns, or show that a concern was understood."""
 
 _FEELING = re.compile(
     r"\b(?:scared|frightened|afraid|terrified|worried|anxious|nervous|angry|furious|upset|sad|"
@@ -33,8 +34,8 @@ _FEELING = re.compile(
     r"shocked|lost|scary|frightening|terrifying|overwhelming|devastating|heartbroken)\b"
 )
 _SORRY = re.compile(r"^(?:(?:oh|and|so) )*i am (?:(?:so|very|really|truly) )?sorry (?:that )?")
-_HERS = re.compile(r"\byou(?:r|rs)?\b")
-_NOT_SO = re.compile(r"\b(?:not|no|never|do|did|are you|i am|i was|we)\b")
+_SECOND_PERSON = re.compile(r"\byou(?:r|rs)?\b")
+_NO_FEELING = re.compile(r"\b(?:not|no|never|do|did|are you|i am|i was|we)\b")
 _FUNCTION_WORDS = """
 a about after again all am alright an and any are as at be because been before being but by can cool
 could did do does fine for from get go going good got great had has have he her here him his how i
@@ -44,7 +45,7 @@ things think this those to too up us very want was we well were what when where 
 with would yeah yes you your
 """
 _FUNCTION = frozenset(_FUNCTION_WORDS.split())
-_TAKEN = frozenset(
+_EXCLUDES = frozenset(
     {
         "reflection", "summary", "empathy_name", "greeting", "introduction", "thanks", "apology",
         "minimising", "hostility", "blaming", "confront", "reassurance", "closing", "fixing",
@@ -55,80 +56,93 @@ _TAKEN = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class UtteranceContext:
-    """Where an utterance stands."""
+    """The context of an utterance."""
 
     before: str = ""
-    """The patient's words since the speaker's last turn, as they were heard."""
+    """The patient's delivered words since the speaker's last turn."""
     is_explored: bool = False
-    """What troubles the patient was asked about, named or told before this turn."""
+    """The patient's concerns were asked about, named or told before this turn."""
     is_asked: bool = False
-    """The voice rises at the end and leaves the patient the floor."""
+    """The voice rises at the end, and the patient speaks next."""
 
 
-def in_place(text: str, codes: Sequence[Code], place: UtteranceContext) -> tuple[Code, ...]:
-    """The codes of an utterance that was coded by its words, with what its place tells."""
-    parts = tuple(part(sentence) for sentence in sentences(text))
+def code_in_context(
+    text: str, codes: Sequence[Code], context: UtteranceContext
+) -> tuple[Code, ...]:
+    """The codes of an utterance, with those that its context adds.
+
+    codes: the codes of `text` by its words alone.
+    """
+    parts = tuple(analyse(sentence) for sentence in sentences(text))
     found: list[Code] = []
-    is_explored = place.is_explored
+    is_explored = context.is_explored
     for code in codes:
         found.append(code)
         if code.name == "reassurance":
             kind = "earned" if is_explored else "premature"
             found.append(Code(f"reassurance_{kind}", code.words, code.confidence))
         is_explored = is_explored or code.name in EXPLORES
-    if place.before and _TAKEN.isdisjoint(code.name for code in codes):
-        named = [Code("empathy_name", each.sentence.text, LIKELY) for each in _named(parts)]
-        found += named or _echoes(parts, place.before)
-    if place.is_asked and parts:
-        found += _asked(parts[-1], found)
+    if context.before and _EXCLUDES.isdisjoint(code.name for code in codes):
+        named = [Code("empathy_name", each.sentence.text, LIKELY) for each in _bare_feelings(parts)]
+        found += named or _echoes(parts, context.before)
+    if context.is_asked and parts:
+        found += _rising_question(parts[-1], found)
     return tuple(found)
 
 
-def may_be_asked(text: str, codes: Sequence[Code]) -> bool:
-    """It ends in a statement about what the patient knows best, which a rise makes a question."""
+def could_be_question(text: str, codes: Sequence[Code]) -> bool:
+    """Whether the utterance ends in a statement that a rising voice makes a question: one about
+    what the patient knows best."""
     last = sentences(text)[-1:]
-    return bool(last) and bool(_asked(part(last[0]), codes))
+    return bool(last) and bool(_rising_question(analyse(last[0]), codes))
 
 
-def _asked(last: SentencePart, codes: Sequence[Code]) -> list[Code]:
-    """A closed question, where its words are a statement about her: what only the hearer knows is
-    asked by telling it (Labov and Fanshel 1977). A rise counts as a question mark would: what
-    surely gives back does not ask, for many a voice rises there out of habit."""
-    if not last.states or last.leaning.reflection > SURELY or not _HERS.search(last.sentence.plain):
+def _rising_question(last: SentenceAnalysis, codes: Sequence[Code]) -> list[Code]:
+    """The code of a closed question that is worded as a statement about the patient; empty
+    otherwise.
+
+    What only the hearer knows is asked by stating it (Labov and Fanshel 1977). A rise counts like a
+    question mark: a sure reflection is no question, because many voices rise there by habit.
+    """
+    if (
+        not last.states
+        or last.probabilities.reflection > SURELY_REFLECTS
+        or not _SECOND_PERSON.search(last.sentence.plain)
+    ):
         return []
     here = [code for code in codes if code.words and code.words in last.sentence.text]
-    if any(code.name in _TAKEN - {"reflection"} | QUESTIONS for code in here):
+    if any(code.name in _EXCLUDES - {"reflection"} | QUESTIONS for code in here):
         return []
     return [Code("question_closed", last.sentence.text, LIKELY)]
 
 
-def _named(parts: Sequence[SentencePart]) -> list[SentencePart]:
-    """A feeling as all that is said: "Scared.", "So, frightening." """
+def _bare_feelings(parts: Sequence[SentenceAnalysis]) -> list[SentenceAnalysis]:
+    """Statements that consist of a word for a feeling: "Scared.", "So, frightening." """
     return [
         each
         for each in parts
         if each.states
-        and 0 < each.words <= BARE
+        and 0 < each.words <= BARE_FEELING_WORDS
         and _FEELING.search(each.sentence.plain)
-        and not _NOT_SO.search(each.sentence.plain)
+        and not _NO_FEELING.search(each.sentence.plain)
     ]
 
 
-def _echoes(parts: Sequence[SentencePart], before: str) -> list[Code]:
-    """A short statement made of the patient's own words gives them back, also after a sorry."""
-    hers = stems(before)
+def _echoes(parts: Sequence[SentenceAnalysis], before: str) -> list[Code]:
+    """Reflections: short statements made of the patient's own words, also after an apology."""
+    patient_stems = stems(before)
     return [
         Code("reflection", each.sentence.text, LIKELY)
         for each in parts
         if each.states
-        and len((said := _SORRY.sub("", fluent(each.sentence.plain))).split()) <= SHORT
-        and (mine := stems(said))
-        and mine <= hers
+        and len((said := _SORRY.sub("", fluent(each.sentence.plain))).split()) <= ECHO_WORDS
+        and (own := stems(said))
+        and own <= patient_stems
         and not re.search(r"\bi\b|\bme\b|\bmy\b", said)
     ]
 
 
 def stems(text: str) -> frozenset[str]:
-    """The first letters of the words that carry meaning."""
+    """The first `STEM_LETTERS` letters of each word that carries meaning."""
     plain = " ".join(sentence.plain for sentence in sentences(text))
-    return frozenset(w[:LETTERS] for w in fluent(plain).split() if w not in _FUNCTION)
+    return frozenset(w[:STEM_LETTERS] for w in fluent(plain).split() if w not in _FUNCTION)

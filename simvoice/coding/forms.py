@@ -1,4 +1,4 @@
-"""Is it a question, and does it leave the answer open?"""
+"""Tell questions from statements, and open from closed questions."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ _SUBJECT = (
     r"anything|something|any|the|our|people)"
 )
 
-# what it asks for; "give me a minute" and "take me seriously" ask for nothing she could tell
-_TOLD = (
+# what a request asks to be told; "give me a minute" and "take me seriously" are no questions
+_ITEM = (
     r"(?:idea|sense|picture|figure|number|estimate|guess|example|instance|feel|flavou?r|outline|"
     r"overview|rundown|run down|summary|story|version|side|history|account|timeline|timeframe|"
     r"time frame|impression|description|detail|details|list|ballpark|short version|long version)"
 )
-_ORDER = (
+_REQUEST = (
     r"(?:tell(?:ing)? me|describe|"
     r"(?:talk|walk|take|run|lead|guide|carry) (?:me|us) "
     r"(?:through|round|around|along|back|from|to)|"
-    rf"give (?:me|us) (?:\w+ ){{0,4}}{_TOLD}|let me (?:hear|have) (?:about|how|what|your|it|more)|"
+    rf"give (?:me|us) (?:\w+ ){{0,4}}{_ITEM}|let me (?:hear|have) (?:about|how|what|your|it|more)|"
     r"paint (?:me )?a picture|paint me|put (?:me|us) in the picture|"
     r"(?:bring|get) me up to (?:speed|date)|catch me up|fill (?:me|us) in|"
     r"help (?:me|us) (?:to )?(?:understand|see|picture|imagine|get a|piece|follow)|"
@@ -51,9 +51,9 @@ _INVITE = re.compile(
     r"i would (?:like|love) (?:for )?you to |would you like to |do you want to |"
     r"are you able to |would you mind |feel free to |try to |try and |maybe |perhaps )*"
     r"(?:just |maybe |perhaps |please |kind of |sort of )*"
-    rf"{_ORDER}\b"
+    rf"{_REQUEST}\b"
 )
-# "when it hurts, tell me" says what to do then
+# "when it hurts, tell me" is an instruction
 _PREFACE = re.compile(
     r"^(?!(?:\w+ ){0,2}(?:if (?!(?:you are|it is|that is) (?:willing|able|okay|all right|alright))|"
     r"when|whenever|should|before(?! (?:i|we)\b)|once|as soon|i will|we will))"
@@ -64,7 +64,7 @@ _WONDER = re.compile(
     r"(?:would (?:like|love)|want) to (?:know|hear|understand)) "
     r"(?:what|how|why|when|where|who|if|whether|about|more|your|from)\b"
 )
-# "where would you like to start" leaves as much to her as "what" does
+# "where would you like to start" is as open as "what"
 _WHERE_WIDE = (
     r"(?:would|could|should|do you (?:think|see|want|feel|get|go|find|start|turn)|does that)"
 )
@@ -84,21 +84,21 @@ _WH_START = re.compile(
     r"what (?:keeps|kept|gets|got|gives|gave|stops|stopped|holds|helped|led|set|changed) "
     r"(?:you|your|it|that|this|him|her|them|off)\b)"
 )
-# a question cut down to what it asks after; with a full stop it answers one
+# a question without its verb ("any pain?"); with a full stop it is an answer
 _ANY = re.compile(
     rf"^{_FILLER}(?:or )?any(?:thing|one|body)?(?: else)? "
     r"(?!(?:time|day|way|minute|moment|second|longer|more|case|rate|good|better|you|i|we|that|who|"
     r"would|could|can|might|should|will|is|was|has)\b)"
 )
-# "and your sleep", after a question about something else
+# "and your sleep", after a question about another subject
 _AND_THE = re.compile(r"^(?:okay )?and (?:what of )?(?:your|the|his|her|their) \w+(?: \w+)?$")
 _ANY_WORDS = 12
 _INVERTED = re.compile(
     rf"^{_FILLER}(?!do not you (?:worry|dare|mind|ever)\b)(?:{_AUX} (?:not )?{_SUBJECT}\b|"
-    # whoever is named: "Does Ida know?"
+    # any name: "Does Ida know?"
     r"(?:does|did) (?!not\b|so\b|that\b)\w+ \w+)"
 )
-# "What happened is that …" tells; only a question mark makes it ask
+# "What happened is that …" is a statement unless a question mark follows
 _CLEFT = re.compile(
     rf"^{_FILLER}what (?:happened|matters|worries me|i|we|they|he|she)\b(?: \w+){{0,6}} "
     r"(?:is|was)\b(?! (?:it|that|this|he|she|there)$)"
@@ -107,7 +107,7 @@ _INNER = re.compile(
     rf"\b(?:(?:what|how|why) {_AUX} {_SUBJECT}|{_AUX} you (?:have|want|need|know|feel|think|"
     rf"understand|live|work|sleep|get))\b"
 )
-# the same where nothing marks the end of a sentence, so that a question may begin anywhere
+# the same in text without punctuation, where a question may begin anywhere
 _UNMARKED = re.compile(
     rf"\b(?:(?:what|how|why|where|when|who|how \w+) {_AUX} {_SUBJECT}|"
     r"(?:do|did|would|could|can|have|are|were|will) you|"
@@ -116,29 +116,30 @@ _UNMARKED = re.compile(
     r"is (?:it|that|this) (?:okay|right|something|all right|alright|fair|because|the|a))\b"
 )
 _LONG = 12
-"""Words. A shorter sentence with marks asks in its own form or not at all."""
+"""Words. A shorter sentence with punctuation is a question only by its own form."""
 _ASKING_WORD = re.compile(r"\b(?:what|how|why|when|where|who|which)\b")
 _MARKS = (".", "?", "!", "…")
 _ANYTHING = re.compile(r"\banything\b")
-# "how much would you like to know" and its kin leave the answer to her
+# "how much would you like to know" and similar questions are open
 _HOW_MUCH_TO_KNOW = re.compile(
     r"\bhow much (?:(?:\w+ ){0,4}(?:know|hear|told|understand)|(?:\w+ ){0,4}me to (?:tell|say))\b"
 )
 
 
 def form(sentence: Sentence) -> QuestionForm:
-    """Open, closed, or no question. Uses the question mark when there is one."""
+    """The form of a sentence: an open question, a closed question or a statement. Uses the question
+    mark if there is one."""
     words = sentence.plain
     if _invites(sentence):
         return "open"
     if _CLEFT.search(words) and not sentence.asked:
         return "statement"
-    if not (sentence.asked or _worded_as_question(words) or _holds_question(sentence)):
+    if not (sentence.asked or _worded_as_question(words) or _contains_question(sentence)):
         return "statement"
     if _HOW_MUCH_TO_KNOW.search(words):
         return "open"
     if _INVERTED.search(words):
-        # yes or no answers "do you know why"; "is there anything" leaves the answer to her
+        # "do you know why" is closed, "is there anything" is open
         return "open" if _ANYTHING.search(words) else "closed"
     narrow, wide = _NARROW.search(words), _WIDE.search(words)
     if wide and not (narrow and narrow.start() <= wide.start()):
@@ -147,17 +148,19 @@ def form(sentence: Sentence) -> QuestionForm:
 
 
 def is_declarative(sentence: Sentence) -> bool:
-    """Worded as a statement and asked by its mark alone: "You came alone?"."""
+    """Whether a sentence is worded as a statement and ends with a question mark: "You came
+    alone?"."""
     words = sentence.plain
     worded = _invites(sentence) or _worded_as_question(words)
     return sentence.asked and not (worded or _INNER.search(words) or _ASKING_WORD.search(words))
 
 
 def _invites(sentence: Sentence) -> bool:
-    """Asks her to tell, also in the imperative: "Walk me through it." A question in MITI 4.2."""
+    """Whether a sentence asks the patient to tell something, also in the imperative: "Walk me
+    through it." MITI 4.2 counts this as a question."""
     if _INVITE.search(sentence.plain):
         return True
-    # the order may come after a preface: "For a start, walk me through it."
+    # the request may follow a preface: "For a start, walk me through it."
     for number, word in enumerate(sentence.spoken[:_PREFACE_WORDS]):
         if word.endswith(",") and number + 1 < len(sentence.spoken):
             after = sentence.plain[sentence.spans[number + 1][0] :]
@@ -171,8 +174,8 @@ def _worded_as_question(words: str) -> bool:
     return any(start.search(words) for start in starts)
 
 
-def _holds_question(sentence: Sentence) -> bool:
-    """A recogniser without marks runs sentences together."""
+def _contains_question(sentence: Sentence) -> bool:
+    """Whether a sentence contains a question; recognisers without punctuation join sentences."""
     if not sentence.spoken[-1].endswith(_MARKS):
         is_short = len(sentence.spoken) <= _ANY_WORDS
         if _UNMARKED.search(sentence.plain) or _AND_THE.search(sentence.plain):
@@ -183,7 +186,8 @@ def _holds_question(sentence: Sentence) -> bool:
 
 
 def question_starts(sentence: Sentence) -> tuple[int, ...]:
-    """Words before each question in a sentence whose end nothing marks; none in another."""
+    """Number of words before each question in a sentence without an end mark; empty for other
+    sentences."""
     if sentence.spoken[-1].endswith(_MARKS):
         return ()
     starts = (hit.start() for hit in _UNMARKED.finditer(sentence.plain))

@@ -1,4 +1,4 @@
-"""Spoken text as rules see it: sentences, and words without case, marks or contractions."""
+"""Split spoken text into sentences, each also in plain form for the rules."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _APOSTROPHES = str.maketrans({"’": "'", "‘": "'", "`": "'", "´": "'"})
 _SENTENCE = re.compile(r"[^.?!…]+(?:[.?!…]+|$)")
 _ABBREVIATION = re.compile(r"\b(Dr|Mr|Mrs|Ms|Prof|St)\.", re.IGNORECASE)
 _NO_END = "\u2024"
-"""Stands for the point of an abbreviation, which ends no sentence, while sentences are split."""
+"""Replaces the point of an abbreviation while sentences are split."""
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*(?:-[^\W_]+(?:'[^\W_]+)?)*")
 
 _WHOLE = {
@@ -21,7 +21,7 @@ _WHOLE = {
     "gonna": "going to",
     "wanna": "want to",
     "gotta": "got to",
-    # what recognisers write when they drop the apostrophe
+    # spelling of recognisers that drop the apostrophe
     "im": "i am",
     "ive": "i have",
     "youre": "you are",
@@ -54,7 +54,7 @@ _WHOLE = {
     "thats": "that is",
     "hows": "how is",
 }
-# without its apostrophe this is another word, unless a verb follows that only the lost one takes
+# Without its apostrophe each of these is another word; the next word decides.
 _LOST = {"ill": "i will", "well": "we will", "id": "i would", "were": "we are"}
 _AFTER_WILL = frozenset(
     {
@@ -70,48 +70,48 @@ _AFTER = {
     "id": frozenset({"like", "love", "want", "be", "rather", "say", "suggest", "recommend"}),
     "were": frozenset({"here", "going", "not", "with"}),
 }
-# before a "lets" that is "let us"; after a subject it is what somebody lets happen
+# words before a "lets" that means "let us"; after a subject "lets" is a verb
 _OPENERS = frozenset(
     {"so", "okay", "ok", "well", "right", "and", "then", "now", "anyway", "but", "um"}
 )
 _SUBJECTS = frozenset({"you", "we", "they", "there", "things", "people"})
 _IS = {"it", "that", "what", "who", "how", "where", "there", "he", "she", "here", "when", "this"}
-# "your dad's dead" tells of him; "your dad's watch" is his
-_THEN_IS = frozenset(
+# words after "'s" that make it "is": "your dad's dead", but not "your dad's watch"
+_AFTER_IS = frozenset(
     {
         "alive", "alright", "asleep", "awake", "coming", "dead", "dying", "fine", "getting",
         "going", "gonna", "gone", "not", "okay", "ok", "stable", "unconscious", "waiting", "wrong",
     }
 )  # fmt: skip
-_THEN_HAS = frozenset({"been", "collapsed", "died", "had", "passed", "stopped", "got", "come"})
+_AFTER_HAS = frozenset({"been", "collapsed", "died", "had", "passed", "stopped", "got", "come"})
 _BARE_S = re.compile(
     r"^(?:dad|father|mom|mum|mother|heart|husband|wife|everything|nothing|something|everybody|"
     r"everyone|nobody|somebody|someone|one)s$"
 )
-"""Words that recognisers write so when they drop the apostrophe."""
+"""Words with "'s" as recognisers write them without the apostrophe."""
 _TAILS = {"'m": "am", "'ve": "have", "'re": "are", "'ll": "will", "'d": "would"}
 
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """One sentence, as spoken and as rules see it."""
+    """One sentence, as spoken and in plain form."""
 
     spoken: tuple[str, ...]
-    """The speaker's words with their marks, in order."""
+    """The speaker's words with their punctuation, in order."""
     plain: str
-    """Lower case, contractions opened ("I'm" is "i am"), no marks, single spaces."""
+    """Lower case, contractions opened ("I'm" is "i am"), no punctuation, single spaces."""
     spans: tuple[tuple[int, int], ...]
-    """For each spoken word, where its plain form lies in `plain`."""
+    """For each spoken word, the start and end of its plain form in `plain`."""
     asked: bool
-    """It ended with a question mark."""
+    """The sentence ended with a question mark."""
 
     @property
     def text(self) -> str:
-        """As spoken."""
+        """The sentence as spoken."""
         return " ".join(self.spoken)
 
     def words_at(self, start: int, end: int) -> str:
-        """The spoken words that cover `plain[start:end]`, without marks at the edges."""
+        """The spoken words that cover `plain[start:end]`, without punctuation at the edges."""
         covered = [
             word
             for word, (first, last) in zip(self.spoken, self.spans, strict=True)
@@ -121,7 +121,7 @@ class Sentence:
 
 
 def open_word(word: str) -> str:
-    """One spoken word in plain form; may be several words, or empty for a mark."""
+    """One spoken word in plain form; may be several words, or empty for punctuation."""
     found = _WORD.findall(word.translate(_APOSTROPHES).lower())
     return " ".join(_open_one(part) for part in found).replace("-", " ")
 
@@ -140,12 +140,12 @@ def _open_one(word: str) -> str:
 
 
 def plain(text: str) -> str:
-    """The whole text in plain form."""
+    """The text in plain form."""
     return " ".join(sentence.plain for sentence in sentences(text))
 
 
 def sentences(text: str) -> tuple[Sentence, ...]:
-    """Split at sentence marks; text without any is one sentence."""
+    """Split a text at sentence marks; a text without any is one sentence."""
     whole = _ABBREVIATION.sub(rf"\1{_NO_END}", " ".join(text.split()))
     found = (_sentence(match.group()) for match in _SENTENCE.finditer(whole))
     return tuple(sentence for sentence in found if sentence is not None)
@@ -168,23 +168,23 @@ def _sentence(raw: str) -> Sentence | None:
     return Sentence(tuple(spoken), " ".join(parts), tuple(spans), raw.rstrip().endswith("?"))
 
 
-def _tells_of(word: str, then: str) -> str | None:
-    """ "everything's going" is "everything is going"; "everybody's turn" stays."""
+def _open_s(word: str, then: str) -> str | None:
+    """Open "'s" before a verb: "everything's going", but not "everybody's turn"."""
     word = word.translate(_APOSTROPHES)
     base = word[:-2] if word.endswith("'s") else word[:-1] if _BARE_S.match(word) else ""
     if not base.isalpha() or base in _IS:
         return None
-    verb = "is" if then in _THEN_IS else "has" if then in _THEN_HAS else None
+    verb = "is" if then in _AFTER_IS else "has" if then in _AFTER_HAS else None
     return f"{base} {verb}" if verb else None
 
 
 def _lost_apostrophe(words: list[str], number: int) -> str | None:
-    """ "ill call you" is "i will call you"; "she is ill" stays."""
+    """Restore a lost apostrophe: "ill call you" gives "i will", "she is ill" None."""
     word, then = words[number].lower(), words[number + 1 : number + 2]
     if word == "lets" and then and all(w.strip(",").lower() in _OPENERS for w in words[:number]):
         return "let us"
-    if then and (told := _tells_of(word, then[0].strip(".,;:?!…").lower())):
-        return told
+    if then and (opened := _open_s(word, then[0].strip(".,;:?!…").lower())):
+        return opened
     if word not in _LOST or not then or then[0].lower() not in _AFTER[word]:
         return None
     before = words[number - 1].lower() if number else ""

@@ -1,4 +1,4 @@
-"""What an utterance does, found on the recogniser's words."""
+"""Codes of utterances, found in the recogniser's transcript."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def test_every_rule_is_in_the_codebook_and_every_code_but_the_derived_has_a_rule
     by_case = {"headline", "headline_jargon", "good_news", "euphemism", "hedged_news"}
     questions = {f"question_{kind}" for kind in ("open", "closed", "leading", "multiple")}
     by_model = {"reflection", "jargon", "jargon_explained"}
-    by_place = {"reassurance_premature", "reassurance_earned"}
-    assert set(CODEBOOK) - found == {*questions, *by_model, *by_case, *by_place}
+    by_context = {"reassurance_premature", "reassurance_earned"}
+    assert set(CODEBOOK) - found == {*questions, *by_model, *by_case, *by_context}
 
 
 @pytest.mark.parametrize(
@@ -197,7 +197,7 @@ def test_statements_are_no_questions() -> None:
         ("You don't have to decide that now.", "postponing"),
     ],
 )
-def test_words_that_only_look_like_a_code_are_none(text: str, wrong: str) -> None:
+def test_similar_words_do_not_get_the_code(text: str, wrong: str) -> None:
     assert wrong not in names(text)
 
 
@@ -218,18 +218,18 @@ def test_a_term_is_explained_by_the_sentence_after_it_too() -> None:
     assert "jargon" in names("It's malignant. We will operate on Thursday.")
 
 
-def test_manner_does_not_hide_that_she_was_acknowledged() -> None:
+def test_codes_of_manner_do_not_hide_an_acknowledgement() -> None:
     assert {"acknowledge", "filler"} <= names("Okay. Um, the, uh, nurse will come on Thursday.")
 
 
-def test_every_code_beyond_spikes_and_nurse_says_where_its_meaning_comes_from() -> None:
+def test_every_code_beyond_spikes_and_nurse_has_a_source() -> None:
     assert set(SOURCES) <= set(CODEBOOK)
     assert all(SOURCES.values())
     new = {"question_leading", "teach_back", "signpost", "safety_net", "normalising", "hedge"}
     assert new <= set(SOURCES)
 
 
-def test_nothing_said_has_no_codes() -> None:
+def test_an_empty_text_has_no_codes() -> None:
     assert code("") == ()
     assert code(" ... ?! ") == ()
 
@@ -271,11 +271,11 @@ def test_a_request_in_the_imperative_is_an_open_question(text: str) -> None:
         "They gave me an idea of it.",
     ],
 )
-def test_an_order_that_asks_for_nothing_to_be_told_is_no_question(text: str) -> None:
+def test_an_order_that_requests_no_information_is_no_question(text: str) -> None:
     assert not {each.name for each in code(text)} & {"question_open", "question_closed"}
 
 
-def test_piecing_together_is_no_support_and_not_alone_no_feeling() -> None:
+def test_piecing_together_is_no_support_and_not_alone_names_no_feeling() -> None:
     for text in ("We can piece together how it went.", "Help me put it together."):
         assert "empathy_support" not in {each.name for each in code(text)}
     assert [each.name for each in code("You're not alone.")] == ["empathy_support"]
@@ -289,22 +289,22 @@ def test_piecing_together_is_no_support_and_not_alone_no_feeling() -> None:
         "There's a nurse outside if you need one, goodbye.",
     ],
 )
-def test_a_goodbye_at_the_end_closes_whatever_was_offered_before_it(text: str) -> None:
+def test_a_goodbye_at_the_end_closes_even_after_an_offer(text: str) -> None:
     assert "closing" in {each.name for each in code(text)}
 
 
-def test_a_goodbye_that_is_only_supposed_does_not_close() -> None:
+def test_a_hypothetical_goodbye_does_not_close() -> None:
     assert "closing" not in {each.name for each in code("If I say goodbye now, you'd be alone.")}
 
 
-def test_to_be_told_to_be_strong_is_no_credit() -> None:
+def test_an_order_to_be_strong_gives_no_credit() -> None:
     for order in ("You have to be strong for your brother.", "You need to be brave now."):
         assert "empathy_respect" not in {each.name for each in code(order)}
     assert "empathy_respect" in {each.name for each in code("You have been so strong for her.")}
 
 
 @pytest.mark.parametrize(
-    ("text", "not_so", "still"),
+    ("text", "absent", "present"),
     [
         (
             "That's a hard thing to hear, and you've been carrying it alone.",
@@ -324,10 +324,10 @@ def test_to_be_told_to_be_strong_is_no_credit() -> None:
         ("No more than two drinks a day.", "deny", ""),
     ],
 )
-def test_what_only_sounds_like_it_is_not_taken_for_it(text: str, not_so: str, still: str) -> None:
+def test_a_similar_sentence_does_not_get_the_code(text: str, absent: str, present: str) -> None:
     found = names(text)
-    assert not_so not in found
-    assert not still or still in found
+    assert absent not in found
+    assert not present or present in found
 
 
 @pytest.mark.parametrize(
@@ -343,11 +343,11 @@ def test_what_only_sounds_like_it_is_not_taken_for_it(text: str, not_so: str, st
         ("You have every right to feel that way.", "empathy_understand"),
     ],
 )
-def test_and_what_it_sounds_like_still_is(text: str, expected: str) -> None:
+def test_the_sentence_that_it_resembles_gets_the_code(text: str, expected: str) -> None:
     assert expected in names(text)
 
 
-def test_how_much_to_tell_leaves_the_answer_to_her() -> None:
+def test_how_much_to_tell_is_an_open_question() -> None:
     assert "question_open" in names("How much would you like me to tell you today?")
     assert "question_closed" in names("How much do you drink?")
 
@@ -363,5 +363,5 @@ def test_how_much_to_tell_leaves_the_answer_to_her() -> None:
         ("", False),
     ],
 )
-def test_only_a_question_at_the_end_leaves_the_floor(text: str, asks: bool) -> None:
+def test_only_a_question_at_the_end_passes_the_turn(text: str, asks: bool) -> None:
     assert ends_asking(text, code(text)) is asks

@@ -1,22 +1,22 @@
-"""A response to a feeling has a grade and the words that show it."""
+"""Levels of responses to a feeling, with the words that show them."""
 
 from __future__ import annotations
 
 import pytest
 
-from simvoice.coding.codebook import CODEBOOK, graded, is_verified, levels
+from simvoice.coding.codebook import CODEBOOK, eccs_is_verified, eccs_levels, grade_response
 from simvoice.coding.coder import code
 
 
-def test_there_are_seven_levels_over_codes_of_the_codebook_each_in_one() -> None:
-    assert [level.grade for level in levels()] == list(range(7))
-    named = [name for level in levels() for name in level.codes]
+def test_each_of_seven_levels_has_its_own_codes_of_the_codebook() -> None:
+    assert [level.grade for level in eccs_levels()] == list(range(7))
+    named = [name for level in eccs_levels() for name in level.codes]
     assert len(named) == len(set(named))
     assert set(named) <= set(CODEBOOK)
 
 
-def test_levels_that_nobody_read_in_the_source_say_so() -> None:
-    assert not is_verified()
+def test_levels_are_marked_as_not_checked_against_the_source() -> None:
+    assert not eccs_is_verified()
 
 
 @pytest.mark.parametrize(
@@ -32,12 +32,12 @@ def test_levels_that_nobody_read_in_the_source_say_so() -> None:
         ("I lost my own mother to this.", 6),
     ],
 )
-def test_a_response_has_the_grade_of_the_best_it_does(text: str, grade: int) -> None:
-    found = graded(code(text))
+def test_a_response_has_the_level_of_its_best_code(text: str, grade: int) -> None:
+    found = grade_response(code(text))
     assert found is not None
     assert found.level.grade == grade
     assert found.by.words
 
 
-def test_no_code_has_no_grade() -> None:
-    assert graded(()) is None
+def test_a_response_without_codes_has_no_level() -> None:
+    assert grade_response(()) is None

@@ -1,4 +1,4 @@
-"""The labelled suites hold what the coder must reach; half of each was held out."""
+"""The labelled suites that the coder must reach; half of each was held out."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_every_label_is_a_code_that_the_suite_is_about() -> None:
 
 
 @pytest.mark.parametrize("half", coder.HALVES)
-def test_events_are_found_as_they_were_labelled(half: str) -> None:
+def test_labelled_events_are_found(half: str) -> None:
     scores = coder.f1_by_code(coder.events(half))
     assert sum(scores.values()) / len(scores) >= EVENTS_AT_LEAST, scores
 
@@ -36,7 +36,7 @@ def test_jargon_and_its_explanations_are_found(half: str) -> None:
     assert score >= JARGON_AT_LEAST
 
 
-def test_f1_counts_what_was_missed_and_what_was_made_up() -> None:
+def test_f1_counts_misses_and_false_alarms() -> None:
     plan, chat = ("plan", ""), ("summary", "")
     said = [
         coder.Labels("a", frozenset({plan}), frozenset({plan})),

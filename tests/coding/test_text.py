@@ -1,4 +1,4 @@
-"""Spoken text as rules see it."""
+"""Spoken text in plain form, and its sentences."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_a_lets_that_begins_a_sentence_is_let_us() -> None:
     assert plain("lets") == "lets"
 
 
-def test_what_is_told_of_somebody_is_told_from_what_is_theirs() -> None:
+def test_s_before_a_verb_is_opened_and_a_possessive_stays() -> None:
     assert plain("Everything's going well, and your dad's dead.") == (
         "everything is going well and your dad is dead"
     )
@@ -34,7 +34,7 @@ def test_titles_do_not_end_sentences() -> None:
     assert len(sentences("I'm Dr. Patel. Hello.")) == 2
 
 
-def test_words_are_found_again_by_their_place() -> None:
+def test_spoken_words_are_found_by_their_position_in_the_plain_form() -> None:
     (sentence,) = sentences("No, I don't know.")
     start = sentence.plain.index("do not")
     assert sentence.words_at(start, start + len("do not")) == "don't"
