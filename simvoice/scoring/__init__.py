@@ -1,1 +1,1 @@
-"""How well, and how sure: metrics with unit, definition and source, computed from the record."""
+"""Metrics and instruments, computed from the record, and human ratings beside them."""

@@ -1,1 +1,1 @@
-"""When who spoke: turns, pauses, gaps, overlaps and silences, from times alone, without words."""
+"""Who spoke when: speech activity, turns, pauses, gaps, overlaps, silences and prosody."""

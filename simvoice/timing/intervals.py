@@ -1,7 +1,7 @@
-"""Sets of time as sorted, disjoint intervals, and the algebra on them.
+"""Sets of time as sorted, disjoint intervals, and the set operations on them.
 
-Throughout, `Intervals` is float64 [n, 2], seconds, each row (start, end) with start < end, and
-each end before the next start: two intervals that touch are one.
+`Intervals` is float64 [n, 2], seconds. Each row is (start, end) with start < end, and each end is
+before the next start: two intervals that touch are one.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ TICKS = 1e-9
 
 
 def empty() -> Intervals:
-    """No time at all."""
+    """The empty set."""
     return np.empty((0, 2), dtype=np.float64)
 
 
 def intervals(pairs: Iterable[tuple[float, float]] | Intervals) -> Intervals:
-    """Any (start, end) pairs, in seconds, in any order, to `Intervals`; empty ones vanish."""
+    """Make `Intervals` of (start, end) pairs in seconds, in any order; drop empty pairs."""
     raw = np.asarray(pairs if isinstance(pairs, np.ndarray) else list(pairs), dtype=np.float64)
     if raw.size == 0:
         return empty()
@@ -49,7 +49,7 @@ def bridge(sorted_pairs: Intervals, longest_s: float) -> Intervals:
 
 
 def total_s(of: Intervals) -> float:
-    """Seconds covered."""
+    """Total length, seconds."""
     return float(np.sum(of[:, 1] - of[:, 0]))
 
 
@@ -83,7 +83,7 @@ def subtract(a: Intervals, b: Intervals) -> Intervals:
 
 
 def covers(of: Intervals, moments_s: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """bool [m]: whether each moment lies in an interval (start included, end not)."""
+    """bool [m]: whether each moment is inside an interval (start included, end excluded)."""
     if len(of) == 0:
         return np.zeros(len(moments_s), dtype=np.bool_)
     index = np.searchsorted(of[:, 0], moments_s, side="right") - 1
@@ -97,5 +97,5 @@ def at_least(of: Intervals, shortest_s: float) -> Intervals:
 
 
 def shift(of: Intervals, by_s: float) -> Intervals:
-    """All of it, `by_s` seconds later."""
+    """All intervals `by_s` seconds later."""
     return of + by_s

@@ -1,7 +1,7 @@
-"""Two channels of sound of any length to who spoke when, how, and under which conditions.
+"""Measure two channels of sound: speech, voice and recording quality of each speaker.
 
-The sound is taken block by block; what stays of a block is a few numbers a second of speech, so
-that ten hours need hardly more memory than ten minutes.
+The sound is processed block by block. Each block leaves a few numbers for each second of speech, so
+ten hours of sound need hardly more memory than ten minutes.
 """
 
 from __future__ import annotations
@@ -13,26 +13,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simvoice.audio import RATE, Pcm16, samples, seconds
-from simvoice.timing.activity import PEAK_FRAMES, Activity, activity, noise_floors, runs, spoken
+from simvoice.timing.activity import (
+    PEAK_FRAMES,
+    Activity,
+    frame_activity,
+    noise_floors,
+    runs,
+    runs_to_intervals,
+)
 from simvoice.timing.intervals import Intervals
-from simvoice.timing.prosody import VoiceProfile, describe, join
-from simvoice.timing.quality import BlockQuality, Quality, add_up, look
+from simvoice.timing.prosody import VoiceProfile, join_profiles, measure_voice
+from simvoice.timing.quality import BlockQuality, Quality, combine_blocks, measure_block_quality
 from simvoice.timing.spectrum import CONTEXT, Bands, bands
 
 BLOCK_S = 30.0
-"""Seconds in a block. The room is listened to over three of them: long enough that nobody speaks
-nine tenths of it, short enough to follow a door that opens to a corridor."""
+"""Seconds in a block. The noise floor is measured over three blocks: long enough that no one speaks
+during nine tenths of them, short enough to follow noise that changes, such as an opened door."""
 BLOCK = samples(BLOCK_S)
-_AROUND = PEAK_FRAMES + 8
-"""Frames of the neighbouring blocks that the edges of a block look at."""
+_CONTEXT_FRAMES = PEAK_FRAMES + 8
+"""Frames of the neighbouring blocks that decisions at the edges of a block need."""
 
 Blocks = Iterable[tuple[Pcm16, Pcm16]]
-"""(learner, patient) in pieces of any length, int16, 16 kHz, on one clock."""
+"""(learner, patient) in pieces of any length, int16, 16 kHz, both channels on one clock."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ChannelMeasurement:
-    """One channel."""
+    """Measurements of one channel."""
 
     speech: Intervals
     voice: VoiceProfile
@@ -41,7 +48,7 @@ class ChannelMeasurement:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SoundMeasurement:
-    """Both channels."""
+    """Measurements of both channels."""
 
     learner: ChannelMeasurement
     patient: ChannelMeasurement
@@ -49,21 +56,24 @@ class SoundMeasurement:
 
 
 def measure_sound(blocks: Blocks) -> SoundMeasurement:
-    """However the sound is cut into pieces, the result is the same. A channel that ends before
-    the other is silent from there on."""
-    ear = _Ear()
+    """Measure sound that comes in pieces.
+
+    The result does not depend on how the sound is cut into pieces. A channel that ends before the
+    other counts as silent from there on.
+    """
+    measurer = _BlockMeasurer()
     for learner, patient in _in_blocks(blocks):
-        ear.hear((learner, patient))
-    return ear.all()
+        measurer.add((learner, patient))
+    return measurer.finish()
 
 
-def measure_blocks(learner: Pcm16, patient: Pcm16) -> SoundMeasurement:
-    """The same for two whole channels; int16 [n], 16 kHz."""
+def measure_channels(learner: Pcm16, patient: Pcm16) -> SoundMeasurement:
+    """Measure two whole channels; int16 [n] each, 16 kHz."""
     return measure_sound([(learner, patient)])
 
 
 def _in_blocks(blocks: Blocks) -> Iterator[tuple[Pcm16, Pcm16]]:
-    """Pieces of any length to pieces of `BLOCK` samples, the last one shorter."""
+    """Cut pieces of any length into pieces of `BLOCK` samples; the last one may be shorter."""
     rest: list[Pcm16] = [np.empty(0, np.int16), np.empty(0, np.int16)]
     for piece in blocks:
         start = 0
@@ -85,99 +95,108 @@ def _in_blocks(blocks: Blocks) -> Iterator[tuple[Pcm16, Pcm16]]:
 
 @dataclass(slots=True, eq=False)
 class _Block:
-    """A block of both channels that waits to be decided."""
+    """A block of both channels, kept until the next block is known."""
 
     pcm: tuple[Pcm16, Pcm16]
     power: list[Bands]
 
 
 @dataclass(slots=True, eq=False)
-class _Channel:
-    """What has come of one channel so far."""
+class _ChannelState:
+    """Measurements of one channel so far."""
 
     stays: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, np.bool_))
     opens: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, np.bool_))
     from_frame: int = 0
     """The frame at which `stays` and `opens` begin."""
-    found: list[NDArray[np.int64]] = field(default_factory=list)
+    runs: list[NDArray[np.int64]] = field(default_factory=list)
+    """Runs of speech frames that are complete."""
     voices: list[VoiceProfile] = field(default_factory=list)
     qualities: list[BlockQuality] = field(default_factory=list)
 
-    def decide(self, made: Activity, is_last: bool) -> None:
-        """Take the decisions of one more block; keep only what is still open."""
+    def add_activity(self, made: Activity, is_last: bool) -> None:
+        """Add the activity of one more block; keep only frames whose run may continue."""
         self.stays = np.concatenate((self.stays, made.stays))
         self.opens = np.concatenate((self.opens, made.opens))
         stretches = runs(self.stays, self.opens)
-        # What comes after the last silent frame may go on in the next block.
+        # Speech after the last silent frame may continue in the next block.
         silent = np.flatnonzero(~self.stays)
         until = self.stays.size if is_last else int(silent[-1]) if silent.size else 0
-        self.found.append(stretches[stretches[:, 1] <= until] + self.from_frame)
+        self.runs.append(stretches[stretches[:, 1] <= until] + self.from_frame)
         self.stays, self.opens = self.stays[until:], self.opens[until:]
         self.from_frame += until
 
 
-class _Ear:
-    """Takes blocks, decides each once the next one is there."""
+class _BlockMeasurer:
+    """Measures each block as soon as the next block is known."""
 
     def __init__(self) -> None:
         self._blocks: list[_Block] = []
-        self._channels = (_Channel(), _Channel())
-        self._decided = 0
-        """Blocks that are decided."""
+        self._channels = (_ChannelState(), _ChannelState())
+        self._measured = 0
+        """Number of blocks measured."""
         self._samples = 0
 
-    def hear(self, pcm: tuple[Pcm16, Pcm16]) -> None:
+    def add(self, pcm: tuple[Pcm16, Pcm16]) -> None:
+        """Add the next block of both channels."""
         if self._blocks:
-            self._mend_seam(self._blocks[-1], pcm)
+            self._complete_last_frame(self._blocks[-1], pcm)
         before = self._blocks[-1].pcm if self._blocks else (None, None)
         power = [bands(own, old) for own, old in zip(pcm, before, strict=True)]
         self._blocks.append(_Block(pcm, power))
         self._samples += pcm[0].size
         if len(self._blocks) >= 2:
-            self._decide(len(self._blocks) - 2, is_last=False)
+            self._measure(len(self._blocks) - 2, is_last=False)
         if len(self._blocks) > 2:
             self._blocks.pop(0)
 
-    def all(self) -> SoundMeasurement:
+    def finish(self) -> SoundMeasurement:
+        """Measure the last block and return the measurements of all blocks."""
         if self._blocks:
-            self._decide(len(self._blocks) - 1, is_last=True)
+            self._measure(len(self._blocks) - 1, is_last=True)
         learner, patient = (
             ChannelMeasurement(
-                spoken(np.concatenate(c.found) if c.found else np.empty((0, 2), np.int64)),
-                join(c.voices),
-                add_up(c.qualities),
+                runs_to_intervals(np.concatenate(c.runs) if c.runs else np.empty((0, 2), np.int64)),
+                join_profiles(c.voices),
+                combine_blocks(c.qualities),
             )
             for c in self._channels
         )
         return SoundMeasurement(learner, patient, seconds(self._samples))
 
     @staticmethod
-    def _mend_seam(block: _Block, following: tuple[Pcm16, Pcm16]) -> None:
-        """The last frame of a block looks at the first samples of the next one."""
+    def _complete_last_frame(block: _Block, following: tuple[Pcm16, Pcm16]) -> None:
+        """Compute the last frame of a block again: its window needs samples of the next block."""
         for k in (0, 1):
             tail = block.pcm[k][-2 * CONTEXT - RATE // 100 :]
             block.power[k][-1:] = bands(tail, None, following[k])[-1:]
 
-    def _decide(self, index: int, *, is_last: bool) -> None:
+    def _measure(self, index: int, *, is_last: bool) -> None:
         blocks = self._blocks
         block = blocks[index]
         whole = [np.concatenate([b.power[k] for b in blocks]) for k in (0, 1)]
         begin = sum(len(b.power[0]) for b in blocks[:index])
         count = len(block.power[0])
-        lo, hi = max(0, begin - _AROUND), min(len(whole[0]), begin + count + _AROUND)
+        lo, hi = (
+            max(0, begin - _CONTEXT_FRAMES),
+            min(len(whole[0]), begin + count + _CONTEXT_FRAMES),
+        )
         near = [power[lo:hi] for power in whole]
         both = noise_floors(whole[0], whole[1])
-        made = [_middle(activity(near[k], near[1 - k], both[k]), begin - lo, count) for k in (0, 1)]
-        talks = [runs(a.stays, a.opens) for a in made]
-        speaking = [_mask(found, count) for found in talks]
-        at_s = self._decided * BLOCK_S
+        made = [
+            _cut_activity(frame_activity(near[k], near[1 - k], both[k]), begin - lo, count)
+            for k in (0, 1)
+        ]
+        speech_runs = [runs(a.stays, a.opens) for a in made]
+        speaking = [_frame_mask(found, count) for found in speech_runs]
+        at_s = self._measured * BLOCK_S
         for k, channel in enumerate(self._channels):
-            channel.decide(made[k], is_last)
+            channel.add_activity(made[k], is_last)
             channel.voices.append(
-                describe(block.pcm[k], block.power[k], made[k].level_db, talks[k], at_s)
+                measure_voice(block.pcm[k], block.power[k], made[k].level_db, speech_runs[k], at_s)
             )
             channel.qualities.append(
-                look(
+                measure_block_quality(
                     block.pcm[k],
                     block.power[k],
                     block.power[1 - k],
@@ -186,15 +205,15 @@ class _Ear:
                     speaking[1 - k],
                 )
             )
-        self._decided += 1
+        self._measured += 1
 
 
-def _middle(made: Activity, begin: int, count: int) -> Activity:
+def _cut_activity(made: Activity, begin: int, count: int) -> Activity:
     part = slice(begin, begin + count)
     return Activity(made.stays[part], made.opens[part], made.level_db[part])
 
 
-def _mask(found: NDArray[np.int64], count: int) -> NDArray[np.bool_]:
+def _frame_mask(found: NDArray[np.int64], count: int) -> NDArray[np.bool_]:
     edges = np.zeros(count + 1, dtype=np.int64)
     np.add.at(edges, found[:, 0], 1)
     np.add.at(edges, found[:, 1], -1)

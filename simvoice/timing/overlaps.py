@@ -1,18 +1,17 @@
-"""What happens where both speak: acknowledgements, early starts, interruptions, attempts.
+"""Classify overlaps: acknowledgements, early starts, interruptions, attempts.
 
-Where nobody wrote down what was meant, it is read from what the sound shows (and from the words
-where they are known):
+The kind follows from the sound, and from the words where they are known:
 
-- *acknowledgement* (backchannel): a short sound of the listener's; the speaker goes on.
-- *early*: the next speaker begins in the last moments of a turn that is brought to its end
+- *acknowledgement* (backchannel): the listener makes a short sound; the speaker continues.
+- *early*: the next speaker begins in the last moments of a turn that the speaker finishes
   (a cooperative overlap: Heldner & Edlund 2010 find them in two of five changes of speaker).
-- *interruption*: the listener begins in the middle of what is being said, and the speaker breaks
-  off: the floor is taken before the words were done.
-- *attempt*: the listener begins in the middle and says more than an acknowledgement, and the
-  speaker goes on: an interruption that did not succeed.
+- *interruption*: the listener begins in the middle of a turn, and the speaker breaks off: the turn
+  passes before the words are complete.
+- *attempt*: the listener begins in the middle of a turn and says more than an acknowledgement, and
+  the speaker continues: an interruption that does not succeed.
 
-Beckman & Frankel 1984 and Mulder-Vos 2023 count only what takes the floor as an interruption; two
-of three short sounds in a patient's opening statement take none.
+Beckman & Frankel 1984 and Mulder-Vos 2023 count only what takes the turn as an interruption; two of
+three short sounds in a patient's opening statement do not.
 """
 
 from __future__ import annotations
@@ -30,28 +29,28 @@ from simvoice.timing.prosody import VoiceProfile
 from simvoice.timing.turns import Speaker, TimedWord
 
 OverlapKind = Literal["acknowledgement", "early", "interruption", "attempt", "together"]
-"""together: both began at once and one gave way; only a floor that decides live tells it apart."""
+"""together: both began at once and one gave way; only a live encounter records this kind."""
 
 SHORT_S = 1.0
-"""Seconds: an acknowledgement is no longer. 95 of 100 that PriMock57 transcribes are shorter."""
+"""Longest acknowledgement, seconds. 95 of 100 that PriMock57 transcribes are shorter."""
 EARLY_S = 0.45
-"""Seconds: who begins sooner before the end of a turn does not wait for it."""
+"""Longest overlap of an early start, seconds."""
 _TOUCH_S = 0.1
-"""Seconds: an overlap as short comes from the edges of words; it does not interrupt anything."""
+"""Seconds. An overlap this short comes from the edges of words and never interrupts."""
 _BROKEN_DB = 2.0
-"""A phrase that is brought to its end falls further than this; one broken off has not begun to."""
+"""A finished phrase falls by more than this at its end; one that is broken off falls less."""
 _JOIN_S = 0.3
-"""Seconds between two stretches of a listener's that are still one remark ("oh – okay")."""
+"""Longest pause inside one remark of a listener ("oh – okay"), seconds."""
 _BREATH_S = 0.5
-"""Seconds of a speaker's pause in which an acknowledgement may begin."""
+"""Seconds after speech within which an acknowledgement may begin."""
 _OUTLASTS_S = 0.05
-"""Seconds by which one has to be longer to be heard to end after the other."""
+"""Seconds by which one speaker must end later to count as ending after the other."""
 _SAME_S = 0.005
-"""Seconds by which two times of one onset differ by rounding."""
+"""Seconds by which two times of one onset may differ through rounding."""
 _YIELDS_S = 0.6
-"""Seconds within which a speaker breaks off whom a short remark ("hang on") has stopped."""
+"""Seconds within which a short remark ("hang on") makes a speaker break off."""
 _RESUMES_S = 6.0
-"""Seconds within which a speaker who was only acknowledged goes on, be it after a long pause."""
+"""Seconds within which a speaker who was only acknowledged continues."""
 
 _ACKNOWLEDGEMENTS = frozenset(
     (
@@ -60,27 +59,27 @@ _ACKNOWLEDGEMENTS = frozenset(
         *("i", "see", "know", "sure", "of", "course", "good", "fine", "exactly", "really"),
     )
 )
-"""Words of which an acknowledgement is made ("oh", "I see", "of course")."""
+"""Words of acknowledgements ("oh", "I see", "of course")."""
 _PLAIN = re.compile(r"[^a-z'-]")
 
 
 @dataclass(frozen=True, slots=True)
 class Overlap:
-    """One remark that began while the other one spoke."""
+    """One remark that began while the other speaker spoke."""
 
     kind: OverlapKind
     by: Speaker
-    """Who began."""
+    """The speaker who began during the other's speech."""
     start_s: float
     end_s: float
-    """Where the overlap ends: one of the two has fallen silent."""
+    """End of the overlap: one of the two falls silent."""
     lost_s: float | None = None
-    """Seconds of speech the other one had left; None where only the sound is known."""
+    """Seconds of speech that the other speaker did not say; None where only the sound is known."""
     lost_words: int | None = None
 
     @property
     def length_s(self) -> float:
-        """Seconds in which both spoke: how deep an interruption went."""
+        """Seconds in which both spoke: the depth of an interruption."""
         return self.end_s - self.start_s
 
 
@@ -90,52 +89,54 @@ def overlaps(
     voices: dict[Speaker, VoiceProfile],
     words: Sequence[TimedWord] = (),
 ) -> list[Overlap]:
-    """In order of their starts.
+    """All overlaps, in order of their starts.
 
-    learner, patient: where each one speaks, acknowledgements included. voices: of both, for how
-    a phrase ends. words: of both, where known.
+    learner, patient: speech of each speaker, acknowledgements included. voices: of both speakers,
+    for how phrases end. words: of both speakers, where known.
     """
-    said: dict[Speaker, list[TimedWord]] = {"learner": [], "patient": []}
+    spoken: dict[Speaker, list[TimedWord]] = {"learner": [], "patient": []}
     for word in words:
-        said[word.who].append(word)
+        spoken[word.who].append(word)
     lanes: dict[Speaker, Intervals] = {"learner": learner, "patient": patient}
-    found = _acknowledged(lanes, said)
-    floor: dict[Speaker, Intervals] = {
-        who: without(own, [o for o in found if o.by == who])[0] for who, own in lanes.items()
+    found = _find_acknowledgements(lanes, spoken)
+    turn_speech: dict[Speaker, Intervals] = {
+        who: split_acknowledgements(own, [o for o in found if o.by == who])[0]
+        for who, own in lanes.items()
     }
     for by, who in _PAIRS:
-        ends = _Ends(voices[who], said[who])
-        for start, end in bridge(floor[by], _JOIN_S).tolist():
-            taken = _taken(start, end, floor[who], ends)
-            if taken is not None:
-                found.append(Overlap(taken[0], by, start, taken[1]))
+        ends = _PhraseEnds(voices[who], spoken[who])
+        for start, end in bridge(turn_speech[by], _JOIN_S).tolist():
+            classified = _classify_remark(start, end, turn_speech[who], ends)
+            if classified is not None:
+                kind, until_s = classified
+                found.append(Overlap(kind, by, start, until_s))
     return sorted(found, key=lambda overlap: overlap.start_s)
 
 
 _PAIRS: tuple[tuple[Speaker, Speaker], ...] = (("learner", "patient"), ("patient", "learner"))
 
 
-def _acknowledged(
-    lanes: dict[Speaker, Intervals], said: dict[Speaker, list[TimedWord]]
+def _find_acknowledgements(
+    lanes: dict[Speaker, Intervals], spoken: dict[Speaker, list[TimedWord]]
 ) -> list[Overlap]:
     found = []
     for by, who in _PAIRS:
         for start, end in bridge(lanes[by], _JOIN_S).tolist():
-            until_s = _acknowledged_until(start, end, lanes[by], lanes[who], said[by])
+            until_s = _acknowledgement_end(start, end, lanes[by], lanes[who], spoken[by])
             if until_s is not None:
                 found.append(Overlap("acknowledgement", by, start, until_s))
     return found
 
 
 @dataclass(frozen=True, slots=True)
-class _Ends:
+class _PhraseEnds:
     """How one speaker's phrases end."""
 
     voice: VoiceProfile
     words: Sequence[TimedWord]
 
     def is_broken(self, at_s: float) -> bool:
-        """Whether what ends here was broken off, by its words where they are known."""
+        """Whether the phrase that ends at `at_s` was broken off, by its words where known."""
         before = [w for w in self.words if w.start_s < at_s + 0.1 and w.end_s > at_s - 2.0]
         if before:
             return not before[-1].text.rstrip("\"'”’)").endswith((".", "?", "!"))
@@ -147,15 +148,15 @@ class _Ends:
         return float(self.voice.falls_db[nearest]) < _BROKEN_DB
 
 
-def _acknowledged_until(
+def _acknowledgement_end(
     start_s: float,
     end_s: float,
     own: Intervals,
     other: Intervals,
-    said: Sequence[TimedWord],
+    words: Sequence[TimedWord],
 ) -> float | None:
-    """Where the overlap of an acknowledgement ends; None when a remark is none."""
-    by_words = _says(start_s, end_s, said)
+    """End of the overlap of an acknowledgement; None when the remark is not an acknowledgement."""
+    by_words = _only_acknowledges(start_s, end_s, words)
     if by_words is False or (by_words is None and end_s - start_s > SHORT_S):
         return None
     index = int(np.searchsorted(other[:, 0], start_s, side="right")) - 1
@@ -165,20 +166,20 @@ def _acknowledged_until(
     if stops_s > end_s + _OUTLASTS_S:
         return end_s
     resumes_s = float(other[index + 1, 0]) if index + 1 < len(other) else np.inf
-    if stops_s <= start_s + _TOUCH_S / 2.0:  # in a breath of the speaker's, who goes on over it
+    if stops_s <= start_s + _TOUCH_S / 2.0:  # in a breath of the speaker, who continues over it
         return end_s if resumes_s < end_s else None
     following = int(np.searchsorted(own[:, 0], end_s))
-    goes_on_s = float(own[following, 0]) if following < len(own) else np.inf
-    if resumes_s > min(goes_on_s, end_s + _RESUMES_S):
+    continues_s = float(own[following, 0]) if following < len(own) else np.inf
+    if resumes_s > min(continues_s, end_s + _RESUMES_S):
         return None
     return min(end_s, stops_s)
 
 
-def _taken(
-    start_s: float, end_s: float, other: Intervals, ends: _Ends
+def _classify_remark(
+    start_s: float, end_s: float, other: Intervals, ends: _PhraseEnds
 ) -> tuple[OverlapKind, float] | None:
-    """What a remark that is no acknowledgement was, and where its overlap ends; None when it did
-    not begin in the other's speech."""
+    """(kind, end of the overlap) of a remark that is not an acknowledgement; None when it did not
+    begin during the other's speech."""
     index = int(np.searchsorted(other[:, 0], start_s, side="right")) - 1
     if index < 0 or other[index, 1] <= start_s + _TOUCH_S / 2.0:
         return None
@@ -193,9 +194,9 @@ def _taken(
     return "interruption", stops_s
 
 
-def _says(start_s: float, end_s: float, said: Sequence[TimedWord]) -> bool | None:
-    """Whether the words of a remark only acknowledge; None where its words are not known."""
-    inside = [w for w in said if start_s - 0.1 < (w.start_s + w.end_s) / 2.0 < end_s + 0.1]
+def _only_acknowledges(start_s: float, end_s: float, words: Sequence[TimedWord]) -> bool | None:
+    """Whether the words of a remark only acknowledge; None where they are not known."""
+    inside = [w for w in words if start_s - 0.1 < (w.start_s + w.end_s) / 2.0 < end_s + 0.1]
     if not inside:
         return None
     if inside[-1].text.endswith(","):  # "No, nothing like that": a pause after the first word
@@ -203,14 +204,18 @@ def _says(start_s: float, end_s: float, said: Sequence[TimedWord]) -> bool | Non
     return all(_PLAIN.sub("", w.text.lower()).strip("'-") in _ACKNOWLEDGEMENTS for w in inside)
 
 
-def of_kind(found: Sequence[Overlap], kind: OverlapKind, by: Speaker) -> list[Overlap]:
-    """Those of one kind and one speaker."""
+def overlaps_of_kind(found: Sequence[Overlap], kind: OverlapKind, by: Speaker) -> list[Overlap]:
+    """The overlaps of one kind that one speaker began."""
     return [overlap for overlap in found if overlap.kind == kind and overlap.by == by]
 
 
-def without(own: Intervals, acknowledged: Sequence[Overlap]) -> tuple[Intervals, Intervals]:
-    """One speaker's speech as (without, only) acknowledgements. Each of these is a remark: all
-    stretches from where it begins to where the next pause of `_JOIN_S` is."""
+def split_acknowledgements(
+    own: Intervals, acknowledged: Sequence[Overlap]
+) -> tuple[Intervals, Intervals]:
+    """One speaker's speech, split into (turn speech, acknowledgements).
+
+    An acknowledgement takes all stretches from its start to the next pause of `_JOIN_S`.
+    """
     remarks = bridge(own, _JOIN_S)
     if len(remarks) == 0 or not acknowledged:
         return own, own[:0]
@@ -218,11 +223,11 @@ def without(own: Intervals, acknowledged: Sequence[Overlap]) -> tuple[Intervals,
     nearest = np.abs(remarks[:, 0][None] - starts[:, None]).argmin(axis=1)
     begins_there = np.abs(remarks[nearest, 0] - starts) <= _SAME_S
     taken = remarks[np.unique(nearest[begins_there])]
-    is_taken = _inside(own, taken)
+    is_taken = _within(own, taken)
     return intervals(own[~is_taken]), intervals(own[is_taken])
 
 
-def _inside(own: Intervals, taken: Intervals) -> NDArray[np.bool_]:
+def _within(own: Intervals, taken: Intervals) -> NDArray[np.bool_]:
     if len(taken) == 0:
         return np.zeros(len(own), dtype=np.bool_)
     index = np.searchsorted(taken[:, 0], own[:, 0] + 1e-6, side="right") - 1

@@ -1,8 +1,8 @@
-"""Pitch by Praat's own autocorrelation method, stretch by stretch of speech.
+"""Measure pitch with Praat's autocorrelation method, one stretch of speech at a time.
 
-Praat holds the interpreter's lock while it works, about 2 ms a second of speech. Whoever measures
-beside a running encounter is therefore never kept waiting longer than `LONGEST_S` of speech takes,
-30 ms, which the live loop's queues bridge. Praat is loaded when it is first needed.
+Praat holds the interpreter's lock while it works, about 2 ms for each second of speech. A call
+therefore takes at most `LONGEST_S` of speech, which blocks a running encounter for at most 30 ms;
+the queues of the live loop bridge that. Praat is loaded on first use.
 """
 
 from __future__ import annotations
@@ -13,19 +13,21 @@ from numpy.typing import NDArray
 from simvoice.audio import RATE, Pcm16, samples
 
 STEP_S = 0.02
-"""Seconds from one value to the next: a syllable has ten."""
+"""Seconds from one value to the next: about ten values in a syllable."""
 FLOOR_HZ = 75.0
 CEILING_HZ = 500.0
 """Praat's usual range for speech of any adult (Boersma & Weenink, manual, "Pitch settings")."""
 LONGEST_S = 15.0
-"""Seconds of speech given to Praat at once."""
+"""Most seconds of speech in one call of Praat."""
 SHORTEST_S = 0.06
-"""Praat looks at three periods of the lowest pitch, 40 ms; in less there is none."""
+"""Seconds. Praat needs three periods of the lowest pitch, 40 ms; shorter speech has no pitch."""
 
 
 def pitch_hz(pcm: Pcm16) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """pcm: int16 [n], 16 kHz, speech. Returns (seconds from its start, Hz), float64 [m] each;
-    0 Hz where the voice does not sound. Praat's "To Pitch (ac)", its other settings as they come.
+    """(seconds from the start, Hz), float64 [m] each; 0 Hz where the speech is not voiced.
+
+    pcm: int16 [n], 16 kHz, speech. Uses Praat's "To Pitch (ac)" with its other settings at their
+    defaults.
     """
     import parselmouth  # type: ignore[import-not-found]
 

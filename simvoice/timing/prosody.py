@@ -1,4 +1,7 @@
-"""How a speaker sounds: pitch, loudness, syllables. Acoustic facts, and nothing about feelings."""
+"""Pitch, loudness and syllables of a speaker, and how an utterance ends.
+
+These are acoustic facts; they say nothing about feelings.
+"""
 
 from __future__ import annotations
 
@@ -14,37 +17,37 @@ from simvoice.timing.intervals import Intervals, covers, intervals
 from simvoice.timing.praat import STEP_S, pitch_hz
 from simvoice.timing.spectrum import FRAME, FRAME_S, Bands, decibels
 
-# -- melody -----------------------------------------------------------------------------------
-# How an utterance ends: the one thing of its melody that can change what it does.
-
+# -- final rise -------------------------------------------------------------------------------
+# The end of the pitch contour is the only part of it that can turn a statement into a question.
 
 TAIL_S = 1.2
-"""Seconds before the end in which the last syllables lie."""
+"""Seconds before the end that contain the last syllables."""
 RISES = (2.0, 10.0)
-"""Semitones from and to which an end is taken to rise. Of twenty statements by two synthetic voices
-1 in 40 is taken for one (in another draw of the same voice 3 in 20); with a rise of 4, 6 and 9
-semitones planted over the last .3 s it is found in 47, 65 and 82 %, for the last voiced sounds
-carry only part of it (`tests/engines/test_rises.py`). No voice of a person was at hand. What climbs
-more is a leap of the pitch tracker's more often than a voice's."""
+"""Least and most semitones by which an end counts as rising. Of twenty statements by two synthetic
+voices, 1 in 40 counts as rising (in another draw of the same voice 3 in 20). A planted rise of 4, 6
+and 9 semitones over the last .3 s is found in 47, 65 and 82 %, because the last voiced sounds carry
+only part of it (`tests/engines/test_rises.py`). We had no voice of a person for this test. A larger
+rise is more often an error of the pitch tracker than a rise of the voice."""
 _RUN_S = 0.5
-"""Seconds of the last stretch of voice that are looked at: two or three syllables."""
+"""Seconds of the last voiced stretch that are used: two or three syllables."""
 _SHORTEST_S = 0.1
-"""Seconds of voice from which a direction can be told."""
+"""Least seconds of voice that show a direction."""
 _GAP_S = 0.1
-"""Seconds without voice inside a stretch: a consonant."""
+"""Most seconds without voice inside a stretch: a consonant."""
 _OCTAVE = 2.0
-"""Ratio to the median beyond which a value is no pitch but a hiss or a creak."""
+"""Ratio to the median beyond which a value comes from hiss or creak and is no pitch."""
 _JUMP = 3.0
-"""Semitones from one value to the next: no voice moves so fast, so a period was taken for two."""
+"""Semitones from one value to the next. No voice moves that fast: the pitch tracker took one
+period for two."""
 _END = 3
-"""Values whose median is the end."""
+"""Number of last values whose median is the end."""
 
 
 def final_rise(pcm: Pcm16) -> float | None:
     """Semitones from the lowest point of the last syllables to their end; 0.0 where they fall.
 
-    pcm: int16 [n], 16 kHz, one utterance, which may be followed by silence. None where too little
-    is voiced, or the pitch leaps as it does in a creak.
+    pcm: int16 [n], 16 kHz, one utterance, silence after it allowed. Returns None where too little
+    is voiced, or where the pitch jumps as it does in creaky voice.
     """
     when, hz = pitch_hz(pcm[-samples(TAIL_S) :])
     usual = float(np.median(hz[hz > 0.0])) if np.any(hz > 0.0) else 0.0
@@ -64,59 +67,58 @@ def final_rise(pcm: Pcm16) -> float | None:
     return float(max(0.0, np.median(run[-_END:]) - smooth.min()))
 
 
-# -- prosody ----------------------------------------------------------------------------------
-
+# -- voice profile ----------------------------------------------------------------------------
 
 FloatSeries = NDArray[np.float64]
 """float64 [n]."""
 
 REFERENCE_HZ = 100.0
-"""Semitones are counted from here, as Praat's "semitones re 100 Hz"."""
+"""Zero of the semitone scale, as in Praat's "semitones re 100 Hz"."""
 
 _BELOW_LOUDEST_DB = 25.0
 _DIP_DB = 2.0
-"""Nuclei are peaks within 25 dB of the loudest, parted by dips of 2 dB (de Jong & Wempe 2009)."""
+"""Nuclei: peaks within 25 dB of the loudest, with dips of 2 dB between (de Jong & Wempe 2009)."""
 _PHRASE_FRAMES = 60
-"""Shorter pauses are given to Praat with the speech around them, because a call takes it as long
-as a second of speech does."""
+"""Shorter pauses go to Praat together with the speech around them, because one call costs as much
+as a second of speech."""
 _CLOSURE_FRAMES = round(BRIDGE_S / FRAME_S)
 _SHORTEST_FRAMES = round(SHORTEST_S / FRAME_S)
 _HANN = np.hanning(7)[1:-1] / np.sum(np.hanning(7))
-"""50 ms: a syllable is longer, the flutter of a single period shorter."""
+"""Smoothing window, 50 ms: a syllable is longer, the variation of a single period is shorter."""
 _FADED_DB = 10.0
 _VOWELS = slice(2, 10)
-"""Bands from 330 to 3600 Hz, where vowels tower over consonants."""
+"""Bands from 330 to 3600 Hz, where vowels are much louder than consonants."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class VoiceProfile:
-    """What is known of one speaker's voice, in order of time. All times are session seconds."""
+    """Measurements of one speaker's voice, in order of time. All times are session seconds."""
 
     start_s: FloatSeries
-    """float64 [n]: where each stretch of speech begins."""
+    """float64 [n]: start of each stretch of speech."""
     end_s: FloatSeries
-    """float64 [n]: where it ends."""
+    """float64 [n]: end of each stretch."""
     level_db: FloatSeries
-    """float64 [n]: its level, dBFS, with the room's noise taken off."""
+    """float64 [n]: level of each stretch without the room's noise, dBFS."""
     falls_db: FloatSeries
-    """float64 [n]: how far it has fallen at its end below its last half second. A phrase that is
-    brought to its end fades; one that is broken off does not."""
+    """float64 [n]: level of the last half second minus level at the end, dB. A phrase that is
+    finished fades; one that is broken off does not."""
     fades_s: FloatSeries
-    """float64 [n]: how long it lies more than 10 dB below its median before it ends: an echo makes
-    that long."""
+    """float64 [n]: time before the end with a level more than 10 dB below the median; long in a
+    room with echo."""
     pitch_s: FloatSeries
-    """float64 [m]: when each value of the pitch was taken."""
+    """float64 [m]: time of each pitch value."""
     pitch_hz: FloatSeries
-    """float64 [m]: Hz, where the voice sounds."""
+    """float64 [m]: pitch of voiced speech, Hz."""
     nuclei_s: FloatSeries
-    """float64 [k]: when each syllable is at its loudest."""
+    """float64 [k]: time at which each syllable is loudest."""
 
     def semitones(self) -> FloatSeries:
         """float64 [m]: the pitch in semitones re `REFERENCE_HZ`."""
         return np.asarray(12.0 * np.log2(self.pitch_hz / REFERENCE_HZ), dtype=np.float64)
 
     def inside(self, of: Intervals) -> VoiceProfile:
-        """Only what lies in these stretches of time."""
+        """The part of the profile inside these intervals."""
         stretch = covers(of, (self.start_s + self.end_s) / 2.0)
         pitch = covers(of, self.pitch_s)
         return VoiceProfile(
@@ -131,8 +133,8 @@ class VoiceProfile:
         )
 
 
-def join(parts: Sequence[VoiceProfile]) -> VoiceProfile:
-    """Parts in order of time to one."""
+def join_profiles(parts: Sequence[VoiceProfile]) -> VoiceProfile:
+    """Join profiles that follow each other in time."""
     if not parts:
         none = np.empty(0)
         return VoiceProfile(*[none] * len(VoiceProfile.__slots__))
@@ -144,17 +146,17 @@ def join(parts: Sequence[VoiceProfile]) -> VoiceProfile:
     )
 
 
-def describe(
+def measure_voice(
     pcm: Pcm16, power: Bands, level_db: NDArray[np.float32], runs: NDArray[np.int64], at_s: float
 ) -> VoiceProfile:
-    """The voice in one block of sound.
+    """Measure the voice in one block of sound.
 
-    pcm: int16 [n], 16 kHz. power, level_db: of its frames. runs: int64 [k, 2], frames of speech
-    in it. at_s: session seconds at which it begins.
+    pcm: int16 [n], 16 kHz. power, level_db: of its frames. runs: int64 [k, 2], first and one past
+    the last frame of each run of speech. at_s: session seconds at which the block begins.
     """
     pitch_s: list[FloatSeries] = []
     pitch: list[FloatSeries] = []
-    for first, last in _joined(runs, _PHRASE_FRAMES):
+    for first, last in _join_runs(runs, _PHRASE_FRAMES):
         when, hz = pitch_hz(pcm[first * FRAME : last * FRAME])
         pitch_s.append(when[hz > 0.0] + first * FRAME_S + at_s)
         pitch.append(hz[hz > 0.0])
@@ -163,7 +165,7 @@ def describe(
     spoken = covers(intervals(runs * FRAME_S + at_s), times)
     times, hz = times[spoken], hz[spoken]
     nuclei = _nuclei(decibels(power[:, _VOWELS].sum(axis=1)), runs) * FRAME_S + FRAME_S / 2.0 + at_s
-    whole = _joined(runs, _CLOSURE_FRAMES)
+    whole = _join_runs(runs, _CLOSURE_FRAMES)
     whole = whole[whole[:, 1] - whole[:, 0] >= _SHORTEST_FRAMES]
     stretches = [level_db[first:last] for first, last in whole]
     return VoiceProfile(
@@ -178,8 +180,8 @@ def describe(
     )
 
 
-def _joined(runs: NDArray[np.int64], longest: int) -> NDArray[np.int64]:
-    """int64 [k, 2]: runs of frames with at most `longest` frames between them as one."""
+def _join_runs(runs: NDArray[np.int64], longest: int) -> NDArray[np.int64]:
+    """int64 [k, 2]: runs of frames; those with at most `longest` frames between them are joined."""
     if len(runs) == 0:
         return runs
     is_first = np.concatenate(([True], runs[1:, 0] - runs[:-1, 1] > longest))
@@ -192,7 +194,7 @@ def _level(level_db: NDArray[np.float32]) -> float:
 
 
 def _falls(level_db: NDArray[np.float32]) -> float:
-    # Not the very last frame, which is part silence wherever the edge lies in it.
+    # The very last frame is left out: it is partly silence.
     return float(
         np.median(level_db[-50:]) - np.mean(level_db[-5:-1] if level_db.size > 1 else level_db)
     )
@@ -204,7 +206,7 @@ def _fades(level_db: NDArray[np.float32]) -> float:
 
 
 def _nuclei(level_db: NDArray[np.float32], runs: NDArray[np.int64]) -> FloatSeries:
-    """float64 [k]: frames at which a syllable is at its loudest."""
+    """float64 [k]: frame at which each syllable is loudest."""
     if len(runs) == 0:
         return np.empty(0)
     smooth = np.convolve(level_db, _HANN, mode="same")
@@ -217,25 +219,25 @@ def _nuclei(level_db: NDArray[np.float32], runs: NDArray[np.int64]) -> FloatSeri
 
 
 def _peaks(level_db: FloatSeries, least_db: float, offset: int) -> list[int]:
-    """Peaks above `least_db` with a dip of `_DIP_DB` on both sides (or an end)."""
+    """Frames of peaks above `least_db` with a dip of `_DIP_DB`, or an end, on both sides."""
     if level_db.size < 3:
         return []
     inner = (level_db[1:-1] >= level_db[:-2]) & (level_db[1:-1] > level_db[2:])
     candidates = np.flatnonzero(inner) + 1
-    kept: list[int] = []
+    peaks: list[int] = []
     for at in candidates[level_db[candidates] > least_db].tolist():
-        if kept:
-            dip = float(level_db[kept[-1] : at].min())
-            if min(level_db[kept[-1]], level_db[at]) - dip < _DIP_DB:
-                if level_db[at] > level_db[kept[-1]]:
-                    kept[-1] = at
+        if peaks:
+            dip = float(level_db[peaks[-1] : at].min())
+            if min(level_db[peaks[-1]], level_db[at]) - dip < _DIP_DB:
+                if level_db[at] > level_db[peaks[-1]]:
+                    peaks[-1] = at
                 continue
-        kept.append(at)
-    return [offset + at for at in kept]
+        peaks.append(at)
+    return [offset + at for at in peaks]
 
 
 def _voiced(nuclei_s: FloatSeries, pitch_s: FloatSeries) -> FloatSeries:
-    """The nuclei beside which the voice sounds."""
+    """The nuclei within 0.03 s of a pitch value."""
     if pitch_s.size == 0:
         return nuclei_s[:0]
     index = np.clip(np.searchsorted(pitch_s, nuclei_s), 1, max(1, pitch_s.size - 1))
@@ -247,8 +249,10 @@ def _voiced(nuclei_s: FloatSeries, pitch_s: FloatSeries) -> FloatSeries:
 
 
 def quantile(values: FloatSeries, share: float) -> float:
-    """As Praat's "Get quantile" has it: value number share * n + 1/2 of the sorted, in between
-    two by proportion."""
+    """The quantile as Praat's "Get quantile" computes it.
+
+    It is value number share * n + 1/2 of the sorted values, interpolated linearly.
+    """
     ordered = np.sort(values)
-    place = share * ordered.size - 0.5
-    return float(np.interp(place, np.arange(ordered.size), ordered))
+    position = share * ordered.size - 0.5
+    return float(np.interp(position, np.arange(ordered.size), ordered))

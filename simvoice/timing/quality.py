@@ -1,4 +1,4 @@
-"""What a recording's own sound says of how it was made: noise, leak, clipping, lost sound."""
+"""Recording conditions, measured from the sound itself: noise, leak, clipping, lost sound."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from simvoice.timing.activity import NoiseFloor
 from simvoice.timing.spectrum import FRAME, Bands, decibels, frames_in
 
 _FULL_SCALE = 32_700
-"""From here on a sample has met the converter's end: one step short of it, for converters that
-leave a little room."""
+"""Smallest amplitude that counts as clipped: slightly below the largest value, for converters that
+stop short of it."""
 _STEP = 300
-"""A jump into digital silence from so far (-41 dBFS) is a cut, not a voice that ended."""
+"""Smallest amplitude (-41 dBFS) from which a jump to digital silence is a cut, not an ending."""
 _LONGEST_CUT = 20
-"""Frames: what is longer is a pause that a noise gate made."""
+"""Frames. A longer stretch is a pause that a noise gate made."""
 
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """One channel's conditions."""
+    """Conditions of one channel."""
 
     noise_dbfs: float
     """Level of the room's noise."""
     speech_dbfs: float
-    """Level of the speech, the noise taken off; `SILENT_DBFS` without any."""
+    """Level of the speech without the noise; `SILENT_DBFS` without speech."""
     leak_db: float
-    """How loud the other's voice is in this channel, relative to its own channel, dB;
-    `SILENT_DBFS` when none is heard."""
+    """Level of the other speaker's voice in this channel relative to its own channel, dB;
+    `SILENT_DBFS` when there is no leak."""
     clipped: float
-    """0..1: share of the speech's samples at full scale."""
+    """Share of the speech's samples at full scale, 0..1."""
     lost: float
-    """0..1: share of the time in which sound is missing."""
+    """Share of the time in which sound is missing, 0..1."""
 
     @property
     def snr_db(self) -> float:
@@ -45,14 +45,14 @@ class Quality:
 
 @dataclass(frozen=True, slots=True)
 class BlockQuality:
-    """Counts of one block of a channel, to be added up."""
+    """Counts of one block of a channel; `combine_blocks` combines them."""
 
     frames: int
     noise: float
     """Power."""
     speech_frames: int
     speech: float
-    """Sum of power over the frames of speech, the noise taken off."""
+    """Sum of power over the speech frames, without the noise."""
     leak: float
     """Power gain."""
     clipped: int
@@ -67,7 +67,7 @@ class BlockQuality:
     """Frames of digital silence."""
 
 
-def look(
+def measure_block_quality(
     pcm: Pcm16,
     own: Bands,
     other: Bands,
@@ -75,14 +75,14 @@ def look(
     speaking: NDArray[np.bool_],
     other_speaking: NDArray[np.bool_],
 ) -> BlockQuality:
-    """One block of a channel. speaking: bool [frames]."""
+    """Measure one block of a channel. speaking, other_speaking: bool [frames]."""
     frames = pcm[: frames_in(pcm.size) * FRAME].reshape(-1, FRAME)
     zero = np.max(np.abs(frames), axis=1, initial=0) == 0
     noise = float(floor.noise.sum())
     total = own.sum(axis=1, dtype=np.float64)
-    heard = other[other_speaking].sum(axis=0, dtype=np.float64)
-    leaked = float((heard * floor.leak).sum())
-    # A leak below the room's noise cannot be told from the noise's own wavering.
+    source = other[other_speaking].sum(axis=0, dtype=np.float64)
+    leaked = float((source * floor.leak).sum())
+    # A leak below the room's noise cannot be told from variation of the noise.
     if leaked < noise * np.count_nonzero(other_speaking):
         leaked = 0.0
     return BlockQuality(
@@ -90,17 +90,17 @@ def look(
         noise=noise,
         speech_frames=int(np.count_nonzero(speaking)),
         speech=float(np.maximum(total[speaking] - noise, 0.0).sum()),
-        leak=leaked / float(heard.sum()) if leaked > 0.0 else 0.0,
+        leak=leaked / float(source.sum()) if leaked > 0.0 else 0.0,
         clipped=int(np.count_nonzero((pcm >= _FULL_SCALE) | (pcm <= -_FULL_SCALE))),
         silent=int(np.count_nonzero(zero & ~speaking)),
         quiet=int(np.count_nonzero(~speaking)),
-        cut=_cut(frames, zero),
+        cut=_cut_frames(frames, zero),
         zero=int(np.count_nonzero(zero)),
     )
 
 
-def _cut(frames: Pcm16, zero: NDArray[np.bool_]) -> int:
-    """Frames of digital silence in stretches that the sound jumps into or out of."""
+def _cut_frames(frames: Pcm16, zero: NDArray[np.bool_]) -> int:
+    """Number of frames in stretches of digital silence that begin or end with a jump."""
     edges = np.flatnonzero(np.diff(np.concatenate(([False], zero, [False])).astype(np.int8)))
     count = 0
     for first, last in edges.reshape(-1, 2).tolist():
@@ -111,8 +111,8 @@ def _cut(frames: Pcm16, zero: NDArray[np.bool_]) -> int:
     return count
 
 
-def add_up(blocks: Sequence[BlockQuality]) -> Quality:
-    """All blocks of a channel to its conditions."""
+def combine_blocks(blocks: Sequence[BlockQuality]) -> Quality:
+    """Conditions of a channel from all of its blocks."""
     frames = sum(block.frames for block in blocks)
     if frames == 0:
         return Quality(SILENT_DBFS, SILENT_DBFS, SILENT_DBFS, 0.0, 0.0)

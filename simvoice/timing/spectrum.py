@@ -1,4 +1,4 @@
-"""Sound to power in bands, frame by frame: what every decision about speech is made from."""
+"""Power of sound in frequency bands, frame by frame; the input of speech detection."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ FRAME_S = 0.01
 FRAME = RATE // 100
 """Samples from one frame to the next."""
 _WINDOW = 256
-"""16 ms: short enough to find an edge to the frame, long enough for bands of 125 Hz."""
+"""Samples, 16 ms: short enough to locate an edge to the frame, long enough for bands of 125 Hz."""
 CONTEXT = (_WINDOW - FRAME) // 2
-"""Samples before and after a frame that its window looks at too."""
+"""Samples before and after a frame that its window includes."""
 _EDGES_HZ = (80, 200, 330, 500, 700, 950, 1250, 1650, 2150, 2800, 3600, 4600, 6000, 7900)
-"""Bands about as wide as the ear's, from the lowest voice to the sharpest s."""
+"""Edges of bands about as wide as those of hearing, from the lowest voice to the highest s."""
 BANDS = len(_EDGES_HZ) - 1
 
 Bands = NDArray[np.float32]
 """float32 [frames, BANDS]: power in each band relative to a full-scale square wave."""
 
 _CHUNK = 1000
-"""Frames transformed at a time: what fits the processor's cache."""
+"""Frames transformed at a time, so that they fit into the processor's cache."""
 
 
 _FIRST_BINS = np.searchsorted(np.fft.rfftfreq(_WINDOW, 1.0 / RATE), _EDGES_HZ)
@@ -33,13 +33,16 @@ _SCALE = np.float32(2.0 / (_WINDOW * float(np.sum(_HANN.astype(np.float64) ** 2)
 
 
 def frames_in(samples: int) -> int:
-    """Whole frames in so many samples."""
+    """Number of whole frames in a number of samples."""
     return samples // FRAME
 
 
 def bands(pcm: Pcm16, before: Pcm16 | None = None, after: Pcm16 | None = None) -> Bands:
-    """pcm: int16 [n], 16 kHz. before, after: what lies around it, where it is known; `CONTEXT`
-    samples of each are looked at. Returns float32 [n // FRAME, BANDS]."""
+    """float32 [n // FRAME, BANDS]: power in each band and frame.
+
+    pcm: int16 [n], 16 kHz. before, after: the sound around it where it is known; `CONTEXT` samples
+    of each are used.
+    """
     count = frames_in(pcm.size)
     if count == 0:
         return np.empty((0, BANDS), dtype=np.float32)
@@ -57,7 +60,7 @@ def bands(pcm: Pcm16, before: Pcm16 | None = None, after: Pcm16 | None = None) -
         some = windows[start : min(start + _CHUNK, count)].astype(np.float32)
         spectrum = np.fft.rfft(some * _HANN, axis=1)
         power = spectrum.real**2 + spectrum.imag**2
-        # Not a product of matrices: on one this small, a BLAS spends its threads on waiting.
+        # Not a matrix product: for matrices this small, the threads of a BLAS mostly wait.
         below = power[:, : _FIRST_BINS[-1]]
         np.add.reduceat(below, _FIRST_BINS[:-1], axis=1, out=out[start : start + len(some)])
     out *= _SCALE
@@ -65,5 +68,5 @@ def bands(pcm: Pcm16, before: Pcm16 | None = None, after: Pcm16 | None = None) -
 
 
 def decibels(power: NDArray[np.float32]) -> NDArray[np.float32]:
-    """10 log10, with digital silence at -120 dB."""
+    """Power in decibels; digital silence is -120 dB."""
     return np.asarray(10.0 * np.log10(np.maximum(power, np.float32(1e-12))), dtype=np.float32)

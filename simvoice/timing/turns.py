@@ -1,4 +1,16 @@
-"""Who has the turn: the four states of a two-party conversation, and what is between speakers."""
+"""Turns of a two-party conversation, and the pauses, gaps and overlaps between them.
+
+Terms and definitions follow Heldner & Edlund 2010, "Pauses, gaps and overlaps in conversations",
+Journal of Phonetics 38(4), doi 10.1016/j.wocn.2010.08.002. At every moment the learner speaks, the
+patient speaks, both speak, or no one does. A stretch in which no one speaks is a *pause* when the
+same speaker continues and a *gap* when the other speaker does. A stretch in which both speak is an
+overlap *between* speakers when the other speaker continues and *within* a speaker when the first
+one does. The *floor transfer offset* is the length of a gap, or minus the length of an overlap
+between speakers.
+
+A pause is therefore never the distance between two stretches of one speaker: the other may have
+spoken there.
+"""
 
 from __future__ import annotations
 
@@ -10,35 +22,20 @@ import numpy as np
 
 from simvoice.timing.intervals import Intervals, covers, intervals
 
-# -- turns ------------------------------------------------------------------------------------
-# Who has the floor: the four states of a two-party conversation, and what lies between speakers.
-#
-# Terms and definitions follow Heldner & Edlund 2010, "Pauses, gaps and overlaps in conversations",
-# Journal of Phonetics 38(4), doi 10.1016/j.wocn.2010.08.002. At every moment the learner speaks,
-# the patient speaks, both do, or nobody does. A stretch in which nobody speaks is a *pause* when
-# the same speaker goes on after it and a *gap* when the other does. A stretch in which both speak
-# is an overlap *between* speakers when the other goes on after it and *within* a speaker when the
-# first does. The *floor transfer offset* is the length of a gap, or minus that of an overlap
-# between speakers.
-#
-# A pause is therefore never the distance between two stretches of one speaker's: the other may
-# have spoken there.
-
-
 Speaker = Literal["learner", "patient"]
 TurnState = Literal["learner", "patient", "both", "nobody"]
 
 PAUSE_S = 0.2
-"""Pauses shorter than this are left out of counts: stops in fluent speech last up to 0.18 s."""
+"""Seconds. Shorter pauses are not counted: stops in fluent speech last up to 0.18 s."""
 
 
 @dataclass(frozen=True, slots=True)
 class StateInterval:
-    """A longest stretch of time in one state."""
+    """The longest possible stretch of time in one state."""
 
     start_s: float
     end_s: float
-    floor: TurnState
+    state: TurnState
 
     @property
     def length_s(self) -> float:
@@ -48,7 +45,7 @@ class StateInterval:
 
 @dataclass(frozen=True, slots=True)
 class Between:
-    """A stretch in which nobody or both spoke, and who spoke alone around it."""
+    """A stretch in which no one or both spoke, and who spoke alone before and after it."""
 
     start_s: float
     end_s: float
@@ -57,7 +54,7 @@ class Between:
     before: Speaker | None
     after: Speaker | None
     is_silence: bool
-    """Nobody spoke; else both did."""
+    """True when no one spoke, False when both did."""
 
     @property
     def length_s(self) -> float:
@@ -66,7 +63,7 @@ class Between:
 
     @property
     def transfer_s(self) -> float | None:
-        """Floor transfer offset, seconds; None when the floor did not change hands here."""
+        """Floor transfer offset, seconds; None when the turn did not pass to the other speaker."""
         if self.kind == "gap":
             return self.length_s
         return -self.length_s if self.kind == "overlap_between" else None
@@ -74,13 +71,13 @@ class Between:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """From a speaker's first sound to the last before the other one takes the floor."""
+    """One speaker's speech until the other speaker takes the turn."""
 
     who: Speaker
     start_s: float
     end_s: float
     speech_s: float
-    """Seconds of it in which the speaker's voice sounds."""
+    """Seconds of speech in the turn, pauses left out."""
 
     @property
     def length_s(self) -> float:
@@ -88,10 +85,10 @@ class Turn:
         return self.end_s - self.start_s
 
 
-def stretches(
+def state_intervals(
     learner: Intervals, patient: Intervals, start_s: float, end_s: float
 ) -> list[StateInterval]:
-    """The conversation from `start_s` to `end_s` as one unbroken row of states."""
+    """Split the time from `start_s` to `end_s` into states, in order and without a break."""
     if end_s <= start_s:
         return []
     edges = np.concatenate(([start_s, end_s], learner.ravel(), patient.ravel()))
@@ -99,61 +96,64 @@ def stretches(
     middles = (edges[:-1] + edges[1:]) / 2.0
     code = covers(learner, middles) + 2 * covers(patient, middles)
     names: tuple[TurnState, ...] = ("nobody", "learner", "patient", "both")
-    row: list[StateInterval] = []
-    for begin, finish, state in zip(edges[:-1], edges[1:], code, strict=True):
-        floor = names[int(state)]
-        if row and row[-1].floor == floor:
-            row[-1] = StateInterval(row[-1].start_s, float(finish), floor)
+    states: list[StateInterval] = []
+    for begin, finish, number in zip(edges[:-1], edges[1:], code, strict=True):
+        state = names[int(number)]
+        if states and states[-1].state == state:
+            states[-1] = StateInterval(states[-1].start_s, float(finish), state)
         else:
-            row.append(StateInterval(float(begin), float(finish), floor))
-    return row
+            states.append(StateInterval(float(begin), float(finish), state))
+    return states
 
 
-def betweens(row: Sequence[StateInterval]) -> list[Between]:
-    """Pauses, gaps and overlaps of a row from `stretches`, in order."""
+def gaps_and_overlaps(states: Sequence[StateInterval]) -> list[Between]:
+    """Pauses, gaps and overlaps among states from `state_intervals`, in order."""
     found = []
-    for index, stretch in enumerate(row):
-        if stretch.floor not in ("nobody", "both"):
+    for index, stretch in enumerate(states):
+        if stretch.state not in ("nobody", "both"):
             continue
-        before = _alone(row, index, -1)
-        after = _alone(row, index, +1)
-        kind = _kind(row, index, before, after)
-        is_silence = stretch.floor == "nobody"
+        before = _single_speaker(states, index, -1)
+        after = _single_speaker(states, index, +1)
+        kind = _kind(states, index, before, after)
+        is_silence = stretch.state == "nobody"
         found.append(Between(stretch.start_s, stretch.end_s, kind, before, after, is_silence))
     return found
 
 
-def _alone(row: Sequence[StateInterval], index: int, step: int) -> Speaker | None:
-    """Who speaks alone next to a stretch. From a silence one looks through speaking together
-    (both fell silent at once), but never through another silence."""
-    is_silence = row[index].floor == "nobody"
+def _single_speaker(states: Sequence[StateInterval], index: int, step: int) -> Speaker | None:
+    """The speaker who speaks alone next to a stretch.
+
+    From a silence, a stretch in which both speak is skipped (both fell silent at once); another
+    silence never is.
+    """
+    is_silence = states[index].state == "nobody"
     index += step
-    if is_silence and 0 <= index < len(row) and row[index].floor == "both":
+    if is_silence and 0 <= index < len(states) and states[index].state == "both":
         index += step
-    if 0 <= index < len(row):
-        floor = row[index].floor
-        if floor == "learner" or floor == "patient":
-            return floor
+    if 0 <= index < len(states):
+        state = states[index].state
+        if state == "learner" or state == "patient":
+            return state
     return None
 
 
 def _kind(
-    row: Sequence[StateInterval], index: int, before: Speaker | None, after: Speaker | None
+    states: Sequence[StateInterval], index: int, before: Speaker | None, after: Speaker | None
 ) -> Literal["pause", "gap", "overlap_between", "overlap_within", "edge", "unclear"]:
-    if row[index].floor == "nobody" and index in (0, len(row) - 1):
+    if states[index].state == "nobody" and index in (0, len(states) - 1):
         return "edge"
     if before is None or after is None:
         return "unclear"
-    if row[index].floor == "nobody":
+    if states[index].state == "nobody":
         return "pause" if before == after else "gap"
     return "overlap_within" if before == after else "overlap_between"
 
 
 def turns(learner: Intervals, patient: Intervals) -> list[Turn]:
-    """Turns in order of their starts.
+    """Turns of both speakers, in order of their starts.
 
-    Speech of one speaker that begins and ends while the other's voice sounds takes no floor and
-    makes no turn; take backchannels out beforehand where they are known.
+    Speech that begins and ends while the other speaker speaks is no turn. Remove backchannels
+    beforehand where they are known.
     """
     lanes: tuple[tuple[Speaker, Intervals, Intervals], ...] = (
         ("learner", learner, patient),
@@ -179,18 +179,14 @@ def _is_inside(start_s: float, end_s: float, other: Intervals) -> bool:
     return bool(np.any((other[:, 0] <= start_s) & (end_s <= other[:, 1])))
 
 
-def speech_of(made: Sequence[Turn], who: Speaker) -> Intervals:
-    """The extents of one speaker's turns, pauses included: the time they held the floor."""
+def turn_extents(made: Sequence[Turn], who: Speaker) -> Intervals:
+    """The time of one speaker's turns, pauses included."""
     return intervals([(turn.start_s, turn.end_s) for turn in made if turn.who == who])
-
-
-# -- words ------------------------------------------------------------------------------------
-# Words and when they sounded, from an alignment, a recogniser or a transcript.
 
 
 @dataclass(frozen=True, slots=True)
 class TimedWord:
-    """One word of one speaker's, session seconds."""
+    """One spoken word, session seconds; from an alignment, a recogniser or a transcript."""
 
     who: Speaker
     text: str

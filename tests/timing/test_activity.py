@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from simvoice.audio import RATE, Pcm16, samples
-from simvoice.timing.activity import greatest_around, noise_of, speech_intervals
+from simvoice.timing.activity import greatest_around, noise_power, speech_intervals
 from simvoice.timing.spectrum import bands, decibels
 from tests.planted_talk import BACKCHANNEL, LEARNER_VOICE, PATIENT_VOICE, sound
 
@@ -27,21 +27,21 @@ def test_planted_speech_is_found_within_20_ms(noise_dbfs: float) -> None:
         assert np.abs(found - np.array(expected)).max() <= 0.02
 
 
-def test_the_bands_of_a_tone_hold_its_power() -> None:
+def test_the_bands_of_a_tone_add_up_to_its_power() -> None:
     level = decibels(bands(tone(1.0, -20.0)).sum(axis=1))
     assert level[2:-2] == pytest.approx(-20.0, abs=0.2)
 
 
-def test_silence_holds_nothing_and_no_speech() -> None:
+def test_silence_has_no_power_and_no_speech() -> None:
     silent = np.zeros(RATE, dtype=np.int16)
     assert not bands(silent).any()
     assert len(speech_intervals(silent)) == 0
 
 
 @pytest.mark.parametrize("noise_dbfs", [-70.0, -40.0])
-def test_the_noise_of_a_room_is_measured_while_somebody_speaks(noise_dbfs: float) -> None:
+def test_the_noise_of_a_room_is_measured_during_speech(noise_dbfs: float) -> None:
     for channel in sound(noise_dbfs):
-        found = float(decibels(noise_of(bands(channel)).sum()))
+        found = float(decibels(noise_power(bands(channel)).sum()))
         assert found == pytest.approx(noise_dbfs, abs=1.0)
 
 
@@ -55,14 +55,14 @@ def test_frames_do_not_depend_on_how_the_sound_is_cut() -> None:
     assert np.array_equal(np.concatenate(cut), bands(channel))
 
 
-def test_the_greatest_value_around_is_found_as_plainly() -> None:
+def test_the_greatest_value_around_equals_a_plain_search() -> None:
     values = np.random.default_rng(0).standard_normal(57).astype(np.float32)
     plain = [values[max(0, k - 5) : k + 6].max() for k in range(57)]
     assert greatest_around(values, 5).tolist() == plain
 
 
 @pytest.mark.parametrize("leak_db", [-40.0, -25.0])
-def test_the_other_voice_leaking_in_is_no_speech(leak_db: float) -> None:
+def test_leak_of_the_other_voice_is_no_speech(leak_db: float) -> None:
     learner, patient = (channel.astype(np.float64) for channel in sound())
     leaking = (learner + 10.0 ** (leak_db / 20.0) * patient).astype(np.int16)
     found = speech_intervals(leaking, patient.astype(np.int16))
@@ -81,7 +81,7 @@ def test_a_click_is_no_speech() -> None:
     assert len(speech_intervals(pcm)) == 0
 
 
-def test_a_stop_closure_does_not_part_a_word() -> None:
+def test_a_stop_closure_does_not_split_a_word() -> None:
     word = np.concatenate((tone(0.3, -20.0), np.zeros(samples(0.12), np.int16), tone(0.3, -20.0)))
     padded = np.concatenate((np.zeros(RATE, np.int16), word, np.zeros(RATE, np.int16)))
     assert speech_intervals(padded) == pytest.approx(np.array([[1.0, 1.72]]), abs=0.011)

@@ -1,8 +1,8 @@
 """Gaps and overlaps against pympi-ling's own implementation of Heldner & Edlund 2010.
 
-pympi steps through time in whole ticks and counts an annotation's last tick as spoken, so that an
-annotation from a to b lasts b + 1 - a ticks. Where the two begin or end in the same tick it names
-one of them at random; we call that unclear, and there only the times are compared.
+pympi steps through time in whole ticks and counts the last tick of an annotation as speech, so an
+annotation from a to b lasts b + 1 - a ticks. Where both speakers begin or end in the same tick,
+pympi names one of them at random; we call that unclear, and there only the times are compared.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 from pympi import Eaf  # type: ignore[import-untyped]
 
 from simvoice.timing.intervals import intervals
-from simvoice.timing.turns import betweens, stretches
+from simvoice.timing.turns import gaps_and_overlaps, state_intervals
 
 DATA = Path(os.environ.get("SIMVOICE_DATA", Path(__file__).parents[3] / "shared" / "data"))
 CONSULTATIONS = sorted((DATA / "primock57").glob("*_doctor.TextGrid"))
 TICK_S = 0.01
-"""pympi looks at every tick of every annotation; at 1 ms a consultation takes it a minute."""
+"""pympi visits every tick of every annotation; at 1 ms it needs a minute for a consultation."""
 
 Ticks = list[tuple[int, int]]
 Found = list[tuple[int, int, str]]
@@ -52,19 +52,19 @@ def ours(one: Ticks, two: Ticks) -> Found:
     lanes = [intervals([(float(a), float(b + 1)) for a, b in spoken]) for spoken in (one, two)]
     begin = min(a for a, _ in (*one, *two))
     end = max(b for _, b in (*one, *two))  # pympi does not look at the very last tick
-    row = stretches(lanes[0], lanes[1], float(begin), float(end))
+    states = state_intervals(lanes[0], lanes[1], float(begin), float(end))
     return [
         (
             round(b.start_s),
             round(b.end_s),
             "" if b.before is None else NAMES.get((b.kind, b.before), ""),
         )
-        for b in betweens(row)
+        for b in gaps_and_overlaps(states)
     ]
 
 
 def check(one: Ticks, two: Ticks) -> int:
-    """Compare; returns how many of them have a clear kind."""
+    """Compare ours with pympi's; return how many have a clear kind."""
     made, expected = ours(one, two), theirs(one, two)
     assert [found[:2] for found in made] == [found[:2] for found in expected]
     clear = [(a, b) for a, b in zip(made, expected, strict=True) if a[2] and is_clear(a, one, two)]
@@ -73,7 +73,7 @@ def check(one: Ticks, two: Ticks) -> int:
 
 
 def is_clear(found: tuple[int, int, str], one: Ticks, two: Ticks) -> bool:
-    """Whether exactly one of them speaks right before and right after."""
+    """Whether exactly one speaker speaks right before and right after."""
     begin = min(a for a, _ in (*one, *two))
     end = max(b for _, b in (*one, *two))
     around = (found[0] - 1, found[1])

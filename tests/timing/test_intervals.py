@@ -1,4 +1,4 @@
-"""The algebra of intervals, against the plainest possible model: a row of ticks."""
+"""Set operations on intervals, compared with a simple model: an array of ticks."""
 
 from __future__ import annotations
 
@@ -116,16 +116,16 @@ def test_two_intervals_that_touch_are_one() -> None:
     assert intervals([(1.0, 2.0), (0.0, 1.0)]).tolist() == [[0.0, 2.0]]
 
 
-def test_a_moment_belongs_to_the_interval_that_begins_with_it() -> None:
+def test_an_interval_includes_its_start_and_excludes_its_end() -> None:
     inside = covers(intervals([(1.0, 2.0)]), np.array([0.999, 1.0, 1.999, 2.0]))
     assert inside.tolist() == [False, True, True, False]
 
 
-def test_intervals_shorter_than_asked_for_are_left_out() -> None:
+def test_shorter_intervals_are_left_out() -> None:
     assert at_least(intervals([(0.0, 0.1), (1.0, 1.2)]), 0.2).tolist() == [[1.0, 1.2]]
 
 
-def test_no_time_at_all_goes_through_everything() -> None:
+def test_every_operation_accepts_the_empty_set() -> None:
     none = empty()
     some = intervals([(0.0, 1.0)])
     assert total_s(none) == 0.0

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from simvoice.audio import RATE, Pcm16
-from simvoice.timing.measure_sound import BLOCK_S, SoundMeasurement, measure_blocks, measure_sound
+from simvoice.timing.measure_sound import BLOCK_S, SoundMeasurement, measure_channels, measure_sound
 from tests.planted_talk import BACKCHANNEL, END_S, LEARNER_VOICE, PATIENT_VOICE, sound
 
 LONG = 3
@@ -23,7 +23,7 @@ def talk() -> tuple[Pcm16, Pcm16]:
 
 @pytest.fixture(scope="module")
 def whole(talk: tuple[Pcm16, Pcm16]) -> SoundMeasurement:
-    return measure_blocks(*talk)
+    return measure_channels(*talk)
 
 
 def test_planted_speech_is_found_across_blocks(whole: SoundMeasurement) -> None:
@@ -52,17 +52,17 @@ def test_the_result_does_not_depend_on_the_pieces(
 
 def test_a_channel_that_ends_first_is_silent_from_there_on(talk: tuple[Pcm16, Pcm16]) -> None:
     learner, patient = talk
-    made = measure_blocks(learner[: 12 * RATE], patient)
+    made = measure_channels(learner[: 12 * RATE], patient)
     assert made.length_s == pytest.approx(LONG * END_S)
     assert made.learner.speech[-1, 1] == pytest.approx(12.0, abs=0.02)
 
 
-def test_no_sound_is_heard_as_nothing() -> None:
+def test_empty_sound_has_no_speech() -> None:
     empty = np.empty(0, np.int16)
     for made in (
         measure_sound([]),
-        measure_blocks(empty, empty),
-        measure_blocks(empty, np.zeros(100, np.int16)),
+        measure_channels(empty, empty),
+        measure_channels(empty, np.zeros(100, np.int16)),
     ):
         assert len(made.learner.speech) == len(made.patient.speech) == 0
         assert made.learner.voice.pitch_hz.size == 0
@@ -73,7 +73,7 @@ def test_no_sound_is_heard_as_nothing() -> None:
 
 def test_noise_is_measured_to_a_decibel_or_two() -> None:
     for noise_dbfs in (-70.0, -50.0):
-        quality = measure_blocks(*sound(noise_dbfs)).learner.quality
+        quality = measure_channels(*sound(noise_dbfs)).learner.quality
         assert quality.noise_dbfs == pytest.approx(noise_dbfs, abs=1.5)
         assert quality.speech_dbfs == pytest.approx(20 * np.log10(6000 / 32768 / 2**0.5), abs=1.0)
 
@@ -81,7 +81,7 @@ def test_noise_is_measured_to_a_decibel_or_two() -> None:
 def test_a_leak_is_measured_and_is_no_speech() -> None:
     learner, patient = (channel.astype(np.float64) for channel in sound())
     leaking = (learner + 10.0 ** (-30.0 / 20.0) * patient).astype(np.int16)
-    made = measure_blocks(leaking, patient.astype(np.int16))
+    made = measure_channels(leaking, patient.astype(np.int16))
     assert made.learner.quality.leak_db == pytest.approx(-30.0, abs=3.0)
     assert made.patient.quality.leak_db < -50.0
     assert len(made.learner.speech) == len(LEARNER_VOICE) + 1
@@ -91,14 +91,14 @@ def test_lost_frames_are_counted() -> None:
     learner, patient = sound()
     for frame in range(0, learner.size // 320, 50):  # 20 ms of each second
         learner[frame * 320 : (frame + 1) * 320] = 0
-    quality = measure_blocks(learner, patient)
+    quality = measure_channels(learner, patient)
     assert quality.learner.quality.lost == pytest.approx(0.02, abs=0.004)
     assert quality.patient.quality.lost == 0.0
 
 
 def test_a_channel_that_is_silent_by_nature_has_lost_nothing() -> None:
     learner, patient = sound(noise_dbfs=-200.0)
-    made = measure_blocks(learner, patient)
+    made = measure_channels(learner, patient)
     assert made.learner.quality.lost == 0.0
     assert len(made.patient.speech) == len(PATIENT_VOICE)
 
@@ -106,6 +106,6 @@ def test_a_channel_that_is_silent_by_nature_has_lost_nothing() -> None:
 def test_clipping_is_counted() -> None:
     learner, patient = sound()
     loud = np.clip(learner.astype(np.int32) * 8, -32768, 32767).astype(np.int16)
-    made = measure_blocks(loud, patient)
+    made = measure_channels(loud, patient)
     assert made.learner.quality.clipped > 0.3
     assert made.patient.quality.clipped == 0.0

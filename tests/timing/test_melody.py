@@ -1,4 +1,4 @@
-"""How an utterance ends, on voices whose pitch is known."""
+"""The final rise of an utterance, on voices with known pitch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from simvoice.timing.prosody import RISES, final_rise
 
 
 def buzz(*hz: float, seconds: float = 1.0) -> Pcm16:
-    """A voice of ten harmonics whose pitch goes through these values, evenly in time."""
+    """A voice of ten harmonics whose pitch passes through these values, evenly in time."""
     times = np.arange(round(seconds * RATE)) / RATE
     pitch = np.interp(times, np.linspace(0.0, seconds, len(hz)), hz)
     phase = 2.0 * np.pi * np.cumsum(pitch) / RATE
@@ -32,13 +32,13 @@ def test_a_rise_at_the_end_is_found_and_a_fall_is_not(low_hz: float) -> None:
     assert final_rise(buzz(low_hz, low_hz)) == pytest.approx(0.0, abs=0.1)
 
 
-def test_silence_after_it_changes_nothing() -> None:
-    said = buzz(120.0, 120.0, 170.0)
-    after = np.concatenate([said, quiet(0.3)])
-    assert final_rise(after) == pytest.approx(final_rise(said), abs=0.3)
+def test_silence_after_the_utterance_changes_nothing() -> None:
+    voice = buzz(120.0, 120.0, 170.0)
+    after = np.concatenate([voice, quiet(0.3)])
+    assert final_rise(after) == pytest.approx(final_rise(voice), abs=0.3)
 
 
-def test_where_there_is_no_steady_pitch_nothing_is_told() -> None:
+def test_without_a_steady_pitch_there_is_no_value() -> None:
     noise = np.random.default_rng(1).integers(-3000, 3000, RATE).astype(np.int16)
     assert final_rise(quiet(1.0)) is None
     assert final_rise(quiet(0.0)) is None
@@ -47,6 +47,6 @@ def test_where_there_is_no_steady_pitch_nothing_is_told() -> None:
     assert final_rise(blip) is None
 
 
-def test_a_hiss_that_is_taken_for_a_high_voice_is_no_rise() -> None:
+def test_hiss_that_looks_like_a_high_pitch_is_no_rise() -> None:
     hiss = np.concatenate([buzz(110.0, 100.0), buzz(440.0, 440.0, seconds=0.08)])
     assert final_rise(hiss) == pytest.approx(0.0, abs=0.3)

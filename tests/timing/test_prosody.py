@@ -9,8 +9,8 @@ from parselmouth.praat import call  # type: ignore[import-not-found]
 
 from simvoice.audio import RATE, Pcm16
 from simvoice.timing import praat
-from simvoice.timing.measure_sound import measure_blocks
-from simvoice.timing.prosody import VoiceProfile, describe, join, quantile
+from simvoice.timing.measure_sound import measure_channels
+from simvoice.timing.prosody import VoiceProfile, join_profiles, measure_voice, quantile
 from simvoice.timing.spectrum import bands, decibels
 
 
@@ -24,7 +24,7 @@ def hum(from_hz: float, to_hz: float, duration_s: float, level: float = 0.2) -> 
 
 
 @pytest.mark.parametrize(("from_hz", "to_hz"), [(90.0, 140.0), (240.0, 180.0), (320.0, 320.0)])
-def test_pitch_is_praats_own_to_the_last_digit(from_hz: float, to_hz: float) -> None:
+def test_pitch_equals_praats_exactly(from_hz: float, to_hz: float) -> None:
     pcm = hum(from_hz, to_hz, 4.0)
     _, found = praat.pitch_hz(pcm)
     sound = parselmouth.Sound(pcm.astype(np.float64) / 32768.0, float(RATE))
@@ -41,7 +41,7 @@ def test_pitch_is_praats_own_to_the_last_digit(from_hz: float, to_hz: float) -> 
         assert quantile(semitones, share) == pytest.approx(theirs, abs=1e-9)
 
 
-def test_a_glide_has_the_median_and_the_range_that_were_planted() -> None:
+def test_a_glide_has_the_planted_median_and_range() -> None:
     _, found = praat.pitch_hz(hum(100.0, 200.0, 5.0))
     semitones = 12.0 * np.log2(found[found > 0.0] / 100.0)
     assert quantile(semitones, 0.5) == pytest.approx(12 * np.log2(1.5), abs=0.1)
@@ -49,10 +49,10 @@ def test_a_glide_has_the_median_and_the_range_that_were_planted() -> None:
     assert quantile(semitones, 0.9) - quantile(semitones, 0.1) == pytest.approx(planted, abs=0.15)
 
 
-def test_in_a_recording_pitch_is_praats_of_the_speech() -> None:
+def test_pitch_of_a_recording_equals_praats_pitch_of_the_speech() -> None:
     silence = np.zeros(RATE, np.int16)
     pcm = np.concatenate((silence, hum(110.0, 150.0, 3.0), silence, silence))
-    voice = measure_blocks(pcm, np.zeros_like(pcm)).learner.voice
+    voice = measure_channels(pcm, np.zeros_like(pcm)).learner.voice
     whole = parselmouth.Sound(pcm.astype(np.float64) / 32768.0, float(RATE)).to_pitch_ac(
         time_step=praat.STEP_S, pitch_floor=praat.FLOOR_HZ, pitch_ceiling=praat.CEILING_HZ
     )
@@ -80,29 +80,29 @@ def test_syllables_are_counted(count: int) -> None:
     pcm = syllables(count)
     power = bands(pcm)
     runs = np.array([[0, len(power)]])
-    voice = describe(pcm, power, decibels(power.sum(axis=1)), runs, 5.0)
+    voice = measure_voice(pcm, power, decibels(power.sum(axis=1)), runs, 5.0)
     assert voice.nuclei_s.size == count
     assert np.all((voice.nuclei_s > 5.0) & (voice.nuclei_s < 5.0 + 0.15 * count))
 
 
-def test_loudness_is_relative_to_the_stretch_and_ends_are_told_apart() -> None:
+def test_levels_differ_as_planted_and_faded_ends_fall_further() -> None:
     loud, soft = hum(150.0, 150.0, 1.0, 0.2), hum(150.0, 150.0, 1.0, 0.05)
     fading = (loud * np.linspace(1.0, 0.0, loud.size) ** 2).astype(np.int16)
     gap = np.zeros(RATE, np.int16)
     pcm = np.concatenate((gap, loud, gap, soft, gap, fading, gap))
-    voice = measure_blocks(pcm, np.zeros_like(pcm)).learner.voice
+    voice = measure_channels(pcm, np.zeros_like(pcm)).learner.voice
     assert voice.level_db[0] - voice.level_db[1] == pytest.approx(12.04, abs=0.3)
     assert voice.falls_db[0] < 4.0 < voice.falls_db[2]
 
 
-def test_joining_and_taking_out_keep_what_lies_inside() -> None:
+def test_splitting_and_joining_a_profile_keeps_its_values() -> None:
     pcm = syllables(8)
     gap = np.zeros(RATE, np.int16)
     whole = np.concatenate((gap, pcm, gap, pcm, gap))
-    voice = measure_blocks(whole, np.zeros_like(whole)).learner.voice
+    voice = measure_channels(whole, np.zeros_like(whole)).learner.voice
     first, second = (voice.inside(np.array([span])) for span in ((0.0, 2.5), (2.5, 9.0)))
-    joined: VoiceProfile = join([first, second])
+    joined: VoiceProfile = join_profiles([first, second])
     assert joined.nuclei_s.tolist() == voice.nuclei_s.tolist()
     assert joined.pitch_hz.tolist() == voice.pitch_hz.tolist()
     assert first.start_s.size == second.start_s.size == 1
-    assert join([]).pitch_hz.size == 0
+    assert join_profiles([]).pitch_hz.size == 0

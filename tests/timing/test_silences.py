@@ -1,4 +1,4 @@
-"""Silences of two seconds and more: length, owner, kind, breaker. Nobody pays for the machine."""
+"""Silences of two seconds and more: length, owner, kind, breaker, without machine time."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simvoice.timing.anatomy import Anatomy, SpeechTimes
 from simvoice.timing.intervals import intervals
-from simvoice.timing.silences import Held, Silence, Utterance, Wait
+from simvoice.timing.silences import HoldInterval, Silence, Utterance, Wait
+from simvoice.timing.timeline import SpeechTimes, Timeline
 
 Pairs = list[tuple[float, float]]
 
@@ -17,13 +17,13 @@ def talk(
     learner: Pairs,
     patient: Pairs,
     waits: tuple[Wait, ...] = (),
-    holds: tuple[Held, ...] = (),
+    holds: tuple[HoldInterval, ...] = (),
     asks: bool = False,
-) -> Anatomy:
-    """Each stretch is one utterance; `asks` makes all of the patient's questions."""
-    said = [Utterance("learner", *pair) for pair in learner]
-    said += [Utterance("patient", *pair, is_question=asks) for pair in patient]
-    return Anatomy(
+) -> Timeline:
+    """Each stretch is one utterance; with `asks`, all of the patient's are questions."""
+    utterances = [Utterance("learner", *pair) for pair in learner]
+    utterances += [Utterance("patient", *pair, is_question=asks) for pair in patient]
+    return Timeline(
         SpeechTimes(
             intervals(learner),
             intervals(patient),
@@ -31,18 +31,18 @@ def talk(
             60.0,
             waits=waits,
             holds=holds,
-            utterances=tuple(said),
+            utterances=tuple(utterances),
         )
     )
 
 
-def only(made: Anatomy) -> Silence:
+def only(made: Timeline) -> Silence:
     (silence,) = made.silences
     return silence
 
 
-def test_a_patient_who_answers_slowly_by_machine_makes_no_silence() -> None:
-    # The known trap: at 3 s of machine time a turn, every turn would be a "silence".
+def test_a_wait_for_the_machine_is_no_silence() -> None:
+    # With 3 s of machine time for each turn, every turn would otherwise count as a silence.
     learner = [(10.0 * k, 10.0 * k + 2.0) for k in range(5)]
     patient = [(10.0 * k + 5.0, 10.0 * k + 9.5) for k in range(5)]
     waits = tuple(Wait(10.0 * k + 2.0, 10.0 * k + 5.0, 0.0) for k in range(5))
@@ -52,14 +52,14 @@ def test_a_patient_who_answers_slowly_by_machine_makes_no_silence() -> None:
     assert made.transfers_s("patient") == pytest.approx([0.0] * 5)
 
 
-def test_the_silence_the_patient_chose_is_hers_and_called_chosen() -> None:
+def test_a_silence_that_the_patient_chose_belongs_to_the_patient() -> None:
     silence = only(talk([(0.0, 2.0)], [(6.0, 8.0)], (Wait(2.0, 6.0, 3.4),)))
     assert (silence.owner, silence.kind, silence.breaker) == ("patient", "chosen", "patient")
     assert silence.length_s == pytest.approx(3.4)
     assert silence.machine_s == pytest.approx(0.6)
 
 
-def test_two_seconds_is_a_silence_and_less_is_none() -> None:
+def test_two_seconds_are_a_silence_and_less_is_not() -> None:
     assert len(talk([(0.0, 1.0)], [(3.0, 4.0)]).silences) == 1
     assert talk([(0.0, 1.0)], [(2.99, 4.0)]).silences == []
 
@@ -71,12 +71,12 @@ def test_a_slow_answer_to_a_question_is_told_apart_from_one_to_a_statement() -> 
     assert (told.owner, told.kind) == ("learner", "after_statement")
 
 
-def test_when_the_patient_has_to_go_on_the_silence_was_the_learners() -> None:
+def test_a_silence_before_the_patient_continues_belongs_to_the_learner() -> None:
     silence = only(talk([], [(0.0, 3.0), (9.0, 10.0)]))
     assert (silence.owner, silence.kind, silence.breaker) == ("learner", "unanswered", "patient")
 
 
-def test_stopping_within_ones_own_utterance_is_ones_own_silence() -> None:
+def test_a_silence_within_an_utterance_belongs_to_its_speaker() -> None:
     spoken = SpeechTimes(
         intervals([(0.0, 2.0), (5.0, 7.0)]),
         intervals([]),
@@ -84,9 +84,9 @@ def test_stopping_within_ones_own_utterance_is_ones_own_silence() -> None:
         60.0,
         utterances=(Utterance("learner", 0.0, 7.0),),
     )
-    silence = only(Anatomy(spoken))
+    silence = only(Timeline(spoken))
     assert (silence.owner, silence.kind) == ("learner", "mid_turn")
-    assert Anatomy(spoken).pauses_s("learner").tolist() == [3.0]
+    assert Timeline(spoken).pauses_s("learner").tolist() == [3.0]
 
 
 def test_a_patient_who_says_nothing_to_a_finished_turn_chose_to() -> None:
@@ -101,11 +101,11 @@ def test_a_patient_who_says_nothing_to_a_finished_turn_chose_to() -> None:
         ([(0.0, 3.0)], [(6.0, 8.0)], "filled", "learner"),
     ],
 )
-def test_a_hold_is_the_patients_whoever_ends_it(
+def test_a_hold_belongs_to_the_patient_whichever_speaker_ends_it(
     patient: Pairs, learner: Pairs, outcome: str, breaker: str
 ) -> None:
     end_s = 9.0 if outcome == "held" else 6.0
-    hold = Held(3.0, end_s, "held" if outcome == "held" else "filled")
+    hold = HoldInterval(3.0, end_s, "held" if outcome == "held" else "filled")
     made = talk(learner, patient, holds=(hold,))
     silence = only(made)
     assert (silence.owner, silence.kind, silence.breaker) == ("patient", "hold", breaker)
@@ -114,18 +114,18 @@ def test_a_hold_is_the_patients_whoever_ends_it(
     assert made.pauses_s("patient").size == 0
 
 
-def test_a_hold_filled_at_once_is_no_quick_answer() -> None:
-    hold = Held(3.0, 4.0, "filled")
+def test_a_hold_that_is_filled_at_once_is_no_quick_answer() -> None:
+    hold = HoldInterval(3.0, 4.0, "filled")
     made = talk([(4.0, 5.0)], [(0.0, 3.0)], holds=(hold,))
     assert made.silences == []
     assert made.transfers_s("learner").size == 0
 
 
-def test_from_sound_alone_a_silence_belongs_to_who_has_to_speak_next() -> None:
+def test_from_sound_alone_a_silence_belongs_to_the_speaker_due_next() -> None:
     spoken = SpeechTimes(
         intervals([(0.0, 1.0), (4.0, 5.0), (20.0, 21.0)]), intervals([(8.0, 9.0)]), 0.0, 60.0
     )
-    assert [(s.owner, s.kind) for s in Anatomy(spoken).silences] == [
+    assert [(s.owner, s.kind) for s in Timeline(spoken).silences] == [
         ("learner", "mid_turn"),
         ("patient", "answering"),
         ("learner", "after_statement"),

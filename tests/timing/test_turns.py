@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simvoice.timing.anatomy import Anatomy, SpeechTimes
 from simvoice.timing.intervals import intersect, intervals, shift, subtract, total_s
-from simvoice.timing.turns import Between, Speaker, Turn, stretches
+from simvoice.timing.timeline import SpeechTimes, Timeline
+from simvoice.timing.turns import Between, Speaker, Turn, state_intervals
 
 END_S = 30.0
 lanes = st.lists(
@@ -24,11 +24,11 @@ many = settings(max_examples=300, deadline=None)
 Pairs = list[tuple[float, float]]
 
 
-def talk(learner: Pairs, patient: Pairs, end_s: float = END_S) -> Anatomy:
-    return Anatomy(SpeechTimes(intervals(learner), intervals(patient), 0.0, end_s))
+def talk(learner: Pairs, patient: Pairs, end_s: float = END_S) -> Timeline:
+    return Timeline(SpeechTimes(intervals(learner), intervals(patient), 0.0, end_s))
 
 
-def kinds(made: Anatomy) -> list[tuple[str, float]]:
+def kinds(made: Timeline) -> list[tuple[str, float]]:
     return [(b.kind, b.length_s) for b in made.between if b.kind != "edge"]
 
 
@@ -66,20 +66,20 @@ def test_speech_of_both_before_the_first_goes_on_is_an_overlap_within_a_speaker(
     assert [turn.who for turn in made.turns] == ["learner"]
 
 
-def test_what_lies_before_the_first_and_after_the_last_word_is_neither() -> None:
+def test_time_before_the_first_and_after_the_last_word_is_neither() -> None:
     made = talk([(5.0, 6.0)], [(7.0, 8.0)])
     assert [b.kind for b in made.between] == ["edge", "gap", "edge"]
     assert made.silences == []
 
 
-def test_a_silence_after_both_fell_silent_at_once_belongs_to_who_spoke_alone_before() -> None:
+def test_a_silence_after_both_stop_at_once_belongs_to_the_last_single_speaker() -> None:
     made = talk([(0.0, 2.0), (5.0, 6.0)], [(1.0, 2.0)])
     assert made.between[0].kind == "unclear"
     assert (made.between[1].kind, made.between[1].before) == ("pause", "learner")
 
 
 def test_the_others_speech_is_never_counted_as_a_pause() -> None:
-    # The known trap: between the learner's two stretches lie 4 s, of which the patient spoke 3.
+    # The learner's two stretches are 4 s apart, and the patient spoke for 3 s of them.
     made = talk([(0.0, 1.0), (5.0, 6.0)], [(1.5, 4.5)])
     assert made.pauses_s("learner").size == 0
     assert made.transfers_s("patient").tolist() == [0.5]
@@ -90,7 +90,7 @@ def test_a_short_stop_within_fluent_speech_is_no_pause() -> None:
     assert talk([(0.0, 1.0), (1.15, 2.0)], []).pauses_s("learner").size == 0
 
 
-def test_a_turn_lasts_over_pauses_until_the_other_takes_the_floor() -> None:
+def test_a_turn_lasts_over_pauses_until_the_other_takes_the_turn() -> None:
     made = talk([(0.0, 1.0), (2.0, 3.0), (6.0, 7.0)], [(3.5, 5.5)])
     assert made.turns == [
         Turn("learner", 0.0, 3.0, 2.0),
@@ -100,15 +100,15 @@ def test_a_turn_lasts_over_pauses_until_the_other_takes_the_floor() -> None:
     assert made.longest_turn("learner") == made.turns[0]
 
 
-def test_a_backchannel_is_speech_but_takes_no_floor() -> None:
-    spoken = talk([(6.0, 7.0)], [(0.0, 2.0), (2.6, 5.0)]).spoken
-    made = Anatomy(replace(spoken, backchannels=intervals([(2.1, 2.5)])))
+def test_a_backchannel_is_speech_but_takes_no_turn() -> None:
+    times = talk([(6.0, 7.0)], [(0.0, 2.0), (2.6, 5.0)]).speech_times
+    made = Timeline(replace(times, backchannels=intervals([(2.1, 2.5)])))
     assert made.speech_s("learner") == pytest.approx(1.4)
     assert made.overlaps() == []
     assert [turn.who for turn in made.turns] == ["patient", "learner"]
 
 
-def test_nobody_speaking_has_no_talk_share() -> None:
+def test_without_speech_there_is_no_talk_share() -> None:
     made = talk([], [])
     assert made.talk_share("learner") is None
     assert made.turns == []
@@ -116,7 +116,7 @@ def test_nobody_speaking_has_no_talk_share() -> None:
 
 
 def test_no_time_has_no_states() -> None:
-    assert stretches(intervals([]), intervals([]), 0.0, 0.0) == []
+    assert state_intervals(intervals([]), intervals([]), 0.0, 0.0) == []
 
 
 # -- laws -----------------------------------------------------------------------------------
@@ -124,25 +124,27 @@ def test_no_time_has_no_states() -> None:
 
 @many
 @given(lanes, lanes)
-def test_the_states_fill_the_time_without_a_hole(learner: Pairs, patient: Pairs) -> None:
+def test_the_states_fill_the_time_without_a_gap(learner: Pairs, patient: Pairs) -> None:
     made = talk(learner, patient)
-    assert sum(stretch.length_s for stretch in made.row) == pytest.approx(END_S)
-    assert all(a.end_s == b.start_s for a, b in zip(made.row[:-1], made.row[1:], strict=True))
-    assert all(a.floor != b.floor for a, b in zip(made.row[:-1], made.row[1:], strict=True))
+    assert sum(stretch.length_s for stretch in made.states) == pytest.approx(END_S)
+    assert all(a.end_s == b.start_s for a, b in zip(made.states[:-1], made.states[1:], strict=True))
+    assert all(a.state != b.state for a, b in zip(made.states[:-1], made.states[1:], strict=True))
 
 
 @many
 @given(lanes, lanes)
-def test_each_state_holds_the_time_that_the_lanes_give_it(learner: Pairs, patient: Pairs) -> None:
+def test_each_state_has_the_length_that_the_channels_give_it(
+    learner: Pairs, patient: Pairs
+) -> None:
     made = talk(learner, patient)
-    own, hers = made.spoken.learner, made.spoken.patient
+    own, other = made.speech_times.learner, made.speech_times.patient
     expected = {
-        "learner": total_s(subtract(own, hers)),
-        "patient": total_s(subtract(hers, own)),
-        "both": total_s(intersect(own, hers)),
+        "learner": total_s(subtract(own, other)),
+        "patient": total_s(subtract(other, own)),
+        "both": total_s(intersect(own, other)),
     }
-    for floor, length_s in expected.items():
-        got = sum(stretch.length_s for stretch in made.row if stretch.floor == floor)
+    for state, length_s in expected.items():
+        got = sum(stretch.length_s for stretch in made.states if stretch.state == state)
         assert got == pytest.approx(length_s)
 
 
@@ -170,10 +172,10 @@ def test_swapping_the_speakers_swaps_every_measure(learner: Pairs, patient: Pair
 @given(lanes, lanes, st.integers(0, 40_000))
 def test_shifting_time_changes_no_measure(learner: Pairs, patient: Pairs, by: int) -> None:
     one, by_s = talk(learner, patient), by * 0.25
-    two = Anatomy(
+    two = Timeline(
         SpeechTimes(
-            shift(one.spoken.learner, by_s),
-            shift(one.spoken.patient, by_s),
+            shift(one.speech_times.learner, by_s),
+            shift(one.speech_times.patient, by_s),
             by_s,
             END_S + by_s,
         )
@@ -190,9 +192,9 @@ def test_shifting_time_changes_no_measure(learner: Pairs, patient: Pairs, by: in
 
 @many
 @given(lanes, lanes)
-def test_every_change_of_floor_is_one_transfer(learner: Pairs, patient: Pairs) -> None:
-    """Between two stretches in which one speaks alone lies exactly one pause, gap or overlap, or
-    nothing when the one begins as the other ends."""
+def test_every_change_of_turn_is_one_transfer(learner: Pairs, patient: Pairs) -> None:
+    """Between two stretches of a single speaker there is exactly one pause, gap or overlap, or
+    nothing when one stretch begins as the other ends."""
     made = talk(learner, patient)
     transfers = made.transfers_s("learner").size + made.transfers_s("patient").size
     clear = [b for b in made.between if b.kind in ("gap", "overlap_between")]

@@ -181,13 +181,13 @@ def responses(
     A line that was said in pieces, or shows the same concern twice in one breath, counts once.
     """
     found: list[Response] = []
-    for breath in _breaths(entries):
+    for breath in _exchanges(entries):
         seen: set[str] = set()
         for speech in reversed(breath.speeches):  # a line goes on: its last piece is answered
             for each in (s for s in shows if s.line == speech.line_id and speech.heard):
                 if each.concern not in seen:
                     seen.add(each.concern)
-                    found.append(_answered(each, breath, speech))
+                    found.append(_answer_to(each, breath, speech))
     return tuple(sorted(found, key=lambda r: (r.cue_start_s, r.concern)))
 
 
@@ -195,7 +195,7 @@ def responses(
 
 
 @dataclass(frozen=True, slots=True)
-class _Act:
+class _Answer:
     """What answered a cue."""
 
     name: str | None
@@ -205,7 +205,7 @@ class _Act:
 
 
 @dataclass(frozen=True, slots=True)
-class _Breath:
+class _Exchange:
     """What the patient said until the learner took a turn, and that turn."""
 
     speeches: tuple[PatientSpeech, ...]
@@ -219,7 +219,7 @@ class _Breath:
         return self.turn.start_s if self.turn is not None else float("inf")
 
 
-def _breaths(entries: Sequence[JournalEntry]) -> list[_Breath]:
+def _exchanges(entries: Sequence[JournalEntry]) -> list[_Exchange]:
     turns = sorted((e for e in entries if isinstance(e, LearnerTurn)), key=lambda t: t.start_s)
     speeches = sorted((e for e in entries if isinstance(e, PatientSpeech)), key=lambda s: s.start_s)
     holds = tuple(e for e in entries if isinstance(e, Hold))
@@ -230,12 +230,12 @@ def _breaths(entries: Sequence[JournalEntry]) -> list[_Breath]:
         until_s = turn.start_s if turn is not None else float("inf")
         mine = tuple(s for s in speeches if since_s <= s.start_s < until_s)
         if mine:
-            breaths.append(_Breath(mine, holds, channels, turn))
+            breaths.append(_Exchange(mine, holds, channels, turn))
         since_s = until_s
     return breaths
 
 
-def _answered(shown: ConcernShown, breath: _Breath, speech: PatientSpeech) -> Response:
+def _answer_to(shown: ConcernShown, breath: _Exchange, speech: PatientSpeech) -> Response:
     following = [s for s in breath.speeches if s.start_s > speech.start_s]
     gone_on = next((s for s in following if s.line_id != speech.line_id), None)
     until_s = breath.until_s if gone_on is None else gone_on.start_s
@@ -250,18 +250,18 @@ def _answered(shown: ConcernShown, breath: _Breath, speech: PatientSpeech) -> Re
     if held is not None or silent_s >= SILENCE_S:
         then = _stems(following[0].heard) if following else frozenset()
         subject = _subject(shown, speech) | then
-        later = _coded(turn, subject) if turn is not None else None
+        later = _code_answer(turn, subject) if turn is not None else None
         if turn is not None and later is not None and _takes_it_up(later, turn, subject):
             return _response(shown, speech, later, turn.start_s, None)
         at_s = held.start_s if held is not None else speech.end_s
-        return _response(shown, speech, _Act("silence", False, "", "high"), at_s, None)
+        return _response(shown, speech, _Answer("silence", False, "", "high"), at_s, None)
     if gone_on is not None and murmur is not None:
-        act = _Act("back-channel", False, murmur.text, "high")
+        act = _Answer("back-channel", False, murmur.text, "high")
         return _response(shown, speech, act, murmur.start_s, None)
     if turn is None:
-        return _response(shown, speech, _Act(None, None, "", "high"), None, None)
+        return _response(shown, speech, _Answer(None, None, "", "high"), None, None)
     latency_s = round(turn.start_s - breath.speeches[-1].end_s, 3)
-    act = _coded(turn, _subject(shown, speech))
+    act = _code_answer(turn, _subject(shown, speech))
     return _response(shown, speech, act, turn.start_s, latency_s)
 
 
@@ -269,7 +269,7 @@ def _subject(shown: ConcernShown, speech: PatientSpeech) -> frozenset[str]:
     return _stems(speech.heard) | _stems(shown.text)
 
 
-def _takes_it_up(act: _Act, turn: LearnerTurn, subject: frozenset[str]) -> bool:
+def _takes_it_up(act: _Answer, turn: LearnerTurn, subject: frozenset[str]) -> bool:
     """After a silence that was let stand she may have come to something else: only words that share
     hers answer what she showed before it, and only where they leave her room."""
     shares = bool(subject & _stems(turn.text))
@@ -285,7 +285,7 @@ def _follows(hold: Hold, speech: PatientSpeech, until_s: float) -> bool:
 def _response(
     shown: ConcernShown,
     speech: PatientSpeech,
-    act: _Act,
+    act: _Answer,
     at_s: float | None,
     latency_s: float | None,
 ) -> Response:
@@ -319,7 +319,7 @@ def _suchman(name: str | None, quadrant: Quadrant | None) -> Suchman:
 # -- what a turn does with a cue ------------------------------------------------------------
 
 
-def _coded(turn: LearnerTurn, subject: frozenset[str]) -> _Act:
+def _code_answer(turn: LearnerTurn, subject: frozenset[str]) -> _Answer:
     takes_up = bool(subject & _stems(turn.text))
     found = {each.code: each for each in reversed(turn.codes)}
     if not _OWN_SUBJECT.isdisjoint(found):
@@ -329,10 +329,10 @@ def _coded(turn: LearnerTurn, subject: frozenset[str]) -> _Act:
         about = takes_up or (code in _EXPLORES and _POINTS_BACK.search(plain(turn.text)))
         name = _ACTS[code][0 if about else 1]
         sure: Certainty = "low" if turn.avg_logprob < GUESSING else "fair"
-        return _Act(name, RESPONSES[name].explicit, found[code].words, sure)
+        return _Answer(name, RESPONSES[name].explicit, found[code].words, sure)
     if takes_up or found:
-        return _Act(None, takes_up, turn.text, "low")
-    return _Act("ignoring", False, turn.text, "low")
+        return _Answer(None, takes_up, turn.text, "low")
+    return _Answer("ignoring", False, turn.text, "low")
 
 
 def _stems(text: str) -> frozenset[str]:

@@ -33,7 +33,7 @@ class Evidence:
     """What it shows, by the codebook, by VR-CoDES or by the timing."""
 
 
-def of_silence(hold: Hold, ended: str = "filled") -> Evidence:
+def silence_evidence(hold: Hold, ended: str = "filled") -> Evidence:
     """A silence that the patient fell into, and what became of it. ended: how, where it was."""
     length = f"{hold.end_s - hold.start_s:.1f} s"
     shows = f"let stand for {length}" if hold.outcome == "held" else f"{ended} after {length}"
@@ -76,14 +76,14 @@ _GUESSED_SHARE = 0.2
 """Share of guessed turns above which words that were not found may well have been said."""
 
 
-def of_words(turn: LearnerTurn, confidence: float) -> Certainty:
+def words_certainty(turn: LearnerTurn, confidence: float) -> Certainty:
     """Of a code that was found. confidence: 0..1, the code's."""
     if turn.avg_logprob < GUESSING:
         return "low"
     return "high" if confidence >= _FORMAL else "fair"
 
 
-def of_absence(turns: Sequence[LearnerTurn]) -> Certainty:
+def absence_certainty(turns: Sequence[LearnerTurn]) -> Certainty:
     """Of words that were not found in these turns."""
     guessed = sum(turn.avg_logprob < GUESSING for turn in turns)
     return "low" if guessed > _GUESSED_SHARE * len(turns) else "fair"
@@ -112,19 +112,19 @@ class Hit:
         return Evidence(self.turn.start_s, self.turn.end_s, "learner", self.code.words, what)
 
 
-def best(found: Sequence[Hit]) -> Certainty:
+def best_certainty(found: Sequence[Hit]) -> Certainty:
     """Of the surest of them."""
-    sure = (of_words(hit.turn, hit.code.confidence) for hit in found)
+    sure = (words_certainty(hit.turn, hit.code.confidence) for hit in found)
     return max(sure, key=CERTAINTIES.index)
 
 
-def worst(found: Sequence[Hit]) -> Certainty:
+def worst_certainty(found: Sequence[Hit]) -> Certainty:
     """Of the least sure of them."""
-    sure = (of_words(hit.turn, hit.code.confidence) for hit in found)
+    sure = (words_certainty(hit.turn, hit.code.confidence) for hit in found)
     return min(sure, key=CERTAINTIES.index)
 
 
-def apart(found: Sequence[Hit]) -> list[Hit]:
+def distinct_hits(found: Sequence[Hit]) -> list[Hit]:
     """Each stretch of words once, though it may do two things of the kind that is counted."""
     kept: list[Hit] = []
     for hit in found:
@@ -140,6 +140,6 @@ def _overlap(one: Hit, other: Hit) -> bool:
     return min(a, b) >= 0 and a < b + n and b < a + m
 
 
-def quotes(found: Sequence[Hit], most: int = MOST_EVIDENCE) -> tuple[Evidence, ...]:
+def hit_evidence(found: Sequence[Hit], most: int = MOST_EVIDENCE) -> tuple[Evidence, ...]:
     """Of the first of them."""
     return tuple(hit.evidence for hit in found[:most])

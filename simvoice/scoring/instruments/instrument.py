@@ -90,7 +90,7 @@ CRITICAL = "critical"
 """The id of the instrument that a case's critical items make."""
 
 
-def critical(case_id: str, given: Sequence[CriticalItem]) -> Instrument | None:
+def critical_instrument(case_id: str, given: Sequence[CriticalItem]) -> Instrument | None:
     """What the case's author holds that nobody may miss, as an instrument; None without any.
 
     Its items are named apart by the case: "critical-breast-biopsy-says-cancer".
@@ -118,14 +118,14 @@ def critical(case_id: str, given: Sequence[CriticalItem]) -> Instrument | None:
     )
 
 
-def items_with(header: Header) -> Mapping[str, Item]:
+def items_for(header: Header) -> Mapping[str, Item]:
     """Every item there is for one attempt, by id: `items()` and those critical in its case."""
-    author_s = critical(header.case_id, header.critical)
+    author_s = critical_instrument(header.case_id, header.critical)
     own = author_s.items if author_s is not None else ()
     return MappingProxyType({**items(), **{item.id: item for item in own}})
 
 
-def chosen(names: Iterable[str]) -> tuple[tuple[Instrument, ...], tuple[str, ...]]:
+def find_instruments(names: Iterable[str]) -> tuple[tuple[Instrument, ...], tuple[str, ...]]:
     """The instruments that a case's author named, and the names that none goes by.
 
     Case, blanks and marks do not matter: "OS-12" is os12, "GRIEV_ING" is grieving.

@@ -14,6 +14,7 @@ from itertools import chain, pairwise, zip_longest
 
 from simvoice import criteria as r
 from simvoice.record.events import Header, Hold, Interruption, LearnerTurn
+from simvoice.scoring.instruments.coded_turns import code_turns_in_context, never_rises
 from simvoice.scoring.instruments.cues import Response, responses
 from simvoice.scoring.instruments.evidence import (
     CERTAINTIES,
@@ -23,21 +24,20 @@ from simvoice.scoring.instruments.evidence import (
     Hit,
     ItemOutcome,
     RuleVerdict,
-    apart,
-    best,
-    of_absence,
-    of_silence,
-    quotes,
-    worst,
+    absence_certainty,
+    best_certainty,
+    distinct_hits,
+    hit_evidence,
+    silence_evidence,
+    worst_certainty,
 )
 from simvoice.scoring.instruments.instrument import Instrument, Item, items
-from simvoice.scoring.instruments.patient_side import patient_did
-from simvoice.scoring.instruments.places import deaf, in_places
-from simvoice.scoring.instruments.rule_text import CLOSES, any_of, in_words, label
+from simvoice.scoring.instruments.patient_side import judge_patient_rule
+from simvoice.scoring.instruments.rule_text import CLOSES, code_label, codes_in_words, rule_in_words
 from simvoice.scoring.metrics.reading import Reading
 from simvoice.scoring.metrics.registry import Measured, measure_reading
 from simvoice.scoring.metrics.shares import ItemShare, share
-from simvoice.scoring.raters.questions import resolved
+from simvoice.scoring.raters.questions import resolve_rule
 
 _HOLDS = {"holds_held": "held", "holds_filled": "filled"}
 """Metric to the outcome of the silences that it counts."""
@@ -47,7 +47,7 @@ interval, and shown as a maybe where a yes or no is asked."""
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class JudgedItem:
     """One item in one attempt."""
 
     item: Item
@@ -61,7 +61,7 @@ class ScoredInstrument:
     """One instrument in one attempt."""
 
     instrument: Instrument
-    judged: tuple[Judged, ...]
+    judged: tuple[JudgedItem, ...]
 
     def count(self, outcome: ItemOutcome) -> int:
         """How many items came out so."""
@@ -94,7 +94,7 @@ class Judge:
     """Judges the items of one attempt."""
 
     def __init__(self, reading: Reading, header: Header) -> None:
-        entries = in_places(reading.entries, header.shows, reading.rises or deaf)
+        entries = code_turns_in_context(reading.entries, header.shows, reading.rises or never_rises)
         turns = (entry for entry in entries if isinstance(entry, LearnerTurn))
         self._turns = tuple(sorted(turns, key=lambda turn: turn.start_s))
         self._reading = reading
@@ -110,17 +110,17 @@ class Judge:
         """Several instruments."""
         return tuple(self.sheet(each) for each in chosen)
 
-    def item(self, item: Item) -> Judged:
+    def item(self, item: Item) -> JudgedItem:
         """One item."""
         if item.rule is None:
-            return Judged(item, RuleVerdict("not judged", reason=item.why), "")
-        rule = resolved(item) or item.rule
-        return Judged(item, self._judge(item.rule), in_words(rule, item.means))
+            return JudgedItem(item, RuleVerdict("not judged", reason=item.why), "")
+        rule = resolve_rule(item) or item.rule
+        return JudgedItem(item, self._judge(item.rule), rule_in_words(rule, item.means))
 
     @cached_property
     def _hits(self) -> tuple[Hit, ...]:
         return tuple(
-            Hit((number, within), turn, code, label(code.code, self._means))
+            Hit((number, within), turn, code, code_label(code.code, self._means))
             for number, turn in enumerate(self._turns)
             for within, code in enumerate(turn.codes)
         )
@@ -132,9 +132,9 @@ class Judge:
     def _judge(self, rule: r.ItemRule) -> RuleVerdict:
         match rule:
             case r.AllOfRule():
-                return _all([self._judge(each) for each in rule.rules])
+                return _combine_all([self._judge(each) for each in rule.rules])
             case r.AnyOfRule():
-                return _any([self._judge(each) for each in rule.rules])
+                return _combine_any([self._judge(each) for each in rule.rules])
             case r.ItemIsRule():
                 other = items().get(rule.item)
                 unknown = RuleVerdict("not judged", reason=f"simvoice has no item {rule.item}")
@@ -165,7 +165,7 @@ class Judge:
                 | r.SilenceRule()
                 | r.LedgerValueRule()
             ):
-                return patient_did(rule, self._reading.entries)
+                return judge_patient_rule(rule, self._reading.entries)
 
     # -- codes
 
@@ -174,7 +174,7 @@ class Judge:
         return [hit for hit in self._hits if hit.code.code in wanted]
 
     def _name(self, codes: Iterable[str]) -> str:
-        return any_of(codes, self._means)
+        return codes_in_words(codes, self._means)
 
     def _no_occasion(self, codes: Iterable[str]) -> RuleVerdict:
         why = f"no occasion: nothing was heard of {self._name(codes)}"
@@ -202,11 +202,13 @@ class Judge:
         if rule.last_turns is not None:
             found = [h for h in found if h.place[0] >= len(self._turns) - rule.last_turns]
         if len(found) >= rule.at_least:
-            return RuleVerdict("met", quotes(apart(found)), best(found), float(len(found)))
+            return RuleVerdict(
+                "met", hit_evidence(distinct_hits(found)), best_certainty(found), float(len(found))
+            )
         elsewhere = [h.showing(f"{h.label}, not where it counts") for h in every]
         unsure = [h.showing(f"perhaps {h.label}") for h in maybe]
-        shown = quotes(found) or (*occasions, *elsewhere, *unsure)[:MOST_EVIDENCE]
-        sure = "low" if maybe else of_absence(self._turns)
+        shown = hit_evidence(found) or (*occasions, *elsewhere, *unsure)[:MOST_EVIDENCE]
+        sure = "low" if maybe else absence_certainty(self._turns)
         return RuleVerdict("not met", shown, sure, float(len(found)))
 
     def _closes(self, hit: Hit) -> bool:
@@ -219,22 +221,26 @@ class Judge:
     def _avoids(self, rule: r.AvoidsRule) -> RuleVerdict:
         if rule.needs and not self._of(rule.needs):
             return self._no_occasion(rule.needs)
-        found = apart(self._of(rule.codes))
+        found = distinct_hits(self._of(rule.codes))
         if len(found) > rule.at_most:
-            return RuleVerdict("not met", quotes(found), best(found), float(len(found)))
-        return RuleVerdict("met", quotes(found), of_absence(self._turns), float(len(found)))
+            return RuleVerdict(
+                "not met", hit_evidence(found), best_certainty(found), float(len(found))
+            )
+        return RuleVerdict(
+            "met", hit_evidence(found), absence_certainty(self._turns), float(len(found))
+        )
 
     def _order(self, rule: r.OrderRule) -> RuleVerdict:
         firsts = [hits[0] for hits in map(self._of, rule.steps) if hits]
         if len(firsts) < rule.least:
             return RuleVerdict(
                 "not judged",
-                quotes(firsts),
+                hit_evidence(firsts),
                 reason=f"only {len(firsts)} of the steps happened, and {rule.least} make an order",
             )
         in_order = all(a.place < b.place for a, b in pairwise(firsts))
         outcome: ItemOutcome = "met" if in_order else "not met"
-        return RuleVerdict(outcome, quotes(firsts, len(firsts)), worst(firsts))
+        return RuleVerdict(outcome, hit_evidence(firsts, len(firsts)), worst_certainty(firsts))
 
     def _ratio(self, rule: r.RatioRule) -> RuleVerdict:
         over, under = self._of(rule.over), self._of(rule.under)
@@ -247,18 +253,20 @@ class Judge:
         outcome: ItemOutcome = "counted"
         if rule.at_least is not None:
             outcome = "met" if value >= rule.at_least else "not met"
-        return RuleVerdict(outcome, quotes(over), of_absence(self._turns), round(value, 3))
+        return RuleVerdict(
+            outcome, hit_evidence(over), absence_certainty(self._turns), round(value, 3)
+        )
 
     def _count(self, rule: r.CountRule) -> RuleVerdict:
-        found = apart(self._of(rule.codes))
+        found = distinct_hits(self._of(rule.codes))
         value = float(len(found))
         if rule.per == "cue":
             why = self._no_cues()
             if why:
                 return RuleVerdict("not judged", reason=why)
             value = round(value / len(self.responses), 3)
-        sure = of_absence(self._turns)
-        return RuleVerdict("counted", quotes(found), sure, value)
+        sure = absence_certainty(self._turns)
+        return RuleVerdict("counted", hit_evidence(found), sure, value)
 
     # -- metrics
 
@@ -271,7 +279,7 @@ class Judge:
         value = measured.value
         low = rule.at_least is None or value >= rule.at_least
         high = rule.at_most is None or value <= rule.at_most
-        moments = _moments(self._reading, rule.metric)
+        moments = _metric_evidence(self._reading, rule.metric)
         return RuleVerdict("met" if low and high else "not met", moments, "high", value)
 
     # -- answers to cues
@@ -310,7 +318,7 @@ class Judge:
 # -- putting verdicts together --------------------------------------------------------------
 
 
-def _all(parts: Sequence[RuleVerdict]) -> RuleVerdict:
+def _combine_all(parts: Sequence[RuleVerdict]) -> RuleVerdict:
     """Not met when any is not; else not judged when any is not."""
     for outcome in ("not met", "not judged"):
         bad = next((each for each in parts if each.outcome == outcome), None)
@@ -319,24 +327,26 @@ def _all(parts: Sequence[RuleVerdict]) -> RuleVerdict:
     # of each part something, so that each can be checked
     by_turns = chain.from_iterable(zip_longest(*(each.evidence for each in parts)))
     evidence = tuple(dict.fromkeys(e for e in by_turns if e is not None))[:MOST_EVIDENCE]
-    return RuleVerdict("met", tuple(sorted(evidence, key=lambda each: each.at_s)), _lowest(parts))
+    return RuleVerdict(
+        "met", tuple(sorted(evidence, key=lambda each: each.at_s)), _lowest_certainty(parts)
+    )
 
 
-def _any(parts: Sequence[RuleVerdict]) -> RuleVerdict:
+def _combine_any(parts: Sequence[RuleVerdict]) -> RuleVerdict:
     """Met when any is; else not judged when any is not, for that one might have been met."""
     for outcome in ("met", "not judged"):
         good = next((each for each in parts if each.outcome == outcome), None)
         if good is not None:
             return good
-    return replace(parts[0], certainty=_lowest(parts))
+    return replace(parts[0], certainty=_lowest_certainty(parts))
 
 
-def _lowest(parts: Sequence[RuleVerdict]) -> Certainty | None:
+def _lowest_certainty(parts: Sequence[RuleVerdict]) -> Certainty | None:
     sure = [each.certainty for each in parts if each.certainty is not None]
     return min(sure, key=CERTAINTIES.index, default=None)
 
 
-def _moments(reading: Reading, metric: str) -> tuple[Evidence, ...]:
+def _metric_evidence(reading: Reading, metric: str) -> tuple[Evidence, ...]:
     """What a count of moments counts; other metrics are of the whole talk."""
     found: list[Evidence] = []
     if metric == "interruptions":
@@ -345,7 +355,7 @@ def _moments(reading: Reading, metric: str) -> tuple[Evidence, ...]:
             for e in reading.of(Interruption)
         ]
     elif metric in _HOLDS:
-        found = [of_silence(e) for e in reading.of(Hold) if e.outcome == _HOLDS[metric]]
+        found = [silence_evidence(e) for e in reading.of(Hold) if e.outcome == _HOLDS[metric]]
     return tuple(found[:MOST_EVIDENCE])
 
 

@@ -14,7 +14,7 @@ from simvoice.scoring.instruments.evidence import (
     Evidence,
     ItemOutcome,
     RuleVerdict,
-    of_silence,
+    silence_evidence,
 )
 
 BROKEN_S = 1.0
@@ -23,7 +23,7 @@ _TRUST = "trust"
 _ROUNDING = 1e-6
 
 
-def patient_did(
+def judge_patient_rule(
     rule: r.ToldRule | r.HearsRule | r.ReachedRule | r.SilenceRule | r.LedgerValueRule,
     entries: Sequence[JournalEntry],
 ) -> RuleVerdict:
@@ -32,22 +32,22 @@ def patient_did(
         case r.ToldRule():
             return _told(rule, entries)
         case r.HearsRule():
-            return _said([rule.lines], entries)
+            return _lines_delivered([rule.lines], entries)
         case r.ReachedRule():
-            return _said(rule.lines, entries)
+            return _lines_delivered(rule.lines, entries)
         case r.SilenceRule():
             return _silence(rule, entries)
         case r.LedgerValueRule():
             return _ledger(rule, entries)
 
 
-def _heard(entries: Sequence[JournalEntry]) -> list[PatientSpeech]:
+def _delivered_speech(entries: Sequence[JournalEntry]) -> list[PatientSpeech]:
     return [e for e in entries if isinstance(e, PatientSpeech) and e.heard]
 
 
 def _told(rule: r.ToldRule, entries: Sequence[JournalEntry]) -> RuleVerdict:
     """A fact is told by the first move that opens it and was heard to its end."""
-    whole = {e.turn: e for e in reversed(_heard(entries)) if not e.unsaid}
+    whole = {e.turn: e for e in reversed(_delivered_speech(entries)) if not e.unsaid}
     told: dict[str, PatientSpeech] = {}
     for move in entries:
         if isinstance(move, PatientMove) and move.turn in whole:
@@ -57,11 +57,16 @@ def _told(rule: r.ToldRule, entries: Sequence[JournalEntry]) -> RuleVerdict:
     return _met(len(wanted) == len(rule.facts), (_quote(each) for each in wanted))
 
 
-def _said(each_of: Sequence[Sequence[str]], entries: Sequence[JournalEntry]) -> RuleVerdict:
+def _lines_delivered(
+    each_of: Sequence[Sequence[str]], entries: Sequence[JournalEntry]
+) -> RuleVerdict:
     """Of each group of lines at least one was heard."""
     if not each_of:
         return RuleVerdict("not judged", reason="the record does not say which lines belong to it")
-    firsts = [next((e for e in _heard(entries) if e.line_id in lines), None) for lines in each_of]
+    firsts = [
+        next((e for e in _delivered_speech(entries) if e.line_id in lines), None)
+        for lines in each_of
+    ]
     return _met(None not in firsts, (_quote(each) for each in firsts if each is not None))
 
 
@@ -73,9 +78,9 @@ def _silence(rule: r.SilenceRule, entries: Sequence[JournalEntry]) -> RuleVerdic
     cared = [each for each in left if each not in stood and broken_with_care(each, entries)]
     filled = [each for each in left if each not in stood and each not in cared]
     is_met = bool(stood) if rule.outcome == "held" else not filled
-    shown = [*map(of_silence, stood if is_met else filled)]
+    shown = [*map(silence_evidence, stood if is_met else filled)]
     if is_met or not filled:
-        shown += (of_silence(each, "broken with words that raised trust") for each in cared)
+        shown += (silence_evidence(each, "broken with words that raised trust") for each in cared)
     return _met(is_met, shown)
 
 

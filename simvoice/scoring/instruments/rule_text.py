@@ -31,7 +31,7 @@ from simvoice.scoring.metrics.definitions import definitions
 
 Means = Mapping[str, str]
 """Code of a case's own to what it means, a sentence."""
-NONE: Means = MappingProxyType({})
+NO_MEANINGS: Means = MappingProxyType({})
 _NEWS = frozenset({"headline", "headline_jargon"})
 _TOLD = frozenset(
     {
@@ -45,20 +45,20 @@ CLOSES = ("small_talk", "blaming", "hostility", "confront")
 matters to the patient."""
 
 
-def in_words(rule: ItemRule, means: Means = NONE) -> str:
+def rule_in_words(rule: ItemRule, means: Means = NO_MEANINGS) -> str:
     """What the rule looks for, as a clause that an educator reads. means: of a case's own codes."""
     match rule:
         case SaysRule():
             return _says(rule, means)
         case AvoidsRule():
-            needs = f", where there was {any_of(rule.needs, means)}" if rule.needs else ""
-            return f"{_at_most(rule)}: {any_of(rule.codes, means)}{needs}"
+            needs = f", where there was {codes_in_words(rule.needs, means)}" if rule.needs else ""
+            return f"{_at_most(rule)}: {codes_in_words(rule.codes, means)}{needs}"
         case OrderRule():
-            return "in this order: " + "; ".join(any_of(step, means) for step in rule.steps)
+            return "in this order: " + "; ".join(codes_in_words(step, means) for step in rule.steps)
         case MetricRule():
             return f"{_metric(rule.metric)}: {'none' if rule.at_most == 0 else _bounds(rule)}"
         case RatioRule():
-            over, under = any_of(rule.over, means), any_of(rule.under, means)
+            over, under = codes_in_words(rule.over, means), codes_in_words(rule.under, means)
             if rule.at_least is None:
                 return f"how often there was {over}, set against {under}"
             times = "" if rule.at_least == 1.0 else f"{rule.at_least:g} times "
@@ -67,7 +67,7 @@ def in_words(rule: ItemRule, means: Means = NONE) -> str:
             return _answers(rule)
         case CountRule():
             each = " for each cue" if rule.per == "cue" else ""
-            return f"how often there was {any_of(rule.codes, means)}{each}"
+            return f"how often there was {codes_in_words(rule.codes, means)}{each}"
         case CountAnswersRule():
             return f"how many cues and concerns got an answer{_quadrant(rule)}"
         case ItemIsRule():
@@ -84,9 +84,9 @@ def in_words(rule: ItemRule, means: Means = NONE) -> str:
             when = {"end": "at the end", "ever": "at some time", "always": "all the time"}
             return f"the patient's {rule.value.replace('_', ' ')} {_bounds(rule)} {when[rule.when]}"
         case AllOfRule():
-            return "; and ".join(in_words(each, means) for each in rule.rules)
+            return "; and ".join(rule_in_words(each, means) for each in rule.rules)
         case AnyOfRule():
-            return "; or ".join(in_words(each, means) for each in rule.rules)
+            return "; or ".join(rule_in_words(each, means) for each in rule.rules)
 
 
 def _says(rule: SaysRule, means: Means) -> str:
@@ -95,10 +95,10 @@ def _says(rule: SaysRule, means: Means) -> str:
     where += f", after {_first(rule.after, means)}" if rule.after else ""
     where += f" within your first {rule.first_turns} turns" if rule.first_turns else ""
     where += f" within your last {rule.last_turns} turns" if rule.last_turns else ""
-    where += f", where there was {any_of(rule.needs, means)}" if rule.needs else ""
+    where += f", where there was {codes_in_words(rule.needs, means)}" if rule.needs else ""
     if "question_open" in rule.codes:
-        where += f" ({any_of(CLOSES, means)} asked as a question does not count)"
-    return f"heard {often}{any_of(rule.codes, means)}{where}"
+        where += f" ({codes_in_words(CLOSES, means)} asked as a question does not count)"
+    return f"heard {often}{codes_in_words(rule.codes, means)}{where}"
 
 
 def _answers(rule: AnswersRule) -> str:
@@ -153,22 +153,22 @@ def _at_most(rule: AvoidsRule) -> str:
 
 def _first(codes: Iterable[str], means: Means) -> str:
     """The first time that any of them was heard."""
-    name = any_of(codes, means)
+    name = codes_in_words(codes, means)
     return name if name.startswith("the news") else f"{name} was first heard"
 
 
-def any_of(codes: Iterable[str], means: Means = NONE) -> str:
+def codes_in_words(codes: Iterable[str], means: Means = NO_MEANINGS) -> str:
     """Codes as a list in words; news in plain words or in clinicians' is "the news", and all that
     tells something is "information given"."""
     found = list(codes)
     if set(found) == _TOLD:
         return "information given"
     names = ["the news"] if found and set(found) >= _NEWS else []
-    names += [label(code, means) for code in found if not (names and code in _NEWS)]
+    names += [code_label(code, means) for code in found if not (names and code in _NEWS)]
     return " or ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
 
 
-def label(code: str, means: Means = NONE) -> str:
+def code_label(code: str, means: Means = NO_MEANINGS) -> str:
     """What a code is called in a sentence: by its name, or by what it means in its case."""
     if code in means:
         meaning = means[code].rstrip(".")

@@ -1,1 +1,1 @@
-"""Numbers with unit, definition, source and error."""
+"""Metrics: numbers with unit, definition, source and error."""

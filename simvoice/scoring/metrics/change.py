@@ -1,12 +1,12 @@
-"""Whether a number changed between two attempts, or only seems to have.
+"""Decide whether a metric changed between two attempts.
 
-A difference counts from the minimal detectable change on: 1.96 · √2 · the standard error of
-measurement (Weir 2005, doi 10.1519/15184.1), which is what two encounters differ by in which the
-same person does the same. Below it nothing is said of better or worse.
+A difference is a change when it exceeds the minimal detectable change: 1.96 · √2 · the standard
+error of measurement (Weir 2005, doi 10.1519/15184.1), which is the spread between encounters in
+which the same person does the same. A smaller difference is neither better nor worse.
 
-That error is known from two sides: planted pairs of conversations (calibration), and simulated
-learners who met the same patient again and again (repeats). Both hold the error of measuring, so
-they are not added up: the larger one counts.
+The standard error has two sources: planted pairs of conversations (calibration), and simulated
+learners who met the same patient several times (repeats). Both include the error of measurement, so
+they are not added: the larger one counts.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Literal
 
 import numpy as np
 
-from simvoice.scoring.metrics.interval import ErrorTable, shipped
+from simvoice.scoring.metrics.interval import ErrorTable, shipped_errors
 from simvoice.scoring.metrics.registry import Measured
 
 ChangeVerdict = Literal[
@@ -27,7 +27,7 @@ ChangeVerdict = Literal[
     "no change beyond the error",
     "not comparable",
 ]
-"""higher and lower are for metrics of which neither is better in itself."""
+"""higher, lower: for metrics where neither direction is better."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +38,17 @@ class MetricChange:
     before: float | None
     after: float | None
     difference: float | None
-    """After less before, in the metric's unit."""
+    """After minus before, in the metric's unit."""
     detectable: float | None
     """The minimal detectable change, in the metric's unit; None where it is not known."""
     verdict: ChangeVerdict
     reason: str = ""
-    """Why they cannot be compared."""
+    """Why the values cannot be compared."""
 
 
 @dataclass(frozen=True, slots=True)
 class Retest:
-    """What is known of how a metric differs between two encounters alike."""
+    """Standard errors of a metric between two encounters of the same behaviour."""
 
     calibration: float | None
     """Standard error of measurement from planted pairs, in the metric's unit."""
@@ -62,32 +62,32 @@ class Retest:
 
 
 def retest(key: str, table: ErrorTable) -> Retest:
-    """Both errors of a metric."""
+    """Both standard errors of a metric."""
     return Retest(table.sem.get(key), table.repeats.get(key))
 
 
 def detectable(sem: float) -> float:
-    """MDC95 that follows from a standard error of measurement, in its unit."""
+    """Minimal detectable change (MDC95) for a standard error of measurement, in its unit."""
     return 1.96 * float(np.sqrt(2.0)) * sem
 
 
 def minimal_detectable_change(key: str, table: ErrorTable) -> float | None:
-    """MDC95 in the metric's unit; None where no test-retest error is known."""
+    """Minimal detectable change (MDC95) of a metric, in its unit; None where no error is known."""
     sem = retest(key, table).sem
     return None if sem is None else detectable(sem)
 
 
 def change(before: Measured, after: Measured, table: ErrorTable | None = None) -> MetricChange:
-    """before, after: the same metric of two attempts. table: None takes the shipped one."""
+    """Compare one metric of two attempts. table: of errors; None takes the table that ships."""
     assert before.key == after.key
-    table = table or shipped()
+    table = table or shipped_errors()
     least = minimal_detectable_change(before.key, table) if table else None
     if before.value is None or after.value is None:
         missing = before if before.value is None else after
         return _incomparable(before, after, least, missing.reason)
     difference = after.value - before.value
     if least is None:
-        reason = "how much it differs between two attempts alike is not known"
+        reason = "the spread between attempts of the same behaviour is not known"
         return _incomparable(before, after, None, reason, difference)
     verdict: ChangeVerdict = "no change beyond the error"
     if abs(difference) > least:
@@ -96,10 +96,10 @@ def change(before: Measured, after: Measured, table: ErrorTable | None = None) -
 
 
 def _verdict(metric: Measured, difference: float) -> ChangeVerdict:
-    way: Literal["higher", "lower"] = "higher" if difference > 0.0 else "lower"
+    direction: Literal["higher", "lower"] = "higher" if difference > 0.0 else "lower"
     if metric.direction == "none":
-        return way
-    return "improved" if way == metric.direction else "worse"
+        return direction
+    return "improved" if direction == metric.direction else "worse"
 
 
 def _incomparable(
@@ -117,6 +117,6 @@ def _incomparable(
 def changes(
     before: list[Measured], after: list[Measured], table: ErrorTable | None = None
 ) -> list[MetricChange]:
-    """Every metric that both attempts have, in the order of the registry."""
+    """Compare every metric that both attempts have, in the order of the registry."""
     later = {measured.key: measured for measured in after}
     return [change(m, later[m.key], table) for m in before if m.key in later]

@@ -1,4 +1,4 @@
-"""The codebook: every metric's definition, read from `data/metrics.toml`, and the page of it."""
+"""The definition of every metric, read from `data/metrics.toml`, and the page made from it."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ Unit = Literal[
 ]
 
 BetterDirection = Literal["higher", "lower", "none"]
-"""Which way is better; "none" where that depends on the visit."""
+"""Which direction is better; "none" where that depends on the visit."""
 
 Need = Literal["speech", "sound", "words", "journal"]
 """speech: who spoke when, from a journal or from two channels. sound: the waveform itself.
-words: what was said. journal: an attempt's own record."""
+words: what was said. journal: the record of an attempt."""
 
 NEED_WORDS: dict[Need, str] = {
     "speech": "who spoke when",
@@ -37,29 +37,29 @@ NEED_WORDS: dict[Need, str] = {
     "words": "the words",
     "journal": "the journal of an attempt",
 }
-"""As a reader is told what a metric is computed from."""
+"""What a metric is computed from, in words."""
 
 
 class Definition(BaseModel):
-    """One metric, as data."""
+    """The definition of one metric."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     key: str
     name: str
-    """As a learner reads it."""
+    """The name that a learner reads."""
     unit: Unit
     definition: str
     direction: BetterDirection
     needs: tuple[Need, ...] = Field(min_length=1)
     unmeasurable: str
-    """When there is no value, in words; "never" when there always is one."""
+    """When there is no value, in words; "never" when there always is a value."""
     source: str
 
 
 @cache
 def definitions() -> tuple[Definition, ...]:
-    """All of them, in the order in which a debrief shows them."""
+    """All definitions, in the order in which a debrief shows them."""
     data = files("simvoice.scoring") / "data" / "metrics.toml"
     found = tomllib.loads(data.read_text(encoding="utf-8"))["metric"]
     return tuple(Definition.model_validate(entry) for entry in found)
@@ -67,22 +67,22 @@ def definitions() -> tuple[Definition, ...]:
 
 _HEAD = """# The codebook
 
-Every number that simvoice gives, once. This page is made from `simvoice/scoring/data/metrics.toml`;
-to change it, change that file and run
+This page lists every number that simvoice gives. It is made from
+`simvoice/scoring/data/metrics.toml`. To change it, edit that file and run
 `python -m simvoice.scoring.metrics.definitions docs/metrics.md`.
 
-"Better" says which way is better, where the literature or the aim of a case says so; where it is
-"–", that depends on the visit.
+"Better" says which direction is better, where the literature or the aim of a case says so. "–"
+means that this depends on the visit.
 
-A number that was measured from sound comes with its 90 % interval: in 90 of 100 recordings made
-under such conditions (noise, leak between the channels, clipping, lost sound, echo) the truth lies
-in it. `simvoice calibrate` measures that on conversations with planted truth. An interval may lie
-beside its number: the measurement is then known to come out too high or too low.
+A number measured from sound has a 90 % interval: in 90 of 100 recordings made under the same
+conditions (noise, leak between the channels, clipping, lost sound, echo) the interval contains the
+true value. `simvoice calibrate` measures this on conversations with planted truth. An interval need
+not contain its number: the measurement is then known to be too high or too low.
 """
 
 
 def markdown() -> str:
-    """The codebook as a page."""
+    """All definitions as a Markdown page."""
     return "\n".join([_HEAD, *(_entry(entry) for entry in definitions())])
 
 

@@ -1,4 +1,7 @@
-"""What each metric computes. Each takes a reading and gives a number, or says why it cannot."""
+"""Compute each metric: a function of a reading that returns a number or raises NotMeasurable.
+
+The unit of each number is the unit in `data/metrics.toml`.
+"""
 
 from __future__ import annotations
 
@@ -12,31 +15,31 @@ from numpy.typing import NDArray
 from simvoice.record.events import Delay, Hold
 from simvoice.scoring.instruments.news import NewsBeat, news_beat
 from simvoice.scoring.metrics import voice_measures as voice
-from simvoice.scoring.metrics.quantities import NothingThere, NotMeasurable
+from simvoice.scoring.metrics.quantities import NothingToMeasure, NotMeasurable
 from simvoice.scoring.metrics.reading import Reading
-from simvoice.timing.overlaps import OverlapKind, of_kind
+from simvoice.timing.overlaps import OverlapKind, overlaps_of_kind
 from simvoice.timing.silences import SilenceKind, Wait, machine_share_s
 from simvoice.timing.turns import Speaker, Turn
 
 OPENING_S = 2.0
-"""Seconds of the patient's first turn from which it is a statement and not a greeting."""
+"""Shortest first turn of the patient that counts as a statement and not as a greeting, seconds."""
 LOST_SHARE = 0.01
-"""Share of lost microphone frames above which times between speakers are not to be trusted: one
-in a hundred moves some boundary in nearly every turn."""
+"""Share of lost microphone frames above which times between speakers are not measurable: one lost
+frame in a hundred moves some boundary in nearly every turn."""
 
 
-# -- what has to be there -------------------------------------------------------------------
+# -- requirements ---------------------------------------------------------------------------
 
 
-def _heard(reading: Reading, *who: Speaker) -> None:
-    """Raise unless each of them spoke."""
+def _require_speech(reading: Reading, *who: Speaker) -> None:
+    """Raise NotMeasurable unless each of these speakers spoke."""
     for speaker in who:
-        if reading.anatomy.speech_s(speaker) <= 0.0:
+        if reading.timeline.speech_s(speaker) <= 0.0:
             raise NotMeasurable(f"the {speaker} did not speak")
 
 
-def _whole(reading: Reading) -> None:
-    """Raise when too much of the microphone's sound was lost."""
+def _require_complete_sound(reading: Reading) -> None:
+    """Raise NotMeasurable when too much of the microphone's sound was lost."""
     if reading.lost_share > LOST_SHARE:
         raise NotMeasurable(f"{reading.lost_share:.1%} of the microphone's sound was lost")
 
@@ -45,210 +48,215 @@ def _median(values_s: Sequence[float] | NDArray[np.float64]) -> float:
     return float(np.median(values_s))
 
 
-# -- the measures ---------------------------------------------------------------------------
+# -- speech and turns -----------------------------------------------------------------------
 
 
 def talk_share(reading: Reading) -> float:
-    """Percent."""
-    _heard(reading, "learner", "patient")
-    share = reading.anatomy.talk_share("learner")
+    """The learner's share of all speech, percent."""
+    _require_speech(reading, "learner", "patient")
+    share = reading.timeline.talk_share("learner")
     return 100.0 * share if share is not None else 0.0
 
 
 def speech(who: Speaker) -> Callable[[Reading], float]:
-    """Seconds of one voice."""
-    return lambda reading: reading.anatomy.speech_s(who)
+    """Measure of one speaker's speech, seconds."""
+    return lambda reading: reading.timeline.speech_s(who)
 
 
 def turns(reading: Reading) -> float:
-    """Count of the learner's."""
-    return float(sum(turn.who == "learner" for turn in reading.anatomy.turns))
+    """Number of the learner's turns."""
+    return float(sum(turn.who == "learner" for turn in reading.timeline.turns))
 
 
 def monologue(reading: Reading) -> float:
-    """Seconds of the learner's longest turn."""
-    _heard(reading, "learner")
-    longest = reading.anatomy.longest_turn("learner")
+    """Length of the learner's longest turn, seconds."""
+    _require_speech(reading, "learner")
+    longest = reading.timeline.longest_turn("learner")
     if longest is None:
-        raise NothingThere("the learner never had the floor")
+        raise NothingToMeasure("the learner never had the turn")
     return longest.length_s
 
 
 def latency(reading: Reading) -> float:
-    """Seconds, median, from the patient to the learner."""
-    _heard(reading, "learner", "patient")
-    _whole(reading)
-    offsets = reading.anatomy.transfers_s("learner")
+    """Median floor transfer offset from the patient to the learner, seconds."""
+    _require_speech(reading, "learner", "patient")
+    _require_complete_sound(reading)
+    offsets = reading.timeline.transfers_s("learner")
     if offsets.size == 0:
-        raise NothingThere("the learner never took over from the patient")
+        raise NothingToMeasure("the learner never took the turn from the patient")
     return _median(offsets)
 
 
 def patient_latency(reading: Reading) -> float:
-    """Seconds, median, from the learner to the patient."""
-    _heard(reading, "learner", "patient")
-    offsets = reading.anatomy.transfers_s("patient")
+    """Median floor transfer offset from the learner to the patient, seconds."""
+    _require_speech(reading, "learner", "patient")
+    offsets = reading.timeline.transfers_s("patient")
     if offsets.size == 0:
-        raise NothingThere("the patient never took over from the learner")
+        raise NothingToMeasure("the patient never took the turn from the learner")
     return _median(offsets)
 
 
 def pause_count(reading: Reading) -> float:
-    """Count of the learner's."""
-    _heard(reading, "learner")
-    _whole(reading)
-    return float(reading.anatomy.pauses_s("learner").size)
+    """Number of the learner's pauses."""
+    _require_speech(reading, "learner")
+    _require_complete_sound(reading)
+    return float(reading.timeline.pauses_s("learner").size)
 
 
 def pause_median(reading: Reading) -> float:
-    """Seconds, of the learner's."""
-    _heard(reading, "learner")
-    _whole(reading)
-    pauses = reading.anatomy.pauses_s("learner")
+    """Median length of the learner's pauses, seconds."""
+    _require_speech(reading, "learner")
+    _require_complete_sound(reading)
+    pauses = reading.timeline.pauses_s("learner")
     if pauses.size == 0:
-        raise NothingThere("the learner made no pause")
+        raise NothingToMeasure("the learner made no pause")
     return _median(pauses)
 
 
 def overlap_count(reading: Reading) -> float:
-    """Count."""
-    return float(len(reading.anatomy.overlaps()))
+    """Number of overlaps."""
+    return float(len(reading.timeline.overlaps()))
 
 
 def overlap_time(reading: Reading) -> float:
-    """Seconds."""
-    return sum(overlap.length_s for overlap in reading.anatomy.overlaps())
+    """Seconds in which both spoke."""
+    return sum(overlap.length_s for overlap in reading.timeline.overlaps())
 
 
 def overlap_kind(kind: OverlapKind, by: Speaker) -> Callable[[Reading], float]:
-    """Count of the overlaps of that kind that one speaker began."""
+    """Measure of the number of overlaps of one kind that one speaker began."""
 
     def count(reading: Reading) -> float:
-        _heard(reading, "patient" if by == "learner" else "learner")
-        return float(len(of_kind(reading.overlaps, kind, by)))
+        _require_speech(reading, "patient" if by == "learner" else "learner")
+        return float(len(overlaps_of_kind(reading.overlaps, kind, by)))
 
     return count
 
 
 def interruption_depth(reading: Reading) -> float:
-    """Seconds in which both spoke, median."""
-    found = of_kind(reading.overlaps, "interruption", "learner")
+    """Median time in which both spoke before an interruption succeeded, seconds."""
+    found = overlaps_of_kind(reading.overlaps, "interruption", "learner")
     if not found:
-        raise NothingThere("the patient was never interrupted")
+        raise NothingToMeasure("the patient was never interrupted")
     return _median([overlap.length_s for overlap in found])
 
 
 def words_lost(reading: Reading) -> float:
-    """Words of the patient's."""
-    _heard(reading, "patient")
-    found = of_kind(reading.overlaps, "interruption", "learner")
+    """Number of the patient's words that interruptions cut off."""
+    _require_speech(reading, "patient")
+    found = overlaps_of_kind(reading.overlaps, "interruption", "learner")
     return float(sum(overlap.lost_words or 0 for overlap in found))
 
 
 def seconds_lost(reading: Reading) -> float:
-    """Seconds of the patient's speech."""
-    _heard(reading, "patient")
-    found = of_kind(reading.overlaps, "interruption", "learner")
+    """Seconds of the patient's speech that interruptions cut off."""
+    _require_speech(reading, "patient")
+    found = overlaps_of_kind(reading.overlaps, "interruption", "learner")
     return sum(overlap.lost_s or 0.0 for overlap in found)
 
 
 def first_interruption(reading: Reading) -> float:
-    """Session seconds."""
-    _heard(reading, "patient")
-    found = of_kind(reading.overlaps, "interruption", "learner")
+    """Session seconds of the first interruption."""
+    _require_speech(reading, "patient")
+    found = overlaps_of_kind(reading.overlaps, "interruption", "learner")
     if not found:
-        raise NothingThere("the patient was never interrupted")
+        raise NothingToMeasure("the patient was never interrupted")
     return found[0].start_s
 
 
 def _opening(reading: Reading) -> Turn:
-    """The patient's opening statement: her first turn of `OPENING_S` and more, or that was cut
-    off: how long it would have been nobody knows."""
-    _heard(reading, "patient")
-    for turn in reading.anatomy.turns:
+    """The patient's opening statement: the first turn of `OPENING_S` or more, or the first turn
+    that the learner cut off, whose full length is unknown."""
+    _require_speech(reading, "patient")
+    for turn in reading.timeline.turns:
         if turn.who == "patient" and (turn.length_s >= OPENING_S or _cut_off_s(reading, turn)):
             return turn
-    raise NothingThere("the patient made no opening statement")
+    raise NothingToMeasure("the patient made no opening statement")
 
 
 def opening_length(reading: Reading) -> float:
-    """Seconds."""
+    """Length of the opening statement, seconds."""
     return _opening(reading).length_s
 
 
 def opening_interrupted(reading: Reading) -> float:
-    """Seconds from its start."""
+    """Seconds from the start of the opening statement to its first interruption."""
     opening = _opening(reading)
     at_s = _cut_off_s(reading, opening)
     if at_s is None:
-        raise NothingThere("the opening statement was not interrupted")
+        raise NothingToMeasure("the opening statement was not interrupted")
     return at_s - opening.start_s
 
 
 def _cut_off_s(reading: Reading, turn: Turn) -> float | None:
-    """Session seconds at which the learner cut off a turn of the patient's; else None. She may have
-    paused just then: until her next turn begins it is this one that was going on."""
-    found = of_kind(reading.overlaps, "interruption", "learner")
-    later = (t.start_s for t in reading.anatomy.turns if t.who == "patient")
+    """Session seconds at which the learner cut off a turn of the patient; None otherwise.
+
+    The patient may have paused at that moment, so a turn counts as open until the next one begins.
+    """
+    found = overlaps_of_kind(reading.overlaps, "interruption", "learner")
+    later = (t.start_s for t in reading.timeline.turns if t.who == "patient")
     until_s = min((at_s for at_s in later if at_s > turn.start_s), default=float("inf"))
     within = (each.start_s for each in found if turn.start_s <= each.start_s < until_s)
     return next(within, None)
 
 
 def turn_length(who: Speaker) -> Callable[[Reading], float]:
-    """Seconds, median."""
+    """Measure of the median length of one speaker's turns, seconds."""
 
     def measure(reading: Reading) -> float:
-        lengths = [turn.length_s for turn in reading.anatomy.turns if turn.who == who]
+        lengths = [turn.length_s for turn in reading.timeline.turns if turn.who == who]
         if not lengths:
-            raise NothingThere(f"the {who} never had the floor")
+            raise NothingToMeasure(f"the {who} never had the turn")
         return _median(lengths)
 
     return measure
 
 
 def floor_share(reading: Reading) -> float:
-    """Percent."""
-    _heard(reading, "learner", "patient")
-    share = reading.anatomy.floor_share("learner")
+    """The learner's share of the time of all turns, percent."""
+    _require_speech(reading, "learner", "patient")
+    share = reading.timeline.floor_share("learner")
     if share is None:
-        raise NotMeasurable("nobody took the floor")
+        raise NotMeasurable("no one took a turn")
     return 100.0 * share
 
 
+# -- silences -------------------------------------------------------------------------------
+
+
 def silence_count(reading: Reading) -> float:
-    """Count."""
-    _heard(reading, "learner", "patient")
-    _whole(reading)
-    return float(len(reading.anatomy.silences))
+    """Number of silences."""
+    _require_speech(reading, "learner", "patient")
+    _require_complete_sound(reading)
+    return float(len(reading.timeline.silences))
 
 
 def longest_silence(reading: Reading) -> float:
-    """Seconds."""
+    """Length of the longest silence, seconds."""
     if silence_count(reading) == 0:
-        raise NothingThere("no silence lasted two seconds")
-    return max(silence.length_s for silence in reading.anatomy.silences)
+        raise NothingToMeasure("no silence lasted two seconds")
+    return max(silence.length_s for silence in reading.timeline.silences)
 
 
 def silence_time(reading: Reading) -> float:
-    """Seconds."""
+    """Total length of the silences, seconds."""
     silence_count(reading)
-    return sum(silence.length_s for silence in reading.anatomy.silences)
+    return sum(silence.length_s for silence in reading.timeline.silences)
 
 
 def silences_broken(reading: Reading) -> float:
-    """Count."""
+    """Number of silences that the learner broke, other than the learner's own pauses."""
     silence_count(reading)
-    found = [s for s in reading.anatomy.silences if s.kind != "mid_turn"]
+    found = [s for s in reading.timeline.silences if s.kind != "mid_turn"]
     return float(sum(silence.breaker == "learner" for silence in found))
 
 
 def silences_of(*kinds: SilenceKind) -> Callable[[Reading], float]:
-    """Count of the silences of those kinds."""
+    """Measure of the number of silences of these kinds."""
 
     def count(reading: Reading) -> float:
         silence_count(reading)
-        return float(sum(silence.kind in kinds for silence in reading.anatomy.silences))
+        return float(sum(silence.kind in kinds for silence in reading.timeline.silences))
 
     return count
 
@@ -256,42 +264,42 @@ def silences_of(*kinds: SilenceKind) -> Callable[[Reading], float]:
 def _news(reading: Reading) -> NewsBeat:
     beat = news_beat(reading.entries)
     if beat is None:
-        raise NothingThere("the news was not told")
+        raise NothingToMeasure("the news was not told")
     return beat
 
 
 def news_warning(reading: Reading) -> float:
-    """Seconds."""
+    """Seconds from the last warning to the news."""
     beat = _news(reading)
     if beat.warned_s is None:
-        raise NothingThere("there was no warning before the news")
+        raise NothingToMeasure("there was no warning before the news")
     return beat.headline_s - beat.warned_s
 
 
 def news_silence(reading: Reading) -> float:
-    """Seconds, without the machine's own delay."""
+    """Seconds from the news to the next word, the machine's own delay left out."""
     beat = _news(reading)
     if beat.silence_s is None:
-        raise NotMeasurable("nobody spoke after the news")
+        raise NotMeasurable("no one spoke after the news")
     until_s = beat.told_s + beat.silence_s
-    own_s = machine_share_s(beat.told_s, until_s, reading.spoken.waits)
-    return beat.silence_s - (own_s if beat.first == "patient" else 0.0)
+    machine_s = machine_share_s(beat.told_s, until_s, reading.speech_times.waits)
+    return beat.silence_s - (machine_s if beat.first == "patient" else 0.0)
 
 
 def holds(outcome: Literal["held", "filled"]) -> Callable[[Reading], float]:
-    """Count of the holds with that outcome."""
+    """Measure of the number of holds with this outcome."""
 
     def count(reading: Reading) -> float:
         holds = reading.of(Hold)
         if not holds:
-            raise NothingThere("the patient never fell silent after a blow")
+            raise NothingToMeasure("the patient never fell silent after hard news")
         return float(sum(hold.outcome == outcome for hold in holds))
 
     return count
 
 
 def machine_delay(reading: Reading) -> float:
-    """Seconds, median."""
+    """Median delay of the machine before the patient's answers, seconds."""
     delays = reading.of(Delay)
     if not delays:
         raise NotMeasurable("the patient answered nothing")
@@ -358,4 +366,4 @@ MEASURES: Mapping[str, Callable[[Reading], float]] = MappingProxyType(
         "rate_course": voice.rate_course,
     }
 )
-"""Key of `data/metrics.toml` to what computes it."""
+"""Key of a metric in `data/metrics.toml` to the function that computes it."""

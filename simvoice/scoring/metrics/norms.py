@@ -1,8 +1,8 @@
-"""Norms: what real visits showed, and beside which of our numbers that may stand.
+"""Norms: published numbers of real visits, and the metrics that each one may be shown with.
 
-The table is data (`data/norms.toml`); the rule is `beside`. A number of another population or of
-another definition is no norm, however close it sounds. Why the rule shows none beside a metric, or
-in a case that ships, is data too (`data/norm_decisions.toml`).
+The table is data (`data/norms.toml`); `norms_beside` is the rule. A number of another population or
+another definition is not a norm. The reasons why no norm is shown with a metric, or in a case that
+ships, are data too (`data/norm_decisions.toml`).
 """
 
 from __future__ import annotations
@@ -19,30 +19,30 @@ from simvoice.errors import SettingError
 from simvoice.scoring.metrics.definitions import Definition, Unit, definitions
 
 ANY_VISIT = "any"
-"""The kind of visit that every visit is."""
+"""The kind of visit that includes every visit."""
 
 
 class Norm(BaseModel):
-    """One published number, as data."""
+    """One published number."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     id: str
     metric: str
-    """Key of ours that is defined alike; empty when none is."""
+    """Key of our metric with the same definition; empty when there is none."""
     for_definition: str
-    """That metric's definition when the two were matched."""
+    """That metric's definition at the time of the match."""
     visits: tuple[str, ...] = Field(min_length=1)
-    """Kinds of visit that are its population."""
+    """Kinds of visit in its population."""
     shown: str
-    """The number, as people read it."""
+    """The number as text."""
     centre: float
-    """The same for drawing, in `unit`."""
+    """The number for drawing, in `unit`."""
     unit: Unit
     n: int
-    """0 when our source does not give it."""
+    """Sample size; 0 when our source does not give it."""
     of: str
-    """What was counted in n."""
+    """What `n` counts."""
     spread: str
     """As the source gives it; empty when it gives none."""
     population: str
@@ -53,12 +53,12 @@ class Norm(BaseModel):
 
     @property
     def is_whole(self) -> bool:
-        """Whether it has what a norm needs to be shown: n, spread and citation."""
+        """Whether it has n, spread and citation, which a norm needs to be shown."""
         return self.n > 0 and bool(self.of and self.spread and self.citation)
 
     @property
     def sentence(self) -> str:
-        """As it stands beside a number."""
+        """The sentence that is shown with a number."""
         return (
             f"{self.shown} in {self.population} (n = {self.n} {self.of}; {self.spread}). "
             f"{self.citation}"
@@ -73,47 +73,47 @@ def _table() -> dict[str, Any]:
 
 @cache
 def norms() -> tuple[Norm, ...]:
-    """All of them, also those that may stand beside nothing of ours."""
+    """All published numbers, including those that are shown with no metric."""
     return tuple(Norm.model_validate(entry) for entry in _table()["norm"])
 
 
 @cache
 def visits() -> dict[str, str]:
-    """Kinds of visit, and what each means."""
+    """Kinds of visit, each with its meaning."""
     return dict(_table()["visits"])
 
 
-def visit_of(instruments: Iterable[str]) -> frozenset[str]:
-    """The kinds of visit that a case is, by the instruments that apply to it."""
+def visit_kinds(instruments: Iterable[str]) -> frozenset[str]:
+    """The kinds of visit of a case, from the instruments that apply to it."""
     known = _table()["instruments"]
     return frozenset(kind for name in instruments for kind in known.get(name, ()))
 
 
 def check_visits(given: Iterable[str]) -> tuple[str, ...]:
-    """`given`, sorted and each once. Raises SettingError for a kind that is not in the table."""
+    """`given`, sorted and without repeats. Raises SettingError for an unknown kind."""
     kinds = tuple(sorted(set(given)))
     for kind in kinds:
         if kind not in visits():
             raise SettingError(
-                f"{kind!r} is no kind of visit; choose of: {', '.join(sorted(visits()))}"
+                f"{kind!r} is no kind of visit; choose from: {', '.join(sorted(visits()))}"
             )
     return kinds
 
 
-def beside(
+def norms_beside(
     metric: str,
     visit: Collection[str],
     *,
     among: Sequence[Norm] | None = None,
     registry: Sequence[Definition] | None = None,
 ) -> tuple[Norm, ...]:
-    """The norms that may stand beside a metric in a visit of these kinds; mostly none.
+    """The norms that may be shown with a metric in a visit of these kinds; usually none.
 
     metric: its key. visit: kinds, by `visits()`. among, registry: other tables, for tests.
     """
     entries = definitions() if registry is None else registry
-    meant = {entry.key: entry for entry in entries}.get(metric)
-    if meant is None:
+    definition = {entry.key: entry for entry in entries}.get(metric)
+    if definition is None:
         return ()
     kinds = {ANY_VISIT, *visit}
     return tuple(
@@ -121,38 +121,38 @@ def beside(
         for norm in (norms() if among is None else among)
         if norm.is_whole
         and norm.metric == metric
-        and norm.for_definition == meant.definition
-        and norm.unit == meant.unit
+        and norm.for_definition == definition.definition
+        and norm.unit == definition.unit
         and kinds & set(norm.visits)
     )
 
 
-# -- why there is none ------------------------------------------------------------------------
+# -- why no norm is shown --------------------------------------------------------------------
 
 
 class CaseDecision(BaseModel):
-    """Of one case that ships."""
+    """Why no norm is shown in one case that ships."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     id: str
     visits: tuple[str, ...]
-    """Kinds of visit it was taken for; its instruments have to say the same."""
+    """Kinds of visit assumed for the case; its instruments must give the same."""
     because: str = Field(min_length=1)
-    """Why no norm stands beside its numbers."""
+    """Why no norm is shown with its numbers."""
 
 
 class MetricsDecision(BaseModel):
-    """Of some metrics alike."""
+    """Why no norm is shown with some metrics."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     keys: tuple[str, ...]
-    """Empty for published numbers of which we have no metric."""
+    """Keys of the metrics; empty for published numbers without a metric of ours."""
     considered: tuple[str, ...]
-    """Norms that were looked at, by id."""
+    """Norms that were considered, by id."""
     because: str = Field(min_length=1)
-    """Why none of them stands beside it everywhere."""
+    """Why none of them is shown in every visit."""
 
 
 @cache
@@ -163,31 +163,33 @@ def _decisions() -> dict[str, Any]:
 
 @cache
 def case_decisions() -> dict[str, CaseDecision]:
-    """Case id to what was decided, for the cases that ship."""
+    """Case id to the decision, for the cases that ship."""
     found = [CaseDecision.model_validate(entry) for entry in _decisions()["case"]]
     return {entry.id: entry for entry in found}
 
 
 @cache
 def metric_decisions() -> tuple[MetricsDecision, ...]:
-    """What was decided about the metrics, each in one of them."""
+    """The decisions about metrics; each metric is in exactly one."""
     return tuple(MetricsDecision.model_validate(entry) for entry in _decisions()["metrics"])
 
 
 def why_none(metric: str) -> str:
-    """Why no norm stands beside a metric, or beside it in some visits only. Raises KeyError for a
-    metric that nobody has decided on."""
+    """Why no norm is shown with a metric, or only in some visits.
+
+    Raises KeyError for a metric without a decision.
+    """
     return {key: entry.because for entry in metric_decisions() for key in entry.keys}[metric]
 
 
-_OF_ANOTHER = (
-    "None that we know of was measured in visits like this one, by the same definitions and with "
+_OTHER_CASES = (
+    "We know of none that was measured in visits like this one, by the same definitions and with "
     "its spread."
 )
 
 
-def note(case_id: str) -> str:
-    """For a visit beside whose numbers no norm stands: why. Of a case of somebody's own, what holds
-    for every visit."""
+def no_norm_note(case_id: str) -> str:
+    """Why no norm is shown in a visit: the decision for a case that ships, otherwise the general
+    reason."""
     decided = case_decisions().get(case_id)
-    return f"No published number is shown. {decided.because if decided else _OF_ANOTHER}"
+    return f"No published number is shown. {decided.because if decided else _OTHER_CASES}"

@@ -1,4 +1,4 @@
-"""From a record or a recording to what the measures take: who spoke when, and what happened."""
+"""Read a record or a recording for measuring: who spoke when, and what happened."""
 
 from __future__ import annotations
 
@@ -24,33 +24,33 @@ from simvoice.record.events import (
     PatientSpeech,
     SimultaneousStart,
 )
+from simvoice.scoring.instruments.coded_turns import RiseDetector, rises_in_sound
 from simvoice.scoring.instruments.news import CUES, tells_news
-from simvoice.scoring.instruments.places import Rises, by_ear
 from simvoice.scoring.metrics.definitions import Need
-from simvoice.timing.anatomy import Anatomy, SpeechTimes
 from simvoice.timing.intervals import Intervals, bridge, intersect, intervals, total_s, union
-from simvoice.timing.measure_sound import Blocks, SoundMeasurement, measure_blocks, measure_sound
-from simvoice.timing.overlaps import Overlap, overlaps, without
-from simvoice.timing.prosody import VoiceProfile, join
-from simvoice.timing.silences import Held, Utterance, Wait
+from simvoice.timing.measure_sound import Blocks, SoundMeasurement, measure_channels, measure_sound
+from simvoice.timing.overlaps import Overlap, overlaps, split_acknowledgements
+from simvoice.timing.prosody import VoiceProfile, join_profiles
+from simvoice.timing.silences import HoldInterval, Utterance, Wait
+from simvoice.timing.timeline import SpeechTimes, Timeline
 from simvoice.timing.turns import Speaker, TimedWord
 
 _Entry = TypeVar("_Entry", bound=JournalEntry)
 
 _BRIDGE_S = 0.15
-"""Seconds between two words of the patient's that are still one stretch of voice: the closure
+"""Longest time between two words of the patient within one stretch of voice, seconds: the closure
 before a stop, not a pause."""
 
 _SAME_S = 0.3
-"""Seconds by which the floor's time of an onset and a detector's may differ."""
+"""Largest difference between the live and the detected time of one onset, seconds."""
 
 
-class Recorded(Protocol):
-    """What a reading needs of an attempt (`record.store.Attempt` has it)."""
+class RecordedAttempt(Protocol):
+    """What a reading needs of an attempt; `record.store.Attempt` provides it."""
 
     @property
     def entries(self) -> tuple[JournalEntry, ...]:
-        """In the order they were written."""
+        """The journal, in the order in which it was written."""
         ...
 
     @property
@@ -65,78 +65,82 @@ class Recorded(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Reading:
-    """One attempt, read for measuring."""
+    """One attempt or recording, read for measuring."""
 
     entries: tuple[JournalEntry, ...]
     """Empty without a journal."""
-    spoken: SpeechTimes
-    anatomy: Anatomy
-    given: frozenset[Need] = frozenset({"speech", "journal"})
-    """What it was made from; a metric that needs more is not measurable."""
+    timeline: Timeline
+    available: frozenset[Need] = frozenset({"speech", "journal"})
+    """What the reading was made from; a metric that needs more is not measurable."""
     words: tuple[TimedWord, ...] = ()
-    """Words and when they sounded, in order of time, where they are known."""
+    """Words with their times, in order of time, where they are known."""
     overlaps: tuple[Overlap, ...] = ()
-    """What happened where both spoke, in order of time: from the journal where there is one."""
-    heard: SoundMeasurement | None = None
-    """What the sound itself showed, where it was read."""
-    rises: Rises | None = None
-    """Whether the voice rises at the end of a turn; None where there is no sound to ask."""
+    """Overlaps, in order of time; from the journal where there is one."""
+    sound: SoundMeasurement | None = None
+    """Measurements of the sound; None where it was not read."""
+    rises: RiseDetector | None = None
+    """Whether the voice rises at the end of a turn; None without an attempt."""
+
+    @property
+    def speech_times(self) -> SpeechTimes:
+        """When each speaker spoke."""
+        return self.timeline.speech_times
 
     def of(self, kind: type[_Entry]) -> list[_Entry]:
-        """The entries of one type, in order."""
+        """The journal's entries of one type, in order."""
         return [entry for entry in self.entries if isinstance(entry, kind)]
 
     @cached_property
     def lost_share(self) -> float:
-        """0..1: share of the microphone's frames that never arrived, as the devices counted."""
+        """Share of the microphone's frames that the devices counted as lost, 0..1."""
         counts = self.of(LossCounts)
-        length_s = self.spoken.end_s - self.spoken.start_s
+        length_s = self.speech_times.end_s - self.speech_times.start_s
         if not counts or length_s <= 0.0:
             return 0.0
         return min(1.0, counts[-1].lost_frames * FRAME_S / length_s)
 
 
-def read(attempt: Recorded) -> Reading:
-    """From the journal: the detector's voice intervals and the patient's word times."""
+def read(attempt: RecordedAttempt) -> Reading:
+    """Read the journal: the detector's voice intervals and the patient's word times."""
     entries = attempt.entries
-    taken = _marked(entries, (Backchannel, Discarded))
-    voices = [_without(_voices(entries), taken)]
-    voices += [_outside(entry, voices[0]) for entry in _of(entries, LearnerTurn)]
+    excluded = _marked_intervals(entries, (Backchannel, Discarded))
+    voices = [_drop_covered(_learner_voices(entries), excluded)]
+    voices += [_unvoiced_turn(entry, voices[0]) for entry in _entries_of(entries, LearnerTurn)]
     learner = intervals([(float(a), float(b)) for part in voices for a, b in part])
     return _reading(
         entries,
         learner=learner,
-        patient=_patient(entries),
-        backchannels=_marked(entries, (Backchannel,)),
+        patient=_patient_speech(entries),
+        backchannels=_marked_intervals(entries, (Backchannel,)),
         end_s=_end_s(attempt),
-        rises=by_ear(attempt),
+        rises=rises_in_sound(attempt),
     )
 
 
-def read_best(attempt: Recorded) -> Reading:
-    """From the sound where it was kept, since its errors are known; else from the journal."""
+def read_best(attempt: RecordedAttempt) -> Reading:
+    """Read the sound where it was stored, since its errors are known; otherwise the journal."""
     try:
         return read_sound(attempt)
     except AttemptError:
         return read(attempt)
 
 
-def read_sound(attempt: Recorded) -> Reading:
-    """From the two channels of sound, as any recording is read.
+def read_sound(attempt: RecordedAttempt) -> Reading:
+    """Read the two channels of sound, in the same way as any recording.
 
     Interruptions, backchannels, holds, delays and words still come from the journal. Raises
-    AttemptError when the sound was not kept.
+    AttemptError when the sound was not stored.
     """
-    heard = measure_blocks(*attempt.audio())
-    taken = _marked(attempt.entries, (Backchannel, Discarded))
+    sound = measure_channels(*attempt.audio())
+    excluded = _marked_intervals(attempt.entries, (Backchannel, Discarded))
     return _reading(
         attempt.entries,
-        learner=_without(heard.learner.speech, taken),
-        patient=heard.patient.speech,
-        backchannels=_marked(attempt.entries, (Backchannel,)),
+        learner=_drop_covered(sound.learner.speech, excluded),
+        patient=sound.patient.speech,
+        backchannels=_marked_intervals(attempt.entries, (Backchannel,)),
         end_s=_end_s(attempt),
-        heard=heard,
-        rises=by_ear(attempt),
+        sound=sound,
+        rises=rises_in_sound(attempt),
     )
 
 
@@ -147,10 +151,10 @@ def read_channels(
     utterances: Sequence[Utterance] = (),
     words: Sequence[TimedWord] = (),
 ) -> Reading:
-    """From two channels of sound without a journal: any recording of two people.
+    """Read two channels of sound without a journal: any recording of two people.
 
-    learner, patient: int16 [n], 16 kHz, one speaker each, on one clock. utterances: what belongs
-    together, where a transcript says so. words: of both speakers, in any order, where known.
+    learner, patient: int16 [n], 16 kHz, one speaker each, on one clock. utterances: from a
+    transcript, where there is one. words: of both speakers, in any order, where known.
     """
     return read_blocks([(learner, patient)], utterances=utterances, words=words)
 
@@ -161,63 +165,66 @@ def read_blocks(
     utterances: Sequence[Utterance] = (),
     words: Sequence[TimedWord] = (),
 ) -> Reading:
-    """The same for sound that comes in pieces of any length: memory does not grow with it."""
-    return read_heard(measure_sound(blocks), utterances=utterances, words=words)
+    """The same for sound in pieces of any length; memory does not grow with the length."""
+    return read_measured_sound(measure_sound(blocks), utterances=utterances, words=words)
 
 
-def read_heard(
-    heard: SoundMeasurement,
+def read_measured_sound(
+    sound: SoundMeasurement,
     *,
     utterances: Sequence[Utterance] = (),
     words: Sequence[TimedWord] = (),
 ) -> Reading:
-    """The same for sound that was listened to already."""
+    """The same for sound that is already measured."""
     in_order = tuple(sorted(words, key=lambda word: word.start_s))
-    learner, patient = heard.learner, heard.patient
+    learner, patient = sound.learner, sound.patient
     voices: dict[Speaker, VoiceProfile] = {"learner": learner.voice, "patient": patient.voice}
     found = overlaps(learner.speech, patient.speech, voices, in_order)
-    given: set[Need] = {"speech", "sound"}
+    available: set[Need] = {"speech", "sound"}
     if words:
-        given.add("words")
-    return read_spoken(
+        available.add("words")
+    return read_speech(
         {"learner": learner.speech, "patient": patient.speech},
         found,
-        heard.length_s,
+        sound.length_s,
         utterances=utterances,
         words=in_order,
-        heard=heard,
-        given=frozenset(given),
+        sound=sound,
+        available=frozenset(available),
     )
 
 
-def read_spoken(
+def read_speech(
     speech: Mapping[Speaker, Intervals],
     found: Sequence[Overlap],
     length_s: float,
     *,
     utterances: Sequence[Utterance] = (),
     words: tuple[TimedWord, ...] = (),
-    heard: SoundMeasurement | None = None,
-    given: frozenset[Need] = frozenset({"speech"}),
+    sound: SoundMeasurement | None = None,
+    available: frozenset[Need] = frozenset({"speech"}),
 ) -> Reading:
-    """The same where it is known already who spoke when: a transcript, planted truth.
+    """Make a reading where it is already known who spoke when: a transcript, planted truth.
 
-    speech: all that each one said, acknowledgements included. found: what happened where both
-    spoke.
+    speech: all speech of each speaker, acknowledgements included. found: the overlaps.
     """
-    murmurs = [overlap for overlap in found if overlap.kind == "acknowledgement"]
-    learner, nods = without(speech["learner"], [o for o in murmurs if o.by == "learner"])
-    patient, hers = without(speech["patient"], [o for o in murmurs if o.by == "patient"])
-    spoken = SpeechTimes(
+    acknowledged = [overlap for overlap in found if overlap.kind == "acknowledgement"]
+    learner, learner_backchannels = split_acknowledgements(
+        speech["learner"], [o for o in acknowledged if o.by == "learner"]
+    )
+    patient, patient_backchannels = split_acknowledgements(
+        speech["patient"], [o for o in acknowledged if o.by == "patient"]
+    )
+    times = SpeechTimes(
         learner=learner,
         patient=patient,
         start_s=0.0,
         end_s=length_s,
-        backchannels=nods,
-        patient_backchannels=hers,
+        backchannels=learner_backchannels,
+        patient_backchannels=patient_backchannels,
         utterances=tuple(sorted(utterances, key=lambda u: u.start_s)),
     )
-    return Reading((), spoken, Anatomy(spoken), given, words, tuple(found), heard)
+    return Reading((), Timeline(times), available, words, tuple(found), sound)
 
 
 def _reading(
@@ -227,15 +234,15 @@ def _reading(
     patient: Intervals,
     backchannels: Intervals,
     end_s: float,
-    rises: Rises,
-    heard: SoundMeasurement | None = None,
+    rises: RiseDetector,
+    sound: SoundMeasurement | None = None,
 ) -> Reading:
-    said = [
+    utterances = [
         Utterance("learner", e.start_s, e.end_s, is_news=tells_news(e))
-        for e in _of(entries, LearnerTurn)
+        for e in _entries_of(entries, LearnerTurn)
     ]
-    feelings = {move.turn for move in _of(entries, PatientMove) if move.kind in CUES}
-    said += [
+    feelings = {move.turn for move in _entries_of(entries, PatientMove) if move.kind in CUES}
+    utterances += [
         Utterance(
             "patient",
             e.start_s,
@@ -243,38 +250,44 @@ def _reading(
             is_question=e.heard.rstrip().endswith("?"),
             is_cue=e.turn in feelings,
         )
-        for e in _of(entries, PatientSpeech)
+        for e in _entries_of(entries, PatientSpeech)
         if e.end_s > e.start_s
     ]
-    spoken = SpeechTimes(
+    times = SpeechTimes(
         learner=learner,
         patient=patient,
         start_s=0.0,
         end_s=end_s,
         backchannels=backchannels,
         waits=tuple(
-            Wait(e.speech_end_s, e.first_sound_s, e.chosen_silence_s) for e in _of(entries, Delay)
+            Wait(e.speech_end_s, e.first_sound_s, e.chosen_silence_s)
+            for e in _entries_of(entries, Delay)
         ),
-        holds=tuple(Held(e.start_s, e.end_s, e.outcome) for e in _of(entries, Hold)),
-        utterances=tuple(sorted(said, key=lambda u: u.start_s)),
+        holds=tuple(
+            HoldInterval(e.start_s, e.end_s, e.outcome) for e in _entries_of(entries, Hold)
+        ),
+        utterances=tuple(sorted(utterances, key=lambda u: u.start_s)),
     )
-    given: set[Need] = {"speech", "journal", "words"}
-    if heard is not None:
-        given.add("sound")
+    available: set[Need] = {"speech", "journal", "words"}
+    if sound is not None:
+        available.add("sound")
     words = _words(entries)
-    found = _overlaps(entries, spoken, words, heard)
-    return Reading(entries, spoken, Anatomy(spoken), frozenset(given), words, found, heard, rises)
+    found = _overlaps(entries, times, words, sound)
+    return Reading(entries, Timeline(times), frozenset(available), words, found, sound, rises)
 
 
 def _words(entries: Sequence[JournalEntry]) -> tuple[TimedWord, ...]:
-    """The patient's as they sounded; the learner's evenly spread over each turn, since the
-    recogniser gives no times."""
+    """Words with their times, in order of time.
+
+    The patient's words have their recorded times. The learner's are spread evenly over each turn,
+    because the recogniser gives no times.
+    """
     found = [
         TimedWord("patient", word.text, word.start_s, word.end_s)
-        for speech in _of(entries, PatientSpeech)
+        for speech in _entries_of(entries, PatientSpeech)
         for word in speech.words
     ]
-    for turn in _of(entries, LearnerTurn):
+    for turn in _entries_of(entries, LearnerTurn):
         texts = turn.text.split()
         step_s = (turn.end_s - turn.start_s) / max(1, len(texts))
         found += [
@@ -286,30 +299,33 @@ def _words(entries: Sequence[JournalEntry]) -> tuple[TimedWord, ...]:
 
 def _overlaps(
     entries: Sequence[JournalEntry],
-    spoken: SpeechTimes,
+    times: SpeechTimes,
     words: Sequence[TimedWord],
-    heard: SoundMeasurement | None,
+    sound: SoundMeasurement | None,
 ) -> tuple[Overlap, ...]:
-    """Interruptions, simultaneous starts and acknowledgements as the floor decided them while it
-    happened; what the floor does not decide (early starts, attempts, the patient's) from the times.
+    """Overlaps of an attempt, in order of time.
+
+    Interruptions, simultaneous starts and acknowledgements are those decided live, from the
+    journal. Early starts, attempts and the patient's overlaps are classified from the times.
     """
     found = [
         Overlap("interruption", "learner", e.start_s, e.stopped_s, e.lost_s, e.lost_words)
-        for e in _of(entries, Interruption)
+        for e in _entries_of(entries, Interruption)
     ]
     found += [
         Overlap("together", "learner", e.start_s, e.stopped_s, e.lost_s, e.lost_words)
-        for e in _of(entries, SimultaneousStart)
+        for e in _entries_of(entries, SimultaneousStart)
     ]
     found += [
-        Overlap("acknowledgement", "learner", e.start_s, e.end_s) for e in _of(entries, Backchannel)
+        Overlap("acknowledgement", "learner", e.start_s, e.end_s)
+        for e in _entries_of(entries, Backchannel)
     ]
     voices: dict[Speaker, VoiceProfile] = {
-        "learner": heard.learner.voice if heard else join(()),
-        "patient": heard.patient.voice if heard else join(()),
+        "learner": sound.learner.voice if sound else join_profiles(()),
+        "patient": sound.patient.voice if sound else join_profiles(()),
     }
     known = [overlap.start_s for overlap in found]
-    for overlap in overlaps(spoken.learner, spoken.patient, voices, words):
+    for overlap in overlaps(times.learner, times.patient, voices, words):
         is_new = all(abs(overlap.start_s - start_s) > _SAME_S for start_s in known)
         decided = overlap.by == "learner" and overlap.kind in ("interruption", "acknowledgement")
         if is_new and not decided:
@@ -317,46 +333,48 @@ def _overlaps(
     return tuple(sorted(found, key=lambda overlap: overlap.start_s))
 
 
-def _of(entries: Sequence[JournalEntry], kind: type[_Entry]) -> list[_Entry]:
+def _entries_of(entries: Sequence[JournalEntry], kind: type[_Entry]) -> list[_Entry]:
     return [entry for entry in entries if isinstance(entry, kind)]
 
 
-def _end_s(attempt: Recorded) -> float:
-    """Where the encounter ended; without an end, where the record does."""
-    ends = _of(attempt.entries, Ended)
+def _end_s(attempt: RecordedAttempt) -> float:
+    """Session seconds at which the encounter ended; without that entry, the end of the record."""
+    ends = _entries_of(attempt.entries, Ended)
     return ends[-1].at_s if ends else attempt.duration_s
 
 
-def _voices(entries: Sequence[JournalEntry]) -> Intervals:
-    return intervals([(e.start_s, e.end_s) for e in _of(entries, LearnerVoice)])
+def _learner_voices(entries: Sequence[JournalEntry]) -> Intervals:
+    return intervals([(e.start_s, e.end_s) for e in _entries_of(entries, LearnerVoice)])
 
 
-def _marked(
+def _marked_intervals(
     entries: Sequence[JournalEntry], kinds: tuple[type[Backchannel] | type[Discarded], ...]
 ) -> Intervals:
     return intervals([(e.start_s, e.end_s) for e in entries if isinstance(e, kinds)])
 
 
-def _without(voices: Intervals, taken: Intervals) -> Intervals:
-    """Leave out the voices that are mostly something else. Subtracting would leave slivers where
-    the two were timed a frame apart."""
-    kept = [
+def _drop_covered(voices: Intervals, excluded: Intervals) -> Intervals:
+    """Drop voice intervals of which more than half is excluded.
+
+    Subtraction would leave slivers where the two were timed a frame apart.
+    """
+    remaining = [
         (float(start), float(end))
         for start, end in voices
-        if total_s(intersect(intervals([(start, end)]), taken)) <= 0.5 * (end - start)
+        if total_s(intersect(intervals([(start, end)]), excluded)) <= 0.5 * (end - start)
     ]
-    return intervals(kept)
+    return intervals(remaining)
 
 
-def _outside(turn: LearnerTurn, voices: Intervals) -> Intervals:
-    """A committed turn that no voice interval shows counts as voiced from end to end."""
+def _unvoiced_turn(turn: LearnerTurn, voices: Intervals) -> Intervals:
+    """The whole turn where no voice interval shows it; otherwise empty."""
     whole = intervals([(turn.start_s, turn.end_s)])
     return whole if len(intersect(whole, voices)) == 0 else whole[:0]
 
 
-def _patient(entries: Sequence[JournalEntry]) -> Intervals:
+def _patient_speech(entries: Sequence[JournalEntry]) -> Intervals:
     parts = [intervals([])]
-    for speech in _of(entries, PatientSpeech):
+    for speech in _entries_of(entries, PatientSpeech):
         extent = intervals([(speech.start_s, speech.end_s)])
         words = intervals([(word.start_s, word.end_s) for word in speech.words])
         parts.append(intersect(bridge(words, _BRIDGE_S), extent) if len(words) else extent)

@@ -1,9 +1,8 @@
-"""The metric registry: each metric once, with what it is and when it cannot be told.
+"""The metric registry: definition, measure and error of every metric, joined by key.
 
-What a metric is stands as data in `data/metrics.toml` (see `codebook`), what computes it in
-`measures`; they are joined here by key. A number that was measured from sound comes with the
-interval that calibration found under such conditions (see `certificate`), or is refused under them;
-one that was not says where it comes from.
+Definitions are data in `data/metrics.toml` (see `definitions`); `measures` computes the values. A
+number measured from sound has the interval that calibration found under the same conditions (see
+`interval`), or is refused under them. Other numbers say where they come from.
 """
 
 from __future__ import annotations
@@ -24,32 +23,32 @@ from simvoice.scoring.metrics.interval import (
     conditions,
     interval,
     refusal,
-    shipped,
+    shipped_errors,
 )
 from simvoice.scoring.metrics.measures import MEASURES
-from simvoice.scoring.metrics.quantities import NotMeasurable, reason_of
-from simvoice.scoring.metrics.reading import Reading, Recorded, read
+from simvoice.scoring.metrics.quantities import NotMeasurable, reason_text
+from simvoice.scoring.metrics.reading import Reading, RecordedAttempt, read
 
 NOT_CALIBRATED = "error not yet calibrated"
-FROM_JOURNAL = "from the journal's own times; an error is known for sound only"
-DECIDED = "decided and written down as it happened"
+FROM_JOURNAL = "from the journal's own times; the error is known only for sound"
+DECIDED = "decided and recorded during the encounter"
 
 _DECIDED = frozenset(
     {"interruptions", "interruption_depth", "first_interruption", "opening_interrupted"}
     | {"backchannels", "words_lost", "seconds_lost"}
 )
-"""Metrics that an attempt's journal knows and no sound has to tell."""
+"""Metrics that come from an attempt's journal and not from its sound."""
 
-_TOLD_APART = frozenset(
+_NEED_OVERLAP_KINDS = frozenset(
     {"interruptions", "interruption_depth", "interruption_attempts", "early_starts"}
     | {"patient_interruptions", "first_interruption", "opening_interrupted", "backchannels"}
 )
-"""Metrics for which interruptions, early starts and acknowledgements have to be told apart: surely
-with the words, less so by the sound (`calibrate` gives both)."""
+"""Metrics that depend on the kind of an overlap. The words give the kind reliably, the sound less
+so; `calibrate` measures both errors."""
 
 _MISSING: dict[Need, str] = {
     "speech": "it is not known who spoke when",
-    "sound": "the sound was not kept or not read",
+    "sound": "the sound was not stored or not read",
     "words": "the words are not known",
     "journal": "only the sound is known; this needs the journal of an attempt",
 }
@@ -64,59 +63,59 @@ class Metric:
     unit: Unit
     definition: str
     direction: BetterDirection
-    """Which way is better; "none" where that depends on the visit."""
+    """Which direction is better; "none" where that depends on the visit."""
     source: str
     needs: tuple[Need, ...]
-    """What it is computed from."""
+    """What the metric is computed from."""
     not_measurable_when: str
     measure: Callable[[Reading], float]
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A metric's value in one attempt, or the reason why there is none."""
+    """A metric's value in one attempt, or the reason why there is no value."""
 
     key: str
     name: str
     unit: Unit
     value: float | None
     reason: str
-    """Why it is not measurable here; empty when it is."""
+    """Why the metric is not measurable here; empty when it is."""
     error: str
-    """Its interval in words, or that there is none yet."""
+    """The interval in words, or why there is none."""
     definition: str
     source: str
     direction: BetterDirection = "none"
     low: float | None = None
-    """Lower end of the 90 % interval, in `unit`; None while it is not known."""
+    """Lower end of the 90 % interval, in `unit`; None where it is not known."""
     high: float | None = None
-    """Upper end of it."""
+    """Upper end of the 90 % interval."""
 
 
-def measure(attempt: Recorded) -> list[Measured]:
-    """Every metric of the registry, in its order."""
+def measure(attempt: RecordedAttempt) -> list[Measured]:
+    """Measure every metric of an attempt, in the order of the registry."""
     return measure_reading(read(attempt))
 
 
 def measure_reading(reading: Reading, table: ErrorTable | None = None) -> list[Measured]:
-    """The same for a reading that was made already (or made from the sound).
+    """Measure every metric of a reading, in the order of the registry.
 
-    table: of errors; None takes the one that comes with simvoice.
+    table: of errors; None takes the table that ships with simvoice.
     """
-    certificate = _Certificate(reading, table or shipped())
-    return [_measured(metric, reading, certificate) for metric in METRICS]
+    errors = _ReadingErrors(reading, table or shipped_errors())
+    return [_measured(metric, reading, errors) for metric in METRICS]
 
 
 def _conditions(reading: Reading) -> Conditions | None:
-    """Of its sound, and what its devices counted as lost; None when the sound was not read."""
-    if reading.heard is None:
+    """Conditions of the sound, loss counted by the devices included; None without sound."""
+    if reading.sound is None:
         return None
-    found = conditions(reading.heard)
+    found = conditions(reading.sound)
     return replace(found, lost=max(found.lost, reading.lost_share))
 
 
-class _Certificate:
-    """What is known of the errors of one reading's numbers."""
+class _ReadingErrors:
+    """The errors of one reading's metrics."""
 
     def __init__(self, reading: Reading, table: ErrorTable | None) -> None:
         self._reading = reading
@@ -124,66 +123,66 @@ class _Certificate:
         self._conditions = _conditions(reading)
 
     def refuse(self, metric: Metric) -> None:
-        """Raise NotMeasurable when the sound is too bad for it."""
-        if self._conditions is None or self._is_written_down(metric):
+        """Raise NotMeasurable when the sound is too poor for the metric."""
+        if self._conditions is None or self._is_recorded(metric):
             return
         if why := refusal(self._conditions, metric.key):
             raise NotMeasurable(why)
 
     def interval(self, metric: Metric, value: float) -> tuple[float, float] | None:
-        """(low, high) with 90 %; None where it is not known."""
-        if self._conditions is None or self._table is None or self._is_written_down(metric):
+        """(low, high) of the 90 % interval; None where it is not known."""
+        if self._conditions is None or self._table is None or self._is_recorded(metric):
             return None
-        words = "words" in self._reading.given
+        words = "words" in self._reading.available
         return interval(metric.key, value, self._conditions, self._table, words=words)
 
     def error(self, metric: Metric, found: tuple[float, float] | None) -> str:
         """The interval in words, or why there is none."""
         if found is not None:
-            low, high = (_shown(end, metric.unit) for end in found)
+            low, high = (_format_bound(end, metric.unit) for end in found)
             width = low if low == high else f"{low} to {high}"
-            return f"90 % interval {width}{self._by(metric)}"
-        if self._is_written_down(metric):
+            return f"90 % interval {width}{self._source_of_kinds(metric)}"
+        if self._is_recorded(metric):
             return DECIDED
         return FROM_JOURNAL if self._conditions is None else NOT_CALIBRATED
 
-    def _by(self, metric: Metric) -> str:
-        if metric.key not in _TOLD_APART:
+    def _source_of_kinds(self, metric: Metric) -> str:
+        if metric.key not in _NEED_OVERLAP_KINDS:
             return ""
-        words = "words" in self._reading.given
+        words = "words" in self._reading.available
         return ", told apart by the words" if words else ", told apart by sound alone"
 
-    def _is_written_down(self, metric: Metric) -> bool:
-        journal = "journal" in self._reading.given
-        only = set(metric.needs) <= {"journal"}
-        return journal and (only or metric.key in _DECIDED)
+    def _is_recorded(self, metric: Metric) -> bool:
+        journal = "journal" in self._reading.available
+        needs_only_journal = set(metric.needs) <= {"journal"}
+        return journal and (needs_only_journal or metric.key in _DECIDED)
 
 
-def _shown(value: float, unit: Unit) -> str:
+def _format_bound(value: float, unit: Unit) -> str:
     digits = 0 if unit in ("count", "words") else 2 if unit == "seconds" else 1
     return f"{value:.{digits}f}"
 
 
-def _measured(metric: Metric, reading: Reading, certificate: _Certificate) -> Measured:
+def _measured(metric: Metric, reading: Reading, errors: _ReadingErrors) -> Measured:
     value: float | None = None
     found: tuple[float, float] | None = None
     reason = ""
     try:
         for need in metric.needs:
-            if need not in reading.given:
+            if need not in reading.available:
                 raise NotMeasurable(_MISSING[need])
-        certificate.refuse(metric)
+        errors.refuse(metric)
         value = round(metric.measure(reading), 6)
-        found = certificate.interval(metric, value)
+        found = errors.interval(metric, value)
     except NotMeasurable as why:
-        reason = reason_of(why)
+        reason = reason_text(why)
     return Measured(
         key=metric.key,
         name=metric.name,
         unit=metric.unit,
         value=value,
         reason=reason,
-        error=certificate.error(metric, found),
+        error=errors.error(metric, found),
         definition=metric.definition,
         source=metric.source,
         direction=metric.direction,
@@ -207,4 +206,4 @@ def _metric(entry: Definition) -> Metric:
 
 
 METRICS: tuple[Metric, ...] = tuple(_metric(entry) for entry in definitions())
-"""In the order in which a debrief shows them."""
+"""All metrics, in the order in which a debrief shows them."""

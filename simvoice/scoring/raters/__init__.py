@@ -1,1 +1,1 @@
-"""Human ratings beside the judgements of the machine."""
+"""Ratings by humans, and their agreement with the machine's judgements."""

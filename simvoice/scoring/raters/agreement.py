@@ -37,7 +37,7 @@ class Estimate:
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class RatingPair:
     """Two raters' words on one item of one attempt."""
 
     attempt: str
@@ -45,17 +45,17 @@ class Pair:
     second: bool
 
 
-def kappa(pairs: Sequence[Pair]) -> Estimate:
+def kappa(pairs: Sequence[RatingPair]) -> Estimate:
     """Cohen's kappa of two raters' yes and no, -1..1."""
     return _estimate(pairs, _kappa)
 
 
-def ac1(pairs: Sequence[Pair]) -> Estimate:
+def ac1(pairs: Sequence[RatingPair]) -> Estimate:
     """Gwet's AC1 of two raters' yes and no, -1..1."""
     return _estimate(pairs, _ac1)
 
 
-def agreed(pairs: Sequence[Pair]) -> float | None:
+def observed_agreement(pairs: Sequence[RatingPair]) -> float | None:
     """0..1: share of the pairs in which both said the same."""
     return sum(p.first == p.second for p in pairs) / len(pairs) if pairs else None
 
@@ -70,7 +70,7 @@ def icc(table: Sequence[Sequence[float]]) -> Estimate:
     return _with_interval(value, _icc(values[drawn]))
 
 
-def _estimate(pairs: Sequence[Pair], coefficient: Callable[[Floats], Floats]) -> Estimate:
+def _estimate(pairs: Sequence[RatingPair], coefficient: Callable[[Floats], Floats]) -> Estimate:
     """coefficient: from [m, 2, 2] weights of first x second to [m] values."""
     if not pairs:
         return Estimate(None)

@@ -23,7 +23,7 @@ from simvoice.criteria import ItemRule, RatioRule, RulePart
 from simvoice.scoring.metrics.shares import Z95
 
 
-class Agreed(RulePart):
+class HumanAgreement(RulePart):
     """One number, and how far people agree on it."""
 
     key: str
@@ -66,33 +66,33 @@ class Agreed(RulePart):
 
 
 @cache
-def agreed() -> Mapping[str, Agreed]:
+def human_agreements() -> Mapping[str, HumanAgreement]:
     """Every number whose agreement is known, by key."""
     path = files("simvoice.scoring") / "data" / "human_agreement.toml"
     raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    read: Iterable[Agreed] = (Agreed.model_validate(each) for each in raw["number"])
+    read: Iterable[HumanAgreement] = (HumanAgreement.model_validate(each) for each in raw["number"])
     return MappingProxyType({each.key: each for each in read})
 
 
-def agreed_on(rule: ItemRule | None) -> Agreed | None:
+def agreement_on(rule: ItemRule | None) -> HumanAgreement | None:
     """The number that a rule computes; None where it is another one."""
     if not isinstance(rule, RatioRule):
         return None
     codes = (frozenset(rule.over), frozenset(rule.under))
-    known = agreed().values()
+    known = human_agreements().values()
     return next((a for a in known if (frozenset(a.over), frozenset(a.under)) == codes), None)
 
 
-def in_numbers(number: Agreed, value: float) -> str:
+def format_value(number: HumanAgreement, value: float) -> str:
     """A value as people read it: `1.42`, or `43 %`."""
     return f"{100.0 * value:.0f} %" if number.unit == "share" else f"{value:.2f}"
 
 
-def interval_in_words(number: Agreed, value: float) -> str:
+def interval_in_words(number: HumanAgreement, value: float) -> str:
     """A value with its interval, and why that is as wide; a sentence."""
-    low, high = (in_numbers(number, end) for end in number.interval(value))
+    low, high = (format_value(number, end) for end in number.interval(value))
     icc = f"{number.icc:.2f}".removeprefix("0")
     return (
-        f"{in_numbers(number, value)}, 95 % interval {low} to {high}: people who code the same "
+        f"{format_value(number, value)}, 95 % interval {low} to {high}: people who code the same "
         f"encounter differ as much (ICC {icc}; {number.source})."
     )

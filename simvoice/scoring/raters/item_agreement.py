@@ -15,13 +15,20 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from simvoice.errors import SimvoiceError
-from simvoice.record.ratings import Objection, Rating, feedback_of, with_feedback
+from simvoice.record.ratings import Objection, Rating, folders_with_feedback, load_feedback
 from simvoice.record.store import Attempt, Store
 from simvoice.scoring.instruments.evidence import RuleVerdict
-from simvoice.scoring.instruments.instrument import Item, items, items_with
+from simvoice.scoring.instruments.instrument import Item, items, items_for
 from simvoice.scoring.instruments.judge import Judge
 from simvoice.scoring.metrics.reading import read
-from simvoice.scoring.raters.agreement import Estimate, Pair, ac1, agreed, icc, kappa
+from simvoice.scoring.raters.agreement import (
+    Estimate,
+    RatingPair,
+    ac1,
+    icc,
+    kappa,
+    observed_agreement,
+)
 
 Trust = Literal["may be trusted", "not yet known", "do not trust", "left to humans"]
 
@@ -89,7 +96,7 @@ class RatedAttempt:
     """What people said and could not be read, a sentence each."""
 
 
-def rated_of(
+def judge_attempts(
     store: Store,
     attempts: Sequence[str] | None,
     judge: Callable[[Attempt], RatedAttempt],
@@ -102,7 +109,7 @@ def rated_of(
     """
     found: list[RatedAttempt] = []
     problems: list[str] = []
-    all_of = [folder.name for folder in with_feedback(store.root)]
+    all_of = [folder.name for folder in folders_with_feedback(store.root)]
     for attempt in dict.fromkeys(all_of if attempts is None else attempts):
         try:
             found.append(judge(store.open(attempt)))
@@ -115,11 +122,11 @@ def rated_of(
     return tuple(found), tuple(problems)
 
 
-def rated(attempt: Attempt) -> RatedAttempt:
+def judge_attempt(attempt: Attempt) -> RatedAttempt:
     """An attempt with what the machine says of every item there is, and what people said."""
     judge = Judge(read(attempt), attempt.header)
-    every = items_with(attempt.header)
-    said = feedback_of(attempt.folder)
+    every = items_for(attempt.header)
+    said = load_feedback(attempt.folder)
     return RatedAttempt(
         attempt=attempt.id,
         machine={key: judge.item(item).verdict for key, item in every.items()},
@@ -182,8 +189,8 @@ def agreement(attempts: Sequence[RatedAttempt]) -> tuple[ItemAgreement, ...]:
 
 
 def _item(item: Item, attempts: Sequence[RatedAttempt]) -> ItemAgreement:
-    yes_no: list[Pair] = []
-    between: list[Pair] = []
+    yes_no: list[RatingPair] = []
+    between: list[RatingPair] = []
     numbers: list[tuple[float, dict[str, float]]] = []
     rows: list[dict[str, float]] = []
     counted: list[Rating] = []
@@ -192,12 +199,12 @@ def _item(item: Item, attempts: Sequence[RatedAttempt]) -> ItemAgreement:
         verdict = each.machine.get(item.id)
         rated = {r.rater: r for r in each.ratings if r.item == item.id}
         judged += verdict is not None and verdict.outcome != "not judged"
-        machine = _yes(verdict.outcome) if verdict is not None else None
+        machine = _as_yes_no(verdict.outcome) if verdict is not None else None
         given = [rated[name] for name in sorted(rated)]
-        said = [yes for r in given if (yes := _yes(r.value)) is not None]
-        between += [Pair(each.attempt, a, b) for a, b in combinations(said, 2)]
+        said = [yes for r in given if (yes := _as_yes_no(r.value)) is not None]
+        between += [RatingPair(each.attempt, a, b) for a, b in combinations(said, 2)]
         if machine is not None:
-            yes_no += [Pair(each.attempt, machine, yes) for yes in said]
+            yes_no += [RatingPair(each.attempt, machine, yes) for yes in said]
         row = {name: n for name, r in rated.items() if (n := _number(r.value)) is not None}
         value = _machine_number(verdict) if verdict is not None else None
         rows += [row] if row else []
@@ -209,7 +216,7 @@ def _item(item: Item, attempts: Sequence[RatedAttempt]) -> ItemAgreement:
         item=item,
         attempts=len(numbers),
         raters=len({name for row in rows for name in row}),
-        agreed=agreed(yes_no),
+        agreed=observed_agreement(yes_no),
         kappa=kappa(yes_no),
         ac1=ac1(yes_no),
         icc=icc(_table(numbers)),
@@ -221,7 +228,7 @@ def _item(item: Item, attempts: Sequence[RatedAttempt]) -> ItemAgreement:
         blind=sum(each.blind for each in counted),
         humans_kappa=kappa(between),
         varied=_varied(row for _, row in numbers),
-        never=_never(yes_no),
+        never=_never_given(yes_no),
         trust="not yet known",
         why="",
     )
@@ -267,19 +274,19 @@ def _varied(rows: Iterable[Mapping[str, float]]) -> int:
     return len(means) - max(Counter(means).values(), default=0)
 
 
-def _never(pairs: Sequence[Pair]) -> str:
+def _never_given(pairs: Sequence[RatingPair]) -> str:
     """What no human ever said; pairs are of the machine and a human."""
     said = {pair.second for pair in pairs}
     return "" if len(said) != 1 else ("not met" if True in said else "met")
 
 
-def _yes(value: str | float) -> bool | None:
+def _as_yes_no(value: str | float) -> bool | None:
     return {"met": True, "not met": False}.get(value) if isinstance(value, str) else None
 
 
 def _number(value: str | float) -> float | None:
     if isinstance(value, str):
-        yes = _yes(value)
+        yes = _as_yes_no(value)
         return None if yes is None else float(yes)
     return value
 

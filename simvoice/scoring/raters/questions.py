@@ -20,12 +20,12 @@ from simvoice.record.events import Header
 from simvoice.scoring.instruments.instrument import (
     Instrument,
     Item,
-    chosen,
-    critical,
+    critical_instrument,
+    find_instruments,
     headings,
     items,
 )
-from simvoice.scoring.instruments.rule_text import in_words
+from simvoice.scoring.instruments.rule_text import rule_in_words
 
 CUES = "VR-CoDES"
 """Asked wherever the record says which lines were cues, whether the author chose it or not."""
@@ -52,30 +52,32 @@ _MAY_BE: dict[AnswerKind, str] = {
 }
 
 
-def asked_of(header: Header, more: Iterable[str] = ()) -> tuple[Instrument, ...]:
+def instruments_asked(header: Header, more: Iterable[str] = ()) -> tuple[Instrument, ...]:
     """What is judged in one attempt: the case's critical items, the headings, the instruments that
     its author chose, and `more`, by name."""
-    own, lists, _ = lists_of(header, more)
+    own, lists, _ = critical_and_chosen(header, more)
     return (*own, *headings(), *lists)
 
 
-def lists_of(
+def critical_and_chosen(
     header: Header, more: Iterable[str] = ()
 ) -> tuple[tuple[Instrument, ...], tuple[Instrument, ...], tuple[str, ...]]:
     """(the case's critical items, the instruments beside them, the names that none goes by)."""
     names = [*header.instruments, *([CUES] if header.shows else []), *more]
-    author_s = critical(header.case_id, header.critical)
-    return (author_s,) if author_s is not None else (), *chosen(names)
+    author_s = critical_instrument(header.case_id, header.critical)
+    return (author_s,) if author_s is not None else (), *find_instruments(names)
 
 
 def items_asked(header: Header, more: Iterable[str] = ()) -> Mapping[str, Item]:
     """The items of `asked_of`, by id."""
-    return MappingProxyType({i.id: i for each in asked_of(header, more) for i in each.items})
+    return MappingProxyType(
+        {i.id: i for each in instruments_asked(header, more) for i in each.items}
+    )
 
 
-def kind_of(item: Item) -> AnswerKind:
+def answer_kind(item: Item) -> AnswerKind:
     """What an answer to an item is."""
-    rule = resolved(item)
+    rule = resolve_rule(item)
     match rule:
         case None:
             return "any"
@@ -90,15 +92,15 @@ def kind_of(item: Item) -> AnswerKind:
     return "yes or no"
 
 
-def rule_in_words(item: Item) -> str:
+def rule_for_rater(item: Item) -> str:
     """The item's rule as a clause for a rater; empty where it is left to a human. Rules in words
     speak to the learner."""
-    rule = resolved(item)
-    words = "" if rule is None else in_words(rule, item.means)
+    rule = resolve_rule(item)
+    words = "" if rule is None else rule_in_words(rule, item.means)
     return re.sub(r"\byou\b", "the learner", re.sub(r"\byour\b", "the learner's", words))
 
 
-def resolved(item: Item) -> ItemRule | None:
+def resolve_rule(item: Item) -> ItemRule | None:
     """The item's rule, that of another item where it only says so."""
     if isinstance(item.rule, ItemIsRule):
         other = items().get(item.rule.item)
@@ -106,7 +108,9 @@ def resolved(item: Item) -> ItemRule | None:
     return item.rule
 
 
-def value_of(text: str, kind: AnswerKind) -> Literal["met", "not met", "not judged"] | float | None:
+def parse_answer(
+    text: str, kind: AnswerKind
+) -> Literal["met", "not met", "not judged"] | float | None:
     """A rater's answer; None when it is none that an item of this kind can have."""
     word = _WORDS.get(text.strip().lower())
     if word == "not judged":
@@ -128,6 +132,6 @@ def value_of(text: str, kind: AnswerKind) -> Literal["met", "not met", "not judg
     return number
 
 
-def may_be(kind: AnswerKind) -> str:
+def allowed_answers(kind: AnswerKind) -> str:
     """What an answer may be, as a clause."""
     return _MAY_BE[kind]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from simvoice.errors import SimvoiceError, UsageError
 from simvoice.record.ratings import Rating
 from simvoice.scoring.instruments.instrument import CRITICAL, Instrument, Item, instruments, items
-from simvoice.scoring.raters.questions import kind_of, may_be, value_of
+from simvoice.scoring.raters.questions import allowed_answers, answer_kind, parse_answer
 
 COLUMNS = ("attempt", "rater", "item", "value", "comment")
 _HEAD = ",".join(COLUMNS)
@@ -27,14 +27,14 @@ KnownItems = Callable[[str], Mapping[str, Item]]
 
 
 @dataclass(frozen=True, slots=True)
-class Rated:
+class RatingRow:
     """One line of the file."""
 
     attempt: str
     rating: Rating
 
 
-def text_of(data: bytes, name: str) -> str:
+def decode_text(data: bytes, name: str) -> str:
     """The text of a file of ratings. Raises UsageError when it is not UTF-8."""
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise UsageError(
@@ -63,7 +63,7 @@ def read_ratings(
     wall_time: str,
     name: str = "the file",
     known: KnownItems = lambda _: items(),
-) -> tuple[Rated, ...]:
+) -> tuple[RatingRow, ...]:
     """The ratings of a whole file. Lines without a value are a sheet's empty fields, left out.
 
     text: CSV with a first line of column names. attempts: the ids that are there. wall_time: when
@@ -73,7 +73,7 @@ def read_ratings(
     _, head = next(rows, (0, []))
     columns = [each.strip() for each in head]
     _check_head(columns, name)
-    found: list[Rated] = []
+    found: list[RatingRow] = []
     faults: list[str] = []
     seen: dict[tuple[str, str, str], int] = {}
     for line, row in rows:
@@ -99,7 +99,7 @@ def read_ratings(
             faults += [f"line {line} {each}" for each in wrong]
             continue
         seen[key] = line
-        found.append(_rated(fields, wall_time, known))
+        found.append(_rating_row(fields, wall_time, known))
     if faults:
         raise UsageError(_sentence(name, faults))
     if not found:
@@ -164,14 +164,16 @@ def _faults(fields: dict[str, str], attempts: Collection[str], known: KnownItems
         except SimvoiceError as error:
             return [*wrong, f"names the attempt {attempt}, which cannot be rated ({error})"]
     if item not in there:
-        return [*wrong, f"names the item {item!r}, {_not_there(item)}"]
-    kind = kind_of(there[item])
-    if value_of(fields["value"], kind) is None:
-        wrong.append(f"has the value {fields['value'][:60]!r}; {item} takes {may_be(kind)}")
+        return [*wrong, f"names the item {item!r}, {_unknown_item(item)}"]
+    kind = answer_kind(there[item])
+    if parse_answer(fields["value"], kind) is None:
+        wrong.append(
+            f"has the value {fields['value'][:60]!r}; {item} takes {allowed_answers(kind)}"
+        )
     return wrong
 
 
-def _not_there(item: str) -> str:
+def _unknown_item(item: str) -> str:
     if item.startswith(f"{CRITICAL}-"):
         return "which the attempt's case does not have; take the items from: simvoice rate sheet"
     for each in instruments().values():
@@ -183,15 +185,15 @@ def _not_there(item: str) -> str:
     return "which no instrument has; take the items from: simvoice rate sheet"
 
 
-def _rated(fields: dict[str, str], wall_time: str, known: KnownItems) -> Rated:
+def _rating_row(fields: dict[str, str], wall_time: str, known: KnownItems) -> RatingRow:
     item = known(fields["attempt"])[fields["item"]]
-    return Rated(
+    return RatingRow(
         fields["attempt"],
         Rating.model_validate(
             {
                 "rater": fields["rater"],
                 "item": item.id,
-                "value": value_of(fields["value"], kind_of(item)),
+                "value": parse_answer(fields["value"], answer_kind(item)),
                 "comment": fields["comment"],
                 "wall_time": wall_time,
             }

@@ -11,15 +11,15 @@ from simvoice import paths
 from simvoice.coding.codebook import CODEBOOK
 from simvoice.criteria import ItemIsRule, ItemRule, MetricRule, codes_of, parts_of
 from simvoice.errors import UsageError
-from simvoice.patient.checking.certificate import shelf
+from simvoice.patient.checking.certificate import listed_cases
 from simvoice.scoring.instruments.instrument import (
-    chosen,
+    find_instruments,
     headings,
     instruments,
     items,
     read_instrument,
 )
-from simvoice.scoring.instruments.rule_text import in_words, label
+from simvoice.scoring.instruments.rule_text import code_label, rule_in_words
 from simvoice.scoring.metrics.registry import METRICS
 
 RULE: TypeAdapter[ItemRule] = TypeAdapter(ItemRule)
@@ -46,13 +46,13 @@ def test_every_rule_speaks_of_codes_metrics_and_items_that_exist() -> None:
 
 def test_every_rule_can_be_put_in_words() -> None:
     for rule in RULES:
-        assert re.fullmatch(r"[a-z].{5,}", in_words(rule)), rule
-        assert "_" not in in_words(rule)
+        assert re.fullmatch(r"[a-z].{5,}", rule_in_words(rule)), rule
+        assert "_" not in rule_in_words(rule)
 
 
 def test_every_code_that_a_rule_speaks_of_has_a_name_for_people() -> None:
     codes = frozenset().union(*map(codes_of, RULES))
-    assert [code for code in sorted(codes) if label(code) == code.replace("_", " ")] == [
+    assert [code for code in sorted(codes) if code_label(code) == code.replace("_", " ")] == [
         "hostility"
     ]
 
@@ -60,10 +60,10 @@ def test_every_code_that_a_rule_speaks_of_has_a_name_for_people() -> None:
 def test_a_rule_reads_as_a_sentence() -> None:
     rule = items()["spikes-knowledge-warning"].rule
     assert rule is not None
-    assert in_words(rule) == "heard a warning, before the news"
+    assert rule_in_words(rule) == "heard a warning, before the news"
     plain = items()["spikes-knowledge-plain"].rule
     assert plain is not None
-    assert in_words(plain) == (
+    assert rule_in_words(plain) == (
         "heard none of these: a technical word left unexplained or the news in clinicians' words"
     )
 
@@ -72,8 +72,8 @@ def test_a_rule_over_a_metric_calls_it_by_its_name() -> None:
     cut_in = items()["listening-no-cutting-in"].rule
     let_stand = RULE.validate_python({"kind": "metric", "metric": "holds_held", "at_least": 1})
     assert cut_in is not None
-    assert in_words(cut_in) == "interruptions: none"
-    assert in_words(let_stand) == "silences you let stand: at least 1"
+    assert rule_in_words(cut_in) == "interruptions: none"
+    assert rule_in_words(let_stand) == "silences you let stand: at least 1"
 
 
 def test_every_instrument_cites_its_source_and_what_is_human_says_why() -> None:
@@ -91,13 +91,15 @@ def test_os12_has_all_its_twelve_items() -> None:
 
 
 def test_every_instrument_that_a_case_names_is_here() -> None:
-    named = [n for each in shelf(*paths.case_dirs()) if each.case for n in each.case.instruments]
+    named = [
+        n for each in listed_cases(*paths.case_dirs()) if each.case for n in each.case.instruments
+    ]
     assert named
-    assert chosen(named)[1] == ()
+    assert find_instruments(named)[1] == ()
 
 
 def test_names_are_found_however_they_are_written_and_unknown_ones_are_named() -> None:
-    found, unknown = chosen(["OS-12", "griev_ing", "MITI 4.2", "os12", "RIAS"])
+    found, unknown = find_instruments(["OS-12", "griev_ing", "MITI 4.2", "os12", "RIAS"])
     assert [each.id for each in found] == ["os12", "grieving", "miti"]
     assert unknown == ("RIAS",)
 
@@ -135,11 +137,11 @@ def test_all_that_tells_something_has_one_name() -> None:
     for item in ("clarity-check", "clarity-next"):
         rule = items()[item].rule
         assert rule is not None
-        assert in_words(rule).endswith(", where there was information given")
+        assert rule_in_words(rule).endswith(", where there was information given")
 
 
 @pytest.mark.parametrize("item", ["os12-11-next-steps", "os12-12-closing-summary"])
 def test_what_a_talk_ends_with_is_in_its_last_words(item: str) -> None:
     rule = items()[item].rule
     assert rule is not None
-    assert in_words(rule).endswith("within your last 3 turns")
+    assert rule_in_words(rule).endswith("within your last 3 turns")

@@ -15,7 +15,7 @@ from simvoice.record.events import Coded, ConcernShown, Header, Hold, JournalEnt
 from simvoice.scoring.instruments.evidence import RuleVerdict
 from simvoice.scoring.instruments.instrument import Instrument, Item, headings, instruments
 from simvoice.scoring.instruments.judge import Judge, ScoredInstrument
-from simvoice.scoring.instruments.rule_text import in_words
+from simvoice.scoring.instruments.rule_text import rule_in_words
 from simvoice.scoring.metrics.reading import read
 from tests.planted_talk import END_S, entries, header
 
@@ -82,7 +82,7 @@ def test_a_question_that_blames_or_makes_small_talk_leaves_no_room_though_its_fo
     fair = spoken("What happened?", ("question_open", "What happened?"))
     found = verdict(judge(*bad, fair), **rule)
     assert (found.outcome, [e.quote for e in found.evidence]) == ("met", ["What happened?"])
-    assert "asked as a question does not count" in in_words(RULE.validate_python(rule))
+    assert "asked as a question does not count" in rule_in_words(RULE.validate_python(rule))
 
 
 def test_words_that_hardly_show_it_hold_up_no_yes_but_are_shown_as_a_maybe() -> None:

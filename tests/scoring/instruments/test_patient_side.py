@@ -13,7 +13,7 @@ from simvoice.scoring.instruments.evidence import RuleVerdict
 from simvoice.scoring.instruments.instrument import Item
 from simvoice.scoring.instruments.judge import Judge
 from simvoice.scoring.instruments.patient_side import broken_with_care
-from simvoice.scoring.instruments.rule_text import in_words
+from simvoice.scoring.instruments.rule_text import rule_in_words
 from simvoice.scoring.metrics.reading import read
 from tests.planted_talk import header
 
@@ -149,7 +149,7 @@ def test_a_rule_in_words_does_not_name_what_a_patient_may_have_kept_back() -> No
         {"kind": "beat", "beats": ["affair"]},
         {"kind": "silence", "after": ["affair"]},
     ]
-    words = [in_words(RULE.validate_python(each)) for each in rules]
+    words = [rule_in_words(RULE.validate_python(each)) for each in rules]
     assert all("affair" not in each and "debt" not in each for each in words)
     assert words[0] == "the patient told the 2 things that the case's author waits for"
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from simvoice.coding.coder import code
 from simvoice.record.events import Coded, ConcernShown, LearnerTurn, PatientSpeech
+from simvoice.scoring.instruments.coded_turns import code_turns_in_context
 from simvoice.scoring.instruments.cues import RESPONSES, Response, responses
-from simvoice.scoring.instruments.places import in_places
 
 SUITE = Path(__file__).parent / "data" / "responses.tsv"
 SHOWN = ConcernShown(line="cue", concern="it", text="It", kind="cue")
@@ -34,7 +34,7 @@ def coded(cue: str, text: str) -> Response:
             codes=codes,
         ),
     )
-    (found,) = responses(in_places(entries, (SHOWN,)), (SHOWN,))
+    (found,) = responses(code_turns_in_context(entries, (SHOWN,)), (SHOWN,))
     return found
 
 

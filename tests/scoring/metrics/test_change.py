@@ -1,4 +1,4 @@
-"""Better or worse is said only beyond the error."""
+"""A change is reported only when it exceeds the error of measurement."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from simvoice.scoring.metrics.change import change, minimal_detectable_change, retest
 from simvoice.scoring.metrics.definitions import BetterDirection
-from simvoice.scoring.metrics.interval import ErrorTable, shipped
+from simvoice.scoring.metrics.interval import ErrorTable, shipped_errors
 from simvoice.scoring.metrics.registry import Measured
 
 TABLE = ErrorTable({}, {}, {"interruptions": 1.0})
@@ -46,7 +46,7 @@ def test_the_larger_of_the_two_errors_counts(
 
 
 def test_the_shipped_table_knows_both_errors() -> None:
-    table = shipped()
+    table = shipped_errors()
     assert table is not None
     for key in ("talk_share", "learner_pauses", "silences", "response_latency", "word_rate"):
         known = retest(key, table)
@@ -70,13 +70,13 @@ def test_the_shipped_table_knows_both_errors() -> None:
         ("higher", 7.0, "no change beyond the error"),
     ],
 )
-def test_a_difference_beyond_the_error_is_named(
+def test_a_difference_beyond_the_error_has_a_direction(
     direction: BetterDirection, after: float, verdict: str
 ) -> None:
     assert change(measured(5.0, direction), measured(after, direction), TABLE).verdict == verdict
 
 
-def test_what_is_not_measurable_is_not_comparable_and_says_why() -> None:
+def test_a_missing_value_is_not_comparable_and_gives_the_reason() -> None:
     made = change(measured(None), measured(3.0), TABLE)
     assert (made.verdict, made.reason) == ("not comparable", "not measurable here: noise 6 dB")
     unknown = change(measured(1.0, key="talk_share"), measured(9.0, key="talk_share"), TABLE)
@@ -84,7 +84,7 @@ def test_what_is_not_measurable_is_not_comparable_and_says_why() -> None:
     assert unknown.difference == 8.0
 
 
-def test_two_attempts_alike_are_called_changed_in_one_of_twenty() -> None:
+def test_equal_attempts_count_as_changed_in_one_of_twenty() -> None:
     random = np.random.default_rng(4)
     pairs = random.normal(10.0, 1.0, (4000, 2))
     named = [change(measured(a), measured(b), TABLE).verdict for a, b in pairs.tolist()]
@@ -93,7 +93,7 @@ def test_two_attempts_alike_are_called_changed_in_one_of_twenty() -> None:
 
 
 @given(st.floats(-50, 50), st.floats(-50, 50))
-def test_going_back_reverses_the_verdict(one: float, two: float) -> None:
-    back = {"improved": "worse", "worse": "improved"}
+def test_the_reverse_comparison_reverses_the_verdict(one: float, two: float) -> None:
+    reverse = {"improved": "worse", "worse": "improved"}
     there = change(measured(one), measured(two), TABLE).verdict
-    assert change(measured(two), measured(one), TABLE).verdict == back.get(there, there)
+    assert change(measured(two), measured(one), TABLE).verdict == reverse.get(there, there)

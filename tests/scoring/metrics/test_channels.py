@@ -1,4 +1,4 @@
-"""Two channels of sound without a journal."""
+"""Readings of two channels of sound without a journal."""
 
 from __future__ import annotations
 
@@ -15,33 +15,33 @@ def test_two_channels_give_the_times_of_the_conversation() -> None:
     learner, patient = sound()
     reading = read_channels(learner, patient)
     found = {m.key: m for m in measure_reading(reading)}
-    assert reading.spoken.end_s == END_S
-    # The planted noise, 0.4 s of the learner's, is no voice in `sound`.
+    assert reading.speech_times.end_s == END_S
+    # The planted noise of 0.4 s is not in the learner's channel of `sound`.
     assert found["learner_speech"].value == pytest.approx(NUMBERS["learner_speech"], abs=0.2)
     assert found["patient_speech"].value == pytest.approx(NUMBERS["patient_speech"], abs=0.2)
 
 
-def test_what_needs_a_journal_says_so() -> None:
+def test_a_metric_that_needs_a_journal_says_so() -> None:
     learner, patient = sound()
     found = {m.key: m for m in measure_reading(read_channels(learner, patient))}
-    wanting = [metric.key for metric in METRICS if "journal" in metric.needs]
-    assert wanting
-    for key in wanting:
+    need_journal = [metric.key for metric in METRICS if "journal" in metric.needs]
+    assert need_journal
+    for key in need_journal:
         assert found[key].value is None
         assert "needs the journal of an attempt" in found[key].reason
 
 
-def test_words_in_any_order_are_read_in_order() -> None:
+def test_words_in_any_order_are_sorted() -> None:
     learner, patient = sound()
     words = [TimedWord("patient", "you", 2.0, 2.4), TimedWord("learner", "hello", 1.0, 1.3)]
     reading = read_channels(learner, patient, words=words)
     assert [word.text for word in reading.words] == ["hello", "you"]
-    assert "words" in reading.given
+    assert "words" in reading.available
 
 
 def test_channels_of_different_length_and_empty_ones_are_read() -> None:
     learner, patient = sound()
-    assert read_channels(learner[:16000], patient).spoken.end_s == END_S
+    assert read_channels(learner[:16000], patient).speech_times.end_s == END_S
     empty = np.zeros(0, np.int16)
     found = {m.key: m for m in measure_reading(read_channels(empty, empty))}
     assert found["talk_share"].reason == "not measurable here: the learner did not speak"

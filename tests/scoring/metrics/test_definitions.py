@@ -1,4 +1,4 @@
-"""The codebook: data, measures and page agree."""
+"""Definitions, measures and the page of definitions agree."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Intervals between and beyond the conditions of calibration."""
+"""Intervals between and beyond the calibrated conditions."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from simvoice.scoring.metrics.interval import (
     Conditions,
     ErrorCell,
     ErrorTable,
-    bounds_of,
     conditions,
-    from_json,
+    error_bounds,
+    errors_from_json,
+    errors_to_json,
     interval,
     refusal,
-    shipped,
-    to_json,
+    shipped_errors,
 )
 from simvoice.scoring.metrics.reading import read_channels
 from simvoice.scoring.metrics.registry import measure_reading
@@ -60,26 +60,26 @@ def test_under_a_calibrated_condition_the_interval_is_its_own() -> None:
     assert bounds(snr_db=10.0) == (-4.0, 6.0)
 
 
-def test_between_two_conditions_it_lies_between() -> None:
+def test_between_two_conditions_the_interval_is_interpolated() -> None:
     assert bounds(snr_db=15.0) == (-3.0, 4.0)
 
 
-def test_what_two_conditions_add_is_added_up() -> None:
+def test_the_effects_of_two_conditions_are_added() -> None:
     assert bounds(snr_db=20.0, lost=0.01) == (-2.0, 3.0)
 
 
-def test_a_room_quieter_than_the_quietest_is_no_better() -> None:
+def test_a_room_quieter_than_calibrated_counts_as_the_quietest() -> None:
     assert bounds(snr_db=90.0) == bounds()
 
 
-def test_an_interval_is_around_the_value_and_never_beyond_what_can_be() -> None:
+def test_an_interval_contains_the_value_and_stays_within_possible_values() -> None:
     assert interval("talk_share", 50.0, CLEAN, TABLE) == (49.0, 51.0)
     assert interval("talk_share", 99.5, CLEAN, TABLE) == (98.5, 100.0)
     assert interval("talk_share", 0.2, CLEAN, TABLE) == (0.0, 1.2)
     assert interval("longest_silence", 3.0, CLEAN, TABLE) is None
 
 
-def test_the_interval_of_a_count_is_of_whole_numbers_and_grows_with_its_root() -> None:
+def test_the_interval_of_a_count_has_whole_ends_and_grows_with_the_root() -> None:
     assert interval("silences", 1.0, CLEAN, TABLE) == (0.0, 2.0)
     assert interval("silences", 16.0, CLEAN, TABLE) == (12.0, 20.0)
 
@@ -101,7 +101,7 @@ def test_beyond_what_was_calibrated_nothing_is_measurable(found: Conditions, why
 
 
 @pytest.mark.parametrize("fade_s", [0.086, 0.12, 0.2])
-def test_an_echo_beyond_the_calibrated_takes_what_it_smears_and_leaves_the_rest(
+def test_an_echo_beyond_calibration_refuses_only_metrics_that_it_affects(
     fade_s: float,
 ) -> None:
     echoing = replace(CLEAN, fade_s=fade_s)
@@ -113,31 +113,30 @@ def test_an_echo_beyond_the_calibrated_takes_what_it_smears_and_leaves_the_rest(
         assert refusal(echoing, key) == ""
 
 
-def test_what_stands_an_echo_is_in_the_registry() -> None:
+def test_metrics_that_tolerate_an_echo_are_in_the_registry() -> None:
     assert {entry.key for entry in definitions()} >= HOLDS_IN_ECHO
 
 
-def test_bounds_hold_the_next_of_a_kind_in_nine_of_ten() -> None:
+def test_bounds_contain_the_next_error_in_nine_of_ten() -> None:
     random = np.random.default_rng(2)
     inside = []
     for _ in range(400):
-        low, high = bounds_of(random.standard_normal(40).tolist())
+        low, high = error_bounds(random.standard_normal(40).tolist())
         inside.append(low <= random.standard_normal() <= high)
     assert np.mean(inside) == pytest.approx(0.9, abs=0.04)
 
 
 def test_the_table_survives_its_file() -> None:
-    again = from_json(json.loads(json.dumps(to_json(TABLE))))
-    assert again == TABLE
+    assert errors_from_json(json.loads(json.dumps(errors_to_json(TABLE)))) == TABLE
 
 
 # -- whole recordings -----------------------------------------------------------------------
 
 
-def test_a_recording_is_certified_by_its_own_conditions() -> None:
+def test_the_interval_of_a_recording_follows_from_its_own_conditions() -> None:
     reading = read_channels(*sound(noise_dbfs=-37.8))  # 20 dB below the tone
-    assert reading.heard is not None
-    assert conditions(reading.heard).snr_db == pytest.approx(20.0, abs=2.0)
+    assert reading.sound is not None
+    assert conditions(reading.sound).snr_db == pytest.approx(20.0, abs=2.0)
     found = {m.key: m for m in measure_reading(reading, TABLE)}
     share = found["talk_share"]
     assert share.value is not None
@@ -147,7 +146,7 @@ def test_a_recording_is_certified_by_its_own_conditions() -> None:
     assert found["turn_length"].low is None
 
 
-def test_a_recording_full_of_noise_is_refused_with_the_reason() -> None:
+def test_a_noisy_recording_is_refused_with_the_reason() -> None:
     found = {m.key: m for m in measure_reading(read_channels(*sound(noise_dbfs=-22.0)), TABLE)}
     assert found["talk_share"].value is None
     assert found["talk_share"].reason.startswith("not measurable here: noise ")
@@ -156,8 +155,8 @@ def test_a_recording_full_of_noise_is_refused_with_the_reason() -> None:
 # -- the table that ships -------------------------------------------------------------------
 
 
-def test_the_shipped_table_knows_the_error_of_every_number_from_sound() -> None:
-    table = shipped()
+def test_the_shipped_table_has_an_error_for_every_metric_from_sound() -> None:
+    table = shipped_errors()
     assert table is not None
     assert table.provenance["made_by"] == "simvoice calibrate --write"
     for metric in definitions():
@@ -171,11 +170,11 @@ def test_the_shipped_table_knows_the_error_of_every_number_from_sound() -> None:
 
 
 _SELDOM = {"opening_interrupted"}
-"""Planted too seldom for the bounds of 90 of 100."""
+"""Metrics planted too seldom for a 90 % interval."""
 
 
 def test_in_the_shipped_table_errors_grow_with_the_noise() -> None:
-    table = shipped()
+    table = shipped_errors()
     assert table is not None
     for key in ("talk_share", "pitch_range", "patient_pitch_range"):
         widths = []

@@ -1,4 +1,4 @@
-"""Norms stand beside a number only where population and definition match."""
+"""A norm is shown with a number only where population and definition match."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from simvoice.patient.case.load import load_case
 from simvoice.scoring.metrics.definitions import definitions
 from simvoice.scoring.metrics.norms import (
     Norm,
-    beside,
     case_decisions,
     check_visits,
     metric_decisions,
+    no_norm_note,
     norms,
-    note,
-    visit_of,
+    norms_beside,
+    visit_kinds,
     visits,
     why_none,
 )
@@ -25,7 +25,7 @@ SILENCES = next(entry for entry in definitions() if entry.key == "silences")
 
 
 def norm(**fields: object) -> Norm:
-    """One that may stand beside our silences in bad-news talks."""
+    """A norm that may be shown with our silences in bad-news talks."""
     given = {
         "id": "planted",
         "metric": "silences",
@@ -46,15 +46,15 @@ def norm(**fields: object) -> Norm:
 
 
 def shown(visit: tuple[str, ...] = ("bad-news",), **fields: object) -> bool:
-    return bool(beside("silences", visit, among=[norm(**fields)]))
+    return bool(norms_beside("silences", visit, among=[norm(**fields)]))
 
 
-def test_it_stands_where_population_and_definition_match() -> None:
+def test_a_norm_is_shown_where_population_and_definition_match() -> None:
     assert shown()
     assert shown(("bad-news", "oncology"))
 
 
-def test_a_bad_news_norm_stands_beside_bad_news_talks_only() -> None:
+def test_a_bad_news_norm_is_shown_only_in_bad_news_talks() -> None:
     assert not shown(())
     assert not shown(("oncology",))
     assert not shown(("opening", "palliative"))
@@ -74,18 +74,18 @@ def test_a_bad_news_norm_stands_beside_bad_news_talks_only() -> None:
         {"for_definition": "Stretches of 5 s and more."},
     ],
 )
-def test_whatever_is_missing_or_differs_keeps_it_away(fields: dict[str, object]) -> None:
+def test_a_norm_with_a_missing_or_different_field_is_not_shown(fields: dict[str, object]) -> None:
     assert not shown(**fields)
 
 
-def test_a_norm_vanishes_when_the_metric_is_defined_anew() -> None:
+def test_a_norm_is_hidden_when_the_metric_s_definition_changes() -> None:
     changed = SILENCES.model_copy(update={"definition": "Stretches of 3 s and more."})
-    assert beside("silences", ("bad-news",), among=[norm()], registry=[SILENCES])
-    assert not beside("silences", ("bad-news",), among=[norm()], registry=[changed])
+    assert norms_beside("silences", ("bad-news",), among=[norm()], registry=[SILENCES])
+    assert not norms_beside("silences", ("bad-news",), among=[norm()], registry=[changed])
 
 
-def test_a_metric_that_nobody_knows_has_no_norm() -> None:
-    assert beside("shoe_size", ("bad-news",), among=[norm(metric="shoe_size")]) == ()
+def test_an_unknown_metric_has_no_norm() -> None:
+    assert norms_beside("shoe_size", ("bad-news",), among=[norm(metric="shoe_size")]) == ()
 
 
 def test_the_sentence_has_n_spread_population_and_source() -> None:
@@ -97,7 +97,7 @@ def test_the_sentence_has_n_spread_population_and_source() -> None:
 # -- the table ------------------------------------------------------------------------------
 
 
-def test_every_norm_that_names_a_metric_was_matched_against_its_present_definition() -> None:
+def test_every_norm_with_a_metric_repeats_its_current_definition() -> None:
     known = {entry.key: entry for entry in definitions()}
     for entry in norms():
         if entry.metric:
@@ -107,7 +107,7 @@ def test_every_norm_that_names_a_metric_was_matched_against_its_present_definiti
             assert entry.for_definition == "", entry.id
 
 
-def test_every_norm_has_a_name_of_its_own_and_kinds_of_visit_that_exist() -> None:
+def test_every_norm_has_its_own_id_and_known_kinds_of_visit() -> None:
     assert len({entry.id for entry in norms()}) == len(norms())
     for entry in norms():
         assert set(entry.visits) <= set(visits()), entry.id
@@ -116,30 +116,30 @@ def test_every_norm_has_a_name_of_its_own_and_kinds_of_visit_that_exist() -> Non
         assert entry.citation, entry.id
 
 
-def test_the_opening_has_a_norm_in_visits_that_begin_with_the_question_and_nowhere_else() -> None:
-    (found,) = beside("opening_interrupted", ("opening",))
+def test_the_opening_has_a_norm_only_in_visits_that_begin_with_the_question() -> None:
+    (found,) = norms_beside("opening_interrupted", ("opening",))
     assert found.sentence == (
         "median 11 s in primary and specialty care visits in the United States (n = 27 visits in "
         "which the patient was interrupted, of 40 with an opening question; interquartile range "
         "7–22, range 3–234). Singh Ospina et al. 2019, J Gen Intern Med 34(1):36-40"
     )
-    assert beside("opening_interrupted", ("bad-news",)) == ()
-    assert beside("first_interruption", ("opening",)) == ()
+    assert norms_beside("opening_interrupted", ("bad-news",)) == ()
+    assert norms_beside("first_interruption", ("opening",)) == ()
 
 
-def test_nothing_of_the_table_stands_beside_a_number_of_an_unknown_visit() -> None:
+def test_no_norm_is_shown_in_an_unknown_visit() -> None:
     for entry in definitions():
-        assert beside(entry.key, ()) == (), entry.key
+        assert norms_beside(entry.key, ()) == (), entry.key
 
 
-def test_cases_say_what_visit_they_are_by_their_instruments() -> None:
-    assert visit_of(["SPIKES", "NURSE", "OS-12"]) == {"bad-news"}
-    assert visit_of(["MITI"]) == frozenset()
+def test_the_instruments_of_a_case_determine_the_kind_of_visit() -> None:
+    assert visit_kinds(["SPIKES", "NURSE", "OS-12"]) == {"bad-news"}
+    assert visit_kinds(["MITI"]) == frozenset()
 
 
-def test_an_unknown_kind_of_visit_is_refused_with_those_there_are() -> None:
+def test_an_unknown_kind_of_visit_is_refused_with_the_known_ones() -> None:
     assert check_visits(["oncology", "bad-news", "oncology"]) == ("bad-news", "oncology")
-    with pytest.raises(SettingError, match="'dentist' is no kind of visit; choose of: any, bad"):
+    with pytest.raises(SettingError, match="'dentist' is no kind of visit; choose from: any, bad"):
         check_visits(["dentist"])
 
 
@@ -148,13 +148,13 @@ def test_an_unknown_kind_of_visit_is_refused_with_those_there_are() -> None:
 CASES = {path.parent.name: path for path in sorted(paths.scenarios_dir().glob("*/case.yaml"))}
 
 
-def test_every_case_that_ships_was_decided_on_as_the_visit_that_its_instruments_make_it() -> None:
+def test_every_case_that_ships_has_a_decision_for_the_visit_of_its_instruments() -> None:
     assert set(case_decisions()) == set(CASES)
     for case_id, path in CASES.items():
-        assert set(case_decisions()[case_id].visits) == visit_of(load_case(path).instruments)
+        assert set(case_decisions()[case_id].visits) == visit_kinds(load_case(path).instruments)
 
 
-def test_every_metric_and_every_published_number_was_decided_on_once() -> None:
+def test_every_metric_and_every_published_number_has_one_decision() -> None:
     decided = [key for entry in metric_decisions() for key in entry.keys]
     assert sorted(decided) == sorted(entry.key for entry in definitions())
     considered = [name for entry in metric_decisions() for name in entry.considered]
@@ -168,22 +168,25 @@ def test_every_metric_and_every_published_number_was_decided_on_once() -> None:
 @pytest.mark.parametrize("case_id", CASES)
 def test_no_case_shows_a_norm_that_its_decision_refuses(case_id: str) -> None:
     for entry in definitions():
-        assert beside(entry.key, case_decisions()[case_id].visits) == (), entry.key
+        assert norms_beside(entry.key, case_decisions()[case_id].visits) == (), entry.key
         assert why_none(entry.key).endswith(".")
-    assert note(case_id) == f"No published number is shown. {case_decisions()[case_id].because}"
+    assert (
+        no_norm_note(case_id)
+        == f"No published number is shown. {case_decisions()[case_id].because}"
+    )
 
 
 @pytest.mark.parametrize("entry", norms(), ids=lambda norm: norm.id)
-def test_a_norm_is_shown_only_with_its_spread_and_only_in_visits_of_its_kind(entry: Norm) -> None:
+def test_a_norm_is_shown_only_with_its_spread_and_in_its_kinds_of_visit(entry: Norm) -> None:
     kinds = set(visits()) - {"any"}
     for metric in definitions():
         for kind in kinds:
-            if entry in beside(metric.key, (kind,)):
+            if entry in norms_beside(metric.key, (kind,)):
                 assert kind in entry.visits
                 assert (entry.metric, entry.for_definition) == (metric.key, metric.definition)
                 assert entry.n > 0
                 assert entry.spread
 
 
-def test_a_case_of_somebodys_own_says_what_holds_for_all() -> None:
-    assert note("our-own-case").startswith("No published number is shown. None that we know of")
+def test_another_case_gets_the_general_reason() -> None:
+    assert no_norm_note("our-own-case").startswith("No published number is shown. We know of none")

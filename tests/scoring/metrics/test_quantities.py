@@ -1,4 +1,4 @@
-"""Values as people read them."""
+"""Values with their units."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from simvoice.scoring.metrics.quantities import duration, quantity
         ("decibels per minute", -0.5, "-0.50 decibels per minute"),
     ],
 )
-def test_a_value_has_its_unit_and_no_more_places_than_it_deserves(
+def test_a_value_has_its_unit_and_the_right_number_of_places(
     unit: Unit, value: float, shown: str
 ) -> None:
     assert quantity(unit, value) == shown
 
 
-def test_every_unit_of_the_codebook_has_words() -> None:
+def test_every_unit_can_be_formatted() -> None:
     for unit in get_args(Unit):
         assert quantity(unit, 1.0)
 
@@ -41,5 +41,5 @@ def test_every_unit_of_the_codebook_has_words() -> None:
 @pytest.mark.parametrize(
     ("length_s", "shown"), [(59.94, "59.9 s"), (59.96, "1 min 0 s"), (-75.0, "-1 min 15 s")]
 )
-def test_a_minute_is_a_minute(length_s: float, shown: str) -> None:
+def test_a_minute_and_more_are_shown_in_minutes(length_s: float, shown: str) -> None:
     assert duration(length_s) == shown

@@ -1,4 +1,4 @@
-"""Every number of the planted conversation, and the reasons where there is none."""
+"""Every metric of the planted conversation, and the reasons where there is no value."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from tests.planted_talk import END_S, NUMBERS, VOICES, entries, record
 
 @dataclass(frozen=True)
 class Talk:
-    """An attempt that has a journal only."""
+    """An attempt with a journal and without sound."""
 
     entries: tuple[JournalEntry, ...]
     duration_s: float = END_S
@@ -63,31 +63,29 @@ def test_every_number_of_the_planted_conversation_is_right() -> None:
 def test_sound_alone_gives_the_same_times_to_20_ms(tmp_path: Path) -> None:
     attempt = record(tmp_path)
     found = values(measure_reading(read_sound(attempt)))
-    told = {key: number for key, number in NUMBERS.items() if key not in VOICES}
-    assert {key: found[key] for key in told if key != "word_rate"} == pytest.approx(
-        {key: number for key, number in told.items() if key != "word_rate"}, abs=0.15
-    )
+    timed = {key: number for key, number in NUMBERS.items() if key not in (*VOICES, "word_rate")}
+    assert {key: found[key] for key in timed} == pytest.approx(timed, abs=0.15)
     for key in ("response_latency", "learner_pause_length", "longest_silence"):
         assert found[key] == pytest.approx(NUMBERS[key], abs=0.025)
 
 
 def test_a_backchannel_is_not_counted_as_an_interruption_or_an_overlap() -> None:
-    hummed = [
+    events = [
         PatientSpeech(turn=0, line_id=None, start_s=0.0, end_s=9.0, text="Well.", heard="Well."),
         *(LearnerVoice(start_s=s, end_s=s + 0.4, level_dbfs=-30.0) for s in (2.0, 4.0, 6.0)),
         *(Backchannel(start_s=s, end_s=s + 0.4, text="mm") for s in (2.0, 4.0, 6.0)),
     ]
-    found = values(measure(Talk(tuple(hummed), 10.0)))
+    found = values(measure(Talk(tuple(events), 10.0)))
     assert (found["backchannels"], found["interruptions"], found["overlaps"]) == (3, 0, 0)
     assert found["learner_turns"] == 0
     assert found["talk_share"] == pytest.approx(100 * 1.2 / 10.2)
 
 
-@pytest.mark.parametrize("hers_s", [1.95, 2.0, 2.1])
-def test_who_begins_as_she_does_interrupts_nobody_and_neither_does_she(hers_s: float) -> None:
+@pytest.mark.parametrize("patient_s", [1.95, 2.0, 2.1])
+def test_starts_at_the_same_moment_are_no_interruptions(patient_s: float) -> None:
     both = (
         PatientSpeech(
-            turn=1, line_id=None, start_s=hers_s, end_s=2.5, text="Well so.", heard="Well"
+            turn=1, line_id=None, start_s=patient_s, end_s=2.5, text="Well so.", heard="Well"
         ),
         LearnerVoice(start_s=0.5, end_s=1.6, level_dbfs=-30.0),
         LearnerVoice(start_s=2.0, end_s=4.0, level_dbfs=-30.0),
@@ -115,16 +113,16 @@ def test_an_empty_encounter_gives_reasons_and_no_invented_zeros() -> None:
         assert values(measured)["learner_speech"] == 0.0
 
 
-def test_without_a_learner_what_needs_one_says_so() -> None:
+def test_without_a_learner_metrics_of_the_learner_give_the_reason() -> None:
     silent = [e for e in entries() if isinstance(e, PatientSpeech | Started | Ended)]
     why = reasons(measure(Talk(tuple(silent))))
     for key in ("talk_share", "response_latency", "learner_pauses", "silences"):
         assert why[key] == "not measurable here: the learner did not speak"
 
 
-def test_when_the_microphone_lost_sound_times_are_not_shown() -> None:
-    kept = [e for e in entries() if not isinstance(e, LossCounts)]
-    lossy = (*kept[:-1], LossCounts(at_s=END_S, lost_frames=100), kept[-1])
+def test_when_the_microphone_lost_sound_times_are_not_measured() -> None:
+    others = [e for e in entries() if not isinstance(e, LossCounts)]
+    lossy = (*others[:-1], LossCounts(at_s=END_S, lost_frames=100), others[-1])
     measured = measure(Talk(lossy))
     why = reasons(measured)
     assert why["response_latency"] == (
@@ -134,19 +132,19 @@ def test_when_the_microphone_lost_sound_times_are_not_shown() -> None:
     assert values(measured)["interruptions"] == 1
 
 
-def test_what_the_devices_lost_counts_for_the_certificate(tmp_path: Path) -> None:
+def test_frames_that_the_devices_lost_count_as_lost_sound(tmp_path: Path) -> None:
     whole = record(tmp_path)
-    kept = [e for e in whole.entries if not isinstance(e, LossCounts)]
-    lossy = replace(whole, entries=(*kept, LossCounts(at_s=END_S, lost_frames=200)))
+    others = [e for e in whole.entries if not isinstance(e, LossCounts)]
+    lossy = replace(whole, entries=(*others, LossCounts(at_s=END_S, lost_frames=200)))
     found = {m.key: m for m in measure_reading(read_sound(lossy))}
     assert found["talk_share"].reason == "not measurable here: 8.0% of the sound lost"
     assert found["interruptions"].value == 1
 
 
-def test_an_encounter_without_an_end_is_measured_as_far_as_it_went() -> None:
+def test_an_encounter_without_an_end_is_measured_to_the_end_of_its_record() -> None:
     cut_off = tuple(e for e in entries() if not isinstance(e, Ended))
     assert values(measure(Talk(cut_off))) == pytest.approx(NUMBERS, abs=1e-6)
-    assert read(Talk(cut_off)).spoken.end_s == END_S
+    assert read(Talk(cut_off)).speech_times.end_s == END_S
 
 
 @pytest.mark.parametrize(
@@ -158,16 +156,14 @@ def test_what_never_happened_is_not_measured(kind: type[JournalEntry], key: str)
     assert key in reasons(measure(Talk(without)))
 
 
-def test_what_could_be_measured_and_did_not_happen_is_told_from_what_could_not_be_measured() -> (
-    None
-):
+def test_what_did_not_happen_has_another_reason_than_what_is_not_measurable() -> None:
     without = tuple(e for e in entries() if not isinstance(e, Interruption | Hold))
     why = reasons(measure(Talk(without)))
-    assert why["holds_held"] == "nothing to measure: the patient never fell silent after a blow"
+    assert why["holds_held"] == "nothing to measure: the patient never fell silent after hard news"
     assert why["first_interruption"] == "nothing to measure: the patient was never interrupted"
 
 
-def test_every_metric_says_what_it_is_where_it_is_from_and_when_it_cannot_be_told() -> None:
+def test_every_metric_has_a_definition_a_source_and_a_reason_for_no_value() -> None:
     assert [m.key for m in METRICS] == list(NUMBERS)
     assert len({m.name for m in METRICS}) == len(METRICS)
     for metric in METRICS:
@@ -176,14 +172,14 @@ def test_every_metric_says_what_it_is_where_it_is_from_and_when_it_cannot_be_tol
         assert metric.not_measurable_when
 
 
-def test_a_number_without_sound_does_not_pretend_to_know_its_error() -> None:
+def test_a_number_without_sound_has_no_interval() -> None:
     found = {m.key: m for m in measure(Talk(tuple(entries())))}
     assert {m.error for m in found.values()} == {FROM_JOURNAL, DECIDED}
     assert found["words_lost"].error == DECIDED
     assert {m.low for m in found.values()} == {m.high for m in found.values()} == {None}
 
 
-def test_a_number_from_sound_says_its_interval_or_that_none_is_known(tmp_path: Path) -> None:
+def test_a_number_from_sound_has_an_interval_or_says_that_there_is_none(tmp_path: Path) -> None:
     for m in measure_reading(read_sound(record(tmp_path))):
         if m.low is not None and m.high is not None and m.value is not None:
             assert m.low <= m.high
@@ -198,27 +194,34 @@ def test_no_metric_speaks_of_the_learners_feelings() -> None:
         assert not judging.search(metric.name + metric.definition)
 
 
-def test_an_opening_that_was_cut_off_at_once_is_the_opening() -> None:
-    def hers(at_s: float, end_s: float) -> PatientSpeech:
+def test_an_opening_that_was_cut_off_at_once_is_the_opening_statement() -> None:
+    def patient(at_s: float, end_s: float) -> PatientSpeech:
         said = {"turn": 1, "line_id": "a", "text": "Sit down.", "heard": "Sit"}
         return PatientSpeech.model_validate(said | {"start_s": at_s, "end_s": end_s})
 
-    def his(turn: int, at_s: float) -> LearnerTurn:
+    def learner(turn: int, at_s: float) -> LearnerTurn:
         known = {"text": "Hello.", "avg_logprob": -0.2, "no_speech_prob": 0.0}
         return LearnerTurn.model_validate(
             known | {"turn": turn, "start_s": at_s, "end_s": at_s + 2.0}
         )
 
     cut = Interruption(turn=2, start_s=5.3, stopped_s=5.8, lost_s=4.0, lost_words=9)
-    entries = (hers(4.0, 5.8), his(2, 5.3), cut, hers(9.0, 13.0), his(3, 15.0))
+    entries = (patient(4.0, 5.8), learner(2, 5.3), cut, patient(9.0, 13.0), learner(3, 15.0))
     found = {m.key: m.value for m in measure_reading(read(Talk(entries, 20.0)))}
     assert found["opening_statement"] == pytest.approx(1.8, abs=0.05)
     assert found["opening_interrupted"] == pytest.approx(1.3, abs=0.05)
-    # she had paused when he began, and said one more word over him
-    paused = (hers(4.0, 5.1), his(2, 5.3), cut, hers(5.5, 5.8), hers(9.0, 13.0), his(3, 15.0))
+    # the patient had paused when the learner began, and said one more word over the learner
+    paused = (
+        patient(4.0, 5.1),
+        learner(2, 5.3),
+        cut,
+        patient(5.5, 5.8),
+        patient(9.0, 13.0),
+        learner(3, 15.0),
+    )
     found = {m.key: m.value for m in measure_reading(read(Talk(paused, 20.0)))}
     assert found["opening_interrupted"] == pytest.approx(1.3, abs=0.05)
-    # a greeting that nobody cut off is none
-    greeted = (hers(4.0, 5.0), his(2, 6.0), hers(9.0, 13.0), his(3, 15.0))
+    # a greeting that was not cut off is no opening statement
+    greeted = (patient(4.0, 5.0), learner(2, 6.0), patient(9.0, 13.0), learner(3, 15.0))
     found = {m.key: m.value for m in measure_reading(read(Talk(greeted, 20.0)))}
     assert found["opening_statement"] == pytest.approx(4.0, abs=0.05)

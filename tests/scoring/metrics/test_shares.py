@@ -1,4 +1,4 @@
-"""The interval of a share of items, and of the difference of two."""
+"""The interval of a share of items, and of the difference of two shares."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def made(both: tuple[list[float], list[float]]) -> ItemShare:
     return found
 
 
-def test_wilson_is_the_one_in_the_books() -> None:
+def test_wilson_equals_published_examples() -> None:
     # Newcombe 1998, table I, method 3: 81 of 263, and 15 of 148
     assert wilson(81 / 263, 263) == pytest.approx((0.2553, 0.3662), abs=5e-5)
     assert wilson(15 / 148, 148) == pytest.approx((0.0624, 0.1605), abs=5e-5)
     assert wilson(0.0, 20) == pytest.approx((0.0, 0.1611), abs=5e-5)
 
 
-def test_the_difference_is_worked_out_by_hand() -> None:
+def test_the_difference_equals_a_worked_example() -> None:
     # 2 of 10, then 8 of 10: 9/12 - 3/12, and 1.96 times the root of twice .25 * .75 / 12
     found = difference(made(([1.0] * 2, [1.0] * 8)), made(([1.0] * 8, [1.0] * 2)))
     half = 1.959964 * (2 * 0.25 * 0.75 / 12) ** 0.5
@@ -42,8 +42,8 @@ def test_nothing_judged_is_no_share() -> None:
     assert effective_number([]) == 0.0
 
 
-def test_a_heading_of_five_items_changes_only_by_much() -> None:
-    """What the five items of active listening can tell: weights 3, 3, 2, 2, 2."""
+def test_a_heading_of_five_items_changes_only_by_a_large_difference() -> None:
+    """The five items of active listening: weights 3, 3, 2, 2, 2."""
     none, half, most = (
         made(([], [3, 3, 2, 2, 2])),
         made(([3, 3], [2, 2, 2])),
@@ -61,7 +61,7 @@ def test_unequal_weights_never_count_as_more_items(given_weights: list[float]) -
 
 
 @given(shares)
-def test_an_interval_lies_in_0_to_1_and_holds_its_share(both: tuple[list[float], ...]) -> None:
+def test_an_interval_is_within_0_to_1_and_contains_its_share(both: tuple[list[float], ...]) -> None:
     found = made((both[0], both[1]))
     assert 0.0 <= found.low <= found.value <= found.high <= 1.0
 
@@ -82,13 +82,13 @@ def test_more_items_never_widen_the_interval_of_a_difference(
     before, after = made(one), made(other)
     few = difference(before, after)
     many = difference(with_items(before, before.n * times), with_items(after, after.n * times))
-    # cut at 1 the ends may move inwards only where there was more than there is room for
+    # the ends are cut at -1 and 1, so only intervals within these limits are compared
     if few.low > -1.0 and few.high < 1.0:
         assert many.high - many.low <= few.high - few.low + 1e-12
 
 
 @given(shares, shares)
-def test_going_back_turns_the_sign_and_nothing_else(
+def test_the_reverse_difference_has_the_opposite_sign(
     one: tuple[list[float], list[float]], other: tuple[list[float], list[float]]
 ) -> None:
     there, back = difference(made(one), made(other)), difference(made(other), made(one))
@@ -100,7 +100,7 @@ def test_going_back_turns_the_sign_and_nothing_else(
 
 
 @given(shares)
-def test_the_same_again_is_no_change(both: tuple[list[float], list[float]]) -> None:
+def test_equal_shares_are_no_change(both: tuple[list[float], list[float]]) -> None:
     assert not difference(made(both), made(both)).is_beyond_chance
 
 
@@ -115,15 +115,15 @@ def test_the_same_again_is_no_change(both: tuple[list[float], list[float]]) -> N
         (0.1, 0.9, 0.73, 0.84),
     ],
 )
-def test_how_often_changed_is_said_of_the_headings_as_they_are(
+def test_how_often_the_shipped_headings_count_as_changed(
     before: float, after: float, least: float, most: float
 ) -> None:
     random = np.random.default_rng(3)
     for heading in headings():
         weights = np.array([item.weight for item in heading.items])
-        said = 0
+        changed = 0
         for _ in range(2500):
             pair = [random.random(weights.size) < chance for chance in (before, after)]
             one, other = (made((list(weights[m]), list(weights[~m]))) for m in pair)
-            said += difference(one, other).is_beyond_chance
-        assert least <= said / 2500 <= most, heading.id
+            changed += difference(one, other).is_beyond_chance
+        assert least <= changed / 2500 <= most, heading.id

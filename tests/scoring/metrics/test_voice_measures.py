@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from simvoice.audio import RATE, Pcm16
 from simvoice.record.events import JournalEntry, PatientMove
-from simvoice.scoring.metrics.reading import Reading, read_channels, read_sound, read_spoken
+from simvoice.scoring.metrics.reading import Reading, read_channels, read_sound, read_speech
 from simvoice.scoring.metrics.registry import measure_reading
 from simvoice.timing.intervals import Intervals, intervals, shift
 from simvoice.timing.turns import Speaker, TimedWord
@@ -18,7 +18,7 @@ END_S = 120.0
 
 
 def talk(from_hz: float, to_hz: float, from_gain: float, to_gain: float, rate: float) -> Pcm16:
-    """Two minutes of 4 s of speech every 6 s, `rate` hummed syllables a second."""
+    """Two minutes with 4 s of speech every 6 s, `rate` hummed syllables per second."""
     random = np.random.default_rng(0)
     out = random.standard_normal(round(END_S * RATE)) * 10.0
     for start_s in np.arange(1.0, END_S - 5.0, 6.0):
@@ -72,8 +72,8 @@ def test_too_little_speech_has_a_reason() -> None:
     assert found["patient_pitch_median"].value is None
 
 
-class Recorded:
-    """An attempt in which the patient was distressed in the second minute."""
+class DistressedAttempt:
+    """An attempt in which the patient is distressed in the second minute."""
 
     duration_s = END_S
     entries: tuple[JournalEntry, ...] = tuple(
@@ -84,31 +84,31 @@ class Recorded:
     )
 
     def audio(self) -> tuple[Pcm16, Pcm16]:
-        """The learner falls by four semitones and 6 dB in the middle."""
+        """The learner's voice falls by four semitones and 6 dB in the middle."""
         before = talk(200.0, 200.0, 4000.0, 4000.0, 5.0)
         after = talk(200.0 * 2 ** (-4 / 12), 200.0 * 2 ** (-4 / 12), 2000.0, 2000.0, 3.0)
         half = 60 * RATE
         return np.concatenate((before[:half], after[half:])), SILENT
 
 
-def test_a_voice_that_changes_towards_distress_is_measured_so() -> None:
-    found = numbers(read_sound(Recorded()))
+def test_a_change_of_voice_during_distress_is_measured() -> None:
+    found = numbers(read_sound(DistressedAttempt()))
     assert found["pitch_in_distress"] == pytest.approx(-4.0, abs=0.2)
     assert found["loudness_in_distress"] == pytest.approx(-6.02, abs=0.3)
     assert found["rate_in_distress"] == pytest.approx(-2.0, abs=0.25)
 
 
-def test_words_give_their_rate_and_the_filled_pauses() -> None:
+def test_words_give_the_word_rate_and_the_filled_pauses() -> None:
     words = [
         TimedWord("learner", text, 1.0 + k, 1.4 + k)
         for k, text in enumerate(["Um,", "so", "uh", "well", "the", "scan…", "erm"] * 4)
     ]
-    reading = read_spoken(
+    reading = read_speech(
         {"learner": intervals([(0.0, 30.0)]), "patient": intervals([(31.0, 40.0)])},
         (),
         60.0,
         words=tuple(words),
-        given=frozenset({"speech", "words"}),
+        available=frozenset({"speech", "words"}),
     )
     found = numbers(reading)
     assert found["word_rate"] == pytest.approx(2 * 28)
@@ -132,7 +132,7 @@ def spoken(
     learner: Intervals, patient: Intervals, length_s: float = 60.0
 ) -> dict[str, float | None]:
     speech: dict[Speaker, Intervals] = {"learner": learner, "patient": patient}
-    return numbers(read_spoken(speech, (), length_s, given=TIMES))
+    return numbers(read_speech(speech, (), length_s, available=TIMES))
 
 
 @settings(max_examples=150, deadline=None)
@@ -140,12 +140,12 @@ def spoken(
 def test_swapping_the_speakers_swaps_the_metrics(one: Pairs, two: Pairs) -> None:
     plain = spoken(intervals(one), intervals(two))
     swapped = spoken(intervals(two), intervals(one))
-    for mine, hers in (
+    for of_learner, of_patient in (
         ("learner_speech", "patient_speech"),
         ("turn_length", "patient_turn_length"),
         ("response_latency", "patient_latency"),
     ):
-        assert plain[mine] == swapped[hers]
+        assert plain[of_learner] == swapped[of_patient]
     for share in ("talk_share", "floor_share"):
         a, b = plain[share], swapped[share]
         assert (a is None and b is None) or (a or 0.0) + (b or 0.0) == pytest.approx(100.0)
@@ -165,13 +165,13 @@ def test_shifting_time_changes_no_metric(one: Pairs, two: Pairs, by: int) -> Non
 
 @settings(max_examples=150, deadline=None)
 @given(lanes, lanes)
-def test_the_parts_of_a_conversation_are_the_whole(one: Pairs, two: Pairs) -> None:
+def test_the_states_of_a_conversation_add_up_to_its_length(one: Pairs, two: Pairs) -> None:
     learner, patient = intervals(one), intervals(two)
     found = spoken(learner, patient)
-    reading = read_spoken({"learner": learner, "patient": patient}, (), 60.0, given=TIMES)
+    reading = read_speech({"learner": learner, "patient": patient}, (), 60.0, available=TIMES)
     alone = {"learner": 0.0, "patient": 0.0, "both": 0.0, "nobody": 0.0}
-    for stretch in reading.anatomy.row:
-        alone[stretch.floor] += stretch.length_s
+    for stretch in reading.timeline.states:
+        alone[stretch.state] += stretch.length_s
     assert sum(alone.values()) == pytest.approx(60.0)
     assert found["learner_speech"] == pytest.approx(alone["learner"] + alone["both"])
     assert found["patient_speech"] == pytest.approx(alone["patient"] + alone["both"])

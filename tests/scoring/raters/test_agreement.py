@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from simvoice.scoring.raters.agreement import Estimate, Pair, ac1, agreed, icc, kappa
+from simvoice.scoring.raters.agreement import (
+    Estimate,
+    RatingPair,
+    ac1,
+    icc,
+    kappa,
+    observed_agreement,
+)
 
 SHROUT_FLEISS = [
     [9, 2, 5, 8],
@@ -17,10 +24,10 @@ SHROUT_FLEISS = [
 """Table 2 of Shrout & Fleiss 1979: six targets, four judges."""
 
 
-def pairs(both: int, only_first: int, only_second: int, neither: int) -> list[Pair]:
+def pairs(both: int, only_first: int, only_second: int, neither: int) -> list[RatingPair]:
     said = [(True, True)] * both + [(True, False)] * only_first
     said += [(False, True)] * only_second + [(False, False)] * neither
-    return [Pair(f"a{n}", *each) for n, each in enumerate(said)]
+    return [RatingPair(f"a{n}", *each) for n, each in enumerate(said)]
 
 
 def test_kappa_of_the_textbook_table() -> None:
@@ -31,7 +38,7 @@ def test_kappa_of_the_textbook_table() -> None:
 def test_the_paradox_of_kappa_and_its_remedy() -> None:
     """118, 5, 2 and 0 of 125: agreed .944; by chance .9453 for kappa, .0544 for AC1."""
     table = pairs(118, 5, 2, 0)
-    assert agreed(table) == pytest.approx(0.944)
+    assert observed_agreement(table) == pytest.approx(0.944)
     assert kappa(table).value == pytest.approx(-0.0234, abs=5e-5)
     assert ac1(table).value == pytest.approx(0.9408, abs=5e-5)
 
@@ -83,9 +90,9 @@ def test_several_raters_of_one_attempt_do_not_make_it_many_attempts() -> None:
 
 
 def test_one_attempt_gives_no_interval_and_none_no_value() -> None:
-    assert ac1([Pair("a", True, True)]) == Estimate(1.0)
+    assert ac1([RatingPair("a", True, True)]) == Estimate(1.0)
     assert ac1([]) == kappa([]) == icc([]) == icc([[1.0, 2.0]]) == Estimate(None)
-    assert agreed([]) is None
+    assert observed_agreement([]) is None
 
 
 def test_the_same_ratings_give_the_same_interval() -> None:

@@ -13,10 +13,15 @@ from hypothesis import strategies as st
 
 from simvoice.bench.coder import read
 from simvoice.criteria import CountRule, RatioRule
-from simvoice.scoring.raters.human_range import agreed, agreed_on, in_numbers, interval_in_words
+from simvoice.scoring.raters.human_range import (
+    agreement_on,
+    format_value,
+    human_agreements,
+    interval_in_words,
+)
 
-RATIO = agreed()["reflections_to_questions"]
-SHARE = agreed()["open_questions"]
+RATIO = human_agreements()["reflections_to_questions"]
+SHARE = human_agreements()["open_questions"]
 ANNOMI = Path(os.environ.get("SIMVOICE_DATA", "../shared/data")) / "annomi"
 
 
@@ -33,7 +38,7 @@ def test_an_interval_stays_within_what_the_number_can_be() -> None:
 
 @given(st.floats(0.0, 1.0))
 def test_it_is_never_narrower_than_people_differ(value: float) -> None:
-    for number in agreed().values():
+    for number in human_agreements().values():
         low, high = number.interval(value)
         assert low == 0.0 or value - low == pytest.approx(number.half_width)
         assert high == 1.0 or high - value == pytest.approx(number.half_width)
@@ -50,10 +55,10 @@ def test_a_rule_is_known_by_its_codes_in_any_order() -> None:
     rule = RatioRule(
         kind="ratio", over=("reflection",), under=("question_closed", "question_open"), at_least=2
     )
-    assert agreed_on(rule) is RATIO
-    assert agreed_on(rule.model_copy(update={"over": ("summary",)})) is None
-    assert agreed_on(CountRule(kind="count", codes=("reflection",))) is None
-    assert agreed_on(None) is None
+    assert agreement_on(rule) is RATIO
+    assert agreement_on(rule.model_copy(update={"over": ("summary",)})) is None
+    assert agreement_on(CountRule(kind="count", codes=("reflection",))) is None
+    assert agreement_on(None) is None
 
 
 def test_the_sentence_has_the_interval_and_why_it_is_as_wide() -> None:
@@ -61,7 +66,7 @@ def test_the_sentence_has_the_interval_and_why_it_is_as_wide() -> None:
     assert sentence.startswith("50 %, 95 % interval 6 % to 94 %: ")
     assert "ICC .44" in sentence
     assert "10.3390/fi15030110" in sentence
-    assert in_numbers(RATIO, 1.5) == "1.50"
+    assert format_value(RATIO, 1.5) == "1.50"
 
 
 @pytest.mark.skipif(not ANNOMI.is_dir(), reason="AnnoMI is not here (SIMVOICE_DATA)")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from simvoice.scoring.instruments.instrument import Item, items
-from simvoice.scoring.raters.questions import kind_of, rule_in_words
+from simvoice.scoring.raters.questions import answer_kind, rule_for_rater
 
 
 @pytest.mark.parametrize(
@@ -23,18 +23,18 @@ def test_a_ratio_without_a_threshold_asks_for_a_number(
     over: list[str], under: list[str], at_least: float | None, kind: str
 ) -> None:
     rule: dict[str, Any] = {"kind": "ratio", "over": over, "under": under, "at_least": at_least}
-    assert kind_of(Item.model_validate({"id": "a", "text": "b", "rule": rule})) == kind
+    assert answer_kind(Item.model_validate({"id": "a", "text": "b", "rule": rule})) == kind
 
 
 def test_the_share_of_open_questions_is_asked_for_as_a_share() -> None:
-    assert kind_of(items()["miti-open-share"]) == "share"
+    assert answer_kind(items()["miti-open-share"]) == "share"
 
 
 def test_a_rule_speaks_to_the_rater_of_the_learner() -> None:
-    rules = [rule_in_words(item) for item in items().values()]
+    rules = [rule_for_rater(item) for item in items().values()]
     assert not [rule for rule in rules if re.search(r"\byour?\b", rule)]
-    assert rule_in_words(items()["listening-asked"]).startswith("heard at least 2 times")
-    assert rule_in_words(items()["os12-1-greets"]).endswith("the learner's first 3 turns")
-    assert rule_in_words(items()["os12-1-greets"]) == (
+    assert rule_for_rater(items()["listening-asked"]).startswith("heard at least 2 times")
+    assert rule_for_rater(items()["os12-1-greets"]).endswith("the learner's first 3 turns")
+    assert rule_for_rater(items()["os12-1-greets"]) == (
         "heard a greeting within the learner's first 3 turns"
     )

@@ -8,7 +8,7 @@ import pytest
 
 from simvoice.errors import UsageError
 from simvoice.scoring.instruments.instrument import Item, instruments
-from simvoice.scoring.raters.ratings_file import blank_sheet, read_ratings, text_of
+from simvoice.scoring.raters.ratings_file import blank_sheet, decode_text, read_ratings
 
 HEAD = "attempt,rater,item,value,comment\n"
 THERE = ("one", "two")
@@ -101,13 +101,13 @@ def test_a_name_in_other_capitals_is_the_same_rater() -> None:
 )
 def test_text_that_is_not_utf_8_is_said_with_what_to_do(data: bytes, says: str) -> None:
     with pytest.raises(UsageError, match=re.escape(says)) as caught:
-        text_of(data, "mine.csv")
+        decode_text(data, "mine.csv")
     assert "import it again" in str(caught.value)
 
 
 def test_utf_8_is_taken_with_its_mark_and_without() -> None:
     for encoding in ("utf-8", "utf-8-sig"):
-        assert text_of("René".encode(encoding), "mine.csv") == "René"
+        assert decode_text("René".encode(encoding), "mine.csv") == "René"
 
 
 def test_an_item_has_to_be_one_of_the_attempt_s() -> None:

@@ -9,8 +9,8 @@ from simvoice.coding.coder import code
 from simvoice.coding.context import LIKELY
 from simvoice.errors import AttemptError
 from simvoice.record.events import Coded, ConcernShown, JournalEntry, LearnerTurn, PatientSpeech
+from simvoice.scoring.instruments.coded_turns import code_turns_in_context, rises_in_sound
 from simvoice.scoring.instruments.cues import responses
-from simvoice.scoring.instruments.places import by_ear, in_places
 
 SAYS = ConcernShown(line="fear", concern="boys", text="Who has the boys", kind="concern")
 HINT = ConcernShown(line="hint", concern="boys", text="Who has the boys", kind="cue")
@@ -36,7 +36,7 @@ def his(at_s: float, text: str) -> LearnerTurn:
 
 
 def last(*entries: JournalEntry, shows: tuple[ConcernShown, ...] = ()) -> set[str]:
-    turns = [e for e in in_places(entries, shows) if isinstance(e, LearnerTurn)]
+    turns = [e for e in code_turns_in_context(entries, shows) if isinstance(e, LearnerTurn)]
     return {each.code for each in turns[-1].codes}
 
 
@@ -72,18 +72,18 @@ def test_only_what_she_said_since_the_last_turn_can_be_echoed() -> None:
 def test_a_word_for_her_feeling_after_a_cue_acknowledges_it() -> None:
     entries = (hers(1.0, "I've got the two boys. I lie there.", "hint"), his(3.0, "Scared."))
     (alone,) = responses(entries, (HINT,))
-    (placed,) = responses(in_places(entries, (HINT,)), (HINT,))
+    (placed,) = responses(code_turns_in_context(entries, (HINT,)), (HINT,))
     assert alone.response != "affective acknowledgement"
     assert placed.response == "affective acknowledgement"
 
 
 def test_everything_else_of_the_journal_stays_as_it_was() -> None:
     entries = (hers(1.0, "Hello."), his(3.0, "Hello."), hers(5.0, "So."))
-    assert in_places(entries, ()) == entries
+    assert code_turns_in_context(entries, ()) == entries
 
 
 def asked(*entries: JournalEntry, up: bool = True) -> set[str]:
-    placed = in_places(entries, (), lambda turn: up)
+    placed = code_turns_in_context(entries, (), lambda turn: up)
     turn = next(e for e in placed if isinstance(e, LearnerTurn))
     return {each.code for each in turn.codes if each.confidence <= LIKELY} & {"question_closed"}
 
@@ -111,4 +111,4 @@ def test_without_sound_nothing_rises() -> None:
         def audio(self) -> tuple[Pcm16, Pcm16]:
             raise AttemptError("the sound was not kept")
 
-    assert not by_ear(Lost())(his(1.0, "You came here on your own."))
+    assert not rises_in_sound(Lost())(his(1.0, "You came here on your own."))

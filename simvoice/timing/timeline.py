@@ -1,4 +1,4 @@
-"""A conversation taken apart: everything that follows from who spoke when."""
+"""The timeline of a conversation: everything that follows from who spoke when."""
 
 from __future__ import annotations
 
@@ -9,100 +9,106 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simvoice.timing.intervals import Intervals, empty, intersect, intervals, total_s, union
-from simvoice.timing.silences import Held, Silence, Utterance, Wait, machine_share_s, silences
+from simvoice.timing.silences import (
+    HoldInterval,
+    Silence,
+    Utterance,
+    Wait,
+    machine_share_s,
+    silences,
+)
 from simvoice.timing.turns import (
     PAUSE_S,
     Between,
     Speaker,
     StateInterval,
     Turn,
-    betweens,
-    stretches,
+    gaps_and_overlaps,
+    state_intervals,
     turns,
 )
 
 
 @dataclass(frozen=True, eq=False)
 class SpeechTimes:
-    """What was spoken when, session seconds: the input of every timing measure."""
+    """When each speaker spoke, session seconds: the input of every timing measure."""
 
     learner: Intervals
     """The learner's speech without backchannels."""
     patient: Intervals
-    """The patient's speech as heard, likewise."""
+    """The patient's speech as it was played, without backchannels where these are known."""
     start_s: float
     end_s: float
-    """The encounter lasted from `start_s` to `end_s`."""
+    """Start and end of the encounter."""
     backchannels: Intervals = field(default_factory=empty)
-    """The learner's short acknowledgements: speech, but no bid for the floor."""
+    """The learner's short acknowledgements: speech that does not ask for the turn."""
     patient_backchannels: Intervals = field(default_factory=empty)
-    """The patient's, where they are told apart; else they lie in `patient`."""
+    """The patient's backchannels where they are known; otherwise `patient` includes them."""
     waits: tuple[Wait, ...] = ()
-    holds: tuple[Held, ...] = ()
+    holds: tuple[HoldInterval, ...] = ()
     utterances: tuple[Utterance, ...] = ()
     """Empty when only sound is known."""
 
 
 @dataclass(frozen=True, eq=False)
-class Anatomy:
-    """The parts of a conversation; computed on first use."""
+class Timeline:
+    """States, turns and silences of a conversation, each computed on first use."""
 
-    spoken: SpeechTimes
+    speech_times: SpeechTimes
 
     @cached_property
-    def row(self) -> list[StateInterval]:
-        """The four states, without backchannels, as one unbroken row."""
-        said = self.spoken
-        return stretches(said.learner, said.patient, said.start_s, said.end_s)
+    def states(self) -> list[StateInterval]:
+        """The four states without backchannels, in order and without a break."""
+        times = self.speech_times
+        return state_intervals(times.learner, times.patient, times.start_s, times.end_s)
 
     @cached_property
     def between(self) -> list[Between]:
         """Pauses, gaps and overlaps."""
-        return betweens(self.row)
+        return gaps_and_overlaps(self.states)
 
     @cached_property
     def turns(self) -> list[Turn]:
-        """Turns of both, in order."""
-        return turns(self.spoken.learner, self.spoken.patient)
+        """Turns of both speakers, in order."""
+        return turns(self.speech_times.learner, self.speech_times.patient)
 
     @cached_property
     def silences(self) -> list[Silence]:
-        """Silences of two seconds and more, without the machine's share."""
-        said = self.spoken
+        """Silences of two seconds and more, the machine's own delay left out."""
+        times = self.speech_times
         return silences(
-            self.between, waits=said.waits, holds=said.holds, utterances=said.utterances
+            self.between, waits=times.waits, holds=times.holds, utterances=times.utterances
         )
 
     def speech_s(self, who: Speaker) -> float:
-        """Seconds of one speaker's voice, backchannels included."""
-        said = self.spoken
-        own = union(*self._lanes(who))
-        return total_s(intersect(own, intervals([(said.start_s, said.end_s)])))
+        """Seconds of one speaker's speech, backchannels included."""
+        times = self.speech_times
+        own = union(*self._speech_and_backchannels(who))
+        return total_s(intersect(own, intervals([(times.start_s, times.end_s)])))
 
-    def _lanes(self, who: Speaker) -> tuple[Intervals, Intervals]:
-        """One speaker's speech and acknowledgements."""
-        said = self.spoken
+    def _speech_and_backchannels(self, who: Speaker) -> tuple[Intervals, Intervals]:
+        times = self.speech_times
         if who == "learner":
-            return said.learner, said.backchannels
-        return said.patient, said.patient_backchannels
+            return times.learner, times.backchannels
+        return times.patient, times.patient_backchannels
 
     def floor_share(self, who: Speaker) -> float | None:
-        """0..1: one speaker's share of the time in which somebody had the floor, pauses within
-        turns included; None without a turn."""
-        held = [turn.length_s for turn in self.turns if turn.who == who]
+        """One speaker's share of the time of all turns, 0..1, pauses within turns included; None
+        without a turn."""
+        own_s = sum(turn.length_s for turn in self.turns if turn.who == who)
         both_s = sum(turn.length_s for turn in self.turns)
-        return sum(held) / both_s if both_s > 0.0 else None
+        return own_s / both_s if both_s > 0.0 else None
 
     def talk_share(self, who: Speaker) -> float | None:
-        """0..1: one speaker's share of all speech; None when nobody spoke."""
+        """One speaker's share of all speech, 0..1; None when no one spoke."""
         both_s = self.speech_s("learner") + self.speech_s("patient")
         return self.speech_s(who) / both_s if both_s > 0.0 else None
 
     def pauses_s(self, who: Speaker, at_least_s: float = PAUSE_S) -> NDArray[np.float64]:
         """float64 [n]: lengths of one speaker's pauses.
 
-        A silence between two utterances of hers that the other one was due to answer is not a
-        pause; neither is a hold. What is left of Heldner & Edlund's pauses is returned.
+        These are the pauses of Heldner & Edlund 2010, without holds and without silences in which
+        the other speaker was due to answer.
         """
         others = {(s.start_s, s.end_s) for s in self.silences if s.kind != "mid_turn"}
         return np.array(
@@ -118,11 +124,11 @@ class Anatomy:
         )
 
     def transfers_s(self, to: Speaker) -> NDArray[np.float64]:
-        """float64 [n]: floor transfer offsets with which one speaker took over, seconds.
+        """float64 [n]: floor transfer offsets with which one speaker took the turn, seconds.
 
-        Negative where they began before the other had ended. The machine's own delay is taken
-        off the patient's; a hold the patient chose is no slow answer of the learner's, so those
-        are left out.
+        Negative where that speaker began before the other had ended. The machine's own delay is
+        subtracted from the patient's offsets. Holds are left out of the learner's: they are not
+        slow answers.
         """
         held = {(s.start_s, s.end_s) for s in self.silences if s.kind == "hold"}
         offsets = []
@@ -133,16 +139,16 @@ class Anatomy:
             if to == "learner" and self._in_hold(stretch):
                 continue
             if to == "patient" and stretch.kind == "gap":
-                offset -= machine_share_s(stretch.start_s, stretch.end_s, self.spoken.waits)
+                offset -= machine_share_s(stretch.start_s, stretch.end_s, self.speech_times.waits)
             offsets.append(offset)
         return np.array(offsets, dtype=np.float64)
 
     def _in_hold(self, stretch: Between) -> bool:
-        """Whether it lies in a hold, also one filled so soon that it made no silence."""
+        """Whether more than half of a stretch is in a hold, even a hold too short for a silence."""
         return any(
             min(stretch.end_s, hold.end_s) - max(stretch.start_s, hold.start_s)
             > 0.5 * stretch.length_s
-            for hold in self.spoken.holds
+            for hold in self.speech_times.holds
         )
 
     def overlaps(self) -> list[Between]:
@@ -150,6 +156,6 @@ class Anatomy:
         return [b for b in self.between if not b.is_silence]
 
     def longest_turn(self, who: Speaker) -> Turn | None:
-        """One speaker's longest turn: the longest monologue; None without a turn."""
+        """One speaker's longest turn; None without a turn."""
         own = [turn for turn in self.turns if turn.who == who]
         return max(own, key=lambda turn: turn.length_s, default=None)
