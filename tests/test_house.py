@@ -92,7 +92,7 @@ ONLY_IN: dict[str, set[str]] = {
     "parselmouth": {"engines/tts/praat_worker.py", "timing/praat.py", "bench/voices.py"},
     "webrtcvad": {"engines/turn/vad.py"},
     "onnxruntime": {"engines/onnx_session.py"},
-    "onnx": {"engines/onnx_graph.py", "engines/embed/minilm_graph.py"},
+    "onnx": {"engines/tts/piper.py", "engines/embed/minilm_graph.py"},
     "safetensors": {"engines/embed/minilm_graph.py"},
     "tokenizers": {"engines/embed/minilm.py"},
     "sounddevice": {"devices/portaudio.py"},

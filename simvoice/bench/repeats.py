@@ -23,13 +23,13 @@ from simvoice.errors import SimvoiceError
 from simvoice.models import manifest
 from simvoice.patient.case.load import locate_case
 from simvoice.record.store import Store
-from simvoice.research.calibrate.fit import Values, Within, within
+from simvoice.research.calibrate.fit import RepeatError, Values, repeat_errors
 from simvoice.scoring.metrics.change import detectable
 from simvoice.scoring.metrics.interval import Repeats
 from simvoice.scoring.metrics.reading import read_sound
 from simvoice.scoring.metrics.registry import measure_reading
 from simvoice.simulate.demo import DEMO_FILES, build_script, load_demo
-from simvoice.simulate.varied import day, louder
+from simvoice.simulate.varied import amplify_script, vary_demo
 
 Done = Callable[[int, int], None]
 """Called with what is done and how much there is."""
@@ -61,7 +61,7 @@ class RepeatsOutcome:
     behaviours: tuple[Behaviour, ...]
     talked_s: float
     """Seconds of all encounters together."""
-    metrics: dict[str, Within]
+    metrics: dict[str, RepeatError]
 
     @property
     def table(self) -> Repeats:
@@ -118,7 +118,7 @@ def run(
         met.append(one)
         done(finished, len(jobs))
     groups = [[one.values for one in met[k : k + repeats]] for k in range(0, len(met), repeats)]
-    return RepeatsOutcome(repeats, each, sum(one.length_s for one in met), within(groups))
+    return RepeatsOutcome(repeats, each, sum(one.length_s for one in met), repeat_errors(groups))
 
 
 def _work(jobs: Sequence[_RepeatsJob], workers: int) -> Iterator[_Met]:
@@ -144,12 +144,12 @@ def meet(simulator: Simulator, behaviour: Behaviour, seed: int, attempts: Path) 
     Raises SimvoiceError when it does not come to its end.
     """
     plan = load_demo(locate_case(behaviour.case, *paths.case_dirs()), behaviour.manner)
-    today = day(plan, seed)
+    today = vary_demo(plan, seed)
     voice_id = manifest.digests([simulator.profile["voice"]])["voice"]
     with tempfile.TemporaryDirectory(prefix="simvoice-clips-") as clips:
         script = build_script(today.demo, simulator.unprepared_voice(), voice_id, Path(clips))
     line = SimulatedLine(
-        louder(script, today.gain_db),
+        amplify_script(script, today.gain_db),
         paced=False,
         noise_dbfs=today.noise_dbfs,
         seed=today.seed,

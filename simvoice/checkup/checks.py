@@ -41,17 +41,17 @@ class Check:
     """What was measured, with the unit in each name."""
 
 
-def good(name: str, sentence: str, **facts: Detail) -> Check:
+def ok(name: str, sentence: str, **facts: Detail) -> Check:
     """All is well."""
     return Check(name, "ok", sentence, facts=facts)
 
 
-def doubtful(name: str, sentence: str, remedy: str, **facts: Detail) -> Check:
+def warn(name: str, sentence: str, remedy: str, **facts: Detail) -> Check:
     """It works, but not as it should."""
     return Check(name, "warn", sentence, remedy, facts)
 
 
-def wrong(name: str, sentence: str, remedy: str, **facts: Detail) -> Check:
+def fail(name: str, sentence: str, remedy: str, **facts: Detail) -> Check:
     """Something needed is missing."""
     return Check(name, "fail", sentence, remedy, facts)
 
@@ -78,13 +78,13 @@ def check_python(version: tuple[int, ...] = sys.version_info[:3]) -> Check:
     """version: of the interpreter, as `sys.version_info` has it."""
     said = ".".join(str(part) for part in version[:3])
     if version[:2] < OLDEST_PYTHON:
-        return wrong(
+        return fail(
             "Python",
             f"Python {said} is too old",
             "install Python 3.11 or newer and run scripts/start",
             version=said,
         )
-    return good(
+    return ok(
         "Python", f"Python {said} on {platform.system()} {platform.machine()}", version=said
     )
 
@@ -94,7 +94,7 @@ def check_libraries(package: str = "simvoice") -> Check:
     try:
         asked = importlib.metadata.requires(package) or []
     except importlib.metadata.PackageNotFoundError:
-        return doubtful(
+        return warn(
             "libraries", f"{package} runs from its folder without being installed", SETUP
         )
     versions: dict[str, Detail] = {}
@@ -111,21 +111,21 @@ def check_libraries(package: str = "simvoice") -> Check:
         except importlib.metadata.PackageNotFoundError:
             missing.append(name)
     if missing:
-        return wrong(
+        return fail(
             "libraries",
             f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not installed",
             SETUP,
             versions=versions,
             missing=missing,
         )
-    return good("libraries", f"all {len(versions)} libraries are installed", versions=versions)
+    return ok("libraries", f"all {len(versions)} libraries are installed", versions=versions)
 
 
 def check_disk(folder: Path) -> Check:
     """folder: where attempts are kept; it need not be there yet."""
     there = next(parent for parent in (folder, *folder.parents) if parent.exists())
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
-        return wrong(
+        return fail(
             "disk",
             f"attempts cannot be written to {folder}",
             "give yourself the right to write there, or set SIMVOICE_HOME to another folder",
@@ -163,8 +163,8 @@ def judge_cores(busy: float, cores: int) -> Check:
             facts,
         )
     if cores - busy < FREE_CORES:
-        return doubtful("cores", sentence, "end what else is running before you talk", **facts)
-    return good("cores", sentence, **facts)
+        return warn("cores", sentence, "end what else is running before you talk", **facts)
+    return ok("cores", sentence, **facts)
 
 
 # -- weights ----------------------------------------------------------------------------------

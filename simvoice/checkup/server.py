@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from simvoice.checkup.checks import Check, Detail, doubtful, good
-from simvoice.engines.llm.server import UNHURRIED, Server
+from simvoice.checkup.checks import Check, Detail, ok, warn
+from simvoice.engines.llm.server import LONG_TIMEOUTS, Server
 from simvoice.errors import StageFailed
 from simvoice.ports import Message
 
@@ -40,10 +40,10 @@ def check_server(
     from simvoice.engines.llm.remote import Remote
 
     # measured in full, however long it takes, and judged afterwards
-    remote = Remote(replace(server, patience=UNHURRIED))
+    remote = Remote(replace(server, timeouts=LONG_TIMEOUTS))
     facts: dict[str, Detail] = {"url": server.url, "model": server.model or None}
     try:
-        offered = remote.offered()
+        offered = remote.list_models()
         facts["offered"] = offered
         if quick:
             return _judged(server, offered, None, facts)
@@ -58,11 +58,11 @@ def check_server(
         facts |= {"first_ms": round(first_ms), "whole_ms": round(1000.0 * (clock() - begun_s))}
     except StageFailed as error:
         sentence, _, remedy = str(error).partition("; ")
-        return doubtful(_NAME, f"{sentence} ({_ELSE})", remedy, **facts)
+        return warn(_NAME, f"{sentence} ({_ELSE})", remedy, **facts)
     finally:
         remote.close()
     if not said.strip():
-        return doubtful(
+        return warn(
             _NAME,
             f"{_where(server)} has nothing to say when it is asked ({_ELSE})",
             "choose a model without a phase of thinking, or try --llm-form screenplay",
@@ -77,15 +77,15 @@ def _judged(
     where = _where(server)
     if server.model and server.model not in offered:
         has = ", ".join(offered[:8]) or "none"
-        return doubtful(
+        return warn(
             _NAME,
             f"{where} does not offer {server.model!r}; it offers {has}",
             "give one of these to --llm-model",
             **facts,
         )
-    limit_ms = 1000.0 * server.patience.first_s
+    limit_ms = 1000.0 * server.timeouts.first_s
     if first_ms is not None and first_ms > limit_ms:
-        return doubtful(
+        return warn(
             _NAME,
             f"{where} takes {first_ms / 1000:.1f} s to its first word, and is waited for "
             f"{limit_ms / 1000:.1f} s ({_ELSE})",
@@ -95,15 +95,15 @@ def _judged(
     soon = "" if first_ms is None else f" and begins to speak after {first_ms / 1000:.2f} s"
     sentence = f"{where} has {server.model or (offered or ['no model'])[0]}{soon}"
     if not offered:
-        return doubtful(_NAME, f"{where} offers no model", "load one there", **facts)
+        return warn(_NAME, f"{where} offers no model", "load one there", **facts)
     if not server.is_private:
-        return doubtful(
+        return warn(
             _NAME,
             f"{sentence}, but what learners say goes there unencrypted",
             "use https, or a network that only the lab is on",
             **facts,
         )
-    return good(_NAME, sentence, **facts)
+    return ok(_NAME, sentence, **facts)
 
 
 def _where(server: Server) -> str:

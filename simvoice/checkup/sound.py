@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from simvoice.audio import FRAME, FRAME_S, Pcm16, level_dbfs
-from simvoice.checkup.checks import Check, Detail, doubtful, good
+from simvoice.checkup.checks import Check, Detail, ok, warn
 from simvoice.devices import portaudio
 from simvoice.devices.loopback import Loopback, test_loopback
 from simvoice.devices.sound_card import SoundCard, settle
@@ -40,13 +40,13 @@ def check_sound(
     try:
         library = portaudio.load()
     except LibraryMissing:
-        yield doubtful(
+        yield warn(
             "PortAudio",
             "PortAudio is not installed, so the sound card cannot be used",
             f"install it (Debian and Ubuntu: apt install libportaudio2), or {BROWSER}",
         )
         return
-    yield good("PortAudio", str(library.get_portaudio_version()[1]))
+    yield ok("PortAudio", str(library.get_portaudio_version()[1]))
     devices = portaudio.list_devices()
     yield judge_devices("microphones", devices)
     yield judge_devices("loudspeakers", devices)
@@ -67,14 +67,14 @@ def judge_devices(name: str, devices: list[portaudio.DeviceInfo]) -> Check:
     is_in = name == "microphones"
     fit = [d for d in devices if (d.inputs if is_in else d.outputs) > 0]
     if not fit:
-        return doubtful(name, f"there are no {name}", f"plug one in, or {BROWSER}")
+        return warn(name, f"there are no {name}", f"plug one in, or {BROWSER}")
     usual = next((d for d in fit if (d.is_default_input if is_in else d.is_default_output)), fit[0])
     rows: list[Detail] = [
         {"index": d.index, "name": d.name, "rate_hz": d.default_rate, "default": d is usual}
         for d in fit
     ]
     others = f", and {len(fit) - 1} more" if len(fit) > 1 else ""
-    return good(name, f"{usual.name} (the default){others}", devices=rows)
+    return ok(name, f"{usual.name} (the default){others}", devices=rows)
 
 
 def _check_line(line: AudioLine, tell: Tell) -> Iterator[Check]:
@@ -86,7 +86,7 @@ def _check_line(line: AudioLine, tell: Tell) -> Iterator[Check]:
         tell("Two short sweeps will sound.")
         yield judge_loop(test_loopback(line))
     except (DeviceMissing, DeviceLost) as error:
-        yield doubtful("sound card", str(error), remedy)
+        yield warn("sound card", str(error), remedy)
     finally:
         line.stop()
 
@@ -106,7 +106,7 @@ def _listen(line: AudioLine) -> list[Pcm16]:
 def judge_level(frames: list[Pcm16]) -> Check:
     """frames: int16 [320] each, what the microphone heard while somebody spoke."""
     if not frames:
-        return doubtful(
+        return warn(
             "microphone", "the microphone gave nothing", f"choose another, or {BROWSER}"
         )
     levels = np.array([level_dbfs(frame) for frame in frames])
@@ -118,27 +118,27 @@ def judge_level(frames: list[Pcm16]) -> Check:
         "peak": round(float(peaks.max()), 3),
     }
     if levels.max() <= DEAD_DBFS:
-        return doubtful(
+        return warn(
             "microphone",
             "the microphone gives only digital silence",
             "switch it on, unmute it in the system's settings, or choose another",
             **facts,
         )
     if int((peaks >= LOUD_PEAK).sum()) >= LOUD_FRAMES:
-        return doubtful(
+        return warn(
             "microphone",
             f"the voice is so loud that it distorts (peak {peaks.max():.2f} of full scale)",
             "move away a little, or lower the microphone's level",
             **facts,
         )
     if voice < QUIET_DBFS:
-        return doubtful(
+        return warn(
             "microphone",
             f"no voice was heard well: the loudest was {voice:.0f} dBFS",
             "speak while it listens, move closer, or raise the microphone's level",
             **facts,
         )
-    return good("microphone", f"a voice is heard well, at {voice:.0f} dBFS", **facts)
+    return ok("microphone", f"a voice is heard well, at {voice:.0f} dBFS", **facts)
 
 
 def judge_loop(found: Loopback) -> Check:
@@ -152,7 +152,7 @@ def judge_loop(found: Loopback) -> Check:
     }
     if found.verdict == "headphones":
         heard = "does not hear the speaker" if found.echo_db is None else "hardly hears the speaker"
-        return good("loop", f"the microphone {heard}: as with headphones", **facts)
+        return ok("loop", f"the microphone {heard}: as with headphones", **facts)
     if found.echo_db is None:
         said = "the microphone hears the speaker, but not steadily"
     else:
@@ -160,8 +160,8 @@ def judge_loop(found: Loopback) -> Check:
         if found.delay_s is not None:
             said += f", {found.delay_s * 1000:.0f} ms later"
     if facts["echo_mode"] == "canceller":
-        return good("loop", f"{said}; its echo will be cancelled", **facts)
-    return doubtful(
+        return ok("loop", f"{said}; its echo will be cancelled", **facts)
+    return warn(
         "loop",
         f"{said}, and the patient cannot be interrupted while she speaks",
         "wear headphones, or install the echo canceller: pip install pywebrtc-audio",

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from simvoice.audio import RATE, Pcm
-from simvoice.checkup.checks import Check, Detail, doubtful, good, wrong
+from simvoice.checkup.checks import Check, Detail, fail, ok, warn
 from simvoice.engines import threads
 from simvoice.errors import NeedsError, SimvoiceError
 from simvoice.models import manifest
@@ -91,7 +91,7 @@ class SpeedCheck:
             try:
                 found |= measure(folder)
             except SimvoiceError as error:
-                faults.append(wrong(f"engine {role}", str(error), "run: simvoice models verify"))
+                faults.append(fail(f"engine {role}", str(error), "run: simvoice models verify"))
         if self._understood is not None:
             faults.append(judge_understanding(self._understood))
         return [*faults, judge_pace(Pace(**found))]
@@ -175,13 +175,13 @@ def judge_understanding(text: str) -> Check:
     share = len(said & heard) / len(said)
     facts: dict[str, Detail] = {"said": SENTENCE, "heard": text, "words_heard": round(share, 2)}
     if share < 0.7:
-        return wrong(
+        return fail(
             "voice and ear",
             f"the ear heard {text!r} when the voice said {SENTENCE!r}",
             "run: simvoice models verify",
             **facts,
         )
-    return good("voice and ear", "the ear understands what the voice says", **facts)
+    return ok("voice and ear", "the ear understands what the voice says", **facts)
 
 
 def judge_pace(pace: Pace) -> Check:
@@ -191,7 +191,7 @@ def judge_pace(pace: Pace) -> Check:
     }
     needed = (pace.hear_ms, pace.judge_ms, pace.end_ms, pace.mean_ms, pace.say_ms)
     if any(number is None for number in needed):
-        return doubtful(
+        return warn(
             "speed",
             "how quick an encounter will feel cannot be said without the models",
             "run: simvoice models pull",
@@ -206,10 +206,10 @@ def judge_pace(pace: Pace) -> Check:
         f"makes up after about {free / 1000:.1f} s"
     )
     if written > SLOW_MS:
-        return doubtful("speed", f"an encounter will feel slow: {said}", _SLOW, **facts)
+        return warn("speed", f"an encounter will feel slow: {said}", _SLOW, **facts)
     if written > QUICK_MS:
-        return doubtful("speed", f"an encounter will feel a little slow: {said}", _SLOW, **facts)
-    return good("speed", f"an encounter will feel quick: {said}", **facts)
+        return warn("speed", f"an encounter will feel a little slow: {said}", _SLOW, **facts)
+    return ok("speed", f"an encounter will feel quick: {said}", **facts)
 
 
 _SLOW = "end what else is running, or use a faster machine"

@@ -12,7 +12,7 @@ from simvoice.audio import FRAME, FRAME_S, RATE, Pcm, Pcm16, level_dbfs, samples
 from simvoice.devices.pacing import Pacer
 from simvoice.errors import SimvoiceError
 from simvoice.ports import LineFacts, MicFrame
-from simvoice.simulate.learner import KeptSilence, LearnerScript, PlantedUtterance, Policy
+from simvoice.simulate.learner import KeptSilence, LearnerScript, PlantedUtterance, ScriptedLearner
 from simvoice.simulate.signals import pink_noise
 
 SOUNDS_DBFS = -50.0
@@ -96,7 +96,7 @@ class SimulatedLine:
         if delay_s < FRAME_S:
             raise ValueError(f"delay_s is at least one frame ({FRAME_S} s), not {delay_s}")
         self._script = script
-        self._policy = Policy(script)
+        self._policy = ScriptedLearner(script)
         self._pacer = Pacer(paced)
         self._delay = samples(delay_s)
         self._noise = self._room(noise_dbfs, seed)

@@ -1,4 +1,4 @@
-"""Find the files of a model in its folder, or say what to do."""
+"""Find the files of a model in its folder."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ REMEDY = "run: simvoice models pull"
 
 
 def need_file(what: str, path: Path) -> Path:
-    """The path itself. Raises ModelMissing when no file is there."""
+    """Return `path`. Raises ModelMissing when it is not a file. what: the model, for the error."""
     if not path.is_file():
-        raise ModelMissing(f"{what} is not here ({path.name} is missing); {REMEDY}")
+        raise ModelMissing(f"{what} is not installed ({path.name} is missing); {REMEDY}")
     return path
 
 
 def need_one(what: str, folder: Path, pattern: str) -> Path:
-    """The first file of `folder` that fits the pattern. Raises ModelMissing when none does."""
+    """Return the first file of `folder` that matches the pattern. Raises ModelMissing when none
+    does."""
     found = sorted(folder.glob(pattern)) if folder.is_dir() else []
     if not found:
-        raise ModelMissing(f"{what} is not here (no {pattern} in {folder.name}); {REMEDY}")
+        raise ModelMissing(f"{what} is not installed (no {pattern} in {folder.name}); {REMEDY}")
     return found[0]

@@ -1,4 +1,4 @@
-"""onnxruntime sessions with their threads set on purpose."""
+"""Open onnxruntime sessions with a fixed number of threads."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from onnxruntime.capi import onnxruntime_pybind11_state as ort_state  # type: ig
 from simvoice.engines.model_folder import REMEDY
 from simvoice.errors import ModelAltered
 
-# The random inputs of a voice then follow one sequence a process: the same run sounds the same.
+# Piper draws random inputs. With a fixed seed, the same run of a process sounds the same.
 onnxruntime.set_seed(20)
 
-# Its generated exceptions share no base of their own.
+# onnxruntime's exceptions have no common base class.
 _UNREADABLE: tuple[type[Exception], ...] = (
     ort_state.Fail,
     ort_state.InvalidArgument,
@@ -26,17 +26,17 @@ _UNREADABLE: tuple[type[Exception], ...] = (
 
 
 def open_session(what: str, model: Path | bytes, threads: int = 1) -> onnxruntime.InferenceSession:
-    """A CPU session that sleeps while it waits.
+    """Return a CPU session whose threads sleep while they wait for work.
 
-    what: the model's name, for the message. model: an onnx file or its serialised bytes.
-    Raises ModelAltered when onnxruntime cannot read it.
+    what: the model, for the error. model: an onnx file or its serialised bytes. Raises
+    ModelAltered when onnxruntime cannot read it.
     """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    options.log_severity_level = 3  # its warnings about optimisations are not for users
+    options.log_severity_level = 3  # errors only: the warnings concern developers
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    # Without VNNI the fast products of eight-bit models overflow: Smart Turn hears half as well.
+    # On processors without VNNI, 8-bit products overflow and Smart Turn loses half its accuracy.
     options.add_session_config_entry("session.x64quantprecision", "1")
     source = model if isinstance(model, bytes) else str(model)
     try:

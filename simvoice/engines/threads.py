@@ -1,9 +1,9 @@
-"""Cores are a budget: how many threads each engine may take, and that none of them spins.
+"""Thread counts of the engines, and the settings that stop idle threads from spinning.
 
-Whisper (OpenMP), onnxruntime and llama.cpp each keep their threads spinning while they wait
-for work, because that saves microseconds when the machine is theirs alone. On two cores with
-other work going on it costs up to eighty times: llama.cpp on two threads beside two busy
-processes fell from 33 tokens a second to 0.4, on one thread only to 13.
+Whisper (OpenMP), onnxruntime and llama.cpp spin (busy-wait) while they wait for work. On an idle
+machine this saves microseconds. On two cores with other load it costs a factor of up to eighty:
+beside two busy processes, llama.cpp fell from 33 tokens a second to 0.4 with two threads, and to
+13 with one.
 """
 
 from __future__ import annotations
@@ -13,36 +13,36 @@ from collections.abc import MutableMapping
 
 CORES = os.cpu_count() or 1
 
-WHISPER = min(2, CORES)
-"""Nothing else heavy runs while it transcribes, and the learner is waiting."""
+STT_THREADS = min(2, CORES)
+"""Whisper. No other heavy work runs while it transcribes, and the learner waits for the result."""
 
-VOICE = min(2, CORES)
-"""A quarter faster than one thread on a clause; asleep, not spinning, between its layers."""
+VOICE_THREADS = min(2, CORES)
+"""Piper. Two threads are a quarter faster than one on a clause."""
 
-LLAMA = max(1, min(4, CORES - 1))
-"""One fewer than there are cores: its threads meet at a barrier after every layer, so that one
-that was sent off its core holds all the others up."""
+LLM_THREADS = max(1, min(4, CORES - 1))
+"""llama.cpp. One fewer than there are cores: its threads wait for each other after every layer,
+so one thread that loses its core delays all of them."""
 
-SMALL = 1
-"""Silero, Smart Turn and MiniLM: too small to gain from a second thread."""
+SMALL_MODEL_THREADS = 1
+"""Silero, Smart Turn and MiniLM are too small to gain from a second thread."""
 
-_QUIET = {
+_NO_SPINNING = {
     # OpenMP (ctranslate2): sleep at once instead of spinning for 200 ms after each region.
     "OMP_WAIT_POLICY": "PASSIVE",
     "KMP_BLOCKTIME": "0",
-    # OpenBLAS would give numpy's matrix products a pool of their own that spins as well.
+    # OpenBLAS starts a thread pool for numpy's matrix products, and the pool spins.
     "OPENBLAS_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
-    # The tokenizers library would start a pool for a single sentence.
+    # The tokenizers library starts a thread pool even for a single sentence.
     "TOKENIZERS_PARALLELISM": "false",
 }
 
 
 def set_environment(environ: MutableMapping[str, str] | None = None) -> None:
-    """Tell the libraries not to spin. Call before any of them is imported.
+    """Set the environment variables that stop spinning. Call it before the libraries are imported.
 
-    What the environment already says is left as it is. environ: `os.environ` when None.
+    Variables that are already set keep their values. environ: `os.environ` when None.
     """
     target = os.environ if environ is None else environ
-    for name, value in _QUIET.items():
+    for name, value in _NO_SPINNING.items():
         target.setdefault(name, value)

@@ -137,7 +137,7 @@ class KeptSilence:
 
 
 @dataclass(slots=True)
-class Policy:
+class ScriptedLearner:
     """Decides, frame by frame, what a `Script` has the learner do. No clock of its own."""
 
     script: LearnerScript

@@ -42,7 +42,7 @@ _CLAUSE = re.compile(r"([,;:.!?]) +(?=\S)")
 
 
 @dataclass(frozen=True, slots=True)
-class Day:
+class DemoVariation:
     """One day of the learner's."""
 
     demo: Demo
@@ -55,10 +55,10 @@ class Day:
     """For everything else that is drawn."""
 
 
-def day(demo: Demo, seed: int) -> Day:
+def vary_demo(demo: Demo, seed: int) -> DemoVariation:
     """Equal seeds give equal days."""
     random = np.random.default_rng(seed)
-    return Day(
+    return DemoVariation(
         Demo(
             learner=_voice(demo.learner, random),
             steps=tuple(_step(step, random) for step in demo.steps),
@@ -69,7 +69,7 @@ def day(demo: Demo, seed: int) -> Day:
     )
 
 
-def louder(script: LearnerScript, gain_db: float) -> LearnerScript:
+def amplify_script(script: LearnerScript, gain_db: float) -> LearnerScript:
     """The same script, all of it so much louder; what would clip is held below full scale."""
     gain = np.float32(10.0 ** (gain_db / 20.0))
 

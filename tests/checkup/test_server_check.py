@@ -11,7 +11,7 @@ from typing import Any
 from simvoice.checkup import server as checkup
 from simvoice.checkup.checks import Check
 from simvoice.checkup.server import check_server
-from simvoice.engines.llm.server import Patience, Server
+from simvoice.engines.llm.server import Server, Timeouts
 from tests.engines.llm.model_server import Act, OddHandler, OddServer, free_port, odd_server
 
 
@@ -91,7 +91,7 @@ def test_one_that_is_slower_than_it_is_waited_for_is_a_doubt() -> None:
         handler.say("Not so bad.")
         handler.end_reply()
 
-    with server(act, patience=Patience(first_s=0.1)) as (chosen, _):
+    with server(act, timeouts=Timeouts(first_s=0.1)) as (chosen, _):
         check = check_server(chosen)
         assert check.state == "warn"
         assert "0.3 s to its first word, and is waited for 0.1 s" in check.sentence

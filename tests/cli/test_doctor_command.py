@@ -67,7 +67,9 @@ def test_a_warning_is_shown_with_its_remedy_and_is_not_a_failure(
     assert "is here" in result.stdout.splitlines()[-1]
 
 
-def test_a_failure_is_named_on_stderr_and_the_exit_code_is_3(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_is_named_on_stderr_and_the_exit_code_is_3(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     checks = [fail("disk", "no room", "free some space")]
     monkeypatch.setattr(MODULE, "check_all", lambda **_: iter(checks))
     result = CliRunner().invoke(app, [], catch_exceptions=False)

@@ -1,4 +1,4 @@
-"""Real engines, loaded once; tests that need them are marked `engine`."""
+"""Real engines, loaded once a session. Tests that use them are marked `engine`."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def piper() -> Piper:
 
 @pytest.fixture(scope="session")
 def shaper() -> Iterator[Shaper]:
-    made = Shaper()
-    yield made
-    made.close()
+    shaper = Shaper()
+    yield shaper
+    shaper.close()
 
 
 @pytest.fixture(scope="session")
@@ -58,6 +58,6 @@ def minilm() -> MiniLM:
 
 @pytest.fixture(scope="session")
 def llama() -> Iterator[Llama]:
-    made = Llama(manifest.locate("smollm2-135m"), n_ctx=1024)
-    yield made
-    made.close()
+    llama = Llama(manifest.locate("smollm2-135m"), n_ctx=1024)
+    yield llama
+    llama.close()

@@ -1,4 +1,4 @@
-"""onnxruntime writes and sends nothing about its user, by whatever door simvoice is entered."""
+"""onnxruntime writes and sends nothing about its user, whichever module is imported first."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def test_a_session_leaves_no_file_about_its_user(tmp_path: Path, code: str) -> N
     script.write_text(code, encoding="utf-8")
     home = tmp_path / "home"
     home.mkdir()
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("XDG_", "ORT_"))}
-    env = {**kept, "HOME": str(home), "PYTHONPATH": str(Path(__file__).parents[2])}
+    others = {k: v for k, v in os.environ.items() if not k.startswith(("XDG_", "ORT_"))}
+    env = {**others, "HOME": str(home), "PYTHONPATH": str(Path(__file__).parents[2])}
     done = subprocess.run(
         [sys.executable, str(script)], env=env, capture_output=True, text=True, check=False
     )
@@ -45,7 +45,7 @@ def test_a_session_leaves_no_file_about_its_user(tmp_path: Path, code: str) -> N
 
 
 @pytest.mark.parametrize("module", ["simvoice", "simvoice.engines.turn.vad", "simvoice.cli"])
-def test_every_door_turns_telemetry_off(module: str) -> None:
+def test_every_import_turns_telemetry_off(module: str) -> None:
     code = f"import os, {module}; print(os.environ['ORT_DISABLE_TELEMETRY'])"
     env = {**os.environ, "ORT_DISABLE_TELEMETRY": "0"}
     done = subprocess.run(

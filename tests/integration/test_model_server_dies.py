@@ -12,7 +12,7 @@ from simvoice.app.simulator import Simulator
 from simvoice.devices.simulated import SimulatedLine
 from simvoice.engines.llm.fallback import Fallback
 from simvoice.engines.llm.remote import Remote
-from simvoice.engines.llm.server import server_at
+from simvoice.engines.llm.server import parse_server
 from simvoice.models import manifest
 from simvoice.record.events import Delay, LearnerTurn, PatientMove, PatientSpeech, Trouble
 from simvoice.record.store import Attempt
@@ -64,7 +64,7 @@ def told(
     weights = next(manifest.locate("smollm2-135m").glob("*.gguf"))
     log = tmp_path_factory.mktemp("server") / "log"
     with model_server(weights, log, "--n_ctx", "2048", "--logits_all", "false") as server:
-        chosen = server_at(server.url, "patient", key="k3y", first_s=FIRST_S)
+        chosen = parse_server(server.url, "patient", key="k3y", first_s=FIRST_S)
         simulator = Simulator(attempts=home / "attempts", server=chosen)
         case = str(free_case)
         simulator.make_ready(case)
@@ -102,7 +102,7 @@ def test_the_server_was_asked_until_it_died_and_not_again(told: Told) -> None:
 
 def test_the_record_says_once_what_happened_and_when(told: Told) -> None:
     (trouble,) = told.entries(Trouble)
-    assert "broke off" in trouble.what or "cannot be reached" in trouble.what
+    assert "stopped in the middle" in trouble.what or "cannot be reached" in trouble.what
     assert trouble.what.endswith("until it answers again, the embedded model speaks")
     second, third = told.entries(LearnerTurn)[1:3]
     assert second.end_s < trouble.at_s < third.start_s

@@ -7,28 +7,16 @@ import pytest
 
 from simvoice.audio import FRAME_S, RATE
 from simvoice.markup import LONGEST_PAUSE_S
-from simvoice.simulate.learner import (
-    AfterPatient,
-    At,
-    BackchannelStep,
-    BargeIn,
-    KeepSilent,
-    LearnerClip,
-    LearnerScript,
-    PlantedUtterance,
-    Policy,
-    ScriptStep,
-    StepTiming,
-)
+from simvoice.simulate.learner import (AfterPatient, At, BackchannelStep, BargeIn, KeepSilent, LearnerClip, LearnerScript, PlantedUtterance, ScriptStep, ScriptedLearner, StepTiming)
 
 CLIP = LearnerClip("hello", np.zeros(RATE, np.float32), onset_s=0.1, offset_s=0.9)
 
 
 def run(
     *whens: StepTiming, patient: list[tuple[float, float]], until_s: float = 40.0
-) -> tuple[list[PlantedUtterance], Policy]:
+) -> tuple[list[PlantedUtterance], ScriptedLearner]:
     """patient: stretches (start, end) in which she sounds, whatever the learner does."""
-    policy = Policy(
+    policy = ScriptedLearner(
         LearnerScript(
             tuple(ScriptStep(w, None if isinstance(w, KeepSilent) else CLIP) for w in whens)
         )
@@ -148,7 +136,7 @@ def test_a_silence_is_kept_only_after_the_answer_to_what_was_said() -> None:
 
 def test_planted_pauses_come_out_in_session_seconds() -> None:
     clip = LearnerClip("I was … wondering", np.zeros(RATE, np.float32), 0.1, 0.9, (), ((0.3, 0.6),))
-    said = Policy(LearnerScript((ScriptStep(At(0.0), clip),))).tick(2.0, False)
+    said = ScriptedLearner(LearnerScript((ScriptStep(At(0.0), clip),))).tick(2.0, False)
     assert said is not None
     assert said.pauses == ((pytest.approx(2.3), pytest.approx(2.6)),)
 

@@ -20,7 +20,7 @@ from simvoice.simulate.learner import (
     ScriptStep,
 )
 from simvoice.simulate.speech import parse
-from simvoice.simulate.varied import day, louder
+from simvoice.simulate.varied import amplify_script, vary_demo
 
 
 def demo(case: str = "sudden-death") -> Demo:
@@ -35,7 +35,7 @@ def words(text: str) -> str:
 def test_what_is_said_and_in_which_order_stays(case: str) -> None:
     plan = demo(case)
     for seed in range(20):
-        drawn = day(plan, seed).demo
+        drawn = vary_demo(plan, seed).demo
         assert [(s.when, s.say and words(s.say)) for s in drawn.steps] == [
             (s.when, s.say and words(s.say)) for s in plan.steps
         ]
@@ -46,8 +46,8 @@ def test_what_is_said_and_in_which_order_stays(case: str) -> None:
 
 def test_equal_seeds_give_equal_days_and_others_differ() -> None:
     plan = demo()
-    assert day(plan, 3) == day(plan, 3)
-    days = [day(plan, seed) for seed in range(5)]
+    assert vary_demo(plan, 3) == vary_demo(plan, 3)
+    days = [vary_demo(plan, seed) for seed in range(5)]
     for one, two in itertools.pairwise(days):
         assert one.demo.learner != two.demo.learner
         assert [s.at for s in one.demo.steps] != [s.at for s in two.demo.steps]
@@ -56,7 +56,7 @@ def test_equal_seeds_give_equal_days_and_others_differ() -> None:
 
 def test_gaps_spread_as_real_doctors_gaps_do() -> None:
     plan = Demo(steps=(DemoStep(when="after", say="Hello.", at=1.0),))
-    gaps = np.array([day(plan, seed).demo.steps[0].at for seed in range(2000)], dtype=float)
+    gaps = np.array([vary_demo(plan, seed).demo.steps[0].at for seed in range(2000)], dtype=float)
     assert gaps.min() >= 0.75
     assert np.median(gaps) == pytest.approx(1.0, abs=0.05)
     spread = np.log(gaps[gaps > 1.0] - 1.0 + 0.33) - np.log(0.33)
@@ -67,19 +67,19 @@ def test_a_silence_that_is_kept_stays_a_long_one() -> None:
     plan = Demo(
         steps=(DemoStep(when="keep-silent", at=10.0), DemoStep(when="after", say="I see.", at=1.0))
     )
-    kept = [day(plan, seed).demo.steps[0].at or 0.0 for seed in range(200)]
+    kept = [vary_demo(plan, seed).demo.steps[0].at or 0.0 for seed in range(200)]
     assert 6.0 < min(kept) < max(kept) < 17.0
 
 
 def test_pauses_between_clauses_end_no_turn_and_an_authors_own_stay() -> None:
     said = "Well, I see. How are you?"
     for seed in range(50):
-        text = day(Demo(steps=(DemoStep(when="after", say=said),)), seed).demo.steps[0].say or ""
+        text = vary_demo(Demo(steps=(DemoStep(when="after", say=said),)), seed).demo.steps[0].say or ""
         pauses = [piece.pause_s for piece in parse(text)][:-1]
         assert len(pauses) == 2
         assert all(0.1 < pause_s < 0.3 for pause_s in pauses)
     own = "I was wondering <pause 0.8> whether you slept, at all."
-    assert day(Demo(steps=(DemoStep(when="after", say=own),)), 1).demo.steps[0].say == own
+    assert vary_demo(Demo(steps=(DemoStep(when="after", say=own),)), 1).demo.steps[0].say == own
 
 
 def test_louder_is_louder_and_never_clips() -> None:
@@ -87,11 +87,11 @@ def test_louder_is_louder_and_never_clips() -> None:
     script = LearnerScript(
         (ScriptStep(At(0.0), LearnerClip("a", pcm, 0.0, 0.1)), ScriptStep(KeepSilent(3.0)))
     )
-    made = louder(script, 6.0).steps
+    made = amplify_script(script, 6.0).steps
     assert made[0].clip is not None
     assert made[0].clip.pcm[0] == pytest.approx(0.25 * 10**0.3)
     assert made[1] == script.steps[1]
-    loud = louder(
+    loud = amplify_script(
         LearnerScript((ScriptStep(AfterPatient(), LearnerClip("a", 3 * pcm, 0.0, 0.1)),)), 20.0
     ).steps[0]
     assert loud.clip is not None

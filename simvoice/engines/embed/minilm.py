@@ -1,4 +1,4 @@
-"""Sentences to vectors of meaning: all-MiniLM-L6-v2, without torch."""
+"""Sentence embeddings by all-MiniLM-L6-v2 on onnxruntime, without torch."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from pathlib import Path
 import numpy as np
 from tokenizers import Tokenizer
 
-from simvoice.engines import threads as budget
 from simvoice.engines.embed.minilm_graph import WIDTH, build
 from simvoice.engines.model_folder import REMEDY, need_file
 from simvoice.engines.onnx_session import open_session
+from simvoice.engines.threads import SMALL_MODEL_THREADS
 from simvoice.errors import ModelAltered
 from simvoice.ports import Vectors
 
-LONGEST_TOKENS = 256
-"""What the model was trained on; an utterance is far shorter."""
+MAX_TOKENS = 256
+"""The length that the model was trained on; utterances are far shorter."""
 
 BATCH = 16
-"""Sentences of similar length run together; more of them leave the cache."""
+"""Sentences of similar length that run together; larger batches do not fit the CPU cache."""
 
 
 class MiniLM:
@@ -28,25 +28,25 @@ class MiniLM:
     def __init__(self, folder: Path) -> None:
         """folder: model.safetensors, tokenizer.json. Raises ModelMissing or ModelAltered."""
         weights = need_file("the sentence encoder (minilm)", folder / "model.safetensors")
-        words = need_file("the sentence encoder (minilm)", folder / "tokenizer.json")
+        vocabulary = need_file("the sentence encoder (minilm)", folder / "tokenizer.json")
         try:
-            self._tokenizer = Tokenizer.from_str(words.read_text(encoding="utf-8"))
+            self._tokenizer = Tokenizer.from_str(vocabulary.read_text(encoding="utf-8"))
         except Exception as error:  # tokenizers raises bare Exceptions
-            raise ModelAltered(f"{words.name} is not a tokenizer; {REMEDY}") from error
+            raise ModelAltered(f"{vocabulary.name} is not a tokenizer; {REMEDY}") from error
         self._tokenizer.no_padding()
-        self._tokenizer.enable_truncation(LONGEST_TOKENS)
-        self._session = open_session("the sentence encoder", build(weights), budget.SMALL)
+        self._tokenizer.enable_truncation(MAX_TOKENS)
+        self._session = open_session("the sentence encoder", build(weights), SMALL_MODEL_THREADS)
         self.embed(["Ready."])
 
     def embed(self, texts: Sequence[str]) -> Vectors:
-        """float32 [len(texts), 384], rows of unit length, in the order of the texts."""
+        """Return float32 [len(texts), 384]: one row of unit length for each text, in order."""
         vectors = np.zeros((len(texts), WIDTH), np.float32)
         ids = [self._tokenizer.encode(text).ids for text in texts]
-        # Neighbours in length waste little on padding.
+        # A batch of similar lengths needs little padding.
         order = sorted(range(len(texts)), key=lambda index: len(ids[index]))
         for start in range(0, len(order), BATCH):
-            chosen = order[start : start + BATCH]
-            vectors[chosen] = self._run([ids[index] for index in chosen])
+            batch = order[start : start + BATCH]
+            vectors[batch] = self._run([ids[index] for index in batch])
         return vectors
 
     def _run(self, ids: Sequence[Sequence[int]]) -> Vectors:
@@ -56,6 +56,6 @@ class MiniLM:
         for row, tokens in enumerate(ids):
             padded[row, : len(tokens)] = tokens
             mask[row, : len(tokens)] = 1.0
-        (vectors,) = self._session.run(None, {"ids": padded, "mask": mask})
-        found: Vectors = vectors
-        return found
+        outputs = self._session.run(None, {"ids": padded, "mask": mask})
+        vectors: Vectors = outputs[0]
+        return vectors

@@ -1,7 +1,7 @@
-"""The MiniLM sentence encoder as an onnx graph, made from its safetensors weights.
+"""Build the MiniLM sentence encoder as an onnx graph from its safetensors weights.
 
-Run by onnxruntime it takes one thread of its own and leaves the interpreter's lock, which a
-forward pass in numpy (with BLAS threads that every other use of numpy shares) does not.
+onnxruntime runs the graph on one thread and releases the interpreter lock. A forward pass in
+numpy does neither: it uses the BLAS threads that all other numpy code shares.
 Architecture: BERT, Devlin et al. 2019; pooling: mean over tokens, Reimers & Gurevych 2019.
 """
 
@@ -31,9 +31,9 @@ Weights = dict[str, NDArray[np.float32]]
 
 
 def build(path: Path) -> bytes:
-    """The serialised graph: ids int64 [n, t], mask float32 [n, t] to vectors [n, 384].
+    """Return the serialised graph: ids int64 [n, t] and mask float32 [n, t] to vectors [n, 384].
 
-    Raises ModelAltered when the file does not hold these weights.
+    Raises ModelAltered when the file does not hold MiniLM's weights.
     """
     try:
         graph = _Graph(load_file(path))
@@ -44,7 +44,7 @@ def build(path: Path) -> bytes:
 
 
 class _Graph:
-    """Nodes and constants, gathered in order."""
+    """The nodes and constants of the graph, in the order in which they are added."""
 
     def __init__(self, weights: Weights) -> None:
         self._weights = weights
@@ -52,11 +52,11 @@ class _Graph:
         self._constants: dict[str, onnx.TensorProto] = {}
 
     def encoder(self) -> None:
-        """Embeddings, the layers, the mean over what the mask leaves, unit length."""
+        """Add the embeddings, the layers, the mean over unmasked tokens and the normalisation."""
         self._constant("shape_split", np.array([0, 0, HEADS, _HEAD], np.int64))
         self._constant("shape_join", np.array([0, 0, WIDTH], np.int64))
         self._constant("axes_mask", np.array([1, 2], np.int64))
-        self._constant("axis_words", np.array([1], np.int64))
+        self._constant("axis_tokens", np.array([1], np.int64))
         self._constant("axis_last", np.array([2], np.int64))
         self._constant("one", np.float32(1.0))
         self._constant("masked", np.float32(_MASKED))
@@ -70,34 +70,34 @@ class _Graph:
         self._weights.clear()
 
     def serialised(self) -> bytes:
-        """Opset 17, the first with LayerNormalization."""
+        """Return the model's bytes. Opset 17 is the first with LayerNormalization."""
         model = onnx.ModelProto(ir_version=8)
         model.opset_import.append(helper.make_opsetid("", 17))
         model.graph.name = "minilm"
         model.graph.node.extend(self._nodes)
-        # Moved one by one: the helper's way holds the weights four times at once.
+        # Move the constants one by one: onnx's helper function holds the weights four times.
         while self._constants:
             model.graph.initializer.append(self._constants.popitem()[1])
         for name, kind in (("ids", TensorProto.INT64), ("mask", TensorProto.FLOAT)):
             model.graph.input.append(helper.make_tensor_value_info(name, kind, ["n", "t"]))
         vectors = helper.make_tensor_value_info("vectors", TensorProto.FLOAT, ["n", WIDTH])
         model.graph.output.append(vectors)
-        raw: bytes = model.SerializeToString()
-        return raw
+        serialised: bytes = model.SerializeToString()
+        return serialised
 
     def _embeddings(self) -> str:
-        words = self._op("Gather", self._weight("embeddings.word_embeddings.weight"), "ids")
-        # Sentences are never pairs here, so the token type is always 0.
-        places = (
+        tokens = self._op("Gather", self._weight("embeddings.word_embeddings.weight"), "ids")
+        # The input is never a pair of sentences, so the token type is always 0.
+        positions = (
             self._weights["embeddings.position_embeddings.weight"]
             + self._weights["embeddings.token_type_embeddings.weight"][0]
         )
-        self._constant("places", places)
+        self._constant("positions", positions)
         self._constant("zero", np.array([0], np.int64))
         self._constant("first_axis", np.array([0], np.int64))
         length = self._op("Shape", "ids", start=1, end=2)
-        place = self._op("Slice", "places", "zero", length, "first_axis")
-        return self._norm(self._op("Add", words, place), "embeddings.LayerNorm")
+        position = self._op("Slice", "positions", "zero", length, "first_axis")
+        return self._norm(self._op("Add", tokens, position), "embeddings.LayerNorm")
 
     def _layer(self, hidden: str, blocked: str, name: str) -> str:
         attended = self._attention(hidden, blocked, f"{name}.attention")
@@ -126,17 +126,17 @@ class _Graph:
         return self._dense(self._op("Reshape", mixed, "shape_join"), f"{name}.output.dense")
 
     def _dense(self, hidden: str, name: str) -> str:
-        # PyTorch keeps [out, in].
+        # PyTorch stores weights as [out, in].
         weight = f"{name}.weight.T"
         self._constant(weight, np.ascontiguousarray(self._weights[f"{name}.weight"].T))
         return self._op("Add", self._op("MatMul", hidden, weight), self._weight(f"{name}.bias"))
 
     def _gelu(self, hidden: str) -> str:
-        """The exact one, with erf: Hendrycks & Gimpel 2016."""
+        """The exact GELU, with erf (Hendrycks & Gimpel 2016)."""
         self._constant("root_two", np.float32(2.0**0.5))
         self._constant("half", np.float32(0.5))
-        bell = self._op("Erf", self._op("Div", hidden, "root_two"))
-        return self._op("Mul", self._op("Mul", hidden, self._op("Add", bell, "one")), "half")
+        erf = self._op("Erf", self._op("Div", hidden, "root_two"))
+        return self._op("Mul", self._op("Mul", hidden, self._op("Add", erf, "one")), "half")
 
     def _norm(self, hidden: str, name: str) -> str:
         weight, bias = self._weight(f"{name}.weight"), self._weight(f"{name}.bias")
@@ -145,9 +145,10 @@ class _Graph:
         )
 
     def _pool(self, hidden: str) -> None:
-        kept = self._op("Unsqueeze", "mask", "axis_last")
-        total = self._op("ReduceSum", self._op("Mul", hidden, kept), "axis_words", keepdims=0)
-        mean = self._op("Div", total, self._op("ReduceSum", kept, "axis_words", keepdims=0))
+        unmasked = self._op("Unsqueeze", "mask", "axis_last")
+        total = self._op("ReduceSum", self._op("Mul", hidden, unmasked), "axis_tokens", keepdims=0)
+        count = self._op("ReduceSum", unmasked, "axis_tokens", keepdims=0)
+        mean = self._op("Div", total, count)
         length = self._op("ReduceL2", mean, axes=[1], keepdims=1)
         self._nodes.append(helper.make_node("Div", [mean, length], ["vectors"]))
 

@@ -1,8 +1,8 @@
-"""Two language models as one: the better one speaks while it can, else the embedded one does.
+"""Combine two language models: the better one answers while it can, else the embedded one.
 
-The learner hears at most a pause. The first is given up for a reply when its first word is late,
-when it fails, or when it stops in the middle; it is then left alone for a while, so that nobody
-waits for it again and again, and tried again while nobody waits for anything.
+The learner notices at most a pause. The first model loses a reply when its first word is late,
+when it fails, or when it stops in the middle. It is then not asked for a while, so that the
+learner does not wait for it again, and is tried again at a moment when the learner does not wait.
 """
 
 from __future__ import annotations
@@ -17,30 +17,30 @@ from simvoice.errors import StageFailed
 from simvoice.ports import Cancelled, LanguageModel, Message, never
 
 RETRY_S = 20.0
-"""How long the first is left alone after it failed; doubled each time, up to `LONGEST_S`."""
+"""Seconds without requests after the first model fails; doubled each time, up to `LONGEST_S`."""
 
 LONGEST_S = 300.0
 
 FIRST_S = 1.5
-"""Its first word has to be there by then: what a server is given, and some of the way."""
+"""Limit for its first word: a server's own limit, and some time for the network."""
 
 WHOLE_S = 3.0
-"""Its line has to be whole by then."""
+"""Limit for its whole line."""
 
 RANK_S = 0.3
-"""Its opinion on a tie has to be there by then: the floor waits no longer (`rank_timeout_s`)."""
+"""Limit for its ranking, which decides a tie; the turn waits no longer (`rank_timeout_s`)."""
 
 SMALL_TOKENS = 40
-"""What the embedded model is asked for at most, however much the other was."""
+"""Most tokens requested from the embedded model."""
 
-_MOST_NOTICES = 32
-"""Kept for the record until somebody asks."""
+_MAX_NOTICES = 32
+"""Notices kept until `notices` is called."""
 
 _SENTENCE = re.compile(r"[.?!…]+[\"'”’)]*(?=\s|$)")
 
 
 class Fallback:
-    """Fulfils `ports.LanguageModel`. Not for two threads at once, like the two behind it."""
+    """Fulfils `ports.LanguageModel`. Not thread-safe, like the two models inside."""
 
     def __init__(
         self,
@@ -52,8 +52,8 @@ class Fallback:
         whole_s: float = WHOLE_S,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """name: what the first one is called in the record. first_s, whole_s: seconds until its
-        first word and its whole line. clock: seconds.
+        """first: the better model. second: the embedded one. name: of the first, for the record.
+        first_s, whole_s: limits for its first word and its whole line. clock: returns seconds.
         """
         self._first = first
         self._second = second
@@ -63,32 +63,35 @@ class Fallback:
         self._clock = clock
         self._strong = first.strong
         self._failures = 0
-        """In a row."""
+        """Consecutive failures."""
         self._retry_at_s = 0.0
         self._slow_ranks = 0
-        self._notices: deque[str] = deque(maxlen=_MOST_NOTICES)
+        """Consecutive rankings that came too late."""
+        self._notices: deque[str] = deque(maxlen=_MAX_NOTICES)
 
     @property
     def strong(self) -> bool:
-        """Whether the last reply was the first one's."""
+        """Whether the last reply came from a strong model; see `ports.LanguageModel`."""
         return self._strong
 
     @property
     def is_up(self) -> bool:
-        """Whether the first one is the one that is asked now."""
+        """Whether the first model is in use."""
         return self._failures == 0
 
     def notices(self) -> list[str]:
-        """What has happened since the last call, one sentence each."""
-        found = list(self._notices)
+        """Return the failures and recoveries since the last call, one sentence each."""
+        notices = list(self._notices)
         self._notices.clear()
-        return found
+        return notices
 
     def warm(
         self, prefix: str, *, messages: Sequence[Message] = (), cancelled: Cancelled = never
     ) -> None:
-        """Both read what the next question begins with; one that failed is tried again here,
-        because nobody waits now."""
+        """Have both models evaluate the beginning of the next prompt.
+
+        A first model that failed is tried again here, because the learner does not wait now.
+        """
         self._second.warm(prefix, cancelled=cancelled)
         if cancelled() or (not self.is_up and self._clock() < self._retry_at_s):
             return
@@ -111,14 +114,14 @@ class Fallback:
         seed: int = 0,
         cancelled: Cancelled = never,
     ) -> Iterator[str]:
-        """Yield the first one's reply sentence by sentence, or else the second one's pieces.
+        """Yield the first model's reply sentence by sentence, or else the second model's pieces.
 
-        A first one that stops after a whole sentence has said enough. Raises StageFailed when
-        neither can.
+        When the first model fails after a whole sentence, the reply ends there. Raises StageFailed
+        when both fail.
         """
         if self.is_up:
             self._strong = self._first.strong
-            watch = _Watch(self._clock, self._first_s, self._whole_s, cancelled)
+            deadline = _Deadline(self._clock, self._first_s, self._whole_s, cancelled)
             pieces = self._first.complete(
                 prompt,
                 messages=messages,
@@ -126,14 +129,14 @@ class Fallback:
                 stop=stop,
                 temperature=temperature,
                 seed=seed,
-                cancelled=watch,
+                cancelled=deadline,
             )
-            said_some = False
-            with contextlib.closing(self._sentences(pieces, watch)) as sentences:
+            replied = False
+            with contextlib.closing(self._sentences(pieces, deadline)) as sentences:
                 for sentence in sentences:
-                    said_some = True
+                    replied = True
                     yield sentence
-            if said_some or cancelled():
+            if replied or cancelled():
                 return
         self._strong = self._second.strong
         yield from self._second.complete(
@@ -153,46 +156,46 @@ class Fallback:
         messages: Sequence[Message] = (),
         cancelled: Cancelled = never,
     ) -> list[float]:
-        """The first one's opinion, if it comes soon enough to count; the second has none."""
+        """Return the first model's ranking; empty when it is late. The second model is not asked.
+
+        After two late rankings in a row it is no longer asked, because every one delays an answer.
+        """
         if not self.is_up or self._slow_ranks >= 2:
             return []
-        watch = _Watch(self._clock, RANK_S, RANK_S, cancelled)
+        deadline = _Deadline(self._clock, RANK_S, RANK_S, cancelled)
         try:
-            scores = self._first.rank(prompt, candidates, messages=messages, cancelled=watch)
+            scores = self._first.rank(prompt, candidates, messages=messages, cancelled=deadline)
         except StageFailed as error:
             self._fail(str(error))
             return []
-        # One that is always too slow would only hold the answers up.
-        self._slow_ranks = self._slow_ranks + 1 if watch.is_late else 0
-        return [] if watch() else scores
+        self._slow_ranks = self._slow_ranks + 1 if deadline.is_late else 0
+        return [] if deadline() else scores
 
-    # -- inside ---------------------------------------------------------------------------
-
-    def _sentences(self, pieces: Iterator[str], watch: _Watch) -> Generator[str, None, None]:
-        """Whole sentences as they come. The last may be without an end when all came in time."""
-        held, failed = "", ""
+    def _sentences(self, pieces: Iterator[str], deadline: _Deadline) -> Generator[str, None, None]:
+        """Yield whole sentences. When all pieces came in time, the last may be without an end."""
+        held, problem = "", ""
         try:
             for piece in pieces:
-                watch.begun = watch.begun or bool(piece.strip())
+                deadline.started = deadline.started or bool(piece.strip())
                 whole, held = _split(held + piece)
                 if whole:
                     yield whole
-            if watch.is_late:
-                failed = f"{self.name} did not answer in time"
+            if deadline.is_late:
+                problem = f"{self.name} did not answer in time"
         except StageFailed as error:
-            failed = str(error)
+            problem = str(error)
         finally:
             if isinstance(pieces, Generator):
                 pieces.close()
-        if failed:
-            self._fail(failed)
-        if held and (not failed or _is_whole(held)):
+        if problem:
+            self._fail(problem)
+        if held and (not problem or _is_whole(held)):
             yield held
 
-    def _fail(self, what: str) -> None:
+    def _fail(self, problem: str) -> None:
         pause_s = min(LONGEST_S, RETRY_S * 2**self._failures)
         if self.is_up:
-            self._notices.append(f"{what}; until it answers again, the embedded model speaks")
+            self._notices.append(f"{problem}; until it answers again, the embedded model speaks")
         self._failures += 1
         self._retry_at_s = self._clock() + pause_s
 
@@ -203,8 +206,8 @@ class Fallback:
         self._slow_ranks = 0
 
 
-class _Watch:
-    """Tells the first one to stop: nobody wants its reply, or it is late."""
+class _Deadline:
+    """A `Cancelled` that also stops the first model when its first word or its line is late."""
 
     def __init__(
         self, clock: Callable[[], float], first_s: float, whole_s: float, cancelled: Cancelled
@@ -214,14 +217,14 @@ class _Watch:
         now_s = clock()
         self._first_by_s = now_s + first_s
         self._whole_by_s = now_s + whole_s
-        self.begun = False
-        """A first word is there."""
+        self.started = False
+        """The first word has arrived."""
         self.is_late = False
 
     def __call__(self) -> bool:
         if self._cancelled():
             return True
-        by_s = self._whole_by_s if self.begun else self._first_by_s
+        by_s = self._whole_by_s if self.started else self._first_by_s
         self.is_late = self.is_late or self._clock() > by_s
         return self.is_late
 
@@ -231,6 +234,6 @@ def _is_whole(text: str) -> bool:
 
 
 def _split(text: str) -> tuple[str, str]:
-    """Up to the end of the last whole sentence that something follows, and the rest."""
+    """Return the text up to the last sentence end that is followed by more text, and the rest."""
     ends = [found.end() for found in _SENTENCE.finditer(text) if found.end() < len(text)]
     return (text[: ends[-1]], text[ends[-1] :]) if ends else ("", text)

@@ -1,8 +1,8 @@
 """A language model that continues a screenplay: llama.cpp, with the prompt kept in its cache.
 
-Sequence 0 holds the prompt that was evaluated last. A new prompt costs only the tokens after
-what the two have in common. Candidates are ranked in sequences beside it that share its cells,
-so that ranking leaves it as it was.
+Sequence 0 of the cache holds the last prompt. A new prompt costs only the tokens after the part
+that both have in common. Candidates are ranked in further sequences that share the cells of
+sequence 0, so ranking does not change it.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ import llama_cpp
 import numpy as np
 from numpy.typing import NDArray
 
-from simvoice.engines import threads as budget
 from simvoice.engines.llm.stop_strings import StopFilter
 from simvoice.engines.model_folder import REMEDY, need_file, need_one
+from simvoice.engines.threads import LLM_THREADS
 from simvoice.errors import ModelAltered, StageFailed
 from simvoice.ports import Cancelled, Message, never
 
 BATCH = 128
-"""Tokens evaluated between two questions whether anybody still wants the result, as a rule."""
+"""Tokens evaluated between two checks for cancellation."""
 
 SEQUENCES = 9
-"""One for the prompt, eight for candidates ranked together."""
+"""One for the prompt, eight for candidates that are ranked together."""
 
 MIN_P = 0.05
 """Tokens less likely than this share of the likeliest are not sampled (Nguyen et al. 2024)."""
@@ -38,32 +38,37 @@ Logits = NDArray[np.float32]
 
 
 @llama_cpp.llama_log_callback  # type: ignore[untyped-decorator]
-def _say_nothing(level: int, text: bytes, data: ctypes.c_void_p) -> None:
-    """llama.cpp writes pages about each load; what matters comes back as a return value."""
+def _discard_log(level: int, text: bytes, data: ctypes.c_void_p) -> None:
+    """Discard llama.cpp's log, which is long; errors come back as return values."""
 
 
 class Llama:
-    """Fulfils `ports.LanguageModel`. One prompt family an instance; not for two threads at once."""
+    """A local model without a chat template. Fulfils `ports.LanguageModel`.
+
+    Use one instance for each family of prompts. Not thread-safe.
+    """
 
     strong = False
-    """It continues a screenplay, and small models do no more (docs/choosing-the-language-model)."""
+    """It continues a screenplay; small models can do no more (docs/choosing-the-language-model)."""
 
     def __init__(
         self,
         model: Path,
-        threads: int = budget.LLAMA,
+        threads: int = LLM_THREADS,
         n_ctx: int = 2048,
         batch: int = BATCH,
     ) -> None:
-        """model: a gguf file, or a folder that holds one. n_ctx: tokens of prompt and reply.
+        """model: a gguf file, or a folder with one. n_ctx: tokens of prompt and reply together.
+        batch: tokens evaluated between two checks for cancellation.
 
-        Raises ModelMissing when it is not there, ModelAltered when it cannot be read.
+        Raises ModelMissing when the file is missing, ModelAltered when it cannot be read,
+        StageFailed when it does not fit in memory.
         """
         what = "the language model"
         path = (
             need_file(what, model) if model.suffix == ".gguf" else need_one(what, model, "*.gguf")
         )
-        llama_cpp.llama_log_set(_say_nothing, ctypes.c_void_p(0))
+        llama_cpp.llama_log_set(_discard_log, ctypes.c_void_p(0))
         llama_cpp.llama_backend_init()
         self._model = llama_cpp.llama_model_load_from_file(
             str(path).encode(), llama_cpp.llama_model_default_params()
@@ -76,24 +81,24 @@ class Llama:
             raise StageFailed(f"{path.name} does not fit in memory; choose a smaller profile")
         self._memory = llama_cpp.llama_get_memory(self._context)
         self._vocab = llama_cpp.llama_model_get_vocab(self._model)
-        self._words = llama_cpp.llama_vocab_n_tokens(self._vocab)
+        self._vocab_size = llama_cpp.llama_vocab_n_tokens(self._vocab)
         self._batch = llama_cpp.llama_batch_init(n_ctx, 0, 1)
         self._n_ctx = n_ctx
         self._step = batch
         self._cached: list[int] = []
         self._logits: Logits | None = None
         self.evaluated = 0
-        """Tokens evaluated so far, to see what the cache saved."""
+        """Tokens evaluated so far; tests see here what the cache saves."""
         self._finalizer = weakref.finalize(self, _free, self._batch, self._context, self._model)
 
     def close(self) -> None:
-        """Free the model; may be called twice."""
+        """Free the model; can be called twice."""
         self._finalizer()
 
     def warm(
         self, prefix: str, *, messages: Sequence[Message] = (), cancelled: Cancelled = never
     ) -> None:
-        """Evaluate `prefix` now, so that a prompt that begins with it starts at once."""
+        """Evaluate `prefix`, so that a prompt that begins with it needs less time."""
         self._prepare(self._tokenize(prefix, start=True), cancelled)
 
     def complete(
@@ -107,15 +112,15 @@ class Llama:
         seed: int = 0,
         cancelled: Cancelled = never,
     ) -> Iterator[str]:
-        """Yield pieces of the continuation as they come, up to the first stop string.
+        """Yield pieces of the continuation as they are generated, up to the first stop string.
 
-        The same seed gives the same text; temperature 0 takes the likeliest token. `messages`
-        are for other models. Raises StageFailed when prompt and reply do not fit the window.
+        Equal seeds give equal texts; temperature 0 takes the likeliest token. `messages` are
+        ignored. Raises StageFailed when prompt and reply do not fit the window.
         """
         tokens = self._tokenize(prompt, start=True)
-        yield from self._continue(tokens, max_tokens, stop, temperature, seed, cancelled)
+        yield from self._generate(tokens, max_tokens, stop, temperature, seed, cancelled)
 
-    def _continue(
+    def _generate(
         self,
         tokens: list[int],
         max_tokens: int,
@@ -124,43 +129,39 @@ class Llama:
         seed: int,
         cancelled: Cancelled,
     ) -> Iterator[str]:
-        if len(tokens) + max_tokens > self._n_ctx:
-            raise StageFailed(
-                f"a prompt of {len(tokens)} tokens does not fit the language model's window of "
-                f"{self._n_ctx}; shorten the script"
-            )
+        self._check_fit(len(tokens), max_tokens)
         if not self._prepare(tokens, cancelled):
             return
-        chance = np.random.default_rng(seed)
+        random = np.random.default_rng(seed)
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        shown = StopFilter(stop)
+        stop_filter = StopFilter(stop)
         for _ in range(max_tokens):
             if cancelled() or self._logits is None:
                 return
-            token = _sample(self._logits, temperature, chance)
+            token = _sample(self._logits, temperature, random)
             if llama_cpp.llama_vocab_is_eog(self._vocab, token):
                 break
-            if piece := shown.push(decoder.decode(self._piece(token))):
+            if piece := stop_filter.push(decoder.decode(self._token_text(token))):
                 yield piece
-            if shown.stopped:
+            if stop_filter.stopped:
                 return
             self._extend([token])
-        if rest := shown.flush():
+        if rest := stop_filter.flush():
             yield rest
 
-    def next_token(self, prompt: str) -> NDArray[np.float32]:
-        """The probability of every token as the next one, float32 [vocabulary]."""
+    def next_token_probs(self, prompt: str) -> NDArray[np.float32]:
+        """Return the probability of each token as the next one, float32 [vocabulary]."""
         self._prepare(self._tokenize(prompt, start=True), never)
         assert self._logits is not None
         return np.exp(_log_softmax(self._logits)).astype(np.float32)
 
-    def tokens_that(self, wanted: Callable[[str], bool]) -> NDArray[np.int64]:
-        """Ids of the tokens whose text is wanted, and of those that end a generation."""
+    def find_tokens(self, matches: Callable[[str], bool]) -> NDArray[np.int64]:
+        """Return the ids of the tokens whose text matches, and of those that end a generation."""
         found = [
             token
-            for token in range(self._words)
+            for token in range(self._vocab_size)
             if llama_cpp.llama_vocab_is_eog(self._vocab, token)
-            or wanted(self._piece(token).decode("utf-8", "ignore"))
+            or matches(self._token_text(token).decode("utf-8", "ignore"))
         ]
         return np.array(found, dtype=np.int64)
 
@@ -172,22 +173,22 @@ class Llama:
         messages: Sequence[Message] = (),
         cancelled: Cancelled = never,
     ) -> list[float]:
-        """Mean log-probability a token of each candidate as the continuation of `prompt`.
+        """Return the mean log-probability a token of each candidate as continuation of `prompt`.
 
-        A space is put between the two where neither has one. An empty candidate, and those not
-        reached before cancelling, get -inf. Raises StageFailed.
+        A space is inserted between the two where neither has one. An empty candidate, and those
+        not reached before cancelling, get -inf. Raises StageFailed.
         """
-        joint = "" if prompt[-1:].isspace() else " "
-        return self._rank(self._tokenize(prompt, start=True), candidates, joint, cancelled)
+        separator = "" if prompt[-1:].isspace() else " "
+        return self._rank(self._tokenize(prompt, start=True), candidates, separator, cancelled)
 
     def _rank(
-        self, prompt: list[int], candidates: Sequence[str], joint: str, cancelled: Cancelled
+        self, prompt: list[int], candidates: Sequence[str], separator: str, cancelled: Cancelled
     ) -> list[float]:
         scores = [-np.inf] * len(candidates)
         if not self._prepare(prompt, cancelled):
             return scores
         tokens = [
-            self._tokenize(joint + text.lstrip() if text.strip() else "", start=False)
+            self._tokenize(separator + text.lstrip() if text.strip() else "", start=False)
             for text in candidates
         ]
         for group in self._groups(tokens):
@@ -202,29 +203,32 @@ class Llama:
     # -- the cache ------------------------------------------------------------------------
 
     def _prepare(self, tokens: list[int], cancelled: Cancelled) -> bool:
-        """Bring sequence 0 to exactly these tokens; False when cancelled on the way."""
-        if len(tokens) > self._n_ctx:
-            raise StageFailed(
-                f"a prompt of {len(tokens)} tokens does not fit the language model's window of "
-                f"{self._n_ctx}; shorten the script"
-            )
+        """Make sequence 0 hold exactly these tokens; return False when cancelled."""
+        self._check_fit(len(tokens))
         pairs = zip(tokens, self._cached, strict=False)
-        same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
-        if same == len(tokens) == len(self._cached) and self._logits is not None:
+        shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+        if shared == len(tokens) == len(self._cached) and self._logits is not None:
             return True
-        # The last token is evaluated again when all are known: its logits are needed.
-        same = min(same, len(tokens) - 1)
-        llama_cpp.llama_memory_seq_rm(self._memory, 0, same, -1)
-        del self._cached[same:]
+        # When all tokens are cached, evaluate the last one again: its logits are needed.
+        shared = min(shared, len(tokens) - 1)
+        llama_cpp.llama_memory_seq_rm(self._memory, 0, shared, -1)
+        del self._cached[shared:]
         self._logits = None
-        for start in range(same, len(tokens), self._step):
+        for start in range(shared, len(tokens), self._step):
             if cancelled():
                 return False
             self._extend(tokens[start : start + self._step])
         return True
 
+    def _check_fit(self, tokens: int, reply_tokens: int = 0) -> None:
+        if tokens + reply_tokens > self._n_ctx:
+            raise StageFailed(
+                f"a prompt of {tokens} tokens does not fit the language model's window of "
+                f"{self._n_ctx}; shorten the script"
+            )
+
     def _extend(self, tokens: Sequence[int]) -> None:
-        """Evaluate tokens after what sequence 0 holds, and keep the logits of the last."""
+        """Evaluate tokens at the end of sequence 0, and keep the logits of the last one."""
         self._logits = None
         first = len(self._cached)
         rows = self._decode([(t, first + i, 0) for i, t in enumerate(tokens)], [len(tokens) - 1])
@@ -234,26 +238,26 @@ class Llama:
     def _decode(
         self, entries: Sequence[tuple[int, int, int]], wanted: Sequence[int]
     ) -> list[Logits]:
-        """entries: token, position, sequence. Returns the logits of the wanted entries."""
-        batch, asked = self._batch, set(wanted)
+        """Return the logits of the wanted entries. entries: token, position, sequence."""
+        batch, with_logits = self._batch, set(wanted)
         batch.n_tokens = len(entries)
         for index, (token, position, sequence) in enumerate(entries):
             batch.token[index] = token
             batch.pos[index] = position
             batch.n_seq_id[index] = 1
             batch.seq_id[index][0] = sequence
-            batch.logits[index] = index in asked
+            batch.logits[index] = index in with_logits
         if llama_cpp.llama_decode(self._context, batch) != 0:
-            self._forget()
+            self._clear_cache()
             raise StageFailed("the language model failed on a prompt; start the encounter again")
         self.evaluated += len(entries)
-        return [self._row(index) for index in wanted]
+        return [self._logits_of(index) for index in wanted]
 
-    def _row(self, index: int) -> Logits:
+    def _logits_of(self, index: int) -> Logits:
         pointer = llama_cpp.llama_get_logits_ith(self._context, index)
-        return np.ctypeslib.as_array(pointer, shape=(self._words,)).copy()
+        return np.ctypeslib.as_array(pointer, shape=(self._vocab_size,)).copy()
 
-    def _forget(self) -> None:
+    def _clear_cache(self) -> None:
         llama_cpp.llama_memory_clear(self._memory, True)
         self._cached.clear()
         self._logits = None
@@ -261,14 +265,14 @@ class Llama:
     # -- ranking --------------------------------------------------------------------------
 
     def _groups(self, tokens: Sequence[Sequence[int]]) -> Iterator[list[int]]:
-        """Indices of candidates that fit beside the prompt together."""
-        room = self._n_ctx - len(self._cached)
+        """Yield groups of candidates, by index, that fit into the window beside the prompt."""
+        free = self._n_ctx - len(self._cached)
         group: list[int] = []
         used = 0
         for index, candidate in enumerate(tokens):
-            if not candidate or len(candidate) > room:
+            if not candidate or len(candidate) > free:
                 continue
-            if len(group) == SEQUENCES - 1 or used + len(candidate) > room:
+            if len(group) == SEQUENCES - 1 or used + len(candidate) > free:
                 yield group
                 group, used = [], 0
             group.append(index)
@@ -277,14 +281,14 @@ class Llama:
             yield group
 
     def _score(self, candidates: Sequence[Sequence[int]]) -> list[float]:
-        """Mean log-probabilities; the candidates' sequences share the prompt's cells."""
+        """Return mean log-probabilities; the candidates' sequences share the prompt's cells."""
         start, before = len(self._cached), self._logits
         assert before is not None
         entries: list[tuple[int, int, int]] = []
         owners: list[int] = []
         for number, candidate in enumerate(candidates):
             llama_cpp.llama_memory_seq_cp(self._memory, 0, number + 1, 0, -1)
-            # What follows the last token is nobody's question.
+            # The last token needs no evaluation: its probability comes from the one before.
             for offset, token in enumerate(candidate[:-1]):
                 entries.append((token, start + offset, number + 1))
                 owners.append(number)
@@ -301,19 +305,19 @@ class Llama:
     # -- text -----------------------------------------------------------------------------
 
     def _tokenize(self, text: str, *, start: bool, special: bool = False) -> list[int]:
+        """special: read control tokens in the text; only a chat template may contain them."""
         raw = text.encode()
-        room = len(raw) + 8
-        found = (llama_cpp.llama_token * room)()
-        # What people say is never read as a control token; only a chat template has some.
-        count = llama_cpp.llama_tokenize(self._vocab, raw, len(raw), found, room, start, special)
+        size = len(raw) + 8
+        tokens = (llama_cpp.llama_token * size)()
+        count = llama_cpp.llama_tokenize(self._vocab, raw, len(raw), tokens, size, start, special)
         if count <= 0 and start:
             raise StageFailed("the language model was given an empty prompt; check the case")
-        return list(found[:count]) if count > 0 else []
+        return list(tokens[:count]) if count > 0 else []
 
-    def _piece(self, token: int) -> bytes:
-        room = 256
-        text = ctypes.create_string_buffer(room)
-        count = llama_cpp.llama_token_to_piece(self._vocab, token, text, room, 0, False)
+    def _token_text(self, token: int) -> bytes:
+        size = 256
+        text = ctypes.create_string_buffer(size)
+        count = llama_cpp.llama_token_to_piece(self._vocab, token, text, size, 0, False)
         return text.raw[: max(0, count)]
 
 
@@ -338,14 +342,14 @@ def _free(batch: Any, context: Any, model: Any) -> None:
 
 def _log_softmax(logits: Logits) -> Logits:
     shifted = logits - logits.max()
-    normed: Logits = shifted - np.log(np.exp(shifted).sum(dtype=np.float64)).astype(np.float32)
-    return normed
+    normalised: Logits = shifted - np.log(np.exp(shifted).sum(dtype=np.float64)).astype(np.float32)
+    return normalised
 
 
-def _sample(logits: Logits, temperature: float, chance: np.random.Generator) -> int:
+def _sample(logits: Logits, temperature: float, random: np.random.Generator) -> int:
     if temperature <= 0.0:
         return int(logits.argmax())
-    # The cut is made before the temperature, so that warmth never lets nonsense in.
+    # MIN_P applies before the temperature, so a high temperature never admits unlikely tokens.
     likely = np.flatnonzero(logits >= logits.max() + np.log(MIN_P))
     weights = np.exp((logits[likely] - logits.max()).astype(np.float64) / temperature)
-    return int(chance.choice(likely, p=weights / weights.sum()))
+    return int(random.choice(likely, p=weights / weights.sum()))

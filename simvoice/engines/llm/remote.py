@@ -1,8 +1,8 @@
-"""A language model on a server that speaks OpenAI's protocol: llama.cpp's, vLLM, and others.
+"""A language model on a server with OpenAI's protocol: llama.cpp's, vLLM, and others.
 
-The requests run on an event loop of their own thread, so that a wait of any kind (for the
-connection, the first word, the next) can be broken off at once: cancelling closes the connection,
-and with it the server's work ends.
+The requests run on an event loop in a separate thread, so that any wait (for the connection, the
+first word, the next one) can be cancelled at once. Cancelling closes the connection, which also
+ends the server's work.
 """
 
 from __future__ import annotations
@@ -28,46 +28,46 @@ from typing import Any, TypeVar
 
 import httpx
 
-from simvoice.engines.llm.server import Server
-from simvoice.engines.llm.stop_strings import StopFilter, one_line
+from simvoice.engines.llm.server import ADDRESS_EXAMPLE, Server
+from simvoice.engines.llm.stop_strings import StopFilter, first_line
 from simvoice.errors import SettingError, StageFailed
 from simvoice.ports import Cancelled, Message, never
 
 T = TypeVar("T")
 
 _PROBE = ("one two three four", " five six seven eight nine ten")
-_PROBE_LEAST = -3.0
-"""Nats a token: every language model counts to ten. llama-cpp-python's server gives each token
-the probability of the place behind it when the model has no token for a text's beginning (its
-issue 1983); by such numbers the count is as unlikely as noise, about -10."""
+_PROBE_MIN = -3.0
+"""Nats a token, which every language model reaches for counting to ten. When the model has no
+token for the beginning of a text, llama-cpp-python's server gives each token the probability of
+the next position (its issue 1983), and the count scores about -10, like noise."""
 
-_ASK_S = 0.02
-"""Between two questions whether anybody still wants the result."""
+_POLL_S = 0.02
+"""Interval between two checks for cancellation."""
 
-_MOST_BYTES = 1 << 18
-"""Of one answer: a line of hers takes a few thousand."""
+_MAX_BYTES = 1 << 18
+"""Limit of one answer; a line of the patient takes a few thousand."""
 
-_MOST_PIECES = 512
-"""Of one answer that may wait for the reader; it asks for less than a hundred tokens."""
+_MAX_PIECES = 512
+"""Limit of unread pieces of one answer; a request asks for less than a hundred tokens."""
 
 
 class Remote:
-    """Fulfils `ports.LanguageModel`. Not for two threads at once."""
+    """A language model on a server. Fulfils `ports.LanguageModel`. Not thread-safe."""
 
     strong = True
 
     def __init__(self, server: Server) -> None:
-        """Opens nothing: the first request does."""
+        """Opens no connection; the first request does. Raises SettingError for a bad address."""
         self.server = server
         self._model = server.model
         try:
             self._client = _client(server)
         except httpx.InvalidURL:
             raise SettingError(
-                "the language model's address cannot be used; give it like http://127.0.0.1:8000/v1"
+                f"the language model's address cannot be used; {ADDRESS_EXAMPLE}"
             ) from None
         self._ranks: bool | None = None
-        """Whether it gives probabilities of a prompt; None until it was tried."""
+        """Whether the server gives probabilities of a prompt; None before `warm` tried it."""
         self._loop = asyncio.new_event_loop()
         thread = threading.Thread(
             target=self._loop.run_forever, name="simvoice-server", daemon=True
@@ -76,30 +76,31 @@ class Remote:
         self._finalizer = weakref.finalize(self, _close, self._loop, thread, self._client)
 
     def close(self) -> None:
-        """Close all connections; may be called twice."""
+        """Close all connections; can be called twice."""
         self._finalizer()
 
-    def offered(self) -> list[str]:
-        """The models that the server says it has. Raises StageFailed."""
-        return self._wait(self._offered(), never) or []
+    def list_models(self) -> list[str]:
+        """Return the names of the models that the server offers. Raises StageFailed."""
+        return self._wait(self._list_models(), never) or []
 
     def warm(
         self, prefix: str, *, messages: Sequence[Message] = (), cancelled: Cancelled = never
     ) -> None:
-        """Have the server read this now; it keeps what it has read. Raises StageFailed."""
+        """Have the server evaluate the beginning of the next prompt, which it then keeps in its
+        cache. Raises StageFailed."""
         untried = self._ranks is None
         if untried:
-            # Before the reading: a server with room for one prompt forgets it for the next.
+            # Try this first: a server that caches one prompt would lose the prefix.
             self._try_ranking(cancelled)
-        # Many servers want the user to have had the last word.
-        asked = [*messages, Message("user", "…")] if messages else ()
-        body = self._body(prefix, asked, 1, (), 0.0, 0)
-        limit_s = self.server.patience.read_s
+        # Many servers require the last message to be the user's.
+        padded = [*messages, Message("user", "…")] if messages else ()
+        body = self._body(prefix, padded, 1, (), 0.0, 0)
+        limit_s = self.server.timeouts.read_s
         with contextlib.closing(self._pieces(body, limit_s, cancelled)) as pieces:
             try:
                 next(pieces, "")
             except StageFailed:
-                # One that cannot be reached has not shown that it cannot rank.
+                # A server that could not be reached may still be able to rank.
                 self._ranks = None if untried else self._ranks
                 raise
 
@@ -114,15 +115,15 @@ class Remote:
         seed: int = 0,
         cancelled: Cancelled = never,
     ) -> Iterator[str]:
-        """Yield pieces as they come: of the assistant's next message, one line of it, or of the
-        prompt's continuation where there are no messages or the server is asked for a screenplay.
+        """Yield pieces as they arrive: the first line of the assistant's next message, or the
+        continuation of the prompt when there are no messages or the form is a screenplay.
 
-        Leaving it, or cancelling, closes the connection at once. Raises StageFailed.
+        Closing the iterator, or cancelling, closes the connection at once. Raises StageFailed.
         """
         body = self._body(prompt, messages, max_tokens, stop, temperature, seed)
-        limit_s = self.server.patience.first_s
+        limit_s = self.server.timeouts.first_s
         with contextlib.closing(self._pieces(body, limit_s, cancelled)) as pieces:
-            yield from one_line(pieces) if self._chats(messages) else _until(pieces, stop)
+            yield from first_line(pieces) if self._is_chat(messages) else _until(pieces, stop)
 
     def rank(
         self,
@@ -132,35 +133,36 @@ class Remote:
         messages: Sequence[Message] = (),
         cancelled: Cancelled = never,
     ) -> list[float]:
-        """Mean log-probability a token of each candidate as the continuation of `prompt`.
+        """Return the mean log-probability a token of each candidate as continuation of `prompt`.
 
-        Empty when `warm` found that the server gives no probabilities of a prompt (most do not)
-        or none that can be believed, or when cancelled. Raises StageFailed when it cannot be
+        Empty when cancelled, and when `warm` found that the server gives no probabilities of a
+        prompt (most servers do not) or wrong ones. Raises StageFailed when the server cannot be
         reached.
         """
         if not self._ranks or not candidates:
             return []
-        joint = "" if prompt[-1:].isspace() else " "
-        asked = [(prompt, joint + text.strip()) for text in candidates]
-        scores = self._wait(self._rank(asked), cancelled) or []
-        found = [score for score in scores if score is not None]
-        return found if len(found) == len(candidates) else []
+        separator = "" if prompt[-1:].isspace() else " "
+        pairs = [(prompt, separator + text.strip()) for text in candidates]
+        answers = self._wait(self._rank(pairs), cancelled) or []
+        scores = [score for score in answers if score is not None]
+        return scores if len(scores) == len(candidates) else []
 
     def _try_ranking(self, cancelled: Cancelled) -> None:
-        """While nobody waits: some servers take seconds over it, and cannot be stopped.
+        """Find out whether the server can rank, while the learner does not wait.
 
-        One that can answer and not rank is a good server all the same.
+        Some servers take seconds for it and cannot be cancelled. A failure is no error, because a
+        server that cannot rank can still answer.
         """
         try:
-            found = self._wait(self._rank([_PROBE]), cancelled)
+            scores = self._wait(self._rank([_PROBE]), cancelled)
         except StageFailed:
-            found = [None]
-        if found is not None:
-            self._ranks = found[0] is not None and found[0] > _PROBE_LEAST
+            scores = [None]
+        if scores is not None:
+            self._ranks = scores[0] is not None and scores[0] > _PROBE_MIN
 
     # -- on the caller's thread -------------------------------------------------------------
 
-    def _chats(self, messages: Sequence[Message]) -> bool:
+    def _is_chat(self, messages: Sequence[Message]) -> bool:
         return bool(messages) and self.server.form == "chat"
 
     def _body(
@@ -175,20 +177,20 @@ class Remote:
         body: dict[str, Any] = {
             "max_tokens": max_tokens, "temperature": temperature, "seed": seed, "stream": True,
         }  # fmt: skip
-        if self._chats(messages):
+        if self._is_chat(messages):
             return body | {"messages": [{"role": m.role, "content": m.text} for m in messages]}
         return body | {"prompt": prompt, "stop": list(stop)}
 
     def _pieces(
         self, body: dict[str, Any], first_s: float, cancelled: Cancelled
     ) -> Generator[str, None, None]:
-        arrived: queue.Queue[str | None] = queue.Queue(maxsize=_MOST_PIECES)
-        work = self._begin(self._stream(body, first_s, arrived.put_nowait))
-        work.add_done_callback(lambda _: _put_last(arrived))
+        arrived: queue.Queue[str | None] = queue.Queue(maxsize=_MAX_PIECES)
+        work = self._submit(self._stream(body, first_s, arrived.put_nowait))
+        work.add_done_callback(lambda _: _put_end(arrived))
         try:
             while not cancelled():
                 try:
-                    piece = arrived.get(timeout=_ASK_S)
+                    piece = arrived.get(timeout=_POLL_S)
                 except queue.Empty:
                     continue
                 if piece is None:
@@ -200,66 +202,69 @@ class Remote:
             work.cancel()
 
     def _wait(self, work: Coroutine[Any, Any, T], cancelled: Cancelled) -> T | None:
-        begun = self._begin(work)
+        """Return the result of the work; None when cancelled."""
+        future = self._submit(work)
         while not cancelled():
             with contextlib.suppress(TimeoutError):
-                return begun.result(timeout=_ASK_S)
-            if begun.done():
-                return begun.result()
-        begun.cancel()
+                return future.result(timeout=_POLL_S)
+            if future.done():
+                return future.result()
+        future.cancel()
         return None
 
-    def _begin(self, work: Coroutine[Any, Any, T]) -> Future[T]:
+    def _submit(self, work: Coroutine[Any, Any, T]) -> Future[T]:
         if not self._finalizer.alive:
             work.close()
-            raise StageFailed("the connection to the language model's server was closed")
+            raise StageFailed(
+                "the connection to the language model's server is closed; start the encounter again"
+            )
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
-    # -- on the loop ------------------------------------------------------------------------
+    # -- on the event loop ------------------------------------------------------------------
 
     async def _stream(
         self, body: dict[str, Any], first_s: float, put: Callable[[str], None]
     ) -> None:
-        patience, loop = self.server.patience, asyncio.get_running_loop()
-        over_s = loop.time() + max(first_s, patience.whole_s)
-        async with self._told_in_words(), asyncio.timeout(first_s) as limit:
+        timeouts, loop = self.server.timeouts, asyncio.get_running_loop()
+        whole_by_s = loop.time() + max(first_s, timeouts.whole_s)
+        async with self._translate_errors(), asyncio.timeout(first_s) as limit:
             body["model"] = await self._model_name()
             path = "/chat/completions" if "messages" in body else "/completions"
             async with self._client.stream("POST", path, json=body) as response:
-                await self._check(response)
+                self._check_status(response)
                 async with contextlib.aclosing(_events(response)) as events:
                     async for data in events:
-                        piece, ended = _piece(data)
+                        piece, ended = _parse_event(data)
                         if piece:
                             put(piece)
-                            limit.reschedule(min(over_s, loop.time() + patience.next_s))
+                            limit.reschedule(min(whole_by_s, loop.time() + timeouts.next_s))
                         if ended:
                             return
-            raise _BrokenOffError
+            raise _IncompleteError
 
-    async def _offered(self) -> list[str]:
-        async with self._told_in_words(), asyncio.timeout(self.server.patience.list_s):
+    async def _list_models(self) -> list[str]:
+        async with self._translate_errors(), asyncio.timeout(self.server.timeouts.list_s):
             response = await self._client.get("/models")
-            await self._check(response)
+            self._check_status(response)
             return [str(each["id"]) for each in response.json()["data"]]
 
     async def _model_name(self) -> str:
-        """The one that was asked for, or the first there is."""
+        """Return the configured model, or the first that the server offers."""
         if not self._model:
-            names = await self._offered()
+            names = await self._list_models()
             if not names:
-                raise StageFailed(f"{self._who} offers no model; load one there")
+                raise StageFailed(f"{self._where} offers no model; load one there")
             self._model = names[0]
         return self._model
 
-    async def _rank(self, asked: Sequence[tuple[str, str]]) -> list[float | None]:
-        async with self._told_in_words(), asyncio.timeout(self.server.patience.whole_s):
+    async def _rank(self, pairs: Sequence[tuple[str, str]]) -> list[float | None]:
+        async with self._translate_errors(), asyncio.timeout(self.server.timeouts.whole_s):
             name = await self._model_name()
-            scores = [self._score(name, prompt, text) for prompt, text in asked]
+            scores = [self._score(name, prompt, text) for prompt, text in pairs]
             return list(await asyncio.gather(*scores))
 
     async def _score(self, name: str, prompt: str, text: str) -> float | None:
-        """Mean log-probability a token of `text`; None when the server does not tell."""
+        """Return the mean log-probability a token of `text`; None when the server gives none."""
         body = {
             "model": name, "prompt": prompt + text, "max_tokens": 1, "temperature": 0.0,
             "echo": True, "logprobs": 1,
@@ -270,87 +275,92 @@ class Remote:
         return mean_logprob(response.json(), text)
 
     @contextlib.asynccontextmanager
-    async def _told_in_words(self) -> AsyncIterator[None]:
-        """Whatever goes wrong is one sentence, without the key and without what was said."""
+    async def _translate_errors(self) -> AsyncIterator[None]:
+        """Raise every error as StageFailed with one sentence, without the key and the prompt."""
         try:
             yield
         except TimeoutError:
             raise StageFailed(
-                f"{self._who} did not answer in time; see what else it is doing"
+                f"{self._where} did not answer in time; check its load and its log"
             ) from None
         except (httpx.ConnectError, httpx.ConnectTimeout):
             raise StageFailed(
-                f"{self._who} cannot be reached; see that it runs and that the address is right"
+                f"{self._where} cannot be reached; check that it runs and that the address is right"
             ) from None
-        except (httpx.HTTPError, _BrokenOffError):
-            raise StageFailed(f"{self._who} broke off in the middle; see its log") from None
+        except (httpx.HTTPError, _IncompleteError):
+            raise StageFailed(
+                f"{self._where} stopped in the middle of its answer; see its log"
+            ) from None
         except (ValueError, KeyError, TypeError, IndexError, queue.Full):
             raise StageFailed(
-                f"{self._who} answered what no such server answers; see that the address is right"
+                f"{self._where} sent an answer that is not OpenAI's protocol; "
+                "check that the address is right"
             ) from None
 
-    async def _check(self, response: httpx.Response) -> None:
+    def _check_status(self, response: httpx.Response) -> None:
         status = response.status_code
         if status == httpx.codes.OK:
             return
         if status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
-            raise StageFailed(f"{self._who} wants another key; put it into SIMVOICE_LLM_KEY")
+            raise StageFailed(
+                f"{self._where} does not accept the key; put the right one into SIMVOICE_LLM_KEY"
+            )
         if status == httpx.codes.NOT_FOUND:
             raise StageFailed(
-                f"{self._who} has no model {self._model!r} or no such address (HTTP 404); "
+                f"{self._where} has no model {self._model!r} or no such address (HTTP 404); "
                 "simvoice doctor shows which models it has"
             )
-        raise StageFailed(f"{self._who} refused the question (HTTP {status}); see its log")
+        raise StageFailed(f"{self._where} refused the request (HTTP {status}); see its log")
 
     @property
-    def _who(self) -> str:
+    def _where(self) -> str:
         return f"the language model's server at {self.server.name}"
 
 
-class _BrokenOffError(Exception):
-    """The answer ended before it was whole."""
+class _IncompleteError(Exception):
+    """The answer ended before it was complete."""
 
 
-# -- what comes over the line ---------------------------------------------------------------
+# -- parsing the answers --------------------------------------------------------------------
 
 
 async def _events(response: httpx.Response) -> AsyncGenerator[str, None]:
-    """The data of each server-sent event (WHATWG, "Server-sent events"), one line each here."""
+    """Yield the data of each server-sent event (WHATWG, "Server-sent events"), one line each."""
     held, total = b"", 0
     async for chunk in response.aiter_bytes():
         total += len(chunk)
-        if total > _MOST_BYTES:
-            raise ValueError("more than a line of hers can be")
+        if total > _MAX_BYTES:
+            raise ValueError("the answer is longer than any line of a patient")
         *lines, held = (held + chunk).split(b"\n")
         for line in lines:
             if line.startswith(b"data:"):
                 yield line[len(b"data:") :].decode().strip()
 
 
-def _piece(data: str) -> tuple[str, bool]:
-    """The text in one event, and whether it is the last one."""
+def _parse_event(data: str) -> tuple[str, bool]:
+    """Return the text of one event, and whether it is the last one."""
     if data == "[DONE]":
-        # The last piece has said why it was the last. Without that, somebody else's question has
-        # ended this one: llama-cpp-python's server serves the latest.
-        raise _BrokenOffError
+        # A complete answer gives a finish reason before this. Without one, another client's
+        # request has ended this one: llama-cpp-python's server serves the latest request.
+        raise _IncompleteError
     answer = json.loads(data)
     if not answer["choices"]:
-        return "", False  # some end with a count of tokens
+        return "", False  # some servers end with a token count
     choice = answer["choices"][0]
     text = choice["delta"].get("content") if "delta" in choice else choice["text"]
     if text is not None and not isinstance(text, str):
-        raise TypeError("text is no text")
+        raise TypeError("the text is not a string")
     return text or "", choice.get("finish_reason") is not None
 
 
 def mean_logprob(answer: Any, text: str) -> float | None:
-    """Of `text` at the end of an echoed prompt, behind which one token was made; None when not
-    given.
+    """Return the mean log-probability a token of `text`; None when the answer gives none.
 
-    The tokens are counted from the end, because servers differ in what they put at the start.
+    answer: to a request that echoes the prompt, which ends in `text`, and generates one token.
+    Tokens are counted from the end, because servers add different tokens at the start.
     """
-    given = answer["choices"][0].get("logprobs") or {}
-    tokens, values = given.get("tokens") or [], given.get("token_logprobs") or []
+    logprobs = answer["choices"][0].get("logprobs") or {}
+    tokens, values = logprobs.get("tokens") or [], logprobs.get("token_logprobs") or []
     if len(tokens) < 2 or len(tokens) != len(values):
         return None
     length, found = 0, []
@@ -365,14 +375,14 @@ def mean_logprob(answer: Any, text: str) -> float | None:
 
 
 def _until(pieces: Iterator[str], stop: Sequence[str]) -> Iterator[str]:
-    """Servers end at a stop string themselves; one that does not is cut here."""
-    shown = StopFilter(stop)
+    """End at a stop string, for servers that do not do so themselves."""
+    stop_filter = StopFilter(stop)
     for piece in pieces:
-        if text := shown.push(piece):
+        if text := stop_filter.push(piece):
             yield text
-        if shown.stopped:
+        if stop_filter.stopped:
             return
-    if rest := shown.flush():
+    if rest := stop_filter.flush():
         yield rest
 
 
@@ -384,21 +394,21 @@ def _client(server: Server) -> httpx.AsyncClient:
     return httpx.AsyncClient(
         base_url=server.url,
         headers=headers,
-        # The event loop's own limits count for everything but the connection.
-        timeout=httpx.Timeout(None, connect=server.patience.connect_s),
-        # What a learner says goes to this server and nowhere else: through no proxy that the
-        # environment names, and not where an answer points to.
+        # `asyncio.timeout` limits everything but connecting.
+        timeout=httpx.Timeout(None, connect=server.timeouts.connect_s),
+        # What learners say must reach this server only: use no proxy from the environment, and
+        # follow no redirect.
         trust_env=False,
-        # Questions come minutes apart: a connection that was kept would often be a dead one, and
-        # to find that out costs more than to open one.
+        # Requests come minutes apart. A kept connection would often be dead, and finding that out
+        # takes longer than opening a new one.
         limits=httpx.Limits(max_keepalive_connections=0),
         follow_redirects=False,
         verify=ssl.create_default_context() if server.url.startswith("https:") else False,
     )
 
 
-def _put_last(arrived: queue.Queue[str | None]) -> None:
-    with contextlib.suppress(queue.Full):  # then nobody reads any more, or the work has failed
+def _put_end(arrived: queue.Queue[str | None]) -> None:
+    with contextlib.suppress(queue.Full):  # then the reader has left, or the work has failed
         arrived.put_nowait(None)
 
 

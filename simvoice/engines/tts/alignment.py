@@ -1,8 +1,8 @@
-"""Which of a voice's phonemes belong to which written word, and where its syllables end.
+"""Assign a voice's phonemes to the written words, and find where syllables end.
 
 espeak joins words ("of the" is one), expands numbers and abbreviations, and drops what it
-cannot say. So each word is phonemised alone as well, and the phonemes that were spoken are laid
-against that expectation by edit distance.
+cannot say. So each word is phonemised alone as well, and the spoken phonemes are aligned with
+these expected ones by edit distance.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from itertools import pairwise
 import numpy as np
 
 MARKS = frozenset("ˈˌ")
-"""Stress marks: they take samples, and a syllable begins with them."""
+"""Stress marks: they have a length in samples, and a syllable begins with them."""
 
 VOWELS = frozenset("aeiouyæøœɐɑɒɔɘəɚɛɜɝɞɤɪɨɯʉʊʌʏᵻᵊ")
 _LENGTH = frozenset("ːˑ\u0303\u0329\u032f")
@@ -23,7 +23,7 @@ _NOT_SPOKEN = frozenset("^$_.,;:!?¡¿—–-'\"()… ")
 
 @dataclass(frozen=True, slots=True)
 class Phoneme:
-    """A phoneme with where it lies in its clip."""
+    """A phoneme and its times, in seconds from the start of its clip."""
 
     symbol: str
     start_s: float
@@ -31,20 +31,21 @@ class Phoneme:
 
 
 def is_spoken(symbol: str) -> bool:
-    """False for pauses, word boundaries and the marks of beginning and end."""
+    """Return False for pauses, word boundaries and the marks of beginning and end."""
     return symbol not in _NOT_SPOKEN
 
 
 def is_vowel(symbol: str) -> bool:
-    """True also for a merged cluster that begins with a vowel."""
+    """Return True for a vowel, and for a merged cluster that begins with one."""
     return bool(symbol) and symbol[0] in VOWELS
 
 
-def owners(spoken: Sequence[str], expected: Sequence[Sequence[str]]) -> list[int]:
-    """For each spoken phoneme the index of its word; -1 nowhere (rising, never falling).
+def assign_words(spoken: Sequence[str], expected: Sequence[Sequence[str]]) -> list[int]:
+    """Return the index of the word of each spoken phoneme; the indices never fall.
 
     spoken: symbols without pauses and stress. expected: the symbols of each word said alone.
-    Wagner & Fischer 1974, with a vowel for a vowel cheaper than a vowel for a consonant.
+    Edit distance (Wagner & Fischer 1974); replacing a vowel by a vowel costs less than by a
+    consonant.
     """
     flat = [(symbol, word) for word, symbols in enumerate(expected) for symbol in symbols]
     if not flat:
@@ -56,57 +57,61 @@ def owners(spoken: Sequence[str], expected: Sequence[Sequence[str]]) -> list[int
     for row in range(1, rows):
         for column in range(1, columns):
             cost[row, column] = min(
-                cost[row - 1, column - 1] + _swap(spoken[row - 1], flat[column - 1][0]),
+                cost[row - 1, column - 1] + _replacement_cost(spoken[row - 1], flat[column - 1][0]),
                 cost[row - 1, column] + 1.0,
                 cost[row, column - 1] + 1.0,
             )
-    return _trace(cost, spoken, flat)
+    return _trace_back(cost, spoken, flat)
 
 
-def _swap(one: str, other: str) -> float:
+def _replacement_cost(one: str, other: str) -> float:
     if one == other:
         return 0.0
     return 0.6 if is_vowel(one) == is_vowel(other) else 1.5
 
 
-def _trace(cost: np.ndarray, spoken: Sequence[str], flat: Sequence[tuple[str, int]]) -> list[int]:
-    found = [0] * len(spoken)
+def _trace_back(
+    cost: np.ndarray, spoken: Sequence[str], flat: Sequence[tuple[str, int]]
+) -> list[int]:
+    words = [0] * len(spoken)
     row, column = len(spoken), len(flat)
     while row > 0:
         word = flat[max(column - 1, 0)][1]
         if column > 0 and np.isclose(
             cost[row, column],
-            cost[row - 1, column - 1] + _swap(spoken[row - 1], flat[column - 1][0]),
+            cost[row - 1, column - 1] + _replacement_cost(spoken[row - 1], flat[column - 1][0]),
         ):
-            found[row - 1] = word
+            words[row - 1] = word
             row, column = row - 1, column - 1
         elif np.isclose(cost[row, column], cost[row - 1, column] + 1.0):
-            found[row - 1] = word
+            words[row - 1] = word
             row -= 1
         else:
             column -= 1
-    return found
+    return words
 
 
 def word_spans(
     phonemes: Sequence[Phoneme], expected: Sequence[Sequence[str]]
 ) -> list[tuple[float, float]]:
-    """Start and end of each word, seconds, rising; a word that was not spoken has no length.
+    """Return start and end of each word, in seconds, rising; equal for a word that was not spoken.
 
     phonemes: in order, with pauses. expected: the symbols of each word said alone.
     """
-    sounding = [p for p in phonemes if is_spoken(p.symbol)]
-    segments = [p for p in sounding if p.symbol not in MARKS]
-    owner = iter(
-        owners([p.symbol for p in segments], [[s for s in w if is_segment(s)] for w in expected])
+    spoken = [p for p in phonemes if is_spoken(p.symbol)]
+    segments = [p for p in spoken if p.symbol not in MARKS]
+    word_of_segment = iter(
+        assign_words(
+            [p.symbol for p in segments], [[s for s in w if is_segment(s)] for w in expected]
+        )
     )
     spans: list[tuple[float, float] | None] = [None] * len(expected)
     mark_start: float | None = None
-    for phoneme in sounding:
+    for phoneme in spoken:
         if phoneme.symbol in MARKS:
             mark_start = phoneme.start_s if mark_start is None else mark_start
             continue
-        word = next(owner)
+        word = next(word_of_segment)
         start_s = phoneme.start_s if mark_start is None else mark_start
         mark_start = None
         known = spans[word]
@@ -126,15 +131,16 @@ def _fill(spans: Sequence[tuple[float, float] | None], start_s: float) -> list[t
 
 
 def is_segment(symbol: str) -> bool:
-    """A vowel or a consonant: what is left without pauses and stress."""
+    """Return True for a vowel or a consonant, False for pauses and stress marks."""
     return is_spoken(symbol) and symbol not in MARKS
 
 
 def syllable_ends(phonemes: Sequence[Phoneme]) -> list[float]:
-    """Seconds at which speech may stop without breaking a syllable, rising.
+    """Return the times, in seconds and rising, at which speech can stop between two syllables.
 
-    Between two vowels the first consonant closes the syllable when there are two or more,
-    else it opens the next (the maximal onset, roughly); a word's last syllable ends with it.
+    Of two or more consonants between two vowels, the first closes the syllable. A single one
+    opens the next syllable (an approximation of the maximal onset). A word's last syllable ends
+    with the word.
     """
     ends: list[float] = []
     for run in _runs(phonemes):
@@ -148,7 +154,7 @@ def syllable_ends(phonemes: Sequence[Phoneme]) -> list[float]:
 
 
 def _runs(phonemes: Sequence[Phoneme]) -> list[list[Phoneme]]:
-    """Stretches between pauses and word boundaries."""
+    """Split the phonemes at pauses and word boundaries."""
     runs: list[list[Phoneme]] = [[]]
     for phoneme in phonemes:
         if is_spoken(phoneme.symbol):
@@ -159,15 +165,15 @@ def _runs(phonemes: Sequence[Phoneme]) -> list[list[Phoneme]]:
 
 
 def _nuclei(run: Sequence[Phoneme]) -> list[tuple[int, int]]:
-    """Begin and end indices of each stretch of vowels; a stress mark begins a new one."""
-    found: list[tuple[int, int]] = []
+    """Return start and end index of each group of vowels; a stress mark starts a new group."""
+    nuclei: list[tuple[int, int]] = []
     begin: int | None = None
     for index, phoneme in enumerate(run):
         if is_vowel(phoneme.symbol):
             begin = index if begin is None else begin
         elif begin is not None and phoneme.symbol not in _LENGTH:
-            found.append((begin, index))
+            nuclei.append((begin, index))
             begin = None
     if begin is not None:
-        found.append((begin, len(run)))
-    return found
+        nuclei.append((begin, len(run)))
+    return nuclei

@@ -1,4 +1,4 @@
-"""Whole clips of sound: another rate, another level, a breath."""
+"""Process whole clips of synthesised speech: sampling rate, level, and the sound of a breath."""
 
 from __future__ import annotations
 
@@ -7,58 +7,55 @@ import soxr  # type: ignore[import-untyped]
 
 from simvoice.audio import RATE, Pcm, samples
 
-# -- resample ---------------------------------------------------------------------------------
-# Whole clips from one rate to another (soxr). Streams are the devices' business.
+# -- sampling rate and level ------------------------------------------------------------------
 
 
 def to_rate(pcm: Pcm, rate: int) -> Pcm:
-    """pcm: float32 [n] at `rate` Hz. Returns it at 16 kHz."""
+    """Return a clip at 16 kHz. pcm: float32 [n] at `rate` Hz. Streams: see `devices.streams`."""
     if rate == RATE or pcm.size == 0:
         return pcm.astype(np.float32, copy=False)
-    # MQ: 40 dB less stop-band than HQ, still below 16 bits of a synthetic voice, half the time.
+    # MQ has 40 dB less stop-band attenuation than HQ, still below 16 bits of a synthetic voice,
+    # and takes half the time.
     return np.asarray(soxr.resample(pcm, rate, RATE, quality="MQ"), dtype=np.float32)
 
 
-# -- loudness ---------------------------------------------------------------------------------
-# Louder or softer without clipping.
+def amplify(pcm: Pcm, gain_db: float) -> Pcm:
+    """Return float32 [n], `gain_db` louder (softer when negative), without clipping."""
+    return soft_limit(pcm * np.float32(10.0 ** (gain_db / 20.0)))
 
 
-def louder(pcm: Pcm, gain_db: float) -> Pcm:
-    """float32 [n] by `gain_db`, and what comes above 0.7 bent smoothly below full scale."""
-    return limited(pcm * np.float32(10.0 ** (gain_db / 20.0)))
-
-
-def limited(pcm: Pcm) -> Pcm:
-    """Bend what is above 0.7 smoothly below full scale instead of clipping it."""
-    knee, room = np.float32(0.7), np.float32(0.29)
+def soft_limit(pcm: Pcm) -> Pcm:
+    """Compress samples above 0.7 smoothly, so that all stay below full scale."""
+    knee, headroom = np.float32(0.7), np.float32(0.29)
     over = np.abs(pcm) > knee
-    bent = pcm.copy()
-    bent[over] = np.sign(pcm[over]) * (knee + room * np.tanh((np.abs(pcm[over]) - knee) / room))
-    return bent
+    limited = pcm.copy()
+    excess = np.abs(pcm[over]) - knee
+    limited[over] = np.sign(pcm[over]) * (knee + headroom * np.tanh(excess / headroom))
+    return limited
 
 
 # -- breath -----------------------------------------------------------------------------------
-# The sound of a breath taken in, of noise: a voice is not asked for it.
+# An inhalation, made from noise: the voices cannot say one.
 
 
 BREATH_S = 0.38
-"""A quick breath, as people take it in the middle of what they are saying."""
+"""A quick breath, as people take it while they speak."""
 
 BELOW_VOICE_DB = 27.0
-"""Audible in a quiet room, and under what a recogniser takes for a word."""
+"""Audible in a quiet room, and too soft for a recogniser to report a word."""
 
 _RISE = 0.6
-"""Share of its length in which an inhalation grows; it ends sooner than it began."""
+"""Share of the breath in which its level rises; it falls faster than it rises."""
 
-# Resonances of the open tract with the glottis wide: centre and width in Hz, height in dB.
+# Resonances of the open vocal tract with the glottis wide: centre and width in Hz, height in dB.
 _RESONANCES = ((1100.0, 500.0, 0.0), (1900.0, 500.0, 2.0), (3300.0, 900.0, -4.0))
 _FLOOR_DB = -16.0
 
 
 def breath(voice_rms: float, formant_shift: float = 1.0) -> Pcm:
-    """float32 [n], mono, 16 kHz; the same each time.
+    """Return the sound of a breath, float32 [n], mono, 16 kHz; equal arguments, equal sound.
 
-    voice_rms: of the voice it belongs to, 0..1. formant_shift: as in `ports.VoiceStyle`.
+    voice_rms: RMS level, 0..1, of the voice that breathes. formant_shift: see `ports.VoiceStyle`.
     """
     n = samples(BREATH_S)
     noise = np.random.default_rng(7).standard_normal(n)
@@ -66,7 +63,7 @@ def breath(voice_rms: float, formant_shift: float = 1.0) -> Pcm:
     shape = np.full(freqs.size, 10.0 ** (_FLOOR_DB / 20.0))
     for centre, width, height_db in _RESONANCES:
         shape += 10.0 ** (height_db / 20.0) * np.exp(-0.5 * ((freqs - centre) / width) ** 2)
-    # A microphone at a polite distance hears no rumble of it, and little hiss.
+    # A microphone at the usual distance picks up no rumble and little hiss.
     shape *= 1.0 / (1.0 + (350.0 / np.maximum(freqs, 1.0)) ** 4)
     sound = np.fft.irfft(np.fft.rfft(noise) * shape, n) * _envelope(n)
     level = voice_rms * 10.0 ** (-BELOW_VOICE_DB / 20.0)

@@ -1,7 +1,7 @@
 """A voice that follows the marks in a line: pauses, breaths, soft and slow words, a break.
 
-The clause is synthesised whole and cut open between its words, so that the voice before a pause
-sounds unfinished, as that of somebody who is looking for the word.
+The clause is synthesised whole and then cut between words, so that the intonation before a pause
+is that of an unfinished sentence, as when a speaker searches for a word.
 """
 
 from __future__ import annotations
@@ -20,37 +20,37 @@ from simvoice.markup import Mark, Marked
 from simvoice.ports import Speech, SpokenWord, Voice, VoiceStyle
 
 QUIET_DB = -6.0
-"""Half as loud to the ear is -10 dB: softer than that, and a learner at a kiosk misses it."""
+"""-10 dB sounds half as loud, and a learner at a kiosk would miss a voice softer than that."""
 QUIET_DURATION = 1.08
 SLOW_DURATION = 1.22
-"""Clearly slower, short of drawling."""
+"""Clearly slower, but not drawled."""
 QUIET_SHELF_DB = -5.0
 QUIET_SHELF_HZ = 2000.0
-"""A soft voice has less of its upper half, it is not the same voice from further off."""
+"""A soft voice has less energy at high frequencies; a distant voice does not."""
 
 CATCH_S = 0.17
-"""The throat closes before the hard word."""
+"""Silence before the broken word, while the throat closes."""
 BREAK_DURATION = 1.12
 TREMOR_HZ = 6.0
 TREMOR_DEPTH = 0.5
 TREMOR_S = 0.45
-"""What the broken word begins with; the rest of it holds."""
+"""Length of the tremor at the start of the broken word."""
 
 MARGIN_S = 0.03
-"""Kept around a piece: a last consonant may lie below what counts as voice."""
+"""Kept around a piece, because a last consonant can be softer than the voice threshold."""
 FADE_S = 0.004
-"""A cut through a voiced sound would click."""
+"""Fade at each cut, because a cut through a voiced sound clicks."""
 BREATH_AFTER_S = 0.06
 BREATH_BEFORE_S = 0.08
-"""The silences around a breath that no pause gives."""
+"""Silences around a breath that stands without a pause."""
 
 StretchSound = Callable[[Pcm, float], Pcm]
-"""float32 [n] and a ratio to float32 [n times ratio] at the same pitch."""
+"""Maps float32 [n] and a ratio to float32 [n times ratio] at the same pitch."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Manner:
-    """How one word is said."""
+    """The marked manner of one word."""
 
     quiet: bool = False
     slow: bool = False
@@ -65,32 +65,35 @@ class _Manner:
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
-    """A run of the clip that is said in one manner: what is kept of it, in samples."""
+    """Consecutive words in one manner: the samples of the clip that are used."""
 
     start: int
     end: int
     lead: int
-    """Samples of it before its voice begins."""
+    """Samples before the voice begins."""
     tail: int
-    """Samples of it after its voice ends."""
+    """Samples after the voice ends."""
 
     @classmethod
     def of(cls, pcm: Pcm, span: tuple[int, int], *, begins: bool, ends: bool) -> _Piece:
-        """begins, ends: a mark stands there and makes its own silence."""
+        """Trim the silence at a side where a mark inserts its own.
+
+        begins, ends: whether a mark stands before, or after, the piece.
+        """
         start, end = span
         first, last = voiced_span(pcm[start:end])
         if last == 0:
             return cls(start, end, 0, 0)
         margin = samples(MARGIN_S)
-        voice, over = start + first, start + last
-        start = max(start, voice - margin) if begins else start
-        end = min(end, over + margin) if ends else end
-        return cls(start, end, voice - start, end - over)
+        voice_start, voice_end = start + first, start + last
+        start = max(start, voice_start - margin) if begins else start
+        end = min(end, voice_end + margin) if ends else end
+        return cls(start, end, voice_start - start, end - voice_end)
 
 
 @dataclass(slots=True)
 class _Track:
-    """The clip as it is put together."""
+    """The new clip while it is assembled."""
 
     sounds: list[Pcm]
     words: list[SpokenWord]
@@ -109,43 +112,49 @@ class MarkedVoice:
     """A voice that reads marks. Fulfils `ports.Voice`."""
 
     def __init__(self, voice: Voice, stretch: StretchSound) -> None:
-        """voice: speaks plain words, with the times of each. stretch: `Shaper.stretch`."""
+        """voice: speaks plain text, with word times. stretch: `Shaper.stretch`."""
         self._voice = voice
         self._stretch = stretch
 
     def speak(self, text: str, style: VoiceStyle) -> Speech:
-        """One clause or sentence with marks; without words an empty clip. Raises StageFailed."""
+        """Speak one clause or sentence with marks; a text without words gives an empty clip.
+
+        Raises StageFailed.
+        """
         try:
             line = markup.parse(text)
         except ValueError as error:
             raise StageFailed(f"the voice cannot read {text!r}: {error}") from error
-        said = self._voice.speak(line.text, style)
-        # Marks are placed by counting words; a voice that counts otherwise says them plainly.
-        if line.is_plain or not said.words or len(said.words) != len(markup.words(line.text)):
-            return said
-        return deliver(said, line, style, self._stretch)
+        plain = self._voice.speak(line.text, style)
+        # Marks are placed by word number. Where the voice counts words differently, omit them.
+        if line.is_plain or not plain.words or len(plain.words) != len(markup.words(line.text)):
+            return plain
+        return apply_marks(plain, line, style, self._stretch)
 
 
-def deliver(said: Speech, line: Marked, style: VoiceStyle, stretch: StretchSound) -> Speech:
-    """Put the marks of `line` into a clip of its words. Word and syllable times follow."""
-    count = len(said.words)
+def apply_marks(plain: Speech, line: Marked, style: VoiceStyle, stretch: StretchSound) -> Speech:
+    """Return the clip with the marks of `line` applied, and word and syllable times adjusted.
+
+    plain: the words of the line without its marks.
+    """
+    count = len(plain.words)
     manners = [_manner(line, word) for word in range(count)]
     marks = {at: [mark for mark in line.marks if mark.at == at] for at in range(count + 1)}
     joints = [at for at in range(1, count) if marks[at] or manners[at] != manners[at - 1]]
-    edges = [0, *(_cut(said, at) for at in joints), said.pcm.size]
+    edges = [0, *(_cut(plain, at) for at in joints), plain.pcm.size]
     bounds = [0, *joints, count]
-    rms = _rms(said.pcm)
+    rms = _rms(plain.pcm)
     pieces = [
-        _Piece.of(said.pcm, span, begins=bool(marks[first]), ends=bool(marks[last]))
+        _Piece.of(plain.pcm, span, begins=bool(marks[first]), ends=bool(marks[last]))
         for span, (first, last) in zip(pairwise(edges), pairwise(bounds), strict=True)
     ]
     track = _Track([], [], [])
-    _insert(track, marks[0], rms, style, 0)
+    _add_marks(track, marks[0], rms, style, 0)
     for number, (piece, (first, last)) in enumerate(zip(pieces, pairwise(bounds), strict=True)):
-        sound = _said(said.pcm[piece.start : piece.end], manners[first], piece.lead, stretch)
-        _place(track, said, piece, (first, last), sound)
+        sound = _in_manner(plain.pcm[piece.start : piece.end], manners[first], piece.lead, stretch)
+        _add_piece(track, plain, piece, (first, last), sound)
         lead = pieces[number + 1].lead if number + 1 < len(pieces) else 0
-        _insert(track, marks[last], rms, style, piece.tail + lead)
+        _add_marks(track, marks[last], rms, style, piece.tail + lead)
     return Speech(np.concatenate(track.sounds), tuple(track.words), tuple(track.ends_s))
 
 
@@ -155,21 +164,21 @@ def _manner(line: Marked, word: int) -> _Manner:
     return _Manner("quiet" in inside, "slow" in inside, breaks)
 
 
-def _cut(said: Speech, at: int) -> int:
-    """The quietest sample between word `at` - 1 and word `at`."""
-    low = samples(said.words[at - 1].end_s - 0.04)
-    high = samples(said.words[at].start_s + 0.04)
-    low = min(max(0, low), said.pcm.size - 1)
-    high = min(said.pcm.size, max(high, low + samples(0.02)))
-    power = said.pcm[low:high].astype(np.float64) ** 2
+def _cut(plain: Speech, at: int) -> int:
+    """Return the quietest sample between word `at` - 1 and word `at`."""
+    low = samples(plain.words[at - 1].end_s - 0.04)
+    high = samples(plain.words[at].start_s + 0.04)
+    low = min(max(0, low), plain.pcm.size - 1)
+    high = min(plain.pcm.size, max(high, low + samples(0.02)))
+    power = plain.pcm[low:high].astype(np.float64) ** 2
     return low + int(np.argmin(np.convolve(power, np.ones(samples(0.01)), mode="same")))
 
 
-def _said(piece: Pcm, manner: _Manner, lead: int, stretch: StretchSound) -> Pcm:
-    """lead: samples before its voice begins."""
+def _in_manner(piece: Pcm, manner: _Manner, lead: int, stretch: StretchSound) -> Pcm:
+    """lead: samples of the piece before its voice begins."""
     sound = stretch(piece, manner.duration).astype(np.float32, copy=True)
     if manner.quiet:
-        sound = _softened(sound)
+        sound = _soften(sound)
     if manner.breaks:
         sound *= _tremor(sound.size, lead)
     fade = min(samples(FADE_S), sound.size // 2)
@@ -180,7 +189,7 @@ def _said(piece: Pcm, manner: _Manner, lead: int, stretch: StretchSound) -> Pcm:
     return sound
 
 
-def _softened(sound: Pcm) -> Pcm:
+def _soften(sound: Pcm) -> Pcm:
     spectrum = np.fft.rfft(sound)
     freqs = np.fft.rfftfreq(sound.size, 1.0 / RATE)
     share = 1.0 / (1.0 + (QUIET_SHELF_HZ / np.maximum(freqs, 1.0)) ** 2)
@@ -190,7 +199,7 @@ def _softened(sound: Pcm) -> Pcm:
 
 
 def _tremor(size: int, lead: int) -> Pcm:
-    """The gain of a word whose beginning shakes, 0..1."""
+    """Return the gain, 0..1, of a word that begins with a tremor."""
     time_s = np.maximum(0, np.arange(size) - lead) / RATE
     depth = TREMOR_DEPTH * np.clip(1.0 - time_s / TREMOR_S, 0.0, 1.0)
     gain: Pcm = (1.0 - depth * (0.5 + 0.5 * np.cos(2.0 * np.pi * TREMOR_HZ * time_s))).astype(
@@ -199,29 +208,31 @@ def _tremor(size: int, lead: int) -> Pcm:
     return gain
 
 
-def _place(track: _Track, said: Speech, piece: _Piece, bounds: tuple[int, int], sound: Pcm) -> None:
-    """Add a piece with its words and syllable ends, whose times it moves and scales."""
+def _add_piece(
+    track: _Track, plain: Speech, piece: _Piece, bounds: tuple[int, int], sound: Pcm
+) -> None:
+    """Add a piece with its words and syllable ends, and move and scale their times."""
     ratio = sound.size / max(1, piece.end - piece.start)
-    begin_s, over_s = track.at / RATE, (track.at + sound.size) / RATE
+    start_s, end_s = track.at / RATE, (track.at + sound.size) / RATE
 
     def moved(at_s: float) -> float:
-        return min(over_s, max(begin_s, begin_s + (at_s - piece.start / RATE) * ratio))
+        return min(end_s, max(start_s, start_s + (at_s - piece.start / RATE) * ratio))
 
-    words = said.words[bounds[0] : bounds[1]]
+    words = plain.words[bounds[0] : bounds[1]]
     track.words += [SpokenWord(w.text, moved(w.start_s), moved(w.end_s)) for w in words]
-    last_s = said.words[bounds[0] - 1].end_s if bounds[0] else -1.0
+    last_s = plain.words[bounds[0] - 1].end_s if bounds[0] else -1.0
     until_s = words[-1].end_s + 1e-9
-    ends = [moved(at_s) for at_s in said.syllable_ends_s if last_s + 1e-9 < at_s <= until_s]
+    ends = [moved(at_s) for at_s in plain.syllable_ends_s if last_s + 1e-9 < at_s <= until_s]
     track.ends_s += [at_s for at_s in ends if not track.ends_s or at_s > track.ends_s[-1]]
     track.add(sound)
 
 
-def _insert(
+def _add_marks(
     track: _Track, marks: Sequence[Mark], rms: float, style: VoiceStyle, silent: int
 ) -> None:
-    """What the marks between two words sound like.
+    """Add the sound of the marks between two words.
 
-    silent: samples at the edges of the pieces on both sides that are silence already.
+    silent: samples of silence that the pieces on both sides have already.
     """
     for number, mark in enumerate(marks):
         match mark.kind:
@@ -237,7 +248,7 @@ def _insert(
 
 
 def _rms(pcm: Pcm) -> float:
-    """Of the voiced parts, 0..1."""
+    """Return the RMS level of the voiced parts, 0..1."""
     power = pcm.astype(np.float64) ** 2
     peak = float(power.max(initial=0.0))
     return float(np.sqrt(np.mean(power[power > peak * 1e-4]))) if peak > 0.0 else 0.0

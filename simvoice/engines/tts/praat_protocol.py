@@ -1,4 +1,4 @@
-"""What `praat_voice` and its worker process send each other over pipes."""
+"""The messages between `praat_voice` and its worker process, sent over pipes."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import struct
 from typing import BinaryIO
 
 REQUEST = struct.Struct("<Idddd")
-"""Samples that follow (float32), formant ratio, median pitch in Hz (0 leaves it), range ratio,
-duration ratio."""
+"""Number of samples that follow (float32), formant ratio, median pitch in Hz (0: unchanged), pitch
+range ratio, duration ratio."""
 
 ANSWER = struct.Struct("<I")
-"""Samples that follow (float32); `REFUSED` and none when Praat could not."""
+"""Number of samples that follow (float32), or `REFUSED`, without samples, when Praat failed."""
 
 REFUSED = 0xFFFFFFFF
 
 
 def read_exactly(stream: BinaryIO, size: int) -> bytes | None:
-    """`size` bytes, or None when the stream ends first."""
+    """Return `size` bytes, or None when the stream ends before."""
     parts: list[bytes] = []
     while size > 0:
         part = stream.read(size)

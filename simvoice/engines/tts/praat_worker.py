@@ -1,8 +1,8 @@
-"""Praat in a process of its own: `python -m simvoice.engines.tts.praat_worker`.
+"""Run Praat in a separate process: `python -m simvoice.engines.tts.praat_worker`.
 
-Praat holds the interpreter's lock for as long as it works (61 ms for 6 s of speech), which
-would starve the loop that moves sound every 20 ms. It reads requests from standard input and
-answers on standard output, until its input ends; `praat_protocol` says in what form.
+Praat holds the interpreter lock while it works (61 ms for 6 s of speech), which would block the
+loop that moves sound every 20 ms. The worker reads requests from standard input and answers on
+standard output until its input ends; `praat_protocol` defines the format.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from simvoice.audio import RATE, Pcm
 from simvoice.engines.tts.praat_protocol import ANSWER, REFUSED, REQUEST, read_exactly
 
 PITCH_FLOOR_HZ = 60.0
-"""Below the creak of a low male voice Praat takes noise for pitch."""
+"""The creak of a low male voice; with a lower floor Praat finds pitch in noise."""
 
 PITCH_CEILING_HZ = 500.0
 
 SHORTEST_S = 0.1
-"""Praat wants three periods of the lowest pitch in a window; shorter clips are padded."""
+"""Praat needs three periods of the lowest pitch in a window; shorter clips are padded."""
 
 
 def change_voice(
     pcm: Pcm, formant: float, pitch_hz: float, pitch_range: float, duration: float
 ) -> Pcm:
-    """Praat's "Change gender": float32 [n] at 16 kHz to float32 [n times duration].
+    """Apply Praat's "Change gender": float32 [n] at 16 kHz to float32 [n times duration].
 
     A clip without voiced sound keeps its pitch. Raises parselmouth.PraatError.
     """
@@ -56,7 +56,7 @@ def change_voice(
 
 
 def serve(requests: BinaryIO, answers: BinaryIO) -> None:
-    """Answer until the requests end."""
+    """Answer requests until their stream ends."""
     while head := read_exactly(requests, REQUEST.size):
         count, formant, pitch_hz, pitch_range, duration = REQUEST.unpack(head)
         body = read_exactly(requests, 4 * count)
@@ -72,7 +72,7 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
 
 
 def main() -> None:
-    """Serve on standard input and output; whatever else prints goes to standard error."""
+    """Serve on standard input and output; other output of the process goes to standard error."""
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     serve(sys.stdin.buffer, answers)

@@ -1,4 +1,4 @@
-"""Written words to words that espeak reads as people say them, and where a voice pauses."""
+"""Rewrite words for espeak so that they sound as people say them, and split texts at pauses."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SPOKEN = {
     "i.e.": "that is",
     "etc.": "et cetera",
     "vs.": "versus",
-    # espeak spells these out letter by letter.
+    # espeak spells these letter by letter.
     "mm": "hum",
     "mmm": "hum",
     "mm-hm": "um-hum",
@@ -28,25 +28,23 @@ _SPOKEN = {
 }
 
 _QUOTES = str.maketrans({"’": "'", "‘": "'", "“": "", "”": "", '"': "", "[": "", "]": ""})
-# espeak drops an ellipsis and joins the words on either side of it; a spaced dash likewise.
-_BREAK = re.compile(r"\.{2,}|…|\s[-–—]\s|—|–(?!\d)")
+# espeak drops an ellipsis or a spaced dash and joins the words on both sides.
+_PAUSE = re.compile(r"\.{2,}|…|\s[-–—]\s|—|–(?!\d)")
 _EDGES = ".,;:!?()"
 
 
 @dataclass(frozen=True, slots=True)
-class PhraseStretch:
-    """Words that are spoken without a chosen break between them."""
+class Phrase:
+    """Words without an ellipsis or a dash between them."""
 
     words: tuple[str, ...]
     """As written."""
     spoken: tuple[str, ...]
-    """What espeak is given for each."""
-    hesitates: bool
-    """An ellipsis or a dash follows."""
+    """The form of each word that espeak receives."""
 
 
 def spoken_word(word: str) -> str:
-    """One written word as espeak should be given it; punctuation around it is kept."""
+    """Return a written word in the form that espeak receives; punctuation around it stays."""
     plain = word.translate(_QUOTES)
     whole = _SPOKEN.get(plain.lower().rstrip(",;:!?"))
     if whole is not None:
@@ -58,20 +56,19 @@ def spoken_word(word: str) -> str:
 
 
 def has_sound(word: str) -> bool:
-    """False for a token of punctuation alone."""
+    """Return False for a token of punctuation alone."""
     return any(letter.isalnum() for letter in word) or word == "&"
 
 
-def stretches(text: str) -> list[PhraseStretch]:
-    """Cut a text at its ellipses and dashes. Their marks stay with the word before them."""
-    found: list[PhraseStretch] = []
+def split_at_pauses(text: str) -> list[Phrase]:
+    """Split a text at its ellipses and dashes. Each mark stays with the word before it."""
+    phrases: list[Phrase] = []
     start = 0
-    for mark in [*_BREAK.finditer(text), None]:
+    for mark in [*_PAUSE.finditer(text), None]:
         end = mark.start() if mark else len(text)
         words = tuple(word for word in text[start:end].split() if has_sound(word))
         if words:
-            shown = (*words[:-1], words[-1] + mark.group().strip()) if mark else words
-            spoken = tuple(spoken_word(word) for word in words)
-            found.append(PhraseStretch(shown, spoken, hesitates=mark is not None))
+            written = (*words[:-1], words[-1] + mark.group().strip()) if mark else words
+            phrases.append(Phrase(written, tuple(spoken_word(word) for word in words)))
         start = mark.end() if mark else len(text)
-    return found
+    return phrases

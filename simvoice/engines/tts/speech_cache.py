@@ -1,4 +1,4 @@
-"""Clauses that were synthesised before: authored lines then cost nothing while people talk."""
+"""Keep synthesised clauses, so that written lines need no synthesis during an encounter."""
 
 from __future__ import annotations
 
@@ -21,57 +21,58 @@ FOLDER_BYTES = 1024 * 2**20
 """About nine hours of speech: some ten cases, every line's first clause in all its moods."""
 
 MEMORY_BYTES = 96 * 2**20
-"""A case's lines in the moods that occur; the oldest unused are let go first."""
+"""A case's lines in the moods that occur; the longest unused are removed first."""
 
 FORMAT = 2
-"""Raised when what is kept, or how a voice speaks, changes."""
+"""Part of the file names; raise it when the stored content, or how a voice speaks, changes."""
 
 ClipsProgress = Callable[[int, int], None]
-"""Called with the lines that are done and all there are."""
+"""Called with the number of finished lines and of all lines."""
 
 
 class CachedVoice:
-    """A voice with a memory, on disk and at hand. Fulfils `ports.Voice`; safe from any thread
-    as far as the voice inside is only ever asked by one at a time, which it sees to."""
+    """A voice that keeps its clips in memory and on disk. Fulfils `ports.Voice`.
+
+    Thread-safe: only one thread at a time uses the voice inside.
+    """
 
     def __init__(
         self, voice: Voice, folder: Path, key: str, *, folder_bytes: int = FOLDER_BYTES
     ) -> None:
-        """folder: made when it is not there. key: the digest of the voice's model."""
+        """folder: created when needed. key: the digest of the voice's model."""
         self._voice = voice
         self._folder = folder
         self._key = key
         self._folder_bytes = folder_bytes
-        self._at_hand: OrderedDict[str, Speech] = OrderedDict()
-        self._at_hand_bytes = 0
+        self._memory: OrderedDict[str, Speech] = OrderedDict()
+        self._memory_bytes = 0
         self._lock = threading.Lock()
         self._speaking = threading.Lock()
-        self.made = 0
-        """Clips that had to be synthesised."""
+        self.synthesised = 0
+        """Number of clips that the voice inside has spoken."""
 
     def speak(self, text: str, style: VoiceStyle) -> Speech:
-        """From memory, else from disk, else from the voice. Raises what the voice raises."""
+        """Return the clip from memory, else from disk, else from the voice.
+
+        Raises what the voice raises.
+        """
         name = self._name(text, style)
-        known = self._recall(name)
-        if known is not None:
-            return known
+        stored = self._recall(name)
+        if stored is not None:
+            return stored
         with self._speaking:
-            known = self._recall(name)  # somebody else may have made it while this one waited
-            if known is not None:
-                return known
+            stored = self._recall(name)  # another thread may have stored it meanwhile
+            if stored is not None:
+                return stored
             speech = self._voice.speak(text, style)
-            self.made += 1
+            self.synthesised += 1
         self._remember(name, speech)
         self._store(name, speech)
         return speech
 
     def recall(self, text: str, style: VoiceStyle) -> Speech | None:
-        """The clip when `speak` would cost nothing, else None."""
+        """Return the clip from memory or disk; None when it would need synthesis."""
         return self._recall(self._name(text, style))
-
-    def knows(self, text: str, style: VoiceStyle) -> bool:
-        """True when `speak` would cost nothing."""
-        return self.recall(text, style) is not None
 
     def prepare(
         self,
@@ -79,27 +80,27 @@ class CachedVoice:
         progress: ClipsProgress | None = None,
         cancelled: Cancelled = never,
     ) -> bool:
-        """Make what is not there yet; False when cancelled on the way.
+        """Synthesise and store the lines that are not stored yet; return False when cancelled.
 
-        Lines that are known are not spoken again, so a second call takes as long as reading.
+        A second call takes only the time to read the clips.
         """
-        wanted = list(lines)
-        for done, (text, style) in enumerate(wanted):
+        all_lines = list(lines)
+        for done, (text, style) in enumerate(all_lines):
             if cancelled():
                 return False
             self.speak(text, style)
             if progress is not None:
-                progress(done + 1, len(wanted))
-        self.tidy()
+                progress(done + 1, len(all_lines))
+        self._limit_folder()
         return True
 
-    def tidy(self) -> None:
-        """Remove the clips that were longest unused until the folder is within its bound."""
+    def _limit_folder(self) -> None:
+        """Remove the longest unused clips until the folder is within its limit."""
         clips: list[tuple[float, int, Path]] = []
         for path in self._folder.glob("*.npz"):
-            with contextlib.suppress(OSError):  # another process may tidy too
-                facts = path.stat()
-                clips.append((facts.st_mtime, facts.st_size, path))
+            with contextlib.suppress(OSError):  # another process may remove it first
+                status = path.stat()
+                clips.append((status.st_mtime, status.st_size, path))
         total = sum(size for _, size, _ in clips)
         for _, size, path in sorted(clips):
             if total <= self._folder_bytes:
@@ -109,35 +110,35 @@ class CachedVoice:
             total -= size
 
     def _name(self, text: str, style: VoiceStyle) -> str:
-        asked = repr((FORMAT, self._key, text, astuple(style)))
-        return hashlib.sha256(asked.encode()).hexdigest()[:32]
+        request = repr((FORMAT, self._key, text, astuple(style)))
+        return hashlib.sha256(request.encode()).hexdigest()[:32]
 
     def _recall(self, name: str) -> Speech | None:
         with self._lock:
-            speech = self._at_hand.get(name)
+            speech = self._memory.get(name)
             if speech is not None:
-                self._at_hand.move_to_end(name)
+                self._memory.move_to_end(name)
                 return speech
         path = self._folder / f"{name}.npz"
         speech = _read(path)
         if speech is not None:
             with contextlib.suppress(OSError):
-                os.utime(path)  # the order in which `tidy` removes
+                os.utime(path)  # `_limit_folder` removes in the order of these times
             self._remember(name, speech)
         return speech
 
     def _remember(self, name: str, speech: Speech) -> None:
         with self._lock:
-            if name in self._at_hand:
+            if name in self._memory:
                 return
-            self._at_hand[name] = speech
-            self._at_hand_bytes += speech.pcm.nbytes
-            while self._at_hand_bytes > MEMORY_BYTES and len(self._at_hand) > 1:
-                _, oldest = self._at_hand.popitem(last=False)
-                self._at_hand_bytes -= oldest.pcm.nbytes
+            self._memory[name] = speech
+            self._memory_bytes += speech.pcm.nbytes
+            while self._memory_bytes > MEMORY_BYTES and len(self._memory) > 1:
+                _, oldest = self._memory.popitem(last=False)
+                self._memory_bytes -= oldest.pcm.nbytes
 
     def _store(self, name: str, speech: Speech) -> None:
-        """Write whole or not at all. A full or read-only disk only costs the next encounter."""
+        """Write the file atomically. On a full or read-only disk the clip is not stored."""
         target = self._folder / f"{name}.npz"
         partial = self._folder / f"{name}.{os.getpid()}.{threading.get_ident()}.part"
         try:
@@ -157,16 +158,16 @@ class CachedVoice:
 
 
 def _read(path: Path) -> Speech | None:
-    """None when it is not there or damaged; a damaged file is removed, to be made again."""
+    """Return the clip; None when the file is missing or damaged. A damaged file is removed."""
     try:
-        # numpy leaves a file open that it cannot read, unless it was opened here.
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
+        # Open the file here: numpy does not close a file that it cannot read.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             words = tuple(
                 SpokenWord(str(text), float(start_s), float(end_s))
-                for text, (start_s, end_s) in zip(kept["words"], kept["times"], strict=True)
+                for text, (start_s, end_s) in zip(stored["words"], stored["times"], strict=True)
             )
-            ends = tuple(float(end_s) for end_s in kept["ends"])
-            return Speech(to_float(kept["pcm"]), words, ends)
+            ends = tuple(float(end_s) for end_s in stored["ends"])
+            return Speech(to_float(stored["pcm"]), words, ends)
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):

@@ -1,4 +1,4 @@
-"""A language model's server for tests: llama-cpp-python's own, or one that misbehaves."""
+"""Language-model servers for tests: llama-cpp-python's own, and one with scripted answers."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from simvoice.engines.llm.remote import Remote
 HOUSE = Path(__file__).resolve().parents[3]
 
 LOADING_S = 120.0
-"""A busy machine takes its time to load a model."""
+"""Limit for loading a model on a busy machine."""
 
 
 @dataclass
 class ModelServer:
-    """`python -m llama_cpp.server` in a process of its own."""
+    """A running `python -m llama_cpp.server`."""
 
     process: subprocess.Popen[bytes]
     port: int
@@ -56,7 +56,7 @@ def free_port() -> int:
 def model_server(
     weights: Path, log: Path, *options: str, port: int | None = None
 ) -> Iterator[ModelServer]:
-    """Blocks until it answers; ends it afterwards. weights: a gguf file."""
+    """Start a server, wait until it answers, and end it afterwards. weights: a gguf file."""
     port = port or free_port()
     command = [
         sys.executable, "-m", "llama_cpp.server",
@@ -78,13 +78,13 @@ def model_server(
 
 
 def _wait_until_up(server: ModelServer) -> None:
-    give_up_s = time.monotonic() + LOADING_S
-    while time.monotonic() < give_up_s:
+    limit_s = time.monotonic() + LOADING_S
+    while time.monotonic() < limit_s:
         assert server.process.poll() is None, server.logged()
         try:
             urllib.request.urlopen(f"{server.url}/models", timeout=5).close()
         except urllib.error.HTTPError:
-            return  # it wants a key
+            return  # the server requires a key
         except OSError:
             threading.Event().wait(0.1)
             continue
@@ -118,14 +118,14 @@ class DiesAt:
             yield piece
 
 
-# -- one that does what a test wants --------------------------------------------------------
+# -- a server with scripted answers ---------------------------------------------------------
 
 Act = Callable[["OddHandler", dict[str, Any]], None]
 
 
 @dataclass
 class OddServer:
-    """Answers every POST by `act`, and remembers what it was sent."""
+    """Answers every POST by `act`, and records the requests."""
 
     act: Act
     models: list[str] = field(default_factory=lambda: ["patient"])
@@ -134,7 +134,7 @@ class OddServer:
     prompts: list[str] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     hung_up: threading.Event = field(default_factory=threading.Event)
-    """The client closed the connection before the answer was whole."""
+    """The client closed the connection before the answer was complete."""
     url: str = ""
 
 
@@ -167,7 +167,7 @@ class OddHandler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(text.encode())
 
     def begin(self) -> None:
-        """A stream without a length: it ends when the connection does."""
+        """Begin a stream without a length, which ends with the connection."""
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
         self.send_header("Connection", "close")
@@ -187,7 +187,7 @@ class OddHandler(http.server.BaseHTTPRequestHandler):
         self.event("[DONE]")
 
     def is_left(self) -> bool:
-        """Whether the client has closed the connection."""
+        """Return whether the client has closed the connection."""
         self.connection.settimeout(0.0)
         try:
             return self.connection.recv(1, socket.MSG_PEEK) == b""

@@ -1,4 +1,4 @@
-"""The better model speaks while it can, else the embedded one: at most a pause between them."""
+"""The better model answers while it can, else the embedded one, after at most a pause."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ class Clock:
 
 @dataclass
 class Scripted:
-    """Gives its pieces, each so many seconds after the one before."""
+    """A model that yields its pieces, each a number of seconds after the one before."""
 
     clock: Clock
     pieces: Sequence[tuple[float, str]] = ()
     strong: bool = True
     breaks: str = ""
-    """Why it fails, once its pieces are out."""
+    """The error that it raises after its pieces; empty for none."""
     scores: list[float] = field(default_factory=list)
     rank_s: float = 0.0
     asked: list[tuple[str, Sequence[Message], int]] = field(default_factory=list)
@@ -92,7 +92,7 @@ def reply(model: Fallback, cancelled: Cancelled = never) -> str:
     return "".join(pieces)
 
 
-def test_the_better_one_speaks_in_whole_sentences() -> None:
+def test_the_better_model_answers_in_whole_sentences() -> None:
     both, first, second, _ = two((0.5, "I used "), (0.1, "to. But"), (0.1, " not now"), (0.1, "."))
     assert list(both.complete("Ines:", messages=TALK, max_tokens=64)) == [
         "I used to.",
@@ -102,7 +102,7 @@ def test_the_better_one_speaks_in_whole_sentences() -> None:
     assert (both.strong, both.is_up, second.asked, both.notices()) == (True, True, [], [])
 
 
-def test_a_late_first_word_gives_the_floor_to_the_embedded_one() -> None:
+def test_after_a_late_first_word_the_embedded_model_answers() -> None:
     both, first, second, _ = two((1.1, "I used to."))
     assert reply(both) == " I do not know."
     assert not both.strong
@@ -113,7 +113,7 @@ def test_a_late_first_word_gives_the_floor_to_the_embedded_one() -> None:
     assert both.notices() == []
 
 
-def test_one_that_fails_at_once_costs_nothing_but_the_switch() -> None:
+def test_after_an_immediate_failure_the_embedded_model_answers() -> None:
     both, _, _, _ = two(breaks="it cannot be reached; see that it runs")
     assert reply(both) == " I do not know."
     assert both.notices() == [
@@ -121,28 +121,28 @@ def test_one_that_fails_at_once_costs_nothing_but_the_switch() -> None:
     ]
 
 
-def test_half_a_sentence_of_one_that_dies_is_never_heard() -> None:
-    both, _, _, _ = two((0.1, "I used "), (0.1, "to pai"), breaks="it broke off")
+def test_half_a_sentence_of_a_model_that_fails_is_dropped() -> None:
+    both, _, _, _ = two((0.1, "I used "), (0.1, "to pai"), breaks="it stopped")
     assert reply(both) == " I do not know."
     assert not both.strong
 
 
-def test_a_whole_sentence_before_it_died_is_enough() -> None:
-    both, _, second, _ = two((0.1, "I used to. "), (0.1, "But my ha"), breaks="it broke off")
+def test_a_whole_sentence_before_the_failure_is_the_reply() -> None:
+    both, _, second, _ = two((0.1, "I used to. "), (0.1, "But my ha"), breaks="it stopped")
     assert reply(both) == "I used to."
-    both, _, second, _ = two((0.1, "I used to."), breaks="it broke off")
+    both, _, second, _ = two((0.1, "I used to."), breaks="it stopped")
     assert reply(both) == "I used to."
     assert (both.strong, second.asked, both.is_up) == (True, [], False)
 
 
-def test_a_reply_that_goes_on_for_ever_ends_with_its_last_whole_sentence() -> None:
+def test_a_reply_that_takes_too_long_ends_with_its_last_whole_sentence() -> None:
     both, first, _, _ = two((0.5, "I used to. "), (1.0, "And then "), (1.0, "I went."))
     assert reply(both) == "I used to."
     assert first.closed == 1
     assert "in time" in both.notices()[0]
 
 
-def test_one_that_has_nothing_to_say_is_no_failure() -> None:
+def test_an_empty_reply_is_no_failure() -> None:
     both, _, _, _ = two()
     assert reply(both) == " I do not know."
     assert both.is_up
@@ -154,7 +154,7 @@ def test_a_barge_in_ends_the_first_and_does_not_start_the_second() -> None:
     assert (first.closed, second.asked, both.notices(), both.is_up) == (1, [], [], True)
 
 
-def test_leaving_it_in_the_middle_closes_the_first() -> None:
+def test_closing_the_reply_closes_the_first_model() -> None:
     both, first, _, _ = two((0.1, "I used to. But"), (0.1, " not now."))
     pieces = both.complete("Ines:", messages=TALK)
     assert next(pieces) == "I used to."
@@ -162,13 +162,13 @@ def test_leaving_it_in_the_middle_closes_the_first() -> None:
     assert first.closed == 1
 
 
-def test_after_a_failure_nobody_waits_for_it_until_it_answers_a_warming() -> None:
+def test_after_a_failure_the_first_model_is_not_asked_until_a_warm_succeeds() -> None:
     both, first, second, clock = two((0.1, "I used to."), breaks="it cannot be reached")
     first.pieces = ()
     reply(both)
     clock.now_s += 10 * RETRY_S
     assert reply(both) == " I do not know."
-    assert len(first.asked) == 1, "a learner never pays for the trial"
+    assert len(first.asked) == 1, "a learner waited for a new try"
     first.breaks = ""
     first.pieces = [(0.1, "I used to.")]
     both.warm("Ines:", messages=TALK)
@@ -178,7 +178,7 @@ def test_after_a_failure_nobody_waits_for_it_until_it_answers_a_warming() -> Non
     assert second.warmed == 1
 
 
-def test_it_is_left_alone_for_longer_each_time() -> None:
+def test_the_time_until_the_next_try_doubles() -> None:
     both, first, _, clock = two(breaks="it cannot be reached")
     both.warm("Ines:")
     assert (first.warmed, len(both.notices())) == (1, 1)
@@ -190,29 +190,29 @@ def test_it_is_left_alone_for_longer_each_time() -> None:
         assert first.warmed == failures + 1
         both.warm("Ines:")
         assert first.warmed == failures + 1
-    assert both.notices() == [], "one notice for one failure, however long it lasts"
+    assert both.notices() == [], "one failure gave several notices"
     clock.now_s += LONGEST_S + 1
     both.warm("Ines:")
     assert first.warmed == 5
 
 
-def test_warming_that_a_question_overtakes_leaves_the_first_alone() -> None:
+def test_a_cancelled_warm_does_not_ask_the_first_model() -> None:
     both, first, second, _ = two()
     both.warm("Ines:", cancelled=lambda: True)
     assert (first.warmed, second.warmed) == (0, 1)
 
 
-def test_a_tie_is_settled_by_the_better_one_or_not_at_all() -> None:
+def test_only_the_better_model_ranks() -> None:
     both, first, second, _ = two()
     first.scores, second.scores = [-1.0, -2.0], [-5.0, -4.0]
     assert both.rank("Ines:", ["Yes.", "No."], messages=TALK) == [-1.0, -2.0]
-    first.breaks = "it broke off"
+    first.breaks = "it stopped"
     assert both.rank("Ines:", ["Yes.", "No."]) == []
     assert not both.is_up
     assert both.rank("Ines:", ["Yes.", "No."]) == []
 
 
-def test_one_that_is_always_too_slow_to_settle_ties_is_not_asked_again() -> None:
+def test_after_two_slow_rankings_no_more_are_requested() -> None:
     both, first, _, clock = two()
     first.scores, first.rank_s = [-1.0, -2.0], RANK_S + 0.1
     for _ in range(2):

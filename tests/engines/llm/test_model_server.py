@@ -1,4 +1,4 @@
-"""Against llama-cpp-python's own server, run for real on a free port of this machine."""
+"""`Remote` with llama-cpp-python's server on a free port of this machine."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from simvoice.engines.llm.fallback import Fallback
 from simvoice.engines.llm.llama import Llama
 from simvoice.engines.llm.remote import Remote
-from simvoice.engines.llm.server import Patience, Server, server_at
+from simvoice.engines.llm.server import Server, Timeouts, parse_server
 from simvoice.errors import StageFailed
 from simvoice.models import manifest
 from simvoice.ports import Message, never
@@ -30,8 +30,8 @@ TALK = (
     Message("system", "You are Margaret, who waits for a result in a clinic. Answer briefly."),
     Message("user", "What worries you most?"),
 )
-SLOW = Patience(connect_s=5.0, first_s=60.0, next_s=30.0, whole_s=90.0, read_s=60.0, list_s=30.0)
-"""A busy machine: these tests are about order, not speed."""
+SLOW = Timeouts(connect_s=5.0, first_s=60.0, next_s=30.0, whole_s=90.0, read_s=60.0, list_s=30.0)
+"""For a busy machine; these tests check order, not speed."""
 
 
 def weights() -> Path:
@@ -41,7 +41,7 @@ def weights() -> Path:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModelServer]:
     log = tmp_path_factory.mktemp("server") / "log"
-    # 384 tokens: with logits_all it keeps every token's 49,152 logits
+    # 384 tokens, because with logits_all the server keeps 49,152 logits of every token
     with model_server(
         weights(), log, "--n_ctx", "384", "--logits_all", "true", "--interrupt_requests", "false"
     ) as made:
@@ -50,13 +50,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModelServer]:
 
 @pytest.fixture
 def remote(server: ModelServer) -> Iterator[Remote]:
-    made = Remote(Server(server.url, "patient", patience=SLOW))
+    made = Remote(Server(server.url, "patient", timeouts=SLOW))
     yield made
     made.close()
 
 
-def test_it_says_which_models_it_has(remote: Remote) -> None:
-    assert remote.offered() == ["patient"]
+def test_the_server_lists_its_models(remote: Remote) -> None:
+    assert remote.list_models() == ["patient"]
 
 
 def test_the_reply_comes_in_pieces(remote: Remote) -> None:
@@ -65,28 +65,28 @@ def test_the_reply_comes_in_pieces(remote: Remote) -> None:
     assert "\n" not in "".join(pieces)
 
 
-def test_a_base_models_screenplay_goes_on_as_the_embedded_one_would(
+def test_a_base_model_continues_a_screenplay_as_the_embedded_model_does(
     remote: Remote, llama: Llama
 ) -> None:
     as_text = Remote(replace(remote.server, form="screenplay"))
     how = {"max_tokens": 12, "temperature": 0.0}
-    here = "".join(llama.complete(PROMPT, **how))  # type: ignore[arg-type]
-    there = "".join(as_text.complete(PROMPT, messages=TALK, **how))  # type: ignore[arg-type]
+    embedded = "".join(llama.complete(PROMPT, **how))  # type: ignore[arg-type]
+    served = "".join(as_text.complete(PROMPT, messages=TALK, **how))  # type: ignore[arg-type]
     as_text.close()
-    assert there.strip().split()[:4] == here.strip().split()[:4]
+    assert served.strip().split()[:4] == embedded.strip().split()[:4]
 
 
 def test_a_barge_in_stops_the_servers_work(remote: Remote, server: ModelServer) -> None:
-    wanted = threading.Event()
+    barge_in = threading.Event()
     pieces = remote.complete(
-        PROMPT, messages=TALK, max_tokens=300, temperature=1.2, cancelled=wanted.is_set
+        PROMPT, messages=TALK, max_tokens=300, temperature=1.2, cancelled=barge_in.is_set
     )
     next(pieces)
-    wanted.set()
+    barge_in.set()
     begun_s = time.monotonic()
     assert list(pieces) == []
     assert time.monotonic() - begun_s < 1.0
-    # It notices at its next token; a whole reply of 300 would hold the next question up for long.
+    # The server notices at its next token; a whole reply of 300 would delay the next request.
     assert "".join(remote.complete(PROMPT, messages=TALK, max_tokens=4, temperature=0.0))
     assert "Disconnected from client" in server.logged()
 
@@ -108,42 +108,42 @@ def test_warming_makes_the_first_word_come_sooner(remote: Remote) -> None:
     assert warm_s < 0.7 * cold_s
 
 
-def test_probabilities_that_cannot_be_believed_settle_no_tie(remote: Remote) -> None:
-    # SmolLM2 begins a text without a token for it, so this server's numbers are a place off
+def test_wrong_probabilities_give_no_ranking(remote: Remote) -> None:
+    # SmolLM2 has no token for the beginning of a text, so this server's numbers are shifted by one
     remote.warm(PROMPT, messages=TALK)
     assert remote._ranks is False
     assert remote.rank(PROMPT, ["I'm frightened.", "Purple triangles file the loudly."]) == []
 
 
-def test_where_its_places_are_right_the_server_ranks_as_the_embedded_model(
+def test_with_a_token_at_the_beginning_the_server_ranks_as_the_embedded_model(
     remote: Remote, llama: Llama
 ) -> None:
     lines = ["I'm frightened.", "Purple triangles file the loudly."]
-    begun = "<|im_start|>" + PROMPT
-    there = [remote._wait(remote._score("patient", begun, f" {text}"), never) for text in lines]
-    here = llama.rank(PROMPT, lines)
-    assert there == pytest.approx(here, abs=0.7)
+    prompt = "<|im_start|>" + PROMPT
+    served = [remote._wait(remote._score("patient", prompt, f" {text}"), never) for text in lines]
+    embedded = llama.rank(PROMPT, lines)
+    assert served == pytest.approx(embedded, abs=0.7)
 
 
 def test_a_prompt_that_does_not_fit_is_a_refusal(remote: Remote) -> None:
     long = (Message("user", "word " * 1000),)
-    with pytest.raises(StageFailed, match=r"refused the question|broke off"):
+    with pytest.raises(StageFailed, match=r"refused the request|stopped in the middle"):
         list(remote.complete("", messages=long))
     assert "".join(remote.complete(PROMPT, messages=TALK, max_tokens=4))
 
 
-def test_a_name_that_it_does_not_have_gets_its_own_model(server: ModelServer) -> None:
-    # llama-cpp-python's server answers to every name; `simvoice doctor` warns of it
-    remote = Remote(Server(server.url, "nobody", patience=SLOW))
+def test_the_server_ignores_an_unknown_model_name(server: ModelServer) -> None:
+    # llama-cpp-python's server answers to every name; `simvoice doctor` warns about it
+    remote = Remote(Server(server.url, "nobody", timeouts=SLOW))
     assert "".join(remote.complete(PROMPT, messages=TALK, max_tokens=4))
     remote.close()
 
 
-def test_a_server_without_logits_ranks_nothing_and_goes_on(tmp_path: Path) -> None:
+def test_a_server_without_logits_answers_and_does_not_rank(tmp_path: Path) -> None:
     with model_server(
         weights(), tmp_path / "log", "--n_ctx", "256", "--logits_all", "false"
     ) as plain:
-        remote = Remote(Server(plain.url, "patient", patience=SLOW))
+        remote = Remote(Server(plain.url, "patient", timeouts=SLOW))
         remote.warm(PROMPT, messages=TALK)
         assert remote._ranks is False
         assert remote.rank(PROMPT, ["Yes.", "No."]) == []
@@ -151,23 +151,23 @@ def test_a_server_without_logits_ranks_nothing_and_goes_on(tmp_path: Path) -> No
         remote.close()
 
 
-def test_with_a_key_it_wants_the_key(tmp_path: Path) -> None:
+def test_a_server_with_a_key_requires_it(tmp_path: Path) -> None:
     with model_server(weights(), tmp_path / "log", "--n_ctx", "256", "--api_key", "k3y") as locked:
-        with_key = Remote(Server(locked.url, "patient", key="k3y", patience=SLOW))
+        with_key = Remote(Server(locked.url, "patient", key="k3y", timeouts=SLOW))
         assert "".join(with_key.complete(PROMPT, messages=TALK, max_tokens=4))
         with_key.close()
-        without = Remote(Server(locked.url, "patient", patience=SLOW))
+        without = Remote(Server(locked.url, "patient", timeouts=SLOW))
         with pytest.raises(StageFailed, match="SIMVOICE_LLM_KEY"):
             list(without.complete(PROMPT, messages=TALK, max_tokens=4))
         without.close()
 
 
-def test_killed_in_the_middle_of_a_reply_the_embedded_model_goes_on_and_it_may_come_back(
+def test_when_the_server_is_killed_the_embedded_model_answers_until_it_is_back(
     tmp_path: Path, llama: Llama
 ) -> None:
     clock_s = [0.0]
     with model_server(weights(), tmp_path / "log", "--n_ctx", "512") as mortal:
-        remote = Remote(Server(mortal.url, "patient", patience=SLOW))
+        remote = Remote(Server(mortal.url, "patient", timeouts=SLOW))
         both = Fallback(
             remote, llama, name="the server", first_s=60.0, whole_s=90.0, clock=lambda: clock_s[0]
         )
@@ -179,10 +179,10 @@ def test_killed_in_the_middle_of_a_reply_the_embedded_model_goes_on_and_it_may_c
         )
         both._first = remote
         alone = "".join(llama.complete(PROMPT, max_tokens=40, temperature=0.0))
-        assert reply == alone, "half a sentence of the dead one is not heard"
+        assert reply == alone, "half a sentence of the killed server was used"
         assert not both.strong
         (notice,) = both.notices()
-        assert "broke off" in notice or "cannot be reached" in notice
+        assert "stopped in the middle" in notice or "cannot be reached" in notice
     assert "".join(both.complete(PROMPT, messages=TALK, max_tokens=20))
     assert both.notices() == []
     clock_s[0] += 60.0
@@ -195,8 +195,8 @@ def test_killed_in_the_middle_of_a_reply_the_embedded_model_goes_on_and_it_may_c
     remote.close()
 
 
-def test_nobody_at_the_address_any_more_is_found_out_at_once(server: ModelServer) -> None:
-    remote = Remote(server_at("http://127.0.0.1:9"))
+def test_a_missing_server_is_noticed_at_once(server: ModelServer) -> None:
+    remote = Remote(parse_server("http://127.0.0.1:9"))
     begun_s = time.monotonic()
     with pytest.raises(StageFailed, match="cannot be reached"):
         list(remote.complete(PROMPT, messages=TALK))

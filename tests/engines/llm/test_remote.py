@@ -1,4 +1,4 @@
-"""A server that answers well, badly, late, or never."""
+"""`Remote` with servers that answer correctly, wrongly, late, or never."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from typing import Any
 import pytest
 
 from simvoice.engines.llm.remote import Remote, mean_logprob
-from simvoice.engines.llm.server import Patience, Server
+from simvoice.engines.llm.server import Server, Timeouts
 from simvoice.errors import StageFailed
 from simvoice.ports import Message, never
 from tests.engines.llm.model_server import Act, OddHandler, OddServer, free_port, odd_server
 
 TALK = (Message("system", "You are Ines."), Message("user", "Do you paint?"))
-QUICK = Patience(connect_s=0.5, first_s=0.4, next_s=0.3, whole_s=1.5, read_s=1.0, list_s=1.0)
+QUICK = Timeouts(connect_s=0.5, first_s=0.4, next_s=0.3, whole_s=1.5, read_s=1.0, list_s=1.0)
 """For servers that are late on purpose."""
-CALM = Patience(connect_s=10.0, first_s=10.0, next_s=10.0, whole_s=20.0, read_s=20.0, list_s=10.0)
-"""For all others: a busy machine is no late server."""
+CALM = Timeouts(connect_s=10.0, first_s=10.0, next_s=10.0, whole_s=20.0, read_s=20.0, list_s=10.0)
+"""For all others, so that a busy machine does not count as a late server."""
 
 
 @contextmanager
 def asking(act: Act, **how: Any) -> Iterator[tuple[Remote, OddServer]]:
     with odd_server(act) as odd:
-        remote = Remote(Server(odd.url, **{"model": "patient", "patience": CALM, **how}))
+        remote = Remote(Server(odd.url, **{"model": "patient", "timeouts": CALM, **how}))
         try:
             yield remote, odd
         finally:
@@ -46,7 +46,7 @@ def says(*pieces: str) -> Act:
 
 
 def hangs(handler: OddHandler, body: dict[str, Any]) -> None:
-    """Says one word, then nothing, until the client goes."""
+    """Send one word, then nothing until the client disconnects."""
     handler.begin()
     handler.say("Well, ")
     for _ in range(500):
@@ -57,7 +57,7 @@ def hangs(handler: OddHandler, body: dict[str, Any]) -> None:
 
 
 def mute(handler: OddHandler, body: dict[str, Any]) -> None:
-    """Takes the question and says nothing at all, not even a header."""
+    """Accept the request and send nothing, not even a header."""
     for _ in range(500):
         if handler.is_left():
             handler.odd.hung_up.set()
@@ -69,7 +69,7 @@ def reply(remote: Remote, **how: Any) -> str:
     return "".join(remote.complete("Doctor: Do you paint?\nInes:", messages=TALK, **how))
 
 
-# -- what is asked, and what comes back -------------------------------------------------------
+# -- requests and answers ---------------------------------------------------------------------
 
 
 def test_the_chat_is_sent_with_its_roles_and_the_reply_comes_in_pieces() -> None:
@@ -86,12 +86,12 @@ def test_the_chat_is_sent_with_its_roles_and_the_reply_comes_in_pieces() -> None
         assert (body["seed"], body["stream"]) == (4, True)
 
 
-def test_only_the_first_line_of_a_chatty_model_is_hers() -> None:
+def test_only_the_first_line_of_a_chat_reply_is_used() -> None:
     with asking(says("\n\n", "I used to.", "\nDoctor: And now?")) as (remote, _):
         assert reply(remote) == "I used to."
 
 
-def test_a_base_model_is_asked_to_go_on_with_the_screenplay() -> None:
+def test_a_base_model_is_asked_to_continue_the_screenplay() -> None:
     def act(handler: OddHandler, body: dict[str, Any]) -> None:
         handler.begin()
         for piece in (" I used", " to.\nDoc", "tor: And"):
@@ -105,25 +105,25 @@ def test_a_base_model_is_asked_to_go_on_with_the_screenplay() -> None:
         assert odd.bodies[0]["stop"] == ["\n"]
 
 
-def test_without_a_model_named_the_first_one_offered_is_asked() -> None:
+def test_without_a_configured_model_the_first_one_offered_is_used() -> None:
     with asking(says("Yes."), model="") as (remote, odd):
         odd.models = ["big", "small"]
         assert (reply(remote), reply(remote)) == ("Yes.", "Yes.")
         assert [body["model"] for body in odd.bodies] == ["big", "big"]
-        assert remote.offered() == ["big", "small"]
+        assert remote.list_models() == ["big", "small"]
 
 
-def test_one_that_somebody_elses_question_cut_short_is_not_taken_for_whole() -> None:
+def test_a_reply_that_another_clients_request_ended_is_incomplete() -> None:
     def act(handler: OddHandler, body: dict[str, Any]) -> None:
         handler.begin()
         handler.say("I used to pai")
         handler.event("[DONE]")
 
     with asking(act) as (remote, _):
-        assert "broke off" in failing(remote)
+        assert "stopped in the middle" in failing(remote)
 
 
-def test_comments_unknown_fields_and_counts_of_tokens_are_passed_over() -> None:
+def test_comments_unknown_fields_and_token_counts_are_ignored() -> None:
     def act(handler: OddHandler, body: dict[str, Any]) -> None:
         handler.begin()
         handler.wfile.write(b": ping\r\n\r\nevent: x\r\nid: 3\r\n")
@@ -137,7 +137,7 @@ def test_comments_unknown_fields_and_counts_of_tokens_are_passed_over() -> None:
         assert reply(remote) == "Yes."
 
 
-def test_pieces_arrive_whole_however_the_network_cuts_them() -> None:
+def test_pieces_arrive_whole_however_the_network_splits_them() -> None:
     text = (
         "data: " + '{"choices":[{"delta":{"content":"Très bien, 37 °C."},"finish_reason":"stop"}]}'
     )
@@ -159,7 +159,7 @@ def test_the_key_is_sent_and_shown_nowhere() -> None:
         assert "sk-secret" not in repr(remote.server)
 
 
-def test_what_is_said_goes_through_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_proxy_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{free_port()}")
     monkeypatch.setenv("ALL_PROXY", f"http://127.0.0.1:{free_port()}")
     with asking(says("Yes.")) as (remote, _):
@@ -181,7 +181,7 @@ def test_a_redirect_is_not_followed() -> None:
 # -- cancelling -------------------------------------------------------------------------------
 
 
-def test_leaving_the_reply_closes_the_connection_at_once() -> None:
+def test_closing_the_reply_closes_the_connection_at_once() -> None:
     with asking(hangs) as (remote, odd):
         pieces = remote.complete("…", messages=TALK)
         assert next(pieces) == "Well, "
@@ -191,10 +191,10 @@ def test_leaving_the_reply_closes_the_connection_at_once() -> None:
 
 def test_a_barge_in_ends_a_wait_for_the_next_piece() -> None:
     with asking(hangs) as (remote, odd):
-        wanted = threading.Event()
-        pieces = remote.complete("…", messages=TALK, cancelled=wanted.is_set)
+        barge_in = threading.Event()
+        pieces = remote.complete("…", messages=TALK, cancelled=barge_in.is_set)
         assert next(pieces) == "Well, "
-        wanted.set()
+        barge_in.set()
         begun_s = time.monotonic()
         assert list(pieces) == []
         assert time.monotonic() - begun_s < 2.0
@@ -218,7 +218,7 @@ def test_after_a_cancelled_reply_the_next_one_is_whole() -> None:
         assert reply(remote) == "Yes, I do."
 
 
-# -- what goes wrong --------------------------------------------------------------------------
+# -- failures ---------------------------------------------------------------------------------
 
 
 def failing(remote: Remote) -> str:
@@ -228,56 +228,63 @@ def failing(remote: Remote) -> str:
     assert time.monotonic() - begun_s < 8.0
     sentence = str(caught.value)
     assert "\n" not in sentence
-    assert ";" in sentence, "it names a remedy"
+    assert ";" in sentence, "the error names no remedy"
     assert "Do you paint" not in sentence
     return sentence
 
 
 @pytest.mark.parametrize("act", [mute, hangs])
-def test_a_server_that_does_not_answer_in_time_is_given_up(act: Act) -> None:
-    with asking(act, patience=QUICK) as (remote, odd):
+def test_a_server_that_does_not_answer_in_time_is_an_error(act: Act) -> None:
+    with asking(act, timeouts=QUICK) as (remote, odd):
         assert "did not answer in time" in failing(remote)
         assert odd.hung_up.wait(2.0)
 
 
-def test_one_that_drips_for_ever_is_given_up() -> None:
+def test_a_reply_without_end_is_an_error() -> None:
     def act(handler: OddHandler, body: dict[str, Any]) -> None:
         handler.begin()
         while True:
             handler.say("and ")
             threading.Event().wait(0.05)
 
-    with asking(act, patience=QUICK) as (remote, odd):
+    with asking(act, timeouts=QUICK) as (remote, odd):
         assert "did not answer in time" in failing(remote)
         assert odd.hung_up.wait(2.0)
 
 
-def test_nobody_there() -> None:
-    remote = Remote(Server(f"http://127.0.0.1:{free_port()}/v1", "patient", patience=QUICK))
+def test_an_address_without_a_server_is_an_error() -> None:
+    remote = Remote(Server(f"http://127.0.0.1:{free_port()}/v1", "patient", timeouts=QUICK))
     assert "cannot be reached" in failing(remote)
     with pytest.raises(StageFailed, match="cannot be reached"):
-        remote.offered()
+        remote.list_models()
     with pytest.raises(StageFailed, match="cannot be reached"):
         remote.warm("…", messages=TALK)
     remote.close()
-    with pytest.raises(StageFailed, match="was closed"):
+    with pytest.raises(StageFailed, match="is closed"):
         reply(remote)
 
 
-def test_one_that_breaks_off_in_the_middle() -> None:
+def test_a_connection_that_closes_in_the_middle_is_an_error() -> None:
     def act(handler: OddHandler, body: dict[str, Any]) -> None:
         handler.begin()
         handler.say("Well, I")
 
     with asking(act) as (remote, _):
-        assert "broke off in the middle" in failing(remote)
+        assert "stopped in the middle" in failing(remote)
 
 
 @pytest.mark.parametrize(
     ("status", "words"),
-    [(401, "another key"), (403, "another key"), (404, "no model 'patient'"), (500, "HTTP 500")],
+    [
+        (401, "does not accept the key"),
+        (403, "does not accept the key"),
+        (404, "no model 'patient'"),
+        (500, "HTTP 500"),
+    ],
 )
-def test_a_refusal_says_what_to_do_and_not_what_the_server_said(status: int, words: str) -> None:
+def test_a_refusal_names_a_remedy_and_does_not_repeat_the_servers_text(
+    status: int, words: str
+) -> None:
     def act(handler: OddHandler, body: dict[str, Any]) -> None:
         handler.give(status, '{"error": {"message": "Incorrect API key: sk-secret"}}')
 
@@ -292,38 +299,38 @@ def test_a_refusal_says_what_to_do_and_not_what_the_server_said(status: int, wor
     ["not json", "[]", "{}", '{"choices": 3}', '{"choices": [{"delta": {"content": 7}}]}',
      '{"error": {"message": "out of memory"}}', "null", '{"choices": [{}]}', "x" * 400_000],
 )  # fmt: skip
-def test_garbage_is_called_garbage(event: str) -> None:
+def test_an_event_that_cannot_be_parsed_is_an_error(event: str) -> None:
     def act(handler: OddHandler, body: dict[str, Any]) -> None:
         handler.begin()
         handler.event(event)
         handler.end_reply()
 
     with asking(act) as (remote, _):
-        assert "answered what no such server answers" in failing(remote)
+        assert "an answer that is not OpenAI's protocol" in failing(remote)
 
 
-def test_a_page_instead_of_a_stream_is_garbage_too() -> None:
+def test_a_page_instead_of_a_stream_is_an_error() -> None:
     def act(handler: OddHandler, body: dict[str, Any]) -> None:
         handler.give(200, "<html><body>It works!</body></html>", "text/html")
 
     with asking(act) as (remote, _):
-        assert "broke off" in failing(remote)
+        assert "stopped in the middle" in failing(remote)
 
 
-def test_a_list_of_models_that_is_none_is_garbage() -> None:
+def test_a_model_list_that_cannot_be_parsed_is_an_error() -> None:
     with asking(says("Yes.")) as (remote, odd):
         odd.models = {"a": 1}  # type: ignore[assignment]
-        assert remote.offered() == ["a"]
+        assert remote.list_models() == ["a"]
         odd.models = 3  # type: ignore[assignment]
         with pytest.raises(StageFailed):
-            remote.offered()
+            remote.list_models()
 
 
 # -- ranking ----------------------------------------------------------------------------------
 
 
 def echoes(handler: OddHandler, body: dict[str, Any]) -> None:
-    """Every character is a token; the longer the text, the likelier each."""
+    """Answer with every character as a token; the longer the text, the likelier each token."""
     tokens = [*body["prompt"], "!"]
     values: list[float | None] = [None] + [-1.0 / len(tokens)] * len(tokens)
     logprobs = {"tokens": tokens, "token_logprobs": values[: len(tokens)]}
@@ -332,7 +339,7 @@ def echoes(handler: OddHandler, body: dict[str, Any]) -> None:
 
 def test_lines_are_ranked_by_the_probability_of_an_echo() -> None:
     with asking(echoes) as (remote, odd):
-        assert remote.rank("Ines:", ["Yes."]) == [], "not before it was tried"
+        assert remote.rank("Ines:", ["Yes."]) == [], "ranked before ranking was tried"
         remote._try_ranking(never)
         odd.prompts.clear()
         short, long = remote.rank("Ines:", ["Yes.", "Not any more, no."])
@@ -341,7 +348,7 @@ def test_lines_are_ranked_by_the_probability_of_an_echo() -> None:
         assert odd.paths == ["/v1/completions"] * 3
 
 
-def test_a_server_that_tells_no_probabilities_is_asked_once() -> None:
+def test_a_server_without_probabilities_is_asked_once() -> None:
     def act(handler: OddHandler, body: dict[str, Any]) -> None:
         handler.give(400, '{"error": "echo is not supported"}')
 
@@ -352,7 +359,7 @@ def test_a_server_that_tells_no_probabilities_is_asked_once() -> None:
 
 
 @pytest.mark.parametrize("ranks", [mute, says("Five."), None])
-def test_one_that_can_answer_and_not_rank_is_a_good_server(ranks: Act | None) -> None:
+def test_a_server_that_cannot_rank_still_answers(ranks: Act | None) -> None:
     def act(handler: OddHandler, body: dict[str, Any]) -> None:
         if body.get("stream"):
             says("Yes.")(handler, body)
@@ -361,13 +368,13 @@ def test_one_that_can_answer_and_not_rank_is_a_good_server(ranks: Act | None) ->
         else:
             handler.give(200, '{"choices": []}')
 
-    with asking(act, patience=QUICK) as (remote, _):
+    with asking(act, timeouts=QUICK) as (remote, _):
         remote.warm("Ines:", messages=TALK)
         assert remote.rank("Ines:", ["Yes.", "No."]) == []
         assert reply(remote) == "Yes."
 
 
-def test_one_that_was_away_may_rank_once_it_is_there() -> None:
+def test_ranking_is_tried_again_after_the_server_was_unavailable() -> None:
     away = [True]
 
     def act(handler: OddHandler, body: dict[str, Any]) -> None:
@@ -384,7 +391,7 @@ def test_one_that_was_away_may_rank_once_it_is_there() -> None:
         assert len(remote.rank("Ines:", ["Yes.", "No."])) == 2
 
 
-def test_whether_it_can_rank_is_found_out_once_while_nobody_waits() -> None:
+def test_ranking_is_tried_once_in_the_first_warm() -> None:
     def act(handler: OddHandler, body: dict[str, Any]) -> None:
         (says("Yes.") if body.get("stream") else echoes)(handler, body)
 
@@ -396,7 +403,7 @@ def test_whether_it_can_rank_is_found_out_once_while_nobody_waits() -> None:
         assert len(remote.rank("Ines:", ["Yes.", "No."])) == 2
 
 
-def test_a_server_whose_count_to_ten_is_unlikely_is_not_believed() -> None:
+def test_a_server_that_finds_counting_to_ten_unlikely_does_not_rank() -> None:
     def act(handler: OddHandler, body: dict[str, Any]) -> None:
         tokens = [*body["prompt"], "!"]
         logprobs = {"tokens": tokens, "token_logprobs": [-10.0] * len(tokens)}
@@ -408,15 +415,15 @@ def test_a_server_whose_count_to_ten_is_unlikely_is_not_believed() -> None:
         assert len(odd.paths) == 1
 
 
-def test_the_mean_is_that_of_the_texts_own_tokens() -> None:
-    given = {"tokens": ["<s>", "Ines", ":", " Not", " now", ".", " But"],
+def test_the_mean_covers_only_the_tokens_of_the_text() -> None:
+    logprobs = {"tokens": ["<s>", "Ines", ":", " Not", " now", ".", " But"],
              "token_logprobs": [None, -9.0, -9.0, -1.0, -2.0, -3.0, -50.0]}  # fmt: skip
-    answer = {"choices": [{"logprobs": given}]}
+    answer = {"choices": [{"logprobs": logprobs}]}
     assert mean_logprob(answer, " Not now.") == pytest.approx(-2.0)
     assert mean_logprob({"choices": [{"logprobs": None}]}, " Not now.") is None
 
 
-def test_nothing_is_left_over_when_it_is_closed(capfd: pytest.CaptureFixture[str]) -> None:
+def test_closing_leaves_no_task_behind(capfd: pytest.CaptureFixture[str]) -> None:
     with asking(says("I used to.")) as (remote, _):
         remote.warm("…", messages=TALK)
         assert reply(remote) == "I used to."

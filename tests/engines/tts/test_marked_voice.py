@@ -1,4 +1,4 @@
-"""Marks to sound, on a voice whose words are planted tones: lengths, levels and times are known."""
+"""The sound of marks, with a voice whose words are tones of known length, level and time."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ TEXT = "one two three four five six"
 
 
 class Tones:
-    """Each word 0.3 s of a low tone, 40 ms apart; ends a syllable in the middle of each too."""
+    """Speaks each word as 0.3 s of a low tone, 40 ms apart, with a syllable end in its middle."""
 
     def __init__(self, count_off: int = 0) -> None:
-        self.asked: list[str] = []
+        self.texts: list[str] = []
         self._off = count_off
 
     def speak(self, text: str, style: VoiceStyle) -> Speech:
-        self.asked.append(text)
+        self.texts.append(text)
         words, ends = [], []
         wave = 0.2 * np.sin(2 * np.pi * 300.0 * np.arange(samples(WORD_S)) / RATE)
         sounds = [np.zeros(samples(EDGE_S))]
@@ -47,7 +47,7 @@ class Tones:
 
 
 def stretch(pcm: Pcm, ratio: float) -> Pcm:
-    """By repeating samples: a tone's pitch does not matter here."""
+    """Stretch by repeating samples; the pitch of the tones does not matter here."""
     size = round(pcm.size * ratio)
     return pcm[np.minimum(np.arange(size) / ratio, pcm.size - 1).astype(int)]
 
@@ -66,15 +66,15 @@ def part(speech: Speech, word: int) -> Pcm:
     return speech.pcm[samples(found.start_s) : samples(found.end_s)]
 
 
-def test_a_line_without_marks_is_left_to_the_voice() -> None:
+def test_a_line_without_marks_is_not_changed() -> None:
     plain = Tones().speak(TEXT, VoiceStyle())
     assert np.array_equal(said(TEXT).pcm, plain.pcm)
 
 
-def test_the_voice_is_given_plain_words_and_the_whole_clause_at_once() -> None:
+def test_the_voice_receives_the_whole_clause_without_marks() -> None:
     voice = Tones()
     said("one two <pause 0.5> three <quiet>four</quiet> five <break> six", voice)
-    assert voice.asked == [TEXT]
+    assert voice.texts == [TEXT]
 
 
 @pytest.mark.parametrize("pause_s", [0.2, 0.8, 1.5])
@@ -93,7 +93,7 @@ def test_a_pause_at_the_end_of_a_clause_is_silence_after_its_last_word() -> None
     assert np.abs(after[samples(0.01) :]).max() == 0.0
 
 
-def test_words_and_syllables_keep_their_order_and_sound_where_they_say() -> None:
+def test_words_and_syllables_keep_their_order_and_have_correct_times() -> None:
     speech = said("<breath> one <pause 0.4> two <slow>three four</slow> <break> five six")
     edges = [at for word in speech.words for at in (word.start_s, word.end_s)]
     assert edges == sorted(edges)
@@ -115,13 +115,13 @@ def test_quiet_words_are_softer_and_slower_and_the_others_are_not() -> None:
     assert silences(speech) == []
 
 
-def test_slow_words_are_longer_only() -> None:
+def test_slow_words_are_longer_and_equally_loud() -> None:
     speech = said("one two <slow>three four</slow> five six")
     assert part(speech, 2).size / RATE == pytest.approx(WORD_S * SLOW_DURATION, abs=0.02)
     assert level_dbfs(part(speech, 2)) == pytest.approx(level_dbfs(part(speech, 1)), abs=0.5)
 
 
-def test_before_the_hard_word_the_voice_catches_and_then_shakes() -> None:
+def test_a_break_is_a_silence_and_a_word_with_a_tremor() -> None:
     speech = said("one two three <break> four five six")
     ((at_s, length_s),) = silences(speech)
     assert at_s == pytest.approx(speech.words[2].end_s, abs=0.012)
@@ -132,7 +132,7 @@ def test_before_the_hard_word_the_voice_catches_and_then_shakes() -> None:
     assert level_dbfs(first) < level_dbfs(later) - 3.0
 
 
-def test_a_breath_is_heard_before_the_word_and_is_far_softer() -> None:
+def test_a_breath_precedes_its_word_and_is_far_softer() -> None:
     speech = said("<breath> one two")
     start_s = speech.words[0].start_s
     assert BREATH_S < start_s < BREATH_S + 0.12
@@ -142,7 +142,7 @@ def test_a_breath_is_heard_before_the_word_and_is_far_softer() -> None:
     )
 
 
-def test_a_breath_is_the_same_each_time_and_higher_for_a_shorter_throat() -> None:
+def test_a_breath_is_the_same_each_time_and_higher_for_a_shorter_vocal_tract() -> None:
     low, high = breath(0.1, 0.9), breath(0.1, 1.2)
     assert np.array_equal(low, breath(0.1, 0.9))
     assert _centre_hz(high) > 1.1 * _centre_hz(low)
@@ -150,14 +150,14 @@ def test_a_breath_is_the_same_each_time_and_higher_for_a_shorter_throat() -> Non
     assert abs(float(low[-1])) < 0.001
 
 
-def test_a_voice_that_counts_words_otherwise_says_them_plainly() -> None:
+def test_marks_are_omitted_when_the_voice_counts_words_differently() -> None:
     voice = Tones(count_off=1)
     plain = Tones(count_off=1).speak(TEXT, VoiceStyle())
     speech = said("one two <pause 1> three four five six", voice)
     assert np.array_equal(speech.pcm, plain.pcm)
 
 
-def test_a_mark_the_voice_cannot_read_is_named() -> None:
+def test_an_unknown_mark_is_an_error_that_names_it() -> None:
     with pytest.raises(StageFailed, match="<shout> is no mark"):
         said("one <shout> two")
 

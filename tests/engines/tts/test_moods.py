@@ -1,5 +1,5 @@
-"""The voice in every affect and mood, measured: what was asked for is what sounds, and the words
-are still understood."""
+"""Measurements of the voice in every affect and mood: its styles are audible, and its words are
+understood."""
 
 from __future__ import annotations
 
@@ -30,26 +30,26 @@ def voice(people: ShapedVoice, shaper: Shaper) -> MarkedVoice:
     return MarkedVoice(people, shaper.stretch)
 
 
-class Ear:
-    """Measures each clip once."""
+class ClipMeter:
+    """Speaks and measures each clip once."""
 
     def __init__(self, voice: MarkedVoice) -> None:
-        self.heard = cache(self._heard)
+        self.measure = cache(self._measure)
         self._voice = voice
 
-    def _heard(self, name: str, affect: Affect, mood: Mood, text: str = TEXT) -> MeasuredClip:
+    def _measure(self, name: str, affect: Affect, mood: Mood, text: str = TEXT) -> MeasuredClip:
         return measure(say(self._voice, person(name), text, affect, mood))
 
 
 @pytest.fixture(scope="module")
-def ear(voice: MarkedVoice) -> Ear:
-    return Ear(voice)
+def meter(voice: MarkedVoice) -> ClipMeter:
+    return ClipMeter(voice)
 
 
 @pytest.mark.parametrize("name", FOUR)
 @pytest.mark.parametrize("mood", [mood for mood in MOODS if mood != "even"])
-def test_a_mood_sounds_as_much_otherwise_as_it_is_written(ear: Ear, name: str, mood: Mood) -> None:
-    even, moved = ear.heard(name, "neutral", "even"), ear.heard(name, "neutral", mood)
+def test_a_mood_changes_the_voice_by_its_settings(meter: ClipMeter, name: str, mood: Mood) -> None:
+    even, moved = meter.measure(name, "neutral", "even"), meter.measure(name, "neutral", mood)
     bend = MOODS[mood]
     assert even.rate / moved.rate == pytest.approx(bend.duration, abs=0.025)
     assert moved.pitch_hz == pytest.approx(
@@ -59,10 +59,10 @@ def test_a_mood_sounds_as_much_otherwise_as_it_is_written(ear: Ear, name: str, m
 
 
 @pytest.mark.parametrize("mood", [mood for mood in MOODS if mood != "even"])
-def test_a_mood_moves_pitch_and_range_of_all_people_alike(ear: Ear, mood: Mood) -> None:
-    """On the average of eight clips: the range of one hangs on a few frames of its pitch."""
+def test_a_mood_changes_pitch_and_range_of_all_people_equally(meter: ClipMeter, mood: Mood) -> None:
+    """Averages eight clips, because the range of one depends on a few frames of its pitch."""
     pairs = [
-        (ear.heard(name, "neutral", "even", text), ear.heard(name, "neutral", mood, text))
+        (meter.measure(name, "neutral", "even", text), meter.measure(name, "neutral", mood, text))
         for name in FOUR
         for text in SENTENCES[:2]
     ]
@@ -74,12 +74,14 @@ def test_a_mood_moves_pitch_and_range_of_all_people_alike(ear: Ear, mood: Mood) 
 
 @pytest.mark.parametrize("name", FOUR)
 @pytest.mark.parametrize("affect", [affect for affect in BENDS if affect != "neutral"])
-def test_an_affect_sounds_as_it_is_written(ear: Ear, name: str, affect: Affect) -> None:
-    """Over two sentences and with wider bounds: each affect is synthesised anew, and Piper never
-    says a thing twice alike."""
+def test_an_affect_changes_the_voice_by_its_settings(
+    meter: ClipMeter, name: str, affect: Affect
+) -> None:
+    """Averages two sentences, with wider limits, because each affect needs a new synthesis and
+    Piper draws random inputs."""
     asked, bend = style_of(person(name), affect), BENDS[affect]
     pairs = [
-        (ear.heard(name, "neutral", "even", text), ear.heard(name, affect, "even", text))
+        (meter.measure(name, "neutral", "even", text), meter.measure(name, affect, "even", text))
         for text in SENTENCES[:2]
     ]
     pace = sum(neutral.rate / felt.rate for neutral, felt in pairs) / 2
@@ -91,11 +93,13 @@ def test_an_affect_sounds_as_it_is_written(ear: Ear, name: str, affect: Affect) 
 
 
 @pytest.mark.parametrize("name", FOUR)
-def test_distress_pauses_at_a_comma_for_as_long_as_it_should(ear: Ear, name: str) -> None:
+def test_distress_pauses_at_a_comma_for_the_set_time(meter: ClipMeter, name: str) -> None:
     for mood in ("shaken", "strained"):
-        heard = ear.heard(name, "neutral", mood)
-        assert max(heard.pauses_s) == pytest.approx(MOODS[mood].comma_s, abs=0.05)
-    marked = ear.heard(name, "neutral", "even", "Nobody said what it was <pause 0.8> until now.")
+        clip = meter.measure(name, "neutral", mood)
+        assert max(clip.pauses_s) == pytest.approx(MOODS[mood].comma_s, abs=0.05)
+    marked = meter.measure(
+        name, "neutral", "even", "Nobody said what it was <pause 0.8> until now."
+    )
     assert max(marked.pauses_s) == pytest.approx(0.8, abs=0.05)
 
 
@@ -109,16 +113,16 @@ def test_quiet_words_are_softer_in_every_voice(voice: MarkedVoice, name: str) ->
     assert soft.rate < loud.rate
 
 
-def test_people_are_told_apart_by_pitch_and_by_throat(ear: Ear) -> None:
-    """From the highest to the lowest: two semitones and more between neighbours, and a vocal
-    tract that is longer each time."""
-    heard = [ear.heard(name, "neutral", "even") for name in PEOPLE]
-    for higher, lower in pairwise(heard):
+def test_people_differ_in_pitch_and_in_vocal_tract_length(meter: ClipMeter) -> None:
+    """From the highest voice to the lowest, neighbours differ by two semitones or more, and each
+    vocal tract is longer than the one before."""
+    clips = [meter.measure(name, "neutral", "even") for name in PEOPLE]
+    for higher, lower in pairwise(clips):
         assert higher.pitch_hz / lower.pitch_hz > 2 ** (2 / 12)
         assert higher.third_formant_hz > 1.01 * lower.third_formant_hz
-    for name, found in zip(PEOPLE, heard, strict=True):
-        assert found.pitch_hz == pytest.approx(PEOPLE[name].pitch_hz, rel=0.05)
-    rate = dict(zip(PEOPLE, (found.rate for found in heard), strict=True))
+    for name, clip in zip(PEOPLE, clips, strict=True):
+        assert clip.pitch_hz == pytest.approx(PEOPLE[name].pitch_hz, rel=0.05)
+    rate = dict(zip(PEOPLE, (clip.rate for clip in clips), strict=True))
     assert rate["old woman"] < 0.9 * rate["young woman"]
     assert rate["old man"] < 0.9 * rate["young man"]
 
@@ -138,7 +142,7 @@ def test_the_words_are_understood_in_every_affect_and_mood(
 
 
 @pytest.mark.parametrize("ratio", [0.75, 0.9, 1.1, 1.3, 1.5])
-def test_a_pace_that_is_asked_for_is_a_pace_that_sounds(people: ShapedVoice, ratio: float) -> None:
+def test_the_clip_has_the_requested_pace(people: ShapedVoice, ratio: float) -> None:
     lengths = [
         people.speak(text, VoiceStyle(duration=ratio)).pcm.size
         / people.speak(text, VoiceStyle()).pcm.size
@@ -147,9 +151,7 @@ def test_a_pace_that_is_asked_for_is_a_pace_that_sounds(people: ShapedVoice, rat
     assert sum(lengths) / len(lengths) == pytest.approx(ratio, rel=0.05)
 
 
-def test_a_stretched_clip_has_its_words_where_they_sound(
-    people: ShapedVoice, tiny: Whisper
-) -> None:
+def test_a_stretched_clip_has_correct_word_times(people: ShapedVoice, tiny: Whisper) -> None:
     said = people.speak(
         "The surgeon was very kind. Tomorrow is Thursday.", VoiceStyle(stretch=1.25)
     )

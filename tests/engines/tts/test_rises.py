@@ -1,4 +1,4 @@
-"""Final rises on a real voice, with and without one planted by Praat's resynthesis."""
+"""Final rises in a synthesised voice, with and without one planted by Praat's resynthesis."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ RAMP_S = 0.3
 
 
 def rising(pcm: Pcm, semitones: float) -> Pcm:
-    """The last `RAMP_S` of the voice climb by so much from the level before."""
+    """Return the clip with a pitch that rises by `semitones` in its last `RAMP_S` seconds."""
     sound = parselmouth.Sound(pcm.astype(np.float64), float(RATE))
     manipulation = call(sound, "To Manipulation", 0.01, 75, 500)
     tier = call(manipulation, "Extract pitch tier")
@@ -62,9 +62,9 @@ def rising(pcm: Pcm, semitones: float) -> Pcm:
 
 
 def share(clips: list[Pcm]) -> float:
-    """Of the clips that rise to our ear."""
-    heard = [final_rise(_pcm16(clip)) for clip in clips]
-    return sum(each is not None and RISES[0] <= each <= RISES[1] for each in heard) / len(heard)
+    """Return the share of the clips in which a rise is detected."""
+    rises = [final_rise(_pcm16(clip)) for clip in clips]
+    return sum(each is not None and RISES[0] <= each <= RISES[1] for each in rises) / len(rises)
 
 
 def _pcm16(pcm: Pcm) -> Pcm16:
@@ -72,10 +72,10 @@ def _pcm16(pcm: Pcm) -> Pcm16:
 
 
 @pytest.mark.engine
-def test_a_rise_is_mostly_found_and_hardly_ever_where_there_is_none(people: Voice) -> None:
-    told = [people.speak(text, voice).pcm for text in SENTENCES for voice in VOICES]
-    falling = [rising(pcm, -4.0) for pcm in told]
-    assert share(told) <= 0.15  # the voice draws anew each time: mostly 1 in 40, sometimes 5
+def test_rises_are_mostly_found_and_rarely_found_where_there_is_none(people: Voice) -> None:
+    statements = [people.speak(text, voice).pcm for text in SENTENCES for voice in VOICES]
+    falling = [rising(pcm, -4.0) for pcm in statements]
+    assert share(statements) <= 0.15  # Piper draws random inputs: mostly 1 in 40, sometimes 5
     assert share(falling) <= 0.1
-    assert share([rising(pcm, 6.0) for pcm in told]) >= 0.5
-    assert share([rising(pcm, 9.0) for pcm in told]) >= 0.65
+    assert share([rising(pcm, 6.0) for pcm in statements]) >= 0.5
+    assert share([rising(pcm, 9.0) for pcm in statements]) >= 0.65

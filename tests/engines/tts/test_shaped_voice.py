@@ -1,4 +1,5 @@
-"""One voice for many moods: it is synthesised once, and its times follow the stretch."""
+"""ShapedVoice without engines: a line is synthesised once for all moods, and its times follow the
+stretch."""
 
 from __future__ import annotations
 
@@ -9,24 +10,24 @@ import pytest
 
 from simvoice.audio import Pcm
 from simvoice.engines.tts import praat_voice
-from simvoice.engines.tts.praat_voice import ShapedVoice, needs_shaping, pace_left
+from simvoice.engines.tts.praat_voice import ShapedVoice, needs_shaping, remaining_stretch
 from simvoice.ports import Speech, SpokenWord, VoiceStyle
 
 
-class Counted:
-    """Says everything in one second, and remembers what it was asked."""
+class RecordingVoice:
+    """Speaks every text in one second, and records its calls."""
 
     def __init__(self) -> None:
-        self.asked: list[tuple[str, VoiceStyle]] = []
+        self.calls: list[tuple[str, VoiceStyle]] = []
 
     def speak(self, text: str, style: VoiceStyle) -> Speech:
-        self.asked.append((text, style))
+        self.calls.append((text, style))
         word = SpokenWord(text, 0.25, 0.75)
         return Speech(np.full(16_000, 0.1, np.float32), (word,), (0.75,))
 
 
-class Longer:
-    """Does what the worker does to the length, and nothing else."""
+class LengthOnlyShaper:
+    """Changes the length of a clip as the worker does, and nothing else."""
 
     def __init__(self) -> None:
         self.styles: list[VoiceStyle] = []
@@ -36,27 +37,29 @@ class Longer:
         return np.resize(pcm, round(pcm.size * style.stretch))
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing."""
 
 
 @pytest.fixture
-def counted() -> Counted:
-    return Counted()
+def recorded() -> RecordingVoice:
+    return RecordingVoice()
 
 
 @pytest.fixture
-def voice(counted: Counted) -> ShapedVoice:
-    return ShapedVoice(counted, Longer())  # type: ignore[arg-type]
+def voice(recorded: RecordingVoice) -> ShapedVoice:
+    return ShapedVoice(recorded, LengthOnlyShaper())  # type: ignore[arg-type]
 
 
-def test_a_line_in_five_moods_is_synthesised_once(voice: ShapedVoice, counted: Counted) -> None:
+def test_a_line_in_five_moods_is_synthesised_once(
+    voice: ShapedVoice, recorded: RecordingVoice
+) -> None:
     base = VoiceStyle(formant_shift=1.1, pitch_hz=180.0)
     for mood in range(5):
         style = replace(base, pitch_hz=180.0 + mood, gain_db=-1.0 * mood, stretch=1.0 + mood / 50)
         voice.speak("I see.", style)
-    assert counted.asked == [("I see.", VoiceStyle())]
+    assert recorded.calls == [("I see.", VoiceStyle())]
     voice.speak("I see.", replace(base, duration=1.2))
-    assert len(counted.asked) == 2
+    assert len(recorded.calls) == 2
 
 
 def test_words_and_syllables_follow_the_stretch(voice: ShapedVoice) -> None:
@@ -71,17 +74,17 @@ def test_gain_is_in_decibels_and_never_over_full_scale(voice: ShapedVoice) -> No
     assert voice.speak("I see.", VoiceStyle(gain_db=40.0)).pcm.max() < 1.0
 
 
-def test_it_forgets_what_was_said_longest_ago(
-    counted: Counted, voice: ShapedVoice, monkeypatch: pytest.MonkeyPatch
+def test_the_longest_unused_clip_is_removed_first(
+    recorded: RecordingVoice, voice: ShapedVoice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(praat_voice, "PLAIN_BYTES", 3 * 16_000 * 4)
     for text in ("a", "b", "a", "c", "d", "a", "b"):
         voice.speak(text, VoiceStyle())
-    assert [text for text, _ in counted.asked] == ["a", "b", "c", "d", "b"]
+    assert [text for text, _ in recorded.calls] == ["a", "b", "c", "d", "b"]
 
 
-def test_what_piper_does_not_give_of_a_pace_is_left_to_the_stretch() -> None:
-    assert pace_left(1.0) == 1.0
-    assert pace_left(1.2) > 1.0 > pace_left(0.8)
+def test_the_stretch_adds_what_piper_leaves_out_of_a_pace() -> None:
+    assert remaining_stretch(1.0) == 1.0
+    assert remaining_stretch(1.2) > 1.0 > remaining_stretch(0.8)
     assert not needs_shaping(VoiceStyle(duration=1.2))
     assert needs_shaping(VoiceStyle(stretch=1.05))

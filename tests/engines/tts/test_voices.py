@@ -1,4 +1,4 @@
-"""Piper, Praat and Whisper together: what one says, the other hears."""
+"""Piper, Praat and Whisper together: Whisper recognises what Piper and Praat produce."""
 
 import os
 import signal
@@ -24,11 +24,11 @@ SENTENCE = "I keep thinking of my mother in the hospital."
 
 @pytest.mark.parametrize("person", PEOPLE, ids=["man", "woman", "older woman", "older man"])
 def test_every_person_is_understood(person: VoiceStyle, people: ShapedVoice, tiny: Whisper) -> None:
-    heard = tiny.transcribe(people.speak(SENTENCE, person).pcm)
-    assert errors(normal(SENTENCE), normal(heard.text)) <= 1
+    transcript = tiny.transcribe(people.speak(SENTENCE, person).pcm)
+    assert errors(normal(SENTENCE), normal(transcript.text)) <= 1
 
 
-def test_people_have_the_pitch_they_were_given(people: ShapedVoice) -> None:
+def test_people_have_the_requested_pitch(people: ShapedVoice) -> None:
     from parselmouth import Sound
 
     for person in PEOPLE[1:]:
@@ -38,7 +38,7 @@ def test_people_have_the_pitch_they_were_given(people: ShapedVoice) -> None:
         assert np.median(voiced[voiced > 0]) == pytest.approx(person.pitch_hz, rel=0.08)
 
 
-def test_shaping_keeps_length_and_word_times(piper: Piper, shaper: Shaper) -> None:
+def test_shaping_keeps_the_length_and_the_silent_edges(piper: Piper, shaper: Shaper) -> None:
     said = piper.speak(SENTENCE, VoiceStyle())
     shaped = shaper.shape(said.pcm, PEOPLE[1])
     assert shaped.size == said.pcm.size
@@ -46,7 +46,7 @@ def test_shaping_keeps_length_and_word_times(piper: Piper, shaper: Shaper) -> No
     assert level_dbfs(shaped[: quiet.size]) < level_dbfs(shaped) - 15.0
 
 
-def test_the_words_are_the_texts_and_lie_in_order_within_the_clip(piper: Piper) -> None:
+def test_the_words_are_those_of_the_text_and_in_order_within_the_clip(piper: Piper) -> None:
     text = "“Well… I'm 58,” she said — Dr. Smith knows, of the 25 weeks, mm-hm."
     said = piper.speak(text, VoiceStyle())
     written = [word for word in text.split() if any(c.isalnum() for c in word)]
@@ -58,7 +58,7 @@ def test_the_words_are_the_texts_and_lie_in_order_within_the_clip(piper: Piper) 
     assert all(word.end_s - word.start_s > 0.03 for word in said.words)
 
 
-def test_each_word_sounds_where_its_times_say(piper: Piper) -> None:
+def test_each_word_sounds_at_its_times(piper: Piper) -> None:
     said = piper.speak("Cats, dogs.", VoiceStyle())
     for word in said.words:
         inside = said.pcm[round(word.start_s * RATE) : round(word.end_s * RATE)]
@@ -70,16 +70,16 @@ def test_each_word_sounds_where_its_times_say(piper: Piper) -> None:
         assert level_dbfs(between) < level_dbfs(said.pcm) - 10.0
 
 
-def test_a_pair_of_words_cut_at_its_word_time_is_heard_as_the_first(
+def test_two_sentences_cut_at_a_word_time_are_recognised_as_the_first(
     piper: Piper, tiny: Whisper
 ) -> None:
     said = piper.speak("The surgeon was very kind. Tomorrow is Thursday.", VoiceStyle())
     cut = next(word.end_s for word in said.words if word.text == "kind.")
-    heard = normal(tiny.transcribe(said.pcm[: round(cut * RATE)]).text)
-    assert heard == normal("The surgeon was very kind.")
+    transcript = normal(tiny.transcribe(said.pcm[: round(cut * RATE)]).text)
+    assert transcript == normal("The surgeon was very kind.")
 
 
-def test_syllables_end_in_order_and_the_last_with_the_last_word(piper: Piper) -> None:
+def test_syllable_ends_rise_and_the_last_is_the_end_of_the_last_word(piper: Piper) -> None:
     said = piper.speak("It is probably nothing.", VoiceStyle())
     ends = list(said.syllable_ends_s)
     assert ends == sorted(set(ends))
@@ -114,21 +114,19 @@ def test_a_text_without_words_gives_an_empty_clip(text: str, people: ShapedVoice
 
 
 @pytest.mark.parametrize("samples", [1, 10, 160, 1599, 4000])
-def test_short_and_voiceless_clips_are_shaped_to_their_own_length(
-    samples: int, shaper: Shaper
-) -> None:
+def test_short_and_voiceless_clips_keep_their_length(samples: int, shaper: Shaper) -> None:
     noise = np.random.default_rng(0).standard_normal(samples).astype(np.float32) * 0.1
     assert shaper.shape(noise, PEOPLE[2]).size == samples
     assert shaper.shape(np.zeros(samples, np.float32), PEOPLE[2]).size == samples
 
 
-def test_a_clip_that_praat_refuses_comes_back_as_it_was(shaper: Shaper) -> None:
+def test_a_clip_that_praat_refuses_is_returned_unchanged(shaper: Shaper) -> None:
     noise = np.random.default_rng(0).standard_normal(RATE).astype(np.float32) * 0.1
     impossible = replace(PEOPLE[1], formant_shift=-1.0)
     assert np.array_equal(shaper.shape(noise, impossible), noise)
 
 
-def test_a_worker_that_was_killed_is_started_again(piper: Piper) -> None:
+def test_a_killed_worker_is_restarted(piper: Piper) -> None:
     shaper = Shaper()
     try:
         said = piper.speak("Still here.", VoiceStyle()).pcm

@@ -1,4 +1,4 @@
-"""MiniLM and Smart Turn on their real models."""
+"""MiniLM and Smart Turn with their real models."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ engine = pytest.mark.engine
 
 
 @engine
-def test_what_means_the_same_is_nearer_than_what_shares_words(minilm: MiniLM) -> None:
+def test_equal_meaning_is_closer_than_shared_words(minilm: MiniLM) -> None:
     asked, same, other = minilm.embed(
         ["What worries you most?", "What are you most afraid of?", "What time is it most days?"]
     )
@@ -27,7 +27,7 @@ def test_what_means_the_same_is_nearer_than_what_shares_words(minilm: MiniLM) ->
 
 
 @engine
-def test_a_batch_gives_what_single_sentences_give_in_their_order(minilm: MiniLM) -> None:
+def test_a_batch_gives_the_same_vectors_as_single_sentences(minilm: MiniLM) -> None:
     texts = ["Yes.", "I don't know what to say to the children about all of this.", "", "Why me?"]
     texts = texts * 6
     batch = minilm.embed(texts)
@@ -37,8 +37,8 @@ def test_a_batch_gives_what_single_sentences_give_in_their_order(minilm: MiniLM)
 
 
 @engine
-def test_a_known_vector_comes_back(minilm: MiniLM) -> None:
-    """The first numbers the model card's own code gives for this sentence."""
+def test_a_known_sentence_has_its_published_vector(minilm: MiniLM) -> None:
+    """Compares the first numbers that the code of the model card gives for this sentence."""
     vector = minilm.embed(["This is an example sentence"])[0]
     assert vector[:3] == pytest.approx([0.0676, 0.0635, 0.0487], abs=2e-3)
 
@@ -67,7 +67,7 @@ def test_broken_weights_name_the_remedy(tmp_path: Path) -> None:
 def test_finished_sentences_sound_more_complete_than_their_halves(
     piper: Piper, smart_turn: SmartTurn
 ) -> None:
-    # its eight-bit arithmetic differs between processors: one sentence proves little, many do
+    # its 8-bit arithmetic differs between processors, so the test averages many sentences
     ends, halves = [], []
     for text in stage.LONG[:16]:
         said = piper.speak(text, VoiceStyle())

@@ -21,7 +21,7 @@ class _Gate:
 
 
 class _Judge:
-    """Remembers what it was given."""
+    """Records its windows."""
 
     def __init__(self) -> None:
         self.windows: list[Pcm] = []
@@ -40,14 +40,14 @@ def _push_all(vad: Vad, pcm: Pcm) -> np.ndarray:
     return np.array([vad.push(frame) for frame in frames])
 
 
-def test_the_judge_is_not_asked_while_the_gate_is_shut() -> None:
+def test_the_judge_does_not_run_while_the_gate_is_closed() -> None:
     judge = _Judge()
     probs = _push_all(Vad(_Gate(), judge), np.zeros(RATE, np.float32))
     assert judge.windows == []
     assert not probs.any()
 
 
-def test_the_judge_hears_what_came_just_before_the_gate_opened() -> None:
+def test_the_judge_receives_the_sound_before_the_gate_opened() -> None:
     judge = _Judge()
     vad = Vad(_Gate(), judge)
     _push_all(vad, np.zeros(RATE, np.float32))
@@ -66,7 +66,7 @@ def test_every_sample_of_an_open_stretch_is_judged_once_and_in_order() -> None:
     assert ramp.size - judged.size < 512
 
 
-def test_a_gate_that_shuts_forgets_the_judges_state() -> None:
+def test_closing_the_gate_resets_the_judge() -> None:
     judge = _Judge()
     vad = Vad(_Gate(), judge)
     resets = judge.resets
@@ -81,15 +81,15 @@ def test_a_frame_of_another_size_is_refused() -> None:
 
 
 @pytest.mark.engine
-def test_speech_is_speech_and_silence_noise_and_hum_are_not(piper: Piper) -> None:
+def test_speech_is_detected_and_silence_noise_and_hum_are_not(piper: Piper) -> None:
     vad = Vad(WebrtcGate(), Silero())
     said = piper.speak("Before we begin, tell me how you have been sleeping.", VoiceStyle()).pcm
     assert np.mean(_push_all(vad, said) > 0.5) > 0.8
-    chance = np.random.default_rng(0)
+    random = np.random.default_rng(0)
     seconds = np.arange(2 * RATE) / RATE
     for other in (
         np.zeros(2 * RATE),
-        0.02 * chance.standard_normal(2 * RATE),
+        0.02 * random.standard_normal(2 * RATE),
         0.1 * np.sin(2 * np.pi * 120 * seconds),
     ):
         vad.reset()
@@ -97,14 +97,14 @@ def test_speech_is_speech_and_silence_noise_and_hum_are_not(piper: Piper) -> Non
 
 
 @pytest.mark.engine
-def test_voice_is_seen_to_end_within_a_fifth_of_a_second(piper: Piper) -> None:
+def test_the_end_of_speech_is_detected_within_a_fifth_of_a_second(piper: Piper) -> None:
     said = piper.speak("Take your time.", VoiceStyle())
     pcm = np.concatenate([said.pcm, np.zeros(RATE, np.float32)])
     voiced = np.flatnonzero(_push_all(Vad(WebrtcGate(), Silero()), pcm) > 0.5)
     assert voiced[-1] * FRAME / RATE < said.words[-1].end_s + 0.2
 
 
-def test_a_reset_makes_the_second_hearing_equal_the_first() -> None:
+def test_after_a_reset_equal_sound_gives_equal_probabilities() -> None:
     noise = np.random.default_rng(3).standard_normal(RATE).astype(np.float32) * 0.3
     vad = Vad(WebrtcGate(), Silero())
     first = _push_all(vad, noise)
