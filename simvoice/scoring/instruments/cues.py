@@ -1,8 +1,9 @@
-"""What the learner did with each cue and concern: VR-CoDES and VR-CoDES-P.
+"""Code how the learner answered each cue and concern, after VR-CoDES and VR-CoDES-P.
 
-The patient's half needs no coding: the record says which of her lines are cues (`Header.shows`).
-The learner's next turn is coded as explicit or not (does it take up what she said or felt) and as
-providing or reducing space for more of it, with one of the 17 responses where the acts allow.
+The patient's half needs no coding: the record says which of the patient's lines are cues
+(`Header.shows`). The learner's next turn is coded as explicit or not (whether it takes up what the
+patient said or felt) and as providing or reducing space for more, with one of the 17 responses
+where the codes of the turn allow.
 
 Sources: Del Piccolo et al. 2011, doi 10.1016/j.pec.2010.02.024; the responses by quadrant with
 examples in BMC Nursing 2017, doi 10.1186/s12912-017-0220-8, table 3. Continuer and terminator:
@@ -29,19 +30,20 @@ from simvoice.record.events import (
 from simvoice.scoring.instruments.evidence import GUESSING, Certainty
 
 SILENCE_S = 2.0
-"""Seconds after a cue in which nobody speaks before the patient goes on herself, from which they
-are an answer: the threshold of Bartels et al. 2016 and Gramling et al. 2022."""
+"""Shortest silence between a cue and the patient's next line that counts as an answer, seconds: the
+threshold of Bartels et al. 2016 and Gramling et al. 2022."""
 
 Suchman = Literal["continuer", "terminator", "neither"]
 
 
 @dataclass(frozen=True, slots=True)
 class Quadrant:
-    """Where a response stands."""
+    """The quadrant of a response."""
 
     explicit: bool
+    """Whether it takes up what the patient said or felt."""
     provides: bool
-    """True: gives room for more. False: takes it."""
+    """True: provides space for more. False: reduces it."""
 
 
 _NR, _NP = Quadrant(False, False), Quadrant(False, True)
@@ -118,19 +120,19 @@ _ACTS: Final = MappingProxyType(
         "acknowledge": ("acknowledgement", "acknowledgement"),
     }
 )
-"""Code to response, when the turn takes up her words and when it does not. The first code that a
-turn carries decides, in this order: a goodbye first, which leaves no room whatever comes with it;
-what gives room before what takes it; an acknowledgement only where nothing else was done."""
+"""Code to (response when the turn takes up the patient's words, response when it does not). The
+first code in this order that a turn has decides: a goodbye first, because it reduces space whatever
+comes with it; codes that provide space before codes that reduce it; an acknowledgement last."""
 
 _EXPLORES = frozenset({"empathy_explore", "ask_concerns", "elicit", "question_open"})
 _POINTS_BACK = re.compile(r"\b(?:that|this|it|so)\b")
-"""A question with one of these is about what was said: "Tell me more about that."."""
+"""A question with one of these words is about what the patient said: "Tell me more about that."."""
 
-# an open question of these kinds has a subject of its own
+# open questions of these kinds have their own subject
 _OWN_SUBJECT = frozenset({"ask_perception", "ask_permission", "check_understanding"})
 
 _LETTERS = 5
-"""Letters that two words have to share to be one word in two forms: "insured", "insurance"."""
+"""Letters that two forms of one word share at the start: "insured", "insurance"."""
 _COMMON_WORDS = """
 all and any are ask but can did does for get got had has her him his how its let lot may not now
 off one our out own put saw say see she the they too try two use was way who why yes yet you about
@@ -142,61 +144,61 @@ this those thought time told very want well went were what when where which whil
 would your yours
 """
 _COMMON = frozenset(_COMMON_WORDS.split())
-"""Words that two speakers share without meaning the same; shorter ones are never compared."""
+"""Words that do not show a shared subject; words of less than three letters never count."""
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """A cue or concern that sounded, and what the learner did with it."""
+    """A cue or concern that was delivered, and the learner's answer."""
 
     concern: str
-    """By id."""
+    """Id of the concern."""
     concern_text: str
     kind: Literal["cue", "concern"]
     line: str
     cue: str
-    """Her words, as they were heard."""
+    """The patient's words, as delivered."""
     cue_start_s: float
     cue_end_s: float
     response: str | None
-    """One of RESPONSES; None when the acts do not allow one, or nobody answered."""
+    """One of RESPONSES; None when the codes do not allow one, or the learner did not answer."""
     explicit: bool | None
     provides: bool | None
     suchman: Suchman
     words: str
-    """The learner's words that show it."""
+    """The learner's words that show the response."""
     at_s: float | None
-    """When the answer began; None without one."""
+    """Start of the answer; None without an answer."""
     latency_s: float | None
-    """Seconds from her last sound to the learner's first; below zero where he cut in. None for
-    silences and where nobody answered."""
+    """Seconds from the patient's last sound to the learner's first; negative where the learner cut
+    in. None for silences and without an answer."""
     certainty: Certainty
 
 
 def responses(
     entries: Sequence[JournalEntry], shows: Sequence[ConcernShown]
 ) -> tuple[Response, ...]:
-    """Every cue and concern that sounded, in order, each with the answer it got.
+    """Every cue and concern that was delivered, in order, each with its answer.
 
-    A line that was said in pieces, or shows the same concern twice in one breath, counts once.
+    A concern that the patient shows several times before the learner's next turn counts once.
     """
     found: list[Response] = []
-    for breath in _exchanges(entries):
+    for exchange in _exchanges(entries):
         seen: set[str] = set()
-        for speech in reversed(breath.speeches):  # a line goes on: its last piece is answered
+        for speech in reversed(exchange.speeches):  # the last piece of a line is answered
             for each in (s for s in shows if s.line == speech.line_id and speech.heard):
                 if each.concern not in seen:
                     seen.add(each.concern)
-                    found.append(_answer_to(each, breath, speech))
+                    found.append(_answer_to(each, exchange, speech))
     return tuple(sorted(found, key=lambda r: (r.cue_start_s, r.concern)))
 
 
-# -- who answered what ----------------------------------------------------------------------
+# -- which answer belongs to which cue ------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """What answered a cue."""
+    """The answer to a cue."""
 
     name: str | None
     explicit: bool | None
@@ -206,7 +208,7 @@ class _Answer:
 
 @dataclass(frozen=True, slots=True)
 class _Exchange:
-    """What the patient said until the learner took a turn, and that turn."""
+    """What the patient said before the learner took a turn, and that turn."""
 
     speeches: tuple[PatientSpeech, ...]
     holds: tuple[Hold, ...]
@@ -215,7 +217,7 @@ class _Exchange:
 
     @property
     def until_s(self) -> float:
-        """When the learner began; never, when nobody did."""
+        """Session seconds at which the learner began; infinity when the learner did not."""
         return self.turn.start_s if self.turn is not None else float("inf")
 
 
@@ -223,44 +225,44 @@ def _exchanges(entries: Sequence[JournalEntry]) -> list[_Exchange]:
     turns = sorted((e for e in entries if isinstance(e, LearnerTurn)), key=lambda t: t.start_s)
     speeches = sorted((e for e in entries if isinstance(e, PatientSpeech)), key=lambda s: s.start_s)
     holds = tuple(e for e in entries if isinstance(e, Hold))
-    channels = tuple(e for e in entries if isinstance(e, Backchannel))
-    breaths = []
+    backchannels = tuple(e for e in entries if isinstance(e, Backchannel))
+    exchanges = []
     since_s = float("-inf")
     for turn in (*turns, None):
         until_s = turn.start_s if turn is not None else float("inf")
-        mine = tuple(s for s in speeches if since_s <= s.start_s < until_s)
-        if mine:
-            breaths.append(_Exchange(mine, holds, channels, turn))
+        own = tuple(s for s in speeches if since_s <= s.start_s < until_s)
+        if own:
+            exchanges.append(_Exchange(own, holds, backchannels, turn))
         since_s = until_s
-    return breaths
+    return exchanges
 
 
-def _answer_to(shown: ConcernShown, breath: _Exchange, speech: PatientSpeech) -> Response:
-    following = [s for s in breath.speeches if s.start_s > speech.start_s]
-    gone_on = next((s for s in following if s.line_id != speech.line_id), None)
-    until_s = breath.until_s if gone_on is None else gone_on.start_s
+def _answer_to(shown: ConcernShown, exchange: _Exchange, speech: PatientSpeech) -> Response:
+    following = [s for s in exchange.speeches if s.start_s > speech.start_s]
+    next_line = next((s for s in following if s.line_id != speech.line_id), None)
+    until_s = exchange.until_s if next_line is None else next_line.start_s
     held = next(
-        (h for h in breath.holds if h.outcome == "held" and _follows(h, speech, until_s)), None
+        (h for h in exchange.holds if h.outcome == "held" and _follows(h, speech, until_s)), None
     )
-    silent_s = gone_on.start_s - speech.end_s if gone_on is not None else 0.0
-    murmur = next(
-        (b for b in breath.backchannels if speech.start_s < b.start_s <= speech.end_s + 1.0), None
+    silence_s = next_line.start_s - speech.end_s if next_line is not None else 0.0
+    backchannel = next(
+        (b for b in exchange.backchannels if speech.start_s < b.start_s <= speech.end_s + 1.0), None
     )
-    turn = breath.turn
-    if held is not None or silent_s >= SILENCE_S:
-        then = _stems(following[0].heard) if following else frozenset()
-        subject = _subject(shown, speech) | then
+    turn = exchange.turn
+    if held is not None or silence_s >= SILENCE_S:
+        next_stems: frozenset[str] = _stems(following[0].heard) if following else frozenset()
+        subject = _subject(shown, speech) | next_stems
         later = _code_answer(turn, subject) if turn is not None else None
         if turn is not None and later is not None and _takes_it_up(later, turn, subject):
             return _response(shown, speech, later, turn.start_s, None)
         at_s = held.start_s if held is not None else speech.end_s
         return _response(shown, speech, _Answer("silence", False, "", "high"), at_s, None)
-    if gone_on is not None and murmur is not None:
-        act = _Answer("back-channel", False, murmur.text, "high")
-        return _response(shown, speech, act, murmur.start_s, None)
+    if next_line is not None and backchannel is not None:
+        act = _Answer("back-channel", False, backchannel.text, "high")
+        return _response(shown, speech, act, backchannel.start_s, None)
     if turn is None:
         return _response(shown, speech, _Answer(None, None, "", "high"), None, None)
-    latency_s = round(turn.start_s - breath.speeches[-1].end_s, 3)
+    latency_s = round(turn.start_s - exchange.speeches[-1].end_s, 3)
     act = _code_answer(turn, _subject(shown, speech))
     return _response(shown, speech, act, turn.start_s, latency_s)
 
@@ -270,15 +272,20 @@ def _subject(shown: ConcernShown, speech: PatientSpeech) -> frozenset[str]:
 
 
 def _takes_it_up(act: _Answer, turn: LearnerTurn, subject: frozenset[str]) -> bool:
-    """After a silence that was let stand she may have come to something else: only words that share
-    hers answer what she showed before it, and only where they leave her room."""
+    """Whether a turn after a silence answers the cue before the silence.
+
+    The patient may have changed the subject in between, so the turn must share words with the cue
+    and provide space.
+    """
     shares = bool(subject & _stems(turn.text))
     return shares and act.name is not None and RESPONSES[act.name].provides
 
 
 def _follows(hold: Hold, speech: PatientSpeech, until_s: float) -> bool:
-    """Whether a silence came between her words and what came next. Speech and silence are timed
-    apart, so they may overlap by a few hundredths."""
+    """Whether a hold came after the patient's words and before `until_s`.
+
+    Speech and holds are timed separately, so they may overlap by a few hundredths of a second.
+    """
     return speech.end_s - 0.05 <= hold.start_s < until_s
 
 
@@ -316,7 +323,7 @@ def _suchman(name: str | None, quadrant: Quadrant | None) -> Suchman:
     return "continuer" if quadrant.provides else "terminator"
 
 
-# -- what a turn does with a cue ------------------------------------------------------------
+# -- coding an answer -----------------------------------------------------------------------
 
 
 def _code_answer(turn: LearnerTurn, subject: frozenset[str]) -> _Answer:
@@ -328,14 +335,14 @@ def _code_answer(turn: LearnerTurn, subject: frozenset[str]) -> _Answer:
     if code is not None:
         about = takes_up or (code in _EXPLORES and _POINTS_BACK.search(plain(turn.text)))
         name = _ACTS[code][0 if about else 1]
-        sure: Certainty = "low" if turn.avg_logprob < GUESSING else "fair"
-        return _Answer(name, RESPONSES[name].explicit, found[code].words, sure)
+        certainty: Certainty = "low" if turn.avg_logprob < GUESSING else "fair"
+        return _Answer(name, RESPONSES[name].explicit, found[code].words, certainty)
     if takes_up or found:
         return _Answer(None, takes_up, turn.text, "low")
     return _Answer("ignoring", False, turn.text, "low")
 
 
 def _stems(text: str) -> frozenset[str]:
-    """The first letters of the words that carry meaning."""
+    """The first `_LETTERS` letters of the words that carry meaning."""
     words = plain(text).split()
     return frozenset(w[:_LETTERS] for w in words if len(w) >= 3 and w not in _COMMON)

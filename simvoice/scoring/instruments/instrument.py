@@ -1,7 +1,7 @@
-"""The instruments, as they lie in `data/instruments/`: one file each, and one for the headings.
+"""Load the instruments from `data/instruments/`: one file each, and one for the headings.
 
-Item texts are in words of our own and cite their source. An item has a rule over what the record
-holds, or says why it is left to a human.
+Item texts are in our own words and cite their source. An item has a rule over the record, or says
+why it is left to a human.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ HEADINGS = "headings.toml"
 
 
 class Item(RulePart):
-    """One thing that was done or not."""
+    """One thing that the learner did or did not do."""
 
     id: str = Field(pattern=r"^[a-z0-9]+(?:-[a-z0-9]+)*$")
     text: str = Field(min_length=1)
     section: str = ""
     rule: ItemRule | None = None
     human: bool = False
-    """Left to a human: sound or the codebook cannot tell."""
+    """Whether the item is left to a human, because the record does not show it."""
     why: str = ""
-    """Why it is left to a human, in a sentence."""
+    """Why the item is left to a human, a sentence."""
     weight: float = Field(default=1.0, gt=0.0)
-    """In the headings; instruments weigh their items alike."""
+    """Weight in a heading; the items of instruments have equal weights."""
     note: str = ""
     instead: str = ""
-    """A sentence to try where it was not met."""
+    """A sentence to try when the item was not met."""
     means: dict[str, str] = Field(default_factory=dict)
-    """Code of a case's own to what it means."""
+    """Code that only the case has, to its meaning."""
 
     @model_validator(mode="after")
     def _one_judge(self) -> Item:
@@ -58,13 +58,13 @@ class Instrument(RulePart):
     source: str
     """Citation, with doi where there is one."""
     about: str
-    """What it is, how far this version goes, and its known numbers."""
+    """What the instrument is, what simvoice covers of it, and its published numbers."""
     items: tuple[Item, ...] = Field(min_length=1)
 
 
 @cache
 def instruments() -> Mapping[str, Instrument]:
-    """Every instrument by id, in the order of their ids; the headings are `headings()`."""
+    """Every instrument by id, in the order of the ids. `headings` loads the headings."""
     folder = files("simvoice.scoring") / "data" / "instruments"
     names = sorted(each.name for each in folder.iterdir() if each.name.endswith(".toml"))
     read = (_read((folder / name).read_text("utf-8"), name) for name in names if name != HEADINGS)
@@ -73,7 +73,7 @@ def instruments() -> Mapping[str, Instrument]:
 
 @cache
 def headings() -> tuple[Instrument, ...]:
-    """The three headings people ask for, each a weighted list of items."""
+    """The three headings, each a weighted list of items."""
     path = files("simvoice.scoring") / "data" / "instruments" / HEADINGS
     raw = tomllib.loads(path.read_text(encoding="utf-8"))
     return tuple(Instrument.model_validate(each) for each in raw["heading"])
@@ -87,13 +87,13 @@ def items() -> Mapping[str, Item]:
 
 
 CRITICAL = "critical"
-"""The id of the instrument that a case's critical items make."""
+"""The id of the instrument that consists of a case's critical items."""
 
 
 def critical_instrument(case_id: str, given: Sequence[CriticalItem]) -> Instrument | None:
-    """What the case's author holds that nobody may miss, as an instrument; None without any.
+    """The critical items of a case as an instrument; None when the case has none.
 
-    Its items are named apart by the case: "critical-breast-biopsy-says-cancer".
+    The ids of its items contain the case: "critical-breast-biopsy-says-cancer".
     """
     if not given:
         return None
@@ -101,7 +101,7 @@ def critical_instrument(case_id: str, given: Sequence[CriticalItem]) -> Instrume
         id=CRITICAL,
         name="Critical for this case",
         source="the author of the case",
-        about="What the author of the case holds that nobody may miss in it.",
+        about="What every learner must do in this case, in the view of its author.",
         items=tuple(
             Item(
                 id=f"{CRITICAL}-{case_id}-{each.id.replace('_', '-')}",
@@ -119,16 +119,16 @@ def critical_instrument(case_id: str, given: Sequence[CriticalItem]) -> Instrume
 
 
 def items_for(header: Header) -> Mapping[str, Item]:
-    """Every item there is for one attempt, by id: `items()` and those critical in its case."""
-    author_s = critical_instrument(header.case_id, header.critical)
-    own = author_s.items if author_s is not None else ()
+    """Every item for one attempt, by id: `items` and the critical items of its case."""
+    instrument = critical_instrument(header.case_id, header.critical)
+    own = instrument.items if instrument is not None else ()
     return MappingProxyType({**items(), **{item.id: item for item in own}})
 
 
 def find_instruments(names: Iterable[str]) -> tuple[tuple[Instrument, ...], tuple[str, ...]]:
-    """The instruments that a case's author named, and the names that none goes by.
+    """(the instruments with these names, the unknown names).
 
-    Case, blanks and marks do not matter: "OS-12" is os12, "GRIEV_ING" is grieving.
+    Case, blanks and punctuation do not matter: "OS-12" is os12, "GRIEV_ING" is grieving.
     """
     by_name = {_plain(key): each for key, each in instruments().items()}
     by_name |= {_plain(each.name): each for each in instruments().values()}
@@ -144,7 +144,7 @@ def find_instruments(names: Iterable[str]) -> tuple[tuple[Instrument, ...], tupl
 
 
 def read_instrument(text: str, name: str = "this instrument") -> Instrument:
-    """An instrument from its file's text. Raises UsageError with the place that is wrong."""
+    """An instrument from the text of its file. Raises UsageError that names the wrong field."""
     try:
         return _read(text, name)
     except tomllib.TOMLDecodeError as error:

@@ -1,8 +1,7 @@
-"""From the record and an instrument to what was met, what was not, and what nobody can tell.
+"""Judge the items of an instrument from the record: met, not met, counted or not judged.
 
-Pure, and from the record alone: the codes of the learner's turns as they were written down, the
-metrics, and the answers to cues. Every judgement carries the words it stands on, or says why there
-is none.
+The judgement uses only the record: the codes of the learner's turns, the metrics, and the answers
+to cues. Every judgement has the evidence it rests on, or says why an item was not judged.
 """
 
 from __future__ import annotations
@@ -40,37 +39,37 @@ from simvoice.scoring.metrics.shares import ItemShare, share
 from simvoice.scoring.raters.questions import resolve_rule
 
 _HOLDS = {"holds_held": "held", "holds_filled": "filled"}
-"""Metric to the outcome of the silences that it counts."""
+"""Metric to the outcome of the holds that it counts."""
 LIKELY = 0.6
-"""Confidence of a code from which it holds up a yes. Below, it is counted where counts have their
-interval, and shown as a maybe where a yes or no is asked."""
+"""Least confidence of a code that makes an item met. Codes below it are included in counts, and
+shown as possible evidence where the answer is yes or no."""
 
 
 @dataclass(frozen=True, slots=True)
 class JudgedItem:
-    """One item in one attempt."""
+    """One item, judged in one attempt."""
 
     item: Item
     verdict: RuleVerdict
     rule: str
-    """In words; empty where the item is a human's."""
+    """The rule in words; empty where the item is left to a human."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScoredInstrument:
-    """One instrument in one attempt."""
+    """One instrument, judged in one attempt."""
 
     instrument: Instrument
     judged: tuple[JudgedItem, ...]
 
     def count(self, outcome: ItemOutcome) -> int:
-        """How many items came out so."""
+        """Number of items with this outcome."""
         return sum(each.verdict.outcome == outcome for each in self.judged)
 
     @property
     def share(self) -> float | None:
-        """0..1: weight of what was met in the weight of what could be judged; None when less than
-        half of the weight could be."""
+        """Weight of the items met divided by the weight of the items judged, 0..1; None when less
+        than half of the weight could be judged."""
         weights = {"met": 0.0, "not met": 0.0, "not judged": 0.0, "counted": 0.0}
         for each in self.judged:
             weights[each.verdict.outcome] += each.item.weight
@@ -81,7 +80,7 @@ class ScoredInstrument:
 
     @property
     def share_with_interval(self) -> ItemShare | None:
-        """The same with its interval; None where there is no share."""
+        """The share with its interval; None where there is no share."""
         if self.share is None:
             return None
         return share(self._weights("met"), self._weights("not met"))
@@ -91,27 +90,28 @@ class ScoredInstrument:
 
 
 class Judge:
-    """Judges the items of one attempt."""
+    """Judges instruments and items in one attempt."""
 
     def __init__(self, reading: Reading, header: Header) -> None:
         entries = code_turns_in_context(reading.entries, header.shows, reading.rises or never_rises)
         turns = (entry for entry in entries if isinstance(entry, LearnerTurn))
         self._turns = tuple(sorted(turns, key=lambda turn: turn.start_s))
         self._reading = reading
-        self._says_cues = bool(header.shows)
+        self._has_cues = bool(header.shows)
         self._means = {k: v for item in header.critical for k, v in item.means.items()}
         self.responses: tuple[Response, ...] = responses(entries, header.shows)
 
-    def sheet(self, instrument: Instrument) -> ScoredInstrument:
-        """Every item of an instrument."""
-        return ScoredInstrument(instrument, tuple(self.item(item) for item in instrument.items))
+    def score(self, instrument: Instrument) -> ScoredInstrument:
+        """Judge every item of an instrument."""
+        items = tuple(self.judge_item(item) for item in instrument.items)
+        return ScoredInstrument(instrument, items)
 
-    def sheets(self, chosen: Iterable[Instrument]) -> tuple[ScoredInstrument, ...]:
-        """Several instruments."""
-        return tuple(self.sheet(each) for each in chosen)
+    def score_all(self, instruments: Iterable[Instrument]) -> tuple[ScoredInstrument, ...]:
+        """Judge every item of several instruments."""
+        return tuple(self.score(each) for each in instruments)
 
-    def item(self, item: Item) -> JudgedItem:
-        """One item."""
+    def judge_item(self, item: Item) -> JudgedItem:
+        """Judge one item."""
         if item.rule is None:
             return JudgedItem(item, RuleVerdict("not judged", reason=item.why), "")
         rule = resolve_rule(item) or item.rule
@@ -138,7 +138,7 @@ class Judge:
             case r.ItemIsRule():
                 other = items().get(rule.item)
                 unknown = RuleVerdict("not judged", reason=f"simvoice has no item {rule.item}")
-                return self.item(other).verdict if other is not None else unknown
+                return self.judge_item(other).verdict if other is not None else unknown
         if not self._turns:
             return RuleVerdict("not judged", reason="no words of yours were recognised")
         match rule:
@@ -169,59 +169,60 @@ class Judge:
 
     # -- codes
 
-    def _of(self, codes: Iterable[str]) -> list[Hit]:
+    def _hits_of(self, codes: Iterable[str]) -> list[Hit]:
         wanted = frozenset(codes)
         return [hit for hit in self._hits if hit.code.code in wanted]
 
-    def _name(self, codes: Iterable[str]) -> str:
+    def _codes_in_words(self, codes: Iterable[str]) -> str:
         return codes_in_words(codes, self._means)
 
     def _no_occasion(self, codes: Iterable[str]) -> RuleVerdict:
-        why = f"no occasion: nothing was heard of {self._name(codes)}"
+        why = f"no occasion: there was no sign of {self._codes_in_words(codes)}"
         return RuleVerdict("not judged", reason=why)
 
     def _says(self, rule: r.SaysRule) -> RuleVerdict:
-        if rule.needs and not self._of(rule.needs):
+        if rule.needs and not self._hits_of(rule.needs):
             return self._no_occasion(rule.needs)
-        of_kind = [hit for hit in self._of(rule.codes) if not self._closes(hit)]
-        every = found = [hit for hit in of_kind if hit.code.confidence >= LIKELY]
-        maybe = [hit for hit in of_kind if hit.code.confidence < LIKELY]
+        of_kind = [hit for hit in self._hits_of(rule.codes) if not self._is_open_in_form_only(hit)]
+        likely = found = [hit for hit in of_kind if hit.code.confidence >= LIKELY]
+        unlikely = [hit for hit in of_kind if hit.code.confidence < LIKELY]
         occasions: list[Evidence] = []
         for anchors, before in ((rule.before, True), (rule.after, False)):
             if not anchors:
                 continue
-            at = self._of(anchors)
+            at = self._hits_of(anchors)
             if not at:
                 return self._no_occasion(anchors)
-            first = at[0].place
-            found = [h for h in found if (h.place < first if before else h.place > first)]
+            first = at[0].position
+            found = [h for h in found if (h.position < first if before else h.position > first)]
             which = "came first" if before else "not after this"
-            occasions.append(at[0].showing(f"{which}: {at[0].label}"))
+            occasions.append(at[0].evidence_of(f"{which}: {at[0].label}"))
         if rule.first_turns is not None:
-            found = [h for h in found if h.place[0] < rule.first_turns]
+            found = [h for h in found if h.position[0] < rule.first_turns]
         if rule.last_turns is not None:
-            found = [h for h in found if h.place[0] >= len(self._turns) - rule.last_turns]
+            found = [h for h in found if h.position[0] >= len(self._turns) - rule.last_turns]
         if len(found) >= rule.at_least:
             return RuleVerdict(
                 "met", hit_evidence(distinct_hits(found)), best_certainty(found), float(len(found))
             )
-        elsewhere = [h.showing(f"{h.label}, not where it counts") for h in every]
-        unsure = [h.showing(f"perhaps {h.label}") for h in maybe]
+        elsewhere = [h.evidence_of(f"{h.label}, not where it counts") for h in likely]
+        unsure = [h.evidence_of(f"perhaps {h.label}") for h in unlikely]
         shown = hit_evidence(found) or (*occasions, *elsewhere, *unsure)[:MOST_EVIDENCE]
-        sure = "low" if maybe else absence_certainty(self._turns)
-        return RuleVerdict("not met", shown, sure, float(len(found)))
+        certainty = "low" if unlikely else absence_certainty(self._turns)
+        return RuleVerdict("not met", shown, certainty, float(len(found)))
 
-    def _closes(self, hit: Hit) -> bool:
-        """An open question by its form alone: "How was the parking?", "Why did you not call?"."""
+    def _is_open_in_form_only(self, hit: Hit) -> bool:
+        """Whether a question is open only in form: "How was the parking?", "Why did you not
+        call?"."""
         if hit.code.code != "question_open":
             return False
         asked = hit.code.words.lower()
         return any(code.code in CLOSES and code.words.lower() in asked for code in hit.turn.codes)
 
     def _avoids(self, rule: r.AvoidsRule) -> RuleVerdict:
-        if rule.needs and not self._of(rule.needs):
+        if rule.needs and not self._hits_of(rule.needs):
             return self._no_occasion(rule.needs)
-        found = distinct_hits(self._of(rule.codes))
+        found = distinct_hits(self._hits_of(rule.codes))
         if len(found) > rule.at_most:
             return RuleVerdict(
                 "not met", hit_evidence(found), best_certainty(found), float(len(found))
@@ -231,23 +232,23 @@ class Judge:
         )
 
     def _order(self, rule: r.OrderRule) -> RuleVerdict:
-        firsts = [hits[0] for hits in map(self._of, rule.steps) if hits]
+        firsts = [hits[0] for hits in map(self._hits_of, rule.steps) if hits]
         if len(firsts) < rule.least:
             return RuleVerdict(
                 "not judged",
                 hit_evidence(firsts),
-                reason=f"only {len(firsts)} of the steps happened, and {rule.least} make an order",
+                reason=f"only {len(firsts)} of the steps happened, and an order needs {rule.least}",
             )
-        in_order = all(a.place < b.place for a, b in pairwise(firsts))
+        in_order = all(a.position < b.position for a, b in pairwise(firsts))
         outcome: ItemOutcome = "met" if in_order else "not met"
         return RuleVerdict(outcome, hit_evidence(firsts, len(firsts)), worst_certainty(firsts))
 
     def _ratio(self, rule: r.RatioRule) -> RuleVerdict:
-        over, under = self._of(rule.over), self._of(rule.under)
+        over, under = self._hits_of(rule.over), self._hits_of(rule.under)
         if not under:
             return RuleVerdict(
                 "not judged",
-                reason=f"nothing to set against: not heard was {self._name(rule.under)}",
+                reason=f"nothing to compare with: no sign of {self._codes_in_words(rule.under)}",
             )
         value = len(over) / len(under)
         outcome: ItemOutcome = "counted"
@@ -258,15 +259,14 @@ class Judge:
         )
 
     def _count(self, rule: r.CountRule) -> RuleVerdict:
-        found = distinct_hits(self._of(rule.codes))
+        found = distinct_hits(self._hits_of(rule.codes))
         value = float(len(found))
         if rule.per == "cue":
             why = self._no_cues()
             if why:
                 return RuleVerdict("not judged", reason=why)
             value = round(value / len(self.responses), 3)
-        sure = absence_certainty(self._turns)
-        return RuleVerdict("counted", hit_evidence(found), sure, value)
+        return RuleVerdict("counted", hit_evidence(found), absence_certainty(self._turns), value)
 
     # -- metrics
 
@@ -277,30 +277,32 @@ class Judge:
         if measured.value is None:
             return RuleVerdict("not judged", reason=measured.reason)
         value = measured.value
-        low = rule.at_least is None or value >= rule.at_least
-        high = rule.at_most is None or value <= rule.at_most
+        reaches_least = rule.at_least is None or value >= rule.at_least
+        within_most = rule.at_most is None or value <= rule.at_most
         moments = _metric_evidence(self._reading, rule.metric)
-        return RuleVerdict("met" if low and high else "not met", moments, "high", value)
+        return RuleVerdict(
+            "met" if reaches_least and within_most else "not met", moments, "high", value
+        )
 
     # -- answers to cues
 
     def _no_cues(self) -> str:
-        if not self._says_cues:
+        if not self._has_cues:
             return "the record does not say which of the patient's lines were cues"
-        return "" if self.responses else "the patient let no concern show"
+        return "" if self.responses else "the patient showed no cue or concern"
 
     def _answers(self, rule: r.AnswersRule) -> RuleVerdict:
         why = self._no_cues()
-        told = [each for each in self.responses if _answer(each, rule.how) is not None]
-        if why or not told:
+        coded = [each for each in self.responses if _answer(each, rule.how) is not None]
+        if why or not coded:
             return RuleVerdict("not judged", reason=why or "no answer to a cue could be coded")
-        given = [each for each in told if _answer(each, rule.how)]
-        share = round(len(given) / len(told), 3)
+        answered = [each for each in coded if _answer(each, rule.how)]
+        share = round(len(answered) / len(coded), 3)
         if rule.at_least is None:
-            return RuleVerdict("counted", _answer_quotes(given), "fair", share)
+            return RuleVerdict("counted", _answer_quotes(answered), "fair", share)
         if share >= rule.at_least:
-            return RuleVerdict("met", _answer_quotes(given), "fair", share)
-        lacking = [each for each in told if not _answer(each, rule.how)]
+            return RuleVerdict("met", _answer_quotes(answered), "fair", share)
+        lacking = [each for each in coded if not _answer(each, rule.how)]
         return RuleVerdict("not met", _answer_quotes(lacking), "fair", share)
 
     def _count_answers(self, rule: r.CountAnswersRule) -> RuleVerdict:
@@ -315,16 +317,16 @@ class Judge:
         return RuleVerdict("counted", _answer_quotes(found), "fair", float(len(found)))
 
 
-# -- putting verdicts together --------------------------------------------------------------
+# -- combining the parts of a rule ----------------------------------------------------------
 
 
 def _combine_all(parts: Sequence[RuleVerdict]) -> RuleVerdict:
-    """Not met when any is not; else not judged when any is not."""
+    """Not met when any part is not met; otherwise not judged when any part is not judged."""
     for outcome in ("not met", "not judged"):
         bad = next((each for each in parts if each.outcome == outcome), None)
         if bad is not None:
             return bad
-    # of each part something, so that each can be checked
+    # evidence of each part, so that each can be checked
     by_turns = chain.from_iterable(zip_longest(*(each.evidence for each in parts)))
     evidence = tuple(dict.fromkeys(e for e in by_turns if e is not None))[:MOST_EVIDENCE]
     return RuleVerdict(
@@ -333,7 +335,8 @@ def _combine_all(parts: Sequence[RuleVerdict]) -> RuleVerdict:
 
 
 def _combine_any(parts: Sequence[RuleVerdict]) -> RuleVerdict:
-    """Met when any is; else not judged when any is not, for that one might have been met."""
+    """Met when any part is met; otherwise not judged when any part is not judged, because that part
+    might have been met."""
     for outcome in ("met", "not judged"):
         good = next((each for each in parts if each.outcome == outcome), None)
         if good is not None:
@@ -347,7 +350,7 @@ def _lowest_certainty(parts: Sequence[RuleVerdict]) -> Certainty | None:
 
 
 def _metric_evidence(reading: Reading, metric: str) -> tuple[Evidence, ...]:
-    """What a count of moments counts; other metrics are of the whole talk."""
+    """The moments that a metric counts; empty for metrics of the whole conversation."""
     found: list[Evidence] = []
     if metric == "interruptions":
         found = [
@@ -366,7 +369,7 @@ def _cut_off(words: int) -> str:
 
 
 def _answer(response: Response, how: str) -> bool | None:
-    """Whether a cue was answered so; None when nobody can tell."""
+    """Whether a cue was answered in the way `how`; None when the answer has no code."""
     if how == "continuer":
         return response.suchman == "continuer" if response.response is not None else None
     return response.provides if how == "provides" else response.explicit
@@ -375,7 +378,7 @@ def _answer(response: Response, how: str) -> bool | None:
 def _answered_by(each: Response) -> str:
     words = f": “{each.words}”" if each.words else ""
     if each.response is None and each.explicit:
-        return f"taken up in words of no kind that can be coded{words}"
+        return f"taken up in words that no code fits{words}"
     return f"answered by {each.response or 'nothing that can be coded'}{words}"
 
 

@@ -1,7 +1,7 @@
-"""The anatomy of a news beat: warning shot, headline, silence, who speaks first, and with what.
+"""The news beat: warning, news, silence, who speaks first, and how the learner responds.
 
-After SPIKES (Baile et al. 2000, doi 10.1634/theoncologist.5-4-302): a warning before the news,
-the news in plain words, then room for what it does.
+After SPIKES (Baile et al. 2000, doi 10.1634/theoncologist.5-4-302): a warning before the news, the
+news in plain words, then time for the patient's reaction.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from simvoice.record.events import JournalEntry, LearnerTurn, PatientMove, Patie
 from simvoice.timing.turns import Speaker
 
 NEWS = frozenset({"headline", "headline_jargon"})
-"""Codes with which the news itself is told."""
+"""Codes of turns that tell the news."""
 WARNING = "warning_shot"
 CUES = frozenset({"feel"})
-"""Moves with which the patient shows a feeling."""
+"""Moves in which the patient shows a feeling."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,28 +25,28 @@ class NewsBeat:
     """The first time the news was told. All times are session seconds."""
 
     headline_s: float
-    """Where the turn that told it begins."""
+    """Start of the turn that told the news."""
     told_s: float
-    """Where that turn ends."""
+    """End of that turn."""
     warned_s: float | None
-    """Where the turn with the last warning before it begins; None without one."""
+    """Start of the turn with the last warning before the news; None without a warning."""
     silence_s: float | None
-    """Seconds after the turn until somebody spoke; None when nobody did."""
+    """Seconds from the end of the turn until someone spoke; None when no one did."""
     first: Speaker | None
-    """Who spoke first then."""
+    """Who spoke first after the news."""
     response: tuple[str, ...]
-    """What the learner's next turn did, by the codebook's names; empty when none followed."""
+    """Codes of the learner's next turn; empty when none followed."""
     is_empathic: bool
-    """Whether that was, or held, an answer to feeling."""
+    """Whether the response has a code of empathy."""
 
 
 def tells_news(turn: LearnerTurn) -> bool:
-    """Whether the turn tells the news itself."""
+    """Whether the turn tells the news."""
     return any(code.code in NEWS for code in turn.codes)
 
 
 def news_beat(entries: Sequence[JournalEntry]) -> NewsBeat | None:
-    """The first one in a journal; None when the news was not told."""
+    """The first news beat in a journal; None when the news was not told."""
     turns = sorted(_turns(entries), key=lambda turn: turn.start_s)
     told = next((turn for turn in turns if tells_news(turn)), None)
     if told is None:
@@ -82,8 +82,11 @@ def _turns(entries: Sequence[JournalEntry]) -> list[LearnerTurn]:
 
 
 def distressed(entries: Sequence[JournalEntry], from_level: float) -> list[tuple[float, float]]:
-    """(start, end) of the times in which the patient's distress was `from_level` or more, as her
-    ledger had it; session seconds, the last one without an end."""
+    """(start, end) of the times with the patient's distress, by the ledger, at `from_level` or
+    above.
+
+    Session seconds; the last interval may end at infinity.
+    """
     spans: list[tuple[float, float]] = []
     since: float | None = None
     for move in entries:

@@ -1,6 +1,6 @@
-"""Rules over what the patient did: what she told and said, what she felt, which silences stood.
+"""Judge rules about the patient: facts told, lines delivered, ledger values, silences.
 
-All of it is known exactly, since the record says what was decided and what was heard of it.
+All of these are exact, because the record has every decision and what was delivered of it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from simvoice.scoring.instruments.evidence import (
 )
 
 BROKEN_S = 1.0
-"""Seconds by which the end of a silence and the words that ended it may be timed apart."""
+"""Largest time between the end of a silence and the start of the turn that broke it, seconds."""
 _TRUST = "trust"
 _ROUNDING = 1e-6
 
@@ -27,7 +27,7 @@ def judge_patient_rule(
     rule: r.ToldRule | r.HearsRule | r.ReachedRule | r.SilenceRule | r.LedgerValueRule,
     entries: Sequence[JournalEntry],
 ) -> RuleVerdict:
-    """By the journal alone."""
+    """Judge a rule from the journal alone."""
     match rule:
         case r.ToldRule():
             return _told(rule, entries)
@@ -46,54 +46,57 @@ def _delivered_speech(entries: Sequence[JournalEntry]) -> list[PatientSpeech]:
 
 
 def _told(rule: r.ToldRule, entries: Sequence[JournalEntry]) -> RuleVerdict:
-    """A fact is told by the first move that opens it and was heard to its end."""
-    whole = {e.turn: e for e in reversed(_delivered_speech(entries)) if not e.unsaid}
+    """A fact counts as told by the first move that opens it and whose line was delivered to its
+    end."""
+    complete = {e.turn: e for e in reversed(_delivered_speech(entries)) if not e.unsaid}
     told: dict[str, PatientSpeech] = {}
     for move in entries:
-        if isinstance(move, PatientMove) and move.turn in whole:
+        if isinstance(move, PatientMove) and move.turn in complete:
             for fact in move.disclosed:
-                told.setdefault(fact, whole[move.turn])
+                told.setdefault(fact, complete[move.turn])
     wanted = [told[fact] for fact in rule.facts if fact in told]
     return _met(len(wanted) == len(rule.facts), (_quote(each) for each in wanted))
 
 
 def _lines_delivered(
-    each_of: Sequence[Sequence[str]], entries: Sequence[JournalEntry]
+    groups: Sequence[Sequence[str]], entries: Sequence[JournalEntry]
 ) -> RuleVerdict:
-    """Of each group of lines at least one was heard."""
-    if not each_of:
+    """Whether at least one line of each group was delivered."""
+    if not groups:
         return RuleVerdict("not judged", reason="the record does not say which lines belong to it")
     firsts = [
         next((e for e in _delivered_speech(entries) if e.line_id in lines), None)
-        for lines in each_of
+        for lines in groups
     ]
     return _met(None not in firsts, (_quote(each) for each in firsts if each is not None))
 
 
 def _silence(rule: r.SilenceRule, entries: Sequence[JournalEntry]) -> RuleVerdict:
-    left = [e for e in entries if isinstance(e, Hold) and (not rule.after or e.beat in rule.after)]
-    if not left:
-        return RuleVerdict("not judged", reason="no occasion: the patient left no such silence")
-    stood = [each for each in left if each.outcome == "held"]
-    cared = [each for each in left if each not in stood and broken_with_care(each, entries)]
-    filled = [each for each in left if each not in stood and each not in cared]
+    holds = [e for e in entries if isinstance(e, Hold) and (not rule.after or e.beat in rule.after)]
+    if not holds:
+        return RuleVerdict("not judged", reason="no occasion: the patient kept no such silence")
+    stood = [each for each in holds if each.outcome == "held"]
+    with_care = [each for each in holds if each not in stood and broken_with_care(each, entries)]
+    filled = [each for each in holds if each not in stood and each not in with_care]
     is_met = bool(stood) if rule.outcome == "held" else not filled
     shown = [*map(silence_evidence, stood if is_met else filled)]
     if is_met or not filled:
-        shown += (silence_evidence(each, "broken with words that raised trust") for each in cared)
+        shown += (
+            silence_evidence(each, "broken with words that raised trust") for each in with_care
+        )
     return _met(is_met, shown)
 
 
 def broken_with_care(hold: Hold, entries: Sequence[JournalEntry]) -> bool:
-    """Whether a silence was broken with words after which she trusted more: no room was taken."""
+    """Whether the learner broke a silence with words that raised the patient's trust."""
     turns = [e for e in entries if isinstance(e, LearnerTurn)]
-    said = min(turns, key=lambda turn: abs(turn.start_s - hold.end_s), default=None)
-    if hold.outcome != "filled" or said is None or abs(said.start_s - hold.end_s) > BROKEN_S:
+    broke = min(turns, key=lambda turn: abs(turn.start_s - hold.end_s), default=None)
+    if hold.outcome != "filled" or broke is None or abs(broke.start_s - hold.end_s) > BROKEN_S:
         return False
     moves = (
         e
         for e in entries
-        if isinstance(e, PatientMove) and e.turn == said.turn and e.at_s >= said.start_s
+        if isinstance(e, PatientMove) and e.turn == broke.turn and e.at_s >= broke.start_s
     )
     answer = min(moves, key=lambda move: move.at_s, default=None)
     steps = answer.steps if answer is not None else ()

@@ -1,4 +1,4 @@
-"""The rules of items in words, as an educator reads them; what they are is in `criteria`."""
+"""Write the rules of items in words for educators; `criteria` defines the rules."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from simvoice.criteria import (
 from simvoice.scoring.metrics.definitions import definitions
 
 Means = Mapping[str, str]
-"""Code of a case's own to what it means, a sentence."""
+"""Code that only a case has, to its meaning, a sentence."""
 NO_MEANINGS: Means = MappingProxyType({})
 _NEWS = frozenset({"headline", "headline_jargon"})
 _TOLD = frozenset(
@@ -39,14 +39,14 @@ _TOLD = frozenset(
         "honest_limits", "jargon",
     }
 )  # fmt: skip
-"""All that tells the patient something, in one name: "information given"."""
+"""All codes that tell the patient something; together they are called "information given"."""
 CLOSES = ("small_talk", "blaming", "hostility", "confront")
-"""What an open question may be besides, by its form alone: such a one asks for nothing that
-matters to the patient."""
+"""Codes of questions that are open only in form: they ask for nothing that matters to the
+patient."""
 
 
 def rule_in_words(rule: ItemRule, means: Means = NO_MEANINGS) -> str:
-    """What the rule looks for, as a clause that an educator reads. means: of a case's own codes."""
+    """What a rule looks for, as a clause. means: meanings of the codes that only the case has."""
     match rule:
         case SaysRule():
             return _says(rule, means)
@@ -60,7 +60,7 @@ def rule_in_words(rule: ItemRule, means: Means = NO_MEANINGS) -> str:
         case RatioRule():
             over, under = codes_in_words(rule.over, means), codes_in_words(rule.under, means)
             if rule.at_least is None:
-                return f"how often there was {over}, set against {under}"
+                return f"how often there was {over}, compared with {under}"
             times = "" if rule.at_least == 1.0 else f"{rule.at_least:g} times "
             return f"{over}, at least {times}as often as {under}"
         case AnswersRule():
@@ -73,15 +73,15 @@ def rule_in_words(rule: ItemRule, means: Means = NO_MEANINGS) -> str:
         case ItemIsRule():
             return f"what the item {rule.item} says"
         case ToldRule():
-            return f"the patient told {_these(rule.facts)} that the case's author waits for"
+            return f"the patient told {_things(rule.facts)} that the case's author expects"
         case HearsRule():
-            return "the patient came to say what the case's author waits for"
+            return "the patient said what the case's author expects"
         case ReachedRule():
-            return f"the talk came to {_these(rule.beats)} that the case's author waits for"
+            return f"the conversation reached {_things(rule.beats)} that the case's author expects"
         case SilenceRule():
             return _silence(rule)
         case LedgerValueRule():
-            when = {"end": "at the end", "ever": "at some time", "always": "all the time"}
+            when = {"end": "at the end", "ever": "at some time", "always": "at all times"}
             return f"the patient's {rule.value.replace('_', ' ')} {_bounds(rule)} {when[rule.when]}"
         case AllOfRule():
             return "; and ".join(rule_in_words(each, means) for each in rule.rules)
@@ -124,8 +124,8 @@ def _quadrant(rule: CountAnswersRule) -> str:
 def _silence(rule: SilenceRule) -> str:
     which = " that the case's author names" if rule.after else ""
     if rule.outcome == "held":
-        return f"a silence of the patient's{which} was let stand"
-    return f"no silence of the patient's{which} was filled, but with words that raised trust"
+        return f"a silence of the patient{which} was let stand"
+    return f"no silence of the patient{which} was filled, except with words that raised trust"
 
 
 def _metric(key: str) -> str:
@@ -133,8 +133,8 @@ def _metric(key: str) -> str:
     return next(names, key.replace("_", " "))
 
 
-def _these(ids: Collection[str]) -> str:
-    # by their number: the names in a case tell what a patient may have kept back
+def _things(ids: Collection[str]) -> str:
+    # only their number: the ids would reveal what the patient may not have told
     return "the one thing" if len(ids) == 1 else f"the {len(ids)} things"
 
 
@@ -152,24 +152,27 @@ def _at_most(rule: AvoidsRule) -> str:
 
 
 def _first(codes: Iterable[str], means: Means) -> str:
-    """The first time that any of them was heard."""
+    """The first occurrence of any of these codes, as a clause."""
     name = codes_in_words(codes, means)
     return name if name.startswith("the news") else f"{name} was first heard"
 
 
 def codes_in_words(codes: Iterable[str], means: Means = NO_MEANINGS) -> str:
-    """Codes as a list in words; news in plain words or in clinicians' is "the news", and all that
-    tells something is "information given"."""
-    found = list(codes)
-    if set(found) == _TOLD:
+    """Codes as a list in words.
+
+    News in plain and in clinicians' words together is "the news"; all codes that tell the patient
+    something together are "information given".
+    """
+    listed = list(codes)
+    if set(listed) == _TOLD:
         return "information given"
-    names = ["the news"] if found and set(found) >= _NEWS else []
-    names += [code_label(code, means) for code in found if not (names and code in _NEWS)]
+    names = ["the news"] if listed and set(listed) >= _NEWS else []
+    names += [code_label(code, means) for code in listed if not (names and code in _NEWS)]
     return " or ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
 
 
 def code_label(code: str, means: Means = NO_MEANINGS) -> str:
-    """What a code is called in a sentence: by its name, or by what it means in its case."""
+    """The name of a code in a sentence: its label, or its meaning in the case."""
     if code in means:
         meaning = means[code].rstrip(".")
         return f"“{meaning[:1].lower()}{meaning[1:]}”"

@@ -1,5 +1,6 @@
-"""How far raters agree: Cohen's kappa, Gwet's AC1 and the intraclass correlation, each with an
-interval from resampling whole attempts (where all said the same, from the exact binomial).
+"""Agreement of raters: Cohen's kappa, Gwet's AC1 and the intraclass correlation, with intervals.
+
+The intervals come from resampling whole attempts; in full agreement, from the exact binomial.
 
 Sources: Cohen 1960, doi 10.1177/001316446002000104; Gwet 2008, doi 10.1348/000711006X126600;
 Shrout & Fleiss 1979, doi 10.1037/0033-2909.86.2.420, ICC(2,1): two-way random, absolute agreement,
@@ -20,7 +21,7 @@ LEVEL = 0.95
 _SEED = 20_260_101
 """Fixed, so that the same ratings give the same interval."""
 _DEFINED_SHARE = 0.5
-"""Share of resamples that have to give a value; with less an interval would be of the few."""
+"""Least share of resamples with a value; with fewer, there is no interval."""
 
 Floats = NDArray[np.float64]
 
@@ -30,7 +31,7 @@ class Estimate:
     """A coefficient with its interval."""
 
     value: float | None
-    """None when it is not defined: nobody differed in anything, or too little was rated."""
+    """None when the coefficient is not defined: nothing varied, or too little was rated."""
     low: float | None = None
     high: float | None = None
     """Ends of the 95 % interval; None when too few attempts were rated for one."""
@@ -38,7 +39,7 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class RatingPair:
-    """Two raters' words on one item of one attempt."""
+    """Yes or no of two raters on one item of one attempt."""
 
     attempt: str
     first: bool
@@ -56,12 +57,12 @@ def ac1(pairs: Sequence[RatingPair]) -> Estimate:
 
 
 def observed_agreement(pairs: Sequence[RatingPair]) -> float | None:
-    """0..1: share of the pairs in which both said the same."""
+    """Share of pairs in which both raters gave the same answer, 0..1; None without pairs."""
     return sum(p.first == p.second for p in pairs) / len(pairs) if pairs else None
 
 
 def icc(table: Sequence[Sequence[float]]) -> Estimate:
-    """ICC(2,1). table: [n attempts][k raters], every rater having rated every attempt."""
+    """ICC(2,1). table: [n attempts][k raters]; every rater rated every attempt."""
     if len(table) < 2 or len(table[0]) < 2:
         return Estimate(None)
     values = np.asarray(table, dtype=np.float64)
@@ -71,7 +72,10 @@ def icc(table: Sequence[Sequence[float]]) -> Estimate:
 
 
 def _estimate(pairs: Sequence[RatingPair], coefficient: Callable[[Floats], Floats]) -> Estimate:
-    """coefficient: from [m, 2, 2] weights of first x second to [m] values."""
+    """A coefficient with its interval.
+
+    coefficient: from [m, 2, 2] weights of first x second to [m] values.
+    """
     if not pairs:
         return Estimate(None)
     names = sorted({pair.attempt for pair in pairs})
@@ -92,14 +96,17 @@ def _estimate(pairs: Sequence[RatingPair], coefficient: Callable[[Floats], Float
 def _in_full_agreement(
     value: float, table: Floats, attempts: int, coefficient: Callable[[Floats], Floats]
 ) -> Estimate:
-    """Resampling knows no disagreement where none was seen, so the interval begins at what the
-    coefficient would be with the largest share of it that so many attempts leave possible
-    (Clopper & Pearson 1934, doi 10.1093/biomet/26.4.404)."""
+    """A coefficient with its interval where every pair agrees.
+
+    Resampling would give an interval of zero width. The lower end is therefore the coefficient with
+    the largest share of disagreement that is possible with this number of attempts (Clopper &
+    Pearson 1934, doi 10.1093/biomet/26.4.404).
+    """
     if not np.isfinite(value):
         return Estimate(None)
     most = 1.0 - ((1.0 - LEVEL) / 2.0) ** (1.0 / attempts)
-    apart = np.array([[0.0, 0.5], [0.5, 0.0]])
-    possible = (1.0 - most) * table / table.sum() + most * apart
+    disagree = np.array([[0.0, 0.5], [0.5, 0.0]])
+    possible = (1.0 - most) * table / table.sum() + most * disagree
     return Estimate(value, round(float(coefficient(possible[None])[0]), 4), value)
 
 
@@ -115,7 +122,7 @@ def _with_interval(value: float, resampled: Floats) -> Estimate:
 
 
 def _observed(tables: Floats) -> tuple[Floats, Floats, Floats]:
-    """(share agreed, share of yes of the first, of the second), [m] each."""
+    """(share agreed, share of yes of the first rater, share of yes of the second), [m] each."""
     shares = tables / tables.sum(axis=(1, 2), keepdims=True)
     same = shares[:, 0, 0] + shares[:, 1, 1]
     return same, shares[:, 1, :].sum(axis=1), shares[:, :, 1].sum(axis=1)
@@ -123,32 +130,33 @@ def _observed(tables: Floats) -> tuple[Floats, Floats, Floats]:
 
 def _kappa(tables: Floats) -> Floats:
     same, first, second = _observed(tables)
-    return _beyond(same, first * second + (1.0 - first) * (1.0 - second))
+    return _beyond_chance(same, first * second + (1.0 - first) * (1.0 - second))
 
 
 def _ac1(tables: Floats) -> Floats:
     same, first, second = _observed(tables)
     mean = (first + second) / 2.0
-    return _beyond(same, 2.0 * mean * (1.0 - mean))
+    return _beyond_chance(same, 2.0 * mean * (1.0 - mean))
 
 
-def _beyond(same: Floats, chance: Floats) -> Floats:
-    room = 1.0 - chance
+def _beyond_chance(same: Floats, chance: Floats) -> Floats:
+    """(observed - chance) / (1 - chance), [m]; nan where chance agreement is 1."""
+    largest = 1.0 - chance
     made: Floats = np.full_like(same, np.nan)
-    np.divide(same - chance, room, out=made, where=room > 1e-12)
+    np.divide(same - chance, largest, out=made, where=largest > 1e-12)
     return made
 
 
 def _icc(values: Floats) -> Floats:
-    """values: [m, n attempts, k raters] to [m]; nan where nothing varies."""
+    """ICC(2,1), [m]; nan where nothing varies. values: [m, n attempts, k raters]."""
     _, n, k = values.shape
     mean = values.mean(axis=(1, 2), keepdims=True)
     rows = values.mean(axis=2, keepdims=True)
     columns = values.mean(axis=1, keepdims=True)
     between = k * ((rows - mean) ** 2).sum(axis=(1, 2)) / (n - 1)
     raters = n * ((columns - mean) ** 2).sum(axis=(1, 2)) / (k - 1)
-    left = ((values - rows - columns + mean) ** 2).sum(axis=(1, 2)) / ((n - 1) * (k - 1))
-    below = between + (k - 1) * left + k * (raters - left) / n
-    made: Floats = np.full_like(below, np.nan)
-    np.divide(between - left, below, out=made, where=np.abs(below) > 1e-12)
+    residual = ((values - rows - columns + mean) ** 2).sum(axis=(1, 2)) / ((n - 1) * (k - 1))
+    total = between + (k - 1) * residual + k * (raters - residual) / n
+    made: Floats = np.full_like(total, np.nan)
+    np.divide(between - residual, total, out=made, where=np.abs(total) > 1e-12)
     return made

@@ -1,10 +1,10 @@
 """How far people agree on a number per encounter, and the interval that follows from it.
 
-Two numbers rest on how the learner's questions and reflections were coded, and on these even people
-differ: reflections to questions (ICC .64) and the share of open questions (ICC .44). The standard
-error of measurement is SD · √(1 - ICC) (Weir 2005, doi 10.1519/15184.1); an interval narrower than
-1.96 times that on either side would claim to know better than people do. The machine's own errors
-come on top of it, so this is the least that is shown.
+Two numbers depend on how the learner's questions and reflections are coded, and people differ on
+both: reflections to questions (ICC .64) and the share of open questions (ICC .44). The standard
+error of measurement is SD · √(1 - ICC) (Weir 2005, doi 10.1519/15184.1). An interval narrower than
+1.96 times that on either side would claim more precision than people have. The machine's own errors
+come on top, so this is the narrowest interval that is shown.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ class HumanAgreement(RulePart):
     key: str
     name: str
     over: tuple[str, ...] = Field(min_length=1)
-    """Codes counted above the line."""
+    """Codes counted in the numerator."""
     under: tuple[str, ...] = Field(min_length=1)
-    """Codes counted below it."""
+    """Codes counted in the denominator."""
     unit: Literal["ratio", "share"]
     """ratio: 0 or more. share: 0..1."""
     icc: float = Field(ge=0.0, lt=1.0)
     sd: float = Field(gt=0.0)
-    """Between encounters, in the number's own unit."""
+    """Standard deviation between encounters, in the number's unit."""
     source: str
 
     @property
@@ -55,19 +55,19 @@ class HumanAgreement(RulePart):
         return Z95 * sqrt(2.0) * self.sem
 
     def interval(self, value: float) -> tuple[float, float]:
-        """(low, high) around a value, within what the number can be."""
+        """(low, high) of the 95 % interval around a value, within the possible values."""
         most = 1.0 if self.unit == "share" else inf
         return max(0.0, value - self.half_width), min(most, value + self.half_width)
 
     def value(self, counts: Mapping[str, int]) -> float | None:
-        """From how often each code was found; None with nothing below the line."""
+        """The number from the count of each code; None when the denominator is 0."""
         below = sum(counts.get(code, 0) for code in self.under)
         return sum(counts.get(code, 0) for code in self.over) / below if below else None
 
 
 @cache
 def human_agreements() -> Mapping[str, HumanAgreement]:
-    """Every number whose agreement is known, by key."""
+    """Every number with a known agreement, by key."""
     path = files("simvoice.scoring") / "data" / "human_agreement.toml"
     raw = tomllib.loads(path.read_text(encoding="utf-8"))
     read: Iterable[HumanAgreement] = (HumanAgreement.model_validate(each) for each in raw["number"])
@@ -75,7 +75,7 @@ def human_agreements() -> Mapping[str, HumanAgreement]:
 
 
 def agreement_on(rule: ItemRule | None) -> HumanAgreement | None:
-    """The number that a rule computes; None where it is another one."""
+    """The number that a rule computes; None when its agreement is not known."""
     if not isinstance(rule, RatioRule):
         return None
     codes = (frozenset(rule.over), frozenset(rule.under))
@@ -84,15 +84,15 @@ def agreement_on(rule: ItemRule | None) -> HumanAgreement | None:
 
 
 def format_value(number: HumanAgreement, value: float) -> str:
-    """A value as people read it: `1.42`, or `43 %`."""
+    """A value as text: `1.42`, or `43 %`."""
     return f"{100.0 * value:.0f} %" if number.unit == "share" else f"{value:.2f}"
 
 
 def interval_in_words(number: HumanAgreement, value: float) -> str:
-    """A value with its interval, and why that is as wide; a sentence."""
+    """A sentence with a value, its interval, and the reason for the width."""
     low, high = (format_value(number, end) for end in number.interval(value))
     icc = f"{number.icc:.2f}".removeprefix("0")
     return (
         f"{format_value(number, value)}, 95 % interval {low} to {high}: people who code the same "
-        f"encounter differ as much (ICC {icc}; {number.source})."
+        f"encounter differ by that much (ICC {icc}; {number.source})."
     )

@@ -1,5 +1,7 @@
-"""Machine and humans on the same items: where they agree, and which items the machine may be
-trusted with. The rule is stated here once, and shown wherever its result is."""
+"""Agreement of the machine with humans for each item, and the rule when to trust the machine.
+
+The rule is stated once, in `RULE`, and shown with every result.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,7 @@ Trust = Literal["may be trusted", "not yet known", "do not trust", "left to huma
 
 
 class Threshold(BaseModel):
-    """A threshold of the rule, with where it comes from."""
+    """A threshold of the rule, with its origin."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -44,7 +46,7 @@ class Threshold(BaseModel):
 
 
 class Thresholds(BaseModel):
-    """`data/trust.toml`."""
+    """All thresholds of `data/trust.toml`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -59,22 +61,23 @@ class Thresholds(BaseModel):
 
 @cache
 def thresholds() -> Thresholds:
-    """The thresholds that ship."""
+    """The thresholds that ship with simvoice."""
     path = files("simvoice.scoring") / "data" / "trust.toml"
     return Thresholds.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
 
 
 def _rule(t: Thresholds) -> str:
     return (
-        "The machine may be trusted with an item when humans rated it in "
-        f"{t.least_attempts.value:.0f} attempts or more, the interval of its AC1 with them begins "
-        f"at {t.least_ac1.value:.2f} or above (for counts: of its ICC at {t.least_icc.value:.2f}, "
-        f"and raters counted something else than in most in {t.least_varied.value:.0f} attempts), "
-        f"it agrees with humans no more than {t.near_humans.value:.2f} less than they do with each "
-        f"other where {t.least_double.value:.0f} attempts have two raters, and learners objected "
-        f"in at most {t.most_objected.value:.0%} of the attempts. It is not to be trusted when the "
-        "interval of as many attempts ends below that threshold. In all other cases it is not "
-        "known yet."
+        "The machine may be trusted with an item when four conditions hold. Humans rated it in "
+        f"{t.least_attempts.value:.0f} attempts or more. The interval of its AC1 with them begins "
+        f"at {t.least_ac1.value:.2f} or above; for counts, the interval of its ICC begins at "
+        f"{t.least_icc.value:.2f} or above, and raters gave another count than the most frequent "
+        f"one in {t.least_varied.value:.0f} attempts. Where {t.least_double.value:.0f} attempts "
+        f"have two raters, its AC1 with humans is at most {t.near_humans.value:.2f} below the AC1 "
+        "between humans. Learners objected in at most "
+        f"{t.most_objected.value:.0%} of the attempts. The machine is not to be trusted when the "
+        "interval of that many attempts ends below the threshold. In all other cases it is not "
+        "yet known."
     )
 
 
@@ -83,17 +86,17 @@ RULE = _rule(thresholds())
 
 @dataclass(frozen=True, slots=True)
 class RatedAttempt:
-    """One attempt with all that was said of it."""
+    """One attempt with the judgements of the machine, raters and learner."""
 
     attempt: str
     machine: Mapping[str, RuleVerdict]
-    """By item."""
+    """Judgement by item id."""
     ratings: tuple[Rating, ...]
     objections: tuple[Objection, ...]
-    own: Mapping[str, Item] = field(default_factory=dict)
-    """The items that only its case has, by id."""
+    case_items: Mapping[str, Item] = field(default_factory=dict)
+    """The items that only the attempt's case has, by id."""
     problems: tuple[str, ...] = ()
-    """What people said and could not be read, a sentence each."""
+    """Ratings and objections that could not be read, a sentence each."""
 
 
 def judge_attempts(
@@ -101,11 +104,11 @@ def judge_attempts(
     attempts: Sequence[str] | None,
     judge: Callable[[Attempt], RatedAttempt],
 ) -> tuple[tuple[RatedAttempt, ...], tuple[str, ...]]:
-    """(attempts with what was said of them, what could not be read, a sentence each).
+    """(the judged attempts, what could not be read, a sentence each).
 
-    attempts: ids; None for all that somebody has said something of, of which one that cannot be
-    read stops nothing. judge: `rated`, or what makes more of it. Raises AttemptError for an id
-    that is not there.
+    attempts: ids; None for all attempts with ratings or objections. With None, an attempt that
+    cannot be read becomes a sentence; otherwise its error is raised, AttemptError for an unknown
+    id. judge: `judge_attempt`, or a function that adds to it.
     """
     found: list[RatedAttempt] = []
     problems: list[str] = []
@@ -123,16 +126,16 @@ def judge_attempts(
 
 
 def judge_attempt(attempt: Attempt) -> RatedAttempt:
-    """An attempt with what the machine says of every item there is, and what people said."""
+    """An attempt with the machine's judgement of every item, the ratings and the objections."""
     judge = Judge(read(attempt), attempt.header)
     every = items_for(attempt.header)
     said = load_feedback(attempt.folder)
     return RatedAttempt(
         attempt=attempt.id,
-        machine={key: judge.item(item).verdict for key, item in every.items()},
+        machine={key: judge.judge_item(item).verdict for key, item in every.items()},
         ratings=said.ratings,
         objections=said.objections,
-        own={key: item for key, item in every.items() if key not in items()},
+        case_items={key: item for key, item in every.items() if key not in items()},
         problems=said.problems,
     )
 
@@ -143,49 +146,49 @@ class ItemAgreement:
 
     item: Item
     attempts: int
-    """In which the machine and a human both gave a verdict or a number."""
+    """Attempts in which the machine and a human both gave a verdict or a number."""
     raters: int
     agreed: float | None
-    """0..1, machine with humans."""
+    """Share of equal answers of machine and humans, 0..1."""
     kappa: Estimate
     ac1: Estimate
     icc: Estimate
-    """Machine and the humans who rated all of these attempts, ICC(2,1); yes and no count 1 and
-    0."""
+    """ICC(2,1) of the machine and the humans who rated all of these attempts; yes and no count 1
+    and 0."""
     humans: Estimate
-    """AC1 of humans with each other."""
+    """AC1 between humans."""
     humans_icc: Estimate
-    """ICC(2,1) of the humans who rated all of the attempts that any human rated."""
+    """ICC(2,1) between the humans who rated all of the attempts that any human rated."""
     humans_attempts: int
     objections: int
-    """Attempts whose learner objected to it."""
+    """Attempts whose learner objected to the machine's judgement."""
     ratings: int
-    """Of humans in these attempts, each a verdict or a number."""
+    """Ratings by humans in these attempts, each a verdict or a number."""
     blind: int
-    """How many of them were given on the page that hides the machine's judgement."""
+    """Ratings given on the page that hides the machine's judgement."""
     humans_kappa: Estimate
     varied: int
-    """Attempts whose raters' mean number is not the commonest one."""
+    """Attempts whose raters' mean number is not the most frequent one."""
     never: str
-    """met or not met, when no rater ever said so; empty when both were said."""
+    """met or not met, when no rater gave that answer; empty when both were given."""
     trust: Trust
     why: str
-    """Which part of the rule decides; a clause."""
+    """The part of the rule that decides; a clause."""
 
     @property
     def trusted(self) -> bool:
-        """Every part of the rule holds."""
+        """Whether every part of the rule holds."""
         return self.trust == "may be trusted"
 
 
 def agreement(attempts: Sequence[RatedAttempt]) -> tuple[ItemAgreement, ...]:
     """Every item that a human rated or a learner objected to, in the order of the instruments."""
-    spoken = {r.item for each in attempts for r in each.ratings}
-    spoken |= {o.item for each in attempts for o in each.objections}
+    answered = {r.item for each in attempts for r in each.ratings}
+    answered |= {o.item for each in attempts for o in each.objections}
     every = dict(items())
     for each in attempts:
-        every |= each.own
-    return tuple(_item(item, attempts) for key, item in every.items() if key in spoken)
+        every |= each.case_items
+    return tuple(_item(item, attempts) for key, item in every.items() if key in answered)
 
 
 def _item(item: Item, attempts: Sequence[RatedAttempt]) -> ItemAgreement:
@@ -259,10 +262,10 @@ def _trust(found: ItemAgreement, judged: int, rule: Thresholds) -> tuple[Trust, 
         return "do not trust", f"its {name} is at most {estimate.high:.2f}"
     if estimate.low < least:
         return "not yet known", f"its {name} may be as low as {estimate.low:.2f}"
-    theirs = found.humans.value if found.humans_attempts >= rule.least_double.value else None
+    humans_ac1 = found.humans.value if found.humans_attempts >= rule.least_double.value else None
     near = rule.near_humans.value
-    if not counted and theirs is not None and (found.ac1.value or 0.0) < theirs - near:
-        return "not yet known", f"humans agree better with each other (AC1 {theirs:.2f})"
+    if not counted and humans_ac1 is not None and (found.ac1.value or 0.0) < humans_ac1 - near:
+        return "not yet known", f"humans agree better with each other (AC1 {humans_ac1:.2f})"
     if judged and found.objections > rule.most_objected.value * judged:
         return "not yet known", f"learners objected in {found.objections} of {judged} attempts"
     though = f", though raters never said {found.never}" if found.never else ""
@@ -275,9 +278,9 @@ def _varied(rows: Iterable[Mapping[str, float]]) -> int:
 
 
 def _never_given(pairs: Sequence[RatingPair]) -> str:
-    """What no human ever said; pairs are of the machine and a human."""
-    said = {pair.second for pair in pairs}
-    return "" if len(said) != 1 else ("not met" if True in said else "met")
+    """The answer that no human gave; pairs are of the machine and a human."""
+    answers = {pair.second for pair in pairs}
+    return "" if len(answers) != 1 else ("not met" if True in answers else "met")
 
 
 def _as_yes_no(value: str | float) -> bool | None:
@@ -292,15 +295,15 @@ def _number(value: str | float) -> float | None:
 
 
 def _machine_number(verdict: RuleVerdict) -> float | None:
-    """Counts as they are; verdicts as 1 and 0."""
+    """A count as it is; met and not met as 1 and 0."""
     return verdict.value if verdict.outcome == "counted" else _number(verdict.outcome)
 
 
 def _table(rows: Sequence[tuple[float, dict[str, float]]]) -> list[list[float]]:
-    """[attempts][machine and raters]: those who rated all; else the one who rated most, alone."""
+    """[attempts][machine and raters]: raters who rated all attempts, or only the one with most."""
     counts = Counter(name for _, row in rows for name in row)
-    whole = sorted(name for name, count in counts.items() if count == len(rows))
-    names = whole or [name for name, _ in counts.most_common(1)]
+    complete = sorted(name for name, count in counts.items() if count == len(rows))
+    names = complete or [name for name, _ in counts.most_common(1)]
     return [
         [value, *(row[name] for name in names)]
         for value, row in rows
@@ -309,6 +312,6 @@ def _table(rows: Sequence[tuple[float, dict[str, float]]]) -> list[list[float]]:
 
 
 def _complete(rows: Sequence[dict[str, float]]) -> list[list[float]]:
-    """[attempts][raters]: those who rated all."""
+    """[attempts][raters]: raters who rated all attempts."""
     names = sorted(name for name in set().union(*rows) if all(name in row for row in rows))
     return [[row[name] for name in names] for row in rows] if names else []

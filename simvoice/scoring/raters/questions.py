@@ -1,4 +1,4 @@
-"""What a human is asked of each item: which items an attempt has, and what an answer may be."""
+"""The items that human raters answer for an attempt, and the answers that are allowed."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ from simvoice.scoring.instruments.instrument import (
 from simvoice.scoring.instruments.rule_text import rule_in_words
 
 CUES = "VR-CoDES"
-"""Asked wherever the record says which lines were cues, whether the author chose it or not."""
+"""The instrument that is always included when the record says which lines are cues."""
 
 AnswerKind = Literal["yes or no", "count", "ratio", "share", "any"]
 """count: a whole number. ratio: any number from 0. share: 0..1. any: yes or no, or a number on the
-scale that the item names; only what is left to humans."""
+scale that the item names; only for items left to humans."""
 
 _WORDS = {
     "met": "met",
@@ -53,8 +53,8 @@ _MAY_BE: dict[AnswerKind, str] = {
 
 
 def instruments_asked(header: Header, more: Iterable[str] = ()) -> tuple[Instrument, ...]:
-    """What is judged in one attempt: the case's critical items, the headings, the instruments that
-    its author chose, and `more`, by name."""
+    """The instruments judged in one attempt: the case's critical items, the headings, the
+    instruments that its author chose, and `more`, by name."""
     own, lists, _ = critical_and_chosen(header, more)
     return (*own, *headings(), *lists)
 
@@ -62,10 +62,10 @@ def instruments_asked(header: Header, more: Iterable[str] = ()) -> tuple[Instrum
 def critical_and_chosen(
     header: Header, more: Iterable[str] = ()
 ) -> tuple[tuple[Instrument, ...], tuple[Instrument, ...], tuple[str, ...]]:
-    """(the case's critical items, the instruments beside them, the names that none goes by)."""
+    """(the case's critical items, the chosen instruments, the unknown names)."""
     names = [*header.instruments, *([CUES] if header.shows else []), *more]
-    author_s = critical_instrument(header.case_id, header.critical)
-    return (author_s,) if author_s is not None else (), *find_instruments(names)
+    critical = critical_instrument(header.case_id, header.critical)
+    return (critical,) if critical is not None else (), *find_instruments(names)
 
 
 def items_asked(header: Header, more: Iterable[str] = ()) -> Mapping[str, Item]:
@@ -76,7 +76,7 @@ def items_asked(header: Header, more: Iterable[str] = ()) -> Mapping[str, Item]:
 
 
 def answer_kind(item: Item) -> AnswerKind:
-    """What an answer to an item is."""
+    """The kind of answer that an item takes."""
     rule = resolve_rule(item)
     match rule:
         case None:
@@ -93,15 +93,17 @@ def answer_kind(item: Item) -> AnswerKind:
 
 
 def rule_for_rater(item: Item) -> str:
-    """The item's rule as a clause for a rater; empty where it is left to a human. Rules in words
-    speak to the learner."""
+    """The item's rule as a clause for a rater; empty where the item is left to a human.
+
+    `rule_text` addresses the learner; this text speaks of the learner.
+    """
     rule = resolve_rule(item)
     words = "" if rule is None else rule_in_words(rule, item.means)
     return re.sub(r"\byou\b", "the learner", re.sub(r"\byour\b", "the learner's", words))
 
 
 def resolve_rule(item: Item) -> ItemRule | None:
-    """The item's rule, that of another item where it only says so."""
+    """The item's rule; where it refers to another item, the rule of that item."""
     if isinstance(item.rule, ItemIsRule):
         other = items().get(item.rule.item)
         return (other.rule if other is not None else None) or item.rule
@@ -111,7 +113,7 @@ def resolve_rule(item: Item) -> ItemRule | None:
 def parse_answer(
     text: str, kind: AnswerKind
 ) -> Literal["met", "not met", "not judged"] | float | None:
-    """A rater's answer; None when it is none that an item of this kind can have."""
+    """A rater's answer; None when items of this kind do not take such an answer."""
     word = _WORDS.get(text.strip().lower())
     if word == "not judged":
         return "not judged"
@@ -133,5 +135,5 @@ def parse_answer(
 
 
 def allowed_answers(kind: AnswerKind) -> str:
-    """What an answer may be, as a clause."""
+    """The allowed answers, as a clause."""
     return _MAY_BE[kind]

@@ -1,6 +1,7 @@
-"""A file of ratings by humans: CSV with the columns attempt, rater, item, value, comment.
+"""Read and write files of human ratings: CSV with columns attempt, rater, item, value, comment.
 
-Strict: nothing is taken from a file that has a fault, and every fault is said with its line.
+Reading is strict: a file with an error is not imported at all, and the message names every error
+with its line.
 """
 
 from __future__ import annotations
@@ -18,24 +19,24 @@ from simvoice.scoring.raters.questions import allowed_answers, answer_kind, pars
 COLUMNS = ("attempt", "rater", "item", "value", "comment")
 _HEAD = ",".join(COLUMNS)
 _MOST_FAULTS = 8
-"""Faults that one message names; the rest are counted."""
+"""Most errors that one message lists; it counts the others."""
 LONGEST = 2000
-"""Characters of a comment or a name; more is a quotation mark that was not closed."""
+"""Most characters of a comment or a name; more means that a quotation mark was not closed."""
 
 KnownItems = Callable[[str], Mapping[str, Item]]
-"""From an attempt's id to the items that are judged in it, by id. May raise SimvoiceError."""
+"""From an attempt's id to its items by id. May raise SimvoiceError."""
 
 
 @dataclass(frozen=True, slots=True)
 class RatingRow:
-    """One line of the file."""
+    """One row of a file of ratings."""
 
     attempt: str
     rating: Rating
 
 
 def decode_text(data: bytes, name: str) -> str:
-    """The text of a file of ratings. Raises UsageError when it is not UTF-8."""
+    """The text of a file of ratings. Raises UsageError when the file is not UTF-8."""
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise UsageError(
             f"{name} is UTF-16 text; save it as CSV in UTF-8 (“CSV UTF-8” in a spreadsheet) and "
@@ -44,7 +45,7 @@ def decode_text(data: bytes, name: str) -> str:
     if b"\0" in data:
         line = data[: data.index(b"\0")].count(b"\n") + 1
         raise UsageError(
-            f"line {line} of {name} holds a zero byte, so it is no text in UTF-8; save it as CSV "
+            f"line {line} of {name} has a zero byte, so it is not UTF-8 text; save it as CSV "
             "in UTF-8 and import it again"
         )
     try:
@@ -52,7 +53,7 @@ def decode_text(data: bytes, name: str) -> str:
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
         raise UsageError(
-            f"line {line} of {name} has a letter that is not UTF-8; save it as CSV in UTF-8 "
+            f"line {line} of {name} has a character that is not UTF-8; save it as CSV in UTF-8 "
             "(“CSV UTF-8” in a spreadsheet) and import it again"
         ) from None
 
@@ -64,10 +65,10 @@ def read_ratings(
     name: str = "the file",
     known: KnownItems = lambda _: items(),
 ) -> tuple[RatingRow, ...]:
-    """The ratings of a whole file. Lines without a value are a sheet's empty fields, left out.
+    """The ratings of a whole file. Rows without a value are skipped.
 
-    text: CSV with a first line of column names. attempts: the ids that are there. wall_time: when
-    they are taken in, ISO 8601. Raises UsageError that names every fault with its line.
+    text: CSV with a first line of column names. attempts: the known ids. wall_time: time of the
+    import, ISO 8601. Raises UsageError that names every error with its line.
     """
     rows = _rows(text.removeprefix("\ufeff"), name)
     _, head = next(rows, (0, []))
@@ -78,7 +79,7 @@ def read_ratings(
     seen: dict[tuple[str, str, str], int] = {}
     for line, row in rows:
         if [each.strip() for each in row] == columns:
-            faults.append(f"line {line} is the line of column names again; leave it out")
+            faults.append(f"line {line} repeats the column names; delete it")
             continue
         if len(row) != len(columns):
             faults.append(f"line {line} has {len(row)} fields and not {len(columns)}")
@@ -93,7 +94,7 @@ def read_ratings(
         if not wrong and key in seen:
             wrong = [
                 f"rates {fields['item']} of {fields['attempt']} a second time by "
-                f"{fields['rater']} (first in line {seen[key]}); leave one of them out"
+                f"{fields['rater']} (first in line {seen[key]}); delete one of them"
             ]
         if wrong:
             faults += [f"line {line} {each}" for each in wrong]
@@ -103,12 +104,12 @@ def read_ratings(
     if faults:
         raise UsageError(_sentence(name, faults))
     if not found:
-        raise UsageError(f"{name} holds no rating; fill in the column value and import it again")
+        raise UsageError(f"{name} has no rating; fill in the column value and import it again")
     return tuple(found)
 
 
 def _rows(text: str, name: str) -> Iterator[tuple[int, list[str]]]:
-    """(the line it begins in, its fields) of each row that is not blank."""
+    """(first line, fields) of each row that is not blank."""
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     line = 1
     try:
@@ -129,7 +130,7 @@ def _check_head(columns: list[str], name: str) -> None:
     for sign, called in ((";", "semicolons"), ("\t", "tabs")):
         if len(columns) == 1 and sign in columns[0]:
             raise UsageError(
-                f"line 1 of {name} is parted by {called}; save it as CSV with commas and import "
+                f"line 1 of {name} is separated by {called}; save it as CSV with commas and import "
                 "it again"
             )
     missing = [each for each in COLUMNS[:4] if each not in columns]
@@ -140,7 +141,7 @@ def _check_head(columns: list[str], name: str) -> None:
         *(f"has a column {each[:60]!r}" for each in unknown),
         *(f"has the column {each} twice" for each in twice),
     ):
-        raise UsageError(f"{name} {what}; line 1 has to be: {_HEAD}")
+        raise UsageError(f"{name} {what}; line 1 must be: {_HEAD}")
 
 
 def _faults(fields: dict[str, str], attempts: Collection[str], known: KnownItems) -> list[str]:
@@ -150,22 +151,22 @@ def _faults(fields: dict[str, str], attempts: Collection[str], known: KnownItems
     if fields["rater"].lower() == "machine":
         wrong.append("says that the machine rated; a rater is a human")
     wrong += [
-        f"has {len(fields[each])} characters in the column {each}, and {LONGEST} are the most"
+        f"has {len(fields[each])} characters in the column {each}; at most {LONGEST} are allowed"
         for each in ("rater", "comment")
         if len(fields[each]) > LONGEST
     ]
     attempt, item = fields["attempt"][:100], fields["item"][:100]
     if fields["attempt"] not in attempts:
-        wrong.append(f"names the attempt {attempt!r}, which is not there")
-        there: Mapping[str, Item] = items()
+        wrong.append(f"names the attempt {attempt!r}, which does not exist")
+        known_items: Mapping[str, Item] = items()
     else:
         try:
-            there = known(attempt)
+            known_items = known(attempt)
         except SimvoiceError as error:
             return [*wrong, f"names the attempt {attempt}, which cannot be rated ({error})"]
-    if item not in there:
+    if item not in known_items:
         return [*wrong, f"names the item {item!r}, {_unknown_item(item)}"]
-    kind = answer_kind(there[item])
+    kind = answer_kind(known_items[item])
     if parse_answer(fields["value"], kind) is None:
         wrong.append(
             f"has the value {fields['value'][:60]!r}; {item} takes {allowed_answers(kind)}"
@@ -179,8 +180,8 @@ def _unknown_item(item: str) -> str:
     for each in instruments().values():
         if any(item == one.id for one in each.items):
             return (
-                f"which is of {each.name}, and the attempt's case does not use it; leave the "
-                f"line out, or import with --instrument {each.id}"
+                f"which belongs to {each.name}, and the attempt's case does not use it; delete the "
+                f"line, or import with --instrument {each.id}"
             )
     return "which no instrument has; take the items from: simvoice rate sheet"
 
@@ -208,9 +209,9 @@ def _sentence(name: str, faults: list[str]) -> str:
 
 
 def blank_sheet(attempts: Iterable[str], chosen: Iterable[Instrument], rater: str) -> str:
-    """CSV to be filled in, one line for each attempt and item, blind to the machine's judgement.
+    """CSV for a rater to fill in: one row for each attempt and item, without machine judgements.
 
-    The column comment carries the item's text, for the rater to overwrite.
+    The column comment has the item's text, which the rater may overwrite.
     """
     out = io.StringIO(newline="")
     writer = csv.writer(out, lineterminator="\n")

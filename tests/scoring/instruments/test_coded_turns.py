@@ -1,4 +1,4 @@
-"""The record's turns, coded with what came before them."""
+"""The record's turns, coded in context."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ SAYS = ConcernShown(line="fear", concern="boys", text="Who has the boys", kind="
 HINT = ConcernShown(line="hint", concern="boys", text="Who has the boys", kind="cue")
 
 
-def hers(at_s: float, heard: str, line: str = "x") -> PatientSpeech:
+def patient(at_s: float, heard: str, line: str = "x") -> PatientSpeech:
     return PatientSpeech(
         turn=1, line_id=line, start_s=at_s, end_s=at_s + 1.0, text=heard, heard=heard
     )
 
 
-def his(at_s: float, text: str) -> LearnerTurn:
+def learner(at_s: float, text: str) -> LearnerTurn:
     codes = tuple(Coded(code=c.name, words=c.words, confidence=c.confidence) for c in code(text))
     return LearnerTurn(
         turn=1,
@@ -47,38 +47,38 @@ COMFORT = "Don't worry."
     ("before", "kind"),
     [
         ((), "premature"),
-        ((his(1.0, "What worries you most?"),), "earned"),
-        ((his(1.0, "You must be frightened."),), "earned"),
-        ((his(1.0, "Do you smoke?"),), "premature"),
-        ((hers(1.0, "Who has the boys?", "fear"),), "earned"),
-        ((hers(1.0, "I've got the two boys.", "hint"),), "premature"),
+        ((learner(1.0, "What worries you most?"),), "earned"),
+        ((learner(1.0, "You must be frightened."),), "earned"),
+        ((learner(1.0, "Do you smoke?"),), "premature"),
+        ((patient(1.0, "Who has the boys?", "fear"),), "earned"),
+        ((patient(1.0, "I've got the two boys.", "hint"),), "premature"),
     ],
 )
-def test_comfort_is_early_until_the_worry_was_asked_named_or_told(
+def test_comfort_is_premature_until_the_worry_was_asked_named_or_told(
     before: tuple[JournalEntry, ...], kind: str
 ) -> None:
-    found = last(*before, his(5.0, COMFORT), shows=(SAYS, HINT))
+    found = last(*before, learner(5.0, COMFORT), shows=(SAYS, HINT))
     assert {each for each in found if each.startswith("reassurance_")} == {f"reassurance_{kind}"}
 
 
-def test_only_what_she_said_since_the_last_turn_can_be_echoed() -> None:
-    boys = hers(1.0, "My boys are seven and nine.")
-    assert "reflection" in last(boys, his(3.0, "Your boys."))
+def test_only_words_since_the_last_turn_can_be_reflected() -> None:
+    boys = patient(1.0, "My boys are seven and nine.")
+    assert "reflection" in last(boys, learner(3.0, "Your boys."))
     assert "reflection" not in last(
-        boys, his(3.0, "I see."), hers(5.0, "So."), his(7.0, "Your boys.")
+        boys, learner(3.0, "I see."), patient(5.0, "So."), learner(7.0, "Your boys.")
     )
 
 
-def test_a_word_for_her_feeling_after_a_cue_acknowledges_it() -> None:
-    entries = (hers(1.0, "I've got the two boys. I lie there.", "hint"), his(3.0, "Scared."))
+def test_a_word_for_the_feeling_after_a_cue_acknowledges_it() -> None:
+    entries = (patient(1.0, "I've got the two boys. I lie there.", "hint"), learner(3.0, "Scared."))
     (alone,) = responses(entries, (HINT,))
     (placed,) = responses(code_turns_in_context(entries, (HINT,)), (HINT,))
     assert alone.response != "affective acknowledgement"
     assert placed.response == "affective acknowledgement"
 
 
-def test_everything_else_of_the_journal_stays_as_it_was() -> None:
-    entries = (hers(1.0, "Hello."), his(3.0, "Hello."), hers(5.0, "So."))
+def test_other_entries_of_the_journal_are_unchanged() -> None:
+    entries = (patient(1.0, "Hello."), learner(3.0, "Hello."), patient(5.0, "So."))
     assert code_turns_in_context(entries, ()) == entries
 
 
@@ -88,12 +88,12 @@ def asked(*entries: JournalEntry, up: bool = True) -> set[str]:
     return {each.code for each in turn.codes if each.confidence <= LIKELY} & {"question_closed"}
 
 
-def test_a_statement_about_her_that_rises_and_that_she_answers_is_a_question() -> None:
-    statement, answer = his(1.0, "You came here on your own."), hers(2.5, "I took the bus.")
+def test_a_statement_about_the_patient_that_rises_and_is_answered_is_a_question() -> None:
+    statement, answer = learner(1.0, "You came here on your own."), patient(2.5, "I took the bus.")
     assert asked(statement, answer) == {"question_closed"}
     assert not asked(statement, answer, up=False)
-    assert not asked(statement, hers(6.0, "I took the bus."))
-    assert not asked(statement, his(2.5, "And so on."), hers(5.0, "I took the bus."))
+    assert not asked(statement, patient(6.0, "I took the bus."))
+    assert not asked(statement, learner(2.5, "And so on."), patient(5.0, "I took the bus."))
     assert not asked(statement)
     for other in (
         "I came on the bus.",
@@ -101,8 +101,8 @@ def test_a_statement_about_her_that_rises_and_that_she_answers_is_a_question() -
         "You sound frightened.",
         "Do you smoke?",
     ):
-        assert not asked(his(1.0, other), answer), other
-    two = his(1.0, "I see. You came here on your own.")
+        assert not asked(learner(1.0, other), answer), other
+    two = learner(1.0, "I see. You came here on your own.")
     assert asked(two, answer) == {"question_closed"}
 
 
@@ -111,4 +111,4 @@ def test_without_sound_nothing_rises() -> None:
         def audio(self) -> tuple[Pcm16, Pcm16]:
             raise AttemptError("the sound was not kept")
 
-    assert not rises_in_sound(Lost())(his(1.0, "You came here on your own."))
+    assert not rises_in_sound(Lost())(learner(1.0, "You came here on your own."))

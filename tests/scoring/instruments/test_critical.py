@@ -1,4 +1,4 @@
-"""Critical items: what skilled learners do and poor ones miss, and what may stand in one."""
+"""Critical items: skilled learners meet them and poor ones miss them, and what they contain."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def sheet(case_id: str, learner: str) -> ScoredInstrument:
     head = head_of(case)
     instrument = critical_instrument(case.id, head.critical)
     assert instrument is not None
-    return Judge(read(Talk(entries)), head).sheet(instrument)
+    return Judge(read(Talk(entries)), head).score(instrument)
 
 
 def outcomes(of: ScoredInstrument) -> dict[str, str]:
@@ -74,7 +74,7 @@ def test_the_poor_learner_of_a_demo_misses_what_is_critical(case: str) -> None:
 
 
 @pytest.mark.parametrize("case_id", CASES)
-def test_the_sentence_to_try_does_what_was_missed_and_nothing_against_it(case_id: str) -> None:
+def test_the_suggested_sentence_meets_the_item_that_was_missed(case_id: str) -> None:
     case = load_case(locate_case(case_id, paths.scenarios_dir()))
     assert case.critical_items
     for item in case.critical_items:
@@ -88,7 +88,7 @@ def test_the_sentence_to_try_does_what_was_missed_and_nothing_against_it(case_id
                 assert not codes.isdisjoint(part.codes), item.id
 
 
-def test_an_item_that_was_missed_says_where() -> None:
+def test_a_missed_item_shows_where() -> None:
     asked_late = (
         learner_turn(1, 5.0, "it is cancer", "headline"),
         learner_turn(2, 15.0, "what were you told", "ask_perception"),
@@ -97,7 +97,7 @@ def test_an_item_that_was_missed_says_where() -> None:
     item = CriticalItem(id="asks", text="Ask first.", why="She may know.", rule=rule)
     instrument = critical_instrument("a-case", (item,))
     assert instrument is not None
-    (judged,) = Judge(read(Talk(asked_late)), header()).sheet(instrument).judged
+    (judged,) = Judge(read(Talk(asked_late)), header()).score(instrument).judged
     assert judged.verdict.outcome == "not met"
     assert [(e.at_s, e.shows.split(":")[0].split(",")[-1]) for e in judged.verdict.evidence] == [
         (5.0, "came first"),
@@ -105,13 +105,13 @@ def test_an_item_that_was_missed_says_where() -> None:
     ]
 
 
-def test_a_human_s_item_says_so_and_the_record_keeps_it() -> None:
+def test_an_item_left_to_a_human_says_so_and_is_stored() -> None:
     item = CriticalItem(id="sits_down", text="Sit down.", why="She looks up at you.", human=True)
     head = header().model_copy(update={"critical": (item,)})
     assert Header.model_validate_json(head.model_dump_json()) == head
     instrument = critical_instrument("a-case", head.critical)
     assert instrument is not None
-    (judged,) = Judge(read(Talk(())), head).sheet(instrument).judged
+    (judged,) = Judge(read(Talk(())), head).score(instrument).judged
     assert (judged.item.id, judged.item.note) == (
         "critical-a-case-sits-down",
         "She looks up at you.",
@@ -121,12 +121,12 @@ def test_a_human_s_item_says_so_and_the_record_keeps_it() -> None:
     assert critical_instrument("a-case", ()) is None
 
 
-def test_a_case_s_own_code_goes_by_what_it_means() -> None:
+def test_a_code_that_only_a_case_has_is_shown_by_its_meaning() -> None:
     case = load_case(locate_case("sudden-death", paths.scenarios_dir()))
     instrument = critical_instrument(case.id, critical_items_for_record(case))
     assert instrument is not None
     judged = (
-        Judge(read(Talk((learner_turn(1, 5.0, "hello"),))), head_of(case)).sheet(instrument).judged
+        Judge(read(Talk((learner_turn(1, 5.0, "hello"),))), head_of(case)).score(instrument).judged
     )
     rule = next(each.rule for each in judged if each.item.id.endswith("seeing-him"))
     assert rule == (

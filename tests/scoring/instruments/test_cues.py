@@ -1,4 +1,4 @@
-"""Each cue of the patient's, and what the learner did with it."""
+"""The learner's answer to each cue of the patient."""
 
 from __future__ import annotations
 
@@ -89,7 +89,9 @@ def test_there_are_17_responses_in_four_quadrants() -> None:
         ("Would you want intubation?", ("question_closed", "jargon"), "ignoring"),
     ],
 )
-def test_what_a_turn_does_decides(text: str, codes: tuple[str, ...], response: str) -> None:
+def test_the_codes_of_a_turn_decide_its_response(
+    text: str, codes: tuple[str, ...], response: str
+) -> None:
     found = only(cue(), turn(text, *codes))
     assert found.response == response
     assert (found.explicit, found.provides) == (
@@ -98,13 +100,13 @@ def test_what_a_turn_does_decides(text: str, codes: tuple[str, ...], response: s
     )
 
 
-def test_words_that_take_it_up_without_an_act_leave_the_room_open() -> None:
+def test_words_that_take_the_cue_up_without_a_code_have_no_response() -> None:
     found = only(cue(), turn("The job."))
     assert (found.response, found.explicit, found.provides) == (None, True, None)
     assert found.certainty == "low"
 
 
-def test_time_and_words_come_with_it() -> None:
+def test_a_response_has_its_times_and_words() -> None:
     found = only(cue(), turn("You sound frightened.", "empathy_name", start_s=2.7))
     assert found.latency_s == pytest.approx(0.7)
     assert (found.at_s, found.words) == (2.7, "words of empathy_name")
@@ -131,17 +133,17 @@ def test_a_silence_let_stand_is_the_answer() -> None:
     assert (second.response, second.kind) == ("acknowledgement", "concern")
 
 
-def test_what_takes_her_up_after_a_silence_that_stood_is_the_answer_to_what_she_showed() -> None:
+def test_an_explicit_answer_after_a_held_silence_is_the_answer() -> None:
     hold = Hold(start_s=2.0, end_s=6.0, window_s=4.0, outcome="held", beat="b")
     on = cue("other", 6.2, "Eleven years I've been there.")
     taken = only(cue(), hold, on, turn("I'm so sorry about the job.", "sorry_for", start_s=9.0))
     assert (taken.response, taken.explicit, taken.at_s) == ("empathic response", True, 9.0)
-    assert taken.latency_s is None  # she had gone on in between
-    went_on = turn("You were there so long.", "empathy_name", start_s=9.0)
-    assert only(cue(), hold, on, went_on).response == "silence"
+    assert taken.latency_s is None  # the patient had continued in between
+    no_answer = turn("You were there so long.", "empathy_name", start_s=9.0)
+    assert only(cue(), hold, on, no_answer).response == "silence"
     years = turn("Eleven years is a long time.", "reflection", start_s=9.0)
     assert only(cue(), hold, on, years).response == "content acknowledgement"
-    # what shares none of her words, and what takes the room, leaves the silence the answer
+    # without shared words, or when it reduces space, the silence stays the answer
     for text, code in (
         ("I can see that.", "empathy_understand"),
         ("The job can go.", "minimising"),
@@ -149,46 +151,46 @@ def test_what_takes_her_up_after_a_silence_that_stood_is_the_answer_to_what_she_
         assert only(cue(), hold, on, turn(text, code, start_s=9.0)).response == "silence"
 
 
-def test_a_silence_that_was_filled_is_no_silence() -> None:
+def test_a_filled_silence_is_no_answer() -> None:
     hold = Hold(start_s=2.0, end_s=2.5, window_s=4.0, outcome="filled", beat="b")
     assert only(cue(), hold, turn("Rest.", "fixing")).response == "information-advise, not explicit"
 
 
-def test_a_silence_of_later_on_answers_nothing_before_it() -> None:
+def test_a_later_silence_is_no_answer() -> None:
     later = Hold(start_s=9.0, end_s=14.0, window_s=4.0, outcome="held", beat="b")
     assert only(cue(), turn("Okay.", "acknowledge"), later).response == "acknowledgement"
 
 
-def test_two_seconds_before_she_goes_on_are_a_silence_and_less_is_not() -> None:
+def test_two_seconds_before_the_patient_continues_are_a_silence_and_less_is_not() -> None:
     answer = turn("Rest.", "fixing", start_s=9.0)
     assert only(cue(), cue("other", 4.0), answer).response == "silence"
     assert only(cue(), cue("other", 3.5), answer).response == "information-advise, not explicit"
 
 
-def test_an_acknowledgement_while_she_goes_on_is_a_back_channel() -> None:
-    murmur = Backchannel(start_s=1.8, end_s=2.0, text="mm-hm")
-    found = only(cue(), murmur, cue("other", 2.5), turn("Rest.", "fixing", start_s=9.0))
+def test_an_acknowledgement_while_the_patient_continues_is_a_back_channel() -> None:
+    backchannel = Backchannel(start_s=1.8, end_s=2.0, text="mm-hm")
+    found = only(cue(), backchannel, cue("other", 2.5), turn("Rest.", "fixing", start_s=9.0))
     assert (found.response, found.words) == ("back-channel", "mm-hm")
 
 
-def test_a_line_said_in_pieces_counts_once_and_its_last_piece_is_answered() -> None:
+def test_a_line_in_pieces_counts_once_and_the_answer_follows_the_last_piece() -> None:
     found = only(
         cue(), cue(start_s=2.2, heard="All five."), turn("Okay.", "acknowledge", start_s=4.5)
     )
     assert found.latency_s == pytest.approx(0.3)
 
 
-def test_a_cue_nobody_answers_has_no_response() -> None:
+def test_a_cue_without_an_answer_has_no_response() -> None:
     found = only(cue())
     assert (found.response, found.explicit, found.provides, found.at_s) == (None, None, None, None)
 
 
-def test_a_cue_that_never_sounded_and_other_lines_are_none() -> None:
+def test_undelivered_cues_and_other_lines_are_left_out() -> None:
     assert responses((cue(heard=""), turn("Okay.")), (JOB,)) == ()
     assert responses((cue("opening"), turn("Okay.")), (JOB,)) == ()
     assert responses((cue(), turn("Okay.")), ()) == ()
 
 
-def test_words_the_recogniser_guessed_are_of_low_certainty() -> None:
+def test_guessed_words_have_low_certainty() -> None:
     assert only(cue(), turn("Tell me.", "elicit")).certainty == "fair"
     assert only(cue(), turn("Tell me.", "elicit", logprob=-1.4)).certainty == "low"

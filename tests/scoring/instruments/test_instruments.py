@@ -1,4 +1,4 @@
-"""The instruments' files, and what may stand in one."""
+"""The files of instruments, and what they may contain."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ EVERY = (*instruments().values(), *headings())
 RULES = [item.rule for each in EVERY for item in each.items if item.rule is not None]
 
 
-def test_the_issue_s_instruments_are_all_there() -> None:
+def test_all_instruments_and_headings_are_there() -> None:
     assert set(instruments()) == {"os12", "spikes", "bas", "nurse", "vr-codes", "grieving", "miti"}
     assert [each.id for each in headings()] == ["listening", "clarity", "empathy"]
 
@@ -37,20 +37,20 @@ def test_no_two_items_share_an_id() -> None:
     assert len(ids) == len(set(ids)) == len(items())
 
 
-def test_every_rule_speaks_of_codes_metrics_and_items_that_exist() -> None:
+def test_every_rule_uses_known_codes_metrics_and_items() -> None:
     assert frozenset().union(*map(codes_of, RULES)) <= set(CODEBOOK)
     flat = [part for rule in RULES for part in parts_of(rule)]
     assert {p.metric for p in flat if isinstance(p, MetricRule)} <= {m.key for m in METRICS}
     assert {p.item for p in flat if isinstance(p, ItemIsRule)} <= set(items())
 
 
-def test_every_rule_can_be_put_in_words() -> None:
+def test_every_rule_can_be_written_in_words() -> None:
     for rule in RULES:
         assert re.fullmatch(r"[a-z].{5,}", rule_in_words(rule)), rule
         assert "_" not in rule_in_words(rule)
 
 
-def test_every_code_that_a_rule_speaks_of_has_a_name_for_people() -> None:
+def test_every_code_in_a_rule_has_a_label() -> None:
     codes = frozenset().union(*map(codes_of, RULES))
     assert [code for code in sorted(codes) if code_label(code) == code.replace("_", " ")] == [
         "hostility"
@@ -68,7 +68,7 @@ def test_a_rule_reads_as_a_sentence() -> None:
     )
 
 
-def test_a_rule_over_a_metric_calls_it_by_its_name() -> None:
+def test_a_rule_about_a_metric_uses_its_name() -> None:
     cut_in = items()["listening-no-cutting-in"].rule
     let_stand = RULE.validate_python({"kind": "metric", "metric": "holds_held", "at_least": 1})
     assert cut_in is not None
@@ -76,13 +76,13 @@ def test_a_rule_over_a_metric_calls_it_by_its_name() -> None:
     assert rule_in_words(let_stand) == "silences you let stand: at least 1"
 
 
-def test_every_instrument_cites_its_source_and_what_is_human_says_why() -> None:
+def test_every_instrument_cites_its_source_and_human_items_give_a_reason() -> None:
     for each in instruments().values():
         assert "doi 10." in each.source
         assert each.about
-    left = [item for each in EVERY for item in each.items if item.human]
-    assert len(left) >= 20
-    assert all(item.why.endswith(".") for item in left)
+    human_items = [item for each in EVERY for item in each.items if item.human]
+    assert len(human_items) >= 20
+    assert all(item.why.endswith(".") for item in human_items)
 
 
 def test_os12_has_all_its_twelve_items() -> None:
@@ -98,7 +98,7 @@ def test_every_instrument_that_a_case_names_is_here() -> None:
     assert find_instruments(named)[1] == ()
 
 
-def test_names_are_found_however_they_are_written_and_unknown_ones_are_named() -> None:
+def test_names_are_found_in_any_spelling_and_unknown_ones_are_returned() -> None:
     found, unknown = find_instruments(["OS-12", "griev_ing", "MITI 4.2", "os12", "RIAS"])
     assert [each.id for each in found] == ["os12", "grieving", "miti"]
     assert unknown == ("RIAS",)
@@ -110,7 +110,7 @@ HEAD = (
 SAYS = 'rule = {kind = "says", codes = ["greeting"]}\n'
 
 
-def test_an_instrument_of_one_s_own_can_be_read() -> None:
+def test_another_instrument_can_be_read() -> None:
     assert read_instrument(HEAD + SAYS).items[0].text == "A"
 
 
@@ -128,12 +128,12 @@ def test_an_instrument_of_one_s_own_can_be_read() -> None:
         ("id = ", "not TOML"),
     ],
 )
-def test_what_is_wrong_with_one_is_said_in_a_sentence(text: str, says: str) -> None:
+def test_an_error_in_an_instrument_is_described_in_a_sentence(text: str, says: str) -> None:
     with pytest.raises(UsageError, match=re.escape(says)):
         read_instrument(text, "mine.toml")
 
 
-def test_all_that_tells_something_has_one_name() -> None:
+def test_all_codes_that_inform_have_one_name_together() -> None:
     for item in ("clarity-check", "clarity-next"):
         rule = items()[item].rule
         assert rule is not None
@@ -141,7 +141,7 @@ def test_all_that_tells_something_has_one_name() -> None:
 
 
 @pytest.mark.parametrize("item", ["os12-11-next-steps", "os12-12-closing-summary"])
-def test_what_a_talk_ends_with_is_in_its_last_words(item: str) -> None:
+def test_rules_about_the_end_look_at_the_last_turns(item: str) -> None:
     rule = items()[item].rule
     assert rule is not None
     assert rule_in_words(rule).endswith("within your last 3 turns")

@@ -1,4 +1,4 @@
-"""What each kind of rule finds, on talks in which the truth is planted."""
+"""The result of each kind of rule, on conversations with planted truth."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def planted(*shows: ConcernShown) -> Judge:
 
 
 def verdict(at: Judge, **rule: Any) -> RuleVerdict:
-    return at.item(Item(id="x", text="X", rule=RULE.validate_python(rule))).verdict
+    return at.judge_item(Item(id="x", text="X", rule=RULE.validate_python(rule))).verdict
 
 
 def outcome(at: Judge, **rule: Any) -> str:
@@ -69,9 +69,7 @@ def spoken(text: str, *codes: tuple[str, str]) -> LearnerTurn:
     return said(1).model_copy(update={"text": text, "codes": found})
 
 
-def test_a_question_that_blames_or_makes_small_talk_leaves_no_room_though_its_form_is_open() -> (
-    None
-):
+def test_an_open_question_that_blames_or_makes_small_talk_does_not_count() -> None:
     why, how = "Why did you wait so long?", "How was the parking?"
     bad = [
         spoken(why, ("question_open", why), ("blaming", "Why did you wait")),
@@ -85,7 +83,7 @@ def test_a_question_that_blames_or_makes_small_talk_leaves_no_room_though_its_fo
     assert "asked as a question does not count" in rule_in_words(RULE.validate_python(rule))
 
 
-def test_words_that_hardly_show_it_hold_up_no_yes_but_are_shown_as_a_maybe() -> None:
+def test_weak_evidence_does_not_meet_an_item_but_is_shown_as_possible() -> None:
     weak = verdict(judge(said(1, "reflection", confidence=0.5)), kind="says", codes=["reflection"])
     assert (weak.outcome, weak.certainty, weak.value) == ("not met", "low", 0.0)
     assert [e.shows for e in weak.evidence] == ["perhaps a reflection"]
@@ -115,7 +113,7 @@ def test_words_that_do_two_things_of_a_kind_are_counted_once() -> None:
     assert [each.quote for each in shown.evidence] == ["see how frightening"]
 
 
-def test_what_was_said_is_met_with_its_words_and_time() -> None:
+def test_an_item_is_met_with_its_words_and_time() -> None:
     found = verdict(judge(said(1), said(2, "greeting")), kind="says", codes=["greeting"])
     assert (found.outcome, found.certainty) == ("met", "high")
     assert [(e.quote, e.at_s, e.who) for e in found.evidence] == [
@@ -123,12 +121,12 @@ def test_what_was_said_is_met_with_its_words_and_time() -> None:
     ]
 
 
-def test_what_was_not_said_is_not_met_and_never_certain() -> None:
+def test_an_item_that_was_not_said_is_not_met_with_fair_certainty() -> None:
     found = verdict(judge(said(1)), kind="says", codes=["greeting"])
     assert (found.outcome, found.certainty, found.evidence) == ("not met", "fair", ())
 
 
-def test_at_least_so_often() -> None:
+def test_a_rule_may_need_several_occurrences() -> None:
     rule = {"kind": "says", "codes": ["question_open"], "at_least": 2}
     assert outcome(judge(said(1, "question_open")), **rule) == "not met"
     assert outcome(judge(said(1, "question_open"), said(2, "question_open")), **rule) == "met"
@@ -144,7 +142,7 @@ def test_at_least_so_often() -> None:
         ((("warning_shot",),), "not judged"),
     ],
 )
-def test_before_counts_from_the_first_of_what_it_precedes(
+def test_before_means_before_the_first_occurrence(
     turns: tuple[tuple[str, ...], ...], expected: str
 ) -> None:
     at = judge(*(said(n, *codes) for n, codes in enumerate(turns, start=1)))
@@ -161,13 +159,13 @@ def test_after_and_the_first_and_last_turns() -> None:
     assert outcome(at, kind="says", codes=["headline"], last_turns=2) == "not met"
 
 
-def test_without_the_occasion_nothing_is_judged_and_the_reason_is_said() -> None:
+def test_without_an_occasion_the_item_is_not_judged_with_a_reason() -> None:
     found = verdict(judge(said(1)), kind="says", codes=["headline"], needs=["warning_shot"])
     assert (found.outcome, found.certainty) == ("not judged", None)
-    assert found.reason == "no occasion: nothing was heard of a warning"
+    assert found.reason == "no occasion: there was no sign of a warning"
 
 
-def test_guessed_words_are_of_low_certainty_found_or_not() -> None:
+def test_guessed_words_have_low_certainty_found_or_not() -> None:
     guessed = judge(said(1, "greeting", logprob=-1.5))
     assert verdict(guessed, kind="says", codes=["greeting"]).certainty == "low"
     assert verdict(guessed, kind="says", codes=["plan"]).certainty == "low"
@@ -178,7 +176,7 @@ def test_guessed_words_are_of_low_certainty_found_or_not() -> None:
 # -- the other kinds
 
 
-def test_avoiding_is_broken_by_one_too_many_and_shows_it() -> None:
+def test_an_item_to_avoid_is_not_met_above_its_limit_and_shows_evidence() -> None:
     rule = {"kind": "avoids", "codes": ["jargon"], "at_most": 1}
     assert outcome(judge(said(1, "jargon")), **rule) == "met"
     found = verdict(judge(said(1, "jargon"), said(2, "jargon")), **rule)
@@ -186,7 +184,7 @@ def test_avoiding_is_broken_by_one_too_many_and_shows_it() -> None:
     assert outcome(judge(said(1)), **rule, needs=["headline"]) == "not judged"
 
 
-def test_an_order_is_of_first_times_and_leaves_out_what_never_happened() -> None:
+def test_an_order_compares_first_occurrences_and_skips_missing_steps() -> None:
     rule = {"kind": "order", "steps": [["greeting"], ["warning_shot"], ["headline"], ["plan"]]}
     at = judge(said(1, "greeting"), said(2, "headline"), said(3, "plan"), said(4, "headline"))
     assert outcome(at, **rule) == "met"
@@ -195,7 +193,7 @@ def test_an_order_is_of_first_times_and_leaves_out_what_never_happened() -> None
     assert outcome(at, **rule, least=4) == "not judged"
 
 
-def test_a_ratio_needs_something_to_set_against() -> None:
+def test_a_ratio_needs_a_denominator() -> None:
     rule = {"kind": "ratio", "over": ["reflection"], "under": ["question_open"], "at_least": 1.0}
     assert outcome(judge(said(1, "reflection")), **rule) == "not judged"
     assert outcome(judge(said(1, "reflection", "question_open")), **rule) == "met"
@@ -237,11 +235,11 @@ def test_answers_are_judged_by_the_cues_of_the_record() -> None:
     assert counted.evidence[0].who == "patient"
 
 
-def test_a_record_without_cues_says_so_and_one_in_which_none_sounded_too() -> None:
+def test_a_record_without_cues_and_one_without_delivered_cues_give_reasons() -> None:
     old = verdict(planted(), kind="answers", how="provides", at_least=0.5)
     assert (old.outcome, "does not say" in old.reason) == ("not judged", True)
     none = planted(CUE.model_copy(update={"line": "elsewhere"}))
-    assert "no concern" in verdict(none, kind="count", codes=["plan"], per="cue").reason
+    assert "no cue or concern" in verdict(none, kind="count", codes=["plan"], per="cue").reason
 
 
 def test_all_needs_every_part_and_any_needs_one() -> None:
@@ -256,7 +254,7 @@ def test_all_needs_every_part_and_any_needs_one() -> None:
     assert outcome(at, kind="any", rules=[greet, greet]) == "not met"
 
 
-def test_an_item_of_another_instrument_is_asked() -> None:
+def test_a_rule_may_refer_to_another_item() -> None:
     at = judge(said(1, "headline"))
     assert outcome(at, kind="item", item="spikes-knowledge-headline") == "met"
 
@@ -265,7 +263,7 @@ def test_an_item_of_another_instrument_is_asked() -> None:
 
 
 def sheet(at: Judge, name: str) -> ScoredInstrument:
-    return at.sheet(instruments()[name])
+    return at.score(instruments()[name])
 
 
 def results(found: ScoredInstrument) -> dict[str, str]:
@@ -296,15 +294,15 @@ def test_spikes_on_a_planted_talk() -> None:
     }
 
 
-def test_a_talk_without_news_is_not_blamed_for_what_belongs_around_it() -> None:
+def test_without_news_the_items_around_it_are_not_judged() -> None:
     found = results(sheet(judge(said(1, "greeting")), "spikes"))
     assert found["spikes-invitation"] == found["spikes-strategy-plan"] == "not judged"
 
 
-def test_an_empty_talk_is_judged_nowhere() -> None:
+def test_in_an_empty_conversation_nothing_is_judged() -> None:
     at = judge()
     for each in (*instruments().values(), *headings()):
-        made = at.sheet(each)
+        made = at.score(each)
         assert {j.verdict.outcome for j in made.judged} == {"not judged"}
         assert all(j.verdict.reason for j in made.judged)
         assert made.share is None
@@ -323,20 +321,20 @@ def test_a_share_is_weighted_and_needs_half_of_the_weight() -> None:
             for n, (w, rule) in enumerate(zip(weights, rules, strict=True))
         )
         made = Instrument(id="i", name="I", source="s", about="a", items=items)
-        return judge(said(1, "plan")).sheet(made).share
+        return judge(said(1, "plan")).score(made).share
 
     assert of(3.0, 1.0, 1.0) == pytest.approx(0.75)
     assert of(1.0, 1.0, 2.0) == pytest.approx(0.5)
     assert of(1.0, 1.0, 2.1) is None
 
 
-def test_what_is_left_to_a_human_says_why_and_has_no_rule() -> None:
+def test_an_item_left_to_a_human_gives_a_reason_and_has_no_rule() -> None:
     found = {each.item.id: each for each in sheet(judge(said(1)), "os12").judged}
     manner = found["os12-4-non-verbal"]
     assert (manner.verdict.outcome, manner.rule) == ("not judged", "")
     assert "cannot be heard" in manner.verdict.reason
 
 
-def test_judging_twice_gives_the_same() -> None:
-    first, second = (planted(CUE).sheets(instruments().values()) for _ in range(2))
+def test_judging_twice_gives_the_same_result() -> None:
+    first, second = (planted(CUE).score_all(instruments().values()) for _ in range(2))
     assert first == second

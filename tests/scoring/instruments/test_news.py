@@ -47,7 +47,7 @@ TOLD = turn(2, 6.0, 9.0, "headline")
 ANSWERED = turn(3, 20.0, 22.0, "empathy_name")
 
 
-def test_a_beat_has_its_warning_its_silence_and_its_response() -> None:
+def test_a_news_beat_has_its_warning_its_silence_and_its_response() -> None:
     beat = news_beat([speech(0, 0.0, 1.0), WARNED, TOLD, speech(2, 14.0, 15.0), ANSWERED])
     assert beat is not None
     assert (beat.warned_s, beat.headline_s, beat.told_s) == (2.0, 6.0, 9.0)
@@ -56,14 +56,14 @@ def test_a_beat_has_its_warning_its_silence_and_its_response() -> None:
     assert beat.is_empathic
 
 
-def test_a_learner_who_speaks_on_is_the_first() -> None:
+def test_a_learner_who_continues_speaks_first() -> None:
     beat = news_beat([TOLD, turn(3, 10.5, 12.0, "plan"), speech(3, 13.0, 14.0)])
     assert beat is not None
     assert (beat.silence_s, beat.first, beat.warned_s) == (1.5, "learner", None)
     assert not beat.is_empathic
 
 
-def test_without_news_there_is_no_beat_and_after_it_perhaps_no_word() -> None:
+def test_without_news_there_is_no_beat_and_without_words_no_response() -> None:
     assert news_beat([WARNED, speech(1, 5.0, 6.0)]) is None
     beat = news_beat([TOLD])
     assert beat is not None
@@ -74,7 +74,7 @@ def numbers(*entries: JournalEntry) -> dict[str, float | None]:
     return {m.key: m.value for m in measure_reading(read(Talk(entries, 40.0)))}
 
 
-def test_the_metrics_of_a_beat_are_its_times() -> None:
+def test_the_metrics_of_a_news_beat_are_its_times() -> None:
     found = numbers(WARNED, TOLD, speech(2, 14.0, 15.0), ANSWERED)
     assert found["news_warning"] == pytest.approx(4.0)
     assert found["news_silence"] == pytest.approx(5.0)
@@ -82,15 +82,15 @@ def test_the_metrics_of_a_beat_are_its_times() -> None:
     assert numbers(TOLD)["news_warning"] is None
 
 
-def test_the_machine_s_own_delay_after_the_news_is_nobody_s_silence() -> None:
-    own = Delay(turn=2, speech_end_s=9.0, first_sound_s=14.0, chosen_silence_s=4.6, stages_s={})
-    answered = (WARNED, TOLD, own, speech(2, 14.0, 15.0), ANSWERED)
+def test_the_machine_s_own_delay_after_the_news_is_no_silence() -> None:
+    delay = Delay(turn=2, speech_end_s=9.0, first_sound_s=14.0, chosen_silence_s=4.6, stages_s={})
+    answered = (WARNED, TOLD, delay, speech(2, 14.0, 15.0), ANSWERED)
     assert numbers(*answered)["news_silence"] == pytest.approx(4.6)
-    went_on = turn(3, 10.5, 12.0, "plan")
-    assert numbers(TOLD, went_on, own)["news_silence"] == pytest.approx(1.5)
+    continued = turn(3, 10.5, 12.0, "plan")
+    assert numbers(TOLD, continued, delay)["news_silence"] == pytest.approx(1.5)
 
 
-def test_a_silence_after_a_shown_feeling_is_one_after_a_cue() -> None:
+def test_a_silence_after_a_shown_feeling_is_a_silence_after_a_cue() -> None:
     found = numbers(
         turn(1, 0.0, 2.0), move(1, 2.5, 0.3, "feel"), speech(1, 3.0, 5.0), turn(2, 8.0, 9.0)
     )

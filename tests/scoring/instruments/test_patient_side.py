@@ -1,4 +1,4 @@
-"""Rules over what the patient told, said, felt and kept silent about."""
+"""Rules about what the patient told, said and felt, and about silences."""
 
 from __future__ import annotations
 
@@ -69,10 +69,10 @@ def hold(is_held: bool, beat: str = "headline") -> Hold:
 
 def verdict(rule: dict[str, object], *entries: JournalEntry) -> RuleVerdict:
     item = Item(id="x", text="X", rule=RULE.validate_python(rule))
-    return Judge(read(Talk((SAID, *entries))), header()).item(item).verdict
+    return Judge(read(Talk((SAID, *entries))), header()).judge_item(item).verdict
 
 
-def test_a_fact_is_told_when_its_line_was_heard_to_the_end() -> None:
+def test_a_fact_is_told_when_its_line_was_delivered_to_the_end() -> None:
     found = verdict(SECRET, move(2, "secret"), speech(2))
     assert (found.outcome, found.certainty) == ("met", "high")
     assert [e.quote for e in found.evidence] == ["He does not know."]
@@ -81,14 +81,14 @@ def test_a_fact_is_told_when_its_line_was_heard_to_the_end() -> None:
     assert verdict(SECRET, move(2), speech(2)).outcome == "not met"
 
 
-def test_a_line_counts_when_it_was_heard() -> None:
+def test_a_line_counts_when_it_was_delivered() -> None:
     rule: dict[str, object] = {"kind": "hears", "lines": ["line2", "line9"]}
     assert verdict(rule, move(2), speech(2)).outcome == "met"
     assert verdict(rule, move(3), speech(3)).outcome == "not met"
     assert verdict(rule, move(2), speech(2, heard="")).outcome == "not met"
 
 
-def test_every_beat_that_is_named_has_to_have_come() -> None:
+def test_every_beat_of_the_rule_must_have_happened() -> None:
     rule: dict[str, object] = {
         "kind": "beat",
         "beats": ["a", "b"],
@@ -99,7 +99,7 @@ def test_every_beat_that_is_named_has_to_have_come() -> None:
     assert verdict({"kind": "beat", "beats": ["a"]}, speech(2)).outcome == "not judged"
 
 
-def test_a_silence_stood_was_filled_or_never_was() -> None:
+def test_a_silence_was_held_filled_or_did_not_occur() -> None:
     held: dict[str, object] = {"kind": "silence", "after": ["headline"]}
     clean = {**held, "outcome": "filled"}
     both = (hold(True), hold(False))
@@ -135,14 +135,14 @@ def test_a_record_without_that_value_is_not_judged() -> None:
     assert verdict(rule, move(1, trust=0.3)).outcome == "not judged"
 
 
-def test_a_metric_or_an_item_that_simvoice_lacks_is_not_judged_and_said() -> None:
+def test_an_unknown_metric_or_item_is_not_judged_with_a_reason() -> None:
     no_metric = verdict({"kind": "metric", "metric": "charm", "at_least": 1.0})
     assert (no_metric.outcome, no_metric.reason) == ("not judged", "simvoice has no metric charm")
     no_item = verdict({"kind": "item", "item": "charm"})
     assert (no_item.outcome, no_item.reason) == ("not judged", "simvoice has no item charm")
 
 
-def test_a_rule_in_words_does_not_name_what_a_patient_may_have_kept_back() -> None:
+def test_a_rule_in_words_does_not_reveal_untold_facts() -> None:
     rules: list[dict[str, object]] = [
         {"kind": "told", "facts": ["affair", "debt"]},
         {"kind": "hears", "lines": ["affair"]},
@@ -151,7 +151,7 @@ def test_a_rule_in_words_does_not_name_what_a_patient_may_have_kept_back() -> No
     ]
     words = [rule_in_words(RULE.validate_python(each)) for each in rules]
     assert all("affair" not in each and "debt" not in each for each in words)
-    assert words[0] == "the patient told the 2 things that the case's author waits for"
+    assert words[0] == "the patient told the 2 things that the case's author expects"
 
 
 def _hold(at_s: float, outcome: str) -> Hold:
@@ -161,7 +161,7 @@ def _hold(at_s: float, outcome: str) -> Hold:
 
 
 def _into(turn: int, at_s: float, change: float) -> tuple[JournalEntry, ...]:
-    """Words into a silence that ended as they began, and what they did to her trust."""
+    """A learner turn that ends a silence, and its effect on the patient's trust."""
     after = {"name": "trust", "before": 0.5, "after": 0.5 + change, "cause": "spoke"}
     begun = {"turn": turn, "start_s": at_s, "end_s": at_s + 1.0}
     return (
@@ -185,11 +185,11 @@ def test_a_silence_broken_with_words_that_raised_trust_was_not_filled(
     assert [each.shows for each in found.evidence] == [f"{how} after 1.0 s"]
 
 
-def test_words_of_another_time_do_not_make_a_broken_silence_kind() -> None:
+def test_words_at_another_time_do_not_excuse_a_filled_silence() -> None:
     later = (_hold(4.0, "filled"), *_into(2, 12.0, 0.05))
     assert verdict(NONE_FILLED, *later).outcome == "not met"
 
 
-def test_silences_that_stood_are_shown_where_none_was_filled() -> None:
+def test_held_silences_are_shown_where_none_was_filled() -> None:
     found = verdict(NONE_FILLED, SAID, _hold(4.0, "held"))
     assert (found.outcome, [e.shows for e in found.evidence]) == ("met", ["let stand for 1.0 s"])

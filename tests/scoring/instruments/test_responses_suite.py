@@ -1,7 +1,7 @@
-"""Answers to cues, coded by hand as VR-CoDES-P has them and by the machine, end to end.
+"""Answers to cues, coded by hand after VR-CoDES-P and by the machine, end to end.
 
-Written as a recogniser gives words, by the author of the rules, before the rules were run on them;
-a few faults of the rules were mended afterwards, so the accuracy is of development.
+The author of the rules wrote the answers as a recogniser gives words, before running the rules on
+them. A few errors of the rules were corrected afterwards, so this is accuracy on development data.
 """
 
 from __future__ import annotations
@@ -54,21 +54,21 @@ def test_the_suite_has_fifty_pairs_or_more_and_every_response_that_words_make() 
     assert {by_hand for by_hand, _ in both()} == set(RESPONSES) - SILENT
 
 
-def test_room_for_more_is_told_from_none() -> None:
+def test_providing_and_reducing_space_are_distinguished() -> None:
     right = [RESPONSES[by_hand].provides == found.provides for by_hand, found in both()]
     assert share(right) >= 0.90
 
 
-def test_an_answer_that_takes_up_her_words_is_told_from_one_that_does_not() -> None:
+def test_explicit_and_non_explicit_answers_are_distinguished() -> None:
     right = [RESPONSES[by_hand].explicit == found.explicit for by_hand, found in both()]
     assert share(right) >= 0.85
 
 
-def test_the_very_response_is_found_for_most() -> None:
+def test_the_exact_response_is_found_for_most() -> None:
     assert share([by_hand == found.response for by_hand, found in both()]) >= 0.80
 
 
-def test_each_answer_has_its_latency_and_what_invites_or_ends() -> None:
+def test_each_answer_has_its_latency_and_is_continuer_or_terminator() -> None:
     for by_hand, found in both():
         assert found.latency_s == 0.4
         if found.response == by_hand != "acknowledgement":

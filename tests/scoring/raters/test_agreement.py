@@ -1,4 +1,4 @@
-"""Agreement, against a published worked example and tables computed by hand."""
+"""Agreement, compared with a published example and with tables computed by hand."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ SHROUT_FLEISS = [
 
 
 def pairs(both: int, only_first: int, only_second: int, neither: int) -> list[RatingPair]:
-    said = [(True, True)] * both + [(True, False)] * only_first
-    said += [(False, True)] * only_second + [(False, False)] * neither
-    return [RatingPair(f"a{n}", *each) for n, each in enumerate(said)]
+    answers = [(True, True)] * both + [(True, False)] * only_first
+    answers += [(False, True)] * only_second + [(False, False)] * neither
+    return [RatingPair(f"a{n}", *each) for n, each in enumerate(answers)]
 
 
 def test_kappa_of_the_textbook_table() -> None:
@@ -47,7 +47,7 @@ def test_icc_of_shrout_and_fleiss() -> None:
     assert icc(SHROUT_FLEISS).value == pytest.approx(0.29, abs=0.005)
 
 
-def test_full_agreement_is_one_and_its_interval_knows_how_little_was_seen() -> None:
+def test_full_agreement_has_the_value_one_and_an_interval_with_width() -> None:
     """Of 20 attempts without a disagreement up to 1 - .025^(1/20) = .168 may disagree; with half
     of the rest met that is a kappa and an AC1 of 1 - .168 / .5 = .663."""
     table = pairs(10, 0, 0, 10)
@@ -65,7 +65,7 @@ def test_kappa_and_icc_are_not_defined_where_nothing_varies_and_ac1_is() -> None
     assert icc([[1.0, 1.0], [1.0, 1.0]]) == Estimate(None)
 
 
-def test_the_interval_holds_the_value_and_narrows_with_more_attempts() -> None:
+def test_the_interval_contains_the_value_and_narrows_with_more_attempts() -> None:
     few, many = ac1(pairs(8, 2, 1, 9)), ac1(pairs(80, 20, 10, 90))
     for each in (few, many):
         assert each.low is not None
@@ -82,7 +82,7 @@ def test_the_interval_of_kappa_is_as_wide_as_its_standard_error_says() -> None:
     assert found.high == pytest.approx(0.40 + 0.254, abs=0.06)
 
 
-def test_several_raters_of_one_attempt_do_not_make_it_many_attempts() -> None:
+def test_several_raters_of_one_attempt_do_not_count_as_several_attempts() -> None:
     once = pairs(8, 2, 1, 9)
     assert ac1(once * 5).value == ac1(once).value
     narrow, wide = ac1(once * 5), ac1(once)

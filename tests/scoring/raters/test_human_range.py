@@ -1,4 +1,4 @@
-"""Intervals at least as wide as people disagree."""
+"""Intervals at least as wide as the disagreement of people."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ def test_the_widths_follow_from_agreement_and_spread() -> None:
     assert RATIO.detectable == pytest.approx(RATIO.half_width * 2**0.5)
 
 
-def test_an_interval_stays_within_what_the_number_can_be() -> None:
+def test_an_interval_stays_within_the_possible_values() -> None:
     assert RATIO.interval(0.5) == pytest.approx((0.0, 0.5 + RATIO.half_width))
     assert SHARE.interval(0.9) == pytest.approx((0.9 - SHARE.half_width, 1.0))
 
 
 @given(st.floats(0.0, 1.0))
-def test_it_is_never_narrower_than_people_differ(value: float) -> None:
+def test_an_interval_is_never_narrower_than_the_disagreement(value: float) -> None:
     for number in human_agreements().values():
         low, high = number.interval(value)
         assert low == 0.0 or value - low == pytest.approx(number.half_width)
@@ -51,7 +51,7 @@ def test_the_number_comes_from_counted_codes() -> None:
     assert RATIO.value({"reflection": 2}) is None
 
 
-def test_a_rule_is_known_by_its_codes_in_any_order() -> None:
+def test_a_rule_is_found_by_its_codes_in_any_order() -> None:
     rule = RatioRule(
         kind="ratio", over=("reflection",), under=("question_closed", "question_open"), at_least=2
     )
@@ -61,7 +61,7 @@ def test_a_rule_is_known_by_its_codes_in_any_order() -> None:
     assert agreement_on(None) is None
 
 
-def test_the_sentence_has_the_interval_and_why_it_is_as_wide() -> None:
+def test_the_sentence_has_the_interval_and_the_reason_for_its_width() -> None:
     sentence = interval_in_words(SHARE, 0.5)
     assert sentence.startswith("50 %, 95 % interval 6 % to 94 %: ")
     assert "ICC .44" in sentence

@@ -1,4 +1,4 @@
-"""Which items the machine may be trusted with, on ratings whose agreement is planted."""
+"""The rule when to trust the machine with an item, on ratings with planted agreement."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def attempt(
     value: float | None = None,
     objects: bool = False,
 ) -> RatedAttempt:
-    said = tuple(
+    ratings = tuple(
         Rating.model_validate({"rater": f"r{n}", "item": item, "value": v, "wall_time": WHEN})
         for n, v in enumerate(humans)
     )
     why = (Objection(item=item, why="I did", wall_time=WHEN),) if objects else ()
-    return RatedAttempt(f"a{number}", {item: RuleVerdict(machine, value=value)}, said, why)
+    return RatedAttempt(f"a{number}", {item: RuleVerdict(machine, value=value)}, ratings, why)
 
 
 def only(attempts: Sequence[RatedAttempt]) -> ItemAgreement:
@@ -61,15 +61,13 @@ def test_nineteen_are_too_few() -> None:
     )
 
 
-def test_half_of_the_verdicts_alike_is_not_to_be_trusted() -> None:
+def test_an_item_with_half_of_the_verdicts_equal_is_not_trusted() -> None:
     found = only([attempt(n, outcome(n), outcome(n // 2)) for n in range(24)])
     assert found.agreed == 0.5
     assert (found.trust, found.why) == ("do not trust", f"its AC1 is at most {found.ac1.high:.2f}")
 
 
-def test_an_interval_that_ends_too_low_is_not_to_be_trusted_and_one_in_between_is_not_known() -> (
-    None
-):
+def test_an_interval_below_the_threshold_is_not_trusted_and_one_across_it_not_known() -> None:
     opposite = only([attempt(n, outcome(n), outcome(n + (n > 1))) for n in range(24)])
     assert opposite.ac1.high is not None
     assert opposite.ac1.high < 0.6
@@ -83,14 +81,14 @@ def test_an_interval_that_ends_too_low_is_not_to_be_trusted_and_one_in_between_i
     assert few.trust == "not yet known"
 
 
-def test_ratings_are_counted_and_those_that_were_blind_told_apart() -> None:
+def test_ratings_are_counted_and_blind_ones_separately() -> None:
     made = attempt(0, "met", "met", "not judged", "not met")
     blind = tuple(r.model_copy(update={"blind": r.rater == "r0"}) for r in made.ratings)
     found = only([replace(made, ratings=blind)])
     assert (found.attempts, found.raters, found.ratings, found.blind) == (1, 2, 2, 1)
 
 
-def test_kappa_and_ac1_between_humans_are_those_of_their_table() -> None:
+def test_kappa_and_ac1_between_humans_follow_from_their_table() -> None:
     pairs = [("met", "met")] * 10 + [("not met", "not met")] * 5 + [("met", "not met")] * 5
     found = only([attempt(n, "met", *pair) for n, pair in enumerate(pairs)])
     assert found.humans_kappa.value == pytest.approx((0.75 - 0.5) / 0.5)
@@ -99,13 +97,13 @@ def test_kappa_and_ac1_between_humans_are_those_of_their_table() -> None:
     assert found.humans.value == pytest.approx((0.75 - chance) / (1 - chance), abs=1e-4)
 
 
-def test_each_threshold_says_what_it_is_and_where_it_comes_from() -> None:
+def test_each_threshold_has_a_meaning_and_an_origin() -> None:
     for name, threshold in thresholds():
         assert threshold.what, name
         assert len(threshold.source) > 20, name
 
 
-def test_humans_who_agree_better_with_each_other_are_the_measure() -> None:
+def test_an_item_on_which_humans_agree_better_with_each_other_is_not_trusted() -> None:
     def machine(n: int) -> ItemOutcome:
         return outcome(n + 1) if n < 9 else outcome(n)
 
@@ -119,7 +117,7 @@ def test_humans_who_agree_better_with_each_other_are_the_measure() -> None:
     )
 
 
-def test_learners_who_object_take_the_trust_away() -> None:
+def test_an_item_with_many_objections_is_not_trusted() -> None:
     made = [attempt(n, outcome(n), outcome(n), objects=n < 3) for n in range(20)]
     found = only(made)
     assert (found.objections, found.trusted) == (3, False)
@@ -128,7 +126,7 @@ def test_learners_who_object_take_the_trust_away() -> None:
     assert fewer.trusted
 
 
-def test_what_nobody_could_judge_is_no_disagreement() -> None:
+def test_items_not_judged_are_no_disagreement() -> None:
     made = [attempt(0, "not judged", "met"), attempt(1, "met", "not judged")]
     found = only(made)
     assert (found.attempts, found.agreed) == (0, None)
@@ -153,8 +151,8 @@ def test_counts_are_compared_by_icc() -> None:
     )
 
 
-def test_counts_that_hardly_differ_tell_nothing_however_often_they_are_the_same() -> None:
-    """23 attempts without a single one, and one in which the rater alone heard one: ICC is 0."""
+def test_counts_that_hardly_vary_are_not_trusted_however_often_they_agree() -> None:
+    """23 attempts with a count of 0, and one in which only the rater counted 1: ICC is 0."""
     made = [attempt(n, "counted", float(n == 3), item="nurse-name", value=0.0) for n in range(24)]
     found = only(made)
     assert found.icc.value == 0.0
@@ -162,20 +160,20 @@ def test_counts_that_hardly_differ_tell_nothing_however_often_they_are_the_same(
     assert found.why == "raters counted nearly the same in every attempt"
 
 
-def test_an_item_that_raters_always_met_says_so() -> None:
+def test_an_item_that_raters_always_call_met_says_so() -> None:
     found = only([attempt(n, "met", "met") for n in range(24)])
     assert (found.trust, found.never) == ("may be trusted", "not met")
     assert found.why == "every part of the rule holds, though raters never said not met"
 
 
-def test_what_is_left_to_humans_shows_how_they_agree_and_trusts_nobody_else() -> None:
+def test_an_item_left_to_humans_shows_their_agreement_and_trusts_no_machine() -> None:
     item = "os12-4-non-verbal"
     found = only([attempt(n, "not judged", outcome(n), outcome(n), item=item) for n in range(20)])
     assert (found.humans.value, found.humans_attempts) == (1.0, 20)
     assert (found.trust, found.why) == ("left to humans", "it is left to humans")
 
 
-def test_points_on_a_scale_are_compared_among_humans() -> None:
+def test_points_on_a_scale_are_compared_between_humans() -> None:
     points = [(9.0, 2.0, 5.0, 8.0), (6.0, 1.0, 3.0, 2.0), (8.0, 4.0, 6.0, 8.0)]
     points += [(7.0, 1.0, 2.0, 6.0), (10.0, 5.0, 6.0, 9.0), (6.0, 2.0, 4.0, 7.0)]
     made = [attempt(n, "not judged", *row, item="bas-points") for n, row in enumerate(points)]
@@ -184,14 +182,14 @@ def test_points_on_a_scale_are_compared_among_humans() -> None:
     assert (found.raters, found.attempts, found.icc.value) == (4, 0, None)
 
 
-def test_raters_who_skipped_some_attempts_are_left_out_of_the_icc_alone() -> None:
+def test_raters_who_skipped_attempts_are_left_out_only_of_the_icc() -> None:
     made = [attempt(n, outcome(n), outcome(n), *([outcome(n + 1)] * (n < 5))) for n in range(20)]
     found = only(made)
     assert found.icc.value == 1.0
     assert found.agreed == pytest.approx(0.8)
 
 
-def test_an_item_that_was_only_objected_to_is_shown() -> None:
+def test_an_item_with_only_an_objection_is_shown() -> None:
     found = only([attempt(0, "not met", objects=True)])
     assert (found.attempts, found.objections, found.trusted) == (0, 1, False)
 

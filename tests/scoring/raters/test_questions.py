@@ -1,4 +1,4 @@
-"""What a human is asked of an item."""
+"""The kind of answer and the rule text of an item for human raters."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from simvoice.scoring.raters.questions import answer_kind, rule_for_rater
         (["reflection"], ["question_open", "question_closed"], 1.0, "yes or no"),
     ],
 )
-def test_a_ratio_without_a_threshold_asks_for_a_number(
+def test_a_ratio_without_a_threshold_takes_a_number(
     over: list[str], under: list[str], at_least: float | None, kind: str
 ) -> None:
     rule: dict[str, Any] = {"kind": "ratio", "over": over, "under": under, "at_least": at_least}
     assert answer_kind(Item.model_validate({"id": "a", "text": "b", "rule": rule})) == kind
 
 
-def test_the_share_of_open_questions_is_asked_for_as_a_share() -> None:
+def test_the_share_of_open_questions_takes_a_share() -> None:
     assert answer_kind(items()["miti-open-share"]) == "share"
 
 
-def test_a_rule_speaks_to_the_rater_of_the_learner() -> None:
+def test_a_rule_for_raters_speaks_of_the_learner() -> None:
     rules = [rule_for_rater(item) for item in items().values()]
     assert not [rule for rule in rules if re.search(r"\byour?\b", rule)]
     assert rule_for_rater(items()["listening-asked"]).startswith("heard at least 2 times")

@@ -1,4 +1,4 @@
-"""A file of ratings is taken whole or not at all, and every fault in it is named."""
+"""A file of ratings is imported whole or not at all, and every error in it is named."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from simvoice.scoring.instruments.instrument import Item, instruments
 from simvoice.scoring.raters.ratings_file import blank_sheet, decode_text, read_ratings
 
 HEAD = "attempt,rater,item,value,comment\n"
-THERE = ("one", "two")
+ATTEMPTS = ("one", "two")
 
 
 def read(text: str) -> list[tuple[str, str, str, str | float]]:
-    found = read_ratings(text, THERE, "2026-11-24T10:00:00+01:00", "mine.csv")
+    found = read_ratings(text, ATTEMPTS, "2026-11-24T10:00:00+01:00", "mine.csv")
     return [(e.attempt, e.rating.rater, e.rating.item, e.rating.value) for e in found]
 
 
@@ -30,7 +30,7 @@ def test_words_and_numbers_are_read() -> None:
     ]
 
 
-def test_the_comment_may_be_missing_and_a_spreadsheet_s_mark_and_line_ends_do_not_matter() -> None:
+def test_the_comment_the_byte_order_mark_and_the_line_ends_are_optional() -> None:
     text = "\ufeffattempt,rater,item,value\r\none,kim,os12-1-greets,met\r\n"
     assert read(text) == [("one", "kim", "os12-1-greets", "met")]
 
@@ -40,10 +40,10 @@ def test_the_comment_may_be_missing_and_a_spreadsheet_s_mark_and_line_ends_do_no
     [
         ("", "mine.csv is empty"),
         ("\n\n", "mine.csv is empty"),
-        ("attempt;rater;item;value;comment\n", "line 1 of mine.csv is parted by semicolons"),
-        ("attempt\trater\titem\tvalue\n", "line 1 of mine.csv is parted by tabs"),
-        ("attempt,attempt,rater,item,value\n", "has the column attempt twice; line 1 has to be"),
-        (HEAD + HEAD, "line 2 is the line of column names again; leave it out"),
+        ("attempt;rater;item;value;comment\n", "line 1 of mine.csv is separated by semicolons"),
+        ("attempt\trater\titem\tvalue\n", "line 1 of mine.csv is separated by tabs"),
+        ("attempt,attempt,rater,item,value\n", "has the column attempt twice; line 1 must be"),
+        (HEAD + HEAD, "line 2 repeats the column names; delete it"),
         (HEAD + 'one,kim,os12-1-greets,met,"oh\nno\n', "line 2 is not CSV"),
         (HEAD + 'one,kim,os12-1-greets,met,"oh"no\n', "line 2 is not CSV"),
         (HEAD + "one,kim,os12-1-greets,met," + "x" * 140_000, "line 2 is not CSV (field larger"),
@@ -55,8 +55,8 @@ def test_the_comment_may_be_missing_and_a_spreadsheet_s_mark_and_line_ends_do_no
         (HEAD + "one,kim,vr-codes-room-share,40,\n", "takes a number from 0 to 1"),
         ("attempt,rater,item\n", "lacks the column value"),
         ("attempt,rater,item,value,mood\n", "has a column 'mood'"),
-        (HEAD, "holds no rating"),
-        (HEAD + "one,kim,os12-1-greets,,\n", "holds no rating"),
+        (HEAD, "has no rating"),
+        (HEAD + "one,kim,os12-1-greets,,\n", "has no rating"),
         (HEAD + "six,kim,os12-1-greets,met,\n", "line 2 names the attempt 'six'"),
         (HEAD + "one,,os12-1-greets,met,\n", "line 2 does not say who rated"),
         (HEAD + "one,Machine,os12-1-greets,met,\n", "a rater is a human"),
@@ -68,17 +68,17 @@ def test_the_comment_may_be_missing_and_a_spreadsheet_s_mark_and_line_ends_do_no
         (HEAD + "one,kim,os12-1-greets,met,a,b\n", "line 2 has 6 fields and not 5"),
         (
             HEAD + "one,kim,os12-1-greets,met,\n" * 2,
-            "a second time by kim (first in line 2); leave one",
+            "a second time by kim (first in line 2); delete one",
         ),
     ],
 )
-def test_a_fault_is_said_with_its_line(text: str, says: str) -> None:
+def test_an_error_is_named_with_its_line(text: str, says: str) -> None:
     with pytest.raises(UsageError, match=re.escape(says)) as caught:
         read(text)
     assert "mine.csv" in str(caught.value)
 
 
-def test_a_fault_after_a_comment_of_several_lines_names_the_line_it_stands_in() -> None:
+def test_an_error_after_a_comment_of_several_lines_has_the_right_line() -> None:
     text = HEAD + 'one,kim,os12-1-greets,met,"a\nb\nc"\none,kim,os12-99,met,\n'
     with pytest.raises(UsageError, match="line 5 names the item 'os12-99'"):
         read(text)
@@ -94,23 +94,26 @@ def test_a_name_in_other_capitals_is_the_same_rater() -> None:
     ("data", "says"),
     [
         (HEAD.encode("utf-16"), "mine.csv is UTF-16 text; save it as CSV in UTF-8"),
-        (HEAD.encode("utf-16-le"), "line 1 of mine.csv holds a zero byte"),
-        (HEAD.encode() + b"one,kim\0,x,met,", "line 2 of mine.csv holds a zero byte"),
-        (HEAD.encode() + b"one,ren\xe9,x,met,", "line 2 of mine.csv has a letter that is not UTF"),
+        (HEAD.encode("utf-16-le"), "line 1 of mine.csv has a zero byte"),
+        (HEAD.encode() + b"one,kim\0,x,met,", "line 2 of mine.csv has a zero byte"),
+        (
+            HEAD.encode() + b"one,ren\xe9,x,met,",
+            "line 2 of mine.csv has a character that is not UTF",
+        ),
     ],
 )
-def test_text_that_is_not_utf_8_is_said_with_what_to_do(data: bytes, says: str) -> None:
+def test_text_that_is_not_utf_8_is_refused_with_a_remedy(data: bytes, says: str) -> None:
     with pytest.raises(UsageError, match=re.escape(says)) as caught:
         decode_text(data, "mine.csv")
     assert "import it again" in str(caught.value)
 
 
-def test_utf_8_is_taken_with_its_mark_and_without() -> None:
+def test_utf_8_is_read_with_and_without_a_byte_order_mark() -> None:
     for encoding in ("utf-8", "utf-8-sig"):
         assert decode_text("René".encode(encoding), "mine.csv") == "René"
 
 
-def test_an_item_has_to_be_one_of_the_attempt_s() -> None:
+def test_an_item_must_belong_to_the_attempt() -> None:
     def known(attempt: str) -> dict[str, Item]:
         if attempt == "two":
             raise UsageError("it is being recorded right now; end the encounter first")
@@ -118,15 +121,15 @@ def test_an_item_has_to_be_one_of_the_attempt_s() -> None:
 
     lines = "one,kim,os12-1-greets,met,\none,kim,critical-x-y,met,\ntwo,kim,spikes-order,met,\n"
     with pytest.raises(UsageError) as caught:
-        read_ratings(HEAD + lines, THERE, "2026-11-24T10:00:00+01:00", "mine.csv", known)
-    said = str(caught.value)
-    assert "line 2 names the item 'os12-1-greets', which is of OS-12" in said
-    assert "import with --instrument os12" in said
-    assert "line 3 names the item 'critical-x-y', which the attempt's case does not have" in said
-    assert "line 4 names the attempt two, which cannot be rated (it is being recorded" in said
+        read_ratings(HEAD + lines, ATTEMPTS, "2026-11-24T10:00:00+01:00", "mine.csv", known)
+    message = str(caught.value)
+    assert "line 2 names the item 'os12-1-greets', which belongs to OS-12" in message
+    assert "import with --instrument os12" in message
+    assert "line 3 names the item 'critical-x-y', which the attempt's case does not have" in message
+    assert "line 4 names the attempt two, which cannot be rated (it is being recorded" in message
 
 
-def test_one_fault_keeps_the_whole_file_out_and_many_are_counted() -> None:
+def test_one_error_refuses_the_whole_file_and_many_are_counted() -> None:
     text = HEAD + "one,kim,os12-1-greets,met,\n" + "six,kim,os12-1-greets,met,\n" * 11
     with pytest.raises(UsageError, match=r"nothing was imported .* and 3 more"):
         read(text)
@@ -135,7 +138,7 @@ def test_one_fault_keeps_the_whole_file_out_and_many_are_counted() -> None:
 def test_a_blank_sheet_has_every_item_and_no_judgement_and_can_be_filled_in() -> None:
     sheet = blank_sheet(["one"], [instruments()["spikes"]], "kim")
     assert sheet.count("\n") == 1 + len(instruments()["spikes"].items)
-    with pytest.raises(UsageError, match="holds no rating"):
+    with pytest.raises(UsageError, match="has no rating"):
         read(sheet)
     assert read(sheet.replace("spikes-order,,", "spikes-order,met,")) == [
         ("one", "kim", "spikes-order", "met")
