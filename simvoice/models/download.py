@@ -1,4 +1,4 @@
-"""One URL to one file, resumable."""
+"""Download one URL to one file, and resume interrupted downloads."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from simvoice.errors import FetchError
 from simvoice.models.manifest import sha256_of
 
 ATTEMPTS = 5
-"""Attempts in a row that bring nothing new before giving up."""
+"""Consecutive attempts without new bytes before the download fails."""
 
 PAUSE_S = 1.0
 """Seconds before the second attempt; doubled for each further one."""
 
 Advance = Callable[[int], None]
-"""Called with the bytes that arrived (negative when a download has to start again)."""
+"""Called with the number of bytes that arrived (negative when a download starts again)."""
 
 
 class DamagedError(FetchError):
-    """Something arrived whole and is not what was published; what is kept of it is useless."""
+    """A file arrived completely but is not the published one; the local copy is useless."""
 
 
 class Downloader:
     """Downloads over one pool of connections. Use as a context manager."""
 
     received_bytes = 0
-    """What came over the network so far."""
+    """Bytes received over the network so far."""
 
     def __init__(self, *, pause: Callable[[float], None] = time.sleep) -> None:
         self._pause = pause
@@ -40,7 +40,7 @@ class Downloader:
             follow_redirects=True,
             timeout=httpx.Timeout(60.0, connect=20.0),
             verify=_trust(),
-            # What arrives has to be the bytes themselves, or a range would not continue them.
+            # The bytes must arrive without compression, or a range request cannot continue them.
             headers={"Accept-Encoding": "identity", "User-Agent": f"simvoice/{__version__}"},
         )
 
@@ -60,32 +60,32 @@ class Downloader:
         headers: Mapping[str, str] | None = None,
         advance: Advance = lambda _: None,
     ) -> None:
-        """Bring `url` to `target`, going on from what an earlier call left in `*.partial`.
+        """Download `url` to `target`, continuing the `*.partial` file of an earlier call.
 
-        `target` appears only once whole and, when `sha256` is given, only when it matches.
-        Raises FetchError naming `what`; an OSError of the disk passes through.
+        `target` appears only when it is complete and, if `sha256` is given, matches. Raises
+        FetchError that names `what`; an OSError of the disk passes through.
         """
         partial = target.with_name(f"{target.name}.partial")
         partial.parent.mkdir(parents=True, exist_ok=True)
         advance(_size(partial))
-        fruitless = 0
+        failures = 0
         while True:
             before = _size(partial)
             try:
                 self._continue(url, partial, dict(headers or {}), what, advance)
                 break
             except httpx.HTTPError as error:
-                fruitless = 0 if _size(partial) > before else fruitless + 1
-                if fruitless >= ATTEMPTS:
+                failures = 0 if _size(partial) > before else failures + 1
+                if failures >= ATTEMPTS:
                     raise FetchError(
-                        f"{what} did not arrive ({_reason(error)}); "
-                        "check the network and run the same command again, it goes on from here"
+                        f"{what} could not be downloaded ({_reason(error)}); check the network "
+                        "and run the same command again, which continues the download"
                     ) from error
-                self._pause(PAUSE_S * 2 ** max(0, fruitless - 1))
+                self._pause(PAUSE_S * 2 ** max(0, failures - 1))
         if sha256 is not None and sha256_of(partial) != sha256:
             partial.unlink()
             raise DamagedError(
-                f"{what} arrived altered (its SHA-256 is not the published one); "
+                f"{what} was changed on the way (its SHA-256 is not the published one); "
                 "run the same command again, or try another network"
             )
         partial.replace(target)
@@ -93,27 +93,28 @@ class Downloader:
     def _continue(
         self, url: str, partial: Path, headers: dict[str, str], what: str, advance: Advance
     ) -> None:
-        have = _size(partial)
-        if have:
-            headers["Range"] = f"bytes={have}-"
+        size = _size(partial)
+        if size:
+            headers["Range"] = f"bytes={size}-"
         with self._client.stream("GET", url, headers=headers) as response:
-            if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE and have:
-                if response.headers.get("Content-Range") == f"bytes */{have}":
-                    return  # whole already: only the last step was missing
-                _start_again(partial, have, advance)
-                raise httpx.ReadError("the server lost the beginning")
+            if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE and size:
+                if response.headers.get("Content-Range") == f"bytes */{size}":
+                    return  # already complete
+                _restart(partial, size, advance)
+                raise httpx.ReadError("the server does not continue this file")
             if response.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
                 response.raise_for_status()
             if response.status_code >= httpx.codes.BAD_REQUEST:
                 raise FetchError(
                     f"{what} was refused (HTTP {response.status_code}); "
-                    "check the index or hub that is configured and run the same command again"
+                    "check the configured index or hub and run the same command again"
                 )
-            goes_on = response.status_code == httpx.codes.PARTIAL_CONTENT and response.headers.get(
-                "Content-Range", ""
-            ).startswith(f"bytes {have}-")
-            if have and not goes_on:
-                _start_again(partial, have, advance)
+            continues = (
+                response.status_code == httpx.codes.PARTIAL_CONTENT
+                and response.headers.get("Content-Range", "").startswith(f"bytes {size}-")
+            )
+            if size and not continues:
+                _restart(partial, size, advance)
             with partial.open("ab") as handle:
                 for chunk in response.iter_raw():
                     handle.write(chunk)
@@ -121,9 +122,9 @@ class Downloader:
                     advance(len(chunk))
 
 
-def _start_again(partial: Path, have: int, advance: Advance) -> None:
+def _restart(partial: Path, size: int, advance: Advance) -> None:
     partial.write_bytes(b"")
-    advance(-have)
+    advance(-size)
 
 
 def _size(path: Path) -> int:
@@ -140,11 +141,11 @@ def _reason(error: httpx.HTTPError) -> str:
         return "no answer in time"
     if isinstance(error, httpx.ConnectError):
         return "no connection"
-    return "the connection broke off"
+    return "the connection was interrupted"
 
 
 def _trust() -> ssl.SSLContext:
-    # The system's certificates, as a lab's proxy needs; certifi's too, for a Python without any.
+    # The system's certificates, for a lab's proxy, and certifi's, for a Python without any.
     context = ssl.create_default_context()
     context.load_verify_locations(certifi.where())
     return context

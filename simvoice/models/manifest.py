@@ -1,8 +1,7 @@
-"""The model files that are here, and that each is the one that was pinned.
+"""Read the manifest of models, and verify model files on disk.
 
-`models/manifest.toml` says which models exist, what they are for, where their files come from,
-and the size and SHA-256 of every file. This module reads it and vouches for files on disk;
-fetching them is the work of `simvoice.models.pull`.
+`models/manifest.toml` lists the models, their roles, the sources of their files, and the size and
+SHA-256 of every file. `simvoice.models.pull` downloads them.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from simvoice import paths
 from simvoice.errors import ModelAltered, ModelMissing, SettingError
 
 Role = Literal["stt", "llm", "voice", "end_of_turn", "last_words", "embedding"]
-"""What a model is for. Every profile names one model for each."""
+"""The purpose of a model. Every profile names one model for each role."""
 
 ROLES: tuple[Role, ...] = ("stt", "llm", "voice", "end_of_turn", "last_words", "embedding")
 
@@ -33,14 +32,14 @@ ModelState = Literal["here", "missing", "altered"]
 DEFAULT_PROFILE = "embedded"
 
 STAMP = ".verified.json"
-"""In a model's folder: which files were hashed, and what they looked like then."""
+"""File in a model's folder: the files that were hashed, with size and time of change."""
 
 _CHUNK = 1 << 20
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Package = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*==[0-9][0-9a-z.]*$")]
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")]
-"""One plain name: a manifest cannot point outside a model's folder."""
+"""A name without folders, so that a manifest cannot point outside a model's folder."""
 
 
 class _ManifestPart(BaseModel):
@@ -48,7 +47,7 @@ class _ManifestPart(BaseModel):
 
 
 class WheelPart(_ManifestPart):
-    """A file inside a wheel on the package index; several, joined in order, make one file."""
+    """A file inside a wheel on the package index. Several parts, joined in order, give one file."""
 
     package: Package
     """`name==version`."""
@@ -82,36 +81,36 @@ class ModelFile(_ManifestPart):
 
 
 class Model(_ManifestPart):
-    """A model: its files lie together in one folder. The first file is the weights."""
+    """A model. Its files are in one folder, and the first file holds the weights."""
 
     role: Role
     also: tuple[Role, ...] = ()
-    """Further roles that the same weights can play."""
+    """Further roles of the same weights."""
     chat: bool = False
-    """A language model strong enough to be spoken to in its own chat template."""
+    """Whether it is a language model that is prompted with its own chat template."""
     licence: str
     upstream: str
-    """Who made it: a hub repository."""
+    """The hub repository of its makers."""
     files: Annotated[tuple[ModelFile, ...], Field(min_length=1)]
 
     @property
     def roles(self) -> tuple[Role, ...]:
-        """Every role it can play."""
+        """All roles of the model."""
         return (self.role, *self.also)
 
     @property
     def bytes(self) -> int:
-        """Size of all files together."""
+        """Total size of the files."""
         return sum(file.bytes for file in self.files)
 
     @property
     def source(self) -> Literal["registry", "hub"]:
-        """Where the weights come from."""
+        """The source of the weights."""
         return "registry" if self.files[0].parts else "hub"
 
 
 class Manifest(_ManifestPart):
-    """All of `manifest.toml`."""
+    """The content of `manifest.toml`."""
 
     format: Literal[1]
     profiles: dict[str, dict[Role, str]]
@@ -120,10 +119,10 @@ class Manifest(_ManifestPart):
     models: dict[FileName, Model]
 
     @model_validator(mode="after")
-    def _hangs_together(self) -> Self:
+    def _is_consistent(self) -> Self:
         for profile_name, roles in self.profiles.items():
             if set(roles) != set(ROLES):
-                raise ValueError(f"profile {profile_name} has to name one model a role")
+                raise ValueError(f"profile {profile_name} must name one model for each role")
             for role, name in roles.items():
                 if name not in self.models or role not in self.models[name].roles:
                     raise ValueError(f"profile {profile_name}: {name} is no model for {role}")
@@ -134,7 +133,7 @@ class Manifest(_ManifestPart):
 
 
 def manifest(path: Path | None = None) -> Manifest:
-    """The manifest in use, or the one at `path`. Raises SettingError when it is not sound."""
+    """Return the manifest in use, or the one at `path`. Raises SettingError for a broken one."""
     return _read_manifest(path or paths.manifest_file())
 
 
@@ -153,7 +152,7 @@ def _read_manifest(path: Path) -> Manifest:
 
 
 def model(name: str) -> Model:
-    """The manifest's entry. Raises SettingError for an unknown name."""
+    """Return the manifest's entry of a model. Raises SettingError for an unknown name."""
     known = manifest().models
     if name not in known:
         raise SettingError(f"there is no model {name!r}; the models are {', '.join(known)}")
@@ -161,7 +160,7 @@ def model(name: str) -> Model:
 
 
 def profile(name: str = DEFAULT_PROFILE) -> dict[Role, str]:
-    """Role to model name, for every role. Raises SettingError for an unknown profile."""
+    """Return role to model name, for every role. Raises SettingError for an unknown profile."""
     known = manifest().profiles
     if name not in known:
         raise SettingError(f"there is no profile {name!r}; the profiles are {', '.join(known)}")
@@ -169,13 +168,13 @@ def profile(name: str = DEFAULT_PROFILE) -> dict[Role, str]:
 
 
 def folder(name: str) -> Path:
-    """Where a model's files lie, or will lie. Raises SettingError for an unknown name."""
+    """Return the folder of a model's files. Raises SettingError for an unknown name."""
     model(name)
     return paths.models_dir() / name
 
 
 def remedy(name: str) -> str:
-    """The command that brings a model here."""
+    """Return the command that downloads a model."""
     for profile_name, roles in manifest().profiles.items():
         if name in roles.values():
             flag = "" if profile_name == DEFAULT_PROFILE else f" --profile {profile_name}"
@@ -184,22 +183,22 @@ def remedy(name: str) -> str:
 
 
 def locate(name: str) -> Path:
-    """The folder of a model whose files were all verified.
+    """Return the folder of a model after its files were verified.
 
-    A file is hashed once; after that its size and time of change vouch for it, so that a start
-    costs nothing, and a file that changed is hashed again. Raises ModelMissing, ModelAltered
-    (naming the file), or SettingError for an unknown name.
+    A file is hashed once. Later calls compare only its size and time of change, and hash it again
+    when these differ. Raises ModelMissing, ModelAltered (both name the file), or SettingError for
+    an unknown name.
     """
     return _verified(name, trust_stamp=True)
 
 
 def verify(name: str) -> Path:
-    """As `locate`, but every file is hashed now."""
+    """As `locate`, but hash every file."""
     return _verified(name, trust_stamp=False)
 
 
 def state(name: str) -> ModelState:
-    """Whether a model can be used."""
+    """Return whether the files of a model are here, missing or altered."""
     try:
         locate(name)
     except ModelMissing:
@@ -210,13 +209,13 @@ def state(name: str) -> ModelState:
 
 
 def digests(names: Iterable[str]) -> dict[Role, str]:
-    """Role to the pinned SHA-256 of the weights, for the record's header."""
-    found = [model(name) for name in names]
-    return {role: entry.files[0].sha256 for entry in found for role in entry.roles}
+    """Return role to the pinned SHA-256 of the weights, for the record's header."""
+    entries = [model(name) for name in names]
+    return {role: entry.files[0].sha256 for entry in entries for role in entry.roles}
 
 
 def sha256_of(path: Path) -> str:
-    """Hex digest of a whole file."""
+    """Return the hex digest of a file."""
     digest = hashlib.sha256()
     with path.open("rb") as handle:
         while chunk := handle.read(_CHUNK):
@@ -225,28 +224,28 @@ def sha256_of(path: Path) -> str:
 
 
 def _verified(name: str, *, trust_stamp: bool) -> Path:
-    here = folder(name)
-    stamps = _read_stamps(here) if trust_stamp else {}
-    fresh: dict[str, _Stamp] = {}
+    model_folder = folder(name)
+    stamps = _read_stamps(model_folder) if trust_stamp else {}
+    new_stamps: dict[str, _Stamp] = {}
     for file in model(name).files:
-        path = here / file.name
+        path = model_folder / file.name
         try:
-            seen = path.stat()
+            status = path.stat()
         except OSError:
             raise ModelMissing(
-                f"{name} is not here ({path} is missing); run: {remedy(name)}"
+                f"{name} is not installed ({path} is missing); run: {remedy(name)}"
             ) from None
-        stamp = (seen.st_size, seen.st_mtime_ns, file.sha256)
-        fresh[file.name] = stamp
+        stamp = (status.st_size, status.st_mtime_ns, file.sha256)
+        new_stamps[file.name] = stamp
         if stamps.get(file.name) == stamp:
             continue
-        if seen.st_size != file.bytes or sha256_of(path) != file.sha256:
+        if status.st_size != file.bytes or sha256_of(path) != file.sha256:
             raise ModelAltered(
-                f"{path} is not the file that was pinned for {name}; run: {remedy(name)}"
+                f"{path} differs from the file that is pinned for {name}; run: {remedy(name)}"
             )
-    if fresh != stamps:
-        _write_stamps(here, fresh)
-    return here
+    if new_stamps != stamps:
+        _write_stamps(model_folder, new_stamps)
+    return model_folder
 
 
 _Stamp = tuple[int, int, str]
@@ -255,21 +254,21 @@ _Stamp = tuple[int, int, str]
 _HEX = re.compile(r"[0-9a-f]{64}")
 
 
-def _read_stamps(here: Path) -> dict[str, _Stamp]:
+def _read_stamps(model_folder: Path) -> dict[str, _Stamp]:
     try:
-        raw = json.loads((here / STAMP).read_text(encoding="utf-8"))
+        raw = json.loads((model_folder / STAMP).read_text(encoding="utf-8"))
         return {
             str(name): (int(size), int(mtime), str(sha256))
             for name, (size, mtime, sha256) in raw.items()
             if _HEX.fullmatch(sha256)
         }
     except (OSError, ValueError, TypeError, AttributeError):
-        # A stamp only saves time: without a readable one the files are hashed.
+        # The stamps only save time. Without readable ones, the files are hashed.
         return {}
 
 
-def _write_stamps(here: Path, stamps: dict[str, _Stamp]) -> None:
-    temporary = here / f"{STAMP}.{os.getpid()}"
-    with suppress(OSError):  # a read-only folder works too, it is only hashed at every start
+def _write_stamps(model_folder: Path, stamps: dict[str, _Stamp]) -> None:
+    temporary = model_folder / f"{STAMP}.{os.getpid()}"
+    with suppress(OSError):  # in a read-only folder the files are hashed at every start
         temporary.write_text(json.dumps(stamps), encoding="utf-8")
-        temporary.replace(here / STAMP)
+        temporary.replace(model_folder / STAMP)

@@ -1,4 +1,4 @@
-"""Where a model file comes from: the model hub, or wheels on the package index."""
+"""Find the sources of model files: the model hub, and wheels on the package index."""
 
 from __future__ import annotations
 
@@ -23,33 +23,31 @@ from simvoice.errors import FetchError, SettingError
 from simvoice.models.download import DamagedError
 from simvoice.models.manifest import HubPath
 
-# -- hub --------------------------------------------------------------------------------------
-# Where a file lies on the model hub.
-#
-# `huggingface_hub` knows the hub's addresses, the mirror in `HF_ENDPOINT` and the token of a
-# person who is logged in. The download itself is ours, because `hf_hub_download` throws away
-# what an interrupted download brought, and these files are gigabytes.
+# -- model hub --------------------------------------------------------------------------------
+# `huggingface_hub` gives the addresses of files, uses the mirror in `HF_ENDPOINT`, and knows the
+# token of a user who is logged in. simvoice downloads the files itself, because `hf_hub_download`
+# deletes interrupted downloads, and these files have gigabytes.
 
 
 def hub_address(file: HubPath) -> str:
-    """URL of the file at its pinned revision. Raises FetchError when the hub is switched off."""
+    """Return the URL of a file at its pinned revision. Raises FetchError when the hub is off."""
     if constants.HF_HUB_OFFLINE:
-        raise FetchError(f"{file.path} of {file.repo} is on the hub; unset HF_HUB_OFFLINE")
+        raise FetchError(
+            f"{file.path} of {file.repo} must be downloaded from the hub; unset HF_HUB_OFFLINE"
+        )
     return hf_hub_url(file.repo, file.path, revision=file.revision)
 
 
 def hub_headers() -> dict[str, str]:
-    """What a request to the hub carries: who asks, and the token when there is one."""
-    found = build_hf_headers(library_name="simvoice", library_version=__version__)
-    return {name: value for name, value in found.items() if name.lower() != "user-agent"}
+    """Return the headers of a request to the hub, with the user's token when there is one."""
+    headers = build_hf_headers(library_name="simvoice", library_version=__version__)
+    return {name: value for name, value in headers.items() if name.lower() != "user-agent"}
 
 
-# -- sources ----------------------------------------------------------------------------------
-# Wheels on the package index, taken as archives of data.
-#
-# pip answers where a wheel lies, so that its configuration (index, mirrors, proxies, credentials)
-# holds here too; nothing is installed. `SIMVOICE_WHEELS` names a folder of wheels for labs
-# without network.
+# -- wheels on the package index --------------------------------------------------------------
+# Wheels are read as archives of data; nothing is installed. pip finds the address of a wheel, so
+# its configuration applies (index, mirrors, proxies, credentials). For labs without a network,
+# `SIMVOICE_WHEELS` names a folder of wheels.
 
 
 _CHUNK = 1 << 20
@@ -57,69 +55,72 @@ _CHUNK = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Wheel:
-    """Where a wheel can be had."""
+    """The address of a wheel."""
 
     url: str
     sha256: str | None
-    """Of the wheel, when the index says it."""
+    """Hash of the wheel; None when the index gives none."""
 
 
 def wheels_folder() -> Path | None:
-    """The folder of wheels that `SIMVOICE_WHEELS` names; None when it names none."""
-    given = os.environ.get("SIMVOICE_WHEELS")
-    if not given:
+    """Return the folder in `SIMVOICE_WHEELS`; None when the variable is not set.
+
+    Raises SettingError when it is not a folder.
+    """
+    folder = os.environ.get("SIMVOICE_WHEELS")
+    if not folder:
         return None
-    if not Path(given).is_dir():
+    if not Path(folder).is_dir():
         raise SettingError(
-            f"SIMVOICE_WHEELS names {given}, which is no folder; correct or unset it"
+            f"SIMVOICE_WHEELS names {folder}, which is not a folder; correct or unset it"
         )
-    return Path(given)
+    return Path(folder)
 
 
 def wheel_in(folder: Path, package: str) -> Path:
-    """The wheel of `name==version` in a folder. Raises FetchError when it is not there."""
+    """Return the wheel of `name==version` in a folder. Raises FetchError when it is missing."""
     wanted = tuple(package.split("=="))
     for path in sorted(folder.glob("*.whl")):
         name, version = (*path.name.split("-"), "")[:2]
         if (_normal(name), version) == wanted:
             return path
-    raise FetchError(f"{folder} holds no wheel of {package}; add it, or unset SIMVOICE_WHEELS")
+    raise FetchError(f"{folder} has no wheel of {package}; add it, or unset SIMVOICE_WHEELS")
 
 
 def resolve(packages: Sequence[str]) -> dict[str, Wheel]:
-    """Package (`name==version`) to where its wheel lies. Raises FetchError."""
-    # An index that does not tell the metadata of its wheels would have pip fetch each of them
-    # whole just to look inside; with this feature it reads the few bytes it needs.
+    """Return the wheel of each package (`name==version`). Raises FetchError."""
+    # If the index gives no metadata of wheels, pip downloads each wheel to read it. With the
+    # feature fast-deps it reads only the bytes it needs.
     answer = _ask_pip("--use-feature=fast-deps", *packages)
     if answer.returncode != 0 and "fast-deps" in answer.stderr.partition("invalid choice")[2]:
-        answer = _ask_pip(*packages)  # a pip that has dropped the feature
+        answer = _ask_pip(*packages)  # a pip without the feature
     if answer.returncode != 0:
-        raise FetchError(_why(answer.stderr, packages))
+        raise FetchError(_explain(answer.stderr, packages))
     found: dict[str, Wheel] = {}
     for item in json.loads(answer.stdout)["install"]:
         package = f"{_normal(item['metadata']['name'])}=={item['metadata']['version']}"
         found[package] = _wheel(item["download_info"])
     missing = [package for package in packages if package not in found]
     if missing:
-        raise FetchError(f"the package index did not say where {missing[0]} lies; try again later")
+        raise FetchError(f"the package index gave no address of {missing[0]}; try again later")
     return found
 
 
 def local_path(url: str) -> Path | None:
-    """The file that a `file:` URL names; None for another URL."""
+    """Return the path in a `file:` URL; None for any other URL."""
     parts = urlsplit(url)
     return Path(url2pathname(parts.path)) if parts.scheme == "file" else None
 
 
 def member(wheel: Path, name: str) -> Iterator[bytes]:
-    """The bytes of a file inside a wheel, in pieces. Raises DamagedError for a bad wheel."""
+    """Yield the bytes of a file inside a wheel. Raises DamagedError for a damaged wheel."""
     try:
         with zipfile.ZipFile(wheel) as archive, archive.open(name) as inside:
             while chunk := inside.read(_CHUNK):
                 yield chunk
     except (zipfile.BadZipFile, zlib.error, KeyError, EOFError) as error:
         raise DamagedError(
-            f"{wheel.name} is damaged or does not hold {name}; run the same command again"
+            f"{wheel.name} is damaged or does not contain {name}; run the same command again"
         ) from error
 
 
@@ -144,14 +145,15 @@ def _normal(name: str) -> str:
 
 
 def _index_of_uv() -> list[str]:
-    # Somebody who set up a mirror for uv alone means it for this download too.
+    # A mirror that is set up for uv only applies to this download too.
     if os.environ.get("PIP_INDEX_URL"):
         return []
     url = os.environ.get("UV_DEFAULT_INDEX") or os.environ.get("UV_INDEX_URL")
     return ["--index-url", url] if url else []
 
 
-def _why(stderr: str, packages: Sequence[str]) -> str:
+def _explain(stderr: str, packages: Sequence[str]) -> str:
+    """Return an error message with a remedy for an error of pip."""
     if "No module named pip" in stderr:
         return f"pip is missing from {sys.executable}; run: {sys.executable} -m ensurepip"
     if "connection" in stderr.lower() or "name resolution" in stderr.lower():
@@ -159,8 +161,8 @@ def _why(stderr: str, packages: Sequence[str]) -> str:
             "the package index cannot be reached; connect to the network, or set SIMVOICE_WHEELS "
             "to a folder of wheels, and run the same command again"
         )
-    absent = [p for p in packages if f"No matching distribution found for {p}" in stderr]
+    missing = [p for p in packages if f"No matching distribution found for {p}" in stderr]
     return (
-        f"the package index has no wheel of {', '.join(absent or packages)}; "
+        f"the package index has no wheel of {', '.join(missing or packages)}; "
         "check which index pip is configured with (pip config list)"
     )

@@ -1,4 +1,4 @@
-"""The local index and hub as fixtures; see local_site.py."""
+"""Fixtures of the local package index and hub; see local_site.py."""
 
 from __future__ import annotations
 
@@ -14,7 +14,16 @@ import pytest
 from simvoice import paths
 from simvoice.models import manifest, sources
 from simvoice.models.download import Downloader
-from tests.models.local_site import MANIFEST, REVISION, WEIGHTS, WHEELS, Handler, Seen, Site, offer
+from tests.models.local_site import (
+    MANIFEST,
+    REVISION,
+    WEIGHTS,
+    WHEELS,
+    Handler,
+    ProgressLog,
+    Site,
+    offer,
+)
 
 
 @pytest.fixture
@@ -31,8 +40,8 @@ def site() -> Iterator[Site]:
 
 
 @pytest.fixture
-def seen() -> Seen:
-    return Seen()
+def progress() -> ProgressLog:
+    return ProgressLog()
 
 
 @pytest.fixture
@@ -43,10 +52,10 @@ def downloader() -> Iterator[Downloader]:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The models folder of a machine that has none yet; the tiny manifest is in use."""
-    written = tmp_path / "manifest.toml"
-    written.write_text(MANIFEST)
-    monkeypatch.setattr(paths, "manifest_file", lambda: written)
+    """An empty models folder, with the manifest of tiny models in use."""
+    manifest_file = tmp_path / "manifest.toml"
+    manifest_file.write_text(MANIFEST)
+    monkeypatch.setattr(paths, "manifest_file", lambda: manifest_file)
     monkeypatch.setenv("SIMVOICE_MODELS", str(tmp_path / "models"))
     monkeypatch.delenv("SIMVOICE_WHEELS", raising=False)
     manifest.manifest()
@@ -55,7 +64,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def index(site: Site, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
-    """The site as the package index that pip is configured with, holding the tiny wheels."""
+    """The site as the package index of pip's configuration, with the tiny wheels."""
     for project, data in WHEELS.items():
         offer(site, project, data)
     for name in ("PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_NO_INDEX", "UV_DEFAULT_INDEX"):
@@ -68,7 +77,7 @@ def index(site: Site, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
 
 @pytest.fixture
 def mirror(index: Site, monkeypatch: pytest.MonkeyPatch) -> Site:
-    """The index, asked without the second that a run of pip takes."""
+    """The index without pip, whose run takes a second."""
 
     def resolve(packages: Sequence[str]) -> dict[str, sources.Wheel]:
         return {package: index.wheels[package] for package in packages}
@@ -79,10 +88,10 @@ def mirror(index: Site, monkeypatch: pytest.MonkeyPatch) -> Site:
 
 @pytest.fixture
 def hub_site(site: Site, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
-    """The site as the model hub, which sends a downloader on to its store as the real one does."""
+    """The site as the model hub, which redirects downloads to its store as the real hub does."""
     for name in ("ears", "throat", "turns", "sense", "spare"):
-        asked = f"/some/{name}/resolve/{REVISION}/sub/weights.bin"
-        site.redirects[asked] = f"/store/{name}"
+        address = f"/some/{name}/resolve/{REVISION}/sub/weights.bin"
+        site.redirects[address] = f"/store/{name}"
         site.files[f"/store/{name}"] = WEIGHTS
     monkeypatch.setattr(
         sources, "hf_hub_url", partial(huggingface_hub.hf_hub_url, endpoint=site.url)

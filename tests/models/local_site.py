@@ -1,4 +1,4 @@
-"""A package index and a model hub on this machine, and a manifest of tiny models that uses them."""
+"""A local package index and model hub, and a manifest of tiny models that uses them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler
 from simvoice.models.sources import Wheel
 
 WEIGHTS = bytes(range(256)) * 400
-"""About 100 kB that do not compress away."""
+"""About 100 kB."""
 CONFIG = b'{"a": 1}'
 REVISION = "a" * 40
 
@@ -27,7 +27,7 @@ def metadata(name: str, version: str) -> bytes:
 
 
 def wheel_bytes(name: str, version: str, members: dict[str, bytes]) -> bytes:
-    """A wheel that pip accepts, with these files in it."""
+    """Return a wheel with these files that pip accepts."""
     buffer = io.BytesIO()
     info = f"{name}-{version}.dist-info"
     with zipfile.ZipFile(buffer, "w") as archive:
@@ -43,22 +43,22 @@ def wheel_bytes(name: str, version: str, members: dict[str, bytes]) -> bytes:
 
 @dataclass
 class Site:
-    """What the local server serves, and what it was asked."""
+    """The files of the local server, and a record of the requests."""
 
     files: dict[str, bytes] = field(default_factory=dict)
     redirects: dict[str, str] = field(default_factory=dict)
     cut_after: dict[str, list[int]] = field(default_factory=dict)
-    """Path to the bytes after which each of the next answers breaks off."""
+    """Path to the numbers of bytes after which the next answers are interrupted."""
     ignores_range: bool = False
-    asked: list[tuple[str, str | None]] = field(default_factory=list)
+    requests: list[tuple[str, str | None]] = field(default_factory=list)
     """Path and Range header of each GET of a file."""
     wheels: dict[str, Wheel] = field(default_factory=dict)
-    """What a package index would answer, for tests that need not ask pip."""
+    """The answers of the package index, for tests without pip."""
     sent_bytes: int = 0
     url: str = ""
 
     def ranges(self, path: str) -> list[str | None]:
-        return [wanted for asked, wanted in self.asked if asked == path]
+        return [requested for at, requested in self.requests if at == path]
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -81,7 +81,7 @@ class Handler(BaseHTTPRequestHandler):
             return
         data = self.site.files.get(path)
         wanted = self.headers.get("Range")
-        self.site.asked.append((path, wanted))
+        self.site.requests.append((path, wanted))
         if data is None:
             self.send_error(HTTPStatus.NOT_FOUND)
             return
@@ -111,12 +111,12 @@ class Handler(BaseHTTPRequestHandler):
         self.site.sent_bytes += len(body)
 
     def log_message(self, format: str, *args: object) -> None:
-        """The test's own list of requests is enough."""
+        """Log nothing; the tests read the recorded requests."""
 
 
 @dataclass
-class Seen:
-    """A progress display that only remembers."""
+class ProgressLog:
+    """A progress display that records its calls."""
 
     totals: dict[str, int] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
@@ -203,7 +203,7 @@ def offer(
     with_hash: bool = True,
     with_metadata: bool = True,
 ) -> None:
-    """Put a wheel on the index; with its hash and with its metadata beside it, or without."""
+    """Put a wheel on the index, with or without its hash and its metadata."""
     file = f"{project.replace('-', '_')}-1.0-py3-none-any.whl"
     site.files[f"/files/{file}"] = data
     if with_metadata:
@@ -211,6 +211,6 @@ def offer(
     digest = sha256(data) if with_hash else None
     site.wheels[f"{project}==1.0"] = Wheel(f"{site.url}/files/{file}", digest)
     link = f"/files/{file}#sha256={sha256(data)}" if with_hash else f"/files/{file}"
-    told = ' data-core-metadata="true"' if with_metadata else ""
-    page = f'<a href="{link}"{told}>{file}</a>'
+    attribute = ' data-core-metadata="true"' if with_metadata else ""
+    page = f'<a href="{link}"{attribute}>{file}</a>'
     site.files[f"/simple/{project}/"] = f"<!DOCTYPE html><html><body>{page}</body>".encode()

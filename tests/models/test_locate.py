@@ -1,4 +1,4 @@
-"""A model is handed out only when every file of it is the one that was pinned."""
+"""A model is located only when each of its files is the pinned one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def tiny(folder: Path) -> Path:
 
 @pytest.fixture
 def hashed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Names of the files that get hashed."""
+    """The names of the files that are hashed."""
     names: list[str] = []
     real = manifest.sha256_of
 
@@ -35,13 +35,13 @@ def hashed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return names
 
 
-def test_a_whole_model_is_located(tiny: Path) -> None:
+def test_a_complete_model_is_located(tiny: Path) -> None:
     assert manifest.locate("tiny") == tiny
     assert manifest.state("tiny") == "here"
 
 
-def test_a_missing_model_is_named_with_the_command_that_brings_it(folder: Path) -> None:
-    with pytest.raises(ModelMissing, match=r"^tiny is not here .*run: simvoice models pull$"):
+def test_a_missing_model_is_named_with_the_command_that_pulls_it(folder: Path) -> None:
+    with pytest.raises(ModelMissing, match=r"^tiny is not installed .*run: simvoice models pull$"):
         manifest.locate("tiny")
     assert manifest.state("tiny") == "missing"
 
@@ -61,14 +61,14 @@ def test_a_model_without_one_of_its_files_is_missing(tiny: Path) -> None:
         manifest.locate("tiny")
 
 
-def test_a_file_of_another_size_is_refused_by_name(tiny: Path) -> None:
+def test_a_file_of_another_size_is_an_error_that_names_it(tiny: Path) -> None:
     (tiny / "weights.bin").write_bytes(WEIGHTS + b"x")
-    with pytest.raises(ModelAltered, match=r"weights\.bin is not the file that was pinned"):
+    with pytest.raises(ModelAltered, match=r"weights\.bin differs from the file that is pinned"):
         manifest.locate("tiny")
     assert manifest.state("tiny") == "altered"
 
 
-def test_a_file_of_the_same_size_with_one_other_byte_is_refused_by_name(tiny: Path) -> None:
+def test_a_file_with_one_changed_byte_is_an_error_that_names_it(tiny: Path) -> None:
     (tiny / "weights.bin").write_bytes(b"\xff" + WEIGHTS[1:])
     with pytest.raises(ModelAltered, match=r"weights\.bin"):
         manifest.locate("tiny")
@@ -97,7 +97,7 @@ def test_a_touched_file_is_hashed_again_and_accepted(tiny: Path, hashed: list[st
     assert hashed == ["config.json"]
 
 
-def test_verify_hashes_every_file_whatever_the_stamp_says(tiny: Path, hashed: list[str]) -> None:
+def test_verify_hashes_every_file_and_ignores_the_stamp(tiny: Path, hashed: list[str]) -> None:
     manifest.locate("tiny")
     hashed.clear()
     manifest.verify("tiny")
@@ -105,13 +105,17 @@ def test_verify_hashes_every_file_whatever_the_stamp_says(tiny: Path, hashed: li
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"weights.bin": 3}', '{"weights.bin": [1, 2]}'])
-def test_a_damaged_stamp_only_costs_the_hashing(tiny: Path, hashed: list[str], text: str) -> None:
+def test_with_a_damaged_stamp_the_files_are_hashed(
+    tiny: Path, hashed: list[str], text: str
+) -> None:
     (tiny / manifest.STAMP).write_text(text)
     assert manifest.locate("tiny") == tiny
     assert hashed == ["weights.bin", "config.json"]
 
 
-def test_a_stamp_for_another_pinned_hash_does_not_vouch(tiny: Path, hashed: list[str]) -> None:
+def test_with_a_stamp_of_another_pinned_hash_the_file_is_hashed(
+    tiny: Path, hashed: list[str]
+) -> None:
     manifest.locate("tiny")
     stamp = tiny / manifest.STAMP
     stamp.write_text(stamp.read_text().replace(manifest.model("tiny").files[0].sha256, "0" * 64))
@@ -120,7 +124,7 @@ def test_a_stamp_for_another_pinned_hash_does_not_vouch(tiny: Path, hashed: list
     assert hashed == ["weights.bin"]
 
 
-def test_a_folder_that_cannot_hold_a_stamp_works_too(
+def test_a_model_in_a_read_only_folder_is_located(
     tiny: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object, **__: object) -> int:

@@ -1,4 +1,4 @@
-"""The manifest that comes with simvoice, and what a manifest has to be."""
+"""The manifest that comes with simvoice, and the rules for a manifest."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def broken(tmp_path: Path) -> Path:
     return tmp_path / "manifest.toml"
 
 
-def test_the_manifest_in_the_checkout_is_the_one_in_use() -> None:
+def test_the_manifest_of_the_repository_is_in_use() -> None:
     assert manifest.manifest() == manifest.manifest(REAL)
 
 
@@ -33,7 +33,7 @@ def test_the_embedded_profile_is_at_most_a_gigabyte() -> None:
     assert sum(manifest.model(name).bytes for name in manifest.profile().values()) <= 1e9
 
 
-def test_the_embedded_profile_needs_the_package_index_alone() -> None:
+def test_the_embedded_profile_needs_only_the_package_index() -> None:
     assert {manifest.model(name).source for name in manifest.profile().values()} == {"registry"}
 
 
@@ -54,22 +54,22 @@ def test_digests_name_the_weights_by_role() -> None:
     }
 
 
-def test_an_unknown_model_is_refused_with_the_names_there_are() -> None:
+def test_an_unknown_model_is_an_error_that_lists_the_models() -> None:
     with pytest.raises(SettingError, match=r"no model 'whisper'.*whisper-tiny\.en"):
         manifest.locate("whisper")
 
 
-def test_an_unknown_profile_is_refused_with_the_names_there_are() -> None:
+def test_an_unknown_profile_is_an_error_that_lists_the_profiles() -> None:
     with pytest.raises(SettingError, match=r"no profile 'big'.*embedded, workstation, studio"):
         manifest.profile("big")
 
 
-def test_a_missing_manifest_is_a_sentence(broken: Path) -> None:
+def test_a_missing_manifest_is_an_error_with_a_remedy(broken: Path) -> None:
     with pytest.raises(SettingError, match="is missing; install simvoice again"):
         manifest.manifest(broken)
 
 
-def test_a_manifest_that_is_no_toml_is_a_sentence(broken: Path) -> None:
+def test_a_manifest_that_is_not_toml_is_an_error(broken: Path) -> None:
     broken.write_text("format = = 1")
     with pytest.raises(SettingError, match="is not TOML"):
         manifest.manifest(broken)
@@ -87,12 +87,12 @@ def test_a_manifest_that_is_no_toml_is_a_sentence(broken: Path) -> None:
         ('"pipecat-ai==1.14.1"', '"pipecat-ai==1.14.0"', "wheels and parts differ"),
     ],
 )
-def test_a_manifest_with_a_fault_names_the_place(
+def test_a_broken_manifest_is_an_error_that_names_the_field(
     broken: Path, wrong: str, right: str, message: str
 ) -> None:
-    sound = REAL.read_text()
-    assert right in sound
-    broken.write_text(sound.replace(right, wrong, 1))
+    text = REAL.read_text()
+    assert right in text
+    broken.write_text(text.replace(right, wrong, 1))
     with pytest.raises(SettingError, match=message):
         manifest.manifest(broken)
 

@@ -26,7 +26,7 @@ def put(folder: Path, *names: str) -> None:
         (folder / "tiny" / "config.json").write_bytes(CONFIG)
 
 
-def test_list_says_what_is_here_and_what_is_missing(folder: Path, run: CliRunner) -> None:
+def test_list_gives_the_state_of_each_model(folder: Path, run: CliRunner) -> None:
     put(folder, "tiny")
     answer = json.loads(run.invoke(app, ["list", "--json"]).stdout)
     states = {row["name"]: row["state"] for row in answer["models"]}
@@ -35,13 +35,13 @@ def test_list_says_what_is_here_and_what_is_missing(folder: Path, run: CliRunner
     assert answer["folder"] == str(folder)
 
 
-def test_list_of_a_profile_leaves_out_the_others(folder: Path, run: CliRunner) -> None:
+def test_list_of_a_profile_omits_other_models(folder: Path, run: CliRunner) -> None:
     answer = json.loads(run.invoke(app, ["list", "--json", "--profile", "embedded"]).stdout)
     assert [row["name"] for row in answer["models"]] == ["ears", "tiny", "throat", "turns", "sense"]
     assert answer["bytes"] == 5 * len(WEIGHTS) + len(CONFIG)
 
 
-def test_list_for_people_names_every_model(folder: Path, run: CliRunner) -> None:
+def test_list_as_text_names_every_model(folder: Path, run: CliRunner) -> None:
     lines = run.invoke(app, ["list"]).stdout.splitlines()
     assert [line.split()[0] for line in lines[1:]] == [
         "tiny",
@@ -53,7 +53,7 @@ def test_list_for_people_names_every_model(folder: Path, run: CliRunner) -> None
     ]
 
 
-def test_pull_brings_a_model_by_name_and_counts_the_bytes(index: Site, run: CliRunner) -> None:
+def test_pull_downloads_a_model_by_name_and_counts_the_bytes(index: Site, run: CliRunner) -> None:
     result = run.invoke(app, ["pull", "tiny", "--json"])
     assert result.exit_code == 0
     answer = json.loads(result.stdout)
@@ -61,7 +61,7 @@ def test_pull_brings_a_model_by_name_and_counts_the_bytes(index: Site, run: CliR
     assert answer["downloaded_bytes"] == len(PART1) + len(PART2)
 
 
-def test_pull_brings_a_whole_profile_from_both_sources(
+def test_pull_downloads_a_whole_profile_from_both_sources(
     index: Site, hub_site: Site, folder: Path, run: CliRunner
 ) -> None:
     result = run.invoke(app, ["pull"])
@@ -83,7 +83,7 @@ def test_verify_ends_with_3_and_names_the_altered_file(folder: Path, run: CliRun
     assert result.stdout == "tiny: here\nspare: altered\n"
 
 
-def test_verify_as_json_says_which_are_wrong_and_why(folder: Path, run: CliRunner) -> None:
+def test_verify_as_json_names_the_problems(folder: Path, run: CliRunner) -> None:
     put(folder, "tiny")
     result = run.invoke(app, ["verify", "tiny", "spare", "--json"])
     assert result.exit_code == 3
