@@ -87,7 +87,7 @@ def analyze(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Measure attempts, or any recording with one speaker on each channel."""
+    """Measure attempts or recordings. A recording needs one speaker on each channel."""
     speakers = SpeakerNames.parse(names) if names else SpeakerNames()
     items: list[InputItem] = gather(given, paths.attempts_dir(), speakers) if given else []
     if two is not None:

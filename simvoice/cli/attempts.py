@@ -57,7 +57,7 @@ def list_attempts(as_json: AsJson = False) -> None:
 
 @app.command("show")
 def show_attempt(attempt: AttemptArgument, as_json: AsJson = False) -> None:
-    """Show one attempt: what was recorded, when, and with which devices."""
+    """Show one attempt. Prints what was recorded, when, and with which devices."""
     found = _store().open(attempt)
     if as_json:
         print_json(_as_json(found))

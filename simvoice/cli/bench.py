@@ -30,7 +30,7 @@ def latency(
         int | None, typer.Option(min=1, max=30, help="The number of turns, instead of 30.")
     ] = None,
 ) -> None:
-    """Measure the time from the end of the learner's speech to the patient's first sound."""
+    """Measure the response time: from the end of the learner's speech to the first sound."""
     from simvoice.bench import latency as bench
 
     _show(bench.run(quick, busy, turns), as_json)
@@ -38,7 +38,7 @@ def latency(
 
 @app.command()
 def stt(quick: Quick = False, as_json: AsJson = False) -> None:
-    """Measure speed and word errors of speech recognition, beside unmodified Whisper."""
+    """Measure speech recognition: speed and word errors, beside unmodified Whisper."""
     from simvoice.bench import stt as bench
 
     _show(bench.run(quick), as_json)
@@ -54,7 +54,7 @@ def floor(quick: Quick = False, as_json: AsJson = False) -> None:
 
 @app.command()
 def analysis(quick: Quick = False, as_json: AsJson = False) -> None:
-    """Measure the analysis of recordings without words: speed on one core, memory by length."""
+    """Measure the analysis of a recording without words: speed on one core, memory by length."""
     from simvoice.bench import analysis as bench
 
     _show(bench.run(quick), as_json)
@@ -62,7 +62,7 @@ def analysis(quick: Quick = False, as_json: AsJson = False) -> None:
 
 @app.command()
 def debrief(quick: Quick = False, as_json: AsJson = False) -> None:
-    """Measure the time to build the debrief of ten minutes, over a few runs."""
+    """Measure the time to build the debrief of ten minutes."""
     from simvoice.bench import debrief as bench
 
     _show(bench.run(quick), as_json)
@@ -70,7 +70,7 @@ def debrief(quick: Quick = False, as_json: AsJson = False) -> None:
 
 @app.command()
 def voices(quick: Quick = False, as_json: AsJson = False) -> None:
-    """Measure rate, pitch, loudness, pauses and word errors of each voice in each mood."""
+    """Measure the voices: rate, pitch, loudness, pauses and word errors in each mood."""
     from simvoice.bench import voices as bench
 
     report = bench.run(quick)
@@ -94,7 +94,7 @@ def coder(
     quick: Quick = False,
     as_json: AsJson = False,
 ) -> None:
-    """Measure how well the coder agrees with annotators and with labelled utterances."""
+    """Measure the coder: agreement with annotators and with labelled utterances."""
     from simvoice.bench import coder as bench
 
     report = bench.run(data, quick)

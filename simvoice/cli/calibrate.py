@@ -43,11 +43,11 @@ def calibrate(
         ),
     ] = None,
 ) -> None:
-    """Create conversations with known truth, and report the error of each measure."""
+    """Report the error of each measure, found on conversations with known truth."""
     from simvoice.app.simulator import planted_voice
     from simvoice.errors import UsageError
     from simvoice.research.calibrate import run
-    from simvoice.research.calibrate.skeleton import find
+    from simvoice.research.calibrate.skeleton import find_skeletons
     from simvoice.scoring.metrics.interval import errors_to_json
 
     if quick and write is not None:
@@ -62,10 +62,10 @@ def calibrate(
             )
         _repeat(repeats, write, workers or 1, as_json)
         return
-    find(textgrids)  # refuse an unusable folder before any speech is synthesised
+    find_skeletons(textgrids)  # refuse an unusable folder before any speech is synthesised
     with Progress(console=notes, transient=True) as progress:
         voices = progress.add_task("Recording the voices", total=None)
-        spoken = run.banks(
+        spoken = run.record_banks(
             planted_voice(), lambda done, total: _move(progress, voices, done, total)
         )
         progress.remove_task(voices)

@@ -63,7 +63,7 @@ def say_line(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Write a line to a WAV file, as the patient says it with this trust and distress."""
+    """Speak a line into a WAV file, with the given trust and distress."""
     # imported here: these load the engines' libraries, and other commands do not need them
     from simvoice.app.simulator import Simulator
     from simvoice.devices.wav import write_audio
@@ -131,7 +131,7 @@ def list_cases(as_json: AsJson = False) -> None:
 
 @app.command("show")
 def show_case(name: CaseName, as_json: AsJson = False) -> None:
-    """Show a case: the door note, the patient, and what the patient tells when."""
+    """Show a case. Prints the door note, the patient, and what the patient tells when."""
     case = _case(name)[1]
     if as_json:
         print_json(case.model_dump(mode="json"))
@@ -224,7 +224,7 @@ def new_case(
         Path | None, typer.Option(help="The parent folder. Default: the folder of your own cases.")
     ] = None,
 ) -> None:
-    """Create a small case that passes its check, to change step by step."""
+    """Create a small case to start from. It passes its check."""
     path = create_case(case_id, folder or paths.own_cases_dir())
     answers.print(f"Created {path}. Change it as you like.", soft_wrap=True, markup=False)
     given = case_id if folder is None else path.parent

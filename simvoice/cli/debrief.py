@@ -34,7 +34,7 @@ def debrief(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show the debrief of an attempt: what happened, and the numbers."""
+    """Show the debrief of an attempt."""
     store = Store(paths.attempts_dir())
     found = store.open(attempt)
     if found.state == "crashed":
@@ -78,7 +78,7 @@ def progress(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show a learner's attempts over time: what changed, and what may be chance."""
+    """Show a learner's attempts over time. Tells what changed and what may be chance."""
     store = Store(paths.attempts_dir())
     looked = scan_store(store)
     if learner is None:

@@ -27,7 +27,12 @@ from simvoice.cli.common import (
     server_of,
 )
 from simvoice.debrief.render_text import render
-from simvoice.debrief.retry import (CheckpointRef, checkpoint_at, describe_retry, parse_checkpoint_ref)
+from simvoice.debrief.retry import (
+    CheckpointRef,
+    checkpoint_at,
+    describe_retry,
+    parse_checkpoint_ref,
+)
 from simvoice.debrief.wording import clock
 from simvoice.errors import SimvoiceError, UsageError
 from simvoice.runtime.observer import Caption, Encounter, Finished, Observation
@@ -71,7 +76,7 @@ def talk(
     llm_form: LlmForm = DEFAULT_FORM,
     llm_wait: LlmWait = DEFAULT_WAIT_S,
 ) -> None:
-    """Talk with a patient through the sound card, or with a sound file as the microphone."""
+    """Talk with a patient. The microphone is the sound card or a sound file."""
     from simvoice.app.simulator import Simulator
     from simvoice.devices.sound_card import SoundCard
     from simvoice.devices.wav import WavLine

@@ -111,7 +111,7 @@ def export(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Export conversations: CSV, Parquet, Praat, ELAN, RTTM and CTM, as a data package."""
+    """Export conversations as a data package: CSV, Parquet, Praat, ELAN, RTTM and CTM."""
     from simvoice.research.export.write import check_formats, pseudonyms, save, without_voice
 
     formats = check_formats(name.strip() for name in only.split(",") if name.strip())

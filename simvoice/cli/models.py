@@ -36,7 +36,7 @@ ModelNames = Annotated[
 
 @app.command("list")
 def list_models(profile: ProfileOption = "", as_json: AsJson = False) -> None:
-    """List models with size, state and licence: all of them, or those of one profile."""
+    """List models with size, state and licence. With --profile, list those of one profile."""
     chosen = _chosen(None, profile) if profile else list(manifest.manifest().models)
     if as_json:
         print_json(

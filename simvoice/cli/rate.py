@@ -27,7 +27,7 @@ from simvoice.scoring.instruments.instrument import (
     find_instruments,
     instruments,
 )
-from simvoice.scoring.raters.agreement import LEVEL
+from simvoice.scoring.raters.agreement import LEVEL, Estimate
 from simvoice.scoring.raters.item_agreement import (
     RULE,
     ItemAgreement,
@@ -50,7 +50,7 @@ def agree(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Compare the machine with human raters for each item, and tell which items to trust."""
+    """Compare the machine with human raters. Tells for each item whether to trust the machine."""
     store = Store(paths.attempts_dir())
     ratings, problems = judge_attempts(store, attempts or None, judge_as_shown)
     found = agreement(ratings)
@@ -87,16 +87,22 @@ def _lines(each: ItemAgreement) -> list[str]:
     if each.agreed is not None:
         with_humans += f", the same in {each.agreed:.0%}"
     among = (
-        f"humans with each other: kappa {format_estimate(each.humans_kappa)}, AC1 {format_estimate(each.humans)}, "
-        f"ICC {format_estimate(each.humans_icc)}, {count_noun(each.humans_attempts, 'attempt')} with two"
+        "humans with each other: "
+        f"{_coefficients(each.humans_kappa, each.humans, each.humans_icc)}, "
+        f"{count_noun(each.humans_attempts, 'attempt')} with two"
     )
     objected = f"; learners objected in {count_noun(each.objections, 'attempt')}"
     return [
         with_humans + (objected if each.objections else ""),
-        f"kappa {format_estimate(each.kappa)}, AC1 {format_estimate(each.ac1)}, ICC {format_estimate(each.icc)}",
+        _coefficients(each.kappa, each.ac1, each.icc),
         *([among] if each.humans_attempts or each.humans_icc.value is not None else []),
         f"{each.trust}: {each.why}",
     ]
+
+
+def _coefficients(kappa: Estimate, ac1: Estimate, icc: Estimate) -> str:
+    named = (("kappa", kappa), ("AC1", ac1), ("ICC", icc))
+    return ", ".join(f"{name} {format_estimate(estimate)}" for name, estimate in named)
 
 
 def _as_json(each: ItemAgreement) -> dict[str, Any]:
@@ -130,7 +136,7 @@ def rate_sheet(
         ),
     ] = None,
 ) -> None:
-    """Print an empty CSV sheet for rating attempts, without the machine's judgement."""
+    """Print an empty CSV sheet for rating. It does not show the machine's judgement."""
     store = Store(paths.attempts_dir())
     lines: list[str] = []
     for attempt in attempts:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import quote
 
-from simvoice.progress.brief_store import called
+from simvoice.progress.brief_store import normalize_name
 
 _ENDINGS = {
     "learner": "you ended it",
@@ -73,7 +73,7 @@ def ending(reason: str | None) -> str:
 
 def progress_address(learner: str) -> str:
     """Return the path of a learner's progress page; "-" stands for attempts without a name."""
-    name = quote(called(learner) or "-", safe="")
+    name = quote(normalize_name(learner) or "-", safe="")
     # a browser resolves dots in a path as folders
     return f"/progress?learner={name}" if name in {".", ".."} else f"/progress/{name}"
 

@@ -19,11 +19,11 @@ from fastapi.templating import Jinja2Templates
 
 from simvoice.debrief import layout as debrief_page
 from simvoice.debrief.build import build_debrief
-from simvoice.debrief.comparison import Comparison, compare, retries_of
+from simvoice.debrief.comparison import Comparison, compare, find_retries
 from simvoice.debrief.model import Debrief
 from simvoice.devices.wav import wav_bytes
 from simvoice.errors import AttemptError, CaseError, SimvoiceError
-from simvoice.progress.brief_store import FILE, keep, kept
+from simvoice.progress.brief_store import FILE, load_brief, store_brief
 from simvoice.record.events import RetryOrigin
 from simvoice.record.files import check_id
 from simvoice.record.store import Attempt, AttemptSummary
@@ -101,7 +101,7 @@ def retry_links(simulator: Simulator, attempt: Attempt) -> RetryLinks:
             comparison, has_sound = compare(first, attempt), first.audio_path is not None
         except SimvoiceError:  # erased or damaged since; the page says so
             comparison = None
-    retries = retries_of(attempt.id, simulator.attempts())
+    retries = find_retries(attempt.id, simulator.attempts())
     return RetryLinks(origin, comparison, has_sound, retries)
 
 
@@ -223,8 +223,8 @@ def attempt(request: Request, attempt_id: str) -> HTMLResponse:
         )
     _slot(request).forget(attempt_id)
     debrief = _debrief(request, found)
-    if found.state == "complete" and kept(found.folder) is None:
-        keep(found, debrief)  # then progress need not measure the attempt again
+    if found.state == "complete" and load_brief(found.folder) is None:
+        store_brief(found, debrief)  # then progress need not measure the attempt again
     return render(
         request,
         "debrief.html",

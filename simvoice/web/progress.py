@@ -6,8 +6,8 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from simvoice.errors import UsageError
-from simvoice.progress.brief_store import Looked, called, catch_up, look
-from simvoice.progress.course import known, of_learner, progress_of
+from simvoice.progress.brief_store import StoreScan, build_waiting, normalize_name, scan_store
+from simvoice.progress.course import build_progress, list_learners, select_learner
 from simvoice.progress.model import ProgressReport
 from simvoice.web import drawings, pages
 from simvoice.web.encounters import EncounterSlot
@@ -25,7 +25,7 @@ def learners(request: Request, learner: str | None = None) -> Response:
     """List the learners. With only one, redirect to that learner's page."""
     if learner is not None:
         return progress(request, learner)
-    found = known(_looked(request))
+    found = list_learners(_looked(request))
     if len(found) == 1:
         return RedirectResponse(progress_address(found[0].learner), status_code=303)
     return pages.render(request, "learners.html", known=found)
@@ -45,13 +45,13 @@ def chart(request: Request, learner: str, case: str, heading: str) -> Response:
 def progress(request: Request, learner: str) -> HTMLResponse:
     """Show one learner, case by case."""
     found = _progress(request, learner, None, _measuring_time_s(request))
-    return pages.render(request, "progress.html", p=found, who=called(learner) or "-")
+    return pages.render(request, "progress.html", p=found, who=normalize_name(learner) or "-")
 
 
-def _looked(request: Request) -> Looked:
+def _looked(request: Request) -> StoreScan:
     """Return the briefs of the attempts that the first page lists."""
     simulator: Simulator = request.app.state.simulator
-    return look(simulator.store, simulator.attempts())
+    return scan_store(simulator.store, simulator.attempts())
 
 
 def _measuring_time_s(request: Request) -> float:
@@ -64,7 +64,7 @@ def _progress(
     request: Request, learner: str, case: str | None, patience_s: float
 ) -> ProgressReport:
     simulator: Simulator = request.app.state.simulator
-    own = of_learner(_looked(request), learner, case)
-    made, failed, waiting = catch_up(simulator.store, own.waiting, patience_s)
+    own = select_learner(_looked(request), learner, case)
+    made, failed, waiting = build_waiting(simulator.store, own.waiting, patience_s)
     skipped = [each for _, each in own.skipped]
-    return progress_of(learner, [*own.briefs, *made], [*skipped, *failed], waiting)
+    return build_progress(learner, [*own.briefs, *made], [*skipped, *failed], waiting)

@@ -13,7 +13,7 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from starlette.exceptions import HTTPException
 
 from simvoice.debrief import rater_sheet
-from simvoice.debrief.item_trust import ItemTrust, RatedAttempt, as_shown, compared
+from simvoice.debrief.item_trust import ItemTrust, RatedAttempt, build_item_trust, judge_as_shown
 from simvoice.debrief.items import object_to, withdraw
 from simvoice.errors import AttemptError, SimvoiceError, UsageError
 from simvoice.record.files import check_id
@@ -114,7 +114,7 @@ class AgreementCache:
         with self._lock:
             rated, problems = self._all(simulator)
             if self._last is None or self._last[:2] != (rated, problems):
-                self._last = (rated, problems, compared(rated, problems))
+                self._last = (rated, problems, build_item_trust(rated, problems))
             return self._last[2]
 
     def _all(self, simulator: Simulator) -> tuple[list[RatedAttempt], list[str]]:
@@ -125,7 +125,7 @@ class AgreementCache:
                 state = folder_state(folder)
                 cached = self._rated.get(folder)
                 if cached is None or cached[0] != state:
-                    cached = (state, as_shown(simulator.attempt(folder.name)))
+                    cached = (state, judge_as_shown(simulator.attempt(folder.name)))
             except SimvoiceError as error:
                 problems.append(str(error))
             except FileNotFoundError:  # erased a moment ago
@@ -161,7 +161,7 @@ def rate(request: Request, attempt_id: str, rater: str | None = None) -> HTMLRes
     if rater is None:
         return pages.render(request, "rate_who.html", attempt=found, fault="", rater="")
     try:
-        name = rater_sheet.rater_of(rater)
+        name = rater_sheet.check_rater_name(rater)
     except UsageError as error:
         fault = sentence(str(error))
         return pages.render(
@@ -178,9 +178,13 @@ def rate(request: Request, attempt_id: str, rater: str | None = None) -> HTMLRes
 def _both(request: Request, found: Attempt, sheet: rater_sheet.BlindSheet) -> HTMLResponse:
     debriefs: DebriefCache = request.app.state.debriefs
     ratings = load_draft(found.folder, sheet.rater).ratings
-    lists = rater_sheet.beside(debriefs.get(found), ratings)
+    lists = rater_sheet.compare_with_machine(debriefs.get(found), ratings)
     return pages.render(
-        request, "rate_done.html", sheet=sheet, lists=lists, tally=rater_sheet.tally(lists)
+        request,
+        "rate_done.html",
+        sheet=sheet,
+        lists=lists,
+        tally=rater_sheet.describe_agreement(lists),
     )
 
 
@@ -198,8 +202,8 @@ def add_rating(request: Request, attempt_id: str, body: Body) -> JSONResponse:
     try:
         rater, item, value, comment = given
         now = datetime.now().astimezone()
-        count = rater_sheet.keep_answer(
-            found, rater_sheet.rater_of(rater), item, value, comment, now
+        count = rater_sheet.store_answer(
+            found, rater_sheet.check_rater_name(rater), item, value, comment, now
         )
     except UsageError as error:
         raise _refused(error) from None
@@ -211,7 +215,7 @@ def finish(request: Request, attempt_id: str, body: Body) -> JSONResponse:
     """Finish the rating. From now on the page shows the machine's judgement."""
     found = ended_attempt(request, attempt_id)
     try:
-        rater = rater_sheet.rater_of(text_in(body, "rater"))
+        rater = rater_sheet.check_rater_name(text_in(body, "rater"))
         rater_sheet.finish(found, rater, datetime.now().astimezone())
     except UsageError as error:
         raise _refused(error) from None

@@ -7,7 +7,13 @@ from dataclasses import dataclass
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
-from simvoice.debrief.retry import CheckpointRef, LineBefore, begins, lines_before, moment
+from simvoice.debrief.retry import (
+    CheckpointRef,
+    LineBefore,
+    describe_start,
+    find_checkpoint,
+    lines_before,
+)
 from simvoice.errors import AttemptError
 from simvoice.record.files import check_id
 from simvoice.web import pages
@@ -36,7 +42,7 @@ def retry_page(request: Request, attempt_id: str, turn: int) -> HTMLResponse:
     """Show the door note of a retry. The encounter runs in the same page."""
     simulator: Simulator = request.app.state.simulator
     attempt = simulator.attempt(check_id(attempt_id))
-    entry = moment(attempt, turn)
+    entry = find_checkpoint(attempt, turn)
     time_s = simulator.retry_time_s(attempt.header.case_id, CheckpointRef(attempt.id, turn))
     card = next((c for c in simulator.cases() if c.id == attempt.header.case_id), None)
     if card is None:
@@ -53,6 +59,6 @@ def retry_page(request: Request, attempt_id: str, turn: int) -> HTMLResponse:
         learner=attempt.header.learner,
         time_s=time_s,
         before=lines_before(attempt, turn),
-        begins=begins(attempt, turn),
+        begins=describe_start(attempt, turn),
     )
     return pages.render(request, "case.html", case=card, retry=note)

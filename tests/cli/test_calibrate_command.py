@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from simvoice.bench import repeats
 from simvoice.cli import app
 from simvoice.errors import UsageError
-from simvoice.research.calibrate.fit import within
+from simvoice.research.calibrate.fit import repeat_errors
 from simvoice.scoring.metrics.interval import repeats_from_json
 
 
@@ -41,7 +41,7 @@ def test_repeats_exclude_quick_and_textgrids(tmp_path: Path) -> None:
 
 def test_repeats_are_shown_and_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     groups = [[{"talk_share": 40.0 + k}, {"talk_share": 44.0 + k}] for k in range(16)]
-    outcome = repeats.RepeatsOutcome(2, repeats.behaviours(), 2400.0, within(groups))
+    outcome = repeats.RepeatsOutcome(2, repeats.behaviours(), 2400.0, repeat_errors(groups))
     asked: list[tuple[int, int]] = []
 
     def run(count: int, *, workers: int, done: repeats.Done) -> repeats.RepeatsOutcome:

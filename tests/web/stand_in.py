@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simvoice.audio import FRAME, FRAME_S, RATE, Pcm, Pcm16, level_dbfs
-from simvoice.debrief.retry import CheckpointRef, moment
+from simvoice.debrief.retry import CheckpointRef, find_checkpoint
 from simvoice.errors import AttemptError, CaseError
 from simvoice.ports import AudioLine
 from simvoice.record.events import (
@@ -246,13 +246,13 @@ class StandIn:
     def retry_time_s(self, case_id: str, checkpoint: CheckpointRef) -> float | None:
         if self.fault is not None:
             raise self.fault
-        entry = moment(self.attempt(checkpoint.attempt), checkpoint.turn)
+        entry = find_checkpoint(self.attempt(checkpoint.attempt), checkpoint.turn)
         return max(120.0, (CASE.time_s or 0.0) - entry.at_s)
 
     def _origin(self, checkpoint: CheckpointRef | None) -> RetryOrigin | None:
         if checkpoint is None:
             return None
-        entry = moment(self.attempt(checkpoint.attempt), checkpoint.turn)
+        entry = find_checkpoint(self.attempt(checkpoint.attempt), checkpoint.turn)
         return RetryOrigin(attempt=checkpoint.attempt, turn=entry.turn, at_s=entry.at_s)
 
     def attempts(self) -> Sequence[AttemptSummary]:

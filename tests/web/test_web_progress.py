@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 import pytest
 from fastapi.testclient import TestClient
 
-from simvoice.progress.brief_store import FILE, kept
+from simvoice.progress.brief_store import FILE, load_brief
 from simvoice.record.events import Header, RetryOrigin
 from simvoice.record.files import HEADER, new_id
 from simvoice.record.recorder import Recorder
@@ -134,10 +134,10 @@ def test_the_debrief_links_to_it_and_leaves_its_brief_behind(
     client: TestClient, simulator: StandIn, attempt_id: str
 ) -> None:
     folder = simulator.root / attempt_id
-    assert kept(folder) is None
+    assert load_brief(folder) is None
     text = client.get(f"/attempts/{attempt_id}").text
     assert 'href="/progress/-"' in text
-    assert kept(folder) is not None
+    assert load_brief(folder) is not None
     before = (folder / FILE).stat().st_mtime_ns
     client.get(f"/attempts/{attempt_id}/timeline")
     client.get(f"/attempts/{attempt_id}")
