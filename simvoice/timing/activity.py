@@ -150,7 +150,7 @@ class Activity:
     """float32 [frames]: level without the room's noise and the leak, dBFS."""
 
 
-def frame_activity(own: Bands, other: Bands, floor: NoiseFloor) -> Activity:
+def frame_activity(own: Bands, other: Bands, noise_floor: NoiseFloor) -> Activity:
     """Decide which frames of a channel may be speech.
 
     own, other: float32 [frames, BANDS] of the two channels. The first and last second are less
@@ -158,10 +158,10 @@ def frame_activity(own: Bands, other: Bands, floor: NoiseFloor) -> Activity:
     """
     if len(own) == 0:
         return Activity(np.empty(0, np.bool_), np.empty(0, np.bool_), np.empty(0, np.float32))
-    explained = floor.noise
-    if floor.leak.any():
-        leak = np.float32(_LEAK_MARGIN) * floor.leak
-        explained = floor.noise + leak * _greatest_power_around(other)
+    explained = noise_floor.noise
+    if noise_floor.leak.any():
+        leak = np.float32(_LEAK_MARGIN) * noise_floor.leak
+        explained = noise_floor.noise + leak * _greatest_power_around(other)
     excess = decibels(smoothed(own)) - decibels(explained) - np.float32(_OVER_DB)
     score = np.maximum(excess, 0.0).mean(axis=1)
     level = decibels(np.maximum(own - explained, 0.0).sum(axis=1))
@@ -209,6 +209,6 @@ def speech_intervals(pcm: Pcm16, other: Pcm16 | None = None) -> Intervals:
     if other is not None:
         other_bands = bands(other)
         padded[: len(other_bands)] = other_bands[: len(own)]
-    floor, _ = noise_floors(own, padded)
-    made = frame_activity(own, padded, floor)
+    noise_floor, _ = noise_floors(own, padded)
+    made = frame_activity(own, padded, noise_floor)
     return runs_to_intervals(runs(made.stays, made.opens))

@@ -71,17 +71,17 @@ def measure_block_quality(
     pcm: Pcm16,
     own: Bands,
     other: Bands,
-    floor: NoiseFloor,
+    noise_floor: NoiseFloor,
     speaking: NDArray[np.bool_],
     other_speaking: NDArray[np.bool_],
 ) -> BlockQuality:
     """Measure one block of a channel. speaking, other_speaking: bool [frames]."""
     frames = pcm[: frames_in(pcm.size) * FRAME].reshape(-1, FRAME)
     zero = np.max(np.abs(frames), axis=1, initial=0) == 0
-    noise = float(floor.noise.sum())
+    noise = float(noise_floor.noise.sum())
     total = own.sum(axis=1, dtype=np.float64)
     source = other[other_speaking].sum(axis=0, dtype=np.float64)
-    leaked = float((source * floor.leak).sum())
+    leaked = float((source * noise_floor.leak).sum())
     # A leak below the room's noise cannot be told from variation of the noise.
     if leaked < noise * np.count_nonzero(other_speaking):
         leaked = 0.0

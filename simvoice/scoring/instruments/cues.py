@@ -258,27 +258,27 @@ def _answer_to(shown: ConcernShown, exchange: _Exchange, speech: PatientSpeech) 
         at_s = held.start_s if held is not None else speech.end_s
         return _response(shown, speech, _Answer("silence", False, "", "high"), at_s, None)
     if next_line is not None and backchannel is not None:
-        act = _Answer("back-channel", False, backchannel.text, "high")
-        return _response(shown, speech, act, backchannel.start_s, None)
+        answer = _Answer("back-channel", False, backchannel.text, "high")
+        return _response(shown, speech, answer, backchannel.start_s, None)
     if turn is None:
         return _response(shown, speech, _Answer(None, None, "", "high"), None, None)
     latency_s = round(turn.start_s - exchange.speeches[-1].end_s, 3)
-    act = _code_answer(turn, _subject(shown, speech))
-    return _response(shown, speech, act, turn.start_s, latency_s)
+    answer = _code_answer(turn, _subject(shown, speech))
+    return _response(shown, speech, answer, turn.start_s, latency_s)
 
 
 def _subject(shown: ConcernShown, speech: PatientSpeech) -> frozenset[str]:
     return _stems(speech.heard) | _stems(shown.text)
 
 
-def _takes_it_up(act: _Answer, turn: LearnerTurn, subject: frozenset[str]) -> bool:
+def _takes_it_up(answer: _Answer, turn: LearnerTurn, subject: frozenset[str]) -> bool:
     """Whether a turn after a silence answers the cue before the silence.
 
     The patient may have changed the subject in between, so the turn must share words with the cue
     and provide space.
     """
     shares = bool(subject & _stems(turn.text))
-    return shares and act.name is not None and RESPONSES[act.name].provides
+    return shares and answer.name is not None and RESPONSES[answer.name].provides
 
 
 def _follows(hold: Hold, speech: PatientSpeech, until_s: float) -> bool:
@@ -292,11 +292,11 @@ def _follows(hold: Hold, speech: PatientSpeech, until_s: float) -> bool:
 def _response(
     shown: ConcernShown,
     speech: PatientSpeech,
-    act: _Answer,
+    answer: _Answer,
     at_s: float | None,
     latency_s: float | None,
 ) -> Response:
-    quadrant = RESPONSES[act.name] if act.name is not None else None
+    quadrant = RESPONSES[answer.name] if answer.name is not None else None
     return Response(
         concern=shown.concern,
         concern_text=shown.text,
@@ -305,14 +305,14 @@ def _response(
         cue=speech.heard,
         cue_start_s=speech.start_s,
         cue_end_s=speech.end_s,
-        response=act.name,
-        explicit=act.explicit,
+        response=answer.name,
+        explicit=answer.explicit,
         provides=quadrant.provides if quadrant else None,
-        suchman=_suchman(act.name, quadrant),
-        words=act.words,
+        suchman=_suchman(answer.name, quadrant),
+        words=answer.words,
         at_s=at_s,
         latency_s=latency_s,
-        certainty=act.certainty,
+        certainty=answer.certainty,
     )
 
 

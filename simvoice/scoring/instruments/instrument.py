@@ -18,6 +18,7 @@ from pydantic import Field, ValidationError, model_validator
 from simvoice.criteria import CriticalItem, ItemRule, RulePart
 from simvoice.errors import UsageError
 from simvoice.record.events import Header
+from simvoice.scoring.data_files import read_toml
 
 HEADINGS = "headings.toml"
 
@@ -67,16 +68,19 @@ def instruments() -> Mapping[str, Instrument]:
     """Every instrument by id, in the order of the ids. `headings` loads the headings."""
     folder = files("simvoice.scoring") / "data" / "instruments"
     names = sorted(each.name for each in folder.iterdir() if each.name.endswith(".toml"))
-    read = (_read((folder / name).read_text("utf-8"), name) for name in names if name != HEADINGS)
-    return MappingProxyType({each.id: each for each in read})
+    loaded = [
+        Instrument.model_validate(read_toml("instruments", name))
+        for name in names
+        if name != HEADINGS
+    ]
+    return MappingProxyType({instrument.id: instrument for instrument in loaded})
 
 
 @cache
 def headings() -> tuple[Instrument, ...]:
     """The three headings, each a weighted list of items."""
-    path = files("simvoice.scoring") / "data" / "instruments" / HEADINGS
-    raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    return tuple(Instrument.model_validate(each) for each in raw["heading"])
+    entries = read_toml("instruments", HEADINGS)["heading"]
+    return tuple(Instrument.model_validate(entry) for entry in entries)
 
 
 @cache
@@ -146,7 +150,7 @@ def find_instruments(names: Iterable[str]) -> tuple[tuple[Instrument, ...], tupl
 def read_instrument(text: str, name: str = "this instrument") -> Instrument:
     """An instrument from the text of its file. Raises UsageError that names the wrong field."""
     try:
-        return _read(text, name)
+        return Instrument.model_validate(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{name} is not TOML ({error}); correct it and try again") from None
     except ValidationError as error:
@@ -156,10 +160,6 @@ def read_instrument(text: str, name: str = "this instrument") -> Instrument:
             f"{name} cannot be used: {where}: {first['msg']}; the fields are those of "
             "simvoice.scoring.instruments.instrument"
         ) from None
-
-
-def _read(text: str, name: str) -> Instrument:
-    return Instrument.model_validate(tomllib.loads(text))
 
 
 def _plain(name: str) -> str:

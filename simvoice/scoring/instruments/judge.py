@@ -212,8 +212,7 @@ class Judge:
         return RuleVerdict("not met", shown, certainty, float(len(found)))
 
     def _is_open_in_form_only(self, hit: Hit) -> bool:
-        """Whether a question is open only in form: "How was the parking?", "Why did you not
-        call?"."""
+        """Whether a question is open only in form, such as "How was the parking?"."""
         if hit.code.code != "question_open":
             return False
         asked = hit.code.words.lower()

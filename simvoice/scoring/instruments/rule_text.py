@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Collection, Iterable, Mapping
 from functools import cache
-from importlib.resources import files
 from types import MappingProxyType
 
 from simvoice.criteria import (
@@ -27,6 +25,7 @@ from simvoice.criteria import (
     SilenceRule,
     ToldRule,
 )
+from simvoice.scoring.data_files import read_toml
 from simvoice.scoring.metrics.definitions import definitions
 
 Means = Mapping[str, str]
@@ -181,5 +180,4 @@ def code_label(code: str, means: Means = NO_MEANINGS) -> str:
 
 @cache
 def _labels() -> Mapping[str, str]:
-    path = files("simvoice.scoring") / "data" / "labels.toml"
-    return tomllib.loads(path.read_text(encoding="utf-8"))
+    return read_toml("labels.toml")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
 from functools import cache
-from importlib.resources import files
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from simvoice.scoring.data_files import read_toml
 
 Unit = Literal[
     "percent",
@@ -60,9 +60,8 @@ class Definition(BaseModel):
 @cache
 def definitions() -> tuple[Definition, ...]:
     """All definitions, in the order in which a debrief shows them."""
-    data = files("simvoice.scoring") / "data" / "metrics.toml"
-    found = tomllib.loads(data.read_text(encoding="utf-8"))["metric"]
-    return tuple(Definition.model_validate(entry) for entry in found)
+    entries = read_toml("metrics.toml")["metric"]
+    return tuple(Definition.model_validate(entry) for entry in entries)
 
 
 _HEAD = """# The codebook

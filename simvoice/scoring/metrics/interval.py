@@ -117,6 +117,9 @@ def refusal(found: Conditions, key: str = "") -> str:
     return ""
 
 
+# -- errors and intervals ------------------------------------------------------------------
+
+
 @dataclass(frozen=True, slots=True)
 class ErrorCell:
     """Errors that calibration found under one condition."""

@@ -113,6 +113,9 @@ def pause_median(reading: Reading) -> float:
     return _median(pauses)
 
 
+# -- overlaps ------------------------------------------------------------------------------
+
+
 def overlap_count(reading: Reading) -> float:
     """Number of overlaps."""
     return float(len(reading.timeline.overlaps()))
@@ -164,6 +167,9 @@ def first_interruption(reading: Reading) -> float:
     return found[0].start_s
 
 
+# -- the opening statement -----------------------------------------------------------------
+
+
 def _opening(reading: Reading) -> Turn:
     """The patient's opening statement: the first turn of `OPENING_S` or more, or the first turn
     that the learner cut off, whose full length is unknown."""
@@ -198,6 +204,9 @@ def _cut_off_s(reading: Reading, turn: Turn) -> float | None:
     until_s = min((at_s for at_s in later if at_s > turn.start_s), default=float("inf"))
     within = (each.start_s for each in found if turn.start_s <= each.start_s < until_s)
     return next(within, None)
+
+
+# -- lengths and shares of turns -----------------------------------------------------------
 
 
 def turn_length(who: Speaker) -> Callable[[Reading], float]:
@@ -261,6 +270,9 @@ def silences_of(*kinds: SilenceKind) -> Callable[[Reading], float]:
     return count
 
 
+# -- news, holds and delay -----------------------------------------------------------------
+
+
 def _news(reading: Reading) -> NewsBeat:
     beat = news_beat(reading.entries)
     if beat is None:
@@ -306,6 +318,9 @@ def machine_delay(reading: Reading) -> float:
     return _median(
         [Wait(d.speech_end_s, d.first_sound_s, d.chosen_silence_s).machine_s for d in delays]
     )
+
+
+# -- all measures --------------------------------------------------------------------------
 
 
 MEASURES: Mapping[str, Callable[[Reading], float]] = MappingProxyType(

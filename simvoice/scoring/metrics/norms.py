@@ -7,15 +7,14 @@ ships, are data too (`data/norm_decisions.toml`).
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Collection, Iterable, Sequence
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from simvoice.errors import SettingError
+from simvoice.scoring.data_files import read_toml
 from simvoice.scoring.metrics.definitions import Definition, Unit, definitions
 
 ANY_VISIT = "any"
@@ -67,8 +66,7 @@ class Norm(BaseModel):
 
 @cache
 def _table() -> dict[str, Any]:
-    data = files("simvoice.scoring") / "data" / "norms.toml"
-    return tomllib.loads(data.read_text(encoding="utf-8"))
+    return read_toml("norms.toml")
 
 
 @cache
@@ -157,8 +155,7 @@ class MetricsDecision(BaseModel):
 
 @cache
 def _decisions() -> dict[str, Any]:
-    data = files("simvoice.scoring") / "data" / "norm_decisions.toml"
-    return tomllib.loads(data.read_text(encoding="utf-8"))
+    return read_toml("norm_decisions.toml")
 
 
 @cache

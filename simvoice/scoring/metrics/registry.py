@@ -150,7 +150,7 @@ class _ReadingErrors:
         if metric.key not in _NEED_OVERLAP_KINDS:
             return ""
         words = "words" in self._reading.available
-        return ", told apart by the words" if words else ", told apart by sound alone"
+        return ", classified by the words" if words else ", classified by sound alone"
 
     def _is_recorded(self, metric: Metric) -> bool:
         journal = "journal" in self._reading.available

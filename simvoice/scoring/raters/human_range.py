@@ -9,10 +9,8 @@ come on top, so this is the narrowest interval that is shown.
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import cache
-from importlib.resources import files
 from math import inf, sqrt
 from types import MappingProxyType
 from typing import Literal
@@ -20,6 +18,7 @@ from typing import Literal
 from pydantic import Field
 
 from simvoice.criteria import ItemRule, RatioRule, RulePart
+from simvoice.scoring.data_files import read_toml
 from simvoice.scoring.metrics.shares import Z95
 
 
@@ -68,10 +67,9 @@ class HumanAgreement(RulePart):
 @cache
 def human_agreements() -> Mapping[str, HumanAgreement]:
     """Every number with a known agreement, by key."""
-    path = files("simvoice.scoring") / "data" / "human_agreement.toml"
-    raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    read: Iterable[HumanAgreement] = (HumanAgreement.model_validate(each) for each in raw["number"])
-    return MappingProxyType({each.key: each for each in read})
+    entries = read_toml("human_agreement.toml")["number"]
+    numbers = [HumanAgreement.model_validate(entry) for entry in entries]
+    return MappingProxyType({number.key: number for number in numbers})
 
 
 def agreement_on(rule: ItemRule | None) -> HumanAgreement | None:

@@ -5,12 +5,10 @@ The rule is stated once, in `RULE`, and shown with every result.
 
 from __future__ import annotations
 
-import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
-from importlib.resources import files
 from itertools import combinations
 from typing import Literal
 
@@ -19,6 +17,7 @@ from pydantic import BaseModel, ConfigDict
 from simvoice.errors import SimvoiceError
 from simvoice.record.ratings import Objection, Rating, folders_with_feedback, load_feedback
 from simvoice.record.store import Attempt, Store
+from simvoice.scoring.data_files import read_toml
 from simvoice.scoring.instruments.evidence import RuleVerdict
 from simvoice.scoring.instruments.instrument import Item, items, items_for
 from simvoice.scoring.instruments.judge import Judge
@@ -62,8 +61,7 @@ class Thresholds(BaseModel):
 @cache
 def thresholds() -> Thresholds:
     """The thresholds that ship with simvoice."""
-    path = files("simvoice.scoring") / "data" / "trust.toml"
-    return Thresholds.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    return Thresholds.model_validate(read_toml("trust.toml"))
 
 
 def _rule(t: Thresholds) -> str:
@@ -182,7 +180,7 @@ class ItemAgreement:
 
 
 def agreement(attempts: Sequence[RatedAttempt]) -> tuple[ItemAgreement, ...]:
-    """Every item that a human rated or a learner objected to, in the order of the instruments."""
+    """Agreement on every item with a rating or objection, in the order of the instruments."""
     answered = {r.item for each in attempts for r in each.ratings}
     answered |= {o.item for each in attempts for o in each.objections}
     every = dict(items())
@@ -240,7 +238,10 @@ def _item(item: Item, attempts: Sequence[RatedAttempt]) -> ItemAgreement:
 
 
 def _trust(found: ItemAgreement, judged: int, rule: Thresholds) -> tuple[Trust, str]:
-    """judged: attempts in which the machine gave a verdict or a number."""
+    """(trust, the part of the rule that decides).
+
+    judged: number of attempts in which the machine gave a verdict or a number.
+    """
     if found.item.human:
         return "left to humans", "it is left to humans"
     needed = int(rule.least_attempts.value)

@@ -69,7 +69,7 @@ def critical_and_chosen(
 
 
 def items_asked(header: Header, more: Iterable[str] = ()) -> Mapping[str, Item]:
-    """The items of `asked_of`, by id."""
+    """The items of `instruments_asked`, by id."""
     return MappingProxyType(
         {i.id: i for each in instruments_asked(header, more) for i in each.items}
     )

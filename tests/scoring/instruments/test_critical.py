@@ -94,7 +94,7 @@ def test_a_missed_item_shows_where() -> None:
         learner_turn(2, 15.0, "what were you told", "ask_perception"),
     )
     rule = SaysRule(kind="says", codes=("ask_perception",), before=("headline",))
-    item = CriticalItem(id="asks", text="Ask first.", why="She may know.", rule=rule)
+    item = CriticalItem(id="asks", text="Ask first.", why="The patient may know.", rule=rule)
     instrument = critical_instrument("a-case", (item,))
     assert instrument is not None
     (judged,) = Judge(read(Talk(asked_late)), header()).score(instrument).judged
@@ -106,7 +106,9 @@ def test_a_missed_item_shows_where() -> None:
 
 
 def test_an_item_left_to_a_human_says_so_and_is_stored() -> None:
-    item = CriticalItem(id="sits_down", text="Sit down.", why="She looks up at you.", human=True)
+    item = CriticalItem(
+        id="sits_down", text="Sit down.", why="The patient looks up at you.", human=True
+    )
     head = header().model_copy(update={"critical": (item,)})
     assert Header.model_validate_json(head.model_dump_json()) == head
     instrument = critical_instrument("a-case", head.critical)
@@ -114,7 +116,7 @@ def test_an_item_left_to_a_human_says_so_and_is_stored() -> None:
     (judged,) = Judge(read(Talk(())), head).score(instrument).judged
     assert (judged.item.id, judged.item.note) == (
         "critical-a-case-sits-down",
-        "She looks up at you.",
+        "The patient looks up at you.",
     )
     assert judged.verdict.outcome == "not judged"
     assert judged.verdict.reason == "The author of the case left it to a human."
