@@ -93,7 +93,7 @@ def statement_probabilities(plain: str) -> StatementProbabilities:
     return StatementProbabilities(*(share / total for share in shares))
 
 
-# -- main behaviour --------------------------------------------------------------------------
+# -- main behaviour ---------------------------------------------------------------------------
 
 
 MainBehaviour = Literal["question", "reflection", "input", "other"]

@@ -1,1 +1,1 @@
-"""The patient: what she feels, what she says next, and what she keeps to herself. Pure."""
+"""The patient: feelings, next lines, and what stays untold. Pure: no clocks, no threads."""

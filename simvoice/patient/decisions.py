@@ -1,13 +1,14 @@
-"""What goes in and out of the patient's mind: what was said to her, what she decides.
+"""The inputs and outputs of the patient's mind: what the learner said, and what the patient
+decides.
 
-The encounter calls `Patient` (see `mind.py`) with one of the stimuli and gets a `Decision`.
-A decision is speculative: its `state` is adopted only when the turn is committed. When it
-carries a `query`, the encounter has the language model answer it and calls `settle`.
+The encounter calls a method of `mind.Patient` and gets a `Decision`. A decision is speculative: its
+`state` is adopted only when the turn is committed. If it has a `query`, the encounter asks the
+language model and then calls `settle`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -19,40 +20,40 @@ from simvoice.ports import Message
 MoveKind = Literal["open", "answer", "react", "feel", "ask", "prompt", "clarify", "silent", "close"]
 
 Affect = Literal["neutral", "flat", "tearful", "anxious", "angry", "warm"]
-"""How a line is said; the voice maps it to pace, pitch and loudness."""
+"""How a line is said. The voice maps it to pace, pitch and loudness."""
 
 Mood = Literal["even", "guarded", "open", "shaken", "strained"]
-"""What her trust and distress do to her voice, in few steps; see `voice.mood_of`."""
+"""The effect of trust and distress on the patient's voice, in five steps; see `voice.mood_of`."""
 
 
 @dataclass(frozen=True, slots=True)
 class LearnerUtterance:
-    """What the learner said, and how it came."""
+    """What the learner said, and how."""
 
     text: str
     embedding: NDArray[np.float32] | None
-    """float32 [d], unit length; None when no embedder is there: rules and words alone decide.
+    """float32 [d], unit length; None without an embedder (rules and words alone decide then).
 
-    Of `Patient.focus(text)`, the part of it that asks something.
+    The embedding of `Patient.focus(text)`, the part that asks something.
     """
     duration_s: float = 0.0
-    """Seconds of the learner's turn."""
+    """Length of the learner's turn in seconds."""
     interrupted: bool = False
-    """The learner cut the patient off to say it."""
+    """The learner interrupted the patient."""
     unsaid: str = ""
-    """The words the patient never got to say because of it."""
+    """The words that the patient could not say because of the interruption."""
     filled_hold: str | None = None
-    """Beat or line whose silence the learner filled by saying it; None when none was open."""
+    """Id of the beat or line whose hold the learner filled; None without an open hold."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedHold:
-    """After the line the patient goes quiet, and waits."""
+    """A silence that the patient keeps after the line."""
 
     beat: str
-    """The beat, or the line, that it comes after."""
+    """Id of the beat or line before the silence."""
     window_s: float
-    """Seconds of silence that the learner has to let stand for something to open."""
+    """Seconds of silence that the learner must let stand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,23 +62,24 @@ class Move:
 
     kind: MoveKind
     text: str
-    """What she says; empty for a move of silence."""
+    """What the patient says, without marks; empty for a silent move."""
     line_id: str | None = None
     affect: Affect = "neutral"
     mood: Mood = "even"
     spoken: str = ""
-    """The same words with the marks of `simvoice.markup`, for the voice; empty for none."""
+    """The same words with the marks of `simvoice.markup`, for the voice; empty for a silent
+    move."""
     silence_before_s: float = 0.0
-    """Silence she chooses before speaking (0 for an ordinary answer)."""
+    """Seconds of silence that the patient chooses before speaking; 0 for an ordinary answer."""
     hold: PlannedHold | None = None
     ending: str | None = None
-    """Id of the ending reached; the encounter ends once the line was heard."""
+    """Id of the ending that the move reaches. The encounter ends when the line was delivered."""
     source: Literal["authored", "model", "fallback"] = "authored"
 
 
 @dataclass(frozen=True, slots=True)
 class LedgerStep:
-    """One step of the ledger, with its cause (see `record.events.LedgerStep`)."""
+    """One change of a ledger value with its cause; see `record.events.LedgerStep`."""
 
     name: str
     before: float
@@ -89,27 +91,27 @@ class LedgerStep:
 
 @dataclass(frozen=True, slots=True)
 class Reflection:
-    """One thing the patient says afterwards (see `record.events.Felt`)."""
+    """One remark of the reflection by the patient; see `record.events.RecordedReflection`."""
 
     text: str
     spoken: str
-    """The same with marks."""
+    """The text with marks."""
     affect: Affect
     why: str
-    """What it stands on, in words an educator reads."""
+    """The reason for the remark, in words for educators."""
     causes: tuple[str, ...] = ()
-    """Of the steps (`Step.cause`) that it stands on, the weightiest first."""
+    """Causes (`LedgerStep.cause`) that the remark is based on, the most important first."""
     facts: tuple[str, ...] = ()
-    """Facts that she told, and that it comes back to."""
+    """Facts that the patient told and that the remark refers to."""
     beats: tuple[str, ...] = ()
-    """Beats that it is said after."""
+    """Beats that must happen before the remark."""
     of_ending: bool = False
-    """It is about how the conversation ended, and of no cause before that."""
+    """The remark is about the ending, and is based on no earlier cause."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rank:
-    """Ask the language model which of these answers fits best. Only allowed lines are in it."""
+    """A query: which of these answers fits best. All candidates are allowed lines."""
 
     prompt: str
     candidates: tuple[str, ...]
@@ -119,7 +121,7 @@ class Rank:
 
 @dataclass(frozen=True, slots=True)
 class Improvise:
-    """Ask the language model for a line of its own. Only allowed facts are in the prompt."""
+    """A query for a line that the language model writes. The prompt contains allowed facts only."""
 
     prompt: str
     max_tokens: int = 40
@@ -134,67 +136,69 @@ Query = Rank | Improvise
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The model's answer to a query; `scores` for Rank, `text` for Improvise."""
+    """The language model's answer to a query: `scores` for Rank, `text` for Improvise."""
 
     text: str = ""
     scores: tuple[float, ...] = ()
     strong: bool = False
-    """It came from a stronger model, which may be given more room."""
+    """A stronger model answered, which is given more latitude."""
 
 
 @dataclass(frozen=True, slots=True)
 class PatientState:
-    """All that the patient carries from one moment to the next. Immutable and comparable."""
+    """The state of the patient between two events. Immutable and comparable."""
 
     ledger: tuple[tuple[str, float], ...]
     """(name, 0..1) in the case's order: at least trust, distress, understanding."""
     disclosed: frozenset[str] = frozenset()
-    """Facts she has told, and the learner has heard."""
+    """Facts that the patient told in delivered speech."""
     said: tuple[str, ...] = ()
-    """Line ids that were said, in order."""
+    """Ids of the lines that were said, in order."""
     spoken: tuple[str, ...] = ()
-    """Texts as heard, in order (for repetition and contradiction)."""
+    """Delivered texts, in order, to detect repetition and contradiction."""
     asked: frozenset[str] = frozenset()
-    """Her questions that were answered."""
+    """Questions of the patient that were answered."""
     beats: frozenset[str] = frozenset()
     """Beats that have happened ("headline" …)."""
     turns: int = 0
+    """Turns of the learner so far."""
     prompts: int = 0
-    """Prompts in a row into an empty silence."""
+    """Prompts in a row without a turn of the learner."""
     pending_question: str | None = None
-    """The question she has put and not had an answer to."""
+    """Line with a question that the learner has not answered yet."""
     transcript: tuple[tuple[str, str], ...] = ()
-    """(who, text as heard), last few turns, for the screenplay."""
+    """(speaker, delivered or transcribed text) of the last turns, for the screenplay."""
     seed: int = 0
+    """Decides which of several equal lines is said."""
     counts: tuple[tuple[str, int], ...] = ()
-    """How often rules and reactions with a limit have counted, by id, sorted."""
+    """(id, how often it counted) of rules and reactions with a limit, sorted."""
     last_line: str | None = None
-    """The line she last said; what "tell me more" and "say that again" refer to."""
+    """The line that the patient said last; "tell me more" and "say that again" refer to it."""
     cut: str | None = None
-    """The line she was stopped in before its point was made; it may be said again."""
+    """The line that was interrupted before its point was made. The patient may say it again."""
     cut_turn: int = 0
-    """The learner's turns when that was."""
+    """`turns` at the time of that interruption."""
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What the patient would do, and why."""
+    """What the patient would do next, and why."""
 
     state: PatientState
-    """The state once the turn is committed (before the line is heard)."""
+    """The state when the turn is committed, before the line is delivered."""
     move: Move
     reason: str
-    """One sentence an educator understands."""
+    """The reason for the move, in words for educators."""
     codes: tuple[Code, ...] = ()
     steps: tuple[LedgerStep, ...] = ()
-    opens: tuple[str, ...] = ()
-    """Facts this move tells."""
+    discloses: tuple[str, ...] = ()
+    """Facts that the move tells."""
     query: Query | None = None
-    """Ask this first, then call `settle`; `move` is what happens should no answer come."""
-    shortlist: tuple[str, ...] = field(default=())
-    """Ids of the lines a Rank query's candidates stand for."""
-    likeness: tuple[float, ...] = ()
-    """How near the learner's words were to each line of the shortlist, 0..1."""
-    hands_over: bool = True
-    """The learner's words leave the floor to her, as a question does; False for a statement, after
-    which he may well go on."""
+    """The query to ask before calling `settle`. `move` applies if no answer comes."""
+    shortlist: tuple[str, ...] = ()
+    """Line ids of the candidates of a Rank query."""
+    similarity: tuple[float, ...] = ()
+    """Similarity of the learner's words to each line of the shortlist, 0..1."""
+    yields_turn: bool = True
+    """The learner's words pass the turn to the patient, as a question does. False for a statement,
+    after which the learner may continue."""

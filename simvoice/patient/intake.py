@@ -1,4 +1,4 @@
-"""What the learner's turn is to her: stimuli, the answer to her own question, beats."""
+"""Take in the learner's turn: stimuli, an answer to the patient's question, new beats."""
 
 from __future__ import annotations
 
@@ -15,53 +15,52 @@ from simvoice.patient.decisions import LearnerUtterance, PatientState
 from simvoice.patient.ledger import holds
 from simvoice.patient.retrieval import is_question
 
-# -- intake -----------------------------------------------------------------------------------
-
-
 _NEWS = frozenset({"headline", "headline_jargon"})
-# VR-CoDES (doi 10.1016/j.pec.2010.02.024): what leaves a cue room, and what leaves it open whether
-_TAKES_UP = EMPATHY | {"ask_concerns", "elicit", "reflection", "question_open", "summary"}
-_LEAVES_OPEN = frozenset({"acknowledge", "question_closed", "repeat_request", "machine"})
+# VR-CoDES (doi 10.1016/j.pec.2010.02.024): codes of responses that provide space for a cue, and
+# codes that do not decide it
+_MEETS_CUE = EMPATHY | {"ask_concerns", "elicit", "reflection", "question_open", "summary"}
+_UNDECIDED = frozenset({"acknowledge", "question_closed", "repeat_request", "machine"})
 
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """One turn of the learner's, as she takes it."""
+    """What the patient takes from one turn of the learner."""
 
     state: PatientState
-    """With beats that happened and her question settled; the ledger is as before."""
+    """The state with new beats, and with the patient's question answered or dropped. The ledger is
+    unchanged."""
     stimuli: dict[str, str]
-    """Name to the learner's words."""
+    """Name of each code and stimulus to the learner's words (may be empty)."""
     beats: tuple[Beat, ...]
-    """Beats this turn brought about, in the case's order."""
+    """Beats that this turn started, in the order of the case."""
     answered: CaseLine | None
-    """Her question, when this answers it."""
+    """The line with the patient's question, if this turn answers it."""
 
 
 def take_in(
     case: Case,
     lines: dict[str, CaseLine],
     state: PatientState,
-    said: LearnerUtterance,
+    utterance: LearnerUtterance,
     codes: Sequence[Code],
 ) -> Intake:
-    """The learner's turn; `state` already has it in its transcript."""
-    stimuli = _stimuli(case, lines, state, said, codes)
-    answered, brought = None, None
+    """Take in the learner's turn. `state` already has it in its transcript."""
+    stimuli = _stimuli(case, lines, state, utterance, codes)
+    answered, started = None, None
     if state.pending_question is not None:
         line = lines[state.pending_question]
-        answered, brought = _answer(line, stimuli, said.text)
+        answered, started = _answer(line, stimuli, utterance.text)
         state = _settle_question(state, line, answered is not None, stimuli)
     beats = tuple(
         beat
         for beat in case.beats
         if beat.id not in state.beats
-        and (beat.id == brought or any(name in stimuli for name in beat.on))
+        and (beat.id == started or any(name in stimuli for name in beat.on))
         and holds(beat.when, state)
     )
-    if brought is not None:
-        _as_if_said(case, brought, stimuli, said.text)
-    _mark_blunt(case, state, stimuli, said.text)
+    if started is not None:
+        _add_implied_news(case, started, stimuli, utterance.text)
+    _mark_blunt(case, state, stimuli, utterance.text)
     state = replace(state, beats=state.beats | {beat.id for beat in beats})
     return Intake(state, stimuli, beats, answered)
 
@@ -70,13 +69,13 @@ def _stimuli(
     case: Case,
     lines: dict[str, CaseLine],
     state: PatientState,
-    said: LearnerUtterance,
+    utterance: LearnerUtterance,
     codes: Sequence[Code],
 ) -> dict[str, str]:
     found: dict[str, str] = {}
     to_machine = any(each.name == "machine" for each in codes)
     for each in codes:
-        # words to a machine move nothing in her but bewilderment
+        # words to a machine only confuse the patient
         if not to_machine or each.name in {"machine", "hostility"}:
             found.setdefault(each.name, each.words)
     found["turn"] = ""
@@ -85,38 +84,38 @@ def _stimuli(
     if not EMPATHY.isdisjoint(found):
         found["empathy"] = next(found[name] for name in found if name in EMPATHY)
     last = lines.get(state.last_line or "")
-    if said.interrupted:
-        found["interruption"] = said.text[:60]
+    if utterance.interrupted:
+        found["interruption"] = utterance.text[:60]
         if last is not None and _tearful(last, state.spoken[-1]):
-            found["talked_over_tears"] = said.text[:60]
+            found["talked_over_tears"] = utterance.text[:60]
     if any(last is not None and last.id in concern.cues for concern in case.concerns):
         _mark_cue(found)
     if "reassurance" in found:
         kind = "earned" if _any_concern_told(case, state) else "premature"
         found[f"{kind}_reassurance"] = found["reassurance"]
-    if said.duration_s >= MONOLOGUE_S or len(said.text.split()) >= MONOLOGUE_WORDS:
+    if utterance.duration_s >= MONOLOGUE_S or len(utterance.text.split()) >= MONOLOGUE_WORDS:
         found["monologue"] = ""
     terms = [each.words for each in codes if each.name == "jargon"]
     if len(terms) >= JARGON_RUN and not to_machine:
         found["jargon_run"] = ", ".join(terms)
-    if said.filled_hold is not None:
-        window = case.windows.get(said.filled_hold)
+    if utterance.filled_hold is not None:
+        window = case.windows.get(utterance.filled_hold)
         spared = window is not None and any(name in found for name in window.spares)
-        found["hold_spared" if spared else "hold_filled"] = said.text[:60]
+        found["hold_spared" if spared else "hold_filled"] = utterance.text[:60]
     return found
 
 
-def _tearful(line: CaseLine, heard: str) -> bool:
-    """Whether the words she was cut off in are said in tears."""
-    return any(affect == "tearful" for text, affect in line.texts if text.startswith(heard))
+def _tearful(line: CaseLine, delivered: str) -> bool:
+    """Whether the interrupted words belong to a tearful wording of the line."""
+    return any(affect == "tearful" for text, affect in line.texts if text.startswith(delivered))
 
 
 def _mark_cue(found: dict[str, str]) -> None:
-    """What became of the concern that her last line let show."""
-    taken = next((name for name in found if name in _TAKES_UP), None)
-    if taken is not None:
-        found["cue_met"] = found[taken]
-    elif _LEAVES_OPEN.isdisjoint(found):
+    """Whether the learner took up the concern that the patient's last line hinted at."""
+    met = next((name for name in found if name in _MEETS_CUE), None)
+    if met is not None:
+        found["cue_met"] = found[met]
+    elif _UNDECIDED.isdisjoint(found):
         found["cue_missed"] = ""
 
 
@@ -128,7 +127,8 @@ def _any_concern_told(case: Case, state: PatientState) -> bool:
 def _answer(
     line: CaseLine, stimuli: dict[str, str], text: str
 ) -> tuple[CaseLine | None, str | None]:
-    """Her question when it is answered, and the beat that the answer brings about."""
+    """The line with the question if it is answered (else None), and the beat that the answer
+    starts."""
     asks = line.asks
     if asks is None or "machine" in stimuli:
         return None, None
@@ -136,7 +136,7 @@ def _answer(
         return line, asks.yes
     if asks.no and ("deny" in stimuli or "good_news" in stimuli):
         return line, asks.no
-    # a question of the learner's own is no answer, whatever words are in it
+    # a question from the learner is no answer, whatever words it has
     stated = [each.plain for each in sentences(text) if form(each) == "statement"]
     words = " ".join(stated)
     answers = any(name in stimuli for name in asks.answered_by)
@@ -156,9 +156,9 @@ def _settle_question(
     return replace(state, pending_question=None)
 
 
-def _as_if_said(case: Case, brought: str, stimuli: dict[str, str], text: str) -> None:
-    """ "Yes", to "is it cancer?", says the headline."""
-    beat = next(each for each in case.beats if each.id == brought)
+def _add_implied_news(case: Case, started: str, stimuli: dict[str, str], text: str) -> None:
+    """Add the stimulus of the news when "yes" answers "is it cancer?"."""
+    beat = next(each for each in case.beats if each.id == started)
     for name in beat.on:
         if name in {"headline", "good_news"}:
             stimuli.setdefault(name, text[:60])

@@ -1,4 +1,5 @@
-"""What the patient feels and knows, as numbers that rules move, each step with its cause."""
+"""The ledger: trust, distress and understanding as numbers, the rules that change them, and
+conditions on them."""
 
 from __future__ import annotations
 
@@ -12,39 +13,36 @@ from simvoice.patient.case.fields import Condition
 from simvoice.patient.case.schema import Case, CaseFact, CaseLine, Ending, Variant
 from simvoice.patient.decisions import LedgerStep, PatientState
 
-# -- ledger -----------------------------------------------------------------------------------
-
-
 _RULE: Final = "rule:"
-"""Before a rule's id where it is counted: a reaction may have the same id."""
+"""Prefix of a rule's id in the counts, because a reaction may have the same id."""
 
-FURTHER: Final = 0.5
-"""What a further kindness in the same utterance counts: "I can see how hard this is for you" names
-a feeling, gives it back and takes up a cue, and is one thing said."""
+FURTHER_KINDNESS: Final = 0.5
+"""Factor for a further kindness in the same utterance. "I can see how hard this is for you" names a
+feeling, gives it back and meets a cue, but is one statement."""
 _KINDNESS: Final = EMPATHY | {"reflection", "empathy", "cue_met", "hold_spared"}
 
 Stimuli = Mapping[str, str]
-"""Name of a code or stimulus to the learner's words that show it (may be empty)."""
+"""Name of each code or stimulus to the learner's words that show it (may be empty)."""
 
 
 def start(case: Case, seed: int) -> PatientState:
-    """How she is when the learner comes in."""
+    """The state of the patient when the learner comes in."""
     ledger = tuple((name, value.start) for name, value in case.ledger.items())
     return PatientState(ledger=ledger, seed=seed)
 
 
 def value(state: PatientState, name: str) -> float:
-    """One value, 0..1."""
+    """A value of the ledger, 0..1."""
     return dict(state.ledger)[name]
 
 
 def count(state: PatientState, name: str) -> int:
-    """How often a rule or reaction has counted."""
+    """How often a reaction (by id) or a rule (by prefixed id) has counted."""
     return dict(state.counts).get(name, 0)
 
 
-def counted(state: PatientState, name: str) -> PatientState:
-    """The state after it counted once more."""
+def count_once_more(state: PatientState, name: str) -> PatientState:
+    """The state after the rule or reaction `name` counted once more."""
     counts = dict(state.counts)
     counts[name] = counts.get(name, 0) + 1
     return replace(state, counts=tuple(sorted(counts.items())))
@@ -56,7 +54,7 @@ def rule_count(state: PatientState, rule: str) -> int:
 
 
 def holds(when: Condition, state: PatientState) -> bool:
-    """Whether a condition holds now."""
+    """Whether a condition holds in this state."""
     values = dict(state.ledger)
     return (
         state.beats.issuperset(when.after)
@@ -82,7 +80,7 @@ def _counts_fit(when: Condition, state: PatientState) -> bool:
 
 
 def is_open(fact: CaseFact, state: PatientState, *, asked: bool) -> bool:
-    """Whether a fact may be told now. asked: the learner has just asked for it."""
+    """Whether the gate of a fact is open. asked: the learner has just asked for it."""
     if fact.id in state.disclosed:
         return True
     if not state.beats.issuperset(fact.gate.after):
@@ -93,33 +91,36 @@ def is_open(fact: CaseFact, state: PatientState, *, asked: bool) -> bool:
 
 
 def variant(line: CaseLine, state: PatientState) -> Variant | None:
-    """The wording that fits her state, None for the plain one."""
+    """The variant of a line that fits the state; None for the plain wording."""
     return next((each for each in line.variants if holds(each.when, state)), None)
 
 
 def apply(
     case: Case, state: PatientState, stimuli: Stimuli
 ) -> tuple[PatientState, list[LedgerStep]]:
-    """Move the ledger by the case's rules; conditions see the state as it was before."""
+    """Change the ledger by the rules of the case; conditions see the state before the turn.
+
+    Returns the new state and every change.
+    """
     values = dict(state.ledger)
-    before = state
+    initial = state
     steps: list[LedgerStep] = []
-    is_kind = False
+    had_kindness = False
     for rule in case.rules:
         shown = next((name for name in rule.on if name in stimuli), None)
         if shown is None or any(name in stimuli for name in rule.unless):
             continue
-        if not holds(rule.when, before):
+        if not holds(rule.when, initial):
             continue
         if rule.at_most is not None and rule_count(state, rule.id) >= rule.at_most:
             continue
-        state = counted(state, f"{_RULE}{rule.id}")
+        state = count_once_more(state, f"{_RULE}{rule.id}")
         for name, change in rule.moves.items():
             old = values[name]
             if name == "trust" and change > 0.0 and shown in _KINDNESS:
-                change = change * FURTHER if is_kind else change
-                is_kind = True
-            new = _moved(old, change, case.ledger[name].slows_from)
+                change = change * FURTHER_KINDNESS if had_kindness else change
+                had_kindness = True
+            new = _changed(old, change, case.ledger[name].slows_from)
             if new != old:
                 values[name] = new
                 words, instead = stimuli[shown], markup.plain(rule.instead or "")
@@ -128,7 +129,7 @@ def apply(
 
 
 def hurts(steps: Iterable[LedgerStep]) -> bool:
-    """Whether one of the steps lowered trust or raised distress."""
+    """Whether a step lowered trust or raised distress."""
     return any(
         (each.name == "trust" and each.after < each.before)
         or (each.name == "distress" and each.after > each.before)
@@ -136,22 +137,21 @@ def hurts(steps: Iterable[LedgerStep]) -> bool:
     )
 
 
-def _moved(old: float, change: float, slows_from: float) -> float:
-    """A value after a change, 0..1."""
+def _changed(old: float, change: float, slows_from: float) -> float:
+    """A value after a change, 0..1; see `LedgerValue.slows_from`."""
     if change > 0.0 and old > slows_from:
         change *= (1.0 - old) / (1.0 - slows_from)
     return round(min(1.0, max(0.0, old + change)), 4)
 
 
 # -- endings ----------------------------------------------------------------------------------
-# How the encounter ends.
 
 
 Trigger = Literal["closing", "time", "overwhelmed", "left"]
 
 
 def ending_reached(case: Case, state: PatientState, trigger: Trigger) -> Ending | None:
-    """The first ending of the case's that fits; only `overwhelmed` may find none."""
+    """The first ending of the case that fits. Only `overwhelmed` may have none."""
     return next(
         (each for each in case.endings if trigger in each.on and holds(each.when, state)), None
     )

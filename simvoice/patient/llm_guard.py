@@ -1,4 +1,4 @@
-"""What a language model may not make her say."""
+"""The guard for lines that a language model writes: trim, pass or refuse them."""
 
 from __future__ import annotations
 
@@ -14,47 +14,51 @@ from simvoice.patient.ledger import holds, is_open
 from simvoice.patient.retrieval import content, everyday, overlap, stems
 
 REPEATS = 0.8
-"""Share of words in common from which a line is one she has said."""
+"""Least share of common words at which a line repeats an earlier one."""
 LONG_ENOUGH = 2
-"""Content words from which a likeness is no accident."""
+"""Least content words for such a comparison; fewer may match by chance."""
 BARE = 2
-"""Words that a line without a verb may have: "Not yet." """
+"""Most words of a line without a verb: "Not yet." """
 ALIKE = 3
-"""Words that two sentences of one line may not both end on, unless they are "don't know"."""
+"""Two sentences of one line may not end with the same words, so many, unless they end with
+"know"."""
 LOOPED = 2
-"""How often two words in a row, or a word that says something, may come in one line."""
+"""Most times that a pair of words, or a content word, may occur in one line."""
 
 
 @dataclass(frozen=True, slots=True)
 class Latitude:
-    """How far a model may go. Roles, secrets, numbers, persons, names and facts know no room."""
+    """How far a model may go beyond the author's lines. The rules on roles, gated facts, numbers,
+    persons, names and claims are the same for every model."""
 
     sentences: int
-    """At most so many in a line."""
-    longer: float
-    """Times the case's `max_words`."""
+    """Most sentences in a line."""
+    length_factor: float
+    """Factor for the case's `max_words`."""
     authors_words: bool
-    """Words of the author's lines that she may say now are hers too, not of the facts alone."""
+    """Allow the words of all lines that the patient may say now, besides those of open facts."""
     max_tokens: int
-    """What the model is asked for."""
+    """Most tokens to request from the model."""
 
 
-SMALL = Latitude(sentences=2, longer=1.0, authors_words=False, max_tokens=40)
-"""Small models invent a dog and a purple blouse (docs/choosing-the-language-model.md)."""
-STRONG = Latitude(sentences=3, longer=1.5, authors_words=True, max_tokens=64)
-"""A stronger one says more, with all the words that her author gave her."""
+SMALL = Latitude(sentences=2, length_factor=1.0, authors_words=False, max_tokens=40)
+"""For small models, which invent facts such as a dog or a purple blouse
+(docs/choosing-the-language-model.md)."""
+STRONG = Latitude(sentences=3, length_factor=1.5, authors_words=True, max_tokens=64)
+"""For stronger models, which may say more and use all words of the author's lines."""
 
 
 def latitude(strong: bool) -> Latitude:
-    """The room of a model."""
+    """The latitude of a model."""
     return STRONG if strong else SMALL
 
 
 @dataclass(frozen=True, slots=True)
 class GuardVerdict:
-    """The line she may say, or why not."""
+    """The line that the patient may say, or the reason against it."""
 
     text: str | None
+    """None if the line is refused."""
     reason: str
 
 
@@ -102,14 +106,14 @@ _KIN = re.compile(
 )
 _OPEN = re.compile(r"^(?:\w+ ){0,3}(?:what|how|why|where|who|which|when)\b")
 _YES_NO = re.compile(r"^(?:yes|no|yeah|nope)\b", re.IGNORECASE)
-# "I have one", "I was a …", "I like to …": a life that no author gave her
+# claims about the patient's life: "I have one", "I was a …", "I like to …"
 _CLAIM = re.compile(
     r"\b(?:i(?:'ve| have| had| own| used to| was| went| grew| play| love| like| always| never)|"
     r"(?:he|she|they)(?:'s|'re| is| are| was| were| has| have| had))\b(?! (?:no idea|not|to |"
     r"a minute|it|that|afraid|scared|thinking|hoping|told|you|what|been (?:better|worse)))",
     re.IGNORECASE,
 )
-# the same, where more words are let in
+# more such claims, for a line with words that only the author's lines have
 _HABIT = re.compile(
     r"\bmy favou?rite\b|\bi(?:'m| am)? (?:wear\w*|drive|believe|live|work|sing|read|cook|"
     r"(?:love|like|enjoy|prefer|usually|often|sometimes)(?! (?:it|that|this|you|to (?:know|hear|"
@@ -129,15 +133,15 @@ _NAME = re.compile(r"(?<=[a-z,;] )([A-Z][a-z]{2,})")
 def judge(case: Case, state: PatientState, raw: str, *, strong: bool = False) -> GuardVerdict:
     """Trim an improvised line and pass it, or refuse it with the reason.
 
-    strong: it came from a stronger model, which is given more room.
+    strong: a stronger model wrote it, which has more latitude.
     """
     given = latitude(strong)
-    most = round(given.longer * case.improvise.max_words)
+    most = round(given.length_factor * case.improvise.max_words)
     text = trim(raw, case.person.short, most, given.sentences)
     if not text:
-        return GuardVerdict(None, "nothing that could be said")
-    new = partial(_new, authors_words=given.authors_words)
-    for refuse in (_role, _secrets, _unknown, new, _fits, _repetition):
+        return GuardVerdict(None, "contains nothing that can be said")
+    new = partial(_new_content, authors_words=given.authors_words)
+    for refuse in (_role_break, _gated_fact, _unknown_name, new, _misfit, _repetition):
         reason = refuse(case, state, text)
         if reason:
             return GuardVerdict(None, reason)
@@ -145,7 +149,8 @@ def judge(case: Case, state: PatientState, raw: str, *, strong: bool = False) ->
 
 
 def trim(raw: str, name: str, max_words: int, sentences: int = SMALL.sentences) -> str:
-    """At most so many whole sentences and `max_words` words; empty when none is whole."""
+    """The first whole sentences of a raw line, at most `sentences` and `max_words`; empty if there
+    is none."""
     line = next((each for each in raw.strip().splitlines() if each.strip()), "")
     line = re.sub(rf"^\s*{re.escape(name)}\s*:\s*", "", line)
     line = re.split(r"\b\w+\s*:\s", line)[0]
@@ -159,25 +164,25 @@ def trim(raw: str, name: str, max_words: int, sentences: int = SMALL.sentences) 
     return " ".join(kept)
 
 
-def _role(case: Case, state: PatientState, text: str) -> str:
+def _role_break(case: Case, state: PatientState, text: str) -> str:
     if found := _META.search(text):
-        return f"speaks of the machinery ({found.group()!r})"
+        return f"talks about the simulation ({found.group()!r})"
     if found := _FLIP.search(text):
         return f"talks like the doctor ({found.group()!r})"
     if re.search(rf"\b{re.escape(case.person.short)}\b", text):
-        return "speaks to herself by name"
+        return "says the patient's own name"
     spoken = next((each for each in case.coder.code(text) if each.name in _DOCTORS_CODES), None)
     if spoken is not None:
         return f"does what a doctor does ({spoken.name}: {spoken.words!r})"
     return ""
 
 
-def _secrets(case: Case, state: PatientState, text: str) -> str:
+def _gated_fact(case: Case, state: PatientState, text: str) -> str:
     for fact in case.facts:
         if fact.id in state.disclosed or is_open(fact, state, asked=False):
             continue
         if any(re.search(mention, text, re.IGNORECASE) for mention in fact.mentions):
-            return f"would betray {fact.id!r}"
+            return f"would reveal {fact.id!r}"
     for never in case.improvise.never:
         over = never.before is not None and never.before in state.beats
         found = None if over else re.search(never.pattern, text, re.IGNORECASE)
@@ -186,29 +191,29 @@ def _secrets(case: Case, state: PatientState, text: str) -> str:
     return ""
 
 
-def _unknown(case: Case, state: PatientState, text: str) -> str:
+def _unknown_name(case: Case, state: PatientState, text: str) -> str:
     known = allowed_text(case, state).lower()
     for pattern, what in ((_NUMBER, "a number or date"), (_KIN, "a person"), (_NAME, "a name")):
         for found in pattern.finditer(text):
             if not re.search(rf"\b{re.escape(found.group().lower())}", known):
-                return f"{what} nobody gave ({found.group()!r})"
+                return f"{what} that the case does not give ({found.group()!r})"
     return ""
 
 
-def _new(case: Case, state: PatientState, text: str, *, authors_words: bool) -> str:
-    """It says nothing new about her world."""
+def _new_content(case: Case, state: PatientState, text: str, *, authors_words: bool) -> str:
+    """Refuse words that bring up something new."""
     known = set(stems(allowed_text(case, state))) | set(stems(_question(state)))
     known |= everyday("function") | everyday("feeling")
     new = [word for word in content(text) if word not in known]
     given = _authors_words(case, state) if new and authors_words else frozenset()
     strange = next((word for word in new if word not in given), None)
     if strange is not None:
-        return f"brings up something nobody gave ({strange!r})"
-    return "claims what nobody wrote of her" if new and _HABIT.search(text) else ""
+        return f"brings up something that the case does not give ({strange!r})"
+    return "claims what the case does not say" if new and _HABIT.search(text) else ""
 
 
 def _authors_words(case: Case, state: PatientState) -> frozenset[str]:
-    """The stems of the lines that she may say in this state."""
+    """The stems of the lines that the patient may say in this state."""
     lines = (
         line.text
         for line in case.lines
@@ -222,25 +227,25 @@ def _question(state: PatientState) -> str:
     return next((said for who, said in reversed(state.transcript) if who == "learner"), "")
 
 
-def _fits(case: Case, state: PatientState, text: str) -> str:
-    """It answers what was asked, and claims nothing of her life."""
+def _misfit(case: Case, state: PatientState, text: str) -> str:
+    """Refuse lines that do not answer the question or make claims about the patient's life."""
     question = _question(state)
     if _OPEN.search(plain(question)) and _YES_NO.search(text):
-        return "says yes or no to what asks for more"
+        return "says yes or no to an open question"
     if _CLAIM.search(text):
-        return "claims what nobody wrote"
+        return "claims what the case does not say"
     if _kin(question) - _kin(allowed_text(case, state)):
-        return "speaks of a person nobody gave"
-    return "is no sentence" if _says_nothing(text) else _stutter(text)
+        return "speaks of a person that the case does not give"
+    return "is no sentence" if _has_no_verb(text) else _loops(text)
 
 
-def _says_nothing(text: str) -> bool:
-    """Some words and no verb among them: "The bus, the doctor." """
+def _has_no_verb(text: str) -> bool:
+    """Whether a line has several words and no verb: "The bus, the doctor." """
     return len(text.split()) > BARE and not _VERB.search(text.lower().replace("’", "'"))
 
 
-def _stutter(text: str) -> str:
-    """Small models fall into loops; people say "I don't know" twice, hardly more."""
+def _loops(text: str) -> str:
+    """Refuse loops of small models; people hardly repeat more than "I don't know"."""
     said = [tuple(stems(sentence)) for sentence in _SENTENCE.findall(text)]
     pairs = Counter(zip(stems(text), stems(text)[1:], strict=False))
     looping = max(pairs.values(), default=0) > LOOPED
@@ -260,9 +265,10 @@ def _kin(text: str) -> set[str]:
 
 
 def allowed_text(case: Case, state: PatientState) -> str:
-    """All that she may take words from: the scene, open facts, and what was said."""
+    """The texts whose words the patient may use: the scene, open facts, and the patient's own
+    lines."""
     facts = [each.text for each in case.facts if is_open(each, state, asked=False)]
-    # a name the learner brings up is not known to her by that; only her own words count
+    # only the patient's own lines count: the patient need not know a name that the learner uses
     own = [text for who, text in state.transcript if who == "patient"]
     return " ".join([case.scene, *facts, *own])
 
@@ -270,7 +276,7 @@ def allowed_text(case: Case, state: PatientState) -> str:
 def _repetition(case: Case, state: PatientState, text: str) -> str:
     learner = [said for who, said in state.transcript[-3:] if who == "learner"]
     for said in (*state.spoken, *learner):
-        long = min(len(content(said)), len(content(text))) >= LONG_ENOUGH
-        if stems(said) == stems(text) or (long and overlap(said, text) >= REPEATS):
+        is_long = min(len(content(said)), len(content(text))) >= LONG_ENOUGH
+        if stems(said) == stems(text) or (is_long and overlap(said, text) >= REPEATS):
             return "repeats what was said"
     return ""

@@ -1,4 +1,4 @@
-"""What a language model is given: a screenplay to continue, or a chat for a stronger model."""
+"""The input of a language model: a screenplay to continue, or a chat for a stronger model."""
 
 from __future__ import annotations
 
@@ -8,22 +8,23 @@ from simvoice.patient.case.schema import Case, CaseFact
 from simvoice.patient.decisions import PatientState
 from simvoice.ports import Message
 
-# -- llm prompt -------------------------------------------------------------------------------
-# The prompt: a scene, what she may speak of, and the last lines, to be continued.
+# -- screenplay -------------------------------------------------------------------------------
+# A prompt to continue: the scene, facts that the patient may mention, and the last lines.
 #
-# Small models play a patient only as a transcript to go on with; asked in chat form they become
-# the doctor. Nothing gated is ever in it, so nothing the learner says can draw it out.
+# Small models play a patient only when they continue a transcript; in a chat they become the
+# doctor. A prompt contains only facts that the patient volunteers or has told, so that nothing the
+# learner says can reveal another one.
 
 
 LAST_TURNS = 8
-"""Entries of the transcript that fit the window and still hold a thread."""
+"""Entries of the transcript in a prompt: they fit the context window and keep the thread."""
 
 _LABEL = re.compile(r"\b[A-Z]?[\w']{1,20}\s*:")
 _SPACE = re.compile(r"\s+")
 
 
 def screenplay_prefix(case: Case) -> str:
-    """What every prompt of this case begins with; warm the model's cache with it."""
+    """The start of every prompt of a case, to warm the model's cache with."""
     open_facts = [
         each.text for each in case.facts if each.gate.when == "volunteered" and not each.gate.after
     ]
@@ -31,7 +32,7 @@ def screenplay_prefix(case: Case) -> str:
 
 
 def screenplay(case: Case, state: PatientState) -> str:
-    """Ends with her name, so that the continuation is what she says.
+    """The prompt for the patient's next line; it ends with the patient's name.
 
     The learner's latest words are the last entry of `state.transcript`.
     """
@@ -39,7 +40,8 @@ def screenplay(case: Case, state: PatientState) -> str:
 
 
 def screenplay_so_far(case: Case, state: PatientState) -> str:
-    """What the next prompt begins with, whatever the learner says; for `LanguageModel.warm`."""
+    """The start of the next prompt, which does not depend on the learner's next words; for
+    `LanguageModel.warm`."""
     return _screenplay_talk(case, state, LAST_TURNS - 1)
 
 
@@ -60,25 +62,26 @@ def _screenplay_talk(case: Case, state: PatientState, entries: int) -> str:
 
 
 def clean(text: str) -> str:
-    """One line of plain talk: no line breaks or speakers' labels of the learner's making."""
+    """A text as one line, without line breaks and without labels of speakers."""
     return _SPACE.sub(" ", _LABEL.sub(" ", text)).strip()
 
 
-# -- briefing ---------------------------------------------------------------------------------
-# The scene of `screenplay.py` for a stronger model: a system message, then the talk as a chat.
+# -- chat -------------------------------------------------------------------------------------
+# The same scene for a stronger model: a system message, then the conversation as a chat.
 #
-# The learner is the user, the patient the assistant. What the screenplay may not hold, the chat may
-# not: only what she tells of her own accord, and what she has told, ever enters.
+# The learner is the user, the patient the assistant. The rule for the screenplay holds here too:
+# only facts that the patient volunteers or has told are in it.
 
 
 COMES_IN = "(The doctor has come in.)"
 GOES_ON = "(The doctor listens.)"
-"""What a chat begins with when she speaks first: most templates want the user to begin."""
+"""The first message of a chat in which the patient speaks first: most templates require a user
+message first."""
 
 LOW = 0.3
 HIGH = 0.7
-"""Of a ledger value. In between nothing is said of it, so that the text, and with it what the
-model has cached of it, changes seldom."""
+"""Ledger values at which the prompt describes the patient's state. Between them it does not, so
+that the text, and the model's cache of it, changes rarely."""
 
 _RULES = """\
 You play {name}, who is talking with a doctor. Answer as {short} would aloud, and as nobody else.
@@ -92,7 +95,7 @@ You play {name}, who is talking with a doctor. Answer as {short} would aloud, an
 
 
 def chat_messages(case: Case, state: PatientState) -> tuple[Message, ...]:
-    """All that the model is given, so that the assistant's next message is what she says.
+    """The messages of a chat whose next assistant message is the patient's next line.
 
     The learner's latest words are the last entry of `state.transcript`.
     """
@@ -103,7 +106,8 @@ def chat_messages(case: Case, state: PatientState) -> tuple[Message, ...]:
 
 
 def chat_so_far(case: Case, state: PatientState) -> tuple[Message, ...]:
-    """What the next messages begin with, whatever the learner says; for `LanguageModel.warm`."""
+    """The start of the next messages, which does not depend on the learner's next words; for
+    `LanguageModel.warm`."""
     return (
         Message("system", chat_system(case, state)),
         *_chat_talk(case, state, LAST_TURNS - 1),
@@ -111,7 +115,8 @@ def chat_so_far(case: Case, state: PatientState) -> tuple[Message, ...]:
 
 
 def chat_system(case: Case, state: PatientState) -> str:
-    """Who she is, what she may speak of, how she is now. What changes least comes first."""
+    """The system message: who the patient is, what the patient may mention, and how the patient is
+    now. What changes least comes first."""
     name, short = case.person.name, case.person.short
     manner = case.person.manner.strip()
     known = [each.text for each in case.facts if _from_the_start(each)]
@@ -121,7 +126,7 @@ def chat_system(case: Case, state: PatientState) -> str:
     parts = [
         _RULES.format(name=name, short=short),
         case.scene.strip(),
-        "" if _betrays(case, state, manner) else f"How {short} is: {manner}",
+        "" if _reveals(case, state, manner) else f"How {short} is: {manner}",
         " ".join(known),
         f"Told the doctor so far: {' '.join(told)}" if told else "",
         _now(case, state),
@@ -134,19 +139,19 @@ def _from_the_start(fact: CaseFact) -> bool:
 
 
 def _now(case: Case, state: PatientState) -> str:
-    """Her state in the author's words, where it is far from the middle."""
+    """The patient's state in the author's words, for values far from the middle."""
     values = dict(state.ledger)
     shown = [
         f"- {name}: {value.low if values[name] <= LOW else value.high}"
         for name, value in case.ledger.items()
         if not LOW < values[name] < HIGH
     ]
-    kept = [each for each in shown if not _betrays(case, state, each)]
-    return "\n".join((f"How {case.person.short} is at this moment:", *kept)) if kept else ""
+    allowed = [each for each in shown if not _reveals(case, state, each)]
+    return "\n".join((f"How {case.person.short} is at this moment:", *allowed)) if allowed else ""
 
 
-def _betrays(case: Case, state: PatientState, text: str) -> bool:
-    """Whether an author's description speaks of what she has not told: it is left out then."""
+def _reveals(case: Case, state: PatientState, text: str) -> bool:
+    """Whether a description mentions a fact that the patient has not told; it is then left out."""
     return any(
         re.search(mention, text, re.IGNORECASE)
         for fact in case.facts
@@ -156,7 +161,7 @@ def _betrays(case: Case, state: PatientState, text: str) -> bool:
 
 
 def _chat_talk(case: Case, state: PatientState, entries: int) -> list[Message]:
-    """The last entries of the transcript, the learner and the patient in turn."""
+    """The last entries of the transcript as alternating messages of user and assistant."""
     shown = state.transcript[-entries:]
     found: list[Message] = []
     for who, text in shown:
@@ -168,6 +173,6 @@ def _chat_talk(case: Case, state: PatientState, entries: int) -> list[Message]:
         else:
             found.append(Message("assistant", said))
     if not found or found[0].role == "assistant":
-        begins = len(shown) == len(state.transcript)
-        found.insert(0, Message("user", COMES_IN if begins else GOES_ON))
+        is_start = len(shown) == len(state.transcript)
+        found.insert(0, Message("user", COMES_IN if is_start else GOES_ON))
     return found

@@ -1,7 +1,7 @@
-"""The patient: pure decisions from her state and what happens to her.
+"""The patient's mind: pure decisions from the patient's state and what happens.
 
-Same case, state and stimulus, same decision; the seed in the state only picks among lines the
-author holds equal.
+The same case, state and event give the same decision. The seed in the state only picks among lines
+that the author treats as equal.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ from simvoice.patient.policy import (
     SHORTLIST,
     WORDS_ALONE,
     AuthoredLines,
-    Choice,
     PolicyInput,
+    ReplyChoice,
     ReplyPolicy,
     to_move,
-    worded,
+    with_wording,
 )
 from simvoice.patient.reflection import reflections
 from simvoice.patient.retrieval import CaseIndex, LineMatcher, Match
@@ -49,34 +49,34 @@ from simvoice.patient.voice import spoken, style_of
 from simvoice.ports import Message, VoiceStyle
 
 # -- memory -----------------------------------------------------------------------------------
-# What she remembers having said: only what was heard.
+# What the patient remembers: the delivered speech and the learner's transcripts.
 
 
 POINT_MADE = 0.75
-"""Share of a line's words from which it counts as said, though she was cut off."""
-KEPT_TURNS = 16
-"""Entries of the transcript kept: twice what a prompt shows."""
+"""Least share of a line's words for the line to count as said although it was interrupted."""
+TRANSCRIPT_ENTRIES = 16
+"""Entries of the transcript to keep: twice what a prompt shows."""
 
 
 def remember_delivered(
     case: Case, line: CaseLine | None, state: PatientState, move: Move, text: str, complete: bool
 ) -> PatientState:
-    """The state after `text` of the move's words sounded. Nothing heard, nothing said."""
+    """The state after `text` of the move was delivered. An empty text changes nothing."""
     text = text.strip()
     if not text:
         return state
     share = len(text.split()) / max(1, len(move.text.split()))
-    made = complete or share >= POINT_MADE
+    is_said = complete or share >= POINT_MADE
     state = replace(
         state,
         spoken=(*state.spoken, text),
-        transcript=(*state.transcript, ("patient", text))[-KEPT_TURNS:],
+        transcript=(*state.transcript, ("patient", text))[-TRANSCRIPT_ENTRIES:],
     )
     if line is None:
-        return replace(state, last_line=None) if made else state
-    told = {fact for fact in line.tells if made or _betrayed(case, fact, text)}
+        return replace(state, last_line=None) if is_said else state
+    told = {fact for fact in line.tells if is_said or _mentions(case, fact, text)}
     state = replace(state, disclosed=state.disclosed | told, last_line=line.id)
-    if not made:
+    if not is_said:
         return replace(state, cut=line.id, cut_turn=state.turns)
     return replace(
         state,
@@ -92,11 +92,11 @@ def remember_transcript(state: PatientState, text: str) -> PatientState:
         state,
         turns=state.turns + 1,
         prompts=0,
-        transcript=(*state.transcript, ("learner", text))[-KEPT_TURNS:],
+        transcript=(*state.transcript, ("learner", text))[-TRANSCRIPT_ENTRIES:],
     )
 
 
-def _betrayed(case: Case, fact_id: str, text: str) -> bool:
+def _mentions(case: Case, fact_id: str, text: str) -> bool:
     fact = next(each for each in case.facts if each.id == fact_id)
     return any(re.search(mention, text, re.IGNORECASE) for mention in fact.mentions)
 
@@ -105,11 +105,11 @@ def _betrayed(case: Case, fact_id: str, text: str) -> bool:
 
 
 RANK_WEIGHT = 0.03
-"""Likeness that one nat a token of the model's is worth in a tie."""
+"""Similarity that one nat a token of the language model is worth in a tie."""
 
 
 class Patient:
-    """One case, ready to be talked with. Fulfils `encounter.state.Mind`."""
+    """The patient of one case; implements `conversation.state.Mind`."""
 
     def __init__(
         self,
@@ -119,11 +119,11 @@ class Patient:
         ranks: bool = False,
         strong: bool = False,
     ) -> None:
-        """index: None when no embedder is there; words alone decide then.
+        """index: None without an embedder; words alone decide then.
 
-        ranks: whether ties between lines are put to the language model. The embedded ones cost
-        a second and settle ties no better (docs/choosing-the-language-model.md). strong: there
-        is a stronger model; it is given the scene as a chat, settles ties and has more room.
+        ranks: ask the language model to decide ties between lines. Embedded models need a second
+        for it and decide no better (docs/choosing-the-language-model.md). strong: a stronger model
+        is available; it gets the scene as a chat, decides ties and has more latitude.
         """
         self.case = case
         self.strong = strong
@@ -133,60 +133,74 @@ class Patient:
         self._replies = ReplyPolicy(case, self._script, self._answers)
         self._scale = 1.0 if index is not None else WORDS_ALONE
 
-    # -- what happens to her --------------------------------------------------------------
+    # -- events ---------------------------------------------------------------------------
 
     def start(self, seed: int) -> PatientState:
-        """How she is when the learner comes in."""
+        """The state of the patient when the learner comes in."""
         return ledger.start(self.case, seed)
 
     def open(self, state: PatientState) -> Decision:
-        """She speaks first."""
+        """Decide the opening line."""
         line = self._script.first(state, (self.case.opening,))
-        return self._decide(state, Choice("open", line, "the learner had come in"))
+        return self._decide(state, ReplyChoice("open", line, "the learner came in"))
 
-    def hear(self, state: PatientState, said: LearnerUtterance) -> Decision:
-        """The learner said something."""
-        codes = self.case.coder.code(said.text)
-        state = remember_transcript(state, said.text)
-        heard = take_in(self.case, self._script.lines, state, said, codes)
-        # rules see the beats as they were before this turn, and the question as it was settled
+    def respond(self, state: PatientState, utterance: LearnerUtterance) -> Decision:
+        """Decide the reply to the learner's utterance. The state is the one before it."""
+        codes = self.case.coder.code(utterance.text)
+        state = remember_transcript(state, utterance.text)
+        intake = take_in(self.case, self._script.lines, state, utterance, codes)
+        # rules see the beats from before this turn, and the patient's question as answered or
+        # dropped
         moved, steps = ledger.apply(
-            self.case, replace(heard.state, beats=state.beats), heard.stimuli
+            self.case, replace(intake.state, beats=state.beats), intake.stimuli
         )
-        heard = replace(heard, state=replace(moved, beats=heard.state.beats))
-        if "hold_filled" in heard.stimuli:
-            heard = replace(heard, state=_happened(heard.state, f"{said.filled_hold}_filled"))
-        matches = self._answers.ranked(heard.state, said.text, said.embedding)
-        scale = self._scale if said.embedding is not None else WORDS_ALONE
-        turn = PolicyInput(said, heard, tuple(matches), scale, ledger.hurts(steps))
+        intake = replace(intake, state=replace(moved, beats=intake.state.beats))
+        if "hold_filled" in intake.stimuli:
+            intake = replace(
+                intake, state=_with_beat(intake.state, f"{utterance.filled_hold}_filled")
+            )
+        matches = self._answers.ranked(intake.state, utterance.text, utterance.embedding)
+        scale = self._scale if utterance.embedding is not None else WORDS_ALONE
+        turn = PolicyInput(utterance, intake, tuple(matches), scale, ledger.hurts(steps))
         choice = self._replies.choose(turn)
-        query, shortlist, likeness = self._query(turn, choice)
+        query, shortlist, similarity = self._query(turn, choice)
         decision = self._decide(
-            heard.state, choice, codes, steps, query=query, shortlist=shortlist, likeness=likeness
+            intake.state,
+            choice,
+            codes,
+            steps,
+            query=query,
+            shortlist=shortlist,
+            similarity=similarity,
         )
-        return replace(decision, hands_over=ends_asking(said.text, codes))
+        return replace(decision, yields_turn=ends_asking(utterance.text, codes))
 
     def settle(self, state_before: PatientState, decision: Decision, answer: Answer) -> Decision:
-        """The language model answered the decision's query; its authored move stays else."""
+        """Decide with the language model's answer to the query; without a usable answer the
+        authored move stays."""
         if isinstance(decision.query, Rank) and len(answer.scores) == len(decision.shortlist):
             return self._settle_rank(decision, answer.scores)
         if isinstance(decision.query, Improvise) and answer.text.strip():
             return self._settle_improvised(decision, answer)
         return replace(decision, query=None)
 
-    def held(self, state: PatientState, name: str) -> Decision:
-        """The learner let the silence after the beat or line `name` stand."""
+    def silence_held(self, state: PatientState, name: str) -> Decision:
+        """Decide what follows a hold that the learner let stand. name: the beat or line of the
+        hold."""
         window = self.case.windows.get(name)
         moved, steps = ledger.apply(self.case, state, {"hold_held": ""})
-        moved = _happened(moved, f"{name}_held")
+        moved = _with_beat(moved, f"{name}_held")
         line = self._script.first(moved, window.held) if window else None
         kind: MoveKind = "feel" if line else "silent"
-        return self._decide(moved, Choice(kind, line, "the silence was let stand"), steps=steps)
+        return self._decide(
+            moved, ReplyChoice(kind, line, "the learner let the silence stand"), steps=steps
+        )
 
-    def prompt(self, state: PatientState, silence_s: float) -> Decision:
-        """Nobody has spoken for a while. She tries, differently each time, then waits.
+    def break_silence(self, state: PatientState, silence_s: float) -> Decision:
+        """Decide what the patient says when no one has spoken for `silence_s` seconds.
 
-        Whose turn it was makes two kinds of it: a learner who freezes when asked, and a lull.
+        The patient prompts, with other words each time, and then waits. A learner who does not
+        answer a question and a lull have different stimuli.
         """
         prompts = self.case.prompts
         level = state.prompts
@@ -197,79 +211,80 @@ class Patient:
         line = self._script.pick(moved, prompts.asked) if froze else None
         line = line or self._script.pick(moved, lines)
         if line is None:
-            silent = Choice("silent", None, f"waited ({silence_s:.0f} s of silence)")
+            silent = ReplyChoice("silent", None, f"waited ({silence_s:.0f} s of silence)")
             return self._decide(moved, silent, steps=steps)
-        what = "nobody had answered" if froze else "nobody had spoken"
-        choice = Choice("prompt", line, f"{what} for {silence_s:.0f} s")
+        what = "no answer" if froze else "no one spoke"
+        choice = ReplyChoice("prompt", line, f"{what} for {silence_s:.0f} s")
         return self._decide(moved, choice, steps=steps)
 
     def time_up(self, state: PatientState) -> Decision:
-        """The encounter's time is over."""
+        """Decide the last line when the time of the encounter is over."""
         ending = ending_reached(self.case, state, "time")
         if ending is None:
-            return self._decide(state, Choice("silent", None, "the time was over"))
+            return self._decide(state, ReplyChoice("silent", None, "the time was over"))
         line = self._script.pick(state, ending.lines)
-        choice = Choice("close", line, f"the time was over: {ending.title}", ending=ending.id)
+        choice = ReplyChoice("close", line, f"the time was over: {ending.title}", ending=ending.id)
         return self._decide(state, choice)
 
     def confused(self, state: PatientState) -> Decision:
-        """The learner spoke and it could not be understood."""
+        """Decide the reply to speech that was not understood."""
         line = self._script.pick(state, self.case.pools.unheard)
-        return self._decide(state, Choice("clarify", line, "could not make out the words"))
+        return self._decide(state, ReplyChoice("clarify", line, "could not make out the words"))
 
-    def heard(
-        self, state: PatientState, move: Move, heard_text: str, complete: bool
+    def record_delivery(
+        self, state: PatientState, move: Move, delivered_text: str, complete: bool
     ) -> PatientState:
-        """This much of her line sounded; only that is told, said and remembered."""
+        """The state after `delivered_text` of a move was played; the rest counts as not said."""
         line = self._script.lines.get(move.line_id or "")
-        return remember_delivered(self.case, line, state, move, heard_text, complete)
+        return remember_delivered(self.case, line, state, move, delivered_text, complete)
 
     def focus(self, text: str) -> str:
-        """The text to embed for `Said.embedding`."""
+        """The part of a text to embed for `LearnerUtterance.embedding`."""
         return self._answers.focus(text)
 
-    # -- what others need to know ---------------------------------------------------------
+    # -- queries --------------------------------------------------------------------------
 
     def ending(self, state: PatientState, trigger: Trigger) -> str | None:
-        """The id of the ending that this would be; `left` when the learner just stops."""
+        """The id of the ending that `trigger` would reach; None if there is none."""
         ending = ending_reached(self.case, state, trigger)
         return ending.id if ending else None
 
-    def afterwards(self, state: PatientState, ending: str | None) -> tuple[Reflection, ...]:
-        """What she says when asked how it felt; ending: the one reached, None for none."""
+    def reflect(self, state: PatientState, ending: str | None) -> tuple[Reflection, ...]:
+        """The reflection by the patient. ending: id of the ending that was reached; None for
+        none."""
         return reflections(self.case, state, ending)
 
     def style(self, affect: Affect, mood: Mood = "even") -> VoiceStyle:
-        """How a line with this affect sounds in this mood."""
+        """The voice style for an affect and a mood."""
         return style_of(self.case.person, affect, mood)
 
     def prompt_so_far(self, state: PatientState) -> str:
-        """What the next prompt begins with, to be evaluated while the learner is thinking."""
+        """The start of the next prompt, to be evaluated while the learner is speaking."""
         return llm_prompt.screenplay_so_far(self.case, state)
 
     def messages_so_far(self, state: PatientState) -> tuple[Message, ...]:
-        """The same for a stronger model; empty when there is none."""
+        """The same for a stronger model; empty if there is none."""
         return llm_prompt.chat_so_far(self.case, state) if self.strong else ()
 
     def prompt_prefix(self) -> str:
-        """What every prompt begins with; for `LanguageModel.warm`."""
+        """The start of every prompt; for `LanguageModel.warm`."""
         return llm_prompt.screenplay_prefix(self.case)
 
-    # -- inside ---------------------------------------------------------------------------
+    # -- private --------------------------------------------------------------------------
 
     def _decide(
         self,
         state: PatientState,
-        choice: Choice,
+        choice: ReplyChoice,
         codes: Sequence[Code] = (),
         steps: Sequence[LedgerStep] = (),
         *,
         query: Query | None = None,
         shortlist: tuple[str, ...] = (),
-        likeness: tuple[float, ...] = (),
+        similarity: tuple[float, ...] = (),
     ) -> Decision:
         for name in choice.counts:
-            state = ledger.counted(state, name)
+            state = ledger.count_once_more(state, name)
         move = to_move(choice, state, self.case.person.bends)
         return Decision(
             state=state,
@@ -277,32 +292,33 @@ class Patient:
             reason=choice.reason,
             codes=tuple(codes),
             steps=tuple(steps),
-            opens=self._opens(state, choice.line),
+            discloses=self._new_facts(state, choice.line),
             query=query,
             shortlist=shortlist,
-            likeness=likeness,
+            similarity=similarity,
         )
 
-    def _opens(self, state: PatientState, line: CaseLine | None) -> tuple[str, ...]:
+    def _new_facts(self, state: PatientState, line: CaseLine | None) -> tuple[str, ...]:
         return tuple(fact for fact in line.tells if fact not in state.disclosed) if line else ()
 
     def _query(
-        self, turn: PolicyInput, choice: Choice
+        self, turn: PolicyInput, choice: ReplyChoice
     ) -> tuple[Query | None, tuple[str, ...], tuple[float, ...]]:
-        """What to ask the model: which of two close lines, or for a line nobody wrote."""
+        """The query for the language model, with shortlist and similarities: which of several tied
+        lines, or a new line if no line answers."""
         if choice.kind == "answer" and self._ranks:
             tied = self._tied(turn, choice)
             if tied:
                 prompt = llm_prompt.screenplay(self.case, turn.state)
-                texts = tuple(match.outcome.text for match in tied)
-                ids = tuple(match.outcome.line.id for match in tied)
+                texts = tuple(match.reply.text for match in tied)
+                ids = tuple(match.reply.line.id for match in tied)
                 rank = Rank(prompt, texts, self._messages(turn.state))
                 return rank, ids, tuple(match.score for match in tied)
-        unanswered = choice.kind == "clarify" and turn.asks and "machine" not in turn.heard.stimuli
+        unanswered = choice.kind == "clarify" and turn.asks and "machine" not in turn.intake.stimuli
         if (
             unanswered
             and self.case.improvise.allowed
-            and "repeat_request" not in turn.heard.stimuli
+            and "repeat_request" not in turn.intake.stimuli
         ):
             prompt = llm_prompt.screenplay(self.case, turn.state)
             improvise = Improvise(
@@ -317,35 +333,35 @@ class Patient:
     def _messages(self, state: PatientState) -> tuple[Message, ...]:
         return llm_prompt.chat_messages(self.case, state) if self.strong else ()
 
-    def _tied(self, turn: PolicyInput, choice: Choice) -> list[Match]:
+    def _tied(self, turn: PolicyInput, choice: ReplyChoice) -> list[Match]:
         best = turn.best
-        if best is None or choice.line is not best.outcome.line or "elicit" in turn.heard.stimuli:
+        if best is None or choice.line is not best.reply.line or "elicit" in turn.intake.stimuli:
             return []
         near = [
             match
             for match in turn.matches[:SHORTLIST]
             if best.score - match.score < CLEAR_BY
             and match.score >= POSSIBLE * turn.scale
-            and match.outcome.how != "told"
+            and match.reply.how != "told"
         ]
         return near if len(near) > 1 else []
 
     def _settle_rank(self, decision: Decision, scores: Sequence[float]) -> Decision:
         top = max(scores)
         weighed = [
-            likeness + RANK_WEIGHT * (score - top)
-            for likeness, score in zip(decision.likeness, scores, strict=True)
+            similarity + RANK_WEIGHT * (score - top)
+            for similarity, score in zip(decision.similarity, scores, strict=True)
         ]
         number = weighed.index(max(weighed))
         line = self._script.lines[decision.shortlist[number]]
         assert isinstance(decision.query, Rank)
         text = decision.query.candidates[number]
-        move = worded(decision.move, line, decision.state, text, self.case.person.bends)
+        move = with_wording(decision.move, line, decision.state, text, self.case.person.bends)
         return replace(
             decision,
             move=move,
             query=None,
-            opens=self._opens(decision.state, line),
+            discloses=self._new_facts(decision.state, line),
             reason=f"was asked (the model chose among {len(scores)})",
         )
 
@@ -356,11 +372,11 @@ class Patient:
             reason = f"{decision.reason}; the guard refused the model's line: {verdict.reason}"
             return replace(decision, move=move, query=None, reason=reason)
         affect, mood = decision.move.affect, decision.move.mood
-        said = spoken(verdict.text, affect, mood, self.case.person.bends)
-        move = Move("answer", verdict.text, affect=affect, mood=mood, spoken=said, source="model")
+        marked = spoken(verdict.text, affect, mood, self.case.person.bends)
+        move = Move("answer", verdict.text, affect=affect, mood=mood, spoken=marked, source="model")
         reason = "no line answers that; made one from what may be told"
-        return replace(decision, move=move, query=None, opens=(), reason=reason)
+        return replace(decision, move=move, query=None, discloses=(), reason=reason)
 
 
-def _happened(state: PatientState, beat: str) -> PatientState:
+def _with_beat(state: PatientState, beat: str) -> PatientState:
     return replace(state, beats=state.beats | {beat})

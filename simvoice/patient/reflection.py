@@ -1,4 +1,8 @@
-"""How it felt, in her own words: from what counted in the encounter and where it left her."""
+"""The reflection by the patient: what the patient says after the encounter about how it felt.
+
+The case gives topics and lines (`case.schema.ReflectionTopic`, `ReflectionLine`). What counted in
+the encounter, and its ending, decide which lines are said.
+"""
 
 from __future__ import annotations
 
@@ -9,20 +13,20 @@ from simvoice.patient.decisions import PatientState, Reflection
 from simvoice.patient.ledger import holds, rule_count
 from simvoice.patient.voice import mood_of, spoken
 
-AMONG_OTHERS = 3
-"""Causes named for one remark at the most: more explain nothing."""
+MOST_CAUSES = 3
+"""Most causes named for one remark; more would explain nothing."""
 
 
 def reflections(case: Case, state: PatientState, ending: str | None) -> tuple[Reflection, ...]:
-    """What she says when she is asked afterwards, in order; empty where the case has no words.
+    """The remarks that the patient makes, in the order of the topics; empty if the case has none.
 
-    ending: id of the ending reached; None for an encounter that broke off.
+    ending: id of the ending that was reached; None for an encounter that broke off.
     """
-    said = (_remark(part.remarks, state, ending) for part in case.afterwards)
-    return tuple(_remembered(case, state, ending, each) for each in said if each is not None)
+    lines = (_fitting_line(part.remarks, state, ending) for part in case.afterwards)
+    return tuple(_with_reason(case, state, ending, each) for each in lines if each is not None)
 
 
-def _remark(
+def _fitting_line(
     remarks: tuple[ReflectionLine, ...], state: PatientState, ending: str | None
 ) -> ReflectionLine | None:
     return next(
@@ -35,13 +39,13 @@ def _remark(
     )
 
 
-def _remembered(
+def _with_reason(
     case: Case, state: PatientState, ending: str | None, remark: ReflectionLine
 ) -> Reflection:
     named = remark.because or (*remark.when.counted, *remark.when.any_counted)
     by_id = {rule.id: rule for rule in case.rules}
     counted = [by_id[name] for name in named if rule_count(state, name)]
-    causes = tuple(dict.fromkeys(rule.cause for rule in counted))[:AMONG_OTHERS]
+    causes = tuple(dict.fromkeys(rule.cause for rule in counted))[:MOST_CAUSES]
     return Reflection(
         text=remark.text,
         spoken=spoken(remark.marked, remark.affect, mood_of(state), case.person.bends),
@@ -57,7 +61,8 @@ def _remembered(
 def _circumstance(
     case: Case, state: PatientState, ending: str | None, remark: ReflectionLine
 ) -> str:
-    """Where no rule is the reason: the moments that had come, what was told, where it ended."""
+    """The reason for a remark that no rule explains: beats, facts told, the ending and ledger
+    values."""
     if state.turns == 0:
         return "the learner said nothing"
     labels = {beat.id: beat.label for beat in case.beats}
@@ -67,18 +72,18 @@ def _circumstance(
     parts += [f"told: {facts[name]}" for name in remark.when.told]
     if remark.endings:
         parts += [f"it ended: {each.title}" for each in case.endings if each.id == ending]
-    return "; ".join([*parts, *_values(case, state, remark)]) or "how the whole of it was"
+    return "; ".join([*parts, *_values(case, state, remark)]) or "the encounter as a whole"
 
 
 def _values(case: Case, state: PatientState, remark: ReflectionLine) -> list[str]:
-    """Where the values that the remark asks for stood at the end, in the case's words."""
+    """The final ledger values that the remark requires, in the words of the case."""
     values = dict(state.ledger)
     ends: list[tuple[str, Literal["low", "high"]]] = [
         *((name, "high") for name in remark.when.at_least),
         *((name, "low") for name in remark.when.at_most if name not in remark.when.at_least),
     ]
     return [
-        f"{name} at {values[name]:.2f} in the end, towards "
+        f"{name} at {values[name]:.2f} at the end, towards "
         f"{getattr(case.ledger[name], side).rstrip('.')!r}"
         for name, side in ends
     ]

@@ -1,4 +1,4 @@
-"""Which line answers what was asked: meaning, words and the form of the question together."""
+"""Find the line that answers a question: by meaning, by words and by what the question does."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal
 from zipfile import BadZipFile
 
 import numpy as np
@@ -25,9 +25,10 @@ from simvoice.coding.text import Sentence, plain, sentences
 from simvoice.patient.case.schema import Case, CaseLine
 from simvoice.patient.decisions import PatientState
 from simvoice.patient.ledger import holds, is_open, variant
+from simvoice.ports import Embedder
 
 # -- words ------------------------------------------------------------------------------------
-# How alike two utterances are by their words alone.
+# Similarity of two texts by their words.
 
 
 Vector = dict[str, float]
@@ -36,7 +37,7 @@ _ENDINGS = ("ings", "ing", "edly", "ed", "ies", "es", "s", "ly")
 
 
 def stem(word: str) -> str:
-    """The word without its commonest endings; short words stay."""
+    """The word without a common ending; short words stay."""
     for ending in _ENDINGS:
         if word.endswith(ending) and len(word) - len(ending) >= 3:
             return word[: -len(ending)]
@@ -50,25 +51,25 @@ def stems(text: str) -> list[str]:
 
 @cache
 def everyday(kind: str) -> frozenset[str]:
-    """The stems of words that carry no fact. kind: "function" or "feeling"."""
+    """Stems of the words in `data/everyday.toml`. kind: "function" or "feeling"."""
     text = (files("simvoice.patient") / "data" / "everyday.toml").read_text(encoding="utf-8")
     return frozenset(stem(word) for word in str(tomllib.loads(text)[kind]).split())
 
 
 def content(text: str) -> list[str]:
-    """The stems that say something, in order."""
+    """The stems of a text without function words, in order."""
     return [each for each in stems(text) if each not in everyday("function")]
 
 
 def overlap(one: str, other: str) -> float:
-    """Share of the shorter text's different content stems that the other has, 0..1."""
+    """Share of the shorter text's distinct content stems that the other text has, 0..1."""
     first, second = set(content(one)), set(content(other))
     shorter = min(len(first), len(second))
     return len(first & second) / shorter if shorter else 0.0
 
 
 class WordIndex:
-    """Exemplars as weighted bags of stems; rare words weigh more."""
+    """Exemplars as weighted bags of stems; rare words have more weight."""
 
     def __init__(self, texts: Sequence[str]) -> None:
         bags = [Counter(stems(text)) for text in texts]
@@ -78,8 +79,8 @@ class WordIndex:
         self._rare = math.log(total)
         self._rows = [self._vector(bag) for bag in bags]
 
-    def likeness(self, text: str) -> list[float]:
-        """Cosine to each exemplar, 0..1, in the order they were given."""
+    def similarity(self, text: str) -> list[float]:
+        """Cosine of a text to each exemplar, 0..1, in their order."""
         query = self._vector(Counter(stems(text)))
         return [_dot(query, row) for row in self._rows]
 
@@ -96,15 +97,7 @@ def _dot(one: Vector, other: Vector) -> float:
 
 
 # -- index ------------------------------------------------------------------------------------
-# The exemplars of a case as vectors of meaning, made once and kept.
-
-
-class Embedder(Protocol):
-    """As `ports.Embedder`: sentences to vectors of meaning."""
-
-    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """float32 [len(texts), d], unit rows."""
-        ...
+# The exemplars of a case as embeddings, computed once and stored.
 
 
 def exemplars(case: Case) -> tuple[tuple[str, str], ...]:
@@ -113,7 +106,7 @@ def exemplars(case: Case) -> tuple[tuple[str, str], ...]:
 
 
 def unalias(case: Case, text: str) -> str:
-    """A question with the case's names put as what they mean ("Pete" is "your husband")."""
+    """A text with the case's aliases replaced by their meaning ("Pete" by "your husband")."""
     if not case.aliases:
         return text
     known = {name.lower(): meaning for name, meaning in case.aliases.items()}
@@ -127,7 +120,7 @@ def unalias(case: Case, text: str) -> str:
 
 
 class CaseIndex:
-    """Nearest exemplars by meaning."""
+    """The embeddings of the exemplars of a case."""
 
     def __init__(self, case_sha256: str, model_sha256: str, vectors: NDArray[np.float32]) -> None:
         """vectors: float32 [number of exemplars, d], unit rows, in `exemplars` order."""
@@ -137,18 +130,18 @@ class CaseIndex:
 
     @classmethod
     def build(cls, case: Case, embedder: Embedder, model_sha256: str = "") -> CaseIndex:
-        """Embed every exemplar: seconds, not milliseconds."""
+        """Embed every exemplar; takes seconds."""
         texts = [unalias(case, text) for _, text in exemplars(case)]
         return cls(case.sha256, model_sha256, np.asarray(embedder.embed(texts), np.float32))
 
-    def likeness(self, vector: NDArray[np.float32]) -> NDArray[np.float32]:
-        """vector: float32 [d], unit. Cosine to every exemplar, float32 [n]."""
+    def similarity(self, vector: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Cosine of a vector (float32 [d], unit length) to every exemplar, float32 [n]."""
         return np.asarray(self.vectors @ vector, np.float32)
 
     def save(self, folder: Path) -> Path:
-        """Write it below `folder`, whole or not at all; returns the file."""
+        """Write the index to `folder` atomically; returns the file."""
         folder.mkdir(parents=True, exist_ok=True)
-        path = folder / _name(self.case_sha256, self.model_sha256)
+        path = folder / _file_name(self.case_sha256, self.model_sha256)
         partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
         with partial.open("wb") as file:
             np.savez(file, vectors=self.vectors)
@@ -157,11 +150,11 @@ class CaseIndex:
 
     @classmethod
     def load(cls, folder: Path, case: Case, model_sha256: str = "") -> CaseIndex | None:
-        """The kept index of this very case and model; None when there is none that fits."""
-        path = folder / _name(case.sha256, model_sha256)
+        """The stored index of this case and model; None if there is no valid one."""
+        path = folder / _file_name(case.sha256, model_sha256)
         try:
-            with np.load(path, allow_pickle=False) as kept:
-                vectors = np.asarray(kept["vectors"], np.float32)
+            with np.load(path, allow_pickle=False) as stored:
+                vectors = np.asarray(stored["vectors"], np.float32)
         except (OSError, ValueError, KeyError, BadZipFile):
             return None
         fits = vectors.ndim == 2 and len(vectors) == len(exemplars(case))
@@ -171,26 +164,26 @@ class CaseIndex:
     def cached(
         cls, folder: Path, case: Case, embedder: Embedder, model_sha256: str = ""
     ) -> CaseIndex:
-        """The kept one, or a new one that is kept."""
-        kept = cls.load(folder, case, model_sha256)
-        if kept is not None:
-            return kept
-        made = cls.build(case, embedder, model_sha256)
-        made.save(folder)
-        return made
+        """The stored index, or a new one, which is then stored."""
+        stored = cls.load(folder, case, model_sha256)
+        if stored is not None:
+            return stored
+        index = cls.build(case, embedder, model_sha256)
+        index.save(folder)
+        return index
 
 
-def _name(case_sha256: str, model_sha256: str) -> str:
+def _file_name(case_sha256: str, model_sha256: str) -> str:
     return f"index-{case_sha256[:16]}-{(model_sha256 or 'unpinned')[:16]}.npz"
 
 
 SHARES = (0.5, 0.3, 0.2)
-"""What the best, second and third exemplar of a line count: several that agree are better
-evidence than one that happens to share a word."""
+"""Weights of the best, second and third exemplar of a line. Several that agree are better evidence
+than one that happens to share a word."""
 
 
 def best_by_line(scores: Sequence[float], owners: Iterable[str]) -> dict[str, float]:
-    """Line to its score, from its nearest exemplars by `SHARES`."""
+    """Line id to its score, the weighted mean of its best exemplars by `SHARES`."""
     found: dict[str, list[float]] = {}
     for score, owner in zip(scores, owners, strict=True):
         found.setdefault(owner, []).append(float(score))
@@ -202,21 +195,22 @@ def best_by_line(scores: Sequence[float], owners: Iterable[str]) -> dict[str, fl
     return best
 
 
-# -- last question ----------------------------------------------------------------------------
-# The question that an utterance ends with, told apart from what was said before it.
+# -- the question in an utterance -------------------------------------------------------------
+# The part of an utterance that asks something.
 
 
-SHORT = 7
-"""Words: "And your mother?", "Which sort of person are you?" need the sentence before them."""
-LEAST = 3
-"""Words of a question that stands by itself: "Okay?" and "You see?" do not."""
-POINTS_WITHIN, OWN_WORDS = 9, 2
-"""Words of a question that can only be understood from what was said; those with a meaning."""
+SHORT_QUESTION_WORDS = 7
+"""Words. A short question may need the sentence before it: "And your mother?", "Which sort of
+person are you?"."""
+OWN_QUESTION_WORDS = 3
+"""Least words of a question by itself: "Okay?" and "You see?" are none."""
+POINTING_WORDS, POINTING_CONTENT_WORDS = 9, 2
+"""Most words, and most content words, of a question that only refers to what was said."""
 
 _MEETING = frozenset({"greeting", "introduction", "thanks"})
-"""What no question is about."""
+"""Codes of sentences that no question refers to."""
 _ASIDE = EMPATHY | {"acknowledge", "apology", "normalising"}
-"""What is said before a question without being its subject; "Do you?" has no other."""
+"""Codes of sentences before a question that are not its subject; "Do you?" has no other subject."""
 _REFERS = re.compile(
     r"\b(?:that|this|it|those|these|so|then|he|she|they|him|her|them|there|one|else)\b|"
     r"^(?:and |so |but )*(?:what|how) (?:do|did|would|are) you (?:think|feel|say|make)\b"
@@ -224,54 +218,62 @@ _REFERS = re.compile(
 _OF_THAT = re.compile(
     r"\b(?:that|this|these|those) (?:sort|sorts|kind|kinds) of (?:thing|things|stuff|news)\b"
 )
-"""What the sentence before it told of, whatever the length."""
+"""Refers to the content of the sentence before, at any length."""
 _TAKES_BACK = re.compile(
     r"\b(?:that|this|it|all) (?:sound|okay|all right|alright|clear|help|make|fit|fair|right|"
     r"work|seem|feel)|\bwith me\b|\b(?:sound|thoughts|questions)\b|"
     r"^(?:and |so |but )*(?:what|how) (?:do|did|would) you (?:think|feel|say|make)(?: (?:of|about) "
     r"(?:that|this|it|all)(?: \w+)?)?$"
 )
-"""Asks what she says to the sentence before: "How does that sound?" """
+"""Asks for a response to the sentence before: "How does that sound?"."""
 
 _POINTS = re.compile(
     r"(?<!\bafter )(?<!\bbefore )\b"
     r"(?:(?:that|those|these|then)(?: (?:is|was|time|with|by|all|now))?|"
     r"(?:that|it|this) (?:like|happen|happened|for|about|to you|for you|at all))$"
 )
-"""It ends on what was said."""
+"""Ends with a reference to what was said."""
 
 
 def focus(text: str) -> str:
-    """The part of an utterance that asks: its last question, else its last two sentences."""
+    """The part of an utterance that asks: its last question, or else its last two sentences."""
     found = sentences(text)
     for number in range(len(found) - 1, -1, -1):
         if form(found[number]) != "statement":
-            first = number - (number > 0 and _leans(found[number], found[number - 1]))
+            first = number - (number > 0 and _needs_context(found[number], found[number - 1]))
             return " ".join(each.text for each in found[first : number + 1])
     return " ".join(each.text for each in found[-2:])
 
 
 def last_question(text: str) -> str:
-    """The question it ends with, with a subject of its own, after other words; else empty."""
+    """The question at the end of an utterance, after other words; empty if there is none or it has
+    no subject."""
     found = sentences(text)
     if len(found) < 2:
         return ""
     last = found[-1]
-    asks = form(last) != "statement" and not is_declarative(last) and len(last.spoken) >= LEAST
+    asks = (
+        form(last) != "statement"
+        and not is_declarative(last)
+        and len(last.spoken) >= OWN_QUESTION_WORDS
+    )
     return last.text if asks and not _TAKES_BACK.search(last.plain) else ""
 
 
 def points_back(asked: str) -> bool:
-    """Whether a question says nothing of what it is about: "How long have you done that?" """
+    """Whether a question has no subject of its own: "How long have you done that?"."""
     found = sentences(asked)
-    if len(found) != 1 or len(found[0].spoken) > POINTS_WITHIN:
+    if len(found) != 1 or len(found[0].spoken) > POINTING_WORDS:
         return False
-    return _POINTS.search(found[0].plain) is not None and len(content(found[0].plain)) <= OWN_WORDS
+    return (
+        _POINTS.search(found[0].plain) is not None
+        and len(content(found[0].plain)) <= POINTING_CONTENT_WORDS
+    )
 
 
-def _leans(question: Sentence, before: Sentence) -> bool:
-    """Whether a question needs the sentence before it to be understood."""
-    if len(question.spoken) > SHORT and not _OF_THAT.search(question.plain):
+def _needs_context(question: Sentence, before: Sentence) -> bool:
+    """Whether a question can only be understood with the sentence before it."""
+    if len(question.spoken) > SHORT_QUESTION_WORDS and not _OF_THAT.search(question.plain):
         return False
     does = {each.name for each in code(before.text)}
     if not _MEETING.isdisjoint(does):
@@ -281,16 +283,17 @@ def _leans(question: Sentence, before: Sentence) -> bool:
 
 
 # -- retrieval --------------------------------------------------------------------------------
-# Which line answers what was asked: meaning, words and what the question does, together.
+# Scores of the lines for a question, from meaning, words and what the question does.
 
 
 MEANING, WORDS = 0.75, 0.25
-"""Shares of cosine by meaning and by words; fitted on the suite of the first case."""
+"""Weights of the cosine by meaning and by words; fitted on the suite of the first case."""
 SAME_ACT, OTHER_ACT = 0.04, -0.04
-"""When the question does what the exemplar does (asks what she knows, what she fears …), or
-does not: a content word pulls toward the wrong act otherwise ("lump", "husband")."""
+"""Added if the question does, or does not do, what the exemplar does (asks what the patient knows,
+what the patient fears …). Without it a content word ("lump", "husband") pulls toward the wrong
+act."""
 FOLLOWS = 0.06
-"""For a line that goes on from what she has just said."""
+"""Added for a line that continues the patient's last line."""
 
 _ACTS = frozenset(
     {
@@ -302,24 +305,25 @@ _ACTS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class MatchedReply:
-    """What she would say to something that a line answers."""
+    """What the patient says when the learner asks for a line."""
 
     line: CaseLine
     text: str
     how: Literal["say", "again", "instead", "told"]
-    """`told`: she has said it and has no second wording."""
+    """`say`: the line; `again`: its second wording; `instead`: the line that stands in for it;
+    `told`: it was said, and has no second wording left."""
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """An outcome and how near the learner's words were to its exemplars, about 0..1."""
+    """A reply and its similarity to the learner's words, about 0..1."""
 
-    outcome: MatchedReply
+    reply: MatchedReply
     score: float
 
 
 class LineMatcher:
-    """All lines with exemplars, ready to be matched."""
+    """Match questions to the lines of a case by their exemplars."""
 
     def __init__(self, case: Case, index: CaseIndex | None) -> None:
         pairs = exemplars(case)
@@ -332,13 +336,13 @@ class LineMatcher:
         self._index = index
 
     def focus(self, text: str) -> str:
-        """What to embed of an utterance: the part that asks, without the case's own names."""
+        """The part of an utterance to embed: the part that asks, with aliases replaced."""
         return unalias(self._case, focus(text))
 
     def ranked(
         self, state: PatientState, text: str, embedding: NDArray[np.float32] | None
     ) -> list[Match]:
-        """Best first; one match for each thing she might say."""
+        """All matches, best first; one for each text that the patient may say."""
         asked = self.focus(text)
         scores = self._scores(asked, embedding)
         doing = acts(self._case.coder, asked)
@@ -349,23 +353,23 @@ class LineMatcher:
         matches: dict[str, Match] = {}
         for line_id, score in best.items():
             line = self._lines[line_id]
-            outcome = self.resolve(state, line)
-            if outcome is None:
+            reply = self.resolve(state, line)
+            if reply is None:
                 continue
             score += FOLLOWS if state.last_line in line.follows else 0.0
-            kept = matches.get(outcome.text)
-            if kept is None or kept.score < score:
-                matches[outcome.text] = Match(outcome, score)
-        return sorted(matches.values(), key=lambda match: (-match.score, match.outcome.line.id))
+            earlier = matches.get(reply.text)
+            if earlier is None or earlier.score < score:
+                matches[reply.text] = Match(reply, score)
+        return sorted(matches.values(), key=lambda match: (-match.score, match.reply.line.id))
 
     def _scores(self, asked: str, embedding: NDArray[np.float32] | None) -> NDArray[np.float64]:
-        words = np.array(self._words.likeness(asked), np.float64)
+        words = np.array(self._words.similarity(asked), np.float64)
         if self._index is None or embedding is None:
             return words
-        return MEANING * self._index.likeness(embedding).astype(np.float64) + WORDS * words
+        return MEANING * self._index.similarity(embedding).astype(np.float64) + WORDS * words
 
     def resolve(self, state: PatientState, line: CaseLine) -> MatchedReply | None:
-        """What she says for a line that was asked for; None when it is not for now."""
+        """The reply for a line that the learner asked for; None if the line does not fit now."""
         if not holds(line.when, state):
             return None
         if not self.gates_open(state, line, asked=True):
@@ -374,34 +378,34 @@ class LineMatcher:
             other = self._lines[line.instead]
             if not holds(other.when, state):
                 return None
-            return self._said_or_not(state, other, "instead")
-        return self._said_or_not(state, line, "say")
+            return self._reply_with(state, other, "instead")
+        return self._reply_with(state, line, "say")
 
-    def _said_or_not(
+    def _reply_with(
         self, state: PatientState, line: CaseLine, how: Literal["say", "instead"]
     ) -> MatchedReply:
         if line.id not in state.said:
-            return MatchedReply(line, wording(line, state), how)
+            return MatchedReply(line, current_wording(line, state), how)
         if line.again and line.again not in state.spoken:
             return MatchedReply(line, line.again, "again")
         return MatchedReply(line, line.text, "told")
 
     def gates_open(self, state: PatientState, line: CaseLine, *, asked: bool) -> bool:
-        """Whether every fact that the line tells may be told."""
+        """Whether the patient may tell every fact of the line."""
         return all(is_open(self._facts[fact], state, asked=asked) for fact in line.tells)
 
 
 def acts(coder: Coder, text: str) -> frozenset[str]:
-    """What an utterance does, of the acts that matter for choosing an answer."""
+    """The codes of an utterance that matter for choosing an answer."""
     return frozenset(each.name for each in coder.code(text)) & _ACTS
 
 
 def is_question(names: Collection[str]) -> bool:
-    """Whether the codes of an utterance hold a question."""
+    """Whether the codes of an utterance contain a question."""
     return not QUESTIONS.isdisjoint(names)
 
 
-def wording(line: CaseLine, state: PatientState) -> str:
-    """The line's words in her present state."""
+def current_wording(line: CaseLine, state: PatientState) -> str:
+    """The text of the line in this state."""
     fitting = variant(line, state)
     return fitting.text if fitting else line.text

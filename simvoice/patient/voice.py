@@ -1,7 +1,8 @@
-"""How she sounds: her own voice, bent by what a line feels like and by how she is.
+"""How the patient's voice sounds: the voice of the person, changed by the affect of a line and by
+the patient's mood.
 
-The affect of a line comes first: the author chose it. What trust and distress do comes on top,
-in five moods and no more, so that every line can be made to sound before it is needed.
+The affect of a line, which the author chose, comes first. Trust and distress add one of only five
+moods, so that every line can be synthesised before it is needed.
 """
 
 from __future__ import annotations
@@ -21,20 +22,21 @@ from simvoice.ports import VoiceStyle
 
 @dataclass(frozen=True, slots=True)
 class Bend:
-    """Ratios on her neutral voice, a change of loudness, and what her pauses do."""
+    """A change of the neutral voice: ratios, a change of loudness, and pauses."""
 
     pitch: float = 1.0
     pitch_range: float = 1.0
     duration: float = 1.0
     gain_db: float = 0.0
     comma_s: float = 0.0
-    """Seconds she stops at a comma; 0 leaves it to the voice."""
+    """Seconds of pause at a comma; 0 leaves the pause to the voice."""
     breaks: bool = False
-    """Her voice fails at the hard word, where the author marked one."""
+    """The voice breaks at a word that the author marked with `<break>`."""
 
 
 # Directions after Juslin & Laukka 2003 (doi 10.1037/0033-2909.129.5.770): sadness slow, low, flat
-# and quiet; fear quick and high; anger quick, loud, wide; sizes kept small enough to stay natural
+# and quiet; fear quick and high; anger quick, loud, wide. The sizes are small enough to sound
+# natural.
 BENDS: Final[Mapping[Affect, Bend]] = MappingProxyType(
     {
         "neutral": Bend(),
@@ -46,19 +48,19 @@ BENDS: Final[Mapping[Affect, Bend]] = MappingProxyType(
     }
 )
 
-LITTLE_TRUST: Final = 0.35
-MUCH_TRUST: Final = 0.60
-MUCH_DISTRESS: Final = 0.70
-"""Where a mood begins. A case begins between them as a rule, and the news goes over the last."""
+LOW_TRUST: Final = 0.35
+HIGH_TRUST: Final = 0.60
+HIGH_DISTRESS: Final = 0.70
+"""Limits of the moods. A case usually starts between them, and the news passes the last one."""
 
-PAUSES: Final = 2
-"""A line has at most so many of her mood's: more, and it is a manner instead of a distress."""
+MOST_PAUSES: Final = 2
+"""Most pauses that a mood adds to a line; more would sound like a manner instead of distress."""
 
-# The same source, for smaller steps: tenderness slow, low and even in loudness (open); a voice
-# that keeps to itself is flat (guarded). Distress before somebody she can lean on is sadness and
-# fear in one, slow and soft but high (shaken); before somebody she has to guard against it is
-# fear and anger, quick, high and loud (strained). Of all that stress does to a voice, a higher
-# pitch is found most often (Giddens et al. 2013, doi 10.1016/j.jvoice.2012.12.010).
+# The same source, with smaller changes. Tenderness is slow, low and even in loudness (open); a
+# reserved voice is flat (guarded). Distress with trust is sadness and fear together: slow and soft
+# but high (shaken). Distress without trust is fear and anger: quick, high and loud (strained). The
+# most common effect of stress on a voice is a higher pitch (Giddens et al. 2013, doi
+# 10.1016/j.jvoice.2012.12.010).
 MOODS: Final[Mapping[Mood, Bend]] = MappingProxyType(
     {
         "even": Bend(),
@@ -75,55 +77,56 @@ MOODS: Final[Mapping[Mood, Bend]] = MappingProxyType(
 
 
 def mood_of(state: PatientState) -> Mood:
-    """What her trust and distress make of her voice now."""
+    """The mood that follows from trust and distress."""
     values = dict(state.ledger)
     trust, distress = values.get("trust", 0.5), values.get("distress", 0.0)
-    if distress >= MUCH_DISTRESS:
-        return "strained" if trust < LITTLE_TRUST else "shaken"
-    if trust < LITTLE_TRUST:
+    if distress >= HIGH_DISTRESS:
+        return "strained" if trust < LOW_TRUST else "shaken"
+    if trust < LOW_TRUST:
         return "guarded"
-    return "open" if trust >= MUCH_TRUST else "even"
+    return "open" if trust >= HIGH_TRUST else "even"
 
 
 def style_of(person: Person, affect: Affect, mood: Mood = "even") -> VoiceStyle:
-    """Her voice with this affect in this mood, kept within what the knobs allow.
+    """The voice style of a person for an affect and a mood, within the limits of `VoiceKnobs`.
 
     The pace of the mood is a stretch, so that a line in five moods is synthesised only once.
     """
-    knobs, felt, held = person.voice, BENDS[affect], MOODS[mood]
-    by_affect, by_ledger = person.bends.affect, person.bends.ledger
-    pitch = felt.pitch**by_affect * held.pitch**by_ledger
-    pitch_range = felt.pitch_range**by_affect * held.pitch_range**by_ledger
-    gain_db = felt.gain_db * by_affect + held.gain_db * by_ledger
-    pitch_hz = None if knobs.pitch_hz is None else _within(60.0, knobs.pitch_hz * pitch, 350.0)
+    knobs, by_line, by_mood = person.voice, BENDS[affect], MOODS[mood]
+    affect_weight, mood_weight = person.bends.affect, person.bends.ledger
+    pitch = by_line.pitch**affect_weight * by_mood.pitch**mood_weight
+    pitch_range = by_line.pitch_range**affect_weight * by_mood.pitch_range**mood_weight
+    gain_db = by_line.gain_db * affect_weight + by_mood.gain_db * mood_weight
+    pitch_hz = None if knobs.pitch_hz is None else _clamp(60.0, knobs.pitch_hz * pitch, 350.0)
     return VoiceStyle(
         formant_shift=knobs.formant_shift,
         pitch_hz=None if pitch_hz is None else round(pitch_hz, 1),
-        pitch_range=round(_within(0.3, knobs.pitch_range * pitch_range, 2.0), 3),
-        duration=round(_within(0.7, knobs.duration * felt.duration**by_affect, 1.6), 3),
-        gain_db=round(_within(-12.0, knobs.gain_db + gain_db, 6.0), 2),
-        stretch=round(held.duration**by_ledger, 3),
+        pitch_range=round(_clamp(0.3, knobs.pitch_range * pitch_range, 2.0), 3),
+        duration=round(_clamp(0.7, knobs.duration * by_line.duration**affect_weight, 1.6), 3),
+        gain_db=round(_clamp(-12.0, knobs.gain_db + gain_db, 6.0), 2),
+        stretch=round(by_mood.duration**mood_weight, 3),
     )
 
 
 def spoken(marked: str, affect: Affect, mood: Mood, bends: VoiceBends) -> str:
-    """A wording as the voice is to say it now: the author's marks, and her mood's pauses.
+    """A wording with the marks for the voice: the author's marks and the pauses of the mood.
 
-    marked: as the author wrote it. A `<break>` is kept only where her voice would fail.
+    marked: as the author wrote it. A `<break>` is kept only where the affect or the mood makes the
+    voice break.
     """
-    felt, held = BENDS[affect], MOODS[mood]
+    by_line, by_mood = BENDS[affect], MOODS[mood]
     line = markup.parse(marked)
-    fails = (felt.breaks and bends.affect > 0.0) or (held.breaks and bends.ledger > 0.0)
-    if not fails:
+    breaks = (by_line.breaks and bends.affect > 0.0) or (by_mood.breaks and bends.ledger > 0.0)
+    if not breaks:
         line = markup.without(line, "break")
-    if held.comma_s > 0.0 and bends.ledger > 0.0:
-        line = markup.with_pauses_at_commas(line, _pause_s(held, bends), PAUSES)
+    if by_mood.comma_s > 0.0 and bends.ledger > 0.0:
+        line = markup.with_pauses_at_commas(line, _comma_pause_s(by_mood, bends), MOST_PAUSES)
     return markup.render(line)
 
 
-def wording_of(line: CaseLine, state: PatientState, text: str) -> tuple[str, Affect]:
-    """These plain words of the line's as the author marked them, and the affect they are said
-    with; the words as they are when the author wrote none like them."""
+def marked_wording(line: CaseLine, state: PatientState, text: str) -> tuple[str, Affect]:
+    """The marked form of a plain text of the line, and its affect; the text itself if the line has
+    no such wording."""
     fitting = variant(line, state)
     if fitting is not None and fitting.text == text:
         return fitting.marked, fitting.affect or line.affect
@@ -134,23 +137,23 @@ def wording_of(line: CaseLine, state: PatientState, text: str) -> tuple[str, Aff
 
 
 @dataclass(frozen=True, slots=True)
-class Saying:
-    """One wording as it may come to be said."""
+class SpokenLine:
+    """One wording in one mood, ready for the voice."""
 
     spoken: str
-    """With marks."""
+    """The text with marks."""
     affect: Affect
     mood: Mood
 
 
-def saying(case: Case, marked: str, affect: Affect, mood: Mood) -> Saying:
-    """A wording of this case's in this mood."""
-    return Saying(spoken(marked, affect, mood, case.person.bends), affect, mood)
+def spoken_line(case: Case, marked: str, affect: Affect, mood: Mood) -> SpokenLine:
+    """A wording of the case in a mood."""
+    return SpokenLine(spoken(marked, affect, mood, case.person.bends), affect, mood)
 
 
-def _pause_s(bend: Bend, bends: VoiceBends) -> float:
+def _comma_pause_s(bend: Bend, bends: VoiceBends) -> float:
     return round(min(markup.LONGEST_PAUSE_S, bend.comma_s * bends.ledger), 2)
 
 
-def _within(least: float, value: float, most: float) -> float:
-    return min(most, max(least, value))
+def _clamp(low: float, value: float, high: float) -> float:
+    return min(high, max(low, value))

@@ -1,4 +1,4 @@
-"""The first case, and patients who decide by words alone."""
+"""Fixtures: the first case, its suite, and a patient that decides by words alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a language model may not make her say."""
+"""The guard: which lines of a language model are refused."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ def test_a_patients_answer_passes(case: Case, state: PatientState, line: str) ->
         ("Sure, I'd be happy to help.", "doctor"),
         ("We will schedule a scan for you.", "doctor"),
         ("I'm afraid I have bad news.", "doctor"),
-        ("I am an AI language model.", "machinery"),
-        ("My instructions say that I am a patient.", "machinery"),
-        ("Noreen would like that.", "by name"),
-        ("I found it in March.", "betray 'lump'"),
-        ("My mother had one.", "betray 'mother'"),
-        ("He thinks I'm at the dentist.", "betray 'secret'"),
+        ("I am an AI language model.", "simulation"),
+        ("My instructions say that I am a patient.", "simulation"),
+        ("Noreen would like that.", "own name"),
+        ("I found it in March.", "reveal 'lump'"),
+        ("My mother had one.", "reveal 'mother'"),
+        ("He thinks I'm at the dentist.", "reveal 'secret'"),
         ("I have cancer.", "contradicts"),
         ("Pete is waiting outside.", "contradicts"),
         ("I have seven of them.", "number or date"),
@@ -62,7 +62,7 @@ def test_a_patients_answer_passes(case: Case, state: PatientState, line: str) ->
         ("Do you like dogs?", "repeats"),
         ("Yes, I have one.", "claims"),
         ("They're very nice.", "claims"),
-        ("Horses worry me more.", "nobody gave ('hors')"),
+        ("Horses worry me more.", "does not give ('hors')"),
         ("I am just a doctor.", "doctor"),
         ("I'm only a student.", "doctor"),
         ("I'm looking for a doctor.", "doctor"),
@@ -75,7 +75,7 @@ def test_a_patients_answer_passes(case: Case, state: PatientState, line: str) ->
         ("and then I", "nothing"),
     ],
 )
-def test_what_is_not_hers_to_say_is_refused(
+def test_a_line_that_is_not_the_patients_is_refused(
     case: Case, state: PatientState, line: str, reason: str
 ) -> None:
     verdict = judge(case, state, line)
@@ -83,7 +83,7 @@ def test_what_is_not_hers_to_say_is_refused(
     assert reason in verdict.reason
 
 
-def test_a_fact_she_has_told_may_be_spoken_of(case: Case, state: PatientState) -> None:
+def test_a_fact_that_was_told_may_be_mentioned(case: Case, state: PatientState) -> None:
     told = replace(state, disclosed=frozenset({"mother"}))
     line = "I can't stop thinking about my mother."
     assert judge(case, state, line).text is None
@@ -95,11 +95,11 @@ def test_an_open_question_is_not_answered_with_yes(case: Case, state: PatientSta
     assert "yes or no" in judge(case, asked, "Yes. I think so.").reason
 
 
-def test_a_question_about_somebody_unknown_is_left_to_the_author(
+def test_a_question_about_an_unknown_person_is_left_to_the_author(
     case: Case, state: PatientState
 ) -> None:
     asked = replace(state, transcript=(("learner", "Did your father trust people?"),))
-    assert "a person nobody gave" in judge(case, asked, "I don't think so.").reason
+    assert "a person that the case does not give" in judge(case, asked, "I don't think so.").reason
 
 
 def test_lines_are_trimmed_to_two_whole_sentences() -> None:

@@ -1,4 +1,5 @@
-"""What the patient says afterwards: the first remark that holds, with its reason, no secrets."""
+"""The reflection by the patient: the first remark that holds, with its reason, without untold
+facts."""
 
 from __future__ import annotations
 
@@ -21,7 +22,7 @@ CASES = find_cases(paths.scenarios_dir())
 
 @pytest.fixture(scope="module")
 def talks() -> dict[str, list[TextConversation]]:
-    """Of every case one conversation with each kind of learner, by words alone."""
+    """For every case, one conversation with each kind of learner, by words alone."""
     found: dict[str, list[TextConversation]] = {}
     for name, path in CASES.items():
         case = load_case(path)
@@ -39,71 +40,71 @@ def talks() -> dict[str, list[TextConversation]]:
     return found
 
 
-def _said(talk: TextConversation) -> tuple[str, ...]:
+def _remarks(talk: TextConversation) -> tuple[str, ...]:
     ending = talk.ending or talk.patient.ending(talk.state, "left")
-    return tuple(each.text for each in talk.patient.afterwards(talk.state, ending))
+    return tuple(each.text for each in talk.patient.reflect(talk.state, ending))
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_two_to_five_things_are_said_after_any_conversation(
+def test_two_to_five_remarks_follow_any_conversation(
     name: str, talks: dict[str, list[TextConversation]]
 ) -> None:
-    assert {len(_said(talk)) for talk in talks[name]} <= {2, 3, 4, 5}
+    assert {len(_remarks(talk)) for talk in talks[name]} <= {2, 3, 4, 5}
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_every_remark_has_a_reason(name: str, talks: dict[str, list[TextConversation]]) -> None:
     for talk in talks[name]:
-        assert all(each.why for each in talk.patient.afterwards(talk.state, talk.ending))
+        assert all(each.why for each in talk.patient.reflect(talk.state, talk.ending))
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_skilled_and_a_poor_learner_hear_nothing_alike(
+def test_a_skilled_and_a_poor_learner_hear_different_remarks(
     name: str, talks: dict[str, list[TextConversation]]
 ) -> None:
     skilled, poor = talks[name][:2]
-    assert not set(_said(skilled)) & set(_said(poor))
+    assert not set(_remarks(skilled)) & set(_remarks(poor))
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_learner_who_never_spoke_is_told_so(name: str) -> None:
+def test_a_silent_learner_gets_a_remark_about_it(name: str) -> None:
     patient = Patient(load_case(CASES[name]), None)
     talk = TextConversation(patient)
     talk.open()
-    first = patient.afterwards(talk.state, patient.ending(talk.state, "left"))[0]
+    first = patient.reflect(talk.state, patient.ending(talk.state, "left"))[0]
     assert first.why == "the learner said nothing"
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_an_encounter_that_broke_off_is_spoken_of_as_well(name: str) -> None:
+def test_an_encounter_that_broke_off_has_remarks_as_well(name: str) -> None:
     patient = Patient(load_case(CASES[name]), None)
-    assert patient.afterwards(patient.start(0), None)
+    assert patient.reflect(patient.start(0), None)
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_the_rules_that_do_most_harm_name_something_to_try(name: str) -> None:
+def test_the_rules_that_do_most_harm_suggest_a_sentence(name: str) -> None:
     case = load_case(CASES[name])
     worst = [rule for rule in case.rules if rule.moves.get("trust", 0.0) <= -0.08]
     assert [rule.id for rule in worst if rule.instead is None] == []
 
 
-def test_a_reason_is_the_causes_that_counted(patient: Patient) -> None:
+def test_a_reason_names_the_causes_that_counted(patient: Patient) -> None:
     talk = TextConversation(patient)
     talk.open()
     talk.say("It is breast cancer.")
-    told = patient.afterwards(talk.state, None)[0]
+    told = patient.reflect(talk.state, None)[0]
     assert told.causes == ("gave the news without a warning",)
     assert told.why == "gave the news without a warning"
 
 
-def test_where_no_rule_counted_the_reason_is_what_did_not_come(patient: Patient) -> None:
+def test_without_a_rule_the_reason_names_what_did_not_happen(patient: Patient) -> None:
     talk = TextConversation(patient)
     talk.open()
     talk.say("How was the bus?")
-    assert patient.afterwards(talk.state, None)[0].why == "never heard that it is cancer"
+    assert patient.reflect(talk.state, None)[0].why == "never heard that it is cancer"
 
 
-def test_a_step_carries_what_to_try_instead(patient: Patient, case: Case) -> None:
+def test_a_ledger_step_has_the_sentence_to_try_instead(patient: Patient, case: Case) -> None:
     talk = TextConversation(patient)
     talk.open()
     steps = talk.say("It is breast cancer.").steps
@@ -113,25 +114,25 @@ def test_a_step_carries_what_to_try_instead(patient: Patient, case: Case) -> Non
     assert found["said the word"] == ""
 
 
-def test_a_remark_may_not_tell_what_she_kept_back(tmp_path: Path) -> None:
+def test_a_remark_may_not_reveal_an_untold_fact(tmp_path: Path) -> None:
     error, _ = broken(
         tmp_path,
         "You gave me a second's notice.",
         "My mother never had a second's notice.",
     )
-    assert "betrays 'mother'" in error
+    assert "reveals 'mother'" in error
 
 
-def test_what_to_say_instead_may_not_tell_it_either(tmp_path: Path) -> None:
+def test_a_sentence_to_try_may_not_reveal_an_untold_fact(tmp_path: Path) -> None:
     error, _ = broken(
         tmp_path,
         "I'm not going anywhere. Take whatever time you need.",
         "Your sister may come too.",
     )
-    assert "`instead` of filled betrays 'sister'" in error
+    assert "`instead` of filled reveals 'sister'" in error
 
 
-def test_a_remark_on_a_rule_that_is_not_there_is_refused(tmp_path: Path) -> None:
+def test_a_remark_on_an_unknown_rule_is_refused(tmp_path: Path) -> None:
     error, _ = broken(
         tmp_path,
         "{when: {counted: {hostile: 1}}",
@@ -140,7 +141,7 @@ def test_a_remark_on_a_rule_that_is_not_there_is_refused(tmp_path: Path) -> None
     assert "names the rule 'hostil'" in error
 
 
-def test_the_last_of_a_value_is_the_hardest_to_earn(patient: Patient, case: Case) -> None:
+def test_a_high_value_is_harder_to_raise(patient: Patient, case: Case) -> None:
     rising = replace(
         patient.start(0), ledger=(("trust", 0.9), ("distress", 0.4), ("understanding", 0.2))
     )

@@ -1,4 +1,4 @@
-"""How she sounds: affect first, then trust and distress, in few steps."""
+"""The sound of the patient's voice: affect first, then the mood from trust and distress."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from simvoice.patient.decisions import Affect, Mood, PatientState
 from simvoice.patient.mind import Patient
 from simvoice.patient.voice import (
     BENDS,
-    LITTLE_TRUST,
+    HIGH_DISTRESS,
+    HIGH_TRUST,
+    LOW_TRUST,
     MOODS,
-    MUCH_DISTRESS,
-    MUCH_TRUST,
+    marked_wording,
     mood_of,
     spoken,
     style_of,
-    wording_of,
 )
 
 NEUTRAL: Affect = "neutral"
@@ -66,7 +66,7 @@ def test_an_even_mood_leaves_the_affect_as_it_is() -> None:
         assert (style.duration, style.stretch) == (pytest.approx(bend.duration), 1.0)
 
 
-def test_each_mood_bends_the_voice_the_way_its_source_says() -> None:
+def test_each_mood_changes_the_voice_as_its_source_says() -> None:
     even = style_of(person(), NEUTRAL, "even")
     shaken = style_of(person(), NEUTRAL, "shaken")
     strained = style_of(person(), NEUTRAL, "strained")
@@ -83,7 +83,7 @@ def test_each_mood_bends_the_voice_the_way_its_source_says() -> None:
 
 
 @pytest.mark.parametrize("mood", MOODS)
-def test_a_mood_is_never_more_than_a_nuance(mood: Mood) -> None:
+def test_a_mood_changes_the_voice_only_a_little(mood: Mood) -> None:
     bend = MOODS[mood]
     assert 0.94 <= bend.pitch <= 1.06
     assert 0.93 <= bend.duration <= 1.08
@@ -91,7 +91,7 @@ def test_a_mood_is_never_more_than_a_nuance(mood: Mood) -> None:
     assert abs(bend.gain_db) <= 1.5
 
 
-def test_a_case_says_how_far_its_voice_bends() -> None:
+def test_a_case_sets_how_far_its_voice_changes() -> None:
     still = person(VoiceBends(affect=0.0, ledger=0.0))
     assert {style_of(still, affect, mood) for affect in BENDS for mood in MOODS} == {
         style_of(still, NEUTRAL)
@@ -100,7 +100,7 @@ def test_a_case_says_how_far_its_voice_bends() -> None:
     assert far.pitch_hz == pytest.approx(200.0 * MOODS["strained"].pitch ** 2, abs=0.1)
 
 
-def test_no_bend_leaves_what_a_voice_can_do() -> None:
+def test_every_change_stays_within_the_limits_of_a_voice() -> None:
     edge = VoiceKnobs(pitch_hz=345.0, pitch_range=1.9, duration=1.55, gain_db=5.5)
     for affect in BENDS:
         for mood in MOODS:
@@ -131,7 +131,7 @@ def test_in_an_even_mood_only_tears_break_the_voice() -> None:
     assert "<pause" not in spoken(LINE, "tearful", "even", VoiceBends())
 
 
-def test_a_voice_that_does_not_follow_the_ledger_adds_no_pauses_but_keeps_the_authors() -> None:
+def test_a_voice_without_moods_keeps_only_the_authors_pauses() -> None:
     line = "Well, I <pause 0.6> know."
     assert spoken(line, NEUTRAL, "shaken", VoiceBends(ledger=0.0)) == line
 
@@ -150,20 +150,20 @@ def test_a_wording_keeps_its_own_marks_and_affect() -> None:
     )
     low, high = feeling(0.4, 0.2), feeling(0.7, 0.2)
     assert told.text == told.variants[0].text == "I told you."
-    assert wording_of(told, low, "I told you.") == ("I <pause 0.5> told you.", "flat")
-    assert wording_of(told, high, "I told you.") == ("I told <pause 1> you.", "warm")
-    assert wording_of(told, low, "I said so.") == ("I <breath> said so.", "flat")
-    assert wording_of(told, low, "Something else.") == ("Something else.", "flat")
+    assert marked_wording(told, low, "I told you.") == ("I <pause 0.5> told you.", "flat")
+    assert marked_wording(told, high, "I told you.") == ("I told <pause 1> you.", "warm")
+    assert marked_wording(told, low, "I said so.") == ("I <breath> said so.", "flat")
+    assert marked_wording(told, low, "Something else.") == ("Something else.", "flat")
 
 
-def test_what_she_says_follows_the_ledger_of_that_moment(patient: Patient) -> None:
+def test_a_line_has_the_mood_of_the_present_ledger(patient: Patient) -> None:
     talk = TextConversation(patient, seed=1)
     assert talk.open().move.mood == "even"
     after = talk.say("The biopsy shows that you have breast cancer.")
     assert after.move.mood == mood_of(after.state) != "even"
 
 
-def test_no_word_of_hers_has_a_mark_in_it_and_the_voice_says_the_same_words(case: Case) -> None:
+def test_the_text_has_no_marks_and_the_voice_says_the_same_words(case: Case) -> None:
     for line in case.lines:
         assert not any("<" in text or ">" in text for text, _ in line.texts)
         for marked, affect in line.wordings:
@@ -172,8 +172,8 @@ def test_no_word_of_hers_has_a_mark_in_it_and_the_voice_says_the_same_words(case
                 assert markup.plain(said) == markup.plain(marked)
 
 
-def test_thresholds_lie_where_a_case_can_reach_them(case: Case) -> None:
-    assert LITTLE_TRUST < case.ledger["trust"].start < MUCH_TRUST
-    assert case.ledger["distress"].start < MUCH_DISTRESS
+def test_a_case_can_reach_the_limits_of_the_moods(case: Case) -> None:
+    assert LOW_TRUST < case.ledger["trust"].start < HIGH_TRUST
+    assert case.ledger["distress"].start < HIGH_DISTRESS
     state = replace(feeling(0.5, 0.5), ledger=())
     assert mood_of(state) == "even"

@@ -1,1 +1,1 @@
-"""A case as an educator writes it: its schema, its files and its checks."""
+"""Cases as educators write them: schema, files, checks and suites."""

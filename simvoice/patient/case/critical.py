@@ -1,4 +1,4 @@
-"""The critical items of a case: what their rules speak of, and how the record keeps them."""
+"""The critical items of a case: the names in their rules, and their form in the record."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from simvoice.criteria import (
 from simvoice.patient.case.schema import Case
 
 
-def refers_to(rule: ItemRule | None) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Kind of thing, and the names that a rule gives of it."""
+def referenced_names(rule: ItemRule | None) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """(kind, names) for all names that a rule refers to, such as ("beat", ("news",))."""
     if rule is None:
         return
     yield "spoken code", tuple(sorted(codes_of(rule)))
@@ -41,9 +41,12 @@ def refers_to(rule: ItemRule | None) -> Iterator[tuple[str, tuple[str, ...]]]:
                 pass
 
 
-def for_record(case: Case) -> tuple[CriticalItem, ...]:
-    """As the record keeps them: a beat stands there as the lines it brings about, and the case's
-    own codes with what they mean, since what is below the record knows no case."""
+def critical_items_for_record(case: Case) -> tuple[CriticalItem, ...]:
+    """The critical items as the header of an attempt stores them.
+
+    Each beat is replaced by its lines, and the case's own codes come with their meanings, because
+    readers of a record do not have the case.
+    """
     lines = {beat.id: beat.lines for beat in case.beats}
     for name, window in case.windows.items():
         lines |= {f"{name}_held": window.held, f"{name}_filled": window.filled}

@@ -1,4 +1,4 @@
-"""What the parts of a case are made of: names, texts, numbers, conditions and stimuli."""
+"""The basic types of a case: names, texts, numbers, conditions and stimuli."""
 
 from __future__ import annotations
 
@@ -10,17 +10,16 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 from simvoice import markup
 
-# -- fields -----------------------------------------------------------------------------------
-# What the parts of a case are made of: names, texts, numbers, and a voice's knobs.
+# -- types of fields --------------------------------------------------------------------------
 
 
 def _compiles(pattern: str) -> str:
     try:
         re.compile(pattern)
     except re.error as error:
-        raise ValueError(f"not a regular expression: {error}") from None
+        raise ValueError(f"not a regular expression ({error}); correct the pattern") from None
     if not pattern.strip():
-        raise ValueError("an empty pattern matches everything")
+        raise ValueError("an empty pattern matches everything; write words into it")
     return pattern
 
 
@@ -34,32 +33,32 @@ Times = Annotated[int, Field(ge=1)]
 Pattern = Annotated[str, AfterValidator(_compiles)]
 
 LONGEST_LINE = 30
-"""Words. About 11 s of speech: longer, and a patient lectures."""
+"""Words; about 11 s of speech. A patient who talks longer lectures."""
 
 
 def _speakable(text: str) -> str:
     text = markup.checked(text)
     plain = markup.plain(text)
     if len(plain.split()) > LONGEST_LINE:
-        raise ValueError(f"a line has at most {LONGEST_LINE} words; split it")
+        raise ValueError(f"a line has at most {LONGEST_LINE} words; split it into two lines")
     if set(plain) & set("*_#[]{}|\\"):
-        raise ValueError(f"a line is plain speech; the only marks in it are {markup.WAYS}")
+        raise ValueError(f"a line is plain speech; the only marks allowed are {markup.WAYS}")
     return text
 
 
 Wording = Annotated[Text, AfterValidator(_speakable)]
-"""Words with the marks of `simvoice.markup`; only the voice reads the marks."""
+"""A text with the marks of `simvoice.markup`. Only the voice reads the marks."""
 
 
 class CasePart(BaseModel):
     """Base of every part of a case."""
 
-    # dumped under the names that authors write, so that it can be read back
+    # Dump fields under the names that authors write, so that a dump can be read back.
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, serialize_by_alias=True)
 
 
 class VoiceKnobs(CasePart):
-    """Who it sounds like; see `ports.VoiceStyle`."""
+    """The sound of the patient's voice; see `ports.VoiceStyle`."""
 
     formant_shift: float = Field(default=1.0, ge=0.7, le=1.4)
     pitch_hz: float | None = Field(default=None, ge=60.0, le=350.0)
@@ -70,72 +69,77 @@ class VoiceKnobs(CasePart):
 
 
 class VoiceBends(CasePart):
-    """How far her voice follows what she feels; 0 not at all, 1 as it usually does."""
+    """How far the patient's voice follows what the patient feels: 0 is not at all, 1 is the usual
+    amount."""
 
     affect: float = Field(default=1.0, ge=0.0, le=2.0)
-    """The affect of a line."""
+    """The effect of a line's affect."""
     ledger: float = Field(default=1.0, ge=0.0, le=2.0)
-    """Her trust and distress; at 0 they add no pauses either."""
+    """The effect of trust and distress. At 0 they add no pauses either."""
 
 
 class Condition(CasePart):
-    """A condition; every part that is given has to hold. Empty always holds."""
+    """A condition. Every part that is given must hold; an empty condition always holds."""
 
     after: tuple[PartId, ...] = ()
     """Beats that have happened."""
     before: tuple[PartId, ...] = ()
-    """Beats that have not."""
+    """Beats that have not happened."""
     told: tuple[PartId, ...] = ()
-    """Facts she has told."""
+    """Facts that the patient has told."""
     untold: tuple[PartId, ...] = ()
+    """Facts that the patient has not told."""
     said: tuple[PartId, ...] = ()
-    """Lines she has said."""
+    """Lines that the patient has said."""
     unsaid: tuple[PartId, ...] = ()
+    """Lines that the patient has not said."""
     at_least: dict[PartId, Fraction] = Field(default_factory=dict)
-    """Ledger values, by name."""
+    """Least ledger values, by name."""
     at_most: dict[PartId, Fraction] = Field(default_factory=dict)
+    """Greatest ledger values, by name."""
     turns: int = Field(default=0, ge=0)
-    """At least so many turns of the learner's."""
+    """The learner has had at least this many turns."""
     turns_at_most: int | None = Field(default=None, ge=0)
+    """The learner has had at most this many turns."""
     counted: dict[PartId, Times] = Field(default_factory=dict)
-    """Rules of the ledger that have counted at least so often, by id."""
+    """Rules of the ledger, by id, that have counted at least this often."""
     any_counted: tuple[PartId, ...] = ()
-    """Rules of which at least one has counted."""
+    """At least one of these rules has counted."""
     uncounted: tuple[PartId, ...] = ()
-    """Rules that have not."""
+    """None of these rules has counted."""
 
 
 # -- stimuli ----------------------------------------------------------------------------------
-# What happens to the patient besides words: names that rules and reactions may use like codes.
+# Events other than words that rules and reactions can name like codes.
 
 
 STIMULI: Final = MappingProxyType(
     {
-        "turn": "Any turn of the learner's.",
+        "turn": "Any turn of the learner.",
         "statement": "A turn without a question.",
-        "interruption": "The learner cut the patient off.",
-        "talked_over_tears": "The learner cut the patient off in a tearful line.",
+        "interruption": "The learner interrupted the patient.",
+        "talked_over_tears": "The learner interrupted a tearful line.",
         "hold_filled": "The learner filled a silence that the patient kept.",
-        "hold_spared": "The learner broke it, but with care.",
-        "hold_held": "The learner let it stand.",
-        "monologue": "The learner talked on for long.",
+        "hold_spared": "The learner broke the silence, but with care.",
+        "hold_held": "The learner let the silence stand.",
+        "monologue": "The learner talked for a long time.",
         "jargon_run": "Several technical words in one turn.",
         "empathy": "Any empathic statement.",
-        "cue_met": "The patient let a concern show, and the learner took it up.",
-        "cue_missed": "The patient let a concern show, and the learner went past it.",
-        "premature_reassurance": "Comfort before any of the patient's concerns was told.",
-        "earned_reassurance": "Comfort after one of the patient's concerns was told.",
+        "cue_met": "The patient hinted at a concern, and the learner took it up.",
+        "cue_missed": "The patient hinted at a concern, and the learner passed over it.",
+        "premature_reassurance": "Comfort before the patient told any concern.",
+        "earned_reassurance": "Comfort after the patient told a concern.",
         "dodge": "The patient asked something and got no answer.",
         "answered": "The patient asked something and got an answer.",
         "blunt_news": "The news without a warning before it.",
-        "empty_silence": "Nobody spoke, and the patient had to.",
-        "froze": "The patient had asked something, and the learner said nothing.",
+        "empty_silence": "No one spoke until the patient did.",
+        "froze": "The patient asked something, and the learner said nothing.",
     }
 )
 """Name to one-sentence definition."""
 
 MONOLOGUE_WORDS: Final = 90
-"""About 40 s of talk at 135 words a minute."""
+"""Words; about 40 s of speech at 135 words a minute."""
 MONOLOGUE_S: Final = 40.0
 JARGON_RUN: Final = 3
 """Unexplained technical words in one turn."""

@@ -23,7 +23,7 @@ from simvoice.errors import CaseError
 from simvoice.patient.case.schema import Case
 from simvoice.patient.case.validate import Fault, faults, hints
 
-# -- finding and reading -----------------------------------------------------------------------
+# -- finding and reading ----------------------------------------------------------------------
 
 
 Location = tuple[int | str, ...]
@@ -185,7 +185,7 @@ def _walk(data: Any, location: Location) -> Iterator[tuple[Any, int | str]]:
             return
 
 
-# -- a new case ------------------------------------------------------------------------------
+# -- a new case -------------------------------------------------------------------------------
 # A small case that passes its check, as a start for authors.
 
 

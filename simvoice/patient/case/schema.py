@@ -1,4 +1,7 @@
-"""The shape of a case: one patient, one encounter, as an educator writes it."""
+"""The schema of a case: one patient and one encounter, as an educator writes it.
+
+The docstrings of the classes and fields become the text of `scenarios/case.schema.json`.
+"""
 
 from __future__ import annotations
 
@@ -35,30 +38,31 @@ from simvoice.patient.decisions import Affect
 # The part of a case that is spoken after it: what the patient says when asked how it felt.
 
 
-LONGEST_TELLING: Final = 5
-"""Things she says at the most: what a learner can take in before looking at anything else."""
+MAX_REFLECTION_TOPICS: Final = 5
+"""Most topics in a reflection: as much as a learner can take in before the rest of the debrief."""
 
 
 class ReflectionLine(CasePart):
-    """One way it may have been for her."""
+    """One thing the patient may say about a topic of the reflection."""
 
     when: Condition = Condition()
     endings: tuple[PartId, ...] = ()
-    """Endings, any of them; empty for every one, and for an encounter that broke off."""
+    """The encounter reached one of these endings. Empty: any ending, or none."""
     marked: Wording = Field(alias="text")
     affect: Affect = "neutral"
     because: tuple[PartId, ...] = ()
-    """Rules of the ledger that it stands on, the weightiest first; without them those of `when`.
-    Only the ones that have counted are given as a reason."""
+    """Rules of the ledger that the line is based on, the most important first; when empty, those in
+    `when`. Only rules that counted are named as a reason."""
 
     @property
     def text(self) -> str:
-        """Its plain words."""
+        """The text without marks."""
         return markup.plain(self.marked)
 
 
 class ReflectionTopic(CasePart):
-    """One thing she comes back to. The first remark that holds is made; without one, none."""
+    """One topic of the reflection. The patient says the first remark whose condition holds, or
+    nothing."""
 
     id: PartId
     remarks: tuple[ReflectionLine, ...] = Field(min_length=1)
@@ -72,7 +76,7 @@ class Person(CasePart):
 
     name: Text
     short: Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Za-z'-]+$")]
-    """The name at the start of her lines in the screenplay."""
+    """The name in front of the patient's lines in the screenplay."""
     age: int = Field(ge=0, le=120)
     pronouns: Literal["she", "he", "they"] = "she"
     voice: VoiceKnobs = VoiceKnobs()
@@ -80,60 +84,63 @@ class Person(CasePart):
     history: Text
     family: Text
     manner: Text
-    """How she talks and carries herself."""
+    """How the patient talks and behaves."""
     knows: tuple[Text, ...] = ()
     believes: tuple[Text, ...] = ()
 
 
 class OwnCode(CasePart):
-    """What an utterance can do in this case alone, or in this case's own words."""
+    """A code that only this case has, or this case's own patterns for a shared code."""
 
     means: Text | None = None
-    """One sentence; needed for a code that the codebook does not have."""
+    """One sentence; required for a code that the codebook does not have."""
     form: Literal["any", "question", "statement"] = "any"
     any: tuple[Pattern, ...] = Field(min_length=1)
-    """Regular expressions on the plain form of one sentence: lower case, contractions opened
-    ("I'm" is "i am"), no marks."""
+    """Regular expressions on the plain form of one sentence: lower case, contractions opened ("I'm"
+    is "i am"), no punctuation."""
     unless: tuple[Pattern, ...] = ()
-    """Patterns that take it back."""
+    """Patterns of sentences that do not get the code."""
     instead_of: tuple[PartId, ...] = ()
-    """Codes that are not meant where this one shows."""
+    """Codes that are dropped when this one is found."""
 
 
 class FactGate(CasePart):
-    """When a fact may be told."""
+    """The condition under which the patient tells a fact."""
 
     when: Literal["volunteered", "asked", "trusted"]
     trust: Fraction | None = None
     after: tuple[PartId, ...] = ()
-    """Beats that have to happen first."""
+    """Beats that must happen first."""
 
     @model_validator(mode="after")
-    def _trust_fits(self) -> FactGate:
+    def _require_trust(self) -> FactGate:
         if (self.when == "trusted") != (self.trust is not None):
-            raise ValueError("a gate gives `trust` exactly when it says `when: trusted`")
+            raise ValueError("give `trust` if, and only if, the gate says `when: trusted`")
         return self
 
 
 class CaseFact(CasePart):
-    """Something that is true of her."""
+    """A fact about the patient."""
 
     id: PartId
     text: Text
     """One sentence in the third person."""
     gate: FactGate
     mentions: tuple[Pattern, ...] = ()
-    """Regular expressions, without case, that would betray it; needed unless volunteered."""
+    """Regular expressions (case is ignored) for words that would reveal the fact. Required unless
+    the fact is volunteered."""
 
     @model_validator(mode="after")
-    def _can_be_guarded(self) -> CaseFact:
+    def _require_mentions(self) -> CaseFact:
         if self.gate.when != "volunteered" and not self.mentions:
-            raise ValueError("a fact with a gate needs `mentions`, the words that would betray it")
+            raise ValueError(
+                "a fact with a gate needs `mentions`: patterns of words that would reveal it"
+            )
         return self
 
 
 class Concern(CasePart):
-    """What troubles her, and the lines that let it show before she says it."""
+    """A concern of the patient, and the lines that hint at it before the patient states it."""
 
     id: PartId
     text: Text
@@ -142,7 +149,8 @@ class Concern(CasePart):
 
 
 class Variant(CasePart):
-    """Another wording when she is in another state; the first that holds is said."""
+    """Another wording for another state of the patient. The first variant whose condition holds is
+    used."""
 
     when: Condition
     marked: Wording = Field(alias="text")
@@ -150,78 +158,78 @@ class Variant(CasePart):
 
     @property
     def text(self) -> str:
-        """Its plain words."""
+        """The text without marks."""
         return markup.plain(self.marked)
 
 
 class AnswerReply(CasePart):
-    """What she says to one kind of answer."""
+    """The patient's reply to one kind of answer."""
 
     on: tuple[PartId, ...] = Field(min_length=1)
     lines: tuple[PartId, ...] = Field(min_length=1)
 
 
 class Question(CasePart):
-    """This line asks something, and waits for an answer."""
+    """The question that a line asks. The patient then waits for an answer."""
 
     answered_by: tuple[PartId, ...] = ()
     """Codes that count as an answer."""
     words: tuple[Pattern, ...] = ()
-    """Regular expressions on the learner's words that count as an answer."""
+    """Regular expressions; learner's words that match count as an answer."""
     yes: PartId | None = None
-    """The beat that a yes brings about."""
+    """The beat that the answer "yes" starts."""
     no: PartId | None = None
     replies: tuple[AnswerReply, ...] = ()
 
 
 class HoldWindow(CasePart):
-    """A silence after a blow, a cue or a hard question."""
+    """A silence that the patient keeps after hard news, a cue or a hard question."""
 
     window_s: float = Field(gt=0.0, le=30.0)
     held: tuple[PartId, ...] = Field(min_length=1)
-    """What opens when the learner lets it stand; the first line allowed is said."""
+    """Lines for a silence that the learner lets stand. The patient says the first one allowed."""
     filled: tuple[PartId, ...] = Field(min_length=1)
-    """What she says when it is filled."""
+    """Lines for a silence that the learner fills."""
     spares: tuple[PartId, ...] = ()
-    """Codes that may fill it without harm."""
+    """Codes that may fill the silence without harm."""
 
 
 class CaseLine(CasePart):
-    """Something she can say."""
+    """A line that the patient can say."""
 
     id: PartId
     marked: Wording = Field(alias="text")
     exemplars: tuple[Text, ...] = ()
-    """What a learner says that this answers: six or more, in different words."""
+    """What learners say that this line answers: six or more, in different words."""
     tells: tuple[PartId, ...] = ()
-    """Facts that are told by saying it."""
+    """Facts that the line tells."""
     when: Condition = Condition()
     affect: Affect = "neutral"
     variants: tuple[Variant, ...] = ()
     marked_again: Wording | None = Field(default=None, alias="again")
-    """What she says when asked the same once more."""
+    """The wording for when the learner asks the same again."""
     instead: PartId | None = None
-    """The line said in its place while a gate is closed."""
+    """The line to say instead while the gate of a fact is closed."""
     follows: tuple[PartId, ...] = ()
-    """Lines it naturally goes on from ("tell me more")."""
+    """Lines that this line continues ("tell me more")."""
     asks: Question | None = None
     silence_before_s: Seconds = 0.0
     hold: HoldWindow | None = None
-    """After a cue or a hard thing said she goes quiet, and what comes depends on the learner."""
+    """The silence after the line. What the patient says next depends on the learner."""
 
     @property
     def text(self) -> str:
-        """Its plain words."""
+        """The text without marks."""
         return markup.plain(self.marked)
 
     @property
     def again(self) -> str | None:
-        """The plain words of `again`."""
+        """The text of `again` without marks."""
         return markup.plain(self.marked_again) if self.marked_again else None
 
     @property
     def wordings(self) -> tuple[tuple[str, Affect], ...]:
-        """Every wording as the author marked it, with its affect."""
+        """Every wording with its marks, and its affect."""
         found: list[tuple[str, Affect]] = [(self.marked, self.affect)]
         found += [(each.marked, each.affect or self.affect) for each in self.variants]
         if self.marked_again:
@@ -230,24 +238,24 @@ class CaseLine(CasePart):
 
     @property
     def texts(self) -> tuple[tuple[str, Affect], ...]:
-        """Every wording in plain words, with its affect."""
+        """Every wording without marks, and its affect."""
         return tuple((markup.plain(marked), affect) for marked, affect in self.wordings)
 
 
 class Beat(CasePart):
-    """A moment the encounter turns on."""
+    """A moment that the encounter turns on, such as the news."""
 
     id: PartId
     label: Text
     on: tuple[PartId, ...] = ()
-    """Codes that bring it about; empty when only an answer to a question does."""
+    """Codes that start the beat. Empty: only an answer to a question starts it."""
     when: Condition = Condition()
     lines: tuple[PartId, ...] = Field(min_length=1)
     hold: HoldWindow | None = None
 
 
 class Reaction(CasePart):
-    """What something the learner does makes her say."""
+    """What the patient says in reaction to something that the learner does."""
 
     id: PartId
     on: tuple[PartId, ...] = Field(min_length=1)
@@ -255,32 +263,34 @@ class Reaction(CasePart):
     when: Condition = Condition()
     lines: tuple[PartId, ...] = Field(min_length=1)
     over_questions: bool = False
-    """Said even when there was a question to answer."""
+    """The reaction comes before the answer to the learner's question."""
     at_most: int | None = Field(default=None, ge=1)
 
 
 class LedgerRule(CasePart):
-    """What something the learner does moves in her."""
+    """How something that the learner does changes the ledger."""
 
     id: PartId
     on: tuple[PartId, ...] = Field(min_length=1)
     """Codes and stimuli, any of them."""
     unless: tuple[PartId, ...] = ()
-    """Codes and stimuli that take it back."""
+    """Codes and stimuli with which the rule does not count."""
     when: Condition = Condition()
     moves: dict[PartId, LedgerDelta] = Field(min_length=1)
     cause: Text
-    """In words an educator reads."""
+    """The reason for the change, in words that the debrief shows."""
     at_most: int | None = Field(default=None, ge=1)
-    """How often it counts in one encounter."""
+    """Most times that the rule counts in one encounter."""
     instead: Wording | None = None
-    """A sentence to try in place of the learner's words, for a rule that does harm."""
+    """A sentence that the learner could try instead, for a rule that does harm."""
 
     @model_validator(mode="after")
-    def _instead_of_harm(self) -> LedgerRule:
+    def _limit_instead(self) -> LedgerRule:
         harm = self.moves.get("trust", 0.0) < 0.0 or self.moves.get("distress", 0.0) > 0.0
         if self.instead and not harm:
-            raise ValueError("`instead` is for a rule that lowers trust or raises distress")
+            raise ValueError(
+                "`instead` is only for a rule that lowers trust or raises distress; remove it"
+            )
         return self
 
 
@@ -289,65 +299,67 @@ class LedgerValue(CasePart):
 
     start: Fraction
     low: Text
-    """What a low value means."""
+    """What a low value means for the patient."""
     high: Text
     slows_from: Fraction = 1.0
-    """From here on what raises it counts less, in proportion to the room that is left: the more
-    of it there is, the harder more of it is to earn."""
+    """Above this value each increase is smaller, in proportion to the distance that is left to 1: a
+    high value is harder to raise further."""
 
 
 class Prompts(CasePart):
-    """What she says when nobody speaks, one level after the other, then nothing."""
+    """What the patient says when no one speaks: one level after the other, then nothing."""
 
     levels: tuple[tuple[PartId, ...], ...] = Field(min_length=1)
-    """When each comes is a setting of the floor (`prompt_after_s`)."""
+    """One line is said for each level. The time of each level is a turn-taking setting
+    (`prompt_after_s`)."""
     asked: tuple[PartId, ...] = ()
-    """When she has asked something and nobody answers; before the levels."""
+    """Lines for when the patient asked something and the learner does not answer. They come before
+    the levels."""
 
 
 class Pools(CasePart):
-    """Lines for what no scene foresees; each is said once."""
+    """Lines for what the case does not foresee. Each is said once."""
 
     unclear: tuple[PartId, ...] = Field(min_length=1)
-    """She does not know what is meant."""
+    """The patient does not know what the learner means."""
     unheard: tuple[PartId, ...] = Field(min_length=1)
-    """She could not hear it."""
+    """The patient could not make out the words."""
     unknown: tuple[PartId, ...] = Field(min_length=1)
-    """She has no answer to that."""
+    """The patient has no answer."""
     acknowledge: tuple[PartId, ...] = Field(min_length=1)
-    """Nothing to answer."""
+    """There is nothing to answer."""
     told_already: tuple[PartId, ...] = Field(min_length=1)
-    """She was asked that before."""
+    """The learner asked that before."""
     go_on: tuple[PartId, ...] = Field(min_length=1)
-    """Invited to say more, with nothing more to say."""
+    """The learner invites the patient to say more, and there is nothing more to say."""
 
 
 class Ending(CasePart):
-    """How it can end."""
+    """One way in which the encounter can end."""
 
     id: PartId
     title: Text
     on: tuple[Literal["closing", "time", "overwhelmed", "left"], ...] = Field(min_length=1)
-    """What ends it: the learner says goodbye, the time is over, she can bear no more, or the
-    learner left without a word."""
+    """What ends the encounter. `closing`: the learner says goodbye; `time`: the time is over;
+    `overwhelmed`: the patient cannot take more; `left`: the learner left without a word."""
     when: Condition = Condition()
     lines: tuple[PartId, ...] = ()
-    """What she says; needed unless the learner has left."""
+    """What the patient says. Required unless the learner left."""
     meaning: Text
-    """For the debrief."""
+    """What this ending means; shown in the debrief."""
 
 
 class Never(CasePart):
-    """Something she may not be made to say."""
+    """Words that a language model may not make the patient say."""
 
     pattern: Pattern
-    """Regular expression, without case."""
+    """Regular expression; case is ignored."""
     before: PartId | None = None
-    """Only until this beat has happened."""
+    """The rule applies only until this beat."""
 
 
 class Improvisation(CasePart):
-    """How far the language model may go where nobody wrote a line."""
+    """What the language model may do where no line of the case fits."""
 
     allowed: bool = True
     max_words: int = Field(default=22, ge=4, le=40)
@@ -360,25 +372,25 @@ class EncounterTime(CasePart):
 
     limit_s: float = Field(gt=0.0)
     kind: Literal["soft", "hard"]
-    """Soft: she notices and ends it herself. Hard: a bell."""
+    """`soft`: the patient notices and ends the encounter. `hard`: a bell ends it."""
 
 
 class Source(CasePart):
-    """What the case is built on."""
+    """A source that the case is based on."""
 
     cite: Text
     doi: Text | None = None
 
 
 class Case(CasePart):
-    """A whole case."""
+    """A case: one patient and one encounter."""
 
     id: CaseId
     course: Text
-    """What it trains, in words: "Breaking bad news"."""
+    """The subject that the case trains, for example "Breaking bad news"."""
     title: Text
     summary: Text
-    """One sentence for whoever chooses a case; it gives nothing away."""
+    """One sentence for learners who choose a case. It must not give anything away."""
     objectives: tuple[Text, ...] = Field(min_length=1)
     level: Text
     learner: Annotated[str, StringConstraints(pattern=r"^[A-Z][a-z]+$")] = "Doctor"
@@ -389,41 +401,44 @@ class Case(CasePart):
     time: EncounterTime
     person: Person
     scene: Text
-    """The paragraph the screenplay begins with; nothing gated may be in it."""
+    """The paragraph at the start of the screenplay. It must not contain a gated fact."""
     ledger: dict[PartId, LedgerValue]
     opening: PartId
     facts: tuple[CaseFact, ...]
     concerns: tuple[Concern, ...] = ()
     codes: dict[PartId, OwnCode] = Field(default_factory=dict)
-    """What utterances do in this case: the words of the news, and codes of its own."""
+    """Codes of this case, such as the words of the news."""
     jargon: dict[Text, Text] = Field(default_factory=dict)
-    """Technical words of this case, in plain form, to everyday words; beside the shared ones."""
+    """Technical words of this case in plain form, each with everyday words. They are added to the
+    shared list."""
     must_ask: tuple[PartId, ...] = ()
-    """Questions she has to ask, in the order she gets to them."""
+    """Lines with questions that the patient must ask, in this order."""
     beats: tuple[Beat, ...]
     reactions: tuple[Reaction, ...] = ()
     rules: tuple[LedgerRule, ...]
     prompts: Prompts
     pools: Pools
-    afterwards: tuple[ReflectionTopic, ...] = Field(default=(), max_length=LONGEST_TELLING)
-    """What she says when she is asked afterwards how it felt; see `recollection`."""
+    afterwards: tuple[ReflectionTopic, ...] = Field(default=(), max_length=MAX_REFLECTION_TOPICS)
+    """The reflection by the patient: what the patient says after the encounter about how it felt.
+    See `patient.reflection`."""
     endings: tuple[Ending, ...] = Field(min_length=1)
     aliases: dict[Text, Text] = Field(default_factory=dict)
-    """Names and words in questions, by what they mean to her: "pete" is "your husband"."""
+    """Names and words in the learner's questions, each with its meaning: "pete" is "your
+    husband"."""
     improvise: Improvisation = Improvisation()
     floor: dict[PartId, float] = Field(default_factory=dict)
-    """The case's own numbers for the floor, by setting."""
+    """Turn-taking settings of this case, by name."""
     instruments: tuple[Text, ...] = ()
     critical_items: tuple[CriticalItem, ...] = ()
-    """What nobody may miss in this case, whatever the instruments say."""
+    """Items that every learner must do in this case, whatever the instruments contain."""
     sources: tuple[Source, ...] = Field(min_length=1)
     lines: tuple[CaseLine, ...] = Field(min_length=1)
     sha256: str = ""
-    """Of the file it came from; set by `load.load_case`."""
+    """SHA-256 of the case file; set by `load.load_case`."""
 
     @cached_property
     def coder(self) -> Coder:
-        """The shared codes and this case's own."""
+        """The coder with the shared codes and this case's own codes."""
         own = [
             rule(name, c.any, form=c.form, unless=c.unless, instead_of=c.instead_of)
             for name, c in self.codes.items()
@@ -432,13 +447,13 @@ class Case(CasePart):
 
     @cached_property
     def windows(self) -> dict[str, HoldWindow]:
-        """The silences that beats and lines leave, by the name of the beat or line."""
+        """The silences after beats and lines, by the id of the beat or line."""
         found = {beat.id: beat.hold for beat in self.beats if beat.hold is not None}
         return found | {line.id: line.hold for line in self.lines if line.hold is not None}
 
     @field_validator("ledger")
     @classmethod
-    def _has_the_three(cls, ledger: dict[str, LedgerValue]) -> dict[str, LedgerValue]:
+    def _require_values(cls, ledger: dict[str, LedgerValue]) -> dict[str, LedgerValue]:
         missing = {"trust", "distress", "understanding"} - set(ledger)
         if missing:
             raise ValueError(f"the ledger needs {', '.join(sorted(missing))}")

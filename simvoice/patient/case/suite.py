@@ -106,11 +106,13 @@ def _check(path: Path, suite: Suite, case: Case) -> None:
         where = f"{path}: probes.{number}"
         for name in probe.expect:
             if name not in lines:
-                raise CaseError(f"{where}: expects the line {name!r}, which does not exist; name a line of the case")
+                raise CaseError(
+                    f"{where}: expects the line {name!r}, which does not exist; correct it"
+                )
         if plain(probe.ask) in known:
             raise CaseError(f"{where}: {probe.ask!r} is an exemplar; use other words")
     for learner in suite.learners:
         for name in learner.ends:
             if name not in endings:
-                reason = f"expects the ending {name!r}, which does not exist; name an ending of the case"
+                reason = f"expects the ending {name!r}, which does not exist; correct it"
                 raise CaseError(f"{path}: learners.{learner.kind}: {reason}")

@@ -1,4 +1,4 @@
-"""What the schema cannot say of a case: references, gates, speakable lines, hints."""
+"""Checks of a case beyond its schema: references, gates, speakable lines and hints."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from typing import Protocol
 
 from simvoice.coding.codebook import CODEBOOK
 from simvoice.criteria import codes_of
-from simvoice.patient.case.critical import refers_to
+from simvoice.patient.case.critical import referenced_names
 from simvoice.patient.case.fields import STIMULI, Condition
 from simvoice.patient.case.schema import Case, CaseFact, CaseLine, HoldWindow, ReflectionLine
 from simvoice.patient.retrieval import content, everyday
 
-# -- validate ---------------------------------------------------------------------------------
-# What one field of a case cannot say about another: references, gates, speakable lines.
+# -- faults -----------------------------------------------------------------------------------
+# Parts of a case that contradict each other: references, gates, lines that reveal facts.
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Something wrong, where it is, and the remedy in the reason."""
+    """A fault of a case: its location in the file, and a reason with the remedy."""
 
     location: tuple[int | str, ...]
     reason: str
 
 
 def faults(case: Case) -> Iterator[Fault]:
-    """All faults, in the order of the file's parts; none for a sound case."""
+    """All faults of a case, in the order of its parts."""
     yield from _duplicates(case)
     names = _Names(case)
     yield from _own_codes(case, names)
@@ -35,19 +35,19 @@ def faults(case: Case) -> Iterator[Fault]:
     yield from _part_references(case, names)
     yield from _gates(case)
     yield from _scene(case)
-    yield from _betrayals(case)
+    yield from _revealing_lines(case)
     yield from _endings(case)
-    yield from _afterwards(case, names)
+    yield from _reflection(case, names)
     yield from _critical(case, names)
 
 
-class _Named(Protocol):
+class _HasId(Protocol):
     @property
     def id(self) -> str: ...
 
 
 class _Names:
-    """All ids of a case, to check references with."""
+    """The ids of a case by kind, and checks of references to them."""
 
     def __init__(self, case: Case) -> None:
         self.known = {
@@ -61,7 +61,7 @@ class _Names:
             "spoken code": set(CODEBOOK) | set(case.codes),
             "silence": set(case.windows),
         }
-        # a silence gives two more moments
+        # a hold adds two beats
         for name in case.windows:
             self.known["beat"] |= {f"{name}_held", f"{name}_filled"}
 
@@ -72,7 +72,7 @@ class _Names:
             if name not in self.known[kind]:
                 remedy = "add it or correct the name"
                 yield Fault(
-                    where, f"{where[-1]} names the {kind} {name!r}, which is not there; {remedy}"
+                    where, f"{where[-1]} names the {kind} {name!r}, which does not exist; {remedy}"
                 )
 
     def hold(self, hold: HoldWindow | None, where: tuple[int | str, ...]) -> Iterator[Fault]:
@@ -89,11 +89,14 @@ class _Names:
         yield from self.check("ledger value", (*when.at_least, *when.at_most), here)
         yield from self.check("rule", (*when.counted, *when.any_counted, *when.uncounted), here)
         if set(when.after) & set(when.before):
-            yield Fault(here, "a beat is both in `after` and in `before`; it can never hold")
+            yield Fault(
+                here,
+                "a beat in both `after` and `before` can never hold; remove it from one",
+            )
 
 
 def _duplicates(case: Case) -> Iterator[Fault]:
-    parts: dict[str, Sequence[_Named]] = {
+    parts: dict[str, Sequence[_HasId]] = {
         "lines": case.lines,
         "facts": case.facts,
         "beats": case.beats,
@@ -108,13 +111,15 @@ def _duplicates(case: Case) -> Iterator[Fault]:
         seen: set[str] = set()
         for number, item in enumerate(items):
             if item.id in seen:
-                yield Fault((part, number, "id"), f"the id {item.id!r} is there twice; rename one")
+                yield Fault((part, number, "id"), f"the id {item.id!r} is used twice; rename one")
             seen.add(item.id)
     said: dict[str, str] = {}
     for number, line in enumerate(case.lines):
         for text, _ in line.texts:
             if said.setdefault(text, line.id) != line.id:
-                reason = f"{line.id} says the same as {said[text]}; word one of them differently"
+                reason = (
+                    f"the text of {line.id} is the same as that of {said[text]}; change one of them"
+                )
                 yield Fault(("lines", number, "text"), reason)
 
 
@@ -122,16 +127,18 @@ def _own_codes(case: Case, names: _Names) -> Iterator[Fault]:
     for name, own in case.codes.items():
         where = ("codes", name)
         if name in STIMULI:
-            yield Fault(where, f"{name!r} is a stimulus, which no words make; rename the code")
+            yield Fault(where, f"{name!r} is the name of a stimulus; rename the code")
         if name not in CODEBOOK and own.means is None:
-            yield Fault(where, f"the code {name!r} is this case's own; say what it `means`")
+            yield Fault(where, f"the code {name!r} belongs to this case only; add `means`")
         yield from names.check("code", own.instead_of, (*where, "instead_of"))
     silent = {beat.id for beat in case.beats if beat.hold} & {
         line.id for line in case.lines if line.hold
     }
     for number, line in enumerate(case.lines):
         if line.id in silent:
-            reason = f"a beat and a line named {line.id!r} both leave a silence; rename one"
+            reason = (
+                f"a beat and a line have the id {line.id!r}, and both have a `hold`; rename one"
+            )
             yield Fault(("lines", number, "id"), reason)
 
 
@@ -201,14 +208,17 @@ def _gates(case: Case) -> Iterator[Fault]:
         where = ("facts", number, "gate")
         for beat in fact.gate.after:
             if beat not in beats:
-                reason = f"the gate of {fact.id} can never open: no beat {beat!r}; add the beat"
+                reason = f"the gate of {fact.id} can never open: there is no beat {beat!r}; add it"
                 yield Fault(where, reason)
         wanted = fact.gate.trust
         if wanted is not None and wanted > case.ledger["trust"].start and not rising:
-            reason = f"the gate of {fact.id} can never open: no rule raises trust; add one"
+            reason = f"the gate of {fact.id} can never open: no rule raises trust; add such a rule"
             yield Fault(where, reason)
         if fact.id not in told:
-            yield Fault(("facts", number, "id"), f"no line tells {fact.id!r}; write one that does")
+            yield Fault(
+                ("facts", number, "id"),
+                f"no line tells {fact.id!r}; add one with this id in `tells`",
+            )
 
 
 def _scene(case: Case) -> Iterator[Fault]:
@@ -219,52 +229,52 @@ def _scene(case: Case) -> Iterator[Fault]:
         for mention in fact.mentions:
             pattern = re.compile(mention, re.IGNORECASE)
             if pattern.search(case.scene):
-                reason = f"the scene betrays {fact.id!r} ({mention}); the model would see it"
-                yield Fault(("scene",), f"{reason}: take it out")
+                reason = f"the scene reveals {fact.id!r} ({mention}) to the language model"
+                yield Fault(("scene",), f"{reason}; remove it")
             if any(pattern.search(text) for text in open_facts):
-                reason = f"a volunteered fact betrays {fact.id!r} ({mention}); word it differently"
+                reason = f"a volunteered fact reveals {fact.id!r} ({mention}); change its words"
                 yield Fault(("facts", number, "mentions"), reason)
 
 
-def _betrayals(case: Case) -> Iterator[Fault]:
-    """A line may only speak of a gated fact that it tells, or that she has told."""
+def _revealing_lines(case: Case) -> Iterator[Fault]:
+    """Lines that mention a gated fact which they do not tell and the patient has not told."""
     for number, line in enumerate(case.lines):
         for text, _ in line.texts:
-            for fact, found in _betrayed(case, text, (*line.tells, *line.when.told)):
-                if not _told_by_variant(line, text, fact):
-                    reason = f"{line.id} betrays {fact!r} ({found!r})"
-                    remedy = "add it to `tells`, or to `when.told`"
+            for fact, found in _revealed(case, text, (*line.tells, *line.when.told)):
+                if not _variant_requires(line, text, fact):
+                    reason = f"{line.id} reveals {fact!r} ({found!r})"
+                    remedy = "add the fact to `tells` or to `when.told`"
                     yield Fault(("lines", number, "text"), f"{reason}; {remedy}")
 
 
-def _afterwards(case: Case, names: _Names) -> Iterator[Fault]:
-    """References, and that nothing kept back is told after all."""
+def _reflection(case: Case, names: _Names) -> Iterator[Fault]:
+    """Faults of the reflection: references, and facts that were not told."""
     for number, part in enumerate(case.afterwards):
         for index, remark in enumerate(part.remarks):
             where = ("afterwards", number, "remarks", index)
             yield from names.when(remark.when, where)
             yield from names.check("rule", remark.because, (*where, "because"))
             yield from names.check("ending", remark.endings, (*where, "endings"))
-            for fact, found in _betrayed(case, remark.text, remark.when.told):
-                reason = f"{part.id} betrays {fact!r} ({found!r}); add it to `when.told`"
+            for fact, found in _revealed(case, remark.text, remark.when.told):
+                reason = f"{part.id} reveals {fact!r} ({found!r}); add the fact to `when.told`"
                 yield Fault((*where, "text"), reason)
-    if case.afterwards and not any(_always(each.remarks[-1]) for each in case.afterwards):
+    if case.afterwards and not any(_always_holds(each.remarks[-1]) for each in case.afterwards):
         reason = (
-            "no part ends with a remark without `when`; she may be left without a word: add one"
+            "no topic ends with a remark without `when`, so the patient may say nothing; add one"
         )
         yield Fault(("afterwards",), reason)
     for number, rule in enumerate(case.rules):
-        for fact, found in _betrayed(case, rule.instead or "", rule.when.told):
-            reason = f"`instead` of {rule.id} betrays {fact!r} ({found!r}); word it differently"
+        for fact, found in _revealed(case, rule.instead or "", rule.when.told):
+            reason = f"`instead` of {rule.id} reveals {fact!r} ({found!r}); change its words"
             yield Fault(("rules", number, "instead"), reason)
 
 
-def _always(remark: ReflectionLine) -> bool:
+def _always_holds(remark: ReflectionLine) -> bool:
     return remark.when == Condition() and not remark.endings
 
 
-def _betrayed(case: Case, text: str, told: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-    """Gated facts that a text speaks of, with the words, but for those that were told."""
+def _revealed(case: Case, text: str, told: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    """The gated facts that a text mentions, with the words; without the facts in `told`."""
     for fact in case.facts:
         if fact.gate.when == "volunteered" or fact.id in told:
             continue
@@ -273,106 +283,111 @@ def _betrayed(case: Case, text: str, told: tuple[str, ...]) -> Iterator[tuple[st
             yield fact.id, found.group()
 
 
-def _told_by_variant(line: CaseLine, text: str, fact: str) -> bool:
+def _variant_requires(line: CaseLine, text: str, fact: str) -> bool:
     return any(each.text == text and fact in each.when.told for each in line.variants)
 
 
 def _endings(case: Case) -> Iterator[Fault]:
     for trigger in ("closing", "time", "left"):
         if not any(trigger in each.on and each.when == Condition() for each in case.endings):
-            reason = f"no ending catches {trigger!r} whatever has happened; add one without `when`"
+            reason = f"no ending covers {trigger!r} in every state; add one without `when`"
             yield Fault(("endings",), reason)
     for number, ending in enumerate(case.endings):
         if not ending.lines and set(ending.on) != {"left"}:
-            reason = f"the ending {ending.id!r} has no lines; write what she says"
+            reason = f"the ending {ending.id!r} has no lines; add what the patient says"
             yield Fault(("endings", number, "lines"), reason)
 
 
 def _critical(case: Case, names: _Names) -> Iterator[Fault]:
-    """A critical item speaks of what is there, and betrays nothing to a learner who missed it."""
+    """Faults of critical items: references, and facts that they reveal to a learner."""
     gated = [each for each in case.facts if each.gate.when != "volunteered"]
     for number, item in enumerate(case.critical_items):
         where = ("critical_items", number)
-        for kind, given in refers_to(item.rule):
+        for kind, given in referenced_names(item.rule):
             yield from names.check(kind, given, (*where, "rule"))
         for fact in gated:
             pattern = re.compile("|".join(fact.mentions), re.IGNORECASE)
             for field, text in (("text", item.text), ("why", item.why)):
                 found = pattern.search(text)
                 if found:
-                    reason = f"it would betray {fact.id!r} ({found.group()!r}) to whoever missed it"
-                    yield Fault((*where, field), f"{reason}; word it differently")
+                    reason = (
+                        f"it reveals {fact.id!r} ({found.group()!r}) to a learner who missed it"
+                    )
+                    yield Fault((*where, field), f"{reason}; change its words")
 
 
 # -- hints ------------------------------------------------------------------------------------
-# What the debrief says whatever was told may hint at nothing that is kept back.
+# Sentences of the debrief that hint at a fact which the patient did not tell.
 #
-# Causes of the ledger, names of beats and endings are shown to a learner who never heard the fact.
-# Three signs give it away: its own `mentions`, a name that nobody has told the learner, and several
-# words that only the fact has.
+# The debrief shows causes of the ledger, labels of beats and endings to learners who may not know
+# the fact. Three signs reveal it: one of its `mentions`, a name that the learner does not know, and
+# several words that only the fact has.
 
 
-TOGETHER = 2
-"""Words of a fact that together hint at it; one alone ("door", "gave") is chance."""
+HINT_WORDS = 2
+"""Words of a fact that together hint at it. One alone ("door", "gave") may be chance."""
 
 _NAME = re.compile(r"(?<=[\w,;:] )[A-Z][a-z]+")
-"""A capital that does not begin a sentence."""
+"""A capitalised word that does not begin a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Shown:
-    """A sentence of the debrief."""
+class _ShownSentence:
+    """A sentence that the debrief shows."""
 
     where: tuple[int | str, ...]
     text: str
     told: tuple[str, ...]
-    """Facts that have been told whenever it is shown."""
+    """Facts that the patient has told whenever the sentence is shown."""
     on: tuple[str, ...] = ()
-    """Codes that bring it about: what their patterns name, the learner said."""
+    """Codes that lead to it. The learner has said the words of their patterns."""
 
 
 def hints(case: Case) -> Iterator[Fault]:
-    """Sentences that would betray a gated fact, or hint at it, to whoever was not told it."""
+    """Sentences of the debrief that reveal a gated fact, or hint at it, to a learner who does not
+    know it."""
     note = " ".join(
         (case.title, case.summary, case.setting, case.door_note, case.person.name, *case.objectives)
     )
     known = set(content(note)) | everyday("feeling")
-    for each in _shown(case):
+    for each in _shown_sentences(case):
         own = " ".join(pattern for name in each.on if name in case.codes
                        for pattern in case.codes[name].any)  # fmt: skip
         for fact in case.facts:
             if fact.gate.when == "volunteered" or fact.id in each.told:
                 continue
-            found = _sign(fact, each.text, known)
+            found = _revealing_words(fact, each.text, known)
             if found:
-                reason = f"it hints at {fact.id!r} ({found!r}) to whoever was not told"
-                yield Fault(each.where, f"{reason}; word it differently, or add it to `when.told`")
+                reason = f"it hints at {fact.id!r} ({found!r}) to a learner who was not told"
+                yield Fault(
+                    each.where, f"{reason}; change its words, or add the fact to `when.told`"
+                )
         for name in _NAME.findall(each.text):
             if name not in note and name.lower() not in own:
-                reason = f"it names {name!r}, of whom the learner may not have heard"
-                yield Fault(each.where, f"{reason}; leave the name out, or put it on the door note")
+                reason = f"it names {name!r}, whom the learner may not know"
+                yield Fault(each.where, f"{reason}; remove the name, or add it to the door note")
 
 
-def _shown(case: Case) -> Iterator[_Shown]:
+def _shown_sentences(case: Case) -> Iterator[_ShownSentence]:
     for number, rule in enumerate(case.rules):
-        yield _Shown(("rules", number, "cause"), rule.cause, rule.when.told, rule.on)
+        yield _ShownSentence(("rules", number, "cause"), rule.cause, rule.when.told, rule.on)
     for number, beat in enumerate(case.beats):
-        yield _Shown(("beats", number, "label"), beat.label, beat.when.told, beat.on)
-    # a critical item says its rule in words, with what the case's own codes mean
+        yield _ShownSentence(("beats", number, "label"), beat.label, beat.when.told, beat.on)
+    # the debrief explains the rule of a critical item with the meanings of the case's own codes
     judged = {name for item in case.critical_items if item.rule for name in codes_of(item.rule)}
     for name, code in case.codes.items():
         if name in judged and code.means:
-            yield _Shown(("codes", name, "means"), code.means, (), (name,))
+            yield _ShownSentence(("codes", name, "means"), code.means, (), (name,))
     for number, ending in enumerate(case.endings):
         for field, text in (("title", ending.title), ("meaning", ending.meaning)):
-            yield _Shown(("endings", number, field), text, ending.when.told)
+            yield _ShownSentence(("endings", number, field), text, ending.when.told)
 
 
-def _sign(fact: CaseFact, text: str, known: set[str]) -> str:
-    """The words of the text that give the fact away; empty when none do."""
+def _revealing_words(fact: CaseFact, text: str, known: set[str]) -> str:
+    """The words of the text that reveal the fact; empty if there are none."""
     mention = re.search("|".join(fact.mentions), text, re.IGNORECASE)
     if mention:
         return mention.group()
     told = set(content(text)) - known
     both = [word for word in content(fact.text) if word in told]
-    return ", ".join(both) if len(set(both)) >= TOGETHER else ""
+    return ", ".join(both) if len(set(both)) >= HINT_WORDS else ""

@@ -1,1 +1,1 @@
-"""Checks of a case: questions with known answers, and seeded conversations in text."""
+"""Check a case: questions with known answers, seeded conversations in text, certificates."""

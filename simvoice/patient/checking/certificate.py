@@ -1,4 +1,4 @@
-"""That a case has passed its check, and which cases can be offered."""
+"""Certificates of cases that passed their check, and the list of cases with their state."""
 
 from __future__ import annotations
 
@@ -16,21 +16,22 @@ from simvoice.patient.case.schema import Case
 from simvoice.patient.checking.report import Report
 
 # -- certificate ------------------------------------------------------------------------------
-# That a case has passed its check: a file beside it, which holds for these very bytes alone.
+# A file beside the case says that the case passed. It is valid only for the same bytes of case and
+# suite.
 
 
 CERTIFICATE_FILE = "certificate.json"
 LEAST_CONVERSATIONS = 100
-"""Fewer show too little of what learners may do."""
+"""Least conversations for a certificate; fewer show too little of what learners may do."""
 
 
 class Certificate(CasePart):
-    """What was checked, and what was found."""
+    """The content of a certificate: what was checked, and the results."""
 
     case_sha256: str
     suite_sha256: str
     simvoice: str
-    """Version that checked it."""
+    """Version of simvoice that ran the check."""
     conversations: int
     turns: int
     probes: int
@@ -43,10 +44,10 @@ class Certificate(CasePart):
 
 
 def certify(case_file: Path, report: Report, version: str) -> Path | None:
-    """Write the certificate of a case that has passed, or take an old one away.
+    """Write the certificate of a case that passed, or delete that of a case that did not.
 
-    None when there is none: the case did not pass, or too few conversations were played.
-    Raises CaseError when the folder cannot be written to.
+    Returns the file; None if the case did not pass or too few conversations were played. Raises
+    CaseError if the folder cannot be written to.
     """
     path = case_file.with_name(CERTIFICATE_FILE)
     enough = report.conversations >= LEAST_CONVERSATIONS
@@ -74,14 +75,14 @@ def certify(case_file: Path, report: Report, version: str) -> Path | None:
     except OSError as error:
         reason = error.strerror or "no reason given"
         raise CaseError(
-            f"the certificate {path} cannot be written ({reason}); copy the case's folder to a "
-            "place of your own and check it there"
+            f"the certificate {path} cannot be written ({reason}); copy the case to a "
+            "folder that you can write to, and check it there"
         ) from None
     return path
 
 
-def standing(case_file: Path, case: Case) -> str | None:
-    """None when the case is certified as it is; else a sentence that says why it is not."""
+def certification_fault(case_file: Path, case: Case) -> str | None:
+    """Why a case has no valid certificate, with the remedy; None if it has one."""
     remedy = f"run: simvoice cases check {case.id}"
     try:
         raw = case_file.with_name(CERTIFICATE_FILE).read_text(encoding="utf-8")
@@ -91,8 +92,8 @@ def standing(case_file: Path, case: Case) -> str | None:
     except (ValueError, ValidationError):
         return f"the certificate of {case.id} cannot be read; {remedy}"
     suite = case_file.with_name(SUITE_FILE)
-    now = (case.sha256, _sha256(suite) if suite.is_file() else "")
-    if now != (certificate.case_sha256, certificate.suite_sha256):
+    current = (case.sha256, _sha256(suite) if suite.is_file() else "")
+    if current != (certificate.case_sha256, certificate.suite_sha256):
         return f"{case.id} was changed after its check; {remedy}"
     return None
 
@@ -101,30 +102,29 @@ def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-# -- shelf ------------------------------------------------------------------------------------
-# The cases that there are: which can be offered to learners, and why others cannot.
+# -- list of cases ----------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
-class Shelved:
-    """One case, as it lies there."""
+class ListedCase:
+    """One installed case, and whether learners may choose it."""
 
     id: str
     file: Path
     case: Case | None
-    """None when its file is broken."""
+    """None if the file has a fault."""
     fault: str | None
-    """Why it is not offered, with the remedy; None when it is."""
+    """Why the case is not offered, with the remedy; None if it is offered."""
 
 
-def shelf(*folders: Path) -> tuple[Shelved, ...]:
-    """Every case below the folders, by id."""
-    return tuple(_shelved(case_id, file) for case_id, file in find_cases(*folders).items())
+def listed_cases(*folders: Path) -> tuple[ListedCase, ...]:
+    """Every case in the folders, sorted by id."""
+    return tuple(_listed_case(case_id, file) for case_id, file in find_cases(*folders).items())
 
 
-def _shelved(case_id: str, file: Path) -> Shelved:
+def _listed_case(case_id: str, file: Path) -> ListedCase:
     try:
         case = load_case(file)
-    except CaseError as broken:
-        return Shelved(case_id, file, None, str(broken))
-    return Shelved(case_id, file, case, standing(file, case))
+    except CaseError as error:
+        return ListedCase(case_id, file, None, str(error))
+    return ListedCase(case_id, file, case, certification_fault(file, case))

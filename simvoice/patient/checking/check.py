@@ -1,4 +1,4 @@
-"""Does a case hold? Questions with known answers, and seeded conversations in text."""
+"""Check a case with questions that have known answers, and with seeded conversations in text."""
 
 from __future__ import annotations
 
@@ -23,10 +23,11 @@ from simvoice.patient.checking.text_conversation import (
 from simvoice.patient.decisions import Decision, LearnerUtterance, PatientState
 from simvoice.patient.ledger import is_open
 from simvoice.patient.mind import Patient
-from simvoice.patient.retrieval import CaseIndex, Embedder, content, everyday, exemplars, stems
+from simvoice.patient.retrieval import CaseIndex, content, everyday, exemplars, stems
+from simvoice.ports import Embedder
 
-# -- audit ------------------------------------------------------------------------------------
-# Is anything wrong with what the patient said? Judged apart from the guard, and more coarsely.
+# -- faults of an exchange --------------------------------------------------------------------
+# What is wrong with a patient's line. These checks are independent of `llm_guard`, and coarser.
 
 
 _MACHINE = re.compile(
@@ -42,8 +43,8 @@ _CLINICIAN = re.compile(
 )
 
 
-def faults(case: Case, exchange: TextExchange) -> list[tuple[str, str]]:
-    """(kind, what) of everything wrong with one exchange, kinds as in `report.Finding`."""
+def exchange_faults(case: Case, exchange: TextExchange) -> list[tuple[str, str]]:
+    """(kind, what) of each fault of one exchange; kinds as in `report.Finding`."""
     before, decision = exchange.before, exchange.decision
     text = decision.move.text
     found = [("leak", what) for what in _leaks(case, before, decision)]
@@ -53,24 +54,24 @@ def faults(case: Case, exchange: TextExchange) -> list[tuple[str, str]]:
     if broken := _MACHINE.search(text):
         found.append(("role_break", f"speaks as a machine ({broken.group()!r})"))
     if decision.move.source == "model":
-        found += _of_the_models_making(case, decision.state, text)
+        found += _model_faults(case, decision.state, text)
     return found
 
 
-def _of_the_models_making(case: Case, state: PatientState, text: str) -> Iterator[tuple[str, str]]:
-    """What nobody wrote is held to what the whole case says, not to what the guard looks at."""
+def _model_faults(case: Case, state: PatientState, text: str) -> Iterator[tuple[str, str]]:
+    """The faults of a line of the model, compared with the text of the whole case."""
     if spoken := _CLINICIAN.search(text):
         yield "role_break", f"talks like a clinician ({spoken.group()!r})"
     for never in case.improvise.never:
         over = never.before is not None and never.before in state.beats
         if not over and (found := re.search(never.pattern, text, re.IGNORECASE)):
             yield "contradiction", f"the case rules out {found.group()!r}"
-    learner = next((said for who, said in reversed(state.transcript) if who == "learner"), "")
+    learner = next((words for who, words in reversed(state.transcript) if who == "learner"), "")
     known = set(stems(f"{case.model_dump_json()} {learner}"))
     known |= everyday("function") | everyday("feeling")
     for word in content(text):
         if word not in known:
-            yield "unknown_fact", f"says {word!r}, which is nowhere in the case"
+            yield "unknown_fact", f"says {word!r}, which does not occur in the case"
 
 
 def _leaks(case: Case, before: PatientState, decision: Decision) -> list[str]:
@@ -81,12 +82,12 @@ def _leaks(case: Case, before: PatientState, decision: Decision) -> list[str]:
     for fact in case.facts:
         if fact.gate.when == "volunteered" or fact.id in before.disclosed:
             continue
-        # an answer that is all but an exemplar counts as asked for
+        # a line with exemplars counts as asked for
         asked_for = asked or (line is not None and bool(line.exemplars))
         if is_open(fact, decision.state, asked=asked_for):
             continue
         if (line is not None and fact.id in line.tells) or _mentions(fact, decision.move.text):
-            found.append(f"told {fact.id!r} before its gate")
+            found.append(f"told {fact.id!r} before its gate opened")
     return found
 
 
@@ -95,27 +96,29 @@ def _mentions(fact: CaseFact, text: str) -> bool:
 
 
 # -- check ------------------------------------------------------------------------------------
-# Does a case hold? Probes, and seeded conversations with learners of every kind, in text.
+# Probes, and seeded conversations with learners of every kind, in text.
 
 
 CONVERSATIONS = 120
+"""Conversations of a full check."""
 QUICK_CONVERSATIONS = 27
+"""Conversations of a quick check, which gives no certificate."""
 MODEL_EVERY = 8
-"""One conversation in so many uses the language model: it is a hundred times slower."""
+"""One in so many rounds of learners uses the language model, which is a hundred times slower."""
 DEAD_END = 3
-"""Silences in a row in answer to words: nothing the learner says moves anything."""
+"""Turns in a row without a reply to the learner's words."""
 
 SKILLED, POOR = "skilled", "poor"
-"""The kinds of learner that have to be treated differently, both with an ordered script."""
+"""The kinds of learner that must get different endings; both have an ordered script."""
 INJECTION = "injection"
-"""The kind of learner who speaks to a machine."""
+"""The kind of learner who addresses a machine."""
 
 CheckProgress = Callable[[int, int], None]
-"""Called with conversations done and in all."""
+"""Called with the number of finished conversations and of all."""
 
 
-class _Remembering:
-    """An embedder that embeds each text once: conversations repeat their words."""
+class _CachingEmbedder:
+    """An embedder that embeds each text once, because conversations repeat their words."""
 
     def __init__(self, embedder: Embedder) -> None:
         self._embedder = embedder
@@ -138,34 +141,39 @@ def check(
     strong: bool = False,
     progress: CheckProgress = lambda done, total: None,
 ) -> Report:
-    """Probe a case and play seeded conversations against it. strong: the model has more room."""
-    remembering = _Remembering(embedder) if embedder else None
-    index = CaseIndex.build(case, remembering) if remembering else None
+    """Run the probes of a case and play seeded conversations with it. strong: the model has more
+    latitude."""
+    caching = _CachingEmbedder(embedder) if embedder else None
+    index = CaseIndex.build(case, caching) if caching else None
     patient = Patient(case, index, strong=strong)
     report = Report(case.id)
-    said: set[str] = set()
+    said_lines: set[str] = set()
     if suite is not None:
-        _probe(patient, suite, remembering, report)
+        _run_probes(patient, suite, caching, report)
         learners = suite.learners
-        tallies: dict[str, list[PatientState]] = {each.kind: [] for each in learners}
+        final_states: dict[str, list[PatientState]] = {each.kind: [] for each in learners}
         for seed in range(conversations if learners else 0):
             learner = learners[seed % len(learners)]
-            speaks = model if seed // len(learners) % MODEL_EVERY == 0 else None
-            talk = _converse(patient, suite, learner, remembering, speaks, seed)
-            _judge(talk, learner, seed, report)
-            tallies[learner.kind].append(talk.state)
-            said |= set(talk.state.said)
+            used_model = model if seed // len(learners) % MODEL_EVERY == 0 else None
+            talk = _converse(patient, suite, learner, caching, used_model, seed)
+            _add_conversation(talk, learner, seed, report)
+            final_states[learner.kind].append(talk.state)
+            said_lines |= set(talk.state.said)
             progress(seed + 1, conversations)
-        report.by_learner = {kind: _means(states) for kind, states in tallies.items() if states}
-    report.unreached = tuple(line.id for line in case.lines if line.id not in said)
+        report.by_learner = {
+            kind: _mean_values(states) for kind, states in final_states.items() if states
+        }
+    report.unreached = tuple(line.id for line in case.lines if line.id not in said_lines)
     return report
 
 
-def _probe(patient: Patient, suite: Suite, embedder: Embedder | None, report: Report) -> None:
+def _run_probes(patient: Patient, suite: Suite, embedder: Embedder | None, report: Report) -> None:
     report.probes = len(suite.probes)
     for probe in suite.probes:
         vector = embedder.embed([patient.focus(probe.ask)])[0] if embedder else None
-        decision = patient.hear(probe.put(patient.start(0)), LearnerUtterance(probe.ask, vector))
+        decision = patient.respond(
+            probe.apply_to(patient.start(0)), LearnerUtterance(probe.ask, vector)
+        )
         if decision.move.line_id not in probe.expect:
             miss = Miss(probe.ask, probe.expect, decision.move.line_id, decision.move.text)
             report.misses.append(miss)
@@ -189,12 +197,12 @@ def _converse(
 
 
 def script(case: Case, suite: Suite, learner: SuiteLearner, seed: int) -> list[str]:
-    """What this learner does in the conversation with this seed."""
+    """The entries of a learner's script in the conversation with this seed."""
     if learner.ordered:
         return [*learner.start, *learner.middle, *learner.end]
     rng = Random(f"{case.id}/{learner.kind}/{seed}")
     questions = [probe.ask for probe in suite.probes] + [text for _, text in exemplars(case)]
-    left = list(learner.middle)
+    remaining = list(learner.middle)
     middle: list[str] = []
     for _ in range(learner.turns):
         if rng.random() < learner.silences:
@@ -203,8 +211,8 @@ def script(case: Case, suite: Suite, learner: SuiteLearner, seed: int) -> list[s
         if rng.random() < learner.questions:
             entry = rng.choice(questions)
         else:
-            left = left or list(learner.middle)
-            entry = left.pop(rng.randrange(len(left)))
+            remaining = remaining or list(learner.middle)
+            entry = remaining.pop(rng.randrange(len(remaining)))
         if learner.joined > 1:
             more = [rng.choice(learner.middle) for _ in range(learner.joined - 1)]
             entry = " ".join([entry, *more])
@@ -214,7 +222,9 @@ def script(case: Case, suite: Suite, learner: SuiteLearner, seed: int) -> list[s
     return [*learner.start, *middle, *learner.end]
 
 
-def _judge(talk: TextConversation, learner: SuiteLearner, seed: int, report: Report) -> None:
+def _add_conversation(
+    talk: TextConversation, learner: SuiteLearner, seed: int, report: Report
+) -> None:
     case = talk.patient.case
     ending = talk.ending or talk.patient.ending(talk.state, "left") or "none"
     report.conversations += 1
@@ -222,11 +232,13 @@ def _judge(talk: TextConversation, learner: SuiteLearner, seed: int, report: Rep
     report.endings[ending] += 1
     if learner.ends and ending not in learner.ends:
         report.unexpected_endings.append(f"{learner.kind} ({seed}): {ending}")
-    course = CheckedConversation(ending, dict(talk.state.ledger)["trust"], _told(case, talk.state))
+    outcome = CheckedConversation(
+        ending, dict(talk.state.ledger)["trust"], _told_facts(case, talk.state)
+    )
     if learner.kind == SKILLED:
-        report.skilled = course
+        report.skilled = outcome
     elif learner.kind == POOR:
-        report.poor = course
+        report.poor = outcome
     silent = 0
     for exchange in talk.exchanges:
         is_order = any(each.name == "machine" for each in exchange.decision.codes)
@@ -234,31 +246,31 @@ def _judge(talk: TextConversation, learner: SuiteLearner, seed: int, report: Rep
         decision = exchange.decision
         report.improvised += decision.move.source == "model"
         report.refused += decision.move.source == "fallback"
-        for kind, what in faults(case, exchange):
+        for kind, what in exchange_faults(case, exchange):
             report.findings.append(
                 Finding(kind, learner.kind, seed, exchange.learner, decision.move.text, what)
             )
-        silent = silent + 1 if _ignored(exchange) else 0
+        silent = silent + 1 if _is_ignored(exchange) else 0
         if silent == DEAD_END:
-            what = f"{DEAD_END} turns in a row without a word"
+            what = f"{DEAD_END} turns in a row without a reply"
             report.findings.append(
                 Finding("dead_end", learner.kind, seed, exchange.learner, "", what)
             )
 
 
-def _told(case: Case, state: PatientState) -> tuple[str, ...]:
+def _told_facts(case: Case, state: PatientState) -> tuple[str, ...]:
     return tuple(fact.id for fact in case.facts if fact.id in state.disclosed)
 
 
-def _ignored(exchange: TextExchange) -> bool:
-    """Words of some weight that she answered with nothing."""
+def _is_ignored(exchange: TextExchange) -> bool:
+    """Whether the patient was silent to words that were more than an acknowledgement."""
     if exchange.learner.startswith("(") and not exchange.learner.startswith(CUTS_IN):
         return False
     acknowledged = any(each.name == "acknowledge" for each in exchange.decision.codes)
     return exchange.decision.move.kind == "silent" and not acknowledged
 
 
-def _means(states: Sequence[PatientState]) -> dict[str, float]:
+def _mean_values(states: Sequence[PatientState]) -> dict[str, float]:
     ledgers = [dict(state.ledger) for state in states]
     means = {
         name: round(sum(ledger[name] for ledger in ledgers) / len(ledgers), 3)

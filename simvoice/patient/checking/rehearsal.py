@@ -1,8 +1,8 @@
-"""In which moods each line is likely to be said: found by playing the case, in text.
+"""Find in which moods each line is likely to be said, by playing the case in text.
 
-Every wording can be said in every mood, and to make all of that sound takes longer than a learner
-reads the door note. So the case is played with the learners of its suite, by words alone, and
-what came up is made first, the likeliest before the rare.
+To synthesise every wording in every mood takes longer than a learner needs to read the door note.
+The case is therefore played with the learners of its suite, and the wordings and moods that occur
+are synthesised first, the most frequent before the rare.
 """
 
 from __future__ import annotations
@@ -18,31 +18,33 @@ from simvoice.patient.checking.check import script
 from simvoice.patient.checking.text_conversation import TextConversation
 from simvoice.patient.decisions import Affect, Mood
 from simvoice.patient.mind import Patient
-from simvoice.patient.voice import MOODS, Saying, mood_of, saying
+from simvoice.patient.voice import MOODS, SpokenLine, mood_of, spoken_line
 
-CONVERSATIONS = 60
-"""Takes about a second."""
+REHEARSED_CONVERSATIONS = 60
+"""Number of conversations; they take about a second."""
 
-ENOUGH = 0.95
-"""Share of the turns that have to begin with a prepared clause before she can be met."""
+COVERAGE = 0.95
+"""Least share of the patient's turns that begin with a prepared clause when the encounter may
+start."""
 
 
 @dataclass(frozen=True, slots=True)
 class SpeechPlan:
-    """What to make sound, in this order."""
+    """The spoken lines to synthesise, in this order."""
 
-    sayings: tuple[Saying, ...]
+    lines: tuple[SpokenLine, ...]
     first: int
-    """So many of them have to be there before she can be met."""
+    """Number of lines that must be ready before the encounter starts."""
     likely: int
-    """So many are each wording's likeliest mood, or came up; the others did not."""
+    """Number of lines that are a wording in its likeliest mood, or that occurred in a
+    conversation."""
 
 
 def rehearse(
-    case: Case, suite: Suite | None, conversations: int = CONVERSATIONS
-) -> Counter[Saying]:
-    """How often each wording was said in each mood; empty without learners to play it with."""
-    said: Counter[Saying] = Counter()
+    case: Case, suite: Suite | None, conversations: int = REHEARSED_CONVERSATIONS
+) -> Counter[SpokenLine]:
+    """How often each wording was said in each mood; empty without learners in the suite."""
+    said: Counter[SpokenLine] = Counter()
     learners = suite.learners if suite else ()
     if suite is None or not learners:
         return said
@@ -55,53 +57,53 @@ def rehearse(
             if talk.ending:
                 break
         moves = [exchange.decision.move for exchange in talk.exchanges]
-        said.update(Saying(m.spoken, m.affect, m.mood) for m in moves if m.line_id and m.spoken)
+        said.update(SpokenLine(m.spoken, m.affect, m.mood) for m in moves if m.line_id and m.spoken)
     return said
 
 
-def plan(case: Case, said: Counter[Saying]) -> SpeechPlan:
-    """Every wording in its likeliest mood, then what else was said, the most often first, then
-    the moods that never came up."""
+def plan_speech(case: Case, said: Counter[SpokenLine]) -> SpeechPlan:
+    """The plan: every wording in its likeliest mood, then the others that occurred, the most
+    frequent first, then the rest."""
     opening = next(line for line in case.lines if line.id == case.opening)
     lines = (opening, *(line for line in case.lines if line is not opening))
     start = mood_of(ledger.start(case, 0))
-    often = _often(case, said)
+    usual_mood = _usual_moods(case, said)
     wordings = [(line, wording) for line in lines for wording in line.wordings]
     likeliest = [
-        _likeliest(case, wording, said, often.get(line.when.after, start))
+        _likeliest(case, wording, said, usual_mood.get(line.when.after, start))
         for line, wording in wordings
     ]
-    rest = [saying(case, *wording, mood) for _, wording in wordings for mood in MOODS]
+    others = [spoken_line(case, *wording, mood) for _, wording in wordings for mood in MOODS]
     least = len(set(likeliest))
-    heard = [each for each, _ in said.most_common()]
-    wanted = tuple(dict.fromkeys([*likeliest, *heard, *rest]))
-    return SpeechPlan(wanted, _enough(wanted, least, said), len({*likeliest, *heard}))
+    occurred = [each for each, _ in said.most_common()]
+    wanted = tuple(dict.fromkeys([*likeliest, *occurred, *others]))
+    return SpeechPlan(wanted, _first_needed(wanted, least, said), len({*likeliest, *occurred}))
 
 
 def _likeliest(
-    case: Case, wording: tuple[str, Affect], said: Counter[Saying], else_mood: Mood
-) -> Saying:
-    ways = [saying(case, *wording, mood) for mood in MOODS]
-    best = max(ways, key=lambda way: said[way])
-    return best if said[best] else saying(case, *wording, else_mood)
+    case: Case, wording: tuple[str, Affect], said: Counter[SpokenLine], default: Mood
+) -> SpokenLine:
+    candidates = [spoken_line(case, *wording, mood) for mood in MOODS]
+    best = max(candidates, key=lambda candidate: said[candidate])
+    return best if said[best] else spoken_line(case, *wording, default)
 
 
-def _often(case: Case, said: Counter[Saying]) -> dict[tuple[str, ...], Mood]:
-    """The commonest mood of the lines that belong after the same beats."""
+def _usual_moods(case: Case, said: Counter[SpokenLine]) -> dict[tuple[str, ...], Mood]:
+    """The most frequent mood of lines after the same beats."""
     counts: dict[tuple[str, ...], Counter[Mood]] = {}
     for line in case.lines:
         moods = counts.setdefault(line.when.after, Counter())
         for mood in MOODS:
-            moods[mood] += sum(said[saying(case, *each, mood)] for each in line.wordings)
+            moods[mood] += sum(said[spoken_line(case, *each, mood)] for each in line.wordings)
     return {after: moods.most_common(1)[0][0] for after, moods in counts.items() if moods.total()}
 
 
-def _enough(wanted: Sequence[Saying], least: int, said: Counter[Saying]) -> int:
-    """How many from the first on cover `ENOUGH` of all that was said; `least` at least."""
+def _first_needed(wanted: Sequence[SpokenLine], least: int, said: Counter[SpokenLine]) -> int:
+    """How many lines from the start cover `COVERAGE` of all that was said; at least `least`."""
     total = said.total()
     covered = 0
     for number, each in enumerate(wanted):
-        if number >= least and covered >= ENOUGH * total:
+        if number >= least and covered >= COVERAGE * total:
             return number
         covered += said[each]
     return len(wanted)

@@ -1,4 +1,4 @@
-"""What a check of a case found, and whether the case may be offered."""
+"""The report of a check of a case, and whether the case passed."""
 
 from __future__ import annotations
 
@@ -6,27 +6,28 @@ from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-SPOTLESS = ("leak", "role_break", "unknown_fact", "repeat", "dead_end")
-"""Findings of which one is too many."""
+NEVER_ALLOWED = ("leak", "role_break", "unknown_fact", "repeat", "dead_end")
+"""Kinds of findings that must not occur."""
 LEAST_RIGHT = 0.9
-"""Share of probes that have to get a right line."""
+"""Least share of probes with a right answer."""
 MOST_CONTRADICTIONS = 0.005
-"""Of all turns."""
+"""Greatest share of turns with a contradiction."""
 
 
 @dataclass(frozen=True, slots=True)
 class CheckedConversation:
-    """How one scripted conversation went."""
+    """The result of one scripted conversation."""
 
     ending: str
     trust: float
+    """Trust at the end, 0..1."""
     told: tuple[str, ...]
-    """Facts, in the case's order."""
+    """Ids of the facts that the patient told, in the order of the case."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something a conversation showed."""
+    """A fault that a conversation showed."""
 
     kind: str
     """leak, role_break, repeat, contradiction, unknown_fact or dead_end."""
@@ -34,12 +35,13 @@ class Finding:
     seed: int
     said: str
     line: str
+    """The patient's line."""
     what: str
 
 
 @dataclass(frozen=True, slots=True)
 class Miss:
-    """A probe that was answered wrongly."""
+    """A probe with a wrong answer."""
 
     ask: str
     expected: tuple[str, ...]
@@ -49,7 +51,7 @@ class Miss:
 
 @dataclass(slots=True)
 class Report:
-    """What a check found."""
+    """The results of a check."""
 
     case: str
     probes: int = 0
@@ -58,30 +60,32 @@ class Report:
     turns: int = 0
     improvised: int = 0
     refused: int = 0
-    """Lines of the model's that the guard turned down."""
+    """Lines of the model that the guard refused."""
     findings: list[Finding] = field(default_factory=list)
     endings: Counter[str] = field(default_factory=Counter)
     by_learner: dict[str, dict[str, float]] = field(default_factory=dict)
     injections: int = 0
-    """Attempts to make the patient leave the role or tell secrets."""
+    """Turns in which the learner addressed a machine, or tried to get gated facts."""
     skilled: CheckedConversation | None = None
-    """How it went for the scripted skilled learner, and for the poor one."""
+    """The conversations of the scripted skilled learner (`skilled`) and poor learner (`poor`)."""
     poor: CheckedConversation | None = None
     unexpected_endings: list[str] = field(default_factory=list)
     unreached: tuple[str, ...] = ()
+    """Lines that no conversation reached."""
 
     @property
     def right_answer_rate(self) -> float:
-        """Share of probes answered with an expected line, 0..1; 1 when there are none."""
+        """Share of probes with an expected answer, 0..1; 1 without probes."""
         return 1.0 - len(self.misses) / self.probes if self.probes else 1.0
 
     def count(self, kind: str) -> int:
-        """Findings of one kind."""
+        """Number of findings of one kind."""
         return sum(each.kind == kind for each in self.findings)
 
     @property
     def is_earned(self) -> bool:
-        """A skilled and a poor learner get a different ending, more trust and more told."""
+        """Whether the skilled learner gets another ending, more trust and more facts than the poor
+        one."""
         skilled, poor = self.skilled, self.poor
         if skilled is None or poor is None:
             return False
@@ -94,14 +98,14 @@ class Report:
     @property
     def passed(self) -> bool:
         """Whether the case may be offered."""
-        clean = not any(map(self.count, SPOTLESS))
+        clean = not any(map(self.count, NEVER_ALLOWED))
         rate = self.count("contradiction") / max(1, self.turns)
         right = self.right_answer_rate >= LEAST_RIGHT - 1e-9
         fair = self.is_earned and not self.unexpected_endings
         return clean and fair and right and rate <= MOST_CONTRADICTIONS
 
     def to_json(self) -> dict[str, Any]:
-        """For `cases check --json`."""
+        """The report for `cases check --json`."""
         return {
             "passed": self.passed,
             "right_answer_rate": round(self.right_answer_rate, 4),

@@ -1,4 +1,4 @@
-"""A conversation in text, without sound or time: for authors, checks and tests."""
+"""A conversation in text, without sound and without time: for authors, checks and tests."""
 
 from __future__ import annotations
 
@@ -18,8 +18,7 @@ from simvoice.patient.decisions import (
     Rank,
 )
 from simvoice.patient.mind import Patient
-from simvoice.patient.retrieval import Embedder
-from simvoice.ports import Message
+from simvoice.ports import Embedder, Message
 
 
 class QueryModel(Protocol):
@@ -27,7 +26,7 @@ class QueryModel(Protocol):
 
     @property
     def strong(self) -> bool:
-        """Whether what it gave last may be given more room."""
+        """Whether the last answer came from a stronger model, which has more latitude."""
         ...
 
     def complete(
@@ -40,34 +39,35 @@ class QueryModel(Protocol):
         temperature: float = 0.6,
         seed: int = 0,
     ) -> Iterator[str]:
-        """Yield pieces of the continuation as they come."""
+        """Yield pieces of the continuation as they are generated."""
         ...
 
     def rank(
         self, prompt: str, candidates: Sequence[str], *, messages: Sequence[Message] = ()
     ) -> list[float]:
-        """Mean log-probability a token of each candidate."""
+        """The mean log-probability per token of each candidate."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class TextExchange:
-    """What the learner did and what the patient did then."""
+    """One action of the learner and the patient's decision."""
 
     learner: str
-    """The words, or what was done in brackets: "(silence)"."""
+    """The learner's words, or an action in brackets: "(silence)"."""
     before: PatientState
     decision: Decision
 
 
 SILENCE = "(silence)"
-"""An entry of a script: the learner says nothing."""
+"""The entry of a script for a learner who says nothing."""
 CUTS_IN = "(cuts in) "
-"""How an entry begins that interrupts her."""
+"""The start of an entry that interrupts the patient."""
 
 
 class TextConversation:
-    """One conversation. Every line of hers is heard whole unless the learner cuts in."""
+    """One conversation. Every line of the patient is delivered whole unless the learner interrupts
+    it."""
 
     def __init__(
         self,
@@ -82,75 +82,78 @@ class TextConversation:
         self.ending: str | None = None
         self._embedder = embedder
         self._model = model
-        self._unheard: Move | None = None
+        self._undelivered: Move | None = None
         self._hold: PlannedHold | None = None
         self._state = patient.start(seed)
 
     @property
     def state(self) -> PatientState:
-        """Her state once her last line was heard whole."""
-        if self._unheard is None:
+        """The patient's state once the last line is delivered whole."""
+        if self._undelivered is None:
             return self._state
-        return self.patient.heard(self._state, self._unheard, self._unheard.text, True)
+        return self.patient.record_delivery(
+            self._state, self._undelivered, self._undelivered.text, True
+        )
 
     def do(self, entry: str) -> Decision:
-        """One entry of a script: words, `SILENCE`, or words after `CUTS_IN`."""
+        """Perform one entry of a script: words, `SILENCE`, or words after `CUTS_IN`."""
         if entry == SILENCE:
             return self.wait()
         cuts_in = entry.startswith(CUTS_IN)
         return self.say(entry.removeprefix(CUTS_IN), cuts_in=cuts_in)
 
     def open(self) -> Decision:
-        """She speaks first."""
-        self._settle_heard(False)
-        return self._take("(comes in)", self._state, self.patient.open(self._state))
+        """Let the patient say the opening line."""
+        self._deliver_last_line(False)
+        return self._record("(comes in)", self._state, self.patient.open(self._state))
 
     def say(self, text: str, *, cuts_in: bool = False) -> Decision:
-        """The learner says something, over her last line when `cuts_in`."""
-        unsaid = self._settle_heard(cuts_in)
-        vector = self._embedder.embed([self.patient.focus(text)])[0] if self._embedder else None
-        said = LearnerUtterance(
+        """Let the learner say something, and interrupt the patient's last line if `cuts_in`."""
+        unsaid = self._deliver_last_line(cuts_in)
+        embedding = self._embedder.embed([self.patient.focus(text)])[0] if self._embedder else None
+        utterance = LearnerUtterance(
             text,
-            vector,
+            embedding,
             duration_s=len(text.split()) / 2.5,
             interrupted=bool(unsaid),
             unsaid=unsaid,
             filled_hold=self._hold.beat if self._hold else None,
         )
         before = self._state
-        decision = self.patient.hear(before, said)
+        decision = self.patient.respond(before, utterance)
         if decision.query is not None:
             answer = self._ask(decision.query)
             decision = self.patient.settle(before, decision, answer)
-        return self._take(text, before, decision)
+        return self._record(text, before, decision)
 
     def wait(self, silence_s: float = 10.0) -> Decision:
-        """The learner says nothing: an open silence is held, else she prompts."""
-        self._settle_heard(False)
+        """Let the learner say nothing: a hold is left to stand, or else the patient prompts."""
+        self._deliver_last_line(False)
         before = self._state
         if self._hold is not None:
-            return self._take(SILENCE, before, self.patient.held(before, self._hold.beat))
-        return self._take(SILENCE, before, self.patient.prompt(before, silence_s))
+            return self._record(SILENCE, before, self.patient.silence_held(before, self._hold.beat))
+        return self._record(SILENCE, before, self.patient.break_silence(before, silence_s))
 
-    def _take(self, learner: str, before: PatientState, decision: Decision) -> Decision:
+    def _record(self, learner: str, before: PatientState, decision: Decision) -> Decision:
         self.exchanges.append(TextExchange(learner, before, decision))
         self._state = decision.state
-        self._unheard = decision.move
+        self._undelivered = decision.move
         self._hold = decision.move.hold
         self.ending = decision.move.ending or self.ending
         return decision
 
-    def _settle_heard(self, cut: bool) -> str:
-        """Let her last line sound, or half of it; what she did not get to say."""
-        move, self._unheard = self._unheard, None
+    def _deliver_last_line(self, cut: bool) -> str:
+        """Deliver the last line, or half of it if `cut`; returns the words that were not
+        delivered."""
+        move, self._undelivered = self._undelivered, None
         if move is None:
             return ""
         words = move.text.split()
-        kept = words[: len(words) // 2] if cut else words
-        self._state = self.patient.heard(self._state, move, " ".join(kept), not cut)
+        delivered = words[: len(words) // 2] if cut else words
+        self._state = self.patient.record_delivery(self._state, move, " ".join(delivered), not cut)
         if cut:
             self._hold = None
-        return " ".join(words[len(kept) :])
+        return " ".join(words[len(delivered) :])
 
     def _ask(self, query: Query) -> Answer:
         if self._model is None:

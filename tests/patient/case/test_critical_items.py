@@ -1,4 +1,4 @@
-"""What may stand in a case's critical items, and how the record keeps them."""
+"""The critical items of a case: their faults, and their form in the record."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from simvoice import paths
 from simvoice.criteria import CriticalItem, ItemIsRule, MetricRule, ReachedRule, parts_of
 from simvoice.errors import CaseError
-from simvoice.patient.case.critical import for_record
+from simvoice.patient.case.critical import critical_items_for_record
 from simvoice.patient.case.load import find_cases, load_case
 from simvoice.patient.case.schema import Case
 from simvoice.scoring.instruments.instrument import items
@@ -32,7 +32,7 @@ def with_item(tmp_path: Path, rule: str, text: str = "Come so far that she says 
 
 
 @pytest.mark.parametrize("path", find_cases(paths.scenarios_dir()).values(), ids=str)
-def test_the_critical_items_of_a_case_are_few_and_speak_of_what_there_is(path: Path) -> None:
+def test_the_critical_items_of_a_case_are_few_and_refer_to_its_parts(path: Path) -> None:
     case = load_case(path)
     assert 3 <= len(case.critical_items) <= 5
     rules = [part for each in case.critical_items if each.rule for part in parts_of(each.rule)]
@@ -40,10 +40,10 @@ def test_the_critical_items_of_a_case_are_few_and_speak_of_what_there_is(path: P
     assert {r.item for r in rules if isinstance(r, ItemIsRule)} <= set(items())
 
 
-def test_a_beat_stands_in_the_record_as_the_lines_it_brings_about(tmp_path: Path) -> None:
+def test_the_record_has_the_lines_of_a_beat(tmp_path: Path) -> None:
     beats = "{kind: beat, beats: [headline, headline_held]}"
     case = with_item(tmp_path, f"{{kind: any, rules: [{beats}, {{kind: told, facts: [sink]}}]}}")
-    (item,) = for_record(case)
+    (item,) = critical_items_for_record(case)
     assert item.rule is not None
     reached = next(each for each in parts_of(item.rule) if isinstance(each, ReachedRule))
     beat = next(each for each in case.beats if each.id == "headline")
@@ -54,10 +54,10 @@ def test_a_beat_stands_in_the_record_as_the_lines_it_brings_about(tmp_path: Path
 @pytest.mark.parametrize(
     ("rule", "wrong"),
     [
-        ("{kind: told, facts: [nobody]}", "names the fact 'nobody', which is not there"),
-        ("{kind: hears, lines: [nobody]}", "names the line 'nobody', which is not there"),
-        ("{kind: beat, beats: [nobody]}", "names the beat 'nobody', which is not there"),
-        ("{kind: silence, after: [warning]}", "names the silence 'warning', which is not there"),
+        ("{kind: told, facts: [nobody]}", "names the fact 'nobody', which does not exist"),
+        ("{kind: hears, lines: [nobody]}", "names the line 'nobody', which does not exist"),
+        ("{kind: beat, beats: [nobody]}", "names the beat 'nobody', which does not exist"),
+        ("{kind: silence, after: [warning]}", "names the silence 'warning', which does not exist"),
         ("{kind: ledger, value: joy, at_least: 0.5}", "names the ledger value 'joy'"),
         ("{kind: ledger, value: trust}", "needs `at_least` or `at_most`"),
         ("{kind: says, codes: [nonesuch]}", "names the spoken code 'nonesuch'"),
@@ -67,7 +67,7 @@ def test_a_beat_stands_in_the_record_as_the_lines_it_brings_about(tmp_path: Path
         ("{kind: says, codes: [plan], mood: good}", "no such field"),
     ],
 )
-def test_a_rule_that_cannot_be_is_refused_with_its_place(
+def test_an_impossible_rule_is_refused_with_its_location(
     tmp_path: Path, rule: str, wrong: str
 ) -> None:
     with pytest.raises(CaseError) as caught:
@@ -81,7 +81,7 @@ def test_a_rule_that_cannot_be_is_refused_with_its_place(
 @pytest.mark.parametrize(
     "rule", ["\n    human: true", "{kind: says, codes: [plan]}\n    human: true"]
 )
-def test_an_item_has_a_rule_or_is_a_human_s(tmp_path: Path, rule: str) -> None:
+def test_an_item_has_a_rule_or_is_for_a_human(tmp_path: Path, rule: str) -> None:
     if rule.startswith("{"):
         with pytest.raises(CaseError, match="needs a `rule`, or `human: true`, and not both"):
             with_item(tmp_path, rule)
@@ -94,6 +94,6 @@ def test_an_item_says_why_it_is_critical() -> None:
         CriticalItem.model_validate({"id": "a", "text": "A", "human": True})
 
 
-def test_an_item_that_would_betray_a_secret_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(CaseError, match=r"it would betray 'insurance' .* to whoever missed it"):
+def test_an_item_that_reveals_a_gated_fact_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CaseError, match=r"it reveals 'insurance' .* to a learner who missed it"):
         with_item(tmp_path, "{kind: told, facts: [insurance]}", "Hear about the insurance.")

@@ -1,4 +1,4 @@
-"""A case file: what is refused, where, and with which remedy."""
+"""Faults of a case file: what is refused, at which line, with which remedy."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_every_case_is_found_and_located(case: Case) -> None:
     assert load_case(by_path) == case
 
 
-def test_an_unknown_case_names_those_there_are() -> None:
+def test_an_unknown_case_names_the_installed_ones() -> None:
     with pytest.raises(CaseError, match=r"no case named 'nobody'; choose one of: .*breast-biopsy"):
         locate_case("nobody", paths.scenarios_dir())
 
@@ -64,7 +64,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 def test_an_unknown_field_is_refused_with_its_line(tmp_path: Path) -> None:
     message, line = broken(tmp_path, "level: Senior", "colour: red\nlevel: Senior")
-    assert f":{line}: colour: no such field" in message
+    assert f":{line}: colour: there is no such field" in message
 
 
 def test_broken_yaml_gives_the_line(tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def test_broken_yaml_gives_the_line(tmp_path: Path) -> None:
 
 def test_a_dangling_reference_is_refused_with_its_line(tmp_path: Path) -> None:
     message, line = broken(tmp_path, "opening: opening", "opening: nowhere")
-    assert f":{line}: opening names the line 'nowhere', which is not there" in message
+    assert f":{line}: opening names the line 'nowhere', which does not exist" in message
 
 
 def test_an_unknown_code_in_a_rule_is_refused(tmp_path: Path) -> None:
@@ -85,18 +85,18 @@ def test_an_unknown_code_in_a_rule_is_refused(tmp_path: Path) -> None:
 
 def test_a_duplicate_id_is_refused(tmp_path: Path) -> None:
     message, line = broken(tmp_path, "{id: hello_2,", "{id: hello_1,")
-    assert f":{line}: the id 'hello_1' is there twice" in message
+    assert f":{line}: the id 'hello_1' is used twice" in message
 
 
 def test_a_duplicate_text_is_refused(tmp_path: Path) -> None:
     message, _ = broken(tmp_path, 'text: "All right."', 'text: "Okay."')
-    assert "says the same as okay_1" in message
+    assert "is the same as that of okay_1" in message
 
 
 def test_an_empty_text_is_refused(tmp_path: Path) -> None:
     message, line = broken(tmp_path, 'text: "Okay."', 'text: " "')
     assert f":{line}: " in message
-    assert "is empty; write something" in message
+    assert "is empty; write a text" in message
 
 
 def test_a_line_too_long_to_say_is_refused(tmp_path: Path) -> None:
@@ -110,10 +110,10 @@ def test_a_line_too_long_to_say_is_refused(tmp_path: Path) -> None:
         ("<shout>Okay.", "<shout> is no mark; write <pause 0.8>"),
         ("Okay <pause 4> then.", "a pause in a line lasts up to 1.5 s"),
         ("<quiet>Okay.", "<quiet> is never closed; write </quiet> after its last word"),
-        ("Okay. *sighs*", "a line is plain speech; the only marks in it are <pause 0.8>"),
+        ("Okay. *sighs*", "a line is plain speech; the only marks allowed are <pause 0.8>"),
     ],
 )
-def test_a_mark_that_is_none_is_refused_with_its_line(
+def test_an_unknown_mark_is_refused_with_its_line(
     tmp_path: Path, written: str, reason: str
 ) -> None:
     message, line = broken(tmp_path, 'text: "Okay."', f'text: "{written}"')
@@ -129,7 +129,7 @@ def test_marks_are_read_in_every_wording_of_a_line(tmp_path: Path) -> None:
 
 
 def test_the_schema_and_the_dump_name_the_fields_as_authors_write_them(case: Case) -> None:
-    schema = Case.model_json_schema()["$defs"]["Line"]["properties"]
+    schema = Case.model_json_schema()["$defs"]["CaseLine"]["properties"]
     assert {"text", "again"} <= set(schema)
     assert not any(name.startswith("marked") for name in schema)
     line = next(line for line in case.lines if line.id == "q_die")
@@ -137,7 +137,7 @@ def test_the_schema_and_the_dump_name_the_fields_as_authors_write_them(case: Cas
     assert line.text == "Am I going to die?"
 
 
-def test_how_far_a_voice_bends_is_bounded(tmp_path: Path) -> None:
+def test_the_bends_of_a_voice_are_limited(tmp_path: Path) -> None:
     message, _ = broken(tmp_path, "  history: >-", "  bends: {ledger: 5.0}\n  history: >-")
     assert "person.bends.ledger" in message
 
@@ -151,31 +151,31 @@ def test_a_gate_that_can_never_open_is_refused(tmp_path: Path) -> None:
 
 def test_a_trusted_gate_needs_a_threshold(tmp_path: Path) -> None:
     message, _ = broken(tmp_path, "{when: trusted, trust: 0.55}", "{when: trusted}")
-    assert "a gate gives `trust` exactly when it says `when: trusted`" in message
+    assert "give `trust` if, and only if, the gate says `when: trusted`" in message
 
 
-def test_a_line_that_betrays_a_gated_fact_is_refused(tmp_path: Path) -> None:
+def test_a_line_that_reveals_a_gated_fact_is_refused(tmp_path: Path) -> None:
     message, line = broken(
         tmp_path, "I'd rather not have a crowd.", "My mother never liked a crowd."
     )
-    assert f":{line}: crowd betrays 'mother'" in message
+    assert f":{line}: crowd reveals 'mother'" in message
 
 
-def test_a_scene_that_betrays_a_gated_fact_is_refused(tmp_path: Path) -> None:
+def test_a_scene_that_reveals_a_gated_fact_is_refused(tmp_path: Path) -> None:
     message, _ = broken(tmp_path, "about\n  herself.", "about\n  herself and my mother.")
-    assert "the scene betrays 'mother'" in message
+    assert "the scene reveals 'mother'" in message
 
 
-def test_endings_have_to_catch_every_goodbye(tmp_path: Path) -> None:
+def test_the_endings_must_cover_every_goodbye(tmp_path: Path) -> None:
     message, _ = broken(
         tmp_path,
         "on: [closing, time]\n    lines: [end_untold_1, end_untold_2]",
         "on: [closing]\n    lines: [end_untold_1, end_untold_2]",
     )
-    assert "no ending catches 'time'" in message
+    assert "no ending covers 'time'" in message
 
 
-def test_a_number_out_of_range_is_refused_with_what_it_says(tmp_path: Path) -> None:
+def test_a_number_out_of_range_is_refused_with_its_value(tmp_path: Path) -> None:
     message, _ = broken(tmp_path, "trust: {start: 0.40", "trust: {start: 4.0")
     assert "ledger.trust.start" in message
     assert "'4.0'" in message
@@ -184,18 +184,18 @@ def test_a_number_out_of_range_is_refused_with_what_it_says(tmp_path: Path) -> N
 def test_a_list_or_binary_is_no_case(tmp_path: Path) -> None:
     path = tmp_path / "list.yaml"
     path.write_text("- a\n- b\n", encoding="utf-8")
-    with pytest.raises(CaseError, match="a case is a mapping"):
+    with pytest.raises(CaseError, match="a case must be a mapping"):
         load_case(path)
     path.write_bytes(b"\xff\xfe\x00id")
     with pytest.raises(CaseError, match="is not UTF-8"):
         load_case(path)
 
 
-def test_the_folder_and_the_id_agree(tmp_path: Path) -> None:
+def test_the_id_must_be_the_name_of_the_folder(tmp_path: Path) -> None:
     folder = tmp_path / "other"
     folder.mkdir()
     (folder / "case.yaml").write_text(SOUND, encoding="utf-8")
-    with pytest.raises(CaseError, match="name it as its folder does"):
+    with pytest.raises(CaseError, match="is not the name of its folder; make them equal"):
         load_case(folder / "case.yaml")
 
 
@@ -211,16 +211,16 @@ def test_the_folder_and_the_id_agree(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_the_debrief_may_not_hint_at_what_was_kept_back(
+def test_the_debrief_may_not_hint_at_an_untold_fact(
     tmp_path: Path, old: str, new: str, sign: str
 ) -> None:
     message, _ = broken(tmp_path, old, new)
     assert sign in message
-    assert "word it differently" in message or "leave the name out" in message
+    assert "change its words" in message or "remove the name" in message
 
 
 @pytest.mark.parametrize("case_id", sorted(find_cases(paths.scenarios_dir())))
-def test_no_case_hints_at_what_it_keeps_back(case_id: str) -> None:
+def test_no_case_hints_at_an_untold_fact(case_id: str) -> None:
     case = load_case(locate_case(case_id, paths.scenarios_dir()))
     assert list(hints(case)) == []
 

@@ -1,4 +1,4 @@
-"""What only one case can know: its news, in its own words, and codes of its own."""
+"""The codes of one case: the patterns of its news, and codes that only it has."""
 
 from __future__ import annotations
 
@@ -28,7 +28,9 @@ def names(case: Case, text: str) -> set[str]:
         ("It's benign.", "good_news"),
     ],
 )
-def test_the_news_of_a_case_is_known_by_its_own_words(case: Case, text: str, expected: str) -> None:
+def test_the_news_of_a_case_is_found_by_its_own_patterns(
+    case: Case, text: str, expected: str
+) -> None:
     assert expected in names(case, text)
 
 
@@ -50,7 +52,7 @@ def test_talk_of_cancer_that_is_not_the_news_is_no_headline(case: Case, text: st
     assert "headline" not in names(case, text)
 
 
-def test_a_code_shows_the_speakers_own_words(case: Case) -> None:
+def test_a_code_has_the_speakers_words(case: Case) -> None:
     (news,) = [
         each
         for each in case.coder.code("Well. It's breast cancer, Noreen.")
@@ -72,12 +74,12 @@ def test_a_case_may_add_codes_and_technical_words(case: Case) -> None:
     assert "jargon" not in names(case, "The biscuit index is high.")
 
 
-def test_a_code_takes_the_place_of_the_shared_one_of_its_name(case: Case) -> None:
+def test_a_code_replaces_the_shared_code_of_the_same_name(case: Case) -> None:
     other = altered(case, codes={"greeting": {"any": ["^ahoy"]}})
     assert "greeting" in names(other, "Ahoy there.")
     assert "greeting" not in names(other, "Hello, Mrs. Tully.")
 
 
-def test_a_code_may_be_meant_instead_of_another(case: Case) -> None:
+def test_a_code_may_drop_another_code(case: Case) -> None:
     assert "cancer_mentioned" not in names(case, "I'm sorry, it is cancer.")
     assert "cancer_mentioned" in names(case, "The cancer nurse will call you.")

@@ -1,4 +1,4 @@
-"""The cases that come with simvoice are different people: none says a line of another's."""
+"""The cases that come with simvoice are different people: no two share a line or a voice."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections import defaultdict
 import pytest
 
 from simvoice import paths
-from simvoice.app.attempt_header import floor_of
+from simvoice.app.attempt_header import turn_taking_of
 from simvoice.patient.case.load import find_cases, load_case
 from simvoice.patient.case.schema import Case
 from simvoice.patient.case.suite import load_suite
@@ -41,12 +41,12 @@ def test_no_two_patients_share_a_voice() -> None:
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=list(CASES))
-def test_each_case_has_what_a_case_needs(case: Case) -> None:
+def test_each_case_has_all_its_parts(case: Case) -> None:
     file = FILES[case.id]
     assert len(case.lines) >= 120
     assert len(case.endings) >= 5
     assert len(case.sources) >= 2
-    floor_of(case)
+    turn_taking_of(case)
     suite = load_suite(file, case)
     assert suite is not None
     assert len(suite.probes) >= 60

@@ -1,4 +1,4 @@
-"""The real embedder on questions that are not among the exemplars."""
+"""The embedder on questions that are not among the exemplars."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Words of learners that were once taken for something else."""
+"""Utterances of learners that were once coded wrongly."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def names(case_id: str, text: str) -> set[str]:
         ("medication-error", "You should not have had to wait.", "owns"),
     ],
 )
-def test_it_is_not_taken_for(case_id: str, text: str, code: str) -> None:
+def test_a_code_is_absent(case_id: str, text: str, code: str) -> None:
     assert code not in names(case_id, text)
 
 
@@ -78,7 +78,7 @@ def test_it_is_not_taken_for(case_id: str, text: str, code: str) -> None:
         ("behaviour-change", "I like your boots.", "small_talk"),
     ],
 )
-def test_it_is_still_taken_for(case_id: str, text: str, code: str) -> None:
+def test_a_code_is_present(case_id: str, text: str, code: str) -> None:
     assert code in names(case_id, text)
 
 
@@ -94,13 +94,11 @@ def test_it_is_still_taken_for(case_id: str, text: str, code: str) -> None:
         ("What does your wife think of that job you have?", False),
     ],
 )
-def test_a_question_that_only_points_back_is_told_from_one_with_a_subject(
-    asked: str, leans: bool
-) -> None:
+def test_a_question_that_only_points_back_has_no_subject(asked: str, leans: bool) -> None:
     assert points_back(asked) is leans
 
 
-def test_that_sort_of_thing_is_what_the_sentence_before_told_of() -> None:
+def test_that_kind_of_thing_refers_to_the_sentence_before() -> None:
     before = "Some want the figures and some would rather not."
     asked = "Where do you find yourself with that kind of news?"
     assert focus(f"Good morning. {before} {asked}") == f"{before} {asked}"
@@ -108,7 +106,7 @@ def test_that_sort_of_thing_is_what_the_sentence_before_told_of() -> None:
     assert focus(f"{before} {unrelated}") == unrelated
 
 
-def test_the_news_is_heard_before_what_is_told_with_it() -> None:
+def test_the_news_comes_before_what_is_told_with_it() -> None:
     talk = TextConversation(Patient(case_of("sudden-death")))
     talk.open()
     decision = talk.do("Your father died at half past eight this morning.")
