@@ -1,4 +1,4 @@
-"""The language model's server: is it there, has it the model, how soon does it begin to speak?"""
+"""Check the language model's server: its address, its models, and the time to its first word."""
 
 from __future__ import annotations
 
@@ -29,82 +29,79 @@ NEXT_TEXT = "Doctor: How have you been since the test?\nMargaret:"
 TOKENS = 24
 
 _NAME = "model server"
-_ELSE = "until it answers, encounters use the embedded model"
+_FALLBACK = "until it answers, encounters use the embedded model"
 
 
 def check_server(
     server: Server, *, quick: bool = False, clock: Callable[[], float] = time.perf_counter
 ) -> Check:
-    """quick: only whether it is there and has the model. clock: seconds."""
-    # loads an HTTP library, which nothing else in a check needs
+    """Check a server. quick: only its address and its models. clock: returns seconds."""
+    # Import it here: it loads an HTTP library that no other check needs.
     from simvoice.engines.llm.remote import Remote
 
-    # measured in full, however long it takes, and judged afterwards
+    # With long timeouts, so that the whole time is measured before it is judged.
     remote = Remote(replace(server, timeouts=LONG_TIMEOUTS))
     facts: dict[str, Detail] = {"url": server.url, "model": server.model or None}
     try:
         offered = remote.list_models()
         facts["offered"] = offered
         if quick:
-            return _judged(server, offered, None, facts)
+            return judge_server(server, offered, None, facts)
         remote.warm(TEXT, messages=TALK)
-        begun_s = clock()
+        start_s = clock()
         pieces = remote.complete(
             TEXT + NEXT_TEXT, messages=(*TALK, NEXT), max_tokens=TOKENS, temperature=0.0
         )
-        said = next(iter(pieces), "")
-        first_ms = 1000.0 * (clock() - begun_s)
-        said += "".join(pieces)
-        facts |= {"first_ms": round(first_ms), "whole_ms": round(1000.0 * (clock() - begun_s))}
+        reply = next(iter(pieces), "")
+        first_ms = 1000.0 * (clock() - start_s)
+        reply += "".join(pieces)
+        facts |= {"first_ms": round(first_ms), "whole_ms": round(1000.0 * (clock() - start_s))}
     except StageFailed as error:
         sentence, _, remedy = str(error).partition("; ")
-        return warn(_NAME, f"{sentence} ({_ELSE})", remedy, **facts)
+        return warn(_NAME, f"{sentence} ({_FALLBACK})", remedy, **facts)
     finally:
         remote.close()
-    if not said.strip():
+    if not reply.strip():
         return warn(
             _NAME,
-            f"{_where(server)} has nothing to say when it is asked ({_ELSE})",
-            "choose a model without a phase of thinking, or try --llm-form screenplay",
+            f"the server at {server.name} gives an empty reply ({_FALLBACK})",
+            "choose a model without a thinking phase, or try --llm-form screenplay",
             **facts,
         )
-    return _judged(server, offered, first_ms, facts)
+    return judge_server(server, offered, first_ms, facts)
 
 
-def _judged(
+def judge_server(
     server: Server, offered: list[str], first_ms: float | None, facts: dict[str, Detail]
 ) -> Check:
-    where = _where(server)
+    """Judge a server. offered: its models. first_ms: to its first word; None when not measured."""
+    where = f"the server at {server.name}"
     if server.model and server.model not in offered:
-        has = ", ".join(offered[:8]) or "none"
+        models = ", ".join(offered[:8]) or "none"
         return warn(
             _NAME,
-            f"{where} does not offer {server.model!r}; it offers {has}",
-            "give one of these to --llm-model",
+            f"{where} does not offer {server.model!r}; it offers {models}",
+            "choose one of these with --llm-model",
             **facts,
         )
     limit_ms = 1000.0 * server.timeouts.first_s
     if first_ms is not None and first_ms > limit_ms:
         return warn(
             _NAME,
-            f"{where} takes {first_ms / 1000:.1f} s to its first word, and is waited for "
-            f"{limit_ms / 1000:.1f} s ({_ELSE})",
+            f"{where} needs {first_ms / 1000:.1f} s for its first word, but encounters wait only "
+            f"{limit_ms / 1000:.1f} s ({_FALLBACK})",
             "use a smaller model there, or wait longer with --llm-wait",
             **facts,
         )
-    soon = "" if first_ms is None else f" and begins to speak after {first_ms / 1000:.2f} s"
-    sentence = f"{where} has {server.model or (offered or ['no model'])[0]}{soon}"
     if not offered:
         return warn(_NAME, f"{where} offers no model", "load one there", **facts)
+    first = "" if first_ms is None else f" and gives its first word after {first_ms / 1000:.2f} s"
+    sentence = f"{where} has {server.model or offered[0]}{first}"
     if not server.is_private:
         return warn(
             _NAME,
-            f"{sentence}, but what learners say goes there unencrypted",
-            "use https, or a network that only the lab is on",
+            f"{sentence}, but what learners say is sent to it unencrypted",
+            "use https, or a network that only the lab uses",
             **facts,
         )
     return ok(_NAME, sentence, **facts)
-
-
-def _where(server: Server) -> str:
-    return f"the server at {server.name}"

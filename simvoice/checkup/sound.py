@@ -1,4 +1,4 @@
-"""The sound card: is it there, does the microphone hear, and does it hear the speaker?"""
+"""Check the sound card: its devices, the microphone's level, and the echo of the loudspeaker."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from simvoice.devices.sound_card import SoundCard, settle
 from simvoice.errors import DeviceLost, DeviceMissing, LibraryMissing
 from simvoice.ports import AudioLine
 
-BROWSER = "use the browser page, which needs none of it: simvoice serve"
+BROWSER = "use the browser page, which does not need it: simvoice serve"
 
 LISTEN_S = 3.0
 DEAD_DBFS = -90.0
-"""One step of 16-bit sound: a live microphone never stays below it."""
+"""One step of 16-bit sound; a working microphone does not stay below it."""
 QUIET_DBFS = -45.0
 """A voice at arm's length is 10 to 20 dB louder."""
 LOUD_PEAK = 0.985
 LOUD_FRAMES = 4
-"""One clipped frame may be a knock on the table."""
+"""A single clipped frame can be a knock on the table."""
 VOICE_SHARE = 0.1
-"""The loudest tenth of the time is the voice, whatever the pauses."""
+"""The loudest tenth of the time counts as the voice, so pauses do not matter."""
 
 Tell = Callable[[str], None]
 
@@ -33,9 +33,9 @@ Tell = Callable[[str], None]
 def check_sound(
     tell: Tell, *, microphone: str | int | None = None, speaker: str | int | None = None
 ) -> Iterator[Check]:
-    """PortAudio, the devices, the microphone's level, the loop; what cannot go on, ends.
+    """Check PortAudio, the devices, the microphone's level and the echo, until one is missing.
 
-    tell: given a sentence for the person before something is heard or has to be said.
+    tell: called with a sentence for the user before a sound is played or the user must speak.
     """
     try:
         library = portaudio.load()
@@ -51,7 +51,7 @@ def check_sound(
     yield judge_devices("microphones", devices)
     yield judge_devices("loudspeakers", devices)
     if any(d.inputs for d in devices) and any(d.outputs for d in devices):
-        yield from _check_line(SoundCard(microphone, speaker, "headphones"), tell)
+        yield from _check_sound_card(SoundCard(microphone, speaker, "headphones"), tell)
 
 
 def check_devices_only() -> Iterator[Check]:
@@ -63,27 +63,28 @@ def check_devices_only() -> Iterator[Check]:
 
 
 def judge_devices(name: str, devices: list[portaudio.DeviceInfo]) -> Check:
-    """name: "microphones" or "loudspeakers"."""
-    is_in = name == "microphones"
-    fit = [d for d in devices if (d.inputs if is_in else d.outputs) > 0]
-    if not fit:
+    """Check that there is a device. name: "microphones" or "loudspeakers"."""
+    is_input = name == "microphones"
+    usable = [d for d in devices if (d.inputs if is_input else d.outputs) > 0]
+    if not usable:
         return warn(name, f"there are no {name}", f"plug one in, or {BROWSER}")
-    usual = next((d for d in fit if (d.is_default_input if is_in else d.is_default_output)), fit[0])
+    defaults = [d for d in usable if (d.is_default_input if is_input else d.is_default_output)]
+    default = (defaults or usable)[0]
     rows: list[Detail] = [
-        {"index": d.index, "name": d.name, "rate_hz": d.default_rate, "default": d is usual}
-        for d in fit
+        {"index": d.index, "name": d.name, "rate_hz": d.default_rate, "default": d is default}
+        for d in usable
     ]
-    others = f", and {len(fit) - 1} more" if len(fit) > 1 else ""
-    return ok(name, f"{usual.name} (the default){others}", devices=rows)
+    others = f", and {len(usable) - 1} more" if len(usable) > 1 else ""
+    return ok(name, f"{default.name} (the default){others}", devices=rows)
 
 
-def _check_line(line: AudioLine, tell: Tell) -> Iterator[Check]:
+def _check_sound_card(line: AudioLine, tell: Tell) -> Iterator[Check]:
     remedy = f"close other programs that use the sound card, or {BROWSER}"
     try:
         line.start()
-        tell(f"Say something for {LISTEN_S:.0f} seconds, as loud as you would talk.")
-        yield judge_level(_listen(line))
-        tell("Two short sweeps will sound.")
+        tell(f"Speak for {LISTEN_S:.0f} seconds, as loud as in a conversation.")
+        yield judge_level(_record(line))
+        tell("You will now hear two short test tones.")
         yield judge_loop(test_loopback(line))
     except (DeviceMissing, DeviceLost) as error:
         yield warn("sound card", str(error), remedy)
@@ -91,24 +92,22 @@ def _check_line(line: AudioLine, tell: Tell) -> Iterator[Check]:
         line.stop()
 
 
-def _listen(line: AudioLine) -> list[Pcm16]:
-    heard: list[Pcm16] = []
+def _record(line: AudioLine) -> list[Pcm16]:
+    frames: list[Pcm16] = []
     silence = np.zeros(FRAME, np.int16)
-    while len(heard) < round(LISTEN_S / FRAME_S):
+    while len(frames) < round(LISTEN_S / FRAME_S):
         frame = line.read()
         if frame is None:
             break
-        heard.append(frame.pcm)
+        frames.append(frame.pcm)
         line.write(silence)
-    return heard
+    return frames
 
 
 def judge_level(frames: list[Pcm16]) -> Check:
-    """frames: int16 [320] each, what the microphone heard while somebody spoke."""
+    """Judge the microphone's level. frames: int16 [320] each, recorded while the user spoke."""
     if not frames:
-        return warn(
-            "microphone", "the microphone gave nothing", f"choose another, or {BROWSER}"
-        )
+        return warn("microphone", "the microphone gives no sound", f"choose another, or {BROWSER}")
     levels = np.array([level_dbfs(frame) for frame in frames])
     peaks = np.array([np.abs(frame.astype(np.int32)).max() / 32768.0 for frame in frames])
     voice = float(np.quantile(levels, 1.0 - VOICE_SHARE))
@@ -128,21 +127,21 @@ def judge_level(frames: list[Pcm16]) -> Check:
         return warn(
             "microphone",
             f"the voice is so loud that it distorts (peak {peaks.max():.2f} of full scale)",
-            "move away a little, or lower the microphone's level",
+            "move back a little, or lower the microphone's level",
             **facts,
         )
     if voice < QUIET_DBFS:
         return warn(
             "microphone",
-            f"no voice was heard well: the loudest was {voice:.0f} dBFS",
-            "speak while it listens, move closer, or raise the microphone's level",
+            f"the voice is too quiet, or no one spoke: its level was {voice:.0f} dBFS",
+            "speak during the test, move closer, or raise the microphone's level",
             **facts,
         )
-    return ok("microphone", f"a voice is heard well, at {voice:.0f} dBFS", **facts)
+    return ok("microphone", f"the voice has a good level, {voice:.0f} dBFS", **facts)
 
 
 def judge_loop(found: Loopback) -> Check:
-    """What the loop-back self-test means for the conversation."""
+    """Judge the echo of the loudspeaker in the microphone, and say what it means."""
     facts: dict[str, Detail] = {
         "verdict": found.verdict,
         "echo_db": None if found.echo_db is None else round(found.echo_db, 1),
@@ -151,19 +150,23 @@ def judge_loop(found: Loopback) -> Check:
         "echo_mode": settle(found),
     }
     if found.verdict == "headphones":
-        heard = "does not hear the speaker" if found.echo_db is None else "hardly hears the speaker"
-        return ok("loop", f"the microphone {heard}: as with headphones", **facts)
+        echo = "no echo" if found.echo_db is None else "almost no echo"
+        return ok(
+            "loop",
+            f"the microphone picks up {echo} of the loudspeaker, as with headphones",
+            **facts,
+        )
     if found.echo_db is None:
-        said = "the microphone hears the speaker, but not steadily"
+        sentence = "the microphone picks up an unsteady echo of the loudspeaker"
     else:
-        said = f"the microphone hears the speaker at {found.echo_db:.0f} dB"
+        sentence = f"the microphone picks up the loudspeaker at {found.echo_db:.0f} dB"
         if found.delay_s is not None:
-            said += f", {found.delay_s * 1000:.0f} ms later"
+            sentence += f", {found.delay_s * 1000:.0f} ms later"
     if facts["echo_mode"] == "canceller":
-        return ok("loop", f"{said}; its echo will be cancelled", **facts)
+        return ok("loop", f"{sentence}; the echo will be cancelled", **facts)
     return warn(
         "loop",
-        f"{said}, and the patient cannot be interrupted while she speaks",
+        f"{sentence}, so you cannot interrupt the patient",
         "wear headphones, or install the echo canceller: pip install pywebrtc-audio",
         **facts,
     )

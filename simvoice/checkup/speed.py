@@ -1,4 +1,4 @@
-"""How fast each engine is here, on a sentence that the voice says and the ear must understand."""
+"""Measure the speed of each engine, and check that Whisper understands the voice."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ from simvoice.ports import VoiceStyle
 SENTENCE = "I would like to talk with you about the results today."
 CLAUSE = "They said you would have it."
 WOMAN = VoiceStyle(formant_shift=1.17, pitch_hz=200.0)
-"""Shaping costs time too, so a shaped voice is measured."""
-HEARD_S = 3.0
+"""A shaped voice, because shaping takes time too."""
+SILENT_INPUT_S = 3.0
+"""Length of the silence that the engines receive when there is no voice to speak the sentence."""
 
 SCENE = (
     "A conversation in a quiet room of a clinic. The doctor has the result of a test; the patient "
@@ -33,11 +34,11 @@ TOKENS = 24
 
 COMMIT_MS = 400.0
 LISTEN_MS = 200.0
-"""After so much silence the transcription starts, and after `COMMIT_MS` the turn is over."""
+"""Silence after which recognition starts; after `COMMIT_MS` of silence the turn is over."""
 QUICK_MS = 900.0
 SLOW_MS = 1500.0
-"""Gaps between speakers are 200 ms on average, and one above a second is felt as trouble
-(Levinson & Torreira 2015; Jefferson 1989)."""
+"""Gaps between speakers are 200 ms on average, and a gap above a second suggests trouble to the
+listener (Levinson & Torreira 2015; Jefferson 1989)."""
 
 Stopwatch = Callable[[], float]
 Measure = Callable[[Path], dict[str, float]]
@@ -45,147 +46,152 @@ Measure = Callable[[Path], dict[str, float]]
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """Milliseconds each engine took; None when its model is not here."""
+    """Milliseconds that each engine needs; None when its model is missing."""
 
     hear_ms: float | None = None
+    """Speech recognition."""
     judge_ms: float | None = None
+    """End of turn, from the sound."""
     end_ms: float | None = None
-    """To judge whether the words sound finished."""
+    """End of turn, from the words."""
     mean_ms: float | None = None
+    """Sentence embedding."""
     think_ms: float | None = None
-    """To the first token after a new line of the prompt."""
+    """Language model: to the first token after a new line of the prompt."""
     tokens_per_s: float | None = None
     say_ms: float | None = None
+    """Synthesis of the first clause."""
 
 
 class SpeedCheck:
-    """Loads and runs each engine whose model is here; some seconds altogether."""
+    """Loads and runs each engine whose model is installed, which takes some seconds."""
 
     def __init__(
         self, profile: str = manifest.DEFAULT_PROFILE, clock: Stopwatch = time.perf_counter
     ) -> None:
-        """clock: seconds. Raises SettingError for an unknown profile."""
+        """clock: returns seconds. Raises SettingError for an unknown profile."""
         self._names = manifest.profile(profile)
         self._clock = clock
-        self._speech: Pcm = np.zeros(round(HEARD_S * RATE), np.float32)
-        self._understood: str | None = None
+        self._speech: Pcm = np.zeros(round(SILENT_INPUT_S * RATE), np.float32)
+        self._transcript: str | None = None
+        """What was recognised of `SENTENCE`; None when the voice did not speak it."""
 
     def run(self) -> list[Check]:
-        """What is not as it should be, and last how quick an encounter will feel."""
+        """Return the checks of the engines, and last the check of the response time."""
         threads.set_environment()
-        found: dict[str, float] = {}
-        faults: list[Check] = []
+        measured: dict[str, float] = {}
+        checks: list[Check] = []
         measures: tuple[tuple[manifest.Role, Measure], ...] = (
-            ("voice", self._say),
-            ("stt", self._hear),
-            ("end_of_turn", self._judge),
-            ("last_words", self._end),
-            ("embedding", self._mean),
-            ("llm", self._think),
+            ("voice", self._measure_voice),
+            ("stt", self._measure_recognition),
+            ("end_of_turn", self._measure_end_of_turn),
+            ("last_words", self._measure_sentence_end),
+            ("embedding", self._measure_embedding),
+            ("llm", self._measure_language_model),
         )
         for role, measure in measures:
             try:
                 folder = manifest.locate(self._names[role])
             except NeedsError:
-                continue  # the check of the models has said it
+                continue  # `check_models` reports it
             try:
-                found |= measure(folder)
+                measured |= measure(folder)
             except SimvoiceError as error:
-                faults.append(fail(f"engine {role}", str(error), "run: simvoice models verify"))
-        if self._understood is not None:
-            faults.append(judge_understanding(self._understood))
-        return [*faults, judge_pace(Pace(**found))]
+                checks.append(fail(f"engine {role}", str(error), "run: simvoice models verify"))
+        if self._transcript is not None:
+            checks.append(judge_understanding(self._transcript))
+        return [*checks, judge_pace(Pace(**measured))]
 
     def _ms(self, work: Callable[[], object]) -> float:
-        """The better of two runs: the first may still allocate."""
-        took = []
+        """Return the shorter time of two runs, because the first may allocate memory."""
+        took_ms = []
         for _ in range(2):
             start_s = self._clock()
             work()
-            took.append(1000.0 * (self._clock() - start_s))
-        return min(took)
+            took_ms.append(1000.0 * (self._clock() - start_s))
+        return min(took_ms)
 
-    # The heavy libraries are loaded only here: every other command should start at once.
+    # Import the heavy libraries only in these methods, so that other commands start at once.
 
-    def _say(self, folder: Path) -> dict[str, float]:
+    def _measure_voice(self, folder: Path) -> dict[str, float]:
         from simvoice.engines.tts.piper import Piper
         from simvoice.engines.tts.praat_voice import ShapedVoice
 
         voice = ShapedVoice(Piper(folder))
         try:
             self._speech = voice.speak(SENTENCE, VoiceStyle()).pcm
-            self._understood = ""
+            self._transcript = ""
             return {"say_ms": self._ms(lambda: voice.speak(CLAUSE, WOMAN))}
         finally:
             voice.close()
 
-    def _hear(self, folder: Path) -> dict[str, float]:
+    def _measure_recognition(self, folder: Path) -> dict[str, float]:
         from simvoice.engines.stt.whisper import Whisper
 
-        ear = Whisper(folder)
-        took = self._ms(lambda: ear.transcribe(self._speech))
-        if self._understood is not None:
-            self._understood = ear.transcribe(self._speech).text
-        return {"hear_ms": took}
+        whisper = Whisper(folder)
+        took_ms = self._ms(lambda: whisper.transcribe(self._speech))
+        if self._transcript is not None:
+            self._transcript = whisper.transcribe(self._speech).text
+        return {"hear_ms": took_ms}
 
-    def _judge(self, folder: Path) -> dict[str, float]:
+    def _measure_end_of_turn(self, folder: Path) -> dict[str, float]:
         from simvoice.engines.turn.end_of_turn import SmartTurn
 
-        turns = SmartTurn(folder)
-        return {"judge_ms": self._ms(lambda: turns.complete_prob(self._speech))}
+        smart_turn = SmartTurn(folder)
+        return {"judge_ms": self._ms(lambda: smart_turn.complete_prob(self._speech))}
 
-    def _end(self, folder: Path) -> dict[str, float]:
+    def _measure_sentence_end(self, folder: Path) -> dict[str, float]:
         from simvoice.engines.turn.end_of_turn import SentenceEndByLlm
 
-        words = SentenceEndByLlm(folder)
-        # The prompt's cache would make the second time free, so another turn comes between.
-        took = []
+        sentence_end = SentenceEndByLlm(folder)
+        # Alternate between two turns: the same prompt twice would be in the model's cache.
+        took_ms = []
         for turn in (SENTENCE, CLAUSE, SENTENCE):
             start_s = self._clock()
-            words.over_prob(turn)
-            took.append(1000.0 * (self._clock() - start_s))
-        return {"end_ms": min(took)}
+            sentence_end.over_prob(turn)
+            took_ms.append(1000.0 * (self._clock() - start_s))
+        return {"end_ms": min(took_ms)}
 
-    def _mean(self, folder: Path) -> dict[str, float]:
+    def _measure_embedding(self, folder: Path) -> dict[str, float]:
         from simvoice.engines.embed.minilm import MiniLM
 
-        meaning = MiniLM(folder)
-        return {"mean_ms": self._ms(lambda: meaning.embed([SENTENCE]))}
+        minilm = MiniLM(folder)
+        return {"mean_ms": self._ms(lambda: minilm.embed([SENTENCE]))}
 
-    def _think(self, folder: Path) -> dict[str, float]:
+    def _measure_language_model(self, folder: Path) -> dict[str, float]:
         from simvoice.engines.llm.llama import Llama
 
-        mind = Llama(folder)
+        llama = Llama(folder)
         try:
-            mind.warm(SCENE)
+            llama.warm(SCENE)
             start_s = self._clock()
-            pieces = mind.complete(SCENE + NEXT, max_tokens=TOKENS, stop=(), temperature=0.0)
+            pieces = llama.complete(SCENE + NEXT, max_tokens=TOKENS, stop=(), temperature=0.0)
             next(pieces, "")
             first_s = self._clock() - start_s
             rest = sum(1 for _ in pieces)
             rest_s = self._clock() - start_s - first_s
             return {"think_ms": 1000.0 * first_s, "tokens_per_s": rest / max(rest_s, 1e-6)}
         finally:
-            mind.close()
+            llama.close()
 
 
 def judge_understanding(text: str) -> Check:
-    """text: what the ear made of `SENTENCE`, said by the voice."""
-    said, heard = _words(SENTENCE), _words(text)
-    share = len(said & heard) / len(said)
+    """Judge whether the voice is understood. text: the transcript of `SENTENCE`."""
+    spoken, recognised = _words(SENTENCE), _words(text)
+    share = len(spoken & recognised) / len(spoken)
     facts: dict[str, Detail] = {"said": SENTENCE, "heard": text, "words_heard": round(share, 2)}
     if share < 0.7:
         return fail(
             "voice and ear",
-            f"the ear heard {text!r} when the voice said {SENTENCE!r}",
+            f"the voice said {SENTENCE!r}, but speech recognition understood {text!r}",
             "run: simvoice models verify",
             **facts,
         )
-    return ok("voice and ear", "the ear understands what the voice says", **facts)
+    return ok("voice and ear", "speech recognition understands the voice", **facts)
 
 
 def judge_pace(pace: Pace) -> Check:
-    """Will an encounter feel quick here?"""
+    """Judge how quickly the patient will answer on this machine."""
     facts: dict[str, Detail] = {
         name: None if number is None else round(number, 1) for name, number in asdict(pace).items()
     }
@@ -193,7 +199,7 @@ def judge_pace(pace: Pace) -> Check:
     if any(number is None for number in needed):
         return warn(
             "speed",
-            "how quick an encounter will feel cannot be said without the models",
+            "the response time of the patient cannot be measured without the models",
             "run: simvoice models pull",
             **facts,
         )
@@ -201,18 +207,18 @@ def judge_pace(pace: Pace) -> Check:
     written = max(COMMIT_MS, LISTEN_MS + judge + hear + end + mean)
     free = written + (pace.think_ms or 0.0) + say
     facts |= {"written_line_ms": round(written), "free_line_ms": round(free)}
-    said = (
-        f"her written lines begin about {written / 1000:.1f} s after your last word, what she "
-        f"makes up after about {free / 1000:.1f} s"
+    times = (
+        f"written lines begin about {written / 1000:.1f} s after your last word, lines of the "
+        f"language model after about {free / 1000:.1f} s"
     )
     if written > SLOW_MS:
-        return warn("speed", f"an encounter will feel slow: {said}", _SLOW, **facts)
+        return warn("speed", f"the patient answers slowly: {times}", _FASTER, **facts)
     if written > QUICK_MS:
-        return warn("speed", f"an encounter will feel a little slow: {said}", _SLOW, **facts)
-    return ok("speed", f"an encounter will feel quick: {said}", **facts)
+        return warn("speed", f"the patient answers a little slowly: {times}", _FASTER, **facts)
+    return ok("speed", f"the patient answers quickly: {times}", **facts)
 
 
-_SLOW = "end what else is running, or use a faster machine"
+_FASTER = "close other programs, or use a faster machine"
 
 
 def _words(text: str) -> set[str]:

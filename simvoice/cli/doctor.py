@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from simvoice.checkup.all_checks import check_all
 from simvoice.checkup.checks import Check
-from simvoice.checkup.whole import check_all
 from simvoice.cli.common import (
     DEFAULT_FORM,
     DEFAULT_PROFILE,

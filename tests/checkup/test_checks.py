@@ -1,4 +1,4 @@
-"""What each check says of what it finds."""
+"""The result of each check."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ def test_a_python_that_is_too_old_fails() -> None:
 
 
 def test_every_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = [
+    requirements = [
         "numpy>=1.26",
         "no-such-thing>=2 ; python_version > '3'",
         "other-thing",
         "x ; extra == 'y'",
     ]
-    monkeypatch.setattr(checks.importlib.metadata, "requires", lambda _: asked)
+    monkeypatch.setattr(checks.importlib.metadata, "requires", lambda _: requirements)
     found = checks.check_libraries()
     assert found.state == "fail"
     assert found.facts["missing"] == ["no-such-thing", "other-thing"]
@@ -61,7 +61,7 @@ class Usage(NamedTuple):
 
 
 @pytest.mark.parametrize(("free", "state"), [(10**8, "fail"), (10**9, "warn"), (10**11, "ok")])
-def test_the_disk_has_room_little_or_none(
+def test_the_disk_check_depends_on_the_free_space(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, free: int, state: str
 ) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10**12, 10**12 - free, free))
@@ -72,7 +72,7 @@ def test_the_disk_has_room_little_or_none(
     assert not (tmp_path / "not").exists()
 
 
-def test_a_file_where_the_attempts_should_lie_fails(tmp_path: Path) -> None:
+def test_a_file_instead_of_the_folder_of_attempts_fails(tmp_path: Path) -> None:
     (tmp_path / "home").write_text("")
     found = checks.check_disk(tmp_path / "home" / "attempts")
     assert found.state == "fail"
@@ -82,7 +82,7 @@ def test_a_file_where_the_attempts_should_lie_fails(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("busy", "cores", "state"), [(0.1, 2, "ok"), (1.0, 2, "warn"), (1.0, 4, "ok"), (0.0, 1, "warn")]
 )
-def test_the_cores_are_free_or_not(busy: float, cores: int, state: str) -> None:
+def test_the_core_check_depends_on_the_load(busy: float, cores: int, state: str) -> None:
     found = checks.judge_cores(busy, cores)
     assert found.state == state
     assert is_complete(found)
@@ -91,7 +91,7 @@ def test_the_cores_are_free_or_not(busy: float, cores: int, state: str) -> None:
 # -- models ---------------------------------------------------------------------------------
 
 
-def test_missing_and_altered_files_of_a_model_are_told_apart(
+def test_missing_and_altered_files_of_a_model_are_distinguished(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("SIMVOICE_MODELS", str(tmp_path))
@@ -109,31 +109,31 @@ def test_missing_and_altered_files_of_a_model_are_told_apart(
 # -- sound ----------------------------------------------------------------------------------
 
 
-def test_a_muted_microphone_is_told_from_a_quiet_a_good_and_a_loud_one() -> None:
+def test_muted_quiet_good_and_loud_microphones_are_distinguished() -> None:
     silent = [np.zeros(FRAME, np.int16)] * 150
-    said = {
+    found = {
         "dead": sound.judge_level(silent),
         "quiet": sound.judge_level(frames(-60.0)),
         "good": sound.judge_level(frames(-25.0)),
         "loud": sound.judge_level(frames(0.0)),
         "nothing": sound.judge_level([]),
     }
-    assert {name: check.state for name, check in said.items()} == {
+    assert {name: check.state for name, check in found.items()} == {
         "dead": "warn",
         "quiet": "warn",
         "good": "ok",
         "loud": "warn",
         "nothing": "warn",
     }
-    assert len({check.sentence for check in said.values()}) == 5
-    assert all(is_complete(check) for check in said.values())
+    assert len({check.sentence for check in found.values()}) == 5
+    assert all(is_complete(check) for check in found.values())
 
 
-def test_a_voice_that_speaks_for_half_the_time_is_heard_well() -> None:
+def test_a_voice_in_half_of_the_time_has_a_good_level() -> None:
     assert sound.judge_level([*frames(-70.0, 1.5), *frames(-25.0, 1.5)]).state == "ok"
 
 
-def test_the_loop_says_how_loud_and_how_late_the_echo_is() -> None:
+def test_the_loop_check_gives_the_level_and_the_delay_of_the_echo() -> None:
     found = sound.judge_loop(Loopback("loudspeaker", -18.2, 0.0634, 0.06, -62.0))
     assert "-18 dB, 63 ms later" in found.sentence
     assert found.facts["echo_mode"] in {"canceller", "half-duplex"}
@@ -151,7 +151,7 @@ def test_the_default_device_is_named_and_the_others_are_counted() -> None:
     assert sound.judge_devices("loudspeakers", listed).state == "warn"
 
 
-def test_without_portaudio_nothing_breaks_and_the_browser_is_offered(
+def test_without_portaudio_the_browser_page_is_suggested(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     ordinary = builtins.__import__
@@ -168,7 +168,7 @@ def test_without_portaudio_nothing_breaks_and_the_browser_is_offered(
     assert "simvoice serve" in found.remedy
 
 
-def test_without_devices_no_line_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_devices_no_device_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
     class Library:
         @staticmethod
         def get_portaudio_version() -> tuple[int, str]:
@@ -189,28 +189,28 @@ def test_without_devices_no_line_is_opened(monkeypatch: pytest.MonkeyPatch) -> N
 # -- speed ----------------------------------------------------------------------------------
 
 
-def test_an_encounter_is_called_quick_a_little_slow_or_slow() -> None:
+def test_the_speed_check_depends_on_the_response_time() -> None:
     def pace(hear_ms: float) -> Check:
         return judge_pace(Pace(hear_ms, 50.0, 40.0, 15.0, 150.0, 20.0, 180.0))
 
     assert pace(250.0).state == "ok"
     assert "about 0.6 s" in pace(250.0).sentence
-    assert "a little slow" in pace(900.0).sentence
-    assert "feel slow" in pace(2000.0).sentence
+    assert "answers a little slowly" in pace(900.0).sentence
+    assert "answers slowly" in pace(2000.0).sentence
     assert pace(2000.0).facts["free_line_ms"] == 2635
 
 
-def test_a_turn_is_never_answered_before_it_is_over() -> None:
+def test_the_response_time_includes_the_end_of_the_turn() -> None:
     assert judge_pace(Pace(10.0, 5.0, 5.0, 5.0, 10.0, 50.0, 20.0)).facts["written_line_ms"] == 400
 
 
-def test_without_a_model_no_promise_is_made() -> None:
+def test_without_a_model_no_response_time_is_given() -> None:
     found = judge_pace(Pace(hear_ms=200.0))
     assert found.state == "warn"
     assert "simvoice models pull" in found.remedy
 
 
-def test_an_ear_that_does_not_understand_the_voice_fails() -> None:
+def test_a_voice_that_is_not_understood_fails() -> None:
     assert judge_understanding(SENTENCE.lower().rstrip(".")).state == "ok"
     assert judge_understanding("Thank you for watching.").state == "fail"
     assert judge_understanding("").state == "fail"

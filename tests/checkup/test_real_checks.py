@@ -1,4 +1,4 @@
-"""The checks on a real sound server and on real engines."""
+"""The checks with a real sound server and real engines."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from simvoice.checkup.speed import SpeedCheck
 from simvoice.simulate.signals import pink_noise
 from tests.sound_server import SoundServer, missing_programs, sound_server
 
-LOOK = """
+RUN_CHECKS = """
 import json
 from dataclasses import asdict
 from simvoice.checkup.sound import check_sound
@@ -24,23 +24,27 @@ print(json.dumps([asdict(check) for check in check_sound(lambda sentence: None)]
 """
 
 
-def look(server: SoundServer) -> dict[str, Any]:
-    """The checks of the sound by name, from a process of their own."""
+def sound_checks(server: SoundServer) -> dict[str, Any]:
+    """Run the sound checks in a separate process, and return them by name."""
     done = subprocess.run(
-        [sys.executable, "-c", LOOK], env=server.env, capture_output=True, text=True, check=True
+        [sys.executable, "-c", RUN_CHECKS],
+        env=server.env,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     return {check["name"]: check for check in json.loads(done.stdout)}
 
 
 @pytest.mark.soundcard
 @pytest.mark.realtime
-def test_a_loudspeaker_beside_the_microphone_is_heard_and_measured() -> None:
+def test_the_echo_of_a_loudspeaker_is_measured() -> None:
     missing = missing_programs()
     if missing:
         pytest.fail(f"{missing} not installed; on Debian: apt-get install pulseaudio-utils")
     with sound_server() as server:
         server.default_source("vloop")
-        checks = look(server)
+        checks = sound_checks(server)
     assert set(checks) == {"PortAudio", "microphones", "loudspeakers", "microphone", "loop"}
     assert "digital silence" in checks["microphone"]["sentence"]
     loop = checks["loop"]["facts"]
@@ -51,12 +55,12 @@ def test_a_loudspeaker_beside_the_microphone_is_heard_and_measured() -> None:
 
 @pytest.mark.soundcard
 @pytest.mark.realtime
-def test_a_voice_at_the_microphone_is_heard_and_headphones_are_told(tmp_path: Path) -> None:
+def test_a_voice_and_headphones_are_detected(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "voice.wav", pink_noise(60.0, -22.0, 3), RATE)
     with sound_server() as server:
         play = ["paplay", "-d", "mic", str(tmp_path / "voice.wav")]
         with subprocess.Popen(play, env=server.env) as speaker:
-            checks = look(server)
+            checks = sound_checks(server)
             speaker.terminate()
     assert checks["microphone"]["state"] == "ok"
     assert checks["microphone"]["facts"]["voice_dbfs"] == pytest.approx(-21.0, abs=3.0)
@@ -64,7 +68,7 @@ def test_a_voice_at_the_microphone_is_heard_and_headphones_are_told(tmp_path: Pa
 
 
 @pytest.mark.engine
-def test_every_engine_is_run_and_the_ear_understands_the_voice() -> None:
+def test_every_engine_is_measured_and_the_voice_is_understood() -> None:
     checks = {check.name: check for check in SpeedCheck().run()}
     assert set(checks) == {"voice and ear", "speed"}
     assert checks["voice and ear"].state == "ok"

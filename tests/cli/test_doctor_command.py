@@ -11,7 +11,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from simvoice.checkup import whole
+from simvoice.checkup import all_checks
 from simvoice.checkup.checks import Check, fail, ok, warn
 from simvoice.cli import doctor as command
 from simvoice.models import manifest
@@ -48,7 +48,7 @@ def test_quick_opens_no_device_and_loads_no_engine(
     def forbidden(*_: object, **__: object) -> Iterator[Check]:
         raise AssertionError("not in quick")
 
-    monkeypatch.setattr(whole, "SpeedCheck", forbidden)
+    monkeypatch.setattr(all_checks, "SpeedCheck", forbidden)
     monkeypatch.setattr("simvoice.checkup.sound.SoundCard", forbidden)
     result = CliRunner().invoke(app, ["--quick"], catch_exceptions=False)
     assert result.exit_code == 3

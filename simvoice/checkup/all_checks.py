@@ -1,4 +1,4 @@
-"""All checks in the order in which a person would ask."""
+"""Run all checks of `simvoice doctor`, from the machine to the speed of the engines."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ def check_all(
     tell: Callable[[str], None] = lambda _: None,
     server: Server | None = None,
 ) -> Iterator[Check]:
-    """Each check as it is done; checks that need what is missing are left out.
+    """Yield each check when it is done. Checks that need something missing are omitted.
 
-    sound: look at the sound card. quick: open no device and load no engine. tell: see
-    `check_sound`. server: a language model's server, when one is to be used. Raises SettingError
-    for an unknown profile.
+    sound: check the sound card. quick: open no device and load no engine. tell: see `check_sound`.
+    server: the language model's server, when one is used. Raises SettingError for an unknown
+    profile.
     """
     manifest.profile(profile)
     yield check_python()
@@ -45,5 +45,5 @@ def check_all(
     if sound:
         yield from check_devices_only() if quick else check_sound(tell)
     if not quick:
-        tell("Trying the engines.")
+        tell("Testing the engines.")
         yield from SpeedCheck(profile).run()
