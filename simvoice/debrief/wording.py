@@ -1,4 +1,4 @@
-"""Times and numbers as people read them; and whether a text is English."""
+"""Show times and numbers in words, and detect whether a transcript is English."""
 
 from __future__ import annotations
 
@@ -12,59 +12,52 @@ from simvoice.scoring.instruments.evidence import GUESSING
 from simvoice.scoring.metrics.quantities import duration, quantity
 from simvoice.scoring.metrics.registry import Measured
 
-# -- wording ----------------------------------------------------------------------------------
-# Times and numbers as people read them.
-
-
-__all__ = ["clock", "duration", "in_words", "number", "sentence_starts", "sentences_of"]
+__all__ = ["clock", "count_noun", "duration", "format_measured", "sentence_starts", "sentences_of"]
 
 _BETWEEN = re.compile(r"(?<!\bDr\.)(?<!\bMr\.)(?<!\bMs\.)(?<!\bMrs\.)(?<=[.?!…])\s+")
-"""Between two sentences."""
+"""The space between two sentences."""
 
 
 def clock(at_s: float) -> str:
-    """Session seconds as `3:07`."""
+    """Format session seconds as minutes and seconds, such as `3:07`."""
     whole = int(at_s)
     return f"{whole // 60}:{whole % 60:02d}"
 
 
 def sentence_starts(said: str) -> list[int]:
-    """The characters at which its sentences begin."""
+    """Return the offsets at which the sentences of a text begin."""
     return [0, *(gap.end() for gap in _BETWEEN.finditer(said))]
 
 
 def sentences_of(said: str) -> list[str]:
-    """What was said, sentence by sentence, with its marks."""
+    """Split a text into sentences, with their punctuation."""
     return _BETWEEN.split(said.strip())
 
 
-def in_words(count: int, noun: str) -> str:
-    """A count and its noun: `1 word`, `3 words`."""
+def count_noun(count: int, noun: str) -> str:
+    """Return a count with its noun: `1 word`, `3 words`."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
-def number(measured: Measured) -> str:
-    """A metric's value with its unit, or why there is none."""
+def format_measured(measured: Measured) -> str:
+    """Return the value of a metric with its unit, or the reason why there is none."""
     if measured.value is None:
         return measured.reason
     return quantity(measured.unit, measured.value)
 
 
-# -- english ----------------------------------------------------------------------------------
-# Whether what was recognised of the learner is English, the only language the codebook knows.
-
+# -- English ----------------------------------------------------------------------------------
 
 LEAST_WORDS: Final = 20
-"""Words from which it is judged."""
+"""Fewest words that are judged."""
 HARDLY_ANY: Final = 0.10
-"""Share of the function words below in all words, under which a text is not English. Of the
-labelled English utterances no twenty words in a row have fewer than that, and as a whole they have
-more than three times as many."""
+"""Smallest share of function words in an English text. In the labelled English utterances no twenty
+words in a row have a smaller share, and together they have more than three times as many."""
 FEW: Final = 0.20
-"""The same where the recogniser was guessing in more than half of the turns."""
+"""The same when speech recognition was unsure in more than half of the turns."""
 
-NOT_ENGLISH: Final = "the words recognised do not look like English, the only language it knows"
-"""Why an item was not judged, as a clause."""
+NOT_ENGLISH: Final = "the recognised words do not look like English, the only language that simvoice knows"
+"""The reason why an item was not judged, as a clause."""
 
 _OWN_WORDS = """
 the and you your that this it it's i'm are have with what for but they she he's his my there about
@@ -72,15 +65,15 @@ would can will how when from don't know just been were like can't that's you're 
 there's it'll we're
 """
 _OWN: Final = frozenset(_OWN_WORDS.split())
-"""Function words that are English alone, or nearly."""
+"""Function words that occur almost only in English."""
 _SHARED_WORDS = "to i we is do he of her not be has if or"
 _SHARED: Final = frozenset(_SHARED_WORDS.split())
-"""Those that are common words of another language too (Polish, Italian, Dutch, German, Danish):
-they count only beside at least as many others."""
+"""Function words that are also common in another language (Polish, Italian, Dutch, German, Danish).
+They count only up to the number of the words above."""
 
 
 def is_english(turns: Sequence[LearnerTurn]) -> bool:
-    """Whether the learner's words may be taken for English; True for too few to tell."""
+    """Whether the learner's words look like English; True for fewer than `LEAST_WORDS` words."""
     words = [w for turn in turns for w in re.findall(r"[^\W\d_]+(?:['’][^\W\d_]+)*", turn.text)]
     if len(words) < LEAST_WORDS:
         return True

@@ -23,7 +23,10 @@ from simvoice.web.security import Guard, StartKey, new_token
 
 _HERE = Path(__file__).resolve().parent
 
-_TERMINAL_REMEDY = re.compile(r"run: simvoice (?:attempts list|progress), to see [a-z ]+")
+_TERMINAL_REMEDY = re.compile(
+    r"to [a-z ]+,? run: simvoice (?:attempts list|progress)"
+    r"|run: simvoice (?:attempts list|progress), to [a-z ]+"
+)
 """A remedy for the terminal. Pages show another one instead."""
 
 _SHUTDOWN_S = 5.0
@@ -87,7 +90,7 @@ async def _known_error(request: Request, error: Exception) -> Response:
     status = 404 if isinstance(error, UsageError) else 503
     message = str(error)
     if "text/html" in request.headers.get("accept", ""):
-        message = _TERMINAL_REMEDY.sub("the first page lists all of them", message)
+        message = _TERMINAL_REMEDY.sub("the first page lists all attempts", message)
     return _error(request, status, message)
 
 

@@ -12,7 +12,7 @@ _ENDINGS = {
     "learner": "you ended it",
     "patient": "it reached its end",
     "time": "the time was over",
-    "device": "the microphone or loudspeaker was lost",
+    "device": "the microphone or loudspeaker was disconnected",
     "closed": "its page was closed",
     "fault": "broken off",
 }

@@ -124,7 +124,7 @@ def test_an_unknown_attempt_gives_a_message_for_pages(client: TestClient) -> Non
     answer = client.get("/attempts/20200101-000000-unknown-aaaa", headers=HTML)
     assert answer.status_code == 404
     assert (
-        "<p>There is no attempt 20200101-000000-unknown-aaaa; the first page lists all of them.</p>"
+        "<p>There is no attempt 20200101-000000-unknown-aaaa; the first page lists all attempts.</p>"
     ) in answer.text
 
 
@@ -157,10 +157,10 @@ def test_the_debrief_shows_words_times_numbers_and_what_was_cut_off(
     assert "The biopsy shows a cancer." in text
     assert re.search(r'data-at="41.00".*?<span class="unsaid">', text, re.S)
     assert "forty-nine when she died." in text
-    assert "let it stand for 6.4 s" in text
+    assert "you let the silence last 6.4 s" in text
     assert "you spoke after 4.0 s" in text
     assert "Your share" in text or "your share of the talking" in text
-    assert "Decided and written down as it happened" in text
+    assert "Decided and recorded during the encounter" in text
 
 
 def test_the_debrief_shows_a_norm_beside_its_number_in_a_visit_of_its_kind(
@@ -205,7 +205,7 @@ def test_an_attempt_without_speech_says_so(client: TestClient, simulator: StandI
     empty.close()
     answer = client.get(f"/attempts/{empty.attempt}")
     assert answer.status_code == 200
-    assert "Nobody spoke" in answer.text
+    assert "No one spoke" in answer.text
     assert "No words were recorded." in answer.text
     assert client.get(f"/attempts/{empty.attempt}/timeline").status_code == 200
 
@@ -221,7 +221,7 @@ def test_an_attempt_without_learner_speech_says_what_cannot_be_measured(
     alone.add(Ended(at_s=3.0, reason="time"))
     alone.close()
     text = client.get(f"/attempts/{alone.attempt}").text
-    assert "No speech of yours was heard" in text
+    assert "Your voice was not heard" in text
     assert "not measurable here" in text
 
 
@@ -236,7 +236,7 @@ def test_a_crashed_attempt_is_recovered_when_it_is_opened(
     cut.abandon()
     assert "broken off" in client.get("/").text
     text = client.get(f"/attempts/{cut.attempt}").text
-    assert "Something failed and the conversation ended" in text
+    assert "An error ended the conversation" in text
     assert "Hello?" in text
 
 
