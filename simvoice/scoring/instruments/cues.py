@@ -183,13 +183,13 @@ def responses(
     A concern that the patient shows several times before the learner's next turn counts once.
     """
     found: list[Response] = []
-    for exchange in _exchanges(entries):
+    for patient_turn in _patient_turns(entries):
         seen: set[str] = set()
-        for speech in reversed(exchange.speeches):  # the last piece of a line is answered
+        for speech in reversed(patient_turn.speeches):  # the last piece of a line is answered
             for each in (s for s in shows if s.line == speech.line_id and speech.heard):
                 if each.concern not in seen:
                     seen.add(each.concern)
-                    found.append(_answer_to(each, exchange, speech))
+                    found.append(_answer_to(each, patient_turn, speech))
     return tuple(sorted(found, key=lambda r: (r.cue_start_s, r.concern)))
 
 
@@ -207,48 +207,50 @@ class _Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class _Exchange:
+class _PatientTurn:
     """What the patient said before the learner took a turn, and that turn."""
 
     speeches: tuple[PatientSpeech, ...]
     holds: tuple[Hold, ...]
     backchannels: tuple[Backchannel, ...]
-    turn: LearnerTurn | None
+    next_turn: LearnerTurn | None
 
     @property
     def until_s(self) -> float:
         """Session seconds at which the learner began; infinity when the learner did not."""
-        return self.turn.start_s if self.turn is not None else float("inf")
+        return self.next_turn.start_s if self.next_turn is not None else float("inf")
 
 
-def _exchanges(entries: Sequence[JournalEntry]) -> list[_Exchange]:
+def _patient_turns(entries: Sequence[JournalEntry]) -> list[_PatientTurn]:
     turns = sorted((e for e in entries if isinstance(e, LearnerTurn)), key=lambda t: t.start_s)
     speeches = sorted((e for e in entries if isinstance(e, PatientSpeech)), key=lambda s: s.start_s)
     holds = tuple(e for e in entries if isinstance(e, Hold))
     backchannels = tuple(e for e in entries if isinstance(e, Backchannel))
-    exchanges = []
+    patient_turns = []
     since_s = float("-inf")
     for turn in (*turns, None):
         until_s = turn.start_s if turn is not None else float("inf")
         own = tuple(s for s in speeches if since_s <= s.start_s < until_s)
         if own:
-            exchanges.append(_Exchange(own, holds, backchannels, turn))
+            patient_turns.append(_PatientTurn(own, holds, backchannels, turn))
         since_s = until_s
-    return exchanges
+    return patient_turns
 
 
-def _answer_to(shown: ConcernShown, exchange: _Exchange, speech: PatientSpeech) -> Response:
-    following = [s for s in exchange.speeches if s.start_s > speech.start_s]
+def _answer_to(shown: ConcernShown, patient_turn: _PatientTurn, speech: PatientSpeech) -> Response:
+    following = [s for s in patient_turn.speeches if s.start_s > speech.start_s]
     next_line = next((s for s in following if s.line_id != speech.line_id), None)
-    until_s = exchange.until_s if next_line is None else next_line.start_s
+    until_s = patient_turn.until_s if next_line is None else next_line.start_s
     held = next(
-        (h for h in exchange.holds if h.outcome == "held" and _follows(h, speech, until_s)), None
+        (h for h in patient_turn.holds if h.outcome == "held" and _follows(h, speech, until_s)),
+        None,
     )
     silence_s = next_line.start_s - speech.end_s if next_line is not None else 0.0
     backchannel = next(
-        (b for b in exchange.backchannels if speech.start_s < b.start_s <= speech.end_s + 1.0), None
+        (b for b in patient_turn.backchannels if speech.start_s < b.start_s <= speech.end_s + 1.0),
+        None,
     )
-    turn = exchange.turn
+    turn = patient_turn.next_turn
     if held is not None or silence_s >= SILENCE_S:
         next_stems: frozenset[str] = _stems(following[0].heard) if following else frozenset()
         subject = _subject(shown, speech) | next_stems
@@ -262,7 +264,7 @@ def _answer_to(shown: ConcernShown, exchange: _Exchange, speech: PatientSpeech) 
         return _response(shown, speech, answer, backchannel.start_s, None)
     if turn is None:
         return _response(shown, speech, _Answer(None, None, "", "high"), None, None)
-    latency_s = round(turn.start_s - exchange.speeches[-1].end_s, 3)
+    latency_s = round(turn.start_s - patient_turn.speeches[-1].end_s, 3)
     answer = _code_answer(turn, _subject(shown, speech))
     return _response(shown, speech, answer, turn.start_s, latency_s)
 
