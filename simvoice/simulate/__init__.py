@@ -1,1 +1,1 @@
-"""Learners with planted truth: for the demo, calibration, case checks and benchmarks."""
+"""Simulated learners with known truth, for the demo, calibration, case checks and benchmarks."""

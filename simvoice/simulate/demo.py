@@ -1,4 +1,4 @@
-"""The learner of a demo: a file beside the case that says what is said, and when."""
+"""Load the script of a demo's learner from the file beside the case, and have it spoken."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from simvoice.simulate.learner import (
 from simvoice.simulate.speech import cached_clip
 
 DEMO_FILES = {"skilled": "demo.yaml", "poor": "demo-poor.yaml"}
-"""Who talks with the patient, and where it is written."""
+"""Kind of learner to the file of its script."""
 
 _USUAL_GAP_S = 0.9
-"""A learner who thinks for a moment before the next sentence."""
+"""Silence of a learner who thinks for a moment before the next sentence."""
 
 
 class _DemoPart(BaseModel):
@@ -35,7 +35,7 @@ class _DemoPart(BaseModel):
 
 
 class DemoVoice(_DemoPart):
-    """Who the learner is, to the ear (see `ports.VoiceStyle`)."""
+    """The learner's voice; see `ports.VoiceStyle`."""
 
     formant_shift: float = Field(1.0, ge=0.8, le=1.3)
     pitch_hz: float | None = Field(None, ge=60, le=350)
@@ -44,28 +44,29 @@ class DemoVoice(_DemoPart):
 
 
 class DemoStep(_DemoPart):
-    """One thing the learner does."""
+    """One action of the learner."""
 
     when: Literal["after", "barge-in", "backchannel", "keep-silent"]
     say: str | None = None
     at: float | None = Field(None, ge=0, le=60)
-    """Seconds: of silence before speaking, into her utterance, or of silence to keep."""
+    """Seconds. after: of silence before speaking. barge-in, backchannel: since the start of the
+    patient's utterance. keep-silent: of silence."""
 
     @model_validator(mode="after")
-    def _fits(self) -> DemoStep:
+    def _is_complete(self) -> DemoStep:
         if (self.say is None) != (self.when == "keep-silent"):
-            raise ValueError("a step says something, unless it keeps silent")
+            raise ValueError("a step needs say:, except with when: keep-silent")
         if self.at is None and self.when != "after":
             raise ValueError(f"a step with when: {self.when} needs at: (seconds)")
         return self
 
     @property
     def gap_s(self) -> float:
-        """Seconds of silence before speaking, where it speaks after her."""
+        """Seconds of silence before a step with when: after."""
         return self.at if self.at is not None else _USUAL_GAP_S
 
-    def moment(self) -> StepTiming:
-        """The step's moment as the policy knows it."""
+    def timing(self) -> StepTiming:
+        """Return the timing of the step for `learner.ScriptedLearner`."""
         match self.when:
             case "after":
                 return AfterPatient(self.gap_s, 15.0)
@@ -85,13 +86,13 @@ class Demo(_DemoPart):
 
 
 def load_demo(case_file: Path, learner: Literal["skilled", "poor"] = "skilled") -> Demo:
-    """The demo that lies beside a case. Raises CaseError when there is none, or it is broken."""
+    """Return the demo beside a case. Raises CaseError when the file is missing or broken."""
     path = case_file.with_name(DEMO_FILES[learner])
     try:
         raw = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
         return Demo.model_validate(raw)
     except FileNotFoundError as error:
-        raise CaseError(f"{path} is not there; a case needs one to be demonstrated") from error
+        raise CaseError(f"{path} is missing; the demo of a case needs this file") from error
     except (OSError, UnicodeDecodeError, YAMLError) as error:
         raise CaseError(f"{path} cannot be read: {error}") from error
     except ValidationError as error:
@@ -107,13 +108,13 @@ def build_script(
     folder: Path,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> LearnerScript:
-    """Have every sentence of the demo spoken; clips are kept in `folder` for the next time."""
+    """Return the script with every sentence spoken. Clips are stored in `folder` for later runs."""
     style = VoiceStyle(**demo.learner.model_dump())
     steps: list[ScriptStep] = []
     for number, step in enumerate(demo.steps):
         clip = None
         if step.say is not None:
             clip = cached_clip(voice, voice_id, step.say, style, folder)
-        steps.append(ScriptStep(step.moment(), clip))
+        steps.append(ScriptStep(step.timing(), clip))
         progress(number + 1, len(demo.steps))
     return LearnerScript(tuple(steps))

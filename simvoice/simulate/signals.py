@@ -1,4 +1,4 @@
-"""Noise, tones and murmurs with known level, for rooms and for tests."""
+"""Noise, tones and hummed acknowledgements with a known level, for background noise and tests."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ from simvoice.ports import SpokenWord
 from simvoice.simulate.learner import LearnerClip
 from simvoice.simulate.speech import LEVEL_DBFS, MARGIN_S
 
-# -- signals ----------------------------------------------------------------------------------
-# Noise and tones with known level, for rooms and for tests.
+# -- noise and tones --------------------------------------------------------------------------
 
 
 def pink_noise(duration_s: float, level_dbfs: float, seed: int) -> Pcm:
-    """float32 [n] of noise with 1/f power from 50 Hz up, at `level_dbfs` RMS.
+    """Return float32 [n] of noise with 1/f power from 50 Hz up, at `level_dbfs` RMS.
 
-    It is periodic, so that it can be repeated without a click. Equal seeds give equal noise.
+    The noise is periodic, so it repeats without a click. Equal seeds give equal noise.
     """
     n = max(2, samples(duration_s))
     rng = np.random.default_rng(seed)
@@ -32,45 +31,47 @@ def pink_noise(duration_s: float, level_dbfs: float, seed: int) -> Pcm:
 
 
 def tone(duration_s: float, level_dbfs: float, frequency_hz: float = 440.0) -> Pcm:
-    """float32 [n]: a sine at `level_dbfs` RMS, which sounds in every one of its samples."""
+    """Return float32 [n]: a sine at `level_dbfs` RMS that does not begin at zero."""
     t = np.arange(samples(duration_s)) / RATE
     amplitude = np.sqrt(2.0) * 10.0 ** (level_dbfs / 20.0)
     wave: Pcm = (amplitude * np.sin(2.0 * np.pi * frequency_hz * t + 0.5)).astype(np.float32)
     return wave
 
 
-# -- murmur -----------------------------------------------------------------------------------
-# An "mm-hm", said with closed lips: no text-to-speech voice has one.
+# -- hummed acknowledgement -------------------------------------------------------------------
+# An "mm-hm" with closed lips, which no text-to-speech voice can say.
 #
-# By source and filter: a glottal source whose pitch falls and then rises over two humps, through
-# the poles and the zero of a closed mouth with an open nose (Fujimura 1962, JASA 34:1865; Klatt
-# 1980, JASA 67:971), with breath between the humps. Whisper writes it as "Mm-hmm."
+# Source and filter: a glottal source with two peaks of loudness and a pitch that falls and then
+# rises, filtered by the poles and the zero of a closed mouth with an open nose (Fujimura 1962, JASA
+# 34:1865; Klatt 1980, JASA 67:971), with breath between the peaks. Whisper writes it as "Mm-hmm."
 
 
 _POLES = ((250.0, 60.0), (1000.0, 180.0), (2000.0, 250.0), (3000.0, 300.0))
 _ZERO = (750.0, 120.0)
 """Frequency and bandwidth, Hz, of an /m/."""
 _HIGHEST_HZ = 5000.0
-_MOMENTS = (0.0, 0.06, 0.3, 0.38, 0.42, 0.47, 0.55, 0.85, 1.0)
-_LOUDNESS = (0.0, 1.0, 0.9, 0.5, 0.06, 0.06, 1.0, 0.8, 0.0)
-"""Of the voice, over the length of it: two humps."""
+_VOICE_AT = (0.0, 0.06, 0.3, 0.38, 0.42, 0.47, 0.55, 0.85, 1.0)
+_VOICE = (0.0, 1.0, 0.9, 0.5, 0.06, 0.06, 1.0, 0.8, 0.0)
+"""Amplitude of the voice at these shares of its length, with two peaks."""
 _BREATH_AT, _BREATH = (0.0, 0.35, 0.4, 0.46, 0.5, 1.0), (0.02, 0.05, 1.0, 1.0, 0.05, 0.02)
 _BREATH_SHARE = 0.12
-_TURN = 0.45
-"""Where the pitch turns from falling to rising."""
+_PITCH_MINIMUM_AT = 0.45
+"""Share of the length at which the pitch changes from falling to rising."""
 
 
 def mm_hm(pitch_hz: float, length_s: float, seed: int = 0) -> LearnerClip:
-    """pitch_hz: of the speaker, 70 to 300. length_s: 0.3 to 1. The same seed, the same sound."""
+    """Return a hummed "mm-hm"; equal seeds give equal sound. pitch_hz: 70..300. length_s: 0.3..1."""
     rng = np.random.default_rng(seed)
     n = samples(length_s)
-    moment = np.linspace(0.0, 1.0, n)
-    fall = 1.02 - 0.1 * moment / _TURN
-    rise = 0.92 + 0.35 * (np.maximum(moment - _TURN, 0.0) / (1.0 - _TURN)) ** 0.8
-    wander = 1.0 + 0.008 * np.cumsum(rng.normal(size=n)) / np.sqrt(n)
-    voice = _voice(pitch_hz * np.where(moment < _TURN, fall, rise) * wander, rng)
-    voice = voice * np.interp(moment, _MOMENTS, _LOUDNESS)
-    breath = _filtered(rng.normal(size=n)) * np.interp(moment, _BREATH_AT, _BREATH)
+    at = np.linspace(0.0, 1.0, n)
+    fall = 1.02 - 0.1 * at / _PITCH_MINIMUM_AT
+    rise = (
+        0.92 + 0.35 * (np.maximum(at - _PITCH_MINIMUM_AT, 0.0) / (1.0 - _PITCH_MINIMUM_AT)) ** 0.8
+    )
+    jitter = 1.0 + 0.008 * np.cumsum(rng.normal(size=n)) / np.sqrt(n)
+    voice = _voice(pitch_hz * np.where(at < _PITCH_MINIMUM_AT, fall, rise) * jitter, rng)
+    voice = voice * np.interp(at, _VOICE_AT, _VOICE)
+    breath = _filter(rng.normal(size=n)) * np.interp(at, _BREATH_AT, _BREATH)
     sound = voice / np.abs(voice).max() + _BREATH_SHARE * breath / np.abs(breath).max()
     margin = np.zeros(samples(MARGIN_S), np.float32)
     return LearnerClip(
@@ -83,7 +84,7 @@ def mm_hm(pitch_hz: float, length_s: float, seed: int = 0) -> LearnerClip:
 
 
 def _voice(pitch_hz: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
-    """Harmonics by the filter; 1/k is the source's -12 dB an octave with the lips' +6."""
+    """Return the filtered harmonics; 1/k is the source's -12 dB an octave with the lips' +6."""
     phase = 2.0 * np.pi * np.cumsum(pitch_hz) / RATE
     sound = np.zeros(len(pitch_hz))
     for k in range(1, int(_HIGHEST_HZ / pitch_hz.min()) + 1):
@@ -92,7 +93,7 @@ def _voice(pitch_hz: NDArray[np.float64], rng: np.random.Generator) -> NDArray[n
     return sound
 
 
-def _filtered(noise: NDArray[np.float64]) -> NDArray[np.float64]:
+def _filter(noise: NDArray[np.float64]) -> NDArray[np.float64]:
     hertz = np.asarray(np.fft.rfftfreq(len(noise), 1 / RATE), np.float64)
     return np.asarray(np.fft.irfft(np.fft.rfft(noise) * _gain(hertz), len(noise)))
 
@@ -104,11 +105,11 @@ def _gain(hertz: NDArray[np.float64]) -> NDArray[np.float64]:
     return gain
 
 
-def _resonance(hertz: NDArray[np.float64], at: float, wide: float) -> NDArray[np.float64]:
-    """Gain of a resonance, 1 at 0 Hz."""
-    half = wide / 2.0
-    below, above = np.hypot(hertz - at, half), np.hypot(hertz + at, half)
-    return np.asarray((at**2 + half**2) / (below * above))
+def _resonance(hertz: NDArray[np.float64], centre: float, bandwidth: float) -> NDArray[np.float64]:
+    """Return the gain of a resonance, which is 1 at 0 Hz."""
+    half = bandwidth / 2.0
+    below, above = np.hypot(hertz - centre, half), np.hypot(hertz + centre, half)
+    return np.asarray((centre**2 + half**2) / (below * above))
 
 
 def _at_level(sound: NDArray[np.float64]) -> Pcm:

@@ -1,9 +1,9 @@
-"""From text to a spoken clip with planted pauses and known truth.
+"""Turn text into a spoken clip with planted pauses and known times.
 
     "I was wondering <pause 0.8> whether you slept."
 
-A sentence is synthesised whole and cut open at the pause, so that the voice before it sounds
-unfinished, as a thinking person's does.
+A sentence is synthesised whole and then cut at the pause, so that the intonation before it is that
+of an unfinished sentence, as when a speaker thinks.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from simvoice.ports import Speech, SpokenWord, Voice, VoiceStyle
 from simvoice.simulate.learner import LearnerClip
 
 LEVEL_DBFS = -23.0
-"""RMS of the voiced parts: a learner at arm's length from a laptop."""
+"""RMS of the voiced parts, as of a learner at arm's length from a laptop."""
 MARGIN_S = 0.03
-"""Kept before the onset and after the offset, so that the trim itself makes no click."""
+"""Kept before the onset and after the offset, so that trimming makes no click."""
 SENTENCE_GAP_S = 0.25
 MAX_PAUSE_S = 60.0
 
@@ -38,28 +38,28 @@ _SENTENCE = re.compile(r"(?<=[.!?])\s+")
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A run of words and the silence planted after it."""
+    """Some words and the silence planted after them."""
 
     text: str
     pause_s: float
-    """0 when none follows."""
+    """0 when no pause follows."""
 
 
 def parse(text: str) -> list[Piece]:
-    """Text with `<pause seconds>` marks to pieces. Raises SettingError for a broken mark."""
+    """Split a text at its `<pause seconds>` marks. Raises SettingError for a broken mark."""
     parts = PAUSE.split(text)
-    words = [" ".join(part.split()) for part in parts[0::2]]
+    texts = [" ".join(part.split()) for part in parts[0::2]]
     pauses = [float(part) for part in parts[1::2]] + [0.0]
-    for word in words:
-        if "<" in word or ">" in word:
-            raise SettingError(f"{word!r} holds a broken mark; write a pause as <pause 0.8>")
-    if not any(words):
-        raise SettingError(f"there is nothing to say in {text!r}; give some words")
+    for piece in texts:
+        if "<" in piece or ">" in piece:
+            raise SettingError(f"{piece!r} contains a broken mark; write a pause as <pause 0.8>")
+    if not any(texts):
+        raise SettingError(f"{text!r} contains no words; add some")
     if max(pauses) > MAX_PAUSE_S:
         raise SettingError(f"a pause is at most {MAX_PAUSE_S:g} s, not {max(pauses):g}")
-    if not all(words):
-        raise SettingError(f"a pause in {text!r} has no words on both sides; move it")
-    return [Piece(word, pause) for word, pause in zip(words, pauses, strict=True)]
+    if not all(texts):
+        raise SettingError(f"a pause in {text!r} needs words on both sides; move it")
+    return [Piece(piece, pause_s) for piece, pause_s in zip(texts, pauses, strict=True)]
 
 
 def build_clip(
@@ -69,9 +69,10 @@ def build_clip(
     *,
     level_dbfs: float = LEVEL_DBFS,
 ) -> LearnerClip:
-    """Speak `text`, with `<pause s>` marks as silences of exactly that length.
+    """Return `text` as a clip, in which `<pause s>` marks are silences of exactly this length.
 
-    Raises SettingError when there is nothing to say or a mark is broken.
+    level_dbfs: RMS of the voiced parts. Raises SettingError when the text has no words or a broken
+    mark.
     """
     style = style or VoiceStyle()
     pieces = parse(text)
@@ -81,7 +82,7 @@ def build_clip(
     if len(whole.words) == len(plain.split()):
         cuts = [_cut(whole, index) for index in starts]
         return _assemble(_split(whole, cuts), pieces, plain, level_dbfs)
-    # A voice that counts words otherwise ("3 weeks") is asked for each piece on its own.
+    # Where the voice counts words differently ("3 weeks"), it speaks each piece separately.
     parts = [_speak(voice, piece.text, style) for piece in pieces]
     return _assemble(parts, pieces, plain, level_dbfs)
 
@@ -93,9 +94,9 @@ def cached_clip(
     style: VoiceStyle | None,
     folder: Path,
 ) -> LearnerClip:
-    """As `build_clip`, but made once: a second call reads the same samples from `folder`.
+    """As `build_clip`, but store the clip: later calls read the same samples from `folder`.
 
-    voice_id: names the voice and its model, so that another one makes another clip.
+    voice_id: identifies the voice and its model; another one gives another clip.
     """
     style = style or VoiceStyle()
     key = json.dumps([2, voice_id, text, asdict(style)], sort_keys=True)
@@ -120,17 +121,17 @@ def _speak(voice: Voice, text: str, style: VoiceStyle) -> Speech:
         if at:
             sounds.append(gap)
             at += len(gap)
-        words += [_moved(word, at / RATE) for word in spoken.words]
+        words += [_shift(word, at / RATE) for word in spoken.words]
         sounds.append(spoken.pcm)
         at += len(spoken.pcm)
     pcm = np.concatenate(sounds)
     if voiced_span(pcm)[1] == 0:
-        raise SimvoiceError(f"the voice said nothing for {text!r}; give other words")
+        raise SimvoiceError(f"the voice gave no sound for {text!r}; use other words")
     return Speech(pcm, tuple(words))
 
 
 def _cut(speech: Speech, index: int) -> int:
-    """The quietest sample between word `index` - 1 and word `index`."""
+    """Return the quietest sample between word `index` - 1 and word `index`."""
     lo = samples(speech.words[index - 1].end_s - 0.04)
     hi = samples(speech.words[index].start_s + 0.04)
     lo, hi = max(0, lo), min(len(speech.pcm), max(hi, lo + samples(0.02)))
@@ -145,7 +146,7 @@ def _split(speech: Speech, cuts: list[int]) -> list[Speech]:
     for start, end in itertools.pairwise(edges):
         middle = [(word.start_s + word.end_s) / 2 * RATE for word in speech.words]
         words = [
-            _moved(word, -start / RATE)
+            _shift(word, -start / RATE)
             for word, at in zip(speech.words, middle, strict=True)
             if start <= at < end
         ]
@@ -167,8 +168,8 @@ def _assemble(
         start, end = voiced_span(part.pcm)
         lead = min(margin, start) if i == first else 0
         tail = min(margin, len(part.pcm) - end) if i == last else 0
-        sound = _faded(part.pcm[start - lead : end + tail])
-        words += [_moved(word, (at - start + lead) / RATE) for word in part.words]
+        sound = _fade(part.pcm[start - lead : end + tail])
+        words += [_shift(word, (at - start + lead) / RATE) for word in part.words]
         if i == first:
             onset = lead
         at += len(sound)
@@ -179,13 +180,13 @@ def _assemble(
             pauses.append((at / RATE, (at + silence) / RATE))
             sounds.append(np.zeros(silence, np.float32))
             at += silence
-    pcm = _levelled(np.concatenate(sounds), level_dbfs)
-    inside = tuple(_clamped(word, len(pcm) / RATE) for word in words)
-    return LearnerClip(text, pcm, onset / RATE, offset / RATE, inside, tuple(pauses))
+    pcm = _set_level(np.concatenate(sounds), level_dbfs)
+    clamped = tuple(_clamp(word, len(pcm) / RATE) for word in words)
+    return LearnerClip(text, pcm, onset / RATE, offset / RATE, clamped, tuple(pauses))
 
 
-def _faded(pcm: Pcm) -> Pcm:
-    # 3 ms: a cut through a voiced sound would click, and a click is voice to a detector.
+def _fade(pcm: Pcm) -> Pcm:
+    # 3 ms: a cut through a voiced sound clicks, and a detector takes a click for voice.
     n = min(samples(0.003), len(pcm) // 2)
     out = pcm.astype(np.float32, copy=True)
     if n:
@@ -195,7 +196,7 @@ def _faded(pcm: Pcm) -> Pcm:
     return out
 
 
-def _levelled(pcm: Pcm, level_dbfs: float) -> Pcm:
+def _set_level(pcm: Pcm, level_dbfs: float) -> Pcm:
     power = pcm.astype(np.float64) ** 2
     voiced = power[power > power.max() * 1e-4]
     gain = 10.0 ** (level_dbfs / 20.0) / float(np.sqrt(np.mean(voiced)))
@@ -203,11 +204,11 @@ def _levelled(pcm: Pcm, level_dbfs: float) -> Pcm:
     return pcm * np.float32(gain)
 
 
-def _moved(word: SpokenWord, by_s: float) -> SpokenWord:
+def _shift(word: SpokenWord, by_s: float) -> SpokenWord:
     return SpokenWord(word.text, word.start_s + by_s, word.end_s + by_s)
 
 
-def _clamped(word: SpokenWord, end_s: float) -> SpokenWord:
+def _clamp(word: SpokenWord, end_s: float) -> SpokenWord:
     return SpokenWord(word.text, min(max(0.0, word.start_s), end_s), min(word.end_s, end_s))
 
 
@@ -222,7 +223,7 @@ def _save(clip: LearnerClip, path: Path) -> None:
             "pauses": clip.pauses,
         }
     )
-    # Written whole under another name first: two benches may make the same clip at once.
+    # Write to a temporary file first, because two benches may build the same clip at once.
     handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
     with os.fdopen(handle, "wb") as file:
         np.savez(file, pcm=clip.pcm, meta=np.array(meta))

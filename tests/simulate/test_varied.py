@@ -1,4 +1,4 @@
-"""The same learner on another day: the same words and order, other times and another voice."""
+"""Variations of a demo: the same words and order, other times and another voice."""
 
 from __future__ import annotations
 
@@ -32,29 +32,29 @@ def words(text: str) -> str:
 
 
 @pytest.mark.parametrize("case", ["sudden-death", "behaviour-change", "goals-of-care"])
-def test_what_is_said_and_in_which_order_stays(case: str) -> None:
+def test_words_and_their_order_stay_the_same(case: str) -> None:
     plan = demo(case)
     for seed in range(20):
-        drawn = vary_demo(plan, seed).demo
-        assert [(s.when, s.say and words(s.say)) for s in drawn.steps] == [
+        varied = vary_demo(plan, seed).demo
+        assert [(s.when, s.say and words(s.say)) for s in varied.steps] == [
             (s.when, s.say and words(s.say)) for s in plan.steps
         ]
-        for step in drawn.steps:
+        for step in varied.steps:
             if step.say is not None:
-                parse(step.say)  # every mark is one that can be spoken
+                parse(step.say)  # raises an error for a broken mark
 
 
-def test_equal_seeds_give_equal_days_and_others_differ() -> None:
+def test_equal_seeds_give_equal_variations_and_others_differ() -> None:
     plan = demo()
     assert vary_demo(plan, 3) == vary_demo(plan, 3)
-    days = [vary_demo(plan, seed) for seed in range(5)]
-    for one, two in itertools.pairwise(days):
+    variations = [vary_demo(plan, seed) for seed in range(5)]
+    for one, two in itertools.pairwise(variations):
         assert one.demo.learner != two.demo.learner
         assert [s.at for s in one.demo.steps] != [s.at for s in two.demo.steps]
         assert one.noise_dbfs != two.noise_dbfs
 
 
-def test_gaps_spread_as_real_doctors_gaps_do() -> None:
+def test_gaps_vary_as_those_of_real_doctors() -> None:
     plan = Demo(steps=(DemoStep(when="after", say="Hello.", at=1.0),))
     gaps = np.array([vary_demo(plan, seed).demo.steps[0].at for seed in range(2000)], dtype=float)
     assert gaps.min() >= 0.75
@@ -63,7 +63,7 @@ def test_gaps_spread_as_real_doctors_gaps_do() -> None:
     assert np.sqrt(np.mean(spread**2)) == pytest.approx(0.84, rel=0.06)
 
 
-def test_a_silence_that_is_kept_stays_a_long_one() -> None:
+def test_a_deliberate_silence_stays_long() -> None:
     plan = Demo(
         steps=(DemoStep(when="keep-silent", at=10.0), DemoStep(when="after", say="I see.", at=1.0))
     )
@@ -71,10 +71,12 @@ def test_a_silence_that_is_kept_stays_a_long_one() -> None:
     assert 6.0 < min(kept) < max(kept) < 17.0
 
 
-def test_pauses_between_clauses_end_no_turn_and_an_authors_own_stay() -> None:
+def test_pauses_between_clauses_are_short_and_those_of_the_author_stay() -> None:
     said = "Well, I see. How are you?"
     for seed in range(50):
-        text = vary_demo(Demo(steps=(DemoStep(when="after", say=said),)), seed).demo.steps[0].say or ""
+        text = (
+            vary_demo(Demo(steps=(DemoStep(when="after", say=said),)), seed).demo.steps[0].say or ""
+        )
         pauses = [piece.pause_s for piece in parse(text)][:-1]
         assert len(pauses) == 2
         assert all(0.1 < pause_s < 0.3 for pause_s in pauses)
@@ -82,7 +84,7 @@ def test_pauses_between_clauses_end_no_turn_and_an_authors_own_stay() -> None:
     assert vary_demo(Demo(steps=(DemoStep(when="after", say=own),)), 1).demo.steps[0].say == own
 
 
-def test_louder_is_louder_and_never_clips() -> None:
+def test_an_amplified_script_is_louder_and_does_not_clip() -> None:
     pcm = np.full(100, 0.25, np.float32)
     script = LearnerScript(
         (ScriptStep(At(0.0), LearnerClip("a", pcm, 0.0, 0.1)), ScriptStep(KeepSilent(3.0)))
