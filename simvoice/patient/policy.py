@@ -213,7 +213,7 @@ class ReplyPolicy:
         self.script = script
         self.answers = answers
         self.order: tuple[ReplySource, ...] = (
-            self.over_questions,
+            self.urgent_reaction,
             self.beat,
             self.overwhelmed,
             self.repeat_line,
@@ -240,10 +240,12 @@ class ReplyPolicy:
 
     # -- sources, in their order ----------------------------------------------------------
 
-    def over_questions(self, turn: PolicyInput) -> ReplyChoice | None:
+    def urgent_reaction(self, turn: PolicyInput) -> ReplyChoice | None:
+        """A reaction that comes before the answer to a question."""
         return self._react(turn, over_questions=True)
 
     def overwhelmed(self, turn: PolicyInput) -> ReplyChoice | None:
+        """The ending for distress that the patient cannot take."""
         ending = ending_reached(self.case, turn.state, "overwhelmed")
         line = self.script.pick(turn.state, ending.lines) if ending else None
         if ending is None or line is None:
@@ -251,6 +253,7 @@ class ReplyPolicy:
         return ReplyChoice("close", line, f"could not take more: {ending.title}", ending=ending.id)
 
     def repeat_line(self, turn: PolicyInput) -> ReplyChoice | None:
+        """The last line again, or its second wording, when the learner asks for it."""
         state = turn.state
         if "repeat_request" not in turn.intake.stimuli or not state.spoken:
             return None
@@ -262,6 +265,7 @@ class ReplyPolicy:
         return ReplyChoice("answer", line, reason, text=line.again or state.spoken[-1])
 
     def beat(self, turn: PolicyInput) -> ReplyChoice | None:
+        """The line of the beat that this turn started."""
         if not turn.intake.beats:
             return None
         beat = turn.intake.beats[-1]
@@ -274,6 +278,7 @@ class ReplyPolicy:
         return ReplyChoice("feel", line, beat.label, hold=_hold(beat))
 
     def filled_silence(self, turn: PolicyInput) -> ReplyChoice | None:
+        """The line after a hold that the learner filled."""
         if "hold_filled" not in turn.intake.stimuli:
             return None
         window = self.case.windows.get(turn.utterance.filled_hold or "")
@@ -281,6 +286,7 @@ class ReplyPolicy:
         return ReplyChoice("feel", line, "the silence was filled") if line else None
 
     def goodbye(self, turn: PolicyInput) -> ReplyChoice | None:
+        """The ending after a goodbye, or what the patient says first."""
         if "closing" not in turn.intake.stimuli or turn.asks:
             return None
         held_back = self._react(turn, over_questions=False, only="closing")
@@ -293,6 +299,7 @@ class ReplyPolicy:
         return ReplyChoice("close", line, f"the learner ended it: {ending.title}", ending=ending.id)
 
     def reply_to_answer(self, turn: PolicyInput) -> ReplyChoice | None:
+        """The reply to an answer to the patient's question."""
         asked = turn.intake.answered
         if asked is None or asked.asks is None:
             return None
@@ -323,11 +330,13 @@ class ReplyPolicy:
         return ReplyChoice("answer", line, "was invited to go on") if line else None
 
     def invited_question(self, turn: PolicyInput) -> ReplyChoice | None:
+        """A question of the patient when the learner invites questions."""
         if "invite_questions" not in turn.intake.stimuli:
             return None
         return self._must_ask(turn, "was asked for questions")
 
     def answer(self, turn: PolicyInput) -> ReplyChoice | None:
+        """The best matched line, if it is similar enough."""
         best = turn.best
         if best is None:
             return None
@@ -339,6 +348,7 @@ class ReplyPolicy:
         return self.matched_reply(turn, best)
 
     def reaction(self, turn: PolicyInput) -> ReplyChoice | None:
+        """A reaction that comes after the answer to a question."""
         return self._react(turn, over_questions=False)
 
     def unanswerable(self, turn: PolicyInput) -> ReplyChoice | None:
@@ -368,11 +378,13 @@ class ReplyPolicy:
         return self.own_question(turn)
 
     def own_question(self, turn: PolicyInput) -> ReplyChoice | None:
+        """A question that the patient must ask."""
         if turn.state.pending_question is not None or "machine" in turn.intake.stimuli:
             return None
         return self._must_ask(turn, "had something to ask")
 
     def acknowledge(self, turn: PolicyInput) -> ReplyChoice | None:
+        """An acknowledgement, or silence after an acknowledgement of the learner."""
         if "acknowledge" in turn.intake.stimuli:
             return ReplyChoice("silent", None, "was listened to, and needs no reply")
         line = self.script.pick(turn.state, self.case.pools.acknowledge)

@@ -248,10 +248,10 @@ def test_the_patient_reacts_to_each_monologue_with_other_words(patient: Patient)
     state = patient.start(0)
     said = []
     for _ in range(3):
-        heard = LearnerUtterance(
+        monologue = LearnerUtterance(
             text="And then there is the other thing.", embedding=None, duration_s=75.0
         )
-        decision = patient.respond(state, heard)
+        decision = patient.respond(state, monologue)
         said.append(decision.move.line_id)
         state = patient.record_delivery(decision.state, decision.move, decision.move.text, True)
     assert sorted(map(str, said)) == ["stop_1", "stop_2", "stop_3"]

@@ -45,9 +45,9 @@ def test_an_exemplar_is_most_similar_to_itself(case: Case) -> None:
 def test_an_index_is_built_once_and_stored(case: Case, tmp_path: Path) -> None:
     embedder = Letters()
     made = CaseIndex.cached(tmp_path, case, embedder, "ab" * 32)
-    kept = CaseIndex.cached(tmp_path, case, embedder, "ab" * 32)
+    stored = CaseIndex.cached(tmp_path, case, embedder, "ab" * 32)
     assert embedder.calls == 1
-    np.testing.assert_array_equal(made.vectors, kept.vectors)
+    np.testing.assert_array_equal(made.vectors, stored.vectors)
     assert CaseIndex.load(tmp_path, case, "cd" * 32) is None
 
 
