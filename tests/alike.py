@@ -1,4 +1,4 @@
-"""How much of a known sound is in a recording, wherever it lies."""
+"""Find a known sound in a recording."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 Sound = NDArray[Any]
 
 
-def find(heard: Sound, said: Sound, rate: int) -> tuple[Sound, Sound]:
-    """`said` and the part of `heard` that fits it best, both at eight times `rate`.
+def find(recorded: Sound, played: Sound, rate: int) -> tuple[Sound, Sound]:
+    """Return `played` and the part of `recorded` that fits it best, both at eight times `rate`.
 
-    Finer than a sample, since resamplers on the way do not keep the phase of ours.
+    The match is finer than a sample, because other resamplers do not keep the phase of ours.
     """
-    fine = [soxr.resample(x.astype(np.float32), rate, 8 * rate) for x in (heard, said)]
+    fine = [soxr.resample(x.astype(np.float32), rate, 8 * rate) for x in (recorded, played)]
     size = 1 << int(np.ceil(np.log2(sum(len(x) for x in fine))))
     spectra = [np.fft.rfft(x, size) for x in fine]
     at = int(np.argmax(np.fft.irfft(spectra[0] * np.conj(spectra[1]))))

@@ -1,4 +1,4 @@
-"""A sound card made of software: a private PulseAudio with a speaker and two microphones."""
+"""A virtual sound card: a private PulseAudio server with a speaker and two microphones."""
 
 from __future__ import annotations
 
@@ -22,22 +22,25 @@ VARIABLES = ("XDG_RUNTIME_DIR", "PULSE_SERVER", "PULSE_SOURCE", "PULSE_SINK")
 
 
 def missing_programs() -> list[str]:
-    """Programs of the Debian packages pulseaudio and pulseaudio-utils that are not here."""
+    """Return the missing programs of the Debian packages pulseaudio and pulseaudio-utils."""
     return [name for name in PROGRAMS if shutil.which(name) is None]
 
 
-def wait_until(true: Callable[[], bool], timeout_s: float, what: str) -> None:
-    """Wait for something outside this process; it polls because nothing can be awaited."""
+def wait_until(condition: Callable[[], bool], timeout_s: float, what: str) -> None:
+    """Wait for a condition outside this process, by polling; fail after `timeout_s`."""
     end = time.monotonic() + timeout_s
-    while not true():
+    while not condition():
         if time.monotonic() > end:
             raise AssertionError(f"{what} did not happen within {timeout_s:g} s")
         time.sleep(0.02)
 
 
 class SoundServer:
-    """Sinks `spk` and `mic`; sources `vmic` (what is played into `mic`) and `vloop` (what
-    the speaker plays, as a loudspeaker beside a microphone would give it)."""
+    """A server with the sinks `spk` and `mic` and two sources.
+
+    `vmic` gives the sound played into `mic`; `vloop` gives the speaker's sound, as from a
+    loudspeaker beside a microphone.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -45,14 +48,14 @@ class SoundServer:
         self.env |= {
             "XDG_RUNTIME_DIR": str(folder),
             "PULSE_SERVER": f"unix:{folder}/native",
-            # without it alsa's plugin would start a server of its own after a kill
+            # without it ALSA's plugin would start another server after a kill
             "PULSE_CLIENTCONFIG": str(folder / "client.conf"),
         }
         self._keepers: list[subprocess.Popen[bytes]] = []
         self._server: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Returns when the devices answer and are warm."""
+        """Start the server; return when the devices answer."""
         (self.folder / "client.conf").write_text("autospawn = no\n", encoding="utf-8")
         sink = "module-null-sink sink_name={} rate=16000 channels=1"
         self._server = subprocess.Popen(
@@ -76,7 +79,7 @@ class SoundServer:
             assert self._pactl(*remap, f"source_name={name}") == 0
         assert self._pactl("set-default-source", "vmic") == 0
         assert self._pactl("set-default-sink", "spk") == 0
-        # cold sinks stall for a second or two, so somebody has to listen all the time
+        # idle sinks stall for a second or two, so keep a reader connected to each
         for device in ("spk", "mic"):
             self._keepers.append(
                 subprocess.Popen(
@@ -88,7 +91,7 @@ class SoundServer:
             )
 
     def say(self, pcm: Pcm16) -> subprocess.Popen[bytes]:
-        """Begin to play int16 [n] at 16 kHz into the microphone."""
+        """Start to play int16 [n] at 16 kHz into the microphone."""
         player = subprocess.Popen(
             ["pacat", "--playback", "-d", "mic", "--latency-msec=250", *_FORMAT],
             env=self.env,
@@ -102,18 +105,18 @@ class SoundServer:
         return player
 
     def default_source(self, name: str) -> None:
-        """Which source an application gets that asks for none."""
+        """Set the source for applications that name none."""
         assert self._pactl("set-default-source", name) == 0
 
     def kill(self) -> None:
-        """Pull the plug."""
+        """Kill the server without a clean shutdown."""
         if self._server is not None:
             self._server.send_signal(signal.SIGKILL)
             self._server.wait()
             self._server = None
 
     def stop(self) -> None:
-        """End everything that was started."""
+        """Stop all processes that were started."""
         for process in self._keepers:
             process.terminate()
         for process in self._keepers:
@@ -136,7 +139,7 @@ _FORMAT = ("--rate=16000", "--channels=1", "--format=s16le", "--raw")
 
 @contextlib.contextmanager
 def sound_server() -> Iterator[SoundServer]:
-    """A running server in a folder of its own; gone afterwards."""
+    """Run a server in a temporary folder."""
     with tempfile.TemporaryDirectory(prefix="sv-") as folder:
         os.chmod(folder, 0o700)
         server = SoundServer(Path(folder))

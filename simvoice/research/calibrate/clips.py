@@ -1,8 +1,8 @@
-"""The planted speech: sentences spoken by several people, with the truth of every sound's edges.
+"""Record the planted speech: sentences of several voices, with the true edges of each sound.
 
-The truth is taken from the clean clip alone, by a rule that no detector shares: speech is where
-the level over 5 ms lies within `VOICED_DB` of the clip's loudest 5 ms. Stretches below it that
-last less than `CLOSURE_S` (the closures of p, t and k) belong to the word.
+The truth comes from the clean clip alone, by a rule that no detector uses: speech is where the
+level over 5 ms is at most `VOICED_DB` below the clip's loudest 5 ms. Quieter stretches shorter
+than `CLOSURE_S` (the closures of p, t and k) belong to the word.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from simvoice.ports import SpokenWord, Voice, VoiceStyle
 from simvoice.timing.intervals import Intervals, at_least, bridge, intervals, shift
 
 VOICED_DB = 35.0
-"""Below a clip's loudest 5 ms: breath and the vocoder's tail lie lower, the weakest fricative
-higher."""
+"""Below a clip's loudest 5 ms, dB: breath and the vocoder's tail are quieter, the weakest fricative
+is louder."""
 CLOSURE_S = 0.15
 """Seconds: closures of stops last up to 0.14 s; the shortest pause that counts is 0.2 s."""
 MARGIN_S = 0.03
-"""Seconds kept around a clip so that the cut itself makes no sound."""
+"""Seconds of margin around a clip, so that the cut makes no sound."""
 LEVEL_DBFS = -23.0
 """RMS of the speech in a clip: a voice at arm's length from a microphone."""
 _WINDOW = samples(0.005)
@@ -42,32 +42,32 @@ VOICES: tuple[VoiceStyle, ...] = (
     VoiceStyle(formant_shift=1.2, pitch_hz=235.0, pitch_range=1.1, duration=0.95),
 )
 """A man, a woman, a slow deep man, an older woman, a quick lively man, a young woman. The last
-two speak only in conversations on which nothing was fitted."""
+two speak only in the test conversations, on which nothing is fitted."""
 
 ClipKind = Literal["sentences", "short", "acknowledgements", "fillers"]
 
 
 @dataclass(frozen=True, eq=False)
 class Take:
-    """One sentence as one person said it, trimmed."""
+    """One sentence spoken by one voice, trimmed."""
 
     text: str
     pcm: Pcm
     """float32 [n], 16 kHz, at `LEVEL_DBFS`."""
     speech: Intervals
-    """Where it sounds, seconds into the clip."""
+    """The stretches of sound, seconds from the clip's start."""
     words: tuple[SpokenWord, ...]
     syllables_s: tuple[float, ...]
-    """Where each syllable ends, seconds into the clip."""
+    """The ends of the syllables, seconds from the clip's start."""
 
     @property
     def onset_s(self) -> float:
-        """The first sound."""
+        """Start of the first sound, seconds."""
         return float(self.speech[0, 0])
 
     @property
     def offset_s(self) -> float:
-        """The end of the last sound."""
+        """End of the last sound, seconds."""
         return float(self.speech[-1, 1])
 
     @property
@@ -81,7 +81,7 @@ Bank = dict[ClipKind, tuple[Take, ...]]
 
 @cache
 def texts() -> dict[ClipKind, tuple[str, ...]]:
-    """What is said, by kind."""
+    """Return the sentences to speak, by kind."""
     data = files("simvoice.research.calibrate") / "data" / "sentences.toml"
     raw = tomllib.loads(data.read_text(encoding="utf-8"))
     kinds: tuple[ClipKind, ...] = ("sentences", "short", "acknowledgements", "fillers")
@@ -89,7 +89,7 @@ def texts() -> dict[ClipKind, tuple[str, ...]]:
 
 
 def sounding(pcm: Pcm) -> Intervals:
-    """Where a clean clip sounds, by the rule at the top; seconds, to 1 ms."""
+    """Return where a clean clip sounds, by the rule above; seconds, to 1 ms."""
     power = np.concatenate(([0.0], np.cumsum(pcm.astype(np.float64) ** 2)))
     starts = np.arange(0, max(0, pcm.size - _WINDOW) + 1, _HOP)
     if pcm.size < _WINDOW:
@@ -99,13 +99,13 @@ def sounding(pcm: Pcm) -> Intervals:
         return intervals([])
     loud = level > level.max() * 10.0 ** (-VOICED_DB / 10.0)
     edges = np.flatnonzero(np.diff(np.concatenate(([False], loud, [False])).astype(np.int8)))
-    # A window is loud as soon as sound enters it: its middle is the fairer time of the edge.
+    # A window is loud as soon as sound enters it, so its centre estimates the edge best.
     runs = (edges.reshape(-1, 2) * _HOP + _WINDOW / 2.0) / RATE
     return at_least(bridge(intervals(runs), CLOSURE_S), _SHORTEST_S)
 
 
-def take(voice: Voice, text: str, style: VoiceStyle) -> Take:
-    """Speak, trim and level one sentence. Raises StageFailed."""
+def record_take(voice: Voice, text: str, style: VoiceStyle) -> Take:
+    """Speak one sentence, trim it and set its level. Raises StageFailed."""
     spoken = voice.speak(text, style)
     found = sounding(spoken.pcm)
     lo = max(0, samples(float(found[0, 0]) - MARGIN_S))
@@ -126,7 +126,7 @@ def take(voice: Voice, text: str, style: VoiceStyle) -> Take:
 
 
 def faded(pcm: Pcm) -> Pcm:
-    """With 3 ms of ramp at both ends: a cut through a sound would click."""
+    """Return the sound with ramps of 3 ms at both ends, so that cuts do not click."""
     n = min(samples(0.003), pcm.size // 2)
     out = pcm.astype(np.float32, copy=True)
     if n:
@@ -139,12 +139,12 @@ def faded(pcm: Pcm) -> Pcm:
 def record_bank(
     voice: Voice, style: VoiceStyle, progress: Callable[[], None] = lambda: None
 ) -> Bank:
-    """Everything, said by one person."""
+    """Record all sentences with one voice."""
     bank: Bank = {}
     for kind, lines in texts().items():
         takes = []
         for text in lines:
-            takes.append(take(voice, text, style))
+            takes.append(record_take(voice, text, style))
             progress()
         bank[kind] = tuple(takes)
     return bank

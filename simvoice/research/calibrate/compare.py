@@ -1,4 +1,4 @@
-"""One planted conversation under one condition: what was found of it, and how far off."""
+"""Measure a planted conversation under a condition, and compare the result with the truth."""
 
 from __future__ import annotations
 
@@ -22,16 +22,18 @@ from simvoice.timing.quality import Quality
 from simvoice.timing.spectrum import FRAME_S, bands, decibels, frames_in
 from simvoice.timing.turns import Speaker
 
-# -- truth ------------------------------------------------------------------------------------
-# What a perfect measurement of a planted conversation would have heard.
+# -- truth ----------------------------------------------------------------------------------
 
 
 def truth(planted: Planted) -> Reading:
-    """Times and kinds as planted; syllables by the synthesis's own alignment; pitch and level by
-    Praat and by power from the undisturbed sound, where it sounds."""
-    speech = {who: spoken(planted, who) for who in SPEAKERS}
+    """Return the reading that a perfect measurement of a planted conversation would give.
+
+    Times and kinds are as planted, syllables as aligned by the synthesis. Pitch is by Praat and
+    level by power, from the undisturbed sound.
+    """
+    speech = {who: all_speech(planted, who) for who in SPEAKERS}
     found = [Overlap(event.kind, event.by, event.start_s, event.end_s) for event in planted.events]
-    heard = SoundMeasurement(
+    measurement = SoundMeasurement(
         _lane(planted, "learner", speech["learner"]),
         _lane(planted, "patient", speech["patient"]),
         planted.length_s,
@@ -41,7 +43,7 @@ def truth(planted: Planted) -> Reading:
         found,
         planted.length_s,
         words=planted.words,
-        sound=heard,
+        sound=measurement,
         available=frozenset({"speech", "sound", "words"}),
     )
 
@@ -49,9 +51,9 @@ def truth(planted: Planted) -> Reading:
 SPEAKERS: tuple[Speaker, Speaker] = ("learner", "patient")
 
 
-def spoken(planted: Planted, who: Speaker) -> Intervals:
-    """All that one of them says, acknowledgements included."""
-    return union(planted.floor[who], planted.acknowledgements[who])
+def all_speech(planted: Planted, who: Speaker) -> Intervals:
+    """Return all speech of a speaker, including acknowledgements."""
+    return union(planted.turn_speech[who], planted.acknowledgements[who])
 
 
 def _lane(planted: Planted, who: Speaker, speech: Intervals) -> ChannelMeasurement:
@@ -73,82 +75,81 @@ def _voice(clean: Pcm, speech: Intervals, syllables_s: NDArray[np.float64]) -> V
     )
 
 
-# -- compare ----------------------------------------------------------------------------------
-
+# -- comparison -----------------------------------------------------------------------------
 
 PAUSE_S = 0.2
 OVERLAP_S = 0.1
 EDGE_S = 0.04
-"""Two edges, each a frame or two off."""
+"""Tolerance in length, seconds: two edges with an error of a frame or two each."""
 _NEAR_S = 0.25
-"""An edge further off belongs to another stretch."""
+"""Seconds: an edge further away belongs to another stretch."""
 _SAME_S = 0.2
-"""Seconds by which the onset of something may be off to be the same thing."""
+"""Seconds by which the onsets of a planted and a found event may differ."""
 
 
 Values = dict[str, float]
-"""Metric to value, of those that are measurable."""
+"""Metric to value, for measurable metrics."""
 
 
 @dataclass(frozen=True, slots=True)
 class HitCounts:
-    """Of one kind of event."""
+    """Counts of found, missed and invented events of one kind."""
 
     found: int = 0
     missed: int = 0
     invented: int = 0
 
     def __add__(self, other: HitCounts) -> HitCounts:
-        """Of both."""
+        """Return the sums."""
         return HitCounts(
             self.found + other.found, self.missed + other.missed, self.invented + other.invented
         )
 
     @property
     def f1(self) -> float:
-        """0..1; 1 when there was nothing to find and nothing was."""
-        whole = 2 * self.found + self.missed + self.invented
-        return 2 * self.found / whole if whole else 1.0
+        """F1, 0..1; 1 when there was nothing to find and nothing was found."""
+        total = 2 * self.found + self.missed + self.invented
+        return 2 * self.found / total if total else 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What came of one conversation under one condition."""
+    """The result for one conversation under one condition."""
 
     conversation: int
     condition: str
     conditions: Conditions
-    """As measured from the sound."""
+    """Conditions as measured from the sound."""
     edges_s: tuple[float, ...]
     """Signed errors of onsets and offsets, seconds; positive is late."""
     pauses: HitCounts
     overlaps: HitCounts
     interruptions: HitCounts
-    """Told apart from acknowledgements with the words known."""
+    """Interruptions against acknowledgements, when the words are known."""
     interruptions_by_sound: HitCounts
-    """The same without the words."""
+    """The same, from the sound alone."""
     metrics: dict[str, tuple[float, float]]
-    """Metric to (truth, measured), where both are measurable."""
+    """Metric to (true, measured) value, where both are measurable."""
     talk_error: float
-    """Measured less true share of the talking, points."""
+    """Measured minus true share of the talking, percentage points."""
 
 
-def try_out(
+def run_trial(
     planted: Planted, condition: Condition, conversation: int, seed: int, true: Values
 ) -> Trial:
-    """Disturb, measure, compare. true: from `true_values`."""
-    heard = measure_channels(*disturb(planted.learner, planted.patient, condition, seed))
-    by_sound = read_measured_sound(heard)
-    by_words = read_measured_sound(heard, words=planted.words)
+    """Disturb the sound, measure it and compare. true: from `true_values`."""
+    measurement = measure_channels(*disturb(planted.learner, planted.patient, condition, seed))
+    by_sound = read_measured_sound(measurement)
+    by_words = read_measured_sound(measurement, words=planted.words)
     metrics = _metrics(true, by_sound, by_words)
     true_share, share = metrics.get("talk_share", (0.0, 0.0))
     return Trial(
         conversation=conversation,
         condition=condition.name,
-        conditions=conditions(heard),
-        edges_s=tuple(_edges(planted, heard)),
-        pauses=_pauses(planted, heard),
-        overlaps=_overlaps(planted, heard),
+        conditions=conditions(measurement),
+        edges_s=tuple(_edges(planted, measurement)),
+        pauses=_pauses(planted, measurement),
+        overlaps=_overlaps(planted, measurement),
         interruptions=_interruptions(planted.events, by_words.overlaps),
         interruptions_by_sound=_interruptions(planted.events, by_sound.overlaps),
         metrics=metrics,
@@ -157,7 +158,7 @@ def try_out(
 
 
 def true_values(planted: Planted) -> Values:
-    """Metric to its planted value."""
+    """Return the planted value of each metric."""
     return _values(measure_reading(truth(planted)))
 
 
@@ -176,16 +177,20 @@ def _values(measured: Sequence[Measured]) -> Values:
     return {m.key: m.value for m in measured if m.value is not None}
 
 
-def _lanes(planted: Planted, heard: SoundMeasurement) -> list[tuple[Intervals, Intervals]]:
+def _lanes(planted: Planted, measurement: SoundMeasurement) -> list[tuple[Intervals, Intervals]]:
+    """Return (true, measured) speech of each speaker."""
     return [
-        (spoken(planted, who), (heard.learner if who == "learner" else heard.patient).speech)
+        (
+            all_speech(planted, who),
+            (measurement.learner if who == "learner" else measurement.patient).speech,
+        )
         for who in SPEAKERS
     ]
 
 
-def _edges(planted: Planted, heard: SoundMeasurement) -> list[float]:
+def _edges(planted: Planted, measurement: SoundMeasurement) -> list[float]:
     errors: list[float] = []
-    for true, made in _lanes(planted, heard):
+    for true, made in _lanes(planted, measurement):
         if len(made) == 0 or len(true) == 0:
             continue
         for column in (0, 1):
@@ -195,17 +200,17 @@ def _edges(planted: Planted, heard: SoundMeasurement) -> list[float]:
     return errors
 
 
-def _pauses(planted: Planted, heard: SoundMeasurement) -> HitCounts:
-    """Stretches in which nobody speaks, within turns and between them."""
-    lanes = _lanes(planted, heard)
+def _pauses(planted: Planted, measurement: SoundMeasurement) -> HitCounts:
+    """Compare the silences of both speakers, within turns and between them."""
+    lanes = _lanes(planted, measurement)
     silent = [
         complement(union(lanes[0][k], lanes[1][k]), 0.0, planted.length_s)[1:-1] for k in (0, 1)
     ]
     return _count(silent[0], silent[1], PAUSE_S)
 
 
-def _overlaps(planted: Planted, heard: SoundMeasurement) -> HitCounts:
-    lanes = _lanes(planted, heard)
+def _overlaps(planted: Planted, measurement: SoundMeasurement) -> HitCounts:
+    lanes = _lanes(planted, measurement)
     both = [intersect(lanes[0][k], lanes[1][k]) for k in (0, 1)]
     return _count(both[0], both[1], OVERLAP_S)
 
@@ -226,8 +231,11 @@ def _is_in(event: Intervals, others: Intervals) -> bool:
 
 
 def _interruptions(events: Sequence[PlantedEvent], found: Sequence[Overlap]) -> HitCounts:
-    """Interruptions against acknowledgements: missed are those that were found as nothing, as an
-    acknowledgement or as anything else, invented are acknowledgements taken for one."""
+    """Count interruptions against acknowledgements.
+
+    A missed interruption was not found, or found as another kind. An invented one is an
+    acknowledgement that was found as an interruption.
+    """
     counts = HitCounts()
     for event in events:
         if event.kind not in ("interruption", "acknowledgement"):

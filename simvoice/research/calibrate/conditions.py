@@ -1,4 +1,4 @@
-"""What rooms, microphones and lines do to a conversation, each in a known amount."""
+"""Disturb a conversation as rooms, microphones and lines do, each by a known amount."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from simvoice.simulate.signals import pink_noise
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """How a recording was disturbed. All of it off is a clean recording."""
+    """The disturbances of a recording; the defaults give a clean recording."""
 
     name: str
     noise_db: float | None = None
-    """Speech over noise, dB, on both channels."""
+    """Ratio of speech to noise on both channels, dB."""
     bleed_db: float | None = None
-    """Level of the other's voice in each channel, dB relative to its own (negative)."""
+    """Level of the other's voice in each channel, dB relative to the channel's voice (negative)."""
     reverb_s: float = 0.0
     """Seconds in which the room's echo falls by 60 dB."""
     clip_db: float = 0.0
     """Gain before the converter clips, dB."""
     dropped: float = 0.0
-    """0..1: share of frames of 20 ms that never arrived."""
+    """Share of lost frames of 20 ms, 0..1."""
 
 
 STANDARD: tuple[Condition, ...] = (
@@ -39,7 +39,7 @@ STANDARD: tuple[Condition, ...] = (
     Condition("clipping", noise_db=45.0, clip_db=18.0),
     Condition("dropped frames", noise_db=45.0, dropped=0.02),
 )
-"""Those on which the table of errors is fitted."""
+"""The conditions on which the error table is fitted."""
 
 HELD_OUT: tuple[Condition, ...] = (
     Condition("noise 35 dB", noise_db=35.0),
@@ -51,14 +51,14 @@ HELD_OUT: tuple[Condition, ...] = (
     Condition("less clipping", noise_db=45.0, clip_db=14.0),
     Condition("fewer dropped frames", noise_db=45.0, dropped=0.01),
 )
-"""Those on which nothing is fitted; the coverage of the intervals is counted on them."""
+"""Test conditions, on which nothing is fitted; they give the coverage of the intervals."""
 
 _DIRECT_DB = 6.0
 """Direct sound over echo at 1 m from a microphone in an office, dB."""
 
 
 def disturb(learner: Pcm, patient: Pcm, condition: Condition, seed: int) -> tuple[Pcm16, Pcm16]:
-    """Two clean channels to what would have been recorded. Equal seeds give equal sound."""
+    """Return both channels as they would be recorded, int16. Equal seeds give equal sound."""
     random = np.random.default_rng(seed)
     channels = [learner.astype(np.float32), patient.astype(np.float32)]
     if condition.reverb_s > 0.0:
@@ -85,7 +85,7 @@ def _noisy(pcm: Pcm, level_dbfs: float, random: np.random.Generator) -> Pcm:
 
 
 def _through_air(pcm: Pcm, random: np.random.Generator) -> Pcm:
-    """The other's voice as it arrives: later, and duller by a gentle low pass."""
+    """Return the other's voice as it arrives: delayed and slightly low-passed."""
     late = samples(float(random.uniform(0.002, 0.01)))
     moved = np.concatenate((np.zeros(late, np.float32), pcm))[: pcm.size]
     dull = moved.copy()
@@ -94,17 +94,17 @@ def _through_air(pcm: Pcm, random: np.random.Generator) -> Pcm:
 
 
 def _reverberant(pcm: Pcm, rt60_s: float, random: np.random.Generator) -> Pcm:
-    """Direct sound and a tail of noise that falls by 60 dB in `rt60_s` (Polack 1988)."""
+    """Return direct sound and a noise tail that falls by 60 dB in `rt60_s` (Polack 1988)."""
     n = samples(rt60_s)
     tail = random.standard_normal(n) * 10.0 ** (-3.0 * np.arange(n) / n)
-    tail[: samples(0.004)] = 0.0  # the first reflection comes later than the direct sound
+    tail[: samples(0.004)] = 0.0  # the first reflection arrives after the direct sound
     tail *= 10.0 ** (-_DIRECT_DB / 20.0) / np.sqrt(np.sum(tail**2))
     tail[0] = 1.0
     return _convolved(pcm, tail.astype(np.float32))
 
 
 def _convolved(pcm: Pcm, response: Pcm) -> Pcm:
-    """Overlap-add, so that memory stays small in a long recording."""
+    """Convolve by overlap-add, so that memory stays small for long recordings."""
     block = 1 << 17
     size = 1 << (block + response.size - 1).bit_length()
     spectrum = np.fft.rfft(response, size)
@@ -116,7 +116,7 @@ def _convolved(pcm: Pcm, response: Pcm) -> Pcm:
 
 
 def _dropped(pcm: Pcm16, share: float, random: np.random.Generator) -> Pcm16:
-    """Zeros where frames were lost: one to three in a row."""
+    """Replace lost frames by zeros, one to three in a row."""
     frame = RATE // 50
     out = pcm.copy()
     lost = 0

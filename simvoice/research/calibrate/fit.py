@@ -1,4 +1,4 @@
-"""From trials to the table of errors, and from repeats to how far a number moves by itself."""
+"""Fit the error table to trials, and the standard error of measurement to repeated encounters."""
 
 from __future__ import annotations
 
@@ -23,12 +23,10 @@ from simvoice.scoring.metrics.interval import (
     refusal,
 )
 
-# -- fit --------------------------------------------------------------------------------------
-# From trials to the table of errors, and how well a table holds on trials it has not seen.
+# -- error table ----------------------------------------------------------------------------
 
-
-LEAST = 15
-"""Trials from which the bounds of 90 of 100 can be told at all."""
+LEAST_TRIALS = 15
+"""The fewest trials that give the bounds of 90 of 100 errors."""
 
 _AXES = {
     "noise": "snr_db",
@@ -37,7 +35,7 @@ _AXES = {
     "clipping": "clipped",
     "dropped": "lost",
 }
-"""First word of a condition's name to what is measured of it."""
+"""First word of a condition's name to the quantity that is measured."""
 
 
 def fit(
@@ -46,7 +44,7 @@ def fit(
     sem: Mapping[str, float],
     provenance: Mapping[str, Any],
 ) -> ErrorTable:
-    """A cell a condition; every axis begins with the undisturbed one."""
+    """Return the table with one cell for each condition; each axis starts with the clean one."""
     cells = {c.name: _cell(c.name, [t for t in trials if t.condition == c.name]) for c in standard}
     clean = cells[standard[0].name]
     axes: dict[str, list[ErrorCell]] = {axis: [clean] for axis in _AXES.values()}
@@ -67,25 +65,31 @@ def _cell(name: str, trials: Sequence[Trial]) -> ErrorCell:
     return ErrorCell(
         name,
         Conditions(**means),
-        {key: error_bounds(values) for key, values in errors.items() if len(values) >= LEAST},
+        {
+            key: error_bounds(values)
+            for key, values in errors.items()
+            if len(values) >= LEAST_TRIALS
+        },
     )
 
 
 def _error(key: str, true: float, measured: float) -> float:
-    """True less measured, in the metric's scale."""
+    """Return true minus measured, in the metric's scale."""
     plain = key.removesuffix("+words")
     metric = next(entry for entry in definitions() if entry.key == plain)
     return (true - measured) / error_unit(error_scale(metric), measured)
 
 
-def covered(trials: Sequence[Trial], table: ErrorTable) -> float:
-    """0..1: share of all numbers whose truth lies within the interval given for them."""
-    inside = [hit for trial in trials for hit in hits(trial, table).values() if hit is not None]
+def coverage(trials: Sequence[Trial], table: ErrorTable) -> float:
+    """Return the share of intervals that contain the true value, 0..1; NaN without intervals."""
+    inside = [
+        hit for trial in trials for hit in interval_hits(trial, table).values() if hit is not None
+    ]
     return round(float(np.mean(inside)), 4) if inside else float("nan")
 
 
-def hits(trial: Trial, table: ErrorTable) -> dict[str, bool | None]:
-    """Metric to whether the truth lies within its interval; None without one."""
+def interval_hits(trial: Trial, table: ErrorTable) -> dict[str, bool | None]:
+    """Return for each metric whether its interval contains the true value; None without one."""
     if refusal(trial.conditions):
         return {}
     found: dict[str, bool | None] = {}
@@ -99,9 +103,12 @@ def hits(trial: Trial, table: ErrorTable) -> dict[str, bool | None]:
     return found
 
 
-def retest(trials: Sequence[Trial]) -> dict[str, float]:
-    """Metric to the standard error of measurement: half of the variance of the difference between
-    two encounters in which the same was meant to happen. Trials come in pairs."""
+def sem_of_pairs(trials: Sequence[Trial]) -> dict[str, float]:
+    """Return the standard error of measurement of each metric, from pairs of trials.
+
+    Its square is half the mean squared difference between two encounters of the same behaviour.
+    trials: the pairs, one after the other.
+    """
     pairs = list(zip(trials[::2], trials[1::2], strict=True))
     found = {}
     for key in sorted({key for trial in trials for key in trial.metrics}):
@@ -110,51 +117,49 @@ def retest(trials: Sequence[Trial]) -> dict[str, float]:
             for one, two in pairs
             if key in one.metrics and key in two.metrics
         ]
-        if len(differences) >= LEAST:
+        if len(differences) >= LEAST_TRIALS:
             found[key] = float(np.sqrt(np.mean(np.square(differences)) / 2.0))
     return found
 
 
-# -- repeats ----------------------------------------------------------------------------------
-# How far a number moves from one encounter to the next when the learner does the same again.
-#
-# The standard error of measurement is the standard deviation within one behaviour (one learner with
-# one case), over several encounters and pooled over behaviours: the root of the mean square within
-# of a one-way analysis of variance (Weir 2005, doi 10.1519/15184.1).
-
+# -- repeated encounters --------------------------------------------------------------------
 
 Values = Mapping[str, float]
-"""Metric to value in one encounter, of those that were measurable."""
+"""Metric to value in one encounter, for measurable metrics."""
 
 
 @dataclass(frozen=True, slots=True)
-class Within:
-    """One metric over repeated encounters."""
+class RepeatError:
+    """The error of one metric over repeated encounters."""
 
     sem: float
     """Standard error of measurement, in the metric's unit."""
     freedom: int
-    """Degrees of freedom: encounters less behaviours."""
+    """Degrees of freedom: encounters minus behaviours."""
     encounters: int
     behaviours: int
-    """Learners with a case of whom it was measured at least twice."""
+    """Pairs of learner and case with at least two measured encounters."""
     mean: float
 
 
-def within(groups: Sequence[Sequence[Values]]) -> dict[str, Within]:
-    """Metric to its error; groups: a list a behaviour, of its encounters. A metric that was
-    measured too seldom for its error to be told (fewer degrees of freedom than `fit.LEAST`) is
-    left out."""
+def repeat_errors(groups: Sequence[Sequence[Values]]) -> dict[str, RepeatError]:
+    """Return the error of each metric between encounters of the same behaviour.
+
+    The standard error of measurement is the standard deviation within a behaviour (one learner with
+    one case), pooled over behaviours: the root of the mean square within of a one-way analysis of
+    variance (Weir 2005, doi 10.1519/15184.1). groups: the encounters of each behaviour. Metrics
+    with fewer than `LEAST_TRIALS` degrees of freedom are left out.
+    """
     found = {}
     for entry in definitions():
         rows = [[v[entry.key] for v in group if entry.key in v] for group in groups]
         rows = [row for row in rows if len(row) > 1]
         count = sum(len(row) for row in rows)
         freedom = count - len(rows)
-        if freedom < LEAST:
+        if freedom < LEAST_TRIALS:
             continue
         squares = sum(float(np.sum(np.square(np.array(row) - np.mean(row)))) for row in rows)
-        found[entry.key] = Within(
+        found[entry.key] = RepeatError(
             sem=float(np.sqrt(squares / freedom)),
             freedom=freedom,
             encounters=count,

@@ -1,4 +1,4 @@
-"""`simvoice calibrate`: plant, disturb, measure, and say how far off the measurement is."""
+"""`simvoice calibrate`: plant conversations, disturb and measure them, and report the errors."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ import numpy as np
 from simvoice import __version__
 from simvoice.ports import Voice
 from simvoice.research.calibrate.clips import VOICES, Bank, record_bank
-from simvoice.research.calibrate.compare import HitCounts, Trial, true_values, try_out
+from simvoice.research.calibrate.compare import HitCounts, Trial, run_trial, true_values
 from simvoice.research.calibrate.conditions import HELD_OUT, STANDARD, Condition
-from simvoice.research.calibrate.fit import covered, fit, retest
+from simvoice.research.calibrate.fit import coverage, fit, sem_of_pairs
 from simvoice.research.calibrate.plant import Planted, plant
-from simvoice.research.calibrate.skeleton import SkeletonUtterance, drawn, find
+from simvoice.research.calibrate.skeleton import SkeletonUtterance, draw_skeleton, find_skeletons
 from simvoice.scoring.metrics.interval import ErrorTable, shipped_errors
 
 FITTED_VOICES = 4
-"""Of `VOICES`; the others speak only where the table is tried out."""
+"""The first of `VOICES`; the others speak only in the test conversations."""
 
 
 @dataclass(frozen=True, slots=True)
 class CalibrationSize:
-    """How much is planted."""
+    """The number and length of the planted conversations."""
 
     fitted: int
-    """Conversations under each of the conditions that the table is fitted on."""
+    """Conversations under each standard condition, to which the table is fitted."""
     tried: int
-    """Conversations, other ones and by other voices, under each of all conditions."""
+    """Other conversations, with other voices, under all conditions, on which it is tested."""
     length_s: float
-    """Of each."""
+    """Length of each of these, seconds."""
     pairs: int
     """Pairs of encounters of the same behaviour."""
     pair_s: float
@@ -47,12 +47,12 @@ QUICK = CalibrationSize(fitted=0, tried=5, length_s=150.0, pairs=0, pair_s=0.0)
 FULL = CalibrationSize(fitted=48, tried=16, length_s=150.0, pairs=24, pair_s=300.0)
 
 Done = Callable[[int, int], None]
-"""Called with what is done and how much there is."""
+"""Called with the number of finished items and the total."""
 
 
 @dataclass(frozen=True, slots=True)
 class _CalibrationJob:
-    """What one process does at a time: one conversation under some conditions."""
+    """A unit of work for one process: a conversation under some conditions."""
 
     number: int
     skeleton: Sequence[SkeletonUtterance]
@@ -64,17 +64,17 @@ class _CalibrationJob:
 
 @dataclass(frozen=True, slots=True)
 class CalibrationOutcome:
-    """Everything that was found out."""
+    """The result of a calibration."""
 
     trials: tuple[Trial, ...]
-    """Of the conversations on which nothing was fitted."""
+    """Trials of the test conversations, on which nothing was fitted."""
     table: ErrorTable | None
-    """Against which their coverage is counted: the one fitted now, else the shipped one."""
+    """The table whose coverage is tested: the one fitted now, else the shipped one."""
     is_fitted: bool
 
 
-def banks(voice: Voice, done: Done = lambda _, __: None) -> list[Bank]:
-    """Everything that is said, by every voice; quick once the voice has it in its cache."""
+def record_banks(voice: Voice, done: Done = lambda _, __: None) -> list[Bank]:
+    """Record all sentences with every voice; fast when the voice has them in its cache."""
     made = []
     for number, style in enumerate(VOICES):
         done(number, len(VOICES))
@@ -83,75 +83,88 @@ def banks(voice: Voice, done: Done = lambda _, __: None) -> list[Bank]:
 
 
 def calibrate(
-    spoken: Sequence[Bank],
+    banks: Sequence[Bank],
     size: CalibrationSize,
     *,
     textgrids: Path | None = None,
     workers: int | None = None,
     done: Done = lambda _, __: None,
 ) -> CalibrationOutcome:
-    """Plant and measure; fit a table when the size says so. Raises UsageError for a folder
-    without TextGrids."""
-    known = _shared_out(find(textgrids), size, tries_all=textgrids is not None)
-    jobs = _fitted(known, size) + _tried(known, size) + _pairs(known, size)
-    trials = list(_work(jobs, spoken, workers, done))
+    """Plant and measure conversations; fit a table when `size.fitted` is positive.
+
+    Raises UsageError for a folder without TextGrids.
+    """
+    skeletons = _split_skeletons(find_skeletons(textgrids), size, tries_all=textgrids is not None)
+    jobs = _fitted(skeletons, size) + _tried(skeletons, size) + _pairs(skeletons, size)
+    trials = list(_run_jobs(jobs, banks, workers, done))
     fitted, tried, paired = (
         [t for t in trials if t.conversation // _BLOCK == part] for part in range(3)
     )
     table = shipped_errors()
     if size.fitted:
-        table = fit(fitted, STANDARD, retest(paired), _provenance(known, size, textgrids))
+        table = fit(fitted, STANDARD, sem_of_pairs(paired), _provenance(skeletons, size, textgrids))
     return CalibrationOutcome(tuple(tried), table, bool(size.fitted))
 
 
 _BLOCK = 100_000
-"""Conversations are numbered in three blocks: fitted, tried, pairs."""
+"""Size of a block of conversation numbers; the blocks are fitted, tried and pairs."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Skeletons:
-    """Which times are for what: none that the table is fitted on is tried."""
+    """The skeletons to fit the table and those to test it; none is in both."""
 
     fitted: Sequence[list[SkeletonUtterance]]
     tried: Sequence[list[SkeletonUtterance]]
     real: int
-    """How many of those that are fitted are of real talk."""
+    """The number of fitted skeletons that come from real conversations."""
 
 
-def _shared_out(
+def _split_skeletons(
     real: list[list[SkeletonUtterance]], size: CalibrationSize, *, tries_all: bool
 ) -> _Skeletons:
-    """The last third of the real ones is tried, the others are fitted; drawn ones fill up.
+    """Split the real skeletons: the last third to test, the others to fit; add drawn ones.
 
-    tries_all: where nothing is fitted, try all of them: the shipped table has not seen them.
+    tries_all: when nothing is fitted, test on all of them, which the shipped table has not seen.
     """
     third = max(1, len(real) // 3) if real else 0
-    held = real if tries_all and not size.fitted else real[len(real) - third :]
-    kept = real[: len(real) - third]
+    held_out = real if tries_all and not size.fitted else real[len(real) - third :]
+    to_fit = real[: len(real) - third]
     count = max(size.fitted, size.pairs)
     longest_s = max(size.length_s, size.pair_s)
     return _Skeletons(
-        [*kept[:count], *(drawn(7000 + k, longest_s) for k in range(count - len(kept)))],
-        [*held[: size.tried], *(drawn(9000 + k, longest_s) for k in range(size.tried - len(held)))],
-        min(len(kept), count),
+        [
+            *to_fit[:count],
+            *(draw_skeleton(7000 + k, longest_s) for k in range(count - len(to_fit))),
+        ],
+        [
+            *held_out[: size.tried],
+            *(draw_skeleton(9000 + k, longest_s) for k in range(size.tried - len(held_out))),
+        ],
+        min(len(to_fit), count),
     )
 
 
-def _fitted(known: _Skeletons, size: CalibrationSize) -> list[_CalibrationJob]:
+def _fitted(skeletons: _Skeletons, size: CalibrationSize) -> list[_CalibrationJob]:
     return [
         _CalibrationJob(
-            k, known.fitted[k], (k % 4, (k + 1 + k // 4 % 3) % 4), 1000 + k, size.length_s, STANDARD
+            k,
+            skeletons.fitted[k],
+            (k % 4, (k + 1 + k // 4 % 3) % 4),
+            1000 + k,
+            size.length_s,
+            STANDARD,
         )
         for k in range(size.fitted)
     ]
 
 
-def _tried(known: _Skeletons, size: CalibrationSize) -> list[_CalibrationJob]:
+def _tried(skeletons: _Skeletons, size: CalibrationSize) -> list[_CalibrationJob]:
     new = (4, 5)
     return [
         _CalibrationJob(
             _BLOCK + k,
-            known.tried[k],
+            skeletons.tried[k],
             (new[k % 2], new[(k + 1) % 2]) if k % 3 else (new[k % 2], k % FITTED_VOICES),
             50_000 + k,
             size.length_s,
@@ -161,12 +174,12 @@ def _tried(known: _Skeletons, size: CalibrationSize) -> list[_CalibrationJob]:
     ]
 
 
-def _pairs(known: _Skeletons, size: CalibrationSize) -> list[_CalibrationJob]:
+def _pairs(skeletons: _Skeletons, size: CalibrationSize) -> list[_CalibrationJob]:
     quiet = (STANDARD[1],)
     return [
         _CalibrationJob(
             2 * _BLOCK + 2 * k + n,
-            known.fitted[k],
+            skeletons.fitted[k],
             (k % 4, (k + 1) % 4),
             90_000 + 2 * k + n,
             size.pair_s,
@@ -179,43 +192,43 @@ def _pairs(known: _Skeletons, size: CalibrationSize) -> list[_CalibrationJob]:
 
 # -- in several processes -------------------------------------------------------------------
 
-_SPOKEN: list[Bank] = []
+_BANKS: list[Bank] = []
 
 
-def _begin(spoken: list[Bank]) -> None:
-    _SPOKEN[:] = spoken
+def _set_banks(banks: list[Bank]) -> None:
+    _BANKS[:] = banks
 
 
-def _do(job: _CalibrationJob) -> list[Trial]:
-    planted = grow(job.skeleton, _SPOKEN, job.voices, job.seed, job.length_s)
+def _run_job(job: _CalibrationJob) -> list[Trial]:
+    planted = plant_between(job.skeleton, _BANKS, job.voices, job.seed, job.length_s)
     true = true_values(planted)
     return [
-        try_out(planted, condition, job.number, job.seed * 31 + n, true)
+        run_trial(planted, condition, job.number, job.seed * 31 + n, true)
         for n, condition in enumerate(job.conditions)
     ]
 
 
-def grow(
+def plant_between(
     skeleton: Sequence[SkeletonUtterance],
-    spoken: Sequence[Bank],
+    banks: Sequence[Bank],
     voices: tuple[int, int],
     seed: int,
     length_s: float,
 ) -> Planted:
-    """One planted conversation between two of the voices."""
+    """Plant a conversation between two of the voices."""
     learner, patient = voices
-    return plant(skeleton, {"learner": spoken[learner], "patient": spoken[patient]}, seed, length_s)
+    return plant(skeleton, {"learner": banks[learner], "patient": banks[patient]}, seed, length_s)
 
 
-def _work(
-    jobs: Sequence[_CalibrationJob], spoken: Sequence[Bank], workers: int | None, done: Done
+def _run_jobs(
+    jobs: Sequence[_CalibrationJob], banks: Sequence[Bank], workers: int | None, done: Done
 ) -> Iterable[Trial]:
     count = workers or os.cpu_count() or 1
-    # Spawned: the parent may hold engines whose threads do not survive a fork.
+    # Spawn: the parent may run engines whose threads do not survive a fork.
     with ProcessPoolExecutor(
-        count, mp_context=get_context("spawn"), initializer=_begin, initargs=(list(spoken),)
+        count, mp_context=get_context("spawn"), initializer=_set_banks, initargs=(list(banks),)
     ) as pool:
-        for finished, trials in enumerate(pool.map(_do, jobs), 1):
+        for finished, trials in enumerate(pool.map(_run_job, jobs), 1):
             done(finished, len(jobs))
             yield from trials
 
@@ -224,7 +237,7 @@ def _work(
 
 
 def report(outcome: CalibrationOutcome) -> dict[str, Any]:
-    """For people and for JSON: each figure by condition."""
+    """Return the figures by condition, as JSON data."""
     by_name: dict[str, list[Trial]] = defaultdict(list)
     for trial in outcome.trials:
         by_name[trial.condition].append(trial)
@@ -245,8 +258,8 @@ def report(outcome: CalibrationOutcome) -> dict[str, Any]:
     if outcome.table is not None:
         held_out = [c.name for c in HELD_OUT]
         figures["coverage"] = {
-            "all": covered([t for t in outcome.trials if t.condition in held_out], outcome.table),
-            **{name: covered(by_name[name], outcome.table) for name in names},
+            "all": coverage([t for t in outcome.trials if t.condition in held_out], outcome.table),
+            **{name: coverage(by_name[name], outcome.table) for name in names},
         }
     figures["metrics"] = {name: _errors(by_name[name]) for name in names}
     return figures
@@ -266,7 +279,7 @@ def _f1(counts: Iterable[HitCounts]) -> float:
 
 
 def _errors(trials: Sequence[Trial]) -> dict[str, dict[str, float]]:
-    """Metric to bias and spread (standard deviation) of measured less true values."""
+    """Return bias and spread (standard deviation) of measured minus true values, by metric."""
     keys = sorted({key for trial in trials for key in trial.metrics})
     found = {}
     for key in keys:
@@ -280,9 +293,11 @@ def _errors(trials: Sequence[Trial]) -> dict[str, dict[str, float]]:
     return found
 
 
-def _provenance(known: _Skeletons, size: CalibrationSize, textgrids: Path | None) -> dict[str, Any]:
+def _provenance(
+    skeletons: _Skeletons, size: CalibrationSize, textgrids: Path | None
+) -> dict[str, Any]:
     source = "real consultations (PriMock57, CC BY 4.0)" if textgrids is None else "TextGrids"
-    drawn_ones = size.fitted - min(known.real, size.fitted)
+    drawn_ones = size.fitted - min(skeletons.real, size.fitted)
     return {
         "made_by": "simvoice calibrate --write",
         "simvoice": __version__,

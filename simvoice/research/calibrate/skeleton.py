@@ -1,7 +1,7 @@
-"""When people speak in real consultations: the skeleton that planted conversations grow on.
+"""Skeletons of conversations: when the speakers speak, without sound.
 
-From TextGrids of real talk where they are (PriMock57, Papadopoulos Korfiatis et al. 2022), else
-drawn from the distributions that those have.
+They come from TextGrids of real consultations (PriMock57, Papadopoulos Korfiatis et al. 2022)
+where available, else they are drawn from the distributions of these.
 """
 
 from __future__ import annotations
@@ -18,38 +18,38 @@ from simvoice.errors import UsageError
 from simvoice.timing.turns import Speaker
 
 _LEARNERS = ("doctor", "learner", "clinician", "therapist")
-"""Names of a tier or at the end of a file's name that say who the learner is."""
+"""Tier names, and ends of file names, that mean the learner."""
 
 
 @dataclass(frozen=True, slots=True)
 class SkeletonUtterance:
-    """One utterance of a skeleton: who, for how long, and how long after what came before."""
+    """One utterance of a skeleton: the speaker, its length and its offset."""
 
     who: Speaker
     length_s: float
     offset_s: float
-    """Seconds from the end of what was said before to its start; negative when it overlaps."""
+    """Seconds from the end of the earlier speech to its start; negative for an overlap."""
     acknowledges: bool
-    """Said while the other one speaks on."""
+    """Whether the other speaker continues beyond its end."""
 
 
-def find(folder: Path | None) -> list[list[SkeletonUtterance]]:
-    """A skeleton a conversation, in order of their names; empty when there is no folder.
+def find_skeletons(folder: Path | None) -> list[list[SkeletonUtterance]]:
+    """Return a skeleton for each conversation, in order of file names; empty without a folder.
 
-    folder: TextGrids, a file a speaker (`…_doctor.TextGrid`, `…_patient.TextGrid`) or one file
-    with two tiers. None: `primock57` under `SIMVOICE_DATA` or `../shared/data`. Raises UsageError
-    when a folder that was given holds none.
+    folder: TextGrids, one file for each speaker (`…_doctor.TextGrid`, `…_patient.TextGrid`) or one
+    file with two tiers. None means `primock57` under `SIMVOICE_DATA` or `../shared/data`. Raises
+    UsageError when a given folder has none.
     """
     if folder is None:
         data = Path(os.environ.get("SIMVOICE_DATA", "../shared/data")) / "primock57"
         return _all(data) if data.is_dir() else []
     if not folder.is_dir():
-        raise UsageError(f"the folder {str(folder)!r} is not there; check the name")
+        raise UsageError(f"the folder {str(folder)!r} does not exist; check the name")
     found = _all(folder)
     if not found:
         raise UsageError(
-            f"{str(folder)!r} holds no TextGrids of two speakers; give a file a speaker "
-            "(a_doctor.TextGrid, a_patient.TextGrid) or one with two tiers"
+            f"{str(folder)!r} contains no TextGrids of two speakers; give one file for each "
+            "speaker (a_doctor.TextGrid, a_patient.TextGrid) or one file with two tiers"
         )
     return found
 
@@ -68,7 +68,7 @@ def _all(folder: Path) -> list[list[SkeletonUtterance]]:
         else:
             lanes = _tiers(path)
         if len(lanes) >= 2:
-            found.append(beats(lanes[0][1], lanes[1][1]))
+            found.append(skeleton_of(lanes[0][1], lanes[1][1]))
     return [row for row in found if row]
 
 
@@ -76,9 +76,9 @@ Utterances = list[tuple[float, float]]
 
 
 def _tiers(path: Path) -> list[tuple[str, Utterances]]:
-    """Interval tiers with their stretches that hold text, the learner's first.
+    """Return the interval tiers with their labelled stretches, the learner's first.
 
-    Raises UsageError when the file is no TextGrid.
+    Raises UsageError when the file is not a TextGrid.
     """
     try:
         grid = TextGrid(str(path))
@@ -87,22 +87,22 @@ def _tiers(path: Path) -> list[tuple[str, Utterances]]:
             for tier in grid.get_tiers()
             if tier.tier_type == "IntervalTier"
         ]
-    except Exception as error:  # pympi raises whatever its parsing trips over
+    except Exception as error:  # pympi raises many kinds of errors for a broken file
         raise UsageError(f"{path.name} cannot be read as a TextGrid; save it again in Praat") from (
             error
         )
     return sorted(tiers, key=lambda tier: not re.search("|".join(_LEARNERS), tier[0].lower()))
 
 
-def beats(learner: Utterances, patient: Utterances) -> list[SkeletonUtterance]:
-    """Utterance times of two speakers to a skeleton, in order of their starts."""
+def skeleton_of(learner: Utterances, patient: Utterances) -> list[SkeletonUtterance]:
+    """Return the skeleton of two speakers' utterance times, in order of their starts."""
     lanes: tuple[tuple[Speaker, Utterances], ...] = (("learner", learner), ("patient", patient))
-    told = sorted((start, end, who) for who, lane in lanes for start, end in lane)
+    utterances = sorted((start, end, who) for who, lane in lanes for start, end in lane)
     row: list[SkeletonUtterance] = []
     until = {"learner": 0.0, "patient": 0.0}
-    for start, end, who in told:
-        said_until = max(until.values())
-        row.append(SkeletonUtterance(who, end - start, start - said_until, end <= said_until))
+    for start, end, who in utterances:
+        last_end = max(until.values())
+        row.append(SkeletonUtterance(who, end - start, start - last_end, end <= last_end))
         until[who] = max(until[who], end)
     return row
 
@@ -114,22 +114,21 @@ _OFFSETS_S = {
     "learner": (-3.0, -1.55, -0.36, -0.08, 0.19, 0.79, 3.0),
     "patient": (-2.0, -0.79, 0.05, 0.41, 0.81, 1.48, 4.0),
 }
-"""Floor transfer offsets of PriMock57 at those shares of all (its transcribers' margins included).
-"""
+"""Quantiles at `_SHARES` of the floor transfer offsets in PriMock57, with transcribers' margins."""
 _ACKNOWLEDGED = 0.2
-"""Share of the utterances that lie within the other's."""
-_SAME_AGAIN = 0.25
-"""Share that follow an utterance of the same speaker."""
+"""Share of utterances within an utterance of the other speaker."""
+_SAME_SPEAKER = 0.25
+"""Share of utterances that follow an utterance of the same speaker."""
 
 
-def drawn(seed: int, length_s: float) -> list[SkeletonUtterance]:
-    """A skeleton drawn from the distributions of PriMock57; equal seeds give equal ones."""
+def draw_skeleton(seed: int, length_s: float) -> list[SkeletonUtterance]:
+    """Draw a skeleton from the distributions of PriMock57; equal seeds give equal ones."""
     random = np.random.default_rng(seed)
     row: list[SkeletonUtterance] = []
     who: Speaker = "learner"
     at_s = 0.0
     while at_s < length_s:
-        if row and random.random() > _SAME_AGAIN:
+        if row and random.random() > _SAME_SPEAKER:
             who = "patient" if who == "learner" else "learner"
         mean, deviation = _LENGTH[who]
         utterance_s = float(np.clip(random.lognormal(mean, deviation), 0.4, 25.0))

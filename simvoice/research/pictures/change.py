@@ -1,7 +1,6 @@
-"""Before and after: two conversations side by side, and how the numbers moved.
+"""Draw two conversations, before and after, with their metrics side by side.
 
-It says what changed and by how much; that anybody got better it says only where the difference
-is beyond what two conversations alike differ by (`scoring.change`).
+"Improved" appears only when the difference exceeds measurement error (`scoring.metrics.change`).
 """
 
 from __future__ import annotations
@@ -33,17 +32,17 @@ from simvoice.scoring.metrics.quantities import duration, quantity
 from simvoice.scoring.metrics.registry import Measured
 
 _ARROW = 0.03
-"""Of the line: nearer marks leave no room for an arrow."""
+"""Share of the line between two marks below which no arrow fits."""
 _MOST_ROWS = 18
 _ROW_IN = 0.27
 _HEAD_IN = 2.5
 _FOOT_IN = 0.55
 _LEFT, _RIGHT = 0.28, 0.70
-"""Where the lines of the metrics begin and end; names stand before, numbers behind."""
+"""Start and end of the metric lines; names are to the left, numbers to the right."""
 _VERDICT_PT = 130
-"""Points from the end of the lines to the words behind the numbers."""
+"""Points from the end of the lines to the verdicts, which follow the numbers."""
 
-_SAID: dict[ChangeVerdict, str] = {
+_VERDICTS: dict[ChangeVerdict, str] = {
     "improved": "improved",
     "worse": "worse",
     "higher": "higher",
@@ -53,12 +52,12 @@ _SAID: dict[ChangeVerdict, str] = {
 }
 
 _UNKNOWN = (
-    "A change may be chance: how far a number moves from one conversation to the next by itself "
-    "is not known\nfor these, so nothing is called progress."
+    "The changes may be chance: the measurement error of these numbers between two conversations "
+    "is not known,\nso no change is called an improvement."
 )
 _KNOWN = (
-    "“Improved”, “worse”, “higher” and “lower” are said only beyond the minimal detectable change; "
-    "where nothing\nis said, it is not known how far a number moves by itself."
+    "“Improved”, “worse”, “higher” and “lower” appear only when the change exceeds the minimal "
+    "detectable change.\nWithout a verdict, the measurement error of the number is not known."
 )
 
 
@@ -72,18 +71,19 @@ class _Row:
 
     @property
     def is_still(self) -> bool:
-        """Whether both read alike: what cannot be told apart in print has not moved."""
+        """Whether both values are printed alike; then no change is drawn."""
         assert self.before.value is not None
         assert self.after.value is not None
         return quantity(self.unit, self.before.value) == quantity(self.unit, self.after.value)
 
 
 def change(before: Conversation, after: Conversation) -> Figure:
-    """The earlier one first. Raises UsageError when they have no number in common."""
+    """Draw the change. Raises UsageError when no metric has a value in both conversations."""
     rows = _rows(before, after)
     if not rows:
         raise UsageError(
-            f"{before.id} and {after.id} have no number in common that could be measured in both"
+            f"no number was measured in both {before.id} and {after.id}; choose two conversations "
+            "with values of the same metric"
         )
     height_in = _HEAD_IN + len(rows) * _ROW_IN + _FOOT_IN
     with with_style():
@@ -106,8 +106,8 @@ def change(before: Conversation, after: Conversation) -> Figure:
         sheet.text(
             0.02,
             0.16 / height_in,
-            "Each line has its own scale and begins at 0, or at the smaller number where one is "
-            f"below 0. {_KNOWN if any(_SAID[row.verdict] for row in rows) else _UNKNOWN}",
+            "Each line has its own scale, which starts at 0, or at the smaller number when that is "
+            f"below 0. {_KNOWN if any(_VERDICTS[row.verdict] for row in rows) else _UNKNOWN}",
             fontsize=6.5,
             color=FAINT,
             va="bottom",
@@ -116,7 +116,7 @@ def change(before: Conversation, after: Conversation) -> Figure:
 
 
 def _rows(before: Conversation, after: Conversation) -> list[_Row]:
-    """Metrics measured in both; those that moved come as they stand in the registry."""
+    """Return the metrics measured in both, in the order of the registry; changed ones first."""
     known: dict[str, Definition] = {entry.key: entry for entry in definitions()}
     later = {value.key: value for value in after.metrics}
     rows = [
@@ -134,7 +134,7 @@ def _rows(before: Conversation, after: Conversation) -> list[_Row]:
         and later[v.key].value is not None
     ]
     if len(rows) > _MOST_ROWS:
-        rows.sort(key=lambda row: row.is_still)  # stable: those that moved first
+        rows.sort(key=lambda row: row.is_still)  # stable: changed ones first
     return rows[:_MOST_ROWS]
 
 
@@ -219,14 +219,14 @@ def _draw_rows(axes: Axes, rows: Sequence[_Row]) -> None:
 
 
 def _from_to(unit: Unit, before: float, after: float) -> str:
-    """Such as `43  →  44 %`; with both units where they differ (`58.0 s  →  1 min 5 s`)."""
+    """Return text such as `43  →  44 %`, or with both units (`58.0 s  →  1 min 5 s`)."""
     first, second = quantity(unit, before), quantity(unit, after)
     number, _, own = first.partition(" ")
     return f"{number if own == second.partition(' ')[2] else first}  →  {second}"
 
 
 def _draw_scale(axes: Axes, y: float, row: _Row) -> None:
-    """Both values on a line of their own scale, their intervals beside it, an arrow between."""
+    """Draw both values on a line with its own scale, their intervals, and an arrow between."""
     before, after = row.before.value, row.after.value
     assert before is not None
     assert after is not None
@@ -268,7 +268,7 @@ def _beside(axes: Axes, y: float, text: str, *, at: float, by_pt: float) -> None
 
 def _verdict(axes: Axes, y: float, row: _Row) -> None:
     axes.annotate(
-        _SAID[row.verdict],
+        _VERDICTS[row.verdict],
         (1, y),
         (_VERDICT_PT, 0),
         xycoords=("axes fraction", "data"),

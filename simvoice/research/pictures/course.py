@@ -1,5 +1,7 @@
-"""A share over a learner's attempts, each with its interval: small enough for three beside each
-other, and readable alone on a telephone."""
+"""Draw a share over a learner's attempts, with intervals.
+
+The picture is small enough for three in a row, and readable on a phone.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +16,11 @@ from simvoice.research.pictures.style import FAINT, INK, RULE, figure, with_styl
 
 _WIDTH_IN, _HEIGHT_IN = 3.9, 2.5
 _LINE = 52
-"""Letters of a verdict in a line."""
+"""Letters in a line of the verdict."""
 _MOST_LABELS = 8
-"""Attempts that are numbered one by one; of more, every second, third … is."""
+"""Numbers on the axis; with more attempts only every second, third and so on is numbered."""
 _MOST_MARKS = 25
-"""Attempts up to which marks and bars are drawn in full; of more they are thinner."""
+"""Attempts drawn with large marks; with more, marks and bars are thinner."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,17 +28,17 @@ class CourseMark:
     """One attempt."""
 
     number: int
-    """As the table counts it, from 1."""
+    """Number in the table, from 1."""
     value: float | None
-    """0..1; None where there was no share."""
+    """0..1; None when there is no share."""
     low: float | None
     high: float | None
     comparable: bool
-    """False of another version of the case: drawn hollow and joined to nothing."""
+    """False for another version of the case, which is drawn hollow and without a line."""
 
 
 def course(title: str, marks: Sequence[CourseMark], verdict: str = "") -> Figure:
-    """marks: in order of time, one at least. verdict: what can be said of change, beneath."""
+    """Draw the marks, at least one, in order of time. verdict: a sentence about change."""
     lines = wrap(verdict, _LINE)[:3]
     height_in = _HEIGHT_IN + 0.16 * len(lines)
     with with_style():

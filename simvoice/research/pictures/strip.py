@@ -1,4 +1,4 @@
-"""The conversation strip: both lanes, silences by kind, interruptions, overlaps, the ledger."""
+"""Draw the conversation strip: speech lanes, silences, interruptions, overlaps and ledger."""
 
 from __future__ import annotations
 
@@ -35,25 +35,25 @@ from simvoice.research.pictures.style import (
 from simvoice.scoring.metrics.quantities import duration
 
 _ROWS_S = (30.0, 60.0, 120.0, 180.0, 300.0, 600.0, 1200.0, 1800.0, 3600.0)
-"""Seconds a row may hold; the shortest is taken with which the picture keeps `_MOST_ROWS`."""
+"""Possible seconds of a row; the shortest that needs at most `_MOST_ROWS` is used."""
 _MOST_ROWS = 8
 _TICKS = {30.0: 5, 60.0: 10, 120.0: 15, 180.0: 30, 300.0: 30, 600.0: 60, 1200.0: 120}
 
 _LEFT, _RIGHT = 0.10, 0.985
-"""Where rows begin and end, of the width; the names stand before them."""
+"""Start and end of the rows as shares of the width; the names are to the left."""
 _ROW_IN = 0.92
 _LEDGER_IN = 0.42
 _HEAD_IN = 0.62
 _FOOT_IN = 0.62
 _LABEL_PT = 6.5
 _MOST_KEYS = 6
-"""In one line of the legend."""
+"""Entries in one line of the legend."""
 _TOP = 0.8
 """Upper edge of a row, where labels stand; lanes lie between -0.5 and 0.5."""
 _BOTTOM = -0.82
 
 _SILENCES = {
-    "hold": "after a blow",
+    "hold": "after hard news",
     "chosen": "chosen",
     "answering": "before answering",
     "after_news": "after the news",
@@ -74,7 +74,7 @@ class _Label:
 
 
 def strip(found: Conversation) -> Figure:
-    """As many rows as it takes, one below the other, each with the same length of time."""
+    """Draw the conversation in rows of equal length of time."""
     row_s = _row_s(found.length_s)
     rows = max(1, math.ceil(found.length_s / row_s - 1e-9))
     each_in = _ROW_IN + (_LEDGER_IN + 0.22 if found.ledger else 0.0)
@@ -165,7 +165,7 @@ def _within(
 
 
 def _silences_of(found: Conversation) -> list[ConversationEvent]:
-    """Silences, and holds that were filled too soon to be one."""
+    """Return the silences, and the holds that were too short to be one."""
     silences = [e for e in found.events if e.kind == "silence"]
     holds = [
         hold
@@ -204,8 +204,7 @@ def _draw_overlaps(axes: Axes, found: Conversation, start_s: float, end_s: float
 
 
 def _draw_interruptions(axes: Axes, found: Conversation, start_s: float, end_s: float) -> None:
-    """An arrow at the lane of whoever was interrupted: from below the patient, from above the
-    learner."""
+    """Draw an arrow at the interrupted speaker's lane: below the patient, above the learner."""
     for event in found.events:
         if event.kind == "interruption" and start_s <= event.start_s < end_s:
             axes.plot([event.start_s] * 2, [-0.5, 0.5], color=INK, linewidth=0.9, zorder=5)
@@ -235,14 +234,13 @@ def _labels(found: Conversation, start_s: float, end_s: float) -> list[_Label]:
 def _silence_text(event: ConversationEvent) -> str:
     length = duration(event.length_s)
     if event.kind == "hold" or event.silence == "hold":
-        did = {"held": "let stand", "filled": "filled"}.get(event.outcome, "")
-        return f"{length} after a blow{', ' + did if did else ''}"
+        outcome = {"held": "let stand", "filled": "filled"}.get(event.outcome, "")
+        return f"{length} after hard news{', ' + outcome if outcome else ''}"
     return f"{length} {_SILENCES.get(event.silence, '')}".strip()
 
 
 def _draw_labels(axes: Axes, labels: Sequence[_Label], row_s: float) -> None:
-    """Each where there is room beside the last one on its side; without room it is left out, and
-    its box or arrow stands alone."""
+    """Draw the labels above and below; a label without enough space is left out."""
     width_in = WIDTH_IN * (_RIGHT - _LEFT)
     start_s, end_s = axes.get_xlim()
     for is_above in (True, False):
@@ -277,7 +275,7 @@ def _clock(axes: Axes, row_s: float) -> None:
 def _draw_ledger(
     axes: Axes, found: Conversation, start_s: float, row_s: float, *, is_first: bool
 ) -> None:
-    """Trust, distress and understanding as steps, 0 to 1, told apart by their dashes."""
+    """Draw trust, distress and understanding as steps, 0 to 1, with different dashes."""
     end_s = start_s + row_s
     axes.set_xlim(start_s, end_s)
     axes.set_ylim(-0.06, 1.06)
@@ -312,7 +310,7 @@ def _ledger_names(found: Conversation) -> list[str]:
 def _steps(
     found: Conversation, name: str, start_s: float, end_s: float
 ) -> tuple[list[float], list[float]]:
-    """The corners of a staircase between two moments; before the first point there is none."""
+    """Return times and values of the steps between two moments; none before the first point."""
     times: list[float] = []
     values: list[float] = []
     now: float | None = None
@@ -351,16 +349,16 @@ def _foot(sheet: Figure, found: Conversation, height_in: float) -> None:
     if any(s.kind == "backchannel" for s in found.stretches):
         entries.append((Line2D([], [], marker="s", markersize=4, **line), "low: acknowledgement"))
     if kinds & {"silence", "hold"}:
-        entries.append((Patch(**SILENCE), "silence of 2 s and more"))
+        entries.append((Patch(**SILENCE), "silence of 2 s or more"))
     if kinds & {"overlap_between", "overlap_within"}:
         entries.append((Line2D([], [], color=INK, linewidth=2.2), "both speak"))
-    cut_off = {event.owner for event in found.events if event.kind == "interruption"}
+    interrupters = {event.owner for event in found.events if event.kind == "interruption"}
     for owner, marker, other in (("learner", "^", "patient"), ("patient", "v", "learner")):
-        if owner in cut_off:
+        if owner in interrupters:
             mark = Line2D([], [], marker=marker, markersize=5, **line)
             entries.append((mark, f"the {other} is interrupted"))
     if "machine" in kinds:
-        entries.append((Patch(**MACHINE), "the machine's own delay"))
+        entries.append((Patch(**MACHINE), "the machine's delay"))
     for name, dashes in zip(_ledger_names(found), DASHES, strict=False):
         entries.append((Line2D([], [], color=INK, linewidth=1.1, linestyle=dashes), name))
     handles, words = zip(*entries, strict=True)

@@ -1,4 +1,9 @@
-"""What all pictures share: paper, ink, patterns, lanes, and how they are saved."""
+"""The common style of all pictures, the speech lanes, and saving.
+
+Nothing depends on colour alone: the learner is solid, the patient hatched; lines differ in their
+dashes; important marks have labels. The greys of both fills differ enough for a black-and-white
+copy.
+"""
 
 from __future__ import annotations
 
@@ -22,14 +27,6 @@ from simvoice.research.analysis.conversation import (
     Who,
 )
 
-# -- style ------------------------------------------------------------------------------------
-# What all pictures share: paper, ink, patterns, and how they are saved.
-#
-# Nothing is told by colour alone: the learner is solid, the patient hatched; lines differ in their
-# dashes; what matters has words beside it. The greys of the two fills are far apart, so a copier
-# keeps them apart too.
-
-
 INK = "#1b1f24"
 FAINT = "#6b727a"
 RULE = "#c9cdd2"
@@ -52,17 +49,17 @@ MACHINE: dict[str, Any] = {"facecolor": "#e4e7ea", "edgecolor": "#e4e7ea", "line
 DASHES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (1.2, 1.6)), (0, (6, 2, 1.2, 2)))
 
 WIDTH_IN = 10.0
-"""Inches: an A4 page across, less its margins, with text that stays readable at half of it."""
+"""Inches: an A4 page across, without margins; text stays readable at half this size."""
 
 DOTS = 200
-"""A PNG's dots an inch: sharp in print at half size."""
+"""Dots per inch of a PNG: sharp in print at half size."""
 
 _SETTINGS: Any = {
-    "font.family": "DejaVu Sans",  # comes with matplotlib, so pictures are alike everywhere
+    "font.family": "DejaVu Sans",  # part of matplotlib, so pictures are alike on all machines
     "font.size": 8.0,
     "hatch.linewidth": 0.5,
     "svg.hashsalt": "simvoice",
-    "svg.fonttype": "path",  # a viewer without the font would move the words
+    "svg.fonttype": "path",  # a viewer without the font would shift the text
     "axes.edgecolor": RULE,
     "xtick.color": FAINT,
     "ytick.color": FAINT,
@@ -73,7 +70,7 @@ ENDINGS = ("svg", "png", "pdf")
 
 
 def figure(height_in: float, width_in: float = WIDTH_IN) -> Figure:
-    """An empty sheet."""
+    """Return an empty figure, sizes in inches."""
     with mpl.rc_context(_SETTINGS):
         made = Figure(figsize=(width_in, height_in), facecolor="white")
     FigureCanvasAgg(made)
@@ -81,35 +78,38 @@ def figure(height_in: float, width_in: float = WIDTH_IN) -> Figure:
 
 
 def with_style() -> Any:
-    """To draw inside of."""
+    """Return a context manager that applies the style while drawing."""
     return mpl.rc_context(_SETTINGS)
 
 
 def check_ending(path: Path) -> str:
-    """svg, png or pdf. Raises SettingError."""
+    """Return svg, png or pdf. Raises SettingError for another ending."""
     ending = path.suffix.casefold().lstrip(".")
     if ending not in ENDINGS:
         raise SettingError(
-            f"{path.name!r} is no name for a picture; it must end in .svg, .png or .pdf"
+            f"{path.name!r} does not name a picture; it must end in .svg, .png or .pdf"
         )
     return ending
 
 
 def render(made: Figure, ending: str, title: str) -> bytes:
-    """The picture's bytes; the same picture gives the same bytes."""
-    each: dict[str, dict[str, Any]] = {
+    """Return the picture's bytes; the same picture gives the same bytes."""
+    metadata: dict[str, dict[str, Any]] = {
         "svg": {"Title": title, "Creator": "simvoice", "Date": None},
         "png": {"Title": title, "Software": "simvoice"},
         "pdf": {"Title": title, "Creator": "simvoice", "CreationDate": None},
     }
     out = io.BytesIO()
     with mpl.rc_context(_SETTINGS):
-        made.savefig(out, format=ending, dpi=DOTS, metadata=each[ending])
+        made.savefig(out, format=ending, dpi=DOTS, metadata=metadata[ending])
     return out.getvalue()
 
 
 def save(made: Figure, path: Path, title: str) -> None:
-    """By the path's ending. Raises SettingError for another, SimvoiceError when it cannot."""
+    """Save in the format of the path's ending.
+
+    Raises SettingError for an unknown ending, SimvoiceError when the file cannot be written.
+    """
     data = render(made, check_ending(path), title)
     try:
         path.write_bytes(data)
@@ -121,14 +121,14 @@ def save(made: Figure, path: Path, title: str) -> None:
 
 
 def bare(axes: Axes) -> None:
-    """Without frame and ticks."""
+    """Remove frame and ticks."""
     axes.set_frame_on(False)
     axes.set_xticks([])
     axes.set_yticks([])
 
 
 def clock(at_s: float) -> str:
-    """Seconds as `3:07`, or `1:03:07` from an hour on."""
+    """Return seconds as `3:07`, or `1:03:07` from one hour on."""
     whole = round(at_s)
     hours, rest = divmod(whole, 3600)
     if hours:
@@ -136,29 +136,29 @@ def clock(at_s: float) -> str:
     return f"{rest // 60}:{rest % 60:02d}"
 
 
-# -- lanes ------------------------------------------------------------------------------------
-# The two lanes of a conversation, drawn into axes whose x is seconds.
-
+# -- speech lanes, on axes whose x is seconds -----------------------------------------------
 
 LANE = 0.40
-"""Height of a lane; the learner's lies around `LEARNER_Y`, the patient's around `PATIENT_Y`."""
+"""Height of a lane; the learner's is centred at `LEARNER_Y`, the patient's at `PATIENT_Y`."""
 LEARNER_Y = 0.25
 PATIENT_Y = -0.25
 
 _ACKNOWLEDGED = 0.45
-"""An acknowledgement's height, of a lane's."""
+"""Height of an acknowledgement, as a share of the lane's."""
 
 _LOOK: dict[Who, dict[str, Any]] = {"learner": LEARNER, "patient": PATIENT}
 
 
 def lane_y(who: Who) -> float:
-    """The middle of a speaker's lane."""
+    """Return the centre of a speaker's lane."""
     return LEARNER_Y if who == "learner" else PATIENT_Y
 
 
 def draw_lanes(axes: Axes, found: Conversation, start_s: float, end_s: float) -> None:
-    """Speech between two moments: solid the learner's, hatched the patient's; acknowledgements
-    are lower, turns have a thin line along which pauses show as gaps."""
+    """Draw the speech between two moments: the learner's solid, the patient's hatched.
+
+    Acknowledgements are lower. Each turn has a thin line, so that its pauses show as gaps.
+    """
     _draw_turns(axes, found.turns, start_s, end_s)
     for who, look in _LOOK.items():
         own = [s for s in found.stretches if s.who == who and s.kind != "noise"]
@@ -195,7 +195,7 @@ def _draw_turns(
 
 
 def keys(found: Conversation) -> list[tuple[Patch, str]]:
-    """For a legend: the two speakers by name."""
+    """Return the legend entries of both speakers, by name."""
     return [
         (Patch(**LEARNER), found.name_of("learner")),
         (Patch(**PATIENT), found.name_of("patient")),

@@ -1,4 +1,4 @@
-"""Turn-taking over time: how long each turn was, how soon it came, and how the talk was shared."""
+"""Draw turn-taking over time: turn lengths, floor transfer offsets and share of the talking."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ from simvoice.scoring.metrics.quantities import duration
 from simvoice.timing.intervals import Intervals, intersect, intervals, total_s
 
 _LONGEST_GAP_S = 6.0
-"""Seconds of transfer drawn to scale; a longer one is drawn at the edge with its length."""
+"""Seconds of the longest gap drawn to scale; longer ones are drawn at the edge, with a label."""
 
 _WINDOW_SHARE = 0.2
 _LEAST_WINDOW_S = 30.0
-"""The talk share is that of a window of a fifth of the conversation, but 30 s at least: shorter
-ones hold a turn or two and jump between 0 and 100."""
+"""The talk share is computed in windows of a fifth of the conversation, but at least 30 s: shorter
+windows contain a turn or two and jump between 0 and 100."""
 
 Floats = NDArray[np.float64]
 
 _STEPS = 240
-"""Points of its curve."""
+"""Points of the talk share's curve."""
 
 
 def turns(found: Conversation) -> Figure:
-    """Three panels over one time line."""
+    """Draw three panels over one time axis."""
     with with_style():
         sheet = figure(5.6)
         grid = sheet.add_gridspec(
@@ -103,11 +103,11 @@ def _titled(axes: Axes, text: str) -> None:
     axes.set_title(text, fontsize=8, loc="left", color=INK, pad=4)
 
 
-# -- how long -------------------------------------------------------------------------------
+# -- turn lengths ---------------------------------------------------------------------------
 
 
 def _lengths(axes: Axes, found: Conversation) -> None:
-    """Every turn as wide and as tall as it was long: the learner's up, the patient's down."""
+    """Draw each turn as wide and as tall as it was long: the learner's up, the patient's down."""
     _titled(axes, "Length of each turn, seconds: the learner's upwards, the patient's downwards")
     longest = {"learner": 1.0, "patient": 1.0}
     for turn in found.turns:
@@ -116,21 +116,21 @@ def _lengths(axes: Axes, found: Conversation) -> None:
         look, height = (LEARNER, length) if turn.who == "learner" else (PATIENT, -length)
         axes.add_patch(Rectangle((turn.start_s, 0.0), length, height, zorder=2, **look))
     axes.axhline(0.0, color=INK, linewidth=0.7, zorder=3)
-    room = 0.08 * sum(longest.values())
-    axes.set_ylim(-longest["patient"] - room, longest["learner"] + room)
+    margin = 0.08 * sum(longest.values())
+    axes.set_ylim(-longest["patient"] - margin, longest["learner"] + margin)
     axes.yaxis.set_major_locator(MaxNLocator(5))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{abs(y):g}"))
 
 
-# -- how soon -------------------------------------------------------------------------------
+# -- floor transfer offsets -----------------------------------------------------------------
 
 
 def _transfers(axes: Axes, found: Conversation) -> None:
-    """Each change of the floor: who took it, and how long after the other, or before."""
+    """Draw each change of the turn: who took it, and its floor transfer offset."""
     _titled(
         axes,
-        "How soon each took over, seconds (● learner, □ patient): below the line, before the "
-        "other had ended",
+        "Time from the other's last sound to the start of each turn, seconds (● learner, "
+        "□ patient); below the line: overlap",
     )
     offsets = [(e, _offset_s(e)) for e in found.events if e.kind in ("gap", "overlap_between")]
     for event, offset_s in offsets:
@@ -162,11 +162,11 @@ def _transfers(axes: Axes, found: Conversation) -> None:
 
 
 def _offset_s(event: ConversationEvent) -> float:
-    """Floor transfer offset, seconds, without the machine's own delay."""
+    """Return the floor transfer offset, seconds, without the machine's delay."""
     return -event.length_s if event.kind == "overlap_between" else event.length_s
 
 
-# -- how shared -----------------------------------------------------------------------------
+# -- share of the talking -------------------------------------------------------------------
 
 
 def _share(axes: Axes, found: Conversation) -> None:
@@ -195,8 +195,10 @@ def _share(axes: Axes, found: Conversation) -> None:
 
 
 def talk_share(found: Conversation, window_s: float) -> tuple[Floats, Floats]:
-    """(moments, percent of the talking that was the learner's around each); where nobody spoke
-    the last share stays. float64 [n] each."""
+    """Return (moments, the learner's percentage of the talking around each), float64 [n] each.
+
+    Where no one speaks, the last share is repeated.
+    """
     lanes = {who: _voice(found, who) for who in ("learner", "patient")}
     times = np.linspace(0.0, max(found.length_s, 1e-3), _STEPS)
     shares = np.full(times.shape, np.nan)
@@ -215,9 +217,7 @@ def _voice(found: Conversation, who: str) -> Intervals:
     return intervals(own)
 
 
-def _filled(
-    shares: Floats,
-) -> Floats:
+def _filled(shares: Floats) -> Floats:
     known = np.flatnonzero(~np.isnan(shares))
     if known.size == 0:
         return np.full(shares.shape, 50.0)

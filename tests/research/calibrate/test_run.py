@@ -1,4 +1,4 @@
-"""The whole calibration on a voice of tones: small, but through every part."""
+"""A complete small calibration with a voice of tones."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ SMALL = run.CalibrationSize(fitted=16, tried=2, length_s=40.0, pairs=16, pair_s=
 
 @pytest.fixture(scope="module")
 def outcome() -> run.CalibrationOutcome:
-    banks = run.banks(Hum())
+    banks = run.record_banks(Hum())
     jobs_done: list[int] = []
     made = run.calibrate(banks, SMALL, workers=2, done=lambda done, _: jobs_done.append(done))
     assert jobs_done == list(range(1, 16 + 2 + 32 + 1))
     return made
 
 
-def test_a_table_is_fitted_on_one_part_and_tried_on_another(
+def test_a_table_is_fitted_on_one_part_and_tested_on_another(
     outcome: run.CalibrationOutcome,
 ) -> None:
     assert outcome.is_fitted
@@ -60,16 +60,16 @@ def test_the_report_has_every_figure_by_condition(outcome: run.CalibrationOutcom
     assert set(report["metrics"]["clean"]["talk_share"]) == {"bias", "spread", "n"}
 
 
-def beat(length_s: float) -> list[SkeletonUtterance]:
+def skeleton(length_s: float) -> list[SkeletonUtterance]:
     return [SkeletonUtterance("learner", length_s, 0.0, False)]
 
 
 def test_no_skeleton_is_both_fitted_and_tried() -> None:
-    real = [beat(float(k)) for k in range(1, 13)]
-    known = run._shared_out(real, SMALL, tries_all=False)
+    real = [skeleton(float(k)) for k in range(1, 13)]
+    known = run._split_skeletons(real, SMALL, tries_all=False)
     assert len(known.fitted) == 16
     assert len(known.tried) == 2
     assert not [row for row in known.tried if row in known.fitted]
     assert known.real == 8
     quick = run.CalibrationSize(0, 12, 30.0, 0, 0.0)
-    assert run._shared_out(real, quick, tries_all=True).tried == real
+    assert run._split_skeletons(real, quick, tries_all=True).tried == real

@@ -9,7 +9,7 @@ import pytest
 from pympi.Praat import TextGrid  # type: ignore[import-untyped]
 
 from simvoice.errors import UsageError
-from simvoice.research.calibrate.skeleton import drawn, find
+from simvoice.research.calibrate.skeleton import draw_skeleton, find_skeletons
 
 DOCTOR = [(1.0, 4.0, "Hello."), (8.0, 10.0, "And then?")]
 PATIENT = [(4.5, 7.8, "It hurts."), (8.5, 9.0, "Yes.")]
@@ -31,8 +31,8 @@ def test_two_files_and_two_tiers_give_the_same_skeleton(tmp_path: Path) -> None:
     grid(pair / "a b é_doctor.TextGrid", {"Doctor": DOCTOR})
     grid(pair / "a b é_patient.TextGrid", {"Patient": PATIENT})
     grid(both / "talk.TextGrid", {"patient": PATIENT, "clinician": DOCTOR})
-    assert find(pair) == find(both)
-    ((first, second, third, fourth),) = find(pair)
+    assert find_skeletons(pair) == find_skeletons(both)
+    ((first, second, third, fourth),) = find_skeletons(pair)
     assert (first.who, second.who, third.who, fourth.who) == (
         *("learner", "patient", "learner"),
         "patient",
@@ -49,18 +49,18 @@ def test_a_folder_without_readable_textgrids_is_named(
 ) -> None:
     (tmp_path / name).write_text(content, encoding="utf-8")
     with pytest.raises(UsageError, match=r"TextGrid"):
-        find(tmp_path)
+        find_skeletons(tmp_path)
 
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="not there"):
-        find(tmp_path / "nowhere")
+    with pytest.raises(UsageError, match="does not exist"):
+        find_skeletons(tmp_path / "nowhere")
 
 
-def test_drawn_skeletons_are_alike_for_equal_seeds_and_have_the_measured_lengths() -> None:
-    assert drawn(3, 300.0) == drawn(3, 300.0)
-    row = [beat for seed in range(20) for beat in drawn(seed, 600.0)]
+def test_drawn_skeletons_depend_on_the_seed_and_have_the_measured_lengths() -> None:
+    assert draw_skeleton(3, 300.0) == draw_skeleton(3, 300.0)
+    row = [utterance for seed in range(20) for utterance in draw_skeleton(seed, 600.0)]
     for who, median in (("learner", 3.3), ("patient", 2.46)):  # exp of the means of the logarithm
-        lengths = [beat.length_s for beat in row if beat.who == who]
+        lengths = [utterance.length_s for utterance in row if utterance.who == who]
         assert np.median(lengths) == pytest.approx(median, rel=0.15)
-    assert 0.1 < np.mean([beat.acknowledges for beat in row]) < 0.3
+    assert 0.1 < np.mean([utterance.acknowledges for utterance in row]) < 0.3

@@ -1,4 +1,4 @@
-"""A voice of tones for planting without a model: loud syllables with exact edges."""
+"""A voice of tones, for planting without a model: loud syllables with exact edges."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ SILENCE_S = 0.05
 
 
 class Hum:
-    """Hums a syllable a word, after and before 50 ms of silence. Fulfils `ports.Voice`."""
+    """Hums one syllable for each word, between 50 ms of silence. Implements `ports.Voice`."""
 
     def speak(self, text: str, style: VoiceStyle) -> Speech:
-        """One clause."""
+        """Speak one clause."""
         words = text.split()
         time_s = np.arange(round(SYLLABLE_S * len(words) * RATE)) / RATE
         phase = 2.0 * np.pi * (style.pitch_hz or 120.0) * time_s

@@ -15,7 +15,7 @@ GUIDE = (Path(__file__).resolve().parents[3] / "docs" / "for-researchers.md").re
 
 
 def test_the_guide_names_every_table_and_no_other() -> None:
-    (listed,) = re.findall(r"The tables are (.+?)\. `codebook` says", GUIDE, re.DOTALL)
+    (listed,) = re.findall(r"The tables are (.+?)\. `codebook` defines", GUIDE, re.DOTALL)
     assert set(re.findall(r"`(\w+)`", listed)) == {table.name for table in tables(False)}
 
 

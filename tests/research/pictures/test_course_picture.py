@@ -1,4 +1,4 @@
-"""A share over a learner's attempts, drawn small."""
+"""The picture of a share over a learner's attempts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def words(sheet: Figure) -> list[str]:
 
 
 def lines(sheet: Figure) -> list[Line2D]:
-    """What is drawn of attempts, without grid and ticks."""
+    """Return the lines drawn for attempts, without grid and ticks."""
     return list(sheet.axes[0].lines)
 
 
@@ -39,13 +39,13 @@ def test_title_verdict_and_numbers_of_attempts_are_written() -> None:
     assert any(text.replace("\n", " ").startswith("First to last: no change") for text in found)
 
 
-def test_each_attempt_has_its_bar_and_its_mark() -> None:
+def test_each_attempt_has_a_bar_and_a_mark() -> None:
     drawn = [line.get_xydata() for line in lines(course("Clarity", marks(2)))]
     bars = [data.tolist() for data in drawn if len(data) == 2 and data[0][0] == data[1][0]]
     assert bars == [[[1.0, 0.2], [1.0, 0.8]], [[2.0, 0.2], [2.0, 0.8]]]
 
 
-def test_another_version_is_hollow_and_joined_to_nothing() -> None:
+def test_another_version_of_the_case_is_hollow_and_without_a_line() -> None:
     drawn = lines(course("Clarity", marks(3, older=1)))
     joined = drawn[0].get_xdata()
     assert list(joined) == [2, 3]

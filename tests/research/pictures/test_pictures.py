@@ -1,4 +1,4 @@
-"""Pictures: whole files, the same each time, and nothing told by colour alone."""
+"""Pictures are valid, reproducible files that are readable without colour."""
 
 from __future__ import annotations
 
@@ -50,38 +50,38 @@ def test_the_same_conversation_gives_the_same_bytes(
     assert len(first) > 5_000
 
 
-def test_an_svg_is_well_formed_and_carries_its_title(talk: Conversation) -> None:
+def test_an_svg_is_well_formed_and_contains_its_title(talk: Conversation) -> None:
     root = etree.fromstring(render(strip(talk), "svg", "The planted talk"))
     assert root.tag.endswith("svg")
     assert b"The planted talk" in etree.tostring(root)
 
 
-def test_the_strip_names_speakers_silences_and_what_interruptions_cost(
+def test_the_strip_labels_speakers_silences_and_words_lost_to_interruptions(
     talk: Conversation,
 ) -> None:
-    said = words(strip(talk))
+    texts = words(strip(talk))
     for text in (
         "A planted talk",
         "Ines",
-        "6.0 s after a blow, let stand",
+        "6.0 s after hard news, let stand",
         "3.0 s after a statement",
         "interrupted, 3 words lost",
         "trust",
-        "silence of 2 s and more",
+        "silence of 2 s or more",
         "both speak",
     ):
-        assert text in said, text
+        assert text in texts, text
 
 
-def test_what_is_not_in_a_conversation_is_not_in_its_legend(talk: Conversation) -> None:
+def test_the_legend_lists_only_what_occurs(talk: Conversation) -> None:
     bare = talk.model_copy(update={"events": (), "ledger": ()})
-    said = words(strip(bare))
-    for text in ("both speak", "trust", "the patient is interrupted", "silence of 2 s and more"):
-        assert text not in said
+    texts = words(strip(bare))
+    for text in ("both speak", "trust", "the patient is interrupted", "silence of 2 s or more"):
+        assert text not in texts
 
 
 def grey(colour: str) -> float:
-    """0 black .. 1 white, as a copier sees it (Rec. 709)."""
+    """Return the grey value of a colour, 0 black to 1 white (Rec. 709)."""
     red, green, blue = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
@@ -92,7 +92,7 @@ def test_the_two_speakers_differ_in_grey_and_in_pattern() -> None:
     assert "hatch" not in LEARNER
 
 
-def test_in_a_grey_copy_the_lanes_are_still_apart(talk: Conversation) -> None:
+def test_the_lanes_differ_in_a_grey_copy(talk: Conversation) -> None:
     """The learner's pixels are darker than nearly all of the patient's."""
     image = mpl.image.imread(io.BytesIO(render(strip(talk), "png", "x")))[..., :3]
     light = image @ np.array([0.2126, 0.7152, 0.0722])
@@ -103,7 +103,7 @@ def test_in_a_grey_copy_the_lanes_are_still_apart(talk: Conversation) -> None:
 
 
 @pytest.mark.parametrize("length_s", [0.0, 0.5, 29.9, 3_600.0, 36_000.0])
-def test_any_length_makes_a_picture_that_fits_a_page(talk: Conversation, length_s: float) -> None:
+def test_a_picture_of_any_length_fits_a_page(talk: Conversation, length_s: float) -> None:
     long = talk.model_copy(update={"length_s": length_s})
     for draw in (strip, turns):
         sheet = draw(long)
@@ -112,7 +112,7 @@ def test_any_length_makes_a_picture_that_fits_a_page(talk: Conversation, length_
         assert render(sheet, "png", "x")
 
 
-def test_a_conversation_in_which_nobody_spoke_makes_a_picture(talk: Conversation) -> None:
+def test_a_conversation_without_speech_can_be_drawn(talk: Conversation) -> None:
     empty = talk.model_copy(
         update={"stretches": (), "turns": (), "events": (), "ledger": (), "metrics": ()}
     )
@@ -124,7 +124,7 @@ def test_the_talk_share_in_a_window_over_everything_is_the_metric(talk: Conversa
     _, shares = talk_share(talk, 1_000.0)
     whole = next(v.value for v in talk.metrics if v.key == "talk_share")
     assert whole is not None
-    # Backchannels and speech are one lane here; the planted ones overlap nothing of the learner's.
+    # The share includes backchannels; the planted ones overlap no speech of the learner.
     assert shares == pytest.approx(np.full(shares.shape, whole), abs=0.5)
 
 
@@ -138,20 +138,20 @@ def moved(talk: Conversation, key: str, value: float) -> Conversation:
     return talk.model_copy(update={"metrics": metrics})
 
 
-def test_before_and_after_shows_both_numbers_and_claims_nothing_without_known_errors(
+def test_change_shows_both_numbers_and_no_verdict_without_known_errors(
     talk: Conversation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
         "simvoice.scoring.metrics.change.shipped_errors", lambda: ErrorTable({}, {}, {})
     )
-    said = words(change(talk, moved(talk, "interruptions", 4.0)))
-    assert "1  →  4" in said
-    assert "47  →  47 %" in said
-    assert any("A change may be chance" in text for text in said)
-    assert not [text for text in said if "improved" in text]
+    texts = words(change(talk, moved(talk, "interruptions", 4.0)))
+    assert "1  →  4" in texts
+    assert "47  →  47 %" in texts
+    assert any("The changes may be chance" in text for text in texts)
+    assert not [text for text in texts if "improved" in text]
 
 
-def test_improved_is_said_only_beyond_what_two_talks_alike_differ_by(
+def test_a_verdict_appears_only_beyond_measurement_error(
     talk: Conversation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     table = ErrorTable({}, {}, {"interruptions": 1.0, "talk_share": 5.0})
@@ -166,14 +166,14 @@ def test_improved_is_said_only_beyond_what_two_talks_alike_differ_by(
 
 
 def test_conversations_without_a_common_number_are_refused(talk: Conversation) -> None:
-    with pytest.raises(UsageError, match="have no number in common"):
+    with pytest.raises(UsageError, match="no number was measured in both"):
         change(talk, talk.model_copy(update={"metrics": ()}))
 
 
 # -- saving ---------------------------------------------------------------------------------
 
 
-def test_another_ending_is_refused_and_a_folder_that_is_not_there_named(
+def test_an_unknown_ending_and_a_missing_folder_are_refused(
     talk: Conversation, tmp_path: Path
 ) -> None:
     with pytest.raises(SettingError, match=r"must end in \.svg, \.png or \.pdf"):
