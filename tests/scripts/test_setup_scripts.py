@@ -199,11 +199,26 @@ def test_the_tests_fail_when_one_step_fails(checkout: Path, bin_dir: Path, faili
     assert run(checkout, bin_dir, ".ci/run").returncode == 1
 
 
-def test_arguments_of_the_tests_reach_pytest(checkout: Path, bin_dir: Path) -> None:
+@pytest.fixture
+def pytest_prints(checkout: Path, bin_dir: Path) -> None:
+    """Set everything up; pytest only prints CI and its arguments, in brackets."""
     command(bin_dir, "c++", "true")
     environment(checkout, 'case "$*" in *hashlib*) echo same ;; esac')
     (checkout / ".venv" / "simvoice-requirements-dev.stamp").write_text("same\n")
     for name in ("simvoice", "ruff", "mypy"):
         command(checkout / ".venv" / "bin", name, "true")
-    command(checkout / ".venv" / "bin", "pytest", 'echo "$CI $*"')
-    assert run(checkout, bin_dir, ".ci/run", "-k", "floor").stdout == "true -k floor\n"
+    command(checkout / ".venv" / "bin", "pytest", 'printf "$CI"; printf " [%s]" "$@"; echo')
+
+
+@pytest.mark.usefixtures("pytest_prints")
+def test_arguments_of_the_tests_reach_pytest(checkout: Path, bin_dir: Path) -> None:
+    done = run(checkout, bin_dir, ".ci/run", "-k", "floor")
+    assert done.stdout == "true [--numprocesses=0] [-m] [] [-k] [floor]\n"
+
+
+@pytest.mark.usefixtures("pytest_prints")
+def test_without_arguments_two_runs_leave_no_test_out(checkout: Path, bin_dir: Path) -> None:
+    shared, alone = run(checkout, bin_dir, ".ci/run").stdout.splitlines()
+    marks = "engine or soundcard or browser or realtime"
+    assert shared == f"true [-m] [not ({marks})]"
+    assert alone == f"true [--numprocesses=0] [-m] [{marks}]"
