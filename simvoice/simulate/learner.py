@@ -117,7 +117,7 @@ class PlantedUtterance:
     when: StepTiming
     text: str
     start_s: float
-    """Of the clip's first sample."""
+    """Time of the clip's first sample."""
     onset_s: float
     offset_s: float
     pauses: tuple[tuple[float, float], ...] = ()

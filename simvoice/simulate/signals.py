@@ -60,7 +60,10 @@ _PITCH_MINIMUM_AT = 0.45
 
 
 def mm_hm(pitch_hz: float, length_s: float, seed: int = 0) -> LearnerClip:
-    """Return a hummed "mm-hm"; equal seeds give equal sound. pitch_hz: 70..300. length_s: 0.3..1."""
+    """Return a hummed "mm-hm". Equal seeds give equal sound.
+
+    pitch_hz: of the speaker, 70 to 300. length_s: 0.3 to 1.
+    """
     rng = np.random.default_rng(seed)
     n = samples(length_s)
     at = np.linspace(0.0, 1.0, n)

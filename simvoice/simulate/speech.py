@@ -186,7 +186,7 @@ def _assemble(
 
 
 def _fade(pcm: Pcm) -> Pcm:
-    # 3 ms: a cut through a voiced sound clicks, and a detector takes a click for voice.
+    # 3 ms: a cut through a voiced sound clicks, and a detector detects a click as voice.
     n = min(samples(0.003), len(pcm) // 2)
     out = pcm.astype(np.float32, copy=True)
     if n:
