@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,71 +132,3 @@ EMPATHY: Final = frozenset(
 
 QUESTIONS: Final = frozenset({"question_open", "question_closed"})
 """The codes of questions by their form."""
-
-
-# -- eccs -------------------------------------------------------------------------------------
-# The Empathic Communication Coding System: levels of a response to a feeling, 0..6, from
-# `data/eccs.toml`.
-
-
-DENIAL = 0
-"""The lowest level."""
-
-
-@dataclass(frozen=True, slots=True)
-class EccsLevel:
-    """One level of ECCS."""
-
-    grade: int
-    name: str
-    means: str
-    codes: frozenset[str]
-    """Codes that give a response this level."""
-
-
-@dataclass(frozen=True, slots=True)
-class GradedResponse:
-    """The level of one response, and the code that gives it."""
-
-    level: EccsLevel
-    by: Code
-
-
-@cache
-def eccs_levels() -> tuple[EccsLevel, ...]:
-    """The seven levels, lowest first."""
-    return tuple(
-        EccsLevel(each["grade"], each["name"], each["means"], frozenset(each["codes"]))
-        for each in _eccs_data()["level"]
-    )
-
-
-def eccs_is_verified() -> bool:
-    """Whether the levels were checked against their source. Until then no page may call them
-    ECCS."""
-    return bool(_eccs_data()["verified"])
-
-
-def grade_response(response: Sequence[Code]) -> GradedResponse | None:
-    """The highest level of the response; None if no code gives a level.
-
-    response: codes of the turn after a patient's cue; elsewhere the level has no meaning. A denial
-    counts more than a routine answer beside it: "Okay, calm down" is a denial.
-    """
-    found = [
-        GradedResponse(level, each)
-        for level in eccs_levels()
-        for each in response
-        if each.name in level.codes
-    ]
-    if not found:
-        return None
-    best = max(found, key=lambda each: each.level.grade)
-    denials = [each for each in found if each.level.grade == DENIAL]
-    return denials[0] if denials and best.level.grade <= DENIAL + 1 else best
-
-
-@cache
-def _eccs_data() -> dict[str, Any]:
-    text = (files("simvoice.coding") / "data" / "eccs.toml").read_text(encoding="utf-8")
-    return tomllib.loads(text)
