@@ -1,4 +1,4 @@
-"""The codebook: the codes of utterances, their definitions and sources, and the levels of ECCS."""
+"""The codebook: the codes of utterances, with their definitions and sources."""
 
 from __future__ import annotations
 
