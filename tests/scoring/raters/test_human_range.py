@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simvoice.bench.coder import read
+from simvoice.bench.coder import read_annomi
 from simvoice.criteria import CountRule, RatioRule
 from simvoice.scoring.raters.human_range import (
     agreement_on,
@@ -72,7 +72,7 @@ def test_the_sentence_has_the_interval_and_the_reason_for_its_width() -> None:
 @pytest.mark.skipif(not ANNOMI.is_dir(), reason="AnnoMI is not here (SIMVOICE_DATA)")
 def test_the_spread_between_encounters_is_annomis() -> None:
     counts: dict[str, list[int]] = defaultdict(lambda: [0, 0])
-    for said in read(ANNOMI):
+    for said in read_annomi(ANNOMI):
         counts[said.encounter][0] += said.reflection is True
         counts[said.encounter][1] += said.question is True
     ratios = [reflections / asked for reflections, asked in counts.values() if asked]
