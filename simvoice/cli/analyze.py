@@ -115,12 +115,12 @@ def analyze(
 def _plan(options: Options, out: Path, again: bool) -> BatchPlan:
     from simvoice.app import standalone
 
-    make_ear = None
+    make_recogniser = None
     if options.words:
         # report a missing model before any file is read
         standalone.check_word_recogniser()
-        make_ear = standalone.word_recogniser
-    return BatchPlan(options, out, again, make_ear)
+        make_recogniser = standalone.word_recogniser
+    return BatchPlan(options, out, again, make_recogniser)
 
 
 def _run(items: Sequence[InputItem], plan: BatchPlan, jobs: int) -> list[BatchOutcome]:

@@ -67,14 +67,14 @@ def say_line(
     # imported here: these load the engines' libraries, and other commands do not need them
     from simvoice.app.simulator import Simulator
     from simvoice.devices.wav import write_audio
-    from simvoice.runtime.spoken_lines import LineRequest, saying_for, saying_sound
+    from simvoice.runtime.spoken_lines import LineRequest, line_sound, requested_line
 
     if affect is not None and affect not in get_args(Affect):
         raise UsageError(f"there is no affect {affect!r}; use {', '.join(get_args(Affect))}")
     case = load_case(locate_case(name, *paths.case_dirs()))
-    saying = saying_for(case, LineRequest(line, again, affect, trust, distress))  # type: ignore[arg-type]
+    saying = requested_line(case, LineRequest(line, again, affect, trust, distress))  # type: ignore[arg-type]
     target = out or Path("line.wav" if " " in line else f"{line}.wav")
-    pcm = saying_sound(case, Simulator().voice(), saying)
+    pcm = line_sound(case, Simulator().voice(), saying)
     write_audio(target, pcm)
     row: dict[str, Any] = {
         "case": case.id,

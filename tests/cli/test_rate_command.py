@@ -141,7 +141,10 @@ def test_an_objection_is_kept_and_shown_and_counted(attempt: Attempt) -> None:
     [
         (("rate", "object", "ID", "nonsense", "--why", "x"), "there is no item nonsense"),
         (("rate", "object", "ID", "spikes-order", "--why", " "), "in your own words"),
-        (("rate", "object", "ID", "spikes-order", "--why", "x" * 601), "601 characters and 600"),
+        (
+            ("rate", "object", "ID", "spikes-order", "--why", "x" * 601),
+            "the limit is 600",
+        ),
         (("rate", "sheet", "ID", "--rater", "k", "--instrument", "RIAS"), "no instrument RIAS"),
         (("agree",), "no one has rated these attempts yet"),
     ],

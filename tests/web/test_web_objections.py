@@ -59,8 +59,8 @@ def test_an_objection_is_kept_shown_and_withdrawn(
     [
         ({"item": "spikes-nothing", "why": "x"}, "There is no item spikes-nothing"),
         ({"item": "critical-other-case-x", "why": "x"}, "There is no item critical-other"),
-        ({"item": ITEM, "why": "  \n"}, "Say in your own words"),
-        ({"item": ITEM, "why": "x" * 601}, "601 characters and 600 are the most"),
+        ({"item": ITEM, "why": "  \n"}, "Write in your own words"),
+        ({"item": ITEM, "why": "x" * 601}, "601 characters and the limit is 600"),
         ({"item": ITEM, "why": "x" * 40_000}, "too long"),
         ({"item": ITEM, "why": 7}, "The text “why” is missing"),
         ({"why": "x"}, "The text “item” is missing"),

@@ -124,7 +124,8 @@ def test_an_unknown_attempt_gives_a_message_for_pages(client: TestClient) -> Non
     answer = client.get("/attempts/20200101-000000-unknown-aaaa", headers=HTML)
     assert answer.status_code == 404
     assert (
-        "<p>There is no attempt 20200101-000000-unknown-aaaa; the first page lists all attempts.</p>"
+        "<p>There is no attempt 20200101-000000-unknown-aaaa; "
+        "the first page lists all attempts.</p>"
     ) in answer.text
 
 

@@ -121,15 +121,15 @@ def test_after_finishing_both_judgements_are_shown_and_stay(
     [
         ({"item": "nonsense"}, "There is no item nonsense"),
         ({"item": "os12-1-greets"}, "There is no item os12-1-greets"),
-        ({"value": "maybe"}, "'maybe' is no answer to this item; it takes met, not met"),
-        ({"value": "3"}, "it takes met, not met or not judged"),
-        ({"item": COUNT, "value": "met"}, "it takes a whole number from 0"),
-        ({"item": COUNT, "value": "nan"}, "it takes a whole number from 0"),
+        ({"value": "maybe"}, "'maybe' is not an answer to this item; allowed: met, not met"),
+        ({"value": "3"}, "allowed: met, not met or not judged"),
+        ({"item": COUNT, "value": "met"}, "allowed: a whole number from 0"),
+        ({"item": COUNT, "value": "nan"}, "allowed: a whole number from 0"),
         ({"comment": "x" * 1001}, "1001 characters"),
-        ({"rater": " "}, "Say who rates"),
+        ({"rater": " "}, "Enter a name for the rater"),
         ({"rater": "Machine"}, "A rater is a human"),
-        ({"rater": "x" * 61}, "at most 60 letters"),
-        ({"rater": "a\x00b"}, "at most 60 letters"),
+        ({"rater": "x" * 61}, "at most 60 characters"),
+        ({"rater": "a\x00b"}, "at most 60 characters"),
     ],
 )
 def test_an_invalid_answer_is_refused_with_a_message(

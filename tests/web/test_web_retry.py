@@ -173,7 +173,7 @@ def test_the_door_note_shows_the_checkpoint_and_the_delivered_words(
     assert "Retry from 0:06" in text
     assert "They said you would have the result." in text
     assert "It is a cancer." in text
-    assert "says again: “So it is. I knew, …”" in text
+    assert "repeats: “So it is. I knew, …”" in text
     assert "I always knew" not in text
     assert "7 minutes, the time that was left" in text
     assert "Time to read" not in text
@@ -187,7 +187,10 @@ def test_a_checkpoint_in_a_silence_says_so(client: TestClient, first: str) -> No
 
 @pytest.mark.parametrize(
     ("turn", "sentence"),
-    [("9", "has no moment at turn 9; choose one of: 1, 2, 3"), ("4", "the one before is turn 3")],
+    [
+        ("9", "has no checkpoint at turn 9; choose one of: 1, 2, 3"),
+        ("4", "the checkpoint before it is at turn 3"),
+    ],
 )
 def test_a_turn_without_a_checkpoint_is_refused_with_a_remedy(
     client: TestClient, first: str, turn: str, sentence: str
@@ -200,7 +203,7 @@ def test_a_turn_without_a_checkpoint_is_refused_with_a_remedy(
 def test_an_older_record_has_no_checkpoints(client: TestClient, attempt_id: str) -> None:
     page = client.get(f"/again/{attempt_id}/2", headers={"accept": "text/html"})
     assert page.status_code == 404
-    assert "without the moments to go back to" in page.text
+    assert "was recorded without checkpoints" in page.text
 
 
 def test_a_changed_case_is_refused_on_the_retry_page(

@@ -76,7 +76,7 @@ function wire(item) {
     fault.hidden = true;
     submit.disabled = true; // a double press sends one objection
     try {
-      if (words.value.trim() === "") throw new Error("Say in your own words what is wrong, then send it.");
+      if (words.value.trim() === "") throw new Error("Write in your own words what is wrong, then send it.");
       const saved = await ask(path, "POST", { item: item.dataset.item, why: words.value });
       const said = el(
         "p",
