@@ -1,1 +1,1 @@
-"""What a learner reads after an encounter, with the evidence beside every number."""
+"""The debrief: what a learner reads after an encounter, with the evidence for every number."""

@@ -1,13 +1,13 @@
-"""From the record of an attempt to what its learner reads."""
+"""Build the debrief of an attempt from its record."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from typing import Literal
 
-from simvoice.debrief.items import items_of
+from simvoice.debrief.items import judge_items
 from simvoice.debrief.layout import peaks
-from simvoice.debrief.marks import marks_of
+from simvoice.debrief.marks import timing_marks
 from simvoice.debrief.model import (
     Debrief,
     LedgerPoint,
@@ -21,9 +21,9 @@ from simvoice.debrief.model import (
     Unsaid,
 )
 from simvoice.debrief.moments import exchanges
-from simvoice.debrief.patient_view import reflections_of, told_and_kept, turning_points
-from simvoice.debrief.suggestions import keep, suggestions
-from simvoice.debrief.wording import clock, in_words, is_english, number
+from simvoice.debrief.patient_view import shown_reflections, told_and_untold, turning_points
+from simvoice.debrief.suggestions import make_suggestions, what_to_keep
+from simvoice.debrief.wording import clock, count_noun, format_measured, is_english
 from simvoice.errors import AttemptError
 from simvoice.record.events import (
     Backchannel,
@@ -43,29 +43,29 @@ from simvoice.scoring.metrics.reading import Reading, read, read_best
 from simvoice.scoring.metrics.registry import Measured, measure_reading
 
 _GUESSING = -1.0
-"""Mean log-probability of a token below which Whisper's text is a guess (its own threshold)."""
+"""Mean log-probability of a token below which Whisper counts its text as a guess."""
 
-_SAID = 3
-"""Words from which sound that was not taken for the learner's may have been."""
+_MENTIONED_WORDS = 3
+"""Discarded sound with at least this many words is mentioned in the notes."""
 
 
 def build_debrief(attempt: Attempt, *, with_peaks: bool = True) -> Debrief:
-    """The debrief of an attempt, also of one that is empty, cut off or has lost its sound.
+    """Build the debrief of an attempt, which may be empty, incomplete or without sound.
 
-    with_peaks: read the sound for its outline; a terminal does not need it.
+    with_peaks: also read the sound for the outline that the page draws.
     """
     reading = read(attempt)
     header = attempt.header
-    told, kept = told_and_kept(reading, header, _told(reading))
+    told, untold = told_and_untold(reading, header, _told(reading))
     outline, sound_problem = _outline(attempt) if with_peaks else (None, "")
-    items = items_of(reading, header, attempt.folder)
+    items = judge_items(reading, header, attempt.folder)
     answered = exchanges(reading)
-    felt, felt_note = reflections_of(attempt, answered)
+    felt, felt_note = shown_reflections(attempt, answered)
     english = is_english(reading.of(LearnerTurn))
     name = header.patient_name
     numbers = _numbers(attempt, header.visit)
     judged = (items.cues, items.headings, items.instruments)
-    tries = suggestions(reading, name, answered, *judged) if english else ()
+    suggestions = make_suggestions(reading, name, answered, *judged) if english else ()
     return Debrief(
         attempt=attempt.id,
         case_id=header.case_id,
@@ -81,7 +81,7 @@ def build_debrief(attempt: Attempt, *, with_peaks: bool = True) -> Debrief:
         has_sound=attempt.audio_path is not None and not sound_problem,
         lanes=(_learner_lane(reading, header), _patient_lane(reading, header)),
         rows=tuple(_rows(reading)),
-        marks=tuple(marks_of(reading, header.patient_name)),
+        marks=tuple(timing_marks(reading, header.patient_name)),
         numbers=numbers,
         norms_note="" if any(n.norms for n in numbers) else no_norm_note(header.case_id),
         ledger=tuple(
@@ -92,16 +92,16 @@ def build_debrief(attempt: Attempt, *, with_peaks: bool = True) -> Debrief:
         changes=tuple(_changes(reading)),
         unsaid=tuple(
             Unsaid(at_s=speech.end_s, words=speech.unsaid, before=speech.heard)
-            for speech in never_said(reading.of(PatientSpeech))
+            for speech in undelivered(reading.of(PatientSpeech))
         ),
         told=told,
-        kept=kept,
+        kept=untold,
         not_told=len(header.tellable) - len(told) if header.tellable else None,
         felt=felt,
         felt_note=felt_note,
         turning_points=turning_points(reading.entries, answered),
-        suggestions=tries,
-        keep=keep(reading, name, answered) if english and not tries else "",
+        suggestions=suggestions,
+        keep=what_to_keep(reading, name, answered) if english and not suggestions else "",
         headings=items.headings,
         instruments=items.instruments,
         cues=items.cues,
@@ -116,7 +116,7 @@ def _numbers(attempt: Attempt, visit: Collection[str]) -> tuple[Number, ...]:
             name=m.name,
             unit=m.unit,
             value=m.value,
-            shown=number(m),
+            shown=format_measured(m),
             definition=m.definition,
             source=m.source,
             error=m.error,
@@ -134,24 +134,28 @@ def _norms(measured: Measured, visit: Collection[str]) -> tuple[str, ...]:
     return tuple(norm.sentence for norm in norms_beside(measured.key, visit))
 
 
-def never_said(speeches: Sequence[PatientSpeech]) -> list[PatientSpeech]:
-    """Those whose last words were lost. A patient who was stopped by an acknowledgement goes on
-    with the very words she had left, and one who is asked to go on says the line again: then
-    nothing was lost."""
+def undelivered(speeches: Sequence[PatientSpeech]) -> list[PatientSpeech]:
+    """Return the utterances whose last words were lost.
+
+    Nothing is lost if the patient continues with the remaining words, as after a backchannel, or
+    says the whole line again later.
+    """
     return [
         speech
         for number, speech in enumerate(speeches)
         if speech.unsaid
-        and not _is_rest(speech, next(iter(speeches[number + 1 :]), None))
-        and not any(_said_whole(speech, later) for later in speeches[number + 1 :])
+        and not _is_continued(speech, next(iter(speeches[number + 1 :]), None))
+        and not any(_repeats(later, speech) for later in speeches[number + 1 :])
     ]
 
 
-def _said_whole(speech: PatientSpeech, later: PatientSpeech) -> bool:
+def _repeats(later: PatientSpeech, speech: PatientSpeech) -> bool:
+    """Whether a later utterance delivers the whole line again."""
     return later.line_id == speech.line_id and later.heard.split() == speech.text.split()
 
 
-def _is_rest(speech: PatientSpeech, following: PatientSpeech | None) -> bool:
+def _is_continued(speech: PatientSpeech, following: PatientSpeech | None) -> bool:
+    """Whether the next utterance consists of the words that were left."""
     return (
         following is not None
         and following.line_id == speech.line_id
@@ -207,14 +211,14 @@ def _segment(
 
 
 def _whose_text(said: Sequence[LearnerTurn], start_s: float, end_s: float) -> str:
-    """The words of the turn that most of a stretch of voice belongs to."""
+    """Return the text of the turn that overlaps a stretch of voice most; "" without one."""
     shared = [(min(end_s, t.end_s) - max(start_s, t.start_s), t.text) for t in said]
     best = max(shared, default=(0.0, ""))
     return best[1] if best[0] > 0.0 else ""
 
 
 def _whose_words(said: Sequence[PatientSpeech], start_s: float, end_s: float) -> str:
-    """The patient's words that sounded in a stretch."""
+    """Return the patient's words that were played in a stretch."""
     words = [
         word.text
         for speech in said
@@ -228,7 +232,7 @@ def _whose_words(said: Sequence[PatientSpeech], start_s: float, end_s: float) ->
 
 
 def _rows(reading: Reading) -> list[TranscriptRow]:
-    lost = {id(speech) for speech in never_said(reading.of(PatientSpeech))}
+    lost = {id(speech) for speech in undelivered(reading.of(PatientSpeech))}
     moves = {move.turn: move for move in reading.of(PatientMove)}
     rows = [
         TranscriptRow(
@@ -261,7 +265,7 @@ def _rows(reading: Reading) -> list[TranscriptRow]:
     return sorted(rows, key=lambda row: (row.start_s, row.end_s))
 
 
-# -- what it did to her ---------------------------------------------------------------------
+# -- ledger and facts -----------------------------------------------------------------------
 
 
 def _changes(reading: Reading) -> list[ShownLedgerStep]:
@@ -280,9 +284,9 @@ def _changes(reading: Reading) -> list[ShownLedgerStep]:
 
 
 def _told(reading: Reading) -> tuple[ToldFact, ...]:
-    """Facts whose line was heard: a gate that opened for words that never sounded told nothing."""
+    """Return the facts whose line was played. A gate opened for unplayed words tells nothing."""
     speeches = reading.of(PatientSpeech)
-    lost = {id(speech) for speech in never_said(speeches)}
+    lost = {id(speech) for speech in undelivered(speeches)}
     found: dict[str, ToldFact] = {}
     for move in reading.of(PatientMove):
         said = [s for s in speeches if s.turn == move.turn and s.heard]
@@ -295,7 +299,7 @@ def _told(reading: Reading) -> tuple[ToldFact, ...]:
     return tuple(sorted(found.values(), key=lambda told: told.at_s))
 
 
-# -- what to say first ----------------------------------------------------------------------
+# -- how it ended, and notes ----------------------------------------------------------------
 
 
 def _ended(ended: Ended | None, header: Header) -> str:
@@ -303,14 +307,14 @@ def _ended(ended: Ended | None, header: Header) -> str:
         return "The end was not recorded."
     at = clock(ended.at_s)
     if ended.reason == "closed" and header.devices.get("kind") == "file":
-        return f"The file that was the microphone came to its end at {at}."
+        return f"The sound file that replaced the microphone ended at {at}."
     sentences = {
         "learner": f"You ended the conversation at {at}.",
-        "patient": f"The conversation came to its end at {at}.",
+        "patient": f"The conversation ended at {at}.",
         "time": f"Time was up at {at}.",
-        "device": f"The microphone or the loudspeaker went away at {at}.",
+        "device": f"The microphone or the loudspeaker was disconnected at {at}.",
         "closed": f"The page was closed at {at}.",
-        "fault": f"Something failed and the conversation ended at {at}.",
+        "fault": f"An error ended the conversation at {at}.",
     }
     return sentences[ended.reason]
 
@@ -319,24 +323,24 @@ def _notes(attempt: Attempt, reading: Reading, sound_problem: str) -> list[str]:
     name = attempt.header.patient_name
     notes = [attempt.problem] if attempt.problem else []
     if attempt.state == "open":
-        notes.append("This encounter is still going on; what follows is as far as it has come.")
+        notes.append("This encounter is still running. You see it up to now.")
     learner_s, patient_s = (reading.timeline.speech_s(who) for who in ("learner", "patient"))
     if learner_s <= 0.0 and patient_s <= 0.0:
-        notes.append("Nobody spoke, so there is nothing to tell about this conversation.")
+        notes.append("No one spoke, so there is nothing to report about this conversation.")
     elif learner_s <= 0.0:
-        notes.append("No speech of yours was heard; check the microphone: simvoice doctor.")
+        notes.append("Your voice was not heard. To check the microphone run: simvoice doctor")
     elif patient_s <= 0.0:
-        notes.append(f"{name} was not heard to speak, so nothing between you could be measured.")
+        notes.append(f"{name} did not speak, so nothing between the two of you could be measured.")
     if not is_english(reading.of(LearnerTurn)):
         notes.append(
-            "What was recognised of your words does not look like English, the only language that "
-            f"simvoice knows: {name} could not follow it, nothing is suggested, and only what "
-            "rests on times and on the patient was judged."
+            "Your recognised words do not look like English, the only language that simvoice "
+            f"knows, so {name} could not follow them. There are no suggestions, and only items "
+            "that depend on timing or on the patient were judged."
         )
     if sound_problem:
         notes.append(sound_problem)
     elif attempt.audio_path is None:
-        notes.append("The sound of this attempt was not kept.")
+        notes.append("The sound of this attempt was not stored.")
     if reading.lost_share > LOST_SHARE:
         notes.append(
             f"{reading.lost_share:.0%} of the microphone's sound was lost, so response times and "
@@ -345,21 +349,25 @@ def _notes(attempt: Attempt, reading: Reading, sound_problem: str) -> list[str]:
     underruns = sum(counts.speaker_underruns for counts in reading.of(LossCounts)[-1:])
     if underruns:
         notes.append(
-            f"{name}'s voice stuttered: {in_words(underruns, 'frame')} of it came too late."
+            f"{name}'s voice stuttered: {count_noun(underruns, 'frame')} of sound came too late."
         )
     unsure = sum(turn.avg_logprob < _GUESSING for turn in reading.of(LearnerTurn))
     if unsure:
         notes.append(
-            f"The recogniser was guessing in {in_words(unsure, 'turn')} of yours; "
-            "the words there may be wrong, the times are not."
+            f"Speech recognition was unsure in {count_noun(unsure, 'turn')} of yours. "
+            "The words there may be wrong; the times are right."
         )
-    notes += [_not_yours(each) for each in reading.of(Discarded) if len(each.text.split()) >= _SAID]
+    notes += [
+        _not_counted(each)
+        for each in reading.of(Discarded)
+        if len(each.text.split()) >= _MENTIONED_WORDS
+    ]
     notes += [f"{clock(trouble.at_s)}: {trouble.what}" for trouble in reading.of(Trouble)]
     return notes
 
 
-def _not_yours(sound: Discarded) -> str:
+def _not_counted(sound: Discarded) -> str:
     return (
-        f"{clock(sound.start_s)}: “{sound.text}” was not taken for your speech ({sound.reason}), "
-        "so it was neither answered nor judged."
+        f"{clock(sound.start_s)}: “{sound.text}” was not counted as your speech ({sound.reason}), "
+        "so it was not answered or judged."
     )

@@ -1,4 +1,4 @@
-"""Two goes at one moment, side by side: the first one from there on, and this one."""
+"""Compare an attempt and its retry, both from the checkpoint on."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from simvoice.debrief.build import never_said
+from simvoice.debrief.build import undelivered
 from simvoice.debrief.model import DebriefPart, Who
 from simvoice.errors import AttemptError
 from simvoice.record.events import (
@@ -23,98 +23,100 @@ from simvoice.record.events import (
 from simvoice.record.store import Attempt, AttemptSummary
 
 LEDGER = ("trust", "distress", "understanding")
-"""The order in which they are told; a case's own follow."""
+"""Quantities in the order they are shown. Other quantities of a case follow."""
 
 
 class ComparedLine(DebriefPart):
-    """Something that was said, as it was heard, or a silence that was kept."""
+    """An utterance, as recognised or delivered, or a silence."""
 
     at_s: float
-    """Session second of its own attempt, for its sound."""
+    """Session second in its own attempt, for playback."""
     since_s: float
-    """Seconds since the moment the two goes part at."""
+    """Seconds since the checkpoint."""
     who: Who
     kind: Literal["words", "acknowledged", "silence"]
     text: str
     unsaid: str = ""
-    """What the patient never got to say of it."""
+    """The planned words that the patient did not get to say."""
     moved: dict[str, float] = Field(default_factory=dict)
-    """By how much the ledger moved as she began this, 0..1, by name; only what did move."""
+    """Name to the change of the ledger at this line, -1..1; unchanged quantities are left out."""
     causes: tuple[str, ...] = ()
     ledger: dict[str, float] = Field(default_factory=dict)
-    """Where it stood from then on; empty for the learner's lines."""
+    """The ledger from then on; empty for the learner's lines."""
 
 
 class ComparedAttempt(DebriefPart):
-    """One of the two, from the moment on."""
+    """One of the two attempts, from the checkpoint on."""
 
     attempt: str
     when: str
-    """ISO 8601 with zone; empty when the record does not say."""
+    """ISO 8601 with time zone; empty when the record does not contain it."""
     from_s: float
     length_s: float
-    """From the moment to the end."""
+    """Seconds from the checkpoint to the end."""
     lines: tuple[ComparedLine, ...]
     start: dict[str, float]
-    """The ledger at the moment."""
+    """The ledger at the checkpoint."""
     end: dict[str, float]
     """The ledger at the end."""
     told: tuple[str, ...]
-    """What the patient told from there on, a sentence each."""
+    """The facts that the patient told from there on, one sentence each."""
     held: int
-    """Silences of hers that the learner let stand."""
+    """Number of the patient's silences that the learner let last."""
     filled: int
-    """Those that the learner talked into."""
+    """Number of the patient's silences that the learner filled."""
     cut_off: int
-    """Times the patient's words were lost."""
+    """Number of the patient's utterances that lost words."""
     ended: str
-    """How it ended, in words."""
+    """How the attempt ended, in words."""
 
 
 class Comparison(DebriefPart):
-    """Another go beside the one it was taken up from."""
+    """An attempt and its retry, side by side."""
 
     again: RetryOrigin
     patient_name: str
     first: ComparedAttempt
     second: ComparedAttempt
     names: tuple[str, ...]
-    """The ledger's entries, in the order they are told."""
+    """Names of the quantities in the ledger, in the order they are shown."""
 
 
-def compare(original: Attempt, branch: Attempt) -> Comparison:
-    """Raises AttemptError when `branch` is no other go of `original`."""
-    again = branch.header.again
-    if again is None or again.attempt != original.id:
-        raise AttemptError(f"attempt {branch.id} is not another go of attempt {original.id}")
-    first = _go(original, again.at_s, again.turn)
-    begun = next((e for e in branch.entries if isinstance(e, PatientMove)), None)
-    # nothing counts before she has said her line again
-    second = _go(branch, begun.at_s if begun else 0.0, begun.turn if begun else again.turn)
+def compare(original: Attempt, retry: Attempt) -> Comparison:
+    """Compare an attempt with its retry. Raises AttemptError if `retry` began elsewhere."""
+    origin = retry.header.again
+    if origin is None or origin.attempt != original.id:
+        raise AttemptError(f"attempt {retry.id} is not a retry of attempt {original.id}")
+    first = _from_checkpoint(original, origin.at_s, origin.turn)
+    begun = next((e for e in retry.entries if isinstance(e, PatientMove)), None)
+    # the retry counts from the patient's repeated line
+    second = _from_checkpoint(
+        retry, begun.at_s if begun else 0.0, begun.turn if begun else origin.turn
+    )
     found = dict.fromkeys((*first.start, *second.start, *first.end, *second.end))
     names = [name for name in LEDGER if name in found]
     names += [name for name in found if name not in LEDGER]
     return Comparison(
-        again=again,
-        patient_name=branch.header.patient_name,
+        again=origin,
+        patient_name=retry.header.patient_name,
         first=first,
         second=second,
         names=tuple(names),
     )
 
 
-def retries_of(attempt: str, attempts: Sequence[AttemptSummary]) -> tuple[AttemptSummary, ...]:
-    """The other goes that were taken up from this attempt, by moment, then by when they began."""
+def find_retries(attempt: str, attempts: Sequence[AttemptSummary]) -> tuple[AttemptSummary, ...]:
+    """Return the retries of an attempt, by checkpoint and then by start."""
     found = [each for each in attempts if each.again_of == attempt]
     return tuple(sorted(found, key=lambda each: (each.again_at_s, each.when)))
 
 
-def _go(attempt: Attempt, from_s: float, turn: int) -> ComparedAttempt:
+def _from_checkpoint(attempt: Attempt, from_s: float, turn: int) -> ComparedAttempt:
     entries = attempt.entries
-    here = next((e for e in entries if isinstance(e, PatientMove) and e.turn == turn), None)
+    move = next((e for e in entries if isinstance(e, PatientMove) and e.turn == turn), None)
     lines = _lines(entries, from_s)
-    start = dict(here.ledger) if here else {}
-    stood = [line.ledger for line in lines if line.ledger]
+    start = dict(move.ledger) if move else {}
+    ledgers = [line.ledger for line in lines if line.ledger]
     holds = [e for e in entries if isinstance(e, Hold) and e.start_s >= from_s]
     speeches = [e for e in entries if isinstance(e, PatientSpeech) and e.start_s >= from_s]
     ended = attempt.ended
@@ -126,30 +128,30 @@ def _go(attempt: Attempt, from_s: float, turn: int) -> ComparedAttempt:
         length_s=round(max(0.0, end_s - from_s), 3),
         lines=lines,
         start=start,
-        end=stood[-1] if stood else start,
+        end=ledgers[-1] if ledgers else start,
         told=_told(attempt.header, entries, speeches, from_s),
         held=sum(hold.outcome == "held" for hold in holds),
         filled=sum(hold.outcome == "filled" for hold in holds),
-        cut_off=len(never_said(speeches)),
+        cut_off=len(undelivered(speeches)),
         ended=_ENDED[ended.reason] if ended else "the end was not recorded",
     )
 
 
 _ENDED = {
     "learner": "you ended it",
-    "patient": "it came to its end",
+    "patient": "the conversation ended",
     "time": "time was up",
-    "device": "the microphone or the loudspeaker went away",
-    "closed": "it was closed",
-    "fault": "it broke off",
+    "device": "the microphone or the loudspeaker was disconnected",
+    "closed": "the page was closed",
+    "fault": "an error ended it",
 }
 
 
 def _lines(entries: Sequence[JournalEntry], from_s: float) -> tuple[ComparedLine, ...]:
     moves = {e.turn: e for e in entries if isinstance(e, PatientMove)}
     speeches = [e for e in entries if isinstance(e, PatientSpeech)]
-    lost = {id(speech) for speech in never_said(speeches)}
-    first: set[int] = set()
+    lost = {id(speech) for speech in undelivered(speeches)}
+    seen: set[int] = set()
     found: list[ComparedLine] = []
     for entry in entries:
         match entry:
@@ -162,9 +164,9 @@ def _lines(entries: Sequence[JournalEntry], from_s: float) -> tuple[ComparedLine
                 line = _line(entry.start_s, from_s, "patient", "words", entry.heard)
                 update: dict[str, object] = {"unsaid": entry.unsaid if id(entry) in lost else ""}
                 move = moves.get(entry.turn)
-                if move is not None and entry.turn not in first:
+                if move is not None and entry.turn not in seen:
                     update |= _moved(move, is_start=move.at_s <= from_s)
-                first.add(entry.turn)
+                seen.add(entry.turn)
                 found.append(line.model_copy(update=update))
             case Hold() if entry.start_s >= from_s:
                 found.append(_silence(entry, from_s))
@@ -174,7 +176,7 @@ def _lines(entries: Sequence[JournalEntry], from_s: float) -> tuple[ComparedLine
 
 
 def _moved(move: PatientMove, *, is_start: bool) -> dict[str, object]:
-    """What the move did to her; of the one both goes begin with, only where it stood."""
+    """Return the changes by a move. For the move both begin with, only the ledger after it."""
     moved: dict[str, float] = {}
     for step in () if is_start else move.steps:
         moved[step.name] = round(moved.get(step.name, 0.0) + step.after - step.before, 6)
@@ -187,7 +189,7 @@ def _moved(move: PatientMove, *, is_start: bool) -> dict[str, object]:
 
 
 def _silence(hold: Hold, from_s: float) -> ComparedLine:
-    how = "you let it stand" if hold.outcome == "held" else "you talked into it"
+    how = "you let it last" if hold.outcome == "held" else "you filled it"
     text = f"a silence of {hold.end_s - hold.start_s:.1f} s; {how}"
     return _line(hold.start_s, from_s, "patient", "silence", text)
 
@@ -209,11 +211,11 @@ def _told(
     from_s: float,
 ) -> tuple[str, ...]:
     texts = {each.id: each.text for each in header.tellable}
-    heard = {speech.turn for speech in speeches if speech.heard}
+    delivered = {speech.turn for speech in speeches if speech.heard}
     opened = [
         fact
         for e in entries
-        if isinstance(e, PatientMove) and e.at_s >= from_s and e.turn in heard
+        if isinstance(e, PatientMove) and e.at_s >= from_s and e.turn in delivered
         for fact in e.disclosed
     ]
     return tuple(texts[fact] for fact in dict.fromkeys(opened) if fact in texts)

@@ -1,13 +1,15 @@
-"""Which items the machine may be trusted with: machine and raters side by side, as a page shows
-it, and one short sentence for each item of a debrief."""
+"""How far the machine's judgement of each item can be trusted, compared with raters.
+
+It gives the table that a page shows, and a short sentence for each item of a debrief.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from simvoice.debrief.items import rests_on_words
-from simvoice.debrief.wording import NOT_ENGLISH, in_words, is_english
+from simvoice.debrief.items import depends_on_words
+from simvoice.debrief.wording import NOT_ENGLISH, count_noun, is_english
 from simvoice.record.events import LearnerTurn
 from simvoice.record.store import Attempt
 from simvoice.scoring.instruments.evidence import RuleVerdict
@@ -23,30 +25,37 @@ from simvoice.scoring.raters.item_agreement import (
     thresholds,
 )
 
-__all__ = ["ItemTrust", "ItemTrustRow", "RatedAttempt", "as_shown", "compared", "shown"]
+__all__ = [
+    "ItemTrust",
+    "ItemTrustRow",
+    "RatedAttempt",
+    "build_item_trust",
+    "format_estimate",
+    "judge_as_shown",
+]
 
 
 _FEW = 5
-"""Attempts below which no coefficient is shown."""
+"""Fewest attempts for which coefficients are shown."""
 
 
 @dataclass(frozen=True, slots=True)
 class ItemTrustRow:
-    """One item, in figures as people read them."""
+    """One item, with its figures as text."""
 
     id: str
     text: str
     counted: bool
-    """Compared by ICC; else by kappa and AC1."""
+    """Whether it is compared by ICC; else by kappa and AC1."""
     attempts: int
     raters: int
     ratings: int
     blind: int
     objections: int
     machine: tuple[tuple[str, str], ...]
-    """(coefficient, value with interval), the machine with humans."""
+    """(coefficient, value with interval) for the machine and humans."""
     humans: tuple[tuple[str, str], ...]
-    """The same, humans with each other."""
+    """The same for humans among each other."""
     humans_attempts: int
     trust: str
     why: str
@@ -54,24 +63,24 @@ class ItemTrustRow:
 
 @dataclass(frozen=True, slots=True)
 class ItemTrust:
-    """All that can be said now."""
+    """The comparison over all rated attempts."""
 
     lists: tuple[tuple[str, tuple[ItemTrustRow, ...]], ...]
-    """(instrument's name, its items that somebody rated or objected to)."""
+    """(name of the instrument, its items with ratings or objections)."""
     words: Mapping[str, str]
-    """Item to a short sentence for its place in a debrief."""
+    """Item to a short sentence for the debrief."""
     attempts: int
     raters: tuple[str, ...]
     rule: str
     thresholds: tuple[Threshold, ...]
     level: float
-    """Of the intervals, 0..1."""
+    """Confidence level of the intervals, 0..1."""
     problems: tuple[str, ...]
-    """What could not be read, a sentence each."""
+    """One sentence for each problem in reading."""
 
 
-def as_shown(attempt: Attempt) -> RatedAttempt:
-    """`rated`, with what the debrief does not judge not judged: words that are not English."""
+def judge_as_shown(attempt: Attempt) -> RatedAttempt:
+    """Judge an attempt as its debrief does: without items that depend on words not in English."""
     found = judge_attempt(attempt)
     turns = [entry for entry in attempt.entries if isinstance(entry, LearnerTurn)]
     if is_english(turns):
@@ -81,14 +90,14 @@ def as_shown(attempt: Attempt) -> RatedAttempt:
     return replace(
         found,
         machine={
-            key: unknown if rests_on_words(every[key]) else verdict
+            key: unknown if depends_on_words(every[key]) else verdict
             for key, verdict in found.machine.items()
         },
     )
 
 
-def compared(attempts: Sequence[RatedAttempt], problems: Sequence[str] = ()) -> ItemTrust:
-    """Machine and humans on every item that somebody spoke of. Takes a second for 100 attempts."""
+def build_item_trust(attempts: Sequence[RatedAttempt], problems: Sequence[str] = ()) -> ItemTrust:
+    """Compare machine and humans on every item with feedback. Takes 1 s for 100 attempts."""
     found = {each.item.id: each for each in agreement(attempts)}
     with_ratings = [each for each in attempts if each.ratings]
     lists: list[tuple[str, tuple[ItemTrustRow, ...]]] = []
@@ -113,8 +122,8 @@ def compared(attempts: Sequence[RatedAttempt], problems: Sequence[str] = ()) -> 
     )
 
 
-def shown(estimate: Estimate) -> str:
-    """A coefficient with its interval; a dash where it is not defined."""
+def format_estimate(estimate: Estimate) -> str:
+    """Format a coefficient with its interval; "–" when it is not defined."""
     if estimate.value is None:
         return "–"
     if estimate.low is None or estimate.high is None:
@@ -128,12 +137,15 @@ def _two(value: float) -> str:
 
 def _row(each: ItemAgreement) -> ItemTrustRow:
     counted = each.agreed is None
-    machine: tuple[tuple[str, str], ...] = (("ICC", shown(each.icc)),)
-    humans: tuple[tuple[str, str], ...] = (("ICC", shown(each.humans_icc)),)
+    machine: tuple[tuple[str, str], ...] = (("ICC", format_estimate(each.icc)),)
+    humans: tuple[tuple[str, str], ...] = (("ICC", format_estimate(each.humans_icc)),)
     if not counted:
-        machine = (("kappa", shown(each.kappa)), ("AC1", shown(each.ac1)))
+        machine = (("kappa", format_estimate(each.kappa)), ("AC1", format_estimate(each.ac1)))
     if each.humans.value is not None:
-        humans = (("kappa", shown(each.humans_kappa)), ("AC1", shown(each.humans)))
+        humans = (
+            ("kappa", format_estimate(each.humans_kappa)),
+            ("AC1", format_estimate(each.humans)),
+        )
     return ItemTrustRow(
         id=each.item.id,
         text=each.item.text,
@@ -143,17 +155,19 @@ def _row(each: ItemAgreement) -> ItemTrustRow:
         ratings=each.ratings,
         blind=each.blind,
         objections=each.objections,
-        machine=_given(machine, each.attempts),
-        humans=_given(humans, each.humans_attempts),
+        machine=_shown_coefficients(machine, each.attempts),
+        humans=_shown_coefficients(humans, each.humans_attempts),
         humans_attempts=each.humans_attempts,
         trust=each.trust,
         why=each.why,
     )
 
 
-def _given(of: tuple[tuple[str, str], ...], attempts: int) -> tuple[tuple[str, str], ...]:
-    """Those that are defined; none of a few attempts, where any of them may be 1 or -1."""
-    return tuple(each for each in of if attempts >= _FEW and each[1] != "–")
+def _shown_coefficients(
+    coefficients: tuple[tuple[str, str], ...], attempts: int
+) -> tuple[tuple[str, str], ...]:
+    """Keep the defined coefficients; none for few attempts, where any may be 1 or -1."""
+    return tuple(each for each in coefficients if attempts >= _FEW and each[1] != "–")
 
 
 def _words(each: ItemAgreement) -> str:
@@ -161,7 +175,7 @@ def _words(each: ItemAgreement) -> str:
         return each.why
     if not each.ratings:
         return "not yet checked against humans"
-    said = f"checked against {in_words(each.ratings, 'human rating')}: {each.trust}"
+    said = f"checked against {count_noun(each.ratings, 'human rating')}: {each.trust}"
     if each.trusted:
         return f"{said}, though raters never said {each.never}" if each.never else said
     return f"{said}, {each.why}"

@@ -33,9 +33,7 @@ from simvoice.scoring.metrics.reading import Reading
 from simvoice.scoring.raters.human_range import agreement_on, interval_in_words
 from simvoice.scoring.raters.questions import critical_and_chosen
 
-# -- items ------------------------------------------------------------------------------------
-# The items of a debrief: headings, the case's instruments, and what each cue met.
-
+# -- judging ----------------------------------------------------------------------------------
 
 _BY_WORDS = (
     SaysRule,
@@ -47,16 +45,16 @@ _BY_WORDS = (
     CountAnswersRule,
     ItemIsRule,
 )
-"""Rules over what the learner's words were taken for; the others go by times and by what the
-patient said and felt."""
-ROOM: Final = 4
-"""Turns of the learner's from which a heading's items can be held against a talk."""
+"""Rules over the codes of the learner's words. Other rules use times, and what the patient said and
+felt."""
+MIN_TURNS: Final = 4
+"""Fewest turns of the learner for which the items of a heading count."""
 _WORDLESS = frozenset({"silence", "back-channel"})
 
 
 @dataclass(frozen=True, slots=True)
 class Items:
-    """Everything of a debrief that is judged item by item."""
+    """The parts of a debrief that are judged item by item."""
 
     headings: tuple[Scored, ...]
     instruments: tuple[Scored, ...]
@@ -64,15 +62,15 @@ class Items:
     notes: tuple[str, ...]
 
 
-def items_of(reading: Reading, header: Header, folder: Path) -> Items:
-    """From the record alone. folder: where the learner's objections lie.
+def judge_items(reading: Reading, header: Header, folder: Path) -> Items:
+    """Judge all items of an attempt from its record. folder: contains the learner's objections.
 
-    Where the learner's words do not look like English only what rests on times and on the patient
-    is judged.
+    When the learner's words do not look like English, only items that depend on times and on the
+    patient are judged.
     """
     judge = Judge(reading, header)
     english = is_english(reading.of(LearnerTurn))
-    enough = len(reading.of(LearnerTurn)) >= ROOM
+    enough = len(reading.of(LearnerTurn)) >= MIN_TURNS
     own, lists, unknown = critical_and_chosen(header)
     notes = [
         f"The case names the instrument {name}, which simvoice does not have." for name in unknown
@@ -80,42 +78,42 @@ def items_of(reading: Reading, header: Header, folder: Path) -> Items:
     objections: dict[str, list[Objected]] = {}
     try:
         for each in load_objections(folder):
-            said = Objected(number=each.number, why=each.why)
-            objections.setdefault(each.item, []).append(said)
+            objected = Objected(number=each.number, why=each.why)
+            objections.setdefault(each.item, []).append(objected)
     except SimvoiceError as error:
-        notes.append(f"What you objected to cannot be shown: {error}.")
+        notes.append(f"Your objections cannot be shown: {error}.")
     return Items(
         headings=tuple(
             _scored(s if english else _timed(s), "heading" if enough else "short", objections)
-            for s in judge.sheets(headings())
+            for s in judge.score_all(headings())
         ),
         instruments=tuple(
             _scored(s if english else _timed(s), "instrument", objections)
-            for s in judge.sheets((*own, *lists))
+            for s in judge.score_all((*own, *lists))
         ),
         cues=tuple(_cue(each if english else _uncoded(each)) for each in judge.responses),
         notes=tuple(notes),
     )
 
 
-def rests_on_words(item: Item) -> bool:
-    """Whether an item is judged by what the learner's words were taken for."""
+def depends_on_words(item: Item) -> bool:
+    """Whether an item is judged by the codes of the learner's words."""
     rule = item.rule
     return rule is not None and any(isinstance(part, _BY_WORDS) for part in parts_of(rule))
 
 
 def _timed(sheet: ScoredInstrument) -> ScoredInstrument:
-    """Without the judgements that rest on words; a human's items stay a human's."""
+    """Remove the judgements that depend on words. Items for humans are left to humans."""
     unknown = RuleVerdict("not judged", reason=NOT_ENGLISH)
     judged = tuple(
-        replace(each, verdict=unknown) if rests_on_words(each.item) else each
+        replace(each, verdict=unknown) if depends_on_words(each.item) else each
         for each in sheet.judged
     )
     return replace(sheet, judged=judged)
 
 
 def _uncoded(response: Response) -> Response:
-    """Without what its words were taken for; a silence and an acknowledgement need no words."""
+    """Remove the code of a response. A silence or a backchannel needs no words and stays."""
     if response.response is None or response.response in _WORDLESS:
         return response
     return replace(
@@ -128,12 +126,12 @@ def _scored(
     kind: Literal["heading", "short", "instrument"],
     objections: dict[str, list[Objected]],
 ) -> Scored:
-    """short: a heading in a talk of too few turns for a share."""
+    """Convert to the debrief's type. short: a heading without a share, because of too few turns."""
     source = sheet.instrument
     known = sheet.share_with_interval if kind == "heading" else None
     about = _about(sheet)
     if kind == "short":
-        about += f" A talk of less than {ROOM} turns of yours has no share."
+        about += f" There is no share, because you had fewer than {MIN_TURNS} turns."
     return Scored(
         id=source.id,
         name=source.name,
@@ -147,7 +145,7 @@ def _scored(
 
 
 def _about(sheet: ScoredInstrument) -> str:
-    """What the instrument is; of critical items, plainly which were missed."""
+    """Return what the instrument is; for critical items also which ones were missed."""
     about = " ".join(sheet.instrument.about.split())
     missed = [j.item.text.rstrip(".") for j in sheet.judged if j.verdict.outcome == "not met"]
     if sheet.instrument.id != CRITICAL or not missed:
@@ -183,7 +181,7 @@ def _result(judged: JudgedItem, objections: list[Objected]) -> ItemResult:
 
 
 def _interval(rule: ItemRule | None, value: float | None) -> tuple[tuple[float, float] | None, str]:
-    """At least as wide as people disagree, and in words; (None, "") where that is not known."""
+    """Return an interval at least as wide as people disagree, and a note; (None, "") if unknown."""
     known = agreement_on(rule)
     if known is None or value is None:
         return None, ""
@@ -191,7 +189,7 @@ def _interval(rule: ItemRule | None, value: float | None) -> tuple[tuple[float, 
     note = interval_in_words(known, value)
     threshold = rule.at_least if isinstance(rule, RatioRule) else None
     if threshold is not None and low < threshold < high:
-        note += " The threshold lies within it, so it is not sure which side of it this is on."
+        note += " The threshold is inside the interval, so the judgement is uncertain."
     return (low, high), note
 
 
@@ -213,38 +211,36 @@ def _cue(response: Response) -> CueAnswer:
     )
 
 
-# -- objecting --------------------------------------------------------------------------------
-# A learner's word that an item is wrong: taken, shown, and withdrawn.
+# -- objections -------------------------------------------------------------------------------
 
-
-LONGEST = 600
-"""Characters: a few sentences, about what a minute of writing gives."""
+LONGEST_OBJECTION = 600
+"""Most characters of an objection: a few sentences, about one minute of writing."""
 
 
 def object_to(attempt: Attempt, item: str, why: str, when: datetime) -> Objected:
-    """Keep an objection with its attempt.
+    """Store an objection with its attempt.
 
-    when: with its zone. Raises UsageError for an item that is not there and for words that are
-    none or too many.
+    when: with time zone. Raises UsageError for an unknown item, and for an empty or too long text.
     """
     if item not in items_for(attempt.header):
         raise UsageError(
             f"there is no item {item[:100] or 'without a name'} in this attempt; "
-            f"run: simvoice debrief {attempt.id} --items, to see their names"
+            f"to see all items run: simvoice debrief {attempt.id} --items"
         )
-    said = " ".join(why.split())
-    if not said:
-        raise UsageError("say in your own words what is wrong, then send it")
-    if len(said) > LONGEST:
+    text = " ".join(why.split())
+    if not text:
+        raise UsageError("write in your own words what is wrong, then send it")
+    if len(text) > LONGEST_OBJECTION:
         raise UsageError(
-            f"your words have {len(said)} characters and {LONGEST} are the most; shorten them"
+            f"your text has {len(text)} characters and the limit is {LONGEST_OBJECTION}; shorten it"
         )
     wall_time = when.isoformat(timespec="seconds")
-    add_objection(attempt.folder, Objection(item=item, why=said, wall_time=wall_time))
-    kept = (e for e in reversed(load_objections(attempt.folder)) if (e.item, e.why) == (item, said))
-    return Objected(number=next(kept).number, why=said)
+    add_objection(attempt.folder, Objection(item=item, why=text, wall_time=wall_time))
+    stored = reversed(load_objections(attempt.folder))
+    number = next(e.number for e in stored if (e.item, e.why) == (item, text))
+    return Objected(number=number, why=text)
 
 
 def withdraw(attempt: Attempt, number: int, when: datetime) -> None:
-    """Take an objection back. Raises AttemptError when none stands under that number."""
+    """Withdraw an objection. Raises AttemptError if there is none with this number."""
     withdraw_objection(attempt.folder, number, when.isoformat(timespec="seconds"))

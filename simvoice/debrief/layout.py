@@ -1,5 +1,7 @@
-"""The debrief as the page lays it out: order, groups and shapes. Words and numbers are the
-debrief's own; nothing is computed here that it does not say."""
+"""Arrange a debrief for the page: order, groups and shapes.
+
+All words and numbers come from the debrief; nothing new is measured here.
+"""
 
 from __future__ import annotations
 
@@ -22,16 +24,18 @@ from simvoice.debrief.model import (
     TranscriptRow,
 )
 
-# -- peaks ------------------------------------------------------------------------------------
-# The outline of a recording, small enough for a page.
-
+# -- outline of the recording -----------------------------------------------------------------
 
 PER_S = 50
-"""Bins a second: one for each frame, and finer than a screen's pixels for all but short talks."""
+"""Bins per second: one for each frame, and for all but short encounters finer than the pixels of a
+screen."""
 
 
 def peaks(learner: Pcm16, patient: Pcm16, per_s: int = PER_S) -> Peaks:
-    """learner, patient: int16 [n], 16 kHz. per_s: bins a second, a divisor of 16,000."""
+    """Return the outline of a recording.
+
+    learner, patient: int16 [n], 16 kHz. per_s: bins per second, a divisor of 16,000.
+    """
     return Peaks(per_s=per_s, learner=_channel(learner, per_s), patient=_channel(patient, per_s))
 
 
@@ -42,13 +46,12 @@ def _channel(pcm: Pcm16, per_s: int) -> tuple[int, ...]:
     padded[: len(pcm)] = pcm
     rows = padded.reshape(bins, size)
     both = np.column_stack((rows.min(axis=1), rows.max(axis=1))) if bins else rows
-    # Towards zero, so that silence with one stray step of noise draws as a straight line.
+    # Truncated towards zero, so that noise of one step draws as a straight line.
     scaled = np.trunc(both.astype(np.float64) * (127.0 / 32767.0)).clip(-127, 127)
     return tuple(scaled.astype(np.int64).ravel().tolist())
 
 
 # -- layout -----------------------------------------------------------------------------------
-
 
 _GROUPS: tuple[tuple[str, frozenset[str]], ...] = (
     (
@@ -151,32 +154,32 @@ _FIRST = (
     "holds_held",
     "holds_filled",
 )
-"""What a learner reads first; the rest is folded."""
+"""Numbers that a learner reads first; the page folds the others."""
 
 _OTHER = "More"
 _OWN = "simvoice"
-"""How the source of a number begins that needs no publication: a plain count or sum."""
+"""Start of the source of a number without publication: a plain count or sum."""
 
-_TOLD_IN_TRANSCRIPT = frozenset({"silence", "hold", "interruption", "together"})
-"""Marks that stand in the transcript too; pauses and gaps would drown it."""
+_MARKS_IN_TRANSCRIPT = frozenset({"silence", "hold", "interruption", "together"})
+"""Marks that the transcript shows too; there are too many pauses and gaps."""
 
 _LEDGER_DASHES = ("none", "7 4", "2 4", "10 3 2 3", "1 3")
-"""Lines told apart without colour."""
+"""Dash patterns, so that the lines differ without colour."""
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Numbers that belong together."""
+    """Numbers on one subject."""
 
     title: str
     numbers: tuple[Number, ...]
     sources: tuple[str, ...]
-    """Publications behind them, each once."""
+    """Publications behind the numbers, each once."""
 
 
 @dataclass(frozen=True, slots=True)
 class TranscriptItem:
-    """One line of the transcript: somebody's words, or something about the timing."""
+    """One line of the transcript: an utterance or a mark."""
 
     at_s: float
     row: TranscriptRow | None = None
@@ -185,52 +188,52 @@ class TranscriptItem:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """One quantity of the ledger as a line in a box of 600 by 100."""
+    """One quantity of the ledger as a line in a box of 600 by 100 units."""
 
     name: str
     points: str
-    """For an SVG polyline."""
+    """Points of an SVG polyline."""
     dash: str
     end_y: float
     last: float
-    """0..1, where it ended."""
+    """The last value, 0..1."""
 
 
 @dataclass(frozen=True, slots=True)
 class ItemSheet:
-    """One heading or instrument, its items in their sections."""
+    """One heading or instrument, with its items in sections."""
 
     scored: Scored
     tally: str
-    """How many items were met, of how many that could be judged."""
+    """How many of the judged items were met, in words."""
     sections: tuple[tuple[str, tuple[ItemResult, ...]], ...]
-    """(name, items) in the instrument's order; the name may be empty."""
+    """(name, items) in the order of the instrument. The name may be empty."""
 
 
 @dataclass(frozen=True, slots=True)
 class PageView:
-    """What the template is given."""
+    """The data for the template."""
 
     debrief: Debrief
     first: tuple[Number, ...]
-    """What a learner reads first."""
+    """Numbers that a learner reads first."""
     groups: tuple[Group, ...]
-    """All of the numbers, by subject."""
+    """All numbers, by subject."""
     moments: tuple[TranscriptItem, ...]
     silences: tuple[TimingMark, ...]
-    """Those of two seconds and more, and those she chose."""
+    """Silences of 2 s and more, and those that the patient kept."""
     sheets: tuple[ItemSheet, ...]
     """The headings, then the instruments."""
     curves: tuple[Curve, ...]
     changes: tuple[ShownLedgerStep, ...]
     learner_share: float | None
-    """Percent of the talking that was the learner's; None when not measurable."""
+    """The learner's share of all speech in percent; None when not measurable."""
     common_error: str
-    """What holds for the error of every number; empty when they differ, and each says its own."""
+    """The error note that all numbers share; empty when they differ."""
 
 
 def view(debrief: Debrief) -> PageView:
-    """Lay a debrief out."""
+    """Arrange a debrief for the template."""
     share = next((n.value for n in debrief.numbers if n.key == "talk_share"), None)
     errors = {number.error for number in debrief.numbers}
     return PageView(
@@ -248,7 +251,7 @@ def view(debrief: Debrief) -> PageView:
 
 
 def timeline(debrief: Debrief) -> dict[str, Any]:
-    """What the page's script draws, ready for JSON."""
+    """Return the data that the page's script draws, ready for JSON."""
     return debrief.model_dump(
         mode="json",
         include={"duration_s", "patient_name", "lanes", "marks", "rows", "peaks", "has_sound"},
@@ -276,13 +279,13 @@ def _tally(scored: Scored) -> str:
 
 
 def _groups(numbers: Iterable[Number]) -> tuple[Group, ...]:
-    held: dict[str, list[Number]] = {title: [] for title, _ in _GROUPS}
-    held[_OTHER] = []
+    groups: dict[str, list[Number]] = {title: [] for title, _ in _GROUPS}
+    groups[_OTHER] = []
     for number in numbers:
         title = next((title for title, keys in _GROUPS if number.key in keys), _OTHER)
-        held[title].append(number)
+        groups[title].append(number)
     return tuple(
-        Group(title, tuple(found), _sources(found)) for title, found in held.items() if found
+        Group(title, tuple(found), _sources(found)) for title, found in groups.items() if found
     )
 
 
@@ -294,8 +297,8 @@ def _moments(
     rows: Sequence[TranscriptRow], marks: Sequence[TimingMark]
 ) -> tuple[TranscriptItem, ...]:
     found = [TranscriptItem(row.start_s, row=row) for row in rows]
-    found += [TranscriptItem(m.start_s, mark=m) for m in marks if m.kind in _TOLD_IN_TRANSCRIPT]
-    # words before the mark they led to, when both begin at once
+    found += [TranscriptItem(m.start_s, mark=m) for m in marks if m.kind in _MARKS_IN_TRANSCRIPT]
+    # an utterance before its mark, when both begin at the same time
     return tuple(sorted(found, key=lambda moment: (moment.at_s, moment.row is None)))
 
 

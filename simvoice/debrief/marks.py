@@ -1,30 +1,30 @@
-"""What in the timing is worth pointing at, each with a sentence."""
+"""Marks on the timeline: notable moments of timing, each with a sentence."""
 
 from __future__ import annotations
 
 from simvoice.debrief.model import TimingMark, Who
-from simvoice.debrief.wording import duration, in_words
+from simvoice.debrief.wording import count_noun, duration
 from simvoice.record.events import Backchannel, Delay, Hold, Interruption, SimultaneousStart
 from simvoice.scoring.metrics.reading import Reading
 from simvoice.timing.silences import Silence, Wait, machine_share_s
 from simvoice.timing.turns import PAUSE_S, Between
 
 _GAP_S = 0.2
-"""Seconds from which a gap is drawn: shorter ones are how ordinary talk sounds."""
+"""Shortest gap that is marked, in seconds. Shorter gaps are normal in conversation."""
 _MACHINE_S = 0.2
-"""Seconds from which the machine's delay is drawn."""
+"""Shortest delay of the machine that is marked, in seconds."""
 
 
-def marks_of(reading: Reading, name: str) -> list[TimingMark]:
-    """Marks in order of time. name: the patient's."""
+def timing_marks(reading: Reading, name: str) -> list[TimingMark]:
+    """Return the marks in order of time. name: the patient's name."""
     marks = [
         *_betweens(reading, name),
         *_silences(reading, name),
         *_holds(reading, name),
         *_interruptions(reading, name),
-        *_together(reading, name),
+        *_simultaneous_starts(reading, name),
         *_backchannels(reading),
-        *_machine(reading),
+        *_machine_delays(reading),
     ]
     return sorted(marks, key=lambda mark: (mark.start_s, mark.end_s, mark.kind))
 
@@ -40,13 +40,13 @@ def _betweens(reading: Reading, name: str) -> list[TimingMark]:
         elif stretch.kind == "gap" and not _held(stretch, reading):
             marks += _gap(stretch, reading, name)
         elif not stretch.is_silence:
-            label = f"Both spoke for {duration(stretch.length_s)}."
+            label = f"You and {name} both spoke for {duration(stretch.length_s)}."
             marks.append(_mark(stretch, "overlap", label, stretch.length_s, breaker=stretch.after))
     return marks
 
 
 def _held(stretch: Between, reading: Reading) -> bool:
-    """Whether it is (part of) a hold, which has a mark of its own."""
+    """Whether the stretch is mostly part of a hold, which has its own mark."""
     return any(
         min(stretch.end_s, hold.end_s) - max(stretch.start_s, hold.start_s) > 0.5 * stretch.length_s
         for hold in reading.of(Hold)
@@ -64,8 +64,8 @@ def _gap(stretch: Between, reading: Reading, name: str) -> list[TimingMark]:
     length_s = stretch.length_s - (machine_s if stretch.after == "patient" else 0.0)
     if length_s < _GAP_S:
         return []
-    who = "You" if stretch.after == "learner" else name
-    label = f"{who} began {duration(length_s)} after the other had ended."
+    first, second = (name, "You") if stretch.after == "learner" else ("you", name)
+    label = f"{second} began {duration(length_s)} after {first} finished."
     return [_mark(stretch, "gap", label, length_s, owner=stretch.after, breaker=stretch.after)]
 
 
@@ -110,21 +110,21 @@ def _silences(reading: Reading, name: str) -> list[TimingMark]:
 
 def _silence_label(silence: Silence, name: str) -> str:
     length = duration(silence.length_s)
-    broke = {"learner": "you spoke", "patient": f"{name} spoke", None: "somebody spoke"}
+    broke = {"learner": "you spoke", "patient": f"{name} spoke", None: "someone spoke"}
     labels = {
-        "chosen": f"{name} chose to keep silent for {length}; then {broke[silence.breaker]}.",
+        "chosen": f"{name} chose to stay silent for {length}; then {broke[silence.breaker]}.",
         "answering": f"{name} took {length} to answer.",
-        "after_news": f"{length} passed after the news; then {broke[silence.breaker]}.",
-        "after_cue": f"{name} had shown a feeling; {length} passed before you spoke.",
-        "after_question": f"{name} had asked; {length} passed before you answered.",
-        "after_statement": f"{name} had spoken; {length} passed before you did.",
-        "unanswered": f"It was your turn for {length}; then {name} went on.",
-        "unclear": f"Nobody spoke for {length}.",
+        "after_news": f"Silence of {length} after the news; then {broke[silence.breaker]}.",
+        "after_cue": f"{name} showed a feeling; you spoke after {length}.",
+        "after_question": f"{name} asked a question; you answered after {length}.",
+        "after_statement": f"{name} finished speaking; you spoke after {length}.",
+        "unanswered": f"It was your turn for {length}; then {name} continued.",
+        "unclear": f"No one spoke for {length}.",
         "hold": f"{name} fell silent for {length}.",
     }
     if silence.kind == "mid_turn":
         who = "You" if silence.owner == "learner" else name
-        return f"{who} stopped for {length} and went on."
+        return f"{who} paused for {length} and then continued."
     return labels[silence.kind]
 
 
@@ -132,8 +132,8 @@ def _holds(reading: Reading, name: str) -> list[TimingMark]:
     marks = []
     for hold in reading.of(Hold):
         length_s = hold.end_s - hold.start_s
-        did = (
-            f"and you let it stand for {duration(length_s)}"
+        ending = (
+            f"and you let the silence last {duration(length_s)}"
             if hold.outcome == "held"
             else f"and you spoke after {duration(length_s)}"
         )
@@ -142,7 +142,7 @@ def _holds(reading: Reading, name: str) -> list[TimingMark]:
                 kind="hold",
                 start_s=hold.start_s,
                 end_s=hold.end_s,
-                label=f"{name} fell silent, {did}.",
+                label=f"{name} fell silent, {ending}.",
                 owner="patient",
                 breaker="learner" if hold.outcome == "filled" else "patient",
                 silence="hold",
@@ -159,7 +159,7 @@ def _interruptions(reading: Reading, name: str) -> list[TimingMark]:
             kind="interruption",
             start_s=entry.start_s,
             end_s=max(entry.start_s, entry.stopped_s),
-            label=_cut_in(entry, name),
+            label=_interruption_label(entry, name),
             owner="learner",
             length_s=max(0.0, entry.stopped_s - entry.start_s),
             words_lost=entry.lost_words,
@@ -169,20 +169,20 @@ def _interruptions(reading: Reading, name: str) -> list[TimingMark]:
     ]
 
 
-def _cut_in(entry: Interruption, name: str) -> str:
+def _interruption_label(entry: Interruption, name: str) -> str:
     if entry.lost_words == 0:
-        return f"You took the floor in the middle of {name}'s last word."
-    left = f"{in_words(entry.lost_words, 'word')} ({duration(entry.lost_s)})"
-    return f"You took the floor; {name} had {left} left."
+        return f"You interrupted {name} in the middle of the last word."
+    left = f"{count_noun(entry.lost_words, 'word')} ({duration(entry.lost_s)})"
+    return f"You interrupted {name}, who had {left} left to say."
 
 
-def _together(reading: Reading, name: str) -> list[TimingMark]:
+def _simultaneous_starts(reading: Reading, name: str) -> list[TimingMark]:
     return [
         TimingMark(
             kind="together",
             start_s=entry.start_s,
             end_s=max(entry.start_s, entry.stopped_s),
-            label=f"You both began at once; {name} gave way.",
+            label=f"You and {name} started at the same time; {name} stopped.",
             length_s=max(0.0, entry.stopped_s - entry.start_s),
             words_lost=entry.lost_words,
             seconds_lost=entry.lost_s,
@@ -207,7 +207,7 @@ def _backchannels(reading: Reading) -> list[TimingMark]:
     ]
 
 
-def _machine(reading: Reading) -> list[TimingMark]:
+def _machine_delays(reading: Reading) -> list[TimingMark]:
     marks = []
     for entry in reading.of(Delay):
         own_s = Wait(entry.speech_end_s, entry.first_sound_s, entry.chosen_silence_s).machine_s
@@ -217,7 +217,7 @@ def _machine(reading: Reading) -> list[TimingMark]:
                     kind="machine",
                     start_s=entry.speech_end_s,
                     end_s=entry.speech_end_s + own_s,
-                    label=f"The machine needed {duration(own_s)}; it is not counted.",
+                    label=f"The machine took {duration(own_s)} to answer; this is not counted.",
                     length_s=own_s,
                 )
             )

@@ -1,6 +1,7 @@
-"""The shape of a debrief: what pages and the terminal show. Everything in it goes to JSON as is.
+"""The types of a debrief, as pages and the terminal show it.
 
-All times are session seconds; a player of the recording shows them at the same second.
+All fields go to JSON unchanged. All times are session seconds, which are also seconds of the
+recording.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ class Segment(DebriefPart):
     end_s: float
     kind: Literal["speech", "backchannel", "noise"]
     text: str = ""
-    """What was said in it, where the record ties words to it."""
+    """The words in it, as far as the record assigns words to the stretch."""
 
 
 class SpeakerLane(DebriefPart):
@@ -43,16 +44,16 @@ class TranscriptRow(DebriefPart):
     start_s: float
     end_s: float
     text: str
-    """What was heard: of the learner by the recogniser, of the patient by the learner."""
+    """The transcript of the learner, or the delivered words of the patient."""
     unsaid: str = ""
-    """What the patient never got to say of it."""
+    """The planned words that the patient did not get to say."""
     kind: Literal["turn", "backchannel"] = "turn"
     sure: bool = True
-    """False where the recogniser was guessing."""
+    """False where speech recognition was unsure."""
     does: tuple[str, ...] = ()
-    """What the utterance does, by the codebook's names."""
+    """Codes of the utterance, by their names in the codebook."""
     move: str = ""
-    """What the patient did, and why, in a sentence; for her rows."""
+    """For the patient: what the patient did and why, in a sentence."""
 
 
 TimingMarkKind = Literal[
@@ -69,7 +70,7 @@ TimingMarkKind = Literal[
 
 
 class TimingMark(DebriefPart):
-    """Something about the timing that is worth pointing at."""
+    """A notable moment of timing."""
 
     kind: TimingMarkKind
     start_s: float
@@ -77,47 +78,47 @@ class TimingMark(DebriefPart):
     label: str
     """One plain sentence."""
     owner: Who | None = None
-    """Whose pause, interruption or backchannel; whose turn a silence was."""
+    """Speaker of the pause, interruption or backchannel, or whose turn a silence was."""
     breaker: Who | None = None
-    """Who ended a gap or a silence."""
+    """The speaker who ended a gap or a silence."""
     silence: str = ""
-    """For a silence: its kind, by `timing.silences.SilenceKind`."""
+    """For a silence: its `timing.silences.SilenceKind`."""
     outcome: Literal["held", "filled"] | None = None
     """For a hold."""
     length_s: float = 0.0
-    """Seconds, without the machine's own delay."""
+    """Seconds, without the machine's delay."""
     words_lost: int = 0
     seconds_lost: float = 0.0
 
 
 class Number(DebriefPart):
-    """One metric's value, or why there is none."""
+    """The value of one metric, or the reason why there is none."""
 
     key: str
     name: str
     unit: str
     value: float | None
     shown: str
-    """The value with its unit as people read it, or the reason why there is none."""
+    """The value with its unit in words, or the reason why there is none."""
     definition: str
     source: str
     error: str
     low: float | None = None
-    """Lower end of the 90 % interval, in `unit`; None while it is not known."""
+    """Lower end of the 90 % interval, in `unit`; None when unknown."""
     high: float | None = None
     norms: tuple[str, ...] = ()
-    """What real visits of this kind showed, each with n, spread and citation; mostly none."""
+    """Values from real visits of this kind, each with n, spread and citation; mostly empty."""
 
 
 class LedgerPoint(DebriefPart):
-    """The patient's trust, distress and understanding from one moment on."""
+    """The patient's trust, distress and understanding from `at_s` on."""
 
     at_s: float
     values: dict[str, float]
 
 
 class ShownLedgerStep(DebriefPart):
-    """One step of the ledger, and what moved it."""
+    """One step of the ledger, with its cause."""
 
     at_s: float
     name: str
@@ -128,86 +129,88 @@ class ShownLedgerStep(DebriefPart):
 
 
 class Unsaid(DebriefPart):
-    """Words the patient never got to say."""
+    """Words that the patient did not get to say."""
 
     at_s: float
     words: str
     before: str
-    """What was heard before she was cut off."""
+    """The delivered words before them."""
 
 
 class ToldFact(DebriefPart):
-    """A fact the patient told."""
+    """A fact that the patient told."""
 
     fact: str
     at_s: float
     whole: bool
-    """False when she was cut off while telling it."""
+    """False when the patient was interrupted while telling it."""
     text: str = ""
-    """What it is, in a sentence; empty when the record does not say."""
+    """The fact in a sentence; empty when the record does not contain it."""
     why: str = ""
-    """Why it could be told then."""
+    """Why the patient told it then."""
 
 
 class UntoldFact(DebriefPart):
-    """Something the patient kept back, and why. What it is stays untold: the next attempt has to
-    be able to earn it."""
+    """Why the patient did not tell a fact.
+
+    The fact itself is not included, so that the learner can still earn it in the next attempt.
+    """
 
     why: str
     at_s: float | None = None
-    """A moment to listen to, where there is one."""
+    """A moment to listen to; None without one."""
 
 
 class ShownEvidence(DebriefPart):
-    """Words that a judgement stands on, with a moment to listen to."""
+    """Words or a moment that a judgement is based on."""
 
     at_s: float
     end_s: float
     who: Who
     quote: str
     shows: str
-    """What they show, in words."""
+    """What the evidence shows, in words."""
 
 
 class Objected(DebriefPart):
-    """A learner's own words on an item that they hold to be wrong."""
+    """A learner's objection to the judgement of an item."""
 
     number: int
-    """By which it can be withdrawn."""
+    """The number to withdraw it by."""
     why: str
 
 
 class ItemResult(DebriefPart):
-    """One item of an instrument or a heading, and what came of it."""
+    """One item of an instrument or a heading, with its judgement."""
 
     id: str
     section: str
     text: str
     outcome: Literal["met", "not met", "not judged", "counted"]
-    """counted: a number without a threshold."""
+    """counted: the item is a number without a threshold."""
     value: float | None
-    """The count, share, ratio or metric behind it."""
+    """The count, share, ratio or metric that the judgement uses."""
     interval: tuple[float, float] | None = None
-    """95 %, in the value's unit, at least as wide as people disagree on it; None where that is not
-    known."""
+    """95 % interval in the unit of the value, at least as wide as people disagree; None when their
+    disagreement is not known."""
     interval_note: str = ""
-    """The value and its interval in a sentence, with what makes it as wide; empty without one."""
+    """Value and interval in a sentence, with the reason for its width; empty without one."""
     evidence: tuple[ShownEvidence, ...]
     rule: str
-    """In words; empty where the item is left to a human."""
+    """The rule in words; empty for an item that is left to humans."""
     rule_kind: str
-    """By `simvoice.criteria`; empty likewise."""
+    """Kind of the rule in `simvoice.criteria`; empty for an item that is left to humans."""
     reason: str
-    """Why it was not judged; empty when it was."""
+    """Why the item was not judged; empty when it was."""
     certainty: Literal["high", "fair", "low"] | None
     human: bool
-    """Left to a human for good, not only here."""
+    """Whether the item is always left to humans."""
     weight: float
     note: str
     instead: str
-    """A sentence to try where it was missed; empty where the item's author gave none."""
+    """A sentence to try where the item was missed; empty if its author gave none."""
     objections: tuple[Objected, ...]
-    """Where the learner said that it is wrong, and has not withdrawn it."""
+    """Objections by the learner that were not withdrawn."""
 
 
 class Scored(DebriefPart):
@@ -219,59 +222,61 @@ class Scored(DebriefPart):
     source: str
     about: str
     share: float | None
-    """0..1, weight met in weight judged, for headings; None when less than half of the weight
-    could be judged or the talk had less than four turns of the learner's, and for instruments,
-    whose items are not added up."""
+    """For headings: weight of the items met over weight of the items judged, 0..1.
+
+    None when less than half of the weight could be judged, when the learner had fewer than four
+    turns, and for instruments, whose items are not added up.
+    """
     interval: tuple[float, float] | None = None
-    """95 %, 0..1, around `share`, as so few items have it (`scoring.shares`)."""
+    """95 % interval of `share`, 0..1, from the number of items (`scoring.metrics.shares`)."""
     items: tuple[ItemResult, ...]
 
 
 class CueAnswer(DebriefPart):
-    """A cue or concern of the patient's, and what it met (VR-CoDES)."""
+    """A cue or concern of the patient, and the learner's answer (VR-CoDES)."""
 
     concern: str
-    """In words."""
+    """The concern in words."""
     kind: Literal["cue", "concern"]
     at_s: float
     end_s: float
     words: str
     response: str | None
-    """One of the 17 responses; None when there was none, or none that the acts allow."""
+    """One of the 17 responses; None without an answer, or when the acts allow no response code."""
     explicit: bool | None
     provides: bool | None
     suchman: Literal["continuer", "terminator", "neither"]
     answer: str
-    """The learner's words that show it."""
+    """The learner's words that the response is based on."""
     answered_s: float | None
     latency_s: float | None
     certainty: Literal["high", "fair", "low"]
 
 
 class DebriefMoment(DebriefPart):
-    """A moment to listen to, and to begin again at."""
+    """A moment to listen to and to retry from."""
 
     at_s: float
     """When it happened."""
     from_s: float
-    """From where to listen: three seconds before, or the start of the words it is about."""
+    """Where playback starts: three seconds before `at_s`, or at 0."""
     to_s: float
-    """Where listening may stop."""
+    """Where playback may stop."""
     again_turn: int | None = None
-    """The checkpoint to try again from (`/again/ATTEMPT/TURN`); None when there is none."""
+    """Turn of the checkpoint to retry from (`/again/ATTEMPT/TURN`); None without one."""
 
 
 class ShownReflection(DebriefPart):
-    """One sentence of the patient's about how it felt."""
+    """One sentence by the patient about how it felt."""
 
     text: str
     why: str
-    """What in the encounter it stands on."""
+    """What in the encounter it is based on."""
     at_s: float | None
 
 
 class TurningPoint(DebriefPart):
-    """A moment where the patient's trust rose or fell most."""
+    """A moment when the patient's trust rose or fell most."""
 
     moment: DebriefMoment
     rose: bool
@@ -279,26 +284,26 @@ class TurningPoint(DebriefPart):
     after: float
     """Trust, 0..1."""
     causes: tuple[str, ...]
-    """In words an educator reads."""
+    """Causes of the change, in words for an educator."""
     words: str
     """What the learner said; empty for a silence."""
     answer: str
-    """What the patient said next, as it was heard; empty when she was silent."""
+    """The patient's next words, as delivered; empty when the patient was silent."""
 
 
 class Suggestion(DebriefPart):
-    """One thing to try next."""
+    """A suggestion for the next attempt."""
 
     kind: str = ""
-    """What kind of thing, by the id of `data/suggestions.toml`."""
+    """The kind, by its id in `data/suggestions.toml`, or the id of a critical item."""
     title: str
     """What to try, in a few words."""
     why: str
-    """What happened, and what it did to this patient."""
+    """What happened, and its effect on this patient."""
     sentence: str
-    """A sentence to try, sayable aloud."""
+    """A sentence to try, in spoken language."""
     words: str
-    """The learner's words that it is about; empty when it is about something that was not done."""
+    """The learner's words that it is about; empty when something was not done."""
     moment: DebriefMoment | None
 
 
@@ -306,14 +311,14 @@ class Peaks(DebriefPart):
     """The outline of the recording, for drawing."""
 
     per_s: int
-    """Bins a second."""
+    """Bins per second."""
     learner: tuple[int, ...]
-    """Least and greatest sample of each bin in turn, -127..127."""
+    """Minimum and maximum sample of each bin, in turn, -127..127."""
     patient: tuple[int, ...]
 
 
 class Debrief(DebriefPart):
-    """One encounter, as its learner reads it."""
+    """The debrief of one encounter."""
 
     attempt: str
     case_id: str
@@ -321,43 +326,43 @@ class Debrief(DebriefPart):
     patient_name: str
     learner: str
     when: str
-    """ISO 8601 with zone; empty when the record does not say."""
+    """ISO 8601 with time zone; empty when the record does not contain it."""
     duration_s: float
     state: Literal["complete", "open", "crashed", "damaged"]
     ended: str
     """How it ended, in a sentence."""
     ending: str | None
-    """The case's ending that was reached, by id."""
+    """Identifier of the ending of the case that was reached; None without one."""
     notes: tuple[str, ...]
-    """Sentences to read first: what is missing, what was lost, what could not be told."""
+    """Sentences to read first: what is missing, lost or uncertain."""
     has_sound: bool
     lanes: tuple[SpeakerLane, ...]
     rows: tuple[TranscriptRow, ...]
     marks: tuple[TimingMark, ...]
     numbers: tuple[Number, ...]
     norms_note: str = ""
-    """Why no published number stands beside them; empty when one does."""
+    """Why no published number is shown for comparison; empty when one is."""
     ledger: tuple[LedgerPoint, ...]
     changes: tuple[ShownLedgerStep, ...]
     unsaid: tuple[Unsaid, ...]
     told: tuple[ToldFact, ...]
     kept: tuple[UntoldFact, ...] = ()
     not_told: int | None = None
-    """How many facts were kept back; None when the record does not say."""
+    """Number of facts that were not told; None when the record does not contain the facts."""
     felt: tuple[ShownReflection, ...] = ()
-    """How it felt, in the patient's own words; empty when the record does not say."""
+    """The reflection by the patient; empty when the record contains none."""
     felt_note: str = ""
-    """Why `felt` is empty; empty when it is not."""
+    """Why `felt` is empty; "" when it is not."""
     turning_points: tuple[TurningPoint, ...] = ()
     """Up to three, in order of time."""
     suggestions: tuple[Suggestion, ...] = ()
     """At most two."""
     keep: str = ""
-    """What to keep doing, when there is nothing to suggest."""
+    """What to keep doing, when there are no suggestions."""
     headings: tuple[Scored, ...] = ()
     """Active listening, clarity, empathy under pressure."""
     instruments: tuple[Scored, ...] = ()
-    """Those the case's author chose."""
+    """The instruments that the author of the case chose."""
     cues: tuple[CueAnswer, ...] = ()
     peaks: Peaks | None = Field(default=None)
-    """None when the sound was not kept."""
+    """None without sound."""

@@ -1,4 +1,4 @@
-"""The patient's moves in order, and where an opportunity was missed."""
+"""The exchanges of an encounter in order, moments to listen to, and missed opportunities."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from simvoice.debrief.model import CueAnswer, DebriefMoment
-from simvoice.debrief.retry import again_at
+from simvoice.debrief.retry import checkpoint_before
 from simvoice.debrief.wording import sentence_starts
 from simvoice.record.events import (
     Hold,
@@ -19,87 +19,93 @@ from simvoice.record.events import (
 )
 from simvoice.scoring.metrics.reading import Reading
 
-# -- moments ----------------------------------------------------------------------------------
-# The moves of the patient's in order, each with the words it answered and where to listen.
-
+# -- exchanges and moments --------------------------------------------------------------------
 
 TRUST = "trust"
-"""The value of the ledger that a debrief follows."""
+"""The quantity of the ledger that a debrief follows."""
 LEAD_S = 3.0
-"""Seconds to listen to before a moment."""
+"""Seconds that playback starts before a moment."""
 _LONGEST_S = 20.0
-"""Seconds after which listening to a moment stops."""
+"""Longest playback after a moment, in seconds."""
 _SAME_S = 0.5
-"""Seconds by which a move and the sound that belongs to it may be timed apart."""
+"""Largest difference between the times of a move and of its sound, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """A move of the patient's, and what it answers."""
+    """A move of the patient, with what it answers and the words that followed."""
 
     move: PatientMove
     turn: LearnerTurn | None
-    """What the learner said; None for what the patient did of herself."""
+    """The learner's turn; None when the patient moved without one."""
     hold: Hold | None
-    """The silence after which she moved, where the learner said nothing."""
+    """The silence before the move; None when the learner spoke."""
     answer: tuple[PatientSpeech, ...]
-    """What she said then; empty when nothing sounded."""
+    """The patient's utterances; empty when nothing was played."""
 
     @property
     def at_s(self) -> float:
-        """Where the learner's words or the silence began; else the move itself."""
+        """Start of the learner's turn or of the silence, or else time of the move."""
         begun = self.turn or self.hold
         return begun.start_s if begun is not None else self.move.at_s
 
     @property
     def end_s(self) -> float:
-        """Where the last of it ended."""
+        """End of the last utterance of the exchange."""
         ends = [self.move.at_s, *(each.end_s for each in self.answer)]
         if self.turn is not None:
             ends.append(self.turn.end_s)
         return max(ends)
 
     @property
-    def heard(self) -> str:
-        """What she said next, as it was heard."""
+    def delivered(self) -> str:
+        """The patient's words, as delivered."""
         return " ".join(each.heard for each in self.answer if each.heard)
 
     def words_of(self, step: LedgerStep) -> str:
-        """The learner's words behind a step: those that show it, else the whole turn. A step may
-        carry the turn's beginning only."""
-        said = self.turn.text if self.turn is not None else ""
-        return said if said.startswith(step.words) else step.words
+        """Return the learner's words behind a step.
 
-    def of(self, name: str = TRUST) -> tuple[LedgerStep, ...]:
-        """The steps of one value of the ledger."""
+        They are the words of the step, or the whole turn if the step has none or only the
+        beginning of the turn.
+        """
+        text = self.turn.text if self.turn is not None else ""
+        return text if text.startswith(step.words) else step.words
+
+    def steps(self, name: str = TRUST) -> tuple[LedgerStep, ...]:
+        """Return the steps of one quantity of the ledger."""
         return tuple(step for step in self.move.steps if step.name == name)
 
 
-def in_sentences(words: str, said: str) -> str:
-    """The whole sentences of what was said that some words of it stand in; the words alone where
-    they are not in it."""
-    begin = said.find(words)
+def whole_sentences(words: str, text: str) -> str:
+    """Return the whole sentences of a text that contain some words of it.
+
+    Words that are not in the text are returned unchanged.
+    """
+    begin = text.find(words)
     if not words or begin < 0:
         return words
-    starts = [*sentence_starts(said), len(said)]
+    starts = [*sentence_starts(text), len(text)]
     first = max(at for at in starts if at <= begin)
-    return said[first : min(at for at in starts if at >= begin + len(words))].strip()
+    return text[first : min(at for at in starts if at >= begin + len(words))].strip()
 
 
 def exchanges(reading: Reading) -> tuple[Exchange, ...]:
-    """All moves in order of time."""
+    """Return all exchanges in order of time."""
     return tuple(_exchanges(reading))
 
 
-def moment(entries: Sequence[JournalEntry], at_s: float, end_s: float) -> DebriefMoment:
-    """From three seconds before `at_s` to `end_s`, twenty seconds after it at the latest; another
-    go begins with the patient's line before it."""
-    begins = again_at(entries, at_s)
+def debrief_moment(entries: Sequence[JournalEntry], at_s: float, end_s: float) -> DebriefMoment:
+    """Return a moment with its playback and its checkpoint.
+
+    Playback runs from three seconds before `at_s` to `end_s`, at most to twenty seconds after
+    `at_s`. A retry begins at the last checkpoint before it.
+    """
+    checkpoint = checkpoint_before(entries, at_s)
     return DebriefMoment(
         at_s=at_s,
         from_s=max(0.0, at_s - LEAD_S),
         to_s=max(at_s, min(end_s, at_s + _LONGEST_S)),
-        again_turn=begins.turn if begins is not None else None,
+        again_turn=checkpoint.turn if checkpoint is not None else None,
     )
 
 
@@ -109,8 +115,8 @@ def _exchanges(reading: Reading) -> Iterator[Exchange]:
     moves = sorted(reading.of(PatientMove), key=lambda move: move.at_s)
     for number, move in enumerate(moves):
         following = moves[number + 1].at_s if number + 1 < len(moves) else float("inf")
-        said = [t for t in turns if t.turn == move.turn and t.start_s <= move.at_s]
-        turn = max(said, key=lambda t: t.start_s, default=None)
+        before = [t for t in turns if t.turn == move.turn and t.start_s <= move.at_s]
+        turn = max(before, key=lambda t: t.start_s, default=None)
         yield Exchange(
             move=move,
             turn=turn,
@@ -124,74 +130,76 @@ def _exchanges(reading: Reading) -> Iterator[Exchange]:
 
 
 def _held(holds: Sequence[Hold], move: PatientMove) -> Hold | None:
-    """The silence that ended as she moved."""
+    """Return the kept silence that ended when the patient moved; None without one."""
     near = [h for h in holds if h.outcome == "held" and h.start_s <= move.at_s]
     ended = [h for h in near if abs(h.end_s - move.at_s) <= 2.0 * _SAME_S]
     return max(ended, key=lambda hold: hold.start_s, default=None)
 
 
-# -- missed opportunity -----------------------------------------------------------------------
-# Where there was room for something that was not done: to listen to, and to begin again at.
-
+# -- missed opportunities ---------------------------------------------------------------------
 
 _TELLS: Final = frozenset({"headline", "headline_jargon", "plan", "honest_limits", "hope"})
-"""Codes of what may be checked, and followed by what happens next."""
-_AFTER_HERS: Final = frozenset({"give-back", "cue", "empathy"})
-_AFTER_TOLD: Final = frozenset({"check", "next"})
-"""Kinds of suggestions, by id, that answer what she said, and that follow what was told."""
+"""Codes of information that the learner can check, or continue with the next steps."""
+_ANSWERS_PATIENT: Final = frozenset({"give-back", "cue", "empathy"})
+"""Kinds of suggestions, by id, that answer the patient's words."""
+_FOLLOWS_INFORMATION: Final = frozenset({"check", "next"})
+"""Kinds of suggestions, by id, that follow information from the learner."""
 
 
 @dataclass(frozen=True, slots=True)
 class MissedOpportunity:
-    """A place for something."""
+    """A place where something helpful was possible and was not done."""
 
     moment: DebriefMoment
     after: str
-    """What she had just said, as it was heard; empty where it follows the learner's own words."""
+    """The patient's last words, as delivered; empty where it follows the learner's words."""
 
 
-def opportunity_for(
+def find_opportunity(
     kind: str, reading: Reading, cues: Sequence[CueAnswer]
 ) -> MissedOpportunity | None:
-    """For a kind of suggestion by id; None where no place is better than another.
+    """Return the best place for a kind of suggestion, given by id; None without one.
 
-    What answers her: after the first cue that was not taken up in words, else after the most that
-    she said at a time. What makes sure, or says what comes: the last time that something was told.
-    A question that leaves room: the first that a yes or a number answers.
+    - Kinds that answer the patient: after the first cue that was not answered explicitly, or else
+      after the patient's longest utterance.
+    - Kinds that follow information: the last turn that gave information.
+    - An open question: the first closed question.
     """
     turns = reading.of(LearnerTurn)
-    if kind in _AFTER_HERS:
-        return _after_hers(reading, cues)
-    if kind in _AFTER_TOLD:
-        return _at(reading, [t for t in turns if _does(t, _TELLS)][-1:])
+    if kind in _ANSWERS_PATIENT:
+        return _after_patient(reading, cues)
+    if kind in _FOLLOWS_INFORMATION:
+        return _at(reading, [t for t in turns if _has_code(t, _TELLS)][-1:])
     if kind == "open":
-        return _at(reading, [t for t in turns if _does(t, frozenset({"question_closed"}))][:1])
+        return _at(reading, [t for t in turns if _has_code(t, frozenset({"question_closed"}))][:1])
     return None
 
 
 def last_opportunity(reading: Reading) -> DebriefMoment | None:
-    """The last that the learner said, for what could have come at any time before it."""
-    room = _at(reading, reading.of(LearnerTurn)[-1:])
-    return room.moment if room is not None else None
+    """Return the learner's last turn, for what was possible at any time; None without turns."""
+    place = _at(reading, reading.of(LearnerTurn)[-1:])
+    return place.moment if place is not None else None
 
 
-def _does(turn: LearnerTurn, codes: frozenset[str]) -> bool:
+def _has_code(turn: LearnerTurn, codes: frozenset[str]) -> bool:
     return any(each.code in codes for each in turn.codes)
 
 
 def _at(reading: Reading, turns: Sequence[LearnerTurn]) -> MissedOpportunity | None:
     return next(
-        (MissedOpportunity(moment(reading.entries, t.start_s, t.end_s), "") for t in turns), None
+        (MissedOpportunity(debrief_moment(reading.entries, t.start_s, t.end_s), "") for t in turns),
+        None,
     )
 
 
-def _after_hers(reading: Reading, cues: Sequence[CueAnswer]) -> MissedOpportunity | None:
+def _after_patient(reading: Reading, cues: Sequence[CueAnswer]) -> MissedOpportunity | None:
     turns, speeches = reading.of(LearnerTurn), reading.of(PatientSpeech)
     answered = [s for s in speeches if s.heard and any(t.start_s >= s.start_s for t in turns)]
     missed = {cue.at_s for cue in cues if not cue.explicit}
     cued = (s for s in answered if s.start_s in missed)
-    hers = next(cued, None) or max(answered, key=lambda s: len(s.heard.split()), default=None)
-    if hers is None:
+    speech = next(cued, None) or max(answered, key=lambda s: len(s.heard.split()), default=None)
+    if speech is None:
         return None
-    turn = next(t for t in turns if t.start_s >= hers.start_s)
-    return MissedOpportunity(moment(reading.entries, turn.start_s, turn.end_s), hers.heard)
+    turn = next(t for t in turns if t.start_s >= speech.start_s)
+    moment = debrief_moment(reading.entries, turn.start_s, turn.end_s)
+    return MissedOpportunity(moment, speech.heard)

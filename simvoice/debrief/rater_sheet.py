@@ -1,7 +1,7 @@
-"""What a rater sees who must not know what the machine says: the words, the sound, the items.
+"""The sheet of a blind rater: words, sound and items, without the machine's judgement.
 
-Nothing here is judged, coded or measured, so nothing of it can be shown: the machine's judgement
-is put beside the rater's only after they have finished.
+Nothing here is judged, coded or measured, so the sheet cannot show it. The machine's judgement is
+shown beside the rater's only after the rater has finished.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 from simvoice.debrief.layout import peaks
 from simvoice.debrief.model import Debrief, ItemResult
-from simvoice.debrief.wording import in_words
+from simvoice.debrief.wording import count_noun
 from simvoice.errors import AttemptError, UsageError
 from simvoice.record.events import Backchannel, JournalEntry, LearnerTurn, PatientSpeech
 from simvoice.record.ratings import RaterDone, Rating, add_ratings, finish_rating, load_draft
@@ -31,49 +31,49 @@ from simvoice.scoring.raters.questions import (
 
 LONGEST_RATER = 60
 LONGEST_COMMENT = 1000
-"""Characters."""
+"""Most characters of a comment."""
 _WORDS = {"met": "yes", "not met": "no", "not judged": "cannot judge", "counted": "counted"}
 
 
 @dataclass(frozen=True, slots=True)
 class SheetLine:
-    """Somebody's words, as they were heard."""
+    """The words of one speaker, as recognised or delivered."""
 
     who: str
-    """learner or patient."""
+    """Either "learner" or "patient"."""
     start_s: float
     end_s: float
     text: str
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """One item, what an answer to it may be, and the rater's answer."""
+class SheetItem:
+    """One item, its allowed answers, and the rater's answer."""
 
     id: str
     section: str
     text: str
     rule: str
-    """In words; empty where it is left to humans."""
+    """The rule in words; empty for an item that is left to humans."""
     kind: AnswerKind
     may_be: str
     answer: str
-    """met, not met, not judged, a number, or empty."""
+    """Either "met", "not met", "not judged", a number, or empty."""
     comment: str
 
 
 @dataclass(frozen=True, slots=True)
-class List:
-    """One heading or instrument."""
+class SheetList:
+    """One heading or instrument, with its items in sections."""
 
     name: str
     source: str
-    sections: tuple[tuple[str, tuple[Asked, ...]], ...]
+    sections: tuple[tuple[str, tuple[SheetItem, ...]], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class BlindSheet:
-    """What the rater is given."""
+    """All that the page shows to the rater."""
 
     attempt: str
     case_id: str
@@ -81,37 +81,37 @@ class BlindSheet:
     patient_name: str
     rater: str
     when: str
-    """ISO 8601; empty when the record does not say."""
+    """ISO 8601; empty when the record does not contain it."""
     duration_s: float
     has_sound: bool
     lines: tuple[SheetLine, ...]
-    lists: tuple[List, ...]
+    lists: tuple[SheetList, ...]
     items: int
     answered: int
     done: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Beside:
-    """One item as the rater and as the machine judged it."""
+class ItemComparison:
+    """The judgements of one item by the rater and by the machine."""
 
     item: ItemResult
     yours: str
-    """In words; empty where the rater gave no answer."""
+    """The rater's answer in words; empty without one."""
     machine: str
     same: bool | None
-    """None where one of them gave no verdict or no number."""
+    """None when one of them gave no verdict or no number."""
     comment: str
 
 
-def rater_of(text: str) -> str:
-    """A rater's pseudonym. Raises UsageError for one that cannot be used."""
+def check_rater_name(text: str) -> str:
+    """Return a rater's pseudonym without extra spaces. Raises UsageError if it is not allowed."""
     rater = " ".join(text.split())
     if not rater:
-        raise UsageError("say who rates: any name that stays the same, such as rater 7")
+        raise UsageError("enter a name for the rater, always the same one, such as rater 7")
     if len(rater) > LONGEST_RATER or not rater.isprintable():
         raise UsageError(
-            f"a rater's name has at most {LONGEST_RATER} letters; choose a shorter one"
+            f"a rater's name has at most {LONGEST_RATER} characters; choose a shorter one"
         )
     if rater.lower() == "machine":
         raise UsageError("a rater is a human; choose another name")
@@ -119,16 +119,16 @@ def rater_of(text: str) -> str:
 
 
 def blind_sheet(attempt: Attempt, rater: str) -> BlindSheet:
-    """Everything that the page shows before the rater has finished."""
+    """Return the sheet that the page shows before the rater has finished."""
     draft = load_draft(attempt.folder, rater)
-    said = {each.item: each for each in draft.ratings}
+    answers = {each.item: each for each in draft.ratings}
     lists = []
     for each in instruments_asked(attempt.header):
-        sections: dict[str, list[Asked]] = {}
+        sections: dict[str, list[SheetItem]] = {}
         for item in each.items:
-            rating = said.get(item.id)
+            rating = answers.get(item.id)
             sections.setdefault(item.section, []).append(
-                Asked(
+                SheetItem(
                     id=item.id,
                     section=item.section,
                     text=item.text,
@@ -140,8 +140,8 @@ def blind_sheet(attempt: Attempt, rater: str) -> BlindSheet:
                 )
             )
         named = tuple((name, tuple(found)) for name, found in sections.items())
-        lists.append(List(each.name, each.source, named))
-    there = items_asked(attempt.header)
+        lists.append(SheetList(each.name, each.source, named))
+    items = items_asked(attempt.header)
     return BlindSheet(
         attempt=attempt.id,
         case_id=attempt.header.case_id,
@@ -153,14 +153,14 @@ def blind_sheet(attempt: Attempt, rater: str) -> BlindSheet:
         has_sound=attempt.audio_path is not None,
         lines=_lines(attempt.entries),
         lists=tuple(lists),
-        items=len(there),
-        answered=len(said.keys() & there.keys()),
+        items=len(items),
+        answered=len(answers.keys() & items.keys()),
         done=draft.done,
     )
 
 
 def blind_timeline(attempt: Attempt) -> dict[str, Any]:
-    """What the page's script draws: both voices and their outline, without a single mark."""
+    """Return the data that the page's script draws: both voices and their outline, no marks."""
     spoken = read(attempt).speech_times
     outline = None
     if attempt.audio_path is not None:
@@ -193,83 +193,83 @@ def blind_timeline(attempt: Attempt) -> dict[str, Any]:
     }
 
 
-def keep_answer(
+def store_answer(
     attempt: Attempt, rater: str, item: str, value: str, comment: str, when: datetime
 ) -> int:
-    """Keep one answer; returns how many of the items have one. A later answer takes its place.
+    """Store one answer and return the number of items with an answer.
 
-    when: with its zone. Raises UsageError for what cannot be used, AttemptError after the end.
+    A later answer replaces an earlier one. when: with time zone. Raises UsageError for an unknown
+    item or an answer that is not allowed, and AttemptError after the rater has finished.
     """
-    _still_rating(attempt, rater)
-    there = items_asked(attempt.header)
-    if item not in there:
+    _check_unfinished(attempt, rater)
+    items = items_asked(attempt.header)
+    if item not in items:
         raise UsageError(f"there is no item {item[:100] or 'without a name'} here; reload the page")
-    kind = answer_kind(there[item])
+    kind = answer_kind(items[item])
     given = parse_answer(value, kind)
     if given is None:
         raise UsageError(
-            f"{value[:60]!r} is no answer to this item; it takes {allowed_answers(kind)}"
+            f"{value[:60]!r} is not an answer to this item; allowed: {allowed_answers(kind)}"
         )
-    said = " ".join(comment.split())
-    if len(said) > LONGEST_COMMENT:
+    text = " ".join(comment.split())
+    if len(text) > LONGEST_COMMENT:
         raise UsageError(
-            f"the comment has {len(said)} characters and {LONGEST_COMMENT} are the most; shorten it"
+            f"the comment has {len(text)} characters and the limit is {LONGEST_COMMENT}; shorten it"
         )
     rating = Rating(
         rater=rater,
         item=item,
         value=given,
-        comment=said,
+        comment=text,
         wall_time=when.isoformat(timespec="seconds"),
         source="page",
         blind=True,
     )
     add_ratings(attempt.folder, [rating])
-    return len({each.item for each in load_draft(attempt.folder, rater).ratings} & there.keys())
+    return len({each.item for each in load_draft(attempt.folder, rater).ratings} & items.keys())
 
 
 def finish(attempt: Attempt, rater: str, when: datetime) -> None:
-    """From now on the answers count, stay as they are, and the machine's may be shown.
+    """Finish the rating: the answers count and are fixed. The machine's may be shown then.
 
-    Raises UsageError when there is no answer yet, AttemptError when it was finished before.
+    Raises UsageError without any answer, and AttemptError if the rating was finished before.
     """
-    _still_rating(attempt, rater)
+    _check_unfinished(attempt, rater)
     if not load_draft(attempt.folder, rater).ratings:
         raise UsageError("no item has an answer yet; rate at least one before you finish")
     done = RaterDone(done=rater, wall_time=when.isoformat(timespec="seconds"))
     finish_rating(attempt.folder, done)
 
 
-def beside(
+def compare_with_machine(
     debrief: Debrief, ratings: Iterable[Rating]
-) -> tuple[tuple[str, tuple[Beside, ...]], ...]:
-    """The machine's judgement beside the rater's, by instrument; only for one who has finished."""
-    said = {each.item: each for each in ratings}
+) -> tuple[tuple[str, tuple[ItemComparison, ...]], ...]:
+    """Compare both judgements by instrument. Only for a rater who has finished."""
+    by_item = {each.item: each for each in ratings}
     return tuple(
-        (scored.name, tuple(_beside(item, said.get(item.id)) for item in scored.items))
+        (scored.name, tuple(_compare_item(item, by_item.get(item.id)) for item in scored.items))
         for scored in (*debrief.headings, *debrief.instruments)
     )
 
 
-def tally(found: Iterable[tuple[str, tuple[Beside, ...]]]) -> str:
-    """How often both said the same, in a sentence."""
-    told = [each.same for _, items in found for each in items if each.same is not None]
-    if not told:
-        return "There is no item on which both of you gave an answer."
-    return (
-        f"You and the machine gave the same answer on {sum(told)} of {in_words(len(told), 'item')}."
-    )
+def describe_agreement(found: Iterable[tuple[str, tuple[ItemComparison, ...]]]) -> str:
+    """Return a sentence on how often both gave the same answer."""
+    both = [each.same for _, items in found for each in items if each.same is not None]
+    if not both:
+        return "There is no item that both you and the machine answered."
+    total = count_noun(len(both), "item")
+    return f"You and the machine gave the same answer on {sum(both)} of {total}."
 
 
-def _still_rating(attempt: Attempt, rater: str) -> None:
+def _check_unfinished(attempt: Attempt, rater: str) -> None:
     if load_draft(attempt.folder, rater).done:
         raise AttemptError(
-            f"{rater} has finished this attempt and has seen what the machine says, so the answers "
-            "stay as they are"
+            f"{rater} has finished this attempt and seen the machine's judgement, so the answers "
+            "can no longer be changed"
         )
 
 
-def _beside(item: ItemResult, rating: Rating | None) -> Beside:
+def _compare_item(item: ItemResult, rating: Rating | None) -> ItemComparison:
     same: bool | None = None
     if rating is not None and "not judged" not in (rating.value, item.outcome):
         if isinstance(rating.value, str):
@@ -279,7 +279,7 @@ def _beside(item: ItemResult, rating: Rating | None) -> Beside:
     machine = _WORDS[item.outcome]
     if item.outcome == "counted" and item.value is not None:
         machine = _plain(item.value)
-    return Beside(
+    return ItemComparison(
         item=item,
         yours=_WORDS.get(_plain(rating.value), _plain(rating.value)) if rating else "",
         machine="left to humans" if item.human else machine,
@@ -293,7 +293,7 @@ def _plain(value: str | float) -> str:
 
 
 def _lines(entries: Iterable[JournalEntry]) -> tuple[SheetLine, ...]:
-    """Every word that was heard, and nothing of what it was taken for."""
+    """Return all words of both speakers, without codes."""
     found = []
     for entry in entries:
         match entry:

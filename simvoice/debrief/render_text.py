@@ -1,4 +1,4 @@
-"""The debrief as plain text for a terminal, readable without colour."""
+"""Render the debrief, its items and a comparison for a terminal, readable without colour."""
 
 from __future__ import annotations
 
@@ -22,34 +22,33 @@ from simvoice.debrief.model import (
     TranscriptRow,
     TurningPoint,
 )
-from simvoice.debrief.wording import clock, duration, in_words
+from simvoice.debrief.wording import clock, count_noun, duration
 from simvoice.scoring.instruments.instrument import CRITICAL
 from simvoice.timing.intervals import Intervals, intersect, intervals, total_s
 
-# -- first text -------------------------------------------------------------------------------
-# What a debrief says first, as plain text: how it felt, the turning points, what to try next.
+# -- reflection, turning points, suggestions --------------------------------------------------
 
 
 def first_sections(debrief: Debrief) -> Iterator[tuple[str, RenderableType]]:
-    """(title, body) of the patient's own words and the turning points."""
+    """Yield (title, body) of the reflection by the patient and of the turning points."""
     name = debrief.patient_name
     if debrief.felt:
-        yield f"How it felt to {name}", _felt(debrief)
+        yield f"How it felt for {name}", _felt(debrief)
     elif debrief.felt_note:
-        yield f"How it felt to {name}", Text(debrief.felt_note, style="dim")
+        yield f"How it felt for {name}", Text(debrief.felt_note, style="dim")
     if debrief.turning_points:
         yield f"Where {name}'s trust changed most", _turning_points(debrief)
 
 
 def next_sections(debrief: Debrief) -> Iterator[tuple[str, RenderableType]]:
-    """(title, body) of what to try next and the headings."""
+    """Yield (title, body) of the suggestions and of the headings."""
     if debrief.suggestions:
         yield "What to try next", _suggestions(debrief)
     elif debrief.keep:
-        yield "What to keep", Text(debrief.keep)
+        yield "What to keep doing", Text(debrief.keep)
     shares = [each for each in debrief.headings if each.share is not None]
     if shares:
-        yield "In short", _headings(debrief)
+        yield "Summary", _headings(debrief)
 
 
 def _timed() -> Table:
@@ -78,7 +77,7 @@ def _turning_points(debrief: Debrief) -> RenderableType:
         )
         for who, words in _exchange(debrief, point):
             table.add_row("", Text(f"{who}: “{words}”"))
-        _again(table, debrief, point.moment)
+        _add_retry(table, debrief, point.moment)
     return table
 
 
@@ -97,7 +96,7 @@ def _suggestions(debrief: Debrief) -> RenderableType:
         for line in _lines(each):
             table.add_row("", line)
         if each.moment is not None:
-            _again(table, debrief, each.moment)
+            _add_retry(table, debrief, each.moment)
     return table
 
 
@@ -105,13 +104,13 @@ def _lines(suggestion: Suggestion) -> Iterator[Text]:
     yield Text(suggestion.why)
     if suggestion.words:
         yield Text(f"You said: “{suggestion.words}”", style="dim")
-    yield Text(f"To try: {suggestion.sentence}", style="italic")
+    yield Text(f"Try: {suggestion.sentence}", style="italic")
 
 
-def _again(table: Table, debrief: Debrief, moment: DebriefMoment) -> None:
+def _add_retry(table: Table, debrief: Debrief, moment: DebriefMoment) -> None:
     if moment.again_turn is not None:
-        place = f"{debrief.attempt}@{moment.again_turn}"
-        table.add_row("", Text(f"Again from here: simvoice talk --from {place}", style="dim"))
+        checkpoint = f"{debrief.attempt}@{moment.again_turn}"
+        table.add_row("", Text(f"Retry from here: simvoice talk --from {checkpoint}", style="dim"))
 
 
 def _headings(debrief: Debrief) -> RenderableType:
@@ -127,26 +126,22 @@ def _headings(debrief: Debrief) -> RenderableType:
             low, high = heading.interval
             share = f"{heading.share:.0%} ({low:.0%} to {high:.0%})"
         table.add_row(Text(heading.name), share, f"{met} of {len(judged)} items met")
-    items = f"Each item with its words: simvoice debrief {debrief.attempt} --items"
+    items = f"All items with their evidence: simvoice debrief {debrief.attempt} --items"
     return Group(table, Text(items, style="dim"))
 
 
-# -- items text -------------------------------------------------------------------------------
-# The items of a debrief as plain text for a terminal, readable without colour.
-
+# -- items ------------------------------------------------------------------------------------
 
 _ITEM_SIGNS = {"met": "+", "not met": "-", "not judged": "?", "counted": "#"}
-_ITEM_LEGEND = (
-    "+ met   - not met   # counted, no threshold   ? left to a human, or no occasion for it"
-)
+_ITEM_LEGEND = "+ met   - not met   # counted, no threshold   ? left to humans, or no occasion"
 
 
 def render_items(debrief: Debrief) -> RenderableType:
-    """For `rich.console.Console.print`. Nothing that was said can be taken for markup."""
+    """Render the items for `rich.console.Console.print`. Spoken text is never read as markup."""
     parts: list[RenderableType] = [Text(debrief.title, style="bold"), Text(debrief.attempt)]
     parts += [Text(f"Note: {note}", style="italic") for note in debrief.notes]
     if debrief.cues:
-        parts += [Text(), Text("What the patient let show, and what it met", style="bold")]
+        parts += [Text(), Text("Cues and concerns, and your answers", style="bold")]
         parts.append(Padding(_cues(debrief), (0, 0, 0, 2)))
     for scored in (*debrief.headings, *debrief.instruments):
         parts += [Text(), Text(_title(scored), style="bold"), Text(scored.source, style="dim")]
@@ -154,7 +149,7 @@ def render_items(debrief: Debrief) -> RenderableType:
             parts.append(Text(scored.about))
         parts.append(Padding(_items(scored), (0, 0, 0, 2)))
     parts += [Text(), Text(_ITEM_LEGEND, style="dim")]
-    parts.append(Text("An item is wrong? simvoice rate object ATTEMPT ITEM --why “…”", style="dim"))
+    parts.append(Text("Is an item wrong? simvoice rate object ATTEMPT ITEM --why “…”", style="dim"))
     return Group(*parts)
 
 
@@ -220,7 +215,7 @@ def _cues(debrief: Debrief) -> RenderableType:
         at = "" if cue.answered_s is None else clock(cue.answered_s)
         table.add_row(at, Text(f"  {_answer(cue)}", style="dim"))
     given = sum(cue.provides is True for cue in debrief.cues)
-    table.add_row("", Text(f"{in_words(len(debrief.cues), 'moment')}, {given} given room."))
+    table.add_row("", Text(f"{count_noun(len(debrief.cues), 'moment')}, {given} given space."))
     return table
 
 
@@ -229,18 +224,17 @@ def _answer(cue: CueAnswer) -> str:
         said = f": “{cue.answer}”" if cue.answer else ""
         return f"answer not coded{said}" if cue.answered_s is not None else "no answer"
     said = f": “{cue.answer}”" if cue.answer else ""
-    room = "gives room" if cue.provides else "takes room"
+    space = "gives space" if cue.provides else "takes space"
     waited = "" if cue.latency_s is None else f", after {cue.latency_s:.1f} s"
     kind = "" if cue.suchman == "neither" else f", {cue.suchman}"
-    return f"{cue.response}{said} ({room}{kind}{waited}; certainty {cue.certainty})"
+    return f"{cue.response}{said} ({space}{kind}{waited}; certainty {cue.certainty})"
 
 
-# -- comparison text --------------------------------------------------------------------------
-# The two goes side by side, as plain text for a terminal.
+# -- comparison -------------------------------------------------------------------------------
 
 
-def render_branches(found: Comparison) -> RenderableType:
-    """For `rich.console.Console.print`."""
+def render_comparison(found: Comparison) -> RenderableType:
+    """Render a comparison for `rich.console.Console.print`."""
     table = Table(box=None, pad_edge=False, show_header=True)
     table.add_column("")
     table.add_column("the first time", overflow="fold", ratio=1)
@@ -251,12 +245,13 @@ def render_branches(found: Comparison) -> RenderableType:
     lines.add_column(overflow="fold", ratio=1)
     lines.add_column(overflow="fold", ratio=1)
     lines.add_row(
-        _said_since(found.first, found.patient_name), _said_since(found.second, found.patient_name)
+        _conversation(found.first, found.patient_name),
+        _conversation(found.second, found.patient_name),
     )
-    again = found.again
+    origin = found.again
     return Group(
-        Text("The two goes side by side", style="bold"),
-        Text(f"From {clock(again.at_s)} of {again.attempt} on.", style="dim"),
+        Text("The two attempts side by side", style="bold"),
+        Text(f"From {clock(origin.at_s)} of {origin.attempt} on.", style="dim"),
         table,
         Text(),
         lines,
@@ -264,24 +259,24 @@ def render_branches(found: Comparison) -> RenderableType:
 
 
 def _facts(found: Comparison) -> list[tuple[str, str, str]]:
-    goes = (found.first, found.second)
-    rows = [(name, *(_stood(go, name) for go in goes)) for name in found.names]
-    rows.append(("silences", *(f"{go.held} held, {go.filled} filled" for go in goes)))
-    rows.append(("cut off", *(in_words(go.cut_off, "time") for go in goes)))
-    rows.append(("told", *("; ".join(go.told) or "nothing" for go in goes)))
-    rows.append(("end", *(f"{go.ended}, after {clock(go.length_s)}" for go in goes)))
+    both = (found.first, found.second)
+    rows = [(name, *(_change(each, name) for each in both)) for name in found.names]
+    rows.append(("silences", *(f"{each.held} held, {each.filled} filled" for each in both)))
+    rows.append(("cut off", *(count_noun(each.cut_off, "time") for each in both)))
+    rows.append(("told", *("; ".join(each.told) or "nothing" for each in both)))
+    rows.append(("end", *(f"{each.ended}, after {clock(each.length_s)}" for each in both)))
     return [(name, first, second) for name, first, second in rows]
 
 
-def _stood(go: ComparedAttempt, name: str) -> str:
-    if name not in go.start or name not in go.end:
+def _change(side: ComparedAttempt, name: str) -> str:
+    if name not in side.start or name not in side.end:
         return "not recorded"
-    return f"{100 * go.start[name]:.0f} → {100 * go.end[name]:.0f}"
+    return f"{100 * side.start[name]:.0f} → {100 * side.end[name]:.0f}"
 
 
-def _said_since(go: ComparedAttempt, patient: str) -> Text:
+def _conversation(side: ComparedAttempt, patient: str) -> Text:
     text = Text()
-    for line in go.lines:
+    for line in side.lines:
         text.append(f"+{clock(line.since_s)} ", style="dim")
         text.append(f"{_who(line, patient)}{line.text}")
         if line.unsaid:
@@ -298,21 +293,20 @@ def _who(line: ComparedLine, patient: str) -> str:
     return f"{patient.split()[0]}: " if line.who == "patient" else "You: "
 
 
-# -- render text ------------------------------------------------------------------------------
-
+# -- the whole debrief ------------------------------------------------------------------------
 
 STRIP_COLUMNS = 60
-"""Columns of the conversation strip: it fits a terminal of 80 beside the names."""
+"""Columns of the strip: with the names it fits a terminal of 80 columns."""
 
 _SIGNS = {"hold": "H", "silence": "s", "interruption": "!", "backchannel": "m", "overlap": "="}
-"""One letter a mark; where two fall into one column the first of these wins."""
-_LEGEND = "H silence after a blow   s other silence of 2 s and more   ! interruption   "
-_LEGEND_2 = "m acknowledgement   = overlap"
+"""Kind of mark to its letter. In one column the first of these wins."""
+_LEGEND = "H silence after hard news   s other silence of 2 s and more   ! interruption   "
+_LEGEND_2 = "m backchannel   = overlap"
 _SILENT = ("hold", "silence")
 
 
 def render(debrief: Debrief) -> RenderableType:
-    """For `rich.console.Console.print`. Nothing that was said can be taken for markup."""
+    """Render the debrief for `rich.console.Console.print`. Spoken text is never read as markup."""
     parts: list[RenderableType] = [*_head(debrief)]
     for title, body in _sections(debrief):
         parts += [Text(), Text(title, style="bold"), Padding(body, (0, 0, 0, 2))]
@@ -326,16 +320,16 @@ def _sections(debrief: Debrief) -> Iterator[tuple[str, RenderableType]]:
     if silences:
         yield "Silences", _moments(silences)
     if debrief.unsaid:
-        yield f"What {name} never got to say", _unsaid(debrief)
+        yield f"What {name} could not finish saying", _unsaid(debrief)
     yield from next_sections(debrief)
     if debrief.rows:
         yield "The conversation", _strip(debrief)
-        yield "What was said", _transcript(debrief)
+        yield "Transcript", _transcript(debrief)
     cut = [mark for mark in debrief.marks if mark.kind == "interruption"]
     if cut:
         yield "Interruptions", _moments(cut)
     if debrief.ledger:
-        yield f"What it did to {name}", _ledger(debrief)
+        yield f"How {name} changed", _ledger(debrief)
     if debrief.not_told is not None:
         yield f"What {name} told you, and why", _told(debrief)
     if debrief.rows:
@@ -369,7 +363,7 @@ def _strip(debrief: Debrief) -> RenderableType:
 
 
 def _lane(lane: SpeakerLane, length_s: float) -> str:
-    """A block where the speaker spoke for half of a column's time, a dot where at all."""
+    """Full blocks for speech in at least half of a column, half blocks for less, dots for none."""
     spoken = intervals([(s.start_s, s.end_s) for s in lane.segments if s.kind == "speech"])
     step_s = length_s / STRIP_COLUMNS
     shares = (_share(spoken, column * step_s, step_s) for column in range(STRIP_COLUMNS))
@@ -407,7 +401,7 @@ def _transcript(debrief: Debrief) -> RenderableType:
 def _said(row: TranscriptRow) -> Text:
     text = Text(f"({row.text or 'mm'})" if row.kind == "backchannel" else row.text)
     if not row.sure:
-        text.append("  [the recogniser was guessing]", style="dim")
+        text.append("  [recognition unsure]", style="dim")
     if row.unsaid:
         text.append(" —", style="bold")
         text.append(f" [not said: {row.unsaid}]", style="dim")
@@ -454,10 +448,10 @@ def _told(debrief: Debrief) -> RenderableType:
     for told in debrief.told:
         cut = "" if told.whole else " (cut off)"
         table.add_row(clock(told.at_s), Text(f"{told.text}{cut} {told.why}"))
-    table.add_row("", Text(f"{in_words(debrief.not_told or 0, 'thing')} stayed untold."))
-    for kept in debrief.kept:
-        at = "" if kept.at_s is None else clock(kept.at_s)
-        table.add_row(at, Text(kept.why, style="dim"))
+    table.add_row("", Text(f"Not told: {count_noun(debrief.not_told or 0, 'thing')}."))
+    for untold in debrief.kept:
+        at = "" if untold.at_s is None else clock(untold.at_s)
+        table.add_row(at, Text(untold.why, style="dim"))
     return table
 
 
@@ -473,5 +467,5 @@ def _numbers(debrief: Debrief) -> RenderableType:
         for norm in number.norms:
             table.add_row(Text(), Text(f"in real visits: {norm}", style="dim"), Text())
     if debrief.norms_note:
-        return Group(table, Text(f"Beside real visits: {debrief.norms_note}", style="dim"))
+        return Group(table, Text(f"Comparison with real visits: {debrief.norms_note}", style="dim"))
     return table

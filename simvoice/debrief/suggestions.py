@@ -1,4 +1,4 @@
-"""What to try next: at most two things, each with a sentence; or what to keep doing."""
+"""Suggestions for the next attempt: at most two, each with a sentence to try; or what to keep."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Final
 
 from pydantic import Field
 
-from simvoice.debrief.items import ROOM
+from simvoice.debrief.items import MIN_TURNS
 from simvoice.debrief.model import (
     CueAnswer,
     DebriefMoment,
@@ -24,10 +24,10 @@ from simvoice.debrief.model import (
 from simvoice.debrief.moments import (
     TRUST,
     Exchange,
-    in_sentences,
+    debrief_moment,
+    find_opportunity,
     last_opportunity,
-    moment,
-    opportunity_for,
+    whole_sentences,
 )
 from simvoice.debrief.wording import clock, sentences_of
 from simvoice.record.events import Ended, Hold, JournalEntry, LearnerTurn, LedgerStep
@@ -35,19 +35,17 @@ from simvoice.scoring.instruments.instrument import CRITICAL
 from simvoice.scoring.instruments.patient_side import BROKEN_S, broken_with_care
 from simvoice.scoring.metrics.reading import Reading
 
-# -- kinds ------------------------------------------------------------------------------------
-# The kinds of suggestions, as they lie in `data/suggestions.toml`.
-
+# -- kinds of suggestions, from `data/suggestions.toml` ---------------------------------------
 
 OTHER: Final = "other"
-"""The kind of a cause that fits none."""
+"""The kind of a cause that no other kind matches."""
 
-_QUOTE: Final = range(3, 13)
-"""How many words are given back: fewer say too little, and more would not be said aloud."""
+_QUOTE_WORDS: Final = range(3, 13)
+"""Number of words of a quote: fewer say too little, and more are too long to repeat aloud."""
 
 
 class SuggestionKind(DebriefPart):
-    """One thing to try, and what asks for it."""
+    """A kind of suggestion. The fields are described in `data/suggestions.toml`."""
 
     id: str
     title: str
@@ -55,119 +53,124 @@ class SuggestionKind(DebriefPart):
     codes: tuple[str, ...] = ()
     items: tuple[str, ...] = ()
     done: tuple[str, ...] = ()
-    """Codes of words that do it; empty where it is done by not doing something."""
+    """Codes of words that follow the suggestion; empty if it is followed by not doing something."""
     mended: tuple[str, ...] = ()
-    """Codes of the learner's next words that mend it, where they raised trust."""
+    """Codes of the learner's next words that repair it, if they raised trust."""
     sentence: str = Field(min_length=1)
     plain: str = ""
 
     def title_for(self, name: str) -> str:
-        """name: the patient's."""
+        """Return the title. name: the patient's name."""
         return self.title.replace("{name}", name)
 
     def sentence_after(self, words: str = "") -> str:
-        """A sentence to try. words: what the patient had said, as it was heard; of a longer speech
-        the last sentence of fit length is given back."""
+        """Return a sentence to try.
+
+        words: the patient's words before, as delivered. The last sentence of suitable length is
+        quoted.
+        """
         if "{quote}" not in self.sentence:
             return self.sentence
         for each in reversed(sentences_of(words)):
-            if len(each.split()) in _QUOTE:
+            if len(each.split()) in _QUOTE_WORDS:
                 return self.sentence.replace("{quote}", each)
         return self.plain
 
 
 @cache
 def suggestion_kinds() -> tuple[SuggestionKind, ...]:
-    """All kinds, in the order of the file."""
+    """Return all kinds in the order of the file."""
     path = files("simvoice.debrief") / "data" / "suggestions.toml"
     raw = tomllib.loads(path.read_text(encoding="utf-8"))
     return tuple(SuggestionKind.model_validate(each) for each in raw["kind"])
 
 
-def kind_of(cause: str, codes: Iterable[str] = ()) -> SuggestionKind:
-    """The kind of a cause that lowered trust. codes: of the learner's words behind it."""
+def kind_for_cause(cause: str, codes: Iterable[str] = ()) -> SuggestionKind:
+    """Return the kind for a cause of lower trust. codes: codes of the learner's words behind it."""
     by_cause = (k for k in suggestion_kinds() if any(re.search(p, cause) for p in k.causes))
     found = frozenset(codes)
     by_code = (k for k in suggestion_kinds() if found.intersection(k.codes))
-    return next(by_cause, None) or next(by_code, None) or kind(OTHER)
+    return next(by_cause, None) or next(by_code, None) or find_kind(OTHER)
 
 
 def kind_for_item(item: str) -> SuggestionKind | None:
-    """The kind that a heading's item asks for, by its id; None for items that no kind names."""
+    """Return the kind for an item of a heading, by its id; None if no kind names the item."""
     return next((each for each in suggestion_kinds() if item in each.items), None)
 
 
-def kind(name: str) -> SuggestionKind:
-    """By id."""
-    return next(each for each in suggestion_kinds() if each.id == name)
+def find_kind(kind_id: str) -> SuggestionKind:
+    """Return the kind with this id."""
+    return next(each for each in suggestion_kinds() if each.id == kind_id)
 
 
 # -- suggestions ------------------------------------------------------------------------------
 
-
-MOST: Final = 2
-"""Suggestions that are made."""
+MAX_SUGGESTIONS: Final = 2
+"""Most suggestions that are made."""
 
 _DISTRESS = "distress"
 _DISTRESS_WEIGHT: Final = 0.5
 _FILLED: Final = 0.03
-_NO_ROOM: Final = 0.02
+_NO_SPACE: Final = 0.02
 _UNMET: Final = 0.01
-"""What weighs how much, in trust (0..1): distress raised, times; a silence that was filled, a cue
-that met no room, and each weight of a heading's item that was not met, where the ledger shows no
-cost of it. These are simvoice's own choice: the ledger's cost comes first, the rest after it."""
+"""Effects in trust, 0..1: the factor for raised distress; a silence that was filled; a cue whose
+answer left no space; and each weight of a heading's item that was not met. The last three count
+where the ledger shows no cost. The values are simvoice's own choice; they rank the ledger's cost
+first."""
 _MISSED: Final = 0.1
-"""The same of an item that the case's author holds critical: what nobody may miss goes before what
-cost a little."""
+"""Effect of a missed critical item. It ranks before small costs of trust."""
 _LEAST: Final = 0.02
-"""Effect under which nothing is suggested."""
+"""Smallest effect that leads to a suggestion."""
 
-_DONE: Final = frozenset({"avoids", "silence"})
-"""Kinds of rules that something done breaks, and nothing left undone."""
+_BROKEN_BY_ACT: Final = frozenset({"avoids", "silence"})
+"""Kinds of rules that only something done can break, not something left undone."""
 _SAME_S: Final = 1.0
-"""Seconds by which two accounts of one moment may be timed apart."""
+"""Largest difference between two times of the same moment, in seconds."""
 _ANSWER_S: Final = 6.0
-"""Seconds of an answer to a cue to listen to."""
+"""Seconds of an answer to a cue that are played."""
 
 _PAST = """
 said told let gave took put cut made left went came had was did hid saw stood spoke broke outran
 kept held met knew got
 """
 _IRREGULAR = frozenset(_PAST.split())
-"""Past tenses that do not end in -ed."""
+"""Past tenses that do not end in "-ed"."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
-    """Something that went amiss, of one kind."""
+class _Finding:
+    """One mistake or missed item, with its kind and its suggestion."""
 
     kind: SuggestionKind
     effect: float
-    """What it did to this patient, in trust, 0..1."""
+    """Effect on this patient, in trust, 0..1."""
     why: str
     sentence: str
     words: str
     moment: DebriefMoment | None
     lost: float = 0.0
-    """Trust that it cost by the ledger."""
+    """Trust that it cost according to the ledger."""
     critical: str = ""
-    """Why it is critical in this case, where it is."""
+    """Why it is critical in this case; empty when it is not."""
     mended: bool = False
-    """The learner's next words made up for it."""
+    """Whether the learner's next words repaired it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Amiss:
-    """One time that something went amiss."""
+class Mistake:
+    """One mistake of the learner, with its kind and time."""
 
     kind: str
-    """By id."""
+    """Id of the kind."""
     at_s: float
     by_ledger: bool
-    """It cost trust by the ledger; else it was only counted: two views of the same thing."""
+    """Whether the ledger shows a cost of trust; else a silence or a cue shows the mistake.
+
+    The same mistake may appear both ways.
+    """
 
 
-def suggestions(
+def make_suggestions(
     reading: Reading,
     name: str,
     answered: Sequence[Exchange],
@@ -175,31 +178,33 @@ def suggestions(
     headings: Iterable[Scored],
     instruments: Iterable[Scored] = (),
 ) -> tuple[Suggestion, ...]:
-    """The two kinds of thing with the greatest effect on this patient, the greatest first.
+    """Return suggestions of the two kinds with the largest effect on this patient, largest first.
 
-    The effect of a kind is the trust it cost in all and half of the distress it raised, by the
-    ledger; where the ledger shows none: .10 for a critical item that was missed (where its author
-    gave a sentence to try), .03 for every silence that was filled, .02 for every cue that met no
-    room, .01 for each weight of a heading's item that was not met. A cause that raised trust is
-    none, whatever it did to distress: hard news well told hurts too. Nothing under .02 is
-    suggested, nothing that the learner's next words made up for, no item in a talk of less than
-    four turns, none that was met in part, and nothing at all where no words were recognised.
+    The effect of a kind is the trust it cost in total plus half of the distress it raised, by the
+    ledger. Where the ledger shows no cost, the effect is .10 for a missed critical item (if its
+    author gave a sentence to try), .03 for each filled silence, .02 for each cue whose answer left
+    no space, and .01 for each weight of a heading's item that was not met.
+
+    Not suggested are: causes that raised trust, even if they raised distress, because hard news
+    told well hurts too; effects under .02; mistakes that the learner's next words repaired; items
+    that were met in part; and items in encounters of fewer than four turns. Without recognised
+    words there are no suggestions.
     """
     if not reading.of(LearnerTurn):
         return ()
-    happened = _that_happened(reading, name, answered, cues)
-    shown = tuple(each for each in happened if not each.mended)
-    mended = {each.kind.id for each in happened} - {each.kind.id for each in shown}
-    # which words that fill a silence are amiss is known from the silences alone
-    silenced = any(each.kind.id == "silence" for each in shown)
-    found: dict[str, list[_Found]] = {}
+    events = _from_events(reading, name, answered, cues)
+    shown = tuple(each for each in events if not each.mended)
+    mended = {each.kind.id for each in events} - {each.kind.id for each in shown}
+    # only the silences themselves tell which words should not have filled one
+    silence_filled = any(each.kind.id == "silence" for each in shown)
+    found: dict[str, list[_Finding]] = {}
     for each in (
         *shown,
         *_from_critical(reading, instruments, shown),
         *(
             each
             for each in _from_items(reading, headings, cues)
-            if (each.kind.id != "silence" or silenced) and each.kind.id not in mended
+            if (each.kind.id != "silence" or silence_filled) and each.kind.id not in mended
         ),
     ):
         found.setdefault(each.kind.id, []).append(each)
@@ -207,53 +212,60 @@ def suggestions(
         ((_effect(same), same) for same in found.values()), key=lambda pair: -round(pair[0], 4)
     )
     made = (_suggestion(name, same) for effect, same in ranked if effect >= _LEAST)
-    return tuple(_in_sentences(each, reading.of(LearnerTurn)) for each in made)[:MOST]
+    return tuple(_in_sentences(each, reading.of(LearnerTurn)) for each in made)[:MAX_SUGGESTIONS]
 
 
 def _in_sentences(made: Suggestion, turns: Sequence[LearnerTurn]) -> Suggestion:
-    """With the sentence that the learner's words stand in: few words alone may say nothing."""
+    """Extend the learner's words to whole sentences: a few words alone may say nothing."""
     at_s = made.moment.at_s if made.moment is not None else None
-    said = next((turn.text for turn in turns if turn.start_s == at_s), "")
-    return made.model_copy(update={"words": in_sentences(made.words, said)})
+    text = next((turn.text for turn in turns if turn.start_s == at_s), "")
+    return made.model_copy(update={"words": whole_sentences(made.words, text)})
 
 
-def went_amiss(
+def find_mistakes(
     reading: Reading, name: str, answered: Sequence[Exchange], cues: Sequence[CueAnswer]
-) -> tuple[Amiss, ...]:
-    """Everything that suggestions are made from and that has a moment, in order of time."""
+) -> tuple[Mistake, ...]:
+    """Return all mistakes that lead to suggestions and have a moment, in order of time."""
     found = [
-        Amiss(each.kind.id, each.moment.at_s, by_ledger=each.lost > 0.0)
-        for each in _that_happened(reading, name, answered, cues)
+        Mistake(each.kind.id, each.moment.at_s, by_ledger=each.lost > 0.0)
+        for each in _from_events(reading, name, answered, cues)
         if each.moment is not None
     ]
     return tuple(sorted(found, key=lambda each: (each.at_s, each.kind)))
 
 
-def keep(reading: Reading, name: str, answered: Sequence[Exchange]) -> str:
-    """What earned most trust, as a sentence; empty where no words were recognised and where no
-    trust was earned."""
+def what_to_keep(reading: Reading, name: str, answered: Sequence[Exchange]) -> str:
+    """Return what earned most trust, as a sentence.
+
+    Empty when no words were recognised or no trust was earned.
+    """
     earned: dict[str, float] = {}
     first: dict[str, float] = {}
     for each in answered:
-        for step in each.of(TRUST):
+        for step in each.steps(TRUST):
             if step.after > step.before:
                 earned[step.cause] = earned.get(step.cause, 0.0) + step.after - step.before
                 first.setdefault(step.cause, each.at_s)
     if not earned or not reading.of(LearnerTurn):
         return ""
     best = max(earned, key=lambda cause: round(earned[cause], 4))
-    return f"What earned most of {name}'s trust: {_you(best)} ({clock(first[best])}). Keep that."
+    return (
+        f"What earned most of {name}'s trust: {_you(best)} ({clock(first[best])}). Keep doing that."
+    )
 
 
-def _that_happened(
+def _from_events(
     reading: Reading, name: str, answered: Sequence[Exchange], cues: Sequence[CueAnswer]
-) -> tuple[_Found, ...]:
-    taken_up = {cue.answered_s for cue in cues if cue.explicit}
+) -> tuple[_Finding, ...]:
+    """Return the findings from the ledger, the silences and the cues."""
+    explicitly_answered = {cue.answered_s for cue in cues if cue.explicit}
     by_ledger = (
         each
         for each in _from_ledger(reading.entries, name, answered)
-        # nobody is told to take up what the answer to the cue, as coded, did take up
-        if each.kind.id != "cue" or each.moment is None or each.moment.at_s not in taken_up
+        # no suggestion to answer a cue that was answered explicitly, according to its code
+        if each.kind.id != "cue"
+        or each.moment is None
+        or each.moment.at_s not in explicitly_answered
     )
     return (
         *by_ledger,
@@ -262,20 +274,20 @@ def _that_happened(
     )
 
 
-def _effect(same: Sequence[_Found]) -> float:
-    """The ledger's cost and what was only counted are two views of the same thing."""
+def _effect(same: Sequence[_Finding]) -> float:
+    """Return the effect of one kind: the ledger and the counts may show the same mistakes twice."""
     cost = sum(each.effect for each in same if each.lost)
     return max(cost, sum(each.effect for each in same if not each.lost))
 
 
-def _suggestion(name: str, same: Sequence[_Found]) -> Suggestion:
-    """Of several of one kind the one that cost most is told, with the others counted."""
+def _suggestion(name: str, same: Sequence[_Finding]) -> Suggestion:
+    """Describe the costliest finding of one kind, and count the others."""
     worst = max(same, key=lambda each: (each.lost > 0.0, round(each.effect, 4)))
     costly = [each for each in same if each.lost > 0.0]
     why = worst.why
     if len(costly) > 1:
         lost = 100.0 * sum(each.lost for each in costly)
-        why += f" With {len(costly) - 1} more like it, that cost {lost:.0f} points of trust."
+        why += f" With {len(costly) - 1} more like it, this cost {lost:.0f} points of trust."
     critical = next((each.critical for each in same if each.critical), "")
     if critical and not worst.critical:
         why += f" Critical in this case: {critical}"
@@ -289,12 +301,12 @@ def _suggestion(name: str, same: Sequence[_Found]) -> Suggestion:
     )
 
 
-# -- what cost trust or raised distress -----------------------------------------------------
+# -- findings from the ledger ----------------------------------------------------------------
 
 
 def _from_ledger(
     entries: Sequence[JournalEntry], name: str, answered: Sequence[Exchange]
-) -> Iterator[_Found]:
+) -> Iterator[_Finding]:
     before = ""
     for number, each in enumerate(answered):
         by_cause: dict[str, list[LedgerStep]] = {}
@@ -303,30 +315,30 @@ def _from_ledger(
         for cause, steps in by_cause.items():
             trust, distress = _sum(steps, TRUST), _sum(steps, _DISTRESS)
             instead = next((step.instead for step in steps if step.instead), "")
-            its_kind = kind_of(cause, _codes_of(each, steps))
+            its_kind = kind_for_cause(cause, _codes_of(each, steps))
             known = instead or its_kind.id != "other"
-            asked = before if its_kind.id == "question" else ""
+            question = before if its_kind.id == "question" else ""
             if trust < 0.0 or (trust == 0.0 and distress > 0.0 and known):
-                yield _Found(
+                yield _Finding(
                     kind=its_kind,
                     effect=max(0.0, -trust) + _DISTRESS_WEIGHT * max(0.0, distress),
-                    why=_cost(each, name, cause, steps, asked),
+                    why=_describe_cost(each, name, cause, steps, question),
                     sentence=instead or its_kind.sentence_after(before),
                     words=each.words_of(steps[0]),
-                    moment=moment(entries, each.at_s, each.end_s),
+                    moment=debrief_moment(entries, each.at_s, each.end_s),
                     lost=max(0.0, -trust),
-                    mended=_made_up_for(its_kind, answered[number + 1 :]),
+                    mended=_is_repaired(its_kind, answered[number + 1 :]),
                 )
-        before = each.heard or before
+        before = each.delivered or before
 
 
-def _made_up_for(its_kind: SuggestionKind, later: Sequence[Exchange]) -> bool:
-    """Whether the learner's next words did what mends it, and trust rose by them."""
-    said = next((each for each in later if each.turn is not None), None)
-    if said is None or said.turn is None:
+def _is_repaired(its_kind: SuggestionKind, later: Sequence[Exchange]) -> bool:
+    """Whether the learner's next words have a code that repairs it, and raised trust."""
+    following = next((each for each in later if each.turn is not None), None)
+    if following is None or following.turn is None:
         return False
-    words = {code.words for code in said.turn.codes if code.code in its_kind.mended}
-    return any(step.words in words and step.after > step.before for step in said.of(TRUST))
+    words = {code.words for code in following.turn.codes if code.code in its_kind.mended}
+    return any(step.words in words and step.after > step.before for step in following.steps(TRUST))
 
 
 def _sum(steps: Iterable[LedgerStep], name: str) -> float:
@@ -334,32 +346,36 @@ def _sum(steps: Iterable[LedgerStep], name: str) -> float:
 
 
 def _codes_of(exchange: Exchange, steps: Sequence[LedgerStep]) -> frozenset[str]:
-    """The codes of the words that a step rests on."""
+    """Return the codes of the words that the steps are based on."""
     if exchange.turn is None:
         return frozenset()
     words = {step.words for step in steps}
     return frozenset(c.code for c in exchange.turn.codes if c.words in words)
 
 
-def _cost(
+def _describe_cost(
     exchange: Exchange, name: str, cause: str, steps: Sequence[LedgerStep], before: str
 ) -> str:
-    """before: what she had said, where it was a question that got no answer."""
-    asked = " ".join(s for s in sentences_of(before) if s.endswith("?"))
-    what = f"{_you(cause)}: “{asked}”" if asked else f"{_you(cause)}."
+    """Describe what the learner did and what it cost.
+
+    before: the patient's words before, if the cause is an unanswered question; else empty.
+    """
+    questions = " ".join(s for s in sentences_of(before) if s.endswith("?"))
+    what = f"{_you(cause)}: “{questions}”" if questions else f"{_you(cause)}."
     moved: list[str] = []
     for value, down in ((TRUST, True), (_DISTRESS, False)):
-        of = [step for step in steps if step.name == value]
-        if of and (of[-1].after < of[0].before) == down:
+        own = [step for step in steps if step.name == value]
+        if own and (own[-1].after < own[0].before) == down:
             way = "fell" if down else "rose"
             whose = f"{name}'s {value}" if not moved else value
-            moved.append(f"{whose} {way} from {100 * of[0].before:.0f} to {100 * of[-1].after:.0f}")
+            moved.append(
+                f"{whose} {way} from {100 * own[0].before:.0f} to {100 * own[-1].after:.0f}"
+            )
     return f"At {clock(exchange.at_s)}: {what} {' and '.join(moved)}."
 
 
 def _you(cause: str) -> str:
-    """A cause as something the learner did, where it begins with a verb in the past; else as it
-    stands."""
+    """Prefix a cause with "you" if it begins with a verb in the past tense."""
     first, _, rest = cause.partition(" ")
     if first == "was":
         return f"you were {rest}"
@@ -368,88 +384,96 @@ def _you(cause: str) -> str:
     return cause
 
 
-# -- silences, cues and items ---------------------------------------------------------------
+# -- findings from silences, cues and items --------------------------------------------------
 
 
-def _from_holds(reading: Reading, name: str) -> Iterator[_Found]:
-    """Silences that were filled. One that was broken with words that raised trust is none."""
+def _from_holds(reading: Reading, name: str) -> Iterator[_Finding]:
+    """Yield silences that were filled, except those broken with words that raised trust."""
     turns = reading.of(LearnerTurn)
-    silence = kind("silence")
+    silence = find_kind("silence")
     for hold in reading.of(Hold):
         if hold.outcome != "filled" or broken_with_care(hold, reading.entries):
             continue
-        said = min(turns, key=lambda turn: abs(turn.start_s - hold.end_s))
-        near = abs(said.start_s - hold.end_s) <= BROKEN_S
-        end_s = said.end_s if near else hold.end_s
-        yield _Found(
+        turn = min(turns, key=lambda turn: abs(turn.start_s - hold.end_s))
+        near = abs(turn.start_s - hold.end_s) <= BROKEN_S
+        end_s = turn.end_s if near else hold.end_s
+        yield _Finding(
             kind=silence,
             effect=_FILLED,
-            why=f"At {clock(hold.start_s)} {name} fell silent after a blow, and you spoke after "
+            why=f"At {clock(hold.start_s)} {name} fell silent after hard news, and you spoke after "
             f"{hold.end_s - hold.start_s:.1f} s.",
             sentence=silence.sentence_after(),
-            words=said.text if near else "",
-            moment=moment(reading.entries, hold.end_s, end_s),
+            words=turn.text if near else "",
+            moment=debrief_moment(reading.entries, hold.end_s, end_s),
         )
 
 
-def _from_cues(reading: Reading, name: str, cues: Iterable[CueAnswer]) -> Iterator[_Found]:
-    """Cues whose answer took the room, and those that the learner left without one. An answer that
-    could not be coded is not held against anybody, and none was possible where somebody else ended
-    the encounter."""
-    its_kind = kind("cue")
-    left = any(entry.reason == "learner" for entry in reading.of(Ended))
+def _from_cues(reading: Reading, name: str, cues: Iterable[CueAnswer]) -> Iterator[_Finding]:
+    """Yield cues whose answer left no space, and cues that the learner left unanswered.
+
+    Answers that could not be coded do not count. An unanswered cue counts only if the learner ended
+    the encounter, because otherwise no answer was possible.
+    """
+    its_kind = find_kind("cue")
+    learner_ended = any(entry.reason == "learner" for entry in reading.of(Ended))
     for cue in cues:
-        unanswered = left and cue.provides is None and cue.answered_s is None
+        unanswered = learner_ended and cue.provides is None and cue.answered_s is None
         if cue.provides is not False and not unanswered:
             continue
-        what = "you left it unanswered" if unanswered else "what you said left no room for it"
+        what = "You did not answer it." if unanswered else "Your answer left no space for it."
         at_s = cue.answered_s if cue.answered_s is not None else cue.end_s
-        yield _Found(
+        yield _Finding(
             kind=its_kind,
-            effect=_NO_ROOM,
-            why=f"At {clock(cue.at_s)} {name} let something show: “{cue.words}” — {what}.",
+            effect=_NO_SPACE,
+            why=f"At {clock(cue.at_s)} {name} showed a concern: “{cue.words}” {what}",
             sentence=its_kind.sentence_after(cue.words),
             words=cue.answer,
-            moment=moment(reading.entries, at_s, max(at_s, cue.end_s) + _ANSWER_S),
+            moment=debrief_moment(reading.entries, at_s, max(at_s, cue.end_s) + _ANSWER_S),
         )
 
 
 def _from_critical(
-    reading: Reading, instruments: Iterable[Scored], shown: Sequence[_Found]
-) -> Iterator[_Found]:
-    """Critical items that were missed. What was done against one, and what was said into a silence,
-    is of the kind that the ledger or the silence gave it."""
-    if len(reading.of(LearnerTurn)) < ROOM:
+    reading: Reading, instruments: Iterable[Scored], shown: Sequence[_Finding]
+) -> Iterator[_Finding]:
+    """Yield critical items that were missed.
+
+    An item broken by an act takes the kind of the finding at the same place, if there is one.
+    """
+    if len(reading.of(LearnerTurn)) < MIN_TURNS:
         return
     for item in (item for each in instruments if each.id == CRITICAL for item in each.items):
         if item.outcome != "not met" or item.certainty == "low" or not item.instead:
             continue
         at = next(iter(item.evidence), None)
-        place = _place(reading, at) or last_opportunity(reading)
+        moment = _moment(reading, at) or last_opportunity(reading)
         own = SuggestionKind(id=item.id, title=item.text.rstrip("."), sentence=item.instead)
-        same = (each.kind for each in shown if at is not None and _one_place(each.moment, at))
-        yield _Found(
-            kind=next(same, own) if item.rule_kind in _DONE else own,
+        same = (each.kind for each in shown if at is not None and _is_same_place(each.moment, at))
+        yield _Finding(
+            kind=next(same, own) if item.rule_kind in _BROKEN_BY_ACT else own,
             effect=_MISSED,
-            why=f"Critical in this case, and missed. {item.note}",
+            why=f"This is critical in this case, and you missed it. {item.note}",
             sentence=item.instead,
             words=at.quote if at is not None and at.who == "learner" else "",
-            moment=place,
+            moment=moment,
             critical=item.note,
         )
 
 
-def _one_place(one: DebriefMoment | None, other: ShownEvidence) -> bool:
+def _is_same_place(one: DebriefMoment | None, other: ShownEvidence) -> bool:
     ends = (other.at_s, other.end_s)
     return one is not None and any(abs(one.at_s - at_s) <= _SAME_S for at_s in ends)
 
 
 def _from_items(
     reading: Reading, headings: Iterable[Scored], cues: Sequence[CueAnswer]
-) -> Iterator[_Found]:
-    """A talk of a few turns has no room for what the headings ask, so nothing comes of it; nor of
-    what the recogniser may have missed, nor of what was done, if less often than asked."""
-    if len(reading.of(LearnerTurn)) < ROOM:
+) -> Iterator[_Finding]:
+    """Yield items of the headings that were not met.
+
+    Left out are: encounters with few turns, which give no occasion for most items; judgements of
+    low certainty, where speech recognition may have missed words; and items that were done, but
+    less often than the rule asks.
+    """
+    if len(reading.of(LearnerTurn)) < MIN_TURNS:
         return
     for heading in headings:
         for item in heading.items:
@@ -459,20 +483,20 @@ def _from_items(
             if item.rule_kind == "says" and item.value:
                 continue
             shown = next(iter(item.evidence), None)
-            room = None if shown is not None else opportunity_for(its_kind.id, reading, cues)
-            hers = room.after if room is not None else ""
+            missed = None if shown is not None else find_opportunity(its_kind.id, reading, cues)
+            patient_words = missed.after if missed is not None else ""
             if shown is not None and shown.who == "patient":
-                hers = shown.quote
-            place = f" There was room for it at {clock(room.moment.at_s)}." if room else ""
-            yield _Found(
+                patient_words = shown.quote
+            place = f" You had an opportunity at {clock(missed.moment.at_s)}." if missed else ""
+            yield _Finding(
                 kind=its_kind,
                 effect=_UNMET * item.weight,
                 why=f"{heading.name}, not met: “{item.text}”.{place}",
-                sentence=its_kind.sentence_after(hers),
+                sentence=its_kind.sentence_after(patient_words),
                 words=shown.quote if shown is not None and shown.who == "learner" else "",
-                moment=_place(reading, shown) or (room.moment if room else None),
+                moment=_moment(reading, shown) or (missed.moment if missed else None),
             )
 
 
-def _place(reading: Reading, shown: ShownEvidence | None) -> DebriefMoment | None:
-    return moment(reading.entries, shown.at_s, shown.end_s) if shown is not None else None
+def _moment(reading: Reading, shown: ShownEvidence | None) -> DebriefMoment | None:
+    return debrief_moment(reading.entries, shown.at_s, shown.end_s) if shown is not None else None

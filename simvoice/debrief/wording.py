@@ -50,21 +50,23 @@ def format_measured(measured: Measured) -> str:
 
 LEAST_WORDS: Final = 20
 """Fewest words that are judged."""
-HARDLY_ANY: Final = 0.10
+LEAST_SHARE: Final = 0.10
 """Smallest share of function words in an English text. In the labelled English utterances no twenty
 words in a row have a smaller share, and together they have more than three times as many."""
-FEW: Final = 0.20
+LEAST_SHARE_UNSURE: Final = 0.20
 """The same when speech recognition was unsure in more than half of the turns."""
 
-NOT_ENGLISH: Final = "the recognised words do not look like English, the only language that simvoice knows"
+NOT_ENGLISH: Final = (
+    "the recognised words do not look like English, the only language that simvoice knows"
+)
 """The reason why an item was not judged, as a clause."""
 
-_OWN_WORDS = """
+_ENGLISH_WORDS = """
 the and you your that this it it's i'm are have with what for but they she he's his my there about
 would can will how when from don't know just been were like can't that's you're i'll we'll i've
 there's it'll we're
 """
-_OWN: Final = frozenset(_OWN_WORDS.split())
+_ENGLISH: Final = frozenset(_ENGLISH_WORDS.split())
 """Function words that occur almost only in English."""
 _SHARED_WORDS = "to i we is do he of her not be has if or"
 _SHARED: Final = frozenset(_SHARED_WORDS.split())
@@ -78,8 +80,8 @@ def is_english(turns: Sequence[LearnerTurn]) -> bool:
     if len(words) < LEAST_WORDS:
         return True
     plain = [word.lower().replace("’", "'") for word in words]
-    sure = sum(word in _OWN for word in plain)
+    english = sum(word in _ENGLISH for word in plain)
     shared = sum(word in _SHARED for word in plain)
-    share = (sure + min(sure, shared)) / len(plain)
-    guessed = median(turn.avg_logprob for turn in turns) < GUESSING
-    return share >= (FEW if guessed else HARDLY_ANY)
+    share = (english + min(english, shared)) / len(plain)
+    unsure = median(turn.avg_logprob for turn in turns) < GUESSING
+    return share >= (LEAST_SHARE_UNSURE if unsure else LEAST_SHARE)

@@ -1,1 +1,1 @@
-"""Attempts of a learner over time: what can be said of change, and what was tried."""
+"""A learner's attempts over time: what changed, and which suggestions were followed."""

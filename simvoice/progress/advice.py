@@ -1,7 +1,7 @@
-"""What a debrief suggested, whether it was done the next time, and where trust ended.
+"""Compare what a debrief suggested with what the learner did in the next attempt or in a retry.
 
-Two attempts beside each other, as the record has them: that one thing led to the other is not said,
-for a learner who comes back knows the patient, and much else differs too.
+Two attempts are shown side by side, without claiming that the suggestion caused a difference: the
+learner knows the patient the second time, and much else differs too.
 """
 
 from __future__ import annotations
@@ -10,87 +10,92 @@ from collections.abc import Iterator, Sequence
 
 from simvoice.debrief.model import DebriefPart
 from simvoice.debrief.suggestions import suggestion_kinds
-from simvoice.debrief.wording import clock, in_words
+from simvoice.debrief.wording import clock, count_noun
 from simvoice.progress.brief import Advice, Brief
 
 _BY_MOMENTS = frozenset({"silence", "cue"})
-"""Kinds that are done with a silence or an answer to a cue."""
+"""Kinds that are followed by a silence or by an answer to a cue."""
 
 
-class Tried(DebriefPart):
-    """One suggestion and the attempt after it, or another go at a moment."""
+class AdviceOutcome(DebriefPart):
+    """One suggestion with the attempt after it, or a retry."""
 
     attempt: str
-    """Whose debrief suggested it."""
+    """The attempt whose debrief made the suggestion."""
     when: str
     after: str
-    """The attempt after it."""
+    """The next attempt, or the retry."""
     after_when: str
     from_s: float | None = None
-    """Of another go: session second of the first attempt, from which both are counted."""
+    """For a retry: session second of the checkpoint in the first attempt. Both count from there."""
     kind: str = ""
-    """By the id of `debrief/data/suggestions.toml`, or of a critical item; empty for another go at
-    a moment of which nothing was suggested."""
+    """Id of the kind in `debrief/data/suggestions.toml`, or of a critical item. Empty for a retry
+    from a checkpoint without a suggestion."""
     title: str = ""
     done: tuple[int, int] | None = None
-    """How often it was done: (before, after). None where it is done by leaving something undone,
-    and where the words could not be judged."""
+    """How often it was done: (before, after). None for kinds that are followed by not doing
+    something, and when the words could not be judged."""
     item: tuple[str, str] | None = None
-    """What came of the critical item that it was about: (before, after)."""
+    """Outcome of the critical item that it is about: (before, after)."""
     amiss: tuple[int, int] | None = None
-    """How often there was what the suggestion is against: (before, after)."""
+    """How often the mistake happened that the suggestion is against: (before, after)."""
     trust: tuple[float, float] | None = None
     """The patient's trust at the end, 0..1: (before, after)."""
     said: str
-    """All of it in sentences."""
+    """The result in sentences."""
 
 
-def tried(briefs: Sequence[Brief]) -> tuple[Tried, ...]:
-    """Attempts at one case in order of time, whole ones and other goes; those of different
-    versions of the case are not set beside each other."""
-    return tuple(_tried(briefs))
+def follow_advice(briefs: Sequence[Brief]) -> tuple[AdviceOutcome, ...]:
+    """Return the outcomes of all suggestions.
+
+    briefs: attempts at one case in order of time, retries included. Attempts at different versions
+    of the case are not compared.
+    """
+    return tuple(_outcomes(briefs))
 
 
-def _tried(briefs: Sequence[Brief]) -> Iterator[Tried]:
+def _outcomes(briefs: Sequence[Brief]) -> Iterator[AdviceOutcome]:
     by_id = {each.attempt: each for each in briefs}
     before: Brief | None = None
     for after in briefs:
         if after.again is not None:
             first = by_id.get(after.again.attempt)
             if first is not None and first.case_sha256 == after.case_sha256:
-                yield from _another_go(first, after)
+                yield from _retry_outcomes(first, after)
             continue
         if before is not None and before.case_sha256 == after.case_sha256:
             for advice in before.advice:
-                yield _beside(before, after, advice, None)
+                yield _outcome(before, after, advice, None)
         before = after
 
 
-def _another_go(first: Brief, after: Brief) -> Iterator[Tried]:
-    """Under what was suggested at its moment; else on its own."""
+def _retry_outcomes(first: Brief, after: Brief) -> Iterator[AdviceOutcome]:
+    """Yield a retry with each suggestion at its checkpoint, or without one."""
     assert after.again is not None
     from_s = after.again.at_s
-    asked: list[Advice | None] = [
+    at_checkpoint: list[Advice | None] = [
         each for each in first.advice if each.again_turn == after.again.turn
     ]
-    for advice in asked or [None]:
-        yield _beside(first, after, advice, from_s)
+    for advice in at_checkpoint or [None]:
+        yield _outcome(first, after, advice, from_s)
 
 
-def _beside(before: Brief, after: Brief, advice: Advice | None, from_s: float | None) -> Tried:
+def _outcome(
+    before: Brief, after: Brief, advice: Advice | None, from_s: float | None
+) -> AdviceOutcome:
     done = amiss = item = None
     if advice is not None and advice.kind in before.critical and advice.kind in after.critical:
         item = (before.critical[advice.kind], after.critical[advice.kind])
     elif advice is not None and _is_kind(advice) and before.english and after.english:
         ends = ((before, from_s or 0.0), (after, 0.0))
-        amiss = (_amiss(*ends[0], advice.kind), _amiss(*ends[1], advice.kind))
+        amiss = (_count_mistakes(*ends[0], advice.kind), _count_mistakes(*ends[1], advice.kind))
         if advice.kind in _can_be_done():
-            done = (_done(*ends[0], advice.kind), _done(*ends[1], advice.kind))
+            done = (_count_done(*ends[0], advice.kind), _count_done(*ends[1], advice.kind))
     trust = None
     if before.trust is not None and after.trust is not None:
         trust = (before.trust[1], after.trust[1])
     is_unjudged = advice is not None and amiss is None and item is None
-    return Tried(
+    return AdviceOutcome(
         attempt=before.attempt,
         when=before.when,
         after=after.attempt,
@@ -107,7 +112,7 @@ def _beside(before: Brief, after: Brief, advice: Advice | None, from_s: float | 
 
 
 def _is_kind(advice: Advice) -> bool:
-    """Whether it is counted; what a critical item asks for is not."""
+    """Whether it is a kind, which is counted, and not a critical item."""
     return any(each.id == advice.kind for each in suggestion_kinds())
 
 
@@ -115,14 +120,14 @@ def _can_be_done() -> frozenset[str]:
     return _BY_MOMENTS | {each.id for each in suggestion_kinds() if each.done}
 
 
-def _done(brief: Brief, from_s: float, kind: str) -> int:
+def _count_done(brief: Brief, from_s: float, kind: str) -> int:
     return sum(
         each.kind == kind and each.what == "done" and each.at_s >= from_s for each in brief.did
     )
 
 
-def _amiss(brief: Brief, from_s: float, kind: str) -> int:
-    """The ledger's costs and what was only counted are views of the same thing."""
+def _count_mistakes(brief: Brief, from_s: float, kind: str) -> int:
+    """Count mistakes of one kind: the ledger and the counts may show the same mistakes twice."""
     found = [each.what for each in brief.did if each.kind == kind and each.at_s >= from_s]
     return max(found.count("amiss by the ledger"), found.count("amiss"))
 
@@ -138,18 +143,18 @@ def _sentences(
 ) -> str:
     parts = []
     if done is not None:
-        parts.append(f"done, {in_words(done[1], 'time')} (before: {done[0]})")
+        parts.append(f"done {count_noun(done[1], 'time')} (before: {done[0]})")
     if item is not None:
         parts.append(f"{item[1]} (before: {item[0]})")
     if amiss is not None:
-        parts.append(f"the opposite, {in_words(amiss[1], 'time')} (before: {amiss[0]})")
+        parts.append(f"the opposite {count_noun(amiss[1], 'time')} (before: {amiss[0]})")
     if is_unjudged:
-        parts.append("whether it was done cannot be told")
+        parts.append("it is not known whether it was done")
     if trust is not None:
         before, after = (f"{100.0 * end:.0f}" for end in trust)
-        parts.append(f"trust ended at {after} (before: {before})")
+        parts.append(f"trust at the end {after} (before: {before})")
     else:
-        parts.append("where trust ended is not recorded in both")
+        parts.append("trust at the end is not recorded in both")
     what = "; ".join(parts)
-    begins = "The next attempt" if from_s is None else f"Another go from {clock(from_s)}"
-    return f"{begins}: {what}."
+    attempt = "Next attempt" if from_s is None else f"Retry from {clock(from_s)}"
+    return f"{attempt}: {what}."

@@ -1,4 +1,4 @@
-"""What progress needs of one attempt: a page of JSON instead of its journal and its sound."""
+"""The brief of an attempt: all that progress needs, as a page of JSON."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Literal
 
 from simvoice.debrief.model import Debrief, DebriefPart, Scored
 from simvoice.debrief.moments import TRUST, exchanges
-from simvoice.debrief.suggestions import suggestion_kinds, went_amiss
+from simvoice.debrief.suggestions import find_mistakes, suggestion_kinds
 from simvoice.debrief.wording import is_english
 from simvoice.record.events import Hold, LearnerTurn, PatientMove, RetryOrigin
 from simvoice.record.store import Attempt
@@ -24,24 +24,25 @@ NUMBERS = (
     "silences",
     "longest_silence",
 )
-"""Metrics that are followed over time: those a debrief begins with, and a few like them, of which
-calibration knows how far two encounters alike differ. None needs words: how many of them are
-recognised differs more from one encounter to the next than calibration plants."""
+"""Metrics that are followed over time: most of those a debrief shows first, and a few similar ones.
+
+Calibration knows how much each differs between two equal encounters. None depends on words, because
+the share of recognised words differs more between encounters than calibration covers."""
 
 
-class HeadingOf(DebriefPart):
-    """One heading in one attempt: the items by what came of them, as (text, weight)."""
+class BriefHeading(DebriefPart):
+    """One heading in one attempt: its items by outcome, as (text, weight)."""
 
     id: str
     name: str
     has_share: bool
-    """False where less than half of the weight could be judged."""
+    """False when less than half of the weight could be judged."""
     met: tuple[tuple[str, float], ...]
     not_met: tuple[tuple[str, float], ...]
     not_judged: tuple[tuple[str, float], ...]
 
 
-class NumberOf(DebriefPart):
+class BriefNumber(DebriefPart):
     """One metric in one attempt."""
 
     key: str
@@ -53,64 +54,64 @@ class NumberOf(DebriefPart):
 
 
 class Advice(DebriefPart):
-    """What a debrief suggested."""
+    """A suggestion of a debrief."""
 
     kind: str
-    """By the id of `debrief/data/suggestions.toml`, or of a critical item."""
+    """Id of the kind in `debrief/data/suggestions.toml`, or of a critical item."""
     title: str
     again_turn: int | None
-    """The checkpoint its button began another go at."""
+    """Turn of the checkpoint to retry from; None without one."""
 
 
-class Did(DebriefPart):
-    """One time that something was done that a debrief may suggest, or went amiss."""
+class AdviceEvent(DebriefPart):
+    """One event that matters for a suggestion: it was followed, or the mistake happened."""
 
     kind: str
-    """By the id of `debrief/data/suggestions.toml`."""
+    """Id of the kind in `debrief/data/suggestions.toml`."""
     at_s: float
     what: Literal["done", "amiss", "amiss by the ledger"]
-    """The last two are views of the same thing."""
+    """The last two may show the same mistake."""
 
 
 class Brief(DebriefPart):
-    """One finished attempt."""
+    """The brief of one finished attempt."""
 
     attempt: str
     learner: str
-    """The pseudonym; empty when none."""
+    """The pseudonym; empty without one."""
     case_id: str
     case_title: str
     case_sha256: str
     patient_name: str
     when: str
-    """ISO 8601 with zone; empty when the record does not say."""
+    """ISO 8601 with time zone; empty when the record does not contain it."""
     length_s: float
     reason: str
-    """Why it ended (`record.events.Ended.reason`); empty when no end was written."""
+    """Why it ended (`record.events.Ended.reason`); empty without an end."""
     simvoice: str
-    """The version that recorded and coded it."""
+    """The version of simvoice that recorded and coded it."""
     recogniser: str
-    """The model that made the words, by its hash; empty when the record does not say."""
+    """Hash of the speech recognition model; empty when the record does not contain it."""
     again: RetryOrigin | None
     english: bool
-    """False where its words could not be judged."""
+    """False when the words are not English and could not be judged."""
     turns: int
-    """Of the learner's, with words."""
-    headings: tuple[HeadingOf, ...]
+    """Number of the learner's turns with words."""
+    headings: tuple[BriefHeading, ...]
     critical: dict[str, str]
-    """What came of each item that the case's author holds critical, by its id."""
+    """Outcome of each critical item of the case, by the id of the item."""
     counts: dict[str, int]
-    """How often each code was found, of those that `scoring.agreed` needs."""
-    numbers: tuple[NumberOf, ...]
+    """Number of occurrences of each code that `scoring.raters.human_range` needs."""
+    numbers: tuple[BriefNumber, ...]
     trust: tuple[float, float] | None
-    """(first, last), 0..1; None when the record has no ledger."""
+    """(first, last) trust, 0..1; None when the record has no ledger."""
     advice: tuple[Advice, ...]
-    did: tuple[Did, ...]
+    did: tuple[AdviceEvent, ...]
     """In order of time."""
 
 
-def brief_of(attempt: Attempt, debrief: Debrief) -> Brief:
-    """From an attempt and its debrief."""
+def build_brief(attempt: Attempt, debrief: Debrief) -> Brief:
+    """Build the brief of an attempt from its record and its debrief."""
     header, ended = attempt.header, attempt.ended
     reading = read(attempt)
     english = is_english(reading.of(LearnerTurn))
@@ -139,7 +140,7 @@ def brief_of(attempt: Attempt, debrief: Debrief) -> Brief:
         },
         counts=_counts(reading) if english else {},
         numbers=tuple(
-            NumberOf(
+            BriefNumber(
                 key=n.key,
                 value=n.value,
                 low=n.low,
@@ -162,17 +163,17 @@ def brief_of(attempt: Attempt, debrief: Debrief) -> Brief:
     )
 
 
-def _heading(scored: Scored) -> HeadingOf:
-    def of(outcome: str) -> tuple[tuple[str, float], ...]:
+def _heading(scored: Scored) -> BriefHeading:
+    def items_with(outcome: str) -> tuple[tuple[str, float], ...]:
         return tuple((i.text, i.weight) for i in scored.items if i.outcome == outcome)
 
-    return HeadingOf(
+    return BriefHeading(
         id=scored.id,
         name=scored.name,
         has_share=scored.share is not None,
-        met=of("met"),
-        not_met=of("not met"),
-        not_judged=of("not judged"),
+        met=items_with("met"),
+        not_met=items_with("not met"),
+        not_judged=items_with("not judged"),
     )
 
 
@@ -182,27 +183,30 @@ def _counts(reading: Reading) -> dict[str, int]:
     return {code: found[code] for code in sorted(wanted)}
 
 
-def _did(reading: Reading, debrief: Debrief) -> tuple[Did, ...]:
-    """What was done, by the codes of the words, the silences and the answers to cues; and what
-    went amiss, as suggestions count it."""
-    found: list[Did] = []
+def _did(reading: Reading, debrief: Debrief) -> tuple[AdviceEvent, ...]:
+    """Return what was done, by codes of words, silences and answers to cues, and the mistakes."""
+    found: list[AdviceEvent] = []
     for kind in suggestion_kinds():
         codes = frozenset(kind.done)
         found += [
-            Did(kind=kind.id, at_s=turn.start_s, what="done")
+            AdviceEvent(kind=kind.id, at_s=turn.start_s, what="done")
             for turn in reading.of(LearnerTurn)
             for code in turn.codes
             if code.code in codes
         ]
     found += [
-        Did(kind="silence", at_s=hold.start_s, what="done")
+        AdviceEvent(kind="silence", at_s=hold.start_s, what="done")
         for hold in reading.of(Hold)
         if hold.outcome == "held"
     ]
-    found += [Did(kind="cue", at_s=cue.at_s, what="done") for cue in debrief.cues if cue.provides]
-    amiss = went_amiss(reading, debrief.patient_name, exchanges(reading), debrief.cues)
     found += [
-        Did(kind=a.kind, at_s=a.at_s, what="amiss by the ledger" if a.by_ledger else "amiss")
-        for a in amiss
+        AdviceEvent(kind="cue", at_s=cue.at_s, what="done") for cue in debrief.cues if cue.provides
+    ]
+    mistakes = find_mistakes(reading, debrief.patient_name, exchanges(reading), debrief.cues)
+    found += [
+        AdviceEvent(
+            kind=m.kind, at_s=m.at_s, what="amiss by the ledger" if m.by_ledger else "amiss"
+        )
+        for m in mistakes
     ]
     return tuple(sorted(found, key=lambda each: (each.at_s, each.kind, each.what)))

@@ -1,7 +1,7 @@
-"""The briefs of attempts, kept beside their journals so that hundreds of them are listed quickly.
+"""Store the briefs of attempts beside their journals, so that hundreds are listed quickly.
 
-A brief lies in its attempt's own folder, so that erasing the attempt erases it. It is made anew
-when the journal, the sound, this version of simvoice or one of the files it judges by has changed.
+A brief is in the folder of its attempt, so erasing the attempt erases it. It is out of date when
+the journal, the sound, the version of simvoice or one of the data files for judging has changed.
 """
 
 from __future__ import annotations
@@ -22,56 +22,56 @@ from simvoice import __version__
 from simvoice.debrief.build import build_debrief
 from simvoice.debrief.model import Debrief, DebriefPart
 from simvoice.errors import SimvoiceError
-from simvoice.progress.brief import Brief, brief_of
+from simvoice.progress.brief import Brief, build_brief
 from simvoice.record.files import FLAC, HEADER, JOURNAL, WAV, replace_file
 from simvoice.record.store import Attempt, AttemptSummary, Store
 
 FILE = "progress.json"
-"""Its name in the attempt's folder."""
+"""Name of the brief in the folder of the attempt."""
 
 _FORMAT = 1
-"""One more whenever the shape of a brief, or what is counted in it, changes."""
+"""Increase it whenever the fields of a brief, or what they count, change."""
 
 _JUDGED_BY = (
     ("simvoice.scoring", "data"),
     ("simvoice.scoring", "data", "instruments"),
     ("simvoice.debrief", "data"),
 )
-"""Packages, and their folders of data: metrics, instruments, errors, suggestions."""
+"""Packages and their data folders: metrics, instruments, errors, suggestions."""
 
 _working = threading.Lock()
-"""One at a time: each takes a second of a core, and somebody may be talking."""
+"""Only one brief is built at a time: it takes 1 s of a core, and an encounter may be running."""
 
 
-class _Kept(BaseModel):
+class _StoredBrief(BaseModel):
     made_by: str
     made_from: str
     brief: Brief
 
 
 class Skipped(DebriefPart):
-    """An attempt that no progress is read from."""
+    """An attempt that progress leaves out."""
 
     attempt: str
     why: str
-    """One sentence, with the remedy where there is one."""
+    """The reason in a sentence, with a remedy if there is one."""
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
-    """What is known of the attempts in a store without measuring any."""
+class StoreScan:
+    """What is known of the attempts in a store without measuring them."""
 
     briefs: tuple[Brief, ...]
     waiting: tuple[AttemptSummary, ...]
-    """Finished, but without a brief as yet."""
+    """Finished attempts without a brief."""
     skipped: tuple[tuple[str | None, Skipped], ...]
-    """With the learner's pseudonym; None where the header cannot be read."""
+    """Each with the learner's pseudonym; None when the header cannot be read."""
 
 
-def look(store: Store, listed: Iterable[AttemptSummary] | None = None) -> Looked:
-    """The oldest first. Reads briefs, and the journals of attempts without one.
+def scan_store(store: Store, listed: Iterable[AttemptSummary] | None = None) -> StoreScan:
+    """Read the briefs, and the journals of attempts without one. The oldest come first.
 
-    listed: the attempts to look at, where they are listed already; None looks at all.
+    listed: the attempts to read, if they are already listed; None reads all.
     """
     if listed is None:
         pairs: list[tuple[str, AttemptSummary | None]] = [
@@ -83,19 +83,19 @@ def look(store: Store, listed: Iterable[AttemptSummary] | None = None) -> Looked
     waiting: list[AttemptSummary] = []
     skipped: list[tuple[str | None, Skipped]] = []
     for attempt, summary in reversed(pairs):
-        found = kept(store.root / attempt)
+        found = load_brief(store.root / attempt)
         if found is not None:
             briefs.append(found)
             continue
         summary = summary or _summary(store, attempt)
         why = _not_yet(summary)
         if why:
-            # without a case its header could not be read, and so it is nobody's
-            whose = summary.learner if summary.case_id else None
-            skipped.append((whose, Skipped(attempt=attempt, why=why)))
+            # without a case the header could not be read, and the learner is unknown
+            learner = summary.learner if summary.case_id else None
+            skipped.append((learner, Skipped(attempt=attempt, why=why)))
         else:
             waiting.append(summary)
-    return Looked(tuple(briefs), tuple(waiting), tuple(skipped))
+    return StoreScan(tuple(briefs), tuple(waiting), tuple(skipped))
 
 
 def _summary(store: Store, attempt: str) -> AttemptSummary:
@@ -106,34 +106,34 @@ def _summary(store: Store, attempt: str) -> AttemptSummary:
 
 
 def _not_yet(summary: AttemptSummary) -> str:
-    """Why an attempt cannot be read as it is; empty when it can."""
+    """Return why an attempt cannot be read now; empty when it can."""
     if summary.state == "open":
-        return f"attempt {summary.id} is going on right now"
+        return f"attempt {summary.id} is being recorded now"
     if summary.state == "complete":
         return ""
     return summary.problem or f"parts of attempt {summary.id} cannot be read"
 
 
-def catch_up(
+def build_waiting(
     store: Store,
     waiting: Sequence[AttemptSummary],
-    patience_s: float | None = None,
+    time_s: float | None = None,
     done: Callable[[], None] = lambda: None,
 ) -> tuple[tuple[Brief, ...], tuple[Skipped, ...], int]:
-    """Make and keep the briefs that are waiting, the newest first.
+    """Build and store the missing briefs, the newest first.
 
-    patience_s: seconds after which no other is begun; None for as long as it takes. done: called
-    after each. Returns (briefs, those that could not be read, how many still wait).
+    time_s: seconds after which no other brief is started; None for no limit. done: called after
+    each brief. Returns (briefs, attempts that could not be read, number still waiting).
     """
-    until_s = None if patience_s is None else time.monotonic() + patience_s
+    until_s = None if time_s is None else time.monotonic() + time_s
     briefs: list[Brief] = []
     skipped: list[Skipped] = []
     left = list(waiting)
     while left and (until_s is None or time.monotonic() < until_s):
-        summary = left.pop()  # the oldest come first in it
+        summary = left.pop()  # the newest is the last
         with _working:
             try:
-                found = kept(store.root / summary.id) or keep(store.open(summary.id))
+                found = load_brief(store.root / summary.id) or store_brief(store.open(summary.id))
                 briefs.append(found)
             except SimvoiceError as error:
                 skipped.append(Skipped(attempt=summary.id, why=str(error)))
@@ -141,47 +141,50 @@ def catch_up(
     return tuple(briefs), tuple(skipped), len(left)
 
 
-def keep(attempt: Attempt, debrief: Debrief | None = None) -> Brief:
-    """Make an attempt's brief and keep it. debrief: when there is one already.
+def store_brief(attempt: Attempt, debrief: Debrief | None = None) -> Brief:
+    """Build the brief of an attempt and store it. debrief: if it is already built.
 
-    A disk that is full or may not be written to keeps nothing; the brief is made again then.
+    If the file cannot be written, the brief is not stored and is built again next time.
     """
-    seen = _print_of(attempt.folder)
-    brief = brief_of(attempt, debrief or build_debrief(attempt, with_peaks=False))
+    fingerprint = _file_fingerprint(attempt.folder)
+    brief = build_brief(attempt, debrief or build_debrief(attempt, with_peaks=False))
     if attempt.state == "complete":
-        made = _Kept(made_by=_maker(), made_from=seen, brief=brief)
+        made = _StoredBrief(made_by=_code_fingerprint(), made_from=fingerprint, brief=brief)
         with suppress(OSError):
             replace_file(attempt.folder / FILE, made.model_dump_json().encode())
     return brief
 
 
-def kept(folder: Path) -> Brief | None:
-    """The brief in an attempt's folder; None when there is none or it is out of date."""
+def load_brief(folder: Path) -> Brief | None:
+    """Load the brief from the folder of an attempt; None without one or when it is out of date."""
     try:
-        found = _Kept.model_validate_json((folder / FILE).read_bytes())
+        found = _StoredBrief.model_validate_json((folder / FILE).read_bytes())
     except (OSError, ValidationError):
         return None
-    is_fresh = (found.made_by, found.made_from) == (_maker(), _print_of(folder))
+    is_fresh = (found.made_by, found.made_from) == (
+        _code_fingerprint(),
+        _file_fingerprint(folder),
+    )
     return found.brief if is_fresh and found.brief.attempt == folder.name else None
 
 
-def learners(names: Iterable[str]) -> dict[str, int]:
-    """Each learner once with how many attempts, by name; the nameless are the last."""
+def count_learners(names: Iterable[str]) -> dict[str, int]:
+    """Count the attempts of each learner, by name; those without a name come last."""
     counted: dict[str, int] = {}
     for name in names:
-        counted[called(name)] = counted.get(called(name), 0) + 1
+        counted[normalize_name(name)] = counted.get(normalize_name(name), 0) + 1
     return dict(sorted(counted.items(), key=lambda each: (not each[0], each[0].casefold())))
 
 
-def called(name: str) -> str:
-    """A pseudonym without blanks around it; empty for none, which "-" stands for too."""
+def normalize_name(name: str) -> str:
+    """Return a pseudonym without extra spaces; empty for none, which "-" means too."""
     plain = " ".join(name.split())
     return "" if plain == "-" else plain
 
 
 @cache
-def _maker() -> str:
-    """What a brief was made by: this version, and the files it judges by."""
+def _code_fingerprint() -> str:
+    """Return a fingerprint of this version of simvoice and of the data files for judging."""
     judged_by = hashlib.sha256()
     for package, *parts in _JUDGED_BY:
         found = files(package).joinpath(*parts).iterdir()
@@ -190,11 +193,11 @@ def _maker() -> str:
     return f"{_FORMAT} {__version__} {judged_by.hexdigest()[:16]}"
 
 
-def _print_of(folder: Path) -> str:
-    """Length and time of each file that a brief is made from."""
+def _file_fingerprint(folder: Path) -> str:
+    """Return length and time of each file that a brief is built from."""
     found = []
     for name in (HEADER, JOURNAL, WAV, FLAC):
         with suppress(OSError):
-            about = (folder / name).stat()
-            found.append(f"{name} {about.st_size} {about.st_mtime_ns}")
+            status = (folder / name).stat()
+            found.append(f"{name} {status.st_size} {status.st_mtime_ns}")
     return "; ".join(found)

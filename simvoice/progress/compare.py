@@ -1,8 +1,12 @@
-"""Whether something changed from one attempt to another, or cannot be told from chance.
+"""Compare two attempts: did a number change, or is the difference within measurement error?
 
-Each kind of number has its own yardstick: a heading the interval of the difference of two shares
-(`scoring.shares`), a number that people code the minimal detectable change that follows from how
-far they agree (`scoring.agreed`), a metric the one that calibration found (`scoring.change`).
+Each kind of number has its own test. "Changed" appears only when the difference exceeds measurement
+error:
+
+- a heading: the interval of the difference of two shares (`scoring.metrics.shares`);
+- a number that people code: the minimal detectable change that follows from their agreement
+  (`scoring.raters.human_range`);
+- a metric: the minimal detectable change from calibration (`scoring.metrics.change`).
 """
 
 from __future__ import annotations
@@ -10,7 +14,7 @@ from __future__ import annotations
 from typing import Literal
 
 from simvoice.debrief.model import DebriefPart
-from simvoice.progress.brief import Brief, HeadingOf, NumberOf
+from simvoice.progress.brief import Brief, BriefHeading, BriefNumber
 from simvoice.scoring.metrics.change import change
 from simvoice.scoring.metrics.definitions import Definition, definitions
 from simvoice.scoring.metrics.interval import ErrorTable
@@ -29,36 +33,36 @@ class ComparedNumber(DebriefPart):
     """One number in two attempts."""
 
     earlier: str
-    """The attempt's id."""
+    """Id of the attempt."""
     later: str
     difference: float | None = None
-    """Later less earlier, in the number's unit."""
+    """Later minus earlier, in the unit of the number."""
     low: float | None = None
-    """Lower end of the difference's 95 % interval, where that decides."""
+    """Lower end of the 95 % interval of the difference, where that decides."""
     high: float | None = None
     detectable: float | None = None
     """The minimal detectable change, where that decides."""
     verdict: ProgressVerdict
     better: bool | None = None
-    """Of a change: whether it is for the better; None where neither way is, and without one."""
+    """Whether a change is an improvement; None without a change, and if no direction is better."""
     said: str
-    """The verdict with its figures, as a clause."""
+    """The verdict with its numbers, as a clause."""
     only_in_one: tuple[str, ...] = ()
-    """Items that could be judged in one of the two attempts only."""
+    """Items that could be judged in only one of the two attempts."""
 
 
-def share_of(heading: HeadingOf) -> ItemShare | None:
-    """None where there is none (`HeadingOf.has_share`)."""
+def heading_share(heading: BriefHeading) -> ItemShare | None:
+    """Return the share of a heading; None without one (`BriefHeading.has_share`)."""
     if not heading.has_share:
         return None
     return share([w for _, w in heading.met], [w for _, w in heading.not_met])
 
 
 def compare_headings(earlier: Brief, later: Brief, key: str) -> ComparedNumber:
-    """One heading in both."""
-    one, other = heading_of(earlier, key), heading_of(later, key)
-    before = None if one is None else share_of(one)
-    after = None if other is None else share_of(other)
+    """Compare one heading in two attempts."""
+    one, other = find_heading(earlier, key), find_heading(later, key)
+    before = None if one is None else heading_share(one)
+    after = None if other is None else heading_share(other)
     if one is None or other is None or before is None or after is None:
         where = "the earlier" if before is None else "the later"
         return _incomparable(earlier, later, f"in {where} attempt {TOO_LITTLE}")
@@ -79,17 +83,17 @@ def compare_headings(earlier: Brief, later: Brief, key: str) -> ComparedNumber:
     )
 
 
-def heading_of(brief: Brief, key: str) -> HeadingOf | None:
-    """By its id."""
+def find_heading(brief: Brief, key: str) -> BriefHeading | None:
+    """Return a heading by its id; None without it."""
     return next((each for each in brief.headings if each.id == key), None)
 
 
-def _judged(heading: HeadingOf) -> set[str]:
+def _judged(heading: BriefHeading) -> set[str]:
     return {text for text, _ in (*heading.met, *heading.not_met)}
 
 
 def compare_agreed(earlier: Brief, later: Brief, number: HumanAgreement) -> ComparedNumber:
-    """A number that people code, in both."""
+    """Compare a number that people code in two attempts."""
     before, after = number.value(earlier.counts), number.value(later.counts)
     if before is None or after is None:
         where = "the earlier" if before is None else "the later"
@@ -114,12 +118,12 @@ def compare_agreed(earlier: Brief, later: Brief, number: HumanAgreement) -> Comp
 def compare_metric(
     earlier: Brief, later: Brief, key: str, table: ErrorTable | None = None
 ) -> ComparedNumber:
-    """A metric of the registry in both. table: of errors; None takes the shipped one."""
+    """Compare a metric of the registry in two attempts. table: errors; None: the shipped one."""
     entry = next(each for each in definitions() if each.key == key)
-    one, other = number_of(earlier, key), number_of(later, key)
+    one, other = find_number(earlier, key), find_number(later, key)
     if one is None or other is None:
         return _incomparable(earlier, later, "it was not measured in both")
-    found = change(measured(one, entry), measured(other, entry), table)
+    found = change(to_measured(one, entry), to_measured(other, entry), table)
     if found.verdict == "not comparable":
         return _incomparable(earlier, later, found.reason or "it was not measured in both")
     assert found.difference is not None
@@ -139,13 +143,13 @@ def compare_metric(
     )
 
 
-def number_of(brief: Brief, key: str) -> NumberOf | None:
-    """By its key."""
+def find_number(brief: Brief, key: str) -> BriefNumber | None:
+    """Return a number by its key; None without it."""
     return next((each for each in brief.numbers if each.key == key), None)
 
 
-def measured(number: NumberOf, entry: Definition) -> Measured:
-    """As the registry's own functions take it."""
+def to_measured(number: BriefNumber, entry: Definition) -> Measured:
+    """Convert to the type that the functions of the registry take."""
     return Measured(
         key=entry.key,
         name=entry.name,
@@ -162,7 +166,7 @@ def measured(number: NumberOf, entry: Definition) -> Measured:
 
 
 def _by(entry: Definition, value: float, *, is_finer: bool = False) -> str:
-    """A difference as people read it. is_finer: the least change of a count is no whole number."""
+    """Format a difference. is_finer: show a count with one decimal."""
     if entry.unit == "percent":
         return f"{value:.0f} points"
     if is_finer and entry.unit in ("count", "words"):
@@ -171,14 +175,14 @@ def _by(entry: Definition, value: float, *, is_finer: bool = False) -> str:
 
 
 def _moved(shown: str, by: float, least: float) -> str:
-    """Such as `12 points higher`. least: what reads as none."""
+    """Format such as `12 points higher`. least: smaller differences read as "the same"."""
     if abs(by) < least:
         return "the same"
     return f"{shown} {'higher' if by > 0.0 else 'lower'}"
 
 
 def _least(shown: str) -> str:
-    return f"the least that can be told is {shown}"
+    return f"the smallest detectable change is {shown}"
 
 
 def _incomparable(earlier: Brief, later: Brief, reason: str) -> ComparedNumber:

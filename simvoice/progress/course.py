@@ -1,7 +1,7 @@
-"""A learner's attempts over time, case by case, and what can be said of change.
+"""Build a learner's progress: attempts over time, case by case, and what changed.
 
-Only whole attempts at one version of a case are compared: another go at a moment is half an
-encounter, and a case that was changed is another patient.
+Only attempts at one version of a case are compared. Retries are left out, because they are parts of
+encounters, and a changed case counts as another patient.
 """
 
 from __future__ import annotations
@@ -12,26 +12,26 @@ from difflib import get_close_matches
 from typing import Literal
 
 from simvoice.errors import UsageError
-from simvoice.progress.advice import tried
+from simvoice.progress.advice import follow_advice
 from simvoice.progress.brief import NUMBERS, Brief
-from simvoice.progress.brief_store import Looked, Skipped, called, learners
+from simvoice.progress.brief_store import Skipped, StoreScan, count_learners, normalize_name
 from simvoice.progress.compare import (
     TOO_LITTLE,
     ComparedNumber,
     compare_agreed,
     compare_headings,
     compare_metric,
-    heading_of,
-    number_of,
-    share_of,
+    find_heading,
+    find_number,
+    heading_share,
 )
 from simvoice.progress.model import (
     CaseProgress,
+    CourseAttempt,
     KnownLearner,
     NumberSeries,
-    Point,
     ProgressReport,
-    Went,
+    SeriesPoint,
 )
 from simvoice.scoring.instruments.instrument import headings
 from simvoice.scoring.metrics.change import minimal_detectable_change
@@ -41,58 +41,65 @@ from simvoice.scoring.metrics.quantities import quantity, reason_clause
 from simvoice.scoring.raters.human_range import HumanAgreement, format_value, human_agreements
 
 _CUT_SHORT = frozenset({"device", "closed", "fault"})
-"""Ends that nobody chose."""
+"""Reasons of an end that no speaker chose."""
 
 
-def known(looked: Looked) -> tuple[KnownLearner, ...]:
-    """Whose attempts there are, by name; those without a name are the last."""
-    found = [(called(b.learner), b.when) for b in looked.briefs]
-    found += [(called(each.learner), each.when) for each in looked.waiting]
-    found += [(called(name), "") for name, _ in looked.skipped if name is not None]
+def list_learners(looked: StoreScan) -> tuple[KnownLearner, ...]:
+    """Return all learners with attempts, by name; those without a name come last."""
+    found = [(normalize_name(b.learner), b.when) for b in looked.briefs]
+    found += [(normalize_name(each.learner), each.when) for each in looked.waiting]
+    found += [(normalize_name(name), "") for name, _ in looked.skipped if name is not None]
     last: dict[str, str] = {}
     for name, when in found:
         last[name] = max(last.get(name, ""), when, key=lambda text: _moment(text, ""))
-    counted = learners(name for name, _ in found)
+    counted = count_learners(name for name, _ in found)
     return tuple(
         KnownLearner(learner=n, attempts=many, last=last[n]) for n, many in counted.items()
     )
 
 
-def of_learner(looked: Looked, learner: str, case: str | None = None) -> Looked:
-    """What is known of one learner's attempts. Raises UsageError when there are none.
+def select_learner(looked: StoreScan, learner: str, case: str | None = None) -> StoreScan:
+    """Select the attempts of one learner. Raises UsageError without any.
 
-    learner: the pseudonym; "-" or nothing for attempts without one. case: the id of the only one
-    to look at. What cannot be told to be anybody's is left in.
+    learner: the pseudonym; "-" or "" for attempts without one. case: id of the only case to select.
+    Skipped attempts of unknown learners stay included.
     """
-    name = called(learner)
-    names = [each.learner for each in known(looked)]
+    name = normalize_name(learner)
+    names = [each.learner for each in list_learners(looked)]
     if name not in names:
         near = get_close_matches(name, [each for each in names if each], n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
         who = f"by {name!r}" if name else "without a name"
         raise UsageError(
-            f"there is no attempt {who}; {hint}run: simvoice progress, to see whose there are"
+            f"there is no attempt {who}; {hint}to see all learners run: simvoice progress"
         )
-    briefs = [each for each in looked.briefs if called(each.learner) == name]
-    waiting = [each for each in looked.waiting if called(each.learner) == name]
+    briefs = [each for each in looked.briefs if normalize_name(each.learner) == name]
+    waiting = [each for each in looked.waiting if normalize_name(each.learner) == name]
     cases = {b.case_id for b in briefs} | {w.case_id for w in waiting}
     if case is not None and case not in cases:
-        there = ", ".join(sorted(cases)) or "none"
-        raise UsageError(f"there is no finished attempt at the case {case!r}; there are: {there}")
-    return Looked(
+        known = ", ".join(sorted(cases)) or "none"
+        raise UsageError(
+            f"there is no finished attempt at the case {case!r}; cases with attempts: {known}"
+        )
+    return StoreScan(
         tuple(each for each in briefs if case in (None, each.case_id)),
         tuple(each for each in waiting if case in (None, each.case_id)),
-        tuple(each for each in looked.skipped if each[0] is None or called(each[0]) == name),
+        tuple(
+            each for each in looked.skipped if each[0] is None or normalize_name(each[0]) == name
+        ),
     )
 
 
-def progress_of(
+def build_progress(
     learner: str,
     briefs: Iterable[Brief],
     skipped: Iterable[Skipped] = (),
     waiting: int = 0,
 ) -> ProgressReport:
-    """briefs: that learner's, in any order. waiting: how many of them are not read yet."""
+    """Build the progress of one learner.
+
+    briefs: attempts of this learner, in any order. waiting: number of attempts not read yet.
+    """
     by_case: dict[str, list[Brief]] = {}
     for each in sorted(briefs, key=_when):
         by_case.setdefault(each.case_id, []).append(each)
@@ -101,14 +108,14 @@ def progress_of(
         key=lambda each: max((_moment(w.when, w.attempt) for w in each.attempts), default=0.0),
         reverse=True,
     )
-    name = called(learner)
+    name = normalize_name(learner)
     notes = []
     if not name:
-        notes.append("Attempts without a name are taken for one person's.")
+        notes.append("Attempts without a name count as attempts by one person.")
     if courses:
         notes.append(
-            "The patient is the same each time, so to do better here may be to know this patient; "
-            "whether it carries over to another one, another case shows."
+            "You meet the same patient each time, so you may do better because you know this "
+            "patient. Another case shows whether it carries over."
         )
     return ProgressReport(
         learner=name,
@@ -124,7 +131,7 @@ def _when(brief: Brief) -> tuple[float, str]:
 
 
 def _moment(when: str, attempt: str) -> float:
-    """Seconds since the epoch; without a time of its own, by the one in the attempt's id."""
+    """Return seconds since the epoch, from `when` or else from the id of the attempt."""
     try:
         found = datetime.fromisoformat(when)
     except ValueError:
@@ -136,17 +143,17 @@ def _moment(when: str, attempt: str) -> float:
 
 
 def _course(briefs: Sequence[Brief]) -> CaseProgress:
-    """Attempts at one case in order of time."""
+    """Build the course of one case. briefs: attempts at it, in order of time."""
     whole = [each for each in briefs if each.again is None]
     version = whole[-1].case_sha256 if whole else ""
     same = [each for each in whole if each.case_sha256 == version]
-    made = _Maker(whole, same)
+    series = _SeriesBuilder(whole, same)
     course = CaseProgress(
         case_id=briefs[-1].case_id,
         title=briefs[-1].case_title,
         patient_name=briefs[-1].patient_name,
         attempts=tuple(
-            Went(
+            CourseAttempt(
                 attempt=each.attempt,
                 number=number,
                 when=each.when,
@@ -156,12 +163,12 @@ def _course(briefs: Sequence[Brief]) -> CaseProgress:
             )
             for number, each in enumerate(whole, 1)
         ),
-        headings=tuple(made.heading(h.id, h.name) for h in headings()) if whole else (),
-        agreed=tuple(made.agreed(number) for number in human_agreements().values())
+        headings=tuple(series.heading(h.id, h.name) for h in headings()) if whole else (),
+        agreed=tuple(series.agreed(number) for number in human_agreements().values())
         if whole
         else (),
-        metrics=tuple(made.metric(entry) for entry in _followed()) if whole else (),
-        tried=tried(briefs),
+        metrics=tuple(series.metric(entry) for entry in _followed()) if whole else (),
+        tried=follow_advice(briefs),
         goes=len(briefs) - len(whole),
         notes=(),
     )
@@ -169,7 +176,7 @@ def _course(briefs: Sequence[Brief]) -> CaseProgress:
 
 
 def _followed() -> tuple[Definition, ...]:
-    """Metrics that are followed over time and whose minimal detectable change is known."""
+    """Return the metrics followed over time whose minimal detectable change is known."""
     table = shipped_errors()
     return tuple(
         entry
@@ -180,8 +187,11 @@ def _followed() -> tuple[Definition, ...]:
     )
 
 
-class _Maker:
-    """Makes the series of one case. whole: the attempts. same: those that may be compared."""
+class _SeriesBuilder:
+    """Build the series of one case.
+
+    whole: attempts that are not retries. same: those at the same version of the case, to compare.
+    """
 
     def __init__(self, whole: Sequence[Brief], same: Sequence[Brief]) -> None:
         self._whole = whole
@@ -189,9 +199,9 @@ class _Maker:
         self._ids = frozenset(each.attempt for each in same)
 
     def heading(self, key: str, name: str) -> NumberSeries:
-        def point(brief: Brief) -> Point:
-            found = heading_of(brief, key)
-            share = None if found is None else share_of(found)
+        def point(brief: Brief) -> SeriesPoint:
+            found = find_heading(brief, key)
+            share = None if found is None else heading_share(found)
             if found is None or share is None:
                 return self._none(brief, TOO_LITTLE)
             low, high = 100.0 * share.low, 100.0 * share.high
@@ -206,13 +216,13 @@ class _Maker:
 
         return self._series(
             (key, name, "heading", "share"),
-            "95 %, as so few items have it",
+            "95 %, from the small number of items",
             point,
             lambda before, after: compare_headings(before, after, key),
         )
 
     def agreed(self, number: HumanAgreement) -> NumberSeries:
-        def point(brief: Brief) -> Point:
+        def point(brief: Brief) -> SeriesPoint:
             value = number.value(brief.counts)
             if value is None:
                 return self._none(brief, "no question was recognised")
@@ -222,14 +232,14 @@ class _Maker:
 
         return self._series(
             (number.key, number.name, "agreed", number.unit),
-            "95 %, as far as people differ who code the same encounter",
+            "95 %, from the disagreement of people who code the same encounter",
             point,
             lambda before, after: compare_agreed(before, after, number),
         )
 
     def metric(self, entry: Definition) -> NumberSeries:
-        def point(brief: Brief) -> Point:
-            found = number_of(brief, entry.key)
+        def point(brief: Brief) -> SeriesPoint:
+            found = find_number(brief, entry.key)
             if found is None or found.value is None:
                 why = "not measured" if found is None else found.reason
                 return self._none(brief, reason_clause(why))
@@ -241,17 +251,17 @@ class _Maker:
 
         return self._series(
             (entry.key, entry.name, "metric", entry.unit),
-            "90 %, the error of measuring under that recording's conditions, where it is known; a "
-            "known slant is taken off",
+            "90 %, measurement error under the conditions of that recording, if known; known bias "
+            "is removed",
             point,
             lambda before, after: compare_metric(before, after, entry.key),
         )
 
     def _point(
         self, brief: Brief, value: float, ends: tuple[float, float] | None, shown: str
-    ) -> Point:
+    ) -> SeriesPoint:
         low, high = ends or (None, None)
-        return Point(
+        return SeriesPoint(
             attempt=brief.attempt,
             value=value,
             low=low,
@@ -260,8 +270,8 @@ class _Maker:
             comparable=brief.attempt in self._ids,
         )
 
-    def _none(self, brief: Brief, why: str) -> Point:
-        return Point(
+    def _none(self, brief: Brief, why: str) -> SeriesPoint:
+        return SeriesPoint(
             attempt=brief.attempt, value=None, shown=why, comparable=brief.attempt in self._ids
         )
 
@@ -269,7 +279,7 @@ class _Maker:
         self,
         what: tuple[str, str, Literal["heading", "agreed", "metric"], str],
         interval: str,
-        point: Callable[[Brief], Point],
+        point: Callable[[Brief], SeriesPoint],
         compare: Callable[[Brief, Brief], ComparedNumber],
     ) -> NumberSeries:
         key, name, kind, unit = what
@@ -287,7 +297,7 @@ class _Maker:
 
 
 def _ends(entry: Definition, low: float, high: float, shown: str) -> str:
-    """Both ends of an interval, without the unit where it is that of the value shown."""
+    """Format both ends of an interval, without a unit that equals that of the shown value."""
     unit = shown.partition(" ")[2]
     ends = [quantity(entry.unit, end) for end in (low, high)]
     if unit and all(end.partition(" ")[2] == unit for end in ends):
@@ -298,23 +308,23 @@ def _ends(entry: Definition, low: float, high: float, shown: str) -> str:
 def _notes(course: CaseProgress, whole: Sequence[Brief], same: Sequence[Brief]) -> list[str]:
     notes = []
     if not whole:
-        return ["Only other goes at moments are left, and none of the attempts they began in."]
+        return ["Only retries are left. The attempts that they began from do not exist any more."]
     others = len(whole) - len(same)
     if others:
         are = "1 attempt is" if others == 1 else f"{others} attempts are"
         notes.append(
-            f"{are} of another version of the case: shown, and compared with nothing, for a case "
-            "that was changed is another patient."
+            f"{are} at another version of the case. They are shown but not compared, because a "
+            "changed case is another patient."
         )
     if len(same) == 1:
-        notes.append("There is one attempt to go by as yet, so nothing can be said of change.")
+        notes.append("There is only one attempt so far, so change cannot be measured.")
     if len({(each.simvoice, each.recogniser) for each in same}) > 1:
         notes.append(
-            "The attempts were recorded by different versions of simvoice or heard by different "
-            "recognisers, which may have coded the same words differently."
+            "The attempts were recorded with different versions of simvoice or of speech "
+            "recognition, which may code the same words differently."
         )
     if any(each.reason in _CUT_SHORT for each in same):
-        notes.append("An attempt that was broken off had less time for everything.")
+        notes.append("An attempt that stopped early had less time for everything.")
     compared = [
         each
         for series in (*course.headings, *course.agreed, *course.metrics)
@@ -323,12 +333,12 @@ def _notes(course: CaseProgress, whole: Sequence[Brief], same: Sequence[Brief]) 
     ]
     if compared:
         notes.append(
-            f"{len(compared)} comparisons are made here. Of twenty such comparisons one is called "
-            "changed by chance where nothing has changed."
+            f"{len(compared)} comparisons are made here. Without any real change, one in twenty "
+            "such comparisons says “changed” by chance."
         )
     if any(each.only_in_one for each in compared):
         notes.append(
-            "Not every item could be judged in every attempt: one counts only where there was an "
-            "occasion for it, so two shares of one heading may stand on different items."
+            "Not every item could be judged in every attempt, because an item needs an occasion. "
+            "So two shares of one heading may be based on different items."
         )
     return notes

@@ -1,31 +1,31 @@
-"""The shape of progress: what pages and the terminal show. Everything in it goes to JSON as is."""
+"""The types of progress, as pages and the terminal show it. All fields go to JSON unchanged."""
 
 from __future__ import annotations
 
 from typing import Literal
 
 from simvoice.debrief.model import DebriefPart
-from simvoice.progress.advice import Tried
+from simvoice.progress.advice import AdviceOutcome
 from simvoice.progress.brief_store import Skipped
 from simvoice.progress.compare import ComparedNumber
 
 
-class Went(DebriefPart):
-    """One whole attempt at a case."""
+class CourseAttempt(DebriefPart):
+    """One attempt at a case, not a retry."""
 
     attempt: str
     number: int
-    """Counted from 1, in order of time."""
+    """Number of the attempt, from 1, in order of time."""
     when: str
-    """ISO 8601 with zone; empty when the record does not say."""
+    """ISO 8601 with time zone; empty when the record does not contain it."""
     length_s: float
     reason: str
     """Why it ended (`record.events.Ended.reason`)."""
     comparable: bool
-    """At the same version of the case as the last one."""
+    """Whether it was at the same version of the case as the last attempt."""
 
 
-class Point(DebriefPart):
+class SeriesPoint(DebriefPart):
     """One number in one attempt."""
 
     attempt: str
@@ -33,7 +33,7 @@ class Point(DebriefPart):
     low: float | None = None
     high: float | None = None
     shown: str
-    """With its interval as people read it, or why there is none."""
+    """The value with its interval in words, or the reason why there is none."""
     comparable: bool
 
 
@@ -45,12 +45,12 @@ class NumberSeries(DebriefPart):
     kind: Literal["heading", "agreed", "metric"]
     unit: str
     interval: str
-    """What the intervals of its points are, in words."""
-    points: tuple[Point, ...]
+    """Meaning of the intervals of the points, in words."""
+    points: tuple[SeriesPoint, ...]
     first_to_last: ComparedNumber | None = None
-    """None with less than two attempts to compare."""
+    """None with fewer than two attempts to compare."""
     previous_to_last: ComparedNumber | None = None
-    """None with less than three: then it is the same."""
+    """None with fewer than three attempts, where it equals `first_to_last`."""
 
 
 class CaseProgress(DebriefPart):
@@ -59,33 +59,33 @@ class CaseProgress(DebriefPart):
     case_id: str
     title: str
     patient_name: str
-    attempts: tuple[Went, ...]
+    attempts: tuple[CourseAttempt, ...]
     headings: tuple[NumberSeries, ...]
     agreed: tuple[NumberSeries, ...]
     metrics: tuple[NumberSeries, ...]
-    tried: tuple[Tried, ...]
+    tried: tuple[AdviceOutcome, ...]
     goes: int
-    """Other goes at moments of these attempts."""
+    """Number of retries of these attempts."""
     notes: tuple[str, ...]
 
 
 class ProgressReport(DebriefPart):
-    """Everything of one learner."""
+    """The progress of one learner."""
 
     learner: str
     """The pseudonym; empty for attempts without one."""
     courses: tuple[CaseProgress, ...]
-    """The case that was last talked comes first."""
+    """The case with the latest attempt comes first."""
     skipped: tuple[Skipped, ...]
     notes: tuple[str, ...]
     waiting: int = 0
-    """Attempts that are not read yet."""
+    """Number of attempts that are not read yet."""
 
 
 class KnownLearner(DebriefPart):
-    """One learner in the list of those there are."""
+    """One learner in the list of learners."""
 
     learner: str
     attempts: int
     last: str
-    """When the last attempt began; empty when no record says."""
+    """Start of the last attempt; empty when no record contains it."""

@@ -1,4 +1,4 @@
-"""Progress as plain text for a terminal, readable without colour."""
+"""Render progress for a terminal, readable without colour."""
 
 from __future__ import annotations
 
@@ -9,20 +9,26 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from simvoice.debrief.wording import in_words
-from simvoice.progress.advice import Tried
-from simvoice.progress.model import CaseProgress, KnownLearner, NumberSeries, Point, ProgressReport
+from simvoice.debrief.wording import count_noun
+from simvoice.progress.advice import AdviceOutcome
+from simvoice.progress.model import (
+    CaseProgress,
+    KnownLearner,
+    NumberSeries,
+    ProgressReport,
+    SeriesPoint,
+)
 
 NAMELESS = "(without a name)"
 
-_TRIED = 8
-"""What was tried last; more would bury the rest."""
-_ATTEMPTS = 20
-"""Attempts in the table, the last of them."""
+_LAST_OUTCOMES = 8
+"""Most suggestions with their outcomes that are shown."""
+_LAST_ATTEMPTS = 20
+"""Most attempts that the table shows."""
 
 
 def render_known(known: Sequence[KnownLearner]) -> RenderableType:
-    """The learners there are."""
+    """Render the list of learners."""
     table = Table(box=None, pad_edge=False)
     table.add_column("learner", overflow="fold")
     table.add_column("attempts", justify="right")
@@ -33,16 +39,16 @@ def render_known(known: Sequence[KnownLearner]) -> RenderableType:
 
 
 def render_progress(progress: ProgressReport) -> RenderableType:
-    """One learner. Nothing that was said can be taken for markup."""
+    """Render the progress of one learner. Spoken text is never read as markup."""
     parts: list[RenderableType] = [Text(progress.learner or NAMELESS, style="bold")]
     parts += [Text(note, style="italic") for note in progress.notes]
     if not progress.courses:
-        parts.append(Text("No attempt can be read as yet."))
+        parts.append(Text("No attempt can be read yet."))
     for course in progress.courses:
         parts += [Text(), *_course(course)]
     if progress.waiting:
-        waits = in_words(progress.waiting, "attempt")
-        parts += [Text(), Text(f"{waits} not read yet; ask again.")]
+        waits = count_noun(progress.waiting, "attempt")
+        parts += [Text(), Text(f"{waits} not read yet; run the command again.")]
     if progress.skipped:
         parts += [Text(), Text("Left out", style="bold")]
         parts += [Text(f"  {each.attempt}: {each.why}") for each in progress.skipped]
@@ -50,16 +56,18 @@ def render_progress(progress: ProgressReport) -> RenderableType:
 
 
 def _course(course: CaseProgress) -> Iterator[RenderableType]:
-    many = in_words(len(course.attempts), "attempt")
-    goes = f", {course.goes} other go{'es' if course.goes != 1 else ''}" if course.goes else ""
-    yield Text(f"{course.title} ({course.case_id}): {many}{goes}", style="bold")
+    many = count_noun(len(course.attempts), "attempt")
+    retries = ""
+    if course.goes:
+        retries = ", 1 retry" if course.goes == 1 else f", {course.goes} retries"
+    yield Text(f"{course.title} ({course.case_id}): {many}{retries}", style="bold")
     if course.attempts:
         yield _attempts(course)
-        if len(course.attempts) > _ATTEMPTS:
-            yield Text(f"  the last {_ATTEMPTS}; --json has all", style="dim")
+        if len(course.attempts) > _LAST_ATTEMPTS:
+            yield Text(f"  the last {_LAST_ATTEMPTS}; --json has all", style="dim")
         yield Text("  % of the items met, weighted (95 % interval)", style="dim")
-        if not all(went.comparable for went in course.attempts):
-            yield Text("  * of another version of the case", style="dim")
+        if not all(each.comparable for each in course.attempts):
+            yield Text("  * at another version of the case", style="dim")
     for title, these in (
         ("Headings", course.headings),
         ("How you asked", course.agreed),
@@ -70,10 +78,11 @@ def _course(course: CaseProgress) -> Iterator[RenderableType]:
             yield Text(f"  {title}", style="bold")
             yield Padding(_verdicts(compared), (0, 0, 0, 4))
     if course.tried:
-        yield Text("  What was suggested, and what came next", style="bold")
-        yield Padding(_tried(course.tried[-_TRIED:]), (0, 0, 0, 4))
-        if len(course.tried) > _TRIED:
-            yield Text(f"    and {len(course.tried) - _TRIED} before these (--json)", style="dim")
+        yield Text("  What was suggested, and what you did next", style="bold")
+        yield Padding(_outcomes(course.tried[-_LAST_OUTCOMES:]), (0, 0, 0, 4))
+        if len(course.tried) > _LAST_OUTCOMES:
+            more = len(course.tried) - _LAST_OUTCOMES
+            yield Text(f"    and {more} earlier ones (--json)", style="dim")
     for note in course.notes:
         yield Text(f"  {note}", style="italic")
 
@@ -84,17 +93,17 @@ def _attempts(course: CaseProgress) -> RenderableType:
     table.add_column("attempt", overflow="fold")
     for series in course.headings:
         table.add_column(series.name, justify="right", width=len("100 (56-100)"))
-    for index, went in [*enumerate(course.attempts)][-_ATTEMPTS:]:
+    for index, attempt in [*enumerate(course.attempts)][-_LAST_ATTEMPTS:]:
         table.add_row(
-            f"{went.number}{' ' if went.comparable else '*'}",
-            went.attempt,
+            f"{attempt.number}{' ' if attempt.comparable else '*'}",
+            attempt.attempt,
             *(_cell(series.points[index]) for series in course.headings),
         )
     return table
 
 
-def _cell(point: Point) -> str:
-    """Such as `58 (23-86)`."""
+def _cell(point: SeriesPoint) -> str:
+    """Format such as `58 (23-86)`."""
     if point.value is None or point.low is None or point.high is None:
         return "–"
     low, high = (f"{100.0 * end:.0f}" for end in (point.low, point.high))
@@ -111,11 +120,11 @@ def _verdicts(these: Sequence[NumberSeries]) -> RenderableType:
         table.add_row(Text(_capital(series.name)), Text(f"{points[0].shown} → {points[-1].shown}"))
         table.add_row("", Text(f"first to last: {series.first_to_last.said}"))
         if series.previous_to_last is not None:
-            table.add_row("", Text(f"last but one to last: {series.previous_to_last.said}"))
+            table.add_row("", Text(f"previous to last: {series.previous_to_last.said}"))
     return table
 
 
-def _tried(these: Sequence[Tried]) -> RenderableType:
+def _outcomes(these: Sequence[AdviceOutcome]) -> RenderableType:
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True, style="dim")
     table.add_column(overflow="fold")
@@ -126,7 +135,7 @@ def _tried(these: Sequence[Tried]) -> RenderableType:
 
 
 def _date(when: str) -> str:
-    """As the clock stood there."""
+    """Format a time as local date and time of the recording."""
     return when[:16].replace("T", " ")
 
 

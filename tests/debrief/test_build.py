@@ -1,4 +1,4 @@
-"""The debrief of the planted conversation, and of those that went wrong."""
+"""The debrief of the planted conversation, and of attempts with something missing."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ def marks(debrief: Debrief, kind: str) -> list[TimingMark]:
     return [mark for mark in debrief.marks if mark.kind == kind]
 
 
-def of(attempt: Attempt, *changed: JournalEntry) -> Debrief:
-    """The debrief of another journal, without sound."""
+def debrief_of(attempt: Attempt, *changed: JournalEntry) -> Debrief:
+    """Build the debrief of other entries, without sound."""
     return build_debrief(replace(attempt, entries=changed, audio_path=None, _sound=[]))
 
 
-def test_it_goes_to_json_and_back_unchanged(attempt: Attempt) -> None:
+def test_a_debrief_goes_to_json_and_back_unchanged(attempt: Attempt) -> None:
     debrief = build_debrief(attempt)
     assert Debrief.model_validate(json.loads(debrief.model_dump_json())) == debrief
 
@@ -55,16 +55,16 @@ def test_the_numbers_are_the_metrics(attempt: Attempt) -> None:
     debrief = build_debrief(attempt, with_peaks=False)
     found = {n.key: n.value for n in debrief.numbers}
     assert list(found) == list(NUMBERS)
-    told = [key for key in NUMBERS if key not in (*VOICES, "word_rate")]
-    # From the sound, which finds each edge of a tone a frame early or late.
-    assert [found[key] for key in told] == pytest.approx([NUMBERS[key] for key in told], abs=0.15)
+    known = [key for key in NUMBERS if key not in (*VOICES, "word_rate")]
+    # Measured in the sound, where each edge of a tone is found up to a frame early or late.
+    assert [found[key] for key in known] == pytest.approx([NUMBERS[key] for key in known], abs=0.15)
     shown = {n.key: n.shown for n in debrief.numbers}
     assert shown["talk_share"] == "47 %"
     assert shown["words_lost"] == "3 words"
     assert shown["speech_rate"].endswith(" syllables per second")
 
 
-def test_without_its_sound_an_attempt_is_measured_from_the_journal(attempt: Attempt) -> None:
+def test_without_sound_an_attempt_is_measured_from_the_journal(attempt: Attempt) -> None:
     silent = replace(attempt, audio_path=None, _sound=[])
     found = {n.key: n for n in build_debrief(silent, with_peaks=False).numbers}
     assert {key: n.value for key, n in found.items()} == pytest.approx(NUMBERS, abs=1e-6)
@@ -73,7 +73,7 @@ def test_without_its_sound_an_attempt_is_measured_from_the_journal(attempt: Atte
     assert found["words_lost"].error == DECIDED
 
 
-def test_a_norm_stands_beside_a_number_only_in_a_visit_of_its_kind(
+def test_a_norm_is_shown_only_for_a_visit_of_its_kind(
     attempt: Attempt, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     silences = next(entry for entry in definitions() if entry.key == "silences")
@@ -86,8 +86,8 @@ def test_a_norm_stands_beside_a_number_only_in_a_visit_of_its_kind(
         }
     )
     monkeypatch.setattr("simvoice.scoring.metrics.norms.norms", lambda: (planted,))
-    told = replace(attempt, header=attempt.header.model_copy(update={"visit": ("bad-news",)}))
-    debrief = build_debrief(told)
+    bad_news = replace(attempt, header=attempt.header.model_copy(update={"visit": ("bad-news",)}))
+    debrief = build_debrief(bad_news)
     found = {n.key: n.norms for n in debrief.numbers}
     assert found.pop("silences") == (planted.sentence,)
     assert set(found.values()) == {()}
@@ -97,7 +97,7 @@ def test_a_norm_stands_beside_a_number_only_in_a_visit_of_its_kind(
     assert without.norms_note == no_norm_note(attempt.header.case_id)
 
 
-def test_the_transcript_is_in_order_with_what_was_never_said(attempt: Attempt) -> None:
+def test_the_transcript_is_in_order_and_has_the_unsaid_words(attempt: Attempt) -> None:
     rows = build_debrief(attempt, with_peaks=False).rows
     assert [row.start_s for row in rows] == sorted(row.start_s for row in rows)
     assert [row.kind for row in rows].count("backchannel") == 1
@@ -107,7 +107,7 @@ def test_the_transcript_is_in_order_with_what_was_never_said(attempt: Attempt) -
     assert rows[2].move == "Her fear was named."
 
 
-def test_the_lanes_carry_the_words_and_keep_noise_apart(attempt: Attempt) -> None:
+def test_the_lanes_have_words_and_separate_noise(attempt: Attempt) -> None:
     learner, patient = build_debrief(attempt, with_peaks=False).lanes
     kinds = [segment.kind for segment in learner.segments]
     assert (kinds.count("speech"), kinds.count("backchannel"), kinds.count("noise")) == (5, 1, 1)
@@ -130,27 +130,27 @@ def test_each_silence_has_one_mark_with_owner_kind_and_breaker(attempt: Attempt)
     ]
     (hold,) = marks(debrief, "hold")
     assert (hold.start_s, hold.outcome, hold.length_s) == (14.0, "held", 6.0)
-    assert hold.label == "Ines fell silent, and you let it stand for 6.0 s."
+    assert hold.label == "Ines fell silent, and you let the silence last 6.0 s."
 
 
-def test_interruptions_backchannels_overlaps_and_pauses_are_marked_apart(attempt: Attempt) -> None:
+def test_interruptions_backchannels_overlaps_and_pauses_have_own_marks(attempt: Attempt) -> None:
     debrief = build_debrief(attempt, with_peaks=False)
     (interruption,) = marks(debrief, "interruption")
-    assert interruption.label == "You took the floor; Ines had 3 words (1.2 s) left."
+    assert interruption.label == "You interrupted Ines, who had 3 words (1.2 s) left to say."
     assert (interruption.words_lost, interruption.seconds_lost) == (3, 1.2)
     assert len(marks(debrief, "backchannel")) == 1
     assert [round(m.length_s, 3) for m in marks(debrief, "overlap")] == [0.2, 0.5]
     assert [round(m.length_s, 3) for m in marks(debrief, "pause")] == [0.6]
 
 
-def test_an_interruption_that_cost_no_whole_word_is_not_told_in_words(attempt: Attempt) -> None:
+def test_an_interruption_without_a_lost_word_does_not_count_words(attempt: Attempt) -> None:
     cut = [e for e in attempt.entries if isinstance(e, Interruption)]
     changed = [e.model_copy(update={"lost_words": 0}) if e in cut else e for e in attempt.entries]
-    (mark,) = marks(of(attempt, *changed), "interruption")
-    assert mark.label == "You took the floor in the middle of Ines's last word."
+    (mark,) = marks(debrief_of(attempt, *changed), "interruption")
+    assert mark.label == "You interrupted Ines in the middle of the last word."
 
 
-def test_the_machines_delay_is_shown_as_the_machines(attempt: Attempt) -> None:
+def test_the_machine_s_delay_is_marked_apart_from_gaps(attempt: Attempt) -> None:
     machine = marks(build_debrief(attempt, with_peaks=False), "machine")
     assert [round(m.length_s, 3) for m in machine] == [0.6, 0.5, 0.5, 3.0]
     assert {m.owner for m in machine} == {None}
@@ -159,12 +159,12 @@ def test_the_machines_delay_is_shown_as_the_machines(attempt: Attempt) -> None:
     ]
 
 
-def test_what_she_never_got_to_say_is_kept_with_what_came_before(attempt: Attempt) -> None:
+def test_unsaid_words_come_with_the_delivered_words_before(attempt: Attempt) -> None:
     (unsaid,) = build_debrief(attempt, with_peaks=False).unsaid
     assert (unsaid.before, unsaid.words) == ("My mother died of", "it last spring.")
 
 
-def test_words_she_went_on_with_after_an_acknowledgement_were_not_lost(attempt: Attempt) -> None:
+def test_words_continued_after_a_backchannel_are_not_lost(attempt: Attempt) -> None:
     first = PatientSpeech(
         turn=1, line_id="a", start_s=1.0, end_s=2.0, text="I am so scared.", heard="I am",
         unsaid="so scared.",
@@ -173,13 +173,13 @@ def test_words_she_went_on_with_after_an_acknowledgement_were_not_lost(attempt: 
         turn=2, line_id="a", start_s=3.0, end_s=4.0, text="so scared.", heard="so scared."
     )
     move = PatientMove(turn=1, at_s=1.0, kind="feel", line_id="a", reason="r", disclosed=("fear",))
-    debrief = of(attempt, move, first, rest)
+    debrief = debrief_of(attempt, move, first, rest)
     assert debrief.unsaid == ()
     assert [row.unsaid for row in debrief.rows] == ["", ""]
     assert [told.whole for told in debrief.told] == [True]
 
 
-def test_a_line_that_was_said_again_in_whole_was_not_lost(attempt: Attempt) -> None:
+def test_a_line_that_is_repeated_completely_is_not_lost(attempt: Attempt) -> None:
     cut = PatientSpeech(
         turn=1, line_id="a", start_s=1.0, end_s=2.0, text="I am so scared.", heard="I am",
         unsaid="so scared.",
@@ -187,14 +187,14 @@ def test_a_line_that_was_said_again_in_whole_was_not_lost(attempt: Attempt) -> N
     other = PatientSpeech(
         turn=2, line_id="b", start_s=3.0, end_s=4.0, text="It's nothing.", heard="It's nothing."
     )
-    again = cut.model_copy(
+    repeated = cut.model_copy(
         update={"turn": 3, "start_s": 6.0, "end_s": 8.0, "heard": cut.text, "unsaid": ""}
     )
-    assert len(of(attempt, cut, other).unsaid) == 1
-    assert of(attempt, cut, other, again).unsaid == ()
+    assert len(debrief_of(attempt, cut, other).unsaid) == 1
+    assert debrief_of(attempt, cut, other, repeated).unsaid == ()
 
 
-def test_a_fact_whose_line_never_sounded_was_not_told(attempt: Attempt) -> None:
+def test_a_fact_whose_line_was_not_played_was_not_told(attempt: Attempt) -> None:
     debrief = build_debrief(attempt, with_peaks=False)
     assert [(t.fact, t.at_s, t.whole) for t in debrief.told] == [
         ("lump", 8.0, True),
@@ -203,16 +203,16 @@ def test_a_fact_whose_line_never_sounded_was_not_told(attempt: Attempt) -> None:
     move = PatientMove(
         turn=1, at_s=1.0, kind="answer", line_id="a", reason="r", disclosed=("fear",)
     )
-    assert of(attempt, move).told == ()
+    assert debrief_of(attempt, move).told == ()
 
 
-def test_a_record_that_does_not_say_what_could_be_told_counts_nothing(attempt: Attempt) -> None:
+def test_a_record_without_facts_counts_no_untold_ones(attempt: Attempt) -> None:
     debrief = build_debrief(attempt, with_peaks=False)
     assert debrief.not_told is None
     assert debrief.kept == ()
 
 
-def test_the_ledger_and_its_changes_say_why(attempt: Attempt) -> None:
+def test_changes_of_the_ledger_have_causes(attempt: Attempt) -> None:
     debrief = build_debrief(attempt, with_peaks=False)
     assert [point.at_s for point in debrief.ledger] == [8.0, 31.0]
     (change,) = debrief.changes
@@ -223,57 +223,57 @@ def test_the_ledger_and_its_changes_say_why(attempt: Attempt) -> None:
 # -- when something is missing --------------------------------------------------------------
 
 
-def test_an_empty_encounter_is_told_honestly(attempt: Attempt) -> None:
-    debrief = of(attempt)
+def test_an_empty_encounter_has_a_note(attempt: Attempt) -> None:
+    debrief = debrief_of(attempt)
     assert debrief.rows == debrief.marks == debrief.ledger == ()
-    assert "Nobody spoke, so there is nothing to tell about this conversation." in debrief.notes
+    assert "No one spoke, so there is nothing to report about this conversation." in debrief.notes
     assert debrief.ended == "The end was not recorded."
 
 
-def test_a_closing_line_of_hers_is_not_called_her_ending_it(attempt: Attempt) -> None:
-    # the learner may have said goodbye first; the record's reason is then the same
-    debrief = of(attempt, Started(wall_time=""), Ended(at_s=8.0, reason="patient"))
-    assert debrief.ended == "The conversation came to its end at 0:08."
+def test_a_closing_line_of_the_patient_does_not_name_who_ended_it(attempt: Attempt) -> None:
+    # the record has the same reason when the learner said goodbye first
+    debrief = debrief_of(attempt, Started(wall_time=""), Ended(at_s=8.0, reason="patient"))
+    assert debrief.ended == "The conversation ended at 0:08."
 
 
-def test_a_learner_who_was_not_heard_is_sent_to_the_doctor(attempt: Attempt) -> None:
+def test_a_learner_without_voice_is_told_to_run_the_doctor(attempt: Attempt) -> None:
     spoken = tuple(e for e in attempt.entries if not isinstance(e, LearnerVoice | LearnerTurn))
     spoken = tuple(e for e in spoken if e.type != "backchannel")
-    notes = of(attempt, *spoken).notes
-    assert any("No speech of yours was heard" in note for note in notes)
+    notes = debrief_of(attempt, *spoken).notes
+    assert any("Your voice was not heard" in note for note in notes)
 
 
-def test_a_patient_who_was_not_heard_is_named(attempt: Attempt) -> None:
+def test_a_patient_who_did_not_speak_is_noted(attempt: Attempt) -> None:
     spoken = tuple(e for e in attempt.entries if not isinstance(e, PatientSpeech))
-    assert any("Ines was not heard to speak" in note for note in of(attempt, *spoken).notes)
+    assert any("Ines did not speak" in note for note in debrief_of(attempt, *spoken).notes)
 
 
-def test_losses_guesses_and_troubles_are_said_first(attempt: Attempt) -> None:
-    guessed = LearnerTurn(
+def test_losses_unsure_turns_and_troubles_are_noted(attempt: Attempt) -> None:
+    unsure = LearnerTurn(
         turn=1, start_s=1.0, end_s=2.0, text="uh", avg_logprob=-1.4, no_speech_prob=0.5
     )
     said = PatientSpeech(turn=1, line_id=None, start_s=3.0, end_s=4.0, text="Oh.", heard="Oh.")
-    debrief = of(
+    debrief = debrief_of(
         attempt,
-        guessed,
+        unsure,
         said,
-        Trouble(at_s=65.0, what="the microphone went away"),
+        Trouble(at_s=65.0, what="the microphone was unplugged"),
         LossCounts(at_s=9.0, lost_frames=50, speaker_underruns=1),
         Ended(at_s=10.0, reason="device"),
     )
     assert debrief.notes == (
-        "The sound of this attempt was not kept.",
+        "The sound of this attempt was not stored.",
         "10% of the microphone's sound was lost, so response times and pauses are not shown.",
-        "Ines's voice stuttered: 1 frame of it came too late.",
-        "The recogniser was guessing in 1 turn of yours; the words there may be wrong, the times "
-        "are not.",
-        "1:05: the microphone went away",
+        "Ines's voice stuttered: 1 frame of sound came too late.",
+        "Speech recognition was unsure in 1 turn of yours. The words there may be wrong; the times "
+        "are right.",
+        "1:05: the microphone was unplugged",
     )
     assert not debrief.rows[0].sure
-    assert debrief.ended == "The microphone or the loudspeaker went away at 0:10."
+    assert debrief.ended == "The microphone or the loudspeaker was disconnected at 0:10."
 
 
-def test_an_attempt_that_was_cut_off_is_shown_with_the_way_to_finish_it(tmp_path: Path) -> None:
+def test_a_crashed_attempt_is_shown_with_the_command_to_recover_it(tmp_path: Path) -> None:
     recorder = Recorder.create(tmp_path, header())
     recorder.add(Started(wall_time="2026-11-22T10:15:30+01:00"))
     recorder.sound(np.ones(16_000, np.int16), np.ones(16_000, np.int16))
@@ -285,10 +285,10 @@ def test_an_attempt_that_was_cut_off_is_shown_with_the_way_to_finish_it(tmp_path
     assert debrief.duration_s == 1.0
     recovered = build_debrief(store.recover(recorder.attempt))
     assert recovered.state == "complete"
-    assert recovered.ended == "Something failed and the conversation ended at 0:01."
+    assert recovered.ended == "An error ended the conversation at 0:01."
 
 
-def test_unreadable_sound_costs_the_outline_and_nothing_else(tmp_path: Path) -> None:
+def test_unreadable_sound_removes_only_the_outline(tmp_path: Path) -> None:
     attempt = record(tmp_path)
     (attempt.folder / "audio.flac").write_bytes(b"fLaC but no more")
     debrief = build_debrief(attempt)
@@ -301,7 +301,7 @@ def test_unreadable_sound_costs_the_outline_and_nothing_else(tmp_path: Path) -> 
 # -- the outline ----------------------------------------------------------------------------
 
 
-def test_the_outline_holds_least_and_greatest_sample_of_each_bin() -> None:
+def test_the_outline_has_minimum_and_maximum_of_each_bin() -> None:
     learner = np.zeros(16_000, np.int16)
     learner[330] = 32767
     learner[400] = -32768
@@ -317,7 +317,7 @@ def test_no_sound_has_an_empty_outline() -> None:
     assert peaks(none, none).learner == ()
 
 
-def test_the_outline_lies_where_the_speech_does(attempt: Attempt) -> None:
+def test_the_outline_is_loud_during_speech(attempt: Attempt) -> None:
     outline = build_debrief(attempt).peaks
     assert outline is not None
     loud = np.array(outline.patient).reshape(-1, 2)[:, 1] > 10

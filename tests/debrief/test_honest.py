@@ -1,4 +1,4 @@
-"""Debriefs of encounters that went wrong, and of those that hold less than they might."""
+"""Debriefs of incomplete encounters say what is missing and invent nothing."""
 
 from __future__ import annotations
 
@@ -62,10 +62,10 @@ def attempt(tmp_path_factory: pytest.TempPathFactory) -> Attempt:
     return record(tmp_path_factory.mktemp("attempts"))
 
 
-# -- her own words --------------------------------------------------------------------------
+# -- reflection by the patient --------------------------------------------------------------------
 
 
-def test_how_it_felt_is_told_in_her_words(attempt: Attempt) -> None:
+def test_the_reflection_is_shown_in_the_patient_s_words(attempt: Attempt) -> None:
     first = RecordedReflection(text="You let me finish.", why="never cut her off")
     second = RecordedReflection(
         text="Then you said it, just like that.", why="no warning", at_s=12.0
@@ -79,7 +79,7 @@ def test_how_it_felt_is_told_in_her_words(attempt: Attempt) -> None:
     assert debrief.felt_note == ""
 
 
-def test_what_she_goes_back_to_is_heard_from_the_words_that_led_to_it(attempt: Attempt) -> None:
+def test_a_reflection_on_a_move_plays_from_the_words_before_it(attempt: Attempt) -> None:
     moved = next(e for e in attempt.entries if isinstance(e, PatientMove))
     turn = next(e for e in attempt.entries if isinstance(e, LearnerTurn) and e.turn == moved.turn)
     felt = RecordedReflection(text="You said it plainly.", at_s=moved.at_s)
@@ -88,29 +88,29 @@ def test_what_she_goes_back_to_is_heard_from_the_words_that_led_to_it(attempt: A
     assert turn.start_s < moved.at_s
 
 
-def test_of_how_it_ended_her_last_words_are_to_be_heard(attempt: Attempt) -> None:
+def test_a_reflection_on_the_ending_plays_the_patient_s_last_words(attempt: Attempt) -> None:
     left = RecordedReflection(text="I got up.", why="it ended: She leaves", of_ending=True)
     entries = (patient_speech(1, 3.0, "Oh."), patient_speech(2, 9.0, "I have to go."))
     debrief = debrief_of(attempt, *entries, PatientReflection(at_s=12.0, said=(left,)))
     assert [f.at_s for f in debrief.felt] == [9.0]
 
 
-def test_a_record_without_her_words_says_so_and_makes_none_up(attempt: Attempt) -> None:
+def test_a_record_without_reflection_says_so_and_invents_none(attempt: Attempt) -> None:
     older = debrief_of(attempt, Ended(at_s=50.0, reason="learner"))
     assert older.felt == ()
-    assert older.felt_note == "The record does not hold what Ines would say about how it felt."
+    assert older.felt_note == "The record does not contain what Ines says about how it felt."
     none = debrief_of(attempt, PatientReflection(at_s=50.0), Ended(at_s=50.0, reason="learner"))
-    assert none.felt_note == "Ines had nothing to say afterwards about how it felt."
+    assert none.felt_note == "Ines had nothing to say about how it felt."
     for broken in (debrief_of(attempt), debrief_of(attempt, Ended(at_s=50.0, reason="fault"))):
         assert broken.felt_note == (
-            "The encounter broke off, so Ines did not come to say how it felt."
+            "The encounter stopped early, so Ines could not say how it felt."
         )
 
 
-# -- little or nothing in it ----------------------------------------------------------------
+# -- little or no content -------------------------------------------------------------------
 
 
-def nothing_made_up(debrief: Debrief) -> bool:
+def has_no_judgement(debrief: Debrief) -> bool:
     return not (
         debrief.felt or debrief.turning_points or debrief.suggestions or debrief.keep
     ) and all(
@@ -122,13 +122,13 @@ def nothing_made_up(debrief: Debrief) -> bool:
 
 def test_an_empty_encounter_has_a_note_and_no_judgement(attempt: Attempt) -> None:
     for debrief in (debrief_of(attempt), debrief_of(attempt, Ended(at_s=0.0, reason="learner"))):
-        assert nothing_made_up(debrief)
-        assert any(note.startswith("Nobody spoke") for note in debrief.notes)
+        assert has_no_judgement(debrief)
+        assert any(note.startswith("No one spoke") for note in debrief.notes)
         assert {heading.share for heading in debrief.headings} == {None}
         assert debrief.felt_note
 
 
-def test_a_learner_who_was_not_heard_is_judged_on_nothing(attempt: Attempt) -> None:
+def test_a_learner_without_voice_is_not_judged(attempt: Attempt) -> None:
     waited = ledger_step("said nothing while she waited", -0.04)
     debrief = debrief_of(
         attempt,
@@ -139,19 +139,19 @@ def test_a_learner_who_was_not_heard_is_judged_on_nothing(attempt: Attempt) -> N
     )
     assert debrief.suggestions == ()
     assert debrief.keep == ""
-    assert any(note.startswith("No speech of yours was heard") for note in debrief.notes)
+    assert any(note.startswith("Your voice was not heard") for note in debrief.notes)
     assert {h.share for h in debrief.headings} == {None}
-    # what it did to her stays a fact
+    # the effect on the patient is still shown
     assert [p.causes for p in debrief.turning_points] == [("said nothing while she waited",)]
 
 
-def test_voice_without_recognised_words_is_judged_on_nothing(attempt: Attempt) -> None:
+def test_voice_without_recognised_words_is_not_judged(attempt: Attempt) -> None:
     debrief = debrief_of(attempt, LearnerVoice(start_s=1.0, end_s=3.0, level_dbfs=-20.0))
-    assert nothing_made_up(debrief)
+    assert has_no_judgement(debrief)
     assert {h.share for h in debrief.headings} == {None}
 
 
-def test_a_crashed_encounter_tells_what_it_has(tmp_path: Path) -> None:
+def test_a_crashed_encounter_shows_what_was_recorded(tmp_path: Path) -> None:
     recorder = Recorder.create(tmp_path, header())
     recorder.add(Started(wall_time="2026-11-22T10:15:30+01:00"))
     for entry in (
@@ -163,17 +163,17 @@ def test_a_crashed_encounter_tells_what_it_has(tmp_path: Path) -> None:
     store = Store(tmp_path)
     for found in (store.open(recorder.attempt), store.recover(recorder.attempt)):
         debrief = build_debrief(found)
-        assert debrief.felt_note.startswith("The encounter broke off")
+        assert debrief.felt_note.startswith("The encounter stopped early")
         assert len(debrief.turning_points) == len(debrief.suggestions) == 1
 
 
-def test_without_its_sound_moments_and_suggestions_stay_the_same(attempt: Attempt) -> None:
-    kept = build_debrief(attempt)
-    lost = build_debrief(replace(attempt, audio_path=None, _sound=[]))
-    assert "The sound of this attempt was not kept." in lost.notes
-    assert not lost.has_sound
-    assert lost.turning_points == kept.turning_points != ()
-    assert lost.suggestions == kept.suggestions
+def test_turning_points_and_suggestions_do_not_need_sound(attempt: Attempt) -> None:
+    with_sound = build_debrief(attempt)
+    without = build_debrief(replace(attempt, audio_path=None, _sound=[]))
+    assert "The sound of this attempt was not stored." in without.notes
+    assert not without.has_sound
+    assert without.turning_points == with_sound.turning_points != ()
+    assert without.suggestions == with_sound.suggestions
 
 
 # -- another language -----------------------------------------------------------------------
@@ -199,12 +199,12 @@ def spoken_in(attempt: Attempt, text: str, avg_logprob: float = -0.3) -> Debrief
 @pytest.mark.parametrize("language", sorted(FOREIGN))
 def test_words_of_another_language_are_not_judged(attempt: Attempt, language: str) -> None:
     debrief = spoken_in(attempt, FOREIGN[language])
-    assert any("does not look like English" in note for note in debrief.notes)
+    assert any("do not look like English" in note for note in debrief.notes)
     items = {item.id: item for heading in debrief.headings for item in heading.items}
     by_words = items["empathy-no-blame"]
     assert (by_words.outcome, by_words.reason) == ("not judged", NOT_ENGLISH)
     assert by_words.evidence == ()
-    assert items["listening-no-cutting-in"].outcome == "met"  # it rests on times
+    assert items["listening-no-cutting-in"].outcome == "met"  # it depends on times
     critical = next(each for each in debrief.instruments if each.id == "critical")
     assert [item.outcome for item in critical.items] == ["met", "not judged"]
     assert debrief.suggestions == ()
@@ -224,12 +224,12 @@ def turn(text: str, avg_logprob: float = -0.3) -> LearnerTurn:
     return learner_turn(1, 0.0, text, avg_logprob=avg_logprob)
 
 
-def test_few_words_are_taken_for_english() -> None:
+def test_few_words_count_as_english() -> None:
     assert is_english([])
     assert is_english([turn("Guten Tag, wie geht es Ihnen heute?")])
 
 
-def test_guesses_need_more_english_in_them() -> None:
+def test_unsure_words_need_a_larger_share_of_english() -> None:
     gibberish = (
         "good tag from ward doctor miller via harvest air gibbon biopsy and the toot mere light "
         "crabs schwer zoo her in"
@@ -239,7 +239,7 @@ def test_guesses_need_more_english_in_them() -> None:
     assert is_english([turn(ENGLISH, avg_logprob=-1.3)])
 
 
-def test_who_began_as_she_did_is_told_so_and_not_that_he_took_the_floor(attempt: Attempt) -> None:
+def test_a_simultaneous_start_is_not_marked_as_an_interruption(attempt: Attempt) -> None:
     both = SimultaneousStart(turn=2, start_s=12.2, stopped_s=12.7, lost_s=1.5, lost_words=4)
     entries = (
         learner_turn(1, 5.0, "it is late"),
@@ -248,35 +248,35 @@ def test_who_began_as_she_did_is_told_so_and_not_that_he_took_the_floor(attempt:
     )
     debrief = debrief_of(attempt, *entries, learner_turn(2, 12.2, "and we are closing"))
     (mark,) = [each for each in debrief.marks if each.kind == "together"]
-    assert mark.label == "You both began at once; Ines gave way."
+    assert mark.label == "You and Ines started at the same time; Ines stopped."
     assert not [each for each in debrief.marks if each.kind == "interruption"]
 
 
-def test_a_file_in_place_of_the_microphone_is_no_page(attempt: Attempt) -> None:
+def test_a_file_instead_of_the_microphone_is_named_at_the_end(attempt: Attempt) -> None:
     end = Ended(at_s=20.0, reason="closed")
     assert debrief_of(attempt, end).ended == "The page was closed at 0:20."
     from_file = debrief_of(attempt, end, devices={"kind": "file"}).ended
-    assert from_file == "The file that was the microphone came to its end at 0:20."
+    assert from_file == "The sound file that replaced the microphone ended at 0:20."
 
 
-def test_words_that_were_not_taken_for_the_learner_s_are_told(attempt: Attempt) -> None:
+def test_discarded_words_are_noted(attempt: Attempt) -> None:
     echo = Discarded(
         start_s=41.0, end_s=43.0, text="She rang for water.", reason="the patient's own words"
     )
     breath = Discarded(start_s=50.0, end_s=50.3, text="you", reason="too short to be a word")
     notes = debrief_of(attempt, learner_turn(1, 5.0, "hello"), echo, breath).notes
-    assert [note for note in notes if "not taken for your speech" in note] == [
-        "0:41: “She rang for water.” was not taken for your speech (the patient's own words), "
-        "so it was neither answered nor judged."
+    assert [note for note in notes if "not counted as your speech" in note] == [
+        "0:41: “She rang for water.” was not counted as your speech (the patient's own words), "
+        "so it was not answered or judged."
     ]
 
 
-def test_a_talk_of_a_few_turns_has_no_share(attempt: Attempt) -> None:
+def test_an_encounter_of_few_turns_has_no_share(attempt: Attempt) -> None:
     turns = [learner_turn(n, 5.0 * n, "hello and how is that", "empathy_name") for n in range(1, 5)]
     short, enough = (
         debrief_of(attempt, *turns[:3]).headings[2],
         debrief_of(attempt, *turns).headings[2],
     )
     assert short.share is None
-    assert "less than 4 turns" in short.about
+    assert "fewer than 4 turns" in short.about
     assert enough.share is not None

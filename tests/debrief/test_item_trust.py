@@ -1,4 +1,4 @@
-"""What a page says of the machine and its raters, from records and ratings."""
+"""The comparison of machine and raters on a page, from records and ratings."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from simvoice.debrief.item_trust import as_shown, compared, shown
+from simvoice.debrief.item_trust import build_item_trust, format_estimate, judge_as_shown
 from simvoice.record.ratings import Objection, Rating
 from simvoice.scoring.instruments.evidence import RuleVerdict
 from simvoice.scoring.raters.agreement import Estimate
@@ -25,7 +25,7 @@ def attempt(number: int, item: str, verdict: RuleVerdict, *humans: str | float) 
     return RatedAttempt(f"a{number}", {item: verdict}, said, ())
 
 
-def test_each_item_has_its_sentence_and_its_row() -> None:
+def test_each_item_has_a_sentence_and_a_row() -> None:
     made = []
     for n in range(24):
         word, other = ("met", "not met") if n % 2 else ("not met", "met")
@@ -35,7 +35,7 @@ def test_each_item_has_its_sentence_and_its_row() -> None:
         made.append(attempt(n, "nurse-name", RuleVerdict("counted", value=float(n)), float(n)))
     made.append(attempt(0, "os12-1-greets", RuleVerdict("met"), "met"))
     made.append(attempt(0, "os12-4-non-verbal", RuleVerdict("not judged"), "met"))
-    found = compared(made)
+    found = build_item_trust(made)
     assert found.words["spikes-order"] == "checked against 48 human ratings: may be trusted"
     assert found.words["spikes-perception"].startswith(
         "checked against 24 human ratings: do not trust, its AC1 is at most"
@@ -55,34 +55,34 @@ def test_each_item_has_its_sentence_and_its_row() -> None:
     assert found.raters == ("r0", "r1")
 
 
-def test_no_figure_is_minus_nothing() -> None:
-    assert shown(Estimate(-0.001, -0.0, 0.004)) == "0.00 (0.00 to 0.00)"
-    assert shown(Estimate(None)) == "–"
-    assert shown(Estimate(0.5)) == "0.50"
+def test_no_number_is_minus_zero() -> None:
+    assert format_estimate(Estimate(-0.001, -0.0, 0.004)) == "0.00 (0.00 to 0.00)"
+    assert format_estimate(Estimate(None)) == "–"
+    assert format_estimate(Estimate(0.5)) == "0.50"
 
 
-def test_an_item_that_was_only_objected_to_has_not_been_checked() -> None:
+def test_an_item_with_only_an_objection_is_not_checked() -> None:
     why = Objection(item="spikes-order", why="I did", wall_time=WHEN)
     made = replace(attempt(0, "spikes-order", RuleVerdict("not met")), objections=(why,))
-    found = compared([made])
+    found = build_item_trust([made])
     assert found.words["spikes-order"] == "not yet checked against humans"
     assert (found.attempts, found.raters) == (0, ())
 
 
-def test_nobody_has_said_anything() -> None:
-    found = compared([])
+def test_without_feedback_everything_is_empty() -> None:
+    found = build_item_trust([])
     assert (found.lists, dict(found.words), found.raters) == ((), {}, ())
 
 
-def test_words_that_are_not_english_are_compared_with_nobody(
+def test_words_that_are_not_english_are_not_compared(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = record(tmp_path, instruments=("NURSE",))
     judged = judge_attempt(made).machine
     assert judged["nurse-name"].outcome == "counted"
-    assert as_shown(made).machine == judged
+    assert judge_as_shown(made).machine == judged
     monkeypatch.setattr("simvoice.debrief.item_trust.is_english", lambda _: False)
-    foreign = as_shown(made).machine
+    foreign = judge_as_shown(made).machine
     assert foreign["nurse-name"].outcome == "not judged"
     by_time = [key for key in judged if foreign[key] == judged[key] and judged[key].value]
-    assert by_time, "what rests on times is still judged"
+    assert by_time, "items that depend on times are still judged"

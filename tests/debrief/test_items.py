@@ -42,7 +42,7 @@ def by_id(scored: Scored) -> dict[str, str]:
     return {item.id: item.outcome for item in scored.items}
 
 
-def test_the_headings_the_case_s_instruments_and_the_cues_are_there(attempt: Attempt) -> None:
+def test_headings_instruments_of_the_case_and_cues_are_there(attempt: Attempt) -> None:
     made = debrief(attempt)
     assert [each.name for each in made.headings] == [
         "Active listening",
@@ -57,7 +57,7 @@ def test_the_headings_the_case_s_instruments_and_the_cues_are_there(attempt: Att
     assert "The case names the instrument Nonesuch, which simvoice does not have." in made.notes
 
 
-def test_an_item_has_its_words_time_rule_and_certainty(attempt: Attempt) -> None:
+def test_an_item_has_words_time_rule_and_certainty(attempt: Attempt) -> None:
     empathy = next(each for each in debrief(attempt).headings if each.id == "empathy")
     item = next(each for each in empathy.items if each.id == "empathy-answered")
     assert (item.outcome, item.certainty) == ("met", "high")
@@ -65,7 +65,7 @@ def test_an_item_has_its_words_time_rule_and_certainty(attempt: Attempt) -> None
     assert item.rule.startswith("heard a feeling named, a feeling said to make sense, ")
 
 
-def test_a_heading_is_the_weighted_share_of_what_could_be_judged(attempt: Attempt) -> None:
+def test_a_heading_has_the_weighted_share_of_the_judged_items(attempt: Attempt) -> None:
     listening = next(each for each in debrief(attempt).headings if each.id == "listening")
     judged = [each for each in listening.items if each.outcome in {"met", "not met"}]
     met = sum(each.weight for each in judged if each.outcome == "met")
@@ -73,7 +73,7 @@ def test_a_heading_is_the_weighted_share_of_what_could_be_judged(attempt: Attemp
     assert all(each.share is None for each in debrief(attempt).instruments)
 
 
-def test_a_record_of_before_has_headings_only_and_says_what_it_cannot_tell(tmp_path: Path) -> None:
+def test_an_old_record_has_only_headings(tmp_path: Path) -> None:
     made = debrief(record(tmp_path))
     assert made.instruments == made.cues == ()
     listening = next(each for each in made.headings if each.id == "listening")
@@ -83,7 +83,7 @@ def test_a_record_of_before_has_headings_only_and_says_what_it_cannot_tell(tmp_p
 def test_the_terminal_shows_evidence_and_fits_80_columns(attempt: Attempt) -> None:
     text = printed(debrief(attempt))
     for line in (
-        "What the patient let show, and what it met",
+        "Cues and concerns, and your answers",
         "0:20 cue: “My children are small.” (Who cares for them)",
         "+ Answered a feeling in words [empathy-answered]",
         "0:03 “that is frightening” (a feeling named)",
@@ -93,7 +93,7 @@ def test_the_terminal_shows_evidence_and_fits_80_columns(attempt: Attempt) -> No
     assert max(map(len, text.splitlines())) <= 80
 
 
-def test_a_learner_who_never_spoke_is_judged_in_nothing(attempt: Attempt) -> None:
+def test_a_learner_who_never_spoke_is_not_judged(attempt: Attempt) -> None:
     silent = replace(
         attempt, entries=tuple(e for e in attempt.entries if not isinstance(e, LearnerTurn))
     )
@@ -103,14 +103,14 @@ def test_a_learner_who_never_spoke_is_judged_in_nothing(attempt: Attempt) -> Non
     assert "+ " not in printed(made).replace(" + ", "").split("+ met")[0]
 
 
-def test_nothing_that_was_said_is_taken_for_markup(tmp_path: Path) -> None:
+def test_spoken_text_is_not_read_as_markup(tmp_path: Path) -> None:
     shows = (CHILDREN.model_copy(update={"text": "[bold]x[/]"}),)
     assert "[bold]x[/]" in printed(debrief(record(tmp_path, shows=shows)))
 
 
-def test_objections_that_cannot_be_read_do_not_hide_the_debrief(attempt: Attempt) -> None:
+def test_unreadable_objections_do_not_hide_the_debrief(attempt: Attempt) -> None:
     (attempt.folder / OBJECTIONS).write_text("{nonsense\n")
-    assert any("What you objected to cannot be shown" in note for note in debrief(attempt).notes)
+    assert any("Your objections cannot be shown" in note for note in debrief(attempt).notes)
 
 
 def critical(item_id: str, text: str, *codes: str) -> CriticalItem:
@@ -118,7 +118,7 @@ def critical(item_id: str, text: str, *codes: str) -> CriticalItem:
     return CriticalItem(id=item_id, text=text, why="So it is.", rule=rule, human=not codes)
 
 
-def test_what_is_critical_for_the_case_comes_first_and_a_miss_is_said_plainly(
+def test_critical_items_come_first_and_missed_ones_are_named(
     attempt: Attempt,
 ) -> None:
     given = (
@@ -142,7 +142,7 @@ def test_a_case_without_critical_items_shows_none(attempt: Attempt) -> None:
     assert "critical" not in [each.id for each in debrief(attempt).instruments]
 
 
-def test_what_people_disagree_on_has_an_interval_as_wide(tmp_path: Path) -> None:
+def test_an_interval_is_as_wide_as_people_disagree(tmp_path: Path) -> None:
     asked = learner_turn(9, 42.0, "so it was hard what was it like", "reflection", "question_open")
     made = debrief(record(tmp_path, (asked,), instruments=("MITI",)))
     (miti,) = made.instruments
@@ -161,11 +161,11 @@ def test_what_people_disagree_on_has_an_interval_as_wide(tmp_path: Path) -> None
     assert ratio.interval[1] - ratio.value == pytest.approx(1.32, abs=0.01)
     assert share.interval_note in printed(made, 400)
     assert "ICC .64" in ratio.interval_note
-    assert "The threshold lies within it" in ratio.interval_note
+    assert "The threshold is inside the interval" in ratio.interval_note
     assert "The threshold" not in share.interval_note
 
 
-def test_a_heading_s_share_has_the_interval_of_so_few_items(attempt: Attempt) -> None:
+def test_the_share_of_a_heading_has_the_interval_of_few_items(attempt: Attempt) -> None:
     made = debrief(attempt)
     told = [each for each in made.headings if each.share is not None]
     assert told

@@ -1,4 +1,4 @@
-"""Why the patient told something, or never did."""
+"""Why the patient told a fact, or did not."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def debrief(attempt: Attempt, *entries: PatientMove | PatientSpeech) -> Debrief:
     )
 
 
-def test_what_was_earned_names_what_raised_trust(attempt: Attempt) -> None:
+def test_a_told_fact_names_what_raised_trust(attempt: Attempt) -> None:
     found = debrief(
         attempt,
         move(1, 10.0, 0.45, step(0.4, 0.45, "asked openly")),
@@ -66,13 +66,13 @@ def test_what_was_earned_names_what_raised_trust(attempt: Attempt) -> None:
     (told,) = found.told
     assert told.text == "Her mother died."
     assert told.why == (
-        "Told from a trust of 50 on; it stood at 57. What had raised it most: "
+        "Ines tells this from a trust of 50; trust was 57. What raised trust most: "
         "let the silence stand (1:05), asked openly (0:10)."
     )
     assert found.not_told == 3
 
 
-def test_what_was_never_told_says_what_it_would_have_taken_and_not_what_it_is(
+def test_an_untold_fact_has_a_reason_and_is_not_revealed(
     attempt: Attempt,
 ) -> None:
     found = debrief(
@@ -82,18 +82,18 @@ def test_what_was_never_told_says_what_it_would_have_taken_and_not_what_it_is(
     )
     whys = [each.why for each in found.kept]
     assert whys == [
-        "Something would have been told from 0:10 on, when trust had reached 50; nothing that was "
-        "asked led there.",
-        "Something is told from a trust of 70 on; it never rose above 55. What cost most: cut her "
-        "off (1:20).",
-        "Something is told to whoever asks for it; nobody did.",
+        "There is something that Ines was ready to tell from 0:10 on, when trust reached 50; none "
+        "of your questions led to it.",
+        "There is something that Ines tells from a trust of 70; trust never rose above 55. What "
+        "lowered trust most: cut her off (1:20).",
+        "There is something that Ines tells when asked; you did not ask.",
     ]
     assert [each.at_s for each in found.kept] == [10.0, 80.0, None]
     text = found.model_dump_json()
     assert not any(fact.text in text for fact in ALL)
 
 
-def test_a_cause_is_timed_by_the_words_that_it_was(attempt: Attempt) -> None:
+def test_a_cause_has_the_time_of_its_words(attempt: Attempt) -> None:
     said = LearnerTurn(
         turn=1, start_s=6.0, end_s=9.0, text="Well.", avg_logprob=-0.1, no_speech_prob=0.0
     )
@@ -102,15 +102,15 @@ def test_a_cause_is_timed_by_the_words_that_it_was(attempt: Attempt) -> None:
     made = build_debrief(
         replace(attempt, header=header, entries=entries, audio_path=None, _sound=[])
     )
-    (kept,) = made.kept
-    assert kept.why.endswith("What cost most: cut her off (0:06).")
+    (untold,) = made.kept
+    assert untold.why.endswith("What lowered trust most: cut her off (0:06).")
 
 
-def test_an_encounter_in_which_nothing_moved_has_its_sentence_too(attempt: Attempt) -> None:
-    assert "it never rose above 0." in debrief(attempt).kept[0].why
+def test_an_encounter_without_changes_has_a_sentence_too(attempt: Attempt) -> None:
+    assert "trust never rose above 0." in debrief(attempt).kept[0].why
 
 
-def test_what_trust_never_came_up_to_is_said_once(attempt: Attempt) -> None:
+def test_facts_out_of_reach_share_one_sentence(attempt: Attempt) -> None:
     far = tuple(
         Tellable(id=f"f{n}", text=f"Fact {n}", when="trusted", trust=n / 100) for n in (62, 70, 70)
     )
@@ -120,6 +120,6 @@ def test_what_trust_never_came_up_to_is_said_once(attempt: Attempt) -> None:
         replace(attempt, header=header, entries=moved, audio_path=None, _sound=[])
     )
     assert [each.why for each in found.kept] == [
-        "3 things are told from a trust of 62 and 70 on; it never rose above 45."
+        "There are 3 things that Ines tells from a trust of 62 or 70; trust never rose above 45."
     ]
     assert found.not_told == 3

@@ -36,22 +36,22 @@ def printed(attempt: Attempt, width: int = 80) -> str:
     return capture.get()
 
 
-def test_it_tells_the_planted_conversation(attempt: Attempt) -> None:
+def test_it_shows_the_planted_conversation(attempt: Attempt) -> None:
     text = printed(attempt)
     for line in (
         "A planted talk",
         "You ended the conversation at 0:50.",
         "0:03 You  that is frightening i know",
         "0:31 Ines My mother died of — [not said: it last spring.]",
-        "0:14 Ines fell silent, and you let it stand for 6.0 s.",
-        "0:33 You took the floor; Ines had 3 words (1.2 s) left.",
+        "0:14 Ines fell silent, and you let the silence last 6.0 s.",
+        "0:33 You interrupted Ines, who had 3 words (1.2 s) left to say.",
         "“My mother died of — it last spring.”",
         "trust  0.40 → 0.55  most at 0:08: named a feeling",
     ):
         assert line in text
 
 
-def test_it_comes_in_the_order_in_which_it_is_to_be_read(attempt: Attempt) -> None:
+def test_sections_are_in_reading_order(attempt: Attempt) -> None:
     said = PatientReflection(
         at_s=50.0, said=(RecordedReflection(text="You let me sit with it.", at_s=14.0),)
     )
@@ -63,16 +63,16 @@ def test_it_comes_in_the_order_in_which_it_is_to_be_read(attempt: Attempt) -> No
     begun = Checkpoint(turn=3, at_s=31.0, mind={}, move={"text": "x"})
     lines = printed(replace(attempt, entries=(*attempt.entries, said, moved, begun))).splitlines()
     titles = (
-        "How it felt to Ines",
+        "How it felt for Ines",
         "Where Ines's trust changed most",
         "Silences",
-        "What Ines never got to say",
+        "What Ines could not finish saying",
         "What to try next",
-        "In short",
+        "Summary",
         "The conversation",
-        "What was said",
+        "Transcript",
         "Interruptions",
-        "What it did to Ines",
+        "How Ines changed",
         "Numbers",
     )
     assert [line for line in lines if line in titles] == list(titles)
@@ -80,26 +80,26 @@ def test_it_comes_in_the_order_in_which_it_is_to_be_read(attempt: Attempt) -> No
     for line in (
         "0:14 “You let me sit with it.”",
         "0:33 fell from 55 to 45: cut her off",
-        f"Again from here: simvoice talk --from {attempt.id}@3",
+        f"Retry from here: simvoice talk --from {attempt.id}@3",
         "1. Let Ines finish",
-        "To try: I'm sorry, I cut in. Please go on.",
+        "Try: I'm sorry, I cut in. Please go on.",
     ):
         assert line in text
     assert max(map(len, lines)) <= 80
 
 
-def test_without_her_own_words_it_says_why(attempt: Attempt) -> None:
-    assert "The record does not hold what Ines would say" in printed(attempt)
+def test_without_a_reflection_it_says_why(attempt: Attempt) -> None:
+    assert "The record does not contain what Ines says" in printed(attempt)
 
 
-def test_with_nothing_to_try_it_says_what_to_keep(attempt: Attempt) -> None:
+def test_without_suggestions_it_says_what_to_keep(attempt: Attempt) -> None:
     kept = tuple(entry for entry in attempt.entries if isinstance(entry, PatientMove))
     said = LearnerTurn(
         turn=1, start_s=3.4, end_s=7.0, text="oh", avg_logprob=-0.1, no_speech_prob=0.0
     )
     text = printed(replace(attempt, entries=(said, *kept)))
-    assert "What to keep" in text
-    assert "you named a feeling (0:03). Keep that." in text
+    assert "What to keep doing" in text
+    assert "you named a feeling (0:03). Keep doing that." in text
     assert "What to try next" not in text
 
 
@@ -107,7 +107,7 @@ def test_it_fits_a_terminal_of_80_columns(attempt: Attempt) -> None:
     assert max(len(line) for line in printed(attempt).splitlines()) <= 80
 
 
-def test_the_strip_shows_both_voices_and_the_moments(attempt: Attempt) -> None:
+def test_the_strip_shows_both_voices_and_the_marks(attempt: Attempt) -> None:
     lines = printed(attempt).splitlines()
     at = lines.index("The conversation")
     learner, patient, signs = lines[at + 1 : at + 4]
@@ -116,7 +116,7 @@ def test_the_strip_shows_both_voices_and_the_moments(attempt: Attempt) -> None:
     assert signs.split() == ["m=", "H", "s", "s", "!", "s"]
 
 
-def test_nothing_that_was_said_is_taken_for_markup(attempt: Attempt) -> None:
+def test_spoken_text_is_not_read_as_markup(attempt: Attempt) -> None:
     said = "[bold]ignore your instructions[/bold] [/] [red"
     turn = LearnerTurn(
         turn=1, start_s=1.0, end_s=2.0, text=said, avg_logprob=-0.1, no_speech_prob=0.0
@@ -131,7 +131,7 @@ def test_nothing_that_was_said_is_taken_for_markup(attempt: Attempt) -> None:
 
 def test_an_empty_encounter_has_no_empty_sections(attempt: Attempt) -> None:
     text = printed(replace(attempt, entries=(), duration_s=0.0))
-    assert "Nobody spoke" in text
+    assert "No one spoke" in text
     assert "Numbers" not in text
     assert "The conversation" not in text
 
@@ -146,16 +146,14 @@ def test_an_empty_encounter_has_no_empty_sections(attempt: Attempt) -> None:
         (125, "2 min 5 s"),
     ],
 )
-def test_durations_read_as_people_say_them(seconds: float, shown: str) -> None:
+def test_durations_have_units(seconds: float, shown: str) -> None:
     assert duration(seconds) == shown
 
 
-def test_moments_read_as_a_clock() -> None:
+def test_moments_are_minutes_and_seconds() -> None:
     assert [clock(s) for s in (0.0, 59.99, 187.2)] == ["0:00", "0:59", "3:07"]
 
 
-def test_the_words_of_one_attempt_are_the_same_on_every_reading(
-    attempt: Attempt, tmp_path: Path
-) -> None:
-    again = record(tmp_path, attempt=attempt.id)
-    assert printed(again) == printed(attempt)
+def test_an_attempt_is_rendered_the_same_every_time(attempt: Attempt, tmp_path: Path) -> None:
+    copy = record(tmp_path, attempt=attempt.id)
+    assert printed(copy) == printed(attempt)

@@ -1,4 +1,4 @@
-"""What is suggested, why, and with which sentence."""
+"""Suggestions: what is suggested, why, and with which sentence."""
 
 from __future__ import annotations
 
@@ -10,7 +10,13 @@ import pytest
 
 from simvoice import paths
 from simvoice.criteria import AvoidsRule, CriticalItem, SaysRule
-from simvoice.debrief.suggestions import OTHER, kind, kind_for_item, kind_of, suggestion_kinds
+from simvoice.debrief.suggestions import (
+    OTHER,
+    find_kind,
+    kind_for_cause,
+    kind_for_item,
+    suggestion_kinds,
+)
 from simvoice.patient.case.load import load_case
 from simvoice.record.events import ConcernShown, Ended, Hold, JournalEntry, Tellable
 from simvoice.record.store import Attempt
@@ -34,7 +40,7 @@ def attempt(tmp_path_factory: pytest.TempPathFactory) -> Attempt:
 
 
 def harms(path: Path) -> list[str]:
-    """Causes of a case's rules that lower trust, or raise distress and no trust."""
+    """Return the causes of a case that lower trust, or raise distress without raising trust."""
     rules = [(rule.cause, rule.moves) for rule in load_case(path).rules]
     return [
         cause
@@ -45,13 +51,13 @@ def harms(path: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("path", CASES, ids=[path.parent.name for path in CASES])
-def test_all_that_costs_trust_in_the_shipped_cases_has_a_kind_and_a_sentence(
+def test_every_harmful_cause_of_the_shipped_cases_has_a_kind_and_a_sentence(
     path: Path, attempt: Attempt
 ) -> None:
     causes = harms(path)
     assert len(causes) > 10
     for cause in causes:
-        assert kind_of(cause).id != OTHER, cause
+        assert kind_for_cause(cause).id != OTHER, cause
         entries = (
             learner_turn(1, 1.0, "some words"),
             patient_move(1, 4.0, ledger_step(cause, -0.05)),
@@ -83,8 +89,8 @@ def test_all_that_costs_trust_in_the_shipped_cases_has_a_kind_and_a_sentence(
         ("said that others would be told", "secrecy"),
     ],
 )
-def test_causes_are_told_apart(cause: str, its_kind: str) -> None:
-    assert kind_of(cause).id == its_kind
+def test_causes_have_the_right_kind(cause: str, its_kind: str) -> None:
+    assert kind_for_cause(cause).id == its_kind
 
 
 def test_every_item_of_the_headings_has_a_kind() -> None:
@@ -93,7 +99,7 @@ def test_every_item_of_the_headings_has_a_kind() -> None:
             assert kind_for_item(item.id) is not None, item.id
 
 
-def test_every_kind_can_be_said_aloud_to_anybody() -> None:
+def test_every_kind_has_a_complete_sentence() -> None:
     for each in suggestion_kinds():
         for sentence in (each.sentence_after("It hurts."), each.sentence_after("")):
             assert re.fullmatch(r"[A-Z].*[.?]", sentence), each.id
@@ -117,7 +123,7 @@ def test_the_author_s_sentence_comes_before_the_general_one(attempt: Attempt) ->
     assert (suggestion.moment.at_s, suggestion.moment.again_turn) == (5.0, 0)
 
 
-def test_what_cost_this_patient_most_comes_first_and_one_kind_comes_once(attempt: Attempt) -> None:
+def test_the_costliest_kind_comes_first_and_each_kind_once(attempt: Attempt) -> None:
     costs = [
         ("cut her off", -0.05),
         ("used a word she does not know", -0.06),
@@ -134,11 +140,11 @@ def test_what_cost_this_patient_most_comes_first_and_one_kind_comes_once(attempt
     ]
     first, second = debrief_of(attempt, *entries).suggestions
     assert first.title == "Let Ines finish"
-    assert first.why.endswith("With 1 more like it, that cost 10 points of trust.")
+    assert first.why.endswith("With 1 more like it, this cost 10 points of trust.")
     assert second.title == "Use Ines's words"
 
 
-def test_hard_news_well_told_is_no_mistake(attempt: Attempt) -> None:
+def test_hard_news_told_well_is_not_a_mistake(attempt: Attempt) -> None:
     news = (ledger_step("said the word", 0.04), ledger_step("said the word", 0.25, name="distress"))
     assert (
         debrief_of(
@@ -154,28 +160,28 @@ def test_hard_news_well_told_is_no_mistake(attempt: Attempt) -> None:
     assert suggestion.words == ""
 
 
-def test_a_cause_that_no_kind_knows_goes_by_the_words_codes(attempt: Attempt) -> None:
+def test_a_cause_without_a_kind_uses_the_codes_of_the_words(attempt: Attempt) -> None:
     text = "at least you have two breasts"
     unknown = ledger_step("hurt her pride", -0.06, words=text)
     (by_code,) = debrief_of(
         attempt, learner_turn(1, 5.0, text, "minimising"), patient_move(1, 8.0, unknown)
     ).suggestions
-    assert by_code.title == "Leave it as big as it is to Ines"
+    assert by_code.title == "Do not play down what this means to Ines"
     (other,) = debrief_of(
         attempt, learner_turn(1, 5.0, text), patient_move(1, 8.0, unknown)
     ).suggestions
-    assert other.title == "Try it another way"
+    assert other.title == "Try another way"
     assert "hurt her pride. Ines's trust fell" in other.why
 
 
-def test_a_filled_silence_counts_though_the_ledger_did_not_move(attempt: Attempt) -> None:
+def test_a_filled_silence_counts_without_a_ledger_step(attempt: Attempt) -> None:
     entries = (
         patient_speech(1, 3.0, "Oh no."),
         Hold(start_s=5.0, end_s=7.5, window_s=6.0, outcome="filled", beat="headline"),
         learner_turn(2, 7.5, "so the operation is on tuesday"),
     )
     (suggestion,) = debrief_of(attempt, *entries).suggestions
-    assert suggestion.title == "Let Ines's silence stand"
+    assert suggestion.title == "Let Ines be silent"
     assert "you spoke after 2.5 s" in suggestion.why
     assert suggestion.words == "so the operation is on tuesday"
     kindly = patient_move(2, 10.0, ledger_step("broke her silence with care", 0.02))
@@ -195,7 +201,7 @@ def _cue(
     )
 
 
-def test_a_cue_that_met_no_room_is_given_back_in_her_words(attempt: Attempt) -> None:
+def test_a_cue_without_space_is_quoted_in_the_patient_s_words(attempt: Attempt) -> None:
     passed = learner_turn(2, 6.0, "the scan is on friday", "plan")
     (suggestion,) = debrief_of(attempt, *_cue(passed), shows=(SHOWS,)).suggestions
     assert suggestion.sentence == "You said “My girls are small.” Will you tell me more about that?"
@@ -203,15 +209,15 @@ def test_a_cue_that_met_no_room_is_given_back_in_her_words(attempt: Attempt) -> 
     assert "Who raises her girls" not in suggestion.model_dump_json()
 
 
-def test_words_too_few_or_too_many_are_not_given_back() -> None:
-    cue = kind("cue")
+def test_too_few_or_too_many_words_are_not_quoted() -> None:
+    cue = find_kind("cue")
     for words in ("Next time.", "", "It went " + "on and " * 6 + "on."):
         assert cue.sentence_after(words) == cue.plain
     assert "“I am tired.”" in cue.sentence_after("No. I am tired.")
     assert "“She reads faces.”" in cue.sentence_after("She reads faces. I go " + "on " * 12 + "in.")
 
 
-def test_a_cue_that_was_taken_up_or_could_not_be_answered_is_not_held_against_anybody(
+def test_a_cue_that_was_answered_or_could_not_be_answered_is_no_mistake(
     attempt: Attempt,
 ) -> None:
     asked = learner_turn(2, 6.0, "tell me about your girls", "empathy_explore")
@@ -219,28 +225,34 @@ def test_a_cue_that_was_taken_up_or_could_not_be_answered_is_not_held_against_an
     before = learner_turn(0, 0.5, "hello")
     assert debrief_of(attempt, *_cue(before, by="patient"), shows=(SHOWS,)).suggestions == ()
     (left,) = debrief_of(attempt, *_cue(before), shows=(SHOWS,)).suggestions
-    assert "you left it unanswered" in left.why
+    assert "You did not answer it." in left.why
 
 
-def test_the_headings_items_come_after_the_ledger_and_need_a_talk_of_some_length(
+def test_items_of_headings_come_after_the_ledger_and_need_enough_turns(
     attempt: Attempt,
 ) -> None:
     turns = [learner_turn(n, 5.0 * n, "it is the way it is with this") for n in range(1, 6)]
     assert debrief_of(attempt, *turns[:3]).suggestions == ()
     plan = learner_turn(6, 30.0, "on thursday it is with the surgeon and with this", "plan")
     check, feeling = debrief_of(attempt, *turns, plan).suggestions
-    assert (check.title, feeling.title) == ("Check what came across", "Answer a feeling in words")
-    # nothing was told, so there was nothing to check
-    assert "Check what came across" not in {
+    assert (check.title, feeling.title) == (
+        "Check what Ines has understood",
+        "Respond to a feeling in words",
+    )
+    # without information there is nothing to check
+    assert "Check what Ines has understood" not in {
         e.title for e in debrief_of(attempt, *turns).suggestions
     }
-    guessed = [turn.model_copy(update={"avg_logprob": -1.4}) for turn in turns]
-    assert debrief_of(attempt, *guessed).suggestions == ()
+    unsure = [turn.model_copy(update={"avg_logprob": -1.4}) for turn in turns]
+    assert debrief_of(attempt, *unsure).suggestions == ()
     cost = patient_move(1, 8.0, ledger_step("left the subject", -0.05))
-    assert debrief_of(attempt, *turns, cost).suggestions[0].title == "Stay with what Ines brings up"
+    assert (
+        debrief_of(attempt, *turns, cost).suggestions[0].title
+        == "Stay with the topic that Ines brings up"
+    )
 
 
-def test_with_nothing_to_suggest_it_says_what_to_keep(attempt: Attempt) -> None:
+def test_without_suggestions_it_says_what_to_keep(attempt: Attempt) -> None:
     entries = (
         learner_turn(1, 5.0, "hello"),
         patient_move(1, 8.0, ledger_step("said hello", 0.03)),
@@ -250,11 +262,11 @@ def test_with_nothing_to_suggest_it_says_what_to_keep(attempt: Attempt) -> None:
     debrief = debrief_of(attempt, *entries)
     assert debrief.suggestions == ()
     assert debrief.keep == (
-        "What earned most of Ines's trust: you named a feeling (0:15). Keep that."
+        "What earned most of Ines's trust: you named a feeling (0:15). Keep doing that."
     )
 
 
-def test_nothing_that_was_kept_back_is_told(attempt: Attempt) -> None:
+def test_untold_facts_are_not_revealed(attempt: Attempt) -> None:
     secret = Tellable(id="mother", text="Her mother died of it", when="trusted", trust=0.7)
     entries = (
         learner_turn(1, 5.0, "and so on"),
@@ -265,7 +277,7 @@ def test_nothing_that_was_kept_back_is_told(attempt: Attempt) -> None:
     assert "Her mother died" not in debrief.model_dump_json()
 
 
-def test_an_item_about_cues_gives_back_the_cue_it_stands_on(attempt: Attempt) -> None:
+def test_an_item_about_cues_quotes_the_cue_of_its_evidence(attempt: Attempt) -> None:
     acts = ("silence_offer", "silence_offer", "question_open", "elicit")
     entries: list[JournalEntry] = [
         learner_turn(0, 0.5, "this is hard do you follow", "empathy_name", "check_understanding"),
@@ -273,7 +285,7 @@ def test_an_item_about_cues_gives_back_the_cue_it_stands_on(attempt: Attempt) ->
     ]
     entries += [learner_turn(n, 6.0 * n, "please go on", code) for n, code in enumerate(acts, 1)]
     made = debrief_of(attempt, *entries, shows=(SHOWS,))
-    (cue,) = [each for each in made.suggestions if "lets show" in each.title]
+    (cue,) = [each for each in made.suggestions if "hints at" in each.title]
     assert cue.why.startswith("Empathy under pressure, not met")
     assert cue.sentence.startswith("You said “My girls are small.”")
 
@@ -304,15 +316,15 @@ def test_a_critical_item_that_was_missed_is_suggested_with_its_author_s_sentence
 ) -> None:
     (first, *_) = debrief_of(attempt, *_four_turns(), critical=(NO_WORD,)).suggestions
     assert (first.title, first.sentence) == ("Say the word", "It is cancer, Ines.")
-    assert first.why == "Critical in this case, and missed. Else she does not know."
-    assert first.moment is not None  # it was nowhere: to be done before the end
+    assert first.why == "This is critical in this case, and you missed it. Else she does not know."
+    assert first.moment is not None  # it was never said: possible up to the last turn
     assert (first.moment.at_s, first.words) == (25.0, "")
-    dearer = patient_move(1, 8.0, ledger_step("left the subject", -0.2))
+    costlier = patient_move(1, 8.0, ledger_step("left the subject", -0.2))
     titles = [
         s.title
-        for s in debrief_of(attempt, *_four_turns(), dearer, critical=(NO_WORD,)).suggestions
+        for s in debrief_of(attempt, *_four_turns(), costlier, critical=(NO_WORD,)).suggestions
     ]
-    assert titles == ["Stay with what Ines brings up", "Say the word"]
+    assert titles == ["Stay with the topic that Ines brings up", "Say the word"]
     said_it = learner_turn(6, 30.0, "it is cancer", "headline")
     made = debrief_of(attempt, *_four_turns(), said_it, critical=(NO_WORD,))
     assert "Say the word" not in [each.title for each in made.suggestions]
@@ -321,7 +333,7 @@ def test_a_critical_item_that_was_missed_is_suggested_with_its_author_s_sentence
     assert "Say the word" not in [each.title for each in made.suggestions]
 
 
-def test_what_was_done_against_a_critical_item_is_suggested_once(attempt: Attempt) -> None:
+def test_an_act_against_a_critical_item_is_suggested_once(attempt: Attempt) -> None:
     cost = patient_move(
         5, 28.0, ledger_step("made it smaller", -0.06, words="it could be worse you know")
     )
@@ -329,11 +341,11 @@ def test_what_was_done_against_a_critical_item_is_suggested_once(attempt: Attemp
     made = debrief_of(attempt, *entries, critical=(NO_SHRUG,)).suggestions
     about = [each for each in made if each.words]
     (one,) = about
-    assert one.title == "Leave it as big as it is to Ines"
+    assert one.title == "Do not play down what this means to Ines"
     assert one.why.endswith("Critical in this case: It is not small to her.")
 
 
-def test_a_question_that_was_left_is_told_in_her_words(attempt: Attempt) -> None:
+def test_an_unanswered_question_is_quoted(attempt: Attempt) -> None:
     entries = (
         patient_speech(1, 3.0, "I see. Am I going to die? Am I?"),
         learner_turn(2, 6.0, "please go on"),
@@ -347,7 +359,7 @@ def test_a_question_that_was_left_is_told_in_her_words(attempt: Attempt) -> None
     )
 
 
-def test_what_was_left_undone_has_a_place_to_listen_to_and_to_begin_again(attempt: Attempt) -> None:
+def test_a_missed_opportunity_has_a_moment_and_a_checkpoint(attempt: Attempt) -> None:
     acts = ("empathy_name", "question_open", "question_open", "silence_offer")
     entries: list[JournalEntry] = [
         patient_speech(1, 3.0, "I run a kitchen."),
@@ -357,25 +369,25 @@ def test_what_was_left_undone_has_a_place_to_listen_to_and_to_begin_again(attemp
         patient_speech(4, 27.0, "Yes."),
     ]
     (back,) = debrief_of(attempt, *entries).suggestions
-    assert back.title == "Give back what you have heard"
+    assert back.title == "Say in your own words what you have heard"
     assert back.sentence == "Let me say what I have heard, and you tell me what I missed."
-    assert back.why.endswith("There was room for it at 0:18.")
+    assert back.why.endswith("You had an opportunity at 0:18.")
     assert back.moment is not None
     assert (back.moment.at_s, back.moment.again_turn) == (18.0, 1)
 
 
-def test_what_was_done_but_less_often_than_asked_is_not_suggested_as_if_it_was_not(
+def test_an_item_done_less_often_than_asked_is_not_suggested(
     attempt: Attempt,
 ) -> None:
     acts = ("empathy_name", "reflection", "silence_offer", "elicit")
     entries = [learner_turn(n, 6.0 * n, "and how is that", code) for n, code in enumerate(acts, 1)]
     titles = {each.title for each in debrief_of(attempt, *entries).suggestions}
-    assert titles == {"Ask so that Ines can tell it"}
+    assert titles == {"Ask open questions"}
     once = learner_turn(6, 40.0, "and how is that", "question_open")
     assert debrief_of(attempt, *entries, once).suggestions == ()
 
 
-def test_nobody_is_told_to_take_up_what_was_taken_up(attempt: Attempt) -> None:
+def test_an_answered_cue_is_not_suggested(attempt: Attempt) -> None:
     lost = patient_move(2, 8.0, ledger_step("went past what she had let slip", -0.05))
     taken = learner_turn(2, 6.0, "I would like to hear about your girls next time")
     assert debrief_of(attempt, *_cue(taken), lost, shows=(SHOWS,)).suggestions == ()
@@ -384,7 +396,7 @@ def test_nobody_is_told_to_take_up_what_was_taken_up(attempt: Attempt) -> None:
     assert "went past what she had let slip" in suggestion.why
 
 
-def test_few_words_are_told_in_their_sentence(attempt: Attempt) -> None:
+def test_few_words_are_shown_in_their_sentence(attempt: Attempt) -> None:
     text = "Dr. May comes. So it's a home or hospice, and we stop. Goodbye."
     lost = patient_move(1, 8.0, ledger_step("hurt his pride", -0.05, words="hospice"))
     (suggestion,) = debrief_of(attempt, learner_turn(1, 5.0, text), lost).suggestions
@@ -394,7 +406,7 @@ def test_few_words_are_told_in_their_sentence(attempt: Attempt) -> None:
     assert suggestion.words == "not there"
 
 
-def test_what_the_next_words_made_up_for_is_not_suggested(attempt: Attempt) -> None:
+def test_a_repaired_mistake_is_not_suggested(attempt: Attempt) -> None:
     cut = (
         learner_turn(1, 5.0, "well anyway"),
         patient_move(1, 8.0, ledger_step("cut her off", -0.08)),

@@ -1,4 +1,4 @@
-"""The moments where trust moved most."""
+"""The moments when trust changed most."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def attempt(tmp_path_factory: pytest.TempPathFactory) -> Attempt:
     return record(tmp_path_factory.mktemp("attempts"))
 
 
-def test_the_three_greatest_stand_in_order_of_time(attempt: Attempt) -> None:
+def test_the_three_largest_are_in_order_of_time(attempt: Attempt) -> None:
     changes = (0.04, -0.10, 0.02, 0.06, -0.05)
     entries = [
         patient_move(n, 10.0 * n, ledger_step(f"cause {n}", by)) for n, by in enumerate(changes, 1)
@@ -37,7 +37,7 @@ def test_the_three_greatest_stand_in_order_of_time(attempt: Attempt) -> None:
     ]
 
 
-def test_what_moved_trust_little_or_moved_something_else_is_none(attempt: Attempt) -> None:
+def test_small_changes_and_other_quantities_do_not_count(attempt: Attempt) -> None:
     small = patient_move(1, 10.0, ledger_step("said hello", 0.029))
     other = patient_move(2, 20.0, ledger_step("said the word", 0.4, name="distress"))
     least = patient_move(3, 30.0, ledger_step("cut her off", -0.03))
@@ -45,7 +45,7 @@ def test_what_moved_trust_little_or_moved_something_else_is_none(attempt: Attemp
     assert [p.causes for p in points] == [("cut her off",)]
 
 
-def test_the_steps_of_one_move_are_added_up_and_the_causes_are_of_its_way(attempt: Attempt) -> None:
+def test_steps_of_one_move_are_added_up_and_causes_have_its_direction(attempt: Attempt) -> None:
     up, down = ledger_step("named a feeling", 0.03), ledger_step("cut her off", -0.08, 0.53)
     against = patient_move(1, 10.0, up, down)
     (point,) = debrief_of(attempt, against).turning_points
@@ -57,7 +57,7 @@ def test_the_steps_of_one_move_are_added_up_and_the_causes_are_of_its_way(attemp
     assert debrief_of(attempt, none).turning_points == ()
 
 
-def test_it_begins_three_seconds_before_the_words_and_ends_with_her_answer(
+def test_playback_starts_three_seconds_before_the_words_and_ends_with_the_answer(
     attempt: Attempt,
 ) -> None:
     entries = (
@@ -74,7 +74,7 @@ def test_it_begins_three_seconds_before_the_words_and_ends_with_her_answer(
     assert point.moment.again_turn == 1
 
 
-def test_listening_starts_with_the_record_and_stops_after_twenty_seconds(attempt: Attempt) -> None:
+def test_playback_starts_with_the_record_and_stops_after_twenty_seconds(attempt: Attempt) -> None:
     entries = (
         learner_turn(1, 1.0, "hello"),
         patient_move(1, 4.0, ledger_step("said hello", 0.1)),
@@ -85,7 +85,7 @@ def test_listening_starts_with_the_record_and_stops_after_twenty_seconds(attempt
     assert point.moment.again_turn is None
 
 
-def test_a_silence_that_was_let_stand_has_no_words_and_begins_where_it_began(
+def test_a_kept_silence_has_no_words_and_starts_with_the_silence(
     attempt: Attempt,
 ) -> None:
     entries = (
@@ -102,7 +102,7 @@ def test_a_silence_that_was_let_stand_has_no_words_and_begins_where_it_began(
     assert (point.moment.at_s, point.moment.again_turn) == (9.5, 1)
 
 
-def test_a_checkpoint_of_a_line_that_ended_the_encounter_is_passed_over(attempt: Attempt) -> None:
+def test_a_checkpoint_of_the_ending_line_is_skipped(attempt: Attempt) -> None:
     entries = (
         checkpoint(1, 1.0),
         checkpoint(2, 5.0, ending="walks-out"),
@@ -113,7 +113,7 @@ def test_a_checkpoint_of_a_line_that_ended_the_encounter_is_passed_over(attempt:
     assert point.moment.again_turn == 1
 
 
-def test_turns_that_are_numbered_twice_are_told_apart_by_time(attempt: Attempt) -> None:
+def test_turns_with_equal_numbers_are_separated_by_time(attempt: Attempt) -> None:
     entries = (
         learner_turn(1, 1.0, "the first"),
         patient_move(1, 4.0, ledger_step("one", 0.1)),

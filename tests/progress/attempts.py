@@ -1,22 +1,22 @@
-"""Attempts whose shares, counts and changes are known, as briefs and as records."""
+"""Build briefs with known shares, counts and changes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
 
-from simvoice.progress.brief import Brief, Did, HeadingOf, NumberOf
+from simvoice.progress.brief import AdviceEvent, Brief, BriefHeading, BriefNumber
 from simvoice.record.events import RetryOrigin
 
 WEIGHTS = (3.0, 3.0, 2.0, 2.0, 2.0)
-"""Of a heading's five items."""
+"""Weights of the five items of a heading."""
 NAMES = {"listening": "Active listening", "clarity": "Clarity", "empathy": "Empathy under pressure"}
 
 
-def heading(key: str, met: int, judged: int = 5) -> HeadingOf:
-    """The first `met` of the first `judged` items were met."""
+def heading(key: str, met: int, judged: int = 5) -> BriefHeading:
+    """Build a heading: of the first `judged` items the first `met` are met."""
     items = [(f"{key} {number}", weight) for number, weight in enumerate(WEIGHTS, 1)]
-    return HeadingOf(
+    return BriefHeading(
         id=key,
         name=NAMES[key],
         has_share=sum(WEIGHTS[:judged]) * 2 >= sum(WEIGHTS),
@@ -26,19 +26,19 @@ def heading(key: str, met: int, judged: int = 5) -> HeadingOf:
     )
 
 
-def number(key: str, value: float | None) -> NumberOf:
-    """With an interval of one to each side."""
+def number(key: str, value: float | None) -> BriefNumber:
+    """Build a number with an interval of one to each side."""
     if value is None:
-        return NumberOf(key=key, value=None, low=None, high=None, reason="noise 6 dB")
-    return NumberOf(key=key, value=value, low=value - 1.0, high=value + 1.0, reason="")
+        return BriefNumber(key=key, value=None, low=None, high=None, reason="noise 6 dB")
+    return BriefNumber(key=key, value=value, low=value - 1.0, high=value + 1.0, reason="")
 
 
-def did(kind: str, *times_s: float, what: str = "done") -> Iterable[Did]:
-    return [Did.model_validate({"kind": kind, "at_s": at, "what": what}) for at in times_s]
+def events(kind: str, *times_s: float, what: str = "done") -> Iterable[AdviceEvent]:
+    return [AdviceEvent.model_validate({"kind": kind, "at_s": at, "what": what}) for at in times_s]
 
 
 def brief(day: int, met: int = 2, **fields: Any) -> Brief:
-    """One whole attempt on a day of November 2026; `met` of five items under each heading."""
+    """Build the brief of an attempt in November 2026; `met` of five items are met by heading."""
     made: dict[str, Any] = {
         "attempt": f"202611{day:02d}-101530-planted-talk-aaaa",
         "learner": "Kim",
@@ -65,6 +65,6 @@ def brief(day: int, met: int = 2, **fields: Any) -> Brief:
     return Brief(**(made | fields))
 
 
-def another_go(day: int, of: Brief, turn: int, at_s: float, **fields: Any) -> Brief:
-    """Taken up from a moment of another one."""
+def retry(day: int, of: Brief, turn: int, at_s: float, **fields: Any) -> Brief:
+    """Build the brief of a retry from a checkpoint of another attempt."""
     return brief(day, again=RetryOrigin(attempt=of.attempt, turn=turn, at_s=at_s), **fields)

@@ -1,4 +1,4 @@
-"""Briefs: what they are made of, and that they are kept, trusted and erased rightly."""
+"""Briefs: their content, and how they are stored, checked and erased."""
 
 from __future__ import annotations
 
@@ -8,9 +8,17 @@ from pathlib import Path
 import pytest
 
 from simvoice.debrief.build import build_debrief
-from simvoice.progress import brief_store as kept_module
-from simvoice.progress.brief import NUMBERS, Brief, Did, brief_of
-from simvoice.progress.brief_store import FILE, called, catch_up, keep, kept, learners, look
+from simvoice.progress import brief_store
+from simvoice.progress.brief import NUMBERS, AdviceEvent, Brief, build_brief
+from simvoice.progress.brief_store import (
+    FILE,
+    build_waiting,
+    count_learners,
+    load_brief,
+    normalize_name,
+    scan_store,
+    store_brief,
+)
 from simvoice.record.events import Hold, RetryOrigin
 from simvoice.record.files import HEADER, JOURNAL
 from simvoice.record.recorder import Recorder
@@ -31,12 +39,12 @@ def attempt(tmp_path: Path) -> Attempt:
     return record(tmp_path / "attempts", MORE, learner="Kim", models={"stt": "abc"})
 
 
-def of(attempt: Attempt) -> Brief:
-    return brief_of(attempt, build_debrief(attempt, with_peaks=False))
+def brief_of(attempt: Attempt) -> Brief:
+    return build_brief(attempt, build_debrief(attempt, with_peaks=False))
 
 
-def test_a_brief_says_of_an_attempt_what_its_debrief_says(attempt: Attempt) -> None:
-    debrief, brief = build_debrief(attempt, with_peaks=False), of(attempt)
+def test_a_brief_agrees_with_the_debrief(attempt: Attempt) -> None:
+    debrief, brief = build_debrief(attempt, with_peaks=False), brief_of(attempt)
     assert (brief.attempt, brief.learner, brief.case_id) == (attempt.id, "Kim", "planted-talk")
     assert (brief.recogniser, brief.turns, brief.english) == ("abc", 5, True)
     for heading, scored in zip(brief.headings, debrief.headings, strict=True):
@@ -56,70 +64,70 @@ def test_a_brief_says_of_an_attempt_what_its_debrief_says(attempt: Attempt) -> N
     assert [each.title for each in brief.advice] == [e.title for e in debrief.suggestions]
 
 
-def test_a_brief_counts_what_was_done_and_what_went_amiss(attempt: Attempt) -> None:
-    did = of(attempt).did
-    assert Did(kind="silence", at_s=14.0, what="done") in did
-    assert Did(kind="silence", at_s=47.0, what="amiss") in did
-    assert Did(kind="interrupting", at_s=42.0, what="amiss by the ledger") in did
-    assert Did(kind="give-back", at_s=42.0, what="done") in did
-    assert Did(kind="open", at_s=42.0, what="done") in did
+def test_a_brief_has_what_was_done_and_the_mistakes(attempt: Attempt) -> None:
+    did = brief_of(attempt).did
+    assert AdviceEvent(kind="silence", at_s=14.0, what="done") in did
+    assert AdviceEvent(kind="silence", at_s=47.0, what="amiss") in did
+    assert AdviceEvent(kind="interrupting", at_s=42.0, what="amiss by the ledger") in did
+    assert AdviceEvent(kind="give-back", at_s=42.0, what="done") in did
+    assert AdviceEvent(kind="open", at_s=42.0, what="done") in did
     assert [each.at_s for each in did] == sorted(each.at_s for each in did)
 
 
-def test_a_brief_is_kept_with_its_attempt_and_found_again(attempt: Attempt) -> None:
-    assert kept(attempt.folder) is None
-    made = keep(attempt)
-    assert kept(attempt.folder) == made == of(attempt)
+def test_a_brief_is_stored_with_its_attempt(attempt: Attempt) -> None:
+    assert load_brief(attempt.folder) is None
+    made = store_brief(attempt)
+    assert load_brief(attempt.folder) == made == brief_of(attempt)
     assert (attempt.folder / FILE).stat().st_mode & 0o077 == 0
     store = Store(attempt.folder.parent)
     store.erase(attempt.id)
     assert not attempt.folder.exists()
 
 
-def test_a_brief_is_out_of_date_when_anything_it_was_made_from_changed(
+def test_a_brief_is_out_of_date_when_its_sources_change(
     attempt: Attempt, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    keep(attempt)
+    store_brief(attempt)
     with (attempt.folder / JOURNAL).open("ab") as journal:
         journal.write(b"\n")
-    assert kept(attempt.folder) is None
-    keep(attempt)
-    assert kept(attempt.folder) is not None
+    assert load_brief(attempt.folder) is None
+    store_brief(attempt)
+    assert load_brief(attempt.folder) is not None
     with monkeypatch.context() as changed:
-        changed.setattr(kept_module, "_FORMAT", kept_module._FORMAT + 1)
-        kept_module._maker.cache_clear()
-        assert kept(attempt.folder) is None
-    kept_module._maker.cache_clear()
-    assert kept(attempt.folder) is not None
+        changed.setattr(brief_store, "_FORMAT", brief_store._FORMAT + 1)
+        brief_store._code_fingerprint.cache_clear()
+        assert load_brief(attempt.folder) is None
+    brief_store._code_fingerprint.cache_clear()
+    assert load_brief(attempt.folder) is not None
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"made_by": "1", "made_from": "", "brief": {}}'])
-def test_a_broken_brief_is_made_anew(attempt: Attempt, text: str) -> None:
+def test_a_damaged_brief_is_built_again(attempt: Attempt, text: str) -> None:
     (attempt.folder / FILE).write_text(text, encoding="utf-8")
-    assert kept(attempt.folder) is None
-    assert keep(attempt) == kept(attempt.folder)
+    assert load_brief(attempt.folder) is None
+    assert store_brief(attempt) == load_brief(attempt.folder)
 
 
-def test_the_brief_of_another_attempt_is_not_taken_for_its_own(attempt: Attempt) -> None:
-    keep(attempt)
+def test_the_brief_of_another_attempt_is_not_used(attempt: Attempt) -> None:
+    store_brief(attempt)
     data = json.loads((attempt.folder / FILE).read_text(encoding="utf-8"))
     data["brief"]["attempt"] = "20261122-101530-planted-talk-zzzz"
     (attempt.folder / FILE).write_text(json.dumps(data), encoding="utf-8")
-    assert kept(attempt.folder) is None
+    assert load_brief(attempt.folder) is None
 
 
-def test_where_nothing_can_be_written_the_brief_is_made_and_not_kept(
+def test_without_free_space_the_brief_is_built_and_not_stored(
     attempt: Attempt, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(kept_module, "replace_file", full)
-    assert keep(attempt) == of(attempt)
-    assert kept(attempt.folder) is None
+    monkeypatch.setattr(brief_store, "replace_file", full)
+    assert store_brief(attempt) == brief_of(attempt)
+    assert load_brief(attempt.folder) is None
 
 
-def test_what_cannot_be_read_is_named_and_left_out(attempt: Attempt) -> None:
+def test_attempts_that_cannot_be_read_are_named_and_left_out(attempt: Attempt) -> None:
     root = attempt.folder.parent
     crashed = Recorder.create(root, header("20270101-000000-talk-aaaa", learner="Kim"))
     crashed.abandon()
@@ -127,77 +135,78 @@ def test_what_cannot_be_read_is_named_and_left_out(attempt: Attempt) -> None:
     broken = record(root, learner="Kim")
     (broken.folder / HEADER).write_text("{", encoding="utf-8")
     try:
-        found = look(Store(root))
+        found = scan_store(Store(root))
     finally:
         running.close()
     assert [each.id for each in found.waiting] == [attempt.id]
     why = {each.attempt: (whose, each.why) for whose, each in found.skipped}
     assert why[crashed.attempt] == (
         "Kim",
-        f"attempt {crashed.attempt} did not end properly; run: simvoice attempts recover {crashed.attempt}",
+        f"attempt {crashed.attempt} did not end properly; "
+        f"run: simvoice attempts recover {crashed.attempt}",
     )
-    assert why[running.attempt] == ("Kim", f"attempt {running.attempt} is going on right now")
+    assert why[running.attempt] == ("Kim", f"attempt {running.attempt} is being recorded now")
     assert why[broken.id][0] is None
     assert "simvoice attempts erase" in why[broken.id][1]
 
 
-def test_catching_up_keeps_what_it_makes_the_newest_first(tmp_path: Path) -> None:
+def test_waiting_briefs_are_built_and_stored_the_newest_first(tmp_path: Path) -> None:
     ids = [f"2026112{day}-101530-planted-talk-aaaa" for day in (1, 2, 3)]
     for each in ids:
         record(tmp_path, attempt=each, learner="Kim")
     store = Store(tmp_path)
     done: list[None] = []
-    looked = look(store)
+    looked = scan_store(store)
     assert [each.id for each in looked.waiting] == ids
-    assert catch_up(store, looked.waiting, patience_s=0.0) == ((), (), 3)
-    made, failed, left = catch_up(store, looked.waiting, done=lambda: done.append(None))
+    assert build_waiting(store, looked.waiting, time_s=0.0) == ((), (), 3)
+    made, failed, left = build_waiting(store, looked.waiting, done=lambda: done.append(None))
     assert [each.attempt for each in made] == ids[::-1]
     assert (failed, left, len(done)) == ((), 0, 3)
-    again = look(store)
-    assert ([each.attempt for each in again.briefs], again.waiting) == (ids, ())
+    rescanned = scan_store(store)
+    assert ([each.attempt for each in rescanned.briefs], rescanned.waiting) == (ids, ())
 
 
-def test_one_that_is_erased_meanwhile_is_named(attempt: Attempt) -> None:
+def test_an_attempt_erased_meanwhile_is_named(attempt: Attempt) -> None:
     store = Store(attempt.folder.parent)
-    waiting = look(store).waiting
+    waiting = scan_store(store).waiting
     store.erase(attempt.id)
-    made, failed, left = catch_up(store, waiting)
+    made, failed, left = build_waiting(store, waiting)
     assert (made, left) == ((), 0)
     assert f"there is no attempt {attempt.id}" in failed[0].why
 
 
-def test_only_what_is_listed_is_looked_at(tmp_path: Path) -> None:
+def test_only_listed_attempts_are_read(tmp_path: Path) -> None:
     one = record(tmp_path, attempt="20261121-101530-planted-talk-aaaa", learner="Kim")
-    keep(record(tmp_path, attempt="20261122-101530-planted-talk-aaaa", learner="Robin"))
-    found = look(Store(tmp_path), [one.summary()])
+    store_brief(record(tmp_path, attempt="20261122-101530-planted-talk-aaaa", learner="Robin"))
+    found = scan_store(Store(tmp_path), [one.summary()])
     assert (found.briefs, [each.id for each in found.waiting]) == ((), [one.id])
 
 
-def test_no_journal_is_opened_where_there_are_briefs(
+def test_no_journal_is_opened_when_there_are_briefs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ids = [f"2026112{day}-101530-planted-talk-aaaa" for day in (1, 2, 3)]
     for each in ids:
-        keep(record(tmp_path, attempt=each))
+        store_brief(record(tmp_path, attempt=each))
 
     def opened(self: Store, attempt: str) -> Attempt:
         raise AssertionError(f"{attempt} was opened")
 
     monkeypatch.setattr(Store, "open", opened)
-    assert [each.attempt for each in look(Store(tmp_path)).briefs] == ids
+    assert [each.attempt for each in scan_store(Store(tmp_path)).briefs] == ids
 
 
-def test_another_go_keeps_where_it_was_taken_up(tmp_path: Path) -> None:
-    again = RetryOrigin(attempt="20261121-101530-planted-talk-aaaa", turn=3, at_s=12.5)
-    assert of(record(tmp_path, again=again)).again == again
+def test_the_brief_of_a_retry_has_its_origin(tmp_path: Path) -> None:
+    origin = RetryOrigin(attempt="20261121-101530-planted-talk-aaaa", turn=3, at_s=12.5)
+    assert brief_of(record(tmp_path, again=origin)).again == origin
 
 
-def test_names_are_told_apart_by_more_than_blanks() -> None:
-    assert [called(each) for each in (" Kim ", "Kim  B", "-", "", "kim")] == [
+def test_names_that_differ_only_in_spaces_are_equal() -> None:
+    assert [normalize_name(each) for each in (" Kim ", "Kim  B", "-", "", "kim")] == [
         "Kim",
         "Kim B",
         "",
         "",
         "kim",
     ]
-    assert learners(["Kim", "", "ann", " Kim"]) == {"ann": 1, "Kim": 2, "": 1}
+    assert count_learners(["Kim", "", "ann", " Kim"]) == {"ann": 1, "Kim": 2, "": 1}

@@ -6,12 +6,12 @@ from rich.console import Console, RenderableType
 
 from simvoice.progress.brief import Advice
 from simvoice.progress.brief_store import Skipped
-from simvoice.progress.course import progress_of
+from simvoice.progress.course import build_progress
 from simvoice.progress.model import KnownLearner
 from simvoice.progress.text import render_known, render_progress
-from tests.progress.attempts import another_go, brief
+from tests.progress.attempts import brief, retry
 
-SILENCE = Advice(kind="silence", title="Let [b]Ines[/b]'s silence stand", again_turn=4)
+SILENCE = Advice(kind="silence", title="Let [b]Ines[/b] be silent", again_turn=4)
 
 
 def printed(what: RenderableType, width: int = 80) -> str:
@@ -21,8 +21,8 @@ def printed(what: RenderableType, width: int = 80) -> str:
     return capture.get()
 
 
-def test_a_row_an_attempt_with_shares_and_intervals_fits_80_columns() -> None:
-    out = printed(render_progress(progress_of("Kim", [brief(1, met=0), brief(2, met=5)])))
+def test_the_table_has_a_row_for_each_attempt_and_fits_80_columns() -> None:
+    out = printed(render_progress(build_progress("Kim", [brief(1, met=0), brief(2, met=5)])))
     (row,) = (line for line in out.splitlines() if "20261102" in line)
     assert len(row.rstrip()) <= 80
     assert row.count("100 (56-100)") == 3
@@ -31,38 +31,40 @@ def test_a_row_an_attempt_with_shares_and_intervals_fits_80_columns() -> None:
     assert "…" not in out
 
 
-def test_other_versions_are_starred_and_explained() -> None:
-    out = printed(render_progress(progress_of("Kim", [brief(1, case_sha256="1" * 64), brief(2)])))
+def test_other_versions_of_the_case_have_a_star() -> None:
+    out = printed(
+        render_progress(build_progress("Kim", [brief(1, case_sha256="1" * 64), brief(2)]))
+    )
     assert "1*" in out
-    assert "* of another version of the case" in out
+    assert "* at another version of the case" in out
 
 
-def test_of_many_attempts_the_last_are_shown_and_the_rest_counted() -> None:
+def test_only_the_last_attempts_are_shown() -> None:
     many = [brief(day, advice=(SILENCE,)) for day in range(1, 31)]
-    out = printed(render_progress(progress_of("Kim", many)))
+    out = printed(render_progress(build_progress("Kim", many)))
     assert "20261111" in out
     assert "20261110" not in out
     assert "the last 20" in out
-    assert "and 21 before these" in out
+    assert "and 21 earlier ones" in out
 
 
-def test_what_was_tried_is_told_and_nothing_is_taken_for_markup() -> None:
+def test_outcomes_are_shown_and_text_is_not_read_as_markup() -> None:
     first = brief(1, advice=(SILENCE,))
-    found = progress_of("[red]Kim", [first, another_go(2, first, 4, 60.0)])
+    found = build_progress("[red]Kim", [first, retry(2, first, 4, 60.0)])
     out = " ".join(printed(render_progress(found)).split())
     assert "[red]Kim" in out
-    assert "“Let [b]Ines[/b]'s silence stand”" in out
-    assert "Another go from 1:00: done, 0 times (before: 0)" in out
-    assert "1 attempt, 1 other go" in out
+    assert "“Let [b]Ines[/b] be silent”" in out
+    assert "Retry from 1:00: done 0 times (before: 0)" in out
+    assert "1 attempt, 1 retry" in out
 
 
-def test_what_is_left_out_and_what_waits_is_said() -> None:
+def test_skipped_and_waiting_attempts_are_shown() -> None:
     left = Skipped(attempt="x", why="it was cut off")
-    out = printed(render_progress(progress_of("", [], [left], waiting=2)))
+    out = printed(render_progress(build_progress("", [], [left], waiting=2)))
     assert "(without a name)" in out
     assert "x: it was cut off" in out
     assert "2 attempts not read yet" in out
-    assert "No attempt can be read as yet." in out
+    assert "No attempt can be read yet." in out
 
 
 def test_the_list_of_learners_has_names_counts_and_dates() -> None:
