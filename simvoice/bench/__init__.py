@@ -1,1 +1,1 @@
-"""Benches: planted audio through the real engines, with figures that anybody can repeat."""
+"""Benches: measurements of speed and accuracy on planted audio that anyone can repeat."""

@@ -1,9 +1,8 @@
-"""`simvoice bench analysis`: how fast a recording is measured without its words, and how much
-memory that takes.
+"""`simvoice bench analysis`: speed and memory of measuring a recording without its words.
 
-The recording is a planted conversation of synthetic voices' kind: stretches of harmonic sound and
-hiss on two channels with a little noise, made block by block so that it need not fit the memory.
-Each length is measured in a process of its own, on one core.
+The recording is a planted conversation: harmonic sound and hiss on two channels with a little
+noise. It is made block by block, so that it does not have to fit in memory. Each length is measured
+in a separate process on one core.
 """
 
 from __future__ import annotations
@@ -26,9 +25,9 @@ LENGTHS_S = {"10min": 600, "10h": 36_000}
 
 
 def run(quick: bool) -> dict[str, Any]:
-    """times_real_time: of the ten minutes, the best of some runs; rss_mb by length."""
+    """Return times_real_time, the best of several runs of ten minutes, and rss_mb by length."""
     rounds = 2 if quick else 5
-    figures = {name: _alone(length_s, rounds) for name, length_s in LENGTHS_S.items()}
+    figures = {name: _measure_in_process(length_s, rounds) for name, length_s in LENGTHS_S.items()}
     first = figures["10min"]
     return {
         "times_real_time": round(first["times_real_time"]),
@@ -38,19 +37,20 @@ def run(quick: bool) -> dict[str, Any]:
     }
 
 
-def _alone(length_s: int, rounds: int) -> dict[str, Any]:
-    """Measured in a fresh process, so that memory is this length's alone."""
+def _measure_in_process(length_s: int, rounds: int) -> dict[str, Any]:
+    """Measure in a new process, so that its memory is that of this length alone."""
+    count = rounds if length_s <= 600 else 1
     code = (
         "import json; from simvoice.bench import analysis; "
-        f"print(json.dumps(analysis.once({length_s}, {rounds if length_s <= 600 else 1})))"
+        f"print(json.dumps(analysis.measure_length({length_s}, {count})))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     found: dict[str, Any] = json.loads(done.stdout)
     return found
 
 
-def once(length_s: int, rounds: int) -> dict[str, Any]:
-    """Measure the planted sound `rounds` times in this process."""
+def measure_length(length_s: int, rounds: int) -> dict[str, Any]:
+    """Measure the planted sound `rounds` times in this process; return speed and memory."""
     import psutil  # type: ignore[import-untyped]
 
     _one_core()
@@ -71,7 +71,7 @@ def once(length_s: int, rounds: int) -> dict[str, Any]:
 
 
 def _one_core() -> None:
-    """Hold this process to one core, where the system lets it."""
+    """Restrict this process to one core, where the system allows it."""
     import os
 
     if hasattr(os, "sched_setaffinity"):
@@ -86,28 +86,28 @@ def _blocks(minute: tuple[Pcm16, Pcm16], length_s: int) -> Iterator[tuple[Pcm16,
 
 
 def _minute() -> tuple[Pcm16, Pcm16]:
-    """A minute in which two voices take turns, with pauses, overlaps and acknowledgements."""
+    """Return a minute of two voices that take turns, with pauses, overlaps and acknowledgements."""
     random = np.random.default_rng(11)
     channels = [random.standard_normal(60 * RATE) * 30.0 for _ in range(2)]
     at_s, who = 0.5, 0
     while at_s < 57.0:
         length_s = float(random.uniform(0.8, 3.0))
-        say(channels[who], at_s, min(length_s, 59.5 - at_s), (110.0, 200.0)[who], random)
+        add_voice(channels[who], at_s, min(length_s, 59.5 - at_s), (110.0, 200.0)[who], random)
         if random.random() < 0.3 and length_s > 1.5:
-            say(channels[1 - who], at_s + 0.6, 0.35, (110.0, 200.0)[1 - who], random)
+            add_voice(channels[1 - who], at_s + 0.6, 0.35, (110.0, 200.0)[1 - who], random)
         at_s += length_s + float(random.uniform(-0.2, 0.9))
         who = 1 - who if random.random() < 0.6 else who
     return channels[0].astype(np.int16), channels[1].astype(np.int16)
 
 
-def say(
+def add_voice(
     channel: np.ndarray[Any, np.dtype[np.float64]],
     start_s: float,
     length_s: float,
     hz: float,
     random: np.random.Generator,
 ) -> None:
-    """Five syllables a second: a harmonic vowel and a hissing consonant each."""
+    """Add five syllables a second to a channel, each a harmonic vowel and a hissing consonant."""
     begin, count = round(start_s * RATE), round(length_s * RATE)
     time_s = np.arange(count) / RATE
     glide = hz * (1.1 - 0.2 * time_s / max(length_s, 0.1))

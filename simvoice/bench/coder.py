@@ -1,9 +1,9 @@
-"""`simvoice bench coder`: the coder beside annotators (AnnoMI) and on labelled suites of its own.
+"""`simvoice bench coder`: compare the coder with annotators (AnnoMI) and with our labelled suites.
 
-Nothing that ships is fitted to AnnoMI. But a handful of thresholds (`coding/behaviour.py`), the
-forms of questions (`coding/forms.py`) and the choice of which openings the written examples cover
-were made with its figures and its kinds of errors in view, so these figures are of development; a
-test would need other conversations.
+Nothing that ships is fitted to AnnoMI. However, a few thresholds (`coding/behaviour.py`), the forms
+of questions (`coding/forms.py`) and the openings that the written examples cover were chosen after
+looking at its figures and errors. These are therefore development figures; a test would need other
+conversations.
 """
 
 from __future__ import annotations
@@ -21,15 +21,12 @@ import numpy as np
 
 from simvoice.coding.behaviour import main_behaviour
 from simvoice.coding.coder import code
-from simvoice.coding.context import UtteranceContext, in_place
+from simvoice.coding.context import UtteranceContext, code_in_context
 from simvoice.errors import UsageError
 
-# -- annomi -----------------------------------------------------------------------------------
-# AnnoMI, read where somebody put it: what each clinician utterance does, by its annotators.
-#
+# -- AnnoMI ---------------------------------------------------------------------------------
 # Wu et al. 2022, the "even" table: one row for each utterance and annotator. Its licence is
-# unclear: it is measured on, and nothing here learns from it.
-
+# unclear, so we only measure on it and learn nothing from it.
 
 TABLE = "annomi-even-transcripts.csv"
 _COLUMNS = (
@@ -48,16 +45,16 @@ _MAIN = {"therapist_input": "input"}
 
 
 @dataclass(frozen=True, slots=True)
-class Labelled:
-    """One clinician utterance; a label is None where its annotators are evenly split."""
+class LabelledUtterance:
+    """A clinician utterance with its labels; a label is None where annotators are evenly split."""
 
     text: str
     encounter: str
     skilled: bool
-    """From an encounter that AnnoMI calls one of high quality."""
+    """Whether AnnoMI rates the encounter as of high quality."""
     question: bool | None
     openness: str | None
-    """"open" or "closed", by the annotators who see a question; None without one."""
+    """"open" or "closed", by the annotators who found a question; None without one."""
     reflection: bool | None
     before: str
     """The client's words since the clinician's last utterance."""
@@ -65,70 +62,68 @@ class Labelled:
     """"question", "reflection", "input" or "other"."""
 
 
-def read(folder: Path) -> tuple[Labelled, ...]:
-    """All clinician utterances, in the order of the table.
+def read_annomi(folder: Path) -> tuple[LabelledUtterance, ...]:
+    """Return all clinician utterances, in the order of the table.
 
     Raises UsageError when the table is missing or has other columns.
     """
     table = folder / TABLE
     if not table.is_file():
-        raise UsageError(f"there is no {TABLE} in {folder}; give its folder with --data")
+        raise UsageError(f"{folder} contains no {TABLE}; give its folder with --data")
     by_utterance: dict[tuple[str, str], list[dict[str, str]]] = defaultdict(list)
-    told: dict[str, dict[str, str]] = defaultdict(dict)
+    client_words: dict[str, dict[str, str]] = defaultdict(dict)
     before: dict[tuple[str, str], str] = {}
     with table.open(encoding="utf-8", newline="") as lines:
         rows = csv.DictReader(lines)
         missing = [name for name in _COLUMNS if name not in (rows.fieldnames or ())]
         if missing:
-            raise UsageError(f"{table} has no column {', '.join(missing)}; take AnnoMI's own table")
+            raise UsageError(f"{table} has no column {', '.join(missing)}; use AnnoMI's table")
         for row in rows:
             encounter, number = row["transcript_id"], row["utterance_id"]
             if row["interlocutor"] != "therapist":
-                told[encounter].setdefault(number, row["utterance_text"])
+                client_words[encounter].setdefault(number, row["utterance_text"])
                 continue
             if (encounter, number) not in by_utterance:
-                before[encounter, number] = " ".join(told.pop(encounter, {}).values())
+                before[encounter, number] = " ".join(client_words.pop(encounter, {}).values())
             by_utterance[encounter, number].append(row)
     if not by_utterance:
-        raise UsageError(f"{table} holds no utterance of a therapist; take AnnoMI's own table")
+        raise UsageError(f"{table} contains no utterance of a therapist; use AnnoMI's table")
     return tuple(_labelled(rows, before[key]) for key, rows in by_utterance.items())
 
 
-def _labelled(rows: Sequence[dict[str, str]], before: str) -> Labelled:
+def _labelled(rows: Sequence[dict[str, str]], before: str) -> LabelledUtterance:
     main = majority(row["main_therapist_behaviour"] for row in rows)
     subtypes = (row["question_subtype"] for row in rows)
-    return Labelled(
+    return LabelledUtterance(
         text=rows[0]["utterance_text"],
         encounter=rows[0]["transcript_id"],
         skilled=rows[0]["mi_quality"] == "high",
-        question=_truth(row["question_exists"] for row in rows),
+        question=_as_bool(row["question_exists"] for row in rows),
         openness=majority(name for name in subtypes if name in {"open", "closed"}),
-        reflection=_truth(row["reflection_exists"] for row in rows),
+        reflection=_as_bool(row["reflection_exists"] for row in rows),
         before=before,
         main=None if main is None else _MAIN.get(main, main),
     )
 
 
-def _truth(values: Iterable[str]) -> bool | None:
-    named = majority(value.lower() for value in values)
-    return None if named is None else named == "true"
+def _as_bool(values: Iterable[str]) -> bool | None:
+    name = majority(value.lower() for value in values)
+    return None if name is None else name == "true"
 
 
 def majority(values: Iterable[str]) -> str | None:
-    """The most frequent value; None when there is none, or when two are as frequent."""
+    """Return the most frequent value; None without values or for a tie."""
     ranked = Counter(values).most_common(2)
     if not ranked or (len(ranked) == 2 and ranked[0][1] == ranked[1][1]):
         return None
     return ranked[0][0]
 
 
-# -- labelled ---------------------------------------------------------------------------------
-# Clinician utterances labelled by hand, as a recogniser gives them, and how well they are coded.
-#
-# They lie with the tests (`tests/coding/data`), each suite in two halves: one that was looked at
-# while the rules were written, one that was labelled before and held out. Both are by the author of
-# the rules, so the held-out half too is kinder than somebody else's words would be.
-
+# -- labelled suites ------------------------------------------------------------------------
+# Clinician utterances as speech recognition writes them, labelled by hand (`tests/coding/data`).
+# Each suite has two halves: one that was seen while the rules were written, and one that was
+# labelled before and held out. The author of the rules wrote both, so even the held-out half is
+# easier than utterances by other people.
 
 FOLDER = Path(__file__).resolve().parents[2] / "tests" / "coding" / "data"
 HALVES = ("seen", "held-out")
@@ -138,17 +133,17 @@ EVENTS = (
     "empathy_understand", "empathy_respect", "empathy_support", "empathy_explore", "normalising",
     "chunk_check", "teach_back", "summary", "plan", "safety_net", "invite_questions", "signpost",
 )  # fmt: skip
-"""What is labelled of SPIKES and NURSE. The headline is not: its words come with each case."""
+"""The labelled codes of SPIKES and NURSE. The headline is not among them: it differs by case."""
 
 _JARGON = {"unexplained": "jargon", "explained": "jargon_explained"}
 
 LabelPair = tuple[str, str]
-"""Name of a code, and the term for jargon or nothing."""
+"""Name of a code, and the term for jargon, else empty."""
 
 
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """What one utterance holds, and what was found in it."""
+    """The true labels of an utterance, and those that the coder found."""
 
     text: str
     given: frozenset[LabelPair]
@@ -156,7 +151,7 @@ class Labels:
 
 
 def events(half: str, folder: Path = FOLDER) -> tuple[Labels, ...]:
-    """The SPIKES and NURSE suite; half: "seen" or "held-out". Empty where the file is not."""
+    """Return the SPIKES and NURSE suite; empty without its file. half: "seen" or "held-out"."""
     return tuple(
         Labels(
             row["text"],
@@ -168,7 +163,7 @@ def events(half: str, folder: Path = FOLDER) -> tuple[Labels, ...]:
 
 
 def jargon(half: str, folder: Path = FOLDER) -> tuple[Labels, ...]:
-    """The jargon suite: each term, left unexplained or explained."""
+    """Return the jargon suite: terms that are explained and terms that are not."""
     return tuple(
         Labels(
             row["text"],
@@ -195,7 +190,7 @@ def _rows(file: Path) -> Iterator[dict[str, str]]:
 
 
 def f1_by_code(utterances: Iterable[Labels]) -> dict[str, float]:
-    """F1 of each code that is labelled or found."""
+    """Return F1 of each code that is labelled or found."""
     right: Counter[str] = Counter()
     named: Counter[str] = Counter()
     for each in utterances:
@@ -205,17 +200,16 @@ def f1_by_code(utterances: Iterable[Labels]) -> dict[str, float]:
 
 
 def macro_f1(utterances: Iterable[Labels]) -> float | None:
-    """Mean over codes, so that a rare code counts as much as a frequent one; None without any."""
+    """Return the mean F1 over codes, rare and frequent ones alike; None without codes."""
     scores = f1_by_code(utterances)
     return sum(scores.values()) / len(scores) if scores else None
 
 
-# -- coder ------------------------------------------------------------------------------------
-
+# -- the bench ------------------------------------------------------------------------------
 
 DRAWS = 200
 QUICK_EVERY = 4
-"""A quick run takes every fourth utterance."""
+"""A quick run uses every fourth utterance."""
 
 MEASURES = ("question", "open_closed", "reflection", "main")
 YARDSTICKS: dict[str, dict[str, float]] = {
@@ -225,40 +219,40 @@ YARDSTICKS: dict[str, dict[str, float]] = {
     "minilm_trained_on_it": dict(zip(MEASURES, (0.84, 0.57, 0.62, 0.73), strict=True)),
     "wanted": dict(zip(MEASURES, (0.83, 0.55, 0.50, 0.66), strict=True)),
 }
-"""Kappa with punctuation; measured once on the same table, by cross-validation where trained."""
+"""Kappa with punctuation, measured once on the same table; trained ones by cross-validation."""
 
 _MARK = re.compile(r"[^\w'\s]")
 
 
 @dataclass(frozen=True, slots=True)
 class CodedUtterance:
-    """What the coder makes of one utterance."""
+    """The coder's result for one utterance."""
 
     question: bool
     openness: str | None
-    """Of the last question."""
+    """"open" or "closed", of the last question; None without one."""
     reflection: bool
     main: str
     took_ms: float
 
 
 def run(folder: Path, quick: bool) -> dict[str, Any]:
-    """The figures, ready for JSON. Raises UsageError when AnnoMI is not in the folder."""
-    said = read(folder)[:: QUICK_EVERY if quick else 1]
-    coded_utterance("Hello.")  # reads rules and weights, as loading a case does before she speaks
-    coded = [coded_utterance(each.text) for each in said]
-    bare = [coded_utterance(without_marks(each.text)) for each in said]
+    """Return the figures as JSON data. Raises UsageError when AnnoMI is not in the folder."""
+    labelled = read_annomi(folder)[:: QUICK_EVERY if quick else 1]
+    coded_utterance("Hello.")  # loads rules and weights, as an encounter does before it starts
+    coded = [coded_utterance(each.text) for each in labelled]
+    bare = [coded_utterance(without_punctuation(each.text)) for each in labelled]
     took = np.array([each.took_ms for each in coded])
     return {
-        "utterances": len(said),
-        "kappa": kappas(said, coded),
-        "kappa_interval": intervals(said, coded),
-        "kappa_without_marks": kappas(said, bare),
-        "kappa_in_place": {"reflection": in_place_kappa(said, coded)},
+        "utterances": len(labelled),
+        "kappa": kappas(labelled, coded),
+        "kappa_interval": intervals(labelled, coded),
+        "kappa_without_marks": kappas(labelled, bare),
+        "kappa_in_place": {"reflection": kappa_in_context(labelled, coded)},
         "yardsticks": YARDSTICKS,
         "simple_or_complex_reflection": "not scored: people agree on it with .21",
         "ratios": {
-            name: _ratios(said, coded, skilled)
+            name: _ratios(labelled, coded, skilled)
             for name, skilled in (("skilled", True), ("poor", False))
         },
         "macro_f1": _macro_f1(("held-out",)),
@@ -270,24 +264,26 @@ def run(folder: Path, quick: bool) -> dict[str, Any]:
     }
 
 
-def in_place_kappa(said: Sequence[Labelled], coded: Sequence[CodedUtterance]) -> float | None:
-    """Of reflections, when the client's words before each utterance are known, as for a record."""
+def kappa_in_context(
+    labelled: Sequence[LabelledUtterance], coded: Sequence[CodedUtterance]
+) -> float | None:
+    """Return kappa of reflections when the client's words before each utterance are known."""
     pairs: list[tuple[Hashable, Hashable]] = []
-    for each, alone in zip(said, coded, strict=True):
+    for each, alone in zip(labelled, coded, strict=True):
         if each.reflection is not None:
-            placed = in_place(each.text, code(each.text), UtteranceContext(each.before))
-            gives_back = any(found.name == "reflection" for found in placed)
-            pairs.append((each.reflection, alone.reflection or gives_back))
+            codes = code_in_context(each.text, code(each.text), UtteranceContext(each.before))
+            is_reflection = any(found.name == "reflection" for found in codes)
+            pairs.append((each.reflection, alone.reflection or is_reflection))
     return _rounded(kappa(pairs))
 
 
-def without_marks(text: str) -> str:
-    """As a recogniser without punctuation writes it."""
+def without_punctuation(text: str) -> str:
+    """Return the text as a recogniser without punctuation writes it."""
     return _MARK.sub(" ", text).lower()
 
 
 def coded_utterance(text: str) -> CodedUtterance:
-    """By the shared rules, with the time it took."""
+    """Code an utterance and measure the time."""
     start = time.perf_counter()
     codes = code(text)
     took_ms = 1000.0 * (time.perf_counter() - start)
@@ -304,12 +300,14 @@ def coded_utterance(text: str) -> CodedUtterance:
 # -- agreement ------------------------------------------------------------------------------
 
 
-def kappas(said: Sequence[Labelled], coded: Sequence[CodedUtterance]) -> dict[str, float | None]:
-    """Cohen's kappa with the majority of annotators; utterances they are split on are left out.
+def kappas(
+    labelled: Sequence[LabelledUtterance], coded: Sequence[CodedUtterance]
+) -> dict[str, float | None]:
+    """Return Cohen's kappa with the majority of annotators; evenly split ones are left out.
 
     Open or closed is compared where both find a question, as between two annotators.
     """
-    both = list(zip(said, coded, strict=True))
+    both = list(zip(labelled, coded, strict=True))
     pairs: dict[str, list[tuple[Hashable, Hashable]]] = {
         "question": [(s.question, c.question) for s, c in both if s.question is not None],
         "open_closed": [
@@ -324,11 +322,11 @@ def kappas(said: Sequence[Labelled], coded: Sequence[CodedUtterance]) -> dict[st
 
 
 def intervals(
-    said: Sequence[Labelled], coded: Sequence[CodedUtterance]
+    labelled: Sequence[LabelledUtterance], coded: Sequence[CodedUtterance]
 ) -> dict[str, tuple[float, float] | None]:
-    """95 % intervals of the kappas, by drawing whole encounters with replacement."""
+    """Return 95 % intervals of the kappas, by drawing whole encounters with replacement."""
     members: dict[str, list[int]] = defaultdict(list)
-    for number, each in enumerate(said):
+    for number, each in enumerate(labelled):
         members[each.encounter].append(number)
     encounters = list(members.values())
     rng = np.random.default_rng(5)
@@ -336,7 +334,7 @@ def intervals(
     for _ in range(DRAWS):
         chosen = rng.integers(0, len(encounters), len(encounters))
         numbers = [number for which in chosen for number in encounters[which]]
-        found = kappas([said[n] for n in numbers], [coded[n] for n in numbers])
+        found = kappas([labelled[n] for n in numbers], [coded[n] for n in numbers])
         for name, value in found.items():
             if value is not None:
                 drawn[name].append(value)
@@ -351,7 +349,7 @@ def _spread(values: Sequence[float]) -> tuple[float, float] | None:
 
 
 def kappa(pairs: Sequence[tuple[Hashable, Hashable]]) -> float | None:
-    """Agreement beyond chance, Cohen 1960; None where chance alone agrees always, or of nothing."""
+    """Return agreement beyond chance (Cohen 1960); None without pairs or for a chance of 1."""
     if not pairs:
         return None
     observed = sum(first == second for first, second in pairs) / len(pairs)
@@ -361,10 +359,11 @@ def kappa(pairs: Sequence[tuple[Hashable, Hashable]]) -> float | None:
 
 
 def _ratios(
-    said: Sequence[Labelled], coded: Sequence[CodedUtterance], skilled: bool
+    labelled: Sequence[LabelledUtterance], coded: Sequence[CodedUtterance], skilled: bool
 ) -> dict[str, Any]:
-    """Reflections to input is what separates good from poor encounters; to questions, hardly."""
-    both = [(s, c) for s, c in zip(said, coded, strict=True) if s.skilled == skilled]
+    """Return ratios of reflections to input, which separate good from poor encounters, and of
+    reflections to questions, which hardly do."""
+    both = [(s, c) for s, c in zip(labelled, coded, strict=True) if s.skilled == skilled]
     people = [(bool(s.question), bool(s.reflection), s.main) for s, _ in both]
     ours = [(c.question, c.reflection, c.main) for _, c in both]
     return {
@@ -374,7 +373,7 @@ def _ratios(
 
 
 _Act = tuple[bool, bool, str | None]
-"""Asks; gives back; the main thing it does."""
+"""Whether it asks, whether it reflects, and its main behaviour."""
 
 
 def _to_input(acts: Sequence[_Act]) -> float | None:
@@ -391,7 +390,7 @@ def _ratio(acts: Sequence[_Act], below: Callable[[_Act], bool]) -> float | None:
 
 
 def _macro_f1(halves: Sequence[str]) -> dict[str, float | None]:
-    """None where the suites, which lie with the tests, are not."""
+    """Return macro F1 by suite; None where the suites, part of the tests, are missing."""
     return {
         "events": _rounded(macro_f1(e for h in halves for e in events(h))),
         "jargon": _rounded(macro_f1(e for h in halves for e in jargon(h))),

@@ -1,10 +1,9 @@
-"""`simvoice bench debrief`: how long the debrief of an encounter takes, from its folder to all that
-a page shows.
+"""`simvoice bench debrief`: the time to build the debrief of an encounter from its folder.
 
-The encounter is planted: half a minute of talk said again until the time is up, each with three
-turns of either speaker, an interruption, a silence that is filled, codes, cues, moves of the ledger
-and checkpoints, over two channels of harmonic sound and hiss. Twenty such rounds make ten minutes,
-denser than a real encounter.
+The encounter is planted: half a minute of conversation is repeated until the time is up. Each round
+has three turns of either speaker, an interruption, a filled silence, codes, cues, ledger changes
+and checkpoints, over two channels of harmonic sound and hiss. Twenty rounds make ten minutes, with
+more events than a real encounter.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from typing import Any, Final
 import numpy as np
 
 from simvoice.audio import RATE, Pcm16, samples
-from simvoice.bench.analysis import say
+from simvoice.bench.analysis import add_voice
 from simvoice.debrief.build import build_debrief
 from simvoice.record.events import (
     Checkpoint,
@@ -58,8 +57,10 @@ _LEARNER_HZ, _PATIENT_HZ = 110.0, 200.0
 
 
 def run(quick: bool) -> dict[str, Any]:
-    """seconds: median of some debriefs of ten minutes, each read from its folder anew; least and
-    most beside it. cpu_s: the same as the processor counts it, whoever else is busy."""
+    """Return the median, least and most seconds of several debriefs, and the CPU time.
+
+    Each reads ten minutes from the folder. cpu_s does not depend on other busy processes.
+    """
     rounds = 3 if quick else 9
     with tempfile.TemporaryDirectory(prefix="simvoice-bench-") as folder:
         attempt = plant(Path(folder), LENGTH_S)
@@ -83,7 +84,7 @@ def run(quick: bool) -> dict[str, Any]:
 
 
 def plant(root: Path, length_s: int) -> str:
-    """Record the encounter under `root`; its id. length_s: a multiple of 30."""
+    """Record the encounter under `root` and return its id. length_s: a multiple of 30."""
     recorder = Recorder.create(root, _header())
     for entry in _entries(length_s):
         recorder.add(entry)
@@ -120,9 +121,9 @@ def _entries(length_s: int) -> Iterator[JournalEntry]:
 
 
 def _round(number: int, at_s: float) -> Iterator[JournalEntry]:
-    for index, (said, answered) in enumerate(zip(_LEARNER, _PATIENT, strict=True)):
+    for index, (asked, answered) in enumerate(zip(_LEARNER, _PATIENT, strict=True)):
         turn = 3 * number + index + 1
-        start_s, end_s, text, code = said
+        start_s, end_s, text, code = asked
         yield LearnerVoice(start_s=at_s + start_s, end_s=at_s + end_s, level_dbfs=-24.0)
         yield LearnerTurn(
             turn=turn,
@@ -143,9 +144,9 @@ def _round(number: int, at_s: float) -> Iterator[JournalEntry]:
 
 
 def _answer(
-    turn: int, index: int, at_s: float, said_s: float, answered: tuple[float, float, str, str, str]
+    turn: int, index: int, at_s: float, asked_s: float, answered: tuple[float, float, str, str, str]
 ) -> Iterator[JournalEntry]:
-    start_s, end_s, heard, unsaid, cause = answered
+    start_s, end_s, delivered, unsaid, cause = answered
     after = 0.4 if index == 1 else 0.5
     step = LedgerStep(name="trust", before=0.9 - after, after=after, cause=cause)
     line = f"line{index}"
@@ -154,41 +155,41 @@ def _answer(
         **move,
         kind="answer",
         line_id=line,
-        reason="She answers.",
+        reason="The patient answers.",
         steps=(step,),
         ledger={"trust": after, "distress": 0.5},
     )
-    yield Checkpoint(**move, mind={"ledger": {"trust": after}}, move={"text": heard})
+    yield Checkpoint(**move, mind={"ledger": {"trust": after}}, move={"text": delivered})
     yield Delay(
-        turn=turn, speech_end_s=at_s + said_s, first_sound_s=at_s + start_s, chosen_silence_s=0.0
+        turn=turn, speech_end_s=at_s + asked_s, first_sound_s=at_s + start_s, chosen_silence_s=0.0
     )
-    texts = heard.split()
+    texts = delivered.split()
     step_s = (end_s - start_s) / len(texts)
     yield PatientSpeech(
         turn=turn,
         line_id=line,
         start_s=at_s + start_s,
         end_s=at_s + end_s,
-        text=f"{heard} {unsaid}".strip(),
-        heard=heard,
+        text=f"{delivered} {unsaid}".strip(),
+        heard=delivered,
         unsaid=unsaid,
         words=tuple(
             DeliveredWord(
                 text=text,
-                start_s=at_s + start_s + place * step_s,
-                end_s=at_s + start_s + (place + 1) * step_s,
+                start_s=at_s + start_s + position * step_s,
+                end_s=at_s + start_s + (position + 1) * step_s,
             )
-            for place, text in enumerate(texts)
+            for position, text in enumerate(texts)
         ),
     )
 
 
 def _sound() -> tuple[Pcm16, Pcm16]:
-    """(learner, patient): one round, int16 [n] each, 16 kHz."""
+    """Return (learner, patient) of one round, int16 [n] each, 16 kHz."""
     random = np.random.default_rng(23)
     learner, patient = (random.standard_normal(samples(_ROUND_S)) * 30.0 for _ in range(2))
     for start_s, end_s, *_ in _LEARNER:
-        say(learner, start_s, end_s - start_s, _LEARNER_HZ, random)
+        add_voice(learner, start_s, end_s - start_s, _LEARNER_HZ, random)
     for start_s, end_s, *_ in _PATIENT:
-        say(patient, start_s, end_s - start_s, _PATIENT_HZ, random)
+        add_voice(patient, start_s, end_s - start_s, _PATIENT_HZ, random)
     return learner.astype(np.int16), patient.astype(np.int16)

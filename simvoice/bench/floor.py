@@ -1,5 +1,8 @@
-"""Who may speak: pauses that must not cut a learner off, bids that must be yielded to, and
-acknowledgements that must not stop the patient. Planted audio, real engines, real time."""
+"""`simvoice bench floor`: turn-taking, with planted audio, real engines and in real time.
+
+It counts learners who are cut off in a pause, the delay until the patient yields to a barge-in, and
+acknowledgements that wrongly stop the patient.
+"""
 
 from __future__ import annotations
 
@@ -38,9 +41,7 @@ from simvoice.simulate.learner import (
 from simvoice.simulate.signals import mm_hm
 from simvoice.simulate.speech import cached_clip
 
-# -- teller -----------------------------------------------------------------------------------
-# A patient for measuring the floor: she tells long, plain sentences and has no other will.
-
+# -- the patient ----------------------------------------------------------------------------
 
 SHORT = "I see."
 
@@ -60,8 +61,8 @@ LONG = (
 )
 
 
-class Teller:
-    """Fulfils `encounter.state.Mind`: answers each turn with the next of her lines."""
+class ScriptedMind:
+    """A mind (`conversation.state.Mind`) that answers each turn with the next of its lines."""
 
     def __init__(self, lines: Sequence[str]) -> None:
         self._lines = tuple(lines)
@@ -72,69 +73,68 @@ class Teller:
         return Decision(after, Move("answer", text, f"line-{state.turns}"), reason)
 
     def start(self, seed: int) -> PatientState:
-        """Nothing moves her."""
+        """Return the state at the start; the ledger never changes."""
         return PatientState(ledger=(("trust", 0.5),), seed=seed)
 
     def open(self, state: PatientState) -> Decision:
-        """The next line."""
-        return self._next(state, "nobody spoke")
+        """Return the next line."""
+        return self._next(state, "no one spoke")
 
-    def hear(self, state: PatientState, said: LearnerUtterance) -> Decision:
-        """The next line; she knows a question when she hears one."""
-        asks = ends_asking(said.text, coder.code(said.text))
-        return replace(self._next(state, "the learner spoke"), hands_over=asks)
+    def respond(self, state: PatientState, utterance: LearnerUtterance) -> Decision:
+        """Return the next line; a question yields the turn."""
+        asks = ends_asking(utterance.text, coder.code(utterance.text))
+        return replace(self._next(state, "the learner spoke"), yields_turn=asks)
 
     def settle(self, state_before: PatientState, decision: Decision, answer: Answer) -> Decision:
-        """She asks no model."""
+        """Return the decision; no model is used."""
         return replace(decision, query=None)
 
-    def held(self, state: PatientState, beat: str) -> Decision:
-        """She keeps no silences."""
+    def silence_held(self, state: PatientState, name: str) -> Decision:
+        """Return the next line."""
         return self._next(state, "silence")
 
-    def prompt(self, state: PatientState, silence_s: float) -> Decision:
-        """The next line."""
+    def break_silence(self, state: PatientState, silence_s: float) -> Decision:
+        """Return the next line."""
         return self._next(state, "silence")
 
     def time_up(self, state: PatientState) -> Decision:
-        """She has time."""
+        """Return the next line."""
         return self._next(state, "time")
 
     def confused(self, state: PatientState) -> Decision:
-        """The next line."""
+        """Return the next line."""
         return self._next(state, "the learner was not understood")
 
     def ending(self, state: PatientState, trigger: Literal["left"]) -> str | None:
-        """She has no endings."""
+        """Return None: there are no endings."""
         return None
 
-    def afterwards(self, state: PatientState, ending: str | None) -> tuple[Reflection, ...]:
-        """It was nothing to her."""
+    def reflect(self, state: PatientState, ending: str | None) -> tuple[Reflection, ...]:
+        """Return no reflections."""
         return ()
 
     def messages_so_far(self, state: PatientState) -> tuple[Message, ...]:
-        """She asks the model nothing."""
+        """Return no messages: no model is used."""
         return ()
 
     def prompt_so_far(self, state: PatientState) -> str:
-        """She asks no model."""
+        """Return no prompt: no model is used."""
         return ""
 
-    def heard(
-        self, state: PatientState, move: Move, heard_text: str, complete: bool
+    def record_delivery(
+        self, state: PatientState, move: Move, delivered_text: str, complete: bool
     ) -> PatientState:
-        """She remembers nothing."""
+        """Return the state unchanged."""
         return state
 
 
-# -- floor ------------------------------------------------------------------------------------
-
+# -- the learners ---------------------------------------------------------------------------
 
 LEARNERS = (
     VoiceStyle(formant_shift=0.97, pitch_hz=112.0),
     VoiceStyle(formant_shift=1.17, pitch_hz=205.0),
 )
-TELLER = VoiceStyle(formant_shift=1.12, pitch_hz=175.0, pitch_range=0.9, duration=1.1)
+PATIENT_STYLE = VoiceStyle(formant_shift=1.12, pitch_hz=175.0, pitch_range=0.9, duration=1.1)
 
 HESITANT = (
     "What I wanted to say <pause 0.5> is that we have <pause 0.9> the results of your <pause "
@@ -162,8 +162,8 @@ HESITANT = (
     "My colleague said that <pause 0.8> your mother was also <pause 1.0> ill with the same "
     "<pause 0.6> disease.",
 )
-"""Pauses of 0.3 to 1.2 s where people stop to think: after a function word, before the word that
-carries the weight (Goldman-Eisler 1968)."""
+"""Turns with pauses of 0.3 to 1.2 s where people stop to think: after a function word, before an
+important word (Goldman-Eisler 1968)."""
 
 STATEMENTS = (
     "We have the results back. <pause 0.4> I am afraid that they are serious.",
@@ -175,7 +175,7 @@ STATEMENTS = (
     "You have been waiting a long time. <pause 0.5> Thank you for that.",
     "It is not what we had hoped for. <pause 1.0> There is still a lot that we can do.",
 )
-"""Pauses between two sentences of one turn, where the first could have been all of it."""
+"""Turns of two sentences with a pause between them; the first could be a complete turn."""
 
 BIDS = (
     "Sorry, can I stop you there for a moment?",
@@ -193,18 +193,22 @@ MM_HM = "Mm-hm."
 ACKNOWLEDGEMENTS = (
     MM_HM, "Okay.", MM_HM, "I see.", "Right.", MM_HM, "Yeah.", "Uh-huh.", "Sure.", "Oh."
 )  # fmt: skip
-"""By far the commonest is hummed; `simulate.murmur` makes it, since no synthetic voice can."""
+"""Acknowledgements. The most frequent one is hummed; `simulate.signals.mm_hm` makes it, because
+synthetic voices cannot."""
 HUM_HZ, HUM_S = (112.0, 205.0), (0.45, 0.6, 0.52, 0.4)
-"""Pitch of the two learners, and how long they hum."""
+"""Pitch of both learners' hums, and the lengths of the hums."""
 
 BARGE_AFTER_S = (1.4, 2.3, 3.1)
 HALVES = 2
-"""Each part is spoken by both learners."""
+"""Number of learners; each turn is spoken by both."""
+
+
+# -- the bench ------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class FloorBenchSize:
-    """How much is tried."""
+    """The number of trials of each kind."""
 
     hesitant: int
     statements: int
@@ -222,11 +226,11 @@ QUICK = FloorBenchSize(hesitant=1, statements=1, bids=2, acknowledgements=3)
 
 
 def run(quick: bool) -> dict[str, Any]:
-    """quick: under 50 s, with few trials; the rates need the full run."""
+    """Return the figures as JSON data. quick: under 50 s; too few trials for the rates."""
     simulator = Simulator()
     size = QUICK if quick else FULL
     lines = [clause for line in (SHORT, *LONG) for clause in split_clauses(line)]
-    simulator.engines().voice.prepare((clause, TELLER) for clause in lines)
+    simulator.engines().voice.prepare((clause, PATIENT_STYLE) for clause in lines)
     bench = _Bench(simulator)
     cut, pauses = bench.pauses(HESITANT, size.hesitant)
     cut_between, between = bench.pauses(STATEMENTS, size.statements)
@@ -251,9 +255,9 @@ class Yield:
     """One barge-in."""
 
     yield_s: float
-    """From the planted onset of the learner's voice to the patient's silence at the ear."""
+    """Seconds from the planted start of the learner's voice until the patient is silent."""
     words_off: int
-    """Words that the record says were heard, against those that sounded."""
+    """Difference between the delivered words in the record and the words that sounded."""
 
 
 class _Bench:
@@ -278,18 +282,18 @@ class _Bench:
     def _play(
         self, lines: Sequence[str], steps: Sequence[ScriptStep], tail_s: float = 1.5
     ) -> Played:
-        mind = Teller(lines)
+        mind = ScriptedMind(lines)
         return play(
             self._simulator,
             mind,
             LearnerScript(tuple(steps)),
-            style=lambda affect, mood: TELLER,
+            style=lambda affect, mood: PATIENT_STYLE,
             leaves=True,
             tail_s=tail_s,
         )
 
     def pauses(self, texts: Sequence[str], count: int) -> tuple[int, int]:
-        """Cut-offs inside a planted pause of the first `count` turns, and the pauses there were."""
+        """Return the cut-offs inside planted pauses in `count` turns, and the number of pauses."""
         steps = [
             ScriptStep(
                 AfterPatient(0.8) if number else At(0.5),
@@ -300,19 +304,19 @@ class _Bench:
         played = self._play([SHORT], steps, tail_s=3.0)
         turns = [entry for entry in played.entries if isinstance(entry, LearnerTurn)]
         cut = planted = 0
-        for said in played.truth.said:
-            planted += len(said.pauses)
+        for utterance in played.truth.spoken:
+            planted += len(utterance.pauses)
             cut += sum(
                 any(start_s - 0.15 <= turn.end_s <= end_s for turn in turns)
-                for start_s, end_s in said.pauses
+                for start_s, end_s in utterance.pauses
             )
-            sound_s = played.truth.first_sound_after(said.offset_s)
+            sound_s = played.truth.first_sound_after(utterance.offset_s)
             if sound_s is not None:
-                self.answers_ms.append(1000.0 * (sound_s - said.offset_s))
+                self.answers_ms.append(1000.0 * (sound_s - utterance.offset_s))
         return cut, planted
 
     def bids(self, count: int) -> list[Yield]:
-        """How fast she gives way, and what the record says was heard."""
+        """Return how fast the patient yields, and how exact the record of the delivery is."""
         steps = [ScriptStep(At(0.5), self._clip("Tell me how it began.", 0))]
         for number in range(count):
             after_s = BARGE_AFTER_S[number % len(BARGE_AFTER_S)]
@@ -324,27 +328,28 @@ class _Bench:
         played = self._play(LONG, steps)
         speeches = [entry for entry in played.entries if isinstance(entry, PatientSpeech)]
         found: list[Yield] = []
-        for said in played.truth.said:
-            if isinstance(said.when, BargeIn) and said.patient_was_speaking:
-                found.append(self._yield(played, said, speeches))
+        for bid in played.truth.spoken:
+            if isinstance(bid.when, BargeIn) and bid.patient_was_speaking:
+                found.append(self._yield(played, bid, speeches))
         return found
 
     def _yield(
-        self, played: Played, said: PlantedUtterance, speeches: Sequence[PatientSpeech]
+        self, played: Played, bid: PlantedUtterance, speeches: Sequence[PatientSpeech]
     ) -> Yield:
-        silent_s = played.truth.silent_from(said.onset_s, gap_s=0.6)
-        mine = [s for s in speeches if s.start_s <= said.onset_s <= s.end_s + 0.1]
-        if not mine:
-            return Yield(silent_s - said.onset_s, 99)
-        sounded = self._sounded(mine[0], silent_s)
-        return Yield(silent_s - said.onset_s, abs(sounded - len(mine[0].heard.split())))
+        silent_s = played.truth.silent_from(bid.onset_s, gap_s=0.6)
+        interrupted = [s for s in speeches if s.start_s <= bid.onset_s <= s.end_s + 0.1]
+        if not interrupted:
+            return Yield(silent_s - bid.onset_s, 99)
+        speech = interrupted[0]
+        sounded = self._sounded(speech, silent_s)
+        return Yield(silent_s - bid.onset_s, abs(sounded - len(speech.heard.split())))
 
     def _sounded(self, speech: PatientSpeech, silent_s: float) -> int:
-        """Words of the line that had half sounded when she fell silent, from the clips alone."""
+        """Return the number of words that had half sounded at `silent_s`, from the clips alone."""
         voice = self._simulator.engines().voice
         at_s, count = speech.start_s, 0
         for clause in split_clauses(speech.text):
-            clip = voice.recall(clause, TELLER)
+            clip = voice.recall(clause, PATIENT_STYLE)
             assert clip is not None
             middles = [at_s + (word.start_s + word.end_s) / 2 for word in clip.words]
             count += sum(middle <= silent_s for middle in middles)
@@ -352,7 +357,7 @@ class _Bench:
         return count
 
     def acknowledgements(self, count: int) -> tuple[int, int]:
-        """Acknowledgements that stopped her, and those that were given."""
+        """Return the acknowledgements that stopped the patient, and the number given."""
         each = 4
         steps: list[ScriptStep] = []
         for number in range(count):
@@ -362,17 +367,18 @@ class _Bench:
             clip = self._acknowledgement(number)
             steps.append(ScriptStep(BackchannelStep(1.5 + 2.6 * (number % each)), clip))
         played = self._play(LONG, steps)
-        given = [u for u in played.truth.said if isinstance(u.when, BackchannelStep)]
+        given = [u for u in played.truth.spoken if isinstance(u.when, BackchannelStep)]
         stops = [entry.start_s for entry in played.entries if isinstance(entry, Interruption)]
         stopped = sum(any(abs(stop_s - u.onset_s) < 0.6 for stop_s in stops) for u in given)
         paused = sum(_silenced(played, u) for u in given)
         return max(stopped, paused), len(given)
 
 
-def _silenced(played: Played, said: PlantedUtterance) -> bool:
-    """She fell silent for longer than a comma right after it."""
+def _silenced(played: Played, acknowledgement: PlantedUtterance) -> bool:
+    """Return whether the patient stopped right after it for longer than the pause of a comma."""
+    start_s, end_s = acknowledgement.onset_s, acknowledgement.offset_s + 0.9
     sounds = played.truth.sounds(gap_s=0.7)
-    return any(said.onset_s < end_s < said.offset_s + 0.9 for _, end_s in sounds)
+    return any(start_s < stopped_s < end_s for _, stopped_s in sounds)
 
 
 def _share(part: int, whole: int) -> float:

@@ -1,9 +1,9 @@
-"""From the end of the learner's speech to the patient's first sound, against a plain loop.
+"""`simvoice bench latency`: from the end of the learner's speech to the patient's first sound.
 
-The learner's sentences are prepared beforehand; their end is known to 5 ms. The patient is the
-real one of a case. The plain loop is what the parts give when they are simply put in a row: a
-fixed 640 ms of silence, the stock recogniser on a 30 s window, a chat prompt, the whole reply,
-the whole reply synthesised. It uses the same engines on the same sentences in the same run.
+The learner speaks prepared clips whose end is known to 5 ms; the patient comes from a case.
+The baseline is a plain loop of the same parts, one after the other: a fixed 640 ms of silence, the
+stock recogniser on a 30 s window, a chat prompt, the whole reply, and the whole reply synthesised.
+It uses the same engines on the same sentences in the same run.
 """
 
 from __future__ import annotations
@@ -59,25 +59,28 @@ SENTENCES = (
     "What would you like to do next?",
     "Can you say back to me what we have talked about?",
 )
-"""A conversation of 30 turns, none of which ends it."""
+"""A conversation of 30 turns that do not end the encounter."""
 
 LEARNER = VoiceStyle(formant_shift=0.97, pitch_hz=112.0)
 
 GAP_S = 0.8
-"""The learner waits this long after the patient."""
+"""Seconds that the learner waits after the patient."""
 
 PLAIN_END_S = 0.64
-"""The plain loop's fixed end of turn, as the prototype in the design notes had it."""
+"""Seconds of silence that end a turn in the plain loop, as in the prototype."""
 
 PLAIN_DEVICE_S = 0.06
-"""The same output delay that the simulated line has."""
+"""Seconds of output delay in the plain loop, equal to that of the simulated line."""
 
 BLOCK = 10
-"""Turns in a row before the plain loop gets the same sentences: both see the same machine."""
+"""Turns of one encounter; with busy processes, each block runs without and with them."""
 
 
 def run(quick: bool, others: int = 0, turns: int | None = None) -> dict[str, Any]:
-    """quick: 3 turns instead of 30. others: busy processes beside it, compared with none."""
+    """Return the figures as JSON data.
+
+    quick: 3 turns instead of 30. others: number of busy processes, compared with none.
+    """
     simulator = Simulator()
     patient = simulator.patient(CASE)
     count = turns or (3 if quick else len(SENTENCES))
@@ -123,16 +126,17 @@ def run(quick: bool, others: int = 0, turns: int | None = None) -> dict[str, Any
 
 @dataclass(frozen=True, slots=True)
 class TimedTurn:
-    """One turn of the learner's and how long its answer took."""
+    """A turn of the learner and the time to its answer."""
 
     after_ms: float
-    """Planted end of speech to the first sample heard, less the silence the patient chose."""
+    """Planted end of speech to the first sample played, minus the silence the patient chose."""
     text: str
     melody_prob: float | None
+    """Probability that the turn was over, by Smart Turn."""
     words_prob: float | None
-    """That the turn was over, by Smart Turn and by the words."""
+    """Probability that the turn was over, by the words."""
     source: str
-    """Of the patient's line: authored, model, fallback."""
+    """Source of the patient's line: authored, model or fallback."""
 
 
 def _slowness(answer: TimedTurn) -> float:
@@ -140,25 +144,26 @@ def _slowness(answer: TimedTurn) -> float:
 
 
 def answers_of(played: Played) -> list[TimedTurn]:
-    """Every turn that was answered, in order."""
+    """Return every answered turn, in order."""
     found: list[TimedTurn] = []
     moves = {e.turn: e.source for e in played.entries if isinstance(e, PatientMove)}
     delays = [entry for entry in played.entries if isinstance(entry, Delay)]
     turns = [entry for entry in played.entries if isinstance(entry, LearnerTurn)]
-    for said in played.truth.said:
-        sound_s = played.truth.first_sound_after(said.offset_s)
-        answered = [t for t in turns if t.start_s <= said.offset_s <= t.end_s + 0.5]
+    for utterance in played.truth.spoken:
+        end_s = utterance.offset_s
+        sound_s = played.truth.first_sound_after(end_s)
+        answered = [t for t in turns if t.start_s <= end_s <= t.end_s + 0.5]
         chosen = [d.chosen_silence_s for d in delays if answered and d.turn == answered[0].turn]
         if sound_s is not None and chosen:
             turn = answered[0]
-            after_ms = round(1000.0 * (sound_s - said.offset_s - chosen[0]), 1)
+            after_ms = round(1000.0 * (sound_s - end_s - chosen[0]), 1)
             source = moves.get(turn.turn, "")
             found.append(TimedTurn(after_ms, turn.text, turn.complete_prob, turn.over_prob, source))
     return found
 
 
 def _stages(runs: Sequence[Played]) -> dict[str, float]:
-    """Median milliseconds after the end of speech at which each stage was done."""
+    """Return the median milliseconds from the end of speech to the end of each stage."""
     by_name: dict[str, list[float]] = {}
     for played in runs:
         for entry in played.entries:
@@ -169,7 +174,7 @@ def _stages(runs: Sequence[Played]) -> dict[str, float]:
 
 
 def _choosing(runs: Sequence[Played]) -> list[float]:
-    """Milliseconds from the words to the first clause at hand: choosing a reply, beginning it."""
+    """Return the milliseconds from transcript to first synthesised clause."""
     stages = [e.stages_s for played in runs for e in played.entries if isinstance(e, Delay)]
     return [1000.0 * (s["speech"] - s["words"]) for s in stages if {"speech", "words"} <= set(s)]
 
@@ -181,27 +186,29 @@ def _clip(simulator: Simulator, text: str) -> LearnerClip:
 
 
 def _prepare(simulator: Simulator, patient: Patient, sentences: Sequence[str]) -> None:
-    """Make the first clauses sound of the lines that these sentences lead to, in all her moods,
-    where `make_ready` makes those of all lines: a minute the first time, which a quick bench does
-    not have."""
+    """Synthesise the first clauses of the lines that answer these sentences, in all moods.
+
+    `make_ready` does this for all lines, which takes a minute the first time: too long for a quick
+    bench.
+    """
     engines = simulator.engines()
     embedder = engines.embedder
     assert embedder is not None
     wanted: list[tuple[str, VoiceStyle]] = []
-    sayings = simulator.plan(CASE).sayings
+    lines = simulator.plan(CASE).lines
     for start in range(0, len(sentences), BLOCK):
         state = patient.start(0)
         for text in sentences[start : start + BLOCK]:
             vector = embedder.embed([patient.focus(text)])[0]
-            decision = patient.hear(
+            decision = patient.respond(
                 state, LearnerUtterance(text=text, embedding=vector, duration_s=2.0)
             )
             if decision.query is not None:
                 decision = patient.settle(state, decision, Answer())
             move = decision.move
-            said = [each for each in sayings if markup.plain(each.spoken) == move.text]
-            wanted += spoken_lines.clauses(said, patient.style, slice(0, 1))
-            state = patient.heard(decision.state, move, move.text, True)
+            chosen = [each for each in lines if markup.plain(each.spoken) == move.text]
+            wanted += spoken_lines.clauses(chosen, patient.style, slice(0, 1))
+            state = patient.record_delivery(decision.state, move, move.text, True)
     engines.voice.prepare(wanted)
 
 
@@ -213,7 +220,7 @@ def _encounter(simulator: Simulator, patient: Patient, clips: Sequence[LearnerCl
 
 
 def _plain(simulator: Simulator, patient: Patient, clip: LearnerClip) -> float:
-    """Milliseconds of the plain loop for one sentence: what it waits plus what it computes."""
+    """Return the milliseconds of the plain loop for one sentence: waiting plus computing."""
     # Loads the library, which reads the environment that `Simulator` sets.
     from simvoice.engines.stt.whisper import Whisper
 
@@ -229,6 +236,6 @@ def _plain(simulator: Simulator, patient: Patient, clip: LearnerClip) -> float:
         f"<|im_start|>user\n{text}<|im_end|>\n<|im_start|>assistant\n"
     )
     reply = "".join(llm.complete(prompt, max_tokens=60, stop=("<|im_end|>",), seed=1))
-    # A clip that is kept would cost nothing: the plain loop speaks what nobody prepared.
+    # The plain loop synthesises every reply; a cached clip would take no time.
     simulator.unprepared_voice().speak(reply or "I see.", patient.style("neutral"))
     return 1000.0 * (PLAIN_END_S + PLAIN_DEVICE_S + time.perf_counter() - begun)

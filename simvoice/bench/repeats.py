@@ -1,9 +1,9 @@
-"""The same simulated learner meets the same patient again and again, in virtual time.
+"""Repeat encounters of the same simulated learner with the same patient, in virtual time.
 
-The engines are the real ones: the recogniser hears the learner, the patient chooses and says her
-lines, both channels are recorded and measured from that sound. The clock stands still while an
-engine works, so the patient is never late; the machine's own delay is subtracted from every metric
-anyway. What differs from one encounter to the next is said in `simulate.varied`.
+The engines are real: the learner's speech is recognised, the patient chooses and speaks lines, and
+both channels are recorded and measured from that sound. The clock stops while an engine works, so
+the patient is never late; all metrics exclude the machine's delay anyway. `simulate.varied` defines
+what differs between encounters.
 """
 
 from __future__ import annotations
@@ -32,21 +32,21 @@ from simvoice.simulate.demo import DEMO_FILES, build_script, load_demo
 from simvoice.simulate.varied import amplify_script, vary_demo
 
 Done = Callable[[int, int], None]
-"""Called with what is done and how much there is."""
+"""Called with the number of finished encounters and the total."""
 
 _TAIL_S = 8.0
-"""As in a demo: longer than she is silent before she goes on."""
+"""Seconds of silence that end an encounter, as in a demo: longer than the patient's silences."""
 _FIRST_SEED = 20_000
 
-_NOT_THERE = frozenset({"machine_delay"})
-"""In virtual time the machine is never late: how its delay varies is not to be learned here."""
+_NOT_MEASURABLE = frozenset({"machine_delay"})
+"""Metrics without meaning in virtual time, in which the machine is never late."""
 
 Manner = Literal["skilled", "poor"]
 
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """One learner with one patient."""
+    """A learner's manner with a case."""
 
     case: str
     manner: Manner
@@ -54,18 +54,18 @@ class Behaviour:
 
 @dataclass(frozen=True, slots=True)
 class RepeatsOutcome:
-    """What the encounters showed."""
+    """The result of all encounters."""
 
     repeats: int
     """Encounters of each behaviour."""
     behaviours: tuple[Behaviour, ...]
-    talked_s: float
-    """Seconds of all encounters together."""
+    total_s: float
+    """Length of all encounters together, seconds."""
     metrics: dict[str, RepeatError]
 
     @property
     def table(self) -> Repeats:
-        """For the file in the package."""
+        """The table that ships with the package."""
         return Repeats(
             _provenance(self),
             {key: found.sem for key, found in self.metrics.items()},
@@ -80,15 +80,15 @@ class _RepeatsJob:
 
 
 @dataclass(frozen=True, slots=True)
-class _Met:
-    """One encounter."""
+class RepeatedEncounter:
+    """Length and measured values of one encounter."""
 
     length_s: float
     values: Values
 
 
 def behaviours() -> tuple[Behaviour, ...]:
-    """Every case that ships, with every learner who is written for it."""
+    """Return every shipped case with every learner that is written for it."""
     manners: tuple[Manner, ...] = ("skilled", "poor")
     folders = sorted(path.parent for path in paths.scenarios_dir().glob("*/case.yaml"))
     return tuple(
@@ -106,58 +106,64 @@ def run(
     workers: int = 1,
     done: Done = lambda _, __: None,
 ) -> RepeatsOutcome:
-    """Let every behaviour happen `repeats` times. Raises SimvoiceError when an encounter breaks."""
+    """Run `repeats` encounters of every behaviour. Raises SimvoiceError when one breaks off."""
     each = tuple(among or behaviours())
     jobs = [
         _RepeatsJob(behaviour, _FIRST_SEED + 1000 * number + k)
         for number, behaviour in enumerate(each)
         for k in range(repeats)
     ]
-    met = []
-    for finished, one in enumerate(_work(jobs, workers), 1):
-        met.append(one)
+    encounters = []
+    for finished, encounter in enumerate(_run_jobs(jobs, workers), 1):
+        encounters.append(encounter)
         done(finished, len(jobs))
-    groups = [[one.values for one in met[k : k + repeats]] for k in range(0, len(met), repeats)]
-    return RepeatsOutcome(repeats, each, sum(one.length_s for one in met), repeat_errors(groups))
+    groups = [
+        [encounter.values for encounter in encounters[k : k + repeats]]
+        for k in range(0, len(encounters), repeats)
+    ]
+    total_s = sum(encounter.length_s for encounter in encounters)
+    return RepeatsOutcome(repeats, each, total_s, repeat_errors(groups))
 
 
-def _work(jobs: Sequence[_RepeatsJob], workers: int) -> Iterator[_Met]:
-    # Spawned: engines hold threads, which do not survive a fork.
+def _run_jobs(jobs: Sequence[_RepeatsJob], workers: int) -> Iterator[RepeatedEncounter]:
+    # Spawn: engines have threads, which do not survive a fork.
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        yield from pool.map(_meet, jobs)
+        yield from pool.map(_run_job, jobs)
 
 
 _SIMULATORS: list[Simulator] = []
-"""One a process, made when it is first needed."""
+"""The simulator of this process, made when it is first needed."""
 
 
-def _meet(job: _RepeatsJob) -> _Met:
+def _run_job(job: _RepeatsJob) -> RepeatedEncounter:
     if not _SIMULATORS:
         _SIMULATORS.append(Simulator(every_case=True))
     with tempfile.TemporaryDirectory(prefix="simvoice-repeats-") as folder:
-        return meet(_SIMULATORS[0], job.behaviour, job.seed, Path(folder))
+        return run_encounter(_SIMULATORS[0], job.behaviour, job.seed, Path(folder))
 
 
-def meet(simulator: Simulator, behaviour: Behaviour, seed: int, attempts: Path) -> _Met:
-    """One encounter on one day of the learner's, recorded under `attempts` and measured.
+def run_encounter(
+    simulator: Simulator, behaviour: Behaviour, seed: int, attempts: Path
+) -> RepeatedEncounter:
+    """Run, record under `attempts` and measure one encounter, varied by the seed.
 
-    Raises SimvoiceError when it does not come to its end.
+    Raises SimvoiceError when it breaks off.
     """
     plan = load_demo(locate_case(behaviour.case, *paths.case_dirs()), behaviour.manner)
-    today = vary_demo(plan, seed)
+    varied = vary_demo(plan, seed)
     voice_id = manifest.digests([simulator.profile["voice"]])["voice"]
     with tempfile.TemporaryDirectory(prefix="simvoice-clips-") as clips:
-        script = build_script(today.demo, simulator.unprepared_voice(), voice_id, Path(clips))
+        script = build_script(varied.demo, simulator.unprepared_voice(), voice_id, Path(clips))
     line = SimulatedLine(
-        amplify_script(script, today.gain_db),
+        amplify_script(script, varied.gain_db),
         paced=False,
-        noise_dbfs=today.noise_dbfs,
-        seed=today.seed,
+        noise_dbfs=varied.noise_dbfs,
+        seed=varied.seed,
         tail_s=_TAIL_S,
     )
     simulator.store = Store(attempts)
-    session = simulator.encounter(behaviour.case, line, learner=behaviour.manner, seed=today.seed)
-    line.hold = session.settle
+    session = simulator.encounter(behaviour.case, line, learner=behaviour.manner, seed=varied.seed)
+    line.before_frame = session.wait_until_idle
     finished = session.run()
     if finished.reason in ("device", "fault"):
         raise SimvoiceError(
@@ -168,13 +174,13 @@ def meet(simulator: Simulator, behaviour: Behaviour, seed: int, attempts: Path) 
     values = {
         one.key: one.value
         for one in measured
-        if one.value is not None and one.key not in _NOT_THERE
+        if one.value is not None and one.key not in _NOT_MEASURABLE
     }
-    return _Met(attempt.duration_s, values)
+    return RepeatedEncounter(attempt.duration_s, values)
 
 
 def report(outcome: RepeatsOutcome) -> dict[str, Any]:
-    """For people and for JSON."""
+    """Return the figures as JSON data."""
     return {
         **_provenance(outcome),
         "metrics": {
@@ -195,7 +201,8 @@ def _provenance(outcome: RepeatsOutcome) -> dict[str, Any]:
         "encounters": encounters,
         "cases": sorted({one.case for one in outcome.behaviours}),
         "behaviours": len(outcome.behaviours),
-        "mean_length_s": round(outcome.talked_s / encounters, 1),
+        "mean_length_s": round(outcome.total_s / encounters, 1),
         "same": "case, words, order, silences kept on purpose, interruptions",
-        "differs": "gaps and pauses, pitch, pace, level, room noise, her choice among equal lines",
+        "differs": "gaps and pauses, pitch, pace, level, room noise, "
+        "the patient's choice among equal lines",
     }

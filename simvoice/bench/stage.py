@@ -1,4 +1,4 @@
-"""One encounter for a bench: planted speech, real engines, real time, and the truth of it."""
+"""Run an encounter for a bench: planted speech, real engines, real time, and the known truth."""
 
 from __future__ import annotations
 
@@ -26,10 +26,7 @@ from simvoice.record.store import Store
 from simvoice.runtime.session import Session, SessionParts
 from simvoice.simulate.learner import LearnerScript
 
-# -- clinician --------------------------------------------------------------------------------
-# What clinicians say, as planted speech for benches: 50 short utterances and 20 longer ones,
-# each spoken by several people.
-
+# -- planted speech of clinicians -----------------------------------------------------------
 
 PEOPLE = (
     VoiceStyle(),
@@ -125,27 +122,25 @@ LONG = (
 
 
 def utterances(quick: bool) -> list[tuple[str, VoiceStyle]]:
-    """Text and speaker: 200 short and 40 longer ones; 17 and 5 when quick."""
+    """Return texts and voices: 200 short and 40 longer utterances; 17 and 5 when quick."""
     short = [(text, person) for text in SHORT for person in PEOPLE]
     longer = [
         (text, PEOPLE[(number + turn) % len(PEOPLE)])
         for number, text in enumerate(LONG)
         for turn in (0, 1)
     ]
-    # 12 and 9 share no factor that would leave out one of the four people.
+    # 13 and 9 share no factor with 4, so no voice is left out.
     return short[::13] + longer[::9] if quick else short + longer
 
 
-# -- stage ------------------------------------------------------------------------------------
-# One encounter for a bench: planted audio, real engines, real time, and the truth of it.
-
+# -- encounters -----------------------------------------------------------------------------
 
 ATTEMPT = "20260101-000000-bench-aaaa"
 
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """What happened (the record) and what really happened (the truth)."""
+    """The record of an encounter and its truth."""
 
     entries: tuple[JournalEntry, ...]
     truth: Truth
@@ -158,12 +153,12 @@ def play(
     *,
     style: Callable[[Affect, Mood], VoiceStyle],
     focus: Callable[[str], str] = str,
-    floor: TurnTakingSettings | None = None,
+    settings: TurnTakingSettings | None = None,
     tail_s: float = 3.0,
     leaves: bool = False,
     seed: int = 0,
 ) -> Played:
-    """Run the script against the mind through everything that a learner's words go through."""
+    """Run the learner's script against the mind through the whole runtime."""
     line = SimulatedLine(script, tail_s=tail_s, leaves=leaves, seed=seed)
     engines = simulator.engines()
     with tempfile.TemporaryDirectory(prefix="simvoice-bench-") as folder:
@@ -184,7 +179,7 @@ def play(
         parts = SessionParts(
             attempt=ATTEMPT,
             rules=Rules(
-                mind, floor or TurnTakingSettings(), judges_words=engines.last_words is not None
+                mind, settings or TurnTakingSettings(), judges_words=engines.last_words is not None
             ),
             line=line,
             vad=simulator.voice_activity(),
@@ -200,7 +195,7 @@ def play(
 
 @contextlib.contextmanager
 def busy(processes: int) -> Iterator[None]:
-    """Other processes that keep one core busy each."""
+    """Run other processes that each keep one core busy."""
     spin = "while True: pass"
     others = [subprocess.Popen([sys.executable, "-c", spin]) for _ in range(processes)]
     try:
@@ -212,7 +207,7 @@ def busy(processes: int) -> Iterator[None]:
 
 
 class PeakMemory:
-    """Watches the memory of this process and its children: resident, in MB."""
+    """Measures the peak resident memory of this process and its children, MB."""
 
     def __init__(self) -> None:
         self.mb = 0.0
@@ -233,23 +228,23 @@ class PeakMemory:
             total = me.memory_info().rss
             for child in me.children(recursive=True):
                 with contextlib.suppress(psutil.Error):
-                    # The spinning neighbours of `busy` are not ours to count; they hold no model.
+                    # The processes of `busy` do not count; they load no model.
                     if "while True" not in " ".join(child.cmdline()):
                         total += child.memory_info().rss
             self.mb = max(self.mb, total / 2**20)
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """The smallest value that is at least as large as this share of all; nan when there is none."""
+    """Return the smallest value that is at least as large as this share of all values; else NaN."""
     ordered = sorted(values)
     if not ordered:
         return float("nan")
-    place = min(len(ordered) - 1, max(0, -(-len(ordered) * share // 1) - 1))
-    return ordered[int(place)]
+    index = min(len(ordered) - 1, max(0, -(-len(ordered) * share // 1) - 1))
+    return ordered[int(index)]
 
 
 def spread(values: Sequence[float]) -> dict[str, float]:
-    """p50, p95, least and most, rounded to whole numbers."""
+    """Return p50, p95, min and max, rounded to whole numbers."""
     if not values:
         return {}
     return {

@@ -1,4 +1,4 @@
-"""`simvoice bench stt`: the short encoder window against stock faster-whisper, paired."""
+"""`simvoice bench stt`: compare the short encoder window with stock faster-whisper, in pairs."""
 
 from __future__ import annotations
 
@@ -24,9 +24,7 @@ from simvoice.engines.tts.praat_voice import ShapedVoice
 from simvoice.engines.tts.speech_cache import CachedVoice
 from simvoice.models import manifest
 
-# -- word errors ------------------------------------------------------------------------------
-# Word error rate, after both texts were written in one way.
-
+# -- word errors ----------------------------------------------------------------------------
 
 _SAME = {
     "dr": "doctor",
@@ -42,19 +40,19 @@ _JOINED = re.compile(r"\b(mm|um|uh)[- ]?(hmm?|hum|huh|uh)\b")
 _OTHER = re.compile(r"[^a-z0-9' ]")
 
 
-def normal(text: str) -> list[str]:
-    """Lower-case words without punctuation, abbreviations spelled out."""
+def normalised_words(text: str) -> list[str]:
+    """Return lower-case words without punctuation, with abbreviations spelled out."""
     plain = _JOINED.sub(r"\1\2", text.lower().replace("’", "'"))
     words = _OTHER.sub(" ", plain).split()
     return [_SAME.get(word.strip("'"), word.strip("'")) for word in words]
 
 
-def errors(said: Sequence[str], heard: Sequence[str]) -> int:
-    """Fewest substitutions, insertions and deletions (Wagner & Fischer 1974)."""
-    row = list(range(len(heard) + 1))
-    for count, word in enumerate(said, 1):
+def word_errors(spoken: Sequence[str], recognised: Sequence[str]) -> int:
+    """Return the fewest substitutions, insertions and deletions (Wagner & Fischer 1974)."""
+    row = list(range(len(recognised) + 1))
+    for count, word in enumerate(spoken, 1):
         before, row[0] = row[0], count
-        for column, other in enumerate(heard, 1):
+        for column, other in enumerate(recognised, 1):
             before, row[column] = (
                 row[column],
                 min(row[column] + 1, row[column - 1] + 1, before + (word != other)),
@@ -62,73 +60,73 @@ def errors(said: Sequence[str], heard: Sequence[str]) -> int:
     return row[-1]
 
 
-# -- stt --------------------------------------------------------------------------------------
-
+# -- the bench ------------------------------------------------------------------------------
 
 LONGEST_S = 8.0
 BEAM_EVERY = 5
-"""The library's default, beam 5, is timed on every fifth utterance: it only gives context."""
+"""The library's default, beam 5, is timed on every fifth utterance only, for context."""
 
 BANDS_S = ((0.0, 1.0), (1.0, 2.0), (2.0, 4.0), (4.0, 8.0))
 
 
 @dataclass(frozen=True, slots=True)
 class KnownSpeech:
-    """Speech whose words are known."""
+    """Speech with known words."""
 
     text: str
     pcm: Pcm
     real: bool
-    """Spoken by a person, not synthesised."""
+    """Whether a person speaks; else it is synthesised."""
 
 
 @dataclass(slots=True)
 class Tally:
-    """One way of transcribing, over all utterances."""
+    """Times and errors of one way to transcribe, over all utterances."""
 
     took_ms: list[float] = field(default_factory=list)
     wrong: list[int] = field(default_factory=list)
     repeated: list[str] = field(default_factory=list)
 
-    def add(self, said: KnownSpeech, heard: str, took_ms: float) -> None:
-        """Count one utterance."""
-        words = normal(said.text)
-        found = normal(heard)
+    def add(self, speech: KnownSpeech, transcript: str, took_ms: float) -> None:
+        """Add one utterance."""
+        words = normalised_words(speech.text)
+        found = normalised_words(transcript)
         self.took_ms.append(took_ms)
-        self.wrong.append(errors(words, found))
-        # Once too often is a repetition already; a person who says "no, no, no, no" is not.
+        self.wrong.append(word_errors(words, found))
+        # A text written twice is a repetition, unless the speaker repeats, as in "no, no, no, no".
         twice = found[: len(found) // 2] * 2 == found and words != found
         longer = len(found) > 2 * len(words) + 2
-        if (found and twice) or longer or (repeats(heard) and not repeats(said.text)):
-            self.repeated.append(heard)
+        invented = repeats(transcript) and not repeats(speech.text)
+        if (found and twice) or longer or invented:
+            self.repeated.append(transcript)
 
 
 def run(quick: bool) -> dict[str, Any]:
-    """The figures, ready for JSON. Raises ModelMissing or ModelAltered.
+    """Return the figures as JSON data. Raises ModelMissing or ModelAltered.
 
     quick: about 25 utterances instead of about 245.
     """
     whisper = Whisper(manifest.locate(manifest.profile()["stt"]))
-    said = [u for u in _all(quick) if u.pcm.size <= LONGEST_S * RATE]
+    speeches = [u for u in _all(quick) if u.pcm.size <= LONGEST_S * RATE]
     ours, stock, beam = Tally(), Tally(), Tally()
     fallbacks = 0
-    for number, utterance in enumerate(said):
-        # Who goes first alternates, so that neither always finds the caches warm.
+    for number, utterance in enumerate(speeches):
+        # The first one alternates, so that neither always benefits from warm caches.
         ways = [_ours(whisper), _stock(whisper, 1)]
         tallies = [ours, stock]
         for which in (0, 1) if number % 2 else (1, 0):
-            heard, took_ms = _timed(ways[which], utterance.pcm)
-            tallies[which].add(utterance, heard.text, took_ms)
-            fallbacks += which == 0 and heard.path == "stock"
+            found, took_ms = _timed(ways[which], utterance.pcm)
+            tallies[which].add(utterance, found.text, took_ms)
+            fallbacks += which == 0 and found.path == "stock"
         if number % BEAM_EVERY == 0:
-            heard, took_ms = _timed(_stock(whisper, 5), utterance.pcm)
-            beam.add(utterance, heard.text, took_ms)
-    return _report(said, ours, stock, beam, fallbacks)
+            found, took_ms = _timed(_stock(whisper, 5), utterance.pcm)
+            beam.add(utterance, found.text, took_ms)
+    return _report(speeches, ours, stock, beam, fallbacks)
 
 
 @dataclass(frozen=True, slots=True)
 class Recognised:
-    """Text and the path that gave it."""
+    """A transcript and the path that gave it."""
 
     text: str
     path: str
@@ -151,11 +149,11 @@ def _stock(whisper: Whisper, beam_size: int) -> Callable[[Pcm], Recognised]:
 
 def _timed(way: Callable[[Pcm], Recognised], pcm: Pcm) -> tuple[Recognised, float]:
     start = time.perf_counter()
-    heard = way(pcm)
-    return heard, 1000.0 * (time.perf_counter() - start)
+    found = way(pcm)
+    return found, 1000.0 * (time.perf_counter() - start)
 
 
-# -- what is said -------------------------------------------------------------------------
+# -- planted speech ------------------------------------------------------------------------
 
 
 def _all(quick: bool) -> list[KnownSpeech]:
@@ -177,7 +175,7 @@ def _synthetic(quick: bool) -> list[KnownSpeech]:
 
 
 def _real() -> Iterator[KnownSpeech]:
-    """Read sentences with transcripts, where somebody put them; none elsewhere."""
+    """Yield recordings of read sentences with transcripts; none without their folder."""
     folder = speech_folder()
     table = folder / "transcripts.tsv" if folder else None
     if folder is None or table is None or not table.is_file():
@@ -189,7 +187,7 @@ def _real() -> Iterator[KnownSpeech]:
 
 
 def speech_folder() -> Path | None:
-    """`$SIMVOICE_DATA/speech`, else `shared/data/speech` beside the checkout; None when neither."""
+    """Return `$SIMVOICE_DATA/speech`, else `shared/data/speech` beside the checkout, else None."""
     given = os.environ.get("SIMVOICE_DATA")
     beside = Path(__file__).resolve().parents[3] / "shared" / "data"
     folder = (Path(given) if given else beside) / "speech"
@@ -200,17 +198,17 @@ def speech_folder() -> Path | None:
 
 
 def _report(
-    said: Sequence[KnownSpeech], ours: Tally, stock: Tally, beam: Tally, fallbacks: int
+    speeches: Sequence[KnownSpeech], ours: Tally, stock: Tally, beam: Tally, fallbacks: int
 ) -> dict[str, Any]:
-    seconds = np.array([u.pcm.size / RATE for u in said])
-    words = np.array([len(normal(u.text)) for u in said])
-    real = np.array([u.real for u in said])
+    seconds = np.array([u.pcm.size / RATE for u in speeches])
+    words = np.array([len(normalised_words(u.text)) for u in speeches])
+    real = np.array([u.real for u in speeches])
     ratios = np.array(stock.took_ms) / np.array(ours.took_ms)
-    every = np.arange(0, len(said), BEAM_EVERY)
+    every = np.arange(0, len(speeches), BEAM_EVERY)
     beam_ratios = np.array(beam.took_ms) / np.array(ours.took_ms)[every]
     return {
         "model": manifest.profile()["stt"],
-        "utterances": len(said),
+        "utterances": len(speeches),
         "real_utterances": int(real.sum()),
         "speedup": _rounded(np.median(ratios)),
         "speedup_spread": [_rounded(q) for q in np.quantile(ratios, (0.05, 0.95))],

@@ -1,8 +1,7 @@
-"""How the voices come out: rate, pitch, range, loudness and pauses against what was asked, and
-whether a recogniser still understands the words.
+"""`simvoice bench voices`: measure the synthetic voices in every affect and mood.
 
-Each person says the same sentences in every affect, and in every mood of the ledger's. What is
-measured is the finished sound, by Praat (Boersma 2001).
+Each person says the same sentences. Rate, pitch, range, level and pauses are measured in the
+finished sound, by Praat (Boersma 2001); the word error rate shows whether it can be understood.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ import parselmouth  # type: ignore[import-not-found]
 from simvoice import markup
 from simvoice.app.simulator import Simulator
 from simvoice.audio import RATE, Pcm, level_dbfs, voiced_span
-from simvoice.bench.stt import errors, normal
+from simvoice.bench.stt import normalised_words, word_errors
 from simvoice.models import manifest
 from simvoice.patient.case.fields import VoiceKnobs
 from simvoice.patient.case.schema import Person
@@ -41,7 +40,7 @@ PEOPLE: Final[Mapping[str, VoiceKnobs]] = MappingProxyType(
         "old man": VoiceKnobs(formant_shift=0.92, pitch_hz=90, pitch_range=0.75, duration=1.18),
     }
 )
-"""Knobs for people of different ages; docs/voices.md has them for authors of cases."""
+"""Voice settings for people of different ages; docs/voices.md lists them for authors of cases."""
 
 SENTENCES: Final = (
     "I keep thinking of my mother in the hospital, and how small she was.",
@@ -51,29 +50,29 @@ SENTENCES: Final = (
 )
 
 PAUSE_S: Final = 0.15
-"""From here on a silence inside a clause is a pause and not the closure of a stop."""
+"""Seconds from which a silence inside a clause is a pause, and not the closure of a stop."""
 
 
 @dataclass(frozen=True, slots=True)
 class MeasuredClip:
-    """What was measured in one clip."""
+    """The measured values of a clip."""
 
     rate: float
-    """Syllables a second of sounding speech, pauses left out."""
+    """Syllables per second of speech, without pauses."""
     pitch_hz: float
-    """Median."""
+    """Median pitch."""
     range_st: float
     """Semitones between the 10th and the 90th percentile of pitch."""
     level_dbfs: float
-    """Of the sounding parts."""
+    """Level without pauses."""
     pauses_s: tuple[float, ...]
-    """Silences of `PAUSE_S` and more between the first and the last sound."""
+    """Silences of at least `PAUSE_S` between the first and the last sound."""
     third_formant_hz: float
-    """Median of the third formant in voiced parts: the length of the vocal tract."""
+    """Median of the third formant in voiced parts; it depends on the length of the vocal tract."""
 
 
 def measure(speech: Speech) -> MeasuredClip:
-    """Measure one clip that has voice in it."""
+    """Measure one clip, which must contain voiced sound."""
     pauses = _pauses(speech.pcm)
     start, end = voiced_span(speech.pcm)
     sounding_s = (end - start) / RATE - sum(length for _, length in pauses)
@@ -84,7 +83,7 @@ def measure(speech: Speech) -> MeasuredClip:
     track = pitch.selected_array["frequency"]
     voiced = track > 0.0
     hz = track[voiced]
-    # Praat's own advice for a man's and a woman's tract
+    # Praat's recommendation for the vocal tracts of men and women
     ceiling_hz = 5000.0 if np.median(hz) < 150.0 else 5500.0
     formants = sound.to_formant_burg(maximum_formant=ceiling_hz)
     low, high = np.percentile(hz, [10, 90])
@@ -100,7 +99,7 @@ def measure(speech: Speech) -> MeasuredClip:
 
 
 def _pauses(pcm: Pcm, longer_s: float = PAUSE_S) -> list[tuple[float, float]]:
-    """(start, length) of the silences inside, in seconds; softer than -40 dB of the loudest."""
+    """Return (start, length) of inner silences, seconds: more than 40 dB below the loudest part."""
     window = round(0.01 * RATE)
     count = pcm.size // window
     power = np.mean(pcm[: count * window].astype(np.float64).reshape(count, window) ** 2, axis=1)
@@ -114,22 +113,22 @@ def _pauses(pcm: Pcm, longer_s: float = PAUSE_S) -> list[tuple[float, float]]:
 
 
 def _without(pcm: Pcm, offset: int, pauses: Iterable[tuple[float, float]]) -> Pcm:
-    kept = np.ones(pcm.size, dtype=bool)
+    inside = np.ones(pcm.size, dtype=bool)
     for start_s, length_s in pauses:
         start = round(start_s * RATE) - offset
-        kept[max(0, start) : start + round(length_s * RATE)] = False
-    return pcm[kept]
+        inside[max(0, start) : start + round(length_s * RATE)] = False
+    return pcm[inside]
 
 
 def person(name: str) -> Person:
-    """One of `PEOPLE`, with nothing but a voice."""
+    """Return one of `PEOPLE` as a person of a case."""
     return Person(
         name=name, short="Sam", age=50, voice=PEOPLE[name], history=".", family=".", manner="."
     )
 
 
 def say(voice: Voice, who: Person, text: str, affect: Affect, mood: Mood) -> Speech:
-    """One clause as this person says it."""
+    """Synthesise one clause as this person says it."""
     return voice.speak(spoken(text, affect, mood, who.bends), style_of(who, affect, mood))
 
 
@@ -149,16 +148,16 @@ WAYS: Final[tuple[tuple[Affect, Mood], ...]] = (
     ("flat", "guarded"),
     ("warm", "open"),
 )
-"""Every affect, every mood, and the pairs that go furthest."""
+"""Every affect, every mood, and the most extreme pairs."""
 
 
 def run(quick: bool) -> dict[str, Any]:
-    """quick: two people instead of six, understood by one recogniser instead of two."""
+    """Return the figures as JSON data. quick: two people and one recogniser, not six and two."""
     simulator = Simulator()
     voice = simulator.voice()
-    ears = _ears(quick)
+    recognisers = _recognisers(quick)
     people: dict[str, Any] = {}
-    wrong: dict[str, Counter[str]] = {ear: Counter() for ear in ears}
+    wrong: dict[str, Counter[str]] = {name: Counter() for name in recognisers}
     words: Counter[str] = Counter()
     for name in list(PEOPLE)[1::3] if quick else PEOPLE:
         who = person(name)
@@ -168,20 +167,20 @@ def run(quick: bool) -> dict[str, Any]:
             way = f"{affect}, {mood}"
             people[name][way] = _means([measure(clip) for clip in clips])
             for text, clip in zip(SENTENCES, clips, strict=True):
-                plain = normal(markup.plain(text))
+                plain = normalised_words(markup.plain(text))
                 words.update({way: len(plain), name: len(plain), "all": len(plain)})
-                for ear, stt in ears.items():
-                    missed = errors(plain, normal(stt.transcribe(clip.pcm).text))
-                    wrong[ear].update({way: missed, name: missed, "all": missed})
+                for model, stt in recognisers.items():
+                    missed = word_errors(plain, normalised_words(stt.transcribe(clip.pcm).text))
+                    wrong[model].update({way: missed, name: missed, "all": missed})
     rates = {
-        ear: {which: round(count[which] / words[which], 3) for which in words}
-        for ear, count in wrong.items()
+        model: {which: round(count[which] / words[which], 3) for which in words}
+        for model, count in wrong.items()
     }
     return {"people": people, "word_error_rate": rates, "words": words["all"]}
 
 
-def _ears(quick: bool) -> dict[str, SpeechToText]:
-    # loads the library, which reads the environment that `Simulator` sets
+def _recognisers(quick: bool) -> dict[str, SpeechToText]:
+    # Loads the library, which reads the environment that `Simulator` sets.
     from simvoice.engines.stt.whisper import Whisper
 
     names = ("whisper-tiny.en",) if quick else ("whisper-tiny.en", "whisper-base")

@@ -1,1 +1,1 @@
-"""Where sound enters and leaves. Every device here is a `simvoice.ports.AudioLine`."""
+"""Sound devices. Every device here is a `simvoice.ports.AudioLine`."""

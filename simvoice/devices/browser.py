@@ -1,20 +1,20 @@
-"""The server's side of a microphone and speaker in the learner's browser.
+"""The server's end of a microphone and speaker in the learner's browser.
 
-The page's side is `web/static/line.js` and `web/static/audio-worklet.js`. Both talk over one
-WebSocket in binary messages, little-endian. Text messages on that WebSocket are not sound
-and never come here.
+The page's end is `web/static/line.js` and `web/static/audio-worklet.js`. They exchange binary
+messages, little-endian, over one WebSocket. This module does not receive the text messages on that
+WebSocket, which are not sound.
 
-Page to server, once or more a frame (`HEAD`, 24 bytes, then sound):
+Page to server, one or more messages for each frame (`HEAD`, 24 bytes, then sound):
 
     offset  type  field
-    0       u8    version      `VERSION`; another one ends the line
+    0       u8    version      `VERSION`; any other ends the line
     1       u8    reserved     0
     2       u16   count        frames in this message, 1..`MAX_COUNT`
-    4       u32   index        number of the first frame; each later one is one more
-    8       u32   ahead        samples that a frame arriving now has to wait before it sounds
-    12      u32   underruns    frames of silence the speaker played so far for want of sound
-    16      u32   received     frames the page has taken from the server so far
-    20      u16   latency_ms   what the browser says of its input and output latency, together
+    4       u32   index        number of the first frame; the next frames count up from it
+    8       u32   ahead        samples that will be played before a frame that arrives now
+    12      u32   underruns    frames of silence played so far because no sound was there
+    16      u32   received     frames the page has received from the server so far
+    20      u16   latency_ms   sum of the input and output latency that the browser reports
     22      u16   reserved     0
     24      i16   sound        count x 320 samples, mono, 16 kHz
 
@@ -22,11 +22,11 @@ Server to page (`OUT_HEAD`, 4 bytes, then sound):
 
     0       u8    version      `VERSION`
     1       u8    reserved     0
-    2       u16   count        frames in this message; always 1 today
+    2       u16   count        frames in this message; always 1 at present
     4       i16   sound        count x 320 samples, mono, 16 kHz
 
-`received` lets the server count what is still on its way, so that the delay of a frame is a sum
-of counts and not a guess: see `BrowserLine.read`.
+With `received` the server counts the frames in flight, so that the delay of a frame is a sum of
+counts and not an estimate: see `BrowserLine.read`.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from typing import Literal
 import numpy as np
 
 from simvoice.audio import FRAME, FRAME_S, RATE, Pcm16
-from simvoice.devices.pacing import Waiting
+from simvoice.devices.pacing import WaitTimer
 from simvoice.errors import DeviceLost
 from simvoice.ports import LineFacts, MicFrame
 
@@ -50,24 +50,24 @@ HEAD = struct.Struct("<BBHIIIIHH")
 OUT_HEAD = struct.Struct("<BBH")
 FRAME_BYTES = FRAME * 2
 MAX_COUNT = 100
-"""Frames in one message: 2 s. The page sends one; more come only after a stall."""
+"""Most frames in one message: 2 s. The page sends one, and more only after a stall."""
 QUEUE_FRAMES = round(2.0 / FRAME_S)
-"""2 s each way; more is dropped and counted."""
+"""Frames queued in each direction: 2 s; further frames are dropped and counted."""
 MAX_GAP = round(60.0 / FRAME_S)
-"""A counter that jumps over more than a minute is not a stalled tab but a broken message."""
+"""Frames that a counter may skip. A longer gap is not a stalled tab but a malformed message."""
 PATIENCE_S = 5.0
-"""How long a page may send no sound: a browser on a busy machine stalls, and a closing tab falls
-silent before its WebSocket is closed. A lost microphone is told at once (`lose`)."""
+"""Seconds that a page may send no sound: a browser on a busy machine stalls, and a closing tab
+stops sending before its WebSocket closes. A lost microphone is reported at once (`lose`)."""
 LOOK_S = 0.1
 _WRAP = 1 << 32
 
 
 @dataclass(frozen=True, slots=True)
 class PageState:
-    """What the newest message said of the page's speaker."""
+    """The state of the page's speaker in the newest message."""
 
     next_index: int
-    """Number of the frame after the newest one that came."""
+    """Number of the frame after the newest one received."""
     ahead: int
     underruns: int
     received: int
@@ -82,11 +82,11 @@ class _Queued:
 
 
 class BrowserLine:
-    """An `AudioLine` whose two ends are in the learner's browser.
+    """An `AudioLine` whose microphone and speaker are in the learner's browser.
 
-    `push` is called by whoever serves the WebSocket, from any thread, with every binary
-    message; `send` is called with every outgoing one, from the runtime's thread, and has to
-    return at once. `close` says that the tab is gone.
+    The WebSocket's server calls `push` with every binary message, from any thread, and `close` when
+    the tab is gone. The line calls `send` with every outgoing message, from the runtime's thread;
+    `send` must return at once.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class BrowserLine:
         native_rate: int = RATE,
         echo: Literal["headphones", "canceller", "half-duplex", "none"] = "canceller",
     ) -> None:
-        """The names, the rate (Hz) and the echo mode are what the page's hello said."""
+        """Names, rate (Hz) and echo mode come from the page's first message."""
         self._send = send
         self._facts = LineFacts("browser", microphone, speaker, native_rate, echo)
         self._changed = threading.Condition()
@@ -111,58 +111,61 @@ class BrowserLine:
         self._received_base: int | None = None
         self._sent = 0
         self.malformed = 0
-        """Messages that were not what this module describes; they are dropped."""
+        """Number of dropped messages that do not have the format above."""
         self.overflow_in = 0
-        """Frames from the page dropped because nobody read them for 2 s."""
+        """Frames from the page that were dropped because they were not read for 2 s."""
         self.overflow_out = 0
-        """Frames for the page dropped because 2 s were already on their way."""
+        """Frames for the page that were dropped because 2 s were already in flight."""
         self.trouble: str | None = None
-        """A sentence when the page cannot be understood; None while all is well."""
+        """The problem with the page, as a sentence; None without one."""
 
     @property
     def facts(self) -> LineFacts:
-        """What the page said of its devices."""
+        """The page's devices."""
         return self._facts
 
     def start(self) -> None:
-        """Sound that came before is not part of the session and was dropped."""
+        """Accept sound from now on; earlier sound was dropped."""
         with self._changed:
             self._open = True
 
     def push(self, data: bytes) -> None:
-        """One binary message from the page, from any thread. Never raises for its content."""
+        """Take a binary message from the page, from any thread. Never raises for its content."""
         with self._changed:
             if self._open and not self._closed:
                 self._take(data)
                 self._changed.notify_all()
 
     def lose(self, what: str) -> None:
-        """The page says that its microphone is gone; what had come before is read first."""
+        """End the line when the page loses its microphone; frames already received are read first.
+
+        what: the problem, as a sentence.
+        """
         with self._changed:
             self.trouble = self.trouble or what
             self._changed.notify_all()
 
     def close(self) -> None:
-        """The tab is gone: what was queued can still be read, then `read` gives None."""
+        """Close the line when the tab is gone; `read` gives the queued frames, then None."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
 
     def read(self, timeout_s: float = PATIENCE_S) -> MicFrame | None:
-        """The next frame, as `AudioLine.read`.
+        """Return the next frame, as `AudioLine.read`.
 
-        `output_delay_s` counts, from the start of this frame to the sound of the one written
-        next: frames the page has captured since, what lies ahead in its ring, what is on its
-        way to it, and the latency the browser states.
+        `output_delay_s` is the time from the start of this frame to the sound of the one written
+        next: the frames captured since, the samples in the page's ring, the frames in flight to it,
+        and the latency that the browser reports.
         """
-        waiting = Waiting()
+        timer = WaitTimer()
         with self._changed:
             while not self._queue:
                 if self.trouble is not None:
                     raise DeviceLost(self.trouble)
                 if self._closed:
                     return None
-                if waiting.look() >= timeout_s:
+                if timer.elapsed_s() >= timeout_s:
                     raise DeviceLost(
                         f"the page sent no sound for {timeout_s:g} s; keep its tab open, allow "
                         "the microphone and start again"
@@ -172,7 +175,7 @@ class BrowserLine:
             return MicFrame(taken.pcm, taken.lost, self._delay_s(taken.index), self._page.underruns)
 
     def write(self, frame: Pcm16) -> None:
-        """int16 [320] for the page's speaker; dropped and counted when 2 s are under way."""
+        """Send int16 [320] to the page's speaker; drop and count it when 2 s are in flight."""
         if frame.shape != (FRAME,) or frame.dtype != np.int16:
             raise ValueError(f"a frame is int16 [{FRAME}], not {frame.dtype} {frame.shape}")
         with self._changed:
@@ -185,7 +188,7 @@ class BrowserLine:
         self._send(OUT_HEAD.pack(VERSION, 0, 1) + frame.astype("<i2", copy=False).tobytes())
 
     def stop(self) -> None:
-        """Close this side; the WebSocket belongs to whoever serves it."""
+        """Close the line; its server closes the WebSocket."""
         self.close()
 
     def _in_flight(self) -> int:
@@ -204,7 +207,7 @@ class BrowserLine:
         version, _, count, index, ahead, underruns, received, latency_ms, _ = HEAD.unpack_from(data)
         if version != VERSION:
             self.trouble = (
-                f"the page speaks version {version} of the sound protocol and this simvoice "
+                f"the page uses version {version} of the sound protocol and this simvoice uses "
                 f"version {VERSION}; reload the page"
             )
             self._closed = True
@@ -229,7 +232,7 @@ class BrowserLine:
 
     def _enqueue(self, index: int, pcm: Pcm16) -> None:
         if len(self._queue) >= QUEUE_FRAMES:
-            # The newest is dropped, so that what is read stays in order; the next frame says it.
+            # Drop the newest, so that frames stay in order; the next frame reports the loss.
             self.overflow_in += 1
             self._pending_lost += 1
             return

@@ -1,4 +1,4 @@
-"""Keeping the patient's own voice out of the microphone: WebRTC's AEC3, or half duplex."""
+"""Remove the patient's voice from the microphone with WebRTC's echo canceller, AEC3."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ LAG_S = 128 / RATE
 
 
 def canceller_available() -> bool:
-    """Is the library here?"""
+    """Return whether the library is installed."""
     return importlib.util.find_spec("pywebrtc_audio") is not None
 
 
 class EchoCanceller:
-    """Takes what the speaker plays out of what the microphone hears, frame by frame.
+    """Removes the speaker's sound from the microphone, frame by frame.
 
-    It finds the delay between the two by itself (0..0.5 s) and follows it. The microphone's
-    sound comes out `LAG_S` later. Not for use from two threads.
+    It finds and follows the delay between the two (0..0.5 s). The output is `LAG_S` late. Not
+    thread-safe.
     """
 
     def __init__(self) -> None:
@@ -37,12 +37,12 @@ class EchoCanceller:
         self._aec = pywebrtc_audio.EchoCanceller(sample_rate=RATE, num_channels=1)
 
     def process(self, microphone: Pcm16, reference: Pcm16) -> Pcm16:
-        """Both int16 [320]: the frame heard, and the frame written to the speaker last.
+        """Return the microphone's frame without the echo, int16 [320].
 
-        Returns the frame without the echo, int16 [320].
+        reference: the frame last written to the speaker, int16 [320].
         """
         return np.asarray(self._aec.process(microphone, reference), dtype=np.int16)
 
 
 SILENCE: Pcm16 = np.zeros(FRAME, np.int16)
-"""The reference before anything was written."""
+"""The reference before the first written frame."""

@@ -1,4 +1,4 @@
-"""Real time for lines that have no device to give it, and how long a device has been waited for."""
+"""Pace lines without a device in real time, and time how long a device is waited for."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Callable
 
 from simvoice.audio import FRAME_S
 
-# -- pace -------------------------------------------------------------------------------------
-# Real time for lines that have no device to give it.
+MOST_STEP_S = 0.25
+"""The longest time that one reading adds: a longer one means that the machine stood still."""
 
 
 class Pacer:
-    """Lets frame k through no earlier than `k` frames after the first."""
+    """Releases frame k at the earliest `k` frames after the first, as a device does."""
 
     def __init__(
         self,
@@ -21,7 +21,7 @@ class Pacer:
         now: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """paced=False lets everything through at once: virtual time."""
+        """paced=False never waits: virtual time."""
         self._paced = paced
         self._now = now
         self._sleep = sleep
@@ -29,9 +29,9 @@ class Pacer:
         self._frames = 0
 
     def wait(self) -> None:
-        """Return when the next frame is over, as a microphone would give it then.
+        """Return at the end of the next frame, when a microphone would deliver it.
 
-        A caller that was late gets the frames it missed at once, as from a device's buffer.
+        A late caller gets the frames that it missed at once, as from a device's buffer.
         """
         if not self._paced:
             return
@@ -44,19 +44,11 @@ class Pacer:
             self._sleep(left)
 
 
-# -- patience ---------------------------------------------------------------------------------
-# How long a device has been waited for, which is not always how late it is.
+class WaitTimer:
+    """Counts the seconds of waiting for a device, without those in which the machine stood still.
 
-
-STEP_S = 0.25
-"""The most that one look adds: a longer one means that the machine stood still, not the device."""
-
-
-class Waiting:
-    """Counts the seconds from its making, as somebody lived through them who keeps looking.
-
-    A machine that is suspended, paused or starved for seconds wakes with its deadlines passed and
-    the sound still on its way; by the clock alone every device would be lost then.
+    After a suspended or overloaded machine resumes, all deadlines have passed although the sound is
+    still to come. By the clock alone every device would count as lost.
     """
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
@@ -64,9 +56,9 @@ class Waiting:
         self._last_s = now()
         self._waited_s = 0.0
 
-    def look(self) -> float:
-        """Seconds waited so far; what lies between two looks counts `STEP_S` at most."""
+    def elapsed_s(self) -> float:
+        """Return the seconds waited; each call adds `MOST_STEP_S` at most."""
         now_s = self._now()
-        self._waited_s += min(now_s - self._last_s, STEP_S)
+        self._waited_s += min(now_s - self._last_s, MOST_STEP_S)
         self._last_s = now_s
         return self._waited_s

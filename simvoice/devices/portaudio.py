@@ -1,4 +1,4 @@
-"""PortAudio, loaded only when somebody wants the sound card, and the choice of its devices."""
+"""Load PortAudio, only when the sound card is used, and list and choose its devices."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from typing import Any, Literal
 from simvoice.errors import DeviceMissing, LibraryMissing
 
 PREFERRED_RATE = 48_000
-"""Hertz. What most cards and every sound server run at, and three times ours: soxr then adds
-6 ms where 44.1 kHz costs it 20."""
+"""Hertz. Most cards and all sound servers run at it. It is three times our rate, so soxr adds only
+6 ms; 44.1 kHz adds 20 ms."""
 
 DeviceDirection = Literal["microphone", "speaker"]
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceInfo:
-    """One device as PortAudio lists it."""
+    """A device as PortAudio lists it."""
 
     index: int
     name: str
     host_api: str
     inputs: int
-    """Channels; 0 when it is no microphone."""
+    """Input channels; 0 when it is not a microphone."""
     outputs: int
-    """Channels; 0 when it is no speaker."""
+    """Output channels; 0 when it is not a speaker."""
     default_rate: int
     """Hertz."""
     is_default_input: bool
@@ -32,7 +32,7 @@ class DeviceInfo:
 
 
 def load() -> Any:
-    """The sounddevice module. Raises LibraryMissing when PortAudio is not installed."""
+    """Return the sounddevice module. Raises LibraryMissing when PortAudio is not installed."""
     try:
         import sounddevice  # type: ignore[import-untyped]
     except OSError as error:
@@ -45,14 +45,14 @@ def load() -> Any:
 
 
 def refresh() -> None:
-    """Have PortAudio look again: it lists devices once, when it is loaded."""
+    """Let PortAudio list the devices again: it does so only when it is loaded."""
     sd = load()
     sd._terminate()
     sd._initialize()
 
 
 def list_devices() -> list[DeviceInfo]:
-    """Every device; an empty list when there is none. Raises LibraryMissing."""
+    """Return all devices, which may be none. Raises LibraryMissing."""
     sd = load()
     try:
         raw = list(sd.query_devices())
@@ -76,9 +76,9 @@ def list_devices() -> list[DeviceInfo]:
 
 
 def choose(wish: str | int | None, direction: DeviceDirection) -> DeviceInfo:
-    """The device asked for: None the default, an int an index, a str part of a name.
+    """Return the device for a wish: None the default, an int an index, a str part of a name.
 
-    Raises DeviceMissing with what there is to choose from.
+    Raises DeviceMissing, which lists the choices.
     """
     usable = [d for d in list_devices() if _channels(d, direction) > 0]
     if not usable:
@@ -100,7 +100,7 @@ def choose(wish: str | int | None, direction: DeviceDirection) -> DeviceInfo:
 
 
 def rate_for(device: DeviceInfo, direction: DeviceDirection) -> int:
-    """Hertz to open it at: 48 kHz where it takes that, else its own default."""
+    """Return the rate to open a device at, Hz: 48 kHz where possible, else its default."""
     sd = load()
     check = sd.check_input_settings if direction == "microphone" else sd.check_output_settings
     try:

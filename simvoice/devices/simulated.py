@@ -1,4 +1,4 @@
-"""A learner made of prepared clips, who hears what the speaker plays and answers by a script."""
+"""An audio line with a simulated learner, who speaks prepared clips by a script."""
 
 from __future__ import annotations
 
@@ -16,31 +16,28 @@ from simvoice.simulate.learner import KeptSilence, LearnerScript, PlantedUtteran
 from simvoice.simulate.signals import pink_noise
 
 SOUNDS_DBFS = -50.0
-"""A frame of the patient's louder than this is heard as speech."""
+"""The learner takes a louder frame as the patient's speech."""
 SILENT = 33
-"""int16, about -60 dBFS: samples below are silence in the truth of what was heard."""
+"""int16, about -60 dBFS: quieter samples are silence in `Truth.delivered`."""
 NOISE_PERIOD_S = 10.0
-
-
-def _at_once() -> None:
-    """Waits for nobody."""
 
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """What really happened at the learner's mouth and ear, in session seconds."""
+    """What happened at the learner's mouth and ear, in session seconds."""
 
-    said: tuple[PlantedUtterance, ...]
+    spoken: tuple[PlantedUtterance, ...]
+    """The learner's utterances."""
     kept: tuple[KeptSilence, ...]
+    """The silences that the learner let stand."""
     skipped: tuple[int, ...]
-    """Steps of the script whose moment never came."""
-    heard: Pcm16
-    """int16 [n]: all that sounded at the learner's ear, from session second 0."""
+    """Steps of the script that never came due."""
+    delivered: Pcm16
+    """int16 [n]: the sound at the learner's ear, from session second 0."""
 
     def sounds(self, *, gap_s: float = 0.1) -> list[tuple[float, float]]:
-        """Stretches (start, end) in which the patient sounded; silences under `gap_s` are not
-        told apart."""
-        loud = np.flatnonzero(np.abs(self.heard.astype(np.int32)) > SILENT)
+        """Return the stretches (start, end) of the patient's sound, joined over gaps to `gap_s`."""
+        loud = np.flatnonzero(np.abs(self.delivered.astype(np.int32)) > SILENT)
         if loud.size == 0:
             return []
         breaks = np.flatnonzero(np.diff(loud) > samples(gap_s))
@@ -49,13 +46,13 @@ class Truth:
         return [(a / RATE, b / RATE) for a, b in zip(starts.tolist(), ends.tolist(), strict=True)]
 
     def first_sound_after(self, at_s: float) -> float | None:
-        """When the patient first sounded at or after `at_s`; None when she never did."""
-        tail = self.heard[samples(at_s) :].astype(np.int32)
+        """Return when the patient first sounds at or after `at_s`; None when there is no sound."""
+        tail = self.delivered[samples(at_s) :].astype(np.int32)
         loud = np.flatnonzero(np.abs(tail) > SILENT)
         return None if loud.size == 0 else (samples(at_s) + int(loud[0])) / RATE
 
     def silent_from(self, at_s: float, *, gap_s: float = 0.3) -> float:
-        """When the patient, sounding at `at_s`, fell silent for at least `gap_s`."""
+        """Return when the patient, who sounds at `at_s`, is next silent for at least `gap_s`."""
         for start, end in self.sounds(gap_s=gap_s):
             if start <= at_s < end:
                 return end
@@ -63,11 +60,11 @@ class Truth:
 
 
 class SimulatedLine:
-    """An `AudioLine` with a simulated learner at its end.
+    """An `AudioLine` with a simulated learner.
 
-    The learner hears each written frame `delay_s` after the frame it was written after, decides
-    by the script's policy and speaks into a room with a little noise. The line ends once the
-    script is over and nobody has sounded for `tail_s`.
+    Each written frame sounds at the learner's ear `delay_s` after the start of the frame read
+    before it. The learner acts by the script and speaks into a room with a little noise. The line
+    ends when the script is over and no one has spoken for `tail_s`.
     """
 
     def __init__(
@@ -88,44 +85,43 @@ class SimulatedLine:
 
         delay_s: from the start of a frame read to the sound of the one written next, at least
         one frame. noise_dbfs: RMS of the room's pink noise; None for digital silence. echo_db:
-        level at which the microphone hears the speaker; None for headphones. echo: what the
-        facts say of it, when not what follows from echo_db. limit_s: the line ends then at the
-        latest. leaves: the line ends `tail_s` after the learner's last word, even while the
-        patient is speaking.
+        level of the speaker's sound in the microphone; None for headphones. echo: the echo mode in
+        the facts, when it does not follow from echo_db. limit_s: the latest end of the line.
+        leaves: the line ends `tail_s` after the learner's last word, even while the patient speaks.
         """
         if delay_s < FRAME_S:
-            raise ValueError(f"delay_s is at least one frame ({FRAME_S} s), not {delay_s}")
+            raise ValueError(f"delay_s must be at least one frame ({FRAME_S} s), not {delay_s}")
         self._script = script
-        self._policy = ScriptedLearner(script)
+        self._learner = ScriptedLearner(script)
         self._pacer = Pacer(paced)
         self._delay = samples(delay_s)
         self._noise = self._room(noise_dbfs, seed)
         self._echo_gain = 0.0 if echo_db is None else 10.0 ** (echo_db / 20.0)
-        said_of_echo = echo or ("headphones" if echo_db is None else "none")
-        self._facts = LineFacts("simulated", "simulated learner", "its ear", RATE, said_of_echo)
+        echo_mode = echo or ("headphones" if echo_db is None else "none")
+        self._facts = LineFacts("simulated", "simulated learner", "its ear", RATE, echo_mode)
         self._tail_s = tail_s
         self._limit_s = limit_s
         self._leaves = leaves
-        self._heard = np.zeros(60 * RATE, np.int16)
+        self._delivered = np.zeros(60 * RATE, np.int16)
         self._voice: Pcm = np.zeros(0, np.float32)
-        self._said: list[PlantedUtterance] = []
+        self._spoken: list[PlantedUtterance] = []
         self._frames = 0
         self._started = False
         self._stopped = False
-        self.hold: Callable[[], None] = _at_once
-        """Called before each frame: in virtual time the clock stands still until it returns."""
+        self.before_frame: Callable[[], None] = lambda: None
+        """Called before each frame; in virtual time the clock stops until it returns."""
 
     @property
     def facts(self) -> LineFacts:
-        """Always known."""
+        """The facts of the line."""
         return self._facts
 
     @property
     def truth(self) -> Truth:
-        """What has happened so far; complete once `read` gave None."""
-        heard = self._heard[: self._frames * FRAME].copy()
-        kept, skipped = tuple(self._policy.kept), tuple(self._policy.skipped)
-        return Truth(tuple(self._said), kept, skipped, heard)
+        """The truth so far; complete when `read` has returned None."""
+        delivered = self._delivered[: self._frames * FRAME].copy()
+        kept, skipped = tuple(self._learner.kept), tuple(self._learner.skipped)
+        return Truth(tuple(self._spoken), kept, skipped, delivered)
 
     @property
     def at_s(self) -> float:
@@ -133,16 +129,16 @@ class SimulatedLine:
         return self._frames * FRAME_S
 
     def start(self) -> None:
-        """Nothing has to be opened."""
+        """Start the line; there is no device to open."""
         self._started = True
 
     def read(self, timeout_s: float = 2.0) -> MicFrame | None:
-        """The next frame; None when the script is over and all is quiet."""
+        """Return the next frame; None when the script is over and no one speaks."""
         if not self._started:
-            raise SimvoiceError("the line was not started yet; call start() first")
+            raise SimvoiceError("the line is not started yet; call start() first")
         if self._over():
             return None
-        self.hold()
+        self.before_frame()
         self._pacer.wait()
         begin = self._frames * FRAME
         self._speak(begin)
@@ -151,33 +147,33 @@ class SimulatedLine:
         return MicFrame(pcm, output_delay_s=self._delay / RATE)
 
     def write(self, frame: Pcm16) -> None:
-        """int16 [320] for the learner's ear."""
+        """Play int16 [320] at the learner's ear."""
         if frame.shape != (FRAME,) or frame.dtype != np.int16:
             raise ValueError(f"a frame is int16 [{FRAME}], not {frame.dtype} {frame.shape}")
         start = max(0, (self._frames - 1) * FRAME + self._delay)
         self._reserve(start + FRAME)
-        self._heard[start : start + FRAME] = frame
+        self._delivered[start : start + FRAME] = frame
 
     def stop(self) -> None:
-        """`read` gives None from now on; the truth stays."""
+        """Stop: `read` returns None from now on; the truth stays available."""
         self._stopped = True
 
     def _over(self) -> bool:
         if self._stopped or self.at_s >= self._limit_s:
             return True
-        quiet_s = self._policy.silent_for_s(self.at_s)
-        if self._leaves and self._said:
-            quiet_s = self.at_s - self._said[-1].offset_s
-        return self._policy.done and len(self._voice) == 0 and quiet_s >= self._tail_s
+        quiet_s = self._learner.silent_for_s(self.at_s)
+        if self._leaves and self._spoken:
+            quiet_s = self.at_s - self._spoken[-1].offset_s
+        return self._learner.done and len(self._voice) == 0 and quiet_s >= self._tail_s
 
     def _speak(self, begin: int) -> None:
-        ear = self._heard[max(0, begin - FRAME) : begin]
-        said = self._policy.tick(begin / RATE, level_dbfs(ear) > SOUNDS_DBFS)
-        if said is None:
+        ear = self._delivered[max(0, begin - FRAME) : begin]
+        utterance = self._learner.tick(begin / RATE, level_dbfs(ear) > SOUNDS_DBFS)
+        if utterance is None:
             return
-        clip = self._script.steps[said.step].clip
+        clip = self._script.steps[utterance.step].clip
         assert clip is not None
-        self._said.append(said)
+        self._spoken.append(utterance)
         self._voice = clip.pcm
 
     def _microphone(self, begin: int) -> Pcm16:
@@ -186,12 +182,12 @@ class SimulatedLine:
         mix[: len(voice)] += voice
         if self._echo_gain > 0.0:
             self._reserve(begin + FRAME)
-            mix += to_float(self._heard[begin : begin + FRAME]) * np.float32(self._echo_gain)
+            mix += to_float(self._delivered[begin : begin + FRAME]) * np.float32(self._echo_gain)
         return to_int16(mix)
 
     def _reserve(self, end: int) -> None:
-        if end > len(self._heard):
-            self._heard = np.concatenate([self._heard, np.zeros_like(self._heard)])
+        if end > len(self._delivered):
+            self._delivered = np.concatenate([self._delivered, np.zeros_like(self._delivered)])
 
     @staticmethod
     def _room(noise_dbfs: float | None, seed: int) -> Pcm:

@@ -1,7 +1,7 @@
-"""The machine's own microphone and speaker, through PortAudio.
+"""The machine's microphone and speaker, through PortAudio.
 
-Two separate streams, because a duplex one dies on a device that starts slowly. Each runs at its
-device's rate; the callbacks copy and leave, and `flow` does the rest on the runtime's side.
+There are two separate streams, because a duplex stream fails on a device that starts slowly. Each
+runs at its device's rate. The callbacks only copy; `streams` does the rest in the runtime's thread.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ import numpy as np
 from simvoice.audio import FRAME, Pcm16
 from simvoice.devices import portaudio
 from simvoice.devices.echo import LAG_S, SILENCE, EchoCanceller, canceller_available
-from simvoice.devices.loopback import Loopback, test_loopback
-from simvoice.devices.pacing import Waiting
+from simvoice.devices.loopback import Loopback, measure_loopback
+from simvoice.devices.pacing import WaitTimer
 from simvoice.devices.streams import Capture, Playback
 from simvoice.errors import DeviceLost, DeviceMissing, SimvoiceError
 from simvoice.ports import LineFacts, MicFrame
@@ -26,25 +26,27 @@ from simvoice.ports import LineFacts, MicFrame
 EchoMode = Literal["headphones", "canceller", "half-duplex", "none"]
 
 POLL_S = 0.002
-"""Between looks at the ring: a tenth of a frame. A callback that woke the reader would lock."""
+"""Seconds between checks of the ring, a tenth of a frame. The callback must not wake the reader,
+because that would need a lock."""
 STALL_S = 1.0
-"""Without a callback for so long a device is gone; PortAudio sets no flag for it."""
+"""Seconds without a callback after which a device is lost; PortAudio does not report it."""
 FIRST_SOUND_S = 5.0
-"""A cold device may take a second or two to deliver its first block."""
+"""Seconds to wait for the first block; an idle device may need a second or two."""
 WARM_UP_S = 0.6
+"""Seconds to run before the session: an idle device stalls again after its first blocks."""
 DEAD_SILENCE_S = 5.0
-"""Exact zeros for so long are a muted or wrong device: a live microphone has noise."""
+"""Seconds of exact zeros that mean a muted or wrong device: a live microphone has noise."""
 USUAL_DELAY_S = 0.1
-"""Said of the output until both clocks are known."""
+"""Output delay that is reported until both clocks are known, seconds."""
 CLOSE_S = 2.0
-"""PortAudio may never return from closing a device that was pulled out."""
+"""Seconds to wait for closing; PortAudio may hang on a device that was unplugged."""
 
 
 class SoundCard:
     """An `AudioLine` on the sound card.
 
-    `echo="auto"` plays two short sweeps at the start and settles how the patient's voice is kept
-    out of the microphone; any other value is believed.
+    `echo="auto"` plays two short sweeps at the start to choose how the patient's voice is kept out
+    of the microphone; any other value is used as given.
     """
 
     def __init__(
@@ -58,8 +60,8 @@ class SoundCard:
     ) -> None:
         """microphone, speaker: part of a name, an index, or None for the default.
 
-        prefill_frames: frames of 20 ms the speaker waits for; less breaks up under load.
-        rate: Hz, instead of the device's own.
+        prefill_frames: frames of 20 ms buffered before playback; fewer cause gaps under load.
+        rate: Hz, instead of the device's rate.
         """
         self._wishes = (microphone, speaker)
         self._echo_wish = echo
@@ -71,29 +73,29 @@ class SoundCard:
         self._reference: Pcm16 = SILENCE
         self._capture: Capture | None = None
         self._playback: Playback | None = None
-        self._quiet: list[Waiting | None] = [None, None]
-        """Since the last callback of the microphone and of the speaker; None before the first."""
+        self._since_callback: list[WaitTimer | None] = [None, None]
+        """Timers since the last callback of microphone and speaker; None before the first."""
         self._names = ("", "")
         self._overflows = 0
         self._delay_s = USUAL_DELAY_S
         self.loopback: Loopback | None = None
-        """What the self-test found; None when it was not run."""
+        """The result of the self-test; None when it was not run."""
 
     @property
     def facts(self) -> LineFacts:
-        """Known once started."""
+        """The devices and the echo mode. Raises SimvoiceError before `start`."""
         if self._facts is None:
-            raise SimvoiceError("the sound card was not started yet; call start() first")
+            raise SimvoiceError("the sound card is not started yet; call start() first")
         return self._facts
 
     @property
     def trouble(self) -> str | None:
-        """A sentence when the sound is there but not as it should be; None while all is well."""
+        """The problem with the sound, as a sentence; None without one."""
         capture, playback = self._capture, self._playback
         if capture is not None and capture.zeros_s >= DEAD_SILENCE_S:
             return (
                 f"the microphone {self._names[0]!r} gives only digital silence; unmute it or "
-                "choose another one"
+                "choose another"
             )
         if self._overflows:
             return f"the system dropped sound of the microphone {self._overflows} times"
@@ -102,7 +104,7 @@ class SoundCard:
         return None
 
     def check(self) -> None:
-        """Raises DeviceMissing or LibraryMissing where `start` would, without opening anything."""
+        """Raise DeviceMissing or LibraryMissing as `start` would, without opening a device."""
         portaudio.refresh()
         portaudio.choose(self._wishes[0], "microphone")
         portaudio.choose(self._wishes[1], "speaker")
@@ -127,8 +129,8 @@ class SoundCard:
             self._await_first_sound()
             self._warm_up()
             if self._echo_wish == "auto":
-                self.loopback = test_loopback(self)
-                echo = settle(self.loopback)
+                self.loopback = measure_loopback(self)
+                echo = choose_echo_mode(self.loopback)
         except BaseException:
             self.stop()
             raise
@@ -138,18 +140,18 @@ class SoundCard:
         self._facts = LineFacts("sound-card", mic.name, out.name, rates[0], echo)
 
     def read(self, timeout_s: float = 2.0) -> MicFrame | None:
-        """The next frame, as `AudioLine.read`."""
+        """Return the next frame, as `AudioLine.read`."""
         capture, playback = self._running()
-        waiting = Waiting()
+        timer = WaitTimer()
         while (taken := capture.take()) is None:
             self._check_alive()
-            if waiting.look() > timeout_s:
+            if timer.elapsed_s() > timeout_s:
                 raise DeviceLost(self._lost(0))
             time.sleep(POLL_S)
         pcm, lost, began = taken
-        heard_at = playback.heard_at()
-        if began is not None and heard_at is not None and 0.0 < heard_at - began < 2.0:
-            self._delay_s = heard_at - began
+        sounds_at = playback.sounds_at()
+        if began is not None and sounds_at is not None and 0.0 < sounds_at - began < 2.0:
+            self._delay_s = sounds_at - began
         delay = self._delay_s
         if self._canceller is not None:
             pcm = self._canceller.process(pcm, self._reference)
@@ -158,7 +160,7 @@ class SoundCard:
         return MicFrame(pcm, lost, delay, playback.underruns)
 
     def write(self, frame: Pcm16) -> None:
-        """int16 [320] for the speaker; never blocks."""
+        """Play int16 [320] on the speaker; never blocks."""
         if frame.shape != (FRAME,) or frame.dtype != np.int16:
             raise ValueError(f"a frame is int16 [{FRAME}], not {frame.dtype} {frame.shape}")
         _, playback = self._running()
@@ -166,23 +168,23 @@ class SoundCard:
         self._reference = frame
 
     def stop(self) -> None:
-        """Close both directions; may be called twice, and returns even if PortAudio does not."""
+        """Close both directions; may be called twice, and returns even when PortAudio hangs."""
         streams, self._streams = self._streams, []
         for stream in streams:
-            _within(CLOSE_S, stream.abort, stream.close)
+            _call_within(CLOSE_S, stream.abort, stream.close)
 
     def _open(self, sd: Any, mic: int, out: int, rates: list[int]) -> None:
         capture, playback = Capture(rates[0]), Playback(rates[1], self._prefill)
-        quiet = self._quiet
+        since_callback = self._since_callback
 
         def on_input(data: Any, _frames: int, times: Any, status: Any) -> None:
-            quiet[0] = Waiting()
+            since_callback[0] = WaitTimer()
             if status.input_overflow:
                 self._overflows += 1
             capture.feed(data[:, 0], times.inputBufferAdcTime)
 
         def on_output(data: Any, _frames: int, times: Any, _status: Any) -> None:
-            quiet[1] = Waiting()
+            since_callback[1] = WaitTimer()
             playback.pull(data[:, 0], times.outputBufferDacTime)
 
         same: dict[str, Any] = {"channels": 1, "dtype": "float32", "latency": "low"}
@@ -217,32 +219,31 @@ class SoundCard:
         self._capture, self._playback = capture, playback
 
     def _await_first_sound(self) -> None:
-        waiting = Waiting()
-        while None in self._quiet:
-            if waiting.look() > FIRST_SOUND_S:
-                raise DeviceLost(self._lost(self._quiet.index(None)))
+        timer = WaitTimer()
+        while None in self._since_callback:
+            if timer.elapsed_s() > FIRST_SOUND_S:
+                raise DeviceLost(self._lost(self._since_callback.index(None)))
             time.sleep(POLL_S)
 
     def _warm_up(self) -> None:
-        # A cold device stalls once more after its first blocks; let that be over beforehand.
         for _ in range(round(WARM_UP_S * 50)):
             self.read()
             self.write(SILENCE)
 
     def _running(self) -> tuple[Capture, Playback]:
         if self._capture is None or self._playback is None:
-            raise SimvoiceError("the sound card was not started yet; call start() first")
+            raise SimvoiceError("the sound card is not started yet; call start() first")
         return self._capture, self._playback
 
     def _drain(self) -> None:
-        # Session time begins with sound from after the self-test, not with what piled up.
+        # The session begins with sound from after the self-test, not with sound that queued.
         capture, _ = self._running()
         while capture.take() is not None:
             pass
 
     def _check_alive(self) -> None:
-        for i, quiet in enumerate(self._quiet):
-            if quiet is not None and quiet.look() > STALL_S:
+        for i, timer in enumerate(self._since_callback):
+            if timer is not None and timer.elapsed_s() > STALL_S:
                 raise DeviceLost(self._lost(i))
         if not self._streams or not all(stream.active for stream in self._streams):
             raise DeviceLost(self._lost(0))
@@ -255,20 +256,20 @@ class SoundCard:
         )
 
 
-def settle(found: Loopback) -> EchoMode:
-    """How the patient's voice is kept out of the microphone, after the self-test."""
+def choose_echo_mode(found: Loopback) -> EchoMode:
+    """Return how to keep the patient's voice out of the microphone, by the self-test's result."""
     if found.verdict == "headphones":
         return "headphones"
     return "canceller" if canceller_available() else "half-duplex"
 
 
-def _within(limit_s: float, *calls: Callable[[], object]) -> None:
+def _call_within(limit_s: float, *calls: Callable[[], object]) -> None:
     def run() -> None:
         for call in calls:
             with contextlib.suppress(Exception):
                 call()
 
-    # A daemon: should PortAudio hang for ever, the process can still end.
+    # A daemon thread, so that the process can end even when PortAudio hangs.
     thread = threading.Thread(target=run, name="close-sound-card", daemon=True)
     thread.start()
     thread.join(limit_s)

@@ -1,4 +1,8 @@
-"""Between audio callbacks and the runtime: a ring, capture, playback, clocks."""
+"""Move sound between the callbacks of a sound card and the runtime: ring, capture and playback.
+
+The callbacks only call `Capture.feed` and `Playback.pull`, which copy samples through a lock-free
+ring. Resampling and all decisions happen in the runtime's thread.
+"""
 
 from __future__ import annotations
 
@@ -8,20 +12,32 @@ from numpy.typing import NDArray
 
 from simvoice.audio import FRAME, FRAME_S, RATE, Pcm16, to_float, to_int16
 
-# -- ring -------------------------------------------------------------------------------------
-# A ring of samples between an audio callback and one other thread, without a lock.
+RING_S = 2.0
+"""Seconds of sound in each ring; further samples are dropped and counted."""
 
+QUALITY = "LQ"
+"""soxr's quality setting. LQ passes speech up to 6.4 kHz and adds 6 ms at 48 kHz; HQ adds 21 ms and
+delivers bursts of two frames, which the prefill would have to cover."""
+
+SILENT = 33
+"""int16 peak, about -60 dBFS: dropping such a frame is inaudible."""
+
+QUIET_FRAMES = 10
+"""Silent frames (200 ms) before any is dropped: pauses inside a sentence keep their length."""
+
+SLACK_FRAMES = 2
+"""Surplus frames that are kept: callbacks and the runtime are not in step."""
 
 Samples = NDArray[np.float32]
-"""float32 [n], mono, at the device's own rate."""
+"""float32 [n], mono, at the device's rate."""
 
 
 class Ring:
-    """Single producer, single consumer; each counter has one writer, so nothing is locked.
+    """A ring of samples between one producer and one consumer thread, without a lock.
 
-    Counters are totals since the beginning and never wrap. What finds no room is dropped and
-    counted; after that nothing is taken until the consumer has emptied the ring, so that all
-    of one loss lies at one place, which `read` does not cross unnoticed.
+    Each counter has a single writer. Counters are totals since the start and never wrap. Samples
+    that do not fit are dropped and counted; then no more are accepted until the consumer has
+    emptied the ring. The whole loss is therefore at one position, and `read_into` stops there.
     """
 
     def __init__(self, capacity: int) -> None:
@@ -30,27 +46,27 @@ class Ring:
         self._capacity = capacity
         self._written = 0
         self._read = 0
-        # (position, total dropped), published as one object before anything is written past it.
+        # (position, total dropped), published as one object before samples are written behind it.
         self._gap = (0, 0)
-        self._lost_told = 0
+        self._lost_reported = 0
 
     @property
     def fill(self) -> int:
-        """Samples that wait to be read."""
+        """Number of samples that wait to be read."""
         return self._written - self._read
 
     @property
     def consumed(self) -> int:
-        """Samples read so far."""
+        """Number of samples read so far."""
         return self._read
 
     @property
     def dropped(self) -> int:
-        """Samples that found no room so far."""
+        """Number of samples dropped so far."""
         return self._gap[1]
 
     def write(self, chunk: Samples) -> int:
-        """Producer only. Returns how many samples were taken: all of `chunk` or none."""
+        """Write all of `chunk` or nothing; return the number of samples written. Producer only."""
         n = len(chunk)
         at, dropped = self._gap
         waiting = self._written - self._read
@@ -66,11 +82,11 @@ class Ring:
         return n
 
     def read_into(self, out: Samples) -> int:
-        """Consumer only. Fill the front of `out` with what is there; returns how many."""
-        # `written` before `gap`: a gap is published before anything is written past it.
+        """Fill the start of `out` with waiting samples; return their number. Consumer only."""
+        # Read `written` before `gap`: a gap is published before samples are written behind it.
         written = self._written
         at, dropped = self._gap
-        end = at if dropped > self._lost_told and self._read <= at <= written else written
+        end = at if dropped > self._lost_reported and self._read <= at <= written else written
         n = min(len(out), end - self._read)
         start = self._read % self._capacity
         first = min(n, self._capacity - start)
@@ -80,41 +96,17 @@ class Ring:
         return n
 
     def take_lost(self) -> int:
-        """Consumer only. Samples dropped just here, once; 0 when the sound goes on unbroken."""
+        """Return the samples dropped at this position, once; 0 without a loss. Consumer only."""
         at, dropped = self._gap
-        if dropped == self._lost_told or at != self._read:
+        if dropped == self._lost_reported or at != self._read:
             return 0
-        lost = dropped - self._lost_told
-        self._lost_told = dropped
+        lost = dropped - self._lost_reported
+        self._lost_reported = dropped
         return lost
 
 
-# -- streams ----------------------------------------------------------------------------------
-# Between the audio callbacks and the runtime: capture, playback and the clocks of a sound card.
-#
-# The callbacks only call `Capture.feed` and `Playback.pull`, which copy and leave; resampling and
-# every decision happen on the runtime's side.
-
-
-RING_S = 2.0
-"""Seconds each ring holds; what finds no room is counted."""
-
-QUALITY = "LQ"
-"""soxr's recipe. LQ passes speech whole to 6.4 kHz and adds 6 ms at 48 kHz; HQ adds 21 ms and
-comes in bursts of two frames, which the prefill would have to cover."""
-
-SILENT = 33
-"""int16 peak, about -60 dBFS: nobody hears such a frame go."""
-
-QUIET_FRAMES = 10
-"""200 ms of silence before any is dropped: a pause inside a sentence keeps its length."""
-
-SLACK_FRAMES = 2
-"""Surplus that is left alone: callbacks and the runtime are not in step."""
-
-
 class Resampler:
-    """One direction of a stream; passes sound through untouched when the rates are equal."""
+    """Resamples one direction of a stream; equal rates pass the sound unchanged."""
 
     def __init__(self, rate_in: int, rate_out: int) -> None:
         same = rate_in == rate_out
@@ -124,10 +116,10 @@ class Resampler:
             else soxr.ResampleStream(rate_in, rate_out, 1, dtype="float32", quality=QUALITY)
         )
         self.delay_s = 0.0 if same else _group_delay_s(rate_in, rate_out)
-        """Seconds from a sample going in to the same sample coming out, at worst."""
+        """The longest delay of a sample, seconds."""
 
     def push(self, chunk: Samples) -> Samples:
-        """float32 [n] at the first rate to float32 [m] at the second."""
+        """Resample float32 [n] at the input rate to float32 [m] at the output rate."""
         if self._stream is None:
             return chunk
         out: Samples = self._stream.resample_chunk(np.ascontiguousarray(chunk))
@@ -143,17 +135,17 @@ def _group_delay_s(rate_in: int, rate_out: int) -> float:
 
 
 class SampleClock:
-    """Which instant of the device's clock a sample belongs to, from noisy stamps."""
+    """Maps sample positions to the device's clock, from noisy time stamps."""
 
-    SMOOTHING = 0.05  # settles in 20 blocks; a stamp is off by a few ms, never by a trend
-    JUMP_S = 0.08  # a stall or a loss: believe the new stamp at once
+    SMOOTHING = 0.05  # settles in 20 blocks; stamps jitter by a few ms but do not drift
+    JUMP_S = 0.08  # a larger difference is a stall or a loss: use the new stamp at once
 
     def __init__(self, rate: int) -> None:
         self._rate = rate
         self._offset_s: float | None = None
 
     def observe(self, position: int, at_s: float) -> None:
-        """Sample `position` was heard or played at `at_s` of the device's clock."""
+        """Record that sample `position` was captured or played at `at_s` of the device's clock."""
         offset = at_s - position / self._rate
         if self._offset_s is None or abs(offset - self._offset_s) > self.JUMP_S:
             self._offset_s = offset
@@ -161,12 +153,12 @@ class SampleClock:
             self._offset_s += self.SMOOTHING * (offset - self._offset_s)
 
     def time_of(self, position: float) -> float | None:
-        """Seconds of the device's clock; None before the first stamp."""
+        """Return the time of a position on the device's clock, seconds; None before a stamp."""
         return None if self._offset_s is None else self._offset_s + position / self._rate
 
 
 class Capture:
-    """The microphone's way in: blocks from the callback, frames of 320 for the runtime."""
+    """Turns the microphone's blocks into frames of 320 samples for the runtime."""
 
     def __init__(self, rate: int) -> None:
         self.rate = rate
@@ -178,24 +170,24 @@ class Capture:
         self._frames = 0
         self.clock = SampleClock(rate)
         self.stamp: tuple[int, float] | None = None
-        """(position of a block's first sample, its ADC time), the newest; by the callback."""
+        """(position, ADC time) of the first sample of the newest block; set by the callback."""
         self._fed = 0
         self.zeros_s = 0.0
-        """Seconds of exact digital silence up to now."""
+        """Seconds of exact digital silence since the last sound."""
 
     @property
     def dropped(self) -> int:
-        """Samples at the device's rate that the runtime was too late for."""
+        """Samples, at the device's rate, that were dropped because the runtime was late."""
         return self._ring.dropped
 
     def feed(self, block: Samples, adc_s: float) -> None:
-        """Callback only: float32 [n] that began to sound at `adc_s`."""
+        """Add float32 [n] whose first sample was captured at `adc_s`. Callback only."""
         self.stamp = (self._fed, adc_s)
         self._fed += len(block)
         self._ring.write(block)
 
     def take(self) -> tuple[Pcm16, int, float | None] | None:
-        """A frame, the frames lost before it and when it began; None when none is whole yet."""
+        """Return a frame, the frames lost before it and its start; None without a whole frame."""
         if self.stamp is not None:
             self.clock.observe(*self.stamp)
         while len(self._ready) < FRAME:
@@ -216,17 +208,16 @@ class Capture:
 
 
 class Playback:
-    """The speaker's way out: frames of 320 from the runtime, blocks for the callback."""
+    """Turns the runtime's frames of 320 samples into blocks for the speaker."""
 
     def __init__(self, rate: int, prefill_frames: int) -> None:
         self.rate = rate
         self._native_frame = rate // 50
         self._ring = Ring(round(RING_S * rate))
         self._resampler = Resampler(RATE, rate)
-        # What the resampler holds back never waits in the ring, so it must not be waited for.
-        held = round(self._resampler.delay_s * rate)
-        self._held = held
-        self._prefill = max(1, prefill_frames) * self._native_frame - held
+        # Samples inside the resampler are not in the ring, so the prefill must not wait for them.
+        self._in_resampler = round(self._resampler.delay_s * rate)
+        self._prefill = max(1, prefill_frames) * self._native_frame - self._in_resampler
         self._pushed = 0
         self._primed = False
         self._begun = False
@@ -234,23 +225,23 @@ class Playback:
         self._missing = 0
         self._quiet_frames = 0
         self.trimmed = 0
-        """Silent frames dropped to win back the delay after a stall."""
+        """Silent frames dropped to reduce the delay after a stall."""
         self.clock = SampleClock(rate)
-        # (played before this block, ring position after it, primed after it, DAC time).
+        # (samples played before the block, ring position after it, primed after it, DAC time)
         self._stamp: tuple[int, int, bool, float] | None = None
 
     @property
     def underruns(self) -> int:
-        """Frames of silence played for want of sound, since the first sound."""
+        """Frames of silence played since the first sound because the ring was empty."""
         return self._missing // self._native_frame
 
     @property
     def dropped(self) -> int:
-        """Samples at the device's rate that found the ring full."""
+        """Samples, at the device's rate, that were dropped because the ring was full."""
         return self._ring.dropped
 
     def write(self, frame: Pcm16) -> None:
-        """Runtime only: int16 [320]."""
+        """Add int16 [320]. Runtime only."""
         peak = max(int(frame.max()), -int(frame.min()))
         self._quiet_frames = self._quiet_frames + 1 if peak <= SILENT else 0
         surplus = self._ring.fill - self._prefill
@@ -259,11 +250,11 @@ class Playback:
             return
         made = self._resampler.push(to_float(frame))
         taken = self._ring.write(made)
-        # Counted as if nothing were held back: sample for sample, what comes later lies after it.
+        # Count without the resampler's delay, so that positions match the frames written.
         self._pushed += self._native_frame - (len(made) - taken)
 
     def pull(self, out: Samples, dac_s: float) -> None:
-        """Callback only: fill float32 [n], which will sound at `dac_s`."""
+        """Fill float32 [n], which is played at `dac_s`. Callback only."""
         before = self._played
         n = 0
         if not self._primed and self._ring.fill >= max(self._prefill, len(out)):
@@ -281,8 +272,8 @@ class Playback:
         self._stamp = (before, self._ring.consumed, self._primed, dac_s)
         self._block = len(out)
 
-    def heard_at(self) -> float | None:
-        """When a frame written now will begin to sound, on the device's clock."""
+    def sounds_at(self) -> float | None:
+        """Return when a frame written now will sound, on the device's clock; None if unknown."""
         stamp = self._stamp
         if stamp is None:
             return None
@@ -290,5 +281,5 @@ class Playback:
         self.clock.observe(before, dac_s)
         waiting = self._pushed - consumed
         if not primed:
-            waiting = max(waiting, self._prefill + self._held - self._native_frame)
+            waiting = max(waiting, self._prefill + self._in_resampler - self._native_frame)
         return self.clock.time_of(before + self._block + waiting)

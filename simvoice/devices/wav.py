@@ -1,4 +1,4 @@
-"""A sound file in place of the microphone, and one that takes what the speaker would play."""
+"""An audio line on sound files: one replaces the microphone, one records the speaker."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from simvoice.errors import AudioFileError, DeviceLost, SimvoiceError
 from simvoice.ports import LineFacts, MicFrame
 
 MAX_S = 4 * 3600.0
-"""A longer file is no encounter, and would fill the memory."""
+"""Seconds of the longest file; a longer one is not an encounter and would fill the memory."""
 
 
 def read_audio(path: Path) -> tuple[Pcm, int]:
-    """A sound file as mono float32 at 16 kHz, and the rate (Hz) it had.
+    """Return a sound file as mono float32 at 16 kHz, and its rate (Hz).
 
-    Any rate and number of channels libsndfile reads; channels are averaged. Raises
-    AudioFileError when it is missing, empty, no sound file, too long or holds NaN.
+    All formats, rates and channel counts of libsndfile are read; channels are averaged. Raises
+    AudioFileError when the file is missing, empty, too long, not a sound file or contains NaN.
     """
     if not path.exists():
-        raise AudioFileError(f"the sound file {str(path)!r} is not there; check the name")
+        raise AudioFileError(f"the sound file {str(path)!r} does not exist; check the name")
     if path.is_dir():
         raise AudioFileError(f"{str(path)!r} is a folder; name a sound file such as a WAV in it")
     if path.stat().st_size == 0:
@@ -35,17 +35,19 @@ def read_audio(path: Path) -> tuple[Pcm, int]:
         info = soundfile.info(str(path))
         if info.frames > MAX_S * info.samplerate:
             hours = MAX_S / 3600.0
-            raise AudioFileError(f"the sound file {str(path)!r} is over {hours:g} h; cut it")
+            raise AudioFileError(
+                f"the sound file {str(path)!r} is longer than {hours:g} h; shorten it"
+            )
         data, rate = soundfile.read(str(path), dtype="float32", always_2d=True)
     except (soundfile.SoundFileError, OSError, ValueError) as error:
         raise AudioFileError(
             f"{str(path)!r} cannot be read as sound; give a WAV, FLAC, OGG or MP3 file"
         ) from error
     if len(data) == 0:
-        raise AudioFileError(f"the sound file {str(path)!r} holds no sound; record it again")
+        raise AudioFileError(f"the sound file {str(path)!r} contains no sound; record it again")
     if not np.isfinite(data).all():
         raise AudioFileError(
-            f"the sound file {str(path)!r} holds values that are not numbers; export it again"
+            f"the sound file {str(path)!r} contains values that are not numbers; export it again"
         )
     mono = data.mean(axis=1, dtype=np.float32)
     pcm = mono if rate == RATE else soxr.resample(mono, rate, RATE, quality="HQ")
@@ -53,32 +55,32 @@ def read_audio(path: Path) -> tuple[Pcm, int]:
 
 
 def write_audio(path: Path, pcm: Pcm) -> None:
-    """float32 [n] at 16 kHz into a WAV. Raises AudioFileError when it cannot be written."""
+    """Write float32 [n] at 16 kHz as a WAV. Raises AudioFileError when it cannot be written."""
     try:
         soundfile.write(path, to_int16(pcm), RATE, format="WAV", subtype="PCM_16")
     except (soundfile.SoundFileError, OSError) as error:
         raise AudioFileError(
-            f"{str(path)!r} cannot be written; name a file in a folder that is there"
+            f"{str(path)!r} cannot be written; name a file in an existing folder"
         ) from error
 
 
 def wav_bytes(pcm: Pcm) -> bytes:
-    """float32 [n] at 16 kHz as a WAV, for giving to a browser."""
-    held = io.BytesIO()
-    soundfile.write(held, to_int16(pcm), RATE, format="WAV", subtype="PCM_16")
-    return held.getvalue()
+    """Return float32 [n] at 16 kHz as the bytes of a WAV, for a browser."""
+    buffer = io.BytesIO()
+    soundfile.write(buffer, to_int16(pcm), RATE, format="WAV", subtype="PCM_16")
+    return buffer.getvalue()
 
 
 class WavLine:
     """An `AudioLine` that plays a file in real time as the learner's microphone.
 
-    After the file comes `tail_s` of silence, then the line ends. What is written is heard one
-    frame later; with `speaker` it is saved as a WAV, sample for sample on the microphone's
-    clock, so that both files lie beside each other.
+    After the file the line gives `tail_s` of silence and ends. A written frame sounds one frame
+    later. With `speaker` it is saved as a WAV on the microphone's clock, so that both files are
+    aligned sample for sample.
     """
 
     DELAY_S = FRAME_S
-    """From the start of the frame read to the start of the one written next."""
+    """Seconds from the start of the frame read to the start of the one written next."""
 
     def __init__(
         self,
@@ -88,7 +90,7 @@ class WavLine:
         *,
         tail_s: float = 20.0,
     ) -> None:
-        """paced=False runs as fast as it is read. tail_s: time for the patient's last answer."""
+        """paced=False runs as fast as it is read. tail_s: silence for the patient's last answer."""
         self._microphone = microphone
         self._speaker = speaker
         self._pacer = Pacer(paced)
@@ -101,13 +103,13 @@ class WavLine:
 
     @property
     def facts(self) -> LineFacts:
-        """Known once started."""
+        """The files' names and rate. Raises SimvoiceError before `start`."""
         if self._facts is None:
-            raise SimvoiceError("the line was not started yet; call start() first")
+            raise SimvoiceError("the line is not started yet; call start() first")
         return self._facts
 
     def check(self) -> None:
-        """Raises AudioFileError where `start` would, before anything is opened or written."""
+        """Raise AudioFileError as `start` would, without opening or writing a file."""
         read_audio(self._microphone)
         if self._speaker is not None:
             self._refuse_the_microphone(self._speaker)
@@ -115,7 +117,7 @@ class WavLine:
                 raise _unwritable(self._speaker)
 
     def start(self) -> None:
-        """Read the file and open the other one. Raises AudioFileError."""
+        """Read the microphone's file and open the speaker's. Raises AudioFileError."""
         pcm, rate = read_audio(self._microphone)
         if self._speaker is not None:
             self._open_speaker(self._speaker)
@@ -130,9 +132,9 @@ class WavLine:
         )
 
     def read(self, timeout_s: float = 2.0) -> MicFrame | None:
-        """The next frame; None when the file and its tail are over."""
+        """Return the next frame; None after the file and its tail."""
         if self._sound is None:
-            raise SimvoiceError("the line was not started yet; call start() first")
+            raise SimvoiceError("the line is not started yet; call start() first")
         if self._stopped or self._position >= len(self._sound):
             return None
         self._pacer.wait()
@@ -141,7 +143,7 @@ class WavLine:
         return MicFrame(pcm, output_delay_s=self.DELAY_S)
 
     def write(self, frame: Pcm16) -> None:
-        """int16 [320] for the speaker's file. Raises DeviceLost when the disk is full."""
+        """Write int16 [320] to the speaker's file. Raises DeviceLost when it cannot be written."""
         if frame.shape != (FRAME,) or frame.dtype != np.int16:
             raise ValueError(f"a frame is int16 [{FRAME}], not {frame.dtype} {frame.shape}")
         if self._out is None:
@@ -149,12 +151,13 @@ class WavLine:
         try:
             late = self._position - self._out.tell()
             if late > 0:
-                # Frames read but not answered were silence at the speaker.
+                # Frames that were read but not answered are silence at the speaker.
                 self._out.write(np.zeros(late, np.int16))
             self._out.write(frame)
         except (soundfile.SoundFileError, OSError) as error:
             raise DeviceLost(
-                f"the speaker's file {str(self._speaker)!r} cannot be written; is the disk full?"
+                f"the speaker's file {str(self._speaker)!r} cannot be written; free space on the "
+                "disk"
             ) from error
 
     def stop(self) -> None:

@@ -11,8 +11,8 @@ from simvoice.scoring.metrics.reading import read_channels
 def test_the_planted_minute_is_a_conversation() -> None:
     reading = read_channels(*analysis._minute())
     for who in ("learner", "patient"):
-        assert 10.0 < reading.anatomy.speech_s(who) < 40.0  # type: ignore[arg-type]
-    assert len(reading.anatomy.turns) > 8
+        assert 10.0 < reading.timeline.speech_s(who) < 40.0  # type: ignore[arg-type]
+    assert len(reading.timeline.turns) > 8
 
 
 def test_blocks_of_any_length_come_from_the_same_minute() -> None:
@@ -22,8 +22,8 @@ def test_blocks_of_any_length_come_from_the_same_minute() -> None:
     assert np.array_equal(whole, np.tile(minute[0], 2))
 
 
-def test_a_length_is_measured_in_a_process_of_its_own() -> None:
-    found = analysis._alone(60, 1)
+def test_a_length_is_measured_in_a_separate_process() -> None:
+    found = analysis._measure_in_process(60, 1)
     assert found["times_real_time"] > 50.0
     assert found["rss_mb"] > 20.0
     assert found["measured"] > 30

@@ -1,4 +1,4 @@
-"""The bench compares with annotators, and says what is missing."""
+"""The bench compares the coder with annotators, and reports missing data."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def write(folder: Path, *rows: tuple[str, str, str, str, str, str]) -> Path:
     return folder
 
 
-def test_a_label_is_that_of_most_annotators_and_none_when_they_are_split(tmp_path: Path) -> None:
+def test_the_majority_of_annotators_gives_the_label_and_a_tie_gives_none(tmp_path: Path) -> None:
     folder = write(
         tmp_path,
         ("1", "a", "reflection", "True", "False", "n/a"),
@@ -44,7 +44,7 @@ def test_a_label_is_that_of_most_annotators_and_none_when_they_are_split(tmp_pat
         ("2", "b", "question", "False", "True", "open"),
         ("2", "b", "other", "False", "False", "n/a"),
     )
-    first, second = coder.read(folder)
+    first, second = coder.read_annomi(folder)
     assert (first.main, first.reflection, first.question) == ("input", False, False)
     assert (second.main, second.reflection, second.question) == (None, False, None)
 
@@ -57,7 +57,7 @@ def test_kappa_is_agreement_beyond_chance() -> None:
     assert coder.kappa([]) is None
 
 
-def test_a_small_table_gives_the_whole_report(tmp_path: Path) -> None:
+def test_a_small_table_gives_a_complete_report(tmp_path: Path) -> None:
     folder = write(
         tmp_path,
         ("1", "What brings you here?", "question", "False", "True", "open"),
@@ -72,7 +72,7 @@ def test_a_small_table_gives_the_whole_report(tmp_path: Path) -> None:
     assert 0 < report["ms_per_utterance"] < 1000
 
 
-def test_what_is_not_annomi_is_a_sentence(tmp_path: Path) -> None:
+def test_a_folder_without_annomi_is_refused_with_a_reason(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="--data"):
         coder.run(tmp_path, quick=True)
     (tmp_path / coder.TABLE).write_text("a,b\n1,2\n", encoding="utf-8")
@@ -80,11 +80,13 @@ def test_what_is_not_annomi_is_a_sentence(tmp_path: Path) -> None:
         coder.run(tmp_path, quick=True)
 
 
-def test_intervals_hold_the_figure_and_know_when_there_is_none(tmp_path: Path) -> None:
+def test_intervals_contain_the_figure_and_are_none_without_one(tmp_path: Path) -> None:
     asks = ("1", "What brings you here?", "question", "False", "True", "open")
-    said = coder.read(write(tmp_path, asks, ("2", "Mm-hmm.", "other", "False", "False", "n/a")))
-    coded = [coder.coded_utterance(each.text) for each in said]
-    found = coder.intervals(said, coded)
+    labelled = coder.read_annomi(
+        write(tmp_path, asks, ("2", "Mm-hmm.", "other", "False", "False", "n/a"))
+    )
+    coded = [coder.coded_utterance(each.text) for each in labelled]
+    found = coder.intervals(labelled, coded)
     assert found["question"] == (1.0, 1.0)
     assert found["open_closed"] is None
 
@@ -95,10 +97,8 @@ def shared_annomi() -> Path:
     return (Path(given) if given else beside) / "annomi"
 
 
-@pytest.mark.skipif(
-    not (shared_annomi() / coder.TABLE).is_file(), reason="AnnoMI is not beside the checkout"
-)
-def test_the_coder_agrees_with_annotators_as_it_must() -> None:
+@pytest.mark.skipif(not (shared_annomi() / coder.TABLE).is_file(), reason="AnnoMI is not available")
+def test_the_coder_reaches_the_wanted_agreement_with_annotators() -> None:
     report = coder.run(shared_annomi(), quick=False)
     wanted = coder.YARDSTICKS["wanted"]
     assert {n: v for n, v in report["kappa"].items() if v is None or v < wanted[n]} == {}

@@ -1,4 +1,4 @@
-"""The planted encounter of the debrief bench is an encounter, and its debrief is whole."""
+"""The debrief of the planted encounter is complete."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from simvoice.debrief.build import build_debrief
 from simvoice.record.store import Store
 
 
-def test_the_sound_of_the_planted_encounter_lies_where_its_journal_says(tmp_path: Path) -> None:
+def test_the_sound_of_the_planted_encounter_matches_its_journal(tmp_path: Path) -> None:
     made = build_debrief(Store(tmp_path).open(bench.plant(tmp_path, 60)))
     numbers = {number.key: number.value for number in made.numbers}
     # two rounds of 10.0 s and 12.8 s
@@ -21,7 +21,7 @@ def test_the_sound_of_the_planted_encounter_lies_where_its_journal_says(tmp_path
     assert made.duration_s == 60.0
 
 
-def test_it_has_all_that_a_debrief_can_show(tmp_path: Path) -> None:
+def test_the_debrief_has_all_parts(tmp_path: Path) -> None:
     made = build_debrief(Store(tmp_path).open(bench.plant(tmp_path, 60)))
     assert len(made.turning_points) == 3
     assert len(made.suggestions) == 2

@@ -1,4 +1,4 @@
-"""The same learner meets the same patient twice, in virtual time, through the real engines."""
+"""Repeated encounters in virtual time, with the real engines."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ import pytest
 
 from simvoice import paths
 from simvoice.app.simulator import Simulator
-from simvoice.bench.repeats import Behaviour, RepeatsOutcome, behaviours, meet, report
-from simvoice.research.calibrate.fit import within
+from simvoice.bench.repeats import Behaviour, RepeatsOutcome, behaviours, report, run_encounter
+from simvoice.research.calibrate.fit import repeat_errors
 from simvoice.scoring.metrics.interval import repeats_from_json, repeats_to_json
 
 RUDE = Behaviour("angry-relative", "poor")
 
 
-def test_every_case_that_ships_is_met_by_every_learner_written_for_it() -> None:
+def test_behaviours_cover_every_shipped_case_and_its_learners() -> None:
     cases = {path.parent.name for path in paths.scenarios_dir().glob("*/case.yaml")}
     assert {one.case for one in behaviours()} == cases
     assert {one.manner for one in behaviours()} == {"skilled", "poor"}
 
 
-def test_the_report_and_the_table_say_what_they_rest_on() -> None:
+def test_the_report_and_the_table_state_their_basis() -> None:
     groups = [[{"talk_share": 40.0 + k}, {"talk_share": 44.0 + k}] for k in range(16)]
-    outcome = RepeatsOutcome(2, behaviours(), 2400.0, within(groups))
+    outcome = RepeatsOutcome(2, behaviours(), 2400.0, repeat_errors(groups))
     found = report(outcome)
     assert found["encounters"] == 2 * len(behaviours())
     assert found["mean_length_s"] == pytest.approx(2400.0 / found["encounters"], abs=0.1)
@@ -41,13 +41,13 @@ def test_an_encounter_in_virtual_time_is_recorded_and_measured_from_its_sound(
     simulator = Simulator(every_case=True)
     simulator.engines()
     begun_s = time.monotonic()
-    days = [meet(simulator, RUDE, seed, tmp_path / str(seed)) for seed in (5, 6)]
+    days = [run_encounter(simulator, RUDE, seed, tmp_path / str(seed)) for seed in (5, 6)]
     assert time.monotonic() - begun_s < sum(one.length_s for one in days)
     for one in days:
         assert one.length_s > 45.0
-        assert one.values["interruptions"] >= 1  # one is written in his script
+        assert one.values["interruptions"] >= 1  # the script has one
         assert one.values["learner_turns"] >= 8
         assert 30.0 < one.values["talk_share"] < 70.0
         assert one.values["pitch_median"] > 0.0  # read from the sound
-        assert "machine_delay" not in one.values  # virtual time has none to vary
+        assert "machine_delay" not in one.values  # there is none in virtual time
     assert days[0].values != days[1].values

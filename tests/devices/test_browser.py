@@ -1,4 +1,4 @@
-"""The server's side of the page's microphone and speaker: its bytes and its counting."""
+"""The server's end of the page's microphone and speaker: messages and counts."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def line(sent: list[bytes]) -> BrowserLine:
     return made
 
 
-def test_frames_come_out_in_order_however_they_are_bundled(line: BrowserLine) -> None:
+def test_frames_are_read_in_order_from_messages_of_any_size(line: BrowserLine) -> None:
     line.push(message(0, 10))
     line.push(message(1, 11, 12))
     got = [line.read() for _ in range(3)]
@@ -52,7 +52,7 @@ def test_frames_come_out_in_order_however_they_are_bundled(line: BrowserLine) ->
     assert [frame.lost for frame in got if frame] == [0, 0, 0]
 
 
-def test_a_gap_in_the_counter_is_told_with_the_next_frame(line: BrowserLine) -> None:
+def test_a_gap_in_the_counter_is_reported_with_the_next_frame(line: BrowserLine) -> None:
     line.push(message(5, 1))
     line.push(message(9, 2))
     frames = [line.read(), line.read()]
@@ -67,7 +67,7 @@ def test_the_counter_may_wrap(line: BrowserLine) -> None:
     assert [frame.lost for frame in frames if frame] == [0, 0, 1]
 
 
-def test_a_frame_that_came_already_is_refused(line: BrowserLine) -> None:
+def test_a_repeated_frame_is_refused(line: BrowserLine) -> None:
     line.push(message(5, 1))
     line.push(message(5, 2))
     line.push(message(4, 3))
@@ -76,7 +76,7 @@ def test_a_frame_that_came_already_is_refused(line: BrowserLine) -> None:
     assert line.malformed == 2
 
 
-def test_a_counter_that_leaps_is_refused(line: BrowserLine) -> None:
+def test_a_counter_that_jumps_too_far_is_refused(line: BrowserLine) -> None:
     line.push(message(0, 1))
     line.push(message(MAX_GAP + 2, 2))
     assert line.malformed == 1
@@ -95,9 +95,7 @@ def test_a_counter_that_leaps_is_refused(line: BrowserLine) -> None:
         HEAD.pack(VERSION, 0, 60000, 0, 0, 0, 0, 0, 0) + b"\x00" * 60000 * FRAME * 2,
     ],
 )
-def test_half_and_swollen_messages_are_counted_and_nothing_else(
-    line: BrowserLine, data: bytes
-) -> None:
+def test_messages_of_the_wrong_size_are_counted_and_dropped(line: BrowserLine, data: bytes) -> None:
     line.push(data)
     line.push(message(1, 7))
     frame = line.read()
@@ -106,13 +104,13 @@ def test_half_and_swollen_messages_are_counted_and_nothing_else(
     assert line.malformed == 1
 
 
-def test_another_version_ends_the_line_with_a_sentence(line: BrowserLine) -> None:
+def test_another_version_ends_the_line_with_an_error(line: BrowserLine) -> None:
     line.push(message(0, 1, version=9))
     with pytest.raises(DeviceLost, match=r"version 9 .* reload the page"):
         line.read()
 
 
-def test_a_flood_is_bounded_and_its_loss_told(line: BrowserLine) -> None:
+def test_too_many_frames_are_dropped_and_reported_as_lost(line: BrowserLine) -> None:
     for i in range(QUEUE_FRAMES + 30):
         line.push(message(i, i % 100))
     for _ in range(QUEUE_FRAMES):
@@ -130,7 +128,7 @@ def test_silence_from_the_page_is_a_lost_device(line: BrowserLine) -> None:
         line.read(timeout_s=0.01)
 
 
-def test_a_closed_tab_gives_what_was_queued_and_then_the_end(line: BrowserLine) -> None:
+def test_a_closed_tab_gives_the_queued_frames_and_then_none(line: BrowserLine) -> None:
     line.push(message(0, 3))
     line.close()
     line.push(message(1, 4))
@@ -140,7 +138,7 @@ def test_a_closed_tab_gives_what_was_queued_and_then_the_end(line: BrowserLine) 
     line.stop()
 
 
-def test_closing_wakes_a_reader_that_waits(line: BrowserLine) -> None:
+def test_closing_wakes_a_waiting_reader(line: BrowserLine) -> None:
     got: list[object] = []
     reader = threading.Thread(target=lambda: got.append(line.read(timeout_s=30.0)))
     reader.start()
@@ -149,7 +147,7 @@ def test_closing_wakes_a_reader_that_waits(line: BrowserLine) -> None:
     assert got == [None]
 
 
-def test_sound_from_before_the_start_is_no_part_of_the_session(sent: list[bytes]) -> None:
+def test_sound_from_before_the_start_is_dropped(sent: list[bytes]) -> None:
     line = BrowserLine(sent.append)
     line.push(message(0, 1))
     line.start()
@@ -159,7 +157,9 @@ def test_sound_from_before_the_start_is_no_part_of_the_session(sent: list[bytes]
     assert (int(frame.pcm[0]), frame.lost) == (2, 0)
 
 
-def test_written_frames_leave_as_the_described_bytes(line: BrowserLine, sent: list[bytes]) -> None:
+def test_written_frames_are_sent_in_the_described_format(
+    line: BrowserLine, sent: list[bytes]
+) -> None:
     line.write(np.arange(FRAME, dtype=np.int16))
     assert sent == [OUT_HEAD.pack(VERSION, 0, 1) + np.arange(FRAME, dtype="<i2").tobytes()]
 
@@ -169,7 +169,7 @@ def test_a_frame_of_another_shape_is_refused(line: BrowserLine) -> None:
         line.write(np.zeros(100, np.int16))
 
 
-def test_no_more_than_two_seconds_are_ever_on_the_way(line: BrowserLine, sent: list[bytes]) -> None:
+def test_at_most_two_seconds_are_in_flight(line: BrowserLine, sent: list[bytes]) -> None:
     line.push(message(0, 1))
     for _ in range(QUEUE_FRAMES + 5):
         line.write(np.zeros(FRAME, np.int16))
@@ -179,7 +179,7 @@ def test_no_more_than_two_seconds_are_ever_on_the_way(line: BrowserLine, sent: l
     assert len(sent) == QUEUE_FRAMES + 1
 
 
-def test_the_delay_adds_what_lies_ahead_what_is_on_its_way_and_the_latency(
+def test_the_delay_adds_the_pages_ring_the_frames_in_flight_and_the_latency(
     line: BrowserLine,
 ) -> None:
     line.push(message(0, 1, ahead=640, received=7))
@@ -191,17 +191,17 @@ def test_the_delay_adds_what_lies_ahead_what_is_on_its_way_and_the_latency(
     line.push(message(1, 2, 3, ahead=320, received=8, latency_ms=15, underruns=4))
     second = line.read()
     assert second is not None
-    # two frames captured since its start, one of two written still on its way, one in the ring
+    # two frames captured since its start, one of two written frames in flight, one in the ring
     assert second.output_delay_s == pytest.approx(0.04 + 0.02 + 0.02 + 0.015)
     assert second.underruns == 4
 
 
-def test_the_facts_are_what_the_page_said(line: BrowserLine) -> None:
+def test_the_facts_come_from_the_page(line: BrowserLine) -> None:
     assert (line.facts.kind, line.facts.microphone) == ("browser", "desk microphone")
     assert line.facts.echo == "canceller"
 
 
-def test_a_microphone_that_the_page_lost_is_a_lost_device_once_what_came_before_is_read(
+def test_a_microphone_lost_by_the_page_is_a_lost_device_after_the_queued_frames(
     line: BrowserLine,
 ) -> None:
     line.push(message(0, 10))

@@ -1,4 +1,4 @@
-"""The patient's voice is taken out of the microphone, the learner's is left in it."""
+"""The canceller removes the patient's voice from the microphone and keeps the learner's."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import pytest
 from simvoice.audio import FRAME, RATE, Pcm, to_float, to_int16
 from simvoice.devices.echo import LAG_S, EchoCanceller, canceller_available
 from simvoice.devices.loopback import Loopback
-from simvoice.devices.sound_card import settle
+from simvoice.devices.sound_card import choose_echo_mode
 from simvoice.errors import LibraryMissing
 
 
 def voice(duration_s: float, pitch_hz: float, seed: int) -> Pcm:
-    """A buzz with moving pitch, vowels and the swell of syllables, at about -20 dBFS."""
+    """Return a buzz with moving pitch, vowels and syllables, at about -20 dBFS."""
     rng = np.random.default_rng(seed)
     t = np.arange(round(duration_s * RATE)) / RATE
     moving = pitch_hz * (1 + 0.15 * np.sin(2 * np.pi * 0.6 * t + rng.random()))
@@ -29,7 +29,7 @@ def voice(duration_s: float, pitch_hz: float, seed: int) -> Pcm:
 
 
 def echo_of(sound: Pcm, delay_s: float, level_db: float, seed: int = 0) -> Pcm:
-    """Through a small room: delay, a direct path and 150 ms of decay."""
+    """Return the echo of a small room: a delay, a direct path and 150 ms of decay."""
     rng = np.random.default_rng(seed)
     n = RATE // 4
     room = rng.standard_normal(n) * np.exp(-6.9 * np.arange(n) / (0.15 * RATE))
@@ -55,10 +55,10 @@ def power_db(sound: Pcm, start_s: float, end_s: float) -> float:
     return 10 * float(np.log10(np.mean(part**2) + 1e-12))
 
 
-def likeness(said: Pcm, got: Pcm) -> float:
-    """Correlation above 300 Hz: the canceller turns phases below, as a high-pass does."""
+def likeness(spoken: Pcm, got: Pcm) -> float:
+    """Return the correlation above 300 Hz: below, the canceller's high-pass shifts the phase."""
     parts = []
-    for sound in (said, got):
+    for sound in (spoken, got):
         spectrum = np.fft.rfft(sound)
         spectrum[: 300 * len(sound) // RATE] = 0
         parts.append(np.fft.irfft(spectrum, len(sound)))
@@ -66,7 +66,7 @@ def likeness(said: Pcm, got: Pcm) -> float:
 
 
 @pytest.mark.parametrize("delay_s", [0.03, 0.13, 0.3])
-def test_an_echo_goes_down_by_15_db_within_two_seconds(delay_s: float) -> None:
+def test_an_echo_is_reduced_by_15_db_within_two_seconds(delay_s: float) -> None:
     far = voice(6.0, 180.0, 1)
     echo = echo_of(far, delay_s, -12.0)
     noise = np.random.default_rng(2).normal(0, 10 ** (-65 / 20), far.size).astype(np.float32)
@@ -74,7 +74,7 @@ def test_an_echo_goes_down_by_15_db_within_two_seconds(delay_s: float) -> None:
     assert power_db(echo, 2.0, 6.0) - power_db(clean, 2.0, 6.0) >= 15.0
 
 
-def test_the_learner_talking_over_the_patient_is_not_taken_away() -> None:
+def test_the_learner_speaking_over_the_patient_is_not_removed() -> None:
     far = voice(8.0, 180.0, 1)
     near = np.zeros_like(far)
     near[5 * RATE : 7 * RATE] = voice(2.0, 110.0, 9)
@@ -82,12 +82,12 @@ def test_the_learner_talking_over_the_patient_is_not_taken_away() -> None:
     kept_db = power_db(clean, 5.1, 7.0) - power_db(near, 5.1, 7.0)
     assert kept_db > -6.0
     lag = round(LAG_S * RATE)
-    said = near[5 * RATE : 7 * RATE]
+    spoken = near[5 * RATE : 7 * RATE]
     got = clean[5 * RATE + lag : 7 * RATE + lag]
-    assert likeness(said, got) > 0.7
+    assert likeness(spoken, got) > 0.7
 
 
-def test_nothing_playing_leaves_the_learner_whole_but_late() -> None:
+def test_without_playback_the_learner_is_only_delayed() -> None:
     near = voice(3.0, 110.0, 9)
     clean = cancelled(near, np.zeros_like(near))
     lag = round(LAG_S * RATE)
@@ -95,14 +95,14 @@ def test_nothing_playing_leaves_the_learner_whole_but_late() -> None:
     assert likeness(near[RATE:span], clean[RATE + lag :]) > 0.9
 
 
-def test_without_the_library_the_sentence_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_without_the_library_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pywebrtc_audio", None)
     assert not canceller_available()
     with pytest.raises(LibraryMissing, match="pip install pywebrtc-audio"):
         EchoCanceller()
-    assert settle(Loopback("loudspeaker", -10.0, 0.1, 0.1, -60.0)) == "half-duplex"
+    assert choose_echo_mode(Loopback("loudspeaker", -10.0, 0.1, 0.1, -60.0)) == "half-duplex"
 
 
 def test_loudspeakers_get_the_canceller_and_headphones_need_none() -> None:
-    assert settle(Loopback("loudspeaker", -10.0, 0.1, 0.1, -60.0)) == "canceller"
-    assert settle(Loopback("headphones", None, None, 0.1, -60.0)) == "headphones"
+    assert choose_echo_mode(Loopback("loudspeaker", -10.0, 0.1, 0.1, -60.0)) == "canceller"
+    assert choose_echo_mode(Loopback("headphones", None, None, 0.1, -60.0)) == "headphones"

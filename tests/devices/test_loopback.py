@@ -1,4 +1,4 @@
-"""The self-test finds out whether the microphone hears the speaker."""
+"""The self-test finds whether the microphone picks up the speaker."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 
 from simvoice.audio import RATE, to_float, to_int16
-from simvoice.devices.loopback import Loopback, find_echo, judge, sweep, test_loopback
+from simvoice.devices.loopback import Loopback, find_echo, judge, measure_loopback, sweep
 from simvoice.devices.simulated import SimulatedLine
 from simvoice.simulate.learner import LearnerScript
 from simvoice.simulate.signals import pink_noise, tone
 
 
-def room(echo_db: float | None, *, delay_s: float = 0.1, noise_dbfs: float = -60.0) -> Loopback:
+def measured_room(
+    echo_db: float | None, *, delay_s: float = 0.1, noise_dbfs: float = -60.0
+) -> Loopback:
     line = SimulatedLine(
         LearnerScript(()),
         paced=False,
@@ -22,13 +24,13 @@ def room(echo_db: float | None, *, delay_s: float = 0.1, noise_dbfs: float = -60
         tail_s=60.0,
     )
     line.start()
-    return test_loopback(line)
+    return measure_loopback(line)
 
 
 @pytest.mark.parametrize("echo_db", [0.0, -10.0, -30.0])
 @pytest.mark.parametrize("delay_s", [0.02, 0.1, 0.35])
 def test_a_planted_echo_is_found_with_its_level_and_delay(echo_db: float, delay_s: float) -> None:
-    found = room(echo_db, delay_s=delay_s, noise_dbfs=-70.0)
+    found = measured_room(echo_db, delay_s=delay_s, noise_dbfs=-70.0)
     assert found.verdict == "loudspeaker"
     assert found.echo_db == pytest.approx(echo_db, abs=2.0)
     assert found.delay_s == pytest.approx(delay_s, abs=0.001)
@@ -36,20 +38,20 @@ def test_a_planted_echo_is_found_with_its_level_and_delay(echo_db: float, delay_
 
 
 def test_a_weak_echo_is_found_in_a_noisy_room() -> None:
-    found = room(-30.0, noise_dbfs=-45.0)
+    found = measured_room(-30.0, noise_dbfs=-45.0)
     assert found.verdict == "loudspeaker"
     assert found.echo_db == pytest.approx(-30.0, abs=3.0)
     assert found.noise_dbfs == pytest.approx(-45.0, abs=2.0)
 
 
 @pytest.mark.parametrize("noise_dbfs", [-90.0, -60.0, -30.0])
-def test_noise_alone_is_no_echo(noise_dbfs: float) -> None:
-    found = room(None, noise_dbfs=noise_dbfs)
+def test_noise_alone_is_not_an_echo(noise_dbfs: float) -> None:
+    found = measured_room(None, noise_dbfs=noise_dbfs)
     assert (found.verdict, found.echo_db, found.delay_s) == ("headphones", None, None)
 
 
 def test_an_echo_too_weak_to_matter_counts_as_headphones() -> None:
-    found = room(-55.0, noise_dbfs=-90.0)
+    found = measured_room(-55.0, noise_dbfs=-90.0)
     assert found.verdict == "headphones"
 
 
@@ -61,7 +63,7 @@ def test_noise_never_looks_like_an_echo_in_both_sweeps(seed: int) -> None:
     assert judged is None or judged.verdict == "headphones"
 
 
-def test_a_reverberant_echo_is_measured_whole() -> None:
+def test_the_whole_of_a_reverberant_echo_is_measured() -> None:
     rng = np.random.default_rng(3)
     n = RATE // 10
     response = rng.standard_normal(n) * np.exp(-np.arange(n) / (0.02 * RATE))
@@ -74,12 +76,12 @@ def test_a_reverberant_echo_is_measured_whole() -> None:
     assert prominence_db > 25.0
 
 
-def test_sweeps_that_contradict_each_other_decide_nothing() -> None:
+def test_contradicting_sweeps_give_no_result() -> None:
     assert judge([(0.1, -10.0, 40.0), (0.2, -10.0, 40.0)], 0.1, -60.0) is None
     assert judge([(0.1, -10.0, 40.0), (0.1, -10.0, 5.0)], 0.1, -60.0) is None
 
 
-def test_somebody_humming_is_no_echo() -> None:
+def test_a_humming_person_is_not_an_echo() -> None:
     hum = tone(1.0, -25.0, 180.0)
     found = [find_echo(sweep(), hum), find_echo(sweep(), hum[::-1].copy())]
     judged = judge(found, 0.1, -25.0)

@@ -1,10 +1,10 @@
-"""Waiting is counted by who waits: a machine that stood still has lost no device."""
+"""The wait for a device does not count the time in which the machine stood still."""
 
 from __future__ import annotations
 
 import pytest
 
-from simvoice.devices.pacing import STEP_S, Waiting
+from simvoice.devices.pacing import MOST_STEP_S, WaitTimer
 
 
 class Clock:
@@ -15,19 +15,19 @@ class Clock:
         return self.now_s
 
 
-def test_who_keeps_looking_counts_every_second() -> None:
+def test_frequent_readings_count_every_second() -> None:
     clock = Clock()
-    waiting = Waiting(clock)
+    timer = WaitTimer(clock)
     for _ in range(500):
         clock.now_s += 0.01
-        waited_s = waiting.look()
+        waited_s = timer.elapsed_s()
     assert waited_s == pytest.approx(5.0)
 
 
-def test_an_hour_in_which_the_machine_slept_is_one_step() -> None:
+def test_an_hour_of_suspension_counts_as_one_step() -> None:
     clock = Clock()
-    waiting = Waiting(clock)
+    timer = WaitTimer(clock)
     clock.now_s += 0.1
-    waiting.look()
+    timer.elapsed_s()
     clock.now_s += 3600.0
-    assert waiting.look() == pytest.approx(0.1 + STEP_S)
+    assert timer.elapsed_s() == pytest.approx(0.1 + MOST_STEP_S)

@@ -1,4 +1,4 @@
-"""The page's half of the line in a real Chromium: what it captures and what it plays."""
+"""The page's end of the line in Chromium: what it captures and plays."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from websockets.sync.server import ServerConnection, serve
 import simvoice.web
 from simvoice.audio import FRAME, RATE, to_int16
 from simvoice.devices.browser import BrowserLine
-from simvoice.devices.loopback import test_loopback
+from simvoice.devices.loopback import measure_loopback
 from simvoice.simulate.signals import pink_noise
 from tests.alike import find
 
@@ -88,7 +88,7 @@ Use = Callable[[BrowserLine], None]
 
 
 class Station:
-    """A WebSocket server whose one visitor is a `BrowserLine` that a test's function uses."""
+    """A WebSocket server that gives its one visitor's `BrowserLine` to the test's function."""
 
     def __init__(self, use: Use) -> None:
         self._use = use
@@ -174,7 +174,9 @@ def visit(site: str, learner_wav: Path) -> Iterator[Callable[..., Any]]:
         browser.close()
 
 
-def test_the_microphones_sound_arrives_whole(visit: Callable[..., Any], learner_wav: Path) -> None:
+def test_the_microphones_sound_arrives_complete(
+    visit: Callable[..., Any], learner_wav: Path
+) -> None:
     heard: list[np.ndarray] = []
 
     def listen(line: BrowserLine) -> None:
@@ -198,14 +200,14 @@ def test_the_microphones_sound_arrives_whole(visit: Callable[..., Any], learner_
     assert station.hello["echoCancellation"] is False
 
 
-def test_what_is_written_sounds_when_the_line_says_it_will(visit: Callable[..., Any]) -> None:
+def test_written_sound_plays_at_the_predicted_time(visit: Callable[..., Any]) -> None:
     found = []
 
     def loop(line: BrowserLine) -> None:
         for _ in range(25):
             line.read()
             line.write(np.zeros(FRAME, np.int16))
-        found.append(test_loopback(line))
+        found.append(measure_loopback(line))
 
     station = Station(loop)
     visit(station.url, looped=True)
@@ -218,7 +220,7 @@ def test_what_is_written_sounds_when_the_line_says_it_will(visit: Callable[..., 
     assert back.delay_s < 0.25
 
 
-def test_the_surplus_of_a_stalled_server_is_given_back_in_silence(
+def test_the_surplus_after_a_server_stall_is_dropped_from_silence(
     visit: Callable[..., Any],
 ) -> None:
     delays = []
@@ -244,7 +246,7 @@ def test_the_surplus_of_a_stalled_server_is_given_back_in_silence(
     assert delays[-1] < 0.3
 
 
-def test_the_page_is_told_when_the_server_goes(visit: Callable[..., Any]) -> None:
+def test_the_page_reports_a_closed_server(visit: Callable[..., Any]) -> None:
     station = Station(lambda line: [line.read() for _ in range(5)] and None)
     page = visit(station.url)
     station.wait()
@@ -253,7 +255,7 @@ def test_the_page_is_told_when_the_server_goes(visit: Callable[..., Any]) -> Non
     station.close()
 
 
-def test_a_server_that_is_not_there_is_a_sentence(visit: Callable[..., Any]) -> None:
+def test_the_page_reports_a_missing_server(visit: Callable[..., Any]) -> None:
     page = visit("ws://127.0.0.1:9/")
     page.wait_for_function("window.told.some(([name]) => name === 'refused')")
     told = dict(page.evaluate("window.told"))

@@ -21,7 +21,7 @@ def drain(ring: Ring, n: int = 100_000) -> np.ndarray:
 
 
 @pytest.mark.parametrize("piece", [1, 7, 320, 480])
-def test_what_is_written_in_any_pieces_is_read_in_order(piece: int) -> None:
+def test_pieces_of_any_size_are_read_in_order(piece: int) -> None:
     ring = Ring(1000)
     got = []
     for start in range(0, 5 * piece * 40, piece):
@@ -30,7 +30,7 @@ def test_what_is_written_in_any_pieces_is_read_in_order(piece: int) -> None:
     np.testing.assert_array_equal(np.concatenate(got), ramp(0, 5 * piece * 40))
 
 
-def test_two_threads_lose_and_reorder_nothing_but_what_is_counted() -> None:
+def test_two_threads_reorder_nothing_and_count_every_loss() -> None:
     ring = Ring(2048)
     total = 200_000
     sizes = np.random.default_rng(1).integers(1, 700, 5000)
@@ -60,20 +60,20 @@ def test_two_threads_lose_and_reorder_nothing_but_what_is_counted() -> None:
 
 
 def ring_lost(ring: Ring) -> int:
-    """What `take_lost` has told so far."""
-    return ring._lost_told
+    """Return the samples that `take_lost` has reported so far."""
+    return ring._lost_reported
 
 
-def test_what_finds_no_room_is_one_gap_at_one_place() -> None:
+def test_dropped_samples_form_one_gap_at_one_position() -> None:
     ring = Ring(10)
     ring.write(ramp(0, 8))
     assert ring.write(ramp(8, 4)) == 0
     assert drain(ring, 3).tolist() == [0, 1, 2]
-    assert ring.write(ramp(12, 2)) == 0, "the gap stays open until all before it was read"
+    assert ring.write(ramp(12, 2)) == 0, "the gap stays open until everything before it is read"
     assert ring.take_lost() == 0
     assert drain(ring).tolist() == [3, 4, 5, 6, 7]
     ring.write(ramp(14, 2))
-    assert drain(ring).tolist() == [], "the loss has to be taken first"
+    assert drain(ring).tolist() == [], "the loss must be taken first"
     assert ring.take_lost() == 6
     assert ring.take_lost() == 0
     assert drain(ring).tolist() == [14, 15]

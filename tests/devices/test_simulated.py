@@ -1,4 +1,4 @@
-"""The simulated learner's line: lock-step, virtual time, and a truth that is exact."""
+"""The simulated learner's line runs in virtual time and gives the exact truth."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def clip(duration_s: float = 1.0) -> LearnerClip:
 
 
 def talk(line: SimulatedLine, patient_at: list[int]) -> np.ndarray:
-    """Run to the end; the patient speaks for 1 s from each of the frames named."""
+    """Run to the end; the patient speaks for 1 s from each of the given frames."""
     line.start()
     heard = []
     k = 0
@@ -44,19 +44,19 @@ def talk(line: SimulatedLine, patient_at: list[int]) -> np.ndarray:
     return np.concatenate(heard)
 
 
-def test_the_truth_of_what_was_said_is_what_the_microphone_gives() -> None:
+def test_the_truth_of_the_learners_speech_matches_the_microphone() -> None:
     line = SimulatedLine(
         LearnerScript((ScriptStep(At(0.5), clip()),)), paced=False, noise_dbfs=None
     )
     mic = talk(line, [])
     loud = np.flatnonzero(mic)
-    (said,) = line.truth.said
+    (said,) = line.truth.spoken
     assert loud[0] / RATE == pytest.approx(said.onset_s, abs=0.001)
     assert (loud[-1] + 1) / RATE == pytest.approx(said.offset_s, abs=0.001)
 
 
 @pytest.mark.parametrize("delay_s", [0.02, 0.0437, 0.13])
-def test_what_is_written_is_heard_one_delay_after_the_frame_was(delay_s: float) -> None:
+def test_a_written_frame_sounds_after_the_stated_delay(delay_s: float) -> None:
     line = SimulatedLine(
         LearnerScript((ScriptStep(AfterPatient(1.0), clip()),)), paced=False, delay_s=delay_s
     )
@@ -68,20 +68,20 @@ def test_what_is_written_is_heard_one_delay_after_the_frame_was(delay_s: float) 
     assert line.truth.first_sound_after(1.0) == pytest.approx(start)
     assert line.truth.first_sound_after(4.0) is None
     assert line.truth.silent_from(start + 0.5) == pytest.approx(end)
-    (said,) = line.truth.said
+    (said,) = line.truth.spoken
     assert said.start_s == pytest.approx(end + 1.0, abs=0.041)
 
 
-def test_a_barge_in_comes_while_the_patient_sounds_at_the_ear() -> None:
+def test_a_barge_in_happens_while_the_patient_sounds() -> None:
     line = SimulatedLine(LearnerScript((ScriptStep(BargeIn(0.4), clip()),)), paced=False)
     talk(line, [50])
-    (said,) = line.truth.said
+    (said,) = line.truth.spoken
     ((start, end),) = line.truth.sounds()
     assert said.start_s == pytest.approx(start + 0.4, abs=0.041)
     assert start < said.onset_s < end
 
 
-def test_it_ends_when_the_script_is_over_and_all_is_quiet() -> None:
+def test_the_line_ends_when_the_script_is_over_and_no_one_speaks() -> None:
     line = SimulatedLine(LearnerScript((ScriptStep(At(0.0), clip(2.0)),)), paced=False, tail_s=3.0)
     talk(line, [150])
     # the patient's second ends at about 4.06 s
@@ -89,7 +89,7 @@ def test_it_ends_when_the_script_is_over_and_all_is_quiet() -> None:
     assert line.read() is None
 
 
-def test_it_ends_at_its_limit_whatever_happens() -> None:
+def test_the_line_ends_at_its_limit_at_the_latest() -> None:
     line = SimulatedLine(LearnerScript((ScriptStep(At(99.0), clip()),)), paced=False, limit_s=2.0)
     talk(line, [])
     assert line.at_s == pytest.approx(2.0)
@@ -132,7 +132,7 @@ def test_pink_noise_falls_by_3_db_an_octave_and_repeats_without_a_click() -> Non
     assert abs(float(noise[0] - noise[-1])) <= float(steps.max())
 
 
-def test_a_delay_below_one_frame_cannot_be() -> None:
+def test_a_delay_below_one_frame_is_refused() -> None:
     with pytest.raises(ValueError, match="one frame"):
         SimulatedLine(LearnerScript(()), delay_s=0.01)
 
@@ -143,13 +143,13 @@ def test_stopping_ends_the_line_and_keeps_the_truth() -> None:
     assert line.read() is not None
     line.stop()
     assert line.read() is None
-    assert len(line.truth.said) == 1
+    assert len(line.truth.spoken) == 1
 
 
-def test_the_clock_stands_still_before_each_frame_until_it_is_let_go() -> None:
+def test_the_clock_stops_before_each_frame_until_the_callback_returns() -> None:
     line = SimulatedLine(LearnerScript((ScriptStep(At(0.1), clip(0.2)),)), paced=False, tail_s=0.3)
     held: list[float] = []
-    line.hold = lambda: held.append(line.at_s)
+    line.before_frame = lambda: held.append(line.at_s)
     talk(line, [])
     assert held == pytest.approx([k * 0.02 for k in range(len(held))])
     assert len(held) == round(line.at_s / 0.02)

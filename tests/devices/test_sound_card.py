@@ -31,7 +31,7 @@ import json, sys
 import numpy as np
 from simvoice.audio import FRAME
 from simvoice.devices import portaudio
-from simvoice.devices.loopback import test_loopback
+from simvoice.devices.loopback import measure_loopback
 from simvoice.devices.sound_card import SoundCard
 from simvoice.errors import SimvoiceError
 SILENCE = np.zeros(FRAME, np.int16)
@@ -53,8 +53,8 @@ def server() -> Iterator[SoundServer]:
         yield running
 
 
-class Other:
-    """A Python process that uses the sound card and tells what it sees, a JSON line at a time."""
+class CardProcess:
+    """A Python process that uses the sound card and reports in JSON lines."""
 
     def __init__(self, env: dict[str, str], code: str) -> None:
         self.process = subprocess.Popen(
@@ -65,8 +65,8 @@ class Other:
             text=True,
         )
 
-    def hears(self) -> dict[str, Any]:
-        """The next line; fails with the process's own words when there is none."""
+    def next_report(self) -> dict[str, Any]:
+        """Return the next line; fail with the process's stderr when there is none."""
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         if not line:
@@ -81,15 +81,15 @@ class Other:
 
 
 def last(env: dict[str, str], code: str) -> dict[str, Any]:
-    other = Other(env, code)
-    told = other.hears()
+    other = CardProcess(env, code)
+    report = other.next_report()
     other.ends()
-    return told
+    return report
 
 
-def test_what_is_said_into_the_microphone_comes_through(server: SoundServer) -> None:
+def test_the_microphones_sound_is_captured_exactly(server: SoundServer) -> None:
     said = to_int16(pink_noise(1.0, -20.0, 4))
-    other = Other(
+    other = CardProcess(
         server.env,
         """
         card = SoundCard(echo="headphones", rate=16000)
@@ -100,21 +100,21 @@ def test_what_is_said_into_the_microphone_comes_through(server: SoundServer) -> 
         card.stop()
         """,
     )
-    assert other.hears() == {"ready": True}
+    assert other.next_report() == {"ready": True}
     # silence first: a stream is exact only after its first few milliseconds
     server.say(np.concatenate([np.zeros(RATE // 2, np.int16), said, np.zeros(RATE, np.int16)]))
-    told = other.hears()
+    report = other.next_report()
     other.ends()
-    heard = np.array(told["sound"], np.int16)
-    assert (told["facts"], told["trouble"]) == ("sound-card", None)
+    heard = np.array(report["sound"], np.int16)
+    assert (report["facts"], report["trouble"]) == ("sound-card", None)
     matched = np.correlate(heard.astype(float), said.astype(float), "valid")
     at = int(np.argmax(matched))
     np.testing.assert_allclose(heard[at : at + said.size], said, atol=1)
 
 
-def test_at_its_own_rate_the_microphone_keeps_speech_and_level(server: SoundServer) -> None:
+def test_at_the_preferred_rate_the_microphone_keeps_speech_and_level(server: SoundServer) -> None:
     said = to_int16(pink_noise(1.0, -20.0, 4))
-    other = Other(
+    other = CardProcess(
         server.env,
         """
         card = SoundCard(echo="headphones")
@@ -125,40 +125,40 @@ def test_at_its_own_rate_the_microphone_keeps_speech_and_level(server: SoundServ
         card.stop()
         """,
     )
-    assert other.hears()["rate"] == portaudio.PREFERRED_RATE
+    assert other.next_report()["rate"] == portaudio.PREFERRED_RATE
     server.say(np.concatenate([np.zeros(RATE // 2, np.int16), said, np.zeros(RATE, np.int16)]))
-    heard = np.array(other.hears()["sound"], np.int16)
+    heard = np.array(other.next_report()["sound"], np.int16)
     other.ends()
     wanted, got = find(heard, said, RATE)
-    # the noise reaches to 8 kHz, the resampler to 6.4
+    # the noise reaches 8 kHz, the resampler passes 6.4 kHz
     assert np.corrcoef(got, wanted)[0, 1] > 0.98
     assert level_dbfs(got / 32768) == pytest.approx(level_dbfs(said), abs=0.3)
 
 
 @pytest.mark.parametrize("rate", ["None", "16000"])
-def test_the_stated_delay_is_the_true_one_within_25_ms(server: SoundServer, rate: str) -> None:
+def test_the_stated_delay_is_correct_within_25_ms(server: SoundServer, rate: str) -> None:
     server.default_source("vloop")
-    told = last(
+    report = last(
         server.env,
         f"""
         card = SoundCard(echo="none", rate={rate})
         card.start()
         for _ in range(25):
             turn(card)
-        found = test_loopback(card)
+        found = measure_loopback(card)
         tell(true=found.delay_s, stated=found.stated_delay_s, db=found.echo_db,
              underruns=turn(card).underruns)
         card.stop()
         """,
     )
-    assert told["true"] is not None
-    assert told["stated"] == pytest.approx(told["true"], abs=0.025)
-    assert told["db"] == pytest.approx(0.0, abs=1.0)
+    assert report["true"] is not None
+    assert report["stated"] == pytest.approx(report["true"], abs=0.025)
+    assert report["db"] == pytest.approx(0.0, abs=1.0)
 
 
 def test_a_loudspeaker_is_found_and_its_echo_cancelled(server: SoundServer) -> None:
     server.default_source("vloop")
-    told = last(
+    report = last(
         server.env,
         """
         from simvoice.audio import level_dbfs, to_int16
@@ -172,12 +172,12 @@ def test_a_loudspeaker_is_found_and_its_echo_cancelled(server: SoundServer) -> N
         card.stop()
         """,
     )
-    assert (told["echo"], told["verdict"]) == ("canceller", "loudspeaker")
-    assert told["left"] < -35.0
+    assert (report["echo"], report["verdict"]) == ("canceller", "loudspeaker")
+    assert report["left"] < -35.0
 
 
-def test_headphones_are_found_and_dead_silence_is_told(server: SoundServer) -> None:
-    told = last(
+def test_headphones_are_found_and_dead_silence_is_reported(server: SoundServer) -> None:
+    report = last(
         server.env,
         """
         card = SoundCard()
@@ -190,12 +190,12 @@ def test_headphones_are_found_and_dead_silence_is_told(server: SoundServer) -> N
         card.stop()
         """,
     )
-    assert told["echo"] == "headphones"
-    assert "only digital silence" in told["trouble"]
+    assert report["echo"] == "headphones"
+    assert "only digital silence" in report["trouble"]
 
 
-def test_a_server_that_dies_is_a_lost_device(server: SoundServer) -> None:
-    other = Other(
+def test_a_killed_server_is_a_lost_device(server: SoundServer) -> None:
+    other = CardProcess(
         server.env,
         """
         card = SoundCard(echo="headphones")
@@ -211,16 +211,16 @@ def test_a_server_that_dies_is_a_lost_device(server: SoundServer) -> None:
         card.stop()
         """,
     )
-    other.hears()
+    other.next_report()
     server.kill()
-    told = other.hears()
+    report = other.next_report()
     other.ends()
-    assert told["kind"] == "DeviceLost"
-    assert "stopped delivering sound; plug it in again" in told["text"]
+    assert report["kind"] == "DeviceLost"
+    assert "stopped delivering sound; plug it in again" in report["text"]
 
 
 def test_a_device_is_chosen_by_name_or_index_or_refused(server: SoundServer) -> None:
-    told = last(
+    report = last(
         server.env,
         """
         listed = portaudio.list_devices()
@@ -237,16 +237,16 @@ def test_a_device_is_chosen_by_name_or_index_or_refused(server: SoundServer) -> 
              default=default.is_default_input, said=said)
         """,
     )
-    assert "pulse" in told["names"]
-    assert (told["by_part"], told["by_index"], told["default"]) == ("pulse", "pulse", True)
-    assert [kind for kind, _ in told["said"]] == ["DeviceMissing", "DeviceMissing"]
-    assert "'no such thing'" in told["said"][0][1]
-    assert "pulse" in told["said"][0][1]
+    assert "pulse" in report["names"]
+    assert (report["by_part"], report["by_index"], report["default"]) == ("pulse", "pulse", True)
+    assert [kind for kind, _ in report["said"]] == ["DeviceMissing", "DeviceMissing"]
+    assert "'no such thing'" in report["said"][0][1]
+    assert "pulse" in report["said"][0][1]
 
 
 def test_without_any_sound_there_is_no_microphone(server: SoundServer) -> None:
     server.kill()
-    told = last(
+    report = last(
         server.env,
         """
         try:
@@ -255,12 +255,12 @@ def test_without_any_sound_there_is_no_microphone(server: SoundServer) -> None:
             tell(kind=type(error).__name__, code=error.exit_code, text=str(error))
         """,
     )
-    assert (told["kind"], told["code"]) == (DeviceMissing.__name__, 3)
-    assert "simvoice serve" in told["text"]
+    assert (report["kind"], report["code"]) == (DeviceMissing.__name__, 3)
+    assert "simvoice serve" in report["text"]
 
 
-def test_without_portaudio_the_sentence_names_the_package() -> None:
-    told = last(
+def test_the_error_without_portaudio_names_the_package() -> None:
+    report = last(
         {},
         """
         import ctypes.util
@@ -271,11 +271,11 @@ def test_without_portaudio_the_sentence_names_the_package() -> None:
             tell(kind=type(error).__name__, code=error.exit_code, text=str(error))
         """,
     )
-    assert (told["kind"], told["code"]) == (LibraryMissing.__name__, 3)
-    assert "libportaudio2" in told["text"]
-    assert "simvoice serve" in told["text"]
+    assert (report["kind"], report["code"]) == (LibraryMissing.__name__, 3)
+    assert "libportaudio2" in report["text"]
+    assert "simvoice serve" in report["text"]
 
 
-def test_a_card_that_was_not_started_says_so() -> None:
+def test_a_card_that_is_not_started_raises_an_error() -> None:
     with pytest.raises(SimvoiceError, match="not started"):
         SoundCard().read()

@@ -1,4 +1,4 @@
-"""Capture and playback of a sound card, with callbacks that the test calls itself."""
+"""Capture and playback of a sound card, with callbacks called by the test."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_resampling_keeps_a_tone_and_states_its_delay(rate: int) -> None:
     assert np.corrcoef(back[500:n], sound[500:n])[0, 1] > 0.999
 
 
-def test_frames_that_nobody_took_are_told_as_lost() -> None:
+def test_frames_that_were_not_taken_are_reported_as_lost() -> None:
     capture = Capture(RATE)
     for k in range(130):
         capture.feed(np.full(FRAME, k / 1000, np.float32), k * 0.02)
@@ -56,7 +56,7 @@ def test_frames_that_nobody_took_are_told_as_lost() -> None:
     assert (taken[1], int(taken[0][0])) == (30, 16384)
 
 
-def test_a_frame_knows_when_it_began_to_sound() -> None:
+def test_a_frame_has_its_start_time() -> None:
     capture = Capture(RATE)
     began = []
     for k in range(60):
@@ -90,7 +90,7 @@ def test_the_speaker_waits_for_its_prefill_and_counts_no_underrun_before() -> No
     assert playback.underruns == 0
 
 
-def test_an_empty_ring_plays_silence_counts_it_and_fills_again() -> None:
+def test_an_empty_ring_plays_and_counts_silence_and_fills_again() -> None:
     playback = Playback(RATE, 2)
     playback.write(LOUD)
     playback.write(LOUD)
@@ -103,7 +103,7 @@ def test_an_empty_ring_plays_silence_counts_it_and_fills_again() -> None:
     assert playback.underruns == 4
 
 
-def test_the_surplus_of_a_stall_goes_in_silence_and_no_speech_goes_with_it() -> None:
+def test_the_surplus_after_a_stall_is_dropped_from_silence_only() -> None:
     playback = Playback(RATE, 3)
     for _ in range(40):
         playback.write(LOUD)
@@ -113,7 +113,7 @@ def test_the_surplus_of_a_stall_goes_in_silence_and_no_speech_goes_with_it() -> 
         heard.append(play(playback, 1))
     heard.append(play(playback, 10))
     assert np.count_nonzero(np.concatenate(heard)) == (40 + 20 + 100) * FRAME
-    # of 40 written one was played: what is over the prefill and the slack goes
+    # one of 40 written frames was played: all beyond prefill and slack is dropped
     assert playback.trimmed == 39 - 3 - 2
     assert playback.underruns <= 10
 
@@ -137,7 +137,7 @@ def test_a_full_ring_drops_and_counts() -> None:
 
 @pytest.mark.parametrize("rate", [RATE, 48_000])
 @pytest.mark.parametrize("ahead", [0, 1, 4])
-def test_it_is_known_beforehand_when_a_frame_will_sound(rate: int, ahead: int) -> None:
+def test_the_time_at_which_a_frame_will_sound_is_predicted(rate: int, ahead: int) -> None:
     playback = Playback(rate, 3)
     for _ in range(3 + ahead):
         playback.write(SILENCE)
@@ -146,7 +146,7 @@ def test_it_is_known_beforehand_when_a_frame_will_sound(rate: int, ahead: int) -
         play(playback, 1, at_s + k * 0.02)
         if k < 99:
             playback.write(SILENCE)
-    said = playback.heard_at()
+    predicted = playback.sounds_at()
     playback.write(LOUD)
     out = []
     for k in range(100, 120):
@@ -154,7 +154,7 @@ def test_it_is_known_beforehand_when_a_frame_will_sound(rate: int, ahead: int) -
         playback.write(SILENCE)
     loud = np.flatnonzero(np.abs(np.concatenate(out)) > 0.05)
     assert loud.size > 0
-    assert said == pytest.approx(at_s + 2.0 + loud[0] / rate, abs=0.002)
+    assert predicted == pytest.approx(at_s + 2.0 + loud[0] / rate, abs=0.002)
 
 
 def test_the_clock_smooths_jitter_and_follows_a_jump() -> None:

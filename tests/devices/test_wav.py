@@ -1,4 +1,4 @@
-"""A sound file as the microphone, another one as the speaker."""
+"""The line with one sound file as the microphone and another as the speaker."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_any_rate_and_two_channels_become_the_same_tone(tmp_path: Path, rate: in
     assert level_dbfs(middle) == pytest.approx(20 * np.log10(0.3 / np.sqrt(2)), abs=0.1)
 
 
-def test_bad_files_get_a_sentence_that_names_them(tmp_path: Path) -> None:
+def test_errors_for_bad_files_name_the_file(tmp_path: Path) -> None:
     (tmp_path / "empty.wav").touch()
     (tmp_path / "text.wav").write_text("this is no sound\n" * 10, encoding="utf-8")
     (tmp_path / "cut.wav").write_bytes(b"RIFF\x00\x00")
@@ -61,11 +61,11 @@ def test_bad_files_get_a_sentence_that_names_them(tmp_path: Path) -> None:
     broken[2000] = np.nan
     save(tmp_path / "nan.wav", broken, subtype="FLOAT")
     expected = {
-        "missing.wav": "is not there",
+        "missing.wav": "does not exist",
         "empty.wav": "is empty",
         "text.wav": "cannot be read as sound",
         "cut.wav": "cannot be read as sound",
-        "none.wav": "holds no sound",
+        "none.wav": "contains no sound",
         "nan.wav": "not numbers",
         ".": "is a folder",
     }
@@ -76,7 +76,7 @@ def test_bad_files_get_a_sentence_that_names_them(tmp_path: Path) -> None:
         assert caught.value.exit_code == 2
 
 
-def test_the_speakers_file_lies_beside_the_microphones(tmp_path: Path) -> None:
+def test_the_speakers_file_is_aligned_with_the_microphones(tmp_path: Path) -> None:
     heard = tmp_path / "out.wav"
     line = WavLine(
         save(tmp_path / "a.wav", np.zeros(10 * FRAME, np.int16)), heard, paced=False, tail_s=0.0
@@ -91,12 +91,12 @@ def test_the_speakers_file_lies_beside_the_microphones(tmp_path: Path) -> None:
     line.stop()
     data, rate = soundfile.read(heard, dtype="int16")
     assert rate == RATE
-    # what is written after frame 3 is heard where frame 4 lies, one delay after it began
+    # a frame written after frame 3 sounds during frame 4, one delay after frame 3 began
     assert np.flatnonzero(data)[0] == 3 * FRAME + round(WavLine.DELAY_S * RATE)
     assert data[-1] == 9
 
 
-def test_a_speakers_file_that_cannot_be_is_refused_before_anything_runs(tmp_path: Path) -> None:
+def test_a_speakers_file_that_cannot_be_written_is_refused_at_once(tmp_path: Path) -> None:
     source = save(tmp_path / "a.wav", np.ones(100, np.int16))
     before = source.read_bytes()
     with pytest.raises(AudioFileError, match="overwrite"):
@@ -106,7 +106,7 @@ def test_a_speakers_file_that_cannot_be_is_refused_before_anything_runs(tmp_path
     assert source.read_bytes() == before
 
 
-def test_a_paced_line_gives_each_frame_when_it_is_over() -> None:
+def test_a_paced_line_gives_each_frame_at_its_end() -> None:
     now = [100.0]
     slept: list[float] = []
 
@@ -127,12 +127,12 @@ def test_a_paced_line_gives_each_frame_when_it_is_over() -> None:
     assert now[0] == pytest.approx(100.1), "a stall is made up for, not carried along"
 
 
-def test_a_tone_has_the_level_it_was_asked_for() -> None:
+def test_a_tone_has_the_requested_level() -> None:
     assert level_dbfs(tone(0.5, -20.0)) == pytest.approx(-20.0, abs=0.05)
     assert level_dbfs(to_float(np.zeros(3, np.int16))) == -96.0
 
 
-def test_what_is_written_is_read_back(tmp_path: Path) -> None:
+def test_written_audio_is_read_back(tmp_path: Path) -> None:
     pcm = np.linspace(-0.9, 0.9, 1000, dtype=np.float32)
     write_audio(tmp_path / "out.wav", pcm)
     back, rate = read_audio(tmp_path / "out.wav")
@@ -141,5 +141,7 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
 
 
 def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
-    with pytest.raises(AudioFileError, match="cannot be written; name a file in a folder"):
+    with pytest.raises(
+        AudioFileError, match="cannot be written; name a file in an existing folder"
+    ):
         write_audio(tmp_path / "no" / "out.wav", np.zeros(10, np.float32))
