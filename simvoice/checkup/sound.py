@@ -9,8 +9,8 @@ import numpy as np
 from simvoice.audio import FRAME, FRAME_S, Pcm16, level_dbfs
 from simvoice.checkup.checks import Check, Detail, ok, warn
 from simvoice.devices import portaudio
-from simvoice.devices.loopback import Loopback, test_loopback
-from simvoice.devices.sound_card import SoundCard, settle
+from simvoice.devices.loopback import Loopback, measure_loopback
+from simvoice.devices.sound_card import SoundCard, choose_echo_mode
 from simvoice.errors import DeviceLost, DeviceMissing, LibraryMissing
 from simvoice.ports import AudioLine
 
@@ -85,7 +85,7 @@ def _check_sound_card(line: AudioLine, tell: Tell) -> Iterator[Check]:
         tell(f"Speak for {LISTEN_S:.0f} seconds, as loud as in a conversation.")
         yield judge_level(_record(line))
         tell("You will now hear two short test tones.")
-        yield judge_loop(test_loopback(line))
+        yield judge_loop(measure_loopback(line))
     except (DeviceMissing, DeviceLost) as error:
         yield warn("sound card", str(error), remedy)
     finally:
@@ -147,7 +147,7 @@ def judge_loop(found: Loopback) -> Check:
         "echo_db": None if found.echo_db is None else round(found.echo_db, 1),
         "delay_ms": None if found.delay_s is None else round(found.delay_s * 1000),
         "noise_dbfs": round(found.noise_dbfs, 1),
-        "echo_mode": settle(found),
+        "echo_mode": choose_echo_mode(found),
     }
     if found.verdict == "headphones":
         echo = "no echo" if found.echo_db is None else "almost no echo"

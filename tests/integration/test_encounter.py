@@ -10,7 +10,7 @@ import pytest
 
 from simvoice.app.simulator import Simulator
 from simvoice.audio import RATE, Pcm16, level_dbfs, samples, to_float
-from simvoice.bench.stt import errors, normal
+from simvoice.bench.stt import normalised_words, word_errors
 from simvoice.devices.simulated import SimulatedLine, Truth
 from simvoice.record.events import (
     Delay,
@@ -22,7 +22,7 @@ from simvoice.record.events import (
     Trouble,
 )
 from simvoice.record.store import Attempt
-from simvoice.runtime.observer import Caption, Finished, Sight, Status
+from simvoice.runtime.observer import Caption, Finished, Observation, Status
 from simvoice.simulate.learner import AfterPatient, BargeIn, LearnerScript, ScriptStep
 from tests.integration.conftest import SMALL, Say
 
@@ -40,7 +40,7 @@ class Told:
     truth: Truth
     attempt: Attempt
     finished: Finished
-    sights: list[Sight]
+    sights: list[Observation]
 
     def entries(self, kind: type) -> list:  # type: ignore[type-arg]
         return [entry for entry in self.attempt.entries if isinstance(entry, kind)]
@@ -56,7 +56,7 @@ def told(simulator: Simulator, say: Say) -> Told:
         )
     )
     line = SimulatedLine(script, tail_s=6.0, limit_s=60.0)
-    sights: list[Sight] = []
+    sights: list[Observation] = []
     encounter = simulator.encounter(SMALL, line, learner="Robin", observer=sights.append, seed=1)
     finished = encounter.run()
     return Told(line.truth, simulator.attempt(encounter.attempt), finished, sights)
@@ -99,7 +99,7 @@ def test_the_learners_channel_is_what_the_learner_said_when_they_said_it(
     told: Told, say: Say
 ) -> None:
     learner, _ = told.attempt.audio()
-    for utterance in told.truth.said:
+    for utterance in told.truth.spoken:
         clip = say(utterance.text).pcm
         heard = learner[samples(utterance.start_s) :][: len(clip)]
         assert alike(heard, clip[: len(heard)]) > 0.99, utterance.text
@@ -107,9 +107,9 @@ def test_the_learners_channel_is_what_the_learner_said_when_they_said_it(
 
 def test_the_patients_channel_is_what_the_learner_heard_sample_for_sample(told: Told) -> None:
     _, patient = told.attempt.audio()
-    length = min(len(patient), len(told.truth.heard))
+    length = min(len(patient), len(told.truth.delivered))
     assert length > 15 * RATE
-    assert np.array_equal(patient[:length], told.truth.heard[:length])
+    assert np.array_equal(patient[:length], told.truth.delivered[:length])
 
 
 def test_the_journal_times_her_words_as_they_sounded(told: Told) -> None:
@@ -124,11 +124,11 @@ def test_the_journal_times_her_words_as_they_sounded(told: Told) -> None:
 
 
 def test_the_journal_times_the_learners_turns_as_they_were_planted(told: Told) -> None:
-    for turn, truth in zip(told.entries(LearnerTurn), told.truth.said, strict=True):
+    for turn, truth in zip(told.entries(LearnerTurn), told.truth.spoken, strict=True):
         assert turn.start_s == pytest.approx(truth.onset_s, abs=0.25)
         assert turn.end_s == pytest.approx(truth.offset_s, abs=0.25)
-        said = normal(truth.text)
-        assert errors(said, normal(turn.text)) <= 0.34 * len(said), turn.text
+        said = normalised_words(truth.text)
+        assert word_errors(said, normalised_words(turn.text)) <= 0.34 * len(said), turn.text
 
 
 def test_what_the_journal_says_was_heard_is_what_a_listener_hears(
@@ -138,8 +138,10 @@ def test_what_the_journal_says_was_heard_is_what_a_listener_hears(
     missed = total = 0
     for speech in told.entries(PatientSpeech):
         sound = to_float(between(patient, speech.start_s, speech.end_s + 0.3))
-        said = normal(speech.heard)
-        missed += errors(said, normal(simulator.engines().stt.transcribe(sound).text))
+        said = normalised_words(speech.heard)
+        missed += word_errors(
+            said, normalised_words(simulator.engines().stt.transcribe(sound).text)
+        )
         total += len(said)
     assert missed <= 0.15 * total
 
@@ -150,7 +152,7 @@ def test_cut_off_she_remembers_only_what_was_heard(told: Told) -> None:
     assert words(f"{cut.heard} {cut.unsaid}") == words(cut.text)
     assert cut.heard != cut.text
     assert interruption.lost_words == len(words(cut.unsaid)) > 3
-    onset_s = told.truth.said[1].onset_s
+    onset_s = told.truth.spoken[1].onset_s
     assert interruption.start_s == pytest.approx(onset_s, abs=0.15)
     silent_s = told.truth.silent_from(onset_s + 0.1)
     assert interruption.stopped_s == pytest.approx(silent_s, abs=0.1)

@@ -9,7 +9,7 @@ import pytest
 
 from simvoice.app.simulator import Simulator
 from simvoice.audio import RATE, to_float
-from simvoice.bench.stt import errors, normal
+from simvoice.bench.stt import normalised_words, word_errors
 from simvoice.record.events import LearnerTurn, PatientSpeech
 from tests.alike import find
 from tests.integration.conftest import SMALL, Say, write_wav
@@ -60,8 +60,8 @@ def test_from_the_door_note_to_the_debrief(
     assert (attempt.ended.reason, attempt.ended.ending) == ("patient", "done")
     assert attempt.header.learner == "Robin"
     turns = [entry for entry in attempt.entries if isinstance(entry, LearnerTurn)]
-    said = normal(QUESTION)
-    assert errors(said, normal(turns[0].text)) <= 0.3 * len(said), turns[0].text
+    said = normalised_words(QUESTION)
+    assert word_errors(said, normalised_words(turns[0].text)) <= 0.3 * len(said), turns[0].text
     spoken = [entry.line_id for entry in attempt.entries if isinstance(entry, PatientSpeech)]
     assert spoken == ["opening", "happened", "goodbye"]
     learner, _ = attempt.audio()

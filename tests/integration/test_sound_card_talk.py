@@ -11,7 +11,7 @@ import pytest
 
 from simvoice.app.simulator import Simulator
 from simvoice.audio import RATE, Pcm16, samples, to_float, to_int16
-from simvoice.bench.stt import errors, normal
+from simvoice.bench.stt import normalised_words, word_errors
 from simvoice.record.events import LearnerTurn, LossCounts, PatientSpeech, Trouble
 from simvoice.record.store import Attempt
 from tests.alike import Sound, find
@@ -93,8 +93,8 @@ def alike(a: Sound, b: Sound) -> float:
 
 def test_a_question_at_the_microphone_is_understood_and_answered(talked: Talked) -> None:
     (turn,) = [entry for entry in talked.attempt.entries if isinstance(entry, LearnerTurn)]
-    said = normal(QUESTION)
-    assert errors(said, normal(turn.text)) <= 0.25 * len(said), turn.text
+    said = normalised_words(QUESTION)
+    assert word_errors(said, normalised_words(turn.text)) <= 0.25 * len(said), turn.text
     lines = [entry.line_id for entry in talked.attempt.entries if isinstance(entry, PatientSpeech)]
     assert lines[:2] == ["opening", "happened"]
 
@@ -115,8 +115,8 @@ def test_her_answer_can_be_understood_at_the_loudspeaker(
     torn = sum(each <= 0.9 for each in likeness)
     assert torn <= 2 * counts.speaker_underruns, likeness
     text = simulator.engines().stt.transcribe(at_the_speaker).text
-    said = normal(ANSWER)
-    assert len(set(said) & set(normal(text))) >= 0.7 * len(set(said)), text
+    said = normalised_words(ANSWER)
+    assert len(set(said) & set(normalised_words(text))) >= 0.7 * len(set(said)), text
 
 
 def test_the_learners_voice_is_in_the_record_as_it_was_said(talked: Talked, say: Say) -> None:

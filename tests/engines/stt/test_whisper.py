@@ -5,7 +5,7 @@ import pytest
 
 from simvoice.audio import RATE, Pcm
 from simvoice.bench.stage import PEOPLE
-from simvoice.bench.stt import errors, normal
+from simvoice.bench.stt import normalised_words, word_errors
 from simvoice.engines.stt import whisper as module
 from simvoice.engines.stt.whisper import Whisper, compression, doubled, looks_wrong, repeats
 from simvoice.engines.tts.praat_voice import ShapedVoice
@@ -54,7 +54,7 @@ def test_short_and_longer_utterances_are_recognised_in_the_short_window(
         "Your surgeon will call you tomorrow morning to set up an appointment for next week.",
     ):
         transcript = whisper.transcribe(people.speak(text, PEOPLE[1]).pcm)
-        assert errors(normal(text), normal(transcript.text)) <= 1
+        assert word_errors(normalised_words(text), normalised_words(transcript.text)) <= 1
         assert transcript.path == "window"
         assert transcript.avg_logprob > -0.8
         assert transcript.no_speech_prob < 0.5
@@ -68,15 +68,15 @@ def test_punctuation_is_kept(people: ShapedVoice, tiny: Whisper) -> None:
 @pytest.mark.engine
 def test_short_acknowledgements_are_not_doubled(people: ShapedVoice, tiny: Whisper) -> None:
     for text in ("Okay.", "Right.", "I see.", "Of course.", "Tell me more.", "Are you okay?"):
-        words = normal(tiny.transcribe(people.speak(text, PEOPLE[0]).pcm).text)
-        assert len(words) <= len(normal(text)) + 1
+        words = normalised_words(tiny.transcribe(people.speak(text, PEOPLE[0]).pcm).text)
+        assert len(words) <= len(normalised_words(text)) + 1
 
 
 @pytest.mark.engine
 def test_a_hint_does_not_become_part_of_the_text(people: ShapedVoice, tiny: Whisper) -> None:
     pcm = people.speak("When did it start?", VoiceStyle()).pcm
     transcript = tiny.transcribe(pcm, hint="I found a lump in my breast in the shower.")
-    assert normal(transcript.text) == normal("When did it start?")
+    assert normalised_words(transcript.text) == normalised_words("When did it start?")
 
 
 @pytest.mark.engine
@@ -109,7 +109,7 @@ def test_a_text_cut_by_the_token_limit_is_recognised_by_the_stock_path(
     monkeypatch.setattr(module, "TOKENS_PER_S", 0)
     transcript = tiny.transcribe(people.speak("Would you like some water?", VoiceStyle()).pcm)
     assert transcript.path == "stock"
-    assert normal(transcript.text) == normal("Would you like some water?")
+    assert normalised_words(transcript.text) == normalised_words("Would you like some water?")
 
 
 def test_a_missing_model_names_the_remedy(tmp_path: Path) -> None:
@@ -131,7 +131,7 @@ def test_words_come_with_their_times(base: Whisper, people: ShapedVoice) -> None
     )
     silence = np.zeros(2 * RATE, np.float32)
     words = base.words(np.concatenate((first, silence, second)))
-    assert normal(" ".join(word.text for word in words)) == normal(
+    assert normalised_words(" ".join(word.text for word in words)) == normalised_words(
         "Tell me more. What worries you most?"
     )
     begins_s = (len(first) + len(silence)) / RATE

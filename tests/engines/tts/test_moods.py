@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 
 from simvoice import markup
-from simvoice.bench.stt import errors, normal
+from simvoice.bench.stt import normalised_words, word_errors
 from simvoice.bench.voices import PEOPLE, SENTENCES, WAYS, MeasuredClip, measure, person, say
 from simvoice.engines.stt.whisper import Whisper
 from simvoice.engines.tts.marked_voice import QUIET_DB, MarkedVoice
@@ -134,9 +134,9 @@ def test_the_words_are_understood_in_every_affect_and_mood(
     wrong = words = 0
     for affect, mood in WAYS:
         for text in SENTENCES[2:]:
-            said = normal(markup.plain(text))
+            said = normalised_words(markup.plain(text))
             clip = say(voice, person(name), text, affect, mood)
-            wrong += errors(said, normal(tiny.transcribe(clip.pcm).text))
+            wrong += word_errors(said, normalised_words(tiny.transcribe(clip.pcm).text))
             words += len(said)
     assert wrong / words <= 0.04
 
@@ -156,8 +156,8 @@ def test_a_stretched_clip_has_correct_word_times(people: ShapedVoice, tiny: Whis
         "The surgeon was very kind. Tomorrow is Thursday.", VoiceStyle(stretch=1.25)
     )
     cut = next(word.end_s for word in said.words if word.text == "kind.")
-    heard = normal(tiny.transcribe(said.pcm[: round(cut * 16_000)]).text)
-    assert heard == normal("The surgeon was very kind.")
+    heard = normalised_words(tiny.transcribe(said.pcm[: round(cut * 16_000)]).text)
+    assert heard == normalised_words("The surgeon was very kind.")
 
 
 def test_every_mood_of_a_person_is_another_style() -> None:

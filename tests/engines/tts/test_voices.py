@@ -10,7 +10,7 @@ import pytest
 
 from simvoice.audio import RATE, level_dbfs
 from simvoice.bench.stage import PEOPLE
-from simvoice.bench.stt import errors, normal
+from simvoice.bench.stt import normalised_words, word_errors
 from simvoice.engines.stt.whisper import Whisper
 from simvoice.engines.tts.piper import EDGE_S, Piper
 from simvoice.engines.tts.praat_voice import ShapedVoice, Shaper
@@ -25,7 +25,7 @@ SENTENCE = "I keep thinking of my mother in the hospital."
 @pytest.mark.parametrize("person", PEOPLE, ids=["man", "woman", "older woman", "older man"])
 def test_every_person_is_understood(person: VoiceStyle, people: ShapedVoice, tiny: Whisper) -> None:
     transcript = tiny.transcribe(people.speak(SENTENCE, person).pcm)
-    assert errors(normal(SENTENCE), normal(transcript.text)) <= 1
+    assert word_errors(normalised_words(SENTENCE), normalised_words(transcript.text)) <= 1
 
 
 def test_people_have_the_requested_pitch(people: ShapedVoice) -> None:
@@ -75,8 +75,8 @@ def test_two_sentences_cut_at_a_word_time_are_recognised_as_the_first(
 ) -> None:
     said = piper.speak("The surgeon was very kind. Tomorrow is Thursday.", VoiceStyle())
     cut = next(word.end_s for word in said.words if word.text == "kind.")
-    transcript = normal(tiny.transcribe(said.pcm[: round(cut * RATE)]).text)
-    assert transcript == normal("The surgeon was very kind.")
+    transcript = normalised_words(tiny.transcribe(said.pcm[: round(cut * RATE)]).text)
+    assert transcript == normalised_words("The surgeon was very kind.")
 
 
 def test_syllable_ends_rise_and_the_last_is_the_end_of_the_last_word(piper: Piper) -> None:
