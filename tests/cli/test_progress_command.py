@@ -82,13 +82,13 @@ def test_one_attempt_and_attempts_without_a_name(root: Path) -> None:
     record(root)
     out, _ = run("-")
     assert "(without a name)" in out
-    assert "nothing can be said of change" in out
+    assert "change cannot be measured" in out
 
 
 def test_a_case_can_be_chosen_and_an_unknown_one_is_refused(root: Path) -> None:
     two_attempts(root)
     assert len(answer("Kim [x]", "--case", "planted-talk")["courses"]) == 1
-    assert "there are: planted-talk" in refused("Kim [x]", "--case", "third-talk")
+    assert "cases with attempts: planted-talk" in refused("Kim [x]", "--case", "third-talk")
     assert "--case needs a learner" in refused("--case", "planted-talk")
 
 

@@ -100,7 +100,7 @@ def test_attempts_without_a_name_are_shown_as_one_learner(
 ) -> None:
     text = client.get("/progress").text  # the only one there is
     assert "Conversations without a name" in text
-    assert "taken for one person" in text
+    assert "count as attempts by one person" in text
     assert f'href="/attempts/{attempt_id}"' in text
 
 
@@ -198,7 +198,7 @@ def test_another_version_of_the_case_is_marked(client: TestClient, simulator: St
     plant(simulator.root, "2026-11-20T10:00:00+00:00", learner="Kim", case_sha256="1" * 64)
     text = client.get("/progress/Kim").text
     assert "another version of the case" in text
-    assert "one attempt to go by as yet" in text
+    assert "only one attempt so far" in text
 
 
 def test_suggestions_are_shown_with_both_attempts(client: TestClient, simulator: StandIn) -> None:
@@ -209,9 +209,9 @@ def test_suggestions_are_shown_with_both_attempts(client: TestClient, simulator:
     )
     text = client.get("/progress/Kim").text
     part = text[text.index("What was suggested") :]
-    assert "The next attempt: " in part
-    assert "trust ended at 60 (before: 60)" in part
-    assert "Another go from 0:31: trust ended at 60 (before: 60)." in part
+    assert "Next attempt: " in part
+    assert "trust at the end 60 (before: 60)" in part
+    assert "Retry from 0:31: trust at the end 60 (before: 60)." in part
     for each in (first, second, retry):
         assert f'href="/attempts/{each}"' in part
     assert "do not show that one thing led to the other" in part
@@ -236,7 +236,7 @@ def test_a_running_conversation_is_left_out(client: TestClient, simulator: Stand
         text = client.get("/progress/Kim").text
     finally:
         running.close()
-    assert "going on right now" in text
+    assert "is being recorded now" in text
     assert "None of these conversations can be read yet" in text
 
 
