@@ -12,10 +12,10 @@ from simvoice.app.retry import LEAST_S, RetryPlan, plan_retry
 from simvoice.conversation.checkpoint import checkpoint
 from simvoice.debrief.retry import (
     CheckpointRef,
-    again_at,
     checkpoint_at,
-    split_checkpoint_ref,
-    where_it_begins,
+    checkpoint_before,
+    describe_retry,
+    parse_checkpoint_ref,
 )
 from simvoice.errors import AttemptError, CaseError, UsageError
 from simvoice.patient.case.load import load_case, locate_case
@@ -92,14 +92,14 @@ def begin(case: Case, attempt: Attempt, turn: int, *others: Attempt) -> RetryPla
 def test_it_begins_with_her_state_her_line_and_what_was_left_of_the_time(case: Case) -> None:
     attempt = made(case, (0, 4.0), (3, 100.0))
     found = begin(case, attempt, 3)
-    assert found.again == RetryOrigin(attempt=ID, turn=3, at_s=100.0)
+    assert found.origin == RetryOrigin(attempt=ID, turn=3, at_s=100.0)
     assert found.learner == "Kim"
     assert found.seed == 11
     assert case.time.limit_s is not None
     assert found.time_s == case.time.limit_s - 100.0
-    assert found.resumed.decision.move.silence_before_s == 0.0
-    assert found.resumed.decision.opens == ("f3",)
-    assert found.resumed.sureness == (-0.3,)
+    assert found.start.decision.move.silence_before_s == 0.0
+    assert found.start.decision.discloses == ("f3",)
+    assert found.start.sureness == (-0.3,)
 
 
 def test_however_late_there_are_two_minutes(case: Case) -> None:
@@ -134,49 +134,50 @@ def test_a_case_that_is_gone_is_refused(case: Case) -> None:
 
 
 def test_an_attempt_without_moments_is_refused(case: Case) -> None:
-    with pytest.raises(AttemptError, match="without the moments"):
+    with pytest.raises(AttemptError, match="without checkpoints"):
         begin(case, made(case), 3)
 
 
 def test_an_unknown_turn_names_those_there_are(case: Case) -> None:
-    with pytest.raises(AttemptError, match="no moment at turn 9; choose one of: 0, 3"):
+    with pytest.raises(AttemptError, match="no checkpoint at turn 9; choose one of: 0, 3"):
         begin(case, made(case, (0, 4.0), (3, 100.0)), 9)
 
 
 def test_the_last_line_offers_the_one_before(case: Case) -> None:
     attempt = made(case, (0, 4.0), (3, 100.0), ending_turn=3)
-    with pytest.raises(AttemptError, match="the one before is turn 0"):
+    with pytest.raises(AttemptError, match="the checkpoint before it is at turn 0"):
         begin(case, attempt, 3)
 
 
 def test_the_moment_for_a_second_is_the_last_one_up_to_it(case: Case) -> None:
     entries = made(case, (0, 4.0), (3, 100.0), (5, 200.0), ending_turn=5).entries
     turns = [
-        getattr(again_at(entries, at_s), "turn", None) for at_s in (3.9, 4.0, 99.9, 100.0, 9e9)
+        getattr(checkpoint_before(entries, at_s), "turn", None)
+        for at_s in (3.9, 4.0, 99.9, 100.0, 9e9)
     ]
     assert turns == [None, 0, 0, 3, 3]
-    assert again_at((), 10.0) is None
+    assert checkpoint_before((), 10.0) is None
 
 
 def test_places_are_written_by_turn_or_by_time(case: Case) -> None:
     attempt = made(case, (0, 4.0), (3, 100.4))
-    assert split_checkpoint_ref(f"{ID}@3") == (ID, 3, 0.0)
-    assert checkpoint_at(attempt, *split_checkpoint_ref(f"{ID}@1:40")[1:]) == CheckpointRef(ID, 3)
-    assert checkpoint_at(attempt, *split_checkpoint_ref(f"{ID}@1:39")[1:]) == CheckpointRef(ID, 0)
-    with pytest.raises(AttemptError, match="the first is at 0:04"):
-        checkpoint_at(attempt, *split_checkpoint_ref(f"{ID}@0:01")[1:])
+    assert parse_checkpoint_ref(f"{ID}@3") == (ID, 3, 0.0)
+    assert checkpoint_at(attempt, *parse_checkpoint_ref(f"{ID}@1:40")[1:]) == CheckpointRef(ID, 3)
+    assert checkpoint_at(attempt, *parse_checkpoint_ref(f"{ID}@1:39")[1:]) == CheckpointRef(ID, 0)
+    with pytest.raises(AttemptError, match="the first one is at 0:04"):
+        checkpoint_at(attempt, *parse_checkpoint_ref(f"{ID}@0:01")[1:])
     for wrong in (ID, f"{ID}@", f"{ID}@3:99", "@3", f"{ID}@soon"):
-        with pytest.raises(UsageError, match="names no moment"):
-            split_checkpoint_ref(wrong)
+        with pytest.raises(UsageError, match="does not name a checkpoint"):
+            parse_checkpoint_ref(wrong)
 
 
 def test_a_time_in_a_record_without_moments_says_why(case: Case) -> None:
-    with pytest.raises(AttemptError, match="without the moments"):
+    with pytest.raises(AttemptError, match="without checkpoints"):
         checkpoint_at(made(case), None, 60.0)
 
 
 def test_only_what_was_heard_of_her_line_is_told(case: Case) -> None:
-    sentence = where_it_begins(made(case, (3, 100.0)), 3)
+    sentence = describe_retry(made(case, (3, 100.0)), 3)
     assert "One two …" in sentence
     assert "three" not in sentence
     assert "1:40" in sentence
