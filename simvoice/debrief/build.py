@@ -20,7 +20,7 @@ from simvoice.debrief.model import (
     TranscriptRow,
     Unsaid,
 )
-from simvoice.debrief.moments import exchanges
+from simvoice.debrief.moments import find_exchanges
 from simvoice.debrief.patient_view import shown_reflections, told_and_untold, turning_points
 from simvoice.debrief.suggestions import make_suggestions, what_to_keep
 from simvoice.debrief.wording import clock, count_noun, format_measured, is_english
@@ -59,13 +59,13 @@ def build_debrief(attempt: Attempt, *, with_peaks: bool = True) -> Debrief:
     told, untold = told_and_untold(reading, header, _told(reading))
     outline, sound_problem = _outline(attempt) if with_peaks else (None, "")
     items = judge_items(reading, header, attempt.folder)
-    answered = exchanges(reading)
-    felt, felt_note = shown_reflections(attempt, answered)
+    exchanges = find_exchanges(reading)
+    felt, felt_note = shown_reflections(attempt, exchanges)
     english = is_english(reading.of(LearnerTurn))
     name = header.patient_name
     numbers = _numbers(attempt, header.visit)
     judged = (items.cues, items.headings, items.instruments)
-    suggestions = make_suggestions(reading, name, answered, *judged) if english else ()
+    suggestions = make_suggestions(reading, name, exchanges, *judged) if english else ()
     return Debrief(
         attempt=attempt.id,
         case_id=header.case_id,
@@ -99,9 +99,9 @@ def build_debrief(attempt: Attempt, *, with_peaks: bool = True) -> Debrief:
         not_told=len(header.tellable) - len(told) if header.tellable else None,
         felt=felt,
         felt_note=felt_note,
-        turning_points=turning_points(reading.entries, answered),
+        turning_points=turning_points(reading.entries, exchanges),
         suggestions=suggestions,
-        keep=what_to_keep(reading, name, answered) if english and not suggestions else "",
+        keep=what_to_keep(reading, name, exchanges) if english and not suggestions else "",
         headings=items.headings,
         instruments=items.instruments,
         cues=items.cues,

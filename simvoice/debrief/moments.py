@@ -89,7 +89,7 @@ def whole_sentences(words: str, text: str) -> str:
     return text[first : min(at for at in starts if at >= begin + len(words))].strip()
 
 
-def exchanges(reading: Reading) -> tuple[Exchange, ...]:
+def find_exchanges(reading: Reading) -> tuple[Exchange, ...]:
     """Return all exchanges in order of time."""
     return tuple(_exchanges(reading))
 

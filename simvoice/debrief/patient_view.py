@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from simvoice.debrief.model import ShownReflection, ToldFact, TurningPoint, UntoldFact
-from simvoice.debrief.moments import TRUST, Exchange, debrief_moment, exchanges
+from simvoice.debrief.moments import TRUST, Exchange, debrief_moment, find_exchanges
 from simvoice.debrief.wording import clock
 from simvoice.record.events import (
     Ended,
@@ -27,7 +27,7 @@ from simvoice.scoring.metrics.reading import Reading
 
 
 def shown_reflections(
-    attempt: Attempt, answered: Sequence[Exchange]
+    attempt: Attempt, exchanges: Sequence[Exchange]
 ) -> tuple[tuple[ShownReflection, ...], str]:
     """Return the reflection in the record, and a sentence why there is none. One of them is empty.
 
@@ -37,7 +37,7 @@ def shown_reflections(
     found = [entry for entry in attempt.entries if isinstance(entry, PatientReflection)]
     said = found[-1].said if found else ()
     if said:
-        begun = {each.move.at_s: each.at_s for each in answered}
+        begun = {each.move.at_s: each.at_s for each in exchanges}
         return tuple(
             ShownReflection(
                 text=each.text,
@@ -80,7 +80,7 @@ _ROUNDING = 1e-6
 
 
 def turning_points(
-    entries: Sequence[JournalEntry], answered: Sequence[Exchange]
+    entries: Sequence[JournalEntry], exchanges: Sequence[Exchange]
 ) -> tuple[TurningPoint, ...]:
     """Return the three moves that changed trust most, in order of time.
 
@@ -88,7 +88,7 @@ def turning_points(
     these the three largest are taken, of equal ones the earlier. The causes are those that moved
     trust in the direction of the sum.
     """
-    changed = [(_change(each), each) for each in answered]
+    changed = [(_change(each), each) for each in exchanges]
     large = [pair for pair in changed if abs(pair[0]) >= LEAST_CHANGE - _ROUNDING]
     most = sorted(large, key=lambda pair: (-round(abs(pair[0]), 4), pair[1].at_s))[:MAX_POINTS]
     return tuple(
@@ -141,7 +141,7 @@ def told_and_untold(
     name = header.patient_name
     could = {each.id: each for each in header.tellable}
     moves = reading.of(PatientMove)
-    begun = {each.move.at_s: each.at_s for each in exchanges(reading)}
+    begun = {each.move.at_s: each.at_s for each in find_exchanges(reading)}
     explained = tuple(
         each.model_copy(
             update={

@@ -173,7 +173,7 @@ class Mistake:
 def make_suggestions(
     reading: Reading,
     name: str,
-    answered: Sequence[Exchange],
+    exchanges: Sequence[Exchange],
     cues: Sequence[CueAnswer],
     headings: Iterable[Scored],
     instruments: Iterable[Scored] = (),
@@ -192,7 +192,7 @@ def make_suggestions(
     """
     if not reading.of(LearnerTurn):
         return ()
-    events = _from_events(reading, name, answered, cues)
+    events = _from_events(reading, name, exchanges, cues)
     shown = tuple(each for each in events if not each.mended)
     mended = {each.kind.id for each in events} - {each.kind.id for each in shown}
     # only the silences themselves tell which words should not have filled one
@@ -223,25 +223,25 @@ def _in_sentences(made: Suggestion, turns: Sequence[LearnerTurn]) -> Suggestion:
 
 
 def find_mistakes(
-    reading: Reading, name: str, answered: Sequence[Exchange], cues: Sequence[CueAnswer]
+    reading: Reading, name: str, exchanges: Sequence[Exchange], cues: Sequence[CueAnswer]
 ) -> tuple[Mistake, ...]:
     """Return all mistakes that lead to suggestions and have a moment, in order of time."""
     found = [
         Mistake(each.kind.id, each.moment.at_s, by_ledger=each.lost > 0.0)
-        for each in _from_events(reading, name, answered, cues)
+        for each in _from_events(reading, name, exchanges, cues)
         if each.moment is not None
     ]
     return tuple(sorted(found, key=lambda each: (each.at_s, each.kind)))
 
 
-def what_to_keep(reading: Reading, name: str, answered: Sequence[Exchange]) -> str:
+def what_to_keep(reading: Reading, name: str, exchanges: Sequence[Exchange]) -> str:
     """Return what earned most trust, as a sentence.
 
     Empty when no words were recognised or no trust was earned.
     """
     earned: dict[str, float] = {}
     first: dict[str, float] = {}
-    for each in answered:
+    for each in exchanges:
         for step in each.steps(TRUST):
             if step.after > step.before:
                 earned[step.cause] = earned.get(step.cause, 0.0) + step.after - step.before
@@ -255,13 +255,13 @@ def what_to_keep(reading: Reading, name: str, answered: Sequence[Exchange]) -> s
 
 
 def _from_events(
-    reading: Reading, name: str, answered: Sequence[Exchange], cues: Sequence[CueAnswer]
+    reading: Reading, name: str, exchanges: Sequence[Exchange], cues: Sequence[CueAnswer]
 ) -> tuple[_Finding, ...]:
     """Return the findings from the ledger, the silences and the cues."""
     explicitly_answered = {cue.answered_s for cue in cues if cue.explicit}
     by_ledger = (
         each
-        for each in _from_ledger(reading.entries, name, answered)
+        for each in _from_ledger(reading.entries, name, exchanges)
         # no suggestion to answer a cue that was answered explicitly, according to its code
         if each.kind.id != "cue"
         or each.moment is None
@@ -305,10 +305,10 @@ def _suggestion(name: str, same: Sequence[_Finding]) -> Suggestion:
 
 
 def _from_ledger(
-    entries: Sequence[JournalEntry], name: str, answered: Sequence[Exchange]
+    entries: Sequence[JournalEntry], name: str, exchanges: Sequence[Exchange]
 ) -> Iterator[_Finding]:
     before = ""
-    for number, each in enumerate(answered):
+    for number, each in enumerate(exchanges):
         by_cause: dict[str, list[LedgerStep]] = {}
         for step in each.move.steps:
             by_cause.setdefault(step.cause, []).append(step)
@@ -327,7 +327,7 @@ def _from_ledger(
                     words=each.words_of(steps[0]),
                     moment=debrief_moment(entries, each.at_s, each.end_s),
                     lost=max(0.0, -trust),
-                    mended=_is_repaired(its_kind, answered[number + 1 :]),
+                    mended=_is_repaired(its_kind, exchanges[number + 1 :]),
                 )
         before = each.delivered or before
 

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Literal
 
 from simvoice.debrief.model import Debrief, DebriefPart, Scored
-from simvoice.debrief.moments import TRUST, exchanges
+from simvoice.debrief.moments import TRUST, find_exchanges
 from simvoice.debrief.suggestions import find_mistakes, suggestion_kinds
 from simvoice.debrief.wording import is_english
 from simvoice.record.events import Hold, LearnerTurn, PatientMove, RetryOrigin
@@ -202,7 +202,7 @@ def _did(reading: Reading, debrief: Debrief) -> tuple[AdviceEvent, ...]:
     found += [
         AdviceEvent(kind="cue", at_s=cue.at_s, what="done") for cue in debrief.cues if cue.provides
     ]
-    mistakes = find_mistakes(reading, debrief.patient_name, exchanges(reading), debrief.cues)
+    mistakes = find_mistakes(reading, debrief.patient_name, find_exchanges(reading), debrief.cues)
     found += [
         AdviceEvent(
             kind=m.kind, at_s=m.at_s, what="amiss by the ledger" if m.by_ledger else "amiss"
