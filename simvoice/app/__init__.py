@@ -1,1 +1,1 @@
-"""The parts put together: models, engines, cases, records and encounters."""
+"""Put the parts together: models, engines, cases, records and encounters."""

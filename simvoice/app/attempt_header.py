@@ -1,4 +1,4 @@
-"""What others take from a case: the record's header, the turn-taking numbers, the card."""
+"""Derive from a case: the header of a record, the turn-taking settings, and the learner's card."""
 
 from __future__ import annotations
 
@@ -18,10 +18,6 @@ from simvoice.record.events import ConcernShown, Header, RetryOrigin, Tellable
 from simvoice.scoring.metrics.norms import visit_kinds
 from simvoice.web.ports import CaseCard
 
-# -- attempt header ---------------------------------------------------------------------------
-# From a case to what others take of it: the record's header, the floor's numbers, the card.
-
-
 _LIBRARIES = (
     "faster-whisper",
     "ctranslate2",
@@ -32,7 +28,7 @@ _LIBRARIES = (
     "webrtcvad-wheels",
     "numpy",
 )
-"""Those whose version changes what is heard or measured."""
+"""Libraries whose version changes what is recognised, said or measured."""
 
 
 def build_header(
@@ -40,13 +36,16 @@ def build_header(
     *,
     attempt: str,
     line: LineFacts,
-    floor: TurnTakingSettings,
+    turn_taking: TurnTakingSettings,
     models: dict[str, str],
     seed: int,
     learner: str,
     again: RetryOrigin | None = None,
 ) -> Header:
-    """What is true before the first frame. models: role to sha256 or to a server's name."""
+    """Return the header of an attempt: what is known before the first frame.
+
+    models: role to SHA-256 of the weights, or to a server's name. again: the checkpoint of a retry.
+    """
     return Header(
         attempt=attempt,
         simvoice=__version__,
@@ -72,7 +71,7 @@ def build_header(
         learner=learner,
         again=again,
         models=models,
-        settings=floor.model_dump(),
+        settings=turn_taking.model_dump(),
         devices={
             "kind": line.kind,
             "microphone": line.microphone,
@@ -86,7 +85,10 @@ def build_header(
 
 
 def turn_taking_of(case: Case) -> TurnTakingSettings:
-    """The usual numbers of the floor, with the case's own. Raises CaseError for unknown ones."""
+    """Return the default turn-taking settings with the case's changes.
+
+    Raises CaseError for an unknown setting or a value out of range.
+    """
     try:
         return TurnTakingSettings.model_validate(
             {**TurnTakingSettings().model_dump(), **case.floor}
@@ -101,7 +103,7 @@ def turn_taking_of(case: Case) -> TurnTakingSettings:
 
 
 def case_card(case: Case) -> CaseCard:
-    """What a learner may know before the door opens."""
+    """Return what a learner may know before the encounter."""
     return CaseCard(
         id=case.id,
         title=case.title,
@@ -118,25 +120,22 @@ def case_card(case: Case) -> CaseCard:
     )
 
 
-# -- shown ------------------------------------------------------------------------------------
-# Which lines of a case let a concern show, for the record: what is below it knows no case.
-
-
 def concerns_shown(case: Case) -> tuple[ConcernShown, ...]:
-    """Every line of a case that hints at a concern, or says it by telling the concern's fact.
+    """Return which lines show which concern: as a cue, or openly by telling the concern's fact.
 
-    A line may show more than one; where it both hints at a concern and says it, it says it.
+    The record needs them, because the code that reads records knows no case. A line may show
+    several concerns. A line that is a cue and tells the fact counts as telling it.
     """
-    return tuple(found for concern in case.concerns for found in _of(case, concern))
+    return tuple(found for concern in case.concerns for found in _lines_showing(case, concern))
 
 
-def _of(case: Case, concern: Concern) -> list[ConcernShown]:
-    says = [line.id for line in case.lines if concern.fact and concern.fact in line.tells]
-    hints = [line for line in concern.cues if line not in says]
+def _lines_showing(case: Case, concern: Concern) -> list[ConcernShown]:
+    telling = [line.id for line in case.lines if concern.fact and concern.fact in line.tells]
+    cues = [line for line in concern.cues if line not in telling]
     return [
-        *(ConcernShown(line=i, concern=concern.id, text=concern.text, kind="cue") for i in hints),
+        *(ConcernShown(line=i, concern=concern.id, text=concern.text, kind="cue") for i in cues),
         *(
             ConcernShown(line=i, concern=concern.id, text=concern.text, kind="concern")
-            for i in says
+            for i in telling
         ),
     ]

@@ -1,6 +1,6 @@
-"""Which language model speaks: the embedded one, a larger one of the profile, or a server's.
+"""Choose the language model: the embedded one, a larger one of the profile, or a server's.
 
-Whatever is stronger than the embedded model has it standing by.
+The embedded model is the fallback of every stronger one.
 """
 
 from __future__ import annotations
@@ -14,67 +14,69 @@ from simvoice.models import manifest
 from simvoice.ports import LanguageModel
 
 EMBEDDED = "smollm2-135m"
-"""Every profile has it, for the last words; it speaks when a stronger one does not."""
+"""Part of every profile: judges the end of sentences, and replaces a stronger model that fails."""
 
 _EMBEDDED_S = 0.7
-"""It says a line in a third of a second on a quiet machine."""
+"""Time limit of the embedded model; it writes a line in 0.33 s on an idle machine."""
 
 _SLACK_S = 0.1
-"""Between a server's own limits, which know what took so long, and being overruled."""
+"""Margin beyond a server's own timeouts, whose errors name the cause."""
 
 
 @dataclass(frozen=True, slots=True)
 class LanguageModelChoice:
-    """The choice; the engines that come of it are loaded when they are asked for."""
+    """A chosen language model. Its engines are loaded when they are requested."""
 
     model: str
-    """Of the manifest."""
+    """Name in the manifest."""
     server: Server | None = None
-    """Used in place of the model while it answers."""
+    """Used instead of the model while it answers."""
 
     @property
     def strong(self) -> bool:
-        """Stronger than the embedded model: it is given the scene as a chat, and more room."""
+        """True when stronger than the embedded model: it gets a chat, and more latitude."""
         return self.server is not None or manifest.model(self.model).chat
 
     @property
     def name(self) -> str:
-        """For people and records."""
+        """Name for people and records."""
         if self.server is not None:
             return f"the language model's server at {self.server.name}"
         return f"the larger model {self.model}" if self.strong else "the embedded model"
 
     @property
-    def patience_s(self) -> tuple[float, float]:
-        """Seconds that the stronger model has for its first word and for the whole line."""
+    def time_limits_s(self) -> tuple[float, float]:
+        """Time limits of the stronger model in seconds: for the first word, for the whole line."""
         if self.server is None:
             return FIRST_S, WHOLE_S
         timeouts = self.server.timeouts
         return timeouts.first_s + _SLACK_S, timeouts.whole_s + _SLACK_S
 
     @property
-    def needs_s(self) -> float:
-        """Seconds until there is a line of some model's; 0 where the floor's own number holds."""
-        return self.patience_s[1] + _EMBEDDED_S if self.strong else 0.0
+    def longest_s(self) -> float:
+        """Longest time until a line is ready, in seconds; 0 for the embedded model alone."""
+        return self.time_limits_s[1] + _EMBEDDED_S if self.strong else 0.0
 
-    def live(self) -> LanguageModel:
-        """For encounters: a stronger model gives way to the embedded one."""
-        # These import the heavy libraries, which read the environment that the app has set.
+    def for_encounters(self) -> LanguageModel:
+        """Load the model for encounters. The embedded model replaces a late stronger one."""
+        # Imported here, because the heavy libraries read the environment that the app sets.
         from simvoice.engines.llm.llama import Llama
 
         if not self.strong:
             return Llama(manifest.locate(self.model))
-        first_s, whole_s = self.patience_s
+        first_s, whole_s = self.time_limits_s
         embedded = Llama(manifest.locate(EMBEDDED))
         stronger = self._stronger(self.server)
         return Fallback(stronger, embedded, name=self.name, first_s=first_s, whole_s=whole_s)
 
-    def unhurried(self) -> LanguageModel:
-        """For conversations in text. Whoever tries a case on a stronger model wants that model's
-        words: it has long, and nothing stands in for it.
+    def for_text(self) -> LanguageModel:
+        """Load the model for conversations in text.
+
+        A stronger model has long timeouts and no fallback: a test of a case on that model must show
+        its own words.
         """
         if not self.strong:
-            return self.live()
+            return self.for_encounters()
         server = self.server
         return self._stronger(server and replace(server, timeouts=LONG_TIMEOUTS))
 
@@ -87,9 +89,11 @@ class LanguageModelChoice:
 
         return Remote(server)
 
-    def recorded(self, profile: Mapping[manifest.Role, str]) -> dict[str, str]:
-        """For the record's header: role to SHA-256 of the weights of all models of the profile,
-        or to name and address; never a key.
+    def for_record(self, profile: Mapping[manifest.Role, str]) -> dict[str, str]:
+        """Return the models for the record's header.
+
+        profile: role to model name. The result maps each role to the SHA-256 of its weights, or to
+        the server's model and address; it never holds a key.
         """
         found = {str(r): manifest.model(name).files[0].sha256 for r, name in profile.items()}
         if self.strong:
@@ -100,12 +104,12 @@ class LanguageModelChoice:
 
 
 def describe_trouble(llm: LanguageModel | None) -> str:
-    """A sentence when the stronger model does not answer now; empty when all is well."""
+    """Return a sentence when the stronger model does not answer now; empty otherwise."""
     if not isinstance(llm, Fallback) or llm.is_up:
         return ""
     return f"{llm.name} does not answer; until it does, the embedded model speaks."
 
 
 def choose_language_model(profile_model: str, server: Server | None) -> LanguageModelChoice:
-    """With a server, the profile's own language model is not needed: the embedded one stands by."""
+    """Return the choice. With a server the embedded model replaces the profile's, as fallback."""
     return LanguageModelChoice(EMBEDDED if server is not None else profile_model, server)

@@ -1,4 +1,4 @@
-"""What is made ready before anybody needs it: one thing at a time, in a thread of its own."""
+"""Prepare one case at a time in a background thread."""
 
 from __future__ import annotations
 
@@ -12,41 +12,43 @@ from simvoice.web.ports import Readiness
 PreparationProgress = Callable[[float, str], None]
 """Called with 0..1 and a sentence."""
 Cancelled = Callable[[], bool]
-"""True once the work is no longer wanted."""
+"""Returns True once the work is no longer wanted."""
 
 
 @dataclass(slots=True)
-class _Going:
-    """A preparation that has begun."""
+class _Preparation:
+    """A preparation that was started."""
 
     case_id: str
     thread: threading.Thread | None = None
     cancelled: threading.Event = field(default_factory=threading.Event)
 
     @property
-    def is_on(self) -> bool:
-        """It has begun and not ended."""
+    def is_running(self) -> bool:
+        """True until its thread ends."""
         return self.thread is not None and self.thread.is_alive()
 
 
 class Preparations:
-    """The one that goes on, and how far it has come. Not for two threads at once, but for
-    `readiness`."""
+    """The current preparation and its progress.
+
+    Any thread may read `readiness`; for all else the caller allows one thread at a time.
+    """
 
     def __init__(self) -> None:
         self.readiness = Readiness(False, 0.0, "Starting")
-        self._going: _Going | None = None
+        self._current: _Preparation | None = None
 
     def serves(self, case_id: str) -> bool:
-        """This case is made ready already, or is being so."""
-        going = self._going
-        return going is not None and going.case_id == case_id and not going.cancelled.is_set()
+        """Return True when this case is prepared, or is being prepared."""
+        current = self._current
+        return current is not None and current.case_id == case_id and not current.cancelled.is_set()
 
     @property
     def busy_with(self) -> str | None:
-        """The case that is being made ready now."""
-        going = self._going
-        return going.case_id if going is not None and going.is_on else None
+        """Id of the case that is being prepared now; None when there is none."""
+        current = self._current
+        return current.case_id if current is not None and current.is_running else None
 
     def begin(
         self,
@@ -55,35 +57,35 @@ class Preparations:
         work: Callable[[PreparationProgress, Cancelled], None],
         rest: Callable[[Cancelled], None],
     ) -> None:
-        """Put this in place of what goes on; returns once that has ended.
+        """Start a preparation. Stops the current one first and waits for its end.
 
-        ready: what to say when `work` is done. rest: what may be made when nobody waits for it.
+        ready: the sentence when `work` is done. rest: work that no one waits for, done after that.
         """
         self.stop()
-        going = self._going = _Going(case_id)
+        current = self._current = _Preparation(case_id)
         self.readiness = Readiness(False, 0.0, "Starting")
 
         def run() -> None:
-            stop = going.cancelled.is_set
+            stop = current.cancelled.is_set
             try:
                 work(self._progress, stop)
             except SimvoiceError as error:
                 self.readiness = Readiness(False, 0.0, "", fault=str(error))
-                going.cancelled.set()
+                current.cancelled.set()
                 return
             if not stop():
                 self.readiness = Readiness(True, 1.0, ready)
                 rest(stop)
 
-        going.thread = threading.Thread(target=run, name="simvoice-prepare", daemon=True)
-        going.thread.start()
+        current.thread = threading.Thread(target=run, name="simvoice-prepare", daemon=True)
+        current.thread.start()
 
     def stop(self) -> None:
-        """End what goes on; the engines are not for two threads at once."""
-        going, self._going = self._going, None
-        if going is not None and going.thread is not None and going.is_on:
-            going.cancelled.set()
-            going.thread.join()
+        """Stop the current preparation and wait for its end: engines serve one thread at a time."""
+        current, self._current = self._current, None
+        if current is not None and current.thread is not None and current.is_running:
+            current.cancelled.set()
+            current.thread.join()
 
     def _progress(self, done: float, what: str) -> None:
         self.readiness = Readiness(False, min(done, 0.99), what)

@@ -1,4 +1,4 @@
-"""The one place where the parts are put together: models, engines, cases, records, encounters."""
+"""Put the parts together: models, engines, cases, records and encounters."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ from simvoice.record.ratings import folders_with_feedback
 from simvoice.record.recorder import Recorder
 from simvoice.record.store import Attempt, AttemptSummary, Store
 from simvoice.runtime import spoken_lines
-from simvoice.runtime.observer import Observer
+from simvoice.runtime.observer import Observer, ignore
 from simvoice.runtime.session import Session, SessionParts
 from simvoice.runtime.stages import Engines
 from simvoice.web.ports import CaseCard, Readiness
@@ -56,15 +56,11 @@ DEFAULT_PROFILE = manifest.DEFAULT_PROFILE
 
 
 def _quiet(_: float, __: str) -> None:
-    """Progress that nobody watches."""
-
-
-def _unseen(_: object) -> None:
-    """An observer that looks away."""
+    """Ignore progress."""
 
 
 class Simulator:
-    """Everything behind the commands and the pages. One encounter at a time."""
+    """Everything that commands and pages need. Runs one encounter at a time."""
 
     def __init__(
         self,
@@ -74,8 +70,10 @@ class Simulator:
         every_case: bool = False,
         server: Server | None = None,
     ) -> None:
-        """every_case: offer those too that have not passed their check, for their authors. server:
-        a lab's language model, used in place of the profile's while it answers.
+        """Check the models of the profile; load nothing yet.
+
+        every_case: also offer cases that have not passed their check, for their authors. server: a
+        lab's language model, used instead of the profile's while it answers.
 
         Raises ModelMissing or ModelAltered when a model of the profile cannot be used.
         """
@@ -89,9 +87,9 @@ class Simulator:
         self._every_case = every_case
         self._loading = threading.Lock()
         self._one_at_a_time = threading.RLock()
-        """Who begins to use the engines: a preparation, an encounter, her words afterwards."""
+        """Held while the engines change user: a preparation, an encounter, or a reflection."""
         self._engines: Engines | None = None
-        self._spoken: Voice | None = None
+        self._unprepared_voice: Voice | None = None
         self._patients: dict[str, Patient] = {}
         self._plans: dict[str, SpeechPlan] = {}
         self._preparations = Preparations()
@@ -99,7 +97,7 @@ class Simulator:
     # -- engines
 
     def engines(self, progress: PreparationProgress = _quiet) -> Engines:
-        """All engines, loaded once. Takes some seconds the first time."""
+        """Return all engines. Loads them at the first call, which takes some seconds."""
         with self._loading:
             if self._engines is None:
                 self._engines = self._load(progress)
@@ -111,16 +109,16 @@ class Simulator:
         from simvoice.engines.stt.whisper import Whisper
         from simvoice.engines.turn.end_of_turn import SentenceEndByLlm, SmartTurn
 
-        progress(0.05, "Waking the ear")
+        progress(0.05, "Loading speech recognition")
         stt = Whisper(self._folder("stt"))
-        progress(0.3, "Waking the sense of turns")
+        progress(0.3, "Loading turn detection")
         end_of_turn = SmartTurn(self._folder("end_of_turn"))
         last_words = SentenceEndByLlm(self._folder("last_words"))
         embedder = MiniLM(self._folder("embedding"))
-        progress(0.5, "Waking the voice")
+        progress(0.5, "Loading the voice")
         voice = self._load_voice()
-        progress(0.7, "Waking the patient's mind")
-        llm = self.language_model.live()
+        progress(0.7, "Loading the language model")
+        llm = self.language_model.for_encounters()
         engines = Engines(stt, end_of_turn, voice, embedder, last_words, llm)
         if isinstance(llm, Fallback):
             engines = replace(engines, llm_notices=llm.notices)
@@ -134,63 +132,63 @@ class Simulator:
 
         shaper = Shaper()
         shaped = ShapedVoice(Piper(self._folder("voice")), shaper)
-        self._spoken = MarkedVoice(shaped, shaper.stretch)
+        self._unprepared_voice = MarkedVoice(shaped, shaper.stretch)
         key = "+".join([*manifest.digests([self.profile["voice"]]).values(), version("piper-tts")])
-        return CachedVoice(self._spoken, paths.cache_dir() / "speech", key)
+        return CachedVoice(self._unprepared_voice, paths.cache_dir() / "speech", key)
 
     def model_trouble(self) -> str:
-        """A sentence when the stronger model does not answer now; empty when all is well."""
+        """Return a sentence when the stronger model does not answer now; empty otherwise."""
         return describe_trouble(self._engines.llm if self._engines is not None else None)
 
     def _folder(self, role: str) -> Path:
         return manifest.locate(self.profile[role])  # type: ignore[index]
 
     def voice(self) -> Voice:
-        """The voice by itself, without the other engines; for hearing a line."""
+        """Return the voice without loading the other engines, to play single lines."""
         with self._loading:
             return self._engines.voice if self._engines else self._load_voice()
 
     def unprepared_voice(self) -> Voice:
-        """The voice without its memory of what it has said; the benches compare with it."""
+        """Return the voice without its cache of clips; the benches measure it."""
         self.engines()
-        assert self._spoken is not None
-        return self._spoken
+        assert self._unprepared_voice is not None
+        return self._unprepared_voice
 
     def voice_activity(self) -> VoiceActivity:
-        """A detector for one microphone; it keeps state, so every encounter has its own."""
+        """Return a new detector for one microphone; it keeps state between frames."""
         from simvoice.engines.turn.vad import Silero, Vad, WebrtcGate
 
         return Vad(WebrtcGate(), Silero())
 
     def text_engines(self) -> tuple[Embedder, LanguageModel]:
-        """What a conversation in text needs."""
+        """Return the embedder and the language model for conversations in text."""
         from simvoice.engines.embed.minilm import MiniLM
 
-        return MiniLM(self._folder("embedding")), self.language_model.unhurried()
+        return MiniLM(self._folder("embedding")), self.language_model.for_text()
 
     # -- cases
 
     @cached_property
-    def _shelf(self) -> tuple[ListedCase, ...]:
+    def _listed(self) -> tuple[ListedCase, ...]:
         return listed_cases(*paths.case_dirs())
 
     def case(self, name: str) -> Case:
-        """A case by id or by file. Raises CaseError."""
+        """Return a case by id or by file. Raises CaseError."""
         return load_case(locate_case(name, *paths.case_dirs()))
 
     def cases(self) -> Sequence[CaseCard]:
-        """The cases on offer: those that have passed their check."""
-        return [case_card(each.case) for each in self._shelf if each.case and self._offers(each)]
+        """Return the cases that are offered: those that passed their check."""
+        return [case_card(each.case) for each in self._listed if each.case and self._offers(each)]
 
     def withheld(self) -> Sequence[str]:
-        """Why the others are not, a sentence each."""
-        return [each.fault or "" for each in self._shelf if not self._offers(each)]
+        """Return a sentence for each case that is not offered, with the reason."""
+        return [each.fault or "" for each in self._listed if not self._offers(each)]
 
-    def _offers(self, shelved: ListedCase) -> bool:
-        return shelved.fault is None or (self._every_case and shelved.case is not None)
+    def _offers(self, listed: ListedCase) -> bool:
+        return listed.fault is None or (self._every_case and listed.case is not None)
 
     def patient(self, case_id: str) -> Patient:
-        """The patient of a case, with the meaning of her exemplars at hand."""
+        """Return the patient of a case, with the vectors of its exemplars."""
         if case_id not in self._patients:
             case = self.case(case_id)
             embedder = self.engines().embedder
@@ -201,10 +199,10 @@ class Simulator:
             self._patients[case_id] = Patient(case, index, strong=self.language_model.strong)
         return self._patients[case_id]
 
-    # -- making ready
+    # -- preparation
 
     def plan(self, case_id: str) -> SpeechPlan:
-        """Which of a case's lines to make sound in which moods, the likeliest first."""
+        """Return which lines of a case to synthesise in which moods, the likeliest first."""
         if case_id not in self._plans:
             path = locate_case(case_id, *paths.case_dirs())
             case = load_case(path)
@@ -212,7 +210,7 @@ class Simulator:
         return self._plans[case_id]
 
     def prepare(self, case_id: str) -> None:
-        """Begin to load the engines and to make the case's lines sound; returns at once."""
+        """Start to load the engines and to synthesise the case's lines. Returns at once."""
         case = self.case(case_id)
         with self._one_at_a_time:
             if self._preparations.serves(case_id):
@@ -221,16 +219,16 @@ class Simulator:
                 case_id,
                 f"{case.person.short} is ready",
                 lambda progress, stop: self.make_ready(case_id, progress, stop, likely_only=True),
-                lambda stop: self._make_the_rest(case_id, stop),
+                lambda stop: self._prepare_rest(case_id, stop),
             )
 
-    def _make_the_rest(self, case_id: str, cancelled: Cancelled) -> None:
-        """What only follows a first clause, which is made while nobody waits."""
+    def _prepare_rest(self, case_id: str, cancelled: Cancelled) -> None:
+        """Synthesise the remaining clauses while no one waits."""
         lines = spoken_lines.remaining_clauses(self.plan(case_id), self.patient(case_id).style)
         self.engines().voice.prepare(lines, cancelled=cancelled)
 
     def warm_up(self) -> None:
-        """Begin to prepare the first case, so that she is ready when its door note is read."""
+        """Start to prepare the first case, so that it is ready when its door note was read."""
         for card in self.cases()[:1]:
             self.prepare(card.id)
 
@@ -242,10 +240,11 @@ class Simulator:
         *,
         likely_only: bool = False,
     ) -> None:
-        """Load the engines, warm the model and make every line's first clause sound. Blocks.
+        """Load the engines, warm the model and synthesise the first clause of every line. Blocks.
 
-        likely_only: in the moods it is likely to be said in; what comes of `rehearsed.welcome`
-        is made afterwards. The later clauses of a line are made while the first one sounds.
+        likely_only: only in the moods in which a line is likely to be said; the rest is
+        `spoken_lines.remaining_clauses`. The later clauses of a line can be synthesised while the
+        first one plays.
         """
         engines = self.engines(lambda done, what: progress(0.3 * done, what))
         patient = self.patient(case_id)
@@ -256,18 +255,17 @@ class Simulator:
         name = patient.case.person.short
         engines.voice.prepare(
             spoken_lines.first_clauses(self.plan(case_id), patient.style, likely_only=likely_only),
-            lambda done, total: progress(0.35 + 0.65 * done / total, f"Finding {name}'s voice"),
+            lambda done, total: progress(0.35 + 0.65 * done / total, f"Preparing {name}'s voice"),
             cancelled,
         )
         progress(1.0, f"{name} is ready")
 
     def ready(self) -> Readiness:
-        """How far `prepare` has come."""
+        """Return how far `prepare` is."""
         return self._preparations.readiness
 
     def close(self) -> None:
-        """Stop what is being prepared; an engine cut off in its work would take the process down
-        with a crash instead of an end."""
+        """Stop the preparation. The process would crash if it ended while an engine works."""
         self._preparations.stop()
 
     # -- encounters
@@ -278,27 +276,27 @@ class Simulator:
         line: AudioLine,
         *,
         learner: str = "",
-        observer: Observer = _unseen,
+        observer: Observer = ignore,
         seed: int | None = None,
-        floor: TurnTakingSettings | None = None,
+        turn_taking: TurnTakingSettings | None = None,
         retry_from: CheckpointRef | None = None,
     ) -> Session:
-        """An encounter that is ready to run; the line is opened by its `run`.
+        """Return an encounter that is ready to run; its `run` opens the line.
 
-        retry_from: begin at this moment of an earlier attempt, as the patient was then; the seed is
-        hers, and the learner the same unless another is named. Raises AttemptError when it
-        cannot be gone back to.
+        turn_taking: instead of the case's settings. retry_from: begin at this checkpoint of an
+        earlier attempt, with its patient state, seed and, unless another is given, learner. Raises
+        AttemptError when no retry can begin there.
         """
-        begins = None if retry_from is None else self.check_retry(case_id, retry_from)
+        retry = None if retry_from is None else self.check_retry(case_id, retry_from)
         with self._one_at_a_time:
             self._preparations.stop()
             engines = self.engines()
         patient = self.patient(case_id)
         case = patient.case
-        numbers = floor or self._floor(case)
+        settings = turn_taking or self._turn_taking(case)
         time_s: float | None = case.time.limit_s
-        if begins is not None:
-            seed, time_s, learner = begins.seed, begins.time_s, learner or begins.learner
+        if retry is not None:
+            seed, time_s, learner = retry.seed, retry.time_s, learner or retry.learner
         seed = secrets.randbelow(2**31) if seed is None else seed
         attempt = new_id(case.id, datetime.now().astimezone())
 
@@ -307,11 +305,11 @@ class Simulator:
                 case,
                 attempt=attempt,
                 line=facts,
-                floor=numbers,
-                models=self.language_model.recorded(self.profile),
+                turn_taking=settings,
+                models=self.language_model.for_record(self.profile),
                 seed=seed,
                 learner=learner,
-                again=begins.again if begins else None,
+                again=retry.origin if retry else None,
             )
             return Recorder.create(self.store.root, header)
 
@@ -320,7 +318,7 @@ class Simulator:
                 attempt=attempt,
                 rules=Rules(
                     mind=patient,
-                    turn_taking=numbers,
+                    turn_taking=settings,
                     time_s=time_s,
                     time_is_hard=case.time.kind == "hard",
                     judges_words=engines.last_words is not None,
@@ -332,7 +330,7 @@ class Simulator:
                 style=patient.style,
                 focus=patient.focus,
                 seed=seed,
-                retry=begins.start if begins else None,
+                retry=retry.start if retry else None,
                 time_shown_s=time_s,
                 observer=observer,
             )
@@ -343,39 +341,39 @@ class Simulator:
         return self.check_retry(case_id, checkpoint).time_s
 
     def check_retry(self, case_id: str, checkpoint: CheckpointRef) -> RetryPlan:
-        """What another go at this moment begins with. Raises AttemptError when there is none."""
+        """Return the plan of a retry from this checkpoint. Raises AttemptError as `plan_retry`."""
 
-        def load(of: str) -> Case:
+        def load(attempt_case: str) -> Case:
             found = self.case(case_id)
-            if found.id != of:
+            if found.id != attempt_case:
                 raise UsageError(
-                    f"attempt {checkpoint.attempt} is of the case {of}, not of {found.id}"
+                    f"attempt {checkpoint.attempt} is of the case {attempt_case}, not of {found.id}"
                 )
             return found
 
         return plan_retry(checkpoint, self.attempt, load)
 
-    def _floor(self, case: Case) -> TurnTakingSettings:
-        """The case's numbers; a stronger model has longer, and the embedded one after it."""
-        numbers = turn_taking_of(case)
-        limit_s = max(numbers.improvise_timeout_s, self.language_model.needs_s)
-        return numbers.model_copy(update={"improvise_timeout_s": limit_s})
+    def _turn_taking(self, case: Case) -> TurnTakingSettings:
+        """Return the case's settings, with time for a stronger model and its replacement."""
+        settings = turn_taking_of(case)
+        limit_s = max(settings.improvise_timeout_s, self.language_model.longest_s)
+        return settings.model_copy(update={"improvise_timeout_s": limit_s})
 
     # -- attempts
 
     def attempts(self) -> Sequence[AttemptSummary]:
-        """Past attempts, the newest first."""
+        """Return past attempts, the newest first."""
         return self.store.list()
 
     def attempt(self, attempt_id: str) -> Attempt:
-        """One attempt; one that a crash left behind is recovered first."""
+        """Return one attempt. Recovers it first when a crash cut it off."""
         found = self.store.open(attempt_id)
         return self.store.recover(attempt_id) if found.state == "crashed" else found
 
     def reflection_audio(self, attempt_id: str) -> Pcm:
-        """What the patient said afterwards, in her voice: float32 [n], 16 kHz.
+        """Return the patient's reflection in the patient's voice: float32 [n], 16 kHz.
 
-        Raises AttemptError when the record has none of it, CaseError when her case is gone.
+        Raises AttemptError when the record holds no reflection, CaseError when the case is gone.
         """
         attempt = self.attempt(attempt_id)
         case = self.case(attempt.header.case_id)
@@ -384,18 +382,18 @@ class Simulator:
             if interrupted is not None:
                 self._preparations.stop()
             try:
-                said = spoken_lines.reflection_sound(case, self.engines().voice, attempt.entries)
+                sound = spoken_lines.reflection_sound(case, self.engines().voice, attempt.entries)
             finally:
                 if interrupted is not None:
                     self.prepare(interrupted)
-        if said is None:
+        if sound is None:
             raise AttemptError("The record of this attempt does not have the patient's own words.")
-        return said
+        return sound
 
     def folders_with_feedback(self) -> Sequence[Path]:
-        """The folders of the attempts that somebody has rated or objected to."""
+        """Return the folders of the attempts that have a rating or an objection."""
         return folders_with_feedback(self.store.root)
 
     def erase(self, attempt_id: str) -> None:
-        """Remove it for good."""
+        """Delete an attempt permanently."""
         self.store.erase(attempt_id)

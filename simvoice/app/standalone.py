@@ -1,4 +1,4 @@
-"""What measuring needs put together: the recogniser for words, the voice for planted talks."""
+"""Engines without a simulator: a recogniser for word times, and a voice for planted talks."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 
 def check_word_recogniser() -> None:
-    """Raises ModelMissing or ModelAltered when the recogniser cannot be used."""
+    """Raise ModelMissing or ModelAltered when the recogniser cannot be used."""
     manifest.locate(_recogniser())
 
 
 def word_recogniser() -> Whisper:
-    """A recogniser of its own, for words with their times; made in the process that uses it."""
+    """Return a new recogniser for words with their times. Call it in the process that uses it."""
     threads.set_environment()
-    # Imports the heavy library, which reads the environment that was set above.
+    # Imported here, because the heavy library reads the environment that was set above.
     from simvoice.engines.stt.whisper import Whisper
 
     return Whisper(manifest.locate(_recogniser()))
@@ -33,23 +33,25 @@ def _recogniser() -> str:
     return manifest.profile(manifest.DEFAULT_PROFILE)["stt"]
 
 
-class _LateVoice:
-    """A voice that is loaded when it is first asked to speak. Fulfils `ports.Voice`."""
+class _LazyVoice:
+    """A `ports.Voice` that is loaded at its first clause."""
 
     def __init__(self, load: Callable[[], Voice]) -> None:
         self._load = load
         self._voice: Voice | None = None
 
     def speak(self, text: str, style: VoiceStyle) -> Speech:
-        """One clause. Raises ModelMissing when the voice is not there."""
+        """Synthesise one clause. Raises ModelMissing when the voice is missing."""
         if self._voice is None:
             self._voice = self._load()
         return self._voice.speak(text, style)
 
 
 def planted_voice(profile: str = manifest.DEFAULT_PROFILE) -> Voice:
-    """The voice of planted conversations: what it has said once it knows by heart, so that a
-    second calibration loads nothing."""
+    """Return the voice of planted conversations.
+
+    It caches every clip on disk, so that a second calibration loads no model.
+    """
     threads.set_environment()
     name = manifest.profile(profile)["voice"]
 
@@ -62,4 +64,4 @@ def planted_voice(profile: str = manifest.DEFAULT_PROFILE) -> Voice:
     from simvoice.engines.tts.speech_cache import CachedVoice
 
     key = "+".join([*manifest.digests([name]).values(), version("piper-tts")])
-    return CachedVoice(_LateVoice(load), paths.cache_dir() / "calibration", key)
+    return CachedVoice(_LazyVoice(load), paths.cache_dir() / "calibration", key)

@@ -8,9 +8,7 @@ import numpy as np
 
 from simvoice.audio import RATE, Pcm
 
-# -- backchannels -----------------------------------------------------------------------------
-# Telling a short acknowledgement (a backchannel) from words that ask for the floor.
-
+# -- by words
 
 _ACKNOWLEDGEMENTS = (
     "mm", "mhm", "mmhm", "mm hm", "mm hmm", "mhmm", "hm", "hmm", "uh huh", "uhhuh", "uh hu",
@@ -18,20 +16,20 @@ _ACKNOWLEDGEMENTS = (
     "i see", "of course", "i know", "go on", "oh dear", "oh no", "okay yeah", "i hear you",
     "mm mm", "uh", "um", "alright", "all right", "got it", "no",
 )  # fmt: skip
-"""After Yngve 1970 and the commonest ones in PriMock57's doctors; "I understand" is more than an
-acknowledgement here, because in a bad-news talk it is an empathic statement of its own."""
+"""After Yngve 1970, and the most frequent ones of PriMock57's doctors. "I understand" is not in the
+list, because in a bad-news talk it is an empathic statement."""
 
 _WORD = re.compile(r"[a-z']+")
 _LONGEST_WORDS = 4
 
 
 def lower_words(text: str) -> list[str]:
-    """Lower-case words, without punctuation; a hyphen separates ("mm-hm" is two words)."""
+    """Return the words in lower case, without punctuation; "mm-hm" is two words."""
     return _WORD.findall(text.lower())
 
 
 def is_acknowledgement(text: str) -> bool:
-    """True for "Mm-hm", "Okay, yeah", "I see, right": nothing but acknowledgements.
+    """Return True for "Mm-hm", "Okay, yeah", "I see, right": only acknowledgements.
 
     A question mark makes it a question ("Right?"), which asks for an answer.
     """
@@ -42,14 +40,14 @@ def is_acknowledgement(text: str) -> bool:
 
 
 def may_become_acknowledgement(text: str) -> bool:
-    """True when the words heard so far may be the beginning of nothing but acknowledgements."""
+    """Return True when the words so far may be the start of only acknowledgements."""
     words = tuple(lower_words(text))
     if not words:
         return True
     if len(words) > _LONGEST_WORDS or "?" in text:
         return False
     return any(
-        _made_of_acknowledgements(words[:cut]) and _begins_one(words[cut:])
+        _made_of_acknowledgements(words[:cut]) and _starts_phrase(words[cut:])
         for cut in range(len(words) + 1)
     )
 
@@ -63,8 +61,8 @@ def _made_of_acknowledgements(words: tuple[str, ...]) -> bool:
     )
 
 
-def _begins_one(words: tuple[str, ...]) -> bool:
-    """The last word may be cut: a phrase that starts with these words, or with part of the last."""
+def _starts_phrase(words: tuple[str, ...]) -> bool:
+    """Return True when a phrase starts with these words; the last word may be cut off."""
     if not words:
         return True
     *whole, last = words
@@ -79,29 +77,28 @@ def _begins_one(words: tuple[str, ...]) -> bool:
 _PHRASES = tuple(tuple(phrase.split()) for phrase in _ACKNOWLEDGEMENTS)
 
 
-# -- hum --------------------------------------------------------------------------------------
-# Is it hummed? "Mm-hm" is said with closed lips, and closed lips let no high sound through.
-#
-# A recogniser asked for words makes some of it, with confidence; the spectrum tells it apart. In
-# a nasal murmur nearly all sound lies at its first resonance near 250 Hz (Fujimura 1962,
-# "Analysis of nasal consonants", JASA 34:1865); every vowel has a second formant that is louder
-# than that by far.
-
+# -- by sound
+# "Mm-hm" is said with closed lips, which let no high frequencies through. Speech recognition turns
+# some hums into confident words, but the spectrum tells them apart: in a nasal murmur nearly all
+# energy is at its first resonance near 250 Hz (Fujimura 1962, "Analysis of nasal consonants", JASA
+# 34:1865), and the second formant of every vowel is much louder than that.
 
 HUMMED = 0.75
-"""Share of hummed frames from which a short sound is a hum. Planted murmurs of eight speakers have
-0.93 and more; of 60 spoken words and phrases none has more than 0.33 ("One moment.")."""
-
+"""Share of hummed frames from which on a short sound is a hum. Synthetic murmurs of eight speakers
+have at least 0.93; of 60 spoken words and phrases none has more than 0.33 ("One moment.")."""
 _FRAME = 320
 _LOW_HZ, _HIGH_HZ = (80.0, 550.0), (700.0, 4000.0)
 _BELOW_DB = -18.0
-"""High sound this much below the low: murmurs have -26 to -29 dB, vowels -13 ("Who?") and more."""
+"""High band relative to the low band: murmurs have -26 to -29 dB, vowels at least -13 ("Who?")."""
 _LOUD_DB = 20.0
-"""Frames this far below the loudest are its edges or the breath in its middle."""
+"""Frames this far below the loudest are the edges of the sound, or a breath inside it."""
 
 
 def hum_share(pcm: Pcm) -> float:
-    """pcm: float32 [n], 16 kHz. Share of its loud frames that are hummed, 0..1; 0 for none."""
+    """Return the share of loud frames that are hummed, 0..1; 0 for an empty sound.
+
+    pcm: float32 [n], 16 kHz.
+    """
     count = len(pcm) // _FRAME
     if count == 0:
         return 0.0

@@ -1,4 +1,4 @@
-"""Cut a line into clauses, so that the first can sound while the others are being made."""
+"""Split a line into clauses, so that the first can play while the others are synthesised."""
 
 from __future__ import annotations
 
@@ -7,31 +7,30 @@ import re
 from simvoice import markup
 
 FIRST_WORDS = 7
-"""A first clause of up to seven words takes the voice about 150 ms to make."""
+"""Synthesis of a first clause of up to seven words takes about 150 ms."""
 
 LONGEST_WORDS = 16
-"""A later clause is made while the one before sounds; longer ones only delay its end."""
+"""A later clause is synthesised while the one before plays; a longer one only delays its end."""
 
 _END = re.compile(r"(?<=[.!?…])[\"”’)]*\s+")
 _COMMA = re.compile(r"(?<=[,;:])\s+|\s+(?=[—–-]\s)|(?<=—)(?=\w)")
 _JOINT = re.compile(r"\s+(?=(?:and|but|because|so|or|that|which|when|if|while|until)\b)", re.I)
-# No clause ends after these: their full stop belongs to them.
+# Titles and abbreviations: their full stop ends no clause.
 _TITLE = re.compile(r"(?:^|[\s(\"“])(?:Dr|Mrs?|Ms|St|Prof|vs|e\.g|i\.e|etc|a\.m|p\.m|[A-Z])\.$")
 
 _PAUSE_S = {",": 0.12, ";": 0.2, ":": 0.2, "—": 0.3, "–": 0.3, "-": 0.3, "…": 0.45}
 _SENTENCE_PAUSE_S = 0.32
-"""Seconds of silence that separate two sentences of one speaker; the usual range of pauses
-within a turn is 0.2 to 0.5 s (Campione & Veronis 2002)."""
-
+"""Seconds of silence between two sentences of one speaker; pauses within a turn usually last 0.2 to
+0.5 s (Campione & Veronis 2002)."""
 
 _MARK = re.compile(r"<[^<>]*>")
 _MARKED_PAUSE = re.compile(r"<pause [0-9.]+>(?:</\w+>)*$")
 
 
 def pause_after_s(clause: str) -> float:
-    """Seconds of silence that belong between this clause and the next one of the same line.
+    """Return the seconds of silence between this clause and the next one of the same line.
 
-    clause: plain or with marks; one that ends with a pause of its own needs no other.
+    clause: plain or with marks; 0 when it ends with a marked pause.
     """
     if "<" in clause:
         if _MARKED_PAUSE.search(clause):
@@ -46,19 +45,19 @@ def pause_after_s(clause: str) -> float:
 
 
 def split_clauses(line: str) -> tuple[str, ...]:
-    """The line's clauses, in order, without the spaces between them; none for a blank line."""
+    """Return the line's clauses in order, without surrounding spaces; none for a blank line."""
     return tuple(clause.strip() for clause in split(line) if clause.strip())
 
 
 def spoken_clauses(line: markup.Marked) -> tuple[str, ...]:
-    """The same clauses with their marks, as the voice is given them."""
+    """Return the same clauses with their marks, as the voice reads them."""
     return tuple(markup.render(part) for part in markup.slices(line, split_clauses(line.text)))
 
 
 def split(line: str, first_words: int = FIRST_WORDS) -> list[str]:
-    """The line's clauses, in order; joined they give the line back, to the character.
+    """Return the line's clauses in order; joined they equal the line exactly.
 
-    first_words: how long the first may be before a comma or a joining word is taken as its end.
+    first_words: a longer first clause is split at a comma or before a joining word.
     """
     clauses: list[str] = []
     for sentence in _cut(line, _END):
@@ -68,12 +67,12 @@ def split(line: str, first_words: int = FIRST_WORDS) -> list[str]:
 
 
 def _shorten(sentence: str, limit: int) -> list[str]:
-    """Cut where a comma, else where a joining word allows, while the head is too long."""
-    if _length(sentence) <= limit:
+    """Split at a comma, else before a joining word, while the first part is too long."""
+    if _word_count(sentence) <= limit:
         return [sentence]
     commas, joints = _heads(sentence, _COMMA), _heads(sentence, _JOINT)
-    fitting = [h for h in commas if _length(h) <= limit] or [
-        h for h in joints if _length(h) <= limit
+    fitting = [h for h in commas if _word_count(h) <= limit] or [
+        h for h in joints if _word_count(h) <= limit
     ]
     beyond = sorted(commas + joints, key=len)
     head = fitting[-1] if fitting else beyond[0] if beyond else sentence
@@ -83,15 +82,17 @@ def _shorten(sentence: str, limit: int) -> list[str]:
 
 
 def _heads(sentence: str, where: re.Pattern[str]) -> list[str]:
-    """What the sentence may begin with, rising. A single word alone ("Well,") would be over
-    before the next clause is made."""
+    """Return the possible first parts, shortest first, of at least two words.
+
+    A single word ("Well,") would end before the next clause is synthesised.
+    """
     pieces = _cut(sentence, where)
     heads = ["".join(pieces[:count]) for count in range(1, len(pieces))]
-    return [head for head in heads if _length(head) >= 2]
+    return [head for head in heads if _word_count(head) >= 2]
 
 
 def _cut(text: str, where: re.Pattern[str]) -> list[str]:
-    """Pieces that keep their trailing space; a title's full stop ends nothing."""
+    """Split the text; pieces keep their trailing space, and a title's full stop does not split."""
     pieces: list[str] = []
     start = 0
     for mark in where.finditer(text):
@@ -103,5 +104,5 @@ def _cut(text: str, where: re.Pattern[str]) -> list[str]:
     return [piece for piece in pieces if piece]
 
 
-def _length(text: str) -> int:
+def _word_count(text: str) -> int:
     return len(text.split())

@@ -1,4 +1,4 @@
-"""What of the patient's line reached the learner's ear. That is the truth that counts."""
+"""Determine how much of the patient's line was played to the learner."""
 
 from __future__ import annotations
 
@@ -7,32 +7,31 @@ from dataclasses import dataclass
 from simvoice.conversation.state import Reply
 from simvoice.record.events import DeliveredWord
 
-_HEARD_SHARE = 0.5
-"""A word counts as heard once half of it has sounded: enough to be recognised as a rule."""
+_DELIVERED_SHARE = 0.5
+"""A word counts as delivered once half of it was played, usually enough to recognise it."""
+
+_WORDS_PER_S = 2.6
+"""A patient's measured pace, for clauses that were not synthesised before the stop."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeliveredLine:
-    """A reply as it sounded."""
+    """A reply as it was played."""
 
-    heard: str
+    delivered: str
     unsaid: str
     words: tuple[DeliveredWord, ...]
-    """Session seconds."""
+    """The delivered words, in session seconds."""
     start_s: float | None
     end_s: float | None
     lost_s: float
-    """Seconds of made speech that never sounded; estimated for clauses not made yet."""
-
-
-_WORDS_PER_S = 2.6
-"""A patient's measured pace, for clauses that were not synthesised when she was stopped."""
+    """Seconds of speech that were not played; estimated for clauses not yet synthesised."""
 
 
 def delivered_line(reply: Reply) -> DeliveredLine:
-    """Split the reply's text where the sound stopped, to the word."""
+    """Split the reply at the word where the sound stopped."""
     words: list[DeliveredWord] = []
-    heard: list[str] = []
+    delivered: list[str] = []
     unsaid: list[str] = []
     start_s: float | None = None
     end_s: float | None = None
@@ -51,9 +50,9 @@ def delivered_line(reply: Reply) -> DeliveredLine:
         end_s = clip.started_s + clip.played_s
         lost_s += max(0.0, clip.duration_s - clip.played_s)
         for word in clip.words:
-            middle = word.start_s + _HEARD_SHARE * (word.end_s - word.start_s)
+            middle = word.start_s + _DELIVERED_SHARE * (word.end_s - word.start_s)
             if clip.played_s >= middle:
-                heard.append(word.text)
+                delivered.append(word.text)
                 until = min(word.end_s, clip.played_s)
                 words.append(
                     DeliveredWord(
@@ -65,7 +64,7 @@ def delivered_line(reply: Reply) -> DeliveredLine:
             else:
                 unsaid.append(word.text)
     return DeliveredLine(
-        heard=" ".join(heard),
+        delivered=" ".join(delivered),
         unsaid=" ".join(unsaid),
         words=tuple(words),
         start_s=start_s,

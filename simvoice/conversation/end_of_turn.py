@@ -1,4 +1,11 @@
-"""When the learner's turn is over, and what the record gets then."""
+"""Decide when the learner's turn is over, record it, and give the turn to the patient.
+
+The probability combines the melody (Smart Turn), the words (a language model) and how surely the
+words were recognised. A sentence that is cut off is often recognised as a whole one ("anybody at"
+becomes "anybody yet?"), but less surely than the speaker's other words. The measure is relative to
+the speaker's own usual sureness, so that an accent which the recogniser knows badly does not make
+every answer late.
+"""
 
 from __future__ import annotations
 
@@ -13,26 +20,20 @@ from simvoice.conversation.state import OpenTurn
 from simvoice.conversation.step_context import StepContext, recorded_codes
 from simvoice.record.events import Interruption, LearnerTurn, SimultaneousStart
 
-# -- turn end ---------------------------------------------------------------------------------
-# Is the learner's turn over? The melody (Smart Turn), the words (a language model) and how surely
-# they were recognised, together.
-#
-# A sentence that is cut off is often misheard as a whole one ("anybody at" becomes "anybody yet?"),
-# and then less surely than the speaker's other words. The measure is the speaker's own usual
-# sureness: an accent that the recogniser knows badly must not make every answer late.
-
+# -- the probability that the turn is over
 
 _BIAS = 1.02
 _WORDS_WEIGHT = 1.43
 _MELODY_WEIGHT = 0.56
 _UNSURE_WEIGHT = 2.17
 """Logistic regression on 145 synthetic clinician utterances, 90 of them cut in the middle, by
-`scripts/fit_turn_end.py`: AUC .97 on them, and .97 on the floor bench's 96, which it never saw."""
+`scripts/fit_turn_end.py`: AUC .97 on them, and .97 on the 96 of the floor bench, which were not
+used to fit it."""
 
 USUALLY = -0.15
-"""Mean log-probability a token of a speaker whom the recogniser knows well."""
+"""Mean log-probability per token of a speaker whom the recogniser knows well."""
 _MOST_UNSURE = 0.3
-"""Nats; what is more unsure than that says no more."""
+"""Nats per token; larger values carry no more information."""
 _ENOUGH_TURNS = 3
 
 _UNFINISHED = re.compile(
@@ -40,23 +41,22 @@ _UNFINISHED = re.compile(
     r"with|for|in|about|which|when|i'm|we're|it's|going|want|like)[.,…-]*$",
     re.IGNORECASE,
 )
-"""Words that a finished turn hardly ever ends with, for when no model is there to ask."""
+"""Words that rarely end a finished turn; used when no model judges the words."""
 
 _SURE = 0.9
-"""A melody this final outweighs such a word."""
-
+"""A melody probability from here on outweighs such a word."""
 
 _NAME = re.compile(r"(?:[^.?!]|\b(?:Dr|Mrs?|Ms)\.)\s(?!I\b)[A-Z][a-z]+[.?!,]*$")
 _NAME_PROB = 0.2
-"""No model expects a name to end a sentence, because it could not expect the name: "my name is
-Doctor Lind." gets .04."""
+"""Least probability for a sentence that ends with a name. No model can predict a name, so it rates
+such an end too low: "my name is Doctor Lind." gets .04."""
 
 
 def over_prob(text: str, melody: float | None, words: float | None, unsure: float = 0.0) -> float:
-    """Probability, 0..1, that the turn is over.
+    """Return the probability, 0..1, that the turn is over.
 
-    text: as recognised. melody: Smart Turn's answer. words: `ports.LastWords`' answer; None for
-    either when it is not known. unsure: see `unsureness`.
+    text: as recognised. melody: the answer of `ports.EndOfTurn`. words: the answer of
+    `ports.SentenceEnd`; None for either when it is not known. unsure: see `unsureness`.
     """
     melody = 0.5 if melody is None else melody
     if words is None:
@@ -68,37 +68,35 @@ def over_prob(text: str, melody: float | None, words: float | None, unsure: floa
 
 
 def unsureness(avg_logprob: float, before: Sequence[float]) -> float:
-    """Nats a token, 0..0.3, by which these words are less sure than the speaker's usually are.
+    """Return by how many nats per token, 0..0.3, these words are less sure than usual.
 
-    avg_logprob: of the words. before: of the speaker's turns so far, by the same recogniser.
+    avg_logprob: of these words. before: of the speaker's turns so far, by the same recogniser.
     """
     usual = min(USUALLY, median(before)) if len(before) >= _ENOUGH_TURNS else USUALLY
     return min(_MOST_UNSURE, max(0.0, usual - avg_logprob))
 
 
 def _logit(prob: float) -> float:
-    kept = min(max(prob, 1e-3), 1.0 - 1e-3)
-    return math.log(kept / (1.0 - kept))
+    clamped = min(max(prob, 1e-3), 1.0 - 1e-3)
+    return math.log(clamped / (1.0 - clamped))
 
 
-# -- the end of a turn ------------------------------------------------------------------------
-# The learner's turn is over: when, what goes into the record, and the patient has the floor.
-
+# -- the end of the turn
 
 _USUAL_TURNS = 9
-"""Turns that show how surely a speaker is usually recognised: a few minutes of talk."""
+"""Number of turns that define the speaker's usual sureness: a few minutes of talk."""
 
 
 def commit_if_over(context: StepContext) -> None:
-    """Give the floor to the patient once the learner is done and her first clause is there."""
+    """Give the turn to the patient once the learner is done and the first clause is ready."""
     turn = context.state.turn
     if turn is None or turn.reply is None or not turn.reply.is_ready:
         return
     now_s = context.state.now_s
     voicing = context.state.voicing
-    # a first voiced frame may be the learner's next word
+    # A first voiced frame may be the learner's next word.
     if (
-        context.state.patient_has_floor
+        context.state.patient_has_turn
         or voicing.last_voice_s >= now_s - 1e-9
         or voicing.run_s > 0.0
     ):
@@ -110,7 +108,7 @@ def commit_if_over(context: StepContext) -> None:
     _note_turn(context, turn)
     if context.state.hold is not None:
         patient_turn.note_hold(context, "filled", turn.start_s, reply.decision.move.line_id)
-    context.drop_reply(context.state.reply)
+    context.drop_work_on(context.state.reply)
     context.state = replace(
         context.state,
         turn=None,
@@ -122,35 +120,34 @@ def commit_if_over(context: StepContext) -> None:
 
 
 def quiet_needed_s(context: StepContext, turn: OpenTurn) -> float:
-    """How long the learner has to be quiet before the turn is over."""
-    floor = context.rules.floor
-    text = turn.said.text if turn.said is not None else ""
-    if turn.end_s - turn.start_s >= floor.monologue_s - 1e-9:
-        return floor.transcribe_after_s
-    melody_is_due = turn.complete_prob is None and not turn.judge_broke
-    words_are_due = turn.over_prob is None and context.rules.judges_words
-    if melody_is_due or words_are_due:
-        return floor.incomplete_wait_s
+    """Return how many seconds of quiet end the learner's turn."""
+    settings = context.rules.turn_taking
+    text = turn.utterance.text if turn.utterance is not None else ""
+    if turn.end_s - turn.start_s >= settings.monologue_s - 1e-9:
+        return settings.transcribe_after_s
+    melody_is_pending = turn.complete_prob is None and not turn.judge_failed
+    words_are_pending = turn.over_prob is None and context.rules.judges_words
+    if melody_is_pending or words_are_pending:
+        return settings.incomplete_wait_s
     unsure = 0.0
     if turn.transcript is not None:
         unsure = unsureness(turn.transcript.avg_logprob, context.state.sureness)
     prob = over_prob(text, turn.complete_prob, turn.over_prob, unsure)
-    if prob >= floor.complete_prob:
-        if turn.decision is not None and not turn.decision.hands_over:
-            return floor.statement_commit_s
-        return floor.sure_commit_s if prob >= floor.sure_prob else floor.commit_after_s
-    return floor.perhaps_wait_s if prob >= floor.perhaps_prob else floor.incomplete_wait_s
+    if prob >= settings.complete_prob:
+        if turn.decision is not None and not turn.decision.yields_turn:
+            return settings.statement_commit_s
+        return settings.sure_commit_s if prob >= settings.sure_prob else settings.commit_after_s
+    return settings.perhaps_wait_s if prob >= settings.perhaps_prob else settings.incomplete_wait_s
 
 
 def _note_turn(context: StepContext, turn: OpenTurn) -> None:
-    said, transcript, decision = turn.said, turn.transcript, turn.decision
-    text = said.text if said is not None else ""
+    transcript, decision = turn.transcript, turn.decision
     context.note(
         LearnerTurn(
             turn=turn.key.turn,
             start_s=round(turn.start_s, 3),
             end_s=round(turn.end_s, 3),
-            text=text,
+            text=turn.utterance.text if turn.utterance is not None else "",
             avg_logprob=transcript.avg_logprob if transcript is not None else 0.0,
             no_speech_prob=transcript.no_speech_prob if transcript is not None else 0.0,
             complete_prob=turn.complete_prob,
@@ -163,7 +160,7 @@ def _note_turn(context: StepContext, turn: OpenTurn) -> None:
             context.state,
             sureness=(*context.state.sureness, transcript.avg_logprob)[-_USUAL_TURNS:],
         )
-    together_s = context.rules.floor.together_s
+    together_s = context.rules.turn_taking.together_s
     together = turn.began_together(together_s)
     if turn.cut is not None and (together or turn.interrupted(together_s)):
         kind = SimultaneousStart if together else Interruption
@@ -178,8 +175,8 @@ def _note_turn(context: StepContext, turn: OpenTurn) -> None:
         )
 
 
-def note_unanswered(context: StepContext) -> None:
-    """The encounter ends before the patient could answer: the learner's words are kept."""
+def note_unanswered_turn(context: StepContext) -> None:
+    """Record the learner's words when the encounter ends before the patient answers."""
     turn = context.state.turn
-    if turn is not None and turn.said is not None and turn.said.text:
+    if turn is not None and turn.utterance is not None and turn.utterance.text:
         _note_turn(context, turn)

@@ -1,4 +1,4 @@
-"""What can happen to an encounter, and what it can ask for. Both unions are closed."""
+"""The events that `step` accepts and the commands that it returns. Both unions are closed."""
 
 from __future__ import annotations
 
@@ -15,20 +15,21 @@ from simvoice.record.events import JournalEntry
 
 @dataclass(frozen=True, slots=True, order=True)
 class Key:
-    """Which work a result belongs to. A result whose key is no longer awaited is stale."""
+    """Identifies the work that a result belongs to. A result with an outdated key is stale."""
 
     turn: int
     revision: int
 
 
-Purpose = Literal["turn", "probe"]
+Purpose = Literal["turn", "overlap"]
+"""Transcribe a turn to answer it, or the voice over the patient to tell what it is."""
 
-# -- events: every `at_s` is session seconds on the learner's sample clock ------------------
+# -- events; every `at_s` is in session seconds
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """20 ms of the learner's microphone went by."""
+    """20 ms of the learner's microphone."""
 
     at_s: float
     """End of the frame."""
@@ -47,7 +48,7 @@ class TurnEndJudged:
 
 @dataclass(frozen=True, slots=True)
 class WordsJudged:
-    """Whether the turn's words sound finished; follows `Transcribed` a moment later."""
+    """The probability that the turn's words are finished; follows `Transcribed`."""
 
     at_s: float
     key: Key
@@ -56,7 +57,7 @@ class WordsJudged:
 
 @dataclass(frozen=True, slots=True)
 class Transcribed:
-    """The answer to `Transcribe`; the embedding is that of the whole turn's text."""
+    """The answer to `Transcribe`; the embedding is of the text of the whole turn."""
 
     at_s: float
     key: Key
@@ -64,7 +65,7 @@ class Transcribed:
     transcript: Transcript
     embedding: NDArray[np.float32] | None = None
     hum: float = 0.0
-    """Share of it that is hummed, 0..1; see `hum`."""
+    """Share of the sound that is hummed, 0..1; see `backchannels.hum_share`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ class ModelAnswered:
 
 @dataclass(frozen=True, slots=True)
 class SpeechReady:
-    """The answer to `Synthesise`. The sound itself stays with the runtime."""
+    """The answer to `Synthesise`. The runtime keeps the sound."""
 
     at_s: float
     key: Key
@@ -89,7 +90,7 @@ class SpeechReady:
 
 @dataclass(frozen=True, slots=True)
 class ClipStarted:
-    """A clause begins to sound at the learner's ear."""
+    """The first sample of a clause is heard."""
 
     at_s: float
     key: Key
@@ -98,39 +99,39 @@ class ClipStarted:
 
 @dataclass(frozen=True, slots=True)
 class ClipEnded:
-    """A clause has sounded, to its end or to where it was stopped."""
+    """A clause was played, to its end or to where it was stopped."""
 
     at_s: float
     key: Key
     index: int
     played_s: float
-    """Seconds of the clip that sounded."""
+    """Seconds of the clip that were played."""
     cut: bool
 
 
 @dataclass(frozen=True, slots=True)
-class StageBroke:
-    """An engine failed at something it was asked for."""
+class EngineFailed:
+    """An engine failed at a command."""
 
     at_s: float
     key: Key
-    stage: Literal["judge", "turn", "probe", "think", "say"]
+    stage: Literal["judge", "turn", "overlap", "think", "say"]
     what: str
     index: int = 0
-    """Which clause, for `say`."""
+    """Number of the clause, for `say`."""
 
 
 @dataclass(frozen=True, slots=True)
-class Noticed:
-    """Something went wrong in an engine that went on all the same, by other means."""
+class EngineNotice:
+    """An engine had a problem and continued by other means."""
 
     at_s: float
     what: str
 
 
 @dataclass(frozen=True, slots=True)
-class EndAsked:
-    """Somebody wants the encounter to end, or it cannot go on."""
+class EndRequested:
+    """The learner ends the encounter, or it cannot continue."""
 
     at_s: float
     reason: Literal["learner", "device", "closed", "fault"]
@@ -145,17 +146,17 @@ EncounterEvent = (
     | SpeechReady
     | ClipStarted
     | ClipEnded
-    | StageBroke
-    | Noticed
-    | EndAsked
+    | EngineFailed
+    | EngineNotice
+    | EndRequested
 )
 
-# -- commands ------------------------------------------------------------------------------
+# -- commands
 
 
 @dataclass(frozen=True, slots=True)
 class JudgeTurnEnd:
-    """Does the turn sound finished? Audio from `start_s` to `end_s`."""
+    """Judge by the sound from `start_s` to `end_s` whether the turn is finished."""
 
     key: Key
     start_s: float
@@ -164,29 +165,29 @@ class JudgeTurnEnd:
 
 @dataclass(frozen=True, slots=True)
 class Transcribe:
-    """What was said between `start_s` and `end_s`?"""
+    """Transcribe the sound from `start_s` to `end_s`."""
 
     key: Key
     purpose: Purpose
     start_s: float
     end_s: float
     before: str = ""
-    """Words of the same turn that are settled already; the embedding is of both."""
+    """Words of the same turn from earlier spans; the embedding includes them."""
     pauses: tuple[tuple[float, float], ...] = ()
-    """Silences inside (session seconds), to be shortened: Whisper may stop at a long one."""
+    """Silences inside (session seconds) to shorten: Whisper may stop at a long one."""
 
 
 @dataclass(frozen=True, slots=True)
 class AskModel:
-    """Have the language model answer the patient's query."""
+    """Ask the language model the patient's query."""
 
     key: Key
     query: Query
 
 
 @dataclass(frozen=True, slots=True)
-class Warm:
-    """Have the language model read this now; the next query's prompt begins with it."""
+class WarmModel:
+    """Let the language model read the start of the next prompt in advance."""
 
     prompt: str
     messages: tuple[Message, ...] = ()
@@ -194,7 +195,7 @@ class Warm:
 
 @dataclass(frozen=True, slots=True)
 class Synthesise:
-    """Make the sound of one clause."""
+    """Synthesise one clause."""
 
     key: Key
     index: int
@@ -206,7 +207,7 @@ class Synthesise:
 
 @dataclass(frozen=True, slots=True)
 class Play:
-    """Let a clause that is ready sound, after those that are playing."""
+    """Play a synthesised clause after those that are queued."""
 
     key: Key
     index: int
@@ -214,28 +215,28 @@ class Play:
 
 @dataclass(frozen=True, slots=True)
 class Duck:
-    """Change the patient's loudness by `gain_db` (0 restores it)."""
+    """Change the patient's loudness by `gain_db`; 0 restores it."""
 
     gain_db: float
 
 
 @dataclass(frozen=True, slots=True)
 class StopPlaying:
-    """Fall silent at the end of the syllable; what was queued behind is dropped."""
+    """Stop the patient's voice at the end of the syllable and drop the queued clauses."""
 
     key: Key
 
 
 @dataclass(frozen=True, slots=True)
-class Drop:
-    """Nobody waits for this work any more."""
+class DropWork:
+    """Cancel the work with this key."""
 
     key: Key
 
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Write this into the record."""
+    """Write an entry into the record."""
 
     entry: JournalEntry
 
@@ -252,12 +253,12 @@ Command = (
     JudgeTurnEnd
     | Transcribe
     | AskModel
-    | Warm
+    | WarmModel
     | Synthesise
     | Play
     | Duck
     | StopPlaying
-    | Drop
+    | DropWork
     | Note
     | Close
 )

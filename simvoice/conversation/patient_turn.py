@@ -1,4 +1,4 @@
-"""The patient's side of the floor: preparing a line, sounding it, stopping, going on, holding."""
+"""The patient's turn: prepare a line, play it, stop, resume it, keep a hold."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from simvoice.conversation.events import (
     Key,
     SpeechReady,
     StopPlaying,
-    Warm,
+    WarmModel,
 )
 from simvoice.conversation.state import Cut, OpenHold, Reply, ReplyClip
 from simvoice.conversation.step_context import StepContext
@@ -21,26 +21,26 @@ from simvoice.patient.decisions import Decision
 from simvoice.record.events import Delay, Hold, PatientSpeech, Trouble
 
 _STOP_TIMEOUT_S = 2.0
-"""A player that has not stopped by then is broken; the conversation goes on without it."""
+"""A player that has not stopped by then has failed; the conversation continues without it."""
 
 
 def on_speech_ready(context: StepContext, event: SpeechReady) -> None:
-    """A clause is made."""
+    """Store a synthesised clause."""
     reply = context.find_reply(event.key)
     if reply is None or event.index != len(reply.clips) or reply.asked_s is None:
-        context.stale()
+        context.count_stale()
         return
     reply = replace(
         reply,
         clips=(*reply.clips, ReplyClip(event.duration_s, event.words)),
         asked_s=None,
-        stages=_stage(reply, "speech", event.at_s) if event.index == 0 else reply.stages,
+        stages=(*reply.stages, ("speech", event.at_s)) if event.index == 0 else reply.stages,
     )
     _clause_done(context, reply)
 
 
 def on_speech_failed(context: StepContext, reply: Reply, what: str) -> None:
-    """A clause could not be made: it is left out, and the record says so."""
+    """Skip a clause that could not be synthesised, and record it."""
     context.note(
         Trouble(at_s=round(context.state.now_s, 3), what=f"a clause was not spoken: {what}")
     )
@@ -59,12 +59,12 @@ def _clause_done(context: StepContext, reply: Reply) -> None:
 
 
 def commit(context: StepContext, reply: Reply) -> None:
-    """From now on she has the floor; what she says cannot be taken back, only stopped."""
+    """Give the patient the turn. From here on the reply can only be stopped, not withdrawn."""
     state = context.state
     if state.hold is not None and reply.decision.move.kind != "silent":
         context.state = replace(context.state, hold=None)
     context.state = replace(context.state, mind=reply.decision.state, has_spoken=True)
-    if not reply.heard_before:
+    if not reply.delivered_before:
         context.note_move(reply)
     if not reply.clauses:
         _stay_silent(context, reply.decision)
@@ -75,7 +75,7 @@ def commit(context: StepContext, reply: Reply) -> None:
 
 
 def _stay_silent(context: StepContext, decision: Decision) -> None:
-    """Her move is to say nothing."""
+    """Carry out a move that says nothing."""
     state = context.state
     context.state = replace(
         context.state,
@@ -88,16 +88,22 @@ def _stay_silent(context: StepContext, decision: Decision) -> None:
         _end(context, decision.move.ending)
 
 
-def on_clip_started(context: StepContext, event: ClipStarted) -> None:
-    """A clause begins to sound."""
+def _playing_clip(context: StepContext, key: Key, index: int) -> tuple[Reply, ReplyClip] | None:
+    """Return the current reply and its clip; None when the player means another reply."""
     reply = context.state.reply
-    if reply is None or reply.key != event.key or event.index >= len(reply.clips):
-        context.stale()
+    if reply is None or reply.key != key or index >= len(reply.clips):
+        return None
+    clip = reply.clips[index]
+    return None if clip is None else (reply, clip)
+
+
+def on_clip_started(context: StepContext, event: ClipStarted) -> None:
+    """Store when a clause began; the first clause of an answer ends the delay."""
+    playing = _playing_clip(context, event.key, event.index)
+    if playing is None:
+        context.count_stale()
         return
-    clip = reply.clips[event.index]
-    if clip is None:
-        context.stale()
-        return
+    reply, clip = playing
     first = all(other is None or other.started_s is None for other in reply.clips)
     started = replace(clip, started_s=event.at_s)
     clips = tuple(started if i == event.index else c for i, c in enumerate(reply.clips))
@@ -124,21 +130,18 @@ def _note_delay(
 
 
 def on_clip_ended(context: StepContext, event: ClipEnded) -> None:
-    """A clause has sounded, to its end or to where it was stopped."""
-    reply = context.state.reply
-    if reply is None or reply.key != event.key or event.index >= len(reply.clips):
-        context.stale()
+    """Store how much of a clause was played."""
+    playing = _playing_clip(context, event.key, event.index)
+    if playing is None:
+        context.count_stale()
         return
-    clip = reply.clips[event.index]
-    if clip is None:
-        context.stale()
-        return
+    reply, clip = playing
     ended = replace(clip, played_s=event.played_s)
     clips = tuple(ended if i == event.index else c for i, c in enumerate(reply.clips))
     reply = replace(reply, clips=clips, ended=reply.ended + 1)
     context.state = replace(context.state, reply=reply)
     if event.cut:
-        _was_cut(context, reply)
+        _on_cut(context, reply)
     else:
         _finish_if_done(context, reply)
 
@@ -147,22 +150,22 @@ def _finish_if_done(context: StepContext, reply: Reply) -> None:
     if reply.ended < len(reply.clauses):
         return
     if reply.stopping_since_s is not None and delivered_line(reply).unsaid:
-        _was_cut(context, reply)
+        _on_cut(context, reply)
     else:
         _finish(context, reply)
 
 
 def _finish(context: StepContext, reply: Reply) -> None:
-    """She has said what she set out to say."""
+    """Finish a reply that was played to its end."""
     line = delivered_line(reply)
     _note_speech(context, reply, line)
     move = reply.decision.move
     complete = not line.unsaid
-    heard = f"{reply.heard_before} {line.heard}".strip()
+    delivered = f"{reply.delivered_before} {line.delivered}".strip()
     _fall_silent(context, line)
     context.state = replace(
         context.state,
-        mind=context.rules.mind.record_delivery(context.state.mind, move, heard, complete),
+        mind=context.rules.mind.record_delivery(context.state.mind, move, delivered, complete),
     )
     if context.state.turn is not None and context.state.turn.ducked:
         context.put_turn(replace(context.turn, ducked=False))
@@ -172,19 +175,19 @@ def _finish(context: StepContext, reply: Reply) -> None:
         return
     prompt = context.rules.mind.prompt_so_far(context.state.mind)
     if prompt:
-        context.do(Warm(prompt, context.rules.mind.messages_so_far(context.state.mind)))
+        context.do(WarmModel(prompt, context.rules.mind.messages_so_far(context.state.mind)))
     _open_hold(context, reply.decision, context.state.patient_end_s)
 
 
-def _was_cut(context: StepContext, reply: Reply) -> None:
-    """She fell silent before she was done. Whether for good depends on the learner's words."""
+def _on_cut(context: StepContext, reply: Reply) -> None:
+    """Store a reply that was stopped. The learner's words decide whether it stays stopped."""
     line = delivered_line(reply)
     _note_speech(context, reply, line)
     _fall_silent(context, line)
     context.do(Duck(0.0))
     cut = Cut(
         reply=reply,
-        heard=f"{reply.heard_before} {line.heard}".strip(),
+        delivered=f"{reply.delivered_before} {line.delivered}".strip(),
         unsaid=line.unsaid,
         began_s=line.start_s if line.start_s is not None else context.state.patient_end_s,
         stopped_s=context.state.patient_end_s,
@@ -197,21 +200,21 @@ def _was_cut(context: StepContext, reply: Reply) -> None:
 
 
 def accept_cut(context: StepContext, cut: Cut) -> None:
-    """The learner did take the floor: she remembers only what she got to say."""
+    """The learner has taken the turn: the patient remembers only what was delivered."""
     move = cut.reply.decision.move
     context.state = replace(
         context.state,
-        mind=context.rules.mind.record_delivery(context.state.mind, move, cut.heard, False),
+        mind=context.rules.mind.record_delivery(context.state.mind, move, cut.delivered, False),
     )
 
 
 def resume(context: StepContext, cut: Cut) -> None:
-    """It was no bid for the floor after all: she goes on where she was stopped."""
+    """It was not a bid for the turn: the patient continues where it was stopped."""
     if not cut.unsaid:
         move = cut.reply.decision.move
         context.state = replace(
             context.state,
-            mind=context.rules.mind.record_delivery(context.state.mind, move, cut.heard, True),
+            mind=context.rules.mind.record_delivery(context.state.mind, move, cut.delivered, True),
         )
         _open_hold(context, cut.reply.decision, context.state.now_s)
         if move.ending is not None:
@@ -219,13 +222,17 @@ def resume(context: StepContext, cut: Cut) -> None:
         return
     decision = replace(cut.reply.decision, state=context.state.mind)
     reply = context.new_reply(
-        context.next_key(), decision, speech_end_s=None, text=cut.unsaid, heard_before=cut.heard
+        context.next_key(),
+        decision,
+        speech_end_s=None,
+        text=cut.unsaid,
+        delivered_before=cut.delivered,
     )
     context.state = replace(context.state, reply=replace(reply, not_before_s=context.state.now_s))
 
 
 def stop(context: StepContext) -> None:
-    """The learner takes the floor: fall silent at the end of the syllable."""
+    """Stop at the end of the syllable, because the learner takes the turn."""
     reply = context.state.reply
     if reply is None or not reply.committed or reply.stopping_since_s is not None:
         return
@@ -235,40 +242,43 @@ def stop(context: StepContext) -> None:
     context.do(StopPlaying(reply.key))
 
 
-def initiative(context: StepContext, decision: Decision) -> None:
-    """She speaks without having been spoken to; nothing is heard before `tend` commits it."""
+def take_initiative(context: StepContext, decision: Decision) -> None:
+    """Prepare a line that answers no turn. `on_frame` commits it when both are silent."""
     reply = context.new_reply(context.next_key(), decision, speech_end_s=None)
     context.state = replace(context.state, reply=reply)
 
 
-def repeat_line(context: StepContext, resumed: RetryStart) -> None:
-    """Another go begins with the line it was taken up at."""
-    reply = context.new_reply(Key(resumed.turn, 0), resumed.decision, speech_end_s=None)
+def start_retry(context: StepContext, start: RetryStart) -> None:
+    """Prepare the line of the checkpoint, with which a retry begins."""
+    reply = context.new_reply(Key(start.turn, 0), start.decision, speech_end_s=None)
     context.state = replace(context.state, reply=reply)
 
 
-def tend(context: StepContext) -> None:
-    """Each frame: commit what is ready, give up what never came."""
+def on_frame(context: StepContext) -> None:
+    """Handle one frame: commit a reply that is ready, and apply timeouts."""
     reply = context.state.reply
     if reply is None:
         return
     now_s = context.state.now_s
-    if reply.asked_s is not None and now_s - reply.asked_s > context.rules.floor.say_timeout_s:
+    if (
+        reply.asked_s is not None
+        and now_s - reply.asked_s > context.rules.turn_taking.say_timeout_s
+    ):
         on_speech_failed(context, reply, "the voice gave no answer in time")
         reply = context.state.reply
         if reply is None:
             return
     stuck = reply.stopping_since_s is not None and now_s - reply.stopping_since_s > _STOP_TIMEOUT_S
     if stuck:
-        _was_cut(context, reply)
+        _on_cut(context, reply)
         return
     idle = context.state.turn is None and not context.state.voicing.active
     if not reply.committed and reply.is_ready and idle and now_s >= reply.not_before_s - 1e-9:
         commit(context, reply)
 
 
-def sounding_until(context: StepContext, reply: Reply) -> Reply:
-    """The reply with what has sounded up to now, for an end in the middle of a word."""
+def with_played_until_now(context: StepContext, reply: Reply) -> Reply:
+    """Return the reply with the sound played so far, for an end in the middle of a word."""
     now_s = context.state.now_s
     clips = tuple(
         replace(clip, played_s=min(clip.duration_s, max(0.0, now_s - clip.started_s)))
@@ -279,13 +289,13 @@ def sounding_until(context: StepContext, reply: Reply) -> Reply:
     return replace(reply, clips=clips)
 
 
-def note_broken_off(context: StepContext) -> None:
-    """She has to stop at once: record what was heard until now."""
+def note_cut_off(context: StepContext) -> None:
+    """Stop the patient at once, and record what was delivered so far."""
     reply = context.state.reply
     if reply is None or not reply.committed:
         return
     context.do(StopPlaying(reply.key))
-    line = delivered_line(sounding_until(context, reply))
+    line = delivered_line(with_played_until_now(context, reply))
     _note_speech(context, reply, line)
     _fall_silent(context, line)
 
@@ -300,7 +310,7 @@ def _note_speech(context: StepContext, reply: Reply, line: DeliveredLine) -> Non
             start_s=round(line.start_s, 3),
             end_s=round(line.end_s, 3),
             text=reply.text,
-            heard=line.heard,
+            heard=line.delivered,
             unsaid=line.unsaid,
             words=line.words,
         )
@@ -315,7 +325,7 @@ def _fall_silent(context: StepContext, line: DeliveredLine) -> None:
         reply=None,
         patient_end_s=end_s,
         quiet_since_s=max(end_s, state.quiet_since_s),
-        sounded=(*state.sounded, *line.words)[-ECHO_MEMORY_WORDS:],
+        delivered_words=(*state.delivered_words, *line.words)[-ECHO_MEMORY_WORDS:],
     )
 
 
@@ -326,7 +336,7 @@ def _open_hold(context: StepContext, decision: Decision, since_s: float) -> None
 
 
 def note_hold(context: StepContext, outcome: str, end_s: float, line_id: str | None) -> None:
-    """The silence she chose is over: record how."""
+    """Record how the patient's hold ended."""
     hold = context.state.hold
     if hold is None:
         return
@@ -347,7 +357,3 @@ def note_hold(context: StepContext, outcome: str, end_s: float, line_id: str | N
 
 def _end(context: StepContext, ending: str) -> None:
     context.close("time" if context.state.closing == "time" else "patient", ending)
-
-
-def _stage(reply: Reply, name: str, at_s: float) -> tuple[tuple[str, float], ...]:
-    return (*reply.stages, (name, at_s))

@@ -1,4 +1,4 @@
-"""Frames of speech probability to stretches of voice, with hysteresis."""
+"""Group frames of speech probability into stretches of voice, with hysteresis."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ class Voicing:
     """The learner's voice as of the last frame."""
 
     active: bool = False
-    """Inside a stretch of voice (a short quiet moment inside it included)."""
+    """Inside a stretch of voice, short quiet moments included."""
     start_s: float = 0.0
-    """Onset of the stretch, or of the voiced frames that may become one."""
+    """Onset of the stretch, or of voiced frames that may become one."""
     last_voice_s: float = -1.0
     """End of the last voiced frame of a stretch."""
     run_s: float = 0.0
-    """Voiced frames in a row, before the onset is believed."""
+    """Consecutive voiced seconds before the onset is confirmed."""
     voiced_s: float = 0.0
     """Voiced seconds inside the stretch."""
     level_dbfs: float = SILENT_DBFS
-    """The loudest frame of the stretch."""
+    """Level of the loudest frame of the stretch."""
 
     def off_s(self, at_s: float) -> float:
         """Seconds since the last voiced frame."""
@@ -31,34 +31,38 @@ class Voicing:
 
     @property
     def length_s(self) -> float:
-        """From the onset to the last voiced frame."""
+        """Seconds from the onset to the last voiced frame."""
         return self.last_voice_s - self.start_s
 
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """What a frame changed: a stretch began, or one ended (seen `segment_gap_s` later)."""
+    """What a frame changed: a stretch began, or one ended (known `segment_gap_s` later)."""
 
     began: bool = False
     ended: Voicing | None = None
 
 
 def advance(
-    voicing: Voicing, at_s: float, speech_prob: float, level_dbfs: float, floor: TurnTakingSettings
+    voicing: Voicing,
+    at_s: float,
+    speech_prob: float,
+    level_dbfs: float,
+    settings: TurnTakingSettings,
 ) -> tuple[Voicing, Edge]:
-    """Take in the frame that ended at `at_s`."""
-    threshold = floor.voice_off_prob if voicing.active else floor.voice_on_prob
+    """Return the voicing after the frame that ended at `at_s`, and what the frame changed."""
+    threshold = settings.voice_off_prob if voicing.active else settings.voice_on_prob
     if speech_prob >= threshold:
-        return _voiced(voicing, at_s, level_dbfs, floor)
+        return _voiced(voicing, at_s, level_dbfs, settings)
     if not voicing.active:
         return (replace(voicing, run_s=0.0) if voicing.run_s else voicing), Edge()
-    if voicing.off_s(at_s) + 1e-9 >= floor.segment_gap_s:
+    if voicing.off_s(at_s) + 1e-9 >= settings.segment_gap_s:
         return Voicing(last_voice_s=voicing.last_voice_s), Edge(ended=voicing)
     return voicing, Edge()
 
 
 def _voiced(
-    voicing: Voicing, at_s: float, level_dbfs: float, floor: TurnTakingSettings
+    voicing: Voicing, at_s: float, level_dbfs: float, settings: TurnTakingSettings
 ) -> tuple[Voicing, Edge]:
     if voicing.active:
         grown = replace(
@@ -71,8 +75,8 @@ def _voiced(
     run_s = voicing.run_s + FRAME_S
     start_s = at_s - FRAME_S if voicing.run_s == 0.0 else voicing.start_s
     level = level_dbfs if voicing.run_s == 0.0 else max(voicing.level_dbfs, level_dbfs)
-    begun = replace(voicing, run_s=run_s, start_s=start_s, level_dbfs=level)
-    if run_s + 1e-9 < floor.onset_s:
-        return begun, Edge()
-    active = replace(begun, active=True, last_voice_s=at_s, voiced_s=run_s, run_s=0.0)
+    onset = replace(voicing, run_s=run_s, start_s=start_s, level_dbfs=level)
+    if run_s + 1e-9 < settings.onset_s:
+        return onset, Edge()
+    active = replace(onset, active=True, last_voice_s=at_s, voiced_s=run_s, run_s=0.0)
     return active, Edge(began=True)

@@ -1,4 +1,4 @@
-"""Was it the learner who spoke? Whisper invents words on noise; a loudspeaker echoes."""
+"""Reject sound that is not the learner's speech: noise, murmurs, and the patient's own echo."""
 
 from __future__ import annotations
 
@@ -17,28 +17,29 @@ _INVENTED = {
     "you", "thank you", "thanks", "thanks for watching", "thank you for watching", "bye",
     "thank you very much", "please subscribe", "so", "the", "i'm", "oh",
 }  # fmt: skip
-"""What Whisper makes of breath, keyboard and hum; real ones come with a better log-probability."""
+"""Words that Whisper reports for breath, keyboard and hum. Spoken ones have a better
+log-probability."""
 
 _BIDS = frozenset({"wait", "stop", "sorry", "hold", "but", "what", "why", "when", "how", "no"})
-"""Single words with which the floor is asked for, however unsurely they were recognised."""
+"""Single words that ask for the turn, however unsurely they were recognised."""
 
 _GUESS_LOGPROB = -1.1
-"""Below this Whisper's own code calls a transcription failed (its threshold is -1.0)."""
+"""Below this a transcript is a guess; Whisper's own code uses -1.0 as the threshold of failure."""
 _DOUBTED_LOGPROB = -0.9
-"""A single real word ("Wait.") comes with -0.7 and a no-speech probability of 0.6."""
+"""A single real word ("Wait.") has -0.7 and a no-speech probability of 0.6."""
 _WEAK_LOGPROB = -0.6
 _NO_SPEECH_PROB = 0.6
 _COMPRESSION = 2.4
 """Whisper's own thresholds for silence and for repetition."""
 _HUM_S = 1.0
-"""A hum that goes on for longer is a tune."""
+"""A longer hum is a tune."""
 _MURMUR_S = 0.6
-"""Most acknowledgements are shorter; a word said to take the floor is recognised."""
+"""Most acknowledgements are shorter, and a word that asks for the turn is recognised."""
 _ECHO_S = 5.0
-"""Seconds after which nothing comes back any more: a loudspeaker's way takes less than one, and a
-stretch of sound may hold the end of one clause and the next."""
+"""Longest time after which an echo can arrive. The path from the loudspeaker takes less than 1 s,
+but one stretch of sound may hold the end of a clause and the next clause."""
 _ECHO_SHARE = 0.7
-"""This share of the words being the patient's own last words is an echo."""
+"""Share of the patient's own last words among the words from which on they are an echo."""
 
 
 def rejection_reason(
@@ -47,15 +48,15 @@ def rejection_reason(
     voiced_s: float,
     length_s: float,
     level_dbfs: float,
-    floor: TurnTakingSettings,
+    settings: TurnTakingSettings,
 ) -> str | None:
-    """Why this is not the learner's speech; None when it is.
+    """Return why this is not the learner's speech, as a phrase for the record; None when it is.
 
     voiced_s: voiced seconds. length_s: from onset to the last voice. level_dbfs: loudest frame.
     """
-    if voiced_s < floor.min_voice_s:
+    if voiced_s < settings.min_voice_s:
         return "too short to be a word"
-    if level_dbfs < floor.min_level_dbfs:
+    if level_dbfs < settings.min_level_dbfs:
         return "too quiet to be the learner"
     if length_s > 0 and voiced_s / length_s < 0.3:
         return "hardly any voice in it"
@@ -75,9 +76,10 @@ def rejection_reason(
 
 
 def is_murmur(transcript: Transcript, voiced_s: float, hum: float = 0.0) -> bool:
-    """A short sound without a word: "mm-hm", a cough, a breath.
+    """Return True for a short sound without a word: "mm-hm", a cough, a breath.
 
-    hum: the share of it that is hummed. Over the patient's voice it does not ask for the floor.
+    Over the patient's voice such a sound does not ask for the turn. hum: share of it that is
+    hummed, 0..1.
     """
     if hum >= HUMMED and voiced_s < _HUM_S:
         return True
@@ -87,15 +89,15 @@ def is_murmur(transcript: Transcript, voiced_s: float, hum: float = 0.0) -> bool
 
 
 def is_echo(text: str, patient_words: Iterable[DeliveredWord], since_s: float) -> bool:
-    """True when the words are the patient's own, come back through the microphone.
+    """Return True when the words are the patient's own, recorded by the microphone.
 
-    patient_words: what sounded, as words. since_s: when the sound began; who gives back what she
-    said a while before is no echo. One or two words are not enough to tell.
+    patient_words: the delivered words. since_s: when the sound began; a learner who repeats what
+    the patient said earlier is not an echo. One or two words are too few to tell.
     """
     words = lower_words(text)
     if len(words) < 3:
         return False
-    lately = (word.text for word in patient_words if word.end_s >= since_s - _ECHO_S)
-    there = Counter(word for piece in lately for word in lower_words(piece))
-    common = sum((Counter(words) & there).values())
+    recent = (word.text for word in patient_words if word.end_s >= since_s - _ECHO_S)
+    patient = Counter(word for piece in recent for word in lower_words(piece))
+    common = sum((Counter(words) & patient).values())
     return common / len(words) >= _ECHO_SHARE

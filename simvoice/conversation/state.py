@@ -1,4 +1,4 @@
-"""All that an encounter carries from one event to the next. Everything here is immutable."""
+"""The state that an encounter carries from one event to the next. Everything here is immutable."""
 
 from __future__ import annotations
 
@@ -20,62 +20,67 @@ from simvoice.patient.decisions import (
 from simvoice.ports import Message, SpokenWord, Transcript
 from simvoice.record.events import DeliveredWord
 
+# -- what does not change during an encounter
+
 
 class Mind(Protocol):
-    """The patient as the encounter needs her; `patient.mind.Patient` is one."""
+    """The patient's decisions, as the conversation needs them. `patient.mind.Patient` is one.
+
+    Every method is pure: it returns a new state or decision and changes nothing.
+    """
 
     def start(self, seed: int) -> PatientState:
-        """How she is when the learner comes in."""
+        """Return the patient's state before the first word."""
         ...
 
     def open(self, state: PatientState) -> Decision:
-        """She speaks first."""
+        """Decide what the patient says when the learner does not speak first."""
         ...
 
-    def respond(self, state: PatientState, said: LearnerUtterance) -> Decision:
-        """The learner said something."""
+    def respond(self, state: PatientState, utterance: LearnerUtterance) -> Decision:
+        """Decide how the patient responds to what the learner said."""
         ...
 
     def settle(self, state_before: PatientState, decision: Decision, answer: Answer) -> Decision:
-        """The language model answered the decision's query."""
+        """Complete a decision with the language model's answer to its query."""
         ...
 
-    def silence_held(self, state: PatientState, beat: str) -> Decision:
-        """The learner let her silence stand."""
+    def silence_held(self, state: PatientState, name: str) -> Decision:
+        """Decide what follows a hold that the learner let stand; name: the beat or line of it."""
         ...
 
     def break_silence(self, state: PatientState, silence_s: float) -> Decision:
-        """Nobody has spoken for a while."""
+        """Decide what the patient says after a silence of both speakers."""
         ...
 
     def time_up(self, state: PatientState) -> Decision:
-        """The encounter's time is over."""
+        """Decide how the patient ends the encounter when its time is over."""
         ...
 
     def confused(self, state: PatientState) -> Decision:
-        """The learner spoke and it could not be understood."""
+        """Decide what the patient says when the learner's words could not be recognised."""
         ...
 
     def ending(self, state: PatientState, trigger: Literal["left"]) -> str | None:
-        """The ending it is when the learner just goes."""
+        """Return the ending that is reached when the learner leaves."""
         ...
 
     def reflect(self, state: PatientState, ending: str | None) -> tuple[Reflection, ...]:
-        """What she says when asked how it felt; ending: the one reached, None for none."""
+        """Return the patient's reflection on the encounter; ending: None when none was reached."""
         ...
 
     def prompt_so_far(self, state: PatientState) -> str:
-        """What her next prompt for the language model begins with; empty when she asks none."""
+        """Return the start of the next language-model prompt; empty without a language model."""
         ...
 
     def messages_so_far(self, state: PatientState) -> tuple[Message, ...]:
-        """The same as a chat, for a stronger model; empty when there is none."""
+        """Return the same start as chat messages for a stronger model; empty without one."""
         ...
 
     def record_delivery(
-        self, state: PatientState, move: Move, heard_text: str, complete: bool
+        self, state: PatientState, move: Move, delivered_text: str, complete: bool
     ) -> PatientState:
-        """This much of her line sounded."""
+        """Return the state after this part of the move's line was played."""
         ...
 
 
@@ -84,25 +89,30 @@ class Rules:
     """What does not change during an encounter."""
 
     mind: Mind
-    floor: TurnTakingSettings = field(default_factory=TurnTakingSettings)
+    turn_taking: TurnTakingSettings = field(default_factory=TurnTakingSettings)
     time_s: float | None = None
-    """When the encounter's time is over; None when it has none."""
+    """Session seconds at which the encounter's time is over; None without a limit."""
     time_is_hard: bool = True
-    """Hard: whoever speaks is cut short soon after. Soft: she ends it at the next quiet moment."""
+    """True: the limit stops even a speaker, after a short grace. False: the patient ends the
+    encounter at the next quiet moment."""
     judges_words: bool = False
-    """A `WordsJudged` follows each `Transcribed`, and is waited for."""
+    """A `WordsJudged` follows each `Transcribed`, and the turn waits for it."""
     half_duplex: bool = False
-    """Loudspeakers without an echo canceller: the microphone is shut while she speaks."""
+    """Loudspeakers without an echo canceller: the microphone is ignored while the patient
+    speaks."""
+
+
+# -- the patient's reply
 
 
 @dataclass(frozen=True, slots=True)
 class ReplyClip:
-    """One clause of a reply: made, then heard."""
+    """One clause of a reply as sound."""
 
     duration_s: float
     words: tuple[SpokenWord, ...]
     started_s: float | None = None
-    """Session seconds of its first sample at the learner's ear."""
+    """Session seconds at which its first sample is heard; None before that."""
     played_s: float = 0.0
 
 
@@ -115,57 +125,61 @@ class Reply:
     clauses: tuple[str, ...]
     created_s: float
     spoken: tuple[str, ...] = ()
-    """The clauses with the marks of `simvoice.markup`, as the voice is given them."""
+    """The clauses with the marks of `simvoice.markup`, as the voice reads them."""
     clips: tuple[ReplyClip | None, ...] = ()
-    """By clause; None where the voice failed."""
+    """By clause; None where synthesis failed."""
     asked_s: float | None = None
-    """Since when the next clause is being made; None when none is."""
+    """When synthesis of the next clause was requested; None while none is pending."""
     queued: int = 0
-    """Clauses given to the player."""
+    """Number of clauses given to the player."""
     ended: int = 0
-    """Clauses that have sounded."""
+    """Number of clauses that were played."""
     committed: bool = False
+    """The patient has taken the turn with this reply."""
     stopping_since_s: float | None = None
     speech_end_s: float | None = None
     """End of the learner's turn that it answers; None when the patient took the initiative."""
     not_before_s: float = 0.0
-    """The silence she chose is over then."""
+    """Earliest start: the end of the silence that the patient chose before the line."""
     stages: tuple[tuple[str, float], ...] = ()
-    heard_before: str = ""
-    """What was heard of the same line before a false barge-in."""
+    """(stage, session seconds) of the steps from the learner's words to the first sound."""
+    delivered_before: str = ""
+    """What was delivered of the same line before a false barge-in."""
 
     @property
     def text(self) -> str:
-        """What she set out to say (the rest of it, after a false barge-in)."""
+        """The words of the reply; after a false barge-in the rest of the line."""
         return " ".join(self.clauses)
 
     @property
     def is_ready(self) -> bool:
-        """Her first clause can sound, or there is nothing to say."""
+        """True when the first clause can be played, or when there is nothing to say."""
         return not self.clauses or bool(self.clips)
 
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """The learner stopped the patient; whether for good shows when the words are known."""
+    """A reply that the learner stopped. The transcript decides whether it stays stopped."""
 
     reply: Reply
-    heard: str
+    delivered: str
     unsaid: str
     began_s: float
-    """Her first sound."""
+    """Start of the reply's first sound."""
     stopped_s: float
     lost_s: float
 
 
-OverlapVerdict = Literal["floor", "maybe", "murmur"]
-"""Of the words over the patient's so far: a bid for the floor, perhaps an acknowledgement, or a
-sound without words."""
+# -- the learner's turn
+
+OverlapVerdict = Literal["bid", "maybe", "murmur"]
+"""What the learner's voice over the patient is so far: a bid for the turn, words that may become
+an acknowledgement, or a sound without words."""
 
 
 @dataclass(frozen=True, slots=True)
 class OpenTurn:
-    """The learner's turn in the making."""
+    """The learner's current turn."""
 
     key: Key
     start_s: float
@@ -174,42 +188,51 @@ class OpenTurn:
     voiced_s: float
     level_dbfs: float
     settled_text: str = ""
+    """Words of earlier spans, which are not transcribed again."""
     settled_until_s: float = 0.0
     settling_until_s: float | None = None
-    judged_asked: bool = False
-    words_asked_s: float | None = None
-    """When the transcription was asked for, in this revision."""
+    """End of a span that is being transcribed while the learner goes on speaking."""
+    turn_end_asked: bool = False
+    transcript_asked_s: float | None = None
+    """When transcription was requested in this revision."""
     complete_prob: float | None = None
-    judge_broke: bool = False
+    """Smart Turn's answer."""
+    judge_failed: bool = False
     over_prob: float | None = None
-    """Of the words alone; see `turn_end`."""
+    """The answer of the model that reads the words alone; see `end_of_turn.over_prob`."""
     pauses: tuple[tuple[float, float], ...] = ()
     """Silences inside the turn so far, in session seconds."""
     transcript: Transcript | None = None
-    said: LearnerUtterance | None = None
-    """Known once the words are; thought about once the patient is silent."""
+    utterance: LearnerUtterance | None = None
+    """Known once the turn is transcribed; the patient decides once its own voice is silent."""
     decision: Decision | None = None
     thinking_since_s: float | None = None
+    """When the language model was asked; None while no answer is pending."""
     reply: Reply | None = None
+    """Prepared before the turn is over; dropped when the learner continues."""
     stages: tuple[tuple[str, float], ...] = ()
     # over the patient's voice
     overlapped: bool = False
     ducked: bool = False
-    probed: bool = False
-    probing: bool = False
-    """Listening in has been asked for and has not answered yet."""
+    overlap_asked: bool = False
+    """An overlap transcript was requested."""
+    overlap_pending: bool = False
+    """The overlap transcript has not arrived yet."""
     verdict: OverlapVerdict | None = None
     cut: Cut | None = None
 
     def began_together(self, within_s: float) -> bool:
-        """It stopped her, but began with her or before her, within so many seconds."""
+        """True when it stopped the patient and began at most `within_s` after the first sound."""
         return self.cut is not None and self.start_s - self.cut.began_s <= within_s
 
     def interrupted(self, together_s: float) -> bool:
-        """It cut her off: she had words left, and had begun more than `together_s` before."""
+        """True when it took words from the patient and did not begin together with the patient."""
         return (
             self.cut is not None and bool(self.cut.unsaid) and not self.began_together(together_s)
         )
+
+
+# -- the encounter
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,13 +246,13 @@ class OpenHold:
 
 @dataclass(frozen=True, slots=True)
 class LedgerMoment:
-    """When something moved her, or had happened, or she began to tell something."""
+    """When the ledger changed, a beat happened, or the patient began to tell a fact."""
 
     what: str
     """`Step.cause`, or the id of a fact or a beat."""
     at_s: float
     moved: float
-    """How far, over the values of the ledger together; 0 for the others."""
+    """Absolute change, summed over the values of the ledger; 0 for facts and beats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,47 +263,47 @@ class EncounterState:
     now_s: float = 0.0
     voicing: Voicing = field(default_factory=Voicing)
     last_turn: int = 0
-    """Number of the last turn that was begun, the learner's or the patient's."""
+    """Number of the last turn that began, of either speaker."""
     turn: OpenTurn | None = None
     reply: Reply | None = None
-    """The patient's own initiative while it is prepared, or what she is saying."""
+    """What the patient is saying, or prepares to say on its own initiative."""
     hold: OpenHold | None = None
     quiet_since_s: float = 0.0
-    """End of the last speech of either, phantoms left out."""
+    """End of the last speech of either speaker; discarded sound does not count."""
     has_spoken: bool = False
-    """Anybody has, in this encounter."""
+    """Either speaker has spoken in this encounter."""
     sureness: tuple[float, ...] = ()
     """Mean log-probability of the learner's last turns, by the recogniser."""
-    sounded: tuple[DeliveredWord, ...] = ()
-    """The patient's last words at the learner's ear, for telling an echo."""
+    delivered_words: tuple[DeliveredWord, ...] = ()
+    """The patient's last delivered words, used to detect an echo."""
     patient_end_s: float = -1.0
     """When the patient last fell silent."""
     moments: tuple[LedgerMoment, ...] = ()
-    """Of all that moved her or that she told, in order."""
+    """Everything that changed the ledger or was told, in order."""
     closing: Literal["time"] | None = None
     over: bool = False
-    again: RetryStart | None = None
-    """Where this encounter was taken up, when it is another go."""
+    retry: RetryStart | None = None
+    """Where this encounter starts when it is a retry."""
     stale: int = 0
-    """Results that nobody waited for any more."""
+    """Number of results that came after they were needed."""
 
     @property
-    def patient_has_floor(self) -> bool:
-        """She is speaking, or her first clause is on its way to the ear."""
+    def patient_has_turn(self) -> bool:
+        """True while the patient speaks, or its first clause is queued for the player."""
         return self.reply is not None and self.reply.committed
 
 
 def begin(rules: Rules, seed: int) -> EncounterState:
-    """The state before the first frame."""
+    """Return the state before the first frame."""
     return EncounterState(mind=rules.mind.start(seed))
 
 
-def begin_retry(resumed: RetryStart) -> EncounterState:
-    """The state before the first frame of another go: her own, as it was then."""
+def begin_retry(start: RetryStart) -> EncounterState:
+    """Return the state before the first frame of a retry: the patient as at the checkpoint."""
     return EncounterState(
-        mind=resumed.decision.state,
-        last_turn=resumed.last_turn,
-        sureness=resumed.sureness,
-        sounded=resumed.sounded,
-        again=resumed,
+        mind=start.decision.state,
+        last_turn=start.last_turn,
+        sureness=start.sureness,
+        delivered_words=start.delivered_words,
+        retry=start,
     )

@@ -1,4 +1,4 @@
-"""`step`: one event in, the next state and what to do about it out. No clock, no I/O, no thread."""
+"""Take one event; return the next state and the commands. No clock, no I/O, no thread."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from simvoice.conversation.events import (
     ClipStarted,
     Command,
     EncounterEvent,
-    EndAsked,
+    EndRequested,
+    EngineFailed,
+    EngineNotice,
     Frame,
     ModelAnswered,
-    Noticed,
     SpeechReady,
-    StageBroke,
     Transcribed,
     TurnEndJudged,
     WordsJudged,
@@ -27,22 +27,22 @@ from simvoice.conversation.step_context import StepContext
 from simvoice.record.events import LearnerVoice, Trouble
 
 _PROMPT_GROWTH = 1.6
-"""Each further prompt into the same silence waits this much longer, as a person would."""
+"""Each further prompt in the same silence waits longer by this factor, as a person would."""
 
-_A_MOMENT_S = 1.0
-"""Quiet for so long, nobody is about to go on."""
+_QUIET_S = 1.0
+"""After this much silence neither speaker is about to continue."""
 
-_AGAIN_AFTER_S = 1.0
-"""Another go begins with her line after this long: the learner knows where it begins."""
+_RETRY_LINE_AFTER_S = 1.0
+"""A retry begins with the patient's line after this time: the learner knows where it begins."""
 
 _LAST_WORDS_S = 8.0
-"""When the time is over, the one who speaks is given this long to finish."""
+"""When the time is over, the current speaker has this long to finish."""
 
 
 def step(
     rules: Rules, state: EncounterState, event: EncounterEvent
 ) -> tuple[EncounterState, tuple[Command, ...]]:
-    """The next state, and the commands to carry out in order."""
+    """Return the next state and the commands to carry out, in order."""
     if state.over:
         return state, ()
     context = StepContext(rules, state)
@@ -56,13 +56,13 @@ def _dispatch(context: StepContext, event: EncounterEvent) -> None:
         case Frame():
             _on_frame(context, event)
         case TurnEndJudged():
-            learner_turn.on_judged(context, event)
+            learner_turn.on_turn_end_judged(context, event)
         case WordsJudged():
             learner_turn.on_words_judged(context, event)
-        case Transcribed(purpose="probe"):
-            overlap.on_probe(context, event)
+        case Transcribed(purpose="overlap"):
+            overlap.on_transcript(context, event)
         case Transcribed():
-            learner_turn.on_words(context, event)
+            learner_turn.on_transcript(context, event)
         case ModelAnswered():
             learner_turn.on_answer(context, event)
         case SpeechReady():
@@ -72,21 +72,21 @@ def _dispatch(context: StepContext, event: EncounterEvent) -> None:
             patient_turn.on_clip_started(context, event)
         case ClipEnded():
             patient_turn.on_clip_ended(context, event)
-            _after_speech(context)
-        case StageBroke():
-            _on_broken(context, event)
-        case Noticed():
+            _decide_if_silent(context)
+        case EngineFailed():
+            _on_engine_failed(context, event)
+        case EngineNotice():
             context.note(Trouble(at_s=round(context.state.now_s, 3), what=event.what))
-        case EndAsked():
+        case EndRequested():
             _on_end(context, event.reason)
         case _:
             assert_never(event)
 
 
 def _on_frame(context: StepContext, frame: Frame) -> None:
-    prob = 0.0 if _is_deaf(context) else frame.speech_prob
+    prob = 0.0 if _ignores_microphone(context) else frame.speech_prob
     voicing, edge = advance(
-        context.state.voicing, frame.at_s, prob, frame.level_dbfs, context.rules.floor
+        context.state.voicing, frame.at_s, prob, frame.level_dbfs, context.rules.turn_taking
     )
     context.state = replace(context.state, voicing=voicing)
     if edge.ended is not None:
@@ -100,35 +100,37 @@ def _on_frame(context: StepContext, frame: Frame) -> None:
         )
     if voicing.active and voicing.last_voice_s == frame.at_s:
         learner_turn.on_voice(context, edge.began)
-    learner_turn.tend(context)
-    patient_turn.tend(context)
-    _after_speech(context)
+    learner_turn.on_frame(context)
+    patient_turn.on_frame(context)
+    _decide_if_silent(context)
     if not context.state.over:
-        _tend_silence(context)
+        _on_silence(context)
 
 
-def _is_deaf(context: StepContext) -> bool:
-    """Half duplex: her own voice must not be taken for the learner's. And another go begins with
-    her line: there is nothing to answer before."""
-    if context.state.again is not None and not context.state.has_spoken:
+def _ignores_microphone(context: StepContext) -> bool:
+    """Return True while the learner's voice is ignored.
+
+    Half duplex: the patient's own voice must not count as the learner's. Retry: the patient's
+    line comes first.
+    """
+    if context.state.retry is not None and not context.state.has_spoken:
         return True
     if not context.rules.half_duplex:
         return False
-    tail_s = context.rules.floor.echo_tail_s
+    tail_s = context.rules.turn_taking.echo_tail_s
     return (
-        context.state.patient_has_floor
-        or context.state.now_s < context.state.patient_end_s + tail_s
+        context.state.patient_has_turn or context.state.now_s < context.state.patient_end_s + tail_s
     )
 
 
-def _after_speech(context: StepContext) -> None:
-    """Her voice has just fallen silent: words that waited for it are thought about."""
-    if not context.state.patient_has_floor and not context.state.over:
-        learner_turn.think(context)
+def _decide_if_silent(context: StepContext) -> None:
+    """Decide on words that waited for the patient's voice to end."""
+    if not context.state.patient_has_turn and not context.state.over:
+        learner_turn.decide(context)
 
 
-def _tend_silence(context: StepContext) -> None:
-    """Nobody has the floor: holds, prompts, the opening, the end of the time."""
+def _on_silence(context: StepContext) -> None:
+    """Handle silence of both speakers: holds, prompts, the opening, the end of the time."""
     state, rules = context.state, context.rules
     if _time_is_up(context):
         return
@@ -139,18 +141,18 @@ def _tend_silence(context: StepContext) -> None:
         if state.now_s - state.hold.since_s >= state.hold.window_s - 1e-9:
             decision = rules.mind.silence_held(state.mind, state.hold.beat)
             patient_turn.note_hold(context, "held", state.now_s, decision.move.line_id)
-            patient_turn.initiative(context, decision)
+            patient_turn.take_initiative(context, decision)
         return
-    if not state.has_spoken and state.again is not None:
-        if state.now_s >= _AGAIN_AFTER_S:
-            patient_turn.repeat_line(context, state.again)
+    if not state.has_spoken and state.retry is not None:
+        if state.now_s >= _RETRY_LINE_AFTER_S:
+            patient_turn.start_retry(context, state.retry)
         return
     if not state.has_spoken:
-        if state.now_s >= rules.floor.opening_wait_s:
-            patient_turn.initiative(context, rules.mind.open(state.mind))
+        if state.now_s >= rules.turn_taking.opening_wait_s:
+            patient_turn.take_initiative(context, rules.mind.open(state.mind))
         return
-    if quiet_s >= rules.floor.prompt_after_s * _PROMPT_GROWTH**state.mind.prompts - 1e-9:
-        patient_turn.initiative(context, rules.mind.break_silence(state.mind, quiet_s))
+    if quiet_s >= rules.turn_taking.prompt_after_s * _PROMPT_GROWTH**state.mind.prompts - 1e-9:
+        patient_turn.take_initiative(context, rules.mind.break_silence(state.mind, quiet_s))
 
 
 def _time_is_up(context: StepContext) -> bool:
@@ -160,53 +162,54 @@ def _time_is_up(context: StepContext) -> bool:
     if not rules.time_is_hard and state.closing is None and not _is_quiet(state):
         return False
     overrun_s = state.now_s - rules.time_s
-    busy = state.turn is not None or state.patient_has_floor
+    busy = state.turn is not None or state.patient_has_turn
     if state.closing == "time":
         if overrun_s >= 3 * _LAST_WORDS_S:
             _on_end(context, "time")
         return True
     if busy and overrun_s < _LAST_WORDS_S:
         return True
-    end_of_turn.note_unanswered(context)
-    patient_turn.note_broken_off(context)
+    end_of_turn.note_unanswered_turn(context)
+    patient_turn.note_cut_off(context)
     context.state = replace(context.state, turn=None, closing="time", hold=None)
-    context.drop_reply(context.state.reply)
-    patient_turn.initiative(context, rules.mind.time_up(context.state.mind))
+    context.drop_work_on(context.state.reply)
+    patient_turn.take_initiative(context, rules.mind.time_up(context.state.mind))
     return True
 
 
 def _is_quiet(state: EncounterState) -> bool:
-    """Nobody speaks, or is about to, and no silence is being kept."""
-    taken = state.turn is not None or state.reply is not None or state.hold is not None
-    return not taken and state.now_s - state.quiet_since_s >= _A_MOMENT_S - 1e-9
+    """Return True when no one speaks or is about to, and the patient keeps no hold."""
+    busy = state.turn is not None or state.reply is not None or state.hold is not None
+    return not busy and state.now_s - state.quiet_since_s >= _QUIET_S - 1e-9
 
 
-def _on_broken(context: StepContext, event: StageBroke) -> None:
+def _on_engine_failed(context: StepContext, event: EngineFailed) -> None:
     match event.stage:
         case "judge":
             learner_turn.on_judge_failed(context, event.key)
-        case "probe":
-            overlap.on_probe_failed(context, event.key)
+        case "overlap":
+            overlap.on_transcript_failed(context, event.key)
         case "turn":
             turn = context.state.turn
-            if turn is not None and turn.key == event.key and turn.said is None:
+            if turn is not None and turn.key == event.key and turn.utterance is None:
                 learner_turn.not_understood(context, event.what)
             else:
-                context.stale()
+                context.count_stale()
         case "think":
-            learner_turn.on_think_failed(context, event.key, event.what)
+            learner_turn.on_answer_failed(context, event.key, event.what)
         case "say":
             reply = context.find_reply(event.key)
             if reply is not None and reply.asked_s is not None:
                 patient_turn.on_speech_failed(context, reply, event.what)
             else:
-                context.stale()
+                context.count_stale()
         case _:
             assert_never(event.stage)
 
 
 def _on_end(context: StepContext, reason: str) -> None:
-    end_of_turn.note_unanswered(context)
-    patient_turn.note_broken_off(context)
-    left = context.rules.mind.ending(context.state.mind, "left") if reason == "learner" else None
-    context.close(reason, left)
+    end_of_turn.note_unanswered_turn(context)
+    patient_turn.note_cut_off(context)
+    left = reason == "learner"
+    ending = context.rules.mind.ending(context.state.mind, "left") if left else None
+    context.close(reason, ending)

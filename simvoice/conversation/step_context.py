@@ -1,4 +1,4 @@
-"""One step in the making: the state so far and the commands so far, and what every part shares."""
+"""The context of one step: the state and commands so far, and what all parts of a step share."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 from simvoice import markup
 from simvoice.conversation.checkpoint import checkpoint
 from simvoice.conversation.clauses import split_clauses, spoken_clauses
-from simvoice.conversation.events import Close, Command, Drop, Key, Note, Play, Synthesise
+from simvoice.conversation.events import Close, Command, DropWork, Key, Note, Play, Synthesise
 from simvoice.conversation.reflection import ledger_moments, reflection_entry
 from simvoice.conversation.state import EncounterState, OpenTurn, Reply, Rules
 from simvoice.patient.decisions import Decision, Move
@@ -15,7 +15,7 @@ from simvoice.record.events import Coded, Ended, JournalEntry, LedgerStep, Patie
 
 
 class StepContext:
-    """Collects what one event changes and asks for. Lives for one step only."""
+    """Collects the changes and commands of one event. Used for one step only."""
 
     __slots__ = ("commands", "rules", "state")
 
@@ -26,17 +26,17 @@ class StepContext:
 
     @property
     def turn(self) -> OpenTurn:
-        """The learner's turn, which must be there."""
+        """The learner's turn, which must exist."""
         assert self.state.turn is not None
         return self.state.turn
 
     def put_turn(self, turn: OpenTurn) -> OpenTurn:
-        """Store the learner's turn as it is now, and return it."""
+        """Store the learner's turn and return it."""
         self.state = replace(self.state, turn=turn)
         return turn
 
     def put_reply(self, reply: Reply) -> None:
-        """Store a reply where it belongs: with its turn while speculative, else on stage."""
+        """Store a reply: with the learner's turn until it is committed, then in the state."""
         turn = self.state.turn
         if turn is not None and turn.reply is not None and turn.reply.key == reply.key:
             self.put_turn(replace(self.turn, reply=reply))
@@ -44,7 +44,7 @@ class StepContext:
             self.state = replace(self.state, reply=reply)
 
     def find_reply(self, key: Key) -> Reply | None:
-        """The reply that still awaits work under this key."""
+        """Return the reply that still waits for work with this key."""
         turn = self.state.turn
         if turn is not None and turn.reply is not None and turn.reply.key == key:
             return turn.reply
@@ -52,19 +52,19 @@ class StepContext:
         return reply if reply is not None and reply.key == key else None
 
     def do(self, *commands: Command) -> None:
-        """Ask for something."""
+        """Add commands."""
         self.commands.extend(commands)
 
     def note(self, entry: JournalEntry) -> None:
-        """Write into the record."""
+        """Write an entry into the record."""
         self.commands.append(Note(entry))
 
-    def stale(self) -> None:
-        """Count a result that came too late."""
+    def count_stale(self) -> None:
+        """Count a result that came after it was needed."""
         self.state = replace(self.state, stale=self.state.stale + 1)
 
     def next_key(self) -> Key:
-        """A key for a new turn of either speaker."""
+        """Return a key for a new turn of either speaker."""
         number = self.state.last_turn + 1
         self.state = replace(self.state, last_turn=number)
         return Key(number, 0)
@@ -79,9 +79,13 @@ class StepContext:
         speech_end_s: float | None,
         stages: tuple[tuple[str, float], ...] = (),
         text: str | None = None,
-        heard_before: str = "",
+        delivered_before: str = "",
     ) -> Reply:
-        """A reply whose first clause is asked for at once."""
+        """Return a new reply, and request its first clause.
+
+        speech_end_s: end of the learner's turn that it answers; None for the patient's own
+        initiative. text: the rest of the line after a false barge-in; None for the whole line.
+        """
         since_s = self.state.now_s if speech_end_s is None else speech_end_s
         clauses, spoken = move_clauses(decision.move, text)
         reply = Reply(
@@ -93,12 +97,12 @@ class StepContext:
             speech_end_s=speech_end_s,
             not_before_s=since_s + decision.move.silence_before_s,
             stages=stages,
-            heard_before=heard_before,
+            delivered_before=delivered_before,
         )
         return self.ask_next_clause(reply)
 
     def ask_next_clause(self, reply: Reply) -> Reply:
-        """Have the next clause made, if there is one and none is being made."""
+        """Request the next clause, unless there is none or one is pending."""
         index = len(reply.clips)
         if reply.asked_s is not None or index >= len(reply.clauses):
             return reply
@@ -106,13 +110,13 @@ class StepContext:
         self.do(Synthesise(reply.key, index, reply.spoken[index], move.affect, move.mood))
         return replace(reply, asked_s=self.state.now_s)
 
-    def drop_reply(self, reply: Reply | None) -> None:
-        """Nobody wants it any more."""
+    def drop_work_on(self, reply: Reply | None) -> None:
+        """Cancel all work on a reply."""
         if reply is not None:
-            self.do(Drop(reply.key))
+            self.do(DropWork(reply.key))
 
     def play_ready(self, reply: Reply) -> Reply:
-        """Hand the player every clause that is made and not yet queued."""
+        """Queue every synthesised clause that is not queued yet; skip those that failed."""
         while reply.queued < len(reply.clips):
             if reply.clips[reply.queued] is not None:
                 self.do(Play(reply.key, reply.queued))
@@ -122,7 +126,7 @@ class StepContext:
         return reply
 
     def note_move(self, reply: Reply) -> None:
-        """Record what she decided, at the moment it counts, and how to come back to it."""
+        """Record the patient's decision when it takes effect, with a checkpoint for a retry."""
         decision, move = reply.decision, reply.decision.move
         at_s = round(self.state.now_s, 3)
         moments = self.state.moments
@@ -148,7 +152,7 @@ class StepContext:
                     for s in decision.steps
                 ),
                 ledger=dict(decision.state.ledger),
-                disclosed=decision.opens,
+                disclosed=decision.discloses,
                 chosen_silence_s=move.silence_before_s,
                 source=move.source,
             )
@@ -164,23 +168,23 @@ class StepContext:
         )
 
     def close(self, reason: str, ending: str | None = None) -> None:
-        """End the encounter. She is asked how it felt, however it ended."""
+        """End the encounter and record the patient's reflection, whatever the ending is."""
         if self.state.over:
             return
         self.state = replace(self.state, over=True)
         at_s = round(self.state.now_s, 3)
-        said = self.rules.mind.reflect(self.state.mind, ending)
-        if said:
-            self.note(reflection_entry(said, self.state.moments, at_s))
+        reflections = self.rules.mind.reflect(self.state.mind, ending)
+        if reflections:
+            self.note(reflection_entry(reflections, self.state.moments, at_s))
         entry = Ended.model_validate({"at_s": at_s, "reason": reason, "ending": ending})
         self.note(entry)
         self.do(Close(reason, ending))
 
 
 def move_clauses(move: Move, text: str | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The clauses of a move in plain words, and as the voice is given them.
+    """Return the clauses of a move in plain words, and with the marks that the voice reads.
 
-    text: the words that are left of it, after a false barge-in; None for all of them.
+    text: the rest of the line after a false barge-in; None for the whole line.
     """
     line = markup.parse(move.spoken)
     if line.text != move.text:
@@ -191,7 +195,7 @@ def move_clauses(move: Move, text: str | None) -> tuple[tuple[str, ...], tuple[s
 
 
 def recorded_codes(decision: Decision) -> tuple[Coded, ...]:
-    """The decision's codes as the record has them."""
+    """Return the decision's codes in the form of the record."""
     return tuple(
         Coded(code=code.name, words=code.words, confidence=code.confidence)
         for code in decision.codes

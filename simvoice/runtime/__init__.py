@@ -1,2 +1,1 @@
-"""Threads and bounded queues that carry events and commands between devices, engines and
-`encounter.step`."""
+"""Threads and bounded queues that carry events and commands between devices, engines and `step`."""

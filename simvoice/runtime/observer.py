@@ -1,4 +1,4 @@
-"""What somebody who watches an encounter may see while it runs."""
+"""What a page or a terminal can observe of a running encounter."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 TurnHolder = Literal["learner", "patient", "nobody"]
+"""Who has the turn. The values are part of the page's JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,16 +17,16 @@ class Status:
     at_s: float
     """Session seconds."""
     floor: TurnHolder
-    """Who is speaking now."""
+    """Who has the turn now."""
     level_dbfs: float
-    """The learner's microphone over the last frames."""
+    """Level of the learner's microphone in the last frame."""
     time_left_s: float | None
-    """Until the case's time is over; None when it has none."""
+    """Seconds until the case's time is over; None without a limit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Caption:
-    """One turn, once it was said: the learner's when committed, the patient's when heard."""
+    """One turn, sent when it is over; the patient's holds the delivered words."""
 
     who: Literal["learner", "patient"]
     start_s: float
@@ -40,26 +41,30 @@ class Finished:
     reason: str
     """One of `record.events.Ended.reason`."""
     message: str = ""
-    """A sentence for the person when it ended by a fault."""
+    """A sentence for the learner when a fault ended it."""
 
 
 Observation = Status | Caption | Finished
 Observer = Callable[[Observation], None]
-"""Called from the encounter's thread; has to return at once."""
+"""Called from the encounter's thread; must return at once."""
+
+
+def ignore(_: Observation) -> None:
+    """Observe nothing."""
 
 
 class Encounter(Protocol):
-    """A conversation that is ready to run (built by `app.Simulator.encounter`)."""
+    """An encounter that is ready to run; `app.simulator.Simulator.encounter` builds it."""
 
     @property
     def attempt(self) -> str:
-        """Identifier of the attempt that it records."""
+        """Id of the attempt that it records."""
         ...
 
     def run(self) -> Finished:
-        """Talk until it ends. Blocks; call it in a thread of its own."""
+        """Run the encounter and return how it ended. Blocks; call it in its own thread."""
         ...
 
     def end(self) -> None:
-        """Ask for the end, from any thread; `run` returns soon after."""
+        """Request the end, from any thread; `run` returns soon after."""
         ...

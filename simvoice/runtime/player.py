@@ -1,6 +1,6 @@
-"""The patient's mouth: queued clips to 20 ms frames, with ducking and a stop at a syllable's end.
+"""Play the patient's clips as 20 ms frames, with ducking and a stop at the end of a syllable.
 
-Pulled once for every frame of the microphone, so that what it emits lies on the same clock.
+The session pulls one frame for every frame of the microphone, so that both share one clock.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from simvoice.audio import FRAME, Pcm, Pcm16, samples, to_int16
 from simvoice.conversation.events import Key
 
 _RAMP = samples(0.03)
-"""Samples over which the gain would go from full to nothing: fast, and without a click."""
+"""Samples in which the gain could move from 1 to 0: fast, and without a click."""
 
 _FADE = samples(0.012)
-"""Samples of fade where she is stopped."""
+"""Samples of fade-out at a stop."""
 
 _LONGEST_TAIL_S = 0.07
-"""She may finish a syllable that ends within this; a learner who has waited 0.45 s already
+"""A syllable that ends within this time is finished; a learner who has spoken over it for 0.45 s
 should not wait much longer."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlayerEvent:
-    """Something that happens inside the frame just pulled."""
+    """A clip starts, ends or is cut inside the frame just pulled."""
 
     kind: Literal["started", "ended", "cut"]
     key: Key
@@ -35,7 +35,7 @@ class PlayerEvent:
     offset: int
     """Samples into the frame, 0..320."""
     played: int = 0
-    """Samples of the clip that have been emitted."""
+    """Samples of the clip that were played."""
 
 
 @dataclass(slots=True)
@@ -44,14 +44,14 @@ class _Clip:
     index: int
     pcm: Pcm
     cuts: tuple[int, ...]
-    """Samples where a syllable ends, rising."""
+    """Samples at which a syllable ends, ascending."""
     at: int = 0
     until: int | None = None
-    """Where it is to be cut; None plays it to its end."""
+    """Sample at which it is cut; None plays it to its end."""
 
 
 class Player:
-    """Owned by the encounter's thread; nothing here is shared."""
+    """Plays queued clips. Not thread-safe: only the encounter's thread uses it."""
 
     def __init__(self) -> None:
         self._queue: deque[_Clip] = deque()
@@ -60,20 +60,20 @@ class Player:
 
     @property
     def is_idle(self) -> bool:
-        """Nothing is queued."""
+        """True when nothing is queued."""
         return not self._queue
 
     def queue(self, key: Key, index: int, pcm: Pcm, syllable_ends_s: tuple[float, ...]) -> None:
-        """Let it sound after what is queued."""
+        """Play a clip after the queued ones; syllable_ends_s: seconds at which it may be cut."""
         cuts = tuple(samples(end_s) for end_s in syllable_ends_s)
         self._queue.append(_Clip(key, index, pcm, cuts))
 
     def duck(self, gain_db: float) -> None:
-        """Move to this gain within 30 ms; 0 dB is full loudness."""
+        """Change to this gain within 30 ms; 0 dB is full loudness."""
         self._target = float(10.0 ** (gain_db / 20.0))
 
     def stop(self) -> None:
-        """Fall silent at the next syllable end that is near, else at once; drop the rest."""
+        """Stop at the end of the syllable when it is near, else at once; drop the queued clips."""
         if not self._queue:
             return
         clip = self._queue[0]
@@ -86,7 +86,7 @@ class Player:
         self._queue = deque([clip])
 
     def pull(self) -> tuple[Pcm16, list[PlayerEvent]]:
-        """The next frame, int16 [320], and what begins or ends inside it."""
+        """Return the next frame, int16 [320], and what starts or ends inside it."""
         frame = np.zeros(FRAME, dtype=np.float32)
         events: list[PlayerEvent] = []
         filled = 0

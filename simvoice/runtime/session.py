@@ -1,4 +1,4 @@
-"""One encounter, live: a line, the engines and the state machine on one thread and one clock."""
+"""Run one encounter: audio line, engines and state machine on one thread and one clock."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from simvoice.conversation.events import (
     ClipStarted,
     Close,
     Command,
-    Drop,
+    DropWork,
     Duck,
     EncounterEvent,
-    EndAsked,
+    EndRequested,
+    EngineFailed,
     Frame,
     JudgeTurnEnd,
     Note,
     Play,
-    StageBroke,
     StopPlaying,
     Synthesise,
     Transcribe,
-    Warm,
+    WarmModel,
 )
 from simvoice.conversation.state import EncounterState, Rules, begin, begin_retry
 from simvoice.conversation.step import step
@@ -47,35 +47,31 @@ from simvoice.record.events import (
     Trouble,
 )
 from simvoice.record.recorder import Recorder
-from simvoice.runtime.observer import Caption, Finished, Observer, Status, TurnHolder
+from simvoice.runtime.observer import Caption, Finished, Observer, Status, TurnHolder, ignore
 from simvoice.runtime.player import Player, PlayerEvent
 from simvoice.runtime.session_sound import DeliveredSound, MicrophoneMemory
 from simvoice.runtime.stages import Engines, Stages
 
 _STATUS_FRAMES = 5
-"""A status every 100 ms: as often as a level meter needs."""
+"""Frames between two statuses: 100 ms, as a level meter needs."""
 
 _SLOW_S = 0.1
-"""A loop that takes this long has used up what a device buffers."""
+"""A frame that takes longer than this has used up the buffer of the device."""
 
-_BROKEN_IN_A_ROW = 4
-"""Failures of one engine in a row after which it is broken, and the encounter has to end."""
+_MOST_FAILURES = 4
+"""Consecutive failures of one engine after which the encounter ends."""
 
 _LONGEST_WORK_S = 60.0
-"""No engine works for so long on one piece, however busy the machine is."""
+"""Longer than any engine works on one job, even on a busy machine."""
 
 _SILENCE = np.zeros(FRAME, dtype=np.int16)
 
 EndReason = Literal["learner", "device", "closed", "fault"]
 
 
-def _blind(_: object) -> None:
-    """An observer for nobody."""
-
-
 @dataclass(frozen=True, slots=True)
 class SessionParts:
-    """What an encounter is made of; `app.py` puts it together."""
+    """The parts of an encounter; `app.simulator` puts them together."""
 
     attempt: str
     rules: Rules
@@ -83,113 +79,133 @@ class SessionParts:
     vad: VoiceActivity
     engines: Engines
     record: Callable[[LineFacts], Recorder]
-    """Makes the record, once the line is open and its facts are known."""
+    """Creates the record, once the line is open and its facts are known."""
     style: Callable[[Affect, Mood], VoiceStyle]
     focus: Callable[[str], str]
-    """The part of an utterance whose meaning counts."""
+    """Returns the part of an utterance that is embedded."""
     seed: int = 0
-    again: RetryStart | None = None
-    """The moment that this is another go at; the seed is its state's then."""
+    retry: RetryStart | None = None
+    """Where a retry starts; None for a new encounter. With a retry, its state holds the seed."""
     time_shown_s: float | None = None
-    """The time the learner sees running down; None shows none."""
-    observer: Observer = _blind
+    """Time limit that the learner sees counting down; None shows none."""
+    observer: Observer = ignore
     wall_s: Callable[[], float] = time.monotonic
 
 
 class Session:
-    """Runs an encounter (see `runtime.view.Encounter`)."""
+    """Runs an encounter (see `runtime.observer.Encounter`)."""
 
-    def __init__(self, parts: SessionParts) -> None:
+    def __init__(self, parts: SessionParts, stages: Stages | None = None) -> None:
+        """stages: carries out the commands that need an engine; None for the engines of `parts`.
+
+        Tests pass scripted stages.
+        """
         self._parts = parts
         self._line = parts.line
         self._rules = parts.rules
         self._recorder: Recorder | None = None
         self._memory = MicrophoneMemory()
-        self._tape = DeliveredSound()
+        self._delivered_sound = DeliveredSound()
         self._player = Player()
-        self._stages = Stages(parts.engines, self._memory, parts.style, parts.focus)
+        self._stages = stages or Stages(parts.engines, self._memory, parts.style, parts.focus)
         self._state: EncounterState = (
-            begin(parts.rules, parts.seed) if parts.again is None else begin_retry(parts.again)
+            begin(parts.rules, parts.seed) if parts.retry is None else begin_retry(parts.retry)
         )
         self._due: list[EncounterEvent] = []
-        """Playback events that lie a little ahead: what is written is heard later."""
+        """Playback events in the near future: a frame is heard some time after it is written."""
         self._frames = 0
+        self._read_at_s = 0.0
+        """Wall time at which the last frame was read."""
         self._lost = 0
         self._slow = 0
         self._underruns = 0
-        self._broken: dict[str, int] = {}
+        self._failures: dict[str, int] = {}
         self._end = threading.Event()
         self._close: Close | None = None
         self._message = ""
 
     @property
     def attempt(self) -> str:
-        """Identifier of the attempt it records."""
+        """Id of the attempt that it records."""
         return self._parts.attempt
 
     def end(self) -> None:
-        """Ask for the end, from any thread."""
+        """Request the end, from any thread."""
         self._end.set()
 
-    def settle(self) -> None:
-        """Wait until every engine is at rest and all is written: for a line in virtual time, whose
-        clock stands still meanwhile. Raises StageFailed when one works for longer than a minute."""
+    def wait_until_idle(self) -> None:
+        """Wait until every engine is idle and everything is written.
+
+        A line in virtual time calls it between frames, while its clock stands still. Raises
+        StageFailed when an engine works for longer than a minute.
+        """
         if self._recorder is not None:
             self._recorder.drain()
-        if not self._stages.settle(_LONGEST_WORK_S):
+        if not self._stages.wait_until_idle(_LONGEST_WORK_S):
             raise StageFailed(
                 f"an engine worked for more than {_LONGEST_WORK_S:.0f} s; run: simvoice doctor"
             )
 
     def run(self) -> Finished:
-        """Talk until it ends."""
-        self._line.start()
+        """Run the encounter to its end and return how it ended."""
+        self.open()
         try:
+            while self._close is None:
+                self.advance()
+        finally:
+            finished = self.close()
+        self._parts.observer(finished)
+        return finished
+
+    def open(self) -> None:
+        """Open the line and the record, and start the engines."""
+        try:
+            self._line.start()
             facts = self._line.facts
             self._rules = replace(self._rules, half_duplex=facts.echo == "half-duplex")
             self._recorder = self._parts.record(facts)
             self._stages.start()
-            self._talk()
+            now = datetime.now(UTC).astimezone().isoformat(timespec="seconds")
+            self._write(Started(wall_time=now))
+        except BaseException:
+            self._line.stop()
+            self._stages.stop()
+            raise
+        self._read_at_s = self._parts.wall_s()
+
+    def advance(self) -> None:
+        """Carry the encounter one microphone frame (20 ms) forward."""
+        frame = self._read()
+        now_s = self._parts.wall_s()
+        self._slow += now_s - self._read_at_s > _SLOW_S
+        self._read_at_s = now_s
+        if frame is None:
+            return
+        for _ in range(frame.lost):
+            self._lost += 1
+            self._process_frame(_SILENCE, speech_prob=0.0)
+        self._underruns = frame.underruns
+        self._process_frame(frame.pcm, self._parts.vad.push(frame.pcm))
+        self._play_frame(frame)
+        self._check_end()
+
+    def close(self) -> Finished:
+        """Write what was lost, close record, line and engines, and return how it ended."""
+        try:
+            self._add_counts()
+            assert self._recorder is not None
+            self._recorder.close()
         finally:
             self._line.stop()
             self._stages.stop()
         reason = self._close.reason if self._close is not None else "fault"
-        finished = Finished(self.attempt, reason, self._message)
-        self._parts.observer(finished)
-        return finished
-
-    def _talk(self) -> None:
-        now = datetime.now(UTC).astimezone().isoformat(timespec="seconds")
-        self._write(Started(wall_time=now))
-        try:
-            self._loop()
-        finally:
-            self._add_counts()
-            assert self._recorder is not None
-            self._recorder.close()
+        return Finished(self.attempt, reason, self._message)
 
     def _write(self, entry: JournalEntry) -> None:
         assert self._recorder is not None
         self._recorder.add(entry)
 
-    # -- the loop
-
-    def _loop(self) -> None:
-        last_s = self._parts.wall_s()
-        while self._close is None:
-            frame = self._read()
-            now_s = self._parts.wall_s()
-            self._slow += now_s - last_s > _SLOW_S
-            last_s = now_s
-            if frame is None:
-                continue
-            for _ in range(frame.lost):
-                self._lost += 1
-                self._take_in(_SILENCE, speech_prob=0.0)
-            self._underruns = frame.underruns
-            self._take_in(frame.pcm, self._parts.vad.push(frame.pcm))
-            self._speak(frame)
-            self._watch()
+    # -- one frame
 
     def _read(self) -> MicFrame | None:
         try:
@@ -198,22 +214,22 @@ class Session:
             self._fail("device", str(error))
             return None
         if frame is None:
-            self._step(EndAsked(self._now_s, "closed"))
+            self._step(EndRequested(self._now_s, "closed"))
         return frame
 
     @property
     def _now_s(self) -> float:
         return self._frames * FRAME_S
 
-    def _take_in(self, pcm: Pcm16, speech_prob: float) -> None:
-        """A frame of the learner's: remember it, then let everything that is due happen."""
+    def _process_frame(self, pcm: Pcm16, speech_prob: float) -> None:
+        """Process one microphone frame: store it, then step through all events that are due."""
         self._memory.add(pcm)
         self._frames += 1
         assert self._recorder is not None
-        self._recorder.sound(pcm, self._tape.take())
+        self._recorder.sound(pcm, self._delivered_sound.take())
         now_s = self._now_s
         for event in self._stages.results():
-            self._watch_broken(event)
+            self._count_failures(event)
             self._step(replace(event, at_s=now_s))
         soon_s = now_s + 1e-9
         due = [event for event in self._due if event.at_s <= soon_s]
@@ -225,20 +241,20 @@ class Session:
         if self._frames % _STATUS_FRAMES == 0:
             self._show_status(level)
 
-    def _speak(self, frame: MicFrame) -> None:
-        """The next frame of the patient's, laid where it will be heard."""
+    def _play_frame(self, frame: MicFrame) -> None:
+        """Write the next frame of the patient's voice, and store it where it will be heard."""
         pcm, events = self._player.pull()
         self._line.write(pcm)
         # The delay counts from the start of the frame that was read, which ends now.
         heard_at = samples(self._now_s - FRAME_S + frame.output_delay_s)
-        place = self._tape.put(pcm, heard_at)
+        start = self._delivered_sound.put(pcm, heard_at)
         for event in events:
-            self._due.append(_playback(event, seconds(place + event.offset)))
+            self._due.append(_playback(event, seconds(start + event.offset)))
 
-    def _watch(self) -> None:
+    def _check_end(self) -> None:
         if self._end.is_set():
             self._end.clear()
-            self._step(EndAsked(self._now_s, "learner"))
+            self._step(EndRequested(self._now_s, "learner"))
         assert self._recorder is not None
         fault = self._recorder.fault
         if fault is not None and self._close is None:
@@ -247,16 +263,16 @@ class Session:
     def _fail(self, reason: EndReason, message: str) -> None:
         self._message = message
         self._write(Trouble(at_s=round(self._now_s, 3), what=message))
-        self._step(EndAsked(self._now_s, reason))
+        self._step(EndRequested(self._now_s, reason))
 
-    def _watch_broken(self, event: EncounterEvent) -> None:
-        """An engine that fails again and again is broken; a broken patient does not stay on."""
-        if not isinstance(event, StageBroke):
-            self._broken.pop(_stage_of(event), None)
+    def _count_failures(self, event: EncounterEvent) -> None:
+        """End the encounter when the recogniser or the voice fails several times in a row."""
+        if not isinstance(event, EngineFailed):
+            self._failures.pop(_stage_of(event), None)
             return
-        count = self._broken.get(event.stage, 0) + 1
-        self._broken[event.stage] = count
-        if event.stage in ("turn", "say") and count >= _BROKEN_IN_A_ROW:
+        count = self._failures.get(event.stage, 0) + 1
+        self._failures[event.stage] = count
+        if event.stage in ("turn", "say") and count >= _MOST_FAILURES:
             part = "speech recogniser" if event.stage == "turn" else "patient's voice"
             self._fail(
                 "fault",
@@ -279,7 +295,7 @@ class Session:
                 self._stages.transcribe(command)
             case AskModel():
                 self._stages.ask(command)
-            case Warm():
+            case WarmModel():
                 self._stages.warm(command)
             case Synthesise():
                 self._stages.synthesise(command)
@@ -289,7 +305,7 @@ class Session:
                 self._player.duck(command.gain_db)
             case StopPlaying():
                 self._player.stop()
-            case Drop():
+            case DropWork():
                 self._stages.drop(command.key)
             case Note():
                 self._note(command.entry)
@@ -310,12 +326,12 @@ class Session:
         elif isinstance(entry, PatientSpeech):
             self._parts.observer(Caption("patient", entry.start_s, entry.heard))
 
-    # -- what others see
+    # -- observers and counts
 
     def _show_status(self, level: float) -> None:
         state = self._state
         floor: TurnHolder = "nobody"
-        if state.patient_has_floor:
+        if state.patient_has_turn:
             floor = "patient"
         elif state.voicing.active:
             floor = "learner"

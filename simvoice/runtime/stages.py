@@ -1,10 +1,10 @@
-"""Carries out the commands that need an engine, and brings the results back as events."""
+"""Carry out the commands that need an engine, and return the results as events."""
 
 from __future__ import annotations
 
 import queue
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -14,17 +14,17 @@ from simvoice.conversation.clauses import pause_after_s
 from simvoice.conversation.events import (
     AskModel,
     EncounterEvent,
+    EngineFailed,
+    EngineNotice,
     JudgeTurnEnd,
     Key,
     ModelAnswered,
-    Noticed,
     SpeechReady,
-    StageBroke,
     Synthesise,
     Transcribe,
     Transcribed,
     TurnEndJudged,
-    Warm,
+    WarmModel,
     WordsJudged,
 )
 from simvoice.patient.decisions import Affect, Answer, Mood, Rank
@@ -42,24 +42,24 @@ from simvoice.ports import (
 from simvoice.runtime.session_sound import MicrophoneMemory
 from simvoice.runtime.workers import Job, WorkerPool
 
-_NOBODYS = Key(0, 0)
+_NO_TURN = Key(0, 0)
 """The key of work that no turn waits for."""
 
 _LONGEST_HUM = 2 * RATE
-"""What lasts longer, with the quiet around it, is no "mm-hm", and need not be looked at."""
+"""Longer sound, with the quiet around it, is not an "mm-hm" and is not analysed."""
 
 _RESULTS = 256
-"""Results waiting for the loop, which takes all of them every 20 ms."""
+"""Queue size of results; the session takes all of them every 20 ms."""
 
 
-def _nothing() -> Sequence[str]:
-    """What an engine notices that either works or fails."""
+def _no_notices() -> Sequence[str]:
+    """Return no notices, for an engine that either works or fails."""
     return ()
 
 
 @dataclass(frozen=True, slots=True)
 class Engines:
-    """The engines of one encounter. All may be shared between encounters that follow."""
+    """The engines of one encounter. Consecutive encounters may share them."""
 
     stt: SpeechToText
     end_of_turn: EndOfTurn
@@ -67,12 +67,12 @@ class Engines:
     embedder: Embedder | None = None
     last_words: SentenceEnd | None = None
     llm: LanguageModel | None = None
-    llm_notices: Callable[[], Sequence[str]] = _nothing
-    """Sentences for the record: what befell the language model since the last call."""
+    llm_notices: Callable[[], Sequence[str]] = _no_notices
+    """Returns sentences for the record: problems of the language model since the last call."""
 
 
 class Stages:
-    """Called from the encounter's thread only; the work happens in the lanes."""
+    """Passes commands to the workers. Call it from the encounter's thread only."""
 
     def __init__(
         self,
@@ -81,31 +81,31 @@ class Stages:
         style: Callable[[Affect, Mood], VoiceStyle],
         focus: Callable[[str], str],
     ) -> None:
-        """style: how she sounds. focus: the part of an utterance whose meaning counts."""
+        """style: the voice of the patient. focus: returns the part of an utterance to embed."""
         self._engines = engines
         self._memory = memory
         self._style = style
         self._focus = focus
-        self._lanes = WorkerPool()
+        self._workers = WorkerPool()
         self._results: queue.Queue[EncounterEvent] = queue.Queue(maxsize=_RESULTS)
         self._clips: dict[tuple[Key, int], Speech] = {}
         self._questions = 0
-        """Put to the language model so far."""
+        """Number of questions to the language model so far."""
 
     def start(self) -> None:
-        """Start the lanes."""
-        self._lanes.start()
+        """Start the workers."""
+        self._workers.start()
 
     def stop(self) -> None:
-        """Stop the lanes."""
-        self._lanes.stop()
+        """Stop the workers."""
+        self._workers.stop()
 
-    def settle(self, longest_s: float) -> bool:
-        """Wait until every engine is at rest; False when one still works after `longest_s`."""
-        return self._lanes.settle(longest_s)
+    def wait_until_idle(self, longest_s: float) -> bool:
+        """Wait until every engine is idle. Return False when one still works after `longest_s`."""
+        return self._workers.wait_until_idle(longest_s)
 
     def results(self) -> list[EncounterEvent]:
-        """All that has come back since the last call; times are to be stamped by the caller."""
+        """Return all results since the last call. The caller sets their times."""
         ready: list[EncounterEvent] = []
         while True:
             try:
@@ -114,35 +114,37 @@ class Stages:
                 return ready
 
     def take_clip(self, key: Key, index: int) -> Speech | None:
-        """The sound of a clause, once."""
+        """Remove and return the sound of a clause; None when there is none."""
         return self._clips.pop((key, index), None)
 
     def drop(self, key: Key) -> None:
-        """Forget all that belongs to this key."""
-        self._lanes.drop(key)
-        # A copy: the mouth may lay another clip there meanwhile.
-        for place in list(self._clips):
-            if place[0] == key:
-                del self._clips[place]
+        """Cancel the work with this key and delete its clips."""
+        self._workers.drop(key)
+        # A copy, because the voice worker may add a clip meanwhile.
+        for clip_key in list(self._clips):
+            if clip_key[0] == key:
+                del self._clips[clip_key]
 
     # -- commands
 
     def judge(self, command: JudgeTurnEnd) -> None:
-        """Ask Smart Turn."""
+        """Judge whether the turn is finished."""
         pcm = self._memory.between(command.start_s, command.end_s)
 
         def work(_: Callable[[], bool]) -> None:
             prob = self._engines.end_of_turn.complete_prob(pcm)
             self._results.put(TurnEndJudged(0.0, command.key, prob))
 
-        self._lanes.to_ear(Job(command.key, work, self._failing(command.key, "judge")))
+        self._workers.to_recogniser(
+            Job(command.key, work, self._failure_handler(command.key, "judge"))
+        )
 
     def transcribe(self, command: Transcribe) -> None:
-        """Ask Whisper, then for the meaning of the whole turn's text."""
+        """Transcribe, then embed the text of the whole turn."""
         pcm = self._memory.between(command.start_s, command.end_s, command.pauses)
 
         def work(cancelled: Callable[[], bool]) -> None:
-            transcript = self._engines.stt.transcribe(pcm, once=command.purpose == "probe")
+            transcript = self._engines.stt.transcribe(pcm, once=command.purpose == "overlap")
             if cancelled():
                 return
             embedding = None
@@ -157,13 +159,13 @@ class Stages:
             if command.purpose == "turn" and text and last_words is not None and not cancelled():
                 self._results.put(WordsJudged(0.0, command.key, last_words.over_prob(text)))
 
-        failed = self._failing(command.key, command.purpose)
-        self._lanes.to_ear(Job(command.key, work, failed))
+        failed = self._failure_handler(command.key, command.purpose)
+        self._workers.to_recogniser(Job(command.key, work, failed))
 
     def ask(self, command: AskModel) -> None:
         """Ask the language model."""
         llm = self._engines.llm
-        failed = self._failing(command.key, "think")
+        failed = self._failure_handler(command.key, "think")
         if llm is None:
             failed("there is no language model")
             return
@@ -173,34 +175,34 @@ class Stages:
             answer = _answer(llm, command, cancelled)
             if not cancelled():
                 self._results.put(ModelAnswered(0.0, command.key, answer))
-            self._report()
+            self._report_notices()
 
-        self._lanes.to_mind(Job(command.key, work, failed))
+        self._workers.to_language_model(Job(command.key, work, failed))
 
-    def warm(self, command: Warm) -> None:
-        """Read a prompt's beginning while nobody waits for the model."""
+    def warm(self, command: WarmModel) -> None:
+        """Let the model read the start of the next prompt while no turn waits for it."""
         llm = self._engines.llm
         if llm is None:
             return
-        so_far = self._questions
+        questions = self._questions
 
         def work(cancelled: Callable[[], bool]) -> None:
-            def overtaken() -> bool:
-                """A question waits behind this; what was read until now is kept."""
-                return cancelled() or self._questions != so_far
+            def superseded() -> bool:
+                """Return True when a question waits; what was read so far stays in the cache."""
+                return cancelled() or self._questions != questions
 
-            llm.warm(command.prompt, messages=command.messages, cancelled=overtaken)
-            self._report()
+            llm.warm(command.prompt, messages=command.messages, cancelled=superseded)
+            self._report_notices()
 
-        self._lanes.to_mind(Job(_NOBODYS, work, lambda _: None))
+        self._workers.to_language_model(Job(_NO_TURN, work, lambda _: None))
 
-    def _report(self) -> None:
-        """What the language model met with and got round goes into the record."""
+    def _report_notices(self) -> None:
+        """Record the problems that the language model had and overcame."""
         for what in self._engines.llm_notices():
-            self._results.put(Noticed(0.0, what))
+            self._results.put(EngineNotice(0.0, what))
 
     def synthesise(self, command: Synthesise) -> None:
-        """Make a clause's sound; one that is prepared is there at once."""
+        """Synthesise a clause. The result of a prepared clause is ready at once."""
         style = self._style(command.affect, command.mood)
         prepared = self._engines.voice.recall(command.text, style)
         if prepared is not None:
@@ -212,20 +214,20 @@ class Stages:
             if not cancelled():
                 self._deliver(command, speech)
 
-        failed = self._failing(command.key, "say", command.index)
-        self._lanes.to_mouth(Job(command.key, work, failed))
+        failed = self._failure_handler(command.key, "say", command.index)
+        self._workers.to_voice(Job(command.key, work, failed))
 
     def _deliver(self, command: Synthesise, speech: Speech) -> None:
         pcm = with_trailing_pause(speech.pcm, command.text)
-        speech = Speech(pcm, speech.words, speech.syllable_ends_s)
+        speech = replace(speech, pcm=pcm)
         self._clips[(command.key, command.index)] = speech
         self._results.put(
             SpeechReady(0.0, command.key, command.index, seconds(len(pcm)), speech.words)
         )
 
-    def _failing(self, key: Key, stage: str, index: int = 0) -> Callable[[str], None]:
+    def _failure_handler(self, key: Key, stage: str, index: int = 0) -> Callable[[str], None]:
         def failed(what: str) -> None:
-            self._results.put(StageBroke(0.0, key, stage, what, index))  # type: ignore[arg-type]
+            self._results.put(EngineFailed(0.0, key, stage, what, index))  # type: ignore[arg-type]
 
         return failed
 
@@ -251,6 +253,6 @@ def _answer(llm: LanguageModel, command: AskModel, cancelled: Cancelled) -> Answ
 
 
 def with_trailing_pause(pcm: Pcm, clause: str) -> Pcm:
-    """The pause that belongs between this clause and the next lies at its end."""
+    """Return the sound of a clause with the pause between it and the next clause."""
     pause = np.zeros(samples(pause_after_s(clause)), dtype=np.float32)
     return np.concatenate([pcm, pause])

@@ -1,10 +1,10 @@
-"""The threads that do the heavy work, and the rule that one heavy stage runs at a time.
+"""The worker threads of the engines, and the rule that one heavy engine runs at a time.
 
-Three lanes: the ear (end of turn, speech to text, meaning), the mind (the language model) and the
-mouth (the voice). The ear goes first: what the others are about to begin waits until it is idle,
-because the learner's words are what everything waits for, and two pools that spin on two cores
-slow each other many times over (measured: up to 80-fold). The mouth does not wait for the mind:
-a line that is settled must not stand behind a thought that came too late.
+There are three workers: recogniser (end of turn, speech to text, embedding), language model and
+voice. The recogniser goes first: the other two wait until it is idle before they start a job,
+because everything waits for the learner's words, and two thread pools that spin on two cores slow
+each other down (measured: up to 80-fold). The voice does not wait for the language model: a line
+that is decided must not wait for an answer that came too late.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from dataclasses import dataclass
 from simvoice.conversation.events import Key
 
 Work = Callable[[Callable[[], bool]], None]
-"""Takes `cancelled`, which is True once nobody wants the result; delivers its own result."""
+"""Does one piece of work and delivers its result. Its argument `cancelled` returns True once the
+result is no longer wanted."""
 
 _LONGEST_WAIT_S = 1.5
-"""The others wait no longer than this for the ear: a long transcription must not mute her."""
+"""Longest wait for the recogniser: a long transcription must not silence the patient."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,85 +31,87 @@ class Job:
     key: Key
     run: Work
     failed: Callable[[str], None]
-    """Told what went wrong, in words."""
+    """Called with the reason when the work failed."""
 
 
 class WorkerPool:
-    """Owns the threads. `to_…` and `drop` are called from the encounter's thread."""
+    """Owns the worker threads. Call `to_…` and `drop` from the encounter's thread."""
 
     def __init__(self) -> None:
-        self._ear_idle = threading.Event()
-        self._ear_idle.set()
+        self._recogniser_idle = threading.Event()
+        self._recogniser_idle.set()
         self._counting = threading.Lock()
-        self._for_ear = 0
-        """Jobs that wait for the ear or are with it."""
+        self._recogniser_jobs = 0
+        """Jobs of the recogniser that wait or run."""
         self._closing = threading.Event()
         self._dropped: set[Key] = set()
-        self._open = _Open()
-        self._ear = _Worker("ear", 16, self._run_ear, self._open)
-        self._mind = _Worker("mind", 16, self._run_after_ear, self._open)
-        self._mouth = _Worker("mouth", 32, self._run_after_ear, self._open)
+        self._job_count = _JobCount()
+        self._recogniser = _Worker("recogniser", 16, self._run_recogniser_job, self._job_count)
+        self._language_model = _Worker(
+            "language-model", 16, self._run_after_recogniser, self._job_count
+        )
+        self._voice = _Worker("voice", 32, self._run_after_recogniser, self._job_count)
 
     def start(self) -> None:
-        """Begin to work."""
-        for lane in (self._ear, self._mind, self._mouth):
-            lane.start()
+        """Start the threads."""
+        for worker in (self._recogniser, self._language_model, self._voice):
+            worker.start()
 
-    def to_ear(self, job: Job) -> None:
-        """Queue for the ear; a full queue fails the job at once."""
+    def to_recogniser(self, job: Job) -> None:
+        """Queue for the recogniser. With a full queue the job fails at once."""
         with self._counting:
-            self._for_ear += 1
-            self._ear_idle.clear()
-        if not self._ear.put(job):
-            self._ear_done()
+            self._recogniser_jobs += 1
+            self._recogniser_idle.clear()
+        if not self._recogniser.put(job):
+            self._recogniser_job_done()
 
-    def to_mind(self, job: Job) -> None:
-        """Queue for the mind; a full queue fails the job at once."""
-        self._mind.put(job)
+    def to_language_model(self, job: Job) -> None:
+        """Queue for the language model. With a full queue the job fails at once."""
+        self._language_model.put(job)
 
-    def to_mouth(self, job: Job) -> None:
-        """Queue for the mouth; a full queue fails the job at once."""
-        self._mouth.put(job)
+    def to_voice(self, job: Job) -> None:
+        """Queue for the voice. With a full queue the job fails at once."""
+        self._voice.put(job)
 
     def drop(self, key: Key) -> None:
-        """Nobody waits for this key's work any more; what runs is asked to stop."""
+        """Cancel the work with this key. A running job is asked to stop."""
         self._dropped.add(key)
 
-    def settle(self, longest_s: float) -> bool:
-        """Wait until no job is left; False when there is one still after `longest_s`."""
-        return self._open.settle(longest_s)
+    def wait_until_idle(self, longest_s: float) -> bool:
+        """Wait until no job is left. Return False when one is left after `longest_s`."""
+        return self._job_count.wait_until_idle(longest_s)
 
     def stop(self) -> None:
-        """End the threads; what runs is asked to stop, what is queued is forgotten."""
+        """End the threads. Running jobs are asked to stop, queued jobs are dropped."""
         self._closing.set()
-        self._ear_idle.set()
-        for lane in (self._ear, self._mind, self._mouth):
-            lane.stop()
+        self._recogniser_idle.set()
+        for worker in (self._recogniser, self._language_model, self._voice):
+            worker.stop()
 
     def _is_dropped(self, key: Key) -> bool:
         return self._closing.is_set() or key in self._dropped
 
-    def _run_ear(self, job: Job) -> None:
+    def _run_recogniser_job(self, job: Job) -> None:
         try:
             if not self._is_dropped(job.key):
                 job.run(lambda: self._is_dropped(job.key))
         finally:
-            self._ear_done()
+            self._recogniser_job_done()
 
-    def _ear_done(self) -> None:
+    def _recogniser_job_done(self) -> None:
         with self._counting:
-            self._for_ear -= 1
-            if self._for_ear == 0:
-                self._ear_idle.set()
+            self._recogniser_jobs -= 1
+            if self._recogniser_jobs == 0:
+                self._recogniser_idle.set()
 
-    def _run_after_ear(self, job: Job) -> None:
-        self._ear_idle.wait(_LONGEST_WAIT_S)
+    def _run_after_recogniser(self, job: Job) -> None:
+        self._recogniser_idle.wait(_LONGEST_WAIT_S)
         if not self._is_dropped(job.key):
             job.run(lambda: self._is_dropped(job.key))
 
 
-class _Open:
-    """Counts the jobs of all lanes that wait or run."""
+class _JobCount:
+    """Counts the waiting and running jobs of all workers."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -119,27 +122,31 @@ class _Open:
             self._count += jobs
             self._changed.notify_all()
 
-    def settle(self, longest_s: float) -> bool:
+    def wait_until_idle(self, longest_s: float) -> bool:
         with self._changed:
             return self._changed.wait_for(lambda: self._count == 0, longest_s)
 
 
 class _Worker:
-    def __init__(self, name: str, depth: int, run: Callable[[Job], None], open_: _Open) -> None:
+    """One thread with a bounded queue of jobs."""
+
+    def __init__(
+        self, name: str, depth: int, run: Callable[[Job], None], job_count: _JobCount
+    ) -> None:
         self._queue: queue.Queue[Job | None] = queue.Queue(maxsize=depth)
         self._run = run
-        self._open = open_
+        self._job_count = job_count
         self._thread = threading.Thread(target=self._work, name=f"simvoice-{name}", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
 
     def put(self, job: Job) -> bool:
-        self._open.add(1)
+        self._job_count.add(1)
         try:
             self._queue.put_nowait(job)
         except queue.Full:
-            self._open.add(-1)
+            self._job_count.add(-1)
             job.failed("too much work is waiting")
             return False
         return True
@@ -150,7 +157,7 @@ class _Worker:
                 self._queue.get_nowait()
             except queue.Empty:
                 break
-            self._open.add(-1)
+            self._job_count.add(-1)
         self._queue.put(None)
         if self._thread.is_alive():
             self._thread.join(timeout=10.0)
@@ -159,7 +166,7 @@ class _Worker:
         while (job := self._queue.get()) is not None:
             try:
                 self._run(job)
-            except Exception as error:  # the top of a thread: the encounter hears of it and goes on
+            except Exception as error:  # the top of a thread: the encounter is told, and continues
                 job.failed(str(error) or type(error).__name__)
             finally:
-                self._open.add(-1)
+                self._job_count.add(-1)

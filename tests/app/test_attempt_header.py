@@ -14,7 +14,7 @@ def test_the_header_says_which_lines_are_cues_and_which_instruments_apply() -> N
         case,
         attempt="20260101-000000-breast-biopsy-aaaa",
         line=LineFacts(kind="file", microphone="m", speaker="s", native_rate=16_000, echo="none"),
-        floor=turn_taking_of(case),
+        turn_taking=turn_taking_of(case),
         models={},
         seed=1,
         learner="",

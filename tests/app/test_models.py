@@ -42,21 +42,21 @@ def small_stands_for_large(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_embedded_model_alone_has_nothing_above_it_and_no_more_time() -> None:
     simulator = Simulator()
     assert not simulator.language_model.strong
-    assert type(simulator.language_model.live()) is Llama
+    assert type(simulator.language_model.for_encounters()) is Llama
     case = simulator.case("breast-biopsy")
-    assert simulator._floor(case) == wiring.floor_of(case)
-    header = simulator.language_model.recorded(simulator.profile)
+    assert simulator._turn_taking(case) == wiring.turn_taking_of(case)
+    header = simulator.language_model.for_record(simulator.profile)
     assert header == {str(k): v for k, v in manifest.digests(simulator.profile.values()).items()}
 
 
 def test_a_server_speaks_first_and_the_embedded_model_after_it() -> None:
     simulator = Simulator(server=SERVER)
-    both = simulator.language_model.live()
+    both = simulator.language_model.for_encounters()
     assert isinstance(both, Fallback)
     assert isinstance(both._first, Remote)
     assert type(both._second) is Llama
     assert both.name == "the language model's server at lab:8000"
-    header = simulator.language_model.recorded(simulator.profile)
+    header = simulator.language_model.for_record(simulator.profile)
     assert header["llm"] == "big at http://lab:8000/v1"
     assert header["llm_fallback"] == manifest.model("smollm2-135m").files[0].sha256
     assert "k3y" not in str(header)
@@ -66,13 +66,13 @@ def test_a_server_speaks_first_and_the_embedded_model_after_it() -> None:
 def test_the_server_the_embedded_model_and_the_voice_fit_into_the_time_they_have() -> None:
     simulator = Simulator(server=SERVER)
     case = simulator.case("breast-biopsy")
-    longer = simulator._floor(case)
+    longer = simulator._turn_taking(case)
     assert longer.improvise_timeout_s > SERVER.timeouts.whole_s + 0.5
     assert longer.improvise_timeout_s < 4.0
     same = longer.model_copy(
         update={"improvise_timeout_s": TurnTakingSettings().improvise_timeout_s}
     )
-    assert same == wiring.floor_of(case)
+    assert same == wiring.turn_taking_of(case)
 
 
 def test_a_text_conversation_has_the_servers_words_or_none() -> None:
@@ -86,7 +86,7 @@ def test_a_text_conversation_has_the_servers_words_or_none() -> None:
 def test_a_larger_model_of_the_profile_is_spoken_to_as_a_chat() -> None:
     simulator = Simulator()
     assert simulator.language_model.strong
-    both = simulator.language_model.live()
+    both = simulator.language_model.for_encounters()
     assert isinstance(both, Fallback)
     assert type(both._first) is ChatLlama
     assert type(both._second) is Llama
@@ -94,7 +94,7 @@ def test_a_larger_model_of_the_profile_is_spoken_to_as_a_chat() -> None:
     start = patient.start(0)
     both.warm(patient.prompt_so_far(start), messages=patient.messages_so_far(start))
     assert both.is_up
-    assert set(simulator.language_model.recorded(simulator.profile)) == {
+    assert set(simulator.language_model.for_record(simulator.profile)) == {
         *map(str, manifest.ROLES),
         "llm_fallback",
     }

@@ -8,13 +8,14 @@ from hypothesis import strategies as st
 from simvoice.conversation.events import (
     ClipEnded,
     EncounterEvent,
+    EngineFailed,
     Key,
     ModelAnswered,
     SpeechReady,
-    StageBroke,
     Transcribed,
     TurnEndJudged,
 )
+from simvoice.conversation.state import Rules
 from simvoice.patient.decisions import Answer, Improvise, PlannedHold
 from simvoice.ports import Transcript
 from simvoice.record.events import Hold as HoldEntry
@@ -41,7 +42,7 @@ strays: st.SearchStrategy[EncounterEvent] = st.one_of(
         Transcribed,
         st.floats(0, 40),
         keys,
-        st.sampled_from(["turn", "probe"]),
+        st.sampled_from(["turn", "overlap"]),
         st.builds(Transcript, st.sampled_from(TEXTS), st.just(-0.2), st.just(0.0), st.just(1.0)),
     ),
     st.builds(ModelAnswered, st.floats(0, 40), keys, st.builds(Answer, st.just("stale words"))),
@@ -50,10 +51,10 @@ strays: st.SearchStrategy[EncounterEvent] = st.one_of(
         ClipEnded, st.floats(0, 40), never_played, st.integers(0, 2), st.just(0.1), st.booleans()
     ),
     st.builds(
-        StageBroke,
+        EngineFailed,
         st.floats(0, 40),
         keys,
-        st.sampled_from(["judge", "turn", "probe", "think", "say"]),
+        st.sampled_from(["judge", "turn", "overlap", "think", "say"]),
         st.just("stray"),
     ),
 )
@@ -68,7 +69,7 @@ def worlds(draw: st.DrawFn) -> World:
         silences={2: 1.0} if draw(st.booleans()) else {},
         queries={1: Improvise("…")} if draw(st.booleans()) else {},
     )
-    stages = st.sets(st.sampled_from(["judge", "turn", "probe", "think", "say"]), max_size=1)
+    stages = st.sets(st.sampled_from(["judge", "turn", "overlap", "think", "say"]), max_size=1)
     prob = draw(st.floats(0, 1))
     world = World(
         mind,
@@ -104,8 +105,8 @@ def test_after_any_conversation_a_question_gets_an_answer(world: World) -> None:
     world.breaks.clear()
     world.mute.clear()
     at_s = world.now_s + 40.0
-    world.floor = world.floor.model_copy(update={"prompt_after_s": 120.0})
-    world.rules = type(world.rules)(world.mind, world.floor)
+    world.turn_taking = world.turn_taking.model_copy(update={"prompt_after_s": 120.0})
+    world.play_by(Rules(world.mind, world.turn_taking))
     world.run(at_s)
     world.mind.lines = ["a plain answer"]
     world.mind.queries.clear()
@@ -136,7 +137,7 @@ def test_what_sounded_is_what_the_record_says_was_heard(world: World) -> None:
         for at_s, level in world.sound
         if level > 0 and not any(start <= at_s <= end for start, end in told)
     ]
-    playing_now = world.state.patient_has_floor
+    playing_now = world.state.patient_has_turn
     assert not strays or playing_now, f"sound at {strays[:3]} that no entry tells of"
 
 
@@ -145,7 +146,7 @@ def test_what_sounded_is_what_the_record_says_was_heard(world: World) -> None:
 def test_no_answer_begins_while_the_learner_is_speaking(world: World) -> None:
     for delay in world.delays:
         for voice in world.utterances:
-            believed_s = voice.start_s + world.floor.onset_s + world.output_delay_s + 0.08
+            believed_s = voice.start_s + world.turn_taking.onset_s + world.output_delay_s + 0.08
             assert not believed_s < delay.first_sound_s < voice.end_s or world.half_duplex
 
 

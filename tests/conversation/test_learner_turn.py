@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from simvoice.conversation.events import Drop, JudgeTurnEnd, Transcribe
+from simvoice.conversation.events import DropWork, JudgeTurnEnd, Transcribe
 from simvoice.patient.decisions import Improvise
 from tests.conversation.world import ScriptedMind, World
 
@@ -19,7 +19,7 @@ def test_a_finished_turn_is_answered_right_after_the_commit_time() -> None:
     assert world.turns == ["What worries you most?"]
     # 0.4 s of quiet, the output delay, and at most two frames
     assert 2.9 <= first_sound_s(world) <= 2.9 + 0.06 + 0.04
-    assert world.heard == ["I see what you mean."]
+    assert world.delivered == ["I see what you mean."]
 
 
 def test_a_turn_that_is_surely_finished_is_answered_sooner() -> None:
@@ -34,7 +34,7 @@ def test_two_sentences_in_one_breath_are_one_turn() -> None:
 
 
 def test_after_a_statement_she_lets_the_learner_go_on() -> None:
-    world = World(ScriptedMind(hands_over=False), stt_s=0.08, tts_s=0.02)
+    world = World(ScriptedMind(yields_turn=False), stt_s=0.08, tts_s=0.02)
     world.learner(0.5, 2.0, "That should never have happened.")
     world.learner(2.6, 3.5, "I am so sorry for it.").run(8)
     assert world.turns == ["That should never have happened. I am so sorry for it."]
@@ -73,15 +73,15 @@ def test_a_learner_who_goes_on_before_the_commit_throws_the_work_away() -> None:
         World(mind).learner(0.5, 1.5, "How are you").learner(1.86, 2.8, "today Mrs Hale?").run(8)
     )
     assert world.turns == ["How are you today Mrs Hale?"]
-    assert world.heard == ["first answer"], "her state must not move with thrown-away work"
-    assert any(isinstance(command, Drop) for _, command in world.commands)
+    assert world.delivered == ["first answer"], "her state must not move with thrown-away work"
+    assert any(isinstance(command, DropWork) for _, command in world.commands)
 
 
 def test_a_stale_reply_is_never_heard() -> None:
     mind = ScriptedMind(lines=["reply to half a question", "reply to the whole of it"])
     world = World(mind, stt_s=0.05, tts_s=0.6)
     world.learner(0.5, 1.5, "Did anyone").learner(2.0, 2.8, "come with you?").run(8)
-    assert [said.text for said in mind.said][-1] == "Did anyone come with you?"
+    assert [said.text for said in mind.learner_said][-1] == "Did anyone come with you?"
     assert len(world.speeches) == 1
     assert not world.patient_sounds(0, 2.8)
 
@@ -172,11 +172,11 @@ def test_a_chosen_silence_is_kept_and_labelled() -> None:
 def test_the_model_answers_when_the_patient_asks_it() -> None:
     mind = ScriptedMind(lines=["the authored line"], queries={0: Improvise("…")})
     world = World(mind).learner(0.5, 1.5, "What do you paint?").run(6)
-    assert world.heard == ["something of my own"]
+    assert world.delivered == ["something of my own"]
 
 
 def test_a_model_that_never_answers_gives_way_to_the_authored_line() -> None:
     mind = ScriptedMind(lines=["the authored line"], queries={0: Improvise("…")})
     world = World(mind, mute={"think"}).learner(0.5, 1.5, "What do you paint?").run(9)
-    assert world.heard == ["the authored line"]
+    assert world.delivered == ["the authored line"]
     assert first_sound_s(world) < 1.5 + 0.2 + 0.2 + 2.0 + 0.4

@@ -33,7 +33,7 @@ def test_the_voice_gets_the_marks_and_the_mood_and_the_record_plain_words() -> N
     (speech,) = world.speeches
     assert (speech.text, speech.heard, speech.unsaid) == (WORDS, WORDS, "")
     assert [word.text for word in speech.words] == WORDS.split()
-    assert world.mind.hearings == [(WORDS, True)]
+    assert world.mind.deliveries == [(WORDS, True)]
 
 
 def test_her_words_lie_where_they_sound_though_she_pauses() -> None:
@@ -47,17 +47,17 @@ def test_who_speaks_into_her_pause_takes_the_floor_and_hears_what_came_before_it
     world = told().learner(3.0, 4.8, "Wait, let me explain that to you.").run(12)
     first = world.speeches[0]
     assert (first.heard, first.unsaid) == ("one two three", "four five six seven eight nine ten")
-    assert world.mind.hearings[0] == ("one two three", False)
+    assert world.mind.deliveries[0] == ("one two three", False)
     assert world.interruptions
 
 
 def test_what_she_goes_on_with_after_a_cough_keeps_its_marks() -> None:
     line = "one two three four five six seven <pause 0.5> eight <break> nine ten eleven twelve"
     mind = ScriptedMind(lines=[line])
-    world = World(mind, mute={"probe"}).learner(0.5, 1.5, "Tell me about it.")
+    world = World(mind, mute={"overlap"}).learner(0.5, 1.5, "Tell me about it.")
     world.learner(3.0, 3.75, "Yeah yeah okay.").run(14)
     assert len(world.speeches) == 2
-    assert " ".join(world.heard) == parse(line).text
+    assert " ".join(world.delivered) == parse(line).text
     assert asked(world)[-1].text.endswith("seven <pause 0.5> eight <break> nine ten eleven twelve")
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from simvoice.conversation.events import Noticed, Warm
+from simvoice.conversation.events import EngineNotice, WarmModel
 from simvoice.conversation.settings import TurnTakingSettings
 from simvoice.patient.decisions import Improvise, PatientState
 from simvoice.ports import Message
@@ -36,18 +36,20 @@ def test_after_it_died_her_authored_lines_are_said(how: str) -> None:
     made.run(12.0)
     getattr(made, how).clear()
     made.run(20.0)
-    assert made.heard == [made.model_text, LINES[1], made.model_text]
+    assert made.delivered == [made.model_text, LINES[1], made.model_text]
     assert len(made.turns) == 3
-    whole_pause_s = made.floor.commit_after_s + made.floor.improvise_timeout_s + 0.5
+    whole_pause_s = made.turn_taking.commit_after_s + made.turn_taking.improvise_timeout_s + 0.5
     assert max(waits_s(made)) < whole_pause_s
 
 
 def test_a_switch_to_another_model_is_recorded_and_disturbs_nothing() -> None:
     plain = world().run(20.0)
     made = world()
-    made.extra = [Noticed(at_s, "the server did not answer in time") for at_s in (1.5, 3.1, 8.9)]
+    made.extra = [
+        EngineNotice(at_s, "the server did not answer in time") for at_s in (1.5, 3.1, 8.9)
+    ]
     made.run(20.0)
-    assert made.heard == plain.heard
+    assert made.delivered == plain.delivered
     assert waits_s(made) == waits_s(plain)
     assert [each.what for each in made.entries(Trouble)] == [
         "the server did not answer in time"
@@ -56,12 +58,12 @@ def test_a_switch_to_another_model_is_recorded_and_disturbs_nothing() -> None:
 
 
 def test_a_server_is_given_longer_and_the_pause_is_no_longer_than_that() -> None:
-    floor = TurnTakingSettings(improvise_timeout_s=3.0)
-    made = world(floor=floor, llm_s=2.4).run(24.0)
-    assert made.heard == [made.model_text] * 3
+    turn_taking = TurnTakingSettings(improvise_timeout_s=3.0)
+    made = world(turn_taking=turn_taking, llm_s=2.4).run(24.0)
+    assert made.delivered == [made.model_text] * 3
     assert max(waits_s(made)) < 3.4
-    made = world(floor=floor, mute={"think"}).run(24.0)
-    assert made.heard == LINES
+    made = world(turn_taking=turn_taking, mute={"think"}).run(24.0)
+    assert made.delivered == LINES
     assert max(waits_s(made)) < 3.0 + 1.0
 
 
@@ -74,12 +76,12 @@ def test_what_is_read_ahead_holds_the_chat_too() -> None:
             return (Message("system", f"{len(state.spoken)} lines so far"),)
 
     made = World(Chatting(lines=LINES)).learner(1.0, 2.0, "What do you paint?").run(6.0)
-    (warm,) = [command for _, command in made.commands if isinstance(command, Warm)]
-    assert warm == Warm("1 lines so far", (Message("system", "1 lines so far"),))
+    (warm,) = [command for _, command in made.commands if isinstance(command, WarmModel)]
+    assert warm == WarmModel("1 lines so far", (Message("system", "1 lines so far"),))
 
 
 def test_a_state_is_not_changed_by_a_notice() -> None:
     made = world().run(3.0)
     before = made.state
-    made.step(Noticed(made.now_s, "the server answers again"))
+    made.step(EngineNotice(made.now_s, "the server answers again"))
     assert replace(made.state, now_s=before.now_s) == before

@@ -35,7 +35,7 @@ def silent_from_s(world: World) -> float:
 @pytest.mark.parametrize("said", ["Mm-hm.", "Okay.", "I see.", "Yeah, okay.", "Right."])
 def test_an_acknowledgement_does_not_stop_her(said: str) -> None:
     world = talking().learner(3.0, 3.5, said).run(9)
-    assert world.heard == [LONG]
+    assert world.delivered == [LONG]
     assert [entry.text for entry in world.backchannels] == [said]
     assert not world.interruptions
     assert world.turns == ["Tell me about it."]
@@ -44,7 +44,7 @@ def test_an_acknowledgement_does_not_stop_her(said: str) -> None:
 @pytest.mark.parametrize("written", ["I'm on.", "Mom.", "um hum", ""])
 def test_a_hum_does_not_stop_her_whatever_words_the_recogniser_makes_of_it(written: str) -> None:
     world = talking().learner(3.0, 3.6, written, hum=0.95).run(9)
-    assert world.heard == [LONG]
+    assert world.delivered == [LONG]
     assert [entry.text for entry in world.backchannels] == [written]
     assert not world.interruptions
 
@@ -97,9 +97,9 @@ def test_what_was_heard_is_recorded_before_the_interruption_and_to_the_word() ->
 def test_she_remembers_only_what_was_heard_and_knows_that_she_was_cut_off() -> None:
     world = talking(stt_s=0.12).learner(3.0, 5.0, "Wait, let me explain that to you.").run(12)
     mind = world.mind
-    assert mind.hearings[0] == (world.speeches[0].heard, False)
-    assert mind.said[1].interrupted
-    assert mind.said[1].unsaid == world.speeches[0].unsaid
+    assert mind.deliveries[0] == (world.speeches[0].heard, False)
+    assert mind.learner_said[1].interrupted
+    assert mind.learner_said[1].unsaid == world.speeches[0].unsaid
 
 
 @pytest.mark.parametrize(("after_s", "together"), [(0.0, True), (0.3, True), (0.6, False)])
@@ -110,13 +110,13 @@ def test_who_begins_as_she_does_has_not_interrupted_her(after_s: float, together
     assert world.speeches[0].unsaid  # she gives way in any case
     assert len(world.entries(SimultaneousStart)) == together
     assert len(world.interruptions) == (not together)
-    assert world.mind.said[1].interrupted == (not together)
-    assert world.mind.said[1].unsaid == world.speeches[0].unsaid
+    assert world.mind.learner_said[1].interrupted == (not together)
+    assert world.mind.learner_said[1].unsaid == world.speeches[0].unsaid
 
 
 def test_a_cough_does_not_stop_her() -> None:
     world = talking().learner(3.0, 3.3, "", logprob=-1.4, no_speech=0.8).run(9)
-    assert world.heard == [LONG]
+    assert world.delivered == [LONG]
     assert world.discarded
     assert not world.interruptions
 
@@ -129,11 +129,11 @@ def test_a_short_real_question_takes_the_floor_once_its_words_are_known() -> Non
 
 def test_a_false_barge_in_is_followed_by_the_rest_of_her_line() -> None:
     """A probe that hears words where the whole is only an acknowledgement."""
-    world = talking(mute={"probe"}).learner(3.0, 3.75, "Yeah yeah okay.").run(14)
+    world = talking(mute={"overlap"}).learner(3.0, 3.75, "Yeah yeah okay.").run(14)
     assert [c for _, c in world.commands if isinstance(c, StopPlaying)]
-    assert " ".join(world.heard) == LONG
+    assert " ".join(world.delivered) == LONG
     assert not world.interruptions
-    assert world.mind.hearings == [(LONG, True)]
+    assert world.mind.deliveries == [(LONG, True)]
 
 
 def test_her_own_words_from_a_loudspeaker_are_dropped() -> None:
@@ -169,12 +169,12 @@ def test_who_takes_over_when_all_her_words_were_heard_has_not_cut_her_off(
     world = talking(stt_s=0.12).learner(at_s, at_s + 1.5, "Sorry, one more thing first.").run(14)
     assert world.turns[-1] == "Sorry, one more thing first."
     assert [each.lost_words for each in world.interruptions] == [lost] * bool(lost)
-    assert world.mind.said[-1].interrupted == bool(lost)
+    assert world.mind.learner_said[-1].interrupted == bool(lost)
 
 
 def test_half_duplex_hears_nothing_while_she_speaks() -> None:
     world = talking(half_duplex=True).learner(3.0, 5.0, "one two three four five").run(9)
-    assert world.heard == [LONG]
+    assert world.delivered == [LONG]
     assert not world.interruptions
     assert not [c for _, c in world.commands if isinstance(c, Duck) and c.gain_db < 0]
 
@@ -189,5 +189,5 @@ def test_a_voice_that_begins_in_the_same_frame_as_hers_loses_nothing() -> None:
 
 
 def test_the_probe_that_comes_late_is_waited_for_a_little_only() -> None:
-    world = talking(mute={"probe"}).learner(3.0, 5.0, "Wait, let me explain that to you.").run(12)
+    world = talking(mute={"overlap"}).learner(3.0, 5.0, "Wait, let me explain that to you.").run(12)
     assert silent_from_s(world) <= 3.0 + 0.45 + 0.2 + 0.25

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from simvoice.conversation.events import EndAsked
+from simvoice.conversation.events import EndRequested
 from simvoice.conversation.reflection import ledger_moments, reflection_entry
 from simvoice.conversation.state import LedgerMoment
 from simvoice.patient.decisions import (
@@ -31,15 +31,17 @@ def _entries(world: World) -> list[object]:
 class _Hurt(ScriptedMind):
     """Is moved by the learner's words."""
 
-    def respond(self, state: PatientState, said: LearnerUtterance) -> Decision:
-        decision = super().respond(state, said)
-        return replace(decision, steps=(LedgerStep("trust", 0.5, 0.4, "cut"),), opens=("mother",))
+    def respond(self, state: PatientState, utterance: LearnerUtterance) -> Decision:
+        decision = super().respond(state, utterance)
+        return replace(
+            decision, steps=(LedgerStep("trust", 0.5, 0.4, "cut"),), discloses=("mother",)
+        )
 
 
 @pytest.mark.parametrize("reason", ["learner", "closed", "device"])
 def test_she_is_asked_however_the_learner_went(reason: str) -> None:
-    world = World(mind=ScriptedMind(feels=(HURT,)))
-    world.extra = [EndAsked(6.0, reason)]  # type: ignore[arg-type]
+    world = World(mind=ScriptedMind(reflections=(HURT,)))
+    world.extra = [EndRequested(6.0, reason)]  # type: ignore[arg-type]
     world.run(8.0)
     said, ended = _entries(world)
     assert isinstance(said, PatientReflection)
@@ -49,13 +51,13 @@ def test_she_is_asked_however_the_learner_went(reason: str) -> None:
 
 
 def test_she_is_asked_when_the_time_is_over() -> None:
-    world = World(mind=ScriptedMind(feels=(HURT,)), time_s=5.0)
+    world = World(mind=ScriptedMind(reflections=(HURT,)), time_s=5.0)
     world.run(20.0)
     assert [type(each) for each in _entries(world)] == [PatientReflection, Ended]
 
 
 def test_she_is_asked_when_she_ends_it_herself() -> None:
-    world = World(mind=ScriptedMind(feels=(HURT,), endings={1: "enough"}))
+    world = World(mind=ScriptedMind(reflections=(HURT,), endings={1: "enough"}))
     world.learner(6.0, 7.0, "hello there")
     world.run(20.0)
     said, ended = _entries(world)
@@ -66,14 +68,14 @@ def test_she_is_asked_when_she_ends_it_herself() -> None:
 
 def test_a_mind_without_words_for_it_writes_nothing() -> None:
     world = World()
-    world.extra = [EndAsked(6.0, "learner")]
+    world.extra = [EndRequested(6.0, "learner")]
     world.run(8.0)
     assert [type(each) for each in _entries(world)] == [Ended]
 
 
 def test_a_remark_goes_back_to_the_move_that_showed_it() -> None:
-    world = World(mind=_Hurt(feels=(HURT,))).learner(6.0, 7.0, "hello there")
-    world.extra = [EndAsked(15.0, "learner")]
+    world = World(mind=_Hurt(reflections=(HURT,))).learner(6.0, 7.0, "hello there")
+    world.extra = [EndRequested(15.0, "learner")]
     world.run(16.0)
     said = _entries(world)[0]
     assert isinstance(said, PatientReflection)
@@ -101,7 +103,7 @@ def test_of_what_she_told_it_is_where_she_told_it_or_nowhere() -> None:
 def test_what_one_cause_moves_in_several_values_counts_together() -> None:
     steps = (LedgerStep("trust", 0.5, 0.4, "cut"), LedgerStep("distress", 0.4, 0.45, "cut"))
     decision = Decision(
-        PatientState(ledger=()), Move("silent", ""), "hurt", steps=steps, opens=("mother",)
+        PatientState(ledger=()), Move("silent", ""), "hurt", steps=steps, discloses=("mother",)
     )
     cut, mother = ledger_moments(decision, 7.0)
     assert (cut.what, cut.at_s, round(cut.moved, 3)) == ("cut", 7.0, 0.15)

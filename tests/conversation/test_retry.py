@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simvoice import paths
-from simvoice.conversation.checkpoint import checkpoint, restore, resume
+from simvoice.conversation.checkpoint import checkpoint, restore, retry_start
 from simvoice.conversation.events import Key
 from simvoice.conversation.state import begin_retry
 from simvoice.patient.case.load import load_case, locate_case
@@ -158,11 +158,11 @@ def ways(world: World, after: Checkpoint) -> Happened:
 
 def again(make: Make, original: World, entry: Checkpoint) -> tuple[World, Checkpoint]:
     """Another go with the rest of the learner's script, moved to where the line begins now."""
-    resumed = resume(original.notes, entry)
+    resumed = retry_start(original.notes, entry)
 
     def world(shift_s: float | None) -> World:
         made = make()
-        made.state = begin_retry(resumed)
+        made.retry_from(resumed)
         told = made.utterances
         made.utterances = []
         if shift_s is not None:
@@ -204,14 +204,14 @@ def test_the_scripts_have_all_that_can_happen() -> None:
     assert {"held", "filled"} <= set(holds)
     assert {"prompt", "silent"} <= set(kinds)
     assert any(world.interruptions for world in worlds)
-    assert any(world.model_text in world.heard for world in worlds)
+    assert any(world.model_text in world.delivered for world in worlds)
 
 
 def test_the_line_is_said_again_first_whatever_the_learner_says_before() -> None:
     original = scripted().run(LATE_S)
     entry = original.entries(Checkpoint)[1]
     world = scripted()
-    world.state = begin_retry(resume(original.notes, entry))
+    world.retry_from(retry_start(original.notes, entry))
     world.utterances = [Utterance(0.2, 1.6, "hello are you there")]
     world.run(12.0)
     assert isinstance(world.entries(PatientMove)[0], PatientMove)
@@ -224,7 +224,7 @@ def test_a_silence_she_kept_is_kept_again_at_once() -> None:
     original = World(mind=mind).learner(6.0, 7.0, "it is bad news").run(20.0)
     entry = next(e for e in original.entries(Checkpoint) if not e.move["text"])
     world = World(mind=mind)
-    world.state = begin_retry(resume(original.notes, entry))
+    world.retry_from(retry_start(original.notes, entry))
     world.run(12.0)
     (hold,) = world.holds
     assert (hold.outcome, hold.beat) == ("held", "blow")
@@ -234,9 +234,9 @@ def test_a_silence_she_kept_is_kept_again_at_once() -> None:
 def test_the_numbers_of_turns_go_on_where_they_were() -> None:
     original = scripted().run(LATE_S)
     entry = original.entries(Checkpoint)[2]
-    state = begin_retry(resume(original.notes, entry))
+    state = begin_retry(retry_start(original.notes, entry))
     assert Key(state.last_turn, 0) >= Key(entry.turn, 0)
-    assert state.sounded
+    assert state.delivered_words
 
 
 def test_ten_minutes_of_moments_are_a_small_part_of_the_record() -> None:

@@ -18,7 +18,7 @@ def after_the_news(**how: object) -> World:
 
 def test_a_silence_that_is_let_stand_opens_something() -> None:
     world = after_the_news().run(14)
-    assert world.heard == ["Oh.", "it opened after headline"]
+    assert world.delivered == ["Oh.", "it opened after headline"]
     hold = world.holds[0]
     assert (hold.outcome, hold.beat, hold.line_id) == ("held", "headline", "opened")
     assert hold.end_s - hold.start_s == pytest.approx(6.0, abs=0.05)
@@ -26,9 +26,9 @@ def test_a_silence_that_is_let_stand_opens_something() -> None:
 
 def test_a_silence_that_is_filled_closes() -> None:
     world = after_the_news().learner(4.5, 6.5, "We have very good treatments.").run(12)
-    assert "it opened after headline" not in world.heard
+    assert "it opened after headline" not in world.delivered
     assert world.holds[0].outcome == "filled"
-    assert world.mind.said[1].filled_hold == "headline"
+    assert world.mind.learner_said[1].filled_hold == "headline"
 
 
 def test_an_acknowledgement_does_not_fill_a_silence() -> None:
@@ -45,7 +45,7 @@ def test_a_cough_does_not_fill_a_silence() -> None:
 def test_a_move_of_silence_says_nothing_and_waits() -> None:
     mind = ScriptedMind(lines=["", "thank you for waiting"], holds={0: PlannedHold("tears", 3.0)})
     world = World(mind).learner(0.5, 1.5, "I can see how hard this is.").run(9)
-    assert world.heard == ["it opened after tears"]
+    assert world.delivered == ["it opened after tears"]
     assert world.holds[0].end_s - world.holds[0].start_s == pytest.approx(3.0, abs=0.05)
 
 
@@ -86,14 +86,14 @@ def test_the_learner_may_end_at_any_time_and_what_was_heard_is_kept() -> None:
 def test_words_that_were_not_answered_yet_are_kept() -> None:
     world = World(stt_s=0.1).learner(0.5, 1.5, "I have to go now.").end(1.84).run(5)
     assert world.turns == ["I have to go now."]
-    assert world.heard == []
+    assert world.delivered == []
 
 
 def test_an_ending_of_the_case_ends_the_encounter_once_it_was_heard() -> None:
     mind = ScriptedMind(lines=["thank you doctor goodbye"], endings={0: "reassured"})
     world = World(mind).learner(0.5, 1.5, "Goodbye then.").run(20)
     assert (world.ended[0].reason, world.ended[0].ending) == ("patient", "reassured")
-    assert world.heard == ["thank you doctor goodbye"]
+    assert world.delivered == ["thank you doctor goodbye"]
     assert world.ended[0].at_s >= world.speeches[0].end_s
 
 
@@ -105,12 +105,12 @@ def test_an_ending_that_is_interrupted_is_not_reached() -> None:
     world = World(mind, stt_s=0.1).learner(0.5, 1.5, "So.")
     world.learner(2.8, 4.4, "Wait, please don't go yet.").run(12)
     assert not world.ended
-    assert world.heard[-1] == "oh all right"
+    assert world.delivered[-1] == "oh all right"
 
 
 def test_the_hard_end_of_time_is_said_by_the_patient() -> None:
     world = World(ScriptedMind(lines=["Hello."]), time_s=12.0).learner(0.5, 1.5, "Hello.").run(40)
-    assert world.heard[-1] == "they want me back now"
+    assert world.delivered[-1] == "they want me back now"
     assert (world.ended[0].reason, world.ended[0].ending) == ("time", "time")
 
 
@@ -131,25 +131,25 @@ def test_a_learner_who_talks_through_the_end_of_time_is_stopped_all_the_same() -
 
 def test_a_recogniser_that_fails_makes_her_ask_again() -> None:
     world = World(breaks={"turn"}).learner(0.5, 1.5, "What worries you?").run(6)
-    assert world.heard == ["sorry what was that"]
+    assert world.delivered == ["sorry what was that"]
 
 
 def test_a_recogniser_that_never_answers_makes_her_ask_again() -> None:
     world = World(mute={"turn"}).learner(0.5, 1.5, "What worries you?").run(14)
-    assert world.heard[0] == "sorry what was that"
+    assert world.delivered[0] == "sorry what was that"
 
 
 def test_a_voice_that_fails_leaves_the_floor_to_the_learner() -> None:
     world = World(breaks={"say"}).learner(0.5, 1.5, "What worries you?").run(4)
-    assert world.heard == []
-    assert not world.state.patient_has_floor
+    assert world.delivered == []
+    assert not world.state.patient_has_turn
     world.breaks.clear()
     world.learner(4.5, 5.5, "Are you there?").run(9)
     assert len(world.turns) == 2
-    assert len(world.heard) == 1
+    assert len(world.delivered) == 1
 
 
-@pytest.mark.parametrize("stage", ["judge", "turn", "say", "think", "probe"])
+@pytest.mark.parametrize("stage", ["judge", "turn", "say", "think", "overlap"])
 def test_a_stage_that_never_answers_does_not_stop_the_conversation(stage: str) -> None:
     world = World(mute={stage})
     for number in range(6):

@@ -1,47 +1,40 @@
 """A conversation scripted in virtual time: ten minutes of talk in milliseconds.
 
-The learner's voice, the engines' delays and the patient's lines are scripted; the state machine,
-the player and the clock (samples of the microphone) are the real ones. Nothing sleeps.
+The learner's voice, the engines' delays and the patient's lines are scripted. The session with its
+loop, the state machine, the player and the clock (samples of the microphone) are the real ones.
+Nothing sleeps.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import Literal, TypeVar, cast
 
 import numpy as np
 
 from simvoice import markup
-from simvoice.audio import FRAME_S, RATE, samples
+from simvoice.audio import FRAME, FRAME_S, RATE, Pcm16, samples
+from simvoice.conversation.checkpoint import RetryStart
 from simvoice.conversation.events import (
     AskModel,
-    ClipEnded,
-    ClipStarted,
-    Close,
     Command,
-    Drop,
-    Duck,
     EncounterEvent,
-    EndAsked,
-    Frame,
+    EndRequested,
+    EngineFailed,
     JudgeTurnEnd,
     Key,
     ModelAnswered,
-    Note,
-    Play,
     SpeechReady,
-    StageBroke,
-    StopPlaying,
     Synthesise,
     Transcribe,
     Transcribed,
     TurnEndJudged,
+    WarmModel,
     WordsJudged,
 )
 from simvoice.conversation.settings import TurnTakingSettings
-from simvoice.conversation.state import Rules, begin
-from simvoice.conversation.step import step
+from simvoice.conversation.state import EncounterState, Rules, begin_retry
 from simvoice.patient.decisions import (
     Answer,
     Decision,
@@ -53,7 +46,7 @@ from simvoice.patient.decisions import (
     Query,
     Reflection,
 )
-from simvoice.ports import Message, SpokenWord, Transcript
+from simvoice.ports import LineFacts, Message, MicFrame, Speech, SpokenWord, Transcript, VoiceStyle
 from simvoice.record.events import (
     Backchannel,
     Delay,
@@ -65,34 +58,36 @@ from simvoice.record.events import (
     PatientSpeech,
 )
 from simvoice.record.events import Hold as HoldEntry
-from simvoice.runtime.player import Player
+from simvoice.record.recorder import Recorder
+from simvoice.runtime.session import Session, SessionParts
+from simvoice.runtime.stages import Engines, Stages
 
 T = TypeVar("T")
 
 WORD_S = 0.3
-"""Every scripted patient word lasts this long."""
+"""Seconds that every scripted word of the patient lasts."""
 
 
 @dataclass
 class ScriptedMind:
-    """A patient who answers in a scripted order, and remembers what she was told and heard."""
+    """A patient who answers in a scripted order, and keeps what was said and delivered."""
 
     lines: list[str] = field(default_factory=lambda: ["I see what you mean."])
     """May have marks."""
     mood: Mood = "even"
     holds: dict[int, PlannedHold] = field(default_factory=dict)
-    """By line number: the silence she keeps after it."""
+    """By line number: the hold after the line."""
     silences: dict[int, float] = field(default_factory=dict)
-    """By line number: the silence she chooses before it."""
+    """By line number: the silence before the line."""
     endings: dict[int, str] = field(default_factory=dict)
     queries: dict[int, Query] = field(default_factory=dict)
-    hands_over: bool = True
-    """Whether what the learner says leaves the floor to her."""
-    feels: tuple[Reflection, ...] = ()
-    """What she says afterwards."""
-    said: list[LearnerUtterance] = field(default_factory=list)
-    hearings: list[tuple[str, bool]] = field(default_factory=list)
-    """(heard text, complete) of each of her lines, in order."""
+    yields_turn: bool = True
+    """Whether the learner's words give the turn to the patient."""
+    reflections: tuple[Reflection, ...] = ()
+    learner_said: list[LearnerUtterance] = field(default_factory=list)
+    """What the patient responded to, in order."""
+    deliveries: list[tuple[str, bool]] = field(default_factory=list)
+    """(delivered text, complete) of each line of the patient, in order."""
 
     def start(self, seed: int) -> PatientState:
         return PatientState(ledger=(("trust", 0.5),), seed=seed)
@@ -115,18 +110,18 @@ class ScriptedMind:
         return Decision(after, move, reason, query=self.queries.get(number))
 
     def open(self, state: PatientState) -> Decision:
-        return self._line(state, "she speaks first")
+        return self._line(state, "the patient speaks first")
 
-    def respond(self, state: PatientState, said: LearnerUtterance) -> Decision:
-        self.said.append(said)
-        decision = self._line(state, f"answers {said.text}")
-        return replace(decision, hands_over=self.hands_over)
+    def respond(self, state: PatientState, utterance: LearnerUtterance) -> Decision:
+        self.learner_said.append(utterance)
+        decision = self._line(state, f"answers {utterance.text}")
+        return replace(decision, yields_turn=self.yields_turn)
 
     def settle(self, state_before: PatientState, decision: Decision, answer: Answer) -> Decision:
         return replace(decision, move=Move("answer", answer.text), query=None)
 
-    def silence_held(self, state: PatientState, beat: str) -> Decision:
-        return Decision(state, Move("feel", f"it opened after {beat}", "opened"), "held")
+    def silence_held(self, state: PatientState, name: str) -> Decision:
+        return Decision(state, Move("feel", f"it opened after {name}", "opened"), "held")
 
     def break_silence(self, state: PatientState, silence_s: float) -> Decision:
         after = replace(state, prompts=state.prompts + 1)
@@ -143,7 +138,7 @@ class ScriptedMind:
         return f"the learner {trigger}"
 
     def reflect(self, state: PatientState, ending: str | None) -> tuple[Reflection, ...]:
-        return self.feels
+        return self.reflections
 
     def prompt_so_far(self, state: PatientState) -> str:
         return ""
@@ -152,10 +147,10 @@ class ScriptedMind:
         return ()
 
     def record_delivery(
-        self, state: PatientState, move: Move, heard_text: str, complete: bool
+        self, state: PatientState, move: Move, delivered_text: str, complete: bool
     ) -> PatientState:
-        self.hearings.append((heard_text, complete))
-        return replace(state, spoken=(*state.spoken, heard_text))
+        self.deliveries.append((delivered_text, complete))
+        return replace(state, spoken=(*state.spoken, delivered_text))
 
 
 @dataclass(frozen=True)
@@ -173,10 +168,10 @@ class Utterance:
 
 @dataclass
 class World:
-    """Runs a script against the real state machine."""
+    """Runs a script against the real `Session`: line, recogniser, voice and model are scripted."""
 
     mind: ScriptedMind = field(default_factory=ScriptedMind)
-    floor: TurnTakingSettings = field(default_factory=lambda: TurnTakingSettings())
+    turn_taking: TurnTakingSettings = field(default_factory=lambda: TurnTakingSettings())
     utterances: list[Utterance] = field(default_factory=list)
     stt_s: float = 0.2
     judge_s: float = 0.08
@@ -186,7 +181,7 @@ class World:
     complete: Callable[[float, float], float] = lambda start_s, end_s: 0.95
     """Smart Turn's answer by the span of the turn."""
     words_over: Callable[[str], float] | None = None
-    """The words' own answer; None when no model judges them."""
+    """The answer of the model that judges the words; None without one."""
     model_text: str = "something of my own"
     breaks: set[str] = field(default_factory=set)
     """Stages that fail, by name."""
@@ -198,25 +193,32 @@ class World:
     extra: list[EncounterEvent] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.rules = Rules(
+        self.sound: list[tuple[float, float]] = []
+        """(session seconds, peak) of every 20 ms of the patient's voice at the learner's ear."""
+        self.notes: list[JournalEntry] = []
+        self.commands: list[tuple[float, Command]] = []
+        self.line = ScriptedLine(self)
+        rules = Rules(
             self.mind,
-            self.floor,
+            self.turn_taking,
             self.time_s,
             self.time_is_hard,
             judges_words=self.words_over is not None,
-            half_duplex=self.half_duplex,
         )
-        self.state = begin(self.rules, 0)
-        self.player = Player()
-        self.pending: list[tuple[float, EncounterEvent]] = []
-        self.notes: list[JournalEntry] = []
-        self.commands: list[tuple[float, Command]] = []
-        self.clips: dict[tuple[Key, int], tuple[np.ndarray, tuple[SpokenWord, ...]]] = {}
-        self.dropped: set[Key] = set()
-        self.sound: list[tuple[float, float]] = []
-        """(session seconds heard, level) of every 20 ms of the patient's."""
-        self.closed: Close | None = None
-        self.frames = 0
+        parts = SessionParts(
+            attempt="scripted",
+            rules=rules,
+            line=self.line,
+            vad=ScriptedVoiceActivity(self),
+            engines=cast(Engines, None),  # the stages are scripted whole
+            record=lambda _: cast(Recorder, NotesOnly(self)),
+            style=lambda affect, mood: VoiceStyle(),
+            focus=lambda text: text,
+            wall_s=lambda: self.now_s,
+        )
+        self.stages = ScriptedStages(self)
+        self.session = LoggedSession(parts, cast(Stages, self.stages))
+        self.session.world = self
 
     # -- script
 
@@ -225,132 +227,44 @@ class World:
         return self
 
     def run(self, until_s: float) -> World:
-        for event in self.extra:
-            self.pending.append((event.at_s, event))
+        self.stages.pending += [(event.at_s, event) for event in self.extra]
         self.extra = []
-        while self.frames * FRAME_S < until_s and self.closed is None:
-            self.frame()
+        if not self.line.is_open:
+            self.session.open()
+        while self.now_s < until_s and self.session._close is None:
+            self.session.advance()
         return self
 
-    # -- the loop, as `runtime.session` has it
+    def retry_from(self, start: RetryStart) -> World:
+        """Begin at a checkpoint instead of at the opening."""
+        self.session._state = begin_retry(start)
+        return self
+
+    def play_by(self, rules: Rules) -> None:
+        """Go on by other rules."""
+        self.session._rules = rules
+
+    def step(self, event: EncounterEvent) -> None:
+        self.session._step(event)
 
     @property
     def now_s(self) -> float:
-        return round(self.frames * FRAME_S, 6)
+        return round(self.line.frames * FRAME_S, 6)
 
-    def frame(self) -> None:
-        self.frames += 1
+    @property
+    def state(self) -> EncounterState:
+        return self.session._state
+
+    def voice_now(self) -> Utterance | None:
+        """What the learner is saying in the frame that ends now."""
         now_s = self.now_s
-        soon_s = now_s + 1e-9
-        due = [event for at_s, event in self.pending if at_s <= soon_s]
-        self.pending = [(at_s, event) for at_s, event in self.pending if at_s > soon_s]
-        for event in due:
-            self.step(
-                event if isinstance(event, ClipStarted | ClipEnded) else replace(event, at_s=now_s)
-            )
-        voice = next((u for u in self.utterances if u.start_s < now_s <= u.end_s + 1e-9), None)
-        level = voice.level_dbfs if voice else -70.0
-        self.step(Frame(now_s, 0.99 if voice else 0.01, level))
-        pcm, events = self.player.pull()
-        heard_s = now_s + self.output_delay_s
-        self.sound.append((heard_s, float(np.abs(pcm).max())))
-        for event in events:
-            at_s = heard_s + event.offset / RATE
-            if event.kind == "started":
-                self.pending.append((at_s, ClipStarted(at_s, event.key, event.index)))
-            else:
-                played_s = event.played / RATE
-                cut = event.kind == "cut"
-                self.pending.append((at_s, ClipEnded(at_s, event.key, event.index, played_s, cut)))
-
-    def step(self, event: EncounterEvent) -> None:
-        self.state, commands = step(self.rules, self.state, event)
-        for command in commands:
-            self.commands.append((self.now_s, command))
-            self.carry_out(command)
-
-    def later(self, delay_s: float, stage: str, key: Key, event: EncounterEvent) -> None:
-        if stage in self.mute:
-            return
-        if stage in self.breaks:
-            index = getattr(event, "index", 0)
-            event = StageBroke(0.0, key, stage, "scripted failure", index)  # type: ignore[arg-type]
-        self.pending.append((self.now_s + delay_s, event))
-
-    def carry_out(self, command: Command) -> None:
-        match command:
-            case JudgeTurnEnd(key, start_s, end_s):
-                prob = self.complete(start_s, end_s)
-                self.later(self.judge_s, "judge", key, TurnEndJudged(0.0, key, prob))
-            case Transcribe(key, purpose, start_s, end_s):
-                transcript = self.transcript(start_s, end_s)
-                inside = [u for u in self.utterances if u.end_s > start_s and u.start_s < end_s]
-                hum = min((u.hum for u in inside), default=0.0)
-                event = Transcribed(0.0, key, purpose, transcript, hum=hum)
-                self.later(self.stt_s, purpose, key, event)
-                if purpose == "turn" and self.words_over is not None:
-                    over = WordsJudged(0.0, key, self.words_over(transcript.text))
-                    self.later(self.stt_s + 0.06, "over", key, over)
-            case AskModel(key):
-                answer = ModelAnswered(0.0, key, Answer(text=self.model_text))
-                self.later(self.llm_s, "think", key, answer)
-            case Synthesise(key, index, text):
-                self.synthesise(key, index, text)
-            case Play(key, index):
-                pcm, words = self.clips[(key, index)]
-                assert key not in self.dropped, "plays what nobody waits for"
-                ends = tuple(word.end_s for word in words)
-                self.player.queue(key, index, pcm, ends)
-            case Duck(gain_db):
-                self.player.duck(gain_db)
-            case StopPlaying():
-                self.player.stop()
-            case Drop(key):
-                self.dropped.add(key)
-            case Note(entry):
-                self.notes.append(entry)
-            case Close():
-                self.closed = command
-
-    def transcript(self, start_s: float, end_s: float) -> Transcript:
-        """The words whose time lies in the span, as a perfect recogniser gives them."""
-        words: list[str] = []
-        inside = [u for u in self.utterances if u.end_s > start_s and u.start_s < end_s]
-        for utterance in inside:
-            spoken = utterance.text.split()
-            length_s = utterance.end_s - utterance.start_s
-            for number, word in enumerate(spoken):
-                middle_s = utterance.start_s + (number + 0.5) * length_s / len(spoken)
-                if start_s <= middle_s < end_s:
-                    words.append(word)
-        logprob = min((u.logprob for u in inside), default=-2.0)
-        no_speech = max((u.no_speech for u in inside), default=0.9)
-        return Transcript(" ".join(words), logprob, no_speech, 1.0)
-
-    def synthesise(self, key: Key, index: int, text: str) -> None:
-        """Words of equal length; a marked pause is silence before its word."""
-        line = markup.parse(text)
-        pauses = [(mark.at, mark.seconds) for mark in line.marks if mark.kind == "pause"]
-        words: list[SpokenWord] = []
-        sounds: list[np.ndarray] = []
-        at_s = 0.0
-        for number, word in enumerate([*line.text.split(), ""]):
-            silence_s = sum(seconds for at, seconds in pauses if at == number)
-            at_s += silence_s
-            sounds.append(np.zeros(samples(silence_s), dtype=np.float32))
-            if word:
-                words.append(SpokenWord(word, at_s, at_s + WORD_S))
-                sounds.append(np.full(samples(WORD_S), 0.5, dtype=np.float32))
-                at_s += WORD_S
-        self.clips[(key, index)] = (np.concatenate(sounds), tuple(words))
-        event = SpeechReady(0.0, key, index, at_s, tuple(words))
-        self.later(self.tts_s, "say", key, event)
+        return next((u for u in self.utterances if u.start_s < now_s <= u.end_s + 1e-9), None)
 
     def end(self, at_s: float) -> World:
-        self.extra.append(EndAsked(at_s, "learner"))
+        self.extra.append(EndRequested(at_s, "learner"))
         return self
 
-    # -- what came of it
+    # -- results
 
     def entries(self, kind: type[T]) -> list[T]:
         return [entry for entry in self.notes if isinstance(entry, kind)]
@@ -364,7 +278,7 @@ class World:
         return self.entries(PatientSpeech)
 
     @property
-    def heard(self) -> list[str]:
+    def delivered(self) -> list[str]:
         return [entry.heard for entry in self.speeches]
 
     @property
@@ -392,9 +306,179 @@ class World:
         return self.entries(Ended)
 
     def patient_sounds(self, start_s: float, end_s: float) -> bool:
-        """Anything of hers sounded in this stretch."""
+        """Return True when the patient's voice is audible in this stretch."""
         return any(level > 0 for at_s, level in self.sound if start_s <= at_s < end_s)
 
     def loudness(self, at_s: float) -> float:
-        """Peak of the patient's sound at this moment, 0..32767."""
+        """Return the peak of the patient's sound at this moment, 0..32767."""
         return max((level for t, level in self.sound if abs(t - at_s) <= 0.02), default=0.0)
+
+
+class LoggedSession(Session):
+    """The real session; it also keeps the commands that `step` gave it."""
+
+    world: World
+
+    def _carry_out(self, command: Command) -> None:
+        self.world.commands.append((self.world.now_s, command))
+        super()._carry_out(command)
+
+    def _count_failures(self, event: EncounterEvent) -> None:
+        """Never end: the state machine must survive every failure. `test_session` tests the end."""
+
+
+class NotesOnly:
+    """A record in memory: the journal, and the patient's channel."""
+
+    fault = None
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    def add(self, entry: JournalEntry) -> None:
+        self.world.notes.append(entry)
+
+    def sound(self, learner: Pcm16, patient: Pcm16) -> None:
+        peak = float(np.abs(patient.astype(int)).max())
+        self.world.sound.append((self.world.now_s - FRAME_S, peak))
+
+
+class ScriptedLine:
+    """A microphone that delivers the scripted levels, and a speaker with a known delay."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.frames = 0
+        self.is_open = False
+
+    @property
+    def facts(self) -> LineFacts:
+        echo: Literal["half-duplex", "headphones"] = "headphones"
+        if self.world.half_duplex:
+            echo = "half-duplex"
+        return LineFacts("scripted", "a script", "a list", RATE, echo)
+
+    def start(self) -> None:
+        self.is_open = True
+
+    def stop(self) -> None:
+        self.is_open = False
+
+    def read(self) -> MicFrame:
+        self.frames += 1
+        voice = self.world.voice_now()
+        level = voice.level_dbfs if voice else -70.0
+        pcm = np.full(FRAME, round(32768 * 10 ** (level / 20)), dtype=np.int16)
+        # the delay counts from the start of the frame that was read
+        return MicFrame(pcm, 0, self.world.output_delay_s + FRAME_S)
+
+    def write(self, frame: Pcm16) -> None:
+        pass
+
+
+class ScriptedVoiceActivity:
+    """Hears the learner exactly while an utterance lasts."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    def push(self, frame: Pcm16) -> float:
+        return 0.99 if self.world.voice_now() else 0.01
+
+
+class ScriptedStages:
+    """In place of `runtime.stages.Stages`: each engine answers after its scripted delay."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.pending: list[tuple[float, EncounterEvent]] = []
+        self.clips: dict[tuple[Key, int], Speech] = {}
+        self.dropped: set[Key] = set()
+
+    def start(self) -> None:
+        pass
+
+    def stop(self) -> None:
+        pass
+
+    def results(self) -> list[EncounterEvent]:
+        soon_s = self.world.now_s + 1e-9
+        due = [event for at_s, event in self.pending if at_s <= soon_s]
+        self.pending = [(at_s, event) for at_s, event in self.pending if at_s > soon_s]
+        return due
+
+    def take_clip(self, key: Key, index: int) -> Speech | None:
+        assert key not in self.dropped, "plays what no turn waits for"
+        return self.clips[(key, index)]
+
+    def drop(self, key: Key) -> None:
+        self.dropped.add(key)
+
+    def later(self, delay_s: float, stage: str, key: Key, event: EncounterEvent) -> None:
+        """Deliver the event after a delay, or fail or keep silent as the script says."""
+        if stage in self.world.mute:
+            return
+        if stage in self.world.breaks:
+            index = getattr(event, "index", 0)
+            event = EngineFailed(0.0, key, stage, "scripted failure", index)  # type: ignore[arg-type]
+        self.pending.append((self.world.now_s + delay_s, event))
+
+    def judge(self, command: JudgeTurnEnd) -> None:
+        prob = self.world.complete(command.start_s, command.end_s)
+        event = TurnEndJudged(0.0, command.key, prob)
+        self.later(self.world.judge_s, "judge", command.key, event)
+
+    def transcribe(self, command: Transcribe) -> None:
+        world, key, purpose = self.world, command.key, command.purpose
+        start_s, end_s = command.start_s, command.end_s
+        transcript = self.transcript(start_s, end_s)
+        inside = [u for u in world.utterances if u.end_s > start_s and u.start_s < end_s]
+        hum = min((u.hum for u in inside), default=0.0)
+        event = Transcribed(0.0, key, purpose, transcript, hum=hum)
+        self.later(world.stt_s, purpose, key, event)
+        if purpose == "turn" and world.words_over is not None:
+            over = WordsJudged(0.0, key, world.words_over(transcript.text))
+            self.later(world.stt_s + 0.06, "over", key, over)
+
+    def ask(self, command: AskModel) -> None:
+        answer = ModelAnswered(0.0, command.key, Answer(text=self.world.model_text))
+        self.later(self.world.llm_s, "think", command.key, answer)
+
+    def warm(self, command: WarmModel) -> None:
+        pass
+
+    def transcript(self, start_s: float, end_s: float) -> Transcript:
+        """The words whose time lies in the span, as a perfect recogniser gives them."""
+        words: list[str] = []
+        inside = [u for u in self.world.utterances if u.end_s > start_s and u.start_s < end_s]
+        for utterance in inside:
+            spoken = utterance.text.split()
+            length_s = utterance.end_s - utterance.start_s
+            for number, word in enumerate(spoken):
+                middle_s = utterance.start_s + (number + 0.5) * length_s / len(spoken)
+                if start_s <= middle_s < end_s:
+                    words.append(word)
+        logprob = min((u.logprob for u in inside), default=-2.0)
+        no_speech = max((u.no_speech for u in inside), default=0.9)
+        return Transcript(" ".join(words), logprob, no_speech, 1.0)
+
+    def synthesise(self, command: Synthesise) -> None:
+        """Words of equal length; a marked pause is silence before its word."""
+        key, index = command.key, command.index
+        line = markup.parse(command.text)
+        pauses = [(mark.at, mark.seconds) for mark in line.marks if mark.kind == "pause"]
+        words: list[SpokenWord] = []
+        sounds: list[np.ndarray] = []
+        at_s = 0.0
+        for number, word in enumerate([*line.text.split(), ""]):
+            silence_s = sum(seconds for at, seconds in pauses if at == number)
+            at_s += silence_s
+            sounds.append(np.zeros(samples(silence_s), dtype=np.float32))
+            if word:
+                words.append(SpokenWord(word, at_s, at_s + WORD_S))
+                sounds.append(np.full(samples(WORD_S), 0.5, dtype=np.float32))
+                at_s += WORD_S
+        ends = tuple(word.end_s for word in words)
+        self.clips[(key, index)] = Speech(np.concatenate(sounds), tuple(words), ends)
+        event = SpeechReady(0.0, key, index, at_s, tuple(words))
+        self.later(self.world.tts_s, "say", key, event)

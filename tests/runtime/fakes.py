@@ -1,4 +1,4 @@
-"""Engines, a line and lanes that cost no time, for an encounter in virtual time."""
+"""Engines, a line and workers that take no time, for an encounter in virtual time."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from simvoice.ports import (
 from simvoice.runtime.workers import Job
 
 WORD_S = 0.3
-"""How long each word of the fake voice sounds."""
+"""Seconds of each word of the fake voice."""
 
 
-class InlineLanes:
-    """Works at once, on the caller's thread: what is asked in one frame is there in the next."""
+class InlineWorkers:
+    """Runs each job at once on the caller's thread; its result is ready in the next frame."""
 
     def __init__(self) -> None:
         self.dropped: set[Key] = set()
@@ -42,31 +42,31 @@ class InlineLanes:
     def drop(self, key: Key) -> None:
         self.dropped.add(key)
 
-    def to_ear(self, job: Job) -> None:
+    def to_recogniser(self, job: Job) -> None:
         try:
             if job.key not in self.dropped:
                 job.run(lambda: job.key in self.dropped)
         except Exception as error:
             job.failed(str(error))
 
-    to_mind = to_mouth = to_ear
+    to_language_model = to_voice = to_recogniser
 
 
 @dataclass
-class FakeEar:
-    """Hears the scripted texts in order, the last one again and again."""
+class FakeRecogniser:
+    """Returns the scripted texts in order, and repeats the last one."""
 
     texts: list[str]
-    heard: list[Pcm] = field(default_factory=list)
+    sounds: list[Pcm] = field(default_factory=list)
 
     def transcribe(self, pcm: Pcm, *, hint: str = "", once: bool = False) -> Transcript:
-        self.heard.append(pcm)
-        text = self.texts[min(len(self.heard), len(self.texts)) - 1]
+        self.sounds.append(pcm)
+        text = self.texts[min(len(self.sounds), len(self.texts)) - 1]
         return Transcript(text, -0.2, 0.02, 1.0)
 
 
 @dataclass
-class FakeTurns:
+class FakeEndOfTurn:
     prob: float = 0.95
 
     def complete_prob(self, pcm: Pcm) -> float:
@@ -109,13 +109,13 @@ def tone(text: str) -> Speech:
     return Speech(pcm, spoken, tuple(end for _, end in times))
 
 
-class FakeMeaning:
+class FakeEmbedder:
     def embed(self, texts: Sequence[str]) -> Vectors:
         return np.array([[float(len(text)), 0.0] for text in texts], dtype=np.float32)
 
 
 @dataclass
-class FakeMind:
+class FakeLanguageModel:
     """Completes with three pieces; ranks by length."""
 
     prompts: list[str] = field(default_factory=list)
@@ -133,7 +133,7 @@ class FakeMind:
 
 
 class LoudIsVoice:
-    """A voice detector that takes every sound for voice."""
+    """A voice detector that reports every sound as voice."""
 
     def push(self, frame: Pcm16) -> float:
         return 0.99 if np.abs(frame.astype(int)).max() > 500 else 0.01

@@ -1,4 +1,4 @@
-"""The stronger model dies in an encounter; the embedded one goes on, and the record says so."""
+"""The stronger model fails in an encounter: the embedded one replaces it, on record."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from simvoice.audio import FRAME
-from simvoice.conversation.events import AskModel, Key, Noticed, Warm
+from simvoice.conversation.events import AskModel, EngineNotice, Key, WarmModel
 from simvoice.conversation.state import Rules
 from simvoice.engines.llm.fallback import Fallback
 from simvoice.errors import StageFailed
@@ -27,12 +27,12 @@ from simvoice.runtime.workers import Job
 from tests.conversation.world import ScriptedMind
 from tests.planted_talk import header
 from tests.runtime.fakes import (
-    FakeEar,
+    FakeEndOfTurn,
+    FakeLanguageModel,
     FakeLine,
-    FakeMind,
-    FakeTurns,
+    FakeRecogniser,
     FakeVoice,
-    InlineLanes,
+    InlineWorkers,
     LoudIsVoice,
 )
 
@@ -42,8 +42,8 @@ ASKED = Improvise("Doctor: Do you paint?\nInes:", messages=TALK)
 
 
 @dataclass
-class Mortal:
-    """A strong model that dies after so many words, for good."""
+class DyingModel:
+    """A strong model that fails for good after a number of words."""
 
     words_left: int
     strong: bool = True
@@ -72,20 +72,22 @@ class Mortal:
             raise StageFailed("the server broke off in the middle; see its log")
 
 
-def engines(first: Mortal) -> Engines:
-    both = Fallback(first, FakeMind(), name="the server")
-    ear = FakeEar(["Do you paint?"])
-    return Engines(ear, FakeTurns(), FakeVoice(), llm=both, llm_notices=both.notices)
+def engines(first: DyingModel) -> Engines:
+    both = Fallback(first, FakeLanguageModel(), name="the server")
+    ear = FakeRecogniser(["Do you paint?"])
+    return Engines(ear, FakeEndOfTurn(), FakeVoice(), llm=both, llm_notices=both.notices)
 
 
 @pytest.fixture
 def inline(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stages, "WorkerPool", InlineLanes)
+    monkeypatch.setattr(stages, "WorkerPool", InlineWorkers)
 
 
 @pytest.mark.usefixtures("inline")
-def test_an_encounter_goes_on_with_the_embedded_model_from_the_word_it_dies(tmp_path: Path) -> None:
-    first = Mortal(words_left=6)
+def test_the_embedded_model_replaces_a_model_that_fails_in_the_middle_of_a_line(
+    tmp_path: Path,
+) -> None:
+    first = DyingModel(words_left=6)
     mind = ScriptedMind(lines=["the authored line"], queries=dict.fromkeys(range(3), ASKED))
     session = Session(
         SessionParts(
@@ -117,25 +119,25 @@ def memory() -> MicrophoneMemory:
     return made
 
 
-def working(first: Mortal, memory: MicrophoneMemory) -> Stages:
+def working(first: DyingModel, memory: MicrophoneMemory) -> Stages:
     return Stages(engines(first), memory, lambda *_: VoiceStyle(), str)
 
 
 @pytest.mark.usefixtures("inline")
 def test_an_answer_says_whether_the_stronger_model_gave_it(memory: MicrophoneMemory) -> None:
-    at_work = working(Mortal(words_left=6), memory)
+    at_work = working(DyingModel(words_left=6), memory)
     at_work.ask(AskModel(Key(1, 0), ASKED))
     (answer,) = at_work.results()
     assert (answer.answer.text, answer.answer.strong) == ("Not any more, no.", True)  # type: ignore[union-attr]
     at_work.ask(AskModel(Key(2, 0), ASKED))
     answer, notice = at_work.results()
     assert (answer.answer.text, answer.answer.strong) == ("I do not know.", False)  # type: ignore[union-attr]
-    assert isinstance(notice, Noticed)
+    assert isinstance(notice, EngineNotice)
 
 
 @pytest.mark.usefixtures("inline")
-def test_a_tie_that_nobody_settles_is_answered_without_scores(memory: MicrophoneMemory) -> None:
-    at_work = working(Mortal(words_left=1), memory)
+def test_a_tie_that_no_model_ranks_is_answered_without_scores(memory: MicrophoneMemory) -> None:
+    at_work = working(DyingModel(words_left=1), memory)
     tie = Rank("Ines:", ("Yes.", "Not now."), TALK)
     at_work.ask(AskModel(Key(1, 0), tie))
     at_work.ask(AskModel(Key(2, 0), tie))
@@ -145,39 +147,39 @@ def test_a_tie_that_nobody_settles_is_answered_without_scores(memory: Microphone
 
 
 @pytest.mark.usefixtures("inline")
-def test_what_is_found_out_while_nobody_waits_is_recorded_too(memory: MicrophoneMemory) -> None:
-    at_work = working(Mortal(words_left=-1), memory)
-    at_work.warm(Warm("Ines:", TALK))
+def test_a_failure_while_no_turn_waits_is_recorded(memory: MicrophoneMemory) -> None:
+    at_work = working(DyingModel(words_left=-1), memory)
+    at_work.warm(WarmModel("Ines:", TALK))
     (notice,) = at_work.results()
-    assert isinstance(notice, Noticed)
+    assert isinstance(notice, EngineNotice)
 
 
 def test_reading_ahead_gives_way_to_a_question(
     memory: MicrophoneMemory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The lane still reads when the question comes: it is told to stop."""
+    """The worker still reads when the question comes, and is asked to stop."""
     waiting: list[Job] = []
 
-    class Lanes(InlineLanes):
-        def to_mind(self, job: Job) -> None:
+    class QueuedWorkers(InlineWorkers):
+        def to_language_model(self, job: Job) -> None:
             waiting.append(job)
 
-    monkeypatch.setattr(stages, "WorkerPool", Lanes)
+    monkeypatch.setattr(stages, "WorkerPool", QueuedWorkers)
     told: list[bool] = []
 
-    class Reading(FakeMind):
+    class Reading(FakeLanguageModel):
         def warm(self, prefix: str, *, cancelled: Cancelled = never, **_: object) -> None:
             told.append(cancelled())
             at_work.ask(AskModel(Key(1, 0), ASKED))
             told.append(cancelled())
 
     at_work = Stages(
-        Engines(FakeEar([""]), FakeTurns(), FakeVoice(), llm=Reading()),
+        Engines(FakeRecogniser([""]), FakeEndOfTurn(), FakeVoice(), llm=Reading()),
         memory,
         lambda *_: VoiceStyle(),
         str,
     )
-    at_work.warm(Warm("Ines:"))
+    at_work.warm(WarmModel("Ines:"))
     waiting[0].run(never)
     assert told == [False, True]
     assert len(waiting) == 2

@@ -1,4 +1,4 @@
-"""The patient's mouth, sample by sample."""
+"""The player, sample by sample."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_ducking_reaches_its_level_within_30_ms_without_a_click() -> None:
     assert steepest(np.concatenate([flat(0.001), sound])) < 1.1 * LEVEL / samples(0.03)
 
 
-def test_after_ducking_the_voice_comes_back_as_smoothly() -> None:
+def test_the_end_of_ducking_is_as_smooth() -> None:
     player = Player()
     player.queue(KEY, 0, flat(1.0), ())
     player.duck(-12.0)
@@ -75,7 +75,7 @@ def test_after_ducking_the_voice_comes_back_as_smoothly() -> None:
     assert steepest(sound) < 1.1 * LEVEL / samples(0.03)
 
 
-def test_she_stops_at_the_end_of_a_syllable_that_is_near() -> None:
+def test_the_voice_stops_at_the_end_of_a_syllable_that_is_near() -> None:
     player = Player()
     player.queue(KEY, 0, flat(1.0), (0.2, 0.3, 0.9))
     pull(player, 12)  # 0.24 s
@@ -87,7 +87,7 @@ def test_she_stops_at_the_end_of_a_syllable_that_is_near() -> None:
     assert steepest(sound) < 1.2 * LEVEL / samples(0.012)
 
 
-def test_far_from_a_syllables_end_she_fades_within_12_ms() -> None:
+def test_far_from_the_end_of_a_syllable_the_voice_fades_within_12_ms() -> None:
     player = Player()
     player.queue(KEY, 0, flat(1.0), (0.2, 0.9))
     pull(player, 12)

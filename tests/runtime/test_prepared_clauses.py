@@ -1,4 +1,4 @@
-"""What is made to sound before an encounter, on the case that comes with simvoice."""
+"""Clauses that are prepared before an encounter, of a case that comes with simvoice."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ def made() -> Made:
     return Patient(case, None), plan_speech(case, rehearse(case, load_suite(path, case), 20))
 
 
-def test_she_can_be_met_after_her_likely_first_clauses(made: Made) -> None:
-    patient, ways = made
-    likely = spoken_lines.first_clauses(ways, patient.style, likely_only=True)
-    every = spoken_lines.first_clauses(ways, patient.style, likely_only=False)
+def test_the_likely_first_clauses_are_prepared_first(made: Made) -> None:
+    patient, plan = made
+    likely = spoken_lines.first_clauses(plan, patient.style, likely_only=True)
+    every = spoken_lines.first_clauses(plan, patient.style, likely_only=False)
     assert likely == every[: len(likely)]
     assert len(likely) < len(every) / 2
-    assert set(every) <= set(likely) | set(spoken_lines.remaining_clauses(ways, patient.style))
+    assert set(every) <= set(likely) | set(spoken_lines.remaining_clauses(plan, patient.style))
 
 
-def test_nothing_is_made_twice(made: Made) -> None:
-    patient, ways = made
-    later = spoken_lines.remaining_clauses(ways, patient.style)
+def test_no_clause_is_prepared_twice(made: Made) -> None:
+    patient, plan = made
+    later = spoken_lines.remaining_clauses(plan, patient.style)
     assert len(later) == len(set(later))
 
 
-def test_whatever_she_answers_begins_with_a_clause_that_was_made(made: Made) -> None:
-    patient, ways = made
-    ready = set(spoken_lines.first_clauses(ways, patient.style, likely_only=False))
+def test_every_answer_begins_with_a_prepared_clause(made: Made) -> None:
+    patient, plan = made
+    ready = set(spoken_lines.first_clauses(plan, patient.style, likely_only=False))
     talk = TextConversation(patient, seed=5)
     talk.open()
     for said in (

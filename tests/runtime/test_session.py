@@ -1,4 +1,4 @@
-"""Whole encounters on a scripted line, in virtual time: loop, record and watcher."""
+"""Whole encounters on a scripted line in virtual time: loop, record and observer."""
 
 from __future__ import annotations
 
@@ -25,7 +25,14 @@ from simvoice.runtime.session import Session, SessionParts
 from simvoice.runtime.stages import Engines
 from tests.conversation.world import ScriptedMind
 from tests.planted_talk import header
-from tests.runtime.fakes import FakeEar, FakeLine, FakeTurns, FakeVoice, InlineLanes, LoudIsVoice
+from tests.runtime.fakes import (
+    FakeEndOfTurn,
+    FakeLine,
+    FakeRecogniser,
+    FakeVoice,
+    InlineWorkers,
+    LoudIsVoice,
+)
 
 ATTEMPT = "20270101-000000-talk-aaaa"
 QUESTION = "What worries you most?"
@@ -34,12 +41,12 @@ ANSWER = "That they will forget me."
 
 @pytest.fixture(autouse=True)
 def _without_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stages, "WorkerPool", InlineLanes)
+    monkeypatch.setattr(stages, "WorkerPool", InlineWorkers)
 
 
 @dataclass
 class Run:
-    """One encounter from its parts to what it left."""
+    """One encounter, from its parts to its record."""
 
     root: Path
     line: FakeLine
@@ -48,13 +55,13 @@ class Run:
     voice: FakeVoice = field(default_factory=FakeVoice)
     time_s: float | None = None
     record: Callable[[LineFacts], Recorder] | None = None
-    watch: Callable[[Session, Observation], None] = lambda session, sight: None
-    sights: list[Observation] = field(default_factory=list)
+    watch: Callable[[Session, Observation], None] = lambda session, observation: None
+    observations: list[Observation] = field(default_factory=list)
 
-    def go(self) -> Finished:
-        def observe(sight: Observation) -> None:
-            self.sights.append(sight)
-            self.watch(session, sight)
+    def run(self) -> Finished:
+        def observe(observation: Observation) -> None:
+            self.observations.append(observation)
+            self.watch(session, observation)
 
         def create(_: LineFacts) -> Recorder:
             return Recorder.create(self.root, header(ATTEMPT))
@@ -65,7 +72,7 @@ class Run:
                 rules=Rules(ScriptedMind(self.lines), time_s=self.time_s),
                 line=self.line,
                 vad=LoudIsVoice(),
-                engines=Engines(FakeEar(self.texts), FakeTurns(), self.voice),
+                engines=Engines(FakeRecogniser(self.texts), FakeEndOfTurn(), self.voice),
                 record=self.record or create,
                 style=lambda affect, mood: VoiceStyle(),
                 focus=lambda text: text,
@@ -84,12 +91,12 @@ class Run:
         return [entry for entry in self.attempt.entries if isinstance(entry, kind)]
 
     def seen(self, kind: type) -> list[Any]:
-        return [sight for sight in self.sights if isinstance(sight, kind)]
+        return [observation for observation in self.observations if isinstance(observation, kind)]
 
 
 def test_a_question_is_answered_and_both_are_captions(tmp_path: Path) -> None:
     run = Run(tmp_path, FakeLine([(1.0, 2.0)], ends_s=8.0))
-    assert run.go() == Finished(ATTEMPT, "closed", "")
+    assert run.run() == Finished(ATTEMPT, "closed", "")
     asked, answered = run.seen(Caption)
     assert (asked.who, asked.text) == ("learner", QUESTION)
     assert asked.start_s == pytest.approx(1.0, abs=0.05)
@@ -100,7 +107,7 @@ def test_a_question_is_answered_and_both_are_captions(tmp_path: Path) -> None:
 
 def test_the_record_holds_what_the_line_played_when_it_was_heard(tmp_path: Path) -> None:
     run = Run(tmp_path, FakeLine([(1.0, 2.0)], ends_s=8.0, delay_s=0.06))
-    run.go()
+    run.run()
     _, patient = run.attempt.audio()
     played = np.concatenate([np.zeros(samples(0.06), np.int16), *run.line.written])[: len(patient)]
     np.testing.assert_array_equal(patient, played)
@@ -109,9 +116,11 @@ def test_the_record_holds_what_the_line_played_when_it_was_heard(tmp_path: Path)
     assert samples(speech.words[-1].end_s) == pytest.approx(np.flatnonzero(patient)[-1], abs=2)
 
 
-def test_a_status_comes_ten_times_a_second_with_floor_level_and_time_left(tmp_path: Path) -> None:
+def test_a_status_comes_ten_times_a_second_with_turn_holder_level_and_time_left(
+    tmp_path: Path,
+) -> None:
     run = Run(tmp_path, FakeLine([(1.0, 2.0)], ends_s=8.0), time_s=60.0)
-    run.go()
+    run.run()
     statuses = run.seen(Status)
     times = [status.at_s for status in statuses]
     np.testing.assert_allclose(np.diff(times), 0.1)
@@ -120,50 +129,50 @@ def test_a_status_comes_ten_times_a_second_with_floor_level_and_time_left(tmp_pa
     assert (at[0.5].floor, at[1.5].floor, at[3.0].floor) == ("nobody", "learner", "patient")
     assert at[0.5].level_dbfs == -96.0
     assert -30.0 < at[1.5].level_dbfs < -10.0
-    assert isinstance(run.sights[-1], Finished)
+    assert isinstance(run.observations[-1], Finished)
 
 
-def test_without_a_limit_no_time_runs_down(tmp_path: Path) -> None:
+def test_without_a_limit_no_time_is_shown(tmp_path: Path) -> None:
     run = Run(tmp_path, FakeLine(ends_s=1.0))
-    run.go()
+    run.run()
     assert {status.time_left_s for status in run.seen(Status)} == {None}
 
 
-def test_asked_to_end_it_ends_at_once_with_a_whole_record(tmp_path: Path) -> None:
-    def end_after_the_question(session: Session, sight: Observation) -> None:
-        if isinstance(sight, Caption):
+def test_an_end_request_ends_the_encounter_at_once_with_a_whole_record(tmp_path: Path) -> None:
+    def end_after_the_question(session: Session, observation: Observation) -> None:
+        if isinstance(observation, Caption):
             session.end()
 
     run = Run(tmp_path, FakeLine([(1.0, 2.0)], ends_s=60.0), watch=end_after_the_question)
-    assert run.go().reason == "learner"
+    assert run.run().reason == "learner"
     assert run.line.frames * 0.02 < 4.0
     assert run.attempt.state == "complete"
     assert not run.line.running
 
 
-def test_a_device_that_goes_away_ends_it_with_a_sentence(tmp_path: Path) -> None:
+def test_a_lost_device_ends_the_encounter_with_a_sentence(tmp_path: Path) -> None:
     run = Run(tmp_path, FakeLine([(1.0, 2.0)], unplugged_s=3.2))
-    finished = run.go()
+    finished = run.run()
     assert finished.reason == "device"
     assert "plug it in" in finished.message
     (trouble,) = run.entries(Trouble)
     assert trouble.what == finished.message
     assert run.attempt.state == "complete"
-    # she was in the middle of her answer; what was heard of it is kept
+    # the patient was in the middle of its answer; the delivered part is kept
     (speech,) = run.entries(PatientSpeech)
     assert 0 < len(speech.heard) < len(ANSWER)
     assert f"{speech.heard} {speech.unsaid}" == ANSWER
 
 
-def test_a_disk_that_fills_up_ends_it_with_a_sentence(
+def test_a_full_disk_ends_the_encounter_with_a_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write = os.pwrite
-    room = [200_000]
+    free = [200_000]
 
     def pwrite(fd: int, data: bytes, at: int) -> int:
-        room[0] -= len(data)
-        if room[0] < 0:
+        free[0] -= len(data)
+        if free[0] < 0:
             raise OSError(28, os.strerror(28))
         return write(fd, data, at)
 
@@ -172,14 +181,16 @@ def test_a_disk_that_fills_up_ends_it_with_a_sentence(
         monkeypatch.setattr(recorder.os, "pwrite", pwrite)
         return made
 
-    def drain(session: Session, sight: Observation) -> None:
-        # virtual time runs away from the recorder's thread; here it may catch up
+    def drain(session: Session, observation: Observation) -> None:
+        # virtual time is faster than the recorder's thread; wait for it here
         assert session._recorder is not None
         session._recorder.drain()
 
     run = Run(tmp_path, FakeLine(ends_s=60.0), record=create, watch=drain)
-    run.watch = lambda session, sight: drain(session, sight) if isinstance(sight, Status) else None
-    finished = run.go()
+    run.watch = lambda session, observation: (
+        drain(session, observation) if isinstance(observation, Status) else None
+    )
+    finished = run.run()
     assert finished.reason == "fault"
     assert "the disk is full" in finished.message
     assert run.line.frames * 0.02 < 10.0
@@ -188,7 +199,7 @@ def test_a_disk_that_fills_up_ends_it_with_a_sentence(
     assert Store(tmp_path).recover(ATTEMPT).summary().state == "complete"
 
 
-def test_when_the_record_cannot_begin_the_line_is_closed_and_nothing_is_left(
+def test_without_a_record_the_line_is_closed_and_no_file_is_left(
     tmp_path: Path,
 ) -> None:
     def full(_: LineFacts) -> Recorder:
@@ -196,16 +207,16 @@ def test_when_the_record_cannot_begin_the_line_is_closed_and_nothing_is_left(
 
     run = Run(tmp_path, FakeLine(), record=full)
     with pytest.raises(StorageFull):
-        run.go()
+        run.run()
     assert not run.line.running
     assert list(tmp_path.iterdir()) == []
-    assert run.sights == []
+    assert run.observations == []
 
 
-def test_a_voice_that_fails_again_and_again_ends_it_and_names_the_doctor(tmp_path: Path) -> None:
+def test_a_voice_that_keeps_failing_ends_the_encounter_and_names_the_doctor(tmp_path: Path) -> None:
     spans = [(2.0 + 4.0 * i, 3.0 + 4.0 * i) for i in range(6)]
     run = Run(tmp_path, FakeLine(spans, ends_s=60.0), voice=FakeVoice(broken="out of breath"))
-    finished = run.go()
+    finished = run.run()
     assert finished.reason == "fault"
     assert "out of breath" in finished.message
     assert "simvoice doctor" in finished.message
@@ -215,32 +226,32 @@ def test_a_voice_that_fails_again_and_again_ends_it_and_names_the_doctor(tmp_pat
 def test_a_voice_that_fails_once_is_forgiven(tmp_path: Path) -> None:
     voice = FakeVoice(broken="out of breath")
 
-    def mend(_: Session, sight: Observation) -> None:
-        if isinstance(sight, Status) and sight.at_s > 5.0:
+    def mend(_: Session, observation: Observation) -> None:
+        if isinstance(observation, Status) and observation.at_s > 5.0:
             voice.broken = ""
 
     spans = [(2.0, 3.0), (6.0, 7.0), (12.0, 13.0)]
     run = Run(tmp_path, FakeLine(spans, ends_s=20.0), voice=voice, watch=mend)
-    assert run.go().reason == "closed"
+    assert run.run().reason == "closed"
     assert run.entries(PatientSpeech)[-1].heard == ANSWER
 
 
 def test_frames_that_were_lost_count_in_session_time(tmp_path: Path) -> None:
     run = Run(tmp_path, FakeLine([(1.0, 2.0)], ends_s=8.0, lost_at={20: 10}))
-    run.go()
+    run.run()
     (counts,) = run.entries(LossCounts)
     assert counts.lost_frames == 10
     learner, patient = run.attempt.audio()
     assert len(learner) == len(patient) == samples(8.0)
-    # the voice lies where it was, not ten frames earlier
+    # the voice is at its time, not ten frames earlier
     assert np.flatnonzero(learner)[0] // FRAME == 50
 
 
 @pytest.mark.parametrize(("echo", "interruptions"), [("headphones", 1), ("half-duplex", 0)])
-def test_only_a_line_that_hears_both_can_be_interrupted(
+def test_a_half_duplex_line_cannot_be_interrupted(
     tmp_path: Path, echo: str, interruptions: int
 ) -> None:
     line = FakeLine([(1.0, 2.0), (2.9, 4.4)], ends_s=9.0, echo=echo)
     run = Run(tmp_path, line, texts=[QUESTION, "Let me tell you about the treatment first."])
-    run.go()
+    run.run()
     assert len(run.entries(Interruption)) == interruptions

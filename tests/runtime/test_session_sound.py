@@ -12,7 +12,7 @@ from simvoice.runtime.session_sound import DeliveredSound, MicrophoneMemory
 
 
 def numbered(frame: int) -> Pcm16:
-    """A frame that says its own number."""
+    """A frame whose samples are its number."""
     return np.full(FRAME, frame % 30_000 + 1, np.int16)
 
 
@@ -24,13 +24,13 @@ def remembered(frames: int) -> MicrophoneMemory:
 
 
 @given(st.integers(0, 120), st.integers(0, 120))
-def test_what_was_heard_between_two_moments_comes_back(start: int, length: int) -> None:
+def test_the_sound_between_two_times_is_returned(start: int, length: int) -> None:
     found = to_int16(remembered(130).between(start * 0.02, (start + length) * 0.02))
     end = min(start + length, 130)
     assert found.tolist() == [n % 30_000 + 1 for n in range(start, end) for _ in range(FRAME)]
 
 
-def test_45_seconds_are_remembered_and_no_more() -> None:
+def test_the_last_45_seconds_are_stored() -> None:
     memory = remembered(60 * 50)
     found = memory.between(0.0, 100.0)
     assert len(found) == 45 * RATE
@@ -45,17 +45,17 @@ def test_long_pauses_are_shortened_from_the_inside() -> None:
     np.testing.assert_array_equal(found, expected)
 
 
-def play(tape: DeliveredSound, places: dict[int, int], frames: int) -> Pcm16:
-    """places: loop number to the session sample at which that loop's frame is heard."""
+def play(delivered: DeliveredSound, places: dict[int, int], frames: int) -> Pcm16:
+    """Return what the learner hears; places: frame number to session sample."""
     taken: list[Pcm16] = []
     for number in range(frames):
-        taken.append(tape.take())
+        taken.append(delivered.take())
         if number in places:
-            tape.put(numbered(number), places[number])
+            delivered.put(numbered(number), places[number])
     return np.concatenate(taken)
 
 
-def test_a_frame_lies_where_it_is_heard() -> None:
+def test_a_frame_is_stored_where_it_is_heard() -> None:
     heard = play(DeliveredSound(), {3: 3 * FRAME + 960}, 20)
     at = np.flatnonzero(heard)
     assert (at[0], at[-1] + 1) == (3 * FRAME + 960, 4 * FRAME + 960)
@@ -63,7 +63,7 @@ def test_a_frame_lies_where_it_is_heard() -> None:
 
 
 @given(st.lists(st.integers(-FRAME // 2, FRAME // 2), min_size=2, max_size=40))
-def test_jitter_of_the_estimate_neither_cuts_nor_tears_the_sound(jitter: list[int]) -> None:
+def test_jitter_of_the_estimated_delay_leaves_no_gap_and_no_overlap(jitter: list[int]) -> None:
     places: dict[int, int] = {}
     for number, error in enumerate(jitter):
         # a drift of half a frame either way around one delay, as a device's estimate has it
@@ -75,19 +75,19 @@ def test_jitter_of_the_estimate_neither_cuts_nor_tears_the_sound(jitter: list[in
     assert heard[at].tolist() == sorted(heard[at].tolist())
 
 
-def test_what_would_have_been_heard_already_is_laid_at_the_next_moment() -> None:
-    tape = DeliveredSound()
+def test_a_frame_of_the_past_is_stored_at_the_current_frame() -> None:
+    delivered = DeliveredSound()
     for _ in range(10):
-        tape.take()
-    place = tape.put(numbered(1), 0)
+        delivered.take()
+    place = delivered.put(numbered(1), 0)
     assert place == 10 * FRAME
-    assert tape.take().any()
+    assert delivered.take().any()
 
 
 @pytest.mark.parametrize("ahead_s", [3.9, 100.0])
-def test_a_delay_that_cannot_be_is_bounded(ahead_s: float) -> None:
-    tape = DeliveredSound()
-    place = tape.put(numbered(1), round(ahead_s * RATE))
+def test_an_impossible_delay_is_bounded(ahead_s: float) -> None:
+    delivered = DeliveredSound()
+    place = delivered.put(numbered(1), round(ahead_s * RATE))
     assert place <= 4 * RATE
-    heard = np.concatenate([tape.take() for _ in range(4 * 50)])
+    heard = np.concatenate([delivered.take() for _ in range(4 * 50)])
     assert np.count_nonzero(heard) == FRAME

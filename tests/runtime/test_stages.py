@@ -1,4 +1,4 @@
-"""Commands to engines, and results back as events."""
+"""Commands to the engines, and their results as events."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from simvoice.audio import FRAME, RATE, samples, seconds
 from simvoice.conversation.clauses import pause_after_s
 from simvoice.conversation.events import (
     AskModel,
+    EngineFailed,
     JudgeTurnEnd,
     Key,
     ModelAnswered,
     SpeechReady,
-    StageBroke,
     Synthesise,
     Transcribe,
     Transcribed,
@@ -28,12 +28,12 @@ from simvoice.runtime import stages
 from simvoice.runtime.session_sound import MicrophoneMemory
 from simvoice.runtime.stages import Engines, Stages
 from tests.runtime.fakes import (
-    FakeEar,
-    FakeMeaning,
-    FakeMind,
-    FakeTurns,
+    FakeEmbedder,
+    FakeEndOfTurn,
+    FakeLanguageModel,
+    FakeRecogniser,
     FakeVoice,
-    InlineLanes,
+    InlineWorkers,
     tone,
 )
 
@@ -47,13 +47,18 @@ def style(affect: Affect, mood: Mood) -> VoiceStyle:
 @pytest.fixture
 def engines() -> Engines:
     return Engines(
-        FakeEar(["hello there"]), FakeTurns(0.7), FakeVoice(), FakeMeaning(), None, FakeMind()
+        FakeRecogniser(["hello there"]),
+        FakeEndOfTurn(0.7),
+        FakeVoice(),
+        FakeEmbedder(),
+        None,
+        FakeLanguageModel(),
     )
 
 
 @pytest.fixture
 def memory() -> MicrophoneMemory:
-    """Two seconds in which every sample says its frame."""
+    """Two seconds in which every sample is the number of its frame."""
     made = MicrophoneMemory()
     for number in range(100):
         made.add(np.full(FRAME, number, np.int16))
@@ -62,26 +67,26 @@ def memory() -> MicrophoneMemory:
 
 @pytest.fixture
 def working(engines: Engines, memory: MicrophoneMemory, monkeypatch: pytest.MonkeyPatch) -> Stages:
-    monkeypatch.setattr(stages, "WorkerPool", InlineLanes)
+    monkeypatch.setattr(stages, "WorkerPool", InlineWorkers)
     return Stages(engines, memory, style, lambda text: text.split()[-1])
 
 
-def test_the_judge_hears_the_turn_and_gives_its_probability(working: Stages) -> None:
+def test_the_end_of_turn_judgement_returns_its_probability(working: Stages) -> None:
     working.judge(JudgeTurnEnd(KEY, 0.5, 1.0))
     assert working.results() == [TurnEndJudged(0.0, KEY, 0.7)]
     assert working.results() == []
 
 
-def test_the_ear_is_given_the_sound_between_the_two_moments(
+def test_the_recogniser_gets_the_sound_between_the_two_times(
     working: Stages, engines: Engines
 ) -> None:
     working.transcribe(Transcribe(KEY, "turn", 0.5, 1.0))
-    (heard,) = engines.stt.heard  # type: ignore[attr-defined]
-    assert len(heard) == RATE // 2
-    assert set(np.round(heard * 32768).astype(int)) == set(range(25, 50))
+    (sound,) = engines.stt.sounds  # type: ignore[attr-defined]
+    assert len(sound) == RATE // 2
+    assert set(np.round(sound * 32768).astype(int)) == set(range(25, 50))
 
 
-def test_a_turns_words_come_with_the_meaning_of_the_part_that_counts(working: Stages) -> None:
+def test_the_transcript_of_a_turn_comes_with_the_embedding_of_its_focus(working: Stages) -> None:
     working.transcribe(Transcribe(KEY, "turn", 0.5, 1.0, before="Good morning."))
     (event,) = working.results()
     assert isinstance(event, Transcribed)
@@ -90,14 +95,14 @@ def test_a_turns_words_come_with_the_meaning_of_the_part_that_counts(working: St
     assert event.embedding[0] == len("there")
 
 
-def test_where_words_are_judged_their_verdict_follows(
+def test_the_judgement_of_the_words_follows_the_transcript(
     engines: Engines, memory: MicrophoneMemory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Words:
         def over_prob(self, text: str) -> float:
             return 0.25 if text == "So hello there" else 0.0
 
-    monkeypatch.setattr(stages, "WorkerPool", InlineLanes)
+    monkeypatch.setattr(stages, "WorkerPool", InlineWorkers)
     working = Stages(replace(engines, last_words=Words()), memory, style, str)
     working.transcribe(Transcribe(KEY, "turn", 0.5, 1.0, before="So"))
     words, verdict = working.results()
@@ -105,11 +110,11 @@ def test_where_words_are_judged_their_verdict_follows(
     assert verdict == WordsJudged(0.0, KEY, 0.25)
 
 
-def test_a_probe_needs_no_meaning(working: Stages) -> None:
-    working.transcribe(Transcribe(KEY, "probe", 0.5, 1.0))
+def test_an_overlap_transcript_has_no_embedding(working: Stages) -> None:
+    working.transcribe(Transcribe(KEY, "overlap", 0.5, 1.0))
     (event,) = working.results()
     assert isinstance(event, Transcribed)
-    assert (event.purpose, event.embedding) == ("probe", None)
+    assert (event.purpose, event.embedding) == ("overlap", None)
 
 
 def test_the_model_completes_a_screenplay(working: Stages, engines: Engines) -> None:
@@ -122,18 +127,18 @@ def test_the_model_ranks_lines(working: Stages) -> None:
     assert working.results() == [ModelAnswered(0.0, KEY, Answer(scores=(-4.0, -8.0)))]
 
 
-def test_without_a_model_the_question_to_it_fails_at_once(
+def test_without_a_language_model_a_question_fails_at_once(
     engines: Engines, memory: MicrophoneMemory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stages, "WorkerPool", InlineLanes)
+    monkeypatch.setattr(stages, "WorkerPool", InlineWorkers)
     working = Stages(replace(engines, llm=None), memory, style, str)
     working.ask(AskModel(KEY, Rank("Ines:", ("Yes.",))))
     (event,) = working.results()
-    assert isinstance(event, StageBroke)
+    assert isinstance(event, EngineFailed)
     assert (event.key, event.stage) == (KEY, "think")
 
 
-def test_a_clause_sounds_with_the_pause_that_belongs_after_it(working: Stages) -> None:
+def test_a_clause_is_followed_by_its_pause(working: Stages) -> None:
     working.synthesise(Synthesise(KEY, 0, "I see.", "neutral"))
     (event,) = working.results()
     assert isinstance(event, SpeechReady)
@@ -145,14 +150,14 @@ def test_a_clause_sounds_with_the_pause_that_belongs_after_it(working: Stages) -
     assert working.take_clip(KEY, 0) is None
 
 
-def test_a_prepared_clause_is_there_without_any_work(working: Stages, engines: Engines) -> None:
+def test_a_prepared_clause_is_ready_without_synthesis(working: Stages, engines: Engines) -> None:
     engines.voice.prepare([("I see.", VoiceStyle())])
     working.synthesise(Synthesise(KEY, 0, "I see.", "neutral"))
     assert [type(event) for event in working.results()] == [SpeechReady]
     assert engines.voice.made == []  # type: ignore[attr-defined]
 
 
-def test_what_is_dropped_leaves_no_clip_behind(working: Stages) -> None:
+def test_dropped_work_leaves_no_clip(working: Stages) -> None:
     working.synthesise(Synthesise(KEY, 0, "I see.", "neutral"))
     working.synthesise(Synthesise(Key(3, 0), 0, "Well.", "neutral"))
     working.drop(KEY)
@@ -162,7 +167,9 @@ def test_what_is_dropped_leaves_no_clip_behind(working: Stages) -> None:
     assert working.take_clip(KEY, 1) is None
 
 
-def test_a_voice_that_fails_says_which_clause_and_why(working: Stages, engines: Engines) -> None:
+def test_a_voice_that_fails_reports_the_clause_and_the_reason(
+    working: Stages, engines: Engines
+) -> None:
     engines.voice.broken = "out of breath"  # type: ignore[attr-defined]
     working.synthesise(Synthesise(KEY, 3, "I see.", "neutral"))
-    assert working.results() == [StageBroke(0.0, KEY, "say", "out of breath", 3)]
+    assert working.results() == [EngineFailed(0.0, KEY, "say", "out of breath", 3)]

@@ -1,4 +1,4 @@
-"""The threads of the heavy work."""
+"""The worker threads."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from simvoice.conversation.events import Key
 from simvoice.runtime.workers import Job, WorkerPool
 
 WAIT_S = 10.0
-"""Only a broken test waits for so long."""
+"""Only a failing test waits this long."""
 
 
 class Bench:
-    """Jobs that note what they do and wait to be let go."""
+    """Jobs that record what they do, and wait for an event."""
 
-    def __init__(self, lanes: WorkerPool) -> None:
-        self.lanes = lanes
+    def __init__(self, workers: WorkerPool) -> None:
+        self.workers = workers
         self.done: list[str] = []
         self.failures: list[str] = []
 
@@ -46,7 +46,7 @@ class Bench:
         return Job(Key(turn, 0), run, self.failures.append)
 
     def finish(self, *ways: Callable[[Job], None]) -> None:
-        """Returns when everything queued before in these lanes is done."""
+        """Return when all jobs queued before in these workers are done."""
         for way in ways:
             last = threading.Event()
             way(self.job("last", 99, done=last))
@@ -55,90 +55,90 @@ class Bench:
 
 @pytest.fixture
 def bench() -> Iterator[Bench]:
-    lanes = WorkerPool()
-    lanes.start()
-    yield Bench(lanes)
-    lanes.stop()
+    workers = WorkerPool()
+    workers.start()
+    yield Bench(workers)
+    workers.stop()
     names = {thread.name for thread in threading.enumerate()}
-    assert not {"simvoice-ear", "simvoice-mind", "simvoice-mouth"} & names
+    assert not {"simvoice-recogniser", "simvoice-language-model", "simvoice-voice"} & names
 
 
-def test_a_lane_works_in_the_order_of_asking(bench: Bench) -> None:
+def test_a_worker_does_its_jobs_in_order(bench: Bench) -> None:
     for number in range(10):
-        bench.lanes.to_ear(bench.job(str(number)))
-    bench.finish(bench.lanes.to_ear)
+        bench.workers.to_recogniser(bench.job(str(number)))
+    bench.finish(bench.workers.to_recogniser)
     assert bench.done[:10] == [str(number) for number in range(10)]
 
 
-def test_mind_and_mouth_wait_until_the_ear_is_idle(bench: Bench) -> None:
-    listening, go = threading.Event(), threading.Event()
-    bench.lanes.to_ear(bench.job("ear", begun=listening, waits_for=go))
+def test_language_model_and_voice_wait_until_the_recogniser_is_idle(bench: Bench) -> None:
+    listening, release = threading.Event(), threading.Event()
+    bench.workers.to_recogniser(bench.job("recogniser", begun=listening, waits_for=release))
     assert listening.wait(WAIT_S)
-    bench.lanes.to_mouth(bench.job("mouth"))
-    bench.lanes.to_mind(bench.job("mind"))
-    go.set()
-    bench.finish(bench.lanes.to_mouth, bench.lanes.to_mind)
-    assert bench.done[0] == "ear"
-    assert {"mouth", "mind"} <= set(bench.done)
+    bench.workers.to_voice(bench.job("voice"))
+    bench.workers.to_language_model(bench.job("model"))
+    release.set()
+    bench.finish(bench.workers.to_voice, bench.workers.to_language_model)
+    assert bench.done[0] == "recogniser"
+    assert {"voice", "model"} <= set(bench.done)
 
 
-def test_the_mouth_does_not_wait_for_the_mind(bench: Bench) -> None:
-    thinking, go = threading.Event(), threading.Event()
-    bench.lanes.to_mind(bench.job("mind", begun=thinking, waits_for=go))
+def test_the_voice_does_not_wait_for_the_language_model(bench: Bench) -> None:
+    thinking, release = threading.Event(), threading.Event()
+    bench.workers.to_language_model(bench.job("model", begun=thinking, waits_for=release))
     assert thinking.wait(WAIT_S)
-    bench.lanes.to_mouth(bench.job("mouth"))
-    bench.finish(bench.lanes.to_mouth)
-    assert "mouth" in bench.done
-    assert "mind" not in bench.done
-    go.set()
+    bench.workers.to_voice(bench.job("voice"))
+    bench.finish(bench.workers.to_voice)
+    assert "voice" in bench.done
+    assert "model" not in bench.done
+    release.set()
 
 
-def test_what_is_dropped_is_not_begun_and_what_runs_is_told(bench: Bench) -> None:
-    begun, go = threading.Event(), threading.Event()
-    bench.lanes.to_ear(bench.job("running", 1, begun=begun, waits_for=go))
-    bench.lanes.to_ear(bench.job("waiting", 1))
-    bench.lanes.to_ear(bench.job("wanted", 2))
+def test_a_dropped_job_is_not_started_and_a_running_one_is_cancelled(bench: Bench) -> None:
+    begun, release = threading.Event(), threading.Event()
+    bench.workers.to_recogniser(bench.job("running", 1, begun=begun, waits_for=release))
+    bench.workers.to_recogniser(bench.job("waiting", 1))
+    bench.workers.to_recogniser(bench.job("wanted", 2))
     assert begun.wait(WAIT_S)
-    bench.lanes.drop(Key(1, 0))
-    go.set()
-    bench.finish(bench.lanes.to_ear)
+    bench.workers.drop(Key(1, 0))
+    release.set()
+    bench.finish(bench.workers.to_recogniser)
     assert bench.done[:2] == ["running cancelled", "wanted"]
 
 
 @pytest.mark.parametrize(
     ("error", "words"), [(ValueError("no such word"), "no such word"), (KeyError(), "KeyError")]
 )
-def test_a_failure_is_told_in_words_and_the_lane_goes_on(
+def test_a_failure_is_reported_and_the_worker_continues(
     bench: Bench, error: Exception, words: str
 ) -> None:
-    bench.lanes.to_mouth(bench.job("broken", raises=error))
-    bench.finish(bench.lanes.to_mouth)
+    bench.workers.to_voice(bench.job("broken", raises=error))
+    bench.finish(bench.workers.to_voice)
     assert bench.failures == [words]
 
 
-def test_an_ear_that_fails_does_not_leave_the_others_waiting(bench: Bench) -> None:
-    bench.lanes.to_ear(bench.job("broken", raises=ValueError("deaf")))
-    bench.finish(bench.lanes.to_ear, bench.lanes.to_mind)
+def test_a_recogniser_that_fails_does_not_block_the_others(bench: Bench) -> None:
+    bench.workers.to_recogniser(bench.job("broken", raises=ValueError("deaf")))
+    bench.finish(bench.workers.to_recogniser, bench.workers.to_language_model)
     assert bench.failures == ["deaf"]
 
 
-def test_a_full_lane_fails_what_comes_on_top(bench: Bench) -> None:
-    begun, go = threading.Event(), threading.Event()
-    bench.lanes.to_ear(bench.job("long", begun=begun, waits_for=go))
+def test_a_full_queue_fails_further_jobs(bench: Bench) -> None:
+    begun, release = threading.Event(), threading.Event()
+    bench.workers.to_recogniser(bench.job("long", begun=begun, waits_for=release))
     assert begun.wait(WAIT_S)
     last = threading.Event()
     for number in range(20):
-        bench.lanes.to_ear(bench.job(str(number), done=last if number == 15 else None))
+        bench.workers.to_recogniser(bench.job(str(number), done=last if number == 15 else None))
     assert bench.failures == ["too much work is waiting"] * 4
-    go.set()
+    release.set()
     assert last.wait(WAIT_S)
     assert bench.done == ["long", *map(str, range(16))]
 
 
-def test_stopping_tells_what_runs_and_forgets_what_waits() -> None:
-    lanes = WorkerPool()
-    lanes.start()
-    bench = Bench(lanes)
+def test_stopping_cancels_the_running_job_and_drops_the_waiting_ones() -> None:
+    workers = WorkerPool()
+    workers.start()
+    bench = Bench(workers)
     begun = threading.Event()
 
     def run(cancelled: Callable[[], bool]) -> None:
@@ -147,34 +147,34 @@ def test_stopping_tells_what_runs_and_forgets_what_waits() -> None:
             pass
         bench.done.append("told")
 
-    lanes.to_ear(Job(Key(1, 0), run, bench.failures.append))
-    lanes.to_ear(bench.job("never"))
+    workers.to_recogniser(Job(Key(1, 0), run, bench.failures.append))
+    workers.to_recogniser(bench.job("never"))
     assert begun.wait(WAIT_S)
-    lanes.stop()
+    workers.stop()
     assert bench.done == ["told"]
     assert bench.failures == []
 
 
-def test_the_lanes_settle_once_nothing_waits_or_runs(bench: Bench) -> None:
-    assert bench.lanes.settle(0.0)
-    begun, go = threading.Event(), threading.Event()
-    bench.lanes.to_ear(bench.job("ear", begun=begun, waits_for=go))
-    bench.lanes.to_mind(bench.job("mind"))
-    bench.lanes.to_mouth(bench.job("mouth", raises=ValueError("hoarse")))
+def test_the_workers_are_idle_once_no_job_waits_or_runs(bench: Bench) -> None:
+    assert bench.workers.wait_until_idle(0.0)
+    begun, release = threading.Event(), threading.Event()
+    bench.workers.to_recogniser(bench.job("recogniser", begun=begun, waits_for=release))
+    bench.workers.to_language_model(bench.job("model"))
+    bench.workers.to_voice(bench.job("voice", raises=ValueError("hoarse")))
     assert begun.wait(WAIT_S)
-    assert not bench.lanes.settle(0.05)
-    go.set()
-    assert bench.lanes.settle(WAIT_S)
-    assert sorted(bench.done) == ["ear", "mind"]
+    assert not bench.workers.wait_until_idle(0.05)
+    release.set()
+    assert bench.workers.wait_until_idle(WAIT_S)
+    assert sorted(bench.done) == ["model", "recogniser"]
     assert bench.failures == ["hoarse"]
 
 
-def test_a_job_that_found_its_lane_full_is_not_waited_for(bench: Bench) -> None:
-    begun, go = threading.Event(), threading.Event()
-    bench.lanes.to_ear(bench.job("long", begun=begun, waits_for=go))
+def test_a_job_that_found_its_queue_full_is_not_counted(bench: Bench) -> None:
+    begun, release = threading.Event(), threading.Event()
+    bench.workers.to_recogniser(bench.job("long", begun=begun, waits_for=release))
     assert begun.wait(WAIT_S)
     for number in range(20):
-        bench.lanes.to_ear(bench.job(str(number)))
-    go.set()
-    assert bench.lanes.settle(WAIT_S)
+        bench.workers.to_recogniser(bench.job(str(number)))
+    release.set()
+    assert bench.workers.wait_until_idle(WAIT_S)
     assert len(bench.done) == 17
