@@ -6,7 +6,9 @@ import os
 import re
 import signal
 import time
+import urllib.error
 import urllib.request
+from json import load
 
 import pytest
 
@@ -15,17 +17,30 @@ from tests.integration.conftest import Start, upto
 pytestmark = [pytest.mark.engine, pytest.mark.realtime]
 
 
-@pytest.mark.parametrize("after_s", [0.0, 2.0, 6.0])
+PATIENCE_S = 120.0
+"""A loaded machine needs half a minute to load the engines."""
+
+
+@pytest.mark.parametrize("progress", [0.0, 0.1, 0.4], ids=["begun", "loading", "voice"])
 def test_ctrl_c_ends_it_in_order_while_a_patient_is_prepared(
-    run_simvoice: Start, after_s: float
+    run_simvoice: Start, progress: float
 ) -> None:
-    env = dict(os.environ)
-    server = run_simvoice("serve", "--port", "0", env=env)
-    address = re.search(r"http://\S+", upto(server, "simvoice is at"))
+    server = run_simvoice("serve", "--port", "0", env=dict(os.environ))
+    address = re.search(r"(http://\S+/)\?key=\S+", upto(server, "simvoice is at"))
     assert address is not None
-    with urllib.request.urlopen(address.group()) as page:
+    with pytest.raises(urllib.error.HTTPError, match="401"):
+        urllib.request.urlopen(address[1])
+    browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+    with browser.open(address[0]) as page:
         assert page.status == 200
-    time.sleep(after_s)  # into loading, rehearsing, speaking
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        with browser.open(address[1] + "api/ready") as answer:
+            readiness = load(answer)
+        if readiness["ready"] or readiness["progress"] >= progress:
+            break
+        assert time.monotonic() < deadline, f"{readiness} after {PATIENCE_S:.0f} s"
+        time.sleep(0.1)
     server.send_signal(signal.SIGINT)
     _, errors = server.communicate(timeout=60)
     assert server.returncode in (0, 130)

@@ -66,8 +66,12 @@ def test_from_the_door_to_the_debrief_with_the_keyboard_alone(
     page = seen.page
     page.goto(address)
     card = page.get_by_role("link", name=CASE.title)
-    while not card.evaluate("node => node === document.activeElement"):
+    for _ in range(30):
         page.keyboard.press("Tab")
+        if card.evaluate("node => node === document.activeElement"):
+            break
+    else:
+        pytest.fail("30 presses of Tab did not reach the case")
     page.keyboard.press("Enter")
     page.wait_for_url("**" + DOOR)
     page.wait_for_selector("#go:not([disabled])")
