@@ -1,8 +1,8 @@
-"""Frames, rates and sample time: the vocabulary of sound inside simvoice.
+"""Frames, rates and sample time.
 
-Inside, sound is mono at 16 kHz. What comes from or goes to a device is int16 in frames of
-20 ms; what engines work on is float32 in -1..1. Session time is counted in samples of the
-learner's microphone (`RATE` a second), never from a wall clock.
+Inside simvoice, sound is mono at 16 kHz. Devices use int16 in frames of 20 ms; engines use float32
+in -1..1. Session time counts samples of the learner's microphone (`RATE` a second), never a wall
+clock.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ SILENT_DBFS = -96.0
 """The level given to digital silence: one step of int16 is at -90 dBFS."""
 
 WINDOW_S = 0.005
-"""Step in which `voiced_span` tells voice from silence: the error of onset and offset."""
+"""The step of `voiced_span`: the error of onset and offset."""
 
 VOICED_DB = 35.0
-"""A window this much below the loudest is silence: breath and the vocoder's tail lie lower."""
+"""A window so far below the loudest is silence: breath and the vocoder's tail are quieter."""
 
 Pcm16 = NDArray[np.int16]
 """int16 [n], mono, 16 kHz."""
@@ -36,17 +36,17 @@ Pcm = NDArray[np.float32]
 
 
 def to_float(pcm: Pcm16) -> Pcm:
-    """int16 to float32 in -1..1."""
+    """Convert int16 to float32 in -1..1."""
     return pcm.astype(np.float32) / np.float32(32768.0)
 
 
 def to_int16(pcm: Pcm) -> Pcm16:
-    """float32 to int16, clipped at full scale."""
+    """Convert float32 to int16, clipped at full scale."""
     return (np.clip(pcm, -1.0, 32767.0 / 32768.0) * 32768.0).astype(np.int16)
 
 
 def level_dbfs(pcm: Pcm16 | Pcm) -> float:
-    """Root-mean-square level in dB relative to full scale; `SILENT_DBFS` for silence."""
+    """Return the root-mean-square level in dB relative to full scale, at least `SILENT_DBFS`."""
     if pcm.size == 0:
         return SILENT_DBFS
     wide = pcm.astype(np.float64)
@@ -57,17 +57,20 @@ def level_dbfs(pcm: Pcm16 | Pcm) -> float:
 
 
 def seconds(samples: int) -> float:
-    """Samples at `RATE` to seconds."""
+    """Convert samples at `RATE` to seconds."""
     return samples / RATE
 
 
 def samples(duration_s: float) -> int:
-    """Seconds to the nearest whole sample at `RATE`."""
+    """Convert seconds to the nearest whole sample at `RATE`."""
     return round(duration_s * RATE)
 
 
 def voiced_span(pcm: Pcm) -> tuple[int, int]:
-    """First and one past the last sample with voice, to `WINDOW_S`; (0, 0) when all is silent."""
+    """Return the first and one past the last sample with voice, to `WINDOW_S`.
+
+    (0, 0) when all is silent.
+    """
     window = samples(WINDOW_S)
     count = -(-len(pcm) // window)
     padded = np.pad(pcm.astype(np.float64), (0, count * window - len(pcm)))

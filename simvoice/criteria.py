@@ -1,8 +1,8 @@
-"""The small language in which an item says what it looks for: codes, order, metrics, answers to
-cues, and what the patient told, said, felt and kept silent about.
+"""The rules by which an item is judged: codes, their order, metrics, answers to cues, and what the
+patient told, said and felt.
 
-Instruments and cases use the same one, strictly: nothing else can be said, so every judgement can
-be put in words (`scoring.rules`) and made again from the record (`scoring.judging`).
+Instruments and cases use the same rules and no others. So every judgement can be put in words
+(`scoring.instruments.rule_text`) and repeated from the record (`scoring.instruments.judge`).
 """
 
 from __future__ import annotations
@@ -48,20 +48,20 @@ class AvoidsRule(RulePart):
     codes: Codes
     at_most: int = Field(default=0, ge=0)
     needs: tuple[str, ...] = ()
-    """Only judged when one of these happened: nobody avoids what there was no occasion for."""
+    """Judged only when one of these happened: without an occasion there is nothing to avoid."""
 
 
 class OrderRule(RulePart):
-    """What happened of these steps happened in this order, by the first time of each."""
+    """The steps that happened came in this order, by the first time of each."""
 
     kind: Literal["order"]
     steps: tuple[Codes, ...] = Field(min_length=2)
     least: int = Field(default=2, ge=2)
-    """So many of the steps have to have happened for an order to be judged."""
+    """The order is judged when at least so many of the steps happened."""
 
 
 class MetricRule(RulePart):
-    """A metric of the registry lies within bounds, in the metric's unit."""
+    """A metric is within bounds, in the unit of the metric."""
 
     kind: Literal["metric"]
     metric: str
@@ -76,7 +76,7 @@ class MetricRule(RulePart):
 
 
 class RatioRule(RulePart):
-    """How often some codes happen for each time that others do."""
+    """The count of some codes divided by the count of others."""
 
     kind: Literal["ratio"]
     over: Codes
@@ -86,7 +86,7 @@ class RatioRule(RulePart):
 
 
 class AnswersRule(RulePart):
-    """Share of the cues and concerns that were answered so."""
+    """The share of the cues and concerns that were answered in this way."""
 
     kind: Literal["answers"]
     how: Literal["provides", "explicit", "continuer"]
@@ -95,7 +95,7 @@ class AnswersRule(RulePart):
 
 
 class CountRule(RulePart):
-    """How often; nothing is judged, because the source gives no threshold."""
+    """A count. It is not judged, because the source gives no threshold."""
 
     kind: Literal["count"]
     codes: Codes
@@ -103,23 +103,23 @@ class CountRule(RulePart):
 
 
 class CountAnswersRule(RulePart):
-    """How many cues and concerns were answered so; nothing is judged."""
+    """The count of cues and concerns that were answered in this way. It is not judged."""
 
     kind: Literal["count_answers"]
     explicit: bool | None = None
     provides: bool | None = None
-    """None counts either."""
+    """None counts both."""
 
 
 class ItemIsRule(RulePart):
-    """What another item says."""
+    """Another item of the instruments decides."""
 
     kind: Literal["item"]
     item: str
 
 
 class ToldRule(RulePart):
-    """The patient told these facts, each of them: they were earned."""
+    """The patient told each of these facts: the learner earned them."""
 
     kind: Literal["told"]
     facts: Codes
@@ -127,7 +127,7 @@ class ToldRule(RulePart):
 
 
 class HearsRule(RulePart):
-    """The patient said one of these lines, so something had made her say it."""
+    """The patient said one of these lines, so the learner had brought it about."""
 
     kind: Literal["hears"]
     lines: Codes
@@ -135,8 +135,8 @@ class HearsRule(RulePart):
 
 
 class ReachedRule(RulePart):
-    """The conversation came to these moments of the case, each of them: she said one of the lines
-    that the moment brings about."""
+    """The conversation reached each of these beats: the patient said one of the lines that the
+    beat brings about."""
 
     kind: Literal["beat"]
     beats: Codes
@@ -149,14 +149,14 @@ class SilenceRule(RulePart):
 
     kind: Literal["silence"]
     after: tuple[str, ...] = ()
-    """Beats and lines of the case that leave one; empty for any."""
+    """Beats and lines of the case that leave a silence; empty for any."""
     outcome: Literal["held", "filled"] = "held"
-    """held: at least one was let stand. filled: none was filled (and at least one was there), save
-    with words that raised trust."""
+    """held: the learner let at least one stand. filled: there was one, and the learner filled none,
+    except with words that raised trust."""
 
 
 class LedgerValueRule(RulePart):
-    """What the patient felt, by a value of her ledger, 0..1."""
+    """A value of the patient's ledger, 0..1, is within bounds."""
 
     kind: Literal["ledger"]
     value: str
@@ -211,7 +211,7 @@ AnyOfRule.model_rebuild()
 
 
 def codes_of(rule: ItemRule) -> frozenset[str]:
-    """Every code that a rule speaks of."""
+    """Return every code that a rule names."""
     match rule:
         case SaysRule():
             return frozenset((*rule.codes, *rule.before, *rule.after, *rule.needs))
@@ -232,7 +232,7 @@ def codes_of(rule: ItemRule) -> frozenset[str]:
 
 
 def parts_of(rule: ItemRule) -> Iterator[ItemRule]:
-    """The rule itself, or what it is put together from, at any depth."""
+    """Yield the simple rules of which a rule consists, at any depth."""
     if isinstance(rule, AllOfRule | AnyOfRule):
         for each in rule.rules:
             yield from parts_of(each)
@@ -241,7 +241,7 @@ def parts_of(rule: ItemRule) -> Iterator[ItemRule]:
 
 
 class CriticalItem(RulePart):
-    """What an author holds that nobody may miss in this case."""
+    """Something that, for the author, every learner must do in this case."""
 
     id: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
     text: Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
@@ -249,13 +249,13 @@ class CriticalItem(RulePart):
     why: Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
     """Why it is critical here, in a sentence the learner reads."""
     instead: Annotated[str, StringConstraints(strip_whitespace=True)] = ""
-    """A sentence to try where it was missed, sayable aloud; it tells nothing the patient keeps."""
+    """A sentence to try where it was missed. It reveals nothing that the patient has not told."""
     rule: ItemRule | None = None
     human: bool = False
-    """Left to a human: neither words nor times can tell."""
+    """Left to a human rater: neither words nor times can decide it."""
     means: dict[str, str] = Field(default_factory=dict)
-    """Code of the case's own to what it means, a sentence. Filled in when an encounter begins;
-    authors leave it out."""
+    """Code of this case to its meaning, a sentence. Filled in when an encounter begins; authors
+    leave it out."""
 
     @model_validator(mode="after")
     def _one_judge(self) -> CriticalItem:

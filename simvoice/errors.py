@@ -1,18 +1,18 @@
 """Every error that simvoice raises on purpose.
 
     SimvoiceError                exit 1   something failed while working
-    |-- UsageError               exit 2   what was given cannot be used
+    |-- UsageError               exit 2   the input cannot be used
     |   |-- CaseError                     a case file is missing or broken
     |   |-- AudioFileError                a sound file is missing or unreadable
     |   |-- SettingError                  a setting is unknown or out of range
     |   `-- AttemptError                  an attempt is missing or not readable
-    |-- NeedsError               exit 3   something has to be there first
-    |   |-- ModelMissing                  a model file is not here yet
-    |   |-- ModelAltered                  a model file is not the one that was pinned
+    |-- NeedsError               exit 3   something is missing
+    |   |-- ModelMissing                  a model file is not installed
+    |   |-- ModelAltered                  a model file differs from the pinned one
     |   |-- DeviceMissing                 no such microphone or loudspeaker
     |   |-- LibraryMissing                a system library is not installed
-    |   `-- StorageFull                   the disk has no room left
-    |-- FetchError               exit 1   a download did not arrive whole
+    |   `-- StorageFull                   the disk is full
+    |-- FetchError               exit 1   a download is incomplete
     |-- DeviceLost               exit 1   a device went away during an encounter
     `-- StageFailed              exit 1   an engine failed during an encounter
 
@@ -23,13 +23,13 @@ from __future__ import annotations
 
 
 class SimvoiceError(Exception):
-    """Base of the tree; `exit_code` is what the command line ends with."""
+    """Base of the tree; the command line ends with `exit_code`."""
 
     exit_code = 1
 
 
 class UsageError(SimvoiceError):
-    """What was given cannot be used."""
+    """The input cannot be used."""
 
     exit_code = 2
 
@@ -51,17 +51,17 @@ class AttemptError(UsageError):
 
 
 class NeedsError(SimvoiceError):
-    """Something has to be there first."""
+    """Something is missing that is needed first."""
 
     exit_code = 3
 
 
 class ModelMissing(NeedsError):
-    """A model file is not here yet."""
+    """A model file is not installed."""
 
 
 class ModelAltered(NeedsError):
-    """A model file is not the one that was pinned."""
+    """A model file differs from the pinned one."""
 
 
 class DeviceMissing(NeedsError):
@@ -73,11 +73,11 @@ class LibraryMissing(NeedsError):
 
 
 class StorageFull(NeedsError):
-    """The disk has no room left."""
+    """The disk is full."""
 
 
 class FetchError(SimvoiceError):
-    """A download did not arrive whole."""
+    """A download is incomplete."""
 
 
 class DeviceLost(SimvoiceError):

@@ -2,10 +2,10 @@
 
     "I found it <pause 0.8> in March. <quiet>I told nobody.</quiet> I was <break> ashamed."
 
-`<pause s>` is a silence of so many seconds. `<breath>` is a breath taken. `<break>` stands before
-the hard word, where the voice may fail. `<quiet>` … `</quiet>` is said softly and slower,
-`<slow>` … `</slow>` slower only. Authors write them, the voice reads them, and nobody between
-the two sees anything but the words.
+`<pause s>` is a silence of so many seconds. `<breath>` is an audible breath. `<break>` precedes a
+hard word, where the voice may fail. `<quiet>` … `</quiet>` is said softly and more slowly,
+`<slow>` … `</slow>` only more slowly. Authors write the marks and the voice reads them; all other
+code sees only the words.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ MarkKind = Literal["pause", "breath", "break"]
 SpanKind = Literal["quiet", "slow"]
 
 WAYS: Final = "<pause 0.8>, <breath>, <break>, <quiet> … </quiet> or <slow> … </slow>"
-"""All there is, for messages."""
+"""The list of all marks, for messages."""
 
 LONGEST_PAUSE_S: Final = 1.5
-"""From two seconds on a silence is a move of its own (`silence_before_s`, a beat's `hold`), and
-the measures count it; inside a line a pause stays clear of that."""
+"""Silences of two seconds or more are moves (`silence_before_s`, a beat's `hold`) and are measured.
+A pause inside a line stays shorter."""
 
 PAUSE: Final = re.compile(r"<pause\s+([0-9]*\.?[0-9]+)\s*>")
 _TAG = re.compile(r"<[^<>]*>")
@@ -37,42 +37,42 @@ _CLOSES: Final[dict[str, SpanKind]] = {"</quiet>": "quiet", "</slow>": "slow"}
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Something between two words."""
+    """A mark between two words."""
 
     kind: MarkKind
     at: int
-    """It stands before this word, counted from 0; the number of words is the end."""
+    """Index of the word that follows; the number of words at the end of the text."""
     seconds: float = 0.0
-    """Of a pause."""
+    """Duration of a pause."""
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A run of words that are said otherwise."""
+    """A run of words that are said softly or slowly."""
 
     kind: SpanKind
     start: int
     end: int
-    """One past its last word."""
+    """Index one past the last word."""
 
 
 @dataclass(frozen=True, slots=True)
 class Marked:
-    """Plain words and how they are said."""
+    """A text and its marks."""
 
     text: str
     marks: tuple[Mark, ...] = ()
-    """Rising; at one place in the order they are done."""
+    """In rising order of place; at one place in the order in which they sound."""
     spans: tuple[Span, ...] = ()
 
     @property
     def is_plain(self) -> bool:
-        """Nothing is marked."""
+        """True when there are no marks."""
         return not self.marks and not self.spans
 
 
 def words(text: str) -> list[tuple[int, int]]:
-    """Begin and end (characters) of each word of a plain text that has a sound."""
+    """Return begin and end (characters) of each word of a plain text that has a sound."""
     found: list[tuple[int, int]] = []
     start = 0
     for gap in [*_GAP.finditer(text), None]:
@@ -107,7 +107,7 @@ def parse(text: str) -> Marked:
 
 
 def checked(text: str) -> str:
-    """A whole line as an author wrote it, its marks in their plainest form.
+    """Return a line as an author wrote it, with its marks in their shortest form.
 
     Raises ValueError for what `parse` refuses, and for a mark that a line has no place for.
     """
@@ -117,7 +117,7 @@ def checked(text: str) -> str:
 
 
 def plain(text: str) -> str:
-    """The words without the marks. Raises ValueError as `parse` does."""
+    """Return the words without the marks. Raises ValueError as `parse` does."""
     return parse(text).text
 
 
@@ -128,14 +128,14 @@ def _between_words(text: str, tag: re.Match[str]) -> None:
 
 
 def _joined(before: str, more: str) -> str:
-    """Text on both sides of a mark, with one space between words and none before a comma."""
+    """Join the text around a mark, with one space between words and none before a comma."""
     return re.sub(r"\s+", " ", before + more).lstrip()
 
 
 def _read(
     tag: str, at: int, marks: list[Mark], spans: list[Span], open_at: dict[SpanKind, int]
 ) -> None:
-    """Take one tag in that stands before word `at`."""
+    """Add a tag that precedes word `at`."""
     pause = PAUSE.fullmatch(tag)
     if pause:
         seconds = float(pause.group(1))
@@ -173,7 +173,7 @@ def _fits(marked: Marked) -> None:
 
 
 def render(marked: Marked) -> str:
-    """The text with its marks, always in the same form; `parse` gives back the same marks."""
+    """Return the text with its marks in one form; `parse` returns the same marks."""
     if marked.is_plain:
         return marked.text
     places = words(marked.text)
@@ -202,7 +202,7 @@ def _space(text: str, at: int) -> str:
 
 
 def slices(marked: Marked, clauses: Sequence[str]) -> list[Marked]:
-    """Share the marks out to the clauses that the text was cut into, by the count of words.
+    """Distribute the marks to the clauses of the text, by the count of words.
 
     A pause between two clauses goes to the end of the first, all else to the begin of the next.
     """
@@ -236,7 +236,7 @@ def _inside(spans: Sequence[Span], start: int, end: int) -> tuple[Span, ...]:
 
 
 def rest(marked: Marked, text: str) -> Marked:
-    """What is left to say once only the words of `text`, the last ones, are; with their marks."""
+    """Return the last words of the line, those of `text`, with their marks."""
     count, left = len(words(marked.text)), len(words(text))
     start = count - left
     if start < 0:
@@ -250,7 +250,7 @@ def rest(marked: Marked, text: str) -> Marked:
 
 
 def with_pauses_at_commas(marked: Marked, seconds: float, at_most: int) -> Marked:
-    """A pause at the first commas that have none yet."""
+    """Add a pause at the first commas that have none."""
     places = words(marked.text)
     taken = {mark.at for mark in marked.marks if mark.kind in ("pause", "break")}
     new = [
@@ -263,5 +263,5 @@ def with_pauses_at_commas(marked: Marked, seconds: float, at_most: int) -> Marke
 
 
 def without(marked: Marked, kind: MarkKind) -> Marked:
-    """The same without marks of one kind."""
+    """Return the text without the marks of one kind."""
     return replace(marked, marks=tuple(mark for mark in marked.marks if mark.kind != kind))

@@ -1,4 +1,4 @@
-"""Where things lie on this machine."""
+"""The folders and files that simvoice uses on this machine."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def _in_checkout() -> bool:
 
 
 def home() -> Path:
-    """The folder for what belongs to the people here: attempts, caches.
+    """The data folder: attempts, caches, own cases.
 
     `SIMVOICE_HOME` overrides the platform's usual place.
     """
@@ -25,12 +25,12 @@ def home() -> Path:
 
 
 def attempts_dir() -> Path:
-    """One folder an attempt."""
+    """The folder of attempts; each has a folder of its own."""
     return home() / "attempts"
 
 
 def cache_dir() -> Path:
-    """What can be made again."""
+    """The folder of files that can be rebuilt."""
     return home() / "cache"
 
 
@@ -57,10 +57,10 @@ def scenarios_dir() -> Path:
 
 
 def own_cases_dir() -> Path:
-    """The cases that people here have written."""
+    """The cases that users of this machine have written."""
     return home() / "cases"
 
 
 def case_dirs() -> tuple[Path, Path]:
-    """Where cases are looked for; of two with one id the first counts."""
+    """The folders that are searched for cases; of two cases with one id the first counts."""
     return own_cases_dir(), scenarios_dir()

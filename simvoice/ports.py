@@ -1,4 +1,7 @@
-"""What the runtime asks of engines and devices. Each is fulfilled by one file at the edge."""
+"""The Protocols that engines and devices fulfil, and the data they exchange with the runtime.
+
+Each Protocol is fulfilled by one file in `engines` or `devices`.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +18,11 @@ Vectors = NDArray[np.float32]
 """float32 [n, d], each row of unit length."""
 
 Cancelled = Callable[[], bool]
-"""Asked between steps of long work; True means: stop, nobody wants the result."""
+"""Asked between steps of long work. True means: stop, the result is no longer wanted."""
 
 
 def never() -> bool:
-    """A `Cancelled` for work that nobody interrupts."""
+    """A `Cancelled` for work that is never interrupted."""
     return False
 
 
@@ -28,47 +31,48 @@ def never() -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """What speech-to-text made of one utterance, with what a gate needs to doubt it."""
+    """The result of speech-to-text for one utterance, with the figures that speech gates check."""
 
     text: str
     avg_logprob: float
     """Mean log-probability of the tokens; below about -1 the text is a guess."""
     no_speech_prob: float
-    """0..1, Whisper's own probability that nobody spoke."""
+    """0..1, Whisper's own probability that no one spoke."""
     compression: float
     """Length of the text over its zlib length; above 2.4 the text repeats itself."""
     path: Literal["window", "stock"] = "window"
-    """Which path gave it: the short encoder window, or the stock 30 s fallback."""
+    """The path that gave it: the short encoder window, or the stock 30 s fallback."""
 
 
 class SpeechToText(Protocol):
-    """Utterance in, words out."""
+    """Speech-to-text for one utterance at a time."""
 
     def transcribe(self, pcm: Pcm, *, hint: str = "", once: bool = False) -> Transcript:
-        """pcm: one utterance, up to 30 s. hint: text said before, for context.
+        """Return the words of an utterance.
 
-        once: no second try when the result looks wrong, because it is wanted now.
+        pcm: one utterance, up to 30 s. hint: text said before, for context. once: True makes no
+        second attempt when the result looks wrong, because the caller cannot wait.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class TranscribedWord:
-    """One word with its times, as speech-to-text heard it in a piece of sound."""
+    """One recognised word with its times in a piece of sound."""
 
     text: str
     start_s: float
     """Seconds from the start of the piece."""
     end_s: float
     prob: float
-    """0..1, the recogniser's own."""
+    """The recogniser's own probability, 0..1."""
 
 
 class VoiceActivity(Protocol):
-    """Is this frame speech? Keeps its own state across frames."""
+    """Speech activity, frame by frame. Keeps its own state across frames."""
 
     def push(self, frame: Pcm16) -> float:
-        """frame: int16 [320]. Returns the probability of speech, 0..1, as known so far."""
+        """Return the probability of speech, 0..1, as known so far. frame: int16 [320]."""
         ...
 
     def reset(self) -> None:
@@ -77,45 +81,51 @@ class VoiceActivity(Protocol):
 
 
 class EndOfTurn(Protocol):
-    """Does it sound as if the speaker has finished?"""
+    """Judges from the sound whether the speaker has finished."""
 
     def complete_prob(self, pcm: Pcm) -> float:
-        """pcm: the turn so far; only the last 8 s count. Returns 0..1."""
+        """Return the probability that the turn is complete, 0..1.
+
+        pcm: the turn so far; only the last 8 s count.
+        """
         ...
 
 
 class SentenceEnd(Protocol):
-    """Do these words, by themselves, sound finished?"""
+    """Judges from the words alone whether a sentence is finished."""
 
     def over_prob(self, text: str) -> float:
-        """text: the turn so far, as recognised. Returns 0..1; what it ends with is left out."""
+        """Return the probability that the words are finished, 0..1.
+
+        text: the turn so far, as recognised. Its final punctuation is ignored.
+        """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One entry of a conversation for a model that is spoken to in its own chat template."""
+    """One entry of a conversation, for a model that is asked in its own chat template."""
 
     role: Literal["system", "user", "assistant"]
     text: str
 
 
 class LanguageModel(Protocol):
-    """Says what the patient says next. One prompt family per instance, so that its cache holds.
+    """Continues what the patient says. One prompt family per instance keeps its cache valid.
 
-    A small model continues the screenplay in `prompt`; a stronger one is given the same scene as
-    `messages`, where there are any.
+    A small model continues the screenplay in `prompt`. A stronger one gets the same scene as
+    `messages`, if there are any.
     """
 
     @property
     def strong(self) -> bool:
-        """Whether what it gave last came from a model that may be given more room."""
+        """True when the last answer came from a model that may have more latitude."""
         ...
 
     def warm(
         self, prefix: str, *, messages: Sequence[Message] = (), cancelled: Cancelled = never
     ) -> None:
-        """Evaluate `prefix` now, so that a prompt that begins with it starts at once."""
+        """Evaluate `prefix` now, so that a prompt that begins with it starts without delay."""
         ...
 
     def complete(
@@ -140,41 +150,41 @@ class LanguageModel(Protocol):
         messages: Sequence[Message] = (),
         cancelled: Cancelled = never,
     ) -> list[float]:
-        """Mean log-probability a token of each candidate as the continuation of `prompt`.
+        """Return the mean log-probability per token of each candidate as the continuation.
 
-        Empty when it cannot tell.
+        Empty when the model gives no probabilities.
         """
         ...
 
 
 class Embedder(Protocol):
-    """Sentences to vectors of meaning."""
+    """Turns sentences into vectors of meaning."""
 
     def embed(self, texts: Sequence[str]) -> Vectors:
-        """float32 [len(texts), d], unit rows."""
+        """Return float32 [len(texts), d], each row of unit length."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class VoiceStyle:
-    """Who speaks and how. The neutral style is the recorded voice as it is."""
+    """How a voice sounds. The default is the recorded voice unchanged."""
 
     formant_shift: float = 1.0
     """Ratio; above 1 a shorter vocal tract (a woman, a child), below 1 a longer one."""
     pitch_hz: float | None = None
-    """Median pitch, Hz; None leaves it."""
+    """Median pitch, Hz; None leaves it unchanged."""
     pitch_range: float = 1.0
     """Ratio of the pitch range around the median; below 1 is flatter."""
     duration: float = 1.0
     """Ratio of durations; above 1 is slower."""
     gain_db: float = 0.0
     stretch: float = 1.0
-    """A second ratio of durations, put on the finished clip: cheaper than saying it anew."""
+    """A second ratio of durations, applied to the finished clip: cheaper than a new synthesis."""
 
 
 @dataclass(frozen=True, slots=True)
 class SpokenWord:
-    """A word and where it lies in its clip."""
+    """A word and its times in the clip."""
 
     text: str
     start_s: float
@@ -195,15 +205,15 @@ class Voice(Protocol):
     """Text to speech, with word times."""
 
     def speak(self, text: str, style: VoiceStyle) -> Speech:
-        """One clause or sentence; an empty text gives an empty clip."""
+        """Return the sound of one clause or sentence; an empty text gives an empty clip."""
         ...
 
 
 class PreparedVoice(Voice, Protocol):
-    """A voice that keeps what it has said, so that an authored line costs nothing live."""
+    """A voice with a cache, so that a prepared line costs no time during an encounter."""
 
     def recall(self, text: str, style: VoiceStyle) -> Speech | None:
-        """The clip if it was made before, within a millisecond or two; else None."""
+        """Return the clip if it is cached, within a millisecond or two; else None."""
         ...
 
     def prepare(
@@ -212,7 +222,7 @@ class PreparedVoice(Voice, Protocol):
         progress: Callable[[int, int], None] | None = None,
         cancelled: Cancelled = never,
     ) -> bool:
-        """Make what is not there yet; False when cancelled on the way."""
+        """Synthesise the lines that are not cached yet. Return False when cancelled."""
         ...
 
 
@@ -221,7 +231,7 @@ class PreparedVoice(Voice, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LineFacts:
-    """What the record says of the devices."""
+    """The description of the devices for the record."""
 
     kind: Literal["sound-card", "browser", "file", "simulated"]
     microphone: str
@@ -229,7 +239,7 @@ class LineFacts:
     native_rate: int
     """Hertz at the device."""
     echo: Literal["headphones", "canceller", "half-duplex", "none"]
-    """How the patient's own voice is kept out of the microphone."""
+    """How the patient's voice is kept out of the microphone."""
     block_s: float = 0.02
 
 
@@ -244,19 +254,19 @@ class MicFrame:
     output_delay_s: float = 0.05
     """Seconds from writing a frame to hearing it, on the microphone's clock, as of now."""
     underruns: int = 0
-    """Frames of silence the speaker had to play so far because none was there in time."""
+    """Frames of silence that the speaker played so far because no sound arrived in time."""
 
 
 class AudioLine(Protocol):
     """One microphone and one speaker on one clock, in lock-step frames of 20 ms.
 
-    The runtime reads one frame and writes one frame in turn, so that a frame written after
-    reading frame k is heard `output_delay_s` after frame k was heard.
+    The runtime reads one frame and writes one frame in turn. A frame written after frame k was
+    read is heard `output_delay_s` after the start of frame k.
     """
 
     @property
     def facts(self) -> LineFacts:
-        """Known once started."""
+        """The devices; known once the line has started."""
         ...
 
     def start(self) -> None:
@@ -264,14 +274,14 @@ class AudioLine(Protocol):
         ...
 
     def read(self, timeout_s: float = 2.0) -> MicFrame | None:
-        """The next frame; None when the line has ended (file over, tab closed).
+        """Return the next frame; None when the line has ended (end of the file, tab closed).
 
         Raises DeviceLost when nothing arrives within `timeout_s`.
         """
         ...
 
     def write(self, frame: Pcm16) -> None:
-        """int16 [320] for the speaker; never blocks."""
+        """Queue int16 [320] for the speaker; never blocks."""
         ...
 
     def stop(self) -> None:

@@ -102,7 +102,7 @@ def _says(rule: SaysRule, means: Means) -> str:
 
 def _answers(rule: AnswersRule) -> str:
     share = {
-        "provides": "answers that gave room for more",
+        "provides": "answers that gave space for more",
         "explicit": "answers that took up what was said or felt",
         "continuer": "answers in words that invite more",
     }[rule.how]
@@ -116,7 +116,7 @@ def _quadrant(rule: CountAnswersRule) -> str:
     if rule.explicit is not None:
         parts.append("took them up in words" if rule.explicit else "did not take them up")
     if rule.provides is not None:
-        parts.append("gave room for more" if rule.provides else "left no room")
+        parts.append("gave space for more" if rule.provides else "left no space")
     return f" that {' and '.join(parts)}" if parts else ""
 
 
