@@ -184,6 +184,7 @@ def allowed_in(path: Path, places: set[str]) -> bool:
     return bool(places & {path.relative_to(PACKAGE).as_posix(), room_of(path)})
 
 
+@pytest.mark.slow
 def test_no_arrow_between_rooms_runs_the_wrong_way() -> None:
     wrong = [
         f"{path.relative_to(HOUSE)} imports simvoice.{other}"
@@ -202,6 +203,7 @@ def test_the_table_has_no_circle() -> None:
     assert left == {}
 
 
+@pytest.mark.slow
 def test_no_two_modules_import_each_other() -> None:
     """Imports at the top of a file: no chain of them leads back to where it began."""
     modules = {".".join(("simvoice", *module_parts(path))): path for path in files(".py")}
@@ -229,6 +231,7 @@ def test_a_heavy_library_is_imported_in_its_place_only(library: str) -> None:
     assert [str(p) for p in users if not allowed_in(p, ONLY_IN[library])] == []
 
 
+@pytest.mark.slow
 def test_the_command_line_starts_without_a_heavy_library() -> None:
     heavy = ["faster_whisper", "llama_cpp", "onnxruntime", "piper", "fastapi", "sounddevice"]
     heavy += ["matplotlib", "pyarrow"]

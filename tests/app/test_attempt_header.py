@@ -1,6 +1,8 @@
-"""What the record takes of a case."""
+"""The header of an attempt, from its case."""
 
 from __future__ import annotations
+
+import pytest
 
 from simvoice import paths
 from simvoice.app.attempt_header import build_header, concerns_shown, turn_taking_of
@@ -8,6 +10,7 @@ from simvoice.patient.case.load import load_case, locate_case
 from simvoice.ports import LineFacts
 
 
+@pytest.mark.slow
 def test_the_header_says_which_lines_are_cues_and_which_instruments_apply() -> None:
     case = load_case(locate_case("breast-biopsy", *paths.case_dirs()))
     header = build_header(

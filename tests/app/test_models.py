@@ -1,4 +1,4 @@
-"""Which language model speaks: the profile's, a larger one, or a server's, and what stands in."""
+"""The choice of the language model: of the profile, larger, or on a server; and its fallback."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def small_stands_for_large(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The embedded model plays a larger one, which no test machine has."""
+    """The embedded model counts as a larger one, which no test machine has."""
     real = manifest.model
 
     def as_if(name: str) -> manifest.Model:
@@ -39,7 +39,7 @@ def small_stands_for_large(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(manifest, "model", as_if)
 
 
-def test_the_embedded_model_alone_has_nothing_above_it_and_no_more_time() -> None:
+def test_the_embedded_model_alone_has_no_fallback_and_no_more_time() -> None:
     simulator = Simulator()
     assert not simulator.language_model.strong
     assert type(simulator.language_model.for_encounters()) is Llama
@@ -49,7 +49,7 @@ def test_the_embedded_model_alone_has_nothing_above_it_and_no_more_time() -> Non
     assert header == {str(k): v for k, v in manifest.digests(simulator.profile.values()).items()}
 
 
-def test_a_server_speaks_first_and_the_embedded_model_after_it() -> None:
+def test_a_server_comes_first_and_the_embedded_model_is_its_fallback() -> None:
     simulator = Simulator(server=SERVER)
     both = simulator.language_model.for_encounters()
     assert isinstance(both, Fallback)
@@ -75,7 +75,7 @@ def test_the_server_the_embedded_model_and_the_voice_fit_into_the_time_they_have
     assert same == wiring.turn_taking_of(case)
 
 
-def test_a_text_conversation_has_the_servers_words_or_none() -> None:
+def test_a_text_conversation_with_a_server_has_no_fallback() -> None:
     _, model = Simulator(server=SERVER).text_engines()
     assert isinstance(model, Remote)
     assert model.server.timeouts == LONG_TIMEOUTS
@@ -83,7 +83,7 @@ def test_a_text_conversation_has_the_servers_words_or_none() -> None:
 
 
 @pytest.mark.usefixtures("small_stands_for_large")
-def test_a_larger_model_of_the_profile_is_spoken_to_as_a_chat() -> None:
+def test_a_larger_model_of_the_profile_gets_a_chat() -> None:
     simulator = Simulator()
     assert simulator.language_model.strong
     both = simulator.language_model.for_encounters()

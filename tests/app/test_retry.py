@@ -1,4 +1,4 @@
-"""What another go begins with, and when there is none."""
+"""What a retry begins with, and when it is refused."""
 
 from __future__ import annotations
 
@@ -24,6 +24,8 @@ from simvoice.patient.mind import Patient
 from simvoice.record.events import Ended, JournalEntry, PatientMove, PatientSpeech, RetryOrigin
 from simvoice.record.store import Attempt
 from tests.planted_talk import header
+
+pytestmark = pytest.mark.slow
 
 ID = "20270101-000000-talk-aaaa"
 NEXT = "20270101-001000-talk-bbbb"
@@ -89,7 +91,7 @@ def begin(case: Case, attempt: Attempt, turn: int, *others: Attempt) -> RetryPla
     return plan_retry(CheckpointRef(attempt.id, turn), open_attempt, lambda _: case)
 
 
-def test_it_begins_with_her_state_her_line_and_what_was_left_of_the_time(case: Case) -> None:
+def test_a_retry_begins_with_the_state_the_line_and_the_time_left(case: Case) -> None:
     attempt = made(case, (0, 4.0), (3, 100.0))
     found = begin(case, attempt, 3)
     assert found.origin == RetryOrigin(attempt=ID, turn=3, at_s=100.0)
@@ -102,13 +104,13 @@ def test_it_begins_with_her_state_her_line_and_what_was_left_of_the_time(case: C
     assert found.start.sureness == (-0.3,)
 
 
-def test_however_late_there_are_two_minutes(case: Case) -> None:
+def test_a_retry_has_at_least_two_minutes(case: Case) -> None:
     assert case.time.limit_s is not None
     attempt = made(case, (3, case.time.limit_s - 10.0))
     assert begin(case, attempt, 3).time_s == LEAST_S
 
 
-def test_another_go_at_another_go_has_what_was_left_of_what_was_left(case: Case) -> None:
+def test_a_retry_of_a_retry_has_the_time_left_of_both(case: Case) -> None:
     first = made(case, (3, 100.0))
     second = made(case, (3, 50.0), attempt=NEXT, again=RetryOrigin(attempt=ID, turn=3, at_s=100.0))
     assert case.time.limit_s is not None
@@ -117,13 +119,13 @@ def test_another_go_at_another_go_has_what_was_left_of_what_was_left(case: Case)
     assert begin(case, second, 3).time_s == max(LEAST_S, left_s), "also without the first"
 
 
-def test_a_case_that_changed_is_refused(case: Case) -> None:
+def test_a_changed_case_is_refused(case: Case) -> None:
     attempt = made(case, (3, 100.0), sha256="f" * 64)
     with pytest.raises(AttemptError, match="has been changed since"):
         begin(case, attempt, 3)
 
 
-def test_a_case_that_is_gone_is_refused(case: Case) -> None:
+def test_a_removed_case_is_refused(case: Case) -> None:
     attempt = made(case, (3, 100.0))
 
     def gone(_: str) -> Case:
@@ -133,23 +135,23 @@ def test_a_case_that_is_gone_is_refused(case: Case) -> None:
         plan_retry(CheckpointRef(ID, 3), lambda _: attempt, gone)
 
 
-def test_an_attempt_without_moments_is_refused(case: Case) -> None:
+def test_an_attempt_without_checkpoints_is_refused(case: Case) -> None:
     with pytest.raises(AttemptError, match="without checkpoints"):
         begin(case, made(case), 3)
 
 
-def test_an_unknown_turn_names_those_there_are(case: Case) -> None:
+def test_an_unknown_turn_names_the_known_ones(case: Case) -> None:
     with pytest.raises(AttemptError, match="no checkpoint at turn 9; choose one of: 0, 3"):
         begin(case, made(case, (0, 4.0), (3, 100.0)), 9)
 
 
-def test_the_last_line_offers_the_one_before(case: Case) -> None:
+def test_the_last_line_is_refused_and_names_the_checkpoint_before(case: Case) -> None:
     attempt = made(case, (0, 4.0), (3, 100.0), ending_turn=3)
     with pytest.raises(AttemptError, match="the checkpoint before it is at turn 0"):
         begin(case, attempt, 3)
 
 
-def test_the_moment_for_a_second_is_the_last_one_up_to_it(case: Case) -> None:
+def test_the_checkpoint_of_a_second_is_the_last_one_up_to_it(case: Case) -> None:
     entries = made(case, (0, 4.0), (3, 100.0), (5, 200.0), ending_turn=5).entries
     turns = [
         getattr(checkpoint_before(entries, at_s), "turn", None)
@@ -159,7 +161,7 @@ def test_the_moment_for_a_second_is_the_last_one_up_to_it(case: Case) -> None:
     assert checkpoint_before((), 10.0) is None
 
 
-def test_places_are_written_by_turn_or_by_time(case: Case) -> None:
+def test_a_checkpoint_is_given_by_turn_or_by_time(case: Case) -> None:
     attempt = made(case, (0, 4.0), (3, 100.4))
     assert parse_checkpoint_ref(f"{ID}@3") == (ID, 3, 0.0)
     assert checkpoint_at(attempt, *parse_checkpoint_ref(f"{ID}@1:40")[1:]) == CheckpointRef(ID, 3)
@@ -171,12 +173,12 @@ def test_places_are_written_by_turn_or_by_time(case: Case) -> None:
             parse_checkpoint_ref(wrong)
 
 
-def test_a_time_in_a_record_without_moments_says_why(case: Case) -> None:
+def test_a_time_in_a_record_without_checkpoints_is_refused(case: Case) -> None:
     with pytest.raises(AttemptError, match="without checkpoints"):
         checkpoint_at(made(case), None, 60.0)
 
 
-def test_only_what_was_heard_of_her_line_is_told(case: Case) -> None:
+def test_the_summary_quotes_only_the_delivered_words(case: Case) -> None:
     sentence = describe_retry(made(case, (3, 100.0)), 3)
     assert "One two …" in sentence
     assert "three" not in sentence

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from simvoice.bench import analysis
 from simvoice.scoring.metrics.reading import read_channels
@@ -22,6 +23,7 @@ def test_blocks_of_any_length_come_from_the_same_minute() -> None:
     assert np.array_equal(whole, np.tile(minute[0], 2))
 
 
+@pytest.mark.slow
 def test_a_length_is_measured_in_a_separate_process() -> None:
     found = analysis._measure_in_process(60, 1)
     assert found["times_real_time"] > 50.0

@@ -11,6 +11,8 @@ import pytest
 from simvoice.bench import coder
 from simvoice.errors import UsageError
 
+pytestmark = pytest.mark.slow
+
 HEADER = (
     "transcript_id,mi_quality,topic,utterance_id,interlocutor,timestamp,utterance_text,"
     "annotator_id,main_therapist_behaviour,therapist_input_exists,therapist_input_subtype,"

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from simvoice.checkup.checks import Check
 from simvoice.checkup.server import TOKENS, check_server, judge_server
 from simvoice.engines.llm.server import Server, Timeouts
@@ -83,6 +85,7 @@ def test_a_refused_key_is_a_warning_that_names_the_variable() -> None:
         assert "sk-secret" not in str(check)
 
 
+@pytest.mark.slow
 def test_a_server_slower_than_the_limit_is_a_warning() -> None:
     def act(handler: OddHandler, body: dict[str, Any]) -> None:
         handler.begin()

@@ -42,6 +42,7 @@ def test_without_models_each_one_is_named_and_the_exit_code_is_3(no_models: Path
     assert list(no_models.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_quick_opens_no_device_and_loads_no_engine(
     no_models: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

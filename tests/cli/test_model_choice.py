@@ -52,6 +52,7 @@ COMMANDS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", sorted(COMMANDS))
 def test_without_options_the_profile_is_embedded_and_there_is_no_server(
     command: str, asked: list[tuple[str, Server | None]]
@@ -60,6 +61,7 @@ def test_without_options_the_profile_is_embedded_and_there_is_no_server(
     assert asked == [("embedded", None)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", sorted(COMMANDS))
 def test_a_server_and_a_profile_are_chosen_by_option_or_environment(
     command: str, asked: list[tuple[str, Server | None]], monkeypatch: pytest.MonkeyPatch
@@ -80,6 +82,7 @@ def test_a_server_and_a_profile_are_chosen_by_option_or_environment(
     assert (server.key, server.form, server.timeouts.first_s) == ("k3y", "chat", 2.5)
 
 
+@pytest.mark.slow
 def test_an_invalid_address_is_refused_before_anything_is_loaded(
     asked: list[tuple[str, Server | None]],
 ) -> None:

@@ -85,6 +85,7 @@ def test_one_attempt_and_attempts_without_a_name(root: Path) -> None:
     assert "change cannot be measured" in out
 
 
+@pytest.mark.slow
 def test_a_case_can_be_chosen_and_an_unknown_one_is_refused(root: Path) -> None:
     two_attempts(root)
     assert len(answer("Kim [x]", "--case", "planted-talk")["courses"]) == 1

@@ -44,6 +44,7 @@ def fails(
     return int(caught.value.code or 0), capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_folder_is_analysed_exported_and_drawn(home: Path) -> None:
     write(home / "in" / "erste visite.wav")
     srt(home / "in" / "erste visite.srt")
@@ -101,6 +102,7 @@ def test_two_files_by_name(home: Path) -> None:
     assert report["conversations"][0]["name"] == "x+y"
 
 
+@pytest.mark.slow
 def test_attempts_go_through_the_same_commands(home: Path) -> None:
     attempt = record(home / "home" / "attempts")
     report = answer("analyze", attempt.id, "--json")

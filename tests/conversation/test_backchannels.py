@@ -1,4 +1,4 @@
-"""A hum is told from words by its spectrum."""
+"""The spectrum tells a hum from words."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from simvoice.simulate.signals import mm_hm
 
 
 def vowel(first_hz: float, second_hz: float) -> Pcm:
-    """Half a second of a voice at 120 Hz through two resonances of a vowel."""
+    """Return half a second of a voice at 120 Hz with two formants of a vowel."""
     hertz = 120.0 * np.arange(1, 34)
     gain = np.prod([1 / np.hypot(hertz - at, 45.0) for at in (first_hz, second_hz)], axis=0) / hertz
     moments = np.arange(RATE // 2) / RATE
@@ -27,7 +27,7 @@ def test_an_mm_hm_is_hummed(pitch_hz: float, length_s: float) -> None:
     assert hum_share(pcm[: int(0.3 * RATE)]) > HUMMED
 
 
-def test_so_it_is_in_a_quiet_room_with_silence_around_it() -> None:
+def test_an_mm_hm_with_silence_around_it_is_hummed() -> None:
     quiet = np.random.default_rng(1).normal(0, 10 ** (-55 / 20), 3 * RATE).astype(np.float32)
     clip = mm_hm(120.0, 0.5).pcm
     quiet[RATE : RATE + len(clip)] += clip
@@ -37,18 +37,18 @@ def test_so_it_is_in_a_quiet_room_with_silence_around_it() -> None:
 @pytest.mark.parametrize(
     ("first_hz", "second_hz"), [(730, 1090), (270, 2290), (300, 870), (570, 840), (530, 1840)]
 )
-def test_no_vowel_is(first_hz: float, second_hz: float) -> None:
-    """Peterson & Barney 1952: "ah", "ee", "oo", "aw", "eh" of men."""
+def test_no_vowel_is_hummed(first_hz: float, second_hz: float) -> None:
+    """The vowels "ah", "ee", "oo", "aw", "eh" of men (Peterson & Barney 1952)."""
     assert hum_share(vowel(first_hz, second_hz)) < HUMMED / 2
 
 
-def test_noise_and_nothing_are_not() -> None:
+def test_noise_and_silence_are_not_hummed() -> None:
     noise = np.random.default_rng(0).normal(0, 0.1, RATE).astype(np.float32)
     assert hum_share(noise) == 0.0
     assert hum_share(np.zeros(100, np.float32)) == 0.0
     assert hum_share(np.zeros(RATE, np.float32)) == 0.0
 
 
-def test_the_same_seed_hums_the_same() -> None:
+def test_the_same_seed_gives_the_same_hum() -> None:
     assert np.array_equal(mm_hm(120.0, 0.5, 7).pcm, mm_hm(120.0, 0.5, 7).pcm)
     assert not np.array_equal(mm_hm(120.0, 0.5, 7).pcm, mm_hm(120.0, 0.5, 8).pcm)

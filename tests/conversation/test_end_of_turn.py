@@ -1,4 +1,4 @@
-"""Melody and words together."""
+"""The probability that a turn is over, from melody and words."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def test_the_melody_decides_where_the_words_are_in_doubt() -> None:
     assert over_prob(said, melody=0.95, words=0.24) > 0.55 > over_prob(said, 0.02, words=0.24)
 
 
-def test_a_name_at_the_end_is_not_held_against_the_words() -> None:
+def test_a_name_at_the_end_does_not_lower_the_probability() -> None:
     assert over_prob("Good morning, my name is Doctor Lind.", melody=0.97, words=0.03) > 0.55
     assert over_prob("Good morning, my name is Dr. Lind.", melody=0.97, words=0.03) > 0.55
     assert over_prob("Good morning, my name is doctor.", melody=0.97, words=0.03) < 0.25
@@ -29,17 +29,17 @@ def test_without_a_model_a_joining_word_is_not_an_end(last: str) -> None:
     assert over_prob("I have your results here.", melody=0.8, words=None) == 0.8
 
 
-def test_more_final_melody_never_makes_it_less_over() -> None:
+def test_a_more_final_melody_never_lowers_the_probability() -> None:
     probs = [over_prob("We will see.", melody / 20, 0.3) for melody in range(21)]
     assert probs == sorted(probs)
 
 
-def test_words_that_were_guessed_are_waited_for() -> None:
+def test_unsure_words_lower_the_probability() -> None:
     sure = over_prob("Before we go on.", melody=0.82, words=0.3)
     assert over_prob("Before we go on.", melody=0.82, words=0.3, unsure=0.2) < sure
 
 
-def test_unsure_is_what_is_less_sure_than_the_speaker_usually_is() -> None:
+def test_unsureness_is_relative_to_the_usual_sureness_of_the_speaker() -> None:
     assert unsureness(-0.35, ()) == pytest.approx(0.2)
     assert unsureness(-0.1, ()) == 0.0
     assert unsureness(-2.0, ()) == pytest.approx(0.3)

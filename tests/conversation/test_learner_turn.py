@@ -1,4 +1,4 @@
-"""The learner's turn: when it ends, when it goes on, what is thrown away."""
+"""The learner's turn: when it ends, when it continues, which work is dropped."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_two_sentences_in_one_breath_are_one_turn() -> None:
     assert world.turns == ["Thank you for coming in. Goodbye, Mrs. Ward."]
 
 
-def test_after_a_statement_she_lets_the_learner_go_on() -> None:
+def test_after_a_statement_the_patient_waits_longer() -> None:
     world = World(ScriptedMind(yields_turn=False), stt_s=0.08, tts_s=0.02)
     world.learner(0.5, 2.0, "That should never have happened.")
     world.learner(2.6, 3.5, "I am so sorry for it.").run(8)
@@ -67,17 +67,17 @@ def test_a_pause_inside_an_unfinished_turn_does_not_cut_it() -> None:
     assert world.delays[0].speech_end_s == pytest.approx(3.4)
 
 
-def test_a_learner_who_goes_on_before_the_commit_throws_the_work_away() -> None:
+def test_a_learner_who_continues_before_the_commit_drops_the_work() -> None:
     mind = ScriptedMind(lines=["first answer", "second answer"])
     world = (
         World(mind).learner(0.5, 1.5, "How are you").learner(1.86, 2.8, "today Mrs Hale?").run(8)
     )
     assert world.turns == ["How are you today Mrs Hale?"]
-    assert world.delivered == ["first answer"], "her state must not move with thrown-away work"
+    assert world.delivered == ["first answer"], "dropped work must not change the patient's state"
     assert any(isinstance(command, DropWork) for _, command in world.commands)
 
 
-def test_a_stale_reply_is_never_heard() -> None:
+def test_a_stale_reply_is_never_played() -> None:
     mind = ScriptedMind(lines=["reply to half a question", "reply to the whole of it"])
     world = World(mind, stt_s=0.05, tts_s=0.6)
     world.learner(0.5, 1.5, "Did anyone").learner(2.0, 2.8, "come with you?").run(8)
@@ -93,25 +93,25 @@ def test_a_turn_that_stops_on_a_joining_word_is_not_over(word: str) -> None:
     assert first_sound_s(world) > 3.4
 
 
-def test_words_that_are_over_outweigh_a_doubtful_melody() -> None:
+def test_finished_words_outweigh_a_doubtful_melody() -> None:
     world = World(complete=lambda start_s, end_s: 0.05, words_over=lambda text: 0.8)
     world.learner(0.5, 1.5, "Did anyone come with you?").run(8)
     assert first_sound_s(world) < 2.2
 
 
-def test_words_that_go_on_outweigh_a_final_melody() -> None:
+def test_unfinished_words_outweigh_a_final_melody() -> None:
     world = World(complete=lambda start_s, end_s: 0.95, words_over=lambda text: 0.01)
     world.learner(0.5, 1.5, "The results that we have").run(8)
     assert first_sound_s(world) > 3.4
 
 
-def test_a_turn_that_may_be_over_is_waited_for_a_little() -> None:
+def test_a_turn_that_may_be_over_gets_a_short_wait() -> None:
     world = World(complete=lambda start_s, end_s: 0.1, words_over=lambda text: 0.4)
     world.learner(0.5, 1.5, "The results came back yesterday.").run(8)
     assert first_sound_s(world) == pytest.approx(1.5 + 0.8 + 0.06, abs=0.06)
 
 
-def test_a_pause_inside_the_turn_is_named_so_that_it_can_be_shortened() -> None:
+def test_a_pause_inside_the_turn_is_passed_to_the_recogniser() -> None:
     world = World(complete=lambda start_s, end_s: 0.1 if end_s < 2.4 else 0.9)
     world.learner(0.5, 1.5, "Have you noticed").learner(2.4, 3.4, "any change?").run(8)
     asked = [c for _, c in world.commands if isinstance(c, Transcribe)][-1]
@@ -124,12 +124,13 @@ def test_without_smart_turn_the_words_decide() -> None:
     assert first_sound_s(world) < 2.2
 
 
-def test_smart_turn_that_never_answers_costs_patience_but_not_the_turn() -> None:
+def test_without_an_answer_of_smart_turn_the_turn_ends_later() -> None:
     world = World(mute={"judge"}).learner(0.5, 1.5, "I have your results here.").run(8)
     assert world.turns == ["I have your results here."]
     assert first_sound_s(world) == pytest.approx(3.5, abs=0.15)
 
 
+@pytest.mark.slow
 def test_after_a_monologue_the_patient_comes_in_at_a_short_pause() -> None:
     world = World()
     at_s = 0.5
@@ -169,7 +170,7 @@ def test_a_chosen_silence_is_kept_and_labelled() -> None:
     assert first_sound_s(world) == pytest.approx(1.5 + 1.5 + 0.06, abs=0.06)
 
 
-def test_the_model_answers_when_the_patient_asks_it() -> None:
+def test_the_model_answers_the_query_of_the_patient() -> None:
     mind = ScriptedMind(lines=["the authored line"], queries={0: Improvise("…")})
     world = World(mind).learner(0.5, 1.5, "What do you paint?").run(6)
     assert world.delivered == ["something of my own"]

@@ -1,4 +1,4 @@
-"""Marks in her lines: the voice gets them, the record and her memory never do."""
+"""Marks in the patient's lines: the voice reads them; record and memory have plain words."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ WORDS = "one two three four five six seven eight nine ten"
 
 
 def told(line: str = MARKED, **how: object) -> World:
-    """A world in which her first word sounds at about 1.96 s and her pause begins at 2.86 s."""
+    """A world whose first word sounds at about 1.96 s and whose marked pause starts at 2.86 s."""
     mind = ScriptedMind(lines=[line, "go on then"], **how)  # type: ignore[arg-type]
     return World(mind, stt_s=0.12).learner(0.5, 1.5, "Tell me about it.")
 
@@ -36,14 +36,14 @@ def test_the_voice_gets_the_marks_and_the_mood_and_the_record_plain_words() -> N
     assert world.mind.deliveries == [(WORDS, True)]
 
 
-def test_her_words_lie_where_they_sound_though_she_pauses() -> None:
+def test_word_times_include_the_marked_pause() -> None:
     (speech,) = told().run(9).speeches
     gap_s = speech.words[3].start_s - speech.words[2].end_s
     assert gap_s == pytest.approx(1.2, abs=0.01)
     assert speech.end_s - speech.start_s == pytest.approx(10 * WORD_S + 1.2, abs=0.05)
 
 
-def test_who_speaks_into_her_pause_takes_the_floor_and_hears_what_came_before_it() -> None:
+def test_a_learner_who_speaks_into_a_marked_pause_takes_the_turn() -> None:
     world = told().learner(3.0, 4.8, "Wait, let me explain that to you.").run(12)
     first = world.speeches[0]
     assert (first.heard, first.unsaid) == ("one two three", "four five six seven eight nine ten")
@@ -51,7 +51,7 @@ def test_who_speaks_into_her_pause_takes_the_floor_and_hears_what_came_before_it
     assert world.interruptions
 
 
-def test_what_she_goes_on_with_after_a_cough_keeps_its_marks() -> None:
+def test_the_rest_of_a_line_after_a_cough_keeps_its_marks() -> None:
     line = "one two three four five six seven <pause 0.5> eight <break> nine ten eleven twelve"
     mind = ScriptedMind(lines=[line])
     world = World(mind, mute={"overlap"}).learner(0.5, 1.5, "Tell me about it.")

@@ -1,4 +1,4 @@
-"""The language model fails in the middle of an encounter: the encounter goes on."""
+"""The language model fails in the middle of an encounter, and the encounter continues."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def waits_s(made: World) -> list[float]:
 
 
 @pytest.mark.parametrize("how", ["breaks", "mute"])
-def test_after_it_died_her_authored_lines_are_said(how: str) -> None:
+def test_without_the_model_the_authored_lines_are_said(how: str) -> None:
     made = world().run(6.0)
     getattr(made, how).add("think")
     made.run(12.0)
@@ -42,7 +42,7 @@ def test_after_it_died_her_authored_lines_are_said(how: str) -> None:
     assert max(waits_s(made)) < whole_pause_s
 
 
-def test_a_switch_to_another_model_is_recorded_and_disturbs_nothing() -> None:
+def test_a_switch_to_another_model_is_recorded_and_changes_nothing_else() -> None:
     plain = world().run(20.0)
     made = world()
     made.extra = [
@@ -57,7 +57,7 @@ def test_a_switch_to_another_model_is_recorded_and_disturbs_nothing() -> None:
     assert [each.at_s for each in made.entries(Trouble)] == pytest.approx([1.5, 3.1, 8.9], abs=0.03)
 
 
-def test_a_server_is_given_longer_and_the_pause_is_no_longer_than_that() -> None:
+def test_a_longer_timeout_for_a_server_limits_the_pause() -> None:
     turn_taking = TurnTakingSettings(improvise_timeout_s=3.0)
     made = world(turn_taking=turn_taking, llm_s=2.4).run(24.0)
     assert made.delivered == [made.model_text] * 3
@@ -67,7 +67,7 @@ def test_a_server_is_given_longer_and_the_pause_is_no_longer_than_that() -> None
     assert max(waits_s(made)) < 3.0 + 1.0
 
 
-def test_what_is_read_ahead_holds_the_chat_too() -> None:
+def test_the_model_reads_the_chat_in_advance_too() -> None:
     class Chatting(ScriptedMind):
         def prompt_so_far(self, state: PatientState) -> str:
             return f"{len(state.spoken)} lines so far"

@@ -1,4 +1,4 @@
-"""What the patient says once it is over: however it ended, and with the moments it is about."""
+"""The reflection by the patient: recorded at every ending, with the moments it refers to."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _entries(world: World) -> list[object]:
 
 @dataclass
 class _Hurt(ScriptedMind):
-    """Is moved by the learner's words."""
+    """The learner's words lower its trust."""
 
     def respond(self, state: PatientState, utterance: LearnerUtterance) -> Decision:
         decision = super().respond(state, utterance)
@@ -39,51 +39,51 @@ class _Hurt(ScriptedMind):
 
 
 @pytest.mark.parametrize("reason", ["learner", "closed", "device"])
-def test_she_is_asked_however_the_learner_went(reason: str) -> None:
+def test_the_patient_reflects_however_the_learner_left(reason: str) -> None:
     world = World(mind=ScriptedMind(reflections=(HURT,)))
     world.extra = [EndRequested(6.0, reason)]  # type: ignore[arg-type]
     world.run(8.0)
-    said, ended = _entries(world)
-    assert isinstance(said, PatientReflection)
+    reflection, ended = _entries(world)
+    assert isinstance(reflection, PatientReflection)
     assert isinstance(ended, Ended)
-    assert (ended.reason, said.at_s) == (reason, ended.at_s)
-    assert [each.text for each in said.said] == ["You cut me off."]
+    assert (ended.reason, reflection.at_s) == (reason, ended.at_s)
+    assert [each.text for each in reflection.said] == ["You cut me off."]
 
 
-def test_she_is_asked_when_the_time_is_over() -> None:
+def test_the_patient_reflects_when_the_time_is_over() -> None:
     world = World(mind=ScriptedMind(reflections=(HURT,)), time_s=5.0)
     world.run(20.0)
     assert [type(each) for each in _entries(world)] == [PatientReflection, Ended]
 
 
-def test_she_is_asked_when_she_ends_it_herself() -> None:
+def test_the_patient_reflects_after_its_own_ending() -> None:
     world = World(mind=ScriptedMind(reflections=(HURT,), endings={1: "enough"}))
     world.learner(6.0, 7.0, "hello there")
     world.run(20.0)
-    said, ended = _entries(world)
-    assert isinstance(said, PatientReflection)
+    reflection, ended = _entries(world)
+    assert isinstance(reflection, PatientReflection)
     assert isinstance(ended, Ended)
     assert ended.ending == "enough"
 
 
-def test_a_mind_without_words_for_it_writes_nothing() -> None:
+def test_a_patient_without_reflection_records_nothing() -> None:
     world = World()
     world.extra = [EndRequested(6.0, "learner")]
     world.run(8.0)
     assert [type(each) for each in _entries(world)] == [Ended]
 
 
-def test_a_remark_goes_back_to_the_move_that_showed_it() -> None:
+def test_a_reflection_refers_to_the_move_that_showed_it() -> None:
     world = World(mind=_Hurt(reflections=(HURT,))).learner(6.0, 7.0, "hello there")
     world.extra = [EndRequested(15.0, "learner")]
     world.run(16.0)
-    said = _entries(world)[0]
-    assert isinstance(said, PatientReflection)
+    reflection = _entries(world)[0]
+    assert isinstance(reflection, PatientReflection)
     moves = [each for each in world.notes if getattr(each, "reason", "").startswith("answers")]
-    assert said.said[0].at_s == moves[0].at_s  # type: ignore[attr-defined]
+    assert reflection.said[0].at_s == moves[0].at_s  # type: ignore[attr-defined]
 
 
-def test_the_moment_is_where_it_moved_her_most() -> None:
+def test_the_moment_is_where_the_ledger_changed_most() -> None:
     moments = (
         LedgerMoment("cut", 3.0, 0.02),
         LedgerMoment("cut", 9.0, 0.2),
@@ -92,7 +92,7 @@ def test_the_moment_is_where_it_moved_her_most() -> None:
     assert reflection_entry((HURT,), moments, 20.0).said[0].at_s == 9.0
 
 
-def test_of_what_she_told_it_is_where_she_told_it_or_nowhere() -> None:
+def test_the_moment_of_a_fact_is_where_it_was_told_or_none() -> None:
     told = replace(HURT, causes=("let it be quiet",), facts=("mother",))
     moments = (LedgerMoment("let it be quiet", 2.0, 0.3), LedgerMoment("mother", 4.0, 0.0))
     assert reflection_entry((told,), moments, 20.0).said[0].at_s == 4.0
@@ -100,7 +100,7 @@ def test_of_what_she_told_it_is_where_she_told_it_or_nowhere() -> None:
     assert reflection_entry((told,), (), 20.0).said[0].at_s is None
 
 
-def test_what_one_cause_moves_in_several_values_counts_together() -> None:
+def test_the_changes_of_one_cause_are_summed_over_the_values() -> None:
     steps = (LedgerStep("trust", 0.5, 0.4, "cut"), LedgerStep("distress", 0.4, 0.45, "cut"))
     decision = Decision(
         PatientState(ledger=()), Move("silent", ""), "hurt", steps=steps, discloses=("mother",)
@@ -110,7 +110,7 @@ def test_what_one_cause_moves_in_several_values_counts_together() -> None:
     assert mother == LedgerMoment("mother", 7.0, 0.0)
 
 
-def test_a_remark_goes_back_to_no_time_before_what_it_is_said_after() -> None:
+def test_a_reflection_refers_to_no_time_before_its_beats() -> None:
     moments = (
         LedgerMoment("cut", 3.0, 0.2),
         LedgerMoment("truth", 9.0, 0.0),
@@ -120,7 +120,7 @@ def test_a_remark_goes_back_to_no_time_before_what_it_is_said_after() -> None:
     assert reflection_entry((replace(HURT, beats=("never",)),), moments, 20.0).said[0].at_s == 3.0
 
 
-def test_what_had_happened_before_is_no_moment_again() -> None:
+def test_an_earlier_beat_is_not_a_new_moment() -> None:
     decision = Decision(
         PatientState(ledger=(), beats=frozenset({"truth"})), Move("silent", ""), "heard it"
     )

@@ -1,4 +1,4 @@
-"""Another go: from any moment, the same learner gets the same patient."""
+"""Retry: from any checkpoint, the same learner gets the same patient."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ moves = st.builds(
 
 
 @given(states, moves, st.lists(st.floats(-9.0, 0.0), max_size=9).map(tuple))
-def test_what_was_written_comes_back_equal(
+def test_a_checkpoint_is_restored_without_loss(
     state: PatientState, move: Move, sureness: tuple[float, ...]
 ) -> None:
     decision = Decision(state, move, "why")
@@ -76,7 +76,7 @@ def test_what_was_written_comes_back_equal(
     assert read.sureness == sureness
 
 
-def test_every_field_of_hers_is_in_the_test_above() -> None:
+def test_the_test_above_has_every_field_of_the_patient() -> None:
     def given_to(strategy: Any) -> set[str]:
         return set(strategy.wrapped_strategy.kwargs)
 
@@ -92,7 +92,7 @@ Make = Callable[[], World]
 
 
 def scripted() -> World:
-    """Holds held and filled, an interruption, a prompt, a silent answer and one of the model's."""
+    """Holds held and filled, an interruption, a prompt, a silent answer and a model's line."""
     mind = ScriptedMind(
         lines=["First I fell and then I lay there for an hour.", "One. Two. Three.", "", "Five."],
         holds={1: PlannedHold("fall", 2.0), 3: PlannedHold("count", 2.0)},
@@ -100,18 +100,18 @@ def scripted() -> World:
         queries={5: Improvise("what would she say")},
     )
     world = World(mind=mind)
-    world.learner(1.0, 2.0, "tell me what happened")
-    world.learner(5.0, 7.0, "excuse me I have to know who was with you")  # over her voice
+    world.learner(1.0, 2.0, "tell me what events")
+    world.learner(5.0, 7.0, "excuse me I have to know who was with you")  # over the patient's voice
     world.learner(15.0, 16.0, "and then", logprob=-0.7)
     world.learner(16.9, 17.4, "mm", no_speech=0.9, logprob=-2.0)
     world.learner(21.0, 22.5, "I am sorry to hear that")
-    world.learner(24.2, 25.0, "go on please")  # into her silence
+    world.learner(24.2, 25.0, "go on please")  # into the hold
     world.learner(52.0, 53.0, "I was thinking of you")
     return world
 
 
 def breast_biopsy() -> World:
-    """The real patient of the first case, by words alone."""
+    """The real patient of the first case, without an embedder."""
     case = load_case(locate_case("breast-biopsy", paths.scenarios_dir()))
     world = World(mind=Patient(case))  # type: ignore[arg-type]
     world.learner(1.0, 3.0, "Good morning, I'm Doctor Okafor. Please sit down.")
@@ -124,7 +124,7 @@ def breast_biopsy() -> World:
 
 
 def impatient() -> World:
-    """The same, by someone who talks into her silences and asks what no line answers."""
+    """The same, with a learner who talks into holds and asks what no line answers."""
     world = breast_biopsy()
     world.utterances = world.utterances[:2]
     world.learner(22.0, 24.0, "You have cancer.")
@@ -134,11 +134,11 @@ def impatient() -> World:
     return world
 
 
-Happened = tuple[list[dict[str, Any]], list[float]]
+Events = tuple[list[dict[str, Any]], list[float]]
 
 
-def ways(world: World, after: Checkpoint) -> Happened:
-    """Everything that happened after a moment, and when, in seconds since it."""
+def events_after(world: World, after: Checkpoint) -> Events:
+    """Return everything that events after a checkpoint, and its times in seconds since then."""
     kinds = (Checkpoint, PatientMove, PatientSpeech, LearnerTurn, HoldEntry, Interruption)
     start = next(i for i, e in enumerate(world.notes) if e is after) + 1
     times: list[float] = []
@@ -156,13 +156,13 @@ def ways(world: World, after: Checkpoint) -> Happened:
     return [untimed(e.model_dump(mode="json")) for e in found], times
 
 
-def again(make: Make, original: World, entry: Checkpoint) -> tuple[World, Checkpoint]:
-    """Another go with the rest of the learner's script, moved to where the line begins now."""
-    resumed = retry_start(original.notes, entry)
+def retry(make: Make, original: World, entry: Checkpoint) -> tuple[World, Checkpoint]:
+    """Retry with the rest of the learner's script, shifted to the new start of the line."""
+    start = retry_start(original.notes, entry)
 
     def world(shift_s: float | None) -> World:
         made = make()
-        made.retry_from(resumed)
+        made.retry_from(start)
         told = made.utterances
         made.utterances = []
         if shift_s is not None:
@@ -179,25 +179,27 @@ def again(make: Make, original: World, entry: Checkpoint) -> tuple[World, Checkp
     return whole, whole.entries(Checkpoint)[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [scripted, breast_biopsy, impatient])
-def test_from_every_moment_on_the_same_words_lead_to_the_same_patient(make: Make) -> None:
+def test_from_every_checkpoint_the_same_words_lead_to_the_same_patient(make: Make) -> None:
     original = make().run(LATE_S)
     moments = original.entries(Checkpoint)
     assert len(moments) >= 5
     followed = 0
     for entry in moments:
-        branch, first = again(make, original, entry)
+        retried, first = retry(make, original, entry)
         assert first.mind == entry.mind
         assert {**first.move, "silence_before_s": 0} == {**entry.move, "silence_before_s": 0}
-        expected, times = ways(original, entry)
-        happened, when = ways(branch, first)
-        assert happened == expected
+        expected, times = events_after(original, entry)
+        events, when = events_after(retried, first)
+        assert events == expected
         assert when == pytest.approx(times, abs=1e-6)
         followed += len(expected)
     assert followed > 30
 
 
-def test_the_scripts_have_all_that_can_happen() -> None:
+@pytest.mark.slow
+def test_the_scripts_cover_every_kind_of_event() -> None:
     worlds = [make().run(LATE_S) for make in (scripted, breast_biopsy, impatient)]
     holds = [hold.outcome for world in worlds for hold in world.holds]
     kinds = [move.kind for world in worlds for move in world.entries(PatientMove)]
@@ -207,7 +209,7 @@ def test_the_scripts_have_all_that_can_happen() -> None:
     assert any(world.model_text in world.delivered for world in worlds)
 
 
-def test_the_line_is_said_again_first_whatever_the_learner_says_before() -> None:
+def test_the_retry_begins_with_the_line_whatever_the_learner_says_before() -> None:
     original = scripted().run(LATE_S)
     entry = original.entries(Checkpoint)[1]
     world = scripted()
@@ -219,7 +221,7 @@ def test_the_line_is_said_again_first_whatever_the_learner_says_before() -> None
     assert world.speeches[0].text == entry.move["text"]
 
 
-def test_a_silence_she_kept_is_kept_again_at_once() -> None:
+def test_a_hold_is_repeated_at_once() -> None:
     mind = ScriptedMind(lines=["One.", ""], holds={1: PlannedHold("blow", 3.0)})
     original = World(mind=mind).learner(6.0, 7.0, "it is bad news").run(20.0)
     entry = next(e for e in original.entries(Checkpoint) if not e.move["text"])
@@ -231,7 +233,7 @@ def test_a_silence_she_kept_is_kept_again_at_once() -> None:
     assert hold.start_s == pytest.approx(1.0, abs=0.05)
 
 
-def test_the_numbers_of_turns_go_on_where_they_were() -> None:
+def test_the_turn_numbers_continue() -> None:
     original = scripted().run(LATE_S)
     entry = original.entries(Checkpoint)[2]
     state = begin_retry(retry_start(original.notes, entry))
@@ -239,7 +241,8 @@ def test_the_numbers_of_turns_go_on_where_they_were() -> None:
     assert state.delivered_words
 
 
-def test_ten_minutes_of_moments_are_a_small_part_of_the_record() -> None:
+@pytest.mark.slow
+def test_the_checkpoints_of_ten_minutes_are_a_small_part_of_the_record() -> None:
     world = breast_biopsy().run(LATE_S)
     sizes = [len(entry.model_dump_json()) for entry in world.entries(Checkpoint)]
     assert max(sizes) < 3000

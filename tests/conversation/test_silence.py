@@ -1,4 +1,4 @@
-"""Silences: the patient's own, the learner's, the one nobody breaks; and how an encounter ends."""
+"""Holds, silences of both speakers, and how an encounter ends."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from tests.conversation.world import ScriptedMind, World
 
 
 def after_the_news(**how: object) -> World:
-    """She says one word after the headline and then keeps quiet for up to 6 s."""
+    """The patient says one word after the headline, then keeps a hold of up to 6 s."""
     mind = ScriptedMind(lines=["Oh.", "what happens now"], holds={0: PlannedHold("headline", 6.0)})
     return World(mind, **how).learner(0.5, 2.5, "I'm afraid it is cancer.")  # type: ignore[arg-type]
 
 
-def test_a_silence_that_is_let_stand_opens_something() -> None:
+def test_a_hold_that_is_let_stand_opens_the_patient() -> None:
     world = after_the_news().run(14)
     assert world.delivered == ["Oh.", "it opened after headline"]
     hold = world.holds[0]
@@ -24,20 +24,20 @@ def test_a_silence_that_is_let_stand_opens_something() -> None:
     assert hold.end_s - hold.start_s == pytest.approx(6.0, abs=0.05)
 
 
-def test_a_silence_that_is_filled_closes() -> None:
+def test_a_hold_that_is_filled_does_not() -> None:
     world = after_the_news().learner(4.5, 6.5, "We have very good treatments.").run(12)
     assert "it opened after headline" not in world.delivered
     assert world.holds[0].outcome == "filled"
     assert world.mind.learner_said[1].filled_hold == "headline"
 
 
-def test_an_acknowledgement_does_not_fill_a_silence() -> None:
+def test_an_acknowledgement_does_not_fill_a_hold() -> None:
     world = after_the_news().learner(5.0, 5.4, "Mm.").run(14)
     assert world.holds[0].outcome == "held"
     assert [entry.text for entry in world.backchannels] == ["Mm."]
 
 
-def test_a_cough_does_not_fill_a_silence() -> None:
+def test_a_cough_does_not_fill_a_hold() -> None:
     world = after_the_news().learner(5.0, 5.4, "", no_speech=0.9, logprob=-1.3).run(14)
     assert world.holds[0].outcome == "held"
 
@@ -55,13 +55,13 @@ def test_the_patient_speaks_first_when_the_learner_does_not() -> None:
     assert world.turns == []
 
 
-def test_a_learner_who_speaks_first_is_let_speak() -> None:
+def test_a_learner_who_speaks_first_is_not_interrupted() -> None:
     world = World().learner(3.8, 6.0, "Good morning, I'm Doctor Lee.").run(9)
     assert world.turns == ["Good morning, I'm Doctor Lee."]
     assert len(world.speeches) == 1
 
 
-def test_an_empty_silence_is_broken_by_the_patient_ever_more_rarely() -> None:
+def test_the_patient_breaks_an_empty_silence_less_and_less_often() -> None:
     world = World(ScriptedMind(lines=["Hello."])).learner(0.5, 1.5, "Hello.").run(60)
     prompts = [speech.start_s for speech in world.speeches[1:]]
     gaps = [b - a for a, b in itertools.pairwise(prompts)]
@@ -69,13 +69,14 @@ def test_an_empty_silence_is_broken_by_the_patient_ever_more_rarely() -> None:
     assert all(later > earlier for earlier, later in itertools.pairwise(gaps))
 
 
+@pytest.mark.slow
 def test_thirty_minutes_of_silence_are_survived() -> None:
     world = World(ScriptedMind(lines=["Hello."])).learner(0.5, 1.5, "Hello.").run(1800)
     assert not world.ended
     assert 5 <= len(world.speeches) <= 14
 
 
-def test_the_learner_may_end_at_any_time_and_what_was_heard_is_kept() -> None:
+def test_the_learner_may_end_at_any_time_and_the_delivered_words_are_kept() -> None:
     mind = ScriptedMind(lines=["one two three four five six seven eight nine ten"])
     world = World(mind).learner(0.5, 1.5, "Tell me.").end(3.5).run(10)
     assert (world.ended[0].reason, world.ended[0].ending) == ("learner", "the learner left")
@@ -89,7 +90,7 @@ def test_words_that_were_not_answered_yet_are_kept() -> None:
     assert world.delivered == []
 
 
-def test_an_ending_of_the_case_ends_the_encounter_once_it_was_heard() -> None:
+def test_an_ending_of_the_case_ends_the_encounter_once_it_was_played() -> None:
     mind = ScriptedMind(lines=["thank you doctor goodbye"], endings={0: "reassured"})
     world = World(mind).learner(0.5, 1.5, "Goodbye then.").run(20)
     assert (world.ended[0].reason, world.ended[0].ending) == ("patient", "reassured")
@@ -122,24 +123,24 @@ def test_a_soft_end_of_time_waits_for_a_quiet_moment() -> None:
     assert (world.ended[0].reason, world.ended[0].ending) == ("time", "time")
 
 
-def test_a_learner_who_talks_through_the_end_of_time_is_stopped_all_the_same() -> None:
+def test_a_learner_who_talks_through_the_end_of_time_is_stopped() -> None:
     world = World(time_s=5.0, complete=lambda start_s, end_s: 0.0)
     world.learner(0.5, 120.0, " ".join(["talk"] * 200)).run(120)
     assert world.ended[0].reason == "time"
     assert world.ended[0].at_s < 45
 
 
-def test_a_recogniser_that_fails_makes_her_ask_again() -> None:
+def test_a_recogniser_that_fails_makes_the_patient_ask() -> None:
     world = World(breaks={"turn"}).learner(0.5, 1.5, "What worries you?").run(6)
     assert world.delivered == ["sorry what was that"]
 
 
-def test_a_recogniser_that_never_answers_makes_her_ask_again() -> None:
+def test_a_recogniser_that_never_answers_makes_the_patient_ask() -> None:
     world = World(mute={"turn"}).learner(0.5, 1.5, "What worries you?").run(14)
     assert world.delivered[0] == "sorry what was that"
 
 
-def test_a_voice_that_fails_leaves_the_floor_to_the_learner() -> None:
+def test_a_voice_that_fails_leaves_the_turn_to_the_learner() -> None:
     world = World(breaks={"say"}).learner(0.5, 1.5, "What worries you?").run(4)
     assert world.delivered == []
     assert not world.state.patient_has_turn
@@ -149,6 +150,7 @@ def test_a_voice_that_fails_leaves_the_floor_to_the_learner() -> None:
     assert len(world.delivered) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", ["judge", "turn", "say", "think", "overlap"])
 def test_a_stage_that_never_answers_does_not_stop_the_conversation(stage: str) -> None:
     world = World(mute={stage})

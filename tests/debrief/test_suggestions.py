@@ -50,6 +50,7 @@ def harms(path: Path) -> list[str]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", CASES, ids=[path.parent.name for path in CASES])
 def test_every_harmful_cause_of_the_shipped_cases_has_a_kind_and_a_sentence(
     path: Path, attempt: Attempt

@@ -29,6 +29,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", [OPEN_A_SESSION, OPEN_IN_A_WORKER], ids=["here", "worker"])
 def test_a_session_leaves_no_file_about_its_user(tmp_path: Path, code: str) -> None:
     script = tmp_path / "script.py"
@@ -44,6 +45,7 @@ def test_a_session_leaves_no_file_about_its_user(tmp_path: Path, code: str) -> N
     assert [str(path.relative_to(home)) for path in home.rglob("*")] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", ["simvoice", "simvoice.engines.turn.vad", "simvoice.cli"])
 def test_every_import_turns_telemetry_off(module: str) -> None:
     code = f"import os, {module}; print(os.environ['ORT_DISABLE_TELEMETRY'])"

@@ -10,7 +10,7 @@ import pytest
 from simvoice.app.simulator import Simulator
 from simvoice.audio import FRAME, FRAME_S, RATE, Pcm16, samples
 from simvoice.debrief.comparison import compare
-from simvoice.debrief.retry import CheckpointRef, again_at
+from simvoice.debrief.retry import CheckpointRef, checkpoint_before
 from simvoice.devices.pacing import Pacer
 from simvoice.devices.simulated import SimulatedLine
 from simvoice.ports import LineFacts, MicFrame
@@ -138,6 +138,6 @@ def test_the_same_sound_leads_to_the_same_patient(
 def test_the_goodbye_is_no_moment_to_begin_at(original: Attempt) -> None:
     last = moments(original)[-1]
     assert last.move["ending"] == "done"
-    before = again_at(original.entries, original.duration_s)
+    before = checkpoint_before(original.entries, original.duration_s)
     assert before is not None
     assert before.turn != last.turn

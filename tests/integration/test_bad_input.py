@@ -56,7 +56,10 @@ def sound(root: Path) -> Path:
 @pytest.mark.engine
 @pytest.mark.parametrize(
     ("moment", "words"),
-    [("soon", "does not name a checkpoint"), ("20270101-000000-talk-aaaa@3:12", "there is no attempt")],
+    [
+        ("soon", "does not name a checkpoint"),
+        ("20270101-000000-talk-aaaa@3:12", "there is no attempt"),
+    ],
 )
 def test_a_moment_that_is_none_is_refused_before_anything_is_prepared(
     run: Run, sound: Path, moment: str, words: str

@@ -15,7 +15,7 @@ from simvoice.audio import RATE
 from simvoice.devices.simulated import SimulatedLine
 from simvoice.record.events import PatientSpeech
 from simvoice.record.store import Store
-from simvoice.runtime.observer import Caption, Sight
+from simvoice.runtime.observer import Caption, Observation
 from simvoice.simulate.learner import AfterPatient, LearnerScript, ScriptStep
 from tests.integration.conftest import SMALL, Say
 
@@ -61,7 +61,7 @@ def test_the_encounter_ends_with_a_sentence_and_all_until_then_is_kept(
         limit_s=90.0,
     )
 
-    def watch(sight: Sight) -> None:
+    def watch(sight: Observation) -> None:
         if isinstance(sight, Caption) and sight.who == "learner":
             fill(small_disk)
 

@@ -204,6 +204,7 @@ def test_nothing_in_its_journal_or_header_is_lost(home: Path, attempt: str) -> N
     assert list(differences(header, shown["header"])) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("attempt", ATTEMPTS)
 def test_its_debrief_is_what_it_was(home: Path, attempt: str) -> None:
     as_said(f"debrief-{attempt}", answer("debrief", attempt))
@@ -237,6 +238,7 @@ def test_a_recording_made_elsewhere_measures_as_it_did(home: Path, tmp_path: Pat
     as_said("result", json.loads(result.read_bytes()))
 
 
+@pytest.mark.slow
 def test_a_voice_free_export_is_what_it_was(home: Path, tmp_path: Path) -> None:
     run("attempts", "recover")
     tables = voice_free(tmp_path)
@@ -265,6 +267,7 @@ def voice_free(folder: Path) -> dict[str, list[dict[str, str]]]:
 # -- a case of before -----------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_case_of_before_is_read(home: Path) -> None:
     as_said("case", outline(answer("cases", "show", CASE)))
 

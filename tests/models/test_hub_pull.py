@@ -76,6 +76,7 @@ def test_a_hub_that_is_switched_off_is_an_error_with_a_remedy(
         pull(["spare"], progress, downloader)
 
 
+@pytest.mark.slow
 def test_the_mirror_in_hf_endpoint_is_used() -> None:
     code = (
         "import sys; from simvoice.models.manifest import HubPath\n"

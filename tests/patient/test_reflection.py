@@ -17,6 +17,8 @@ from simvoice.patient.checking.text_conversation import TextConversation
 from simvoice.patient.mind import Patient
 from tests.patient.case.test_load import broken
 
+pytestmark = pytest.mark.slow
+
 CASES = find_cases(paths.scenarios_dir())
 
 

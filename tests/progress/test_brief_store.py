@@ -116,6 +116,7 @@ def test_the_brief_of_another_attempt_is_not_used(attempt: Attempt) -> None:
     assert load_brief(attempt.folder) is None
 
 
+@pytest.mark.slow
 def test_without_free_space_the_brief_is_built_and_not_stored(
     attempt: Attempt, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -150,6 +151,7 @@ def test_attempts_that_cannot_be_read_are_named_and_left_out(attempt: Attempt) -
     assert "simvoice attempts erase" in why[broken.id][1]
 
 
+@pytest.mark.slow
 def test_waiting_briefs_are_built_and_stored_the_newest_first(tmp_path: Path) -> None:
     ids = [f"2026112{day}-101530-planted-talk-aaaa" for day in (1, 2, 3)]
     for each in ids:
@@ -175,6 +177,7 @@ def test_an_attempt_erased_meanwhile_is_named(attempt: Attempt) -> None:
     assert f"there is no attempt {attempt.id}" in failed[0].why
 
 
+@pytest.mark.slow
 def test_only_listed_attempts_are_read(tmp_path: Path) -> None:
     one = record(tmp_path, attempt="20261121-101530-planted-talk-aaaa", learner="Kim")
     store_brief(record(tmp_path, attempt="20261122-101530-planted-talk-aaaa", learner="Robin"))
@@ -182,6 +185,7 @@ def test_only_listed_attempts_are_read(tmp_path: Path) -> None:
     assert (found.briefs, [each.id for each in found.waiting]) == ((), [one.id])
 
 
+@pytest.mark.slow
 def test_no_journal_is_opened_when_there_are_briefs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -217,6 +217,7 @@ sys.stdout.write(fault)
 """
 
 
+@pytest.mark.slow
 def test_at_the_limit_of_file_size_earlier_data_stays(tmp_path: Path) -> None:
     planted = header()
     done = subprocess.run(

@@ -269,6 +269,7 @@ def test_a_reader_does_not_prevent_erasing(tmp_path: Path, monkeypatch: pytest.M
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_list_never_fails_while_attempts_change(tmp_path: Path) -> None:
     done = threading.Event()
     store = Store(tmp_path)

@@ -13,6 +13,8 @@ from simvoice.patient.checking.text_conversation import TextConversation
 from simvoice.patient.mind import Patient
 from simvoice.runtime import spoken_lines
 
+pytestmark = pytest.mark.slow
+
 Made = tuple[Patient, SpeechPlan]
 
 

@@ -19,6 +19,8 @@ from pympi import Eaf  # type: ignore[import-untyped]
 from simvoice.timing.intervals import intervals
 from simvoice.timing.turns import gaps_and_overlaps, state_intervals
 
+pytestmark = pytest.mark.slow
+
 DATA = Path(os.environ.get("SIMVOICE_DATA", Path(__file__).parents[3] / "shared" / "data"))
 CONSULTATIONS = sorted((DATA / "primock57").glob("*_doctor.TextGrid"))
 TICK_S = 0.01

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -51,6 +52,7 @@ def is_proper(of: Intervals) -> bool:
     return bool(np.all(np.diff(of.ravel()) > 0)) and of.shape[1] == 2
 
 
+@pytest.mark.slow
 @many
 @given(pairs)
 def test_any_pairs_become_the_same_time_in_order(given_pairs: list[tuple[float, float]]) -> None:
@@ -60,6 +62,7 @@ def test_any_pairs_become_the_same_time_in_order(given_pairs: list[tuple[float, 
     assert np.array_equal(intervals(made), made)
 
 
+@pytest.mark.slow
 @many
 @given(pairs, pairs)
 def test_union_intersection_and_difference_are_those_of_sets(
@@ -77,6 +80,7 @@ def test_union_intersection_and_difference_are_those_of_sets(
         assert total_s(made) == np.count_nonzero(expected) * TICK_S
 
 
+@pytest.mark.slow
 @many
 @given(pairs, pairs)
 def test_the_sum_of_the_parts_is_the_whole(
@@ -87,6 +91,7 @@ def test_the_sum_of_the_parts_is_the_whole(
     assert total_s(union(a, b)) + total_s(intersect(a, b)) == total_s(a) + total_s(b)
 
 
+@pytest.mark.slow
 @many
 @given(pairs, pairs, st.integers(-400, 4000))
 def test_shifting_time_shifts_the_result_and_nothing_else(

@@ -122,6 +122,7 @@ def test_no_time_has_no_states() -> None:
 # -- laws -----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @many
 @given(lanes, lanes)
 def test_the_states_fill_the_time_without_a_gap(learner: Pairs, patient: Pairs) -> None:
@@ -131,6 +132,7 @@ def test_the_states_fill_the_time_without_a_gap(learner: Pairs, patient: Pairs) 
     assert all(a.state != b.state for a, b in zip(made.states[:-1], made.states[1:], strict=True))
 
 
+@pytest.mark.slow
 @many
 @given(lanes, lanes)
 def test_each_state_has_the_length_that_the_channels_give_it(
@@ -148,6 +150,7 @@ def test_each_state_has_the_length_that_the_channels_give_it(
         assert got == pytest.approx(length_s)
 
 
+@pytest.mark.slow
 @many
 @given(lanes, lanes)
 def test_swapping_the_speakers_swaps_every_measure(learner: Pairs, patient: Pairs) -> None:
@@ -168,6 +171,7 @@ def test_swapping_the_speakers_swaps_every_measure(learner: Pairs, patient: Pair
     ]
 
 
+@pytest.mark.slow
 @many
 @given(lanes, lanes, st.integers(0, 40_000))
 def test_shifting_time_changes_no_measure(learner: Pairs, patient: Pairs, by: int) -> None:
@@ -190,6 +194,7 @@ def test_shifting_time_changes_no_measure(learner: Pairs, patient: Pairs, by: in
     assert one.talk_share("learner") == two.talk_share("learner")
 
 
+@pytest.mark.slow
 @many
 @given(lanes, lanes)
 def test_every_change_of_turn_is_one_transfer(learner: Pairs, patient: Pairs) -> None:

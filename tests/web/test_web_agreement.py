@@ -51,6 +51,7 @@ def test_without_ratings_the_page_says_how_to_begin(
     assert "There is no conversation to rate yet" in client.get("/agreement").text
 
 
+@pytest.mark.slow
 def test_an_item_is_shown_with_its_figures_and_its_sentence_changes_at_once(
     client: TestClient, simulator: StandIn
 ) -> None:
@@ -78,6 +79,7 @@ def test_an_item_is_shown_with_its_figures_and_its_sentence_changes_at_once(
     assert "22 human ratings" in sentence_of(client, found)
 
 
+@pytest.mark.slow
 def test_unfinished_ratings_do_not_count(client: TestClient, simulator: StandIn) -> None:
     found = plant(simulator.root, instruments=("SPIKES",))
     given = {"rater": "kim", "item": ITEM, "value": "met", "wall_time": WHEN}
@@ -89,6 +91,7 @@ def test_unfinished_ratings_do_not_count(client: TestClient, simulator: StandIn)
     assert "1 attempt, 1 rating (1 blind)" in plain(client.get("/agreement").text)
 
 
+@pytest.mark.slow
 def test_an_unreadable_file_is_named_and_the_page_still_works(
     client: TestClient, simulator: StandIn
 ) -> None:

@@ -55,6 +55,7 @@ def test_every_item_shows_its_outcome_and_plays_its_evidence(
     assert 'data-at="' in evidence
 
 
+@pytest.mark.slow
 def test_the_reflection_can_be_played_and_a_record_without_one_says_so(
     client: TestClient, simulator: StandIn, reflected: str
 ) -> None:
@@ -69,6 +70,7 @@ def test_the_reflection_can_be_played_and_a_record_without_one_says_so(
     assert 'id="hear"' not in client.get(f"/attempts/{older}").text
 
 
+@pytest.mark.slow
 def test_a_change_in_the_folder_is_on_the_page_at_once(
     client: TestClient, simulator: StandIn, reflected: str
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from xml.etree import ElementTree
 
+import pytest
 from fastapi.testclient import TestClient
 
 from tests.web.planted import ID, plant
@@ -13,6 +14,7 @@ LATER_ID = ID[:-4] + "zzzz"
 LATER = "2026-11-23T10:15:30+00:00"
 
 
+@pytest.mark.slow
 def test_turn_taking_is_drawn(client: TestClient, attempt_id: str) -> None:
     answer = client.get(f"/attempts/{attempt_id}/turns.svg")
     assert answer.status_code == 200
@@ -23,6 +25,7 @@ def test_turn_taking_is_drawn(client: TestClient, attempt_id: str) -> None:
     assert "Compared with your attempt" not in page
 
 
+@pytest.mark.slow
 def test_a_later_attempt_is_compared_with_the_earlier_one(
     client: TestClient, simulator: StandIn, attempt_id: str
 ) -> None:
@@ -35,6 +38,7 @@ def test_a_later_attempt_is_compared_with_the_earlier_one(
     assert b"Before and after" in answer.content
 
 
+@pytest.mark.slow
 def test_an_attempt_of_another_learner_is_not_compared(
     client: TestClient, simulator: StandIn, attempt_id: str
 ) -> None:

@@ -35,6 +35,7 @@ def kept(simulator: StandIn, attempt: str) -> list[tuple[str, str]]:
     return [(e.item, e.why) for e in load_objections(simulator.store.open(attempt).folder)]
 
 
+@pytest.mark.slow
 def test_an_objection_is_kept_shown_and_withdrawn(
     client: TestClient, simulator: StandIn, token: str, found: str
 ) -> None:
@@ -54,6 +55,7 @@ def test_an_objection_is_kept_shown_and_withdrawn(
     assert "load the page again" in second.json()["message"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("body", "sentence"),
     [
@@ -101,6 +103,7 @@ def test_a_running_attempt_must_end_first(
         running.abandon()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "headers",
     [{}, {"x-simvoice-token": "wrong"}, {"origin": "http://evil.example"}],

@@ -56,6 +56,7 @@ def test_the_first_page_lists_attempts_with_their_end(client: TestClient, attemp
     assert "1 minute 15 seconds, you ended it" in text
 
 
+@pytest.mark.slow
 def test_a_broken_case_is_named_and_the_attempts_are_still_there(
     client: TestClient, simulator: StandIn, attempt_id: str
 ) -> None:
@@ -94,6 +95,7 @@ def test_a_damaged_attempt_is_listed_and_can_be_erased(
     assert "header" in answer.text
 
 
+@pytest.mark.slow
 def test_names_are_shown_as_text_and_never_as_markup(
     client: TestClient, simulator: StandIn
 ) -> None:
@@ -164,6 +166,7 @@ def test_the_debrief_shows_words_times_numbers_and_what_was_cut_off(
     assert "Decided and recorded during the encounter" in text
 
 
+@pytest.mark.slow
 def test_the_debrief_shows_a_norm_beside_its_number_in_a_visit_of_its_kind(
     client: TestClient, simulator: StandIn, attempt_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -261,6 +264,7 @@ def sound_of(simulator: StandIn, attempt_id: str) -> bytes:
     return Path(path).read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("asked", "first", "last"), [("0-99", 0, 99), ("1000-1999", 1000, 1999), ("-100", -100, -1)]
 )

@@ -38,6 +38,7 @@ def attempts(simulator: StandIn, many: int, learner: str = "Kim") -> list[str]:
     ]
 
 
+@pytest.mark.slow
 def test_a_learner_s_attempts_stand_in_a_table_with_intervals_and_links(
     client: TestClient, simulator: StandIn
 ) -> None:
@@ -56,6 +57,7 @@ def test_a_learner_s_attempts_stand_in_a_table_with_intervals_and_links(
     assert "comparisons are made here" in text
 
 
+@pytest.mark.slow
 def test_each_heading_is_drawn(client: TestClient, simulator: StandIn) -> None:
     attempts(simulator, 2)
     text = client.get("/progress/Kim").text
@@ -72,6 +74,7 @@ def test_each_heading_is_drawn(client: TestClient, simulator: StandIn) -> None:
     assert client.get(gone.replace("breast-biopsy", "other")).status_code == 404
 
 
+@pytest.mark.slow
 def test_with_several_learners_they_are_listed_and_with_one_shown(
     client: TestClient, simulator: StandIn
 ) -> None:
@@ -104,6 +107,7 @@ def test_attempts_without_a_name_are_shown_as_one_learner(
     assert f'href="/attempts/{attempt_id}"' in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["A/B", "Zoë & Co?", "<b>Kim</b>", "..", "chart.svg", "50 %"])
 def test_any_pseudonym_has_a_page(client: TestClient, simulator: StandIn, name: str) -> None:
     (made,) = attempts(simulator, 1, name)
@@ -118,6 +122,7 @@ def test_any_pseudonym_has_a_page(client: TestClient, simulator: StandIn, name: 
     assert client.get(chart[1].replace("&amp;", "&")).status_code == 200
 
 
+@pytest.mark.slow
 def test_only_what_the_first_page_lists_is_shown(
     client: TestClient, simulator: StandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -130,6 +135,7 @@ def test_only_what_the_first_page_lists_is_shown(
     assert client.get("/progress", follow_redirects=False).headers["location"] == "/progress/Kim"
 
 
+@pytest.mark.slow
 def test_the_debrief_links_to_it_and_leaves_its_brief_behind(
     client: TestClient, simulator: StandIn, attempt_id: str
 ) -> None:
@@ -163,6 +169,7 @@ def test_writing_the_brief_does_not_build_the_debrief_again(
     assert made == [attempt_id]
 
 
+@pytest.mark.slow
 def test_attempts_that_cannot_be_read_are_named(client: TestClient, simulator: StandIn) -> None:
     good, bad = attempts(simulator, 2)
     (simulator.root / bad / HEADER).write_text("{", encoding="utf-8")
@@ -172,6 +179,7 @@ def test_attempts_that_cannot_be_read_are_named(client: TestClient, simulator: S
     assert f'href="/attempts/{good}"' in text
 
 
+@pytest.mark.slow
 def test_attempts_not_measured_in_time_are_mentioned_and_measured_at_the_next_request(
     client: TestClient, simulator: StandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -193,6 +201,7 @@ def test_nothing_is_measured_during_an_encounter(
     assert "1 conversation is not read yet" in client.get("/progress/Kim").text
 
 
+@pytest.mark.slow
 def test_another_version_of_the_case_is_marked(client: TestClient, simulator: StandIn) -> None:
     attempts(simulator, 1)
     plant(simulator.root, "2026-11-20T10:00:00+00:00", learner="Kim", case_sha256="1" * 64)
@@ -201,6 +210,7 @@ def test_another_version_of_the_case_is_marked(client: TestClient, simulator: St
     assert "only one attempt so far" in text
 
 
+@pytest.mark.slow
 def test_suggestions_are_shown_with_both_attempts(client: TestClient, simulator: StandIn) -> None:
     first, second = attempts(simulator, 2)
     origin = RetryOrigin(attempt=second, turn=3, at_s=31.8)
@@ -240,6 +250,7 @@ def test_a_running_conversation_is_left_out(client: TestClient, simulator: Stand
     assert "None of these conversations can be read yet" in text
 
 
+@pytest.mark.slow
 def test_an_erased_attempt_is_not_shown(client: TestClient, simulator: StandIn, token: str) -> None:
     one, two = attempts(simulator, 2)
     assert client.get("/progress/Kim").status_code == 200

@@ -41,6 +41,7 @@ def finish(client: TestClient, attempt: str, token: str, rater: str = "kim") -> 
     return client.post(path, json={"rater": rater}, headers={"x-simvoice-token": token})
 
 
+@pytest.mark.slow
 def test_the_page_has_the_words_the_door_note_and_every_item_with_its_rule(
     client: TestClient, found: str
 ) -> None:
@@ -94,6 +95,7 @@ def test_answers_are_saved_shown_again_and_count_when_finished(
     }
 
 
+@pytest.mark.slow
 def test_after_finishing_both_judgements_are_shown_and_stay(
     client: TestClient, simulator: StandIn, token: str, found: str
 ) -> None:
@@ -116,6 +118,7 @@ def test_after_finishing_both_judgements_are_shown_and_stay(
     assert "You and the machine" not in client.get(f"/attempts/{found}/rate?rater=lee").text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("body", "sentence"),
     [
@@ -292,6 +295,7 @@ def test_no_rating_page_is_wider_than_its_window_and_every_control_has_a_name(
         assert page.locator("h1:visible").count() == 1
 
 
+@pytest.mark.slow
 def test_no_rating_page_has_an_inline_script_or_style(
     client: TestClient, token: str, found: str
 ) -> None:

@@ -87,6 +87,7 @@ def judged_differently(entries: list[JournalEntry]) -> list[JournalEntry]:
     return made
 
 
+@pytest.mark.slow
 def test_the_machines_judgement_changes_nothing_that_a_rater_can_reach(
     client: TestClient,
     simulator: StandIn,

@@ -186,6 +186,7 @@ def test_sound_before_the_hello_is_refused(client: TestClient, simulator: StandI
     assert simulator.last is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "headers",
     [
@@ -250,6 +251,7 @@ def test_every_page_carries_the_protecting_headers(client: TestClient, path: str
     assert "access-control-allow-origin" not in headers
 
 
+@pytest.mark.slow
 def test_no_page_has_an_inline_script_or_style(client: TestClient, attempt_id: str) -> None:
     for path in ("/", "/case/breast-biopsy", f"/attempts/{attempt_id}", "/nowhere"):
         text = client.get(path, headers={"accept": "text/html"}).text

@@ -57,6 +57,7 @@ def test_the_address_is_valid_in_a_browser() -> None:
             assert re.fullmatch(r"http://\[::1\]:\d+/", address_of(made))
 
 
+@pytest.mark.slow
 def test_the_server_answers_at_its_address_and_shuts_down_cleanly(tmp_path: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "-W", "error", "-c", SERVE, str(tmp_path)],

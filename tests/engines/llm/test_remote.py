@@ -240,6 +240,7 @@ def test_a_server_that_does_not_answer_in_time_is_an_error(act: Act) -> None:
         assert odd.hung_up.wait(2.0)
 
 
+@pytest.mark.slow
 def test_a_reply_without_end_is_an_error() -> None:
     def act(handler: OddHandler, body: dict[str, Any]) -> None:
         handler.begin()
@@ -358,6 +359,7 @@ def test_a_server_without_probabilities_is_asked_once() -> None:
         assert len(odd.bodies) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ranks", [mute, says("Five."), None])
 def test_a_server_that_cannot_rank_still_answers(ranks: Act | None) -> None:
     def act(handler: OddHandler, body: dict[str, Any]) -> None:

@@ -15,6 +15,8 @@ from simvoice.patient.case.schema import Case
 from simvoice.scoring.instruments.instrument import items
 from simvoice.scoring.metrics.registry import METRICS
 
+pytestmark = pytest.mark.slow
+
 CRITICAL = """critical_items:
   - id: comes_out
     text: TEXT

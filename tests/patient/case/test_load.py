@@ -20,6 +20,8 @@ from simvoice.patient.case.load import (
 from simvoice.patient.case.schema import Case
 from simvoice.patient.case.validate import hints
 
+pytestmark = pytest.mark.slow
+
 SOUND = (paths.scenarios_dir() / "breast-biopsy" / "case.yaml").read_text(encoding="utf-8")
 
 

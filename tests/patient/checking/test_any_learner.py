@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -15,6 +16,8 @@ from simvoice.patient.checking.check import check, exchange_faults
 from simvoice.patient.checking.text_conversation import CUTS_IN, SILENCE, TextConversation
 from simvoice.patient.mind import Patient
 from simvoice.patient.retrieval import exemplars
+
+pytestmark = pytest.mark.slow
 
 FILE = locate_case("breast-biopsy", paths.scenarios_dir())
 CASE = load_case(FILE)

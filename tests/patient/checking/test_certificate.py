@@ -102,6 +102,7 @@ def test_an_invalid_or_used_id_is_refused(file: Path) -> None:
         create_case("van-driver", file.parents[1])
 
 
+@pytest.mark.slow
 def test_every_case_that_comes_with_simvoice_is_certified() -> None:
     found = listed_cases(SCENARIOS)
     assert [each.fault for each in found if each.fault] == []

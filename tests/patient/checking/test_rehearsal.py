@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 
+import pytest
+
 from simvoice.patient.case.schema import Case
 from simvoice.patient.case.suite import Suite
 from simvoice.patient.checking.rehearsal import COVERAGE, plan_speech, rehearse
 from simvoice.patient.mind import Patient
 from simvoice.patient.voice import MOODS, SpokenLine
+
+pytestmark = pytest.mark.slow
 
 
 def test_every_wording_comes_in_every_mood_and_each_once(case: Case, suite: Suite) -> None:

@@ -13,6 +13,8 @@ from simvoice.patient.checking.text_conversation import TextConversation
 from simvoice.patient.mind import Patient
 from simvoice.patient.retrieval import focus, points_back
 
+pytestmark = pytest.mark.slow
+
 
 @cache
 def case_of(case_id: str) -> Case:

@@ -41,6 +41,7 @@ def ran(given: list[InputItem], plan: BatchPlan, jobs: int = 1) -> list[BatchOut
     return list(run(given, plan, jobs))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_a_broken_file_is_reported_with_its_reason_and_stops_no_other(
     folder: Path, tmp_path: Path, jobs: int
@@ -92,6 +93,7 @@ def test_a_truncated_result_is_made_again(folder: Path, tmp_path: Path) -> None:
     assert outcome.result.read_bytes() == whole
 
 
+@pytest.mark.slow
 def test_one_job_and_several_give_the_same_bytes(folder: Path, tmp_path: Path) -> None:
     for jobs in (1, 2):
         ran(items(folder), BatchPlan(Options(), tmp_path / str(jobs)), jobs)
@@ -121,6 +123,7 @@ class Deadly(OwnAttempt):
         return os._exit, (9,)
 
 
+@pytest.mark.slow
 def test_a_process_killed_by_one_file_does_not_stop_the_others(
     folder: Path, tmp_path: Path
 ) -> None:

@@ -42,6 +42,7 @@ def values(found: Conversation) -> dict[str, float]:
     return {v.key: v.value for v in found.metrics if v.value is not None}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("rate", "subtype"), [(16_000, "PCM_16"), (8_000, "PCM_16"), (192_000, "PCM_24")]
 )

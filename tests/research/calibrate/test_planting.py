@@ -25,6 +25,8 @@ from simvoice.scoring.metrics.registry import measure_reading
 from simvoice.timing.intervals import complement, covers, intersect, total_s
 from tests.research.calibrate.voices import SILENCE_S, SYLLABLE_S, Hum
 
+pytestmark = pytest.mark.slow
+
 CLEAN = Condition("clean")
 
 

@@ -12,6 +12,8 @@ from simvoice.scoring.metrics.change import minimal_detectable_change
 from simvoice.scoring.metrics.interval import errors_from_json, errors_to_json
 from tests.research.calibrate.voices import Hum
 
+pytestmark = pytest.mark.slow
+
 SMALL = run.CalibrationSize(fitted=16, tried=2, length_s=40.0, pairs=16, pair_s=40.0)
 
 

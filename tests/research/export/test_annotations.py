@@ -57,6 +57,7 @@ def read_by_praat(path: Path) -> dict[str, Any]:
     return read
 
 
+@pytest.mark.slow
 def test_praat_reads_the_textgrid_with_every_stretch_and_word(
     found: Conversation, tmp_path: Path
 ) -> None:

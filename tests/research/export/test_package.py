@@ -85,6 +85,7 @@ def test_chosen_formats_only(both: list[Conversation], tmp_path: Path) -> None:
         check_formats(["csv", "xls"])
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_number_of_conversations(
     attempt: Conversation, tmp_path: Path
 ) -> None:

@@ -58,6 +58,7 @@ def test_an_attempt_without_a_share_leaves_a_gap() -> None:
     assert "–" in words(course("Clarity", some))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("many", [1, 9, 400])
 def test_any_number_of_attempts_fits(many: int) -> None:
     sheet = course("Clarity", marks(many))

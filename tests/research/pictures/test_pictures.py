@@ -23,6 +23,8 @@ from simvoice.research.pictures.turns import talk_share, turns
 from simvoice.scoring.metrics.interval import ErrorTable
 from tests.planted_talk import record
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def talk(tmp_path_factory: pytest.TempPathFactory) -> Conversation:

@@ -53,6 +53,7 @@ def test_sound_at_16_khz_comes_back_sample_for_sample(tmp_path: Path) -> None:
     assert found.remarks == ()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("rate", "subtype", "ending"),
     [
@@ -218,6 +219,7 @@ def test_silence_is_read_without_an_error(tmp_path: Path) -> None:
     assert not read(path).first.any()
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_recording(tmp_path: Path) -> None:
     import tracemalloc
 

@@ -20,6 +20,8 @@ from tests.planted_talk import header
 from tests.small_talks import learner_turn
 from tests.text_attempt import demo_steps, play_demo
 
+pytestmark = pytest.mark.slow
+
 CASES = (
     "angry-relative",
     "behaviour-change",

@@ -90,6 +90,7 @@ def test_os12_has_all_its_twelve_items() -> None:
     assert {int(section.split()[0]) for section in sections} == set(range(1, 13))
 
 
+@pytest.mark.slow
 def test_every_instrument_that_a_case_names_is_here() -> None:
     named = [
         n for each in listed_cases(*paths.case_dirs()) if each.case for n in each.case.instruments

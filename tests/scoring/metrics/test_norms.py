@@ -148,6 +148,7 @@ def test_an_unknown_kind_of_visit_is_refused_with_the_known_ones() -> None:
 CASES = {path.parent.name: path for path in sorted(paths.scenarios_dir().glob("*/case.yaml"))}
 
 
+@pytest.mark.slow
 def test_every_case_that_ships_has_a_decision_for_the_visit_of_its_instruments() -> None:
     assert set(case_decisions()) == set(CASES)
     for case_id, path in CASES.items():

@@ -104,6 +104,7 @@ def test_equal_shares_are_no_change(both: tuple[list[float], list[float]]) -> No
     assert not difference(made(both), made(both)).is_beyond_chance
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("before", "after", "least", "most"),
     [

@@ -14,6 +14,8 @@ from simvoice.scoring.metrics.registry import measure_reading
 from simvoice.timing.intervals import Intervals, intervals, shift
 from simvoice.timing.turns import Speaker, TimedWord
 
+pytestmark = pytest.mark.slow
+
 END_S = 120.0
 
 
