@@ -1,4 +1,4 @@
-"""The choice of the language model: of the profile, larger, or on a server; and its fallback."""
+"""The choice of the language model and its fallback."""
 
 from __future__ import annotations
 
