@@ -23,7 +23,7 @@ from simvoice.patient.case.schema import Case
 from simvoice.patient.mind import Patient
 from simvoice.record.events import Ended, JournalEntry, PatientMove, PatientSpeech, RetryOrigin
 from simvoice.record.store import Attempt
-from tests.planted_talk import header
+from tests.planted.talk import header
 
 pytestmark = pytest.mark.slow
 

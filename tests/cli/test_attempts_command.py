@@ -13,7 +13,7 @@ from simvoice.cli.attempts import app
 from simvoice.errors import AttemptError, UsageError
 from simvoice.record.events import RetryOrigin
 from simvoice.record.recorder import Recorder
-from tests.planted_talk import header, record
+from tests.planted.talk import header, record
 
 
 @pytest.fixture

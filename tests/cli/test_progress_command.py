@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from simvoice.cli import app
 from simvoice.errors import UsageError
 from simvoice.record.recorder import Recorder
-from tests.planted_talk import header, record
+from tests.planted.talk import header, record
 
 
 @pytest.fixture
@@ -48,6 +48,7 @@ def test_without_attempts_it_says_how_to_make_one(root: Path) -> None:
     assert "there is no attempt by 'Kim'" in refused("Kim")
 
 
+@pytest.mark.slow
 def test_without_a_learner_it_lists_all_and_names_unreadable_attempts(root: Path) -> None:
     two_attempts(root)
     broken = record(root)
@@ -59,6 +60,7 @@ def test_without_a_learner_it_lists_all_and_names_unreadable_attempts(root: Path
     assert answer()["skipped"][0]["attempt"] == broken.id
 
 
+@pytest.mark.slow
 def test_attempts_of_a_learner_are_shown_with_intervals_and_changes(root: Path) -> None:
     ids = two_attempts(root)
     out, _ = run("Kim [x]")
@@ -78,6 +80,7 @@ def test_attempts_of_a_learner_are_shown_with_intervals_and_changes(root: Path) 
     assert point["low"] <= point["value"] <= point["high"]
 
 
+@pytest.mark.slow
 def test_one_attempt_and_attempts_without_a_name(root: Path) -> None:
     record(root)
     out, _ = run("-")
@@ -93,6 +96,7 @@ def test_a_case_can_be_chosen_and_an_unknown_one_is_refused(root: Path) -> None:
     assert "--case needs a learner" in refused("--case", "planted-talk")
 
 
+@pytest.mark.slow
 def test_a_crashed_attempt_is_left_out_and_named_with_the_remedy(root: Path) -> None:
     two_attempts(root)
     crashed = Recorder.create(root, header("20270101-000000-talk-aaaa", learner="Kim [x]"))

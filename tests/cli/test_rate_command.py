@@ -16,7 +16,7 @@ from simvoice.errors import AttemptError, UsageError
 from simvoice.record.events import ConcernShown
 from simvoice.record.ratings import RATINGS, load_objections, load_ratings
 from simvoice.record.store import Attempt
-from tests.planted_talk import record
+from tests.planted.talk import record
 
 CUE = ConcernShown(line="line3", concern="children", text="Who cares for them", kind="cue")
 
@@ -50,6 +50,7 @@ def filled(sheet: str, values: dict[str, str]) -> str:
     return out.getvalue()
 
 
+@pytest.mark.slow
 def test_a_sheet_is_filled_in_imported_and_compared(attempt: Attempt, tmp_path: Path) -> None:
     sheet = run("rate", "sheet", attempt.id, "--rater", "kim")
     assert "spikes-order" in sheet
@@ -79,6 +80,7 @@ def test_a_bad_file_leaves_everything_as_it_was(attempt: Attempt, tmp_path: Path
     assert load_ratings(attempt.folder) == ()
 
 
+@pytest.mark.slow
 def test_an_unreadable_file_gives_a_message(attempt: Attempt, tmp_path: Path) -> None:
     (tmp_path / "sound.csv").write_bytes(b"\xff\xfe\x00")
     (tmp_path / "folder.csv").mkdir()
@@ -93,6 +95,7 @@ def test_an_unreadable_file_gives_a_message(attempt: Attempt, tmp_path: Path) ->
         assert says in str(error)
 
 
+@pytest.mark.slow
 def test_an_instrument_outside_the_case_is_accepted_when_it_is_named(
     attempt: Attempt, tmp_path: Path
 ) -> None:
@@ -106,6 +109,7 @@ def test_an_instrument_outside_the_case_is_accepted_when_it_is_named(
     assert "no instrument RIAS" in str(wrong)
 
 
+@pytest.mark.slow
 def test_an_unreadable_file_of_ratings_is_named_and_the_others_count(
     attempt: Attempt, tmp_path: Path
 ) -> None:
@@ -128,6 +132,7 @@ def test_an_unreadable_file_of_ratings_is_named_and_the_others_count(
     assert f"the header of attempt {gone.id}" in noted
 
 
+@pytest.mark.slow
 def test_an_objection_is_kept_and_shown_and_counted(attempt: Attempt) -> None:
     run("rate", "object", attempt.id, "spikes-perception", "--why", " I [b]asked[/b] her ")
     assert [each.why for each in load_objections(attempt.folder)] == ["I [b]asked[/b] her"]
@@ -136,6 +141,7 @@ def test_an_objection_is_kept_and_shown_and_counted(attempt: Attempt) -> None:
     assert (found["item"], found["objections"]) == ("spikes-perception", 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
@@ -162,6 +168,7 @@ def test_an_unknown_attempt_is_refused(attempt: Attempt) -> None:
     assert isinstance(invoke(*arguments).exception, AttemptError)
 
 
+@pytest.mark.slow
 def test_a_case_without_instruments_asks_for_one(attempt: Attempt, tmp_path: Path) -> None:
     bare = record(tmp_path / "attempts")
     error = invoke("rate", "sheet", bare.id, "--rater", "kim").exception

@@ -12,8 +12,8 @@ import soundfile
 from typer.testing import CliRunner, Result
 
 from simvoice.cli import app, main
-from tests.planted_talk import record
-from tests.two_channels import both, srt, write
+from tests.planted.recordings import both, srt, write
+from tests.planted.talk import record
 
 
 @pytest.fixture
@@ -65,6 +65,7 @@ def test_a_folder_is_analysed_exported_and_drawn(home: Path) -> None:
     answer("picture", "change", *two, "--out", "c.svg", "--json")
 
 
+@pytest.mark.slow
 def test_answers_go_to_stdout_and_notes_to_stderr(home: Path) -> None:
     write(home / "talk.wav")
     found = call("analyze", "talk.wav")
@@ -76,6 +77,7 @@ def test_answers_go_to_stdout_and_notes_to_stderr(home: Path) -> None:
     assert "1 already analysed" in second.stdout
 
 
+@pytest.mark.slow
 def test_one_bad_file_among_others_exits_with_1_and_is_named_at_the_end(home: Path) -> None:
     write(home / "in" / "good.wav")
     write(home / "in" / "mono.wav", both()[:, :1])
@@ -94,6 +96,7 @@ def test_a_single_bad_file_exits_with_its_own_code(home: Path) -> None:
     assert "'silent.wav' contains no speech" in found.stderr
 
 
+@pytest.mark.slow
 def test_two_files_by_name(home: Path) -> None:
     pcm = both()
     write(home / "x.wav", pcm[:, :1])
@@ -112,6 +115,7 @@ def test_attempts_go_through_the_same_commands(home: Path) -> None:
     assert (home / "turns.svg").is_file()
 
 
+@pytest.mark.slow
 def test_the_sound_of_attempts_goes_along_when_asked_and_the_eaf_links_to_it(home: Path) -> None:
     attempt = record(home / "home" / "attempts")
     done = answer("export", "--sound", "--out", "out", "--json")
@@ -124,6 +128,7 @@ def test_the_sound_of_attempts_goes_along_when_asked_and_the_eaf_links_to_it(hom
     assert f'RELATIVE_MEDIA_URL="../sound/{attempt.id}.wav" MIME_TYPE="audio/x-wav"' in eaf
 
 
+@pytest.mark.slow
 def test_the_key_of_the_pseudonyms_is_written_where_asked(home: Path) -> None:
     attempt = record(home / "home" / "attempts")
     done = answer("export", "--voice-free", "--key", "key.csv", "--out", "free", "--json")
@@ -131,6 +136,7 @@ def test_the_key_of_the_pseudonyms_is_written_where_asked(home: Path) -> None:
     assert (home / "key.csv").read_text("utf-8") == f"pseudonym,conversation\nc001,{attempt.id}\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

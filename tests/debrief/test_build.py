@@ -29,7 +29,7 @@ from simvoice.record.store import Attempt, Store
 from simvoice.scoring.metrics.definitions import definitions
 from simvoice.scoring.metrics.norms import no_norm_note, norms
 from simvoice.scoring.metrics.registry import DECIDED, FROM_JOURNAL
-from tests.planted_talk import NUMBERS, VOICES, header, record
+from tests.planted.talk import NUMBERS, VOICES, header, record
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +46,7 @@ def debrief_of(attempt: Attempt, *changed: JournalEntry) -> Debrief:
     return build_debrief(replace(attempt, entries=changed, audio_path=None, _sound=[]))
 
 
+@pytest.mark.slow
 def test_a_debrief_goes_to_json_and_back_unchanged(attempt: Attempt) -> None:
     debrief = build_debrief(attempt)
     assert Debrief.model_validate(json.loads(debrief.model_dump_json())) == debrief
@@ -73,6 +74,7 @@ def test_without_sound_an_attempt_is_measured_from_the_journal(attempt: Attempt)
     assert found["words_lost"].error == DECIDED
 
 
+@pytest.mark.slow
 def test_a_norm_is_shown_only_for_a_visit_of_its_kind(
     attempt: Attempt, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -150,6 +152,7 @@ def test_an_interruption_without_a_lost_word_does_not_count_words(attempt: Attem
     assert mark.label == "You interrupted Ines in the middle of the last word."
 
 
+@pytest.mark.slow
 def test_the_machine_s_delay_is_marked_apart_from_gaps(attempt: Attempt) -> None:
     machine = marks(build_debrief(attempt, with_peaks=False), "machine")
     assert [round(m.length_s, 3) for m in machine] == [0.6, 0.5, 0.5, 3.0]

@@ -25,8 +25,14 @@ from simvoice.record.events import (
 )
 from simvoice.record.recorder import Recorder
 from simvoice.record.store import Attempt, Store
-from tests.planted_talk import header, record
-from tests.small_talks import debrief_of, learner_turn, ledger_step, patient_move, patient_speech
+from tests.planted.builder import (
+    debrief_of,
+    learner_turn,
+    ledger_step,
+    patient_move,
+    patient_speech,
+)
+from tests.planted.talk import header, record
 
 FOREIGN = {
     "German": "Guten Tag Frau Ward, ich bin Doktor Müller. Wir haben das Ergebnis der Biopsie, und "

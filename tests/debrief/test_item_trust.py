@@ -12,7 +12,7 @@ from simvoice.record.ratings import Objection, Rating
 from simvoice.scoring.instruments.evidence import RuleVerdict
 from simvoice.scoring.raters.agreement import Estimate
 from simvoice.scoring.raters.item_agreement import RatedAttempt, judge_attempt
-from tests.planted_talk import record
+from tests.planted.talk import record
 
 WHEN = "2026-11-24T10:00:00+01:00"
 

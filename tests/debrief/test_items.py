@@ -15,8 +15,8 @@ from simvoice.debrief.render_text import render_items
 from simvoice.record.events import ConcernShown, LearnerTurn
 from simvoice.record.ratings import OBJECTIONS
 from simvoice.record.store import Attempt
-from tests.planted_talk import record
-from tests.small_talks import learner_turn
+from tests.planted.builder import learner_turn
+from tests.planted.talk import record
 
 CUE = ConcernShown(line="line1", concern="lump", text="That she waited too long", kind="concern")
 CHILDREN = ConcernShown(line="line3", concern="children", text="Who cares for them", kind="cue")
@@ -42,6 +42,7 @@ def by_id(scored: Scored) -> dict[str, str]:
     return {item.id: item.outcome for item in scored.items}
 
 
+@pytest.mark.slow
 def test_headings_instruments_of_the_case_and_cues_are_there(attempt: Attempt) -> None:
     made = debrief(attempt)
     assert [each.name for each in made.headings] == [
@@ -57,6 +58,7 @@ def test_headings_instruments_of_the_case_and_cues_are_there(attempt: Attempt) -
     assert "The case names the instrument Nonesuch, which simvoice does not have." in made.notes
 
 
+@pytest.mark.slow
 def test_an_item_has_words_time_rule_and_certainty(attempt: Attempt) -> None:
     empathy = next(each for each in debrief(attempt).headings if each.id == "empathy")
     item = next(each for each in empathy.items if each.id == "empathy-answered")
@@ -65,6 +67,7 @@ def test_an_item_has_words_time_rule_and_certainty(attempt: Attempt) -> None:
     assert item.rule.startswith("heard a feeling named, a feeling said to make sense, ")
 
 
+@pytest.mark.slow
 def test_a_heading_has_the_weighted_share_of_the_judged_items(attempt: Attempt) -> None:
     listening = next(each for each in debrief(attempt).headings if each.id == "listening")
     judged = [each for each in listening.items if each.outcome in {"met", "not met"}]
@@ -80,6 +83,7 @@ def test_an_old_record_has_only_headings(tmp_path: Path) -> None:
     assert by_id(listening)["listening-cues"] == "not judged"
 
 
+@pytest.mark.slow
 def test_the_terminal_shows_evidence_and_fits_80_columns(attempt: Attempt) -> None:
     text = printed(debrief(attempt))
     for line in (
@@ -93,6 +97,7 @@ def test_the_terminal_shows_evidence_and_fits_80_columns(attempt: Attempt) -> No
     assert max(map(len, text.splitlines())) <= 80
 
 
+@pytest.mark.slow
 def test_a_learner_who_never_spoke_is_not_judged(attempt: Attempt) -> None:
     silent = replace(
         attempt, entries=tuple(e for e in attempt.entries if not isinstance(e, LearnerTurn))
@@ -103,11 +108,13 @@ def test_a_learner_who_never_spoke_is_not_judged(attempt: Attempt) -> None:
     assert "+ " not in printed(made).replace(" + ", "").split("+ met")[0]
 
 
+@pytest.mark.slow
 def test_spoken_text_is_not_read_as_markup(tmp_path: Path) -> None:
     shows = (CHILDREN.model_copy(update={"text": "[bold]x[/]"}),)
     assert "[bold]x[/]" in printed(debrief(record(tmp_path, shows=shows)))
 
 
+@pytest.mark.slow
 def test_unreadable_objections_do_not_hide_the_debrief(attempt: Attempt) -> None:
     (attempt.folder / OBJECTIONS).write_text("{nonsense\n")
     assert any("Your objections cannot be shown" in note for note in debrief(attempt).notes)
@@ -118,6 +125,7 @@ def critical(item_id: str, text: str, *codes: str) -> CriticalItem:
     return CriticalItem(id=item_id, text=text, why="So it is.", rule=rule, human=not codes)
 
 
+@pytest.mark.slow
 def test_critical_items_come_first_and_missed_ones_are_named(
     attempt: Attempt,
 ) -> None:
@@ -142,6 +150,7 @@ def test_a_case_without_critical_items_shows_none(attempt: Attempt) -> None:
     assert "critical" not in [each.id for each in debrief(attempt).instruments]
 
 
+@pytest.mark.slow
 def test_an_interval_is_as_wide_as_people_disagree(tmp_path: Path) -> None:
     asked = learner_turn(9, 42.0, "so it was hard what was it like", "reflection", "question_open")
     made = debrief(record(tmp_path, (asked,), instruments=("MITI",)))
@@ -165,6 +174,7 @@ def test_an_interval_is_as_wide_as_people_disagree(tmp_path: Path) -> None:
     assert "The threshold" not in share.interval_note
 
 
+@pytest.mark.slow
 def test_the_share_of_a_heading_has_the_interval_of_few_items(attempt: Attempt) -> None:
     made = debrief(attempt)
     told = [each for each in made.headings if each.share is not None]

@@ -10,7 +10,7 @@ from simvoice.debrief.build import build_debrief
 from simvoice.debrief.model import Debrief
 from simvoice.record.events import LearnerTurn, LedgerStep, PatientMove, PatientSpeech, Tellable
 from simvoice.record.store import Attempt
-from tests.planted_talk import record
+from tests.planted.talk import record
 
 MOTHER = Tellable(id="mother", text="Her mother died.", when="trusted", trust=0.5)
 SINK = Tellable(id="sink", text="She is afraid of the sink.", when="trusted", trust=0.7)

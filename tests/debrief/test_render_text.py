@@ -21,7 +21,7 @@ from simvoice.record.events import (
     RecordedReflection,
 )
 from simvoice.record.store import Attempt
-from tests.planted_talk import record
+from tests.planted.talk import record
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +36,7 @@ def printed(attempt: Attempt, width: int = 80) -> str:
     return capture.get()
 
 
+@pytest.mark.slow
 def test_it_shows_the_planted_conversation(attempt: Attempt) -> None:
     text = printed(attempt)
     for line in (
@@ -154,6 +155,7 @@ def test_moments_are_minutes_and_seconds() -> None:
     assert [clock(s) for s in (0.0, 59.99, 187.2)] == ["0:00", "0:59", "3:07"]
 
 
+@pytest.mark.slow
 def test_an_attempt_is_rendered_the_same_every_time(attempt: Attempt, tmp_path: Path) -> None:
     copy = record(tmp_path, attempt=attempt.id)
     assert printed(copy) == printed(attempt)

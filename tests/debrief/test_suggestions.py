@@ -21,8 +21,7 @@ from simvoice.patient.case.load import load_case
 from simvoice.record.events import ConcernShown, Ended, Hold, JournalEntry, Tellable
 from simvoice.record.store import Attempt
 from simvoice.scoring.instruments.instrument import headings
-from tests.planted_talk import record
-from tests.small_talks import (
+from tests.planted.builder import (
     checkpoint,
     debrief_of,
     learner_turn,
@@ -30,6 +29,7 @@ from tests.small_talks import (
     patient_move,
     patient_speech,
 )
+from tests.planted.talk import record
 
 CASES = sorted(paths.scenarios_dir().glob("*/case.yaml"))
 

@@ -8,8 +8,7 @@ import pytest
 
 from simvoice.record.events import Hold, PatientMove
 from simvoice.record.store import Attempt
-from tests.planted_talk import record
-from tests.small_talks import (
+from tests.planted.builder import (
     checkpoint,
     debrief_of,
     learner_turn,
@@ -17,6 +16,7 @@ from tests.small_talks import (
     patient_move,
     patient_speech,
 )
+from tests.planted.talk import record
 
 
 @pytest.fixture(scope="module")

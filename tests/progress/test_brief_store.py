@@ -23,8 +23,8 @@ from simvoice.record.events import Hold, RetryOrigin
 from simvoice.record.files import HEADER, JOURNAL
 from simvoice.record.recorder import Recorder
 from simvoice.record.store import Attempt, Store
-from tests.planted_talk import header, record
-from tests.small_talks import checkpoint, learner_turn, ledger_step, patient_move
+from tests.planted.builder import checkpoint, learner_turn, ledger_step, patient_move
+from tests.planted.talk import header, record
 
 MORE = (
     checkpoint(7, 41.0),
@@ -43,6 +43,7 @@ def brief_of(attempt: Attempt) -> Brief:
     return build_brief(attempt, build_debrief(attempt, with_peaks=False))
 
 
+@pytest.mark.slow
 def test_a_brief_agrees_with_the_debrief(attempt: Attempt) -> None:
     debrief, brief = build_debrief(attempt, with_peaks=False), brief_of(attempt)
     assert (brief.attempt, brief.learner, brief.case_id) == (attempt.id, "Kim", "planted-talk")
@@ -64,6 +65,7 @@ def test_a_brief_agrees_with_the_debrief(attempt: Attempt) -> None:
     assert [each.title for each in brief.advice] == [e.title for e in debrief.suggestions]
 
 
+@pytest.mark.slow
 def test_a_brief_has_what_was_done_and_the_mistakes(attempt: Attempt) -> None:
     did = brief_of(attempt).did
     assert AdviceEvent(kind="silence", at_s=14.0, what="done") in did
@@ -74,6 +76,7 @@ def test_a_brief_has_what_was_done_and_the_mistakes(attempt: Attempt) -> None:
     assert [each.at_s for each in did] == sorted(each.at_s for each in did)
 
 
+@pytest.mark.slow
 def test_a_brief_is_stored_with_its_attempt(attempt: Attempt) -> None:
     assert load_brief(attempt.folder) is None
     made = store_brief(attempt)
@@ -84,6 +87,7 @@ def test_a_brief_is_stored_with_its_attempt(attempt: Attempt) -> None:
     assert not attempt.folder.exists()
 
 
+@pytest.mark.slow
 def test_a_brief_is_out_of_date_when_its_sources_change(
     attempt: Attempt, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -101,6 +105,7 @@ def test_a_brief_is_out_of_date_when_its_sources_change(
     assert load_brief(attempt.folder) is not None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"made_by": "1", "made_from": "", "brief": {}}'])
 def test_a_damaged_brief_is_built_again(attempt: Attempt, text: str) -> None:
     (attempt.folder / FILE).write_text(text, encoding="utf-8")
@@ -108,6 +113,7 @@ def test_a_damaged_brief_is_built_again(attempt: Attempt, text: str) -> None:
     assert store_brief(attempt) == load_brief(attempt.folder)
 
 
+@pytest.mark.slow
 def test_the_brief_of_another_attempt_is_not_used(attempt: Attempt) -> None:
     store_brief(attempt)
     data = json.loads((attempt.folder / FILE).read_text(encoding="utf-8"))
@@ -128,6 +134,7 @@ def test_without_free_space_the_brief_is_built_and_not_stored(
     assert load_brief(attempt.folder) is None
 
 
+@pytest.mark.slow
 def test_attempts_that_cannot_be_read_are_named_and_left_out(attempt: Attempt) -> None:
     root = attempt.folder.parent
     crashed = Recorder.create(root, header("20270101-000000-talk-aaaa", learner="Kim"))
@@ -200,6 +207,7 @@ def test_no_journal_is_opened_when_there_are_briefs(
     assert [each.attempt for each in scan_store(Store(tmp_path)).briefs] == ids
 
 
+@pytest.mark.slow
 def test_the_brief_of_a_retry_has_its_origin(tmp_path: Path) -> None:
     origin = RetryOrigin(attempt="20261121-101530-planted-talk-aaaa", turn=3, at_s=12.5)
     assert brief_of(record(tmp_path, again=origin)).again == origin

@@ -17,7 +17,7 @@ from simvoice.errors import AttemptError
 from simvoice.record.events import Ended, Header, LearnerVoice, Started, Trouble
 from simvoice.record.recorder import Recorder
 from simvoice.record.store import Store
-from tests.planted_talk import entries, header, sound
+from tests.planted.talk import entries, header, sound
 
 # Records like an encounter, a frame every 20 ms, and prints the number of each queued frame.
 CHILD = """

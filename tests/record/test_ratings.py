@@ -31,7 +31,7 @@ from simvoice.record.ratings import (
     withdraw_objection,
 )
 from simvoice.record.store import Store
-from tests.planted_talk import record
+from tests.planted.talk import record
 
 WHEN = "2026-11-24T10:00:00+01:00"
 

@@ -22,7 +22,7 @@ from simvoice.record.events import Ended, Started, Trouble
 from simvoice.record.recorder import Recorder
 from simvoice.record.sound import SoundFile
 from simvoice.record.store import Store
-from tests.planted_talk import entries, header, record, sound
+from tests.planted.talk import entries, header, record, sound
 
 START = Started(wall_time="2026-11-22T10:15:30+01:00")
 

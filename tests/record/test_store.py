@@ -20,7 +20,7 @@ from simvoice.record.events import Ended
 from simvoice.record.files import check_id, is_id, new_id
 from simvoice.record.recorder import Recorder
 from simvoice.record.store import Store
-from tests.planted_talk import entries, header, record
+from tests.planted.talk import entries, header, record
 
 WHEN = datetime(2026, 11, 22, 10, 15, 30)
 
@@ -119,6 +119,7 @@ def test_a_record_of_another_format_is_reported_and_not_changed(tmp_path: Path) 
     assert {p.name: p.read_bytes() for p in attempt.folder.iterdir()} == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("header_text", ["", "{", "[]", '{"format": 1}', "\x00" * 40])
 def test_a_broken_header_is_listed_as_damaged_and_can_be_erased(
     tmp_path: Path, header_text: str
@@ -133,6 +134,7 @@ def test_a_broken_header_is_listed_as_damaged_and_can_be_erased(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sound", [b"", b"fLaC", bytes(1000)])
 def test_unreadable_sound_leaves_the_journal_readable(tmp_path: Path, sound: bytes) -> None:
     attempt = record(tmp_path)
@@ -234,6 +236,7 @@ def test_concurrent_erasures_of_an_attempt_erase_it(tmp_path: Path) -> None:
     assert len(sentences) < 4
 
 
+@pytest.mark.slow
 def test_concurrent_recorders_write_their_own_attempts(tmp_path: Path) -> None:
     threads = [threading.Thread(target=record, args=(tmp_path,)) for _ in range(4)]
     for thread in threads:

@@ -25,7 +25,7 @@ from simvoice.runtime.session_sound import MicrophoneMemory
 from simvoice.runtime.stages import Engines, Stages
 from simvoice.runtime.workers import Job
 from tests.conversation.world import ScriptedMind
-from tests.planted_talk import header
+from tests.planted.talk import header
 from tests.runtime.fakes import (
     FakeEndOfTurn,
     FakeLanguageModel,
@@ -83,6 +83,7 @@ def inline(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stages, "WorkerPool", InlineWorkers)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("inline")
 def test_the_embedded_model_replaces_a_model_that_fails_in_the_middle_of_a_line(
     tmp_path: Path,

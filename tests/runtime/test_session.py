@@ -24,7 +24,7 @@ from simvoice.runtime.observer import Caption, Finished, Observation, Status
 from simvoice.runtime.session import Session, SessionParts
 from simvoice.runtime.stages import Engines
 from tests.conversation.world import ScriptedMind
-from tests.planted_talk import header
+from tests.planted.talk import header
 from tests.runtime.fakes import (
     FakeEndOfTurn,
     FakeLine,
@@ -213,6 +213,7 @@ def test_without_a_record_the_line_is_closed_and_no_file_is_left(
     assert run.observations == []
 
 
+@pytest.mark.slow
 def test_a_voice_that_keeps_failing_ends_the_encounter_and_names_the_doctor(tmp_path: Path) -> None:
     spans = [(2.0 + 4.0 * i, 3.0 + 4.0 * i) for i in range(6)]
     run = Run(tmp_path, FakeLine(spans, ends_s=60.0), voice=FakeVoice(broken="out of breath"))
@@ -247,6 +248,7 @@ def test_frames_that_were_lost_count_in_session_time(tmp_path: Path) -> None:
     assert np.flatnonzero(learner)[0] // FRAME == 50
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("echo", "interruptions"), [("headphones", 1), ("half-duplex", 0)])
 def test_a_half_duplex_line_cannot_be_interrupted(
     tmp_path: Path, echo: str, interruptions: int

@@ -8,7 +8,7 @@ import pytest
 from simvoice.audio import RATE, Pcm16, samples
 from simvoice.timing.activity import greatest_around, noise_power, speech_intervals
 from simvoice.timing.spectrum import bands, decibels
-from tests.planted_talk import BACKCHANNEL, LEARNER_VOICE, PATIENT_VOICE, sound
+from tests.planted.talk import BACKCHANNEL, LEARNER_VOICE, PATIENT_VOICE, sound
 
 
 def tone(duration_s: float, dbfs: float) -> Pcm16:

@@ -9,7 +9,7 @@ import pytest
 
 from simvoice.audio import RATE, Pcm16
 from simvoice.timing.measure_sound import BLOCK_S, SoundMeasurement, measure_channels, measure_sound
-from tests.planted_talk import BACKCHANNEL, END_S, LEARNER_VOICE, PATIENT_VOICE, sound
+from tests.planted.talk import BACKCHANNEL, END_S, LEARNER_VOICE, PATIENT_VOICE, sound
 
 LONG = 3
 """Repetitions of the planted talk: more than four blocks."""
@@ -26,6 +26,7 @@ def whole(talk: tuple[Pcm16, Pcm16]) -> SoundMeasurement:
     return measure_channels(*talk)
 
 
+@pytest.mark.slow
 def test_planted_speech_is_found_across_blocks(whole: SoundMeasurement) -> None:
     assert LONG * END_S > 4 * BLOCK_S
     truth = (sorted((*LEARNER_VOICE, BACKCHANNEL)), PATIENT_VOICE)
@@ -35,6 +36,7 @@ def test_planted_speech_is_found_across_blocks(whole: SoundMeasurement) -> None:
         assert np.abs(lane.speech - repeated).max() <= 0.02
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [7 * 160 + 3, 10 * RATE + 1, 31 * RATE])
 def test_the_result_does_not_depend_on_the_pieces(
     talk: tuple[Pcm16, Pcm16], whole: SoundMeasurement, size: int

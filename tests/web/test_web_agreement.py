@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 from simvoice.record.ratings import RATINGS, RaterDone, Rating, add_ratings, finish_rating
 from simvoice.scoring.raters.item_agreement import judge_attempt
 from simvoice.web.raters import AgreementCache
-from tests.web.planted import plant
+from tests.planted.on_page import plant
 from tests.web.stand_in import StandIn
 
 ITEM = "spikes-perception"
@@ -37,6 +37,7 @@ def sentence_of(client: TestClient, attempt: str) -> str:
     return found[1]
 
 
+@pytest.mark.slow
 def test_without_ratings_the_page_says_how_to_begin(
     client: TestClient, simulator: StandIn, attempt_id: str
 ) -> None:
@@ -105,6 +106,7 @@ def test_an_unreadable_file_is_named_and_the_page_still_works(
     assert client.get(f"/attempts/{bad}").status_code == 200
 
 
+@pytest.mark.slow
 def test_each_attempt_is_judged_once(simulator: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
     found = plant(simulator.root, instruments=("SPIKES",))
     rate(simulator, found, "met")

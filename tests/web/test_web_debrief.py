@@ -12,8 +12,8 @@ from fastapi.testclient import TestClient
 
 from simvoice.record.events import PatientReflection, RecordedReflection
 from simvoice.record.ratings import Objection, add_objection
+from tests.planted.on_page import plant
 from tests.web.conftest import Watched
-from tests.web.planted import plant
 from tests.web.stand_in import StandIn
 from tests.web.test_web_browser import until
 
@@ -33,6 +33,7 @@ def reflected(simulator: StandIn) -> str:
     return plant(simulator.root, more=[REFLECTION], instruments=("SPIKES",))
 
 
+@pytest.mark.slow
 def test_the_reflection_comes_first_and_the_numbers_last(
     client: TestClient, reflected: str
 ) -> None:
@@ -45,6 +46,7 @@ def test_the_reflection_comes_first_and_the_numbers_last(
     assert "let the silence stand" in page
 
 
+@pytest.mark.slow
 def test_every_item_shows_its_outcome_and_plays_its_evidence(
     client: TestClient, reflected: str
 ) -> None:

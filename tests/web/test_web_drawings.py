@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 import pytest
 from fastapi.testclient import TestClient
 
-from tests.web.planted import ID, plant
+from tests.planted.on_page import ID, plant
 from tests.web.stand_in import StandIn
 
 LATER_ID = ID[:-4] + "zzzz"
@@ -46,6 +46,7 @@ def test_an_attempt_of_another_learner_is_not_compared(
     assert "change.svg" not in client.get(f"/attempts/{later}").text
 
 
+@pytest.mark.slow
 def test_an_unknown_attempt_has_no_picture(client: TestClient, attempt_id: str) -> None:
     assert client.get(f"/attempts/{LATER_ID}/turns.svg").status_code == 404
     gone = client.get(f"/attempts/{attempt_id}/change.svg?earlier={LATER_ID}")

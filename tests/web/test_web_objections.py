@@ -11,8 +11,8 @@ from httpx import Response
 
 from simvoice.record.ratings import OBJECTIONS, load_objections
 from simvoice.record.store import Store
+from tests.planted.on_page import plant
 from tests.web.conftest import Watched
-from tests.web.planted import plant
 from tests.web.stand_in import HOST, StandIn
 from tests.web.test_web_browser import until
 from tests.web.test_web_pages import recorder
@@ -78,6 +78,7 @@ def test_an_invalid_objection_is_refused_with_a_message(
     assert not (simulator.root / found / OBJECTIONS).exists()
 
 
+@pytest.mark.slow
 def test_a_body_that_is_not_json_is_refused(client: TestClient, token: str, found: str) -> None:
     path = f"/attempts/{found}/objections"
     for body in (b"", b"{", b"\xff\xfe", b"[" * 20_000):

@@ -49,6 +49,7 @@ def test_the_first_page_lists_the_cases_and_says_that_data_stays_local(client: T
     assert "None yet." in text
 
 
+@pytest.mark.slow
 def test_the_first_page_lists_attempts_with_their_end(client: TestClient, attempt_id: str) -> None:
     text = client.get("/").text
     assert f'href="/attempts/{attempt_id}"' in text
@@ -83,6 +84,7 @@ def test_a_running_attempt_can_be_neither_opened_nor_erased_from_the_list(
         running.abandon()
 
 
+@pytest.mark.slow
 def test_a_damaged_attempt_is_listed_and_can_be_erased(
     client: TestClient, simulator: StandIn, attempt_id: str
 ) -> None:
@@ -99,7 +101,7 @@ def test_a_damaged_attempt_is_listed_and_can_be_erased(
 def test_names_are_shown_as_text_and_never_as_markup(
     client: TestClient, simulator: StandIn
 ) -> None:
-    from tests.web.planted import plant
+    from tests.planted.on_page import plant
 
     name = "<img src=x onerror=alert(1)>"
     found = plant(simulator.root, learner=name)
@@ -153,6 +155,7 @@ def test_preparing_an_unknown_case_prepares_nothing(
 # -- the debrief ------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_debrief_shows_words_times_numbers_and_what_was_cut_off(
     client: TestClient, attempt_id: str
 ) -> None:
@@ -193,6 +196,7 @@ def test_the_debrief_shows_a_norm_beside_its_number_in_a_visit_of_its_kind(
     assert "No published number is shown" not in text
 
 
+@pytest.mark.slow
 def test_the_timeline_has_both_lanes_their_marks_and_peaks(
     client: TestClient, attempt_id: str
 ) -> None:
@@ -229,6 +233,7 @@ def test_an_attempt_without_learner_speech_says_what_cannot_be_measured(
     assert "not measurable here" in text
 
 
+@pytest.mark.slow
 def test_a_crashed_attempt_is_recovered_when_it_is_opened(
     client: TestClient, simulator: StandIn
 ) -> None:
@@ -244,6 +249,7 @@ def test_a_crashed_attempt_is_recovered_when_it_is_opened(
     assert "Hello?" in text
 
 
+@pytest.mark.slow
 def test_a_debrief_without_its_recording_still_opens(
     client: TestClient, simulator: StandIn, attempt_id: str
 ) -> None:
@@ -280,6 +286,7 @@ def test_a_range_of_the_recording_is_exact(
     assert answer.headers["cache-control"] == "no-store"
 
 
+@pytest.mark.slow
 def test_the_whole_recording_is_two_channels_of_sound(
     client: TestClient, simulator: StandIn, attempt_id: str
 ) -> None:
@@ -297,6 +304,7 @@ def test_the_whole_recording_is_two_channels_of_sound(
     assert soundfile.info(copy).channels == 2
 
 
+@pytest.mark.slow
 def test_a_range_beyond_the_end_is_refused(client: TestClient, attempt_id: str) -> None:
     answer = client.get(f"/attempts/{attempt_id}/audio", headers={"range": "bytes=999999999-"})
     assert answer.status_code == 416

@@ -17,8 +17,8 @@ from simvoice.record.events import Header, RetryOrigin
 from simvoice.record.files import HEADER, new_id
 from simvoice.record.recorder import Recorder
 from simvoice.web import progress as progress_page
+from tests.planted.on_page import ID, plant
 from tests.web.conftest import Open
-from tests.web.planted import ID, plant
 from tests.web.stand_in import CASE, StandIn
 
 HTML = {"accept": "text/html"}
@@ -98,6 +98,7 @@ def test_without_attempts_the_list_says_so_and_an_unknown_learner_is_refused(
     assert "There is no attempt by" in answer.text
 
 
+@pytest.mark.slow
 def test_attempts_without_a_name_are_shown_as_one_learner(
     client: TestClient, attempt_id: str
 ) -> None:
@@ -151,6 +152,7 @@ def test_the_debrief_links_to_it_and_leaves_its_brief_behind(
     assert 'href="/progress"' in client.get("/").text
 
 
+@pytest.mark.slow
 def test_writing_the_brief_does_not_build_the_debrief_again(
     client: TestClient, attempt_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -191,6 +193,7 @@ def test_attempts_not_measured_in_time_are_mentioned_and_measured_at_the_next_re
     assert "not read yet" not in client.get("/progress/Kim").text
 
 
+@pytest.mark.slow
 def test_nothing_is_measured_during_an_encounter(
     client: TestClient, simulator: StandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:

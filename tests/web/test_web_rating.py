@@ -13,7 +13,7 @@ from fastapi.testclient import TestClient
 from httpx import Response
 
 from simvoice.record.ratings import RATINGS, load_draft, load_ratings
-from tests.web import planted
+from tests.planted import on_page
 from tests.web.conftest import Watched
 from tests.web.stand_in import StandIn
 from tests.web.test_web_browser import until
@@ -27,7 +27,7 @@ FIELDS: dict[str, Any] = {"instruments": ("SPIKES", "NURSE", "BAS")}
 
 @pytest.fixture
 def found(simulator: StandIn) -> str:
-    return planted.plant(simulator.root, learner="Robin", **FIELDS)
+    return on_page.plant(simulator.root, learner="Robin", **FIELDS)
 
 
 def send(client: TestClient, attempt: str, token: str, **body: str) -> Response:
@@ -60,6 +60,7 @@ def test_the_page_has_the_words_the_door_note_and_every_item_with_its_rule(
     assert "Robin" not in page
 
 
+@pytest.mark.slow
 def test_the_timeline_has_no_mark_and_no_kind_of_sound(client: TestClient, found: str) -> None:
     data = client.get(f"/attempts/{found}/rate/timeline").json()
     assert data["marks"] == []
@@ -71,6 +72,7 @@ def test_the_timeline_has_no_mark_and_no_kind_of_sound(client: TestClient, found
 # -- answers ----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_answers_are_saved_shown_again_and_count_when_finished(
     client: TestClient, simulator: StandIn, token: str, found: str
 ) -> None:
@@ -149,6 +151,7 @@ def test_an_invalid_answer_is_refused_with_a_message(
     assert not (simulator.root / found / RATINGS).exists()
 
 
+@pytest.mark.slow
 def test_a_rating_without_an_answer_cannot_be_finished(
     client: TestClient, token: str, found: str
 ) -> None:
@@ -157,6 +160,7 @@ def test_a_rating_without_an_answer_cannot_be_finished(
     assert "rate at least one" in answer.json()["message"]
 
 
+@pytest.mark.slow
 def test_the_page_asks_for_the_rater_first_and_refuses_an_invalid_name(
     client: TestClient, found: str
 ) -> None:
@@ -182,16 +186,18 @@ def test_an_unknown_or_running_attempt_cannot_be_rated(
         running.abandon()
 
 
+@pytest.mark.slow
 def test_no_rating_without_the_token(client: TestClient, simulator: StandIn, found: str) -> None:
     for path in ("ratings", "ratings/finish"):
         assert client.post(f"/attempts/{found}/{path}", json={}).status_code == 403
     assert not (simulator.root / found / RATINGS).exists()
 
 
+@pytest.mark.slow
 def test_without_recording_or_case_the_words_can_still_be_rated(
     client: TestClient, simulator: StandIn
 ) -> None:
-    bare = planted.plant(simulator.root, case_id="gone", **FIELDS)
+    bare = on_page.plant(simulator.root, case_id="gone", **FIELDS)
     for kept in (simulator.root / bare).glob("audio.*"):
         kept.unlink()
     page = client.get(f"/attempts/{bare}/rate?rater=kim").text
@@ -310,6 +316,7 @@ def test_no_rating_page_has_an_inline_script_or_style(
         assert " style=" not in text
 
 
+@pytest.mark.slow
 def test_names_are_shown_as_text_and_never_as_markup(
     client: TestClient, token: str, found: str
 ) -> None:
@@ -325,6 +332,7 @@ def test_names_are_shown_as_text_and_never_as_markup(
     assert "&lt;i&gt;late" in after
 
 
+@pytest.mark.slow
 def test_reading_the_page_does_not_change_the_folder(client: TestClient, found: str) -> None:
     """Opening the page stores nothing."""
     folder = Path(client.app.state.simulator.root) / found  # type: ignore[attr-defined]

@@ -19,7 +19,7 @@ from simvoice.record.events import (
     LearnerTurn,
     PatientMove,
 )
-from tests.web import planted
+from tests.planted import on_page
 from tests.web.stand_in import StandIn
 from tests.web.test_web_pages import HTML
 from tests.web.test_web_rating import FIELDS, send
@@ -97,10 +97,10 @@ def test_the_machines_judgement_changes_nothing_that_a_rater_can_reach(
     """Two attempts with the same words, times and sound, and other codes, feelings and marks."""
     shows = (ConcernShown(line="line-2", concern="fear", text="What it means", kind="cue"),)
     ids = ["20261122-101530-breast-biopsy-aaaa", "20261122-101530-breast-biopsy-bbbb"]
-    planted.plant(simulator.root, attempt=ids[0], shows=shows, **FIELDS)
-    other = judged_differently(planted._entries())
-    monkeypatch.setattr(planted, "_entries", lambda: other)
-    planted.plant(simulator.root, attempt=ids[1], shows=shows, **FIELDS)
+    on_page.plant(simulator.root, attempt=ids[0], shows=shows, **FIELDS)
+    other = judged_differently(on_page._entries())
+    monkeypatch.setattr(on_page, "_entries", lambda: other)
+    on_page.plant(simulator.root, attempt=ids[1], shows=shows, **FIELDS)
     debriefs = [client.get(f"/attempts/{each}").text.replace(each, "ID") for each in ids]
     assert debriefs[0] != debriefs[1]
     for step in ("before", "after the first answer"):

@@ -15,8 +15,8 @@ from simvoice.research.analysis.inputs import InputItem, OwnAttempt, gather
 from simvoice.research.analysis.recording import Options
 from simvoice.research.analysis.results import load, results_in, save
 from simvoice.research.recordings.match import SpeakerNames
-from tests.planted_talk import NUMBERS, record
-from tests.two_channels import both, textgrid, write
+from tests.planted.recordings import both, textgrid, write
+from tests.planted.talk import NUMBERS, record
 
 
 @pytest.fixture
@@ -54,6 +54,7 @@ def test_a_broken_file_is_reported_with_its_reason_and_stops_no_other(
     assert len(results_in(tmp_path / "out")) == 2
 
 
+@pytest.mark.slow
 def test_current_results_are_skipped_until_input_or_options_change(
     folder: Path, tmp_path: Path
 ) -> None:
@@ -74,6 +75,7 @@ def test_current_results_are_skipped_until_input_or_options_change(
     assert states(ran(items(folder / "c.flac"), forced)) == {"c": "done"}
 
 
+@pytest.mark.slow
 def test_a_result_of_an_older_version_is_made_again(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -83,6 +85,7 @@ def test_a_result_of_an_older_version_is_made_again(
     assert states(ran(items(folder / "a.wav"), plan)) == {"a": "done"}
 
 
+@pytest.mark.slow
 def test_a_truncated_result_is_made_again(folder: Path, tmp_path: Path) -> None:
     plan = BatchPlan(Options(), tmp_path / "out")
     (outcome,) = ran(items(folder / "a.wav"), plan)
@@ -142,6 +145,7 @@ def test_a_process_killed_by_one_file_does_not_stop_the_others(
     assert reasons["b"].startswith("'b.wav' cannot be read as sound")
 
 
+@pytest.mark.slow
 def test_attempts_are_analysed_like_recordings(tmp_path: Path) -> None:
     attempt = record(tmp_path / "attempts", visit=("bad-news",))
     plan = BatchPlan(Options(), tmp_path / "out")
@@ -160,6 +164,7 @@ def test_attempts_are_analysed_like_recordings(tmp_path: Path) -> None:
     assert states(ran(given, other)) == {attempt.id: "done"}
 
 
+@pytest.mark.slow
 def test_a_result_is_loaded_unchanged_and_other_files_are_refused(tmp_path: Path) -> None:
     attempt = record(tmp_path / "attempts")
     (outcome,) = ran(

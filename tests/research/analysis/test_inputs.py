@@ -10,8 +10,8 @@ from simvoice.errors import AttemptError, UsageError
 from simvoice.research.analysis.inputs import InputItem, OwnAttempt, gather, pair
 from simvoice.research.analysis.recording import Recording
 from simvoice.research.recordings.match import SpeakerNames
-from tests.planted_talk import record
-from tests.two_channels import both, srt, textgrid, write
+from tests.planted.recordings import both, srt, textgrid, write
+from tests.planted.talk import record
 
 
 def names(items: list[InputItem]) -> list[str]:

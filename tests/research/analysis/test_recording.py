@@ -20,8 +20,7 @@ from simvoice.research.analysis.recording import (
     slug,
 )
 from simvoice.research.recordings.match import SpeakerNames
-from tests.planted_talk import NUMBERS
-from tests.two_channels import (
+from tests.planted.recordings import (
     LEARNER_TEXT,
     LEARNER_TURNS,
     PATIENT_TEXT,
@@ -30,6 +29,7 @@ from tests.two_channels import (
     textgrid,
     write,
 )
+from tests.planted.talk import NUMBERS
 
 
 def analysed(folder: Path, *files: Path, options: Options | None = None) -> Conversation:
@@ -56,6 +56,7 @@ def test_the_planted_numbers_are_measured_at_any_rate(
     assert found.length_s == pytest.approx(50.0, abs=0.001)
 
 
+@pytest.mark.slow
 def test_channels_are_swapped_when_the_labels_say_so(tmp_path: Path) -> None:
     straight = analysed(tmp_path, write(tmp_path / "a.wav"))
     crossed = write(tmp_path / "b.wav", both()[:, ::-1])
@@ -69,6 +70,7 @@ def test_channels_are_swapped_when_the_labels_say_so(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_without_labels_the_option_selects_the_channel_and_the_default_is_left(
     tmp_path: Path,
 ) -> None:
@@ -81,6 +83,7 @@ def test_without_labels_the_option_selects_the_channel_and_the_default_is_left(
     assert values(told)["patient_speech"] == values(guessed)["learner_speech"]
 
 
+@pytest.mark.slow
 def test_a_remark_names_the_channel_with_most_questions_when_nothing_else_tells(
     tmp_path: Path,
 ) -> None:
@@ -100,6 +103,7 @@ def test_a_remark_names_the_channel_with_most_questions_when_nothing_else_tells(
     assert analysed(tmp_path, path, options=Options(learner="right")).notes == ()
 
 
+@pytest.mark.slow
 def test_labels_that_contradict_the_option_are_an_error(tmp_path: Path) -> None:
     path = write(tmp_path / "talk.wav")
     textgrid(tmp_path / "talk.TextGrid")
@@ -117,6 +121,7 @@ def test_labels_show_when_two_files_are_in_the_wrong_order(tmp_path: Path) -> No
         analysed(tmp_path, first, second)
 
 
+@pytest.mark.slow
 def test_two_files_are_the_learner_and_the_patient(tmp_path: Path) -> None:
     pcm = both()
     first = write(tmp_path / "a.wav", pcm[:, :1])
@@ -127,6 +132,7 @@ def test_two_files_are_the_learner_and_the_patient(tmp_path: Path) -> None:
     assert values(found) == values(whole)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["TextGrid", "srt"])
 def test_a_transcript_gives_utterances_and_words_to_turns(tmp_path: Path, kind: str) -> None:
     path = write(tmp_path / "talk.wav")
@@ -140,6 +146,7 @@ def test_a_transcript_gives_utterances_and_words_to_turns(tmp_path: Path, kind: 
     assert [f.role for f in found.inputs] == ["sound", "transcript"]
 
 
+@pytest.mark.slow
 def test_words_of_a_ctm_keep_their_times_and_form_utterances(tmp_path: Path) -> None:
     path = write(tmp_path / "talk.wav")
     lines = []
@@ -155,6 +162,7 @@ def test_words_of_a_ctm_keep_their_times_and_form_utterances(tmp_path: Path) -> 
     assert [u.text for u in found.utterances] == list(LEARNER_TEXT)
 
 
+@pytest.mark.slow
 def test_a_transcript_of_another_recording_is_an_error_unless_left_out(tmp_path: Path) -> None:
     path = write(tmp_path / "talk.wav")
     textgrid(tmp_path / "talk.TextGrid", length_s=300.0)

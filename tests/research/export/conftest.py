@@ -17,8 +17,8 @@ from simvoice.research.analysis.attempts import analyse_attempt
 from simvoice.research.analysis.conversation import Conversation
 from simvoice.research.analysis.recording import Options, Recording, analyse_recording
 from simvoice.research.export.write import save
-from tests.planted_talk import record
-from tests.two_channels import textgrid, write
+from tests.planted.recordings import textgrid, write
+from tests.planted.talk import record
 
 SECRET = "persimmon"
 """A word that occurs only in the record of the patient's mind."""

@@ -15,8 +15,8 @@ import pytest
 from simvoice.errors import SettingError, UsageError
 from simvoice.research.analysis.conversation import Conversation
 from simvoice.research.export.write import FORMATS, check_formats, pseudonyms, save, without_voice
+from tests.planted.recordings import LEARNER_TEXT, PATIENT_TEXT
 from tests.research.export.conftest import SECRET
-from tests.two_channels import LEARNER_TEXT, PATIENT_TEXT
 
 
 def package(folder: Path) -> dict[str, Any]:
@@ -71,6 +71,7 @@ def voice_free_export(out: Path, conversations: list[Conversation]) -> dict[str,
     return on_disk(out)
 
 
+@pytest.mark.slow
 def test_the_same_input_gives_the_same_bytes(both: list[Conversation], tmp_path: Path) -> None:
     assert made(tmp_path / "a", both) == made(tmp_path / "b", both)
     assert voice_free_export(tmp_path / "c", both) == voice_free_export(tmp_path / "d", both[::-1])

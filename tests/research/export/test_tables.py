@@ -15,7 +15,7 @@ from simvoice.research.export.columns import Column, CsvTable
 from simvoice.research.export.tables import tables
 from simvoice.scoring.metrics.norms import norms
 from simvoice.scoring.metrics.registry import METRICS
-from tests.planted_talk import NUMBERS
+from tests.planted.talk import NUMBERS
 
 
 def rows(folder: Path, name: str) -> list[dict[str, str]]:

@@ -21,7 +21,7 @@ from simvoice.research.pictures.strip import strip
 from simvoice.research.pictures.style import LEARNER, PATIENT, clock, render, save
 from simvoice.research.pictures.turns import talk_share, turns
 from simvoice.scoring.metrics.interval import ErrorTable
-from tests.planted_talk import record
+from tests.planted.talk import record
 
 pytestmark = pytest.mark.slow
 

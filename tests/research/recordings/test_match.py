@@ -13,7 +13,7 @@ from simvoice.research.recordings.transcript import RecordingTranscript
 from simvoice.research.recordings.transcript_entry import TranscriptEntry
 from simvoice.timing.intervals import Intervals, intervals, shift
 from simvoice.timing.turns import Speaker
-from tests.two_channels import LEARNER_TEXT, LEARNER_TURNS, PATIENT_TEXT, PATIENT_TURNS
+from tests.planted.recordings import LEARNER_TEXT, LEARNER_TURNS, PATIENT_TEXT, PATIENT_TURNS
 
 LEARNER, PATIENT = intervals(LEARNER_TURNS), intervals(PATIENT_TURNS)
 VOICES: dict[Speaker, Intervals] = {"learner": LEARNER, "patient": PATIENT}

@@ -12,8 +12,8 @@ import soundfile
 from simvoice.audio import RATE
 from simvoice.errors import AudioFileError
 from simvoice.research.recordings.sound import SoundFacts, two_channels
-from tests.planted_talk import END_S, sound
-from tests.two_channels import both, write
+from tests.planted.recordings import both, write
+from tests.planted.talk import END_S, sound
 
 
 @dataclass(frozen=True)
@@ -88,6 +88,7 @@ def test_two_files_are_read_side_by_side_and_the_shorter_is_padded(tmp_path: Pat
     )
 
 
+@pytest.mark.slow
 def test_two_files_of_different_rates_share_one_clock(tmp_path: Path) -> None:
     first = write(tmp_path / "a.wav", both(48_000)[:, :1], 48_000)
     second = write(tmp_path / "b.wav", both(8_000)[:, 1:], 8_000)

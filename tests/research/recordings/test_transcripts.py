@@ -10,7 +10,7 @@ from simvoice.errors import AudioFileError
 from simvoice.research.recordings.match import SpeakerNames
 from simvoice.research.recordings.transcript import read_transcripts
 from simvoice.research.recordings.transcript_entry import TranscriptEntry
-from tests.two_channels import LEARNER_TEXT, LEARNER_TURNS, PATIENT_TURNS, srt, textgrid
+from tests.planted.recordings import LEARNER_TEXT, LEARNER_TURNS, PATIENT_TURNS, srt, textgrid
 
 
 def problem(path: Path) -> str:

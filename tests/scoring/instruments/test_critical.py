@@ -16,9 +16,9 @@ from simvoice.record.events import Header, JournalEntry
 from simvoice.scoring.instruments.instrument import critical_instrument
 from simvoice.scoring.instruments.judge import Judge, ScoredInstrument
 from simvoice.scoring.metrics.reading import read
-from tests.planted_talk import header
-from tests.small_talks import learner_turn
-from tests.text_attempt import demo_steps, play_demo
+from tests.planted.builder import learner_turn
+from tests.planted.in_text import demo_steps, play_demo
+from tests.planted.talk import header
 
 pytestmark = pytest.mark.slow
 

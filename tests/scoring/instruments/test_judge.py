@@ -17,7 +17,7 @@ from simvoice.scoring.instruments.instrument import Instrument, Item, headings, 
 from simvoice.scoring.instruments.judge import Judge, ScoredInstrument
 from simvoice.scoring.instruments.rule_text import rule_in_words
 from simvoice.scoring.metrics.reading import read
-from tests.planted_talk import END_S, entries, header
+from tests.planted.talk import END_S, entries, header
 
 RULE: TypeAdapter[ItemRule] = TypeAdapter(ItemRule)
 CUE = ConcernShown(line="line3", concern="children", text="Who cares for them", kind="cue")

@@ -15,7 +15,7 @@ from simvoice.scoring.instruments.judge import Judge
 from simvoice.scoring.instruments.patient_side import broken_with_care
 from simvoice.scoring.instruments.rule_text import rule_in_words
 from simvoice.scoring.metrics.reading import read
-from tests.planted_talk import header
+from tests.planted.talk import header
 
 RULE: TypeAdapter[ItemRule] = TypeAdapter(ItemRule)
 NONE_FILLED: dict[str, object] = {"kind": "silence", "outcome": "filled"}

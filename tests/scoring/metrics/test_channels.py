@@ -8,7 +8,7 @@ import pytest
 from simvoice.scoring.metrics.reading import read_channels
 from simvoice.scoring.metrics.registry import METRICS, measure_reading
 from simvoice.timing.turns import TimedWord
-from tests.planted_talk import END_S, NUMBERS, sound
+from tests.planted.talk import END_S, NUMBERS, sound
 
 
 def test_two_channels_give_the_times_of_the_conversation() -> None:

@@ -24,7 +24,7 @@ from simvoice.scoring.metrics.interval import (
 )
 from simvoice.scoring.metrics.reading import read_channels
 from simvoice.scoring.metrics.registry import measure_reading
-from tests.planted_talk import sound
+from tests.planted.talk import sound
 
 CLEAN = Conditions(60.0, -80.0, 0.0, 0.0, 0.03)
 

@@ -34,7 +34,7 @@ from simvoice.scoring.metrics.registry import (
     measure,
     measure_reading,
 )
-from tests.planted_talk import END_S, NUMBERS, VOICES, entries, record
+from tests.planted.talk import END_S, NUMBERS, VOICES, entries, record
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import soxr
 from numpy.typing import NDArray
 
 from simvoice.audio import RATE
-from tests.planted_talk import sound
+from tests.planted.talk import sound
 
 LEARNER_TEXT = (
     "that is frightening I know",
