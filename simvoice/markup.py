@@ -28,7 +28,7 @@ A pause inside a line stays shorter."""
 
 PAUSE: Final = re.compile(r"<pause\s+([0-9]*\.?[0-9]+)\s*>")
 _TAG = re.compile(r"<[^<>]*>")
-# The voice takes "Well…I" for two words, and a dash alone for none (`engines.pronounce`).
+# The voice reads "Well…I" as two words and a dash alone as none (`engines.tts.pronounce`).
 _GAP = re.compile(r"\s+|\.{2,}|…|—|–(?!\d)")
 _MARKS: Final[dict[str, MarkKind]] = {"<breath>": "breath", "<break>": "break"}
 _OPENS: Final[dict[str, SpanKind]] = {"<quiet>": "quiet", "<slow>": "slow"}

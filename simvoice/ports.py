@@ -1,6 +1,9 @@
 """The Protocols that engines and devices fulfil, and the data they exchange with the runtime.
 
-Each Protocol is fulfilled by one file in `engines` or `devices`.
+Each Protocol is fulfilled by files in `engines` or `devices`: `SpeechToText` by
+`engines.stt.whisper`, `VoiceActivity` and `EndOfTurn` by `engines.turn`, `LanguageModel` by
+`engines.llm`, `Embedder` by `engines.embed.minilm`, the voices by `engines.tts`, and `AudioLine` by
+`devices`. Sound is float32 [n], mono, 16 kHz (`audio.Pcm`) unless it says otherwise.
 """
 
 from __future__ import annotations
@@ -125,7 +128,10 @@ class LanguageModel(Protocol):
     def warm(
         self, prefix: str, *, messages: Sequence[Message] = (), cancelled: Cancelled = never
     ) -> None:
-        """Evaluate `prefix` now, so that a prompt that begins with it starts without delay."""
+        """Evaluate `prefix` now, so that a prompt that begins with it starts without delay.
+
+        messages: the same start as a chat, for a stronger model.
+        """
         ...
 
     def complete(
@@ -139,7 +145,11 @@ class LanguageModel(Protocol):
         seed: int = 0,
         cancelled: Cancelled = never,
     ) -> Iterator[str]:
-        """Yield pieces of the continuation as they come."""
+        """Yield pieces of the continuation as they come.
+
+        It ends before the first string of `stop`, after `max_tokens`, or when `cancelled` returns
+        True. A model on this machine gives the same text for the same prompt and seed.
+        """
         ...
 
     def rank(
@@ -178,13 +188,14 @@ class VoiceStyle:
     duration: float = 1.0
     """Ratio of durations; above 1 is slower."""
     gain_db: float = 0.0
+    """Change of loudness."""
     stretch: float = 1.0
     """A second ratio of durations, applied to the finished clip: cheaper than a new synthesis."""
 
 
 @dataclass(frozen=True, slots=True)
 class SpokenWord:
-    """A word and its times in the clip."""
+    """A word and its times, in seconds from the start of the clip."""
 
     text: str
     start_s: float
@@ -197,6 +208,7 @@ class Speech:
 
     pcm: Pcm
     words: tuple[SpokenWord, ...]
+    """The words in order, with their times in the clip."""
     syllable_ends_s: tuple[float, ...] = field(default=())
     """Seconds into the clip where it may be cut without breaking a syllable, rising."""
 
@@ -222,7 +234,10 @@ class PreparedVoice(Voice, Protocol):
         progress: Callable[[int, int], None] | None = None,
         cancelled: Cancelled = never,
     ) -> bool:
-        """Synthesise the lines that are not cached yet. Return False when cancelled."""
+        """Synthesise the (text, style) lines that are not cached yet. Return False when cancelled.
+
+        progress: called with the number of finished lines and of all lines.
+        """
         ...
 
 
@@ -240,7 +255,6 @@ class LineFacts:
     """Hertz at the device."""
     echo: Literal["headphones", "canceller", "half-duplex", "none"]
     """How the patient's voice is kept out of the microphone."""
-    block_s: float = 0.02
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Marks inside a line, and that nothing of them stays in its words."""
+"""Marks inside a line: read, written, shared out to clauses, and never part of the words."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def test_marks_are_read_and_the_words_stay_plain() -> None:
     )
 
 
-def test_a_text_without_marks_is_left_as_it_is() -> None:
+def test_a_text_without_marks_is_unchanged() -> None:
     text = "Well…  I'm 58 — I think."
     assert parse(text) == Marked(text)
     assert render(Marked(text)) == text
 
 
-def test_a_comma_stays_with_its_word_whatever_stands_between() -> None:
+def test_a_comma_stays_with_its_word_across_a_mark() -> None:
     assert plain("<quiet>My mother</quiet>, she") == "My mother, she"
     assert plain("I,<pause 1> well") == "I, well"
     assert plain("I<pause 1>, well") == "I, well"
@@ -61,7 +61,7 @@ def test_a_comma_stays_with_its_word_whatever_stands_between() -> None:
         ("I <b>know</b>", "is no mark"),
     ],
 )
-def test_a_mark_that_is_none_is_refused_with_the_remedy(text: str, words: str) -> None:
+def test_a_wrong_mark_is_refused_with_the_remedy(text: str, words: str) -> None:
     with pytest.raises(ValueError, match=words.replace("(", r"\(")):
         checked(text)
 
@@ -86,7 +86,7 @@ def marked(draw: st.DrawFn) -> Marked:
 
 
 @given(marked())
-def test_what_is_written_out_is_read_back(line: Marked) -> None:
+def test_rendered_marks_are_parsed_back(line: Marked) -> None:
     assert parse(render(line)) == line
 
 
@@ -112,7 +112,7 @@ def test_a_pause_between_clauses_ends_the_first_and_a_breath_begins_the_next() -
     assert parse(render(first)) == first
 
 
-def test_what_is_left_after_a_cut_keeps_its_marks() -> None:
+def test_the_rest_of_a_line_keeps_its_marks() -> None:
     line = parse("I found it <pause 0.8> in March, <quiet>in the <pause 0.3> shower.</quiet>")
     left = rest(line, "March, in the shower.")
     assert left.marks == (Mark("pause", 3, 0.3),)
@@ -120,7 +120,7 @@ def test_what_is_left_after_a_cut_keeps_its_marks() -> None:
     assert rest(line, "in March, in the shower.").marks == (Mark("pause", 4, 0.3),)
 
 
-def test_pauses_come_at_commas_that_have_none() -> None:
+def test_pauses_are_added_at_commas_without_one() -> None:
     text = "Well, I <pause 0.6> know, <pause 1> I do, then, if you like."
     line = with_pauses_at_commas(parse(text), 0.25, 2)
     assert line.marks == (

@@ -19,6 +19,7 @@ def vowel(first_hz: float, second_hz: float) -> Pcm:
     return np.asarray(0.2 * sound / np.abs(sound).max(), np.float32)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pitch_hz", [85.0, 112.0, 150.0, 205.0, 260.0])
 @pytest.mark.parametrize("length_s", [0.35, 0.5, 0.7])
 def test_an_mm_hm_is_hummed(pitch_hz: float, length_s: float) -> None:
@@ -49,6 +50,7 @@ def test_noise_and_silence_are_not_hummed() -> None:
     assert hum_share(np.zeros(RATE, np.float32)) == 0.0
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_hum() -> None:
     assert np.array_equal(mm_hm(120.0, 0.5, 7).pcm, mm_hm(120.0, 0.5, 7).pcm)
     assert not np.array_equal(mm_hm(120.0, 0.5, 7).pcm, mm_hm(120.0, 0.5, 8).pcm)

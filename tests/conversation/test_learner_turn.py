@@ -86,6 +86,7 @@ def test_a_stale_reply_is_never_played() -> None:
     assert not world.patient_sounds(0, 2.8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("word", ["and", "because", "the", "um", "if"])
 def test_a_turn_that_stops_on_a_joining_word_is_not_over(word: str) -> None:
     world = World(complete=lambda start_s, end_s: 0.7)
@@ -142,6 +143,7 @@ def test_after_a_monologue_the_patient_comes_in_at_a_short_pause() -> None:
     assert world.delays[0].first_sound_s - world.delays[0].speech_end_s < 0.75
 
 
+@pytest.mark.slow
 def test_a_long_turn_is_transcribed_in_pieces_and_kept_whole() -> None:
     spoken = [f"word{number}" for number in range(90)]
     world = World().learner(1.0, 46.0, " ".join(spoken)).run(50)

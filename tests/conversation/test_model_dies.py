@@ -29,6 +29,7 @@ def waits_s(made: World) -> list[float]:
     return [delay.first_sound_s - delay.speech_end_s for delay in made.delays]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["breaks", "mute"])
 def test_without_the_model_the_authored_lines_are_said(how: str) -> None:
     made = world().run(6.0)
@@ -42,6 +43,7 @@ def test_without_the_model_the_authored_lines_are_said(how: str) -> None:
     assert max(waits_s(made)) < whole_pause_s
 
 
+@pytest.mark.slow
 def test_a_switch_to_another_model_is_recorded_and_changes_nothing_else() -> None:
     plain = world().run(20.0)
     made = world()
@@ -57,6 +59,7 @@ def test_a_switch_to_another_model_is_recorded_and_changes_nothing_else() -> Non
     assert [each.at_s for each in made.entries(Trouble)] == pytest.approx([1.5, 3.1, 8.9], abs=0.03)
 
 
+@pytest.mark.slow
 def test_a_longer_timeout_for_a_server_limits_the_pause() -> None:
     turn_taking = TurnTakingSettings(improvise_timeout_s=3.0)
     made = world(turn_taking=turn_taking, llm_s=2.4).run(24.0)

@@ -32,6 +32,7 @@ def silent_from_s(world: World) -> float:
     return gaps[0] if gaps else sounding[-1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("said", ["Mm-hm.", "Okay.", "I see.", "Yeah, okay.", "Right."])
 def test_an_acknowledgement_does_not_stop_the_patient(said: str) -> None:
     world = talking().learner(3.0, 3.5, said).run(9)
@@ -41,6 +42,7 @@ def test_an_acknowledgement_does_not_stop_the_patient(said: str) -> None:
     assert world.turns == ["Tell me about it."]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("written", ["I'm on.", "Mom.", "um hum", ""])
 def test_a_hum_does_not_stop_the_patient_whatever_its_transcript(written: str) -> None:
     world = talking().learner(3.0, 3.6, written, hum=0.95).run(9)
@@ -102,6 +104,7 @@ def test_the_patient_remembers_only_the_delivered_words_and_the_interruption() -
     assert mind.learner_said[1].unsaid == world.speeches[0].unsaid
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("after_s", "together"), [(0.0, True), (0.3, True), (0.6, False)])
 def test_a_simultaneous_start_is_not_an_interruption(after_s: float, together: bool) -> None:
     at_s = starts_s(talking(stt_s=0.12).run(9)) + after_s
@@ -161,6 +164,7 @@ def test_an_answer_over_the_last_word_is_a_turn_not_an_acknowledgement() -> None
     assert not world.interruptions
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("before_s", "lost"), [(0.66, 0), (0.74, 0), (0.9, 1)])
 def test_a_barge_in_after_the_last_word_is_not_an_interruption(before_s: float, lost: int) -> None:
     at_s = talking().run(9).speeches[0].end_s - before_s

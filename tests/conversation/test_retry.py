@@ -64,6 +64,7 @@ moves = st.builds(
 )
 
 
+@pytest.mark.slow
 @given(states, moves, st.lists(st.floats(-9.0, 0.0), max_size=9).map(tuple))
 def test_a_checkpoint_is_restored_without_loss(
     state: PatientState, move: Move, sureness: tuple[float, ...]
@@ -209,6 +210,7 @@ def test_the_scripts_cover_every_kind_of_event() -> None:
     assert any(world.model_text in world.delivered for world in worlds)
 
 
+@pytest.mark.slow
 def test_the_retry_begins_with_the_line_whatever_the_learner_says_before() -> None:
     original = scripted().run(LATE_S)
     entry = original.entries(Checkpoint)[1]
@@ -221,6 +223,7 @@ def test_the_retry_begins_with_the_line_whatever_the_learner_says_before() -> No
     assert world.speeches[0].text == entry.move["text"]
 
 
+@pytest.mark.slow
 def test_a_hold_is_repeated_at_once() -> None:
     mind = ScriptedMind(lines=["One.", ""], holds={1: PlannedHold("blow", 3.0)})
     original = World(mind=mind).learner(6.0, 7.0, "it is bad news").run(20.0)
@@ -233,6 +236,7 @@ def test_a_hold_is_repeated_at_once() -> None:
     assert hold.start_s == pytest.approx(1.0, abs=0.05)
 
 
+@pytest.mark.slow
 def test_the_turn_numbers_continue() -> None:
     original = scripted().run(LATE_S)
     entry = original.entries(Checkpoint)[2]

@@ -61,6 +61,7 @@ def test_a_learner_who_speaks_first_is_not_interrupted() -> None:
     assert len(world.speeches) == 1
 
 
+@pytest.mark.slow
 def test_the_patient_breaks_an_empty_silence_less_and_less_often() -> None:
     world = World(ScriptedMind(lines=["Hello."])).learner(0.5, 1.5, "Hello.").run(60)
     prompts = [speech.start_s for speech in world.speeches[1:]]

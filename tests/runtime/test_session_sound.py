@@ -23,6 +23,7 @@ def remembered(frames: int) -> MicrophoneMemory:
     return memory
 
 
+@pytest.mark.slow
 @given(st.integers(0, 120), st.integers(0, 120))
 def test_the_sound_between_two_times_is_returned(start: int, length: int) -> None:
     found = to_int16(remembered(130).between(start * 0.02, (start + length) * 0.02))

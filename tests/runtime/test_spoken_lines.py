@@ -19,6 +19,7 @@ def case() -> Case:
     return load_case(locate_case("breast-biopsy", paths.scenarios_dir()))
 
 
+@pytest.mark.slow
 def test_a_line_is_said_in_the_mood_at_the_start(case: Case) -> None:
     said = requested_line(case, LineRequest("held_mother"))
     assert said.spoken.startswith("That's what my mother died of. <pause 0.8> Nobody")
