@@ -123,7 +123,6 @@ class Reply:
     key: Key
     decision: Decision
     clauses: tuple[str, ...]
-    created_s: float
     spoken: tuple[str, ...] = ()
     """The clauses with the marks of `simvoice.markup`, as the voice reads them."""
     clips: tuple[ReplyClip | None, ...] = ()

@@ -93,7 +93,6 @@ class StepContext:
             decision=decision,
             clauses=clauses,
             spoken=spoken,
-            created_s=self.state.now_s,
             speech_end_s=speech_end_s,
             not_before_s=since_s + decision.move.silence_before_s,
             stages=stages,
