@@ -214,6 +214,7 @@ def test_no_two_modules_import_each_other() -> None:
     assert left == {}
 
 
+@pytest.mark.slow
 def test_pure_rooms_know_neither_clock_nor_thread() -> None:
     wrong = [
         f"{path.relative_to(HOUSE)} imports {name}"
@@ -225,6 +226,7 @@ def test_pure_rooms_know_neither_clock_nor_thread() -> None:
     assert wrong == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("library", sorted(ONLY_IN))
 def test_a_heavy_library_is_imported_in_its_place_only(library: str) -> None:
     users = [p for p in files(".py") if library in {name.split(".")[0] for name in imported(p)}]

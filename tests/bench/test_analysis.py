@@ -9,6 +9,7 @@ from simvoice.bench import analysis
 from simvoice.scoring.metrics.reading import read_channels
 
 
+@pytest.mark.slow
 def test_the_planted_minute_is_a_conversation() -> None:
     reading = read_channels(*analysis._minute())
     for who in ("learner", "patient"):

@@ -11,6 +11,7 @@ from simvoice.debrief.build import build_debrief
 from simvoice.record.store import Store
 
 
+@pytest.mark.slow
 def test_the_sound_of_the_planted_encounter_matches_its_journal(tmp_path: Path) -> None:
     made = build_debrief(Store(tmp_path).open(bench.plant(tmp_path, 60)))
     numbers = {number.key: number.value for number in made.numbers}
@@ -21,6 +22,7 @@ def test_the_sound_of_the_planted_encounter_matches_its_journal(tmp_path: Path) 
     assert made.duration_s == 60.0
 
 
+@pytest.mark.slow
 def test_the_debrief_has_all_parts(tmp_path: Path) -> None:
     made = build_debrief(Store(tmp_path).open(bench.plant(tmp_path, 60)))
     assert len(made.turning_points) == 3

@@ -10,6 +10,7 @@ from simvoice.coding.codebook import CODEBOOK
 EVENTS_AT_LEAST, JARGON_AT_LEAST = 0.85, 0.90
 
 
+@pytest.mark.slow
 def test_the_events_suite_is_300_utterances_half_of_them_held_out() -> None:
     assert [len(coder.events(half)) for half in coder.HALVES] == [150, 150]
     texts = [each.text for half in coder.HALVES for each in coder.events(half)]

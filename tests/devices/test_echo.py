@@ -65,6 +65,7 @@ def likeness(spoken: Pcm, got: Pcm) -> float:
     return float(np.corrcoef(*parts)[0, 1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("delay_s", [0.03, 0.13, 0.3])
 def test_an_echo_is_reduced_by_15_db_within_two_seconds(delay_s: float) -> None:
     far = voice(6.0, 180.0, 1)
@@ -74,6 +75,7 @@ def test_an_echo_is_reduced_by_15_db_within_two_seconds(delay_s: float) -> None:
     assert power_db(echo, 2.0, 6.0) - power_db(clean, 2.0, 6.0) >= 15.0
 
 
+@pytest.mark.slow
 def test_the_learner_speaking_over_the_patient_is_not_removed() -> None:
     far = voice(8.0, 180.0, 1)
     near = np.zeros_like(far)

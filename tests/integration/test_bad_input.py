@@ -142,6 +142,7 @@ def test_without_a_microphone_the_browser_is_offered_before_anything_is_prepared
     assert not (root / "home" / "attempts").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "words", [("talk",), ("talk", CASE, "--micro", "x"), ("demo", "--seed", "x"), ("dmeo",)]
 )

@@ -195,6 +195,7 @@ def test_the_one_that_was_cut_off_is_recovered(home: Path) -> None:
     assert states == dict.fromkeys(ATTEMPTS, "complete")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("attempt", ATTEMPTS)
 def test_nothing_in_its_journal_or_header_is_lost(home: Path, attempt: str) -> None:
     shown = answer("attempts", "show", attempt)
@@ -215,6 +216,7 @@ def test_its_debrief_is_what_it_was(home: Path, attempt: str) -> None:
 # -- what is made of several ----------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_progress_is_what_it_was(home: Path) -> None:
     as_said("learners", answer("progress"))
     as_said("progress-kim", answer("progress", "kim"))
@@ -224,6 +226,7 @@ def test_raters_and_machine_agree_as_they_did(home: Path) -> None:
     as_said("agree", answer("agree"))
 
 
+@pytest.mark.slow
 def test_attempts_measure_as_they_did(home: Path, tmp_path: Path) -> None:
     out = tmp_path / "results"
     given = [each for each in ATTEMPTS if each != CRASHED]

@@ -181,6 +181,7 @@ def test_without_a_network_the_error_says_so(
         pull(["tiny"], progress, downloader)
 
 
+@pytest.mark.slow
 def test_resolving_a_wheel_does_not_download_it(index: Site) -> None:
     large = wheel_bytes(
         "tiny_part1", "1.0", {"data/c": CONFIG, "data/w": random.randbytes(300_000)}

@@ -31,6 +31,7 @@ def say(talk: TextConversation, *entries: str) -> str | None:
     return talk.exchanges[-1].decision.move.line_id
 
 
+@pytest.mark.slow
 def test_the_same_words_in_the_same_state_give_the_same_decision(patient: Patient) -> None:
     state = patient.start(7)
     said = LearnerUtterance("What worries you most?", None)

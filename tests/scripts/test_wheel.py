@@ -48,6 +48,7 @@ def ask(site_packages: Path, code: str) -> str:
     return done.stdout.strip()
 
 
+@pytest.mark.slow
 def test_the_manifest_in_the_wheel_is_read(site_packages: Path) -> None:
     code = (
         "from simvoice import paths; from simvoice.models import manifest; sys.stdout.write("

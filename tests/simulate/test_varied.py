@@ -54,6 +54,7 @@ def test_equal_seeds_give_equal_variations_and_others_differ() -> None:
         assert one.noise_dbfs != two.noise_dbfs
 
 
+@pytest.mark.slow
 def test_gaps_vary_as_those_of_real_doctors() -> None:
     plan = Demo(steps=(DemoStep(when="after", say="Hello.", at=1.0),))
     gaps = np.array([vary_demo(plan, seed).demo.steps[0].at for seed in range(2000)], dtype=float)

@@ -102,6 +102,7 @@ def test_shifting_time_shifts_the_result_and_nothing_else(
         assert np.array_equal(combine(shift(a, by_s), shift(b, by_s)), shift(combine(a, b), by_s))
 
 
+@pytest.mark.slow
 @many
 @given(pairs, st.integers(0, 20))
 def test_bridging_fills_gaps_up_to_the_given_length_and_no_longer_ones(

@@ -132,6 +132,7 @@ def test_from_sound_alone_a_silence_belongs_to_the_speaker_due_next() -> None:
     ]
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(st.floats(0.0, 10.0), st.floats(0.0, 10.0))
 def test_the_length_of_a_patients_silence_never_depends_on_the_machine(

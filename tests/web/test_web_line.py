@@ -92,6 +92,7 @@ def test_the_patient_is_heard_and_captioned(
                 captioned = captioned or json.loads(message["text"])["type"] == "caption"
 
 
+@pytest.mark.slow
 def test_a_page_closed_during_an_encounter_keeps_its_attempt_and_is_mentioned(
     client: TestClient, simulator: StandIn, token: str
 ) -> None:

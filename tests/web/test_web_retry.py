@@ -200,6 +200,7 @@ def test_a_turn_without_a_checkpoint_is_refused_with_a_remedy(
     assert sentence in words(page.text)
 
 
+@pytest.mark.slow
 def test_an_older_record_has_no_checkpoints(client: TestClient, attempt_id: str) -> None:
     page = client.get(f"/again/{attempt_id}/2", headers={"accept": "text/html"})
     assert page.status_code == 404
@@ -215,6 +216,7 @@ def test_a_changed_case_is_refused_on_the_retry_page(
     assert "has been changed since" in page.text
 
 
+@pytest.mark.slow
 def test_a_debrief_offers_no_retry_when_the_case_has_changed(
     client: TestClient, simulator: StandIn, first: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -260,6 +262,7 @@ def test_a_hello_with_an_invalid_checkpoint_is_refused(client: TestClient, token
         assert socket.receive_json()["type"] == "fault"
 
 
+@pytest.mark.slow
 def test_both_attempts_are_shown_side_by_side(client: TestClient, second: str) -> None:
     page = client.get(f"/attempts/{second}").text
     text = words(page)
@@ -274,11 +277,13 @@ def test_both_attempts_are_shown_side_by_side(client: TestClient, second: str) -
     assert "35 → 70" in text
 
 
+@pytest.mark.slow
 def test_untold_facts_are_not_shown(client: TestClient, second: str) -> None:
     for attempt in (FIRST, second):
         assert SECRET not in client.get(f"/attempts/{attempt}").text
 
 
+@pytest.mark.slow
 def test_the_first_attempt_lists_its_retries(client: TestClient, second: str) -> None:
     page = client.get(f"/attempts/{FIRST}").text
     assert f'href="/attempts/{second}"' in page
@@ -286,6 +291,7 @@ def test_the_first_attempt_lists_its_retries(client: TestClient, second: str) ->
     assert "The two attempts side by side" not in page
 
 
+@pytest.mark.slow
 def test_without_the_first_attempt_the_debrief_still_opens(
     client: TestClient, simulator: StandIn, second: str
 ) -> None:

@@ -50,6 +50,7 @@ def routes(client: TestClient, attempt: str) -> list[tuple[str, str]]:
     return found
 
 
+@pytest.mark.slow
 def test_a_stranger_on_this_machine_gets_nothing_from_any_address(
     stranger: TestClient, attempt_id: str, token: str
 ) -> None:
@@ -203,6 +204,7 @@ def test_nothing_is_erased_without_the_token(
     assert attempt_id in client.get("/").text
 
 
+@pytest.mark.slow
 def test_a_token_from_another_site_erases_nothing(
     client: TestClient, attempt_id: str, token: str
 ) -> None:
@@ -211,6 +213,7 @@ def test_a_token_from_another_site_erases_nothing(
     assert attempt_id in client.get("/").text
 
 
+@pytest.mark.slow
 def test_erasing_with_the_token_erases(
     client: TestClient, simulator: StandIn, attempt_id: str, token: str
 ) -> None:

@@ -233,6 +233,7 @@ def failing(remote: Remote) -> str:
     return sentence
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("act", [mute, hangs])
 def test_a_server_that_does_not_answer_in_time_is_an_error(act: Act) -> None:
     with asking(act, timeouts=QUICK) as (remote, odd):
@@ -425,6 +426,7 @@ def test_the_mean_covers_only_the_tokens_of_the_text() -> None:
     assert mean_logprob({"choices": [{"logprobs": None}]}, " Not now.") is None
 
 
+@pytest.mark.slow
 def test_closing_leaves_no_task_behind(capfd: pytest.CaptureFixture[str]) -> None:
     with asking(says("I used to.")) as (remote, _):
         remote.warm("…", messages=TALK)

@@ -14,6 +14,7 @@ def names(case: Case, text: str) -> set[str]:
     return {each.name for each in case.coder.code(text)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

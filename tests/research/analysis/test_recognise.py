@@ -31,6 +31,7 @@ def test_speech_without_a_pause_is_cut_at_the_greatest_length() -> None:
     assert list(pieces(intervals([(0.0, 60.0)]))) == [(0.0, 28.0), (28.0, 56.0), (56.0, 60.0)]
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.floats(0, 300), st.floats(0.1, 50)), max_size=30))
 def test_pieces_cover_all_speech_and_none_is_too_long(
     spans: list[tuple[float, float]],

@@ -72,6 +72,7 @@ def test_praat_reads_the_textgrid_with_every_stretch_and_word(
     assert len(silences) == sum(e.kind == "silence" for e in found.events)
 
 
+@pytest.mark.slow
 def test_our_reader_reads_our_textgrid_as_a_transcript(found: Conversation, tmp_path: Path) -> None:
     path = write(tmp_path / "talk.TextGrid", to_textgrid(found))
     entries = [e for e in read_transcripts([path]).entries if not e.is_word]
@@ -81,6 +82,7 @@ def test_our_reader_reads_our_textgrid_as_a_transcript(found: Conversation, tmp_
     ]
 
 
+@pytest.mark.slow
 def test_quotes_in_a_text_are_escaped(attempt: Conversation, tmp_path: Path) -> None:
     quoted = attempt.utterances[0].model_copy(update={"text": 'She said "no", <twice> & left'})
     changed = attempt.model_copy(update={"utterances": (quoted,)})
@@ -188,6 +190,7 @@ def test_overlapping_labels_are_separated_without_losing_text() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_an_empty_conversation_gives_valid_files(attempt: Conversation, tmp_path: Path) -> None:
     empty = attempt.model_copy(
         update={"length_s": 0.0, "stretches": (), "utterances": (), "words": (), "events": ()}

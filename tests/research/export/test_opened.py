@@ -57,6 +57,7 @@ def run(*words: str) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 @needs_r
 def test_r_reads_every_table_with_base_functions(folder: Path, tmp_path: Path) -> None:
     script = tmp_path / "read.R"
@@ -68,6 +69,7 @@ def test_r_reads_every_table_with_base_functions(folder: Path, tmp_path: Path) -
     assert int(output["metrics_long"]) == 2 * int(output["codebook"])
 
 
+@pytest.mark.slow
 @needs_praat
 def test_praat_finds_every_label_of_every_tier(
     folder: Path, both: list[Conversation], tmp_path: Path

@@ -60,6 +60,7 @@ def test_unequal_weights_never_count_as_more_items(given_weights: list[float]) -
     assert effective_number([1.0] * len(given_weights)) == pytest.approx(len(given_weights))
 
 
+@pytest.mark.slow
 @given(shares)
 def test_an_interval_is_within_0_to_1_and_contains_its_share(both: tuple[list[float], ...]) -> None:
     found = made((both[0], both[1]))
@@ -72,6 +73,7 @@ def test_more_items_never_widen_an_interval(value: float, n: float, more: float)
     assert many[1] - many[0] <= few[1] - few[0] + 1e-12
 
 
+@pytest.mark.slow
 @given(shares, shares, st.floats(1.0, 40.0))
 def test_more_items_never_widen_the_interval_of_a_difference(
     one: tuple[list[float], list[float]], other: tuple[list[float], list[float]], times: float
@@ -87,6 +89,7 @@ def test_more_items_never_widen_the_interval_of_a_difference(
         assert many.high - many.low <= few.high - few.low + 1e-12
 
 
+@pytest.mark.slow
 @given(shares, shares)
 def test_the_reverse_difference_has_the_opposite_sign(
     one: tuple[list[float], list[float]], other: tuple[list[float], list[float]]
@@ -99,6 +102,7 @@ def test_the_reverse_difference_has_the_opposite_sign(
     assert -1.0 <= there.low <= there.value <= there.high <= 1.0
 
 
+@pytest.mark.slow
 @given(shares)
 def test_equal_shares_are_no_change(both: tuple[list[float], list[float]]) -> None:
     assert not difference(made(both), made(both)).is_beyond_chance
