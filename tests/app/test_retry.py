@@ -21,8 +21,9 @@ from simvoice.errors import AttemptError, CaseError, UsageError
 from simvoice.patient.case.load import load_case, locate_case
 from simvoice.patient.case.schema import Case
 from simvoice.patient.mind import Patient
-from simvoice.record.events import Ended, JournalEntry, PatientMove, PatientSpeech, RetryOrigin
+from simvoice.record.events import Ended, JournalEntry, RetryOrigin
 from simvoice.record.store import Attempt
+from tests.planted.builder import patient_move, patient_speech
 from tests.planted.talk import header
 
 pytestmark = pytest.mark.slow
@@ -51,22 +52,10 @@ def made(
     for turn, at_s in moments:
         ending = "done" if turn == ending_turn else None
         told = replace(decision, move=replace(decision.move, ending=ending, silence_before_s=2.0))
-        entries.append(
-            PatientMove(
-                turn=turn, at_s=at_s, kind="open", line_id="a", reason="", disclosed=(f"f{turn}",)
-            )
-        )
+        entries.append(patient_move(turn, at_s, kind="open", line_id="a", disclosed=(f"f{turn}",)))
         entries.append(checkpoint(told, turn=turn, last_turn=turn, at_s=at_s, sureness=(-0.3,)))
         entries.append(
-            PatientSpeech(
-                turn=turn,
-                line_id="a",
-                start_s=at_s + 0.1,
-                end_s=at_s + 1.0,
-                text="One two three.",
-                heard="One two",
-                unsaid="three.",
-            )
+            patient_speech(turn, at_s + 0.1, "One two", "three.", line_id="a", end_s=at_s + 1.0)
         )
     entries.append(Ended(at_s=500.0, reason="learner"))
     head = header(attempt).model_copy(

@@ -15,11 +15,9 @@ from simvoice.debrief.model import Debrief, TimingMark
 from simvoice.record.events import (
     Ended,
     Interruption,
-    JournalEntry,
     LearnerTurn,
     LearnerVoice,
     LossCounts,
-    PatientMove,
     PatientSpeech,
     Started,
     Trouble,
@@ -29,6 +27,7 @@ from simvoice.record.store import Attempt, Store
 from simvoice.scoring.metrics.definitions import definitions
 from simvoice.scoring.metrics.norms import no_norm_note, norms
 from simvoice.scoring.metrics.registry import DECIDED, FROM_JOURNAL
+from tests.planted.builder import debrief_of, learner_turn, patient_move, patient_speech
 from tests.planted.talk import NUMBERS, VOICES, header, record
 
 
@@ -39,11 +38,6 @@ def attempt(tmp_path_factory: pytest.TempPathFactory) -> Attempt:
 
 def marks(debrief: Debrief, kind: str) -> list[TimingMark]:
     return [mark for mark in debrief.marks if mark.kind == kind]
-
-
-def debrief_of(attempt: Attempt, *changed: JournalEntry) -> Debrief:
-    """Build the debrief of other entries, without sound."""
-    return build_debrief(replace(attempt, entries=changed, audio_path=None, _sound=[]))
 
 
 @pytest.mark.slow
@@ -168,14 +162,9 @@ def test_unsaid_words_come_with_the_delivered_words_before(attempt: Attempt) -> 
 
 
 def test_words_continued_after_a_backchannel_are_not_lost(attempt: Attempt) -> None:
-    first = PatientSpeech(
-        turn=1, line_id="a", start_s=1.0, end_s=2.0, text="I am so scared.", heard="I am",
-        unsaid="so scared.",
-    )  # fmt: skip
-    rest = PatientSpeech(
-        turn=2, line_id="a", start_s=3.0, end_s=4.0, text="so scared.", heard="so scared."
-    )
-    move = PatientMove(turn=1, at_s=1.0, kind="feel", line_id="a", reason="r", disclosed=("fear",))
+    first = patient_speech(1, 1.0, "I am", "so scared.", line_id="a", end_s=2.0)
+    rest = patient_speech(2, 3.0, "so scared.", line_id="a", end_s=4.0)
+    move = patient_move(1, 1.0, kind="feel", line_id="a", disclosed=("fear",))
     debrief = debrief_of(attempt, move, first, rest)
     assert debrief.unsaid == ()
     assert [row.unsaid for row in debrief.rows] == ["", ""]
@@ -183,13 +172,8 @@ def test_words_continued_after_a_backchannel_are_not_lost(attempt: Attempt) -> N
 
 
 def test_a_line_that_is_repeated_completely_is_not_lost(attempt: Attempt) -> None:
-    cut = PatientSpeech(
-        turn=1, line_id="a", start_s=1.0, end_s=2.0, text="I am so scared.", heard="I am",
-        unsaid="so scared.",
-    )  # fmt: skip
-    other = PatientSpeech(
-        turn=2, line_id="b", start_s=3.0, end_s=4.0, text="It's nothing.", heard="It's nothing."
-    )
+    cut = patient_speech(1, 1.0, "I am", "so scared.", line_id="a", end_s=2.0)
+    other = patient_speech(2, 3.0, "It's nothing.", line_id="b", end_s=4.0)
     repeated = cut.model_copy(
         update={"turn": 3, "start_s": 6.0, "end_s": 8.0, "heard": cut.text, "unsaid": ""}
     )
@@ -203,9 +187,7 @@ def test_a_fact_whose_line_was_not_played_was_not_told(attempt: Attempt) -> None
         ("lump", 8.0, True),
         ("mother", 31.0, False),
     ]
-    move = PatientMove(
-        turn=1, at_s=1.0, kind="answer", line_id="a", reason="r", disclosed=("fear",)
-    )
+    move = patient_move(1, 1.0, line_id="a", disclosed=("fear",))
     assert debrief_of(attempt, move).told == ()
 
 
@@ -252,10 +234,8 @@ def test_a_patient_who_did_not_speak_is_noted(attempt: Attempt) -> None:
 
 
 def test_losses_unsure_turns_and_troubles_are_noted(attempt: Attempt) -> None:
-    unsure = LearnerTurn(
-        turn=1, start_s=1.0, end_s=2.0, text="uh", avg_logprob=-1.4, no_speech_prob=0.5
-    )
-    said = PatientSpeech(turn=1, line_id=None, start_s=3.0, end_s=4.0, text="Oh.", heard="Oh.")
+    unsure = learner_turn(1, 1.0, "uh", end_s=2.0, avg_logprob=-1.4, no_speech_prob=0.5)
+    said = patient_speech(1, 3.0, "Oh.", line_id=None, end_s=4.0)
     debrief = debrief_of(
         attempt,
         unsure,

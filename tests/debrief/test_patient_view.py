@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
-from simvoice.debrief.build import build_debrief
-from simvoice.debrief.model import Debrief
-from simvoice.record.events import LearnerTurn, LedgerStep, PatientMove, PatientSpeech, Tellable
+from simvoice.record.events import LedgerStep, PatientMove, Tellable
 from simvoice.record.store import Attempt
+from tests.planted.builder import (
+    debrief_of,
+    learner_turn,
+    patient_move,
+    patient_speech,
+    trust_step,
+)
 from tests.planted.talk import record
 
 MOTHER = Tellable(id="mother", text="Her mother died.", when="trusted", trust=0.5)
@@ -25,43 +28,18 @@ def attempt(tmp_path_factory: pytest.TempPathFactory) -> Attempt:
 
 
 def move(turn: int, at_s: float, trust: float, *steps: LedgerStep, tells: str = "") -> PatientMove:
-    return PatientMove(
-        turn=turn,
-        at_s=at_s,
-        kind="answer",
-        line_id="a",
-        reason="r",
-        steps=steps,
-        ledger={"trust": trust},
-        disclosed=(tells,) if tells else (),
-    )
-
-
-def step(before: float, after: float, cause: str) -> LedgerStep:
-    return LedgerStep(name="trust", before=before, after=after, cause=cause)
-
-
-def speech(turn: int, at_s: float) -> PatientSpeech:
-    said = "It was my mother."
-    return PatientSpeech(
-        turn=turn, line_id="a", start_s=at_s, end_s=at_s + 1, text=said, heard=said
-    )
-
-
-def debrief(attempt: Attempt, *entries: PatientMove | PatientSpeech) -> Debrief:
-    header = attempt.header.model_copy(update={"tellable": ALL})
-    return build_debrief(
-        replace(attempt, header=header, entries=entries, audio_path=None, _sound=[])
-    )
+    told = (tells,) if tells else ()
+    return patient_move(turn, at_s, *steps, ledger={"trust": trust}, disclosed=told)
 
 
 def test_a_told_fact_names_what_raised_trust(attempt: Attempt) -> None:
-    found = debrief(
+    found = debrief_of(
         attempt,
-        move(1, 10.0, 0.45, step(0.4, 0.45, "asked openly")),
-        move(2, 65.0, 0.57, step(0.45, 0.57, "let the silence stand")),
+        move(1, 10.0, 0.45, trust_step("asked openly", 0.4, 0.45)),
+        move(2, 65.0, 0.57, trust_step("let the silence stand", 0.45, 0.57)),
         move(3, 70.0, 0.57, tells="mother"),
-        speech(3, 71.0),
+        patient_speech(3, 71.0, "It was my mother."),
+        tellable=ALL,
     )
     (told,) = found.told
     assert told.text == "Her mother died."
@@ -75,10 +53,11 @@ def test_a_told_fact_names_what_raised_trust(attempt: Attempt) -> None:
 def test_an_untold_fact_has_a_reason_and_is_not_revealed(
     attempt: Attempt,
 ) -> None:
-    found = debrief(
+    found = debrief_of(
         attempt,
-        move(1, 10.0, 0.55, step(0.4, 0.55, "named the feeling")),
-        move(2, 80.0, 0.45, step(0.55, 0.45, "cut her off")),
+        move(1, 10.0, 0.55, trust_step("named the feeling", 0.4, 0.55)),
+        move(2, 80.0, 0.45, trust_step("cut her off", 0.55, 0.45)),
+        tellable=ALL,
     )
     whys = [each.why for each in found.kept]
     assert whys == [
@@ -94,31 +73,23 @@ def test_an_untold_fact_has_a_reason_and_is_not_revealed(
 
 
 def test_a_cause_has_the_time_of_its_words(attempt: Attempt) -> None:
-    said = LearnerTurn(
-        turn=1, start_s=6.0, end_s=9.0, text="Well.", avg_logprob=-0.1, no_speech_prob=0.0
-    )
-    header = attempt.header.model_copy(update={"tellable": (SINK,)})
-    entries = (said, move(1, 10.0, 0.3, step(0.4, 0.3, "cut her off")))
-    made = build_debrief(
-        replace(attempt, header=header, entries=entries, audio_path=None, _sound=[])
-    )
+    said = learner_turn(1, 6.0, "Well.", end_s=9.0)
+    moved = move(1, 10.0, 0.3, trust_step("cut her off", 0.4, 0.3))
+    made = debrief_of(attempt, said, moved, tellable=(SINK,))
     (untold,) = made.kept
     assert untold.why.endswith("What lowered trust most: cut her off (0:06).")
 
 
 def test_an_encounter_without_changes_has_a_sentence_too(attempt: Attempt) -> None:
-    assert "trust never rose above 0." in debrief(attempt).kept[0].why
+    assert "trust never rose above 0." in debrief_of(attempt, tellable=ALL).kept[0].why
 
 
 def test_facts_out_of_reach_share_one_sentence(attempt: Attempt) -> None:
     far = tuple(
         Tellable(id=f"f{n}", text=f"Fact {n}", when="trusted", trust=n / 100) for n in (62, 70, 70)
     )
-    header = attempt.header.model_copy(update={"tellable": far})
-    moved = (move(1, 10.0, 0.45, step(0.4, 0.45, "asked openly")),)
-    found = build_debrief(
-        replace(attempt, header=header, entries=moved, audio_path=None, _sound=[])
-    )
+    moved = move(1, 10.0, 0.45, trust_step("asked openly", 0.4, 0.45))
+    found = debrief_of(attempt, moved, tellable=far)
     assert [each.why for each in found.kept] == [
         "There are 3 things that Ines tells from a trust of 62 or 70; trust never rose above 45."
     ]

@@ -18,12 +18,13 @@ from simvoice.debrief.suggestions import (
     suggestion_kinds,
 )
 from simvoice.patient.case.load import load_case
-from simvoice.record.events import ConcernShown, Ended, Hold, JournalEntry, Tellable
+from simvoice.record.events import ConcernShown, Ended, JournalEntry, Tellable
 from simvoice.record.store import Attempt
 from simvoice.scoring.instruments.instrument import headings
 from tests.planted.builder import (
     checkpoint,
     debrief_of,
+    hold,
     learner_turn,
     ledger_step,
     patient_move,
@@ -178,7 +179,7 @@ def test_a_cause_without_a_kind_uses_the_codes_of_the_words(attempt: Attempt) ->
 def test_a_filled_silence_counts_without_a_ledger_step(attempt: Attempt) -> None:
     entries = (
         patient_speech(1, 3.0, "Oh no."),
-        Hold(start_s=5.0, end_s=7.5, window_s=6.0, outcome="filled", beat="headline"),
+        hold(5.0, 7.5, "filled"),
         learner_turn(2, 7.5, "so the operation is on tuesday"),
     )
     (suggestion,) = debrief_of(attempt, *entries).suggestions

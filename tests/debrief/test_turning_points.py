@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from simvoice.record.events import Hold, PatientMove
+from simvoice.record.events import PatientMove
 from simvoice.record.store import Attempt
 from tests.planted.builder import (
     checkpoint,
     debrief_of,
+    hold,
     learner_turn,
     ledger_step,
     patient_move,
@@ -93,7 +94,7 @@ def test_a_kept_silence_has_no_words_and_starts_with_the_silence(
         patient_move(1, 7.5),
         checkpoint(1, 7.5),
         patient_speech(1, 7.5, "Oh."),
-        Hold(start_s=9.5, end_s=15.5, window_s=6.0, outcome="held", beat="headline"),
+        hold(9.5, 15.5, "held"),
         patient_move(2, 15.5, ledger_step("let her silence stand", 0.12)),
         patient_speech(2, 15.6, "I was so afraid of this."),
     )

@@ -9,14 +9,8 @@ from ruamel.yaml import YAML
 from simvoice.patient.checking.text_conversation import SILENCE, TextConversation
 from simvoice.patient.decisions import Decision
 from simvoice.patient.mind import Patient
-from simvoice.record.events import (
-    Coded,
-    Hold,
-    JournalEntry,
-    LearnerTurn,
-    PatientMove,
-    PatientSpeech,
-)
+from simvoice.record.events import Coded, JournalEntry, LearnerTurn
+from tests.planted.builder import hold, learner_turn, patient_move, patient_speech
 
 STEP_S = 10.0
 """Seconds between the steps of the demo."""
@@ -40,17 +34,8 @@ def play_demo(patient: Patient, steps: list[tuple[str, str]]) -> tuple[JournalEn
             continue
         at_s = number * STEP_S
         if window is not None:
-            held = words == SILENCE
-            outcome = "held" if held else "filled"
-            entries.append(
-                Hold(
-                    start_s=at_s - 4.0,
-                    end_s=at_s - 1.0,
-                    window_s=window.window_s,
-                    outcome="held" if outcome == "held" else "filled",
-                    beat=window.beat,
-                )
-            )
+            outcome = "held" if words == SILENCE else "filled"
+            entries.append(hold(at_s - 4.0, at_s - 1.0, outcome, window.beat, window.window_s))
         if words == SILENCE:
             decision = talk.wait()
         else:
@@ -61,26 +46,17 @@ def play_demo(patient: Patient, steps: list[tuple[str, str]]) -> tuple[JournalEn
 
 
 def _turn(number: int, at_s: float, words: str, decision: Decision) -> LearnerTurn:
-    return LearnerTurn(
-        turn=number,
-        start_s=at_s,
-        end_s=at_s + 2.0,
-        text=words,
-        avg_logprob=-0.2,
-        no_speech_prob=0.0,
-        codes=tuple(
-            Coded(code=c.name, words=c.words, confidence=c.confidence) for c in decision.codes
-        ),
-    )
+    codes = [Coded(code=c.name, words=c.words, confidence=c.confidence) for c in decision.codes]
+    return learner_turn(number, at_s, words, *codes, avg_logprob=-0.2, no_speech_prob=0.0)
 
 
 def _patient_entries(decision: Decision, number: int) -> list[JournalEntry]:
     at_s = number * STEP_S + 3.0
     move = decision.move
     found: list[JournalEntry] = [
-        PatientMove(
-            turn=number,
-            at_s=at_s,
+        patient_move(
+            number,
+            at_s,
             kind=move.kind,
             line_id=move.line_id,
             reason=decision.reason,
@@ -89,14 +65,5 @@ def _patient_entries(decision: Decision, number: int) -> list[JournalEntry]:
         )
     ]
     if move.text:
-        found.append(
-            PatientSpeech(
-                turn=number,
-                line_id=move.line_id,
-                start_s=at_s,
-                end_s=at_s + 2.0,
-                text=move.text,
-                heard=move.text,
-            )
-        )
+        found.append(patient_speech(number, at_s, move.text, line_id=move.line_id))
     return found

@@ -10,7 +10,7 @@ import soxr
 from numpy.typing import NDArray
 
 from simvoice.audio import RATE
-from tests.planted.talk import sound
+from tests.planted.talk import PATIENT_VOICE, sound
 
 LEARNER_TEXT = (
     "that is frightening I know",
@@ -29,15 +29,7 @@ PATIENT_TEXT = (
     "I see.",
     "Are you there?",
 )
-PATIENT_TURNS = (
-    (1.0, 3.0),
-    (8.0, 10.0),
-    (12.5, 14.0),
-    (20.0, 22.0),
-    (31.0, 33.5),
-    (39.0, 40.0),
-    (46.0, 47.0),
-)
+PATIENT_TURNS = PATIENT_VOICE
 
 
 def both(rate: int = RATE) -> NDArray[np.float32]:

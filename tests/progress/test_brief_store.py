@@ -19,18 +19,18 @@ from simvoice.progress.brief_store import (
     scan_store,
     store_brief,
 )
-from simvoice.record.events import Hold, RetryOrigin
+from simvoice.record.events import RetryOrigin
 from simvoice.record.files import HEADER, JOURNAL
 from simvoice.record.recorder import Recorder
 from simvoice.record.store import Attempt, Store
-from tests.planted.builder import checkpoint, learner_turn, ledger_step, patient_move
+from tests.planted.builder import checkpoint, hold, learner_turn, ledger_step, patient_move
 from tests.planted.talk import header, record
 
 MORE = (
     checkpoint(7, 41.0),
     learner_turn(8, 42.0, "so it was hard what was it like", "reflection", "question_open"),
     patient_move(8, 44.5, ledger_step("cut her off", -0.1)),
-    Hold(start_s=45.0, end_s=47.0, window_s=4.0, outcome="filled", beat="b"),
+    hold(45.0, 47.0, "filled", "b", window_s=4.0),
 )
 
 

@@ -19,8 +19,9 @@ from simvoice.audio import RATE
 from simvoice.web.app import create_app
 from simvoice.web.security import StartKey
 from simvoice.web.server import loopback_socket
+from tests.planted.builder import speech_like
 from tests.planted.on_page import plant
-from tests.web.stand_in import HOST, StandIn, speech_like
+from tests.web.stand_in import HOST, StandIn
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from simvoice.audio import FRAME, FRAME_S, RATE, Pcm, Pcm16, level_dbfs
 from simvoice.debrief.retry import CheckpointRef, find_checkpoint
@@ -18,10 +18,8 @@ from simvoice.ports import AudioLine
 from simvoice.record.events import (
     Ended,
     Header,
-    LearnerTurn,
     LearnerVoice,
     PatientReflection,
-    PatientSpeech,
     RetryOrigin,
     Started,
 )
@@ -31,6 +29,7 @@ from simvoice.record.recorder import Recorder
 from simvoice.record.store import Attempt, AttemptSummary, Store
 from simvoice.runtime.observer import Caption, Finished, Observer, Status
 from simvoice.web.ports import CaseCard, Readiness
+from tests.planted.builder import header, learner_turn, patient_speech, speech_like
 
 CASE = CaseCard(
     id="breast-biopsy",
@@ -62,14 +61,11 @@ LINE = f"ws://{HOST}/line"
 VOICED_DBFS = -50.0
 
 
-def speech_like(seconds: float, level: float = 0.25) -> NDArray[np.float64]:
-    """Return a buzz with moving pitch and a syllable rhythm. Browsers do not suppress it."""
-    t = np.arange(round(seconds * RATE)) / RATE
-    phase = np.cumsum(120 + 20 * np.sin(2 * np.pi * 0.7 * t)) / RATE
-    buzz = sum(np.cos(2 * np.pi * k * phase) / k for k in range(1, 25))
-    swelling = np.asarray(buzz) * (0.5 - 0.5 * np.cos(2 * np.pi * 4 * t))
-    loudest = float(np.abs(swelling).max())
-    return np.asarray(level * swelling / loudest)
+def case_header(attempt: str = "", **fields: Any) -> Header:
+    """Return a header for `CASE`. Without an identifier, the attempt begins now."""
+    attempt = attempt or new_id(CASE.id, datetime.now(UTC))
+    given = {"case_id": CASE.id, "case_title": CASE.title, "patient_name": CASE.patient_name}
+    return header(attempt, **{**given, **fields})
 
 
 def tone(seconds: float, hz: float = 190.0) -> Pcm16:
@@ -109,18 +105,9 @@ class ScriptedEncounter:
         self._observer = observer
         self._script = script
         self._end = threading.Event()
-        header = Header(
-            attempt=self.attempt,
-            simvoice="0.1.0",
-            case_id=CASE.id,
-            case_title=CASE.title,
-            case_sha256="0" * 64,
-            patient_name=CASE.patient_name,
-            seed=1,
-            learner=learner,
-            again=origin,
+        self._recorder = Recorder.create(
+            root, case_header(self.attempt, learner=learner, again=origin)
         )
-        self._recorder = Recorder.create(root, header)
         self._recorder.add(Started(wall_time=now.isoformat()))
 
     def end(self) -> None:
@@ -144,16 +131,7 @@ class ScriptedEncounter:
                 said = waiting.pop(0)
                 playing = tone(said.length_s)
                 end_s = at_s + said.length_s
-                self._recorder.add(
-                    PatientSpeech(
-                        turn=0,
-                        line_id=None,
-                        start_s=at_s,
-                        end_s=end_s,
-                        text=said.text,
-                        heard=said.text,
-                    )
-                )
+                self._recorder.add(patient_speech(0, at_s, said.text, line_id=None, end_s=end_s))
                 self._observer(Caption("patient", at_s, said.text))
             out, playing = playing[:FRAME], playing[FRAME:]
             out = np.pad(out, (0, FRAME - out.size)).astype(np.int16)
@@ -173,16 +151,7 @@ class ScriptedEncounter:
         if voiced:
             first, last = voiced[0], voiced[-1] + FRAME_S
             self._recorder.add(LearnerVoice(start_s=first, end_s=last, level_dbfs=-24.0))
-            self._recorder.add(
-                LearnerTurn(
-                    turn=1,
-                    start_s=first,
-                    end_s=last,
-                    text="(what the learner said)",
-                    avg_logprob=-0.3,
-                    no_speech_prob=0.01,
-                )
-            )
+            self._recorder.add(learner_turn(1, first, "(what the learner said)", end_s=last))
         self._recorder.add(Ended(at_s=at_s, reason=reason))  # type: ignore[arg-type]
         self._recorder.close()
         done = Finished(self.attempt, reason)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -13,30 +12,22 @@ import soundfile
 from fastapi.testclient import TestClient
 
 from simvoice.audio import RATE
-from simvoice.record.events import Ended, Header, PatientSpeech, Started
-from simvoice.record.files import HEADER, new_id
+from simvoice.record.events import Ended, Started
+from simvoice.record.files import HEADER
 from simvoice.record.recorder import Recorder
 from simvoice.scoring.metrics.definitions import definitions
 from simvoice.scoring.metrics.norms import norms
 from simvoice.web.format import blocks, clock, duration, ending, moment
 from simvoice.web.ports import Readiness
-from tests.web.stand_in import CASE, StandIn
+from tests.planted.builder import patient_speech
+from tests.web.stand_in import CASE, StandIn, case_header
 
 HTML = {"accept": "text/html"}
 
 
 def recorder(simulator: StandIn) -> Recorder:
     """Return the recorder of an attempt that has just begun."""
-    header = Header(
-        attempt=new_id(CASE.id, datetime.now(UTC)),
-        simvoice="0.1.0",
-        case_id=CASE.id,
-        case_title=CASE.title,
-        case_sha256="0" * 64,
-        patient_name=CASE.patient_name,
-        seed=1,
-    )
-    made = Recorder.create(simulator.root, header)
+    made = Recorder.create(simulator.root, case_header())
     made.add(Started(wall_time="2026-11-22T10:15:30+00:00"))
     return made
 
@@ -223,9 +214,7 @@ def test_an_attempt_without_learner_speech_says_what_cannot_be_measured(
 ) -> None:
     alone = recorder(simulator)
     alone.sound(np.zeros(3 * RATE, np.int16), np.zeros(3 * RATE, np.int16))
-    alone.add(
-        PatientSpeech(turn=0, line_id=None, start_s=0.5, end_s=2.0, text="Hello?", heard="Hello?")
-    )
+    alone.add(patient_speech(0, 0.5, "Hello?", line_id=None, end_s=2.0))
     alone.add(Ended(at_s=3.0, reason="time"))
     alone.close()
     text = client.get(f"/attempts/{alone.attempt}").text
@@ -239,9 +228,7 @@ def test_a_crashed_attempt_is_recovered_when_it_is_opened(
 ) -> None:
     cut = recorder(simulator)
     cut.sound(np.ones(2 * RATE, np.int16), np.ones(2 * RATE, np.int16))
-    cut.add(
-        PatientSpeech(turn=0, line_id=None, start_s=0.5, end_s=1.0, text="Hello?", heard="Hello?")
-    )
+    cut.add(patient_speech(0, 0.5, "Hello?", line_id=None, end_s=1.0))
     cut.abandon()
     assert "broken off" in client.get("/").text
     text = client.get(f"/attempts/{cut.attempt}").text

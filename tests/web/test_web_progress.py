@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 from xml.etree import ElementTree
@@ -13,13 +12,13 @@ import pytest
 from fastapi.testclient import TestClient
 
 from simvoice.progress.brief_store import FILE, load_brief
-from simvoice.record.events import Header, RetryOrigin
-from simvoice.record.files import HEADER, new_id
+from simvoice.record.events import RetryOrigin
+from simvoice.record.files import HEADER
 from simvoice.record.recorder import Recorder
 from simvoice.web import progress as progress_page
 from tests.planted.on_page import ID, plant
 from tests.web.conftest import Open
-from tests.web.stand_in import CASE, StandIn
+from tests.web.stand_in import StandIn, case_header
 
 HTML = {"accept": "text/html"}
 
@@ -232,19 +231,7 @@ def test_suggestions_are_shown_with_both_attempts(client: TestClient, simulator:
 
 
 def test_a_running_conversation_is_left_out(client: TestClient, simulator: StandIn) -> None:
-    running = Recorder.create(
-        simulator.root,
-        Header(
-            attempt=new_id(CASE.id, datetime.now(UTC)),
-            simvoice="0.1.0",
-            case_id=CASE.id,
-            case_title=CASE.title,
-            case_sha256="0" * 64,
-            patient_name=CASE.patient_name,
-            seed=1,
-            learner="Kim",
-        ),
-    )
+    running = Recorder.create(simulator.root, case_header(learner="Kim"))
     try:
         text = client.get("/progress/Kim").text
     finally:

@@ -89,18 +89,14 @@ def judged_differently(entries: list[JournalEntry]) -> list[JournalEntry]:
 
 @pytest.mark.slow
 def test_the_machines_judgement_changes_nothing_that_a_rater_can_reach(
-    client: TestClient,
-    simulator: StandIn,
-    token: str,
-    monkeypatch: pytest.MonkeyPatch,
+    client: TestClient, simulator: StandIn, token: str
 ) -> None:
     """Two attempts with the same words, times and sound, and other codes, feelings and marks."""
     shows = (ConcernShown(line="line-2", concern="fear", text="What it means", kind="cue"),)
     ids = ["20261122-101530-breast-biopsy-aaaa", "20261122-101530-breast-biopsy-bbbb"]
     on_page.plant(simulator.root, attempt=ids[0], shows=shows, **FIELDS)
-    other = judged_differently(on_page._entries())
-    monkeypatch.setattr(on_page, "_entries", lambda: other)
-    on_page.plant(simulator.root, attempt=ids[1], shows=shows, **FIELDS)
+    other = judged_differently(on_page.entries())
+    on_page.plant(simulator.root, instead=other, attempt=ids[1], shows=shows, **FIELDS)
     debriefs = [client.get(f"/attempts/{each}").text.replace(each, "ID") for each in ids]
     assert debriefs[0] != debriefs[1]
     for step in ("before", "after the first answer"):

@@ -16,21 +16,24 @@ from simvoice.errors import AttemptError
 from simvoice.record.events import (
     Checkpoint,
     Ended,
-    Header,
-    Hold,
     JournalEntry,
-    LearnerTurn,
-    LedgerStep,
     PatientMove,
-    PatientSpeech,
     RetryOrigin,
     Started,
     Tellable,
 )
-from simvoice.record.recorder import Recorder
 from simvoice.record.store import Store
+from tests.planted.builder import (
+    checkpoint,
+    hold,
+    learner_turn,
+    patient_move,
+    patient_speech,
+    record,
+    trust_step,
+)
 from tests.web.conftest import Open
-from tests.web.stand_in import CASE, LINE, StandIn
+from tests.web.stand_in import CASE, LINE, StandIn, case_header
 
 FIRST = "20261122-101530-breast-biopsy-aaaa"
 SECOND = "20261122-103000-breast-biopsy-bbbb"
@@ -39,99 +42,54 @@ TOLD = "Her mother died of it."
 
 
 def move(turn: int, at_s: float, trust: float, told: tuple[str, ...] = ()) -> PatientMove:
-    return PatientMove(
-        turn=turn,
-        at_s=at_s,
-        kind="answer",
-        line_id=f"line-{turn}",
-        reason="she answers",
-        steps=(LedgerStep(name="trust", before=0.4, after=trust, cause=f"cause {turn}"),),
+    return patient_move(
+        turn,
+        at_s,
+        trust_step(f"cause {turn}", 0.4, trust),
         ledger={"trust": trust, "distress": 0.5, "understanding": 0.2},
         disclosed=told,
     )
 
 
-def checkpoint(turn: int, at_s: float, text: str, ending: str | None = None) -> Checkpoint:
-    mind = {"ledger": [["trust", 0.4]], "seed": 7}
-    return Checkpoint(
-        turn=turn,
-        at_s=at_s,
-        mind=mind,  # type: ignore[arg-type]
-        move={"kind": "answer", "text": text, "ending": ending},
-        last_turn=turn,
-    )
-
-
-def speech(turn: int, start_s: float, text: str, unsaid: str = "") -> PatientSpeech:
-    return PatientSpeech(
-        turn=turn,
-        line_id=f"line-{turn}",
-        start_s=start_s,
-        end_s=start_s + 2.0,
-        text=f"{text} {unsaid}".strip(),
-        heard=text,
-        unsaid=unsaid,
-    )
-
-
-def said(turn: int, start_s: float, text: str) -> LearnerTurn:
-    return LearnerTurn(
-        turn=turn,
-        start_s=start_s,
-        end_s=start_s + 1.5,
-        text=text,
-        avg_logprob=-0.3,
-        no_speech_prob=0.01,
-    )
-
-
-def hold(start_s: float, outcome: str) -> Hold:
-    return Hold.model_validate(
-        {"start_s": start_s, "end_s": start_s + 2, "window_s": 4, "outcome": outcome, "beat": "b"}
-    )
+def begin(turn: int, at_s: float, text: str, ending: str | None = None) -> Checkpoint:
+    return checkpoint(turn, at_s, ending, text=text, last_turn=turn)
 
 
 FIRST_ENTRIES: tuple[JournalEntry, ...] = (
     move(1, 1.0, 0.4),
-    checkpoint(1, 1.0, "They said you would have the result."),
-    speech(1, 1.1, "They said you would have the result."),
-    said(2, 4.0, "It is a cancer."),
+    begin(1, 1.0, "They said you would have the result."),
+    patient_speech(1, 1.1, "They said you would have the result."),
+    learner_turn(2, 4.0, "It is a cancer.", end_s=5.5),
     move(2, 6.0, 0.35),
-    checkpoint(2, 6.0, "So it is. I knew, you know. I always knew."),
-    speech(2, 6.1, "So it is. I knew,", "you know. I always knew."),
-    said(3, 8.0, "We will operate."),
-    hold(9.5, "filled"),
+    begin(2, 6.0, "So it is. I knew, you know. I always knew."),
+    patient_speech(2, 6.1, "So it is. I knew,", "you know. I always knew."),
+    learner_turn(3, 8.0, "We will operate.", end_s=9.5),
+    hold(9.5, 11.5, "filled", window_s=4.0),
     move(3, 12.0, 0.2),
-    checkpoint(3, 12.0, "", None),
-    said(4, 18.0, "Goodbye then."),
+    begin(3, 12.0, "", None),
+    learner_turn(4, 18.0, "Goodbye then.", end_s=19.5),
     move(4, 20.0, 0.2),
-    checkpoint(4, 20.0, "Goodbye.", "left"),
-    speech(4, 20.1, "Goodbye."),
+    begin(4, 20.0, "Goodbye.", "left"),
+    patient_speech(4, 20.1, "Goodbye."),
     Ended(at_s=22.2, reason="patient", ending="left"),
 )
 SECOND_ENTRIES: tuple[JournalEntry, ...] = (
     move(2, 1.0, 0.35),
-    checkpoint(2, 1.0, "So it is. I knew, you know. I always knew."),
-    speech(2, 1.1, "So it is. I knew, you know. I always knew."),
-    hold(3.2, "held"),
-    said(3, 6.0, "I can see this is a shock."),
+    begin(2, 1.0, "So it is. I knew, you know. I always knew."),
+    patient_speech(2, 1.1, "So it is. I knew, you know. I always knew."),
+    hold(3.2, 5.2, "held", window_s=4.0),
+    learner_turn(3, 6.0, "I can see this is a shock.", end_s=7.5),
     move(3, 8.0, 0.7, ("mother",)),
-    checkpoint(3, 8.0, "My mother died of it."),
-    speech(3, 8.1, "My mother died of it."),
+    begin(3, 8.0, "My mother died of it."),
+    patient_speech(3, 8.1, "My mother died of it."),
     Ended(at_s=11.0, reason="learner"),
 )
 
 
 def plant(root: Path, attempt: str, entries: tuple[JournalEntry, ...], when: str = "") -> str:
     origin = RetryOrigin(attempt=FIRST, turn=2, at_s=6.0) if attempt != FIRST else None
-    header = Header(
-        attempt=attempt,
-        simvoice="0.1.0",
-        case_id=CASE.id,
-        case_title=CASE.title,
-        case_sha256="0" * 64,
-        patient_name=CASE.patient_name,
-        seed=7,
+    header = case_header(
+        attempt,
         learner="Robin",
         again=origin,
         tellable=(
@@ -139,15 +97,9 @@ def plant(root: Path, attempt: str, entries: tuple[JournalEntry, ...], when: str
             Tellable(id="march", text=SECRET, when="trusted", trust=0.9),
         ),
     )
-    recorder = Recorder.create(root, header)
-    recorder.add(Started(wall_time=when or "2026-11-22T10:15:30+00:00"))
     hiss = np.random.default_rng(1).integers(-200, 200, RATE).astype(np.int16)
-    for _ in range(30):
-        recorder.sound(hiss, hiss)
-    for entry in entries:
-        recorder.add(entry)
-    recorder.close()
-    return attempt
+    began = Started(wall_time=when or "2026-11-22T10:15:30+00:00")
+    return record(root, header, (began, *entries), (np.tile(hiss, 30),) * 2).id
 
 
 @pytest.fixture

@@ -7,9 +7,6 @@ from pathlib import Path
 import pytest
 
 from simvoice.record.events import (
-    Checkpoint,
-    LedgerStep,
-    PatientMove,
     PatientReflection,
     RecordedReflection,
 )
@@ -17,6 +14,7 @@ from simvoice.research.analysis.attempts import analyse_attempt
 from simvoice.research.analysis.conversation import Conversation
 from simvoice.research.analysis.recording import Options, Recording, analyse_recording
 from simvoice.research.export.write import save
+from tests.planted.builder import checkpoint, ledger_step, patient_move
 from tests.planted.recordings import textgrid, write
 from tests.planted.talk import record
 
@@ -24,14 +22,13 @@ SECRET = "persimmon"
 """A word that occurs only in the record of the patient's mind."""
 
 PRIVATE = (
-    Checkpoint(turn=9, at_s=48.0, mind={"spoken": [SECRET]}, move={"text": SECRET}),
-    PatientMove(
-        turn=9,
-        at_s=48.0,
-        kind="answer",
+    checkpoint(9, 48.0, text=SECRET, mind={"spoken": [SECRET]}),
+    patient_move(
+        9,
+        48.0,
+        ledger_step(SECRET, -0.1, instead=SECRET),
         line_id=SECRET,
         reason=SECRET,
-        steps=(LedgerStep(name="trust", before=0.5, after=0.4, cause=SECRET, instead=SECRET),),
     ),
     PatientReflection(
         at_s=49.0, said=(RecordedReflection(text=SECRET, spoken=SECRET, why=SECRET),)

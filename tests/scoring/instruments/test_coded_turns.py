@@ -4,35 +4,24 @@ from __future__ import annotations
 
 import pytest
 
-from simvoice.audio import Pcm16
 from simvoice.coding.coder import code
 from simvoice.coding.context import LIKELY
-from simvoice.errors import AttemptError
 from simvoice.record.events import Coded, ConcernShown, JournalEntry, LearnerTurn, PatientSpeech
 from simvoice.scoring.instruments.coded_turns import code_turns_in_context, rises_in_sound
 from simvoice.scoring.instruments.cues import responses
+from tests.planted.builder import SoundlessAttempt, learner_turn, patient_speech
 
 SAYS = ConcernShown(line="fear", concern="boys", text="Who has the boys", kind="concern")
 HINT = ConcernShown(line="hint", concern="boys", text="Who has the boys", kind="cue")
 
 
-def patient(at_s: float, heard: str, line: str = "x") -> PatientSpeech:
-    return PatientSpeech(
-        turn=1, line_id=line, start_s=at_s, end_s=at_s + 1.0, text=heard, heard=heard
-    )
+def patient(at_s: float, delivered: str, line: str = "x") -> PatientSpeech:
+    return patient_speech(1, at_s, delivered, line_id=line, end_s=at_s + 1.0)
 
 
 def learner(at_s: float, text: str) -> LearnerTurn:
-    codes = tuple(Coded(code=c.name, words=c.words, confidence=c.confidence) for c in code(text))
-    return LearnerTurn(
-        turn=1,
-        start_s=at_s,
-        end_s=at_s + 1.0,
-        text=text,
-        avg_logprob=-0.2,
-        no_speech_prob=0.0,
-        codes=codes,
-    )
+    codes = [Coded(code=c.name, words=c.words, confidence=c.confidence) for c in code(text)]
+    return learner_turn(1, at_s, text, *codes, end_s=at_s + 1.0)
 
 
 def last(*entries: JournalEntry, shows: tuple[ConcernShown, ...] = ()) -> set[str]:
@@ -107,8 +96,4 @@ def test_a_statement_about_the_patient_that_rises_and_is_answered_is_a_question(
 
 
 def test_without_sound_nothing_rises() -> None:
-    class Lost:
-        def audio(self) -> tuple[Pcm16, Pcm16]:
-            raise AttemptError("the sound was not kept")
-
-    assert not rises_in_sound(Lost())(learner(1.0, "You came here on your own."))
+    assert not rises_in_sound(SoundlessAttempt())(learner(1.0, "You came here on your own."))

@@ -5,18 +5,16 @@ from __future__ import annotations
 import pytest
 
 from simvoice import paths
-from simvoice.audio import Pcm16
 from simvoice.criteria import AvoidsRule, CriticalItem, SaysRule, parts_of
-from simvoice.errors import AttemptError
 from simvoice.patient.case.critical import critical_items_for_record
 from simvoice.patient.case.load import load_case, locate_case
 from simvoice.patient.case.schema import Case
 from simvoice.patient.mind import Patient
-from simvoice.record.events import Header, JournalEntry
+from simvoice.record.events import Header
 from simvoice.scoring.instruments.instrument import critical_instrument
 from simvoice.scoring.instruments.judge import Judge, ScoredInstrument
 from simvoice.scoring.metrics.reading import read
-from tests.planted.builder import learner_turn
+from tests.planted.builder import SoundlessAttempt, learner_turn
 from tests.planted.in_text import demo_steps, play_demo
 from tests.planted.talk import header
 
@@ -32,15 +30,6 @@ CASES = (
 )
 
 
-class Talk:
-    def __init__(self, entries: tuple[JournalEntry, ...]) -> None:
-        self.entries = entries
-        self.duration_s = 400.0
-
-    def audio(self) -> tuple[Pcm16, Pcm16]:
-        raise AttemptError("the sound was not kept")
-
-
 def head_of(case: Case) -> Header:
     return header().model_copy(
         update={"case_id": case.id, "critical": critical_items_for_record(case)}
@@ -54,7 +43,7 @@ def sheet(case_id: str, learner: str) -> ScoredInstrument:
     head = head_of(case)
     instrument = critical_instrument(case.id, head.critical)
     assert instrument is not None
-    return Judge(read(Talk(entries)), head).score(instrument)
+    return Judge(read(SoundlessAttempt(entries, 400.0)), head).score(instrument)
 
 
 def outcomes(of: ScoredInstrument) -> dict[str, str]:
@@ -99,7 +88,7 @@ def test_a_missed_item_shows_where() -> None:
     item = CriticalItem(id="asks", text="Ask first.", why="The patient may know.", rule=rule)
     instrument = critical_instrument("a-case", (item,))
     assert instrument is not None
-    (judged,) = Judge(read(Talk(asked_late)), header()).score(instrument).judged
+    (judged,) = Judge(read(SoundlessAttempt(asked_late)), header()).score(instrument).judged
     assert judged.verdict.outcome == "not met"
     assert [(e.at_s, e.shows.split(":")[0].split(",")[-1]) for e in judged.verdict.evidence] == [
         (5.0, "came first"),
@@ -115,7 +104,7 @@ def test_an_item_left_to_a_human_says_so_and_is_stored() -> None:
     assert Header.model_validate_json(head.model_dump_json()) == head
     instrument = critical_instrument("a-case", head.critical)
     assert instrument is not None
-    (judged,) = Judge(read(Talk(())), head).score(instrument).judged
+    (judged,) = Judge(read(SoundlessAttempt()), head).score(instrument).judged
     assert (judged.item.id, judged.item.note) == (
         "critical-a-case-sits-down",
         "The patient looks up at you.",
@@ -130,7 +119,9 @@ def test_a_code_that_only_a_case_has_is_shown_by_its_meaning() -> None:
     instrument = critical_instrument(case.id, critical_items_for_record(case))
     assert instrument is not None
     judged = (
-        Judge(read(Talk((learner_turn(1, 5.0, "hello"),))), head_of(case)).score(instrument).judged
+        Judge(read(SoundlessAttempt((learner_turn(1, 5.0, "hello"),))), head_of(case))
+        .score(instrument)
+        .judged
     )
     rule = next(each.rule for each in judged if each.item.id.endswith("seeing-him"))
     assert rule == (

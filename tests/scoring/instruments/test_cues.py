@@ -8,12 +8,10 @@ from simvoice.record.events import (
     Backchannel,
     Coded,
     ConcernShown,
-    Hold,
     JournalEntry,
-    LearnerTurn,
-    PatientSpeech,
 )
 from simvoice.scoring.instruments.cues import RESPONSES, Response, responses
+from tests.planted.builder import hold, learner_turn, patient_speech
 
 JOB = ConcernShown(
     line="job", concern="livelihood", text="That she loses the insurance", kind="cue"
@@ -22,23 +20,14 @@ SINK = ConcernShown(line="sink", concern="josie", text="That Josie will nurse he
 
 
 def cue(
-    line: str = "job", start_s: float = 0.0, heard: str = "My job insures us all."
+    line: str = "job", start_s: float = 0.0, delivered: str = "My job insures us all."
 ) -> JournalEntry:
-    return PatientSpeech(
-        turn=1, line_id=line, start_s=start_s, end_s=start_s + 2.0, text=heard, heard=heard
-    )
+    return patient_speech(1, start_s, delivered, line_id=line)
 
 
 def turn(text: str, *codes: str, start_s: float = 2.5, logprob: float = -0.2) -> JournalEntry:
-    return LearnerTurn(
-        turn=2,
-        start_s=start_s,
-        end_s=start_s + 2.0,
-        text=text,
-        avg_logprob=logprob,
-        no_speech_prob=0.0,
-        codes=tuple(Coded(code=code, words=f"words of {code}") for code in codes),
-    )
+    found = [Coded(code=code, words=f"words of {code}") for code in codes]
+    return learner_turn(2, start_s, text, *found, avg_logprob=logprob)
 
 
 def only(*entries: JournalEntry) -> Response:
@@ -124,9 +113,14 @@ def test_statements_continue_or_terminate_and_silence_does_neither() -> None:
 
 
 def test_a_silence_let_stand_is_the_answer() -> None:
-    hold = Hold(start_s=2.0, end_s=6.0, window_s=4.0, outcome="held", beat="b")
+    silence = hold(2.0, 6.0, "held", window_s=4.0)
     first, second = responses(
-        (cue(), hold, cue("sink", 6.2, "I nursed her."), turn("Okay.", "acknowledge", start_s=9.0)),
+        (
+            cue(),
+            silence,
+            cue("sink", 6.2, "I nursed her."),
+            turn("Okay.", "acknowledge", start_s=9.0),
+        ),
         (JOB, SINK),
     )
     assert (first.response, first.at_s, first.latency_s) == ("silence", 2.0, None)
@@ -134,30 +128,32 @@ def test_a_silence_let_stand_is_the_answer() -> None:
 
 
 def test_an_explicit_answer_after_a_held_silence_is_the_answer() -> None:
-    hold = Hold(start_s=2.0, end_s=6.0, window_s=4.0, outcome="held", beat="b")
+    silence = hold(2.0, 6.0, "held", window_s=4.0)
     on = cue("other", 6.2, "Eleven years I've been there.")
-    taken = only(cue(), hold, on, turn("I'm so sorry about the job.", "sorry_for", start_s=9.0))
+    taken = only(cue(), silence, on, turn("I'm so sorry about the job.", "sorry_for", start_s=9.0))
     assert (taken.response, taken.explicit, taken.at_s) == ("empathic response", True, 9.0)
     assert taken.latency_s is None  # the patient had continued in between
     no_answer = turn("You were there so long.", "empathy_name", start_s=9.0)
-    assert only(cue(), hold, on, no_answer).response == "silence"
+    assert only(cue(), silence, on, no_answer).response == "silence"
     years = turn("Eleven years is a long time.", "reflection", start_s=9.0)
-    assert only(cue(), hold, on, years).response == "content acknowledgement"
+    assert only(cue(), silence, on, years).response == "content acknowledgement"
     # without shared words, or when it reduces space, the silence stays the answer
     for text, code in (
         ("I can see that.", "empathy_understand"),
         ("The job can go.", "minimising"),
     ):
-        assert only(cue(), hold, on, turn(text, code, start_s=9.0)).response == "silence"
+        assert only(cue(), silence, on, turn(text, code, start_s=9.0)).response == "silence"
 
 
 def test_a_filled_silence_is_no_answer() -> None:
-    hold = Hold(start_s=2.0, end_s=2.5, window_s=4.0, outcome="filled", beat="b")
-    assert only(cue(), hold, turn("Rest.", "fixing")).response == "information-advise, not explicit"
+    silence = hold(2.0, 2.5, "filled", window_s=4.0)
+    assert (
+        only(cue(), silence, turn("Rest.", "fixing")).response == "information-advise, not explicit"
+    )
 
 
 def test_a_later_silence_is_no_answer() -> None:
-    later = Hold(start_s=9.0, end_s=14.0, window_s=4.0, outcome="held", beat="b")
+    later = hold(9.0, 14.0, "held", window_s=4.0)
     assert only(cue(), turn("Okay.", "acknowledge"), later).response == "acknowledgement"
 
 
@@ -175,7 +171,7 @@ def test_an_acknowledgement_while_the_patient_continues_is_a_back_channel() -> N
 
 def test_a_line_in_pieces_counts_once_and_the_answer_follows_the_last_piece() -> None:
     found = only(
-        cue(), cue(start_s=2.2, heard="All five."), turn("Okay.", "acknowledge", start_s=4.5)
+        cue(), cue(start_s=2.2, delivered="All five."), turn("Okay.", "acknowledge", start_s=4.5)
     )
     assert found.latency_s == pytest.approx(0.3)
 
@@ -186,7 +182,7 @@ def test_a_cue_without_an_answer_has_no_response() -> None:
 
 
 def test_undelivered_cues_and_other_lines_are_left_out() -> None:
-    assert responses((cue(heard=""), turn("Okay.")), (JOB,)) == ()
+    assert responses((cue(delivered=""), turn("Okay.")), (JOB,)) == ()
     assert responses((cue("opening"), turn("Okay.")), (JOB,)) == ()
     assert responses((cue(), turn("Okay.")), ()) == ()
 

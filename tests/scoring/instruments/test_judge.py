@@ -2,54 +2,39 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from pydantic import TypeAdapter
 
-from simvoice.audio import Pcm16
 from simvoice.criteria import ItemRule
-from simvoice.errors import AttemptError
-from simvoice.record.events import Coded, ConcernShown, Header, Hold, JournalEntry, LearnerTurn
+from simvoice.record.events import Coded, ConcernShown, Header, JournalEntry, LearnerTurn
 from simvoice.scoring.instruments.evidence import RuleVerdict
 from simvoice.scoring.instruments.instrument import Instrument, Item, headings, instruments
 from simvoice.scoring.instruments.judge import Judge, ScoredInstrument
 from simvoice.scoring.instruments.rule_text import rule_in_words
 from simvoice.scoring.metrics.reading import read
-from tests.planted.talk import END_S, entries, header
+from tests.planted.builder import SoundlessAttempt, hold, learner_turn
+from tests.planted.talk import entries, header
 
 RULE: TypeAdapter[ItemRule] = TypeAdapter(ItemRule)
 CUE = ConcernShown(line="line3", concern="children", text="Who cares for them", kind="cue")
 
 
-@dataclass(frozen=True)
-class Talk:
-    entries: tuple[JournalEntry, ...]
-    duration_s: float = END_S
-
-    def audio(self) -> tuple[Pcm16, Pcm16]:
-        raise AttemptError("the sound was not kept")
-
-
 def said(number: int, *codes: str, logprob: float = -0.2, confidence: float = 0.9) -> LearnerTurn:
-    return LearnerTurn(
-        turn=number,
-        start_s=10.0 * number,
-        end_s=10.0 * number + 3.0,
-        text="some words",
-        avg_logprob=logprob,
-        no_speech_prob=0.0,
-        codes=tuple(Coded(code=c, words=f"words of {c}", confidence=confidence) for c in codes),
-    )
+    found = [Coded(code=c, words=f"words of {c}", confidence=confidence) for c in codes]
+    at_s = 10.0 * number
+    return learner_turn(number, at_s, "some words", *found, end_s=at_s + 3.0, avg_logprob=logprob)
 
 
 def judge(*turns: JournalEntry, head: Header | None = None) -> Judge:
-    return Judge(read(Talk(turns)), head or header())
+    return Judge(read(SoundlessAttempt(turns)), head or header())
 
 
 def planted(*shows: ConcernShown) -> Judge:
-    return Judge(read(Talk(tuple(entries()))), header().model_copy(update={"shows": shows}))
+    return Judge(
+        read(SoundlessAttempt(tuple(entries()))), header().model_copy(update={"shows": shows})
+    )
 
 
 def verdict(at: Judge, **rule: Any) -> RuleVerdict:
@@ -271,13 +256,13 @@ def results(found: ScoredInstrument) -> dict[str, str]:
 
 
 def test_spikes_on_a_planted_talk() -> None:
-    hold = Hold(start_s=44.0, end_s=50.0, window_s=6.0, outcome="held", beat="headline")
+    held = hold(44.0, 50.0, "held")
     at = judge(
         said(1, "greeting", "introduction"),
         said(2, "ask_perception"),
         said(3, "warning_shot"),
         said(4, "headline"),
-        hold,
+        held,
         said(5, "empathy_name", "minimising"),
         said(6, "plan"),
     )

@@ -5,8 +5,6 @@ from __future__ import annotations
 import pytest
 
 from simvoice.record.events import (
-    Coded,
-    Delay,
     JournalEntry,
     LearnerTurn,
     PatientMove,
@@ -15,31 +13,25 @@ from simvoice.record.events import (
 from simvoice.scoring.instruments.news import distressed, news_beat
 from simvoice.scoring.metrics.reading import read
 from simvoice.scoring.metrics.registry import measure_reading
-from tests.scoring.metrics.test_registry import Talk
+from tests.planted.builder import (
+    SoundlessAttempt,
+    delay,
+    learner_turn,
+    patient_move,
+    patient_speech,
+)
 
 
 def turn(number: int, start_s: float, end_s: float, *codes: str) -> LearnerTurn:
-    return LearnerTurn(
-        turn=number,
-        start_s=start_s,
-        end_s=end_s,
-        text="some words",
-        avg_logprob=-0.2,
-        no_speech_prob=0.0,
-        codes=tuple(Coded(code=code, words="words") for code in codes),
-    )
+    return learner_turn(number, start_s, "some words", *codes, end_s=end_s)
 
 
-def speech(number: int, start_s: float, end_s: float, heard: str = "Oh.") -> PatientSpeech:
-    return PatientSpeech(
-        turn=number, line_id=None, start_s=start_s, end_s=end_s, text=heard, heard=heard
-    )
+def speech(number: int, start_s: float, end_s: float, delivered: str = "Oh.") -> PatientSpeech:
+    return patient_speech(number, start_s, delivered, end_s=end_s)
 
 
 def move(number: int, at_s: float, distress: float, kind: str = "answer") -> PatientMove:
-    return PatientMove(
-        turn=number, at_s=at_s, kind=kind, line_id=None, reason="", ledger={"distress": distress}
-    )
+    return patient_move(number, at_s, kind=kind, ledger={"distress": distress})
 
 
 WARNED = turn(1, 2.0, 4.0, "warning_shot")
@@ -71,7 +63,7 @@ def test_without_news_there_is_no_beat_and_without_words_no_response() -> None:
 
 
 def numbers(*entries: JournalEntry) -> dict[str, float | None]:
-    return {m.key: m.value for m in measure_reading(read(Talk(entries, 40.0)))}
+    return {m.key: m.value for m in measure_reading(read(SoundlessAttempt(entries, 40.0)))}
 
 
 def test_the_metrics_of_a_news_beat_are_its_times() -> None:
@@ -83,11 +75,11 @@ def test_the_metrics_of_a_news_beat_are_its_times() -> None:
 
 
 def test_the_machine_s_own_delay_after_the_news_is_no_silence() -> None:
-    delay = Delay(turn=2, speech_end_s=9.0, first_sound_s=14.0, chosen_silence_s=4.6, stages_s={})
-    answered = (WARNED, TOLD, delay, speech(2, 14.0, 15.0), ANSWERED)
+    slow = delay(2, 9.0, 14.0, 4.6)
+    answered = (WARNED, TOLD, slow, speech(2, 14.0, 15.0), ANSWERED)
     assert numbers(*answered)["news_silence"] == pytest.approx(4.6)
     continued = turn(3, 10.5, 12.0, "plan")
-    assert numbers(TOLD, continued, delay)["news_silence"] == pytest.approx(1.5)
+    assert numbers(TOLD, continued, slow)["news_silence"] == pytest.approx(1.5)
 
 
 def test_a_silence_after_a_shown_feeling_is_a_silence_after_a_cue() -> None:

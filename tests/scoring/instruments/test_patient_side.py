@@ -5,16 +5,21 @@ from __future__ import annotations
 import pytest
 from pydantic import TypeAdapter
 
-from simvoice.audio import Pcm16
 from simvoice.criteria import ItemRule
-from simvoice.errors import AttemptError
-from simvoice.record.events import Hold, JournalEntry, LearnerTurn, PatientMove, PatientSpeech
+from simvoice.record.events import Hold, JournalEntry, PatientMove, PatientSpeech
 from simvoice.scoring.instruments.evidence import RuleVerdict
 from simvoice.scoring.instruments.instrument import Item
 from simvoice.scoring.instruments.judge import Judge
 from simvoice.scoring.instruments.patient_side import broken_with_care
 from simvoice.scoring.instruments.rule_text import rule_in_words
 from simvoice.scoring.metrics.reading import read
+from tests.planted.builder import (
+    SoundlessAttempt,
+    hold,
+    learner_turn,
+    patient_move,
+    patient_speech,
+)
 from tests.planted.talk import header
 
 RULE: TypeAdapter[ItemRule] = TypeAdapter(ItemRule)
@@ -22,61 +27,31 @@ NONE_FILLED: dict[str, object] = {"kind": "silence", "outcome": "filled"}
 SECRET: dict[str, object] = {"kind": "told", "facts": ["secret"]}
 
 
-class Talk:
-    def __init__(self, entries: tuple[JournalEntry, ...]) -> None:
-        self.entries = entries
-        self.duration_s = 60.0
-
-    def audio(self) -> tuple[Pcm16, Pcm16]:
-        raise AttemptError("the sound was not kept")
-
-
-SAID = LearnerTurn(
-    turn=1, start_s=1.0, end_s=2.0, text="Tell me.", avg_logprob=-0.2, no_speech_prob=0.0
-)
+SAID = learner_turn(1, 1.0, "Tell me.", end_s=2.0)
 
 
 def move(turn: int, *disclosed: str, **ledger: float) -> PatientMove:
-    return PatientMove(
-        turn=turn,
-        at_s=3.0 * turn,
-        kind="answer",
-        line_id=f"line{turn}",
-        reason="asked",
-        ledger=ledger,
-        disclosed=disclosed,
-    )
+    return patient_move(turn, 3.0 * turn, ledger=ledger, disclosed=disclosed)
 
 
-def speech(turn: int, unsaid: str = "", heard: str = "He does not know.") -> PatientSpeech:
-    return PatientSpeech(
-        turn=turn,
-        line_id=f"line{turn}",
-        start_s=3.0 * turn,
-        end_s=3.0 * turn + 1.0,
-        text=heard + unsaid,
-        heard=heard,
-        unsaid=unsaid,
-    )
+def speech(turn: int, unsaid: str = "", delivered: str = "He does not know.") -> PatientSpeech:
+    return patient_speech(turn, 3.0 * turn, delivered, unsaid, end_s=3.0 * turn + 1.0)
 
 
-def hold(is_held: bool, beat: str = "headline") -> Hold:
-    outcome = "held" if is_held else "filled"
-    return Hold.model_validate(
-        {"start_s": 4.0, "end_s": 8.0, "window_s": 6.0, "outcome": outcome, "beat": beat}
-    )
+def silence(is_held: bool, beat: str = "headline") -> Hold:
+    return hold(4.0, 8.0, "held" if is_held else "filled", beat)
 
 
 def verdict(rule: dict[str, object], *entries: JournalEntry) -> RuleVerdict:
     item = Item(id="x", text="X", rule=RULE.validate_python(rule))
-    return Judge(read(Talk((SAID, *entries))), header()).judge_item(item).verdict
+    return Judge(read(SoundlessAttempt((SAID, *entries), 60.0)), header()).judge_item(item).verdict
 
 
 def test_a_fact_is_told_when_its_line_was_delivered_to_the_end() -> None:
     found = verdict(SECRET, move(2, "secret"), speech(2))
     assert (found.outcome, found.certainty) == ("met", "high")
     assert [e.quote for e in found.evidence] == ["He does not know."]
-    assert verdict(SECRET, move(2, "secret"), speech(2, unsaid=" I never")).outcome == "not met"
+    assert verdict(SECRET, move(2, "secret"), speech(2, unsaid="I never")).outcome == "not met"
     assert verdict(SECRET, move(2, "secret")).outcome == "not met"
     assert verdict(SECRET, move(2), speech(2)).outcome == "not met"
 
@@ -85,7 +60,7 @@ def test_a_line_counts_when_it_was_delivered() -> None:
     rule: dict[str, object] = {"kind": "hears", "lines": ["line2", "line9"]}
     assert verdict(rule, move(2), speech(2)).outcome == "met"
     assert verdict(rule, move(3), speech(3)).outcome == "not met"
-    assert verdict(rule, move(2), speech(2, heard="")).outcome == "not met"
+    assert verdict(rule, move(2), speech(2, delivered="")).outcome == "not met"
 
 
 def test_every_beat_of_the_rule_must_have_happened() -> None:
@@ -102,14 +77,14 @@ def test_every_beat_of_the_rule_must_have_happened() -> None:
 def test_a_silence_was_held_filled_or_did_not_occur() -> None:
     held: dict[str, object] = {"kind": "silence", "after": ["headline"]}
     clean = {**held, "outcome": "filled"}
-    both = (hold(True), hold(False))
-    assert verdict(held, hold(True)).outcome == "met"
-    assert verdict(held, hold(False)).outcome == "not met"
+    both = (silence(True), silence(False))
+    assert verdict(held, silence(True)).outcome == "met"
+    assert verdict(held, silence(False)).outcome == "not met"
     assert verdict(held, *both).outcome == "met"
     assert verdict(clean, *both).outcome == "not met"
-    assert verdict(clean, hold(True)).outcome == "met"
-    assert verdict(held, hold(True, beat="other")).outcome == "not judged"
-    assert verdict({"kind": "silence"}, hold(True, beat="other")).outcome == "met"
+    assert verdict(clean, silence(True)).outcome == "met"
+    assert verdict(held, silence(True, beat="other")).outcome == "not judged"
+    assert verdict({"kind": "silence"}, silence(True, beat="other")).outcome == "met"
 
 
 @pytest.mark.parametrize(

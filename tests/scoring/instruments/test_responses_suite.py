@@ -11,9 +11,10 @@ from functools import cache
 from pathlib import Path
 
 from simvoice.coding.coder import code
-from simvoice.record.events import Coded, ConcernShown, LearnerTurn, PatientSpeech
+from simvoice.record.events import Coded, ConcernShown
 from simvoice.scoring.instruments.coded_turns import code_turns_in_context
 from simvoice.scoring.instruments.cues import RESPONSES, Response, responses
+from tests.planted.builder import learner_turn, patient_speech
 
 SUITE = Path(__file__).parent / "data" / "responses.tsv"
 SHOWN = ConcernShown(line="cue", concern="it", text="It", kind="cue")
@@ -21,18 +22,10 @@ SILENT = {"silence", "back-channel"}
 
 
 def coded(cue: str, text: str) -> Response:
-    codes = tuple(Coded(code=c.name, words=c.words, confidence=c.confidence) for c in code(text))
+    codes = [Coded(code=c.name, words=c.words, confidence=c.confidence) for c in code(text)]
     entries = (
-        PatientSpeech(turn=1, line_id="cue", start_s=0.0, end_s=2.0, text=cue, heard=cue),
-        LearnerTurn(
-            turn=2,
-            start_s=2.4,
-            end_s=4.0,
-            text=text,
-            avg_logprob=-0.2,
-            no_speech_prob=0.0,
-            codes=codes,
-        ),
+        patient_speech(1, 0.0, cue, line_id="cue"),
+        learner_turn(2, 2.4, text, *codes, end_s=4.0),
     )
     (found,) = responses(code_turns_in_context(entries, (SHOWN,)), (SHOWN,))
     return found

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from simvoice.audio import Pcm16
-from simvoice.errors import AttemptError
 from simvoice.record.events import (
     Backchannel,
     Delay,
@@ -34,18 +32,8 @@ from simvoice.scoring.metrics.registry import (
     measure,
     measure_reading,
 )
+from tests.planted.builder import SoundlessAttempt, learner_turn, patient_speech
 from tests.planted.talk import END_S, NUMBERS, VOICES, entries, record
-
-
-@dataclass(frozen=True)
-class Talk:
-    """An attempt with a journal and without sound."""
-
-    entries: tuple[JournalEntry, ...]
-    duration_s: float = END_S
-
-    def audio(self) -> tuple[Pcm16, Pcm16]:
-        raise AttemptError("the sound was not kept")
 
 
 def values(measured: list[Measured]) -> dict[str, float | None]:
@@ -57,7 +45,7 @@ def reasons(measured: list[Measured]) -> dict[str, str]:
 
 
 def test_every_number_of_the_planted_conversation_is_right() -> None:
-    assert values(measure(Talk(tuple(entries())))) == pytest.approx(NUMBERS, abs=1e-6)
+    assert values(measure(SoundlessAttempt(tuple(entries())))) == pytest.approx(NUMBERS, abs=1e-6)
 
 
 def test_sound_alone_gives_the_same_times_to_20_ms(tmp_path: Path) -> None:
@@ -71,11 +59,11 @@ def test_sound_alone_gives_the_same_times_to_20_ms(tmp_path: Path) -> None:
 
 def test_a_backchannel_is_not_counted_as_an_interruption_or_an_overlap() -> None:
     events = [
-        PatientSpeech(turn=0, line_id=None, start_s=0.0, end_s=9.0, text="Well.", heard="Well."),
+        patient_speech(0, 0.0, "Well.", end_s=9.0),
         *(LearnerVoice(start_s=s, end_s=s + 0.4, level_dbfs=-30.0) for s in (2.0, 4.0, 6.0)),
         *(Backchannel(start_s=s, end_s=s + 0.4, text="mm") for s in (2.0, 4.0, 6.0)),
     ]
-    found = values(measure(Talk(tuple(events), 10.0)))
+    found = values(measure(SoundlessAttempt(tuple(events), 10.0)))
     assert (found["backchannels"], found["interruptions"], found["overlaps"]) == (3, 0, 0)
     assert found["learner_turns"] == 0
     assert found["talk_share"] == pytest.approx(100 * 1.2 / 10.2)
@@ -84,14 +72,12 @@ def test_a_backchannel_is_not_counted_as_an_interruption_or_an_overlap() -> None
 @pytest.mark.parametrize("patient_s", [1.95, 2.0, 2.1])
 def test_starts_at_the_same_moment_are_no_interruptions(patient_s: float) -> None:
     both = (
-        PatientSpeech(
-            turn=1, line_id=None, start_s=patient_s, end_s=2.5, text="Well so.", heard="Well"
-        ),
+        patient_speech(1, patient_s, "Well", "so.", end_s=2.5),
         LearnerVoice(start_s=0.5, end_s=1.6, level_dbfs=-30.0),
         LearnerVoice(start_s=2.0, end_s=4.0, level_dbfs=-30.0),
         SimultaneousStart(turn=2, start_s=2.0, stopped_s=2.5, lost_s=0.4, lost_words=1),
     )
-    talk = Talk(both, 5.0)
+    talk = SoundlessAttempt(both, 5.0)
     found = values(measure(talk))
     for key in ("interruptions", "interruption_attempts", "patient_interruptions", "early_starts"):
         assert found[key] == 0, key
@@ -99,14 +85,15 @@ def test_starts_at_the_same_moment_are_no_interruptions(patient_s: float) -> Non
 
 
 def test_a_turn_without_a_voice_interval_still_counts_as_spoken() -> None:
-    turn = LearnerTurn(
-        turn=1, start_s=1.0, end_s=3.0, text="hello", avg_logprob=-0.2, no_speech_prob=0.0
-    )
-    assert values(measure(Talk((turn,), 5.0)))["learner_speech"] == 2.0
+    turn = learner_turn(1, 1.0, "hello")
+    assert values(measure(SoundlessAttempt((turn,), 5.0)))["learner_speech"] == 2.0
 
 
 def test_an_empty_encounter_gives_reasons_and_no_invented_zeros() -> None:
-    for talk in (Talk(()), Talk((Started(wall_time="2026-11-22T10:15:30+01:00"),), 0.0)):
+    for talk in (
+        SoundlessAttempt(()),
+        SoundlessAttempt((Started(wall_time="2026-11-22T10:15:30+01:00"),), 0.0),
+    ):
         measured = measure(talk)
         assert reasons(measured)["talk_share"] == "not measurable here: the learner did not speak"
         assert values(measured)["interruptions"] is None
@@ -115,7 +102,7 @@ def test_an_empty_encounter_gives_reasons_and_no_invented_zeros() -> None:
 
 def test_without_a_learner_metrics_of_the_learner_give_the_reason() -> None:
     silent = [e for e in entries() if isinstance(e, PatientSpeech | Started | Ended)]
-    why = reasons(measure(Talk(tuple(silent))))
+    why = reasons(measure(SoundlessAttempt(tuple(silent))))
     for key in ("talk_share", "response_latency", "learner_pauses", "silences"):
         assert why[key] == "not measurable here: the learner did not speak"
 
@@ -123,7 +110,7 @@ def test_without_a_learner_metrics_of_the_learner_give_the_reason() -> None:
 def test_when_the_microphone_lost_sound_times_are_not_measured() -> None:
     others = [e for e in entries() if not isinstance(e, LossCounts)]
     lossy = (*others[:-1], LossCounts(at_s=END_S, lost_frames=100), others[-1])
-    measured = measure(Talk(lossy))
+    measured = measure(SoundlessAttempt(lossy))
     why = reasons(measured)
     assert why["response_latency"] == (
         "not measurable here: 4.0% of the microphone's sound was lost"
@@ -143,8 +130,8 @@ def test_frames_that_the_devices_lost_count_as_lost_sound(tmp_path: Path) -> Non
 
 def test_an_encounter_without_an_end_is_measured_to_the_end_of_its_record() -> None:
     cut_off = tuple(e for e in entries() if not isinstance(e, Ended))
-    assert values(measure(Talk(cut_off))) == pytest.approx(NUMBERS, abs=1e-6)
-    assert read(Talk(cut_off)).speech_times.end_s == END_S
+    assert values(measure(SoundlessAttempt(cut_off))) == pytest.approx(NUMBERS, abs=1e-6)
+    assert read(SoundlessAttempt(cut_off)).speech_times.end_s == END_S
 
 
 @pytest.mark.parametrize(
@@ -153,12 +140,12 @@ def test_an_encounter_without_an_end_is_measured_to_the_end_of_its_record() -> N
 )
 def test_what_never_happened_is_not_measured(kind: type[JournalEntry], key: str) -> None:
     without = tuple(e for e in entries() if not isinstance(e, kind))
-    assert key in reasons(measure(Talk(without)))
+    assert key in reasons(measure(SoundlessAttempt(without)))
 
 
 def test_what_did_not_happen_has_another_reason_than_what_is_not_measurable() -> None:
     without = tuple(e for e in entries() if not isinstance(e, Interruption | Hold))
-    why = reasons(measure(Talk(without)))
+    why = reasons(measure(SoundlessAttempt(without)))
     assert why["holds_held"] == "nothing to measure: the patient never fell silent after hard news"
     assert why["first_interruption"] == "nothing to measure: the patient was never interrupted"
 
@@ -173,7 +160,7 @@ def test_every_metric_has_a_definition_a_source_and_a_reason_for_no_value() -> N
 
 
 def test_a_number_without_sound_has_no_interval() -> None:
-    found = {m.key: m for m in measure(Talk(tuple(entries())))}
+    found = {m.key: m for m in measure(SoundlessAttempt(tuple(entries())))}
     assert {m.error for m in found.values()} == {FROM_JOURNAL, DECIDED}
     assert found["words_lost"].error == DECIDED
     assert {m.low for m in found.values()} == {m.high for m in found.values()} == {None}
@@ -196,18 +183,14 @@ def test_no_metric_speaks_of_the_learners_feelings() -> None:
 
 def test_an_opening_that_was_cut_off_at_once_is_the_opening_statement() -> None:
     def patient(at_s: float, end_s: float) -> PatientSpeech:
-        said = {"turn": 1, "line_id": "a", "text": "Sit down.", "heard": "Sit"}
-        return PatientSpeech.model_validate(said | {"start_s": at_s, "end_s": end_s})
+        return patient_speech(1, at_s, "Sit", "down.", line_id="a", end_s=end_s)
 
     def learner(turn: int, at_s: float) -> LearnerTurn:
-        known = {"text": "Hello.", "avg_logprob": -0.2, "no_speech_prob": 0.0}
-        return LearnerTurn.model_validate(
-            known | {"turn": turn, "start_s": at_s, "end_s": at_s + 2.0}
-        )
+        return learner_turn(turn, at_s, "Hello.")
 
     cut = Interruption(turn=2, start_s=5.3, stopped_s=5.8, lost_s=4.0, lost_words=9)
     entries = (patient(4.0, 5.8), learner(2, 5.3), cut, patient(9.0, 13.0), learner(3, 15.0))
-    found = {m.key: m.value for m in measure_reading(read(Talk(entries, 20.0)))}
+    found = {m.key: m.value for m in measure_reading(read(SoundlessAttempt(entries, 20.0)))}
     assert found["opening_statement"] == pytest.approx(1.8, abs=0.05)
     assert found["opening_interrupted"] == pytest.approx(1.3, abs=0.05)
     # the patient had paused when the learner began, and said one more word over the learner
@@ -219,9 +202,9 @@ def test_an_opening_that_was_cut_off_at_once_is_the_opening_statement() -> None:
         patient(9.0, 13.0),
         learner(3, 15.0),
     )
-    found = {m.key: m.value for m in measure_reading(read(Talk(paused, 20.0)))}
+    found = {m.key: m.value for m in measure_reading(read(SoundlessAttempt(paused, 20.0)))}
     assert found["opening_interrupted"] == pytest.approx(1.3, abs=0.05)
     # a greeting that was not cut off is no opening statement
     greeted = (patient(4.0, 5.0), learner(2, 6.0), patient(9.0, 13.0), learner(3, 15.0))
-    found = {m.key: m.value for m in measure_reading(read(Talk(greeted, 20.0)))}
+    found = {m.key: m.value for m in measure_reading(read(SoundlessAttempt(greeted, 20.0)))}
     assert found["opening_statement"] == pytest.approx(4.0, abs=0.05)

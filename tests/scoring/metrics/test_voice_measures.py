@@ -8,11 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simvoice.audio import RATE, Pcm16
-from simvoice.record.events import JournalEntry, PatientMove
+from simvoice.record.events import JournalEntry
 from simvoice.scoring.metrics.reading import Reading, read_channels, read_sound, read_speech
 from simvoice.scoring.metrics.registry import measure_reading
 from simvoice.timing.intervals import Intervals, intervals, shift
 from simvoice.timing.turns import Speaker, TimedWord
+from tests.planted.builder import patient_move
 
 pytestmark = pytest.mark.slow
 
@@ -79,9 +80,7 @@ class DistressedAttempt:
 
     duration_s = END_S
     entries: tuple[JournalEntry, ...] = tuple(
-        PatientMove(
-            turn=k, at_s=at_s, kind="feel", line_id=None, reason="", ledger={"distress": level}
-        )
+        patient_move(k, at_s, kind="feel", ledger={"distress": level})
         for k, (at_s, level) in enumerate(((1.0, 0.3), (60.0, 0.8)))
     )
 
