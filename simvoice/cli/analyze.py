@@ -15,6 +15,7 @@ from rich.text import Text
 
 from simvoice import paths
 from simvoice.cli.common import AsJson, answers, notes, print_json
+from simvoice.debrief.terminal import command
 from simvoice.errors import UsageError
 from simvoice.research.analysis.batch import BatchOutcome, BatchPlan, run
 from simvoice.research.analysis.conversation import Conversation, Value
@@ -192,7 +193,8 @@ def _show(outcomes: Sequence[BatchOutcome], out: Path) -> None:
     where = f"the results are in {out}" if with_result else "there is no result"
     answers.print(Text(f"{summary}; {where}"))
     if with_result:
-        answers.print(Text(f"To export them: simvoice export {out}"))
+        answers.print("To export them:")
+        answers.print(command(f"simvoice export {out}"))
 
 
 _COUNTED = {"done": "analysed", "skipped": "already analysed", "failed": "failed"}

@@ -7,11 +7,13 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from simvoice import paths
 from simvoice.cli.common import AsJson, answers, notes, print_json
+from simvoice.debrief.terminal import Fitted, flow, prose, sentence
 from simvoice.debrief.wording import clock, duration
 from simvoice.errors import UsageError
 from simvoice.record.events import LearnerTurn, PatientSpeech, Trouble
@@ -41,18 +43,20 @@ def list_attempts(as_json: AsJson = False) -> None:
         answers.print("There are no attempts yet. To make one, run: simvoice demo")
         return
     table = Table(box=None, pad_edge=False)
+    narrow: list[RenderableType] = []
     for heading in ("attempt", "patient", "length", "state"):
         table.add_column(heading, no_wrap=True, justify="right" if heading == "length" else "left")
     for attempt in found:
-        table.add_row(
-            attempt.id, Text(attempt.patient_name), duration(attempt.duration_s), attempt.state
-        )
-    answers.print(table)
+        length = duration(attempt.duration_s)
+        table.add_row(attempt.id, Text(attempt.patient_name), length, attempt.state)
+        narrow.append(Text(attempt.id, no_wrap=True, overflow="ignore"))
+        narrow.append(prose(f"    {attempt.patient_name}, {length}, {attempt.state}"))
+    answers.print(Fitted(table, Group(*narrow)))
     for attempt in found:
         if attempt.again_of:
             answers.print(Text(f"{attempt.id} is a {_origin(attempt)}"))
         if attempt.problem:
-            notes.print(Text(attempt.problem))
+            notes.print(flow(sentence(attempt.problem)))
 
 
 @app.command("show")
@@ -62,12 +66,11 @@ def show_attempt(attempt: AttemptArgument, as_json: AsJson = False) -> None:
     if as_json:
         print_json(_as_json(found))
         return
-    table = Table.grid(padding=(0, 2))
     for name, value in _facts(found):
-        table.add_row(name, Text(value))
-    answers.print(table)
+        # one line for each: a folder's path stays whole
+        answers.print(Text(f"{name:<8}  {value}"))
     if found.problem:
-        notes.print(Text(found.problem))
+        notes.print(flow(sentence(found.problem)))
     for at_s, line in _lines(found):
         answers.print(Text(f"{clock(at_s):>6}  {line}"))
 

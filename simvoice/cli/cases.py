@@ -25,6 +25,7 @@ from simvoice.cli.common import (
     print_json,
     server_of,
 )
+from simvoice.debrief.terminal import flow, sentence
 from simvoice.engines.llm.server import Server
 from simvoice.errors import UsageError
 from simvoice.models import manifest
@@ -123,7 +124,7 @@ def list_cases(as_json: AsJson = False) -> None:
         if each.case is not None:
             answers.print(f"{each.id}: {each.case.title} ({each.case.course})", markup=False)
         if each.fault is not None:
-            notes.print(f"not offered: {each.fault}", markup=False)
+            notes.print(flow(sentence(f"not offered: {each.fault}")))
     if not found:
         folders = " and ".join(str(each) for each in paths.case_dirs())
         notes.print(f"There are no cases in {folders}.", markup=False)
@@ -228,7 +229,7 @@ def new_case(
     path = create_case(case_id, folder or paths.own_cases_dir())
     answers.print(f"Created {path}. Change it as you like.", soft_wrap=True, markup=False)
     given = case_id if folder is None else path.parent
-    notes.print(f"To check it, run: simvoice cases check {given}", markup=False)
+    notes.print(flow(sentence(f"To check it, run: simvoice cases check {given}")))
 
 
 @app.command("schema")

@@ -5,15 +5,19 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.console import RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-from rich.text import Text
 
 from simvoice import paths
 from simvoice.cli.common import AsJson, answers, notes, print_json
 from simvoice.debrief.build import build_debrief
-from simvoice.debrief.comparison import compare
-from simvoice.debrief.render_text import render, render_comparison, render_items
+from simvoice.debrief.comparison import Comparison, compare
+from simvoice.debrief.render_text import (
+    render,
+    render_comparison,
+    render_items,
+    render_screen,
+)
+from simvoice.debrief.terminal import flow, sentence
 from simvoice.debrief.wording import clock
 from simvoice.errors import AttemptError, UsageError
 from simvoice.progress.brief_store import StoreScan, build_waiting, scan_store
@@ -32,9 +36,15 @@ def debrief(
     items: Annotated[
         bool, typer.Option("--items", help="Show the items of the instruments with their evidence.")
     ] = False,
+    numbers: Annotated[
+        bool,
+        typer.Option("--numbers", help="Show everything: all numbers, silences, transcript."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show the debrief of an attempt."""
+    """Show the debrief of an attempt, on one screen."""
+    if items and numbers:
+        raise UsageError("--items and --numbers are two views; give one of them")
     store = Store(paths.attempts_dir())
     found = store.open(attempt)
     if found.state == "crashed":
@@ -46,20 +56,36 @@ def debrief(
     origin = found.header.again
     if origin is not None:
         answers.print(
-            f"Retry from {clock(origin.at_s)} of {origin.attempt}. The numbers cover this retry "
-            "only, not what was said before it."
+            flow(
+                sentence(
+                    f"Retry from {clock(origin.at_s)} of {origin.attempt}. The numbers cover this "
+                    "retry only, not what was said before it."
+                )
+            )
         )
-    answers.print(render_items(summary) if items else render(summary))
-    if not items and origin is not None:
+    if items:
+        answers.print(render_items(summary))
+        return
+    compared = None if origin is None else _comparison(store, origin, found)
+    if not numbers:
+        answers.print(
+            render_screen(summary, compared if isinstance(compared, Comparison) else None)
+        )
+    else:
+        answers.print(render(summary))
+        if isinstance(compared, Comparison):
+            answers.print()
+            answers.print(render_comparison(compared))
+    if isinstance(compared, AttemptError):
         answers.print()
-        answers.print(_comparison(store, origin, found))
+        answers.print(flow(sentence(f"The two attempts cannot be compared: {compared}")))
 
 
-def _comparison(store: Store, origin: RetryOrigin, found: Attempt) -> RenderableType:
+def _comparison(store: Store, origin: RetryOrigin, found: Attempt) -> Comparison | AttemptError:
     try:
-        return render_comparison(compare(store.open(origin.attempt), found))
+        return compare(store.open(origin.attempt), found)
     except AttemptError as error:
-        return Text(f"The two attempts cannot be compared: {error}")
+        return error
 
 
 # -- progress

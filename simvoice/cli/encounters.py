@@ -26,13 +26,14 @@ from simvoice.cli.common import (
     notes,
     server_of,
 )
-from simvoice.debrief.render_text import render
+from simvoice.debrief.render_text import render_screen
 from simvoice.debrief.retry import (
     CheckpointRef,
     checkpoint_at,
     describe_retry,
     parse_checkpoint_ref,
 )
+from simvoice.debrief.terminal import command
 from simvoice.debrief.wording import clock
 from simvoice.errors import SimvoiceError, UsageError
 from simvoice.runtime.observer import Caption, Encounter, Finished, Observation
@@ -192,9 +193,10 @@ def _run(encounter: Encounter, attempts: Path) -> None:
         finished = encounter.run()
     _show(finished)
     answers.print()
-    answers.print(render(build_debrief(Store(attempts).open(finished.attempt))))
+    answers.print(render_screen(build_debrief(Store(attempts).open(finished.attempt))))
     answers.print()
-    answers.print(f"To read this again: simvoice debrief {finished.attempt}")
+    answers.print("To read this again:")
+    answers.print(command(f"simvoice debrief {finished.attempt}"))
     if finished.reason in ("device", "fault"):
         raise typer.Exit(SimvoiceError.exit_code)
 

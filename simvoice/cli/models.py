@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import Annotated
 
 import typer
+from rich.console import Group, RenderableType
 from rich.progress import (
     BarColumn,
     DownloadColumn,
@@ -19,6 +20,7 @@ from rich.table import Table
 
 from simvoice import paths
 from simvoice.cli.common import AsJson, answers, notes, print_json
+from simvoice.debrief.terminal import Fitted, prose
 from simvoice.errors import ModelAltered, ModelMissing, NeedsError
 from simvoice.models import manifest
 from simvoice.models.download import Downloader
@@ -54,18 +56,16 @@ def list_models(profile: ProfileOption = "", as_json: AsJson = False) -> None:
     table.add_column("MB", justify="right")
     for heading in ("state", "profiles", "licence"):
         table.add_column(heading)
+    narrow: list[RenderableType] = []
     for name in chosen:
         entry = manifest.model(name)
         used = _profiles_of(name)
-        table.add_row(
-            name,
-            entry.role,
-            f"{entry.bytes / 1e6:.0f}",
-            manifest.state(name),
-            "all" if len(used) == len(manifest.manifest().profiles) else ", ".join(used),
-            entry.licence,
-        )
-    answers.print(table)
+        size, state = f"{entry.bytes / 1e6:.0f}", manifest.state(name)
+        profiles = "all" if len(used) == len(manifest.manifest().profiles) else ", ".join(used)
+        table.add_row(name, entry.role, size, state, profiles, entry.licence)
+        narrow.append(prose(f"{name}: {entry.role}, {size} MB, {state}"))
+        narrow.append(prose(f"    profiles: {profiles or 'none'}; licence: {entry.licence}"))
+    answers.print(Fitted(table, Group(*narrow)))
 
 
 @app.command("pull")

@@ -1,11 +1,15 @@
-"""Render the debrief, its items and a comparison for a terminal, readable without colour."""
+"""Render the debrief, its items and a comparison for a terminal, readable without colour.
+
+`render_screen` is what a learner reads first, on one screen; `render` has everything. Print both
+with `soft_wrap`, so that commands stay whole (`debrief.terminal.command`).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 from rich.console import Group, RenderableType
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -15,6 +19,7 @@ from simvoice.debrief.model import (
     Debrief,
     DebriefMoment,
     ItemResult,
+    Number,
     Scored,
     SpeakerLane,
     Suggestion,
@@ -22,63 +27,147 @@ from simvoice.debrief.model import (
     TranscriptRow,
     TurningPoint,
 )
+from simvoice.debrief.terminal import Fitted, command, flow, hanging, prose, sentence
 from simvoice.debrief.wording import clock, count_noun, duration
 from simvoice.scoring.instruments.instrument import CRITICAL
 from simvoice.timing.intervals import Intervals, intersect, intervals, total_s
 
-# -- reflection, turning points, suggestions --------------------------------------------------
+# -- the first screen -------------------------------------------------------------------------
+
+LEARNER_NUMBERS: Final = (
+    "talk_share",
+    "longest_monologue",
+    "response_latency",
+    "interruptions",
+    "words_lost",
+    "backchannels",
+    "longest_silence",
+    "silences_broken",
+    "holds_held",
+    "holds_filled",
+    # next, where one of these is not measurable
+    "learner_turns",
+    "silences",
+    "word_rate",
+    "filled_pauses",
+    "turn_length",
+    "opening_statement",
+    "articulation_rate",
+    "overlaps",
+)
+"""Numbers for the learner, the most telling first: what a learner can change in the next attempt.
+
+They say how much room the patient had, whether the patient could finish, and what became of the
+silences. The screen shows the first `SCREEN_NUMBERS` that are measurable. Numbers about the
+patient, the machine and the pitch of a voice are not among them: no learner can act on them.
+"""
+SCREEN_NUMBERS: Final = 10
+_SCREEN_FELT: Final = 2
+"""Sentences of the patient on the first screen; they come with the most important first."""
+
+MORE: Final = "Add --numbers for all numbers and the transcript, --items for the evidence."
 
 
-def first_sections(debrief: Debrief) -> Iterator[tuple[str, RenderableType]]:
-    """Yield (title, body) of the reflection by the patient and of the turning points."""
+def render_screen(debrief: Debrief, compared: Comparison | None = None) -> RenderableType:
+    """Render what a learner reads first, for a screen of 80 columns and 40 lines."""
+    parts: list[RenderableType] = [*_head(debrief)]
+    for title, body in _screen_sections(debrief, compared):
+        parts += [Text(), Text(title, style="bold"), flow([body], 2)]
+    return flow([*parts, Text(), Text(MORE, style="dim")])
+
+
+def _screen_sections(
+    debrief: Debrief, compared: Comparison | None
+) -> Iterator[tuple[str, RenderableType]]:
     name = debrief.patient_name
     if debrief.felt:
-        yield f"How it felt for {name}", _felt(debrief)
+        short = debrief.felt[:_SCREEN_FELT]
+        yield (
+            f"How it felt for {name}",
+            hanging((_clock(each.at_s), Text(f"“{each.text}”")) for each in short),
+        )
     elif debrief.felt_note:
         yield f"How it felt for {name}", Text(debrief.felt_note, style="dim")
     if debrief.turning_points:
-        yield f"Where {name}'s trust changed most", _turning_points(debrief)
-
-
-def next_sections(debrief: Debrief) -> Iterator[tuple[str, RenderableType]]:
-    """Yield (title, body) of the suggestions and of the headings."""
+        points = ((clock(p.moment.at_s), Text(_moved(p))) for p in debrief.turning_points)
+        yield f"Where {name}'s trust changed most", hanging(points)
     if debrief.suggestions:
-        yield "What to try next", _suggestions(debrief)
+        yield "What to try next, and the command to retry from there", _short_advice(debrief)
     elif debrief.keep:
         yield "What to keep doing", Text(debrief.keep)
-    shares = [each for each in debrief.headings if each.share is not None]
-    if shares:
-        yield "Summary", _headings(debrief)
+    if compared is not None:
+        yield "The first time, and this time", _short_comparison(compared)
+    if numbers := learner_numbers(debrief):
+        yield "Numbers", _short_numbers(numbers)
 
 
-def _timed() -> Table:
-    table = Table.grid(padding=(0, 1))
-    table.add_column(justify="right", no_wrap=True, style="dim")
-    table.add_column(overflow="fold")
-    return table
+def _short_advice(debrief: Debrief) -> RenderableType:
+    rows: list[tuple[str, Text]] = []
+    for number, each in enumerate(debrief.suggestions, 1):
+        at = "" if each.moment is None else f" ({clock(each.moment.at_s)})"
+        rows.append((f"{number}.", Text(f"{each.title}{at}", style="bold")))
+        rows.append(("", Text(f"Try: {each.sentence}", style="italic")))
+        rows += (("", line) for line in _retry(debrief, each.moment))
+    return hanging(rows)
+
+
+def learner_numbers(debrief: Debrief) -> list[Number]:
+    """Return the numbers of the first screen: measurable ones, in the order of LEARNER_NUMBERS."""
+    if not debrief.rows:
+        return []
+    by_key = {number.key: number for number in debrief.numbers if number.value is not None}
+    return [by_key[key] for key in LEARNER_NUMBERS if key in by_key][:SCREEN_NUMBERS]
+
+
+def _short_numbers(numbers: list[Number]) -> RenderableType:
+    """Two numbers on a line where the terminal has room for them, otherwise one."""
+    half = (len(numbers) + 1) // 2
+    wide, narrow = Table.grid(padding=(0, 2)), Table.grid(padding=(0, 2))
+    for first, second in zip(numbers[:half], [*numbers[half:], None], strict=False):
+        beside = ("", "") if second is None else (second.name, second.shown)
+        wide.add_row(*map(Text, (first.name, first.shown, *beside)))
+    for number in numbers:
+        narrow.add_row(Text(number.name), Text(number.shown))
+    return Fitted(wide, narrow)
+
+
+def _short_comparison(found: Comparison) -> RenderableType:
+    return hanging(
+        (name, Text(f"{first}; this time {second}"))
+        for name, first, second in _facts(found)
+        if name in (*found.names, "silences")
+    )
+
+
+# -- reflection, turning points, suggestions --------------------------------------------------
+
+
+def _clock(at_s: float | None) -> str:
+    return "" if at_s is None else clock(at_s)
 
 
 def _felt(debrief: Debrief) -> RenderableType:
-    table = _timed()
+    rows: list[tuple[str, Text]] = []
     for each in debrief.felt:
-        table.add_row("" if each.at_s is None else clock(each.at_s), Text(f"“{each.text}”"))
+        rows.append((_clock(each.at_s), Text(f"“{each.text}”")))
         if each.why:
-            table.add_row("", Text(each.why, style="dim"))
-    return table
+            rows.append(("", Text(each.why, style="dim")))
+    return hanging(rows)
 
 
 def _turning_points(debrief: Debrief) -> RenderableType:
-    table = _timed()
+    rows: list[tuple[str, Text]] = []
     for point in debrief.turning_points:
-        way = "rose" if point.rose else "fell"
-        moved = f"{way} from {100 * point.before:.0f} to {100 * point.after:.0f}"
-        table.add_row(
-            clock(point.moment.at_s), Text(f"{moved}: {', '.join(point.causes)}", style="bold")
-        )
-        for who, words in _exchange(debrief, point):
-            table.add_row("", Text(f"{who}: “{words}”"))
-        _add_retry(table, debrief, point.moment)
-    return table
+        rows.append((clock(point.moment.at_s), Text(_moved(point), style="bold")))
+        rows += (("", Text(f"{who}: “{words}”")) for who, words in _exchange(debrief, point))
+        rows += (("", line) for line in _retry(debrief, point.moment, "Retry from here:"))
+    return hanging(rows)
+
+
+def _moved(point: TurningPoint) -> str:
+    way = "rose" if point.rose else "fell"
+    causes = ", ".join(point.causes)
+    return f"{way} from {100 * point.before:.0f} to {100 * point.after:.0f}: {causes}"
 
 
 def _exchange(debrief: Debrief, point: TurningPoint) -> Iterator[tuple[str, str]]:
@@ -90,14 +179,12 @@ def _exchange(debrief: Debrief, point: TurningPoint) -> Iterator[tuple[str, str]
 
 
 def _suggestions(debrief: Debrief) -> RenderableType:
-    table = _timed()
+    rows: list[tuple[str, Text]] = []
     for number, each in enumerate(debrief.suggestions, 1):
-        table.add_row(f"{number}.", Text(each.title, style="bold"))
-        for line in _lines(each):
-            table.add_row("", line)
-        if each.moment is not None:
-            _add_retry(table, debrief, each.moment)
-    return table
+        rows.append((f"{number}.", Text(each.title, style="bold")))
+        rows += (("", line) for line in _lines(each))
+        rows += (("", line) for line in _retry(debrief, each.moment, "Retry from here:"))
+    return hanging(rows)
 
 
 def _lines(suggestion: Suggestion) -> Iterator[Text]:
@@ -107,10 +194,13 @@ def _lines(suggestion: Suggestion) -> Iterator[Text]:
     yield Text(f"Try: {suggestion.sentence}", style="italic")
 
 
-def _add_retry(table: Table, debrief: Debrief, moment: DebriefMoment) -> None:
-    if moment.again_turn is not None:
-        checkpoint = f"{debrief.attempt}@{moment.again_turn}"
-        table.add_row("", Text(f"Retry from here: simvoice talk --from {checkpoint}", style="dim"))
+def _retry(debrief: Debrief, moment: DebriefMoment | None, label: str = "") -> Iterator[Text]:
+    """Yield the command to retry from a moment, after a label; nothing without a checkpoint."""
+    if moment is None or moment.again_turn is None:
+        return
+    if label:
+        yield Text(label, style="dim")
+    yield command(f"simvoice talk --from {debrief.attempt}@{moment.again_turn}")
 
 
 def _headings(debrief: Debrief) -> RenderableType:
@@ -118,6 +208,7 @@ def _headings(debrief: Debrief) -> RenderableType:
     table.add_column(overflow="fold")
     table.add_column(justify="right", no_wrap=True)
     table.add_column(overflow="fold", style="dim")
+    narrow: list[RenderableType] = []
     for heading in debrief.headings:
         judged = [each for each in heading.items if each.outcome in {"met", "not met"}]
         met = sum(each.outcome == "met" for each in judged)
@@ -125,9 +216,14 @@ def _headings(debrief: Debrief) -> RenderableType:
         if heading.share is not None and heading.interval is not None:
             low, high = heading.interval
             share = f"{heading.share:.0%} ({low:.0%} to {high:.0%})"
-        table.add_row(Text(heading.name), share, f"{met} of {len(judged)} items met")
-    items = f"All items with their evidence: simvoice debrief {debrief.attempt} --items"
-    return Group(table, Text(items, style="dim"))
+        counts = f"{met} of {len(judged)} items met"
+        table.add_row(Text(heading.name), share, counts)
+        narrow.append(Text(f"{heading.name}: {share}, {counts}"))
+    return Group(
+        Fitted(table, flow(narrow)),
+        Text("All items with their evidence:", style="dim"),
+        command(f"simvoice debrief {debrief.attempt} --items"),
+    )
 
 
 # -- items ------------------------------------------------------------------------------------
@@ -139,18 +235,20 @@ _ITEM_LEGEND = "+ met   - not met   # counted, no threshold   ? left to humans, 
 def render_items(debrief: Debrief) -> RenderableType:
     """Render the items for `rich.console.Console.print`. Spoken text is never read as markup."""
     parts: list[RenderableType] = [Text(debrief.title, style="bold"), Text(debrief.attempt)]
-    parts += [Text(f"Note: {note}", style="italic") for note in debrief.notes]
+    for note in debrief.notes:
+        parts += sentence(f"Note: {note}", "italic")
     if debrief.cues:
         parts += [Text(), Text("Cues and concerns, and your answers", style="bold")]
-        parts.append(Padding(_cues(debrief), (0, 0, 0, 2)))
+        parts.append(flow([_cues(debrief)], 2))
     for scored in (*debrief.headings, *debrief.instruments):
         parts += [Text(), Text(_title(scored), style="bold"), Text(scored.source, style="dim")]
         if scored.id == CRITICAL:
             parts.append(Text(scored.about))
-        parts.append(Padding(_items(scored), (0, 0, 0, 2)))
+        parts.append(flow([_items(scored)], 2))
     parts += [Text(), Text(_ITEM_LEGEND, style="dim")]
-    parts.append(Text("Is an item wrong? simvoice rate object ATTEMPT ITEM --why “…”", style="dim"))
-    return Group(*parts)
+    parts.append(Text("Is an item wrong? Say so:", style="dim"))
+    parts.append(command(f"simvoice rate object {debrief.attempt} ITEM --why “…”"))
+    return flow(parts)
 
 
 def _title(scored: Scored) -> str:
@@ -233,8 +331,23 @@ def _answer(cue: CueAnswer) -> str:
 # -- comparison -------------------------------------------------------------------------------
 
 
+_SIDE_BY_SIDE: Final = 96
+"""Columns from which two attempts fit side by side, with seven words or more on a line."""
+
+
 def render_comparison(found: Comparison) -> RenderableType:
-    """Render a comparison for `rich.console.Console.print`."""
+    """Render a comparison: side by side in a wide terminal, one below the other otherwise."""
+    origin = found.again
+    return flow(
+        [
+            Text("The two attempts compared", style="bold"),
+            Text(f"From {clock(origin.at_s)} of {origin.attempt} on.", style="dim"),
+            Fitted(_side_by_side(found), _one_below_the_other(found), _SIDE_BY_SIDE),
+        ]
+    )
+
+
+def _side_by_side(found: Comparison) -> RenderableType:
     table = Table(box=None, pad_edge=False, show_header=True)
     table.add_column("")
     table.add_column("the first time", overflow="fold", ratio=1)
@@ -245,17 +358,19 @@ def render_comparison(found: Comparison) -> RenderableType:
     lines.add_column(overflow="fold", ratio=1)
     lines.add_column(overflow="fold", ratio=1)
     lines.add_row(
-        _conversation(found.first, found.patient_name),
-        _conversation(found.second, found.patient_name),
+        hanging(_conversation(found.first, found.patient_name)),
+        hanging(_conversation(found.second, found.patient_name)),
     )
-    origin = found.again
-    return Group(
-        Text("The two attempts side by side", style="bold"),
-        Text(f"From {clock(origin.at_s)} of {origin.attempt} on.", style="dim"),
-        table,
-        Text(),
-        lines,
-    )
+    return Group(table, Text(), lines)
+
+
+def _one_below_the_other(found: Comparison) -> RenderableType:
+    parts: list[RenderableType] = []
+    for name, first, second in _facts(found):
+        parts.append(prose(f"{name}: the first time {first}; this time {second}"))
+    for title, side in (("The first time", found.first), ("This time", found.second)):
+        parts += [Text(), prose(title, "bold"), hanging(_conversation(side, found.patient_name))]
+    return Group(*parts)
 
 
 def _facts(found: Comparison) -> list[tuple[str, str, str]]:
@@ -274,17 +389,14 @@ def _change(side: ComparedAttempt, name: str) -> str:
     return f"{100 * side.start[name]:.0f} → {100 * side.end[name]:.0f}"
 
 
-def _conversation(side: ComparedAttempt, patient: str) -> Text:
-    text = Text()
+def _conversation(side: ComparedAttempt, patient: str) -> Iterator[tuple[str, Text]]:
     for line in side.lines:
-        text.append(f"+{clock(line.since_s)} ", style="dim")
-        text.append(f"{_who(line, patient)}{line.text}")
+        text = Text(f"{_who(line, patient)}{line.text}")
         if line.unsaid:
             text.append(f" [not said: {line.unsaid}]", style="dim")
         for name, by in line.moved.items():
             text.append(f" ({name} {100 * by:+.0f})", style="dim")
-        text.append("\n")
-    return text
+        yield f"+{clock(line.since_s)}", text
 
 
 def _who(line: ComparedLine, patient: str) -> str:
@@ -295,13 +407,15 @@ def _who(line: ComparedLine, patient: str) -> str:
 
 # -- the whole debrief ------------------------------------------------------------------------
 
-STRIP_COLUMNS = 60
-"""Columns of the strip: with the names it fits a terminal of 80 columns."""
+STRIP_COLUMNS: Final = (60, 40)
+"""Columns of the strip: with the names it fits a terminal of 80 columns, or one of 60."""
 
 _SIGNS = {"hold": "H", "silence": "s", "interruption": "!", "backchannel": "m", "overlap": "="}
 """Kind of mark to its letter. In one column the first of these wins."""
-_LEGEND = "H silence after hard news   s other silence of 2 s and more   ! interruption   "
-_LEGEND_2 = "m backchannel   = overlap"
+_LEGEND = (
+    "H silence after hard news   s other silence of 2 s and more   ! interruption   "
+    "m backchannel   = overlap"
+)
 _SILENT = ("hold", "silence")
 
 
@@ -309,19 +423,29 @@ def render(debrief: Debrief) -> RenderableType:
     """Render the debrief for `rich.console.Console.print`. Spoken text is never read as markup."""
     parts: list[RenderableType] = [*_head(debrief)]
     for title, body in _sections(debrief):
-        parts += [Text(), Text(title, style="bold"), Padding(body, (0, 0, 0, 2))]
-    return Group(*parts)
+        parts += [Text(), Text(title, style="bold"), flow([body], 2)]
+    return flow(parts)
 
 
 def _sections(debrief: Debrief) -> Iterator[tuple[str, RenderableType]]:
     name = debrief.patient_name
-    yield from first_sections(debrief)
+    if debrief.felt:
+        yield f"How it felt for {name}", _felt(debrief)
+    elif debrief.felt_note:
+        yield f"How it felt for {name}", Text(debrief.felt_note, style="dim")
+    if debrief.turning_points:
+        yield f"Where {name}'s trust changed most", _turning_points(debrief)
     silences = [mark for mark in debrief.marks if mark.kind in _SILENT]
     if silences:
         yield "Silences", _moments(silences)
     if debrief.unsaid:
         yield f"What {name} could not finish saying", _unsaid(debrief)
-    yield from next_sections(debrief)
+    if debrief.suggestions:
+        yield "What to try next", _suggestions(debrief)
+    elif debrief.keep:
+        yield "What to keep doing", Text(debrief.keep)
+    if any(each.share is not None for each in debrief.headings):
+        yield "Summary", _headings(debrief)
     if debrief.rows:
         yield "The conversation", _strip(debrief)
         yield "Transcript", _transcript(debrief)
@@ -343,30 +467,35 @@ def _head(debrief: Debrief) -> Iterator[Text]:
     yield Text(" · ".join(fact for fact in facts if fact), style="dim")
     yield Text(debrief.ended)
     for note in debrief.notes:
-        yield Text(f"Note: {note}", style="italic")
+        yield from sentence(f"Note: {note}", "italic")
 
 
 # -- the strip ------------------------------------------------------------------------------
 
 
 def _strip(debrief: Debrief) -> RenderableType:
+    wide, narrow = (_lanes(debrief, columns) for columns in STRIP_COLUMNS)
+    return Group(Fitted(wide, narrow), Text(_LEGEND, style="dim"))
+
+
+def _lanes(debrief: Debrief, columns: int) -> Table:
     length_s = max(debrief.duration_s, 1e-3)
     table = Table.grid(padding=(0, 1))
     table.add_column(no_wrap=True)
     table.add_column(no_wrap=True)
     for lane in debrief.lanes:
-        table.add_row(Text(lane.name), Text(_lane(lane, length_s)))
-    table.add_row(Text(), Text(_signs(debrief.marks, length_s)))
+        table.add_row(Text(lane.name), Text(_lane(lane, length_s, columns)))
+    table.add_row(Text(), Text(_signs(debrief.marks, length_s, columns)))
     end = clock(length_s)
-    table.add_row(Text(), Text("0:00" + end.rjust(STRIP_COLUMNS - 4), style="dim"))
-    return Group(table, Text(_LEGEND, style="dim"), Text(_LEGEND_2, style="dim"))
+    table.add_row(Text(), Text("0:00" + end.rjust(columns - 4), style="dim"))
+    return table
 
 
-def _lane(lane: SpeakerLane, length_s: float) -> str:
+def _lane(lane: SpeakerLane, length_s: float, columns: int) -> str:
     """Full blocks for speech in at least half of a column, half blocks for less, dots for none."""
     spoken = intervals([(s.start_s, s.end_s) for s in lane.segments if s.kind == "speech"])
-    step_s = length_s / STRIP_COLUMNS
-    shares = (_share(spoken, column * step_s, step_s) for column in range(STRIP_COLUMNS))
+    step_s = length_s / columns
+    shares = (_share(spoken, column * step_s, step_s) for column in range(columns))
     return "".join("█" if share >= 0.5 else "▄" if share > 0.0 else "·" for share in shares)
 
 
@@ -374,13 +503,13 @@ def _share(spoken: Intervals, start_s: float, step_s: float) -> float:
     return total_s(intersect(spoken, intervals([(start_s, start_s + step_s)]))) / step_s
 
 
-def _signs(marks: Iterable[TimingMark], length_s: float) -> str:
-    line = [" "] * STRIP_COLUMNS
+def _signs(marks: Iterable[TimingMark], length_s: float, columns: int) -> str:
+    line = [" "] * columns
     order = list(_SIGNS)
     wanted = [mark for mark in marks if mark.kind in _SIGNS]
     for mark in sorted(wanted, key=lambda mark: order.index(mark.kind), reverse=True):
-        column = int(mark.start_s / length_s * STRIP_COLUMNS)
-        line[min(max(column, 0), STRIP_COLUMNS - 1)] = _SIGNS[mark.kind]
+        column = int(mark.start_s / length_s * columns)
+        line[min(max(column, 0), columns - 1)] = _SIGNS[mark.kind]
     return "".join(line).rstrip()
 
 
@@ -393,9 +522,12 @@ def _transcript(debrief: Debrief) -> RenderableType:
     table.add_column(justify="right", no_wrap=True, style="dim")
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
+    rows: list[tuple[str, Text]] = []
     for row in debrief.rows:
-        table.add_row(clock(row.start_s), Text(names[row.who]), _said(row))
-    return table
+        at, name, said = clock(row.start_s), names[row.who], _said(row)
+        table.add_row(at, Text(name), said)
+        rows.append((at, Text.assemble(f"{name}: ", said)))
+    return Fitted(table, hanging(rows), _WIDE)
 
 
 def _said(row: TranscriptRow) -> Text:
@@ -455,17 +587,25 @@ def _told(debrief: Debrief) -> RenderableType:
     return table
 
 
+_WIDE: Final = 74
+"""Columns, without the indent, from which a table with sentences in a column is shown as one."""
+
+
 def _numbers(debrief: Debrief) -> RenderableType:
     table = Table.grid(padding=(0, 2))
-    table.add_column(overflow="fold")
-    table.add_column(overflow="fold")
-    table.add_column(overflow="fold", style="dim")
+    table.add_column(overflow="fold", ratio=2)
+    table.add_column(overflow="fold", ratio=3)
+    narrow: list[RenderableType] = []
     for number in debrief.numbers:
-        style = "" if number.value is not None else "dim"
-        error = number.error if number.value is not None else ""
-        table.add_row(Text(number.name), Text(number.shown, style=style), Text(error))
-        for norm in number.norms:
-            table.add_row(Text(), Text(f"in real visits: {norm}", style="dim"), Text())
+        value = Text(number.shown, style="" if number.value is not None else "dim")
+        if number.value is not None and number.error:
+            value.append(f" ({number.error})", style="dim")
+        norms = [Text(f"in real visits: {norm}", style="dim") for norm in number.norms]
+        for name, text in zip((number.name, *("" for _ in norms)), (value, *norms), strict=True):
+            table.add_row(Text(name), text)
+        narrow += [flow([Text.assemble(f"{number.name}: ", value)])]
+        narrow += [flow([norm], 2) for norm in norms]
+    parts: list[RenderableType] = [Fitted(table, Group(*narrow), _WIDE)]
     if debrief.norms_note:
-        return Group(table, Text(f"Comparison with real visits: {debrief.norms_note}", style="dim"))
-    return table
+        parts.append(Text(f"Comparison with real visits: {debrief.norms_note}", style="dim"))
+    return Group(*parts)

@@ -9,10 +9,12 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from simvoice.debrief.terminal import Fitted, flow, sentence
 from simvoice.debrief.wording import count_noun
 from simvoice.progress.advice import AdviceOutcome
 from simvoice.progress.model import (
     CaseProgress,
+    CourseAttempt,
     KnownLearner,
     NumberSeries,
     ProgressReport,
@@ -51,8 +53,8 @@ def render_progress(progress: ProgressReport) -> RenderableType:
         parts += [Text(), Text(f"{waits} not read yet; run the command again.")]
     if progress.skipped:
         parts += [Text(), Text("Left out", style="bold")]
-        parts += [Text(f"  {each.attempt}: {each.why}") for each in progress.skipped]
-    return Group(*parts)
+        parts += [flow(sentence(f"{each.attempt}: {each.why}"), 2) for each in progress.skipped]
+    return flow(parts)
 
 
 def _course(course: CaseProgress) -> Iterator[RenderableType]:
@@ -76,7 +78,7 @@ def _course(course: CaseProgress) -> Iterator[RenderableType]:
         compared = [each for each in these if each.first_to_last is not None]
         if compared:
             yield Text(f"  {title}", style="bold")
-            yield Padding(_verdicts(compared), (0, 0, 0, 4))
+            yield flow(_verdicts(compared), 4)
     if course.tried:
         yield Text("  What was suggested, and what you did next", style="bold")
         yield Padding(_outcomes(course.tried[-_LAST_OUTCOMES:]), (0, 0, 0, 4))
@@ -88,18 +90,35 @@ def _course(course: CaseProgress) -> Iterator[RenderableType]:
 
 
 def _attempts(course: CaseProgress) -> RenderableType:
+    """One table where it fits; otherwise the shares by number, and the ids below them."""
+    shown = course.attempts[-_LAST_ATTEMPTS:]
+    wide, narrow = _shares(course, True), _shares(course, False)
+    ids = (
+        Text(f"{_number(each):>3} {each.attempt}", no_wrap=True, overflow="ignore")
+        for each in shown
+    )
+    return Fitted(wide, Group(narrow, *ids))
+
+
+def _shares(course: CaseProgress, with_ids: bool) -> Table:
     table = Table(box=None, pad_edge=False)
     table.add_column("", justify="right", no_wrap=True)
-    table.add_column("attempt", overflow="fold")
+    if with_ids:
+        table.add_column("attempt", no_wrap=True)
     for series in course.headings:
-        table.add_column(series.name, justify="right", width=len("100 (56-100)"))
+        # beside the ids, only the headings wrap: the table fits 80 columns
+        table.add_column(series.name, justify="right", width=_CELL if with_ids else None)
     for index, attempt in [*enumerate(course.attempts)][-_LAST_ATTEMPTS:]:
-        table.add_row(
-            f"{attempt.number}{' ' if attempt.comparable else '*'}",
-            attempt.attempt,
-            *(_cell(series.points[index]) for series in course.headings),
-        )
+        cells = (_cell(series.points[index]) for series in course.headings)
+        table.add_row(_number(attempt), *([attempt.attempt] if with_ids else []), *cells)
     return table
+
+
+_CELL = len("100 (56-100)")
+
+
+def _number(attempt: CourseAttempt) -> str:
+    return f"{attempt.number}{' ' if attempt.comparable else '*'}"
 
 
 def _cell(point: SeriesPoint) -> str:
@@ -110,18 +129,14 @@ def _cell(point: SeriesPoint) -> str:
     return f"{100.0 * point.value:.0f} ({low}-{high})"
 
 
-def _verdicts(these: Sequence[NumberSeries]) -> RenderableType:
-    table = Table.grid(padding=(0, 2))
-    table.add_column(overflow="fold")
-    table.add_column(overflow="fold")
+def _verdicts(these: Sequence[NumberSeries]) -> Iterator[RenderableType]:
     for series in these:
         points = [point for point in series.points if point.comparable]
         assert series.first_to_last is not None
-        table.add_row(Text(_capital(series.name)), Text(f"{points[0].shown} → {points[-1].shown}"))
-        table.add_row("", Text(f"first to last: {series.first_to_last.said}"))
+        yield Text(f"{_capital(series.name)}: {points[0].shown} → {points[-1].shown}")
+        yield flow([Text(f"first to last: {series.first_to_last.said}")], 2)
         if series.previous_to_last is not None:
-            table.add_row("", Text(f"previous to last: {series.previous_to_last.said}"))
-    return table
+            yield flow([Text(f"previous to last: {series.previous_to_last.said}")], 2)
 
 
 def _outcomes(these: Sequence[AdviceOutcome]) -> RenderableType:

@@ -78,3 +78,14 @@ def test_the_terminal_shows_both_columns(both: Comparison) -> None:
     for shown in ("the first time", "this time", "35 → 20", "35 → 70", "1 held, 0 filled", TOLD):
         assert shown in text
     assert f"From 0:06 of {FIRST} on." in text
+
+
+def test_a_narrow_terminal_shows_one_attempt_below_the_other(both: Comparison) -> None:
+    console = Console(width=80, file=io.StringIO())
+    console.print(render_comparison(both), soft_wrap=True)
+    assert isinstance(console.file, io.StringIO)
+    lines = [line.rstrip() for line in console.file.getvalue().splitlines()]
+    assert "trust: the first time 35 → 20; this time 35 → 70" in lines
+    assert lines.index("The first time") < lines.index("This time")
+    assert max(map(len, lines)) <= 80
+    assert any(f"{TOLD}" in line for line in lines)

@@ -9,7 +9,16 @@ import pytest
 from rich.console import Console
 
 from simvoice.debrief.build import build_debrief
-from simvoice.debrief.render_text import render
+from simvoice.debrief.comparison import Comparison
+from simvoice.debrief.model import Debrief
+from simvoice.debrief.render_text import (
+    LEARNER_NUMBERS,
+    MORE,
+    SCREEN_NUMBERS,
+    learner_numbers,
+    render,
+    render_screen,
+)
 from simvoice.debrief.wording import clock, duration
 from simvoice.record.events import (
     Checkpoint,
@@ -32,8 +41,30 @@ def attempt(tmp_path_factory: pytest.TempPathFactory) -> Attempt:
 def printed(attempt: Attempt, width: int = 80) -> str:
     console = Console(width=width, no_color=True, highlight=False)
     with console.capture() as capture:
-        console.print(render(build_debrief(attempt, with_peaks=False)))
+        console.print(render(build_debrief(attempt, with_peaks=False)), soft_wrap=True)
     return capture.get()
+
+
+def screen(debrief: Debrief, width: int = 80, compared: Comparison | None = None) -> str:
+    console = Console(width=width, no_color=True, highlight=False)
+    with console.capture() as capture:
+        console.print(render_screen(debrief, compared), soft_wrap=True)
+    return capture.get()
+
+
+@pytest.fixture(scope="module")
+def full(attempt: Attempt) -> Attempt:
+    """An attempt with a reflection, a turning point and a checkpoint."""
+    said = PatientReflection(
+        at_s=50.0, said=(RecordedReflection(text="You let me sit with it.", at_s=14.0),)
+    )
+    moved = PatientMove(
+        turn=4, at_s=38.0, kind="answer", line_id="line5", reason="r",
+        steps=(LedgerStep(name="trust", before=0.55, after=0.45, cause="cut her off"),),
+        ledger={"trust": 0.45},
+    )  # fmt: skip
+    begun = Checkpoint(turn=3, at_s=31.0, mind={}, move={"text": "x"})
+    return replace(attempt, entries=(*attempt.entries, said, moved, begun))
 
 
 @pytest.mark.slow
@@ -52,17 +83,8 @@ def test_it_shows_the_planted_conversation(attempt: Attempt) -> None:
         assert line in text
 
 
-def test_sections_are_in_reading_order(attempt: Attempt) -> None:
-    said = PatientReflection(
-        at_s=50.0, said=(RecordedReflection(text="You let me sit with it.", at_s=14.0),)
-    )
-    moved = PatientMove(
-        turn=4, at_s=38.0, kind="answer", line_id="line5", reason="r",
-        steps=(LedgerStep(name="trust", before=0.55, after=0.45, cause="cut her off"),),
-        ledger={"trust": 0.45},
-    )  # fmt: skip
-    begun = Checkpoint(turn=3, at_s=31.0, mind={}, move={"text": "x"})
-    lines = printed(replace(attempt, entries=(*attempt.entries, said, moved, begun))).splitlines()
+def test_sections_are_in_reading_order(full: Attempt) -> None:
+    lines = printed(full).splitlines()
     titles = (
         "How it felt for Ines",
         "Where Ines's trust changed most",
@@ -81,7 +103,7 @@ def test_sections_are_in_reading_order(attempt: Attempt) -> None:
     for line in (
         "0:14 “You let me sit with it.”",
         "0:33 fell from 55 to 45: cut her off",
-        f"Retry from here: simvoice talk --from {attempt.id}@3",
+        f"simvoice talk --from {full.id}@3",
         "1. Let Ines finish",
         "Try: I'm sorry, I cut in. Please go on.",
     ):
@@ -159,3 +181,80 @@ def test_moments_are_minutes_and_seconds() -> None:
 def test_an_attempt_is_rendered_the_same_every_time(attempt: Attempt, tmp_path: Path) -> None:
     copy = record(tmp_path, attempt=attempt.id)
     assert printed(copy) == printed(attempt)
+
+
+# -- the first screen -------------------------------------------------------------------------
+
+
+def test_the_screen_has_80_columns_and_at_most_36_lines(full: Attempt) -> None:
+    lines = screen(build_debrief(full, with_peaks=False)).splitlines()
+    assert len(lines) <= 36
+    assert max(map(len, lines)) <= 80
+    titles = (
+        "How it felt for Ines",
+        "Where Ines's trust changed most",
+        "What to try next, and the command to retry from there",
+        "Numbers",
+    )
+    assert [line for line in lines if line in titles] == list(titles)
+    assert lines[-1] == MORE
+    assert "     Try: I'm sorry, I cut in. Please go on." in [line.rstrip() for line in lines]
+
+
+def test_long_texts_still_fit_a_terminal_of_40_lines(full: Attempt) -> None:
+    made = build_debrief(full, with_peaks=False)
+    felt = tuple(made.felt[0].model_copy(update={"text": "I hear you. " * 12}) for _ in range(5))
+    point = made.turning_points[0].model_copy(update={"causes": ("cut her off at length",) * 5})
+    advice = made.suggestions[0].model_copy(update={"sentence": "Take all the time. " * 8})
+    made = made.model_copy(
+        update={"felt": felt, "turning_points": (point,) * 3, "suggestions": (advice,) * 2}
+    )
+    assert len(screen(made).splitlines()) < 40
+
+
+def test_the_screen_shows_ten_numbers_and_fills_up_with_the_next(attempt: Attempt) -> None:
+    made = build_debrief(attempt, with_peaks=False)
+    shown = [number.key for number in learner_numbers(made)]
+    assert shown == list(LEARNER_NUMBERS[:SCREEN_NUMBERS])
+    unknown = tuple(
+        n.model_copy(update={"value": None}) if n.key == "longest_silence" else n
+        for n in made.numbers
+    )
+    less = learner_numbers(made.model_copy(update={"numbers": unknown}))
+    assert [n.key for n in less] == [key for key in LEARNER_NUMBERS if key != "longest_silence"][
+        :SCREEN_NUMBERS
+    ]
+    text = screen(made)
+    assert all(f"{n.name} " in text for n in learner_numbers(made))
+
+
+def test_every_number_for_the_learner_is_a_metric(attempt: Attempt) -> None:
+    keys = {number.key for number in build_debrief(attempt, with_peaks=False).numbers}
+    assert keys >= set(LEARNER_NUMBERS)
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 100])
+def test_every_number_and_every_line_stays_reachable(full: Attempt, width: int) -> None:
+    text = " ".join(printed(full, width).split())
+    for number in build_debrief(full, with_peaks=False).numbers:
+        if width < 76:  # one below the other; wider, a long name may wrap beside its value
+            assert f"{number.name}: {number.shown}" in text
+        else:
+            assert all(word in text for word in (*number.name.split(), *number.shown.split()))
+    for row in build_debrief(full, with_peaks=False).rows:
+        assert all(word in text for word in row.text.split())
+
+
+@pytest.mark.parametrize("width", [40, 60, 80])
+def test_a_command_is_printed_whole_on_its_own_line(full: Attempt, width: int) -> None:
+    retry = f"simvoice talk --from {full.id}@3"
+    for text in (screen(build_debrief(full, with_peaks=False), width), printed(full, width)):
+        assert retry in [line.strip() for line in text.splitlines()]
+    items = f"simvoice debrief {full.id} --items"
+    assert items in [line.strip() for line in printed(full, width).splitlines()]
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_no_prose_is_wider_than_the_terminal(full: Attempt, width: int) -> None:
+    for line in printed(full, width).splitlines():
+        assert len(line) <= width or line.strip().startswith("simvoice ")

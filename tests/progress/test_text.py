@@ -79,3 +79,11 @@ def test_the_list_of_learners_has_names_counts_and_dates() -> None:
     assert "Kim [x]" in out
     assert "2026-11-22 10:15" in out
     assert "(without a name)" in out
+
+
+def test_a_narrow_terminal_shows_the_ids_whole_below_the_table() -> None:
+    course = render_progress(build_progress("Kim", [brief(1, met=0), brief(2, met=5)]))
+    lines = [line.rstrip() for line in printed(course, 60).splitlines()]
+    assert " 2  20261102-101530-planted-talk-aaaa" in lines
+    assert any(line.split()[0] == "2" and line.count("100 (56-100)") == 3 for line in lines if line)
+    assert max(map(len, lines)) <= 60
