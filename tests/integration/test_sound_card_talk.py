@@ -142,4 +142,4 @@ def test_when_the_device_dies_the_attempt_is_whole_and_the_person_is_told(talked
 
 def test_the_debrief_comes_all_the_same(talked: Talked) -> None:
     assert f"simvoice debrief {talked.attempt.id}" in talked.stdout
-    assert "What was said" in talked.stdout
+    assert "Add --numbers" in talked.stdout
