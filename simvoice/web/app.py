@@ -103,6 +103,7 @@ async def _http_error(request: Request, error: Exception) -> Response:
 def _error(request: Request, status: int, message: str) -> Response:
     """Return an error as a page for a browser window, and as JSON for a script."""
     message = format.sentence(message)
-    if "text/html" in request.headers.get("accept", ""):
+    is_page = not request.url.path.startswith("/static/")  # answered to anyone: no token in it
+    if is_page and "text/html" in request.headers.get("accept", ""):
         return pages.message(request, status, "That did not work", message)
     return JSONResponse({"message": message}, status_code=status)

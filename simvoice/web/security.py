@@ -23,11 +23,12 @@ import re
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from html import escape
 from urllib.parse import parse_qsl, quote, urlencode
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import cookie_parser
-from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 TOKEN_HEADER = "x-simvoice-token"
@@ -139,21 +140,27 @@ class Guard:
             return
         headers = Headers(scope=scope)
         host = headers.get("host", "")
-        refusal = self._refusal(scope, headers, host)
-        redirect = None if refusal is not None else self._exchange_key(scope, host)
-        if redirect is not None:
-            await redirect(scope, receive, _with_headers(send, scope, host))
-        elif refusal is None and self._has_access(scope, headers, host):
-            await self.app(scope, receive, _with_headers(send, scope, host))
-        elif refusal is None:
-            await _refuse_without_cookie(scope, receive, send, host)
-        elif scope["type"] == "websocket":
-            await send({"type": "websocket.close", "code": 1008, "reason": refusal})
+        if not _HOST.fullmatch(host) or not is_loopback(split_host(host)):
+            refusal = "This server answers only at 127.0.0.1 and localhost."
+            await _refuse(scope, receive, send, refusal)
+            return
+        send_on = _with_headers(send, scope, host)
+        entrance = self._exchange_key(scope, host)
+        if entrance is not None:
+            await entrance(scope, receive, send_on)
+        elif not self._has_access(scope, headers, host):
+            await _refuse_without_cookie(scope, receive, send_on)
+        elif (reason := self._refusal(scope, headers, host)) is not None:
+            await _refuse(scope, receive, send_on, reason)
         else:
-            await PlainTextResponse(refusal, status_code=403)(scope, receive, send)
+            await self.app(scope, receive, send_on)
 
     def _exchange_key(self, scope: Scope, host: str) -> Response | None:
-        """Return a redirect that sets the cookie and removes the key; None without a valid key."""
+        """Return a page that sets the cookie and goes on without the key; None without the key.
+
+        A redirect would not do: after a click on a link of another site, browsers do not send a
+        strict cookie along a redirect, but they send it when our own page goes on.
+        """
         if scope["type"] != "http" or scope["method"] not in _SAFE_METHODS:
             return None
         query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
@@ -162,7 +169,8 @@ class Guard:
             return None
         rest = urlencode([pair for pair in query if pair[0] != KEY_PARAMETER])
         path = "/" + quote(scope["path"].lstrip("/"))  # "//name" would be another server
-        answer = RedirectResponse(path + (f"?{rest}" if rest else ""), status_code=303)
+        address = escape(path + (f"?{rest}" if rest else ""))
+        answer = HTMLResponse(_ENTRANCE_PAGE.format(address=address))
         answer.set_cookie(
             self.start_key.cookie_name(host),
             self.start_key.cookie,
@@ -179,9 +187,7 @@ class Guard:
         return same_token(given, self.start_key.cookie)
 
     def _refusal(self, scope: Scope, headers: Headers, host: str) -> str | None:
-        """Return why a request is refused; None when it is not."""
-        if not is_loopback(split_host(host)):
-            return "This server answers only at 127.0.0.1 and localhost."
+        """Return why a request with the cookie is refused; None when it is not."""
         origin = headers.get("origin")
         if scope["type"] == "websocket":
             ours = is_own_origin(origin, host)
@@ -195,18 +201,39 @@ class Guard:
         return None
 
 
-async def _refuse_without_cookie(scope: Scope, receive: Receive, send: Send, host: str) -> None:
+async def _refuse(scope: Scope, receive: Receive, send: Send, reason: str) -> None:
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": 1008, "reason": reason})
+    else:
+        await PlainTextResponse(reason, status_code=403)(scope, receive, send)
+
+
+async def _refuse_without_cookie(scope: Scope, receive: Receive, send: Send) -> None:
     if scope["type"] == "websocket":
         # a close frame holds at most 123 bytes
         reason = "Open the address that simvoice serve printed, with its key."
-        await send({"type": "websocket.close", "code": 1008, "reason": reason})
+        await _refuse(scope, receive, send, reason)
         return
     if "text/html" in Headers(scope=scope).get("accept", ""):
-        answer = Response(_NO_ACCESS_PAGE, status_code=401, media_type="text/html")
+        answer: Response = HTMLResponse(_NO_ACCESS_PAGE, status_code=401)
     else:
         answer = PlainTextResponse(HOW_TO_GET_IN, status_code=401)
-    await answer(scope, receive, _with_headers(send, scope, host))
+    await answer(scope, receive, send)
 
+
+_HOST = re.compile(r"(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?")
+"""A Host header that may be copied into a policy."""
+
+_ENTRANCE_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="refresh" content="0; url={address}">
+<title>simvoice</title>
+</head>
+<body><p><a href="{address}">Go on to simvoice</a></p></body>
+</html>
+"""
 
 _NO_ACCESS_PAGE = f"""<!doctype html>
 <html lang="en">

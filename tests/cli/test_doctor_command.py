@@ -29,6 +29,7 @@ def no_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_without_models_each_one_is_named_and_the_exit_code_is_3(no_models: Path) -> None:
     result = CliRunner().invoke(app, ["--json", "--no-sound"], catch_exceptions=False)
     assert result.exit_code == 3

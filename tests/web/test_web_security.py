@@ -90,9 +90,10 @@ def test_the_key_of_this_start_becomes_a_cookie_and_leaves_the_address(
     stranger: TestClient, start_key: StartKey
 ) -> None:
     address = start_key.address(f"http://{HOST}/case/breast-biopsy")
-    answer = stranger.get(address + "&from=here", follow_redirects=False)
-    assert answer.status_code == 303
-    assert answer.headers["location"] == "/case/breast-biopsy?from=here"
+    answer = stranger.get(address + "&from=here")
+    assert answer.status_code == 200
+    assert 'url=/case/breast-biopsy?from=here"' in answer.text
+    assert start_key.key not in answer.text
     cookie = answer.headers["set-cookie"].lower()
     assert "httponly" in cookie
     assert "samesite=strict" in cookie
@@ -106,13 +107,38 @@ def test_a_wrong_key_gives_no_access(stranger: TestClient, key: str) -> None:
     assert stranger.get("/").status_code == 401
 
 
-def test_the_key_never_redirects_to_another_server(
-    stranger: TestClient, start_key: StartKey
+def test_the_key_leads_to_no_other_server(stranger: TestClient, start_key: StartKey) -> None:
+    answer = stranger.get(f"http://{HOST}//evil.example/?key={start_key.key}")
+    assert 'url=/evil.example/"' in answer.text
+
+
+def test_no_page_shows_the_token_to_a_stranger(stranger: TestClient, token: str) -> None:
+    for path in ("/", "/nowhere", "/static/nothing", "/static/simvoice.css", "/attempts/x"):
+        for accept in ("text/html", "application/json"):
+            assert token not in stranger.get(path, headers={"accept": accept}).text
+
+
+def test_a_page_of_an_earlier_start_is_told_how_to_get_in(stranger: TestClient) -> None:
+    answer = stranger.post("/api/case/breast-biopsy/prepare", headers={"x-simvoice-token": "old"})
+    assert answer.status_code == 401
+    assert "simvoice serve" in answer.text
+
+
+@pytest.mark.parametrize("headers", [{}, {"origin": "http://evil.example"}])
+def test_a_refusal_carries_the_protecting_headers(
+    client: TestClient, headers: dict[str, str]
 ) -> None:
-    answer = stranger.get(
-        f"http://{HOST}//evil.example/?key={start_key.key}", follow_redirects=False
-    )
-    assert answer.headers["location"] == "/evil.example/"
+    answer = client.post("/api/case/breast-biopsy/prepare", headers=headers)
+    assert answer.status_code == 403
+    assert "default-src 'self'" in answer.headers["content-security-policy"]
+    assert answer.headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:80; script-src *", "[::1]evil", "127.0.0.1:x"])
+def test_a_host_that_is_no_host_is_refused(client: TestClient, host: str) -> None:
+    answer = client.get("/", headers={"host": host})
+    assert answer.status_code == 403
+    assert "script-src" not in answer.headers.get("content-security-policy", "")
 
 
 def test_two_servers_on_one_machine_keep_their_cookies_apart() -> None:
