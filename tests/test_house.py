@@ -214,6 +214,20 @@ def test_no_two_modules_import_each_other() -> None:
     assert left == {}
 
 
+SAME_IDEA = {"LedgerPoint", "LedgerStep", "Simulator"}
+"""Class names in two rooms that may not import each other, for the same idea."""
+
+
+def test_no_class_name_stands_for_two_ideas() -> None:
+    homes: dict[str, list[str]] = {}
+    for path in files(".py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef):
+                homes.setdefault(node.name, []).append(str(path.relative_to(HOUSE)))
+    twice = {name: where for name, where in homes.items() if len(where) > 1}
+    assert {name: where for name, where in twice.items() if name not in SAME_IDEA} == {}
+
+
 @pytest.mark.slow
 def test_pure_rooms_know_neither_clock_nor_thread() -> None:
     wrong = [

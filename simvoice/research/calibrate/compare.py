@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simvoice.audio import SILENT_DBFS, Pcm, to_int16
-from simvoice.research.calibrate.conditions import Condition, disturb
+from simvoice.research.calibrate.conditions import RecordingCondition, disturb
 from simvoice.research.calibrate.plant import Planted, PlantedEvent
 from simvoice.scoring.metrics.interval import ERROR_DEPENDS_ON_WORDS, Conditions, conditions
 from simvoice.scoring.metrics.reading import Reading, read_measured_sound, read_speech
@@ -135,7 +135,7 @@ class Trial:
 
 
 def run_trial(
-    planted: Planted, condition: Condition, conversation: int, seed: int, true: Values
+    planted: Planted, condition: RecordingCondition, conversation: int, seed: int, true: Values
 ) -> Trial:
     """Disturb the sound, measure it and compare. true: from `true_values`."""
     measurement = measure_channels(*disturb(planted.learner, planted.patient, condition, seed))

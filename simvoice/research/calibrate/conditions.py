@@ -12,7 +12,7 @@ from simvoice.simulate.signals import pink_noise
 
 
 @dataclass(frozen=True, slots=True)
-class Condition:
+class RecordingCondition:
     """The disturbances of a recording; the defaults give a clean recording."""
 
     name: str
@@ -28,28 +28,28 @@ class Condition:
     """Share of lost frames of 20 ms, 0..1."""
 
 
-STANDARD: tuple[Condition, ...] = (
-    Condition("clean"),
-    Condition("noise 30 dB", noise_db=30.0),
-    Condition("noise 20 dB", noise_db=20.0),
-    Condition("noise 10 dB", noise_db=10.0),
-    Condition("bleed -40 dB", noise_db=45.0, bleed_db=-40.0),
-    Condition("bleed -25 dB", noise_db=45.0, bleed_db=-25.0),
-    Condition("reverberation", noise_db=45.0, reverb_s=0.4),
-    Condition("clipping", noise_db=45.0, clip_db=18.0),
-    Condition("dropped frames", noise_db=45.0, dropped=0.02),
+STANDARD: tuple[RecordingCondition, ...] = (
+    RecordingCondition("clean"),
+    RecordingCondition("noise 30 dB", noise_db=30.0),
+    RecordingCondition("noise 20 dB", noise_db=20.0),
+    RecordingCondition("noise 10 dB", noise_db=10.0),
+    RecordingCondition("bleed -40 dB", noise_db=45.0, bleed_db=-40.0),
+    RecordingCondition("bleed -25 dB", noise_db=45.0, bleed_db=-25.0),
+    RecordingCondition("reverberation", noise_db=45.0, reverb_s=0.4),
+    RecordingCondition("clipping", noise_db=45.0, clip_db=18.0),
+    RecordingCondition("dropped frames", noise_db=45.0, dropped=0.02),
 )
 """The conditions on which the error table is fitted."""
 
-HELD_OUT: tuple[Condition, ...] = (
-    Condition("noise 35 dB", noise_db=35.0),
-    Condition("noise 25 dB", noise_db=25.0),
-    Condition("noise 15 dB", noise_db=15.0),
-    Condition("bleed -32 dB", noise_db=45.0, bleed_db=-32.0),
-    Condition("bleed -30 dB, noise 25 dB", noise_db=25.0, bleed_db=-30.0),
-    Condition("less reverberation", noise_db=45.0, reverb_s=0.3),
-    Condition("less clipping", noise_db=45.0, clip_db=14.0),
-    Condition("fewer dropped frames", noise_db=45.0, dropped=0.01),
+HELD_OUT: tuple[RecordingCondition, ...] = (
+    RecordingCondition("noise 35 dB", noise_db=35.0),
+    RecordingCondition("noise 25 dB", noise_db=25.0),
+    RecordingCondition("noise 15 dB", noise_db=15.0),
+    RecordingCondition("bleed -32 dB", noise_db=45.0, bleed_db=-32.0),
+    RecordingCondition("bleed -30 dB, noise 25 dB", noise_db=25.0, bleed_db=-30.0),
+    RecordingCondition("less reverberation", noise_db=45.0, reverb_s=0.3),
+    RecordingCondition("less clipping", noise_db=45.0, clip_db=14.0),
+    RecordingCondition("fewer dropped frames", noise_db=45.0, dropped=0.01),
 )
 """Test conditions, on which nothing is fitted; they give the coverage of the intervals."""
 
@@ -57,7 +57,9 @@ _DIRECT_DB = 6.0
 """Direct sound over echo at 1 m from a microphone in an office, dB."""
 
 
-def disturb(learner: Pcm, patient: Pcm, condition: Condition, seed: int) -> tuple[Pcm16, Pcm16]:
+def disturb(
+    learner: Pcm, patient: Pcm, condition: RecordingCondition, seed: int
+) -> tuple[Pcm16, Pcm16]:
     """Return both channels as they would be recorded, int16. Equal seeds give equal sound."""
     random = np.random.default_rng(seed)
     channels = [learner.astype(np.float32), patient.astype(np.float32)]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from simvoice.research.calibrate.compare import Trial
-from simvoice.research.calibrate.conditions import Condition
+from simvoice.research.calibrate.conditions import RecordingCondition
 from simvoice.scoring.metrics.definitions import definitions
 from simvoice.scoring.metrics.interval import (
     ERROR_DEPENDS_ON_WORDS,
@@ -40,7 +40,7 @@ _AXES = {
 
 def fit(
     trials: Sequence[Trial],
-    standard: Sequence[Condition],
+    standard: Sequence[RecordingCondition],
     sem: Mapping[str, float],
     provenance: Mapping[str, Any],
 ) -> ErrorTable:

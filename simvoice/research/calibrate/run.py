@@ -17,7 +17,7 @@ from simvoice import __version__
 from simvoice.ports import Voice
 from simvoice.research.calibrate.clips import VOICES, Bank, record_bank
 from simvoice.research.calibrate.compare import HitCounts, Trial, run_trial, true_values
-from simvoice.research.calibrate.conditions import HELD_OUT, STANDARD, Condition
+from simvoice.research.calibrate.conditions import HELD_OUT, STANDARD, RecordingCondition
 from simvoice.research.calibrate.fit import coverage, fit, sem_of_pairs
 from simvoice.research.calibrate.plant import Planted, plant
 from simvoice.research.calibrate.skeleton import SkeletonUtterance, draw_skeleton, find_skeletons
@@ -59,7 +59,7 @@ class _CalibrationJob:
     voices: tuple[int, int]
     seed: int
     length_s: float
-    conditions: tuple[Condition, ...]
+    conditions: tuple[RecordingCondition, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from simvoice.research.calibrate.compare import (
     true_values,
     truth,
 )
-from simvoice.research.calibrate.conditions import HELD_OUT, STANDARD, Condition, disturb
+from simvoice.research.calibrate.conditions import HELD_OUT, STANDARD, RecordingCondition, disturb
 from simvoice.research.calibrate.plant import EARLIEST_S, Planted, plant
 from simvoice.research.calibrate.skeleton import draw_skeleton
 from simvoice.scoring.metrics.reading import read_channels
@@ -27,7 +27,7 @@ from tests.research.calibrate.voices import SILENCE_S, SYLLABLE_S, Hum
 
 pytestmark = pytest.mark.slow
 
-CLEAN = Condition("clean")
+CLEAN = RecordingCondition("clean")
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +102,9 @@ def test_equal_seeds_plant_equal_conversations() -> None:
 
 @pytest.mark.parametrize("snr_db", [30.0, 10.0])
 def test_noise_has_the_level_of_the_condition(planted: Planted, snr_db: float) -> None:
-    learner, _ = disturb(planted.learner, planted.patient, Condition("n", noise_db=snr_db), 1)
+    learner, _ = disturb(
+        planted.learner, planted.patient, RecordingCondition("n", noise_db=snr_db), 1
+    )
     noise = to_float(learner).astype(np.float64) - planted.learner
     level = 10 * np.log10(np.mean(noise**2))
     assert level == pytest.approx(LEVEL_DBFS - snr_db, abs=0.5)
@@ -110,19 +112,21 @@ def test_noise_has_the_level_of_the_condition(planted: Planted, snr_db: float) -
 
 def test_bleed_echo_clipping_and_loss_have_the_stated_amounts(planted: Planted) -> None:
     silent = np.zeros_like(planted.learner)
-    leak, _ = disturb(silent, planted.patient, Condition("b", bleed_db=-25.0), 1)
+    leak, _ = disturb(silent, planted.patient, RecordingCondition("b", bleed_db=-25.0), 1)
     ratio = np.mean(to_float(leak).astype(np.float64) ** 2) / np.mean(
         planted.patient.astype(np.float64) ** 2
     )
     assert 10 * np.log10(ratio) == pytest.approx(-25.0, abs=2.0)
-    echo, _ = disturb(planted.learner, silent, Condition("r", reverb_s=0.4), 1)
+    echo, _ = disturb(planted.learner, silent, RecordingCondition("r", reverb_s=0.4), 1)
     speech = complement(all_speech(planted, "learner"), 0.0, planted.length_s)
     ends = speech[(speech[:, 1] - speech[:, 0]) > 0.5][1:-1, 0]
     after = np.array([np.abs(echo[samples(e + 0.1) : samples(e + 0.15)]).max() for e in ends])
     assert np.median(after) > 20
-    clipped, _ = disturb(planted.learner, silent, Condition("c", clip_db=24.0), 1)
+    clipped, _ = disturb(planted.learner, silent, RecordingCondition("c", clip_db=24.0), 1)
     assert np.mean(np.abs(clipped.astype(np.int32)) >= 32_767) > 0.001
-    noisy, _ = disturb(planted.learner, silent, Condition("d", noise_db=30.0, dropped=0.02), 1)
+    noisy, _ = disturb(
+        planted.learner, silent, RecordingCondition("d", noise_db=30.0, dropped=0.02), 1
+    )
     frames = noisy[: noisy.size // 320 * 320].reshape(-1, 320)
     assert np.mean(~frames.any(axis=1)) == pytest.approx(0.02, abs=0.004)
 
@@ -164,7 +168,7 @@ def test_f1_counts_missed_and_invented_events() -> None:
 
 
 def test_metrics_that_an_uncalibrated_echo_distorts_are_refused(planted: Planted) -> None:
-    room = Condition("hall", noise_db=45.0, reverb_s=0.6)
+    room = RecordingCondition("hall", noise_db=45.0, reverb_s=0.6)
     echoing, patient = disturb(planted.learner, planted.patient, room, 5)
     dry = disturb(planted.learner, planted.patient, CLEAN, 5)
     # only the learner's room echoes: a simulated patient is recorded without a room
