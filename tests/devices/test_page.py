@@ -259,4 +259,4 @@ def test_the_page_reports_a_missing_server(visit: Callable[..., Any]) -> None:
     page = visit("ws://127.0.0.1:9/")
     page.wait_for_function("window.told.some(([name]) => name === 'refused')")
     told = dict(page.evaluate("window.told"))
-    assert told["refused"] == "The server did not answer; is simvoice still running?"
+    assert told["refused"] == "The server did not answer. Check that simvoice is still running."
