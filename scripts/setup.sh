@@ -55,18 +55,28 @@ need_compiler() {
 
 hash_of() { .venv/bin/python -c 'import hashlib, sys; print(hashlib.sha256(b"".join(open(f, "rb").read() for f in sys.argv[1:])).hexdigest())' "$@"; }
 
+# Removes llama-cpp-python, pip's stored build included, when it was compiled with other options.
+compile_again_if_changed() {
+  if ! .venv/bin/python -c 'import importlib.metadata as m; m.version("llama-cpp-python")' 2>/dev/null; then return; fi
+  if [ "$(cat .venv/llama-options.stamp 2>/dev/null || true)" = "$(hash_of scripts/llama-lean.cmake)" ]; then return; fi
+  .venv/bin/python -m pip uninstall --disable-pip-version-check --quiet --yes llama-cpp-python >&2
+  .venv/bin/python -m pip cache remove --disable-pip-version-check --quiet llama_cpp_python >/dev/null 2>&1 || true
+}
+
 # install LOCK: installs the libraries of a lock file, each checked against its hash, and simvoice.
 # A stamp of what was installed lets the next start skip pip.
 install() {
   local lock=$1 stamp=.venv/simvoice-"${1%.lock}".stamp want
-  want=$(hash_of "$lock" pyproject.toml)
+  want=$(hash_of "$lock" pyproject.toml scripts/llama-lean.cmake)
   if [ "$(cat "$stamp" 2>/dev/null || true)" = "$want" ]; then return; fi
+  compile_again_if_changed
   need_compiler "$lock"
   say "Installing the libraries of $lock."
   # Of llama.cpp only the library is needed. Every core takes part in the build.
   SKBUILD_CMAKE_DEFINE="LLAVA_BUILD=OFF;CMAKE_PROJECT_llama.cpp_INCLUDE=$PWD/scripts/llama-lean.cmake" \
     CMAKE_BUILD_PARALLEL_LEVEL="${CMAKE_BUILD_PARALLEL_LEVEL:-$(getconf _NPROCESSORS_ONLN)}" \
     .venv/bin/python -m pip install --disable-pip-version-check --no-deps --require-hashes -r "$lock" >&2
+  hash_of scripts/llama-lean.cmake >.venv/llama-options.stamp
   # The build backend is in the lock file, so nothing more is downloaded here.
   .venv/bin/python -m pip install --disable-pip-version-check --no-deps --no-build-isolation --quiet --editable . >&2
   printf '%s\n' "$want" >"$stamp"
