@@ -45,7 +45,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "timing": {"audio", "errors"},
     "patient": {"coding", "criteria", *GROUND},
     "conversation": {"patient", "record", *GROUND},
-    "scoring": {"timing", "coding", "record", "criteria", "audio", "errors"},
+    "reading": {"timing", "coding", "record", "audio", "errors"},
+    "scoring": {"reading", "timing", "coding", "record", "criteria", "audio", "errors"},
     # edges
     "record": {"criteria", "audio", "errors"},
     "engines": GROUND,
@@ -53,13 +54,16 @@ MAY_IMPORT: dict[str, set[str]] = {
     "devices": {"simulate", *GROUND},
     # what carries and what people see
     "runtime": {"conversation", "patient", "record", *GROUND},
-    "research.calibrate": {"scoring", "timing", "simulate", "paths", *GROUND},
+    "research.calibrate": {"reading", "scoring", "timing", "simulate", "paths", *GROUND},
     "research.recordings": {"timing", "audio", "errors"},
-    "research.analysis": {"research.recordings", "scoring", "timing", "record", *GROUND},
+    "research.analysis": {
+        *{"research.recordings", "reading", "scoring", "timing", "record"},
+        *GROUND,
+    },
     "research.export": {"research.analysis", "scoring", "timing", "audio", "errors"},
     "research.pictures": {"research.analysis", "scoring", "timing", "errors"},
-    "debrief": {"criteria", "scoring", "timing", "record", "audio", "errors"},
-    "progress": {"debrief", "scoring", "record", "errors"},
+    "debrief": {"criteria", "reading", "scoring", "timing", "record", "audio", "errors"},
+    "progress": {"debrief", "reading", "scoring", "record", "errors"},
     "web": {
         *{"progress", "debrief", "record", "runtime", "devices"},
         *{"research.analysis", "research.pictures"},
@@ -80,7 +84,7 @@ MAY_IMPORT_ALL_BUT: dict[str, set[str]] = {
 }
 """The same for those at the top; "" is the package itself."""
 
-PURE = ("conversation", "patient", "coding", "timing", "scoring")
+PURE = ("conversation", "patient", "coding", "timing", "reading", "scoring")
 CLOCKS_AND_THREADS = {"time", "threading", "queue", "asyncio", "socket", "subprocess"}
 
 ONLY_IN: dict[str, set[str]] = {

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from simvoice.audio import RATE, Pcm16
-from simvoice.scoring.metrics.reading import read_blocks
+from simvoice.reading.reading import read_blocks
 from simvoice.scoring.metrics.registry import measure_reading
 
 BLOCK_S = 30

@@ -22,11 +22,11 @@ from simvoice.devices.simulated import SimulatedLine
 from simvoice.errors import SimvoiceError
 from simvoice.models import manifest
 from simvoice.patient.case.load import locate_case
+from simvoice.reading.reading import read_sound
 from simvoice.record.store import Store
 from simvoice.research.calibrate.fit import RepeatError, Values, repeat_errors
 from simvoice.scoring.metrics.change import detectable
 from simvoice.scoring.metrics.interval import Repeats
-from simvoice.scoring.metrics.reading import read_sound
 from simvoice.scoring.metrics.registry import measure_reading
 from simvoice.simulate.demo import DEMO_FILES, build_script, load_demo
 from simvoice.simulate.varied import amplify_script, vary_demo

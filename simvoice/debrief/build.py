@@ -25,6 +25,7 @@ from simvoice.debrief.patient_view import shown_reflections, told_and_untold, tu
 from simvoice.debrief.suggestions import make_suggestions, what_to_keep
 from simvoice.debrief.wording import clock, count_noun, format_measured, is_english
 from simvoice.errors import AttemptError
+from simvoice.reading.reading import Reading, read, read_best
 from simvoice.record.events import (
     Backchannel,
     Discarded,
@@ -39,7 +40,6 @@ from simvoice.record.events import (
 from simvoice.record.store import Attempt
 from simvoice.scoring.metrics.measures import LOST_SHARE
 from simvoice.scoring.metrics.norms import no_norm_note, norms_beside
-from simvoice.scoring.metrics.reading import Reading, read, read_best
 from simvoice.scoring.metrics.registry import Measured, measure_reading
 
 _GUESSING = -1.0

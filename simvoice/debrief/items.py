@@ -22,6 +22,7 @@ from simvoice.criteria import (
 from simvoice.debrief.model import CueAnswer, ItemResult, Objected, Scored, ShownEvidence
 from simvoice.debrief.wording import NOT_ENGLISH, is_english
 from simvoice.errors import SimvoiceError, UsageError
+from simvoice.reading.reading import Reading
 from simvoice.record.events import Header, LearnerTurn
 from simvoice.record.ratings import Objection, add_objection, load_objections, withdraw_objection
 from simvoice.record.store import Attempt
@@ -29,7 +30,6 @@ from simvoice.scoring.instruments.cues import Response
 from simvoice.scoring.instruments.evidence import RuleVerdict
 from simvoice.scoring.instruments.instrument import CRITICAL, Item, headings, items_for
 from simvoice.scoring.instruments.judge import Judge, JudgedItem, ScoredInstrument
-from simvoice.scoring.metrics.reading import Reading
 from simvoice.scoring.raters.human_range import agreement_on, interval_in_words
 from simvoice.scoring.raters.questions import critical_and_chosen
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from simvoice.debrief.model import TimingMark, Who
 from simvoice.debrief.wording import count_noun, duration
+from simvoice.reading.reading import Reading
 from simvoice.record.events import Backchannel, Delay, Hold, Interruption, SimultaneousStart
-from simvoice.scoring.metrics.reading import Reading
 from simvoice.timing.silences import Silence, Wait, machine_share_s
 from simvoice.timing.turns import PAUSE_S, Between
 

@@ -9,6 +9,7 @@ from typing import Final
 from simvoice.debrief.model import CueAnswer, DebriefMoment
 from simvoice.debrief.retry import checkpoint_before
 from simvoice.debrief.wording import sentence_starts
+from simvoice.reading.reading import Reading
 from simvoice.record.events import (
     Hold,
     JournalEntry,
@@ -17,7 +18,6 @@ from simvoice.record.events import (
     PatientMove,
     PatientSpeech,
 )
-from simvoice.scoring.metrics.reading import Reading
 
 # -- exchanges and moments --------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from typing import Final
 from simvoice.debrief.model import ShownReflection, ToldFact, TurningPoint, UntoldFact
 from simvoice.debrief.moments import TRUST, Exchange, debrief_moment, find_exchanges
 from simvoice.debrief.wording import clock
+from simvoice.reading.reading import Reading
 from simvoice.record.events import (
     Ended,
     Header,
@@ -21,7 +22,6 @@ from simvoice.record.events import (
     Tellable,
 )
 from simvoice.record.store import Attempt
-from simvoice.scoring.metrics.reading import Reading
 
 # -- reflection by the patient ----------------------------------------------------------------
 

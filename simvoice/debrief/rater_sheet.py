@@ -15,10 +15,10 @@ from simvoice.debrief.layout import peaks
 from simvoice.debrief.model import Debrief, ItemResult
 from simvoice.debrief.wording import count_noun
 from simvoice.errors import AttemptError, UsageError
+from simvoice.reading.reading import read
 from simvoice.record.events import Backchannel, JournalEntry, LearnerTurn, PatientSpeech
 from simvoice.record.ratings import RaterDone, Rating, add_ratings, finish_rating, load_draft
 from simvoice.record.store import Attempt
-from simvoice.scoring.metrics.reading import read
 from simvoice.scoring.raters.questions import (
     AnswerKind,
     allowed_answers,

@@ -30,10 +30,10 @@ from simvoice.debrief.moments import (
     whole_sentences,
 )
 from simvoice.debrief.wording import clock, sentences_of
+from simvoice.reading.reading import Reading
 from simvoice.record.events import Ended, Hold, JournalEntry, LearnerTurn, LedgerStep
 from simvoice.scoring.instruments.instrument import CRITICAL
 from simvoice.scoring.instruments.patient_side import BROKEN_S, broken_with_care
-from simvoice.scoring.metrics.reading import Reading
 
 # -- kinds of suggestions, from `data/suggestions.toml` ---------------------------------------
 

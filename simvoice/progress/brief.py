@@ -9,10 +9,10 @@ from simvoice.debrief.model import Debrief, DebriefPart, Scored
 from simvoice.debrief.moments import TRUST, find_exchanges
 from simvoice.debrief.suggestions import find_mistakes, suggestion_kinds
 from simvoice.debrief.wording import is_english
+from simvoice.reading.reading import Reading, read
 from simvoice.record.events import Hold, LearnerTurn, PatientMove, RetryOrigin
 from simvoice.record.store import Attempt
 from simvoice.scoring.instruments.instrument import CRITICAL
-from simvoice.scoring.metrics.reading import Reading, read
 from simvoice.scoring.raters.human_range import human_agreements
 
 NUMBERS = (

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from simvoice.bench import analysis
-from simvoice.scoring.metrics.reading import read_channels
+from simvoice.reading.reading import read_channels
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ from pathlib import Path
 from simvoice import __version__
 from simvoice.audio import RATE
 from simvoice.errors import AttemptError
+from simvoice.reading.reading import Reading, read_best
 from simvoice.record.events import LearnerTurn, PatientMove, PatientSpeech
 from simvoice.record.files import JOURNAL
 from simvoice.record.store import Attempt
@@ -21,7 +22,6 @@ from simvoice.research.analysis.conversation import (
 )
 from simvoice.research.analysis.results import fingerprint
 from simvoice.research.analysis.tables import events_of, stretches_of, turns_of, values_of
-from simvoice.scoring.metrics.reading import Reading, read_best
 
 
 def _retry_note(attempt: Attempt) -> str:

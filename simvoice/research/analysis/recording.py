@@ -13,6 +13,7 @@ from simvoice import __version__
 from simvoice.audio import Pcm, Pcm16
 from simvoice.errors import AudioFileError
 from simvoice.ports import TranscribedWord
+from simvoice.reading.reading import read_measured_sound
 from simvoice.research.analysis.conversation import (
     Conversation,
     ConversationUtterance,
@@ -32,7 +33,6 @@ from simvoice.research.recordings.match import (
 )
 from simvoice.research.recordings.sound import Sound, sha256_of, two_channels
 from simvoice.research.recordings.transcript import RecordingTranscript, read_transcripts
-from simvoice.scoring.metrics.reading import read_measured_sound
 from simvoice.timing.intervals import Intervals, total_s
 from simvoice.timing.measure_sound import SoundMeasurement, measure_sound
 from simvoice.timing.silences import Utterance as SilenceUtterance

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+from simvoice.reading.reading import Reading
 from simvoice.record.events import Backchannel, Delay, Discarded, Hold
 from simvoice.research.analysis.conversation import (
     ConversationEvent,
@@ -15,7 +16,6 @@ from simvoice.research.analysis.conversation import (
     Value,
     Who,
 )
-from simvoice.scoring.metrics.reading import Reading
 from simvoice.scoring.metrics.registry import measure_reading
 from simvoice.timing.overlaps import OverlapKind
 from simvoice.timing.silences import Wait, machine_share_s

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simvoice.audio import SILENT_DBFS, Pcm, to_int16
+from simvoice.reading.reading import Reading, read_measured_sound, read_speech
 from simvoice.research.calibrate.conditions import RecordingCondition, disturb
 from simvoice.research.calibrate.plant import Planted, PlantedEvent
 from simvoice.scoring.metrics.interval import ERROR_DEPENDS_ON_WORDS, Conditions, conditions
-from simvoice.scoring.metrics.reading import Reading, read_measured_sound, read_speech
 from simvoice.scoring.metrics.registry import Measured, measure_reading
 from simvoice.timing.intervals import Intervals, at_least, complement, intersect, union
 from simvoice.timing.measure_sound import ChannelMeasurement, SoundMeasurement, measure_channels

@@ -12,8 +12,9 @@ from functools import cached_property
 from itertools import chain, pairwise, zip_longest
 
 from simvoice import criteria as r
+from simvoice.reading.coded_turns import code_turns_in_context, never_rises
+from simvoice.reading.reading import Reading
 from simvoice.record.events import Header, Hold, Interruption, LearnerTurn
-from simvoice.scoring.instruments.coded_turns import code_turns_in_context, never_rises
 from simvoice.scoring.instruments.cues import Response, responses
 from simvoice.scoring.instruments.evidence import (
     CERTAINTIES,
@@ -33,7 +34,6 @@ from simvoice.scoring.instruments.evidence import (
 from simvoice.scoring.instruments.instrument import Instrument, Item, items
 from simvoice.scoring.instruments.patient_side import judge_patient_rule
 from simvoice.scoring.instruments.rule_text import CLOSES, code_label, codes_in_words, rule_in_words
-from simvoice.scoring.metrics.reading import Reading
 from simvoice.scoring.metrics.registry import Measured, measure_reading
 from simvoice.scoring.metrics.shares import ItemShare, share
 from simvoice.scoring.raters.questions import resolve_rule

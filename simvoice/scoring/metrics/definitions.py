@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from simvoice.reading.reading import Need
 from simvoice.scoring.data_files import read_toml
 
 Unit = Literal[
@@ -26,10 +27,6 @@ Unit = Literal[
 
 BetterDirection = Literal["higher", "lower", "none"]
 """Which direction is better; "none" where that depends on the visit."""
-
-Need = Literal["speech", "sound", "words", "journal"]
-"""speech: who spoke when, from a journal or from two channels. sound: the waveform itself.
-words: what was said. journal: the record of an attempt."""
 
 NEED_WORDS: dict[Need, str] = {
     "speech": "who spoke when",

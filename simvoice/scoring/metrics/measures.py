@@ -12,11 +12,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from simvoice.reading.news import NewsBeat, news_beat
+from simvoice.reading.reading import Reading
 from simvoice.record.events import Delay, Hold
-from simvoice.scoring.instruments.news import NewsBeat, news_beat
 from simvoice.scoring.metrics import voice_measures as voice
 from simvoice.scoring.metrics.quantities import NothingToMeasure, NotMeasurable
-from simvoice.scoring.metrics.reading import Reading
 from simvoice.timing.overlaps import OverlapKind, overlaps_of_kind
 from simvoice.timing.silences import SilenceKind, Wait, machine_share_s
 from simvoice.timing.turns import Speaker, Turn

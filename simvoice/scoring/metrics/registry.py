@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from simvoice.reading.reading import Need, Reading, RecordedAttempt, read
 from simvoice.scoring.metrics.definitions import (
     BetterDirection,
     Definition,
-    Need,
     Unit,
     definitions,
 )
@@ -27,7 +27,6 @@ from simvoice.scoring.metrics.interval import (
 )
 from simvoice.scoring.metrics.measures import MEASURES
 from simvoice.scoring.metrics.quantities import NotMeasurable, reason_text
-from simvoice.scoring.metrics.reading import Reading, RecordedAttempt, read
 
 NOT_CALIBRATED = "error not yet calibrated"
 FROM_JOURNAL = "from the journal's own times; the error is known only for sound"

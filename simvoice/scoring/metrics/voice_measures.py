@@ -9,9 +9,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from simvoice.scoring.instruments.news import distressed
+from simvoice.reading.news import distressed
+from simvoice.reading.reading import Reading
 from simvoice.scoring.metrics.quantities import NotMeasurable
-from simvoice.scoring.metrics.reading import Reading
 from simvoice.timing.intervals import Intervals, intersect, intervals, subtract, total_s
 from simvoice.timing.measure_sound import ChannelMeasurement
 from simvoice.timing.prosody import FloatSeries, VoiceProfile, quantile

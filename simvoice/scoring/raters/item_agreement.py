@@ -15,13 +15,13 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from simvoice.errors import SimvoiceError
+from simvoice.reading.reading import read
 from simvoice.record.ratings import Objection, Rating, folders_with_feedback, load_feedback
 from simvoice.record.store import Attempt, Store
 from simvoice.scoring.data_files import read_toml
 from simvoice.scoring.instruments.evidence import RuleVerdict
 from simvoice.scoring.instruments.instrument import Item, items, items_for
 from simvoice.scoring.instruments.judge import Judge
-from simvoice.scoring.metrics.reading import read
 from simvoice.scoring.raters.agreement import (
     Estimate,
     RatingPair,

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from simvoice.audio import RATE, samples, to_float
+from simvoice.reading.reading import read_channels
 from simvoice.research.calibrate.clips import LEVEL_DBFS, VOICES, record_bank, record_take, sounding
 from simvoice.research.calibrate.compare import (
     SPEAKERS,
@@ -20,7 +21,6 @@ from simvoice.research.calibrate.compare import (
 from simvoice.research.calibrate.conditions import HELD_OUT, STANDARD, RecordingCondition, disturb
 from simvoice.research.calibrate.plant import EARLIEST_S, Planted, plant
 from simvoice.research.calibrate.skeleton import draw_skeleton
-from simvoice.scoring.metrics.reading import read_channels
 from simvoice.scoring.metrics.registry import measure_reading
 from simvoice.timing.intervals import complement, covers, intersect, total_s
 from tests.research.calibrate.voices import SILENCE_S, SYLLABLE_S, Hum

@@ -10,10 +10,10 @@ from simvoice.patient.case.critical import critical_items_for_record
 from simvoice.patient.case.load import load_case, locate_case
 from simvoice.patient.case.schema import Case
 from simvoice.patient.mind import Patient
+from simvoice.reading.reading import read
 from simvoice.record.events import Header
 from simvoice.scoring.instruments.instrument import critical_instrument
 from simvoice.scoring.instruments.judge import Judge, ScoredInstrument
-from simvoice.scoring.metrics.reading import read
 from tests.planted.builder import SoundlessAttempt, learner_turn
 from tests.planted.in_text import demo_steps, play_demo
 from tests.planted.talk import header

@@ -8,12 +8,12 @@ import pytest
 from pydantic import TypeAdapter
 
 from simvoice.criteria import ItemRule
+from simvoice.reading.reading import read
 from simvoice.record.events import Coded, ConcernShown, Header, JournalEntry, LearnerTurn
 from simvoice.scoring.instruments.evidence import RuleVerdict
 from simvoice.scoring.instruments.instrument import Instrument, Item, headings, instruments
 from simvoice.scoring.instruments.judge import Judge, ScoredInstrument
 from simvoice.scoring.instruments.rule_text import rule_in_words
-from simvoice.scoring.metrics.reading import read
 from tests.planted.builder import SoundlessAttempt, hold, learner_turn
 from tests.planted.talk import entries, header
 

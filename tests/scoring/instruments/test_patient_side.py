@@ -6,13 +6,13 @@ import pytest
 from pydantic import TypeAdapter
 
 from simvoice.criteria import ItemRule
+from simvoice.reading.reading import read
 from simvoice.record.events import Hold, JournalEntry, PatientMove, PatientSpeech
 from simvoice.scoring.instruments.evidence import RuleVerdict
 from simvoice.scoring.instruments.instrument import Item
 from simvoice.scoring.instruments.judge import Judge
 from simvoice.scoring.instruments.patient_side import broken_with_care
 from simvoice.scoring.instruments.rule_text import rule_in_words
-from simvoice.scoring.metrics.reading import read
 from tests.planted.builder import (
     SoundlessAttempt,
     hold,

@@ -11,8 +11,8 @@ from functools import cache
 from pathlib import Path
 
 from simvoice.coding.coder import code
+from simvoice.reading.coded_turns import code_turns_in_context
 from simvoice.record.events import Coded, ConcernShown
-from simvoice.scoring.instruments.coded_turns import code_turns_in_context
 from simvoice.scoring.instruments.cues import RESPONSES, Response, responses
 from tests.planted.builder import learner_turn, patient_speech
 

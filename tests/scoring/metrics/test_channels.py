@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from simvoice.scoring.metrics.reading import read_channels
+from simvoice.reading.reading import read_channels
 from simvoice.scoring.metrics.registry import METRICS, measure_reading
 from simvoice.timing.turns import TimedWord
 from tests.planted.talk import END_S, NUMBERS, sound

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from simvoice.reading.reading import read_channels
 from simvoice.scoring.metrics.definitions import definitions
 from simvoice.scoring.metrics.interval import (
     HOLDS_IN_ECHO,
@@ -22,7 +23,6 @@ from simvoice.scoring.metrics.interval import (
     refusal,
     shipped_errors,
 )
-from simvoice.scoring.metrics.reading import read_channels
 from simvoice.scoring.metrics.registry import measure_reading
 from tests.planted.talk import sound
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from simvoice.reading.reading import read, read_sound
 from simvoice.record.events import (
     Backchannel,
     Delay,
@@ -22,7 +23,6 @@ from simvoice.record.events import (
     SimultaneousStart,
     Started,
 )
-from simvoice.scoring.metrics.reading import read, read_sound
 from simvoice.scoring.metrics.registry import (
     DECIDED,
     FROM_JOURNAL,

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simvoice.audio import RATE, Pcm16
+from simvoice.reading.reading import Reading, read_channels, read_sound, read_speech
 from simvoice.record.events import JournalEntry
-from simvoice.scoring.metrics.reading import Reading, read_channels, read_sound, read_speech
 from simvoice.scoring.metrics.registry import measure_reading
 from simvoice.timing.intervals import Intervals, intervals, shift
 from simvoice.timing.turns import Speaker, TimedWord

@@ -1,0 +1,387 @@
+"""Read a record or a recording for measuring: who spoke when, and what happened."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, Protocol, TypeVar
+
+from simvoice.audio import FRAME_S, Pcm16
+from simvoice.errors import AttemptError
+from simvoice.reading.coded_turns import RiseDetector, rises_in_sound
+from simvoice.reading.news import CUES, tells_news
+from simvoice.record.events import (
+    Backchannel,
+    Delay,
+    Discarded,
+    Ended,
+    Hold,
+    Interruption,
+    JournalEntry,
+    LearnerTurn,
+    LearnerVoice,
+    LossCounts,
+    PatientMove,
+    PatientSpeech,
+    SimultaneousStart,
+)
+from simvoice.timing.intervals import Intervals, bridge, intersect, intervals, total_s, union
+from simvoice.timing.measure_sound import Blocks, SoundMeasurement, measure_channels, measure_sound
+from simvoice.timing.overlaps import Overlap, overlaps, split_acknowledgements
+from simvoice.timing.prosody import VoiceProfile, join_profiles
+from simvoice.timing.silences import HoldInterval, Utterance, Wait
+from simvoice.timing.timeline import SpeechTimes, Timeline
+from simvoice.timing.turns import Speaker, TimedWord
+
+Need = Literal["speech", "sound", "words", "journal"]
+"""speech: who spoke when, from a journal or from two channels. sound: the waveform itself.
+words: what was said. journal: the record of an attempt."""
+
+_Entry = TypeVar("_Entry", bound=JournalEntry)
+
+_BRIDGE_S = 0.15
+"""Longest time between two words of the patient within one stretch of voice, seconds: the closure
+before a stop, not a pause."""
+
+_SAME_S = 0.3
+"""Largest difference between the live and the detected time of one onset, seconds."""
+
+
+class RecordedAttempt(Protocol):
+    """What a reading needs of an attempt; `record.store.Attempt` provides it."""
+
+    @property
+    def entries(self) -> tuple[JournalEntry, ...]:
+        """The journal, in the order in which it was written."""
+        ...
+
+    @property
+    def duration_s(self) -> float:
+        """Session seconds."""
+        ...
+
+    def audio(self) -> tuple[Pcm16, Pcm16]:
+        """(learner, patient), int16 [n] each, 16 kHz."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """One attempt or recording, read for measuring."""
+
+    entries: tuple[JournalEntry, ...]
+    """Empty without a journal."""
+    timeline: Timeline
+    available: frozenset[Need] = frozenset({"speech", "journal"})
+    """What the reading was made from; a metric that needs more is not measurable."""
+    words: tuple[TimedWord, ...] = ()
+    """Words with their times, in order of time, where they are known."""
+    overlaps: tuple[Overlap, ...] = ()
+    """Overlaps, in order of time; from the journal where there is one."""
+    sound: SoundMeasurement | None = None
+    """Measurements of the sound; None where it was not read."""
+    rises: RiseDetector | None = None
+    """Whether the voice rises at the end of a turn; None without an attempt."""
+
+    @property
+    def speech_times(self) -> SpeechTimes:
+        """When each speaker spoke."""
+        return self.timeline.speech_times
+
+    def of(self, kind: type[_Entry]) -> list[_Entry]:
+        """The journal's entries of one type, in order."""
+        return [entry for entry in self.entries if isinstance(entry, kind)]
+
+    @cached_property
+    def lost_share(self) -> float:
+        """Share of the microphone's frames that the devices counted as lost, 0..1."""
+        counts = self.of(LossCounts)
+        length_s = self.speech_times.end_s - self.speech_times.start_s
+        if not counts or length_s <= 0.0:
+            return 0.0
+        return min(1.0, counts[-1].lost_frames * FRAME_S / length_s)
+
+
+def read(attempt: RecordedAttempt) -> Reading:
+    """Read the journal: the detector's voice intervals and the patient's word times."""
+    entries = attempt.entries
+    excluded = _marked_intervals(entries, (Backchannel, Discarded))
+    voices = [_drop_covered(_learner_voices(entries), excluded)]
+    voices += [_unvoiced_turn(entry, voices[0]) for entry in _entries_of(entries, LearnerTurn)]
+    learner = intervals([(float(a), float(b)) for part in voices for a, b in part])
+    return _reading(
+        entries,
+        learner=learner,
+        patient=_patient_speech(entries),
+        backchannels=_marked_intervals(entries, (Backchannel,)),
+        end_s=_end_s(attempt),
+        rises=rises_in_sound(attempt),
+    )
+
+
+def read_best(attempt: RecordedAttempt) -> Reading:
+    """Read the sound where it was stored, since its errors are known; otherwise the journal."""
+    try:
+        return read_sound(attempt)
+    except AttemptError:
+        return read(attempt)
+
+
+def read_sound(attempt: RecordedAttempt) -> Reading:
+    """Read the two channels of sound, in the same way as any recording.
+
+    Interruptions, backchannels, holds, delays and words still come from the journal. Raises
+    AttemptError when the sound was not stored.
+    """
+    sound = measure_channels(*attempt.audio())
+    excluded = _marked_intervals(attempt.entries, (Backchannel, Discarded))
+    return _reading(
+        attempt.entries,
+        learner=_drop_covered(sound.learner.speech, excluded),
+        patient=sound.patient.speech,
+        backchannels=_marked_intervals(attempt.entries, (Backchannel,)),
+        end_s=_end_s(attempt),
+        sound=sound,
+        rises=rises_in_sound(attempt),
+    )
+
+
+def read_channels(
+    learner: Pcm16,
+    patient: Pcm16,
+    *,
+    utterances: Sequence[Utterance] = (),
+    words: Sequence[TimedWord] = (),
+) -> Reading:
+    """Read two channels of sound without a journal: any recording of two people.
+
+    learner, patient: int16 [n], 16 kHz, one speaker each, on one clock. utterances: from a
+    transcript, where there is one. words: of both speakers, in any order, where known.
+    """
+    return read_blocks([(learner, patient)], utterances=utterances, words=words)
+
+
+def read_blocks(
+    blocks: Blocks,
+    *,
+    utterances: Sequence[Utterance] = (),
+    words: Sequence[TimedWord] = (),
+) -> Reading:
+    """The same for sound in pieces of any length; memory does not grow with the length."""
+    return read_measured_sound(measure_sound(blocks), utterances=utterances, words=words)
+
+
+def read_measured_sound(
+    sound: SoundMeasurement,
+    *,
+    utterances: Sequence[Utterance] = (),
+    words: Sequence[TimedWord] = (),
+) -> Reading:
+    """The same for sound that is already measured."""
+    in_order = tuple(sorted(words, key=lambda word: word.start_s))
+    learner, patient = sound.learner, sound.patient
+    voices: dict[Speaker, VoiceProfile] = {"learner": learner.voice, "patient": patient.voice}
+    found = overlaps(learner.speech, patient.speech, voices, in_order)
+    available: set[Need] = {"speech", "sound"}
+    if words:
+        available.add("words")
+    return read_speech(
+        {"learner": learner.speech, "patient": patient.speech},
+        found,
+        sound.length_s,
+        utterances=utterances,
+        words=in_order,
+        sound=sound,
+        available=frozenset(available),
+    )
+
+
+def read_speech(
+    speech: Mapping[Speaker, Intervals],
+    found: Sequence[Overlap],
+    length_s: float,
+    *,
+    utterances: Sequence[Utterance] = (),
+    words: tuple[TimedWord, ...] = (),
+    sound: SoundMeasurement | None = None,
+    available: frozenset[Need] = frozenset({"speech"}),
+) -> Reading:
+    """Make a reading where it is already known who spoke when: a transcript, planted truth.
+
+    speech: all speech of each speaker, acknowledgements included. found: the overlaps.
+    """
+    acknowledged = [overlap for overlap in found if overlap.kind == "acknowledgement"]
+    learner, learner_backchannels = split_acknowledgements(
+        speech["learner"], [o for o in acknowledged if o.by == "learner"]
+    )
+    patient, patient_backchannels = split_acknowledgements(
+        speech["patient"], [o for o in acknowledged if o.by == "patient"]
+    )
+    times = SpeechTimes(
+        learner=learner,
+        patient=patient,
+        start_s=0.0,
+        end_s=length_s,
+        backchannels=learner_backchannels,
+        patient_backchannels=patient_backchannels,
+        utterances=tuple(sorted(utterances, key=lambda u: u.start_s)),
+    )
+    return Reading((), Timeline(times), available, words, tuple(found), sound)
+
+
+def _reading(
+    entries: tuple[JournalEntry, ...],
+    *,
+    learner: Intervals,
+    patient: Intervals,
+    backchannels: Intervals,
+    end_s: float,
+    rises: RiseDetector,
+    sound: SoundMeasurement | None = None,
+) -> Reading:
+    utterances = [
+        Utterance("learner", e.start_s, e.end_s, is_news=tells_news(e))
+        for e in _entries_of(entries, LearnerTurn)
+    ]
+    feelings = {move.turn for move in _entries_of(entries, PatientMove) if move.kind in CUES}
+    utterances += [
+        Utterance(
+            "patient",
+            e.start_s,
+            e.end_s,
+            is_question=e.heard.rstrip().endswith("?"),
+            is_cue=e.turn in feelings,
+        )
+        for e in _entries_of(entries, PatientSpeech)
+        if e.end_s > e.start_s
+    ]
+    times = SpeechTimes(
+        learner=learner,
+        patient=patient,
+        start_s=0.0,
+        end_s=end_s,
+        backchannels=backchannels,
+        waits=tuple(
+            Wait(e.speech_end_s, e.first_sound_s, e.chosen_silence_s)
+            for e in _entries_of(entries, Delay)
+        ),
+        holds=tuple(
+            HoldInterval(e.start_s, e.end_s, e.outcome) for e in _entries_of(entries, Hold)
+        ),
+        utterances=tuple(sorted(utterances, key=lambda u: u.start_s)),
+    )
+    available: set[Need] = {"speech", "journal", "words"}
+    if sound is not None:
+        available.add("sound")
+    words = _words(entries)
+    found = _overlaps(entries, times, words, sound)
+    return Reading(entries, Timeline(times), frozenset(available), words, found, sound, rises)
+
+
+def _words(entries: Sequence[JournalEntry]) -> tuple[TimedWord, ...]:
+    """Words with their times, in order of time.
+
+    The patient's words have their recorded times. The learner's are spread evenly over each turn,
+    because the recogniser gives no times.
+    """
+    found = [
+        TimedWord("patient", word.text, word.start_s, word.end_s)
+        for speech in _entries_of(entries, PatientSpeech)
+        for word in speech.words
+    ]
+    for turn in _entries_of(entries, LearnerTurn):
+        texts = turn.text.split()
+        step_s = (turn.end_s - turn.start_s) / max(1, len(texts))
+        found += [
+            TimedWord("learner", text, turn.start_s + k * step_s, turn.start_s + (k + 1) * step_s)
+            for k, text in enumerate(texts)
+        ]
+    return tuple(sorted(found, key=lambda word: word.start_s))
+
+
+def _overlaps(
+    entries: Sequence[JournalEntry],
+    times: SpeechTimes,
+    words: Sequence[TimedWord],
+    sound: SoundMeasurement | None,
+) -> tuple[Overlap, ...]:
+    """Overlaps of an attempt, in order of time.
+
+    Interruptions, simultaneous starts and acknowledgements are those decided live, from the
+    journal. Early starts, attempts and the patient's overlaps are classified from the times.
+    """
+    found = [
+        Overlap("interruption", "learner", e.start_s, e.stopped_s, e.lost_s, e.lost_words)
+        for e in _entries_of(entries, Interruption)
+    ]
+    found += [
+        Overlap("together", "learner", e.start_s, e.stopped_s, e.lost_s, e.lost_words)
+        for e in _entries_of(entries, SimultaneousStart)
+    ]
+    found += [
+        Overlap("acknowledgement", "learner", e.start_s, e.end_s)
+        for e in _entries_of(entries, Backchannel)
+    ]
+    voices: dict[Speaker, VoiceProfile] = {
+        "learner": sound.learner.voice if sound else join_profiles(()),
+        "patient": sound.patient.voice if sound else join_profiles(()),
+    }
+    known = [overlap.start_s for overlap in found]
+    for overlap in overlaps(times.learner, times.patient, voices, words):
+        is_new = all(abs(overlap.start_s - start_s) > _SAME_S for start_s in known)
+        decided = overlap.by == "learner" and overlap.kind in ("interruption", "acknowledgement")
+        if is_new and not decided:
+            found.append(overlap)
+    return tuple(sorted(found, key=lambda overlap: overlap.start_s))
+
+
+def _entries_of(entries: Sequence[JournalEntry], kind: type[_Entry]) -> list[_Entry]:
+    return [entry for entry in entries if isinstance(entry, kind)]
+
+
+def _end_s(attempt: RecordedAttempt) -> float:
+    """Session seconds at which the encounter ended; without that entry, the end of the record."""
+    ends = _entries_of(attempt.entries, Ended)
+    return ends[-1].at_s if ends else attempt.duration_s
+
+
+def _learner_voices(entries: Sequence[JournalEntry]) -> Intervals:
+    return intervals([(e.start_s, e.end_s) for e in _entries_of(entries, LearnerVoice)])
+
+
+def _marked_intervals(
+    entries: Sequence[JournalEntry], kinds: tuple[type[Backchannel] | type[Discarded], ...]
+) -> Intervals:
+    return intervals([(e.start_s, e.end_s) for e in entries if isinstance(e, kinds)])
+
+
+def _drop_covered(voices: Intervals, excluded: Intervals) -> Intervals:
+    """Drop voice intervals of which more than half is excluded.
+
+    Subtraction would leave slivers where the two were timed a frame apart.
+    """
+    remaining = [
+        (float(start), float(end))
+        for start, end in voices
+        if total_s(intersect(intervals([(start, end)]), excluded)) <= 0.5 * (end - start)
+    ]
+    return intervals(remaining)
+
+
+def _unvoiced_turn(turn: LearnerTurn, voices: Intervals) -> Intervals:
+    """The whole turn where no voice interval shows it; otherwise empty."""
+    whole = intervals([(turn.start_s, turn.end_s)])
+    return whole if len(intersect(whole, voices)) == 0 else whole[:0]
+
+
+def _patient_speech(entries: Sequence[JournalEntry]) -> Intervals:
+    parts = [intervals([])]
+    for speech in _entries_of(entries, PatientSpeech):
+        extent = intervals([(speech.start_s, speech.end_s)])
+        words = intervals([(word.start_s, word.end_s) for word in speech.words])
+        parts.append(intersect(bridge(words, _BRIDGE_S), extent) if len(words) else extent)
+    spoken = parts[0]
+    for part in parts[1:]:
+        spoken = union(spoken, part)
+    return spoken
