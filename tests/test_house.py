@@ -62,7 +62,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "research.export": {"research.analysis", "scoring", "timing", "audio", "errors"},
     "research.pictures": {"research.analysis", "scoring", "timing", "errors"},
-    "debrief": {"criteria", "reading", "scoring", "timing", "record", "audio", "errors"},
+    "debrief": {"coding", "criteria", "reading", "scoring", "timing", "record", "audio", "errors"},
     "progress": {"debrief", "reading", "scoring", "record", "errors"},
     "web": {
         *{"progress", "debrief", "record", "runtime", "devices"},

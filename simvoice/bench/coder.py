@@ -15,11 +15,12 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from simvoice.coding.behaviour import main_behaviour
+from simvoice.coding.codebook import group, in_order
 from simvoice.coding.coder import code
 from simvoice.coding.context import UtteranceContext, code_in_context
 from simvoice.errors import UsageError
@@ -128,11 +129,7 @@ def majority(values: Iterable[str]) -> str | None:
 FOLDER = Path(__file__).resolve().parents[2] / "tests" / "coding" / "data"
 HALVES = ("seen", "held-out")
 
-EVENTS = (
-    "introduction", "ask_perception", "ask_permission", "warning_shot", "empathy_name",
-    "empathy_understand", "empathy_respect", "empathy_support", "empathy_explore", "normalising",
-    "chunk_check", "teach_back", "summary", "plan", "safety_net", "invite_questions", "signpost",
-)  # fmt: skip
+EVENTS: Final = in_order(group("labelled"))
 """The labelled codes of SPIKES and NURSE. The headline is not among them: it differs by case."""
 
 _JARGON = {"unexplained": "jargon", "explained": "jargon_explained"}

@@ -1,10 +1,13 @@
-"""The codebook: the codes of utterances, with their definitions and sources."""
+"""The codebook: the codes of utterances and their groups, read from `data/codebook.toml`."""
 
 from __future__ import annotations
 
+import tomllib
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from importlib.resources import files
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,115 +23,113 @@ class Code:
     """0..1."""
 
 
-# -- codebook ---------------------------------------------------------------------------------
-# The definitions of the codes. The rules that find them are in `data/rules.toml`.
+@dataclass(frozen=True, slots=True)
+class CodeDefinition:
+    """What a code means."""
+
+    definition: str
+    """One sentence."""
+    source: str
+    """The instrument or study that it comes from; "simvoice" where it is our own."""
+    groups: frozenset[str]
+    """Names of its groups, those that include another group among them."""
 
 
-CODEBOOK: Final = MappingProxyType(
-    {
-        "question_open": "A question or invitation that leaves the answer to the patient.",
-        "question_closed": "A question that yes, no, a name or a number answers.",
-        "question_leading": "A question that suggests its answer.",
-        "question_multiple": "Several questions at once, without time for an answer between them.",
-        "ask_perception": "Asks what the patient knows, thinks or expects (SPIKES: perception).",
-        "ask_permission": "Asks if or how much the patient wants to hear (SPIKES: invitation).",
-        "ask_concerns": "Asks what worries the patient or what the patient needs.",
-        "elicit": "Invites the patient to go on, without naming a subject.",
-        "warning_shot": "Says that serious news is coming, before the news.",
-        "headline": "The news itself, in plain words (patterns: the case).",
-        "headline_jargon": "The news itself, in words of clinicians only (patterns: the case).",
-        "good_news": "Says that there is no bad news (patterns: the case).",
-        "euphemism": "Talks around the news without the word for it (patterns: the case).",
-        "hedged_news": "Says that the news may be true (patterns: the case).",
-        "reflection": "Gives back what the patient said or meant, as a statement.",
-        "fixing": "Tells the patient what to do, or offers a solution.",
-        "autonomy": "Says that the choice is the patient's.",
-        "confront": "Argues, warns, or uses the patient's own words against the patient.",
-        "empathy_name": "Names a feeling (NURSE: name).",
-        "empathy_understand": "Says that the feeling makes sense (NURSE: understand).",
-        "empathy_respect": "Gives credit for what the patient does or is (NURSE: respect).",
-        "empathy_support": "Says that the patient will not be left alone with it (NURSE: support).",
-        "empathy_explore": "Asks to hear more about the feeling (NURSE: explore).",
-        "normalising": "Says that others in the patient's situation feel, think or do the same.",
-        "affirmation": "Praises an effort, a step or a strength, with or without a feeling.",
-        "shared_feeling": "Says that the speaker has felt or experienced the same.",
-        "i_wish": "Wishes that it were otherwise.",
-        "silence_offer": "Offers the patient time.",
-        "reassurance": "Comforts before the concern is known, or promises what no one can know.",
-        "reassurance_premature": "Comforts before a concern was asked about, named or told.",
-        "reassurance_earned": "Comforts after a concern was asked about, named or told.",
-        "honest_limits": "Says what is not known yet.",
-        "hope": "Says truthfully what can be hoped for, without a promise.",
-        "jargon": "A technical word left unexplained.",
-        "jargon_explained": "A technical word with what it means.",
-        "filler": "Sounds and words that only hold the turn: um, you know.",
-        "hedge": "Words that make a statement less certain: maybe, sort of.",
-        "apology": "Apologises for something that the speaker did.",
-        "sorry_for": "Expresses sorrow for what happens to the patient.",
-        "check_understanding": "Asks what the patient understood, or whether it was clear.",
-        "chunk_check": "Asks after a piece of information whether it was clear so far.",
-        "teach_back": "Asks the patient to say in their own words what they understood.",
-        "invite_questions": "Asks whether the patient has questions.",
-        "signpost": "Says what the conversation will cover, or in which order.",
-        "safety_net": "Says what to do and whom to call if it gets worse or worries the patient.",
-        "plan": "Says what happens next.",
-        "summary": "Summarises what was said.",
-        "greeting": "Hello.",
-        "introduction": "Says a name or a role.",
-        "small_talk": "Talks about the weather or the way here.",
-        "minimising": "Makes the problem smaller than it is for the patient.",
-        "blaming": "Says or implies that the patient is to blame.",
-        "hostility": "Is rude or threatens.",
-        "subject_change": "Leaves the subject for another one.",
-        "postponing": "Puts off what the patient has raised.",
-        "closing": "Ends the conversation.",
-        "machine": "Addresses a machine, its instructions or its role instead of a patient.",
-        "repeat_request": "Asks the patient to say it again.",
-        "affirm": "Yes.",
-        "deny": "No.",
-        "acknowledge": "Shows listening and nothing more.",
-        "thanks": "Thanks the patient.",
-    }
-)
-"""Code name to one-sentence definition. Sources: `SOURCES`; SPIKES, Baile 2000 (doi
-10.1634/theoncologist.5-4-302); NURSE, Back 2005 (doi 10.3322/canjclin.55.3.164)."""
+@dataclass(frozen=True, slots=True)
+class Codebook:
+    """All codes and all groups."""
 
-SOURCES: Final = MappingProxyType(
-    {
-        "question_leading": "Calgary-Cambridge guide: avoids leading questions",
-        "question_multiple": "Calgary-Cambridge guide: one question at a time",
-        "chunk_check": "Calgary-Cambridge guide: chunks and checks; SPIKES: knowledge",
-        "teach_back": "AHRQ health literacy toolkit: teach-back",
-        "signpost": "Calgary-Cambridge guide: signposting",
-        "safety_net": "Calgary-Cambridge guide: safety netting; Neighbour, The Inner Consultation",
-        "normalising": "VR-CoDES-P: content acknowledgement; named apart for simvoice",
-        "affirmation": "MITI 4.2: affirm",
-        "shared_feeling": "ECCS level 6: shared feeling or experience",
-        "jargon_explained": "Charpentier 2021 and Links 2019: jargon defined or not",
-        "filler": "Clark and Fox Tree 2002: uh and um; a count, not a fault",
-        "hedge": "Prince, Frader and Bosk 1982: hedging among physicians",
-        "postponing": "VR-CoDES-P: post-ponement",
-        "reflection": "MITI 4.2: reflections, simple and complex as one",
-        "reassurance_premature": "Calgary-Cambridge guide: avoids premature reassurance",
-        "reassurance_earned": "Calgary-Cambridge guide: the counterpart, named for simvoice",
-    }
-)
-"""Code name to the source of its definition, for codes that SPIKES and NURSE do not name. The
-sources are named from memory of the published instruments; no threshold depends on them."""
+    codes: Mapping[str, CodeDefinition]
+    """Name of a code to its definition, in the order in which the rules are tried."""
+    groups: Mapping[str, str]
+    """Name of a group to what its codes have in common, a sentence."""
 
-EMPATHY: Final = frozenset(
-    {
-        "empathy_name",
-        "empathy_understand",
-        "empathy_respect",
-        "empathy_support",
-        "empathy_explore",
-        "i_wish",
-        "sorry_for",
-        "silence_offer",
-    }
-)
+    def group(self, name: str) -> frozenset[str]:
+        """The names of the codes of a group. Raises ValueError for an unknown group."""
+        if name not in self.groups:
+            raise ValueError(
+                f"the codebook has no group {name!r}; its groups: {', '.join(self.groups)}"
+            )
+        return frozenset(code for code, each in self.codes.items() if name in each.groups)
+
+
+def read_codebook(raw: Mapping[str, Any]) -> Codebook:
+    """Return the codebook of a parsed file; see the head of `data/codebook.toml` for its form.
+
+    Raises ValueError, with a sentence, for a key that is missing or unknown, for a group that a
+    code or a group names and the file does not define, and for a group without codes.
+    """
+    _check_keys("the file", raw, {"groups", "codes"})
+    parts: dict[str, frozenset[str]] = {}
+    for name, group in raw["groups"].items():
+        _check_keys(f"the group {name!r}", group, {"means"}, {"includes"})
+        parts[name] = _known_groups(f"the group {name!r}", group.get("includes", ()), raw)
+    codes: dict[str, CodeDefinition] = {}
+    for name, code in raw["codes"].items():
+        _check_keys(f"the code {name!r}", code, {"definition", "source"}, {"groups"})
+        own = _known_groups(f"the code {name!r}", code.get("groups", ()), raw)
+        wider = {group for group, includes in parts.items() if includes & own}
+        codes[name] = CodeDefinition(code["definition"], code["source"], own | wider)
+    book = Codebook(
+        MappingProxyType(codes),
+        MappingProxyType({name: group["means"] for name, group in raw["groups"].items()}),
+    )
+    for name in book.groups:
+        if not book.group(name):
+            raise ValueError(f"no code belongs to the group {name!r}; name it at a code or drop it")
+    return book
+
+
+def _check_keys(
+    what: str, found: Mapping[str, Any], needed: set[str], optional: Collection[str] = ()
+) -> None:
+    if missing := needed - found.keys():
+        raise ValueError(f"{what} of the codebook lacks {', '.join(sorted(missing))}")
+    if unknown := found.keys() - needed - set(optional):
+        raise ValueError(f"{what} of the codebook has unknown keys: {', '.join(sorted(unknown))}")
+
+
+def _known_groups(what: str, named: Any, raw: Mapping[str, Any]) -> frozenset[str]:
+    if unknown := set(named) - raw["groups"].keys():
+        raise ValueError(
+            f"{what} of the codebook names unknown groups: {', '.join(sorted(unknown))}; "
+            f"its groups: {', '.join(raw['groups'])}"
+        )
+    return frozenset(named)
+
+
+def _load() -> Codebook:
+    path = files("simvoice.coding") / "data" / "codebook.toml"
+    return read_codebook(tomllib.loads(path.read_text(encoding="utf-8")))
+
+
+_BOOK: Final = _load()
+
+CODEBOOK: Final = _BOOK.codes
+"""Name of a code to its definition, in the order of the file."""
+
+GROUPS: Final = _BOOK.groups
+"""Name of a group to what its codes have in common."""
+
+
+def group(name: str) -> frozenset[str]:
+    """The names of the codes of a group of the codebook. Raises ValueError for an unknown group.
+
+    Modules call it once, for a constant, so that a wrong name fails at import.
+    """
+    return _BOOK.group(name)
+
+
+EMPATHY: Final = group("empathy")
 """The codes of empathic responses."""
 
-QUESTIONS: Final = frozenset({"question_open", "question_closed"})
+QUESTIONS: Final = group("questions")
 """The codes of questions by their form."""
+
+NEWS: Final = group("news")
+"""The codes of the news itself."""
+
+
+def in_order(codes: Collection[str]) -> tuple[str, ...]:
+    """The codes of the codebook among these, in its order."""
+    return tuple(name for name in CODEBOOK if name in codes)

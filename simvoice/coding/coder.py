@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, Final
 
 from simvoice.coding.behaviour import (
     SentenceAnalysis,
@@ -17,7 +17,7 @@ from simvoice.coding.behaviour import (
     multiple_questions,
     reflections,
 )
-from simvoice.coding.codebook import CODEBOOK, Code
+from simvoice.coding.codebook import CODEBOOK, Code, group
 from simvoice.coding.text import Sentence, sentences
 
 # -- jargon -----------------------------------------------------------------------------------
@@ -171,9 +171,9 @@ class Coder:
             before=data["explained_before"],
         )
         self._model_finds_reflections = "reflection" not in {each.name for each in self._rules}
-        self._stronger = (
-            *_STRONGER,
-            *((each.name, weaker) for each in self._rules for weaker in each.instead_of),
+        # what a shared rule replaces holds for a case's own rule of the same name, too
+        self._stronger = frozenset(
+            (each.name, weaker) for each in (*rules(), *self._rules) for weaker in each.instead_of
         )
 
     def code(self, text: str) -> tuple[Code, ...]:
@@ -188,7 +188,7 @@ class Coder:
         for number, each in enumerate(parts):
             codes = self._code_sentence(each)
             codes.extend(self._jargon.codes(utterance, number))
-            if each in reflecting and _NOT_REFLECTING.isdisjoint(code.name for code in codes):
+            if each in reflecting and _NO_REFLECTION.isdisjoint(code.name for code in codes):
                 words = each.sentence.words_at(0, len(each.sentence.plain))
                 codes.append(Code("reflection", words, round(each.probabilities.reflection, 2)))
             found.extend(codes)
@@ -217,35 +217,9 @@ def code(text: str) -> tuple[Code, ...]:
     return _shared().code(text)
 
 
-# a sentence with one of these codes is no reflection
-_NOT_REFLECTING = frozenset(
-    {
-        "headline", "headline_jargon", "good_news", "euphemism", "hedged_news", "warning_shot",
-        "machine", "hostility", "blaming", "minimising", "confront", "reassurance", "fixing",
-        "introduction", "apology", "postponing", "empathy_support", "empathy_understand", "plan",
-    }
-)  # fmt: skip
-
-# codes of how something is said
-_MANNER = frozenset({"filler", "hedge", "question_multiple", "question_leading"})
-
-# codes that only add detail to another code
-_DETAIL = frozenset({"chunk_check", "teach_back", "normalising", "jargon_explained", "signpost"})
-
-# (kept, dropped) if both codes are found
-_STRONGER = (
-    ("warning_shot", "sorry_for"),
-    ("apology", "sorry_for"),
-    ("empathy_explore", "elicit"),
-    ("warning_shot", "good_news"),
-    ("warning_shot", "deny"),
-    ("warning_shot", "affirm"),
-    ("check_understanding", "ask_perception"),
-    ("machine", "ask_perception"),
-    ("hostility", "reassurance"),
-    ("repeat_request", "apology"),
-    ("repeat_request", "sorry_for"),
-)
+_NO_REFLECTION: Final = group("no_reflection")
+_BESIDES: Final = group("manner") | group("detail")
+"""Codes that do not count beside an acknowledgement: of manner, and of detail."""
 
 
 def _without_weaker(found: list[Code], order: Iterable[tuple[str, str]]) -> tuple[Code, ...]:
@@ -253,7 +227,7 @@ def _without_weaker(found: list[Code], order: Iterable[tuple[str, str]]) -> tupl
     dropped = {weaker for stronger, weaker in order if stronger in names}
     if "elicit" in names and "empathy_explore" in names:
         dropped.discard("elicit")
-    if "acknowledge" in names and len(names - _MANNER - _DETAIL) > 2:
+    if "acknowledge" in names and len(names - _BESIDES) > 2:
         dropped.add("acknowledge")
     kept: list[Code] = []
     seen: set[tuple[str, str]] = set()

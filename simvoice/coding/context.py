@@ -10,9 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from simvoice.coding.behaviour import SURELY_REFLECTS, SentenceAnalysis, analyse, fluent
-from simvoice.coding.codebook import QUESTIONS, Code
+from simvoice.coding.codebook import QUESTIONS, Code, group
 from simvoice.coding.text import sentences
 
 LIKELY = 0.6
@@ -23,9 +24,7 @@ ECHO_WORDS, BARE_FEELING_WORDS = 8, 4
 STEM_LETTERS = 5
 """Letters that two forms of one word share: "insured", "insurance"."""
 
-EXPLORES = frozenset(
-    {"ask_concerns", "empathy_explore", "empathy_name", "empathy_understand", "elicit"}
-)
+EXPLORES: Final = group("explores")
 """Codes that ask about the patient's concerns, or show that a concern was understood."""
 
 _FEELING = re.compile(
@@ -45,13 +44,7 @@ things think this those to too up us very want was we well were what when where 
 with would yeah yes you your
 """
 _FUNCTION = frozenset(_FUNCTION_WORDS.split())
-_EXCLUDES = frozenset(
-    {
-        "reflection", "summary", "empathy_name", "greeting", "introduction", "thanks", "apology",
-        "minimising", "hostility", "blaming", "confront", "reassurance", "closing", "fixing",
-        "headline", "headline_jargon", "machine", "repeat_request", "teach_back", "warning_shot",
-    }
-)  # fmt: skip
+_NO_ECHO: Final = group("no_echo")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +75,7 @@ def code_in_context(
             kind = "earned" if is_explored else "premature"
             found.append(Code(f"reassurance_{kind}", code.words, code.confidence))
         is_explored = is_explored or code.name in EXPLORES
-    if context.before and _EXCLUDES.isdisjoint(code.name for code in codes):
+    if context.before and _NO_ECHO.isdisjoint(code.name for code in codes):
         named = [Code("empathy_name", each.sentence.text, LIKELY) for each in _bare_feelings(parts)]
         found += named or _echoes(parts, context.before)
     if context.is_asked and parts:
@@ -111,7 +104,7 @@ def _rising_question(last: SentenceAnalysis, codes: Sequence[Code]) -> list[Code
     ):
         return []
     here = [code for code in codes if code.words and code.words in last.sentence.text]
-    if any(code.name in _EXCLUDES - {"reflection"} | QUESTIONS for code in here):
+    if any(code.name in _NO_ECHO - {"reflection"} | QUESTIONS for code in here):
         return []
     return [Code("question_closed", last.sentence.text, LIKELY)]
 

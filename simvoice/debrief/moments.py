@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from simvoice.coding.codebook import group
 from simvoice.debrief.model import CueAnswer, DebriefMoment
 from simvoice.debrief.retry import checkpoint_before
 from simvoice.debrief.wording import sentence_starts
@@ -138,7 +139,7 @@ def _held(holds: Sequence[Hold], move: PatientMove) -> Hold | None:
 
 # -- missed opportunities ---------------------------------------------------------------------
 
-_TELLS: Final = frozenset({"headline", "headline_jargon", "plan", "honest_limits", "hope"})
+_TELLS: Final = group("checkable")
 """Codes of information that the learner can check, or continue with the next steps."""
 _ANSWERS_PATIENT: Final = frozenset({"give-back", "cue", "empathy"})
 """Kinds of suggestions, by id, that answer the patient's words."""

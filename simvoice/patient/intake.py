@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
-from simvoice.coding.codebook import EMPATHY, Code
+from simvoice.coding.codebook import EMPATHY, NEWS, Code, group
 from simvoice.coding.forms import form
 from simvoice.coding.text import sentences
 from simvoice.patient.case.fields import JARGON_RUN, MONOLOGUE_S, MONOLOGUE_WORDS
@@ -15,11 +16,8 @@ from simvoice.patient.decisions import LearnerUtterance, PatientState
 from simvoice.patient.ledger import holds
 from simvoice.patient.retrieval import is_question
 
-_NEWS = frozenset({"headline", "headline_jargon"})
-# VR-CoDES (doi 10.1016/j.pec.2010.02.024): codes of responses that provide space for a cue, and
-# codes that do not decide it
-_MEETS_CUE = EMPATHY | {"ask_concerns", "elicit", "reflection", "question_open", "summary"}
-_UNDECIDED = frozenset({"acknowledge", "question_closed", "repeat_request", "machine"})
+_MEETS_CUE: Final = group("meets_cue")
+_UNDECIDED: Final = group("undecided_on_cue")
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +163,7 @@ def _add_implied_news(case: Case, started: str, stimuli: dict[str, str], text: s
 
 
 def _mark_blunt(case: Case, state: PatientState, stimuli: dict[str, str], text: str) -> None:
-    if _NEWS.isdisjoint(stimuli) or "warning_shot" in stimuli:
+    if NEWS.isdisjoint(stimuli) or "warning_shot" in stimuli:
         return
     warned = {beat.id for beat in case.beats if "warning_shot" in beat.on}
     told = {beat.id for beat in case.beats if "headline" in beat.on}

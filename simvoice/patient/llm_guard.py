@@ -6,7 +6,9 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 from functools import partial
+from typing import Final
 
+from simvoice.coding.codebook import group
 from simvoice.coding.text import plain
 from simvoice.patient.case.schema import Case
 from simvoice.patient.decisions import PatientState
@@ -84,14 +86,7 @@ _FLIP = re.compile(
     r"i(?:'m| am) here (?:to help|for you)|mrs\.?|ma'am)\b",
     re.IGNORECASE,
 )
-_DOCTORS_CODES = frozenset(
-    {
-        "warning_shot", "headline_jargon", "plan", "check_understanding", "invite_questions",
-        "introduction", "jargon", "closing", "ask_perception", "ask_permission", "summary",
-        "silence_offer", "empathy_support", "hostility", "machine", "euphemism", "reassurance",
-        "fixing", "confront", "autonomy",
-    }
-)  # fmt: skip
+_CLINICIANS_ONLY: Final = group("clinicians_only")
 _NUMBER = re.compile(
     r"\d|\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|thirty|"
     r"forty|fifty|sixty|seventy|eighty|ninety|hundred|thousand|years?|months?|weeks?|"
@@ -171,7 +166,7 @@ def _role_break(case: Case, state: PatientState, text: str) -> str:
         return f"talks like the doctor ({found.group()!r})"
     if re.search(rf"\b{re.escape(case.person.short)}\b", text):
         return "says the patient's own name"
-    spoken = next((each for each in case.coder.code(text) if each.name in _DOCTORS_CODES), None)
+    spoken = next((each for each in case.coder.code(text) if each.name in _CLINICIANS_ONLY), None)
     if spoken is not None:
         return f"does what a doctor does ({spoken.name}: {spoken.words!r})"
     return ""

@@ -7,8 +7,9 @@ import hashlib
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Final
 
-from simvoice.coding.codebook import EMPATHY, QUESTIONS
+from simvoice.coding.codebook import QUESTIONS, group
 from simvoice.patient.case.fields import VoiceBends
 from simvoice.patient.case.schema import Beat, Case, CaseLine, Reaction
 from simvoice.patient.decisions import LearnerUtterance, Move, MoveKind, PatientState, PlannedHold
@@ -136,15 +137,7 @@ SHORTLIST = 4
 """Most lines in a tie."""
 FIRST_QUESTION, QUESTION_EVERY = 7, 4
 """Turns of the learner before the patient's first own question, and between own questions."""
-MET_FIRST = EMPATHY | {
-    "apology",
-    "hostility",
-    "blaming",
-    "elicit",
-    "reflection",
-    "summary",
-    "autonomy",
-}
+ANSWERED_FIRST: Final = group("answered_first")
 """Codes that the patient responds to before asking an own question."""
 CUT_TURNS = 3
 """Turns of the learner for which "go on" can refer to an interrupted line."""
@@ -373,7 +366,7 @@ class ReplyPolicy:
         kindness."""
         asked = sum(each in turn.state.said for each in self.case.must_ask)
         due = turn.state.turns >= FIRST_QUESTION + QUESTION_EVERY * asked
-        if turn.asks or not due or not MET_FIRST.isdisjoint(turn.intake.stimuli):
+        if turn.asks or not due or not ANSWERED_FIRST.isdisjoint(turn.intake.stimuli):
             return None
         return self.own_question(turn)
 

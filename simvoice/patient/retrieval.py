@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
-from simvoice.coding.codebook import EMPATHY, QUESTIONS
+from simvoice.coding.codebook import QUESTIONS, group
 from simvoice.coding.coder import Coder, code
 from simvoice.coding.forms import form, is_declarative
 from simvoice.coding.text import Sentence, plain, sentences
@@ -207,9 +207,9 @@ OWN_QUESTION_WORDS = 3
 POINTING_WORDS, POINTING_CONTENT_WORDS = 9, 2
 """Most words, and most content words, of a question that only refers to what was said."""
 
-_MEETING = frozenset({"greeting", "introduction", "thanks"})
+_COURTESIES: Final = group("courtesies")
 """Codes of sentences that no question refers to."""
-_ASIDE = EMPATHY | {"acknowledge", "apology", "normalising"}
+_ASIDES: Final = group("asides")
 """Codes of sentences before a question that are not its subject; "Do you?" has no other subject."""
 _REFERS = re.compile(
     r"\b(?:that|this|it|those|these|so|then|he|she|they|him|her|them|there|one|else)\b|"
@@ -276,10 +276,10 @@ def _needs_context(question: Sentence, before: Sentence) -> bool:
     if len(question.spoken) > SHORT_QUESTION_WORDS and not _OF_THAT.search(question.plain):
         return False
     does = {each.name for each in code(before.text)}
-    if not _MEETING.isdisjoint(does):
+    if not _COURTESIES.isdisjoint(does):
         return False
     is_bare = not content(question.plain) or _REFERS.search(question.plain) is not None
-    return is_bare or _ASIDE.isdisjoint(does)
+    return is_bare or _ASIDES.isdisjoint(does)
 
 
 # -- retrieval --------------------------------------------------------------------------------
@@ -295,12 +295,7 @@ act."""
 FOLLOWS = 0.06
 """Added for a line that continues the patient's last line."""
 
-_ACTS = frozenset(
-    {
-        "ask_perception", "ask_permission", "ask_concerns", "empathy_explore", "invite_questions",
-        "check_understanding", "introduction", "blaming",
-    }
-)  # fmt: skip
+_ACTS: Final = group("asks_what")
 
 
 @dataclass(frozen=True, slots=True)

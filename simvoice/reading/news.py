@@ -9,12 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from simvoice.coding.codebook import EMPATHY
+from simvoice.coding.codebook import EMPATHY, NEWS
 from simvoice.record.events import JournalEntry, LearnerTurn, PatientMove, PatientSpeech
 from simvoice.timing.turns import Speaker
 
-NEWS = frozenset({"headline", "headline_jargon"})
-"""Codes of turns that tell the news."""
 WARNING = "warning_shot"
 CUES = frozenset({"feel"})
 """Moves in which the patient shows a feeling."""

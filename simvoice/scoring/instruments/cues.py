@@ -13,11 +13,13 @@ Suchman et al. 1997; Pollak et al. 2007.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from types import MappingProxyType
 from typing import Final, Literal
 
+from simvoice.coding.codebook import CODEBOOK, group
 from simvoice.coding.text import plain
 from simvoice.record.events import (
     Backchannel,
@@ -27,6 +29,7 @@ from simvoice.record.events import (
     LearnerTurn,
     PatientSpeech,
 )
+from simvoice.scoring.data_files import read_toml
 from simvoice.scoring.instruments.evidence import GUESSING, Certainty
 
 SILENCE_S = 2.0
@@ -72,64 +75,25 @@ RESPONSES: Final = MappingProxyType(
 )
 """The 17 responses and their quadrants."""
 
-_INFORMS = ("information-advise, explicit", "information-advise, not explicit")
-_BLOCKS = ("active blocking", "shutting down")
-_LEAVES = ("switching", "ignoring")
-_EMPATHY = ("empathic response", "implicit empathy")
-_ASKS = ("content exploration", "ignoring")
 
-_ACTS: Final = MappingProxyType(
-    {
-        "closing": _LEAVES,
-        "empathy_name": ("affective acknowledgement", "affective acknowledgement"),
-        "empathy_explore": ("affective exploration", "active invitation"),
-        "empathy_understand": _EMPATHY,
-        "empathy_respect": _EMPATHY,
-        "empathy_support": _EMPATHY,
-        "i_wish": _EMPATHY,
-        "sorry_for": _EMPATHY,
-        "reflection": ("content acknowledgement", "content acknowledgement"),
-        "summary": ("content acknowledgement", "content acknowledgement"),
-        "ask_concerns": ("affective exploration", "active invitation"),
-        "elicit": ("content exploration", "active invitation"),
-        "silence_offer": ("active invitation", "active invitation"),
-        "question_open": ("content exploration", "active invitation"),
-        "invite_questions": ("content exploration", "active invitation"),
-        "hostility": _BLOCKS,
-        "blaming": _BLOCKS,
-        "confront": _BLOCKS,
-        "minimising": _BLOCKS,
-        "postponing": ("post-ponement", "post-ponement"),
-        "subject_change": _LEAVES,
-        "small_talk": _LEAVES,
-        "reassurance": _INFORMS,
-        "fixing": _INFORMS,
-        "headline": _INFORMS,
-        "headline_jargon": _INFORMS,
-        "good_news": _INFORMS,
-        "hedged_news": _INFORMS,
-        "warning_shot": _INFORMS,
-        "honest_limits": _INFORMS,
-        "hope": _INFORMS,
-        "plan": _INFORMS,
-        "ask_perception": _ASKS,
-        "ask_permission": _ASKS,
-        "check_understanding": _ASKS,
-        "question_closed": _ASKS,
-        "jargon": _INFORMS,
-        "acknowledge": ("acknowledgement", "acknowledgement"),
-    }
-)
-"""Code to (response when the turn takes up the patient's words, response when it does not). The
-first code in this order that a turn has decides: a goodbye first, because it reduces space whatever
-comes with it; codes that provide space before codes that reduce it; an acknowledgement last."""
+@cache
+def _answers() -> Mapping[str, tuple[str, str]]:
+    """Code to (response when the turn takes up the patient's words, response when it does not), in
+    the order of `data/answers.toml`: the first code that a turn has decides."""
+    found: dict[str, tuple[str, str]] = {}
+    for answer in read_toml("answers.toml")["answer"]:
+        pair = (answer["taken_up"], answer["not_taken_up"])
+        if unknown := [*(set(answer["codes"]) - CODEBOOK.keys()), *(set(pair) - RESPONSES.keys())]:
+            raise ValueError(f"answers.toml names unknown codes or responses: {sorted(unknown)}")
+        found |= dict.fromkeys(answer["codes"], pair)
+    return MappingProxyType(found)
 
-_EXPLORES = frozenset({"empathy_explore", "ask_concerns", "elicit", "question_open"})
+
+_ASKS_FOR_MORE: Final = group("asks_for_more")
 _POINTS_BACK = re.compile(r"\b(?:that|this|it|so)\b")
 """A question with one of these words is about what the patient said: "Tell me more about that."."""
 
-# open questions of these kinds have their own subject
-_OWN_SUBJECT = frozenset({"ask_perception", "ask_permission", "check_understanding"})
+_OWN_SUBJECT: Final = group("own_subject")
 
 _LETTERS = 5
 """Letters that two forms of one word share at the start: "insured", "insurance"."""
@@ -333,10 +297,10 @@ def _code_answer(turn: LearnerTurn, subject: frozenset[str]) -> _Answer:
     found = {each.code: each for each in reversed(turn.codes)}
     if not _OWN_SUBJECT.isdisjoint(found):
         found.pop("question_open", None)
-    code = next((code for code in _ACTS if code in found), None)
+    code = next((code for code in _answers() if code in found), None)
     if code is not None:
-        about = takes_up or (code in _EXPLORES and _POINTS_BACK.search(plain(turn.text)))
-        name = _ACTS[code][0 if about else 1]
+        about = takes_up or (code in _ASKS_FOR_MORE and _POINTS_BACK.search(plain(turn.text)))
+        name = _answers()[code][0 if about else 1]
         certainty: Certainty = "low" if turn.avg_logprob < GUESSING else "fair"
         return _Answer(name, RESPONSES[name].explicit, found[code].words, certainty)
     if takes_up or found:

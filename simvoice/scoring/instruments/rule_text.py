@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from functools import cache
 from types import MappingProxyType
+from typing import Final
 
+from simvoice.coding.codebook import NEWS, group, in_order
 from simvoice.criteria import (
     AllOfRule,
     AnswersRule,
@@ -31,15 +33,8 @@ from simvoice.scoring.metrics.definitions import definitions
 Means = Mapping[str, str]
 """Code that only a case has, to its meaning, a sentence."""
 NO_MEANINGS: Means = MappingProxyType({})
-_NEWS = frozenset({"headline", "headline_jargon"})
-_TOLD = frozenset(
-    {
-        "headline", "headline_jargon", "euphemism", "hedged_news", "good_news", "plan", "hope",
-        "honest_limits", "jargon",
-    }
-)  # fmt: skip
-"""All codes that tell the patient something; together they are called "information given"."""
-CLOSES = ("small_talk", "blaming", "hostility", "confront")
+_INFORMS: Final = group("informs")
+CLOSES: Final = in_order(group("closes"))
 """Codes of questions that are open only in form: they ask for nothing that matters to the
 patient."""
 
@@ -163,10 +158,10 @@ def codes_in_words(codes: Iterable[str], means: Means = NO_MEANINGS) -> str:
     something together are "information given".
     """
     listed = list(codes)
-    if set(listed) == _TOLD:
+    if set(listed) == _INFORMS:
         return "information given"
-    names = ["the news"] if listed and set(listed) >= _NEWS else []
-    names += [code_label(code, means) for code in listed if not (names and code in _NEWS)]
+    names = ["the news"] if listed and set(listed) >= NEWS else []
+    names += [code_label(code, means) for code in listed if not (names and code in NEWS)]
     return " or ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
 
 
