@@ -20,6 +20,7 @@ import numpy as np
 from simvoice.audio import RATE, Pcm16, samples
 from simvoice.bench.analysis import add_voice
 from simvoice.debrief.build import build_debrief
+from simvoice.reading.reading import read
 from simvoice.record.events import (
     Checkpoint,
     Coded,
@@ -67,7 +68,8 @@ def run(quick: bool) -> dict[str, Any]:
         taken, cpu = [], []
         for _ in range(rounds):
             begun, busy = time.perf_counter(), time.process_time()
-            debrief = build_debrief(Store(Path(folder)).open(attempt))
+            found = Store(Path(folder)).open(attempt)
+            debrief = build_debrief(found, read(found))
             debrief.model_dump_json()
             taken.append(time.perf_counter() - begun)
             cpu.append(time.process_time() - busy)

@@ -22,7 +22,7 @@ from simvoice.devices.simulated import SimulatedLine
 from simvoice.errors import SimvoiceError
 from simvoice.models import manifest
 from simvoice.patient.case.load import locate_case
-from simvoice.reading.reading import read_sound
+from simvoice.reading.reading import read
 from simvoice.record.store import Store
 from simvoice.research.calibrate.fit import RepeatError, Values, repeat_errors
 from simvoice.scoring.metrics.change import detectable
@@ -170,7 +170,7 @@ def run_encounter(
             f"{behaviour.case} with the {behaviour.manner} learner broke off: {finished.message}"
         )
     attempt = simulator.store.open(finished.attempt)
-    measured = measure_reading(read_sound(attempt))
+    measured = measure_reading(read(attempt))
     values = {
         one.key: one.value
         for one in measured

@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from simvoice import paths
 from simvoice.cli.common import AsJson, answers, notes, print_json
 from simvoice.debrief.build import build_debrief
-from simvoice.debrief.comparison import Comparison, compare
+from simvoice.debrief.comparison import Comparison, ReadAttempt, compare
 from simvoice.debrief.render_text import (
     render,
     render_comparison,
@@ -23,8 +23,9 @@ from simvoice.errors import AttemptError, UsageError
 from simvoice.progress.brief_store import StoreScan, build_waiting, scan_store
 from simvoice.progress.course import build_progress, list_learners, select_learner
 from simvoice.progress.text import render_known, render_progress
+from simvoice.reading.reading import read
 from simvoice.record.events import RetryOrigin
-from simvoice.record.store import Attempt, Store
+from simvoice.record.store import Store
 
 # -- debrief
 
@@ -49,7 +50,8 @@ def debrief(
     found = store.open(attempt)
     if found.state == "crashed":
         found = store.recover(attempt)
-    summary = build_debrief(found)
+    reading = read(found)
+    summary = build_debrief(found, reading)
     if as_json:
         print_json(summary.model_dump(mode="json"))
         return
@@ -66,7 +68,7 @@ def debrief(
     if items:
         answers.print(render_items(summary))
         return
-    compared = None if origin is None else _comparison(store, origin, found)
+    compared = None if origin is None else _comparison(store, origin, ReadAttempt(found, reading))
     if not numbers:
         answers.print(
             render_screen(summary, compared if isinstance(compared, Comparison) else None)
@@ -81,9 +83,9 @@ def debrief(
         answers.print(flow(sentence(f"The two attempts cannot be compared: {compared}")))
 
 
-def _comparison(store: Store, origin: RetryOrigin, found: Attempt) -> Comparison | AttemptError:
+def _comparison(store: Store, origin: RetryOrigin, found: ReadAttempt) -> Comparison | AttemptError:
     try:
-        return compare(store.open(origin.attempt), found)
+        return compare(ReadAttempt.of(store.open(origin.attempt)), found)
     except AttemptError as error:
         return error
 

@@ -36,6 +36,7 @@ from simvoice.debrief.retry import (
 from simvoice.debrief.terminal import command
 from simvoice.debrief.wording import clock
 from simvoice.errors import SimvoiceError, UsageError
+from simvoice.reading.reading import read
 from simvoice.runtime.observer import Caption, Encounter, Finished, Observation
 
 if TYPE_CHECKING:
@@ -193,7 +194,8 @@ def _run(encounter: Encounter, attempts: Path) -> None:
         finished = encounter.run()
     _show(finished)
     answers.print()
-    answers.print(render_screen(build_debrief(Store(attempts).open(finished.attempt))))
+    found = Store(attempts).open(finished.attempt)
+    answers.print(render_screen(build_debrief(found, read(found))))
     answers.print()
     answers.print("To read this again:")
     answers.print(command(f"simvoice debrief {finished.attempt}"))

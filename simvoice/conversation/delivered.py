@@ -24,6 +24,7 @@ class DeliveredLine:
     """The delivered words, in session seconds."""
     start_s: float | None
     end_s: float | None
+    """The last sound of the voice. A clip is longer: the pause after the clause belongs to it."""
     lost_s: float
     """Seconds of speech that were not played; estimated for clauses not yet synthesised."""
 
@@ -44,11 +45,11 @@ def delivered_line(reply: Reply) -> DeliveredLine:
             continue
         if clip.started_s is None:
             unsaid.append(clause)
-            lost_s += clip.duration_s
+            lost_s += clip.voice_end_s
             continue
         start_s = clip.started_s if start_s is None else start_s
-        end_s = clip.started_s + clip.played_s
-        lost_s += max(0.0, clip.duration_s - clip.played_s)
+        end_s = clip.started_s + min(clip.played_s, clip.voice_end_s)
+        lost_s += max(0.0, clip.voice_end_s - clip.played_s)
         for word in clip.words:
             middle = word.start_s + _DELIVERED_SHARE * (word.end_s - word.start_s)
             if clip.played_s >= middle:

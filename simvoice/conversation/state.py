@@ -115,6 +115,11 @@ class ReplyClip:
     """Session seconds at which its first sample is heard; None before that."""
     played_s: float = 0.0
 
+    @property
+    def voice_end_s(self) -> float:
+        """Seconds into the clip of the voice's last sound; the pause after the clause follows."""
+        return min(self.duration_s, max((w.end_s for w in self.words), default=self.duration_s))
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:

@@ -25,7 +25,7 @@ from simvoice.debrief.patient_view import shown_reflections, told_and_untold, tu
 from simvoice.debrief.suggestions import make_suggestions, what_to_keep
 from simvoice.debrief.wording import clock, count_noun, format_measured, is_english
 from simvoice.errors import AttemptError
-from simvoice.reading.reading import Reading, read, read_best
+from simvoice.reading.reading import Reading
 from simvoice.record.events import (
     Backchannel,
     Discarded,
@@ -49,21 +49,21 @@ _MENTIONED_WORDS = 3
 """Discarded sound with at least this many words is mentioned in the notes."""
 
 
-def build_debrief(attempt: Attempt, *, with_peaks: bool = True) -> Debrief:
+def build_debrief(attempt: Attempt, reading: Reading, *, with_peaks: bool = True) -> Debrief:
     """Build the debrief of an attempt, which may be empty, incomplete or without sound.
 
-    with_peaks: also read the sound for the outline that the page draws.
+    reading: of the attempt; every number and time comes from it. with_peaks: also read the sound
+    for the outline that the page draws.
     """
-    reading = read(attempt)
     header = attempt.header
     told, untold = told_and_untold(reading, header, _told(reading))
     outline, sound_problem = _outline(attempt) if with_peaks else (None, "")
     items = judge_items(reading, header, attempt.folder)
     exchanges = find_exchanges(reading)
-    felt, felt_note = shown_reflections(attempt, exchanges)
+    felt, felt_note = shown_reflections(attempt, reading, exchanges)
     english = is_english(reading.of(LearnerTurn))
     name = header.patient_name
-    numbers = _numbers(attempt, header.visit)
+    numbers = _numbers(reading, header.visit)
     judged = (items.cues, items.headings, items.instruments)
     suggestions = make_suggestions(reading, name, exchanges, *judged) if english else ()
     return Debrief(
@@ -109,7 +109,7 @@ def build_debrief(attempt: Attempt, *, with_peaks: bool = True) -> Debrief:
     )
 
 
-def _numbers(attempt: Attempt, visit: Collection[str]) -> tuple[Number, ...]:
+def _numbers(reading: Reading, visit: Collection[str]) -> tuple[Number, ...]:
     return tuple(
         Number(
             key=m.key,
@@ -124,7 +124,7 @@ def _numbers(attempt: Attempt, visit: Collection[str]) -> tuple[Number, ...]:
             high=m.high,
             norms=_norms(m, visit),
         )
-        for m in measure_reading(read_best(attempt))
+        for m in measure_reading(reading)
     )
 
 
@@ -341,6 +341,8 @@ def _notes(attempt: Attempt, reading: Reading, sound_problem: str) -> list[str]:
         notes.append(sound_problem)
     elif attempt.audio_path is None:
         notes.append("The sound of this attempt was not stored.")
+    elif reading.sound_fault:
+        notes.append(f"{reading.sound_fault} So times and numbers come from the journal.")
     if reading.lost_share > LOST_SHARE:
         notes.append(
             f"{reading.lost_share:.0%} of the microphone's sound was lost, so response times and "

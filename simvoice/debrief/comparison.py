@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 from pydantic import Field
 
 from simvoice.debrief.build import undelivered
-from simvoice.debrief.model import DebriefPart, Who
+from simvoice.debrief.model import Who
 from simvoice.errors import AttemptError
+from simvoice.reading.reading import Reading, read
 from simvoice.record.events import (
     Backchannel,
     Header,
@@ -21,12 +23,13 @@ from simvoice.record.events import (
     RetryOrigin,
 )
 from simvoice.record.store import Attempt, AttemptSummary
+from simvoice.strict_model import StrictModel
 
 LEDGER = ("trust", "distress", "understanding")
 """Quantities in the order they are shown. Other quantities of a case follow."""
 
 
-class ComparedLine(DebriefPart):
+class ComparedLine(StrictModel):
     """An utterance, as recognised or delivered, or a silence."""
 
     at_s: float
@@ -45,7 +48,7 @@ class ComparedLine(DebriefPart):
     """The ledger from then on; empty for the learner's lines."""
 
 
-class ComparedAttempt(DebriefPart):
+class ComparedAttempt(StrictModel):
     """One of the two attempts, from the checkpoint on."""
 
     attempt: str
@@ -71,7 +74,7 @@ class ComparedAttempt(DebriefPart):
     """How the attempt ended, in words."""
 
 
-class Comparison(DebriefPart):
+class Comparison(StrictModel):
     """An attempt and its retry, side by side."""
 
     again: RetryOrigin
@@ -82,13 +85,28 @@ class Comparison(DebriefPart):
     """Names of the quantities in the ledger, in the order they are shown."""
 
 
-def compare(original: Attempt, retry: Attempt) -> Comparison:
+@dataclass(frozen=True, slots=True)
+class ReadAttempt:
+    """An attempt with its reading."""
+
+    attempt: Attempt
+    reading: Reading
+
+    @classmethod
+    def of(cls, attempt: Attempt) -> ReadAttempt:
+        """Read an attempt."""
+        return cls(attempt, read(attempt))
+
+
+def compare(original: ReadAttempt, retry: ReadAttempt) -> Comparison:
     """Compare an attempt with its retry. Raises AttemptError if `retry` began elsewhere."""
-    origin = retry.header.again
-    if origin is None or origin.attempt != original.id:
-        raise AttemptError(f"attempt {retry.id} is not a retry of attempt {original.id}")
+    origin = retry.attempt.header.again
+    if origin is None or origin.attempt != original.attempt.id:
+        raise AttemptError(
+            f"attempt {retry.attempt.id} is not a retry of attempt {original.attempt.id}"
+        )
     first = _from_checkpoint(original, origin.at_s, origin.turn)
-    begun = next((e for e in retry.entries if isinstance(e, PatientMove)), None)
+    begun = next(iter(retry.reading.of(PatientMove)), None)
     # the retry counts from the patient's repeated line
     second = _from_checkpoint(
         retry, begun.at_s if begun else 0.0, begun.turn if begun else origin.turn
@@ -98,7 +116,7 @@ def compare(original: Attempt, retry: Attempt) -> Comparison:
     names += [name for name in found if name not in LEDGER]
     return Comparison(
         again=origin,
-        patient_name=retry.header.patient_name,
+        patient_name=retry.attempt.header.patient_name,
         first=first,
         second=second,
         names=tuple(names),
@@ -111,8 +129,8 @@ def find_retries(attempt: str, attempts: Sequence[AttemptSummary]) -> tuple[Atte
     return tuple(sorted(found, key=lambda each: (each.again_at_s, each.when)))
 
 
-def _from_checkpoint(attempt: Attempt, from_s: float, turn: int) -> ComparedAttempt:
-    entries = attempt.entries
+def _from_checkpoint(read: ReadAttempt, from_s: float, turn: int) -> ComparedAttempt:
+    attempt, entries = read.attempt, read.reading.entries
     move = next((e for e in entries if isinstance(e, PatientMove) and e.turn == turn), None)
     lines = _lines(entries, from_s)
     start = dict(move.ledger) if move else {}
@@ -120,12 +138,11 @@ def _from_checkpoint(attempt: Attempt, from_s: float, turn: int) -> ComparedAtte
     holds = [e for e in entries if isinstance(e, Hold) and e.start_s >= from_s]
     speeches = [e for e in entries if isinstance(e, PatientSpeech) and e.start_s >= from_s]
     ended = attempt.ended
-    end_s = ended.at_s if ended else attempt.duration_s
     return ComparedAttempt(
         attempt=attempt.id,
         when=attempt.started.wall_time if attempt.started else "",
         from_s=from_s,
-        length_s=round(max(0.0, end_s - from_s), 3),
+        length_s=round(max(0.0, read.reading.speech_times.end_s - from_s), 3),
         lines=lines,
         start=start,
         end=ledgers[-1] if ledgers else start,

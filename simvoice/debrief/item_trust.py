@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from simvoice.debrief.items import depends_on_words
 from simvoice.debrief.wording import NOT_ENGLISH, count_noun, is_english
+from simvoice.reading.reading import read
 from simvoice.record.events import LearnerTurn
 from simvoice.record.store import Attempt
 from simvoice.scoring.instruments.evidence import RuleVerdict
@@ -81,9 +82,9 @@ class ItemTrust:
 
 def judge_as_shown(attempt: Attempt) -> RatedAttempt:
     """Judge an attempt as its debrief does: without items that depend on words not in English."""
-    found = judge_attempt(attempt)
-    turns = [entry for entry in attempt.entries if isinstance(entry, LearnerTurn)]
-    if is_english(turns):
+    reading = read(attempt)
+    found = judge_attempt(attempt, reading)
+    if is_english(reading.of(LearnerTurn)):
         return found
     every = items_for(attempt.header)
     unknown = RuleVerdict("not judged", reason=NOT_ENGLISH)

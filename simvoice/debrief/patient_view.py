@@ -27,14 +27,14 @@ from simvoice.record.store import Attempt
 
 
 def shown_reflections(
-    attempt: Attempt, exchanges: Sequence[Exchange]
+    attempt: Attempt, reading: Reading, exchanges: Sequence[Exchange]
 ) -> tuple[tuple[ShownReflection, ...], str]:
     """Return the reflection in the record, and a sentence why there is none. One of them is empty.
 
     A reflection about a move is timed by the words that the move answered. A reflection about the
     ending is timed by the patient's last words.
     """
-    found = [entry for entry in attempt.entries if isinstance(entry, PatientReflection)]
+    found = reading.of(PatientReflection)
     said = found[-1].said if found else ()
     if said:
         begun = {each.move.at_s: each.at_s for each in exchanges}
@@ -42,7 +42,7 @@ def shown_reflections(
             ShownReflection(
                 text=each.text,
                 why=each.why,
-                at_s=_last_s(attempt, each)
+                at_s=_last_s(reading, each)
                 if each.at_s is None
                 else begun.get(each.at_s, each.at_s),
             )
@@ -51,9 +51,9 @@ def shown_reflections(
     return (), _why_not(attempt, attempt.header, asked=bool(found))
 
 
-def _last_s(attempt: Attempt, reflection: RecordedReflection) -> float | None:
+def _last_s(reading: Reading, reflection: RecordedReflection) -> float | None:
     """Return the start of the patient's last words, for a reflection about the ending."""
-    spoken = [e.start_s for e in attempt.entries if isinstance(e, PatientSpeech) and e.heard]
+    spoken = [speech.start_s for speech in reading.of(PatientSpeech) if speech.heard]
     return max(spoken, default=None) if reflection.of_ending else None
 
 

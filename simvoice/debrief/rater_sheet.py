@@ -15,7 +15,7 @@ from simvoice.debrief.layout import peaks
 from simvoice.debrief.model import Debrief, ItemResult
 from simvoice.debrief.wording import count_noun
 from simvoice.errors import AttemptError, UsageError
-from simvoice.reading.reading import read
+from simvoice.reading.reading import Reading
 from simvoice.record.events import Backchannel, JournalEntry, LearnerTurn, PatientSpeech
 from simvoice.record.ratings import RaterDone, Rating, add_ratings, finish_rating, load_draft
 from simvoice.record.store import Attempt
@@ -118,7 +118,7 @@ def check_rater_name(text: str) -> str:
     return rater
 
 
-def blind_sheet(attempt: Attempt, rater: str) -> BlindSheet:
+def blind_sheet(attempt: Attempt, reading: Reading, rater: str) -> BlindSheet:
     """Return the sheet that the page shows before the rater has finished."""
     draft = load_draft(attempt.folder, rater)
     answers = {each.item: each for each in draft.ratings}
@@ -149,9 +149,9 @@ def blind_sheet(attempt: Attempt, rater: str) -> BlindSheet:
         patient_name=attempt.header.patient_name,
         rater=rater,
         when=attempt.started.wall_time if attempt.started else "",
-        duration_s=attempt.duration_s,
+        duration_s=reading.speech_times.end_s,
         has_sound=attempt.audio_path is not None,
-        lines=_lines(attempt.entries),
+        lines=_lines(reading.entries),
         lists=tuple(lists),
         items=len(items),
         answered=len(answers.keys() & items.keys()),
@@ -159,9 +159,9 @@ def blind_sheet(attempt: Attempt, rater: str) -> BlindSheet:
     )
 
 
-def blind_timeline(attempt: Attempt) -> dict[str, Any]:
+def blind_timeline(attempt: Attempt, reading: Reading) -> dict[str, Any]:
     """Return the data that the page's script draws: both voices and their outline, no marks."""
-    spoken = read(attempt).speech_times
+    spoken = reading.speech_times
     outline = None
     if attempt.audio_path is not None:
         try:
@@ -173,7 +173,7 @@ def blind_timeline(attempt: Attempt) -> dict[str, Any]:
         ("patient", attempt.header.patient_name, spoken.patient),
     )
     return {
-        "duration_s": attempt.duration_s,
+        "duration_s": spoken.end_s,
         "patient_name": attempt.header.patient_name,
         "lanes": [
             {

@@ -16,26 +16,28 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from simvoice import __version__
 from simvoice.debrief.build import build_debrief
-from simvoice.debrief.model import Debrief, DebriefPart
+from simvoice.debrief.model import Debrief
 from simvoice.errors import SimvoiceError
 from simvoice.progress.brief import Brief, build_brief
+from simvoice.reading.reading import Reading, read
 from simvoice.record.files import FLAC, HEADER, JOURNAL, WAV, replace_file
 from simvoice.record.store import Attempt, AttemptSummary, Store
+from simvoice.strict_model import StrictModel
 
 FILE = "progress.json"
 """Name of the brief in the folder of the attempt."""
 
-_FORMAT = 1
+_FORMAT = 2
 """Increase it whenever the fields of a brief, or what they count, change."""
 
 _JUDGED_BY = (
     ("simvoice.scoring", "data"),
     ("simvoice.scoring", "data", "instruments"),
-    ("simvoice.debrief", "data"),
+    ("simvoice", "data"),
 )
 """Packages and their data folders: metrics, instruments, errors, suggestions."""
 
@@ -43,13 +45,13 @@ _working = threading.Lock()
 """Only one brief is built at a time: it takes 1 s of a core, and an encounter may be running."""
 
 
-class _StoredBrief(BaseModel):
+class _StoredBrief(StrictModel):
     made_by: str
     made_from: str
     brief: Brief
 
 
-class Skipped(DebriefPart):
+class Skipped(StrictModel):
     """An attempt that progress leaves out."""
 
     attempt: str
@@ -133,21 +135,28 @@ def build_waiting(
         summary = left.pop()  # the newest is the last
         with _working:
             try:
-                found = load_brief(store.root / summary.id) or store_brief(store.open(summary.id))
-                briefs.append(found)
+                briefs.append(
+                    load_brief(store.root / summary.id) or make_brief(store.open(summary.id))
+                )
             except SimvoiceError as error:
                 skipped.append(Skipped(attempt=summary.id, why=str(error)))
         done()
     return tuple(briefs), tuple(skipped), len(left)
 
 
-def store_brief(attempt: Attempt, debrief: Debrief | None = None) -> Brief:
-    """Build the brief of an attempt and store it. debrief: if it is already built.
+def make_brief(attempt: Attempt) -> Brief:
+    """Read an attempt, build its brief and store it."""
+    reading = read(attempt)
+    return store_brief(attempt, reading, build_debrief(attempt, reading, with_peaks=False))
+
+
+def store_brief(attempt: Attempt, reading: Reading, debrief: Debrief) -> Brief:
+    """Build the brief of an attempt and store it.
 
     If the file cannot be written, the brief is not stored and is built again next time.
     """
     fingerprint = _file_fingerprint(attempt.folder)
-    brief = build_brief(attempt, debrief or build_debrief(attempt, with_peaks=False))
+    brief = build_brief(attempt, reading, debrief)
     if attempt.state == "complete":
         made = _StoredBrief(made_by=_code_fingerprint(), made_from=fingerprint, brief=brief)
         with suppress(OSError):

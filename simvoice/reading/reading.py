@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal, Protocol, TypeVar
 
-from simvoice.audio import FRAME_S, Pcm16
+import numpy as np
+
+from simvoice.audio import FRAME_S, Pcm16, seconds
 from simvoice.errors import AttemptError
-from simvoice.reading.coded_turns import RiseDetector, rises_in_sound
+from simvoice.reading.align import SAME_S, align, patient_word_intervals
+from simvoice.reading.coded_turns import code_turns_in_context, rises_in_sound
 from simvoice.reading.news import CUES, tells_news
+from simvoice.reading.timeline_events import TimelineEvent, timeline_events
 from simvoice.record.events import (
     Backchannel,
     Delay,
     Discarded,
     Ended,
+    Header,
     Hold,
     Interruption,
     JournalEntry,
@@ -26,9 +31,9 @@ from simvoice.record.events import (
     PatientSpeech,
     SimultaneousStart,
 )
-from simvoice.timing.intervals import Intervals, bridge, intersect, intervals, total_s, union
+from simvoice.timing.intervals import Intervals, intersect, intervals, total_s, union
 from simvoice.timing.measure_sound import Blocks, SoundMeasurement, measure_channels, measure_sound
-from simvoice.timing.overlaps import Overlap, overlaps, split_acknowledgements
+from simvoice.timing.overlaps import Overlap, overlaps, split_acknowledgements, with_depth
 from simvoice.timing.prosody import VoiceProfile, join_profiles
 from simvoice.timing.silences import HoldInterval, Utterance, Wait
 from simvoice.timing.timeline import SpeechTimes, Timeline
@@ -40,12 +45,9 @@ words: what was said. journal: the record of an attempt."""
 
 _Entry = TypeVar("_Entry", bound=JournalEntry)
 
-_BRIDGE_S = 0.15
-"""Longest time between two words of the patient within one stretch of voice, seconds: the closure
-before a stop, not a pause."""
-
-_SAME_S = 0.3
-"""Largest difference between the live and the detected time of one onset, seconds."""
+_LOST_END_S = 2.0
+"""Seconds by which the sound may end before the last words of the journal. A process that is killed
+loses up to 1 s of sound; where more is missing, the sound does not tell who spoke when."""
 
 
 class RecordedAttempt(Protocol):
@@ -54,6 +56,11 @@ class RecordedAttempt(Protocol):
     @property
     def entries(self) -> tuple[JournalEntry, ...]:
         """The journal, in the order in which it was written."""
+        ...
+
+    @property
+    def header(self) -> Header:
+        """What was known before the first frame."""
         ...
 
     @property
@@ -80,9 +87,9 @@ class Reading:
     overlaps: tuple[Overlap, ...] = ()
     """Overlaps, in order of time; from the journal where there is one."""
     sound: SoundMeasurement | None = None
-    """Measurements of the sound; None where it was not read."""
-    rises: RiseDetector | None = None
-    """Whether the voice rises at the end of a turn; None without an attempt."""
+    """Measurements of the sound; None where it was not stored, or does not tell who spoke when."""
+    sound_fault: str = ""
+    """Why stored sound was not used, a sentence; empty otherwise."""
 
     @property
     def speech_times(self) -> SpeechTimes:
@@ -92,6 +99,11 @@ class Reading:
     def of(self, kind: type[_Entry]) -> list[_Entry]:
         """The journal's entries of one type, in order."""
         return [entry for entry in self.entries if isinstance(entry, kind)]
+
+    @cached_property
+    def events(self) -> tuple[TimelineEvent, ...]:
+        """Pauses, gaps, silences, overlaps and delays, in order of time."""
+        return timeline_events(self.timeline, self.overlaps, self.entries)
 
     @cached_property
     def lost_share(self) -> float:
@@ -104,47 +116,50 @@ class Reading:
 
 
 def read(attempt: RecordedAttempt) -> Reading:
-    """Read the journal: the detector's voice intervals and the patient's word times."""
-    entries = attempt.entries
-    excluded = _marked_intervals(entries, (Backchannel, Discarded))
-    voices = [_drop_covered(_learner_voices(entries), excluded)]
-    voices += [_unvoiced_turn(entry, voices[0]) for entry in _entries_of(entries, LearnerTurn)]
-    learner = intervals([(float(a), float(b)) for part in voices for a, b in part])
-    return _reading(
-        entries,
-        learner=learner,
-        patient=_patient_speech(entries),
-        backchannels=_marked_intervals(entries, (Backchannel,)),
-        end_s=_end_s(attempt),
-        rises=rises_in_sound(attempt),
-    )
+    """Read an attempt: who spoke when from its sound, where this was stored, and what happened from
+    its journal.
 
-
-def read_best(attempt: RecordedAttempt) -> Reading:
-    """Read the sound where it was stored, since its errors are known; otherwise the journal."""
-    try:
-        return read_sound(attempt)
-    except AttemptError:
-        return read(attempt)
-
-
-def read_sound(attempt: RecordedAttempt) -> Reading:
-    """Read the two channels of sound, in the same way as any recording.
-
-    Interruptions, backchannels, holds, delays and words still come from the journal. Raises
-    AttemptError when the sound was not stored.
+    Interruptions, backchannels, holds, delays and words come from the journal, at the times at
+    which they are heard (`reading.align`). Without stored sound, all times come from the journal.
+    Each of the learner's turns is coded in its context (`reading.coded_turns`).
     """
-    sound = measure_channels(*attempt.audio())
-    excluded = _marked_intervals(attempt.entries, (Backchannel, Discarded))
-    return _reading(
-        attempt.entries,
-        learner=_drop_covered(sound.learner.speech, excluded),
-        patient=sound.patient.speech,
-        backchannels=_marked_intervals(attempt.entries, (Backchannel,)),
-        end_s=_end_s(attempt),
-        sound=sound,
-        rises=rises_in_sound(attempt),
-    )
+    sound, fault = _measured_sound(attempt)
+    journal = attempt.entries
+    patient = patient_word_intervals(journal) if sound is None else sound.patient.speech
+    heard = align(journal, patient, None if sound is None else sound.learner.speech)
+    entries = code_turns_in_context(heard, attempt.header.shows, rises_in_sound(attempt))
+    excluded = _marked_intervals(entries, (Backchannel, Discarded))
+    if sound is None:
+        voices = [_drop_covered(_learner_voices(entries), excluded)]
+        voices += [_unvoiced_turn(entry, voices[0]) for entry in _entries_of(entries, LearnerTurn)]
+        learner = intervals([(float(a), float(b)) for part in voices for a, b in part])
+    else:
+        learner = _drop_covered(_with_a_voice(sound.learner.speech, entries), excluded)
+    reading = _reading(entries, learner, patient, _end_s(attempt), sound)
+    return replace(reading, sound_fault=fault)
+
+
+def _measured_sound(attempt: RecordedAttempt) -> tuple[SoundMeasurement | None, str]:
+    """(the measured sound, why stored sound is not used). Sound with a hole is not used, because it
+    does not tell who spoke when."""
+    try:
+        learner, patient = attempt.audio()
+    except AttemptError:
+        return None, ""
+    if seconds(len(learner)) < _last_s(attempt.entries) - _LOST_END_S:
+        return None, "The stored sound ends before the conversation does."
+    measured = measure_channels(learner, patient)
+    for line in _entries_of(attempt.entries, PatientSpeech):
+        extent = intervals([(line.start_s, line.end_s)])
+        if line.heard and len(intersect(extent, measured.patient.speech)) == 0:
+            return None, "In the stored sound, a line of the patient is missing."
+    return measured, ""
+
+
+def _last_s(entries: Sequence[JournalEntry]) -> float:
+    """Session seconds of the end of the last turn or line in the journal."""
+    spoken = (e.end_s for e in entries if isinstance(e, LearnerTurn | PatientSpeech))
+    return max(spoken, default=0.0)
 
 
 def read_channels(
@@ -227,18 +242,16 @@ def read_speech(
         patient_backchannels=patient_backchannels,
         utterances=tuple(sorted(utterances, key=lambda u: u.start_s)),
     )
-    return Reading((), Timeline(times), available, words, tuple(found), sound)
+    deep = tuple(with_depth(found, speech["learner"], speech["patient"]))
+    return Reading((), Timeline(times), available, words, deep, sound)
 
 
 def _reading(
     entries: tuple[JournalEntry, ...],
-    *,
     learner: Intervals,
     patient: Intervals,
-    backchannels: Intervals,
     end_s: float,
-    rises: RiseDetector,
-    sound: SoundMeasurement | None = None,
+    sound: SoundMeasurement | None,
 ) -> Reading:
     utterances = [
         Utterance("learner", e.start_s, e.end_s, is_news=tells_news(e))
@@ -261,7 +274,7 @@ def _reading(
         patient=patient,
         start_s=0.0,
         end_s=end_s,
-        backchannels=backchannels,
+        backchannels=_marked_intervals(entries, (Backchannel,)),
         waits=tuple(
             Wait(e.speech_end_s, e.first_sound_s, e.chosen_silence_s)
             for e in _entries_of(entries, Delay)
@@ -276,7 +289,7 @@ def _reading(
         available.add("sound")
     words = _words(entries)
     found = _overlaps(entries, times, words, sound)
-    return Reading(entries, Timeline(times), frozenset(available), words, found, sound, rises)
+    return Reading(entries, Timeline(times), frozenset(available), words, found, sound)
 
 
 def _words(entries: Sequence[JournalEntry]) -> tuple[TimedWord, ...]:
@@ -329,11 +342,12 @@ def _overlaps(
     }
     known = [overlap.start_s for overlap in found]
     for overlap in overlaps(times.learner, times.patient, voices, words):
-        is_new = all(abs(overlap.start_s - start_s) > _SAME_S for start_s in known)
+        is_new = all(abs(overlap.start_s - start_s) > SAME_S for start_s in known)
         decided = overlap.by == "learner" and overlap.kind in ("interruption", "acknowledgement")
         if is_new and not decided:
             found.append(overlap)
-    return tuple(sorted(found, key=lambda overlap: overlap.start_s))
+    learner = union(times.learner, times.backchannels)
+    return tuple(with_depth(found, learner, times.patient))
 
 
 def _entries_of(entries: Sequence[JournalEntry], kind: type[_Entry]) -> list[_Entry]:
@@ -348,6 +362,17 @@ def _end_s(attempt: RecordedAttempt) -> float:
 
 def _learner_voices(entries: Sequence[JournalEntry]) -> Intervals:
     return intervals([(e.start_s, e.end_s) for e in _entries_of(entries, LearnerVoice)])
+
+
+def _with_a_voice(found: Intervals, entries: Sequence[JournalEntry]) -> Intervals:
+    """The stretches of sound in which the live voice detector found a voice.
+
+    The times of a stretch come from its sound, but sound alone does not tell a voice from a door.
+    """
+    spoken = [e for e in entries if isinstance(e, LearnerVoice | LearnerTurn | Backchannel)]
+    near = intervals([(e.start_s - SAME_S, e.end_s + SAME_S) for e in spoken])
+    is_voice = [len(intersect(intervals(found[k : k + 1]), near)) > 0 for k in range(len(found))]
+    return intervals(found[np.array(is_voice, dtype=np.bool_)])
 
 
 def _marked_intervals(
@@ -373,15 +398,3 @@ def _unvoiced_turn(turn: LearnerTurn, voices: Intervals) -> Intervals:
     """The whole turn where no voice interval shows it; otherwise empty."""
     whole = intervals([(turn.start_s, turn.end_s)])
     return whole if len(intersect(whole, voices)) == 0 else whole[:0]
-
-
-def _patient_speech(entries: Sequence[JournalEntry]) -> Intervals:
-    parts = [intervals([])]
-    for speech in _entries_of(entries, PatientSpeech):
-        extent = intervals([(speech.start_s, speech.end_s)])
-        words = intervals([(word.start_s, word.end_s) for word in speech.words])
-        parts.append(intersect(bridge(words, _BRIDGE_S), extent) if len(words) else extent)
-    spoken = parts[0]
-    for part in parts[1:]:
-        spoken = union(spoken, part)
-    return spoken

@@ -18,13 +18,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from simvoice.timing.intervals import Intervals, bridge, intervals
+from simvoice.timing.intervals import Intervals, bridge, intersect, intervals, total_s
 from simvoice.timing.prosody import VoiceProfile
 from simvoice.timing.turns import Speaker, TimedWord
 
@@ -76,11 +76,9 @@ class Overlap:
     lost_s: float | None = None
     """Seconds of speech that the other speaker did not say; None where only the sound is known."""
     lost_words: int | None = None
-
-    @property
-    def length_s(self) -> float:
-        """Seconds in which both spoke: the depth of an interruption."""
-        return self.end_s - self.start_s
+    both_s: float = 0.0
+    """Seconds between start and end in which both voices sound: the depth of an interruption. A
+    speaker may pause there, so it can be less than the time between them."""
 
 
 def overlaps(
@@ -202,6 +200,19 @@ def _only_acknowledges(start_s: float, end_s: float, words: Sequence[TimedWord])
     if inside[-1].text.endswith(","):  # "No, nothing like that": a pause after the first word
         return False
     return all(_PLAIN.sub("", w.text.lower()).strip("'-") in _ACKNOWLEDGEMENTS for w in inside)
+
+
+def with_depth(found: Sequence[Overlap], learner: Intervals, patient: Intervals) -> list[Overlap]:
+    """The overlaps with the time in which both voices sound, in order of their starts.
+
+    learner, patient: all speech of each speaker, acknowledgements included.
+    """
+    both = intersect(learner, patient)
+    measured = [
+        replace(each, both_s=total_s(intersect(both, intervals([(each.start_s, each.end_s)]))))
+        for each in found
+    ]
+    return sorted(measured, key=lambda overlap: overlap.start_s)
 
 
 def overlaps_of_kind(found: Sequence[Overlap], kind: OverlapKind, by: Speaker) -> list[Overlap]:

@@ -136,18 +136,17 @@ class Timeline:
             offset = stretch.transfer_s
             if offset is None or stretch.after != to or (stretch.start_s, stretch.end_s) in held:
                 continue
-            if to == "learner" and self._in_hold(stretch):
+            if to == "learner" and self.is_in_hold(stretch.start_s, stretch.end_s):
                 continue
             if to == "patient" and stretch.kind == "gap":
                 offset -= machine_share_s(stretch.start_s, stretch.end_s, self.speech_times.waits)
             offsets.append(offset)
         return np.array(offsets, dtype=np.float64)
 
-    def _in_hold(self, stretch: Between) -> bool:
+    def is_in_hold(self, start_s: float, end_s: float) -> bool:
         """Whether more than half of a stretch is in a hold, even a hold too short for a silence."""
         return any(
-            min(stretch.end_s, hold.end_s) - max(stretch.start_s, hold.start_s)
-            > 0.5 * stretch.length_s
+            min(end_s, hold.end_s) - max(start_s, hold.start_s) > 0.5 * (end_s - start_s)
             for hold in self.speech_times.holds
         )
 

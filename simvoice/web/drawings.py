@@ -10,6 +10,7 @@ from fastapi.responses import Response
 from simvoice.progress.model import CaseProgress, NumberSeries
 from simvoice.record.files import check_id
 from simvoice.record.store import Attempt
+from simvoice.web.pages import DebriefCache
 from simvoice.web.ports import Simulator
 
 router = APIRouter()
@@ -21,14 +22,14 @@ _drawing = threading.Lock()
 @router.get("/attempts/{attempt_id}/turns.svg")
 def turns(request: Request, attempt_id: str) -> Response:
     """Draw turn-taking over time."""
-    return _svg("Turn-taking", _attempt(request, attempt_id))
+    return _svg(request, "Turn-taking", _attempt(request, attempt_id))
 
 
 @router.get("/attempts/{attempt_id}/change.svg")
 def change(request: Request, attempt_id: str, earlier: str) -> Response:
     """Draw an earlier attempt beside this one."""
     both = (_attempt(request, earlier), _attempt(request, attempt_id))
-    return _svg("Before and after", *both)
+    return _svg(request, "Before and after", *both)
 
 
 def over_time(course: CaseProgress, series: NumberSeries) -> Response:
@@ -52,13 +53,14 @@ def _attempt(request: Request, attempt_id: str) -> Attempt:
     return simulator.attempt(check_id(attempt_id))
 
 
-def _svg(title: str, *attempts: Attempt) -> Response:
+def _svg(request: Request, title: str, *attempts: Attempt) -> Response:
     # importing matplotlib takes a second; pages without a picture do not need it
     from simvoice.research.analysis.attempts import analyse_attempt
     from simvoice.research.pictures import change, style, turns
 
+    debriefs: DebriefCache = request.app.state.debriefs
     with _drawing:
-        found = [analyse_attempt(attempt) for attempt in attempts]
+        found = [analyse_attempt(attempt, debriefs.reading(attempt)) for attempt in attempts]
         made = turns.turns(*found) if len(found) == 1 else change.change(*found)
         picture = style.render(made, "svg", title)
     return Response(picture, media_type="image/svg+xml")

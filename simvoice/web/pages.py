@@ -19,11 +19,12 @@ from fastapi.templating import Jinja2Templates
 
 from simvoice.debrief import layout as debrief_page
 from simvoice.debrief.build import build_debrief
-from simvoice.debrief.comparison import Comparison, compare, find_retries
+from simvoice.debrief.comparison import Comparison, ReadAttempt, compare, find_retries
 from simvoice.debrief.model import Debrief
 from simvoice.devices.wav import wav_bytes
 from simvoice.errors import AttemptError, CaseError, SimvoiceError
 from simvoice.progress.brief_store import FILE, load_brief, store_brief
+from simvoice.reading.reading import Reading, read
 from simvoice.record.events import RetryOrigin
 from simvoice.record.files import check_id
 from simvoice.record.store import Attempt, AttemptSummary
@@ -45,20 +46,28 @@ class DebriefCache:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._cached: OrderedDict[str, tuple[FolderState, Debrief]] = OrderedDict()
+        self._cached: OrderedDict[str, tuple[FolderState, Reading, Debrief]] = OrderedDict()
 
     def get(self, attempt: Attempt) -> Debrief:
         """Return the debrief of an attempt. Building it may take two seconds. Thread-safe."""
+        return self._read(attempt)[1]
+
+    def reading(self, attempt: Attempt) -> Reading:
+        """Return the reading from which the debrief of an attempt is built. Thread-safe."""
+        return self._read(attempt)[0]
+
+    def _read(self, attempt: Attempt) -> tuple[Reading, Debrief]:
         with self._lock:
             state = folder_state(attempt.folder)
             cached = self._cached.get(attempt.id)
             if cached is None or cached[0] != state:
-                cached = (state, build_debrief(attempt))
+                reading = read(attempt)
+                cached = (state, reading, build_debrief(attempt, reading))
                 self._cached[attempt.id] = cached
             self._cached.move_to_end(attempt.id)
             while len(self._cached) > _CACHED_DEBRIEFS:
                 self._cached.popitem(last=False)
-            return cached[1]
+            return cached[1:]
 
 
 def folder_state(folder: Path) -> FolderState:
@@ -91,14 +100,16 @@ class RetryLinks:
     """Later attempts that began at a checkpoint of this one."""
 
 
-def retry_links(simulator: Simulator, attempt: Attempt) -> RetryLinks:
+def retry_links(simulator: Simulator, debriefs: DebriefCache, attempt: Attempt) -> RetryLinks:
     """Return the links of an attempt. Reads the first attempt when this one is a retry."""
     origin = attempt.header.again
     comparison, has_sound = None, False
     if origin is not None:
         try:
             first = simulator.attempt(origin.attempt)
-            comparison, has_sound = compare(first, attempt), first.audio_path is not None
+            read_first = ReadAttempt(first, debriefs.reading(first))
+            comparison = compare(read_first, ReadAttempt(attempt, debriefs.reading(attempt)))
+            has_sound = first.audio_path is not None
         except SimvoiceError:  # erased or damaged since; the page says so
             comparison = None
     retries = find_retries(attempt.id, simulator.attempts())
@@ -128,8 +139,13 @@ def _slot(request: Request) -> EncounterSlot:
     return slot
 
 
-def _debrief(request: Request, attempt: Attempt) -> Debrief:
+def _debriefs(request: Request) -> DebriefCache:
     cache: DebriefCache = request.app.state.debriefs
+    return cache
+
+
+def _debrief(request: Request, attempt: Attempt) -> Debrief:
+    cache = _debriefs(request)
     return cache.get(attempt)
 
 
@@ -224,13 +240,14 @@ def attempt(request: Request, attempt_id: str) -> HTMLResponse:
     _slot(request).forget(attempt_id)
     debrief = _debrief(request, found)
     if found.state == "complete" and load_brief(found.folder) is None:
-        store_brief(found, debrief)  # then progress need not measure the attempt again
+        # then progress need not measure the attempt again
+        store_brief(found, _debriefs(request).reading(found), debrief)
     return render(
         request,
         "debrief.html",
         view=debrief_page.view(debrief),
         earlier=_earlier(_simulator(request), found),
-        retry_links=retry_links(_simulator(request), found),
+        retry_links=retry_links(_simulator(request), _debriefs(request), found),
         is_changed=_is_changed(_simulator(request), found),
         checked=request.app.state.agreements.get(_simulator(request)).words,
     )

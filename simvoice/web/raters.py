@@ -167,7 +167,8 @@ def rate(request: Request, attempt_id: str, rater: str | None = None) -> HTMLRes
         return pages.render(
             request, "rate_who.html", 422, attempt=found, fault=fault, rater=rater[:60]
         )
-    sheet = rater_sheet.blind_sheet(found, name)
+    debriefs: DebriefCache = request.app.state.debriefs
+    sheet = rater_sheet.blind_sheet(found, debriefs.reading(found), name)
     if sheet.done:
         return _both(request, found, sheet)
     simulator: Simulator = request.app.state.simulator
@@ -191,7 +192,9 @@ def _both(request: Request, found: Attempt, sheet: rater_sheet.BlindSheet) -> HT
 @router.get("/attempts/{attempt_id}/rate/timeline")
 def timeline(request: Request, attempt_id: str) -> JSONResponse:
     """Return the data of the timeline with both voices, without anything the machine found."""
-    return JSONResponse(rater_sheet.blind_timeline(ended_attempt(request, attempt_id)))
+    found = ended_attempt(request, attempt_id)
+    debriefs: DebriefCache = request.app.state.debriefs
+    return JSONResponse(rater_sheet.blind_timeline(found, debriefs.reading(found)))
 
 
 @router.post("/attempts/{attempt_id}/ratings")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from simvoice.debrief.comparison import Comparison, compare, find_retries
+from simvoice.debrief.comparison import Comparison, ReadAttempt, compare, find_retries
 from simvoice.debrief.render_text import render_comparison
 from simvoice.errors import AttemptError
 from simvoice.record.store import Store
@@ -24,7 +24,7 @@ def store(tmp_path: Path) -> Store:
 
 @pytest.fixture
 def both(store: Store) -> Comparison:
-    return compare(store.open(FIRST), store.open(SECOND))
+    return compare(ReadAttempt.of(store.open(FIRST)), ReadAttempt.of(store.open(SECOND)))
 
 
 def test_both_begin_with_the_same_line_at_the_checkpoint(both: Comparison) -> None:
@@ -60,7 +60,7 @@ def test_a_change_of_the_ledger_is_shown_with_its_line(both: Comparison) -> None
 
 def test_unrelated_attempts_are_refused(store: Store) -> None:
     with pytest.raises(AttemptError, match="is not a retry of"):
-        compare(store.open(SECOND), store.open(FIRST))
+        compare(ReadAttempt.of(store.open(SECOND)), ReadAttempt.of(store.open(FIRST)))
 
 
 def test_all_retries_of_an_attempt_are_found(store: Store) -> None:

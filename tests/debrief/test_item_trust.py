@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from simvoice.debrief.item_trust import build_item_trust, format_estimate, judge_as_shown
+from simvoice.reading.reading import read
 from simvoice.record.ratings import Objection, Rating
 from simvoice.scoring.instruments.evidence import RuleVerdict
 from simvoice.scoring.raters.agreement import Estimate
@@ -78,7 +79,7 @@ def test_words_that_are_not_english_are_not_compared(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = record(tmp_path, instruments=("NURSE",))
-    judged = judge_attempt(made).machine
+    judged = judge_attempt(made, read(made)).machine
     assert judged["nurse-name"].outcome == "counted"
     assert judge_as_shown(made).machine == judged
     monkeypatch.setattr("simvoice.debrief.item_trust.is_english", lambda _: False)

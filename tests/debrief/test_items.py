@@ -12,6 +12,7 @@ from simvoice.criteria import CriticalItem, SaysRule
 from simvoice.debrief.build import build_debrief
 from simvoice.debrief.model import Debrief, Scored
 from simvoice.debrief.render_text import render_items
+from simvoice.reading.reading import read
 from simvoice.record.events import ConcernShown, LearnerTurn
 from simvoice.record.ratings import OBJECTIONS
 from simvoice.record.store import Attempt
@@ -28,7 +29,7 @@ def attempt(tmp_path: Path) -> Attempt:
 
 
 def debrief(attempt: Attempt) -> Debrief:
-    return build_debrief(attempt, with_peaks=False)
+    return build_debrief(attempt, read(attempt), with_peaks=False)
 
 
 def printed(made: Debrief, width: int = 80) -> str:
@@ -63,7 +64,8 @@ def test_an_item_has_words_time_rule_and_certainty(attempt: Attempt) -> None:
     empathy = next(each for each in debrief(attempt).headings if each.id == "empathy")
     item = next(each for each in empathy.items if each.id == "empathy-answered")
     assert (item.outcome, item.certainty) == ("met", "high")
-    assert [(e.quote, e.at_s) for e in item.evidence] == [("that is frightening", 3.4)]
+    (evidence,) = item.evidence
+    assert (evidence.quote, evidence.at_s) == ("that is frightening", pytest.approx(3.4, abs=0.03))
     assert item.rule.startswith("heard a feeling named, a feeling said to make sense, ")
 
 

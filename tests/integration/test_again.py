@@ -9,7 +9,7 @@ import pytest
 
 from simvoice.app.simulator import Simulator
 from simvoice.audio import FRAME, FRAME_S, RATE, Pcm16, samples
-from simvoice.debrief.comparison import compare
+from simvoice.debrief.comparison import ReadAttempt, compare
 from simvoice.debrief.retry import CheckpointRef, checkpoint_before
 from simvoice.devices.pacing import Pacer
 from simvoice.devices.simulated import SimulatedLine
@@ -130,7 +130,7 @@ def test_the_same_sound_leads_to_the_same_patient(
     assert (branch.header.again.attempt, branch.header.again.turn) == (original.id, entry.turn)
     assert branch.header.learner == "Robin"
     assert branch.header.seed == original.header.seed == 5
-    both = compare(original, branch)
+    both = compare(ReadAttempt.of(original), ReadAttempt.of(branch))
     assert both.second.end == both.first.end
     assert both.second.told == both.first.told
 

@@ -6,7 +6,7 @@ Each function fills in what most tests do not care about; `fields` sets any fiel
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from simvoice.audio import RATE, Pcm16, samples
 from simvoice.debrief.build import build_debrief
 from simvoice.debrief.model import Debrief
 from simvoice.errors import AttemptError
+from simvoice.reading.reading import read
 from simvoice.record.events import (
     Checkpoint,
     Coded,
@@ -32,6 +33,8 @@ from simvoice.record.events import (
 )
 from simvoice.record.recorder import Recorder
 from simvoice.record.store import Attempt, Store
+
+PLANTED_CASE = {"case_id": "planted-talk", "case_title": "A planted talk", "patient_name": "Ines"}
 
 # -- header and entries ---------------------------------------------------------------------------
 
@@ -111,7 +114,7 @@ def ledger_step(cause: str, change: float, before: float = 0.5, **fields: Any) -
 
 def trust_step(cause: str, before: float, after: float, **fields: Any) -> LedgerStep:
     """Return a step of trust from `before` to `after`."""
-    given = {"name": "trust", "before": before, "after": after, "cause": cause}
+    given = {"name": "trust", "before": before, "after": after, "cause": cause, "after_you": True}
     return LedgerStep.model_validate(given | fields)
 
 
@@ -193,6 +196,7 @@ class SoundlessAttempt:
 
     entries: tuple[JournalEntry, ...] = ()
     duration_s: float = 50.0
+    header: Header = field(default_factory=lambda: header("planted", **PLANTED_CASE))
 
     def audio(self) -> tuple[Pcm16, Pcm16]:
         raise AttemptError("the sound was not kept")
@@ -201,6 +205,5 @@ class SoundlessAttempt:
 def debrief_of(attempt: Attempt, *entries: JournalEntry, **header: Any) -> Debrief:
     """Build the debrief of these entries, with the attempt's header and without sound."""
     changed = attempt.header.model_copy(update=header)
-    return build_debrief(
-        replace(attempt, entries=entries, audio_path=None, _sound=[], header=changed)
-    )
+    made = replace(attempt, entries=entries, audio_path=None, _sound=[], header=changed)
+    return build_debrief(made, read(made))

@@ -116,7 +116,7 @@ NUMBERS |= dict.fromkeys(VOICES)
 def header(attempt: str = "", **fields: object) -> Header:
     """Return a header. Each call without an identifier makes a new identifier."""
     attempt = attempt or new_id("planted-talk", datetime(2026, 11, 22, 10, 15, 30))
-    given = {"case_id": "planted-talk", "case_title": "A planted talk", "patient_name": "Ines"}
+    given = dict(builder.PLANTED_CASE)
     return builder.header(attempt, **{**given, "seed": 7, **fields})
 
 

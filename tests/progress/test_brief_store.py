@@ -15,10 +15,11 @@ from simvoice.progress.brief_store import (
     build_waiting,
     count_learners,
     load_brief,
+    make_brief,
     normalize_name,
     scan_store,
-    store_brief,
 )
+from simvoice.reading.reading import read
 from simvoice.record.events import RetryOrigin
 from simvoice.record.files import HEADER, JOURNAL
 from simvoice.record.recorder import Recorder
@@ -40,12 +41,13 @@ def attempt(tmp_path: Path) -> Attempt:
 
 
 def brief_of(attempt: Attempt) -> Brief:
-    return build_brief(attempt, build_debrief(attempt, with_peaks=False))
+    reading = read(attempt)
+    return build_brief(attempt, reading, build_debrief(attempt, reading, with_peaks=False))
 
 
 @pytest.mark.slow
 def test_a_brief_agrees_with_the_debrief(attempt: Attempt) -> None:
-    debrief, brief = build_debrief(attempt, with_peaks=False), brief_of(attempt)
+    debrief, brief = build_debrief(attempt, read(attempt), with_peaks=False), brief_of(attempt)
     assert (brief.attempt, brief.learner, brief.case_id) == (attempt.id, "Kim", "planted-talk")
     assert (brief.recogniser, brief.turns, brief.english) == ("abc", 5, True)
     for heading, scored in zip(brief.headings, debrief.headings, strict=True):
@@ -68,18 +70,18 @@ def test_a_brief_agrees_with_the_debrief(attempt: Attempt) -> None:
 @pytest.mark.slow
 def test_a_brief_has_what_was_done_and_the_mistakes(attempt: Attempt) -> None:
     did = brief_of(attempt).did
-    assert AdviceEvent(kind="silence", at_s=14.0, what="done") in did
-    assert AdviceEvent(kind="silence", at_s=47.0, what="amiss") in did
-    assert AdviceEvent(kind="interrupting", at_s=42.0, what="amiss by the ledger") in did
-    assert AdviceEvent(kind="give-back", at_s=42.0, what="done") in did
-    assert AdviceEvent(kind="open", at_s=42.0, what="done") in did
+    assert AdviceEvent(kind="let_silence_stand", at_s=14.0, what="done") in did
+    assert AdviceEvent(kind="let_silence_stand", at_s=47.0, what="amiss") in did
+    assert AdviceEvent(kind="let_finish", at_s=42.0, what="amiss by the ledger") in did
+    assert AdviceEvent(kind="give_back", at_s=42.0, what="done") in did
+    assert AdviceEvent(kind="ask_openly", at_s=42.0, what="done") in did
     assert [each.at_s for each in did] == sorted(each.at_s for each in did)
 
 
 @pytest.mark.slow
 def test_a_brief_is_stored_with_its_attempt(attempt: Attempt) -> None:
     assert load_brief(attempt.folder) is None
-    made = store_brief(attempt)
+    made = make_brief(attempt)
     assert load_brief(attempt.folder) == made == brief_of(attempt)
     assert (attempt.folder / FILE).stat().st_mode & 0o077 == 0
     store = Store(attempt.folder.parent)
@@ -91,11 +93,11 @@ def test_a_brief_is_stored_with_its_attempt(attempt: Attempt) -> None:
 def test_a_brief_is_out_of_date_when_its_sources_change(
     attempt: Attempt, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store_brief(attempt)
+    make_brief(attempt)
     with (attempt.folder / JOURNAL).open("ab") as journal:
         journal.write(b"\n")
     assert load_brief(attempt.folder) is None
-    store_brief(attempt)
+    make_brief(attempt)
     assert load_brief(attempt.folder) is not None
     with monkeypatch.context() as changed:
         changed.setattr(brief_store, "_FORMAT", brief_store._FORMAT + 1)
@@ -110,12 +112,12 @@ def test_a_brief_is_out_of_date_when_its_sources_change(
 def test_a_damaged_brief_is_built_again(attempt: Attempt, text: str) -> None:
     (attempt.folder / FILE).write_text(text, encoding="utf-8")
     assert load_brief(attempt.folder) is None
-    assert store_brief(attempt) == load_brief(attempt.folder)
+    assert make_brief(attempt) == load_brief(attempt.folder)
 
 
 @pytest.mark.slow
 def test_the_brief_of_another_attempt_is_not_used(attempt: Attempt) -> None:
-    store_brief(attempt)
+    make_brief(attempt)
     data = json.loads((attempt.folder / FILE).read_text(encoding="utf-8"))
     data["brief"]["attempt"] = "20261122-101530-planted-talk-zzzz"
     (attempt.folder / FILE).write_text(json.dumps(data), encoding="utf-8")
@@ -130,7 +132,7 @@ def test_without_free_space_the_brief_is_built_and_not_stored(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(brief_store, "replace_file", full)
-    assert store_brief(attempt) == brief_of(attempt)
+    assert make_brief(attempt) == brief_of(attempt)
     assert load_brief(attempt.folder) is None
 
 
@@ -187,7 +189,7 @@ def test_an_attempt_erased_meanwhile_is_named(attempt: Attempt) -> None:
 @pytest.mark.slow
 def test_only_listed_attempts_are_read(tmp_path: Path) -> None:
     one = record(tmp_path, attempt="20261121-101530-planted-talk-aaaa", learner="Kim")
-    store_brief(record(tmp_path, attempt="20261122-101530-planted-talk-aaaa", learner="Robin"))
+    make_brief(record(tmp_path, attempt="20261122-101530-planted-talk-aaaa", learner="Robin"))
     found = scan_store(Store(tmp_path), [one.summary()])
     assert (found.briefs, [each.id for each in found.waiting]) == ((), [one.id])
 
@@ -198,7 +200,7 @@ def test_no_journal_is_opened_when_there_are_briefs(
 ) -> None:
     ids = [f"2026112{day}-101530-planted-talk-aaaa" for day in (1, 2, 3)]
     for each in ids:
-        store_brief(record(tmp_path, attempt=each))
+        make_brief(record(tmp_path, attempt=each))
 
     def opened(self: Store, attempt: str) -> Attempt:
         raise AssertionError(f"{attempt} was opened")

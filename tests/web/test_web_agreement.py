@@ -7,6 +7,7 @@ import re
 import pytest
 from fastapi.testclient import TestClient
 
+from simvoice.reading.reading import read
 from simvoice.record.ratings import RATINGS, RaterDone, Rating, add_ratings, finish_rating
 from simvoice.scoring.raters.item_agreement import judge_attempt
 from simvoice.web.raters import AgreementCache
@@ -58,7 +59,8 @@ def test_an_item_is_shown_with_its_figures_and_its_sentence_changes_at_once(
 ) -> None:
     found = plant(simulator.root, instruments=("SPIKES",))
     assert sentence_of(client, found) == "No item has been checked against human raters yet"
-    says = judge_attempt(simulator.store.open(found)).machine[ITEM].outcome
+    attempt = simulator.store.open(found)
+    says = judge_attempt(attempt, read(attempt)).machine[ITEM].outcome
     never = "not met" if says == "met" else "met"
     for number in range(21):
         more = f"20261122-1016{number:02d}-breast-biopsy-k3f9"

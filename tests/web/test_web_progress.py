@@ -160,9 +160,9 @@ def test_writing_the_brief_does_not_build_the_debrief_again(
     made: list[str] = []
     real = pages.build_debrief
 
-    def counted(attempt):  # type: ignore[no-untyped-def]
+    def counted(attempt, reading):  # type: ignore[no-untyped-def]
         made.append(attempt.id)
-        return real(attempt)
+        return real(attempt, reading)
 
     monkeypatch.setattr(pages, "build_debrief", counted)
     client.get(f"/attempts/{attempt_id}")

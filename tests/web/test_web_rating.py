@@ -56,7 +56,7 @@ def test_the_page_has_the_words_the_door_note_and_every_item_with_its_rule(
     assert "Mm-hm." in page
     assert "forty-nine when she died" not in page
     assert "What counts: heard" in page
-    assert 'data-at="20.40"' in page
+    assert re.search(r'data-at="20\.[34]\d"', page)
     assert "Robin" not in page
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from simvoice import __version__
 from simvoice.audio import RATE
 from simvoice.errors import AttemptError
-from simvoice.reading.reading import Reading, read_best
+from simvoice.reading.reading import Reading
 from simvoice.record.events import LearnerTurn, PatientMove, PatientSpeech
 from simvoice.record.files import JOURNAL
 from simvoice.record.store import Attempt
@@ -41,12 +41,13 @@ def attempt_fingerprint(attempt: Attempt, visit: Collection[str] | None = None) 
     return fingerprint([f.sha256 for f in _inputs(attempt)], {"visit": list(kinds)})
 
 
-def analyse_attempt(attempt: Attempt, visit: Collection[str] | None = None) -> Conversation:
+def analyse_attempt(
+    attempt: Attempt, reading: Reading, visit: Collection[str] | None = None
+) -> Conversation:
     """Return the conversation of an attempt. Raises AttemptError when the journal is unreadable.
 
     visit: the kinds of visit (`scoring.metrics.norms`); None uses those in the record.
     """
-    reading = read_best(attempt)
     utterances = _utterances(reading)
     inputs = _inputs(attempt)
     return Conversation(

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from simvoice.errors import SimvoiceError
+from simvoice.reading.reading import read
 from simvoice.record.files import storage_error
 from simvoice.record.store import Store
 from simvoice.research.analysis.attempts import analyse_attempt, attempt_fingerprint
@@ -136,7 +137,8 @@ def _analysed_attempt(item: OwnAttempt, plan: BatchPlan) -> BatchOutcome:
     current = attempt_fingerprint(attempt, visit)
     if not plan.redo and is_current(plan.out, item.id, current):
         return BatchOutcome(item.name, "skipped", result_path(plan.out, item.id))
-    return BatchOutcome(item.name, "done", save(plan.out, analyse_attempt(attempt, visit)))
+    made = analyse_attempt(attempt, read(attempt), visit)
+    return BatchOutcome(item.name, "done", save(plan.out, made))
 
 
 @cache

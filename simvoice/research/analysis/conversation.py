@@ -8,29 +8,16 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator
 
+from simvoice.reading.timeline_events import EventKind
+from simvoice.strict_model import StrictModel
 from simvoice.timing.turns import Speaker
 
 Who = Speaker
 
 FORMAT = 1
 """Version of the JSON; increased when older readers would misread the new one."""
-
-EventKind = Literal[
-    "pause",
-    "gap",
-    "overlap_between",
-    "overlap_within",
-    "silence",
-    "hold",
-    "interruption",
-    "interruption_attempt",
-    "early_start",
-    "simultaneous_start",
-    "backchannel",
-    "machine",
-]
 
 _PLACES = 6
 """Decimals: microseconds, far below one sample and above floating-point noise."""
@@ -39,13 +26,7 @@ Rounded = Annotated[float, AfterValidator(lambda value: round(value, _PLACES) + 
 """A float that is written alike on every machine; never minus zero."""
 
 
-class ConversationPart(BaseModel):
-    """Base class of all parts: frozen, unknown fields are refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class SpeechStretch(ConversationPart):
+class SpeechStretch(StrictModel):
     """A stretch of one speaker's voice."""
 
     who: Who
@@ -54,7 +35,7 @@ class SpeechStretch(ConversationPart):
     kind: Literal["speech", "backchannel", "noise"] = "speech"
 
 
-class ConversationUtterance(ConversationPart):
+class ConversationUtterance(StrictModel):
     """One utterance of a speaker, with its text."""
 
     who: Who
@@ -65,7 +46,7 @@ class ConversationUtterance(ConversationPart):
     """The rest of the simulated patient's line that was not spoken."""
 
 
-class ConversationWord(ConversationPart):
+class ConversationWord(StrictModel):
     """One word with its times."""
 
     who: Who
@@ -76,7 +57,7 @@ class ConversationWord(ConversationPart):
     """The recogniser's probability, 0..1; None when the word does not come from recognition."""
 
 
-class ConversationTurn(ConversationPart):
+class ConversationTurn(StrictModel):
     """A turn: from a speaker's first sound to the last sound before the other's turn."""
 
     who: Who
@@ -87,7 +68,7 @@ class ConversationTurn(ConversationPart):
     text: str = ""
 
 
-class ConversationEvent(ConversationPart):
+class ConversationEvent(StrictModel):
     """An event between the speakers or within one speaker's turn."""
 
     kind: EventKind
@@ -109,7 +90,7 @@ class ConversationEvent(ConversationPart):
     text: str = ""
 
 
-class Value(ConversationPart):
+class Value(StrictModel):
     """The value of one metric, or the reason why it is missing."""
 
     key: str
@@ -121,14 +102,14 @@ class Value(ConversationPart):
     reason: str
 
 
-class LedgerPoint(ConversationPart):
+class LedgerPoint(StrictModel):
     """The simulated patient's trust, distress and understanding from a moment on, 0..1."""
 
     at_s: Rounded
     values: dict[str, float]
 
 
-class InputFile(ConversationPart):
+class InputFile(StrictModel):
     """A file that the conversation was made from."""
 
     name: str
@@ -141,7 +122,7 @@ class InputFile(ConversationPart):
     length_s: Rounded | None = None
 
 
-class Conversation(ConversationPart):
+class Conversation(StrictModel):
     """An analysed conversation."""
 
     format: Literal[1] = 1

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from simvoice.errors import AttemptError, UsageError
+from simvoice.reading.reading import read
 from simvoice.record.files import HEADER, is_id
 from simvoice.record.store import Store
 from simvoice.research.analysis.attempts import analyse_attempt
@@ -54,7 +55,8 @@ class AttemptSource:
 
     def load(self) -> Conversation:
         """Return the conversation. Raises AttemptError when it cannot be read."""
-        return analyse_attempt(Store(self.attempt.root).open(self.attempt.id))
+        attempt = Store(self.attempt.root).open(self.attempt.id)
+        return analyse_attempt(attempt, read(attempt))
 
     def sound(self) -> Path | None:
         """Return the path of its sound; None when none is stored. Raises AttemptError."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import get_args
 
-from simvoice.research.analysis.conversation import Conversation, EventKind
+from simvoice.reading.timeline_events import EventKind
+from simvoice.research.analysis.conversation import Conversation
 from simvoice.research.export.columns import CONVERSATION, Cell, Column, ExportTable
 from simvoice.timing.silences import SilenceKind
 

@@ -12,7 +12,6 @@ from functools import cached_property
 from itertools import chain, pairwise, zip_longest
 
 from simvoice import criteria as r
-from simvoice.reading.coded_turns import code_turns_in_context, never_rises
 from simvoice.reading.reading import Reading
 from simvoice.record.events import Header, Hold, Interruption, LearnerTurn
 from simvoice.scoring.instruments.cues import Response, responses
@@ -93,7 +92,7 @@ class Judge:
     """Judges instruments and items in one attempt."""
 
     def __init__(self, reading: Reading, header: Header) -> None:
-        entries = code_turns_in_context(reading.entries, header.shows, reading.rises or never_rises)
+        entries = reading.entries
         turns = (entry for entry in entries if isinstance(entry, LearnerTurn))
         self._turns = tuple(sorted(turns, key=lambda turn: turn.start_s))
         self._reading = reading

@@ -137,11 +137,11 @@ def overlap_kind(kind: OverlapKind, by: Speaker) -> Callable[[Reading], float]:
 
 
 def interruption_depth(reading: Reading) -> float:
-    """Median time in which both spoke before an interruption succeeded, seconds."""
+    """Median time in which both voices sounded before an interruption succeeded, seconds."""
     found = overlaps_of_kind(reading.overlaps, "interruption", "learner")
     if not found:
         raise NothingToMeasure("the patient was never interrupted")
-    return _median([overlap.length_s for overlap in found])
+    return _median([overlap.both_s for overlap in found])
 
 
 def words_lost(reading: Reading) -> float:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from simvoice.reading.reading import Need, Reading, RecordedAttempt, read
+from simvoice.reading.reading import Need, Reading
 from simvoice.scoring.metrics.definitions import (
     BetterDirection,
     Definition,
@@ -89,11 +89,6 @@ class Measured:
     """Lower end of the 90 % interval, in `unit`; None where it is not known."""
     high: float | None = None
     """Upper end of the 90 % interval."""
-
-
-def measure(attempt: RecordedAttempt) -> list[Measured]:
-    """Measure every metric of an attempt, in the order of the registry."""
-    return measure_reading(read(attempt))
 
 
 def measure_reading(reading: Reading, table: ErrorTable | None = None) -> list[Measured]:

@@ -12,10 +12,8 @@ from functools import cache
 from itertools import combinations
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
-
 from simvoice.errors import SimvoiceError
-from simvoice.reading.reading import read
+from simvoice.reading.reading import Reading
 from simvoice.record.ratings import Objection, Rating, folders_with_feedback, load_feedback
 from simvoice.record.store import Attempt, Store
 from simvoice.scoring.data_files import read_toml
@@ -30,24 +28,21 @@ from simvoice.scoring.raters.agreement import (
     kappa,
     observed_agreement,
 )
+from simvoice.strict_model import StrictModel
 
 Trust = Literal["may be trusted", "not yet known", "do not trust", "left to humans"]
 
 
-class Threshold(BaseModel):
+class Threshold(StrictModel):
     """A threshold of the rule, with its origin."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     value: float
     what: str
     source: str
 
 
-class Thresholds(BaseModel):
+class Thresholds(StrictModel):
     """All thresholds of `data/trust.toml`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     least_attempts: Threshold
     least_ac1: Threshold
@@ -123,9 +118,9 @@ def judge_attempts(
     return tuple(found), tuple(problems)
 
 
-def judge_attempt(attempt: Attempt) -> RatedAttempt:
+def judge_attempt(attempt: Attempt, reading: Reading) -> RatedAttempt:
     """An attempt with the machine's judgement of every item, the ratings and the objections."""
-    judge = Judge(read(attempt), attempt.header)
+    judge = Judge(reading, attempt.header)
     every = items_for(attempt.header)
     said = load_feedback(attempt.folder)
     return RatedAttempt(

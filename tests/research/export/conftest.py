@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from simvoice.reading.reading import read
 from simvoice.record.events import (
     PatientReflection,
     RecordedReflection,
@@ -41,7 +42,7 @@ def attempt(tmp_path_factory: pytest.TempPathFactory) -> Conversation:
     folder = tmp_path_factory.mktemp("attempts")
     name = "20261122-101530-planted-talk-abcd"
     found = record(folder, PRIVATE, attempt=name, learner="Kim", visit=("bad-news",))
-    return analyse_attempt(found)
+    return analyse_attempt(found, read(found))
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from simvoice.errors import SettingError, SimvoiceError, UsageError
+from simvoice.reading.reading import read
 from simvoice.research.analysis.attempts import analyse_attempt
 from simvoice.research.analysis.conversation import Conversation
 from simvoice.research.pictures.change import change
@@ -29,7 +30,8 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def talk(tmp_path_factory: pytest.TempPathFactory) -> Conversation:
     folder = tmp_path_factory.mktemp("attempts")
-    return analyse_attempt(record(folder, attempt="20261122-101530-planted-talk-abcd"))
+    made = record(folder, attempt="20261122-101530-planted-talk-abcd")
+    return analyse_attempt(made, read(made))
 
 
 def words(sheet: Figure) -> list[str]:

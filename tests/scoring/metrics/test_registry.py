@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from simvoice.reading.reading import read, read_sound
+from simvoice.reading.reading import read
 from simvoice.record.events import (
     Backchannel,
     Delay,
@@ -29,7 +29,6 @@ from simvoice.scoring.metrics.registry import (
     METRICS,
     NOT_CALIBRATED,
     Measured,
-    measure,
     measure_reading,
 )
 from tests.planted.builder import SoundlessAttempt, learner_turn, patient_speech
@@ -45,12 +44,14 @@ def reasons(measured: list[Measured]) -> dict[str, str]:
 
 
 def test_every_number_of_the_planted_conversation_is_right() -> None:
-    assert values(measure(SoundlessAttempt(tuple(entries())))) == pytest.approx(NUMBERS, abs=1e-6)
+    assert values(measure_reading(read(SoundlessAttempt(tuple(entries()))))) == pytest.approx(
+        NUMBERS, abs=1e-6
+    )
 
 
 def test_sound_alone_gives_the_same_times_to_20_ms(tmp_path: Path) -> None:
     attempt = record(tmp_path)
-    found = values(measure_reading(read_sound(attempt)))
+    found = values(measure_reading(read(attempt)))
     timed = {key: number for key, number in NUMBERS.items() if key not in (*VOICES, "word_rate")}
     assert {key: found[key] for key in timed} == pytest.approx(timed, abs=0.15)
     for key in ("response_latency", "learner_pause_length", "longest_silence"):
@@ -63,7 +64,7 @@ def test_a_backchannel_is_not_counted_as_an_interruption_or_an_overlap() -> None
         *(LearnerVoice(start_s=s, end_s=s + 0.4, level_dbfs=-30.0) for s in (2.0, 4.0, 6.0)),
         *(Backchannel(start_s=s, end_s=s + 0.4, text="mm") for s in (2.0, 4.0, 6.0)),
     ]
-    found = values(measure(SoundlessAttempt(tuple(events), 10.0)))
+    found = values(measure_reading(read(SoundlessAttempt(tuple(events), 10.0))))
     assert (found["backchannels"], found["interruptions"], found["overlaps"]) == (3, 0, 0)
     assert found["learner_turns"] == 0
     assert found["talk_share"] == pytest.approx(100 * 1.2 / 10.2)
@@ -78,7 +79,7 @@ def test_starts_at_the_same_moment_are_no_interruptions(patient_s: float) -> Non
         SimultaneousStart(turn=2, start_s=2.0, stopped_s=2.5, lost_s=0.4, lost_words=1),
     )
     talk = SoundlessAttempt(both, 5.0)
-    found = values(measure(talk))
+    found = values(measure_reading(read(talk)))
     for key in ("interruptions", "interruption_attempts", "patient_interruptions", "early_starts"):
         assert found[key] == 0, key
     assert [each.kind for each in read(talk).overlaps] == ["together"]
@@ -86,7 +87,7 @@ def test_starts_at_the_same_moment_are_no_interruptions(patient_s: float) -> Non
 
 def test_a_turn_without_a_voice_interval_still_counts_as_spoken() -> None:
     turn = learner_turn(1, 1.0, "hello")
-    assert values(measure(SoundlessAttempt((turn,), 5.0)))["learner_speech"] == 2.0
+    assert values(measure_reading(read(SoundlessAttempt((turn,), 5.0))))["learner_speech"] == 2.0
 
 
 def test_an_empty_encounter_gives_reasons_and_no_invented_zeros() -> None:
@@ -94,7 +95,7 @@ def test_an_empty_encounter_gives_reasons_and_no_invented_zeros() -> None:
         SoundlessAttempt(()),
         SoundlessAttempt((Started(wall_time="2026-11-22T10:15:30+01:00"),), 0.0),
     ):
-        measured = measure(talk)
+        measured = measure_reading(read(talk))
         assert reasons(measured)["talk_share"] == "not measurable here: the learner did not speak"
         assert values(measured)["interruptions"] is None
         assert values(measured)["learner_speech"] == 0.0
@@ -102,7 +103,7 @@ def test_an_empty_encounter_gives_reasons_and_no_invented_zeros() -> None:
 
 def test_without_a_learner_metrics_of_the_learner_give_the_reason() -> None:
     silent = [e for e in entries() if isinstance(e, PatientSpeech | Started | Ended)]
-    why = reasons(measure(SoundlessAttempt(tuple(silent))))
+    why = reasons(measure_reading(read(SoundlessAttempt(tuple(silent)))))
     for key in ("talk_share", "response_latency", "learner_pauses", "silences"):
         assert why[key] == "not measurable here: the learner did not speak"
 
@@ -110,7 +111,7 @@ def test_without_a_learner_metrics_of_the_learner_give_the_reason() -> None:
 def test_when_the_microphone_lost_sound_times_are_not_measured() -> None:
     others = [e for e in entries() if not isinstance(e, LossCounts)]
     lossy = (*others[:-1], LossCounts(at_s=END_S, lost_frames=100), others[-1])
-    measured = measure(SoundlessAttempt(lossy))
+    measured = measure_reading(read(SoundlessAttempt(lossy)))
     why = reasons(measured)
     assert why["response_latency"] == (
         "not measurable here: 4.0% of the microphone's sound was lost"
@@ -123,14 +124,16 @@ def test_frames_that_the_devices_lost_count_as_lost_sound(tmp_path: Path) -> Non
     whole = record(tmp_path)
     others = [e for e in whole.entries if not isinstance(e, LossCounts)]
     lossy = replace(whole, entries=(*others, LossCounts(at_s=END_S, lost_frames=200)))
-    found = {m.key: m for m in measure_reading(read_sound(lossy))}
+    found = {m.key: m for m in measure_reading(read(lossy))}
     assert found["talk_share"].reason == "not measurable here: 8.0% of the sound lost"
     assert found["interruptions"].value == 1
 
 
 def test_an_encounter_without_an_end_is_measured_to_the_end_of_its_record() -> None:
     cut_off = tuple(e for e in entries() if not isinstance(e, Ended))
-    assert values(measure(SoundlessAttempt(cut_off))) == pytest.approx(NUMBERS, abs=1e-6)
+    assert values(measure_reading(read(SoundlessAttempt(cut_off)))) == pytest.approx(
+        NUMBERS, abs=1e-6
+    )
     assert read(SoundlessAttempt(cut_off)).speech_times.end_s == END_S
 
 
@@ -140,12 +143,12 @@ def test_an_encounter_without_an_end_is_measured_to_the_end_of_its_record() -> N
 )
 def test_what_never_happened_is_not_measured(kind: type[JournalEntry], key: str) -> None:
     without = tuple(e for e in entries() if not isinstance(e, kind))
-    assert key in reasons(measure(SoundlessAttempt(without)))
+    assert key in reasons(measure_reading(read(SoundlessAttempt(without))))
 
 
 def test_what_did_not_happen_has_another_reason_than_what_is_not_measurable() -> None:
     without = tuple(e for e in entries() if not isinstance(e, Interruption | Hold))
-    why = reasons(measure(SoundlessAttempt(without)))
+    why = reasons(measure_reading(read(SoundlessAttempt(without))))
     assert why["holds_held"] == "nothing to measure: the patient never fell silent after hard news"
     assert why["first_interruption"] == "nothing to measure: the patient was never interrupted"
 
@@ -160,14 +163,14 @@ def test_every_metric_has_a_definition_a_source_and_a_reason_for_no_value() -> N
 
 
 def test_a_number_without_sound_has_no_interval() -> None:
-    found = {m.key: m for m in measure(SoundlessAttempt(tuple(entries())))}
+    found = {m.key: m for m in measure_reading(read(SoundlessAttempt(tuple(entries()))))}
     assert {m.error for m in found.values()} == {FROM_JOURNAL, DECIDED}
     assert found["words_lost"].error == DECIDED
     assert {m.low for m in found.values()} == {m.high for m in found.values()} == {None}
 
 
 def test_a_number_from_sound_has_an_interval_or_says_that_there_is_none(tmp_path: Path) -> None:
-    for m in measure_reading(read_sound(record(tmp_path))):
+    for m in measure_reading(read(record(tmp_path))):
         if m.low is not None and m.high is not None and m.value is not None:
             assert m.low <= m.high
             assert m.error.startswith("90 % interval ")

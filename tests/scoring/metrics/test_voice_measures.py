@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simvoice.audio import RATE, Pcm16
-from simvoice.reading.reading import Reading, read_channels, read_sound, read_speech
-from simvoice.record.events import JournalEntry
+from simvoice.reading.reading import Reading, read, read_channels, read_speech
+from simvoice.record.events import JournalEntry, LearnerVoice
 from simvoice.scoring.metrics.registry import measure_reading
 from simvoice.timing.intervals import Intervals, intervals, shift
 from simvoice.timing.turns import Speaker, TimedWord
-from tests.planted.builder import patient_move
+from tests.planted.builder import PLANTED_CASE, header, patient_move
 
 pytestmark = pytest.mark.slow
 
@@ -78,10 +78,14 @@ def test_too_little_speech_has_a_reason() -> None:
 class DistressedAttempt:
     """An attempt in which the patient is distressed in the second minute."""
 
+    header = header("planted", **PLANTED_CASE)
     duration_s = END_S
-    entries: tuple[JournalEntry, ...] = tuple(
-        patient_move(k, at_s, kind="feel", ledger={"distress": level})
-        for k, (at_s, level) in enumerate(((1.0, 0.3), (60.0, 0.8)))
+    entries: tuple[JournalEntry, ...] = (
+        LearnerVoice(start_s=0.0, end_s=END_S, level_dbfs=-20.0),
+        *(
+            patient_move(k, at_s, kind="feel", ledger={"distress": level})
+            for k, (at_s, level) in enumerate(((1.0, 0.3), (60.0, 0.8)))
+        ),
     )
 
     def audio(self) -> tuple[Pcm16, Pcm16]:
@@ -93,7 +97,7 @@ class DistressedAttempt:
 
 
 def test_a_change_of_voice_during_distress_is_measured() -> None:
-    found = numbers(read_sound(DistressedAttempt()))
+    found = numbers(read(DistressedAttempt()))
     assert found["pitch_in_distress"] == pytest.approx(-4.0, abs=0.2)
     assert found["loudness_in_distress"] == pytest.approx(-6.02, abs=0.3)
     assert found["rate_in_distress"] == pytest.approx(-2.0, abs=0.25)
