@@ -10,20 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
-
-class RulePart(BaseModel):
-    """Base of all parts of an instrument: frozen, and unknown fields are refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
+from simvoice.strict_model import StrictModel
 
 Codes = Annotated[tuple[str, ...], Field(min_length=1)]
 """Names from the codebook; any of them counts."""
 
 
-class SaysRule(RulePart):
+class SaysRule(StrictModel):
     """The learner does one of these things."""
 
     kind: Literal["says"]
@@ -41,7 +36,7 @@ class SaysRule(RulePart):
     """Only judged when one of these happened."""
 
 
-class AvoidsRule(RulePart):
+class AvoidsRule(StrictModel):
     """The learner does none of these things, or few."""
 
     kind: Literal["avoids"]
@@ -51,7 +46,7 @@ class AvoidsRule(RulePart):
     """Judged only when one of these happened: without an occasion there is nothing to avoid."""
 
 
-class OrderRule(RulePart):
+class OrderRule(StrictModel):
     """The steps that happened came in this order, by the first time of each."""
 
     kind: Literal["order"]
@@ -60,7 +55,7 @@ class OrderRule(RulePart):
     """The order is judged when at least so many of the steps happened."""
 
 
-class MetricRule(RulePart):
+class MetricRule(StrictModel):
     """A metric is within bounds, in the unit of the metric."""
 
     kind: Literal["metric"]
@@ -75,7 +70,7 @@ class MetricRule(RulePart):
         return self
 
 
-class RatioRule(RulePart):
+class RatioRule(StrictModel):
     """The count of some codes divided by the count of others."""
 
     kind: Literal["ratio"]
@@ -85,7 +80,7 @@ class RatioRule(RulePart):
     """None: the ratio is shown and nothing is judged."""
 
 
-class AnswersRule(RulePart):
+class AnswersRule(StrictModel):
     """The share of the cues and concerns that were answered in this way."""
 
     kind: Literal["answers"]
@@ -94,7 +89,7 @@ class AnswersRule(RulePart):
     """None: the share is shown and nothing is judged."""
 
 
-class CountRule(RulePart):
+class CountRule(StrictModel):
     """A count. It is not judged, because the source gives no threshold."""
 
     kind: Literal["count"]
@@ -102,7 +97,7 @@ class CountRule(RulePart):
     per: Literal["encounter", "cue"] = "encounter"
 
 
-class CountAnswersRule(RulePart):
+class CountAnswersRule(StrictModel):
     """The count of cues and concerns that were answered in this way. It is not judged."""
 
     kind: Literal["count_answers"]
@@ -111,14 +106,14 @@ class CountAnswersRule(RulePart):
     """None counts both."""
 
 
-class ItemIsRule(RulePart):
+class ItemIsRule(StrictModel):
     """Another item of the instruments decides."""
 
     kind: Literal["item"]
     item: str
 
 
-class ToldRule(RulePart):
+class ToldRule(StrictModel):
     """The patient told each of these facts: the learner earned them."""
 
     kind: Literal["told"]
@@ -126,7 +121,7 @@ class ToldRule(RulePart):
     """By the ids of the case."""
 
 
-class HearsRule(RulePart):
+class HearsRule(StrictModel):
     """The patient said one of these lines, so the learner had brought it about."""
 
     kind: Literal["hears"]
@@ -134,7 +129,7 @@ class HearsRule(RulePart):
     """By the ids of the case; any of them counts."""
 
 
-class ReachedRule(RulePart):
+class ReachedRule(StrictModel):
     """The conversation reached each of these beats: the patient said one of the lines that the
     beat brings about."""
 
@@ -144,7 +139,7 @@ class ReachedRule(RulePart):
     """For each beat, its lines. Filled in when an encounter begins; authors leave it out."""
 
 
-class SilenceRule(RulePart):
+class SilenceRule(StrictModel):
     """A silence that the patient left after these beats or lines."""
 
     kind: Literal["silence"]
@@ -155,7 +150,7 @@ class SilenceRule(RulePart):
     except with words that raised trust."""
 
 
-class LedgerValueRule(RulePart):
+class LedgerValueRule(StrictModel):
     """A value of the patient's ledger, 0..1, is within bounds."""
 
     kind: Literal["ledger"]
@@ -172,14 +167,14 @@ class LedgerValueRule(RulePart):
         return self
 
 
-class AllOfRule(RulePart):
+class AllOfRule(StrictModel):
     """Every one of these."""
 
     kind: Literal["all"]
     rules: tuple[ItemRule, ...] = Field(min_length=2)
 
 
-class AnyOfRule(RulePart):
+class AnyOfRule(StrictModel):
     """At least one of these."""
 
     kind: Literal["any"]
@@ -240,7 +235,7 @@ def parts_of(rule: ItemRule) -> Iterator[ItemRule]:
         yield rule
 
 
-class CriticalItem(RulePart):
+class CriticalItem(StrictModel):
     """Something that, for the author, every learner must do in this case."""
 
     id: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]

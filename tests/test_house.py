@@ -241,6 +241,18 @@ def test_no_class_name_stands_for_two_ideas() -> None:
     assert {name: where for name, where in twice.items() if name not in SAME_IDEA} == {}
 
 
+def test_every_model_has_the_strict_base() -> None:
+    wrong = [
+        f"{path.relative_to(HOUSE)}: {node.name}"
+        for path in files(".py")
+        if path.name != "strict_model.py"
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ClassDef)
+        and any(ast.unparse(base).endswith("BaseModel") for base in node.bases)
+    ]
+    assert wrong == []
+
+
 @pytest.mark.slow
 def test_pure_rooms_know_neither_clock_nor_thread() -> None:
     wrong = [

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from simvoice.strict_model import StrictModel
 
 
-class TurnTakingSettings(BaseModel):
+class TurnTakingSettings(StrictModel):
     """When each speaker may take the turn. Values are seconds unless the name says otherwise."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     # -- what counts as voice
     voice_on_prob: float = Field(0.5, gt=0, lt=1)

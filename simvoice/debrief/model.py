@@ -8,18 +8,14 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from simvoice.strict_model import StrictModel
 
 Who = Literal["learner", "patient"]
 
 
-class DebriefPart(BaseModel):
-    """Base of all parts: frozen, and unknown fields are refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Segment(DebriefPart):
+class Segment(StrictModel):
     """A stretch of sound in a speaker's lane."""
 
     start_s: float
@@ -29,7 +25,7 @@ class Segment(DebriefPart):
     """The words in it, as far as the record assigns words to the stretch."""
 
 
-class SpeakerLane(DebriefPart):
+class SpeakerLane(StrictModel):
     """One speaker's sound over time."""
 
     who: Who
@@ -37,7 +33,7 @@ class SpeakerLane(DebriefPart):
     segments: tuple[Segment, ...]
 
 
-class TranscriptRow(DebriefPart):
+class TranscriptRow(StrictModel):
     """One line of the transcript."""
 
     who: Who
@@ -69,7 +65,7 @@ TimingMarkKind = Literal[
 ]
 
 
-class TimingMark(DebriefPart):
+class TimingMark(StrictModel):
     """A notable moment of timing."""
 
     kind: TimingMarkKind
@@ -91,7 +87,7 @@ class TimingMark(DebriefPart):
     seconds_lost: float = 0.0
 
 
-class Number(DebriefPart):
+class Number(StrictModel):
     """The value of one metric, or the reason why there is none."""
 
     key: str
@@ -110,14 +106,14 @@ class Number(DebriefPart):
     """Values from real visits of this kind, each with n, spread and citation; mostly empty."""
 
 
-class LedgerPoint(DebriefPart):
+class LedgerPoint(StrictModel):
     """The patient's trust, distress and understanding from `at_s` on."""
 
     at_s: float
     values: dict[str, float]
 
 
-class ShownLedgerStep(DebriefPart):
+class ShownLedgerStep(StrictModel):
     """One step of the ledger, with its cause."""
 
     at_s: float
@@ -128,7 +124,7 @@ class ShownLedgerStep(DebriefPart):
     words: str = ""
 
 
-class Unsaid(DebriefPart):
+class Unsaid(StrictModel):
     """Words that the patient did not get to say."""
 
     at_s: float
@@ -137,7 +133,7 @@ class Unsaid(DebriefPart):
     """The delivered words before them."""
 
 
-class ToldFact(DebriefPart):
+class ToldFact(StrictModel):
     """A fact that the patient told."""
 
     fact: str
@@ -150,7 +146,7 @@ class ToldFact(DebriefPart):
     """Why the patient told it then."""
 
 
-class UntoldFact(DebriefPart):
+class UntoldFact(StrictModel):
     """Why the patient did not tell a fact.
 
     The fact itself is not included, so that the learner can still earn it in the next attempt.
@@ -161,7 +157,7 @@ class UntoldFact(DebriefPart):
     """A moment to listen to; None without one."""
 
 
-class ShownEvidence(DebriefPart):
+class ShownEvidence(StrictModel):
     """Words or a moment that a judgement is based on."""
 
     at_s: float
@@ -172,7 +168,7 @@ class ShownEvidence(DebriefPart):
     """What the evidence shows, in words."""
 
 
-class Objected(DebriefPart):
+class Objected(StrictModel):
     """A learner's objection to the judgement of an item."""
 
     number: int
@@ -180,7 +176,7 @@ class Objected(DebriefPart):
     why: str
 
 
-class ItemResult(DebriefPart):
+class ItemResult(StrictModel):
     """One item of an instrument or a heading, with its judgement."""
 
     id: str
@@ -213,7 +209,7 @@ class ItemResult(DebriefPart):
     """Objections by the learner that were not withdrawn."""
 
 
-class Scored(DebriefPart):
+class Scored(StrictModel):
     """One instrument or heading in this attempt."""
 
     id: str
@@ -232,7 +228,7 @@ class Scored(DebriefPart):
     items: tuple[ItemResult, ...]
 
 
-class CueAnswer(DebriefPart):
+class CueAnswer(StrictModel):
     """A cue or concern of the patient, and the learner's answer (VR-CoDES)."""
 
     concern: str
@@ -253,7 +249,7 @@ class CueAnswer(DebriefPart):
     certainty: Literal["high", "fair", "low"]
 
 
-class DebriefMoment(DebriefPart):
+class DebriefMoment(StrictModel):
     """A moment to listen to and to retry from."""
 
     at_s: float
@@ -266,7 +262,7 @@ class DebriefMoment(DebriefPart):
     """Turn of the checkpoint to retry from (`/again/ATTEMPT/TURN`); None without one."""
 
 
-class ShownReflection(DebriefPart):
+class ShownReflection(StrictModel):
     """One sentence by the patient about how it felt."""
 
     text: str
@@ -275,7 +271,7 @@ class ShownReflection(DebriefPart):
     at_s: float | None
 
 
-class TurningPoint(DebriefPart):
+class TurningPoint(StrictModel):
     """A moment when the patient's trust rose or fell most."""
 
     moment: DebriefMoment
@@ -291,7 +287,7 @@ class TurningPoint(DebriefPart):
     """The patient's next words, as delivered; empty when the patient was silent."""
 
 
-class Suggestion(DebriefPart):
+class Suggestion(StrictModel):
     """A suggestion for the next attempt."""
 
     kind: str = ""
@@ -307,7 +303,7 @@ class Suggestion(DebriefPart):
     moment: DebriefMoment | None
 
 
-class Peaks(DebriefPart):
+class Peaks(StrictModel):
     """The outline of the recording, for drawing."""
 
     per_s: int
@@ -317,7 +313,7 @@ class Peaks(DebriefPart):
     patient: tuple[int, ...]
 
 
-class Debrief(DebriefPart):
+class Debrief(StrictModel):
     """The debrief of one encounter."""
 
     attempt: str

@@ -17,10 +17,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from simvoice import paths
 from simvoice.errors import ModelAltered, ModelMissing, SettingError
+from simvoice.strict_model import StrictModel
 
 Role = Literal["stt", "llm", "voice", "end_of_turn", "last_words", "embedding"]
 """The purpose of a model. Every profile names one model for each role."""
@@ -42,11 +43,7 @@ FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")]
 """A name without folders, so that a manifest cannot point outside a model's folder."""
 
 
-class _ManifestPart(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class WheelPart(_ManifestPart):
+class WheelPart(StrictModel):
     """A file inside a wheel on the package index. Several parts, joined in order, give one file."""
 
     package: Package
@@ -55,7 +52,7 @@ class WheelPart(_ManifestPart):
     """Path inside the wheel."""
 
 
-class HubPath(_ManifestPart):
+class HubPath(StrictModel):
     """A file on the model hub."""
 
     repo: Annotated[str, Field(pattern=r"^[\w.-]+/[\w.-]+$")]
@@ -64,7 +61,7 @@ class HubPath(_ManifestPart):
     path: str
 
 
-class ModelFile(_ManifestPart):
+class ModelFile(StrictModel):
     """One file of a model. It has exactly one source: `parts` or `hub`."""
 
     name: FileName
@@ -80,7 +77,7 @@ class ModelFile(_ManifestPart):
         return self
 
 
-class Model(_ManifestPart):
+class Model(StrictModel):
     """A model. Its files are in one folder, and the first file holds the weights."""
 
     role: Role
@@ -109,7 +106,7 @@ class Model(_ManifestPart):
         return "registry" if self.files[0].parts else "hub"
 
 
-class Manifest(_ManifestPart):
+class Manifest(StrictModel):
     """The content of `manifest.toml`."""
 
     format: Literal[1]

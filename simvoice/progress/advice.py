@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from simvoice.debrief.model import DebriefPart
 from simvoice.debrief.suggestions import suggestion_kinds
 from simvoice.debrief.wording import clock, count_noun
 from simvoice.progress.brief import Advice, Brief
 
 _BY_MOMENTS = frozenset({"silence", "cue"})
 """Kinds that are followed by a silence or by an answer to a cue."""
+from simvoice.strict_model import StrictModel
 
 
-class AdviceOutcome(DebriefPart):
+class AdviceOutcome(StrictModel):
     """One suggestion with the attempt after it, or a retry."""
 
     attempt: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Literal
 
-from simvoice.debrief.model import Debrief, DebriefPart, Scored
+from simvoice.debrief.model import Debrief, Scored
 from simvoice.debrief.moments import TRUST, find_exchanges
 from simvoice.debrief.suggestions import find_mistakes, suggestion_kinds
 from simvoice.debrief.wording import is_english
@@ -14,6 +14,7 @@ from simvoice.record.events import Hold, LearnerTurn, PatientMove, RetryOrigin
 from simvoice.record.store import Attempt
 from simvoice.scoring.instruments.instrument import CRITICAL
 from simvoice.scoring.raters.human_range import human_agreements
+from simvoice.strict_model import StrictModel
 
 NUMBERS = (
     "talk_share",
@@ -30,7 +31,7 @@ Calibration knows how much each differs between two equal encounters. None depen
 the share of recognised words differs more between encounters than calibration covers."""
 
 
-class BriefHeading(DebriefPart):
+class BriefHeading(StrictModel):
     """One heading in one attempt: its items by outcome, as (text, weight)."""
 
     id: str
@@ -42,7 +43,7 @@ class BriefHeading(DebriefPart):
     not_judged: tuple[tuple[str, float], ...]
 
 
-class BriefNumber(DebriefPart):
+class BriefNumber(StrictModel):
     """One metric in one attempt."""
 
     key: str
@@ -53,7 +54,7 @@ class BriefNumber(DebriefPart):
     """Why there is no value; empty when there is one."""
 
 
-class Advice(DebriefPart):
+class Advice(StrictModel):
     """A suggestion of a debrief."""
 
     kind: str
@@ -63,7 +64,7 @@ class Advice(DebriefPart):
     """Turn of the checkpoint to retry from; None without one."""
 
 
-class AdviceEvent(DebriefPart):
+class AdviceEvent(StrictModel):
     """One event that matters for a suggestion: it was followed, or the mistake happened."""
 
     kind: str
@@ -73,7 +74,7 @@ class AdviceEvent(DebriefPart):
     """The last two may show the same mistake."""
 
 
-class Brief(DebriefPart):
+class Brief(StrictModel):
     """The brief of one finished attempt."""
 
     attempt: str

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from typing import Literal
 
-from simvoice.debrief.model import DebriefPart
 from simvoice.progress.brief import Brief, BriefHeading, BriefNumber
 from simvoice.scoring.metrics.change import change
 from simvoice.scoring.metrics.definitions import Definition, definitions
@@ -22,6 +21,7 @@ from simvoice.scoring.metrics.quantities import quantity, reason_clause
 from simvoice.scoring.metrics.registry import Measured
 from simvoice.scoring.metrics.shares import ItemShare, difference, share
 from simvoice.scoring.raters.human_range import HumanAgreement, format_value
+from simvoice.strict_model import StrictModel
 
 ProgressVerdict = Literal["changed", "no change that can be told from chance", "not comparable"]
 NO_CHANGE: ProgressVerdict = "no change that can be told from chance"
@@ -29,7 +29,7 @@ NO_CHANGE: ProgressVerdict = "no change that can be told from chance"
 TOO_LITTLE = "less than half of its weight could be judged"
 
 
-class ComparedNumber(DebriefPart):
+class ComparedNumber(StrictModel):
     """One number in two attempts."""
 
     earlier: str

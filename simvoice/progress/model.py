@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Literal
 
-from simvoice.debrief.model import DebriefPart
 from simvoice.progress.advice import AdviceOutcome
 from simvoice.progress.brief_store import Skipped
 from simvoice.progress.compare import ComparedNumber
+from simvoice.strict_model import StrictModel
 
 
-class CourseAttempt(DebriefPart):
+class CourseAttempt(StrictModel):
     """One attempt at a case, not a retry."""
 
     attempt: str
@@ -25,7 +25,7 @@ class CourseAttempt(DebriefPart):
     """Whether it was at the same version of the case as the last attempt."""
 
 
-class SeriesPoint(DebriefPart):
+class SeriesPoint(StrictModel):
     """One number in one attempt."""
 
     attempt: str
@@ -37,7 +37,7 @@ class SeriesPoint(DebriefPart):
     comparable: bool
 
 
-class NumberSeries(DebriefPart):
+class NumberSeries(StrictModel):
     """One number over the attempts at a case."""
 
     key: str
@@ -53,7 +53,7 @@ class NumberSeries(DebriefPart):
     """None with fewer than three attempts, where it equals `first_to_last`."""
 
 
-class CaseProgress(DebriefPart):
+class CaseProgress(StrictModel):
     """A learner's attempts at one case."""
 
     case_id: str
@@ -69,7 +69,7 @@ class CaseProgress(DebriefPart):
     notes: tuple[str, ...]
 
 
-class ProgressReport(DebriefPart):
+class ProgressReport(StrictModel):
     """The progress of one learner."""
 
     learner: str
@@ -82,7 +82,7 @@ class ProgressReport(DebriefPart):
     """Number of attempts that are not read yet."""
 
 
-class KnownLearner(DebriefPart):
+class KnownLearner(StrictModel):
     """One learner in the list of learners."""
 
     learner: str

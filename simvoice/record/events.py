@@ -8,18 +8,13 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter
+from pydantic import Field, JsonValue, TypeAdapter
 
 from simvoice.criteria import CriticalItem
+from simvoice.strict_model import StrictModel
 
 
-class RecordPart(BaseModel):
-    """Base of all journal entries: frozen, and unknown fields are refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class DeliveredWord(RecordPart):
+class DeliveredWord(StrictModel):
     """A word that the patient spoke, and when it was played to the learner."""
 
     text: str
@@ -27,7 +22,7 @@ class DeliveredWord(RecordPart):
     end_s: float
 
 
-class LedgerStep(RecordPart):
+class LedgerStep(StrictModel):
     """One step of the patient's trust, distress or understanding, with its cause."""
 
     name: str
@@ -41,7 +36,7 @@ class LedgerStep(RecordPart):
     """A better sentence, by the author of the case; mostly empty."""
 
 
-class Coded(RecordPart):
+class Coded(StrictModel):
     """A code for a part of the learner's utterance, with the words that show it."""
 
     code: str
@@ -49,7 +44,7 @@ class Coded(RecordPart):
     confidence: float = 1.0
 
 
-class Started(RecordPart):
+class Started(StrictModel):
     """The start of the encounter. Session time 0 is the first frame of the microphone."""
 
     type: Literal["started"] = "started"
@@ -58,7 +53,7 @@ class Started(RecordPart):
     """ISO 8601 with time zone. The only wall-clock time in the record."""
 
 
-class LearnerVoice(RecordPart):
+class LearnerVoice(StrictModel):
     """A stretch of the learner's voice, from the voice activity detector."""
 
     type: Literal["learner_voice"] = "learner_voice"
@@ -67,7 +62,7 @@ class LearnerVoice(RecordPart):
     level_dbfs: float
 
 
-class LearnerTurn(RecordPart):
+class LearnerTurn(StrictModel):
     """A committed turn of the learner, with its transcript."""
 
     type: Literal["learner_turn"] = "learner_turn"
@@ -84,7 +79,7 @@ class LearnerTurn(RecordPart):
     codes: tuple[Coded, ...] = ()
 
 
-class PatientMove(RecordPart):
+class PatientMove(StrictModel):
     """What the patient decided to do, why, and how the patient's ledger changed."""
 
     type: Literal["patient_move"] = "patient_move"
@@ -103,7 +98,7 @@ class PatientMove(RecordPart):
     source: Literal["authored", "model", "fallback"] = "authored"
 
 
-class PatientSpeech(RecordPart):
+class PatientSpeech(StrictModel):
     """One utterance of the patient, as far as it was delivered."""
 
     type: Literal["patient_speech"] = "patient_speech"
@@ -120,7 +115,7 @@ class PatientSpeech(RecordPart):
     words: tuple[DeliveredWord, ...] = ()
 
 
-class Interruption(RecordPart):
+class Interruption(StrictModel):
     """The learner took the turn before the patient had finished."""
 
     type: Literal["interruption"] = "interruption"
@@ -134,7 +129,7 @@ class Interruption(RecordPart):
     lost_words: int
 
 
-class SimultaneousStart(RecordPart):
+class SimultaneousStart(StrictModel):
     """Both began at the same moment and the patient gave way. It is not an interruption.
 
     Source: "simultaneous start", Sacks, Schegloff & Jefferson 1974.
@@ -151,7 +146,7 @@ class SimultaneousStart(RecordPart):
     lost_words: int
 
 
-class Backchannel(RecordPart):
+class Backchannel(StrictModel):
     """A short acknowledgement during the patient's speech. It is not an interruption."""
 
     type: Literal["backchannel"] = "backchannel"
@@ -160,7 +155,7 @@ class Backchannel(RecordPart):
     text: str
 
 
-class Hold(RecordPart):
+class Hold(StrictModel):
     """A silence that the patient keeps after hard news, and whether the learner let it stand."""
 
     type: Literal["hold"] = "hold"
@@ -173,7 +168,7 @@ class Hold(RecordPart):
     """The patient's next line: the one that the silence opens, or another one."""
 
 
-class Discarded(RecordPart):
+class Discarded(StrictModel):
     """Sound that the voice detector accepted and that turned out not to be the learner's speech."""
 
     type: Literal["discarded"] = "discarded"
@@ -183,7 +178,7 @@ class Discarded(RecordPart):
     reason: str
 
 
-class Delay(RecordPart):
+class Delay(StrictModel):
     """The machine's delay before one answer, by stage, so that it can be subtracted."""
 
     type: Literal["delay"] = "delay"
@@ -196,7 +191,7 @@ class Delay(RecordPart):
     """Stage to the seconds after `speech_end_s` at which it was done."""
 
 
-class Trouble(RecordPart):
+class Trouble(StrictModel):
     """A fault or loss, and how it was handled."""
 
     type: Literal["trouble"] = "trouble"
@@ -204,7 +199,7 @@ class Trouble(RecordPart):
     what: str
 
 
-class LossCounts(RecordPart):
+class LossCounts(StrictModel):
     """Losses of queues and devices, written at the end."""
 
     type: Literal["counts"] = "counts"
@@ -216,7 +211,7 @@ class LossCounts(RecordPart):
     """Frames that waited more than 100 ms for the loop."""
 
 
-class Checkpoint(RecordPart):
+class Checkpoint(StrictModel):
     """The state of the patient at the start of a line. A retry begins here.
 
     The patient says the line again, and then it is the learner's turn.
@@ -236,7 +231,7 @@ class Checkpoint(RecordPart):
     """Mean log-probability of each of the learner's last turns, from speech recognition."""
 
 
-class RecordedReflection(RecordPart):
+class RecordedReflection(StrictModel):
     """One sentence that the patient says after the encounter about how it felt."""
 
     text: str
@@ -251,7 +246,7 @@ class RecordedReflection(RecordPart):
     """Whether it is about how the conversation ended."""
 
 
-class PatientReflection(RecordPart):
+class PatientReflection(StrictModel):
     """The reflection by the patient, written when the encounter ends."""
 
     type: Literal["afterwards"] = "afterwards"
@@ -259,7 +254,7 @@ class PatientReflection(RecordPart):
     said: tuple[RecordedReflection, ...] = ()
 
 
-class Ended(RecordPart):
+class Ended(StrictModel):
     """The end of the encounter."""
 
     type: Literal["ended"] = "ended"
@@ -292,7 +287,7 @@ JournalEntry = Annotated[
 entry_adapter: TypeAdapter[JournalEntry] = TypeAdapter(JournalEntry)
 
 
-class Tellable(RecordPart):
+class Tellable(StrictModel):
     """A fact that the patient can tell in this encounter, and under which condition."""
 
     id: str
@@ -305,7 +300,7 @@ class Tellable(RecordPart):
     """Beats that must happen first."""
 
 
-class ConcernShown(RecordPart):
+class ConcernShown(StrictModel):
     """A line of the patient that hints at a concern or states it."""
 
     line: str
@@ -317,7 +312,7 @@ class ConcernShown(RecordPart):
     """cue: the line hints at it. concern: the line states it (VR-CoDES)."""
 
 
-class RetryOrigin(RecordPart):
+class RetryOrigin(StrictModel):
     """The checkpoint of an earlier attempt at which a retry began."""
 
     attempt: str
@@ -325,7 +320,7 @@ class RetryOrigin(RecordPart):
     at_s: float
 
 
-class Header(RecordPart):
+class Header(StrictModel):
     """What is known about an encounter before its first frame."""
 
     format: Literal[1] = 1

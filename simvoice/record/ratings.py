@@ -20,8 +20,8 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import Field, TypeAdapter, ValidationError
 
 from simvoice.errors import AttemptError, SimvoiceError
-from simvoice.record.events import RecordPart
 from simvoice.record.files import is_id, locked, storage_error, sync_folder, write_all
+from simvoice.strict_model import StrictModel
 
 RATINGS = "ratings.jsonl"
 OBJECTIONS = "objections.jsonl"
@@ -33,7 +33,7 @@ _LOCK_TIMEOUT_S = 5.0
 _RETRY_S = 0.01
 
 
-class Rating(RecordPart):
+class Rating(StrictModel):
     """The judgement of one rater on one item. A later rating by the same rater replaces it."""
 
     rater: str = Field(min_length=1)
@@ -50,7 +50,7 @@ class Rating(RecordPart):
     """The rater had not seen the machine's judgement. False for a file, where it is unknown."""
 
 
-class RaterDone(RecordPart):
+class RaterDone(StrictModel):
     """A rater finished an attempt on the page. From then on the machine's judgement is shown."""
 
     done: str = Field(min_length=1)
@@ -58,7 +58,7 @@ class RaterDone(RecordPart):
     wall_time: str
 
 
-class Objection(RecordPart):
+class Objection(StrictModel):
     """A learner's statement that an item was judged wrongly, with the reason."""
 
     item: str
@@ -68,7 +68,7 @@ class Objection(RecordPart):
     """1 for the first objection of the attempt. Assigned on reading, not stored."""
 
 
-class Withdrawal(RecordPart):
+class Withdrawal(StrictModel):
     """A learner withdraws an objection. It stays in the file and is neither shown nor counted."""
 
     withdraws: int
@@ -199,7 +199,7 @@ def _not_withdrawn(lines: Sequence[Objection | Withdrawal]) -> tuple[Objection, 
 # -- files ----------------------------------------------------------------------------------
 
 
-def _append(entries: Mapping[Path, Sequence[RecordPart]]) -> None:
+def _append(entries: Mapping[Path, Sequence[StrictModel]]) -> None:
     """Append to each file its entries: all or none. All files are locked before any is written."""
     path = Path()
     written: list[tuple[int, int]] = []
@@ -229,7 +229,7 @@ def _append(entries: Mapping[Path, Sequence[RecordPart]]) -> None:
         raise storage_error(error, f"writing {_describe(path)}") from error
 
 
-def _lines(entries: Sequence[RecordPart]) -> bytes:
+def _lines(entries: Sequence[StrictModel]) -> bytes:
     return b"".join(each.model_dump_json(exclude={"number"}).encode() + b"\n" for each in entries)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -22,6 +22,7 @@ from simvoice.simulate.learner import (
     StepTiming,
 )
 from simvoice.simulate.speech import cached_clip
+from simvoice.strict_model import StrictModel
 
 DEMO_FILES = {"skilled": "demo.yaml", "poor": "demo-poor.yaml"}
 """Kind of learner to the file of its script."""
@@ -30,11 +31,7 @@ _USUAL_GAP_S = 0.9
 """Silence of a learner who thinks for a moment before the next sentence."""
 
 
-class _DemoPart(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class DemoVoice(_DemoPart):
+class DemoVoice(StrictModel):
     """The learner's voice; see `ports.VoiceStyle`."""
 
     formant_shift: float = Field(1.0, ge=0.8, le=1.3)
@@ -43,7 +40,7 @@ class DemoVoice(_DemoPart):
     duration: float = Field(1.0, ge=0.7, le=1.6)
 
 
-class DemoStep(_DemoPart):
+class DemoStep(StrictModel):
     """One action of the learner."""
 
     when: Literal["after", "barge-in", "backchannel", "keep-silent"]
@@ -78,7 +75,7 @@ class DemoStep(_DemoPart):
                 return KeepSilent(self.at or 0.0)
 
 
-class Demo(_DemoPart):
+class Demo(StrictModel):
     """A whole demo."""
 
     learner: DemoVoice = DemoVoice()

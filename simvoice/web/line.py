@@ -23,10 +23,11 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from fastapi.concurrency import run_in_threadpool
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import Field, StringConstraints, ValidationError
 
 from simvoice.debrief.retry import CheckpointRef
 from simvoice.devices.browser import BrowserLine
+from simvoice.strict_model import StrictModel
 from simvoice.web.encounters import EncounterSlot, Outbox, RunningEncounter
 from simvoice.web.security import same_token
 
@@ -43,19 +44,15 @@ _SLOT_WAIT_S = 3.0
 """An encounter whose page was just closed needs a moment to end."""
 
 
-class RetryFrom(BaseModel):
+class RetryFrom(StrictModel):
     """A checkpoint of an attempt, named by the patient's turn that begins there."""
-
-    model_config = ConfigDict(extra="forbid")
 
     attempt: str = Field(max_length=100)
     turn: int = Field(ge=0, le=100_000)
 
 
-class Hello(BaseModel):
+class Hello(StrictModel):
     """The first message of the page."""
-
-    model_config = ConfigDict(extra="forbid")
 
     type: Literal["hello"]
     token: str

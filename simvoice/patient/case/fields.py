@@ -6,9 +6,10 @@ import re
 from types import MappingProxyType
 from typing import Annotated, Final
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
 
 from simvoice import markup
+from simvoice.strict_model import StrictModel
 
 # -- types of fields --------------------------------------------------------------------------
 
@@ -50,11 +51,11 @@ Wording = Annotated[Text, AfterValidator(_speakable)]
 """A text with the marks of `simvoice.markup`. Only the voice reads the marks."""
 
 
-class CasePart(BaseModel):
-    """Base of every part of a case."""
+class CasePart(StrictModel):
+    """Base of every part of a case: a number in quotes is no number, as authors expect of YAML."""
 
     # Dump fields under the names that authors write, so that a dump can be read back.
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, serialize_by_alias=True)
+    model_config = ConfigDict(strict=True, serialize_by_alias=True)
 
 
 class VoiceKnobs(CasePart):

@@ -15,15 +15,16 @@ from types import MappingProxyType
 
 from pydantic import Field, ValidationError, model_validator
 
-from simvoice.criteria import CriticalItem, ItemRule, RulePart
+from simvoice.criteria import CriticalItem, ItemRule
 from simvoice.errors import UsageError
 from simvoice.record.events import Header
 from simvoice.scoring.data_files import read_toml
+from simvoice.strict_model import StrictModel
 
 HEADINGS = "headings.toml"
 
 
-class Item(RulePart):
+class Item(StrictModel):
     """One thing that the learner did or did not do."""
 
     id: str = Field(pattern=r"^[a-z0-9]+(?:-[a-z0-9]+)*$")
@@ -51,7 +52,7 @@ class Item(RulePart):
         return self
 
 
-class Instrument(RulePart):
+class Instrument(StrictModel):
     """A list of items from one source."""
 
     id: str = Field(pattern=r"^[a-z0-9]+(?:-[a-z0-9]+)*$")

@@ -5,10 +5,11 @@ from __future__ import annotations
 from functools import cache
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from simvoice.reading.reading import Need
 from simvoice.scoring.data_files import read_toml
+from simvoice.strict_model import StrictModel
 
 Unit = Literal[
     "percent",
@@ -37,10 +38,8 @@ NEED_WORDS: dict[Need, str] = {
 """What a metric is computed from, in words."""
 
 
-class Definition(BaseModel):
+class Definition(StrictModel):
     """The definition of one metric."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     key: str
     name: str

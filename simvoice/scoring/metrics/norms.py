@@ -11,20 +11,19 @@ from collections.abc import Collection, Iterable, Sequence
 from functools import cache
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from simvoice.errors import SettingError
 from simvoice.scoring.data_files import read_toml
 from simvoice.scoring.metrics.definitions import Definition, Unit, definitions
+from simvoice.strict_model import StrictModel
 
 ANY_VISIT = "any"
 """The kind of visit that includes every visit."""
 
 
-class Norm(BaseModel):
+class Norm(StrictModel):
     """One published number."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     id: str
     metric: str
@@ -128,10 +127,8 @@ def norms_beside(
 # -- why no norm is shown --------------------------------------------------------------------
 
 
-class CaseDecision(BaseModel):
+class CaseDecision(StrictModel):
     """Why no norm is shown in one case that ships."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     id: str
     visits: tuple[str, ...]
@@ -140,10 +137,8 @@ class CaseDecision(BaseModel):
     """Why no norm is shown with its numbers."""
 
 
-class MetricsDecision(BaseModel):
+class MetricsDecision(StrictModel):
     """Why no norm is shown with some metrics."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     keys: tuple[str, ...]
     """Keys of the metrics; empty for published numbers without a metric of ours."""

@@ -17,12 +17,13 @@ from typing import Literal
 
 from pydantic import Field
 
-from simvoice.criteria import ItemRule, RatioRule, RulePart
+from simvoice.criteria import ItemRule, RatioRule
 from simvoice.scoring.data_files import read_toml
 from simvoice.scoring.metrics.shares import Z95
+from simvoice.strict_model import StrictModel
 
 
-class HumanAgreement(RulePart):
+class HumanAgreement(StrictModel):
     """One number, and how far people agree on it."""
 
     key: str
