@@ -16,7 +16,6 @@ from simvoice.debrief.items import MIN_TURNS
 from simvoice.debrief.model import (
     CueAnswer,
     DebriefMoment,
-    DebriefPart,
     Scored,
     ShownEvidence,
     Suggestion,
@@ -34,6 +33,7 @@ from simvoice.reading.reading import Reading
 from simvoice.record.events import Ended, Hold, JournalEntry, LearnerTurn, LedgerStep
 from simvoice.scoring.instruments.instrument import CRITICAL
 from simvoice.scoring.instruments.patient_side import BROKEN_S, broken_with_care
+from simvoice.strict_model import StrictModel
 
 # -- kinds of suggestions, from `data/suggestions.toml` ---------------------------------------
 
@@ -44,7 +44,7 @@ _QUOTE_WORDS: Final = range(3, 13)
 """Number of words of a quote: fewer say too little, and more are too long to repeat aloud."""
 
 
-class SuggestionKind(DebriefPart):
+class SuggestionKind(StrictModel):
     """A kind of suggestion. The fields are described in `data/suggestions.toml`."""
 
     id: str

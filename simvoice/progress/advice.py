@@ -11,10 +11,10 @@ from collections.abc import Iterator, Sequence
 from simvoice.debrief.suggestions import suggestion_kinds
 from simvoice.debrief.wording import clock, count_noun
 from simvoice.progress.brief import Advice, Brief
+from simvoice.strict_model import StrictModel
 
 _BY_MOMENTS = frozenset({"silence", "cue"})
 """Kinds that are followed by a silence or by an answer to a cue."""
-from simvoice.strict_model import StrictModel
 
 
 class AdviceOutcome(StrictModel):
