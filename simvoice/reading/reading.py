@@ -340,11 +340,13 @@ def _overlaps(
         "learner": sound.learner.voice if sound else join_profiles(()),
         "patient": sound.patient.voice if sound else join_profiles(()),
     }
-    known = [overlap.start_s for overlap in found]
+    decided = tuple(found)
     for overlap in overlaps(times.learner, times.patient, voices, words):
-        is_new = all(abs(overlap.start_s - start_s) > SAME_S for start_s in known)
-        decided = overlap.by == "learner" and overlap.kind in ("interruption", "acknowledgement")
-        if is_new and not decided:
+        is_known = any(o.start_s - SAME_S <= overlap.start_s <= o.end_s + SAME_S for o in decided)
+        by_learner = overlap.by == "learner"
+        if not is_known and not (
+            by_learner and overlap.kind in ("interruption", "acknowledgement")
+        ):
             found.append(overlap)
     learner = union(times.learner, times.backchannels)
     return tuple(with_depth(found, learner, times.patient))
