@@ -54,6 +54,7 @@ _PATIENT = (
     (13.8, 18.0, "I knew it when you closed the door.", "", "cut her off"),
     (25.6, 29.0, "Will I see my girls grow up?", "", "named what she feels"),
 )
+_SUGGESTS = {"cut her off": "let_finish"}
 _LEARNER_HZ, _PATIENT_HZ = 110.0, 200.0
 
 
@@ -150,7 +151,14 @@ def _answer(
 ) -> Iterator[JournalEntry]:
     start_s, end_s, delivered, unsaid, cause = answered
     after = 0.4 if index == 1 else 0.5
-    step = LedgerStep(name="trust", before=0.9 - after, after=after, cause=cause)
+    step = LedgerStep(
+        name="trust",
+        before=0.9 - after,
+        after=after,
+        cause=cause,
+        suggests=_SUGGESTS.get(cause, ""),
+        after_you=True,
+    )
     line = f"line{index}"
     move: dict[str, Any] = {"turn": turn, "at_s": at_s + start_s}
     yield PatientMove(

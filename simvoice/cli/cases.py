@@ -29,7 +29,13 @@ from simvoice.debrief.terminal import flow, sentence
 from simvoice.engines.llm.server import Server
 from simvoice.errors import UsageError
 from simvoice.models import manifest
-from simvoice.patient.case.load import create_case, find_cases, load_case, locate_case
+from simvoice.patient.case.load import (
+    create_case,
+    find_cases,
+    load_case,
+    locate_case,
+    require_complete,
+)
 from simvoice.patient.case.schema import Case, case_schema
 from simvoice.patient.case.suite import load_suite
 from simvoice.patient.checking.certificate import certify, listed_cases
@@ -185,6 +191,8 @@ def check_cases(
     """Check cases with questions and simulated conversations. Exit with 1 when one fails."""
     wanted = [name] if name else list(find_cases(*paths.case_dirs()))
     loaded = [_case(each) for each in wanted]
+    for path, case in loaded:
+        require_complete(path, case)
     number = conversations
     if number is None:
         number = QUICK_CONVERSATIONS if quick else CONVERSATIONS

@@ -147,6 +147,8 @@ class StepContext:
                         cause=s.cause,
                         words=s.words,
                         instead=s.instead,
+                        suggests=s.suggests,
+                        after_you=s.after_you,
                     )
                     for s in decision.steps
                 ),

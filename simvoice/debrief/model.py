@@ -291,7 +291,7 @@ class Suggestion(StrictModel):
     """A suggestion for the next attempt."""
 
     kind: str = ""
-    """The kind, by its id in `data/suggestions.toml`, or the id of a critical item."""
+    """The kind, by its id in `simvoice/data/suggestions.toml`, or the id of a critical item."""
     title: str
     """What to try, in a few words."""
     why: str

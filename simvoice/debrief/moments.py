@@ -19,6 +19,7 @@ from simvoice.record.events import (
     PatientMove,
     PatientSpeech,
 )
+from simvoice.suggestion_kinds import Place
 
 # -- exchanges and moments --------------------------------------------------------------------
 
@@ -141,10 +142,7 @@ def _held(holds: Sequence[Hold], move: PatientMove) -> Hold | None:
 
 _TELLS: Final = group("checkable")
 """Codes of information that the learner can check, or continue with the next steps."""
-_ANSWERS_PATIENT: Final = frozenset({"give-back", "cue", "empathy"})
-"""Kinds of suggestions, by id, that answer the patient's words."""
-_FOLLOWS_INFORMATION: Final = frozenset({"check", "next"})
-"""Kinds of suggestions, by id, that follow information from the learner."""
+_CLOSED: Final = frozenset({"question_closed"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,23 +155,27 @@ class MissedOpportunity:
 
 
 def find_opportunity(
-    kind: str, reading: Reading, cues: Sequence[CueAnswer]
+    place: Place | None, reading: Reading, cues: Sequence[CueAnswer]
 ) -> MissedOpportunity | None:
-    """Return the best place for a kind of suggestion, given by id; None without one.
+    """Return where a suggestion could have been followed; None without such a place.
 
-    - Kinds that answer the patient: after the first cue that was not answered explicitly, or else
-      after the patient's longest utterance.
-    - Kinds that follow information: the last turn that gave information.
-    - An open question: the first closed question.
+    place: the `place` of the kind.
+
+    - "after_patient": after the first cue that was not answered explicitly, or else after the
+      patient's longest utterance.
+    - "after_information": the last turn that gave information.
+    - "closed_question": the first closed question.
     """
     turns = reading.of(LearnerTurn)
-    if kind in _ANSWERS_PATIENT:
-        return _after_patient(reading, cues)
-    if kind in _FOLLOWS_INFORMATION:
-        return _at(reading, [t for t in turns if _has_code(t, _TELLS)][-1:])
-    if kind == "open":
-        return _at(reading, [t for t in turns if _has_code(t, frozenset({"question_closed"}))][:1])
-    return None
+    match place:
+        case "after_patient":
+            return _after_patient(reading, cues)
+        case "after_information":
+            return _at(reading, [t for t in turns if _has_code(t, _TELLS)][-1:])
+        case "closed_question":
+            return _at(reading, [t for t in turns if _has_code(t, _CLOSED)][:1])
+        case None:
+            return None
 
 
 def last_opportunity(reading: Reading) -> DebriefMoment | None:

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import re
-import tomllib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 from typing import Final
-
-from pydantic import Field
 
 from simvoice.debrief.items import MIN_TURNS
 from simvoice.debrief.model import (
@@ -33,75 +27,15 @@ from simvoice.reading.reading import Reading
 from simvoice.record.events import Ended, Hold, JournalEntry, LearnerTurn, LedgerStep
 from simvoice.scoring.instruments.instrument import CRITICAL
 from simvoice.scoring.instruments.patient_side import BROKEN_S, broken_with_care
-from simvoice.strict_model import StrictModel
-
-# -- kinds of suggestions, from `data/suggestions.toml` ---------------------------------------
-
-OTHER: Final = "other"
-"""The kind of a cause that no other kind matches."""
-
-_QUOTE_WORDS: Final = range(3, 13)
-"""Number of words of a quote: fewer say too little, and more are too long to repeat aloud."""
-
-
-class SuggestionKind(StrictModel):
-    """A kind of suggestion. The fields are described in `data/suggestions.toml`."""
-
-    id: str
-    title: str
-    causes: tuple[str, ...] = ()
-    codes: tuple[str, ...] = ()
-    items: tuple[str, ...] = ()
-    done: tuple[str, ...] = ()
-    """Codes of words that follow the suggestion; empty if it is followed by not doing something."""
-    mended: tuple[str, ...] = ()
-    """Codes of the learner's next words that repair it, if they raised trust."""
-    sentence: str = Field(min_length=1)
-    plain: str = ""
-
-    def title_for(self, name: str) -> str:
-        """Return the title. name: the patient's name."""
-        return self.title.replace("{name}", name)
-
-    def sentence_after(self, words: str = "") -> str:
-        """Return a sentence to try.
-
-        words: the patient's words before, as delivered. The last sentence of suitable length is
-        quoted.
-        """
-        if "{quote}" not in self.sentence:
-            return self.sentence
-        for each in reversed(sentences_of(words)):
-            if len(each.split()) in _QUOTE_WORDS:
-                return self.sentence.replace("{quote}", each)
-        return self.plain
-
-
-@cache
-def suggestion_kinds() -> tuple[SuggestionKind, ...]:
-    """Return all kinds in the order of the file."""
-    path = files("simvoice.debrief") / "data" / "suggestions.toml"
-    raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    return tuple(SuggestionKind.model_validate(each) for each in raw["kind"])
-
-
-def kind_for_cause(cause: str, codes: Iterable[str] = ()) -> SuggestionKind:
-    """Return the kind for a cause of lower trust. codes: codes of the learner's words behind it."""
-    by_cause = (k for k in suggestion_kinds() if any(re.search(p, cause) for p in k.causes))
-    found = frozenset(codes)
-    by_code = (k for k in suggestion_kinds() if found.intersection(k.codes))
-    return next(by_cause, None) or next(by_code, None) or find_kind(OTHER)
-
-
-def kind_for_item(item: str) -> SuggestionKind | None:
-    """Return the kind for an item of a heading, by its id; None if no kind names the item."""
-    return next((each for each in suggestion_kinds() if item in each.items), None)
-
-
-def find_kind(kind_id: str) -> SuggestionKind:
-    """Return the kind with this id."""
-    return next(each for each in suggestion_kinds() if each.id == kind_id)
-
+from simvoice.suggestion_kinds import (
+    GENERAL,
+    NOTHING,
+    SuggestionKind,
+    find_kind,
+    kind_for_item,
+    kind_seen_in,
+    suggestion_kinds,
+)
 
 # -- suggestions ------------------------------------------------------------------------------
 
@@ -129,12 +63,8 @@ _SAME_S: Final = 1.0
 _ANSWER_S: Final = 6.0
 """Seconds of an answer to a cue that are played."""
 
-_PAST = """
-said told let gave took put cut made left went came had was did hid saw stood spoke broke outran
-kept held met knew got
-"""
-_IRREGULAR = frozenset(_PAST.split())
-"""Past tenses that do not end in "-ed"."""
+_QUOTE_WORDS: Final = range(3, 13)
+"""Number of words of a quote: fewer say too little, and more are too long to repeat aloud."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +84,13 @@ class _Finding:
     """Why it is critical in this case; empty when it is not."""
     mended: bool = False
     """Whether the learner's next words repaired it."""
+    cause: str = ""
+    """The cause in the ledger; empty for what the ledger does not show."""
+
+    @property
+    def sort(self) -> tuple[str, str]:
+        """What it is counted with: its kind; under the general kind only the same cause."""
+        return (self.kind.id, self.cause if self.kind.id == GENERAL else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,15 +117,17 @@ def make_suggestions(
 ) -> tuple[Suggestion, ...]:
     """Return suggestions of the two kinds with the largest effect on this patient, largest first.
 
+    The kind of a cost in the ledger is the one that its rule names; see `kind_for_steps`.
+
     The effect of a kind is the trust it cost in total plus half of the distress it raised, by the
     ledger. Where the ledger shows no cost, the effect is .10 for a missed critical item (if its
     author gave a sentence to try), .03 for each filled silence, .02 for each cue whose answer left
     no space, and .01 for each weight of a heading's item that was not met.
 
     Not suggested are: causes that raised trust, even if they raised distress, because hard news
-    told well hurts too; effects under .02; mistakes that the learner's next words repaired; items
-    that were met in part; and items in encounters of fewer than four turns. Without recognised
-    words there are no suggestions.
+    told well hurts too; rules that suggest nothing, by their author; effects under .02; mistakes
+    that the learner's next words repaired; items that were met in part; and items in encounters of
+    fewer than four turns. Without recognised words there are no suggestions.
     """
     if not reading.of(LearnerTurn):
         return ()
@@ -196,18 +135,19 @@ def make_suggestions(
     shown = tuple(each for each in events if not each.mended)
     mended = {each.kind.id for each in events} - {each.kind.id for each in shown}
     # only the silences themselves tell which words should not have filled one
-    silence_filled = any(each.kind.id == "silence" for each in shown)
-    found: dict[str, list[_Finding]] = {}
+    silence = kind_seen_in("silences")
+    silence_filled = any(each.kind == silence for each in shown)
+    found: dict[tuple[str, str], list[_Finding]] = {}
     for each in (
         *shown,
         *_from_critical(reading, instruments, shown),
         *(
             each
             for each in _from_items(reading, headings, cues)
-            if (each.kind.id != "silence" or silence_filled) and each.kind.id not in mended
+            if (each.kind != silence or silence_filled) and each.kind.id not in mended
         ),
     ):
-        found.setdefault(each.kind.id, []).append(each)
+        found.setdefault(each.sort, []).append(each)
     ranked = sorted(
         ((_effect(same), same) for same in found.values()), key=lambda pair: -round(pair[0], 4)
     )
@@ -220,6 +160,35 @@ def _in_sentences(made: Suggestion, turns: Sequence[LearnerTurn]) -> Suggestion:
     at_s = made.moment.at_s if made.moment is not None else None
     text = next((turn.text for turn in turns if turn.start_s == at_s), "")
     return made.model_copy(update={"words": whole_sentences(made.words, text)})
+
+
+def kind_for_steps(steps: Sequence[LedgerStep], codes: Iterable[str] = ()) -> SuggestionKind | None:
+    """Return the kind of steps with one cause; None if their rule suggests nothing.
+
+    It is the kind that the rule names. Where the record names none, or one that this version does
+    not know, it is the first kind with one of `codes`, the codes of the learner's words, and
+    otherwise the general kind.
+    """
+    named = next((step.suggests for step in steps if step.suggests), "")
+    if named == NOTHING:
+        return None
+    found = frozenset(codes)
+    by_code = (each for each in suggestion_kinds() if found.intersection(each.codes))
+    general = (each for each in suggestion_kinds() if each.id == GENERAL)
+    return find_kind(named) or next(by_code, None) or next(general)
+
+
+def sentence_to_try(kind: SuggestionKind, words: str = "") -> str:
+    """Return the general sentence of a kind.
+
+    words: the patient's words before, as delivered. The last sentence of suitable length is quoted.
+    """
+    if "{quote}" not in kind.sentence:
+        return kind.sentence
+    for each in reversed(sentences_of(words)):
+        if len(each.split()) in _QUOTE_WORDS:
+            return kind.sentence.replace("{quote}", each)
+    return kind.plain
 
 
 def find_mistakes(
@@ -240,17 +209,17 @@ def what_to_keep(reading: Reading, name: str, exchanges: Sequence[Exchange]) -> 
     Empty when no words were recognised or no trust was earned.
     """
     earned: dict[str, float] = {}
-    first: dict[str, float] = {}
+    first: dict[str, tuple[LedgerStep, float]] = {}
     for each in exchanges:
         for step in each.steps(TRUST):
             if step.after > step.before:
                 earned[step.cause] = earned.get(step.cause, 0.0) + step.after - step.before
-                first.setdefault(step.cause, each.at_s)
+                first.setdefault(step.cause, (step, each.at_s))
     if not earned or not reading.of(LearnerTurn):
         return ""
-    best = max(earned, key=lambda cause: round(earned[cause], 4))
+    step, at_s = first[max(earned, key=lambda cause: round(earned[cause], 4))]
     return (
-        f"What earned most of {name}'s trust: {_you(best)} ({clock(first[best])}). Keep doing that."
+        f"What earned most of {name}'s trust: {_in_words(step)} ({clock(at_s)}). Keep doing that."
     )
 
 
@@ -259,11 +228,12 @@ def _from_events(
 ) -> tuple[_Finding, ...]:
     """Return the findings from the ledger, the silences and the cues."""
     explicitly_answered = {cue.answered_s for cue in cues if cue.explicit}
+    about_cues = kind_seen_in("cues")
     by_ledger = (
         each
         for each in _from_ledger(reading.entries, name, exchanges)
         # no suggestion to answer a cue that was answered explicitly, according to its code
-        if each.kind.id != "cue"
+        if each.kind != about_cues
         or each.moment is None
         or each.moment.at_s not in explicitly_answered
     )
@@ -313,21 +283,24 @@ def _from_ledger(
         for step in each.move.steps:
             by_cause.setdefault(step.cause, []).append(step)
         for cause, steps in by_cause.items():
+            its_kind = kind_for_steps(steps, _codes_of(each, steps))
+            if its_kind is None:
+                continue
             trust, distress = _sum(steps, TRUST), _sum(steps, _DISTRESS)
             instead = next((step.instead for step in steps if step.instead), "")
-            its_kind = kind_for_cause(cause, _codes_of(each, steps))
-            known = instead or its_kind.id != "other"
-            question = before if its_kind.id == "question" else ""
+            known = instead or its_kind.id != GENERAL
+            question = before if its_kind.quotes_question else ""
             if trust < 0.0 or (trust == 0.0 and distress > 0.0 and known):
                 yield _Finding(
                     kind=its_kind,
                     effect=max(0.0, -trust) + _DISTRESS_WEIGHT * max(0.0, distress),
-                    why=_describe_cost(each, name, cause, steps, question),
-                    sentence=instead or its_kind.sentence_after(before),
+                    why=_describe_cost(each, name, steps, question),
+                    sentence=instead or sentence_to_try(its_kind, before),
                     words=each.words_of(steps[0]),
                     moment=debrief_moment(entries, each.at_s, each.end_s),
                     lost=max(0.0, -trust),
                     mended=_is_repaired(its_kind, exchanges[number + 1 :]),
+                    cause=cause,
                 )
         before = each.delivered or before
 
@@ -353,15 +326,15 @@ def _codes_of(exchange: Exchange, steps: Sequence[LedgerStep]) -> frozenset[str]
     return frozenset(c.code for c in exchange.turn.codes if c.words in words)
 
 
-def _describe_cost(
-    exchange: Exchange, name: str, cause: str, steps: Sequence[LedgerStep], before: str
-) -> str:
+def _describe_cost(exchange: Exchange, name: str, steps: Sequence[LedgerStep], before: str) -> str:
     """Describe what the learner did and what it cost.
 
-    before: the patient's words before, if the cause is an unanswered question; else empty.
+    steps: those of one cause. before: the patient's words before, if the cause is an unanswered
+    question; else empty.
     """
     questions = " ".join(s for s in sentences_of(before) if s.endswith("?"))
-    what = f"{_you(cause)}: “{questions}”" if questions else f"{_you(cause)}."
+    did = _in_words(steps[0])
+    what = f"{did}: “{questions}”" if questions else f"{did}."
     moved: list[str] = []
     for value, down in ((TRUST, True), (_DISTRESS, False)):
         own = [step for step in steps if step.name == value]
@@ -374,14 +347,9 @@ def _describe_cost(
     return f"At {clock(exchange.at_s)}: {what} {' and '.join(moved)}."
 
 
-def _you(cause: str) -> str:
-    """Prefix a cause with "you" if it begins with a verb in the past tense."""
-    first, _, rest = cause.partition(" ")
-    if first == "was":
-        return f"you were {rest}"
-    if first in _IRREGULAR or re.fullmatch(r"[a-z]+ed", first):
-        return f"you {cause}"
-    return cause
+def _in_words(step: LedgerStep) -> str:
+    """Return the cause, after "you" if it was written to follow it."""
+    return f"you {step.cause}" if step.after_you else step.cause
 
 
 # -- findings from silences, cues and items --------------------------------------------------
@@ -390,7 +358,7 @@ def _you(cause: str) -> str:
 def _from_holds(reading: Reading, name: str) -> Iterator[_Finding]:
     """Yield silences that were filled, except those broken with words that raised trust."""
     turns = reading.of(LearnerTurn)
-    silence = find_kind("silence")
+    silence = kind_seen_in("silences")
     for hold in reading.of(Hold):
         if hold.outcome != "filled" or broken_with_care(hold, reading.entries):
             continue
@@ -402,7 +370,7 @@ def _from_holds(reading: Reading, name: str) -> Iterator[_Finding]:
             effect=_FILLED,
             why=f"At {clock(hold.start_s)} {name} fell silent after hard news, and you spoke after "
             f"{hold.end_s - hold.start_s:.1f} s.",
-            sentence=silence.sentence_after(),
+            sentence=sentence_to_try(silence),
             words=turn.text if near else "",
             moment=debrief_moment(reading.entries, hold.end_s, end_s),
         )
@@ -414,7 +382,7 @@ def _from_cues(reading: Reading, name: str, cues: Iterable[CueAnswer]) -> Iterat
     Answers that could not be coded do not count. An unanswered cue counts only if the learner ended
     the encounter, because otherwise no answer was possible.
     """
-    its_kind = find_kind("cue")
+    its_kind = kind_seen_in("cues")
     learner_ended = any(entry.reason == "learner" for entry in reading.of(Ended))
     for cue in cues:
         unanswered = learner_ended and cue.provides is None and cue.answered_s is None
@@ -426,7 +394,7 @@ def _from_cues(reading: Reading, name: str, cues: Iterable[CueAnswer]) -> Iterat
             kind=its_kind,
             effect=_NO_SPACE,
             why=f"At {clock(cue.at_s)} {name} showed a concern: “{cue.words}” {what}",
-            sentence=its_kind.sentence_after(cue.words),
+            sentence=sentence_to_try(its_kind, cue.words),
             words=cue.answer,
             moment=debrief_moment(reading.entries, at_s, max(at_s, cue.end_s) + _ANSWER_S),
         )
@@ -483,7 +451,7 @@ def _from_items(
             if item.rule_kind == "says" and item.value:
                 continue
             shown = next(iter(item.evidence), None)
-            missed = None if shown is not None else find_opportunity(its_kind.id, reading, cues)
+            missed = None if shown is not None else find_opportunity(its_kind.place, reading, cues)
             patient_words = missed.after if missed is not None else ""
             if shown is not None and shown.who == "patient":
                 patient_words = shown.quote
@@ -492,7 +460,7 @@ def _from_items(
                 kind=its_kind,
                 effect=_UNMET * item.weight,
                 why=f"{heading.name}, not met: “{item.text}”.{place}",
-                sentence=its_kind.sentence_after(patient_words),
+                sentence=sentence_to_try(its_kind, patient_words),
                 words=shown.quote if shown is not None and shown.who == "learner" else "",
                 moment=_moment(reading, shown) or (missed.moment if missed else None),
             )

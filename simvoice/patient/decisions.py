@@ -87,6 +87,8 @@ class LedgerStep:
     cause: str
     words: str = ""
     instead: str = ""
+    suggests: str = ""
+    after_you: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import Final, Literal
 from simvoice import markup
 from simvoice.coding.codebook import EMPATHY
 from simvoice.patient.case.fields import Condition
-from simvoice.patient.case.schema import Case, CaseFact, CaseLine, Ending, Variant
+from simvoice.patient.case.schema import COMPLETE, Case, CaseFact, CaseLine, Ending, Variant
 from simvoice.patient.decisions import LedgerStep, PatientState
 
 _RULE: Final = "rule:"
@@ -123,8 +123,17 @@ def apply(
             new = _changed(old, change, case.ledger[name].slows_from)
             if new != old:
                 values[name] = new
-                words, instead = stimuli[shown], markup.plain(rule.instead or "")
-                steps.append(LedgerStep(name, old, new, rule.cause, words, instead))
+                step = LedgerStep(
+                    name,
+                    old,
+                    new,
+                    rule.cause,
+                    words=stimuli[shown],
+                    instead=markup.plain(rule.instead or ""),
+                    suggests=rule.suggests or "",
+                    after_you=case.format >= COMPLETE,
+                )
+                steps.append(step)
     return replace(state, ledger=tuple(values.items())), steps
 
 

@@ -8,13 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from simvoice.debrief.suggestions import suggestion_kinds
 from simvoice.debrief.wording import clock, count_noun
 from simvoice.progress.brief import Advice, Brief
 from simvoice.strict_model import StrictModel
-
-_BY_MOMENTS = frozenset({"silence", "cue"})
-"""Kinds that are followed by a silence or by an answer to a cue."""
+from simvoice.suggestion_kinds import find_kind
 
 
 class AdviceOutcome(StrictModel):
@@ -29,8 +26,8 @@ class AdviceOutcome(StrictModel):
     from_s: float | None = None
     """For a retry: session second of the checkpoint in the first attempt. Both count from there."""
     kind: str = ""
-    """Id of the kind in `debrief/data/suggestions.toml`, or of a critical item. Empty for a retry
-    from a checkpoint without a suggestion."""
+    """Id of the kind in `data/suggestions.toml`, or of a critical item. Empty for a retry from a
+    checkpoint without a suggestion."""
     title: str = ""
     done: tuple[int, int] | None = None
     """How often it was done: (before, after). None for kinds that are followed by not doing
@@ -86,10 +83,10 @@ def _outcome(
     done = amiss = item = None
     if advice is not None and advice.kind in before.critical and advice.kind in after.critical:
         item = (before.critical[advice.kind], after.critical[advice.kind])
-    elif advice is not None and _is_kind(advice) and before.english and after.english:
+    elif advice is not None and find_kind(advice.kind) and before.english and after.english:
         ends = ((before, from_s or 0.0), (after, 0.0))
         amiss = (_count_mistakes(*ends[0], advice.kind), _count_mistakes(*ends[1], advice.kind))
-        if advice.kind in _can_be_done():
+        if _can_be_done(advice.kind):
             done = (_count_done(*ends[0], advice.kind), _count_done(*ends[1], advice.kind))
     trust = None
     if before.trust is not None and after.trust is not None:
@@ -111,13 +108,10 @@ def _outcome(
     )
 
 
-def _is_kind(advice: Advice) -> bool:
-    """Whether it is a kind, which is counted, and not a critical item."""
-    return any(each.id == advice.kind for each in suggestion_kinds())
-
-
-def _can_be_done() -> frozenset[str]:
-    return _BY_MOMENTS | {each.id for each in suggestion_kinds() if each.done}
+def _can_be_done(kind_id: str) -> bool:
+    """Whether a kind is followed by something that can be counted, and not by doing less."""
+    kind = find_kind(kind_id)
+    return kind is not None and bool(kind.done or kind.seen_in)
 
 
 def _count_done(brief: Brief, from_s: float, kind: str) -> int:

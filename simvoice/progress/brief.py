@@ -7,14 +7,15 @@ from typing import Literal
 
 from simvoice.debrief.model import Debrief, Scored
 from simvoice.debrief.moments import TRUST, find_exchanges
-from simvoice.debrief.suggestions import find_mistakes, suggestion_kinds
+from simvoice.debrief.suggestions import find_mistakes
 from simvoice.debrief.wording import is_english
-from simvoice.reading.reading import Reading, read
+from simvoice.reading.reading import Reading
 from simvoice.record.events import Hold, LearnerTurn, PatientMove, RetryOrigin
 from simvoice.record.store import Attempt
 from simvoice.scoring.instruments.instrument import CRITICAL
 from simvoice.scoring.raters.human_range import human_agreements
 from simvoice.strict_model import StrictModel
+from simvoice.suggestion_kinds import kind_seen_in, suggestion_kinds
 
 NUMBERS = (
     "talk_share",
@@ -58,7 +59,7 @@ class Advice(StrictModel):
     """A suggestion of a debrief."""
 
     kind: str
-    """Id of the kind in `debrief/data/suggestions.toml`, or of a critical item."""
+    """Id of the kind in `data/suggestions.toml`, or of a critical item."""
     title: str
     again_turn: int | None
     """Turn of the checkpoint to retry from; None without one."""
@@ -68,7 +69,7 @@ class AdviceEvent(StrictModel):
     """One event that matters for a suggestion: it was followed, or the mistake happened."""
 
     kind: str
-    """Id of the kind in `debrief/data/suggestions.toml`."""
+    """Id of the kind in `data/suggestions.toml`."""
     at_s: float
     what: Literal["done", "amiss", "amiss by the ledger"]
     """The last two may show the same mistake."""
@@ -111,10 +112,9 @@ class Brief(StrictModel):
     """In order of time."""
 
 
-def build_brief(attempt: Attempt, debrief: Debrief) -> Brief:
-    """Build the brief of an attempt from its record and its debrief."""
+def build_brief(attempt: Attempt, reading: Reading, debrief: Debrief) -> Brief:
+    """Build the brief of an attempt from its reading and its debrief."""
     header, ended = attempt.header, attempt.ended
-    reading = read(attempt)
     english = is_english(reading.of(LearnerTurn))
     trust = [m.ledger[TRUST] for m in reading.of(PatientMove) if TRUST in m.ledger]
     return Brief(
@@ -195,13 +195,16 @@ def _did(reading: Reading, debrief: Debrief) -> tuple[AdviceEvent, ...]:
             for code in turn.codes
             if code.code in codes
         ]
+    silence, about_cues = kind_seen_in("silences").id, kind_seen_in("cues").id
     found += [
-        AdviceEvent(kind="silence", at_s=hold.start_s, what="done")
+        AdviceEvent(kind=silence, at_s=hold.start_s, what="done")
         for hold in reading.of(Hold)
         if hold.outcome == "held"
     ]
     found += [
-        AdviceEvent(kind="cue", at_s=cue.at_s, what="done") for cue in debrief.cues if cue.provides
+        AdviceEvent(kind=about_cues, at_s=cue.at_s, what="done")
+        for cue in debrief.cues
+        if cue.provides
     ]
     mistakes = find_mistakes(reading, debrief.patient_name, find_exchanges(reading), debrief.cues)
     found += [

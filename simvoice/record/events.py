@@ -34,6 +34,12 @@ class LedgerStep(StrictModel):
     """The learner's words that triggered the rule; empty when no words did."""
     instead: str = ""
     """A better sentence, by the author of the case; mostly empty."""
+    suggests: str = ""
+    """The kind of suggestion that the rule names (`suggestion_kinds`), or "nothing"; empty for a
+    rule that names none, and in records that do not state it."""
+    after_you: bool = False
+    """The cause completes a sentence that begins with "you"; False where it may only stand alone,
+    as in records of release 0.1."""
 
 
 class Coded(StrictModel):

@@ -20,16 +20,17 @@ from simvoice.debrief.render_text import (
     render_screen,
 )
 from simvoice.debrief.wording import clock, duration
+from simvoice.reading.reading import read
 from simvoice.record.events import (
     Checkpoint,
     LearnerTurn,
-    LedgerStep,
     PatientMove,
     PatientReflection,
     PatientSpeech,
     RecordedReflection,
 )
 from simvoice.record.store import Attempt
+from tests.planted.builder import trust_step
 from tests.planted.talk import record
 
 
@@ -41,7 +42,9 @@ def attempt(tmp_path_factory: pytest.TempPathFactory) -> Attempt:
 def printed(attempt: Attempt, width: int = 80) -> str:
     console = Console(width=width, no_color=True, highlight=False)
     with console.capture() as capture:
-        console.print(render(build_debrief(attempt, with_peaks=False)), soft_wrap=True)
+        console.print(
+            render(build_debrief(attempt, read(attempt), with_peaks=False)), soft_wrap=True
+        )
     return capture.get()
 
 
@@ -60,7 +63,7 @@ def full(attempt: Attempt) -> Attempt:
     )
     moved = PatientMove(
         turn=4, at_s=38.0, kind="answer", line_id="line5", reason="r",
-        steps=(LedgerStep(name="trust", before=0.55, after=0.45, cause="cut her off"),),
+        steps=(trust_step("cut her off", 0.55, 0.45, suggests="let_finish"),),
         ledger={"trust": 0.45},
     )  # fmt: skip
     begun = Checkpoint(turn=3, at_s=31.0, mind={}, move={"text": "x"})
@@ -76,7 +79,7 @@ def test_it_shows_the_planted_conversation(attempt: Attempt) -> None:
         "0:03 You  that is frightening i know",
         "0:31 Ines My mother died of — [not said: it last spring.]",
         "0:14 Ines fell silent, and you let the silence last 6.0 s.",
-        "0:33 You interrupted Ines, who had 3 words (1.2 s) left to say.",
+        "0:32 You interrupted Ines, who had 3 words (1.2 s) left to say.",
         "“My mother died of — it last spring.”",
         "trust  0.40 → 0.55  most at 0:08: named a feeling",
     ):
@@ -102,7 +105,7 @@ def test_sections_are_in_reading_order(full: Attempt) -> None:
     text = "\n".join(line.strip() for line in lines)
     for line in (
         "0:14 “You let me sit with it.”",
-        "0:33 fell from 55 to 45: cut her off",
+        "0:32 fell from 55 to 45: cut her off",
         f"simvoice talk --from {full.id}@3",
         "1. Let Ines finish",
         "Try: I'm sorry, I cut in. Please go on.",
@@ -187,7 +190,7 @@ def test_an_attempt_is_rendered_the_same_every_time(attempt: Attempt, tmp_path: 
 
 
 def test_the_screen_has_80_columns_and_at_most_36_lines(full: Attempt) -> None:
-    lines = screen(build_debrief(full, with_peaks=False)).splitlines()
+    lines = screen(build_debrief(full, read(full), with_peaks=False)).splitlines()
     assert len(lines) <= 36
     assert max(map(len, lines)) <= 80
     titles = (
@@ -202,7 +205,7 @@ def test_the_screen_has_80_columns_and_at_most_36_lines(full: Attempt) -> None:
 
 
 def test_long_texts_still_fit_a_terminal_of_40_lines(full: Attempt) -> None:
-    made = build_debrief(full, with_peaks=False)
+    made = build_debrief(full, read(full), with_peaks=False)
     felt = tuple(made.felt[0].model_copy(update={"text": "I hear you. " * 12}) for _ in range(5))
     point = made.turning_points[0].model_copy(update={"causes": ("cut her off at length",) * 5})
     advice = made.suggestions[0].model_copy(update={"sentence": "Take all the time. " * 8})
@@ -213,7 +216,7 @@ def test_long_texts_still_fit_a_terminal_of_40_lines(full: Attempt) -> None:
 
 
 def test_the_screen_shows_ten_numbers_and_fills_up_with_the_next(attempt: Attempt) -> None:
-    made = build_debrief(attempt, with_peaks=False)
+    made = build_debrief(attempt, read(attempt), with_peaks=False)
     shown = [number.key for number in learner_numbers(made)]
     assert shown == list(LEARNER_NUMBERS[:SCREEN_NUMBERS])
     unknown = tuple(
@@ -229,26 +232,31 @@ def test_the_screen_shows_ten_numbers_and_fills_up_with_the_next(attempt: Attemp
 
 
 def test_every_number_for_the_learner_is_a_metric(attempt: Attempt) -> None:
-    keys = {number.key for number in build_debrief(attempt, with_peaks=False).numbers}
+    keys = {
+        number.key for number in build_debrief(attempt, read(attempt), with_peaks=False).numbers
+    }
     assert keys >= set(LEARNER_NUMBERS)
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 100])
 def test_every_number_and_every_line_stays_reachable(full: Attempt, width: int) -> None:
     text = " ".join(printed(full, width).split())
-    for number in build_debrief(full, with_peaks=False).numbers:
+    for number in build_debrief(full, read(full), with_peaks=False).numbers:
         if width < 76:  # one below the other; wider, a long name may wrap beside its value
             assert f"{number.name}: {number.shown}" in text
         else:
             assert all(word in text for word in (*number.name.split(), *number.shown.split()))
-    for row in build_debrief(full, with_peaks=False).rows:
+    for row in build_debrief(full, read(full), with_peaks=False).rows:
         assert all(word in text for word in row.text.split())
 
 
 @pytest.mark.parametrize("width", [40, 60, 80])
 def test_a_command_is_printed_whole_on_its_own_line(full: Attempt, width: int) -> None:
     retry = f"simvoice talk --from {full.id}@3"
-    for text in (screen(build_debrief(full, with_peaks=False), width), printed(full, width)):
+    for text in (
+        screen(build_debrief(full, read(full), with_peaks=False), width),
+        printed(full, width),
+    ):
         assert retry in [line.strip() for line in text.splitlines()]
     items = f"simvoice debrief {full.id} --items"
     assert items in [line.strip() for line in printed(full, width).splitlines()]

@@ -10,17 +10,19 @@ import pytest
 
 from simvoice import paths
 from simvoice.criteria import AvoidsRule, CriticalItem, SaysRule
-from simvoice.debrief.suggestions import (
-    OTHER,
-    find_kind,
-    kind_for_cause,
-    kind_for_item,
-    suggestion_kinds,
-)
+from simvoice.debrief.suggestions import kind_for_steps, sentence_to_try
 from simvoice.patient.case.load import load_case
 from simvoice.record.events import ConcernShown, Ended, JournalEntry, Tellable
 from simvoice.record.store import Attempt
 from simvoice.scoring.instruments.instrument import headings
+from simvoice.suggestion_kinds import (
+    GENERAL,
+    NOTHING,
+    find_kind,
+    kind_for_item,
+    kind_seen_in,
+    suggestion_kinds,
+)
 from tests.planted.builder import (
     checkpoint,
     debrief_of,
@@ -40,59 +42,74 @@ def attempt(tmp_path_factory: pytest.TempPathFactory) -> Attempt:
     return record(tmp_path_factory.mktemp("attempts"))
 
 
-def harms(path: Path) -> list[str]:
-    """Return the causes of a case that lower trust, or raise distress without raising trust."""
-    rules = [(rule.cause, rule.moves) for rule in load_case(path).rules]
-    return [
-        cause
-        for cause, moves in rules
-        if moves.get("trust", 0.0) < 0.0
-        or (moves.get("distress", 0.0) > 0.0 and moves.get("trust", 0.0) <= 0.0)
-    ]
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("path", CASES, ids=[path.parent.name for path in CASES])
-def test_every_harmful_cause_of_the_shipped_cases_has_a_kind_and_a_sentence(
+def test_every_harmful_rule_of_the_shipped_cases_leads_to_its_suggestion(
     path: Path, attempt: Attempt
 ) -> None:
-    causes = harms(path)
-    assert len(causes) > 10
-    for cause in causes:
-        assert kind_for_cause(cause).id != OTHER, cause
-        entries = (
-            learner_turn(1, 1.0, "some words"),
-            patient_move(1, 4.0, ledger_step(cause, -0.05)),
-        )
+    harmful = [
+        rule
+        for rule in load_case(path).rules
+        if rule.moves.get("trust", 0.0) < 0.0
+        or (rule.moves.get("distress", 0.0) > 0.0 and rule.moves.get("trust", 0.0) <= 0.0)
+    ]
+    assert len(harmful) > 10
+    for rule in harmful:
+        assert rule.suggests not in {None, GENERAL}, rule.id
+        step = ledger_step(rule.cause, -0.05, suggests=rule.suggests)
+        entries = (learner_turn(1, 1.0, "some words"), patient_move(1, 4.0, step))
         (suggestion,) = debrief_of(attempt, *entries).suggestions
-        assert suggestion.sentence.endswith((".", "?")), cause
-        assert cause.split(" ", 1)[1] in suggestion.why
+        assert suggestion.kind == rule.suggests
+        assert suggestion.sentence.endswith((".", "?")), rule.id
+        assert f"you {rule.cause}" in suggestion.why
 
 
-@pytest.mark.parametrize(
-    ("cause", "its_kind"),
-    [
-        ("cut her off", "interrupting"),
-        ("did not wait for the end of his breath", "interrupting"),
-        ("talked before she had finished", "silence"),
-        ("talked over what was hard to say", "tears"),
-        ("circled the word mistake", "circling"),
-        ("gave the news in words she does not know", "circling"),
-        ("used a word she does not know", "jargon"),
-        ("put it on somebody else", "responsibility"),
-        ("put it on her", "blame"),
-        ("took it back with a but", "apology"),
-        ("let him hope and then took it back", "lied"),
-        ("comforted her with what nobody can promise", "promise"),
-        ("comforted him before knowing what troubles him", "comfort"),
-        ("warned him", "fixing"),
-        ("asked something and said nothing", "question"),
-        ("gave the news without a word of warning", "blunt"),
-        ("said that others would be told", "secrecy"),
-    ],
-)
-def test_causes_have_the_right_kind(cause: str, its_kind: str) -> None:
-    assert kind_for_cause(cause).id == its_kind
+def test_the_kind_is_the_one_that_the_rule_names_whatever_its_cause_says() -> None:
+    """Authors' words decide nothing."""
+    for cause in ("cut her off", "talked into her silence", "blieb bei der Sache"):
+        for named in ("say_less", "let_finish"):
+            found = kind_for_steps([ledger_step(cause, -0.1, suggests=named)], ("jargon",))
+            assert found is not None
+            assert found.id == named
+
+
+def test_without_a_name_the_codes_decide_and_otherwise_it_is_the_general_kind() -> None:
+    step = [ledger_step("cut her off", -0.1, after_you=False)]
+    assert kind_for_steps(step, ("jargon",)) == find_kind("use_patient_words")
+    assert kind_for_steps(step) == find_kind(GENERAL)
+    later = [ledger_step("cut her off", -0.1, suggests="a_kind_of_a_later_version")]
+    assert kind_for_steps(later, ("jargon",)) == find_kind("use_patient_words")
+
+
+def test_a_rule_that_suggests_nothing_leads_to_no_suggestion(attempt: Attempt) -> None:
+    turn = learner_turn(1, 5.0, "it cannot be undone")
+    hard = patient_move(1, 8.0, ledger_step("said that it is final", -0.2, suggests=NOTHING))
+    debrief = debrief_of(attempt, turn, hard)
+    assert debrief.suggestions == ()
+    assert [point.causes for point in debrief.turning_points] == [("said that it is final",)]
+
+
+def test_unlike_causes_of_the_general_kind_are_not_counted_together(attempt: Attempt) -> None:
+    causes = ("hurt his pride", "looked away", "hurt his pride")
+    entries = [
+        entry
+        for n, cause in enumerate(causes, 1)
+        for entry in (
+            learner_turn(n, 10.0 * n, f"words {n}"),
+            patient_move(n, 10.0 * n + 3.0, ledger_step(cause, -0.05)),
+        )
+    ]
+    first, second = debrief_of(attempt, *entries).suggestions
+    assert first.why.endswith("With 1 more like it, this cost 10 points of trust.")
+    assert "looked away" in second.why
+    assert "more like it" not in second.why
+
+
+def test_a_cause_of_an_earlier_release_stands_alone(attempt: Attempt) -> None:
+    turn = learner_turn(1, 5.0, "the tumour is invasive")
+    old = ledger_step("several words in a row that are not hers", -0.05, after_you=False)
+    (suggestion,) = debrief_of(attempt, turn, patient_move(1, 8.0, old)).suggestions
+    assert suggestion.why.startswith("At 0:05: several words in a row that are not hers. Ines's")
 
 
 def test_every_item_of_the_headings_has_a_kind() -> None:
@@ -103,7 +120,7 @@ def test_every_item_of_the_headings_has_a_kind() -> None:
 
 def test_every_kind_has_a_complete_sentence() -> None:
     for each in suggestion_kinds():
-        for sentence in (each.sentence_after("It hurts."), each.sentence_after("")):
+        for sentence in (sentence_to_try(each, "It hurts."), sentence_to_try(each)):
             assert re.fullmatch(r"[A-Z].*[.?]", sentence), each.id
             assert "{" not in sentence, each.id
         assert "{" not in each.title_for("Ines")
@@ -111,8 +128,12 @@ def test_every_kind_has_a_complete_sentence() -> None:
 
 def test_the_author_s_sentence_comes_before_the_general_one(attempt: Attempt) -> None:
     turn = learner_turn(1, 5.0, "well anyway the plan is surgery")
-    plain = debrief_of(attempt, turn, patient_move(1, 8.0, ledger_step("cut her off", -0.08)))
-    theirs = ledger_step("cut her off", -0.08, instead="Sorry, Ines, go on.")
+    plain = debrief_of(
+        attempt,
+        turn,
+        patient_move(1, 8.0, ledger_step("cut her off", -0.08, suggests="let_finish")),
+    )
+    theirs = ledger_step("cut her off", -0.08, suggests="let_finish", instead="Sorry, Ines, go on.")
     assert plain.suggestions[0].sentence == "I'm sorry, I cut in. Please go on."
     (suggestion,) = debrief_of(
         attempt, checkpoint(0, 2.0), turn, patient_move(1, 8.0, theirs)
@@ -127,17 +148,17 @@ def test_the_author_s_sentence_comes_before_the_general_one(attempt: Attempt) ->
 
 def test_the_costliest_kind_comes_first_and_each_kind_once(attempt: Attempt) -> None:
     costs = [
-        ("cut her off", -0.05),
-        ("used a word she does not know", -0.06),
-        ("cut her off", -0.05),
-        ("left the subject", -0.02),
+        ("cut her off", -0.05, "let_finish"),
+        ("used a word she does not know", -0.06, "use_patient_words"),
+        ("did not wait for the end", -0.05, "let_finish"),
+        ("left the subject", -0.02, "stay_with_topic"),
     ]
     entries = [
         entry
-        for n, (cause, by) in enumerate(costs, 1)
+        for n, (cause, by, kind) in enumerate(costs, 1)
         for entry in (
             learner_turn(n, 10.0 * n, f"words {n}"),
-            patient_move(n, 10.0 * n + 3.0, ledger_step(cause, by)),
+            patient_move(n, 10.0 * n + 3.0, ledger_step(cause, by, suggests=kind)),
         )
     ]
     first, second = debrief_of(attempt, *entries).suggestions
@@ -154,7 +175,9 @@ def test_hard_news_told_well_is_not_a_mistake(attempt: Attempt) -> None:
         ).suggestions
         == ()
     )
-    waited = ledger_step("said nothing while she waited", 0.05, name="distress")
+    waited = ledger_step(
+        "said nothing while she waited", 0.05, suggests="speak_when_awaited", name="distress"
+    )
     (suggestion,) = debrief_of(
         attempt, learner_turn(1, 5.0, "uh"), patient_move(2, 18.0, waited)
     ).suggestions
@@ -212,11 +235,13 @@ def test_a_cue_without_space_is_quoted_in_the_patient_s_words(attempt: Attempt) 
 
 
 def test_too_few_or_too_many_words_are_not_quoted() -> None:
-    cue = find_kind("cue")
+    cue = kind_seen_in("cues")
     for words in ("Next time.", "", "It went " + "on and " * 6 + "on."):
-        assert cue.sentence_after(words) == cue.plain
-    assert "“I am tired.”" in cue.sentence_after("No. I am tired.")
-    assert "“She reads faces.”" in cue.sentence_after("She reads faces. I go " + "on " * 12 + "in.")
+        assert sentence_to_try(cue, words) == cue.plain
+    assert "“I am tired.”" in sentence_to_try(cue, "No. I am tired.")
+    assert "“She reads faces.”" in sentence_to_try(
+        cue, "She reads faces. I go " + "on " * 12 + "in."
+    )
 
 
 def test_a_cue_that_was_answered_or_could_not_be_answered_is_no_mistake(
@@ -247,7 +272,7 @@ def test_items_of_headings_come_after_the_ledger_and_need_enough_turns(
     }
     unsure = [turn.model_copy(update={"avg_logprob": -1.4}) for turn in turns]
     assert debrief_of(attempt, *unsure).suggestions == ()
-    cost = patient_move(1, 8.0, ledger_step("left the subject", -0.05))
+    cost = patient_move(1, 8.0, ledger_step("left the subject", -0.05, suggests="stay_with_topic"))
     assert (
         debrief_of(attempt, *turns, cost).suggestions[0].title
         == "Stay with the topic that Ines brings up"
@@ -272,7 +297,7 @@ def test_untold_facts_are_not_revealed(attempt: Attempt) -> None:
     secret = Tellable(id="mother", text="Her mother died of it", when="trusted", trust=0.7)
     entries = (
         learner_turn(1, 5.0, "and so on"),
-        patient_move(1, 8.0, ledger_step("cut her off", -0.08)),
+        patient_move(1, 8.0, ledger_step("cut her off", -0.08, suggests="let_finish")),
     )
     debrief = debrief_of(attempt, *entries, tellable=(secret,))
     assert debrief.suggestions
@@ -321,7 +346,9 @@ def test_a_critical_item_that_was_missed_is_suggested_with_its_author_s_sentence
     assert first.why == "This is critical in this case, and you missed it. Else she does not know."
     assert first.moment is not None  # it was never said: possible up to the last turn
     assert (first.moment.at_s, first.words) == (25.0, "")
-    costlier = patient_move(1, 8.0, ledger_step("left the subject", -0.2))
+    costlier = patient_move(
+        1, 8.0, ledger_step("left the subject", -0.2, suggests="stay_with_topic")
+    )
     titles = [
         s.title
         for s in debrief_of(attempt, *_four_turns(), costlier, critical=(NO_WORD,)).suggestions
@@ -337,7 +364,14 @@ def test_a_critical_item_that_was_missed_is_suggested_with_its_author_s_sentence
 
 def test_an_act_against_a_critical_item_is_suggested_once(attempt: Attempt) -> None:
     cost = patient_move(
-        5, 28.0, ledger_step("made it smaller", -0.06, words="it could be worse you know")
+        5,
+        28.0,
+        ledger_step(
+            "made it smaller",
+            -0.06,
+            suggests="avoid_minimising",
+            words="it could be worse you know",
+        ),
     )
     entries = [*_four_turns("minimising"), cost]
     made = debrief_of(attempt, *entries, critical=(NO_SHRUG,)).suggestions
@@ -351,7 +385,9 @@ def test_an_unanswered_question_is_quoted(attempt: Attempt) -> None:
     entries = (
         patient_speech(1, 3.0, "I see. Am I going to die? Am I?"),
         learner_turn(2, 6.0, "please go on"),
-        patient_move(2, 9.0, ledger_step("left her question unanswered", -0.06)),
+        patient_move(
+            2, 9.0, ledger_step("left her question unanswered", -0.06, suggests="answer_question")
+        ),
     )
     answered = (patient_move(1, 3.0), *entries)
     (suggestion,) = debrief_of(attempt, *answered).suggestions
@@ -390,7 +426,9 @@ def test_an_item_done_less_often_than_asked_is_not_suggested(
 
 
 def test_an_answered_cue_is_not_suggested(attempt: Attempt) -> None:
-    lost = patient_move(2, 8.0, ledger_step("went past what she had let slip", -0.05))
+    lost = patient_move(
+        2, 8.0, ledger_step("went past what she had let slip", -0.05, suggests="ask_about_hint")
+    )
     taken = learner_turn(2, 6.0, "I would like to hear about your girls next time")
     assert debrief_of(attempt, *_cue(taken), lost, shows=(SHOWS,)).suggestions == ()
     passed = learner_turn(2, 6.0, "the scan is on friday", "plan")
@@ -411,7 +449,7 @@ def test_few_words_are_shown_in_their_sentence(attempt: Attempt) -> None:
 def test_a_repaired_mistake_is_not_suggested(attempt: Attempt) -> None:
     cut = (
         learner_turn(1, 5.0, "well anyway"),
-        patient_move(1, 8.0, ledger_step("cut her off", -0.08)),
+        patient_move(1, 8.0, ledger_step("cut her off", -0.08, suggests="let_finish")),
     )
     sorry = learner_turn(2, 12.0, "I'm sorry, go on", "apology")
     raised = patient_move(2, 15.0, ledger_step("said sorry", 0.04, words="I'm sorry, go on"))

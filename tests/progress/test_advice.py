@@ -7,8 +7,8 @@ from simvoice.progress.advice import follow_advice
 from simvoice.progress.brief import Advice
 from tests.progress.attempts import brief, events, retry
 
-SILENCE = Advice(kind="silence", title="Let Ines be silent", again_turn=4)
-BLAME = Advice(kind="blame", title="Do not blame", again_turn=None)
+SILENCE = Advice(kind="let_silence_stand", title="Let Ines be silent", again_turn=4)
+BLAME = Advice(kind="avoid_blame", title="Do not blame", again_turn=None)
 
 
 def test_a_suggestion_is_followed_into_the_next_attempt() -> None:
@@ -16,12 +16,12 @@ def test_a_suggestion_is_followed_into_the_next_attempt() -> None:
         1,
         advice=(SILENCE,),
         did=(
-            *events("silence", 40.0, 90.0, what="amiss"),
-            *events("silence", 40.0, what="amiss by the ledger"),
+            *events("let_silence_stand", 40.0, 90.0, what="amiss"),
+            *events("let_silence_stand", 40.0, what="amiss by the ledger"),
         ),
         trust=(0.3, 0.4),
     )
-    second = brief(2, did=tuple(events("silence", 50.0, 95.0, 120.0)), trust=(0.3, 0.6))
+    second = brief(2, did=tuple(events("let_silence_stand", 50.0, 95.0, 120.0)), trust=(0.3, 0.6))
     (found,) = follow_advice([first, second])
     assert (found.attempt, found.after, found.title) == (
         first.attempt,
@@ -37,7 +37,9 @@ def test_a_suggestion_is_followed_into_the_next_attempt() -> None:
 
 
 def test_a_kind_without_codes_is_counted_by_its_mistakes() -> None:
-    first = brief(1, advice=(BLAME,), did=tuple(events("blame", 10.0, what="amiss by the ledger")))
+    first = brief(
+        1, advice=(BLAME,), did=tuple(events("avoid_blame", 10.0, what="amiss by the ledger"))
+    )
     (found,) = follow_advice([first, brief(2)])
     assert (found.done, found.amiss) == (None, (1, 0))
     assert "done" not in found.said
@@ -51,11 +53,16 @@ def test_a_retry_is_counted_from_its_checkpoint() -> None:
     first = brief(
         1,
         advice=(SILENCE, BLAME),
-        did=(*events("silence", 20.0), *events("silence", 61.0, 99.0, what="amiss")),
+        did=(
+            *events("let_silence_stand", 20.0),
+            *events("let_silence_stand", 61.0, 99.0, what="amiss"),
+        ),
     )
-    second = retry(2, first, 4, 60.0, did=tuple(events("silence", 12.0)), trust=(0.35, 0.7))
+    second = retry(
+        2, first, 4, 60.0, did=tuple(events("let_silence_stand", 12.0)), trust=(0.35, 0.7)
+    )
     (found,) = follow_advice([first, second])
-    assert (found.kind, found.from_s) == ("silence", 60.0)
+    assert (found.kind, found.from_s) == ("let_silence_stand", 60.0)
     assert (found.done, found.amiss) == ((0, 1), (2, 0))
     assert found.said.startswith("Retry from 1:00: done 1 time (before: 0)")
 

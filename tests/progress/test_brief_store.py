@@ -30,7 +30,7 @@ from tests.planted.talk import header, record
 MORE = (
     checkpoint(7, 41.0),
     learner_turn(8, 42.0, "so it was hard what was it like", "reflection", "question_open"),
-    patient_move(8, 44.5, ledger_step("cut her off", -0.1)),
+    patient_move(8, 44.5, ledger_step("cut her off", -0.1, suggests="let_finish")),
     hold(45.0, 47.0, "filled", "b", window_s=4.0),
 )
 

@@ -11,7 +11,7 @@ from simvoice.progress.model import KnownLearner
 from simvoice.progress.text import render_known, render_progress
 from tests.progress.attempts import brief, retry
 
-SILENCE = Advice(kind="silence", title="Let [b]Ines[/b] be silent", again_turn=4)
+SILENCE = Advice(kind="let_silence_stand", title="Let [b]Ines[/b] be silent", again_turn=4)
 
 
 def printed(what: RenderableType, width: int = 80) -> str:

@@ -20,7 +20,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from simvoice.errors import CaseError
-from simvoice.patient.case.schema import Case
+from simvoice.patient.case.schema import COMPLETE, Case
 from simvoice.patient.case.validate import Fault, faults, hints
 
 # -- finding and reading ----------------------------------------------------------------------
@@ -80,6 +80,16 @@ def load_case(path: Path) -> Case:
             f"{path}:{where}: the id {case.id!r} is not the name of its folder; make them equal"
         )
     return case.model_copy(update={"sha256": hashlib.sha256(raw).hexdigest()})
+
+
+def require_complete(path: Path, case: Case) -> None:
+    """Raise CaseError for a case that is written as release 0.1 asked, and not as this one does."""
+    if case.format < COMPLETE:
+        line = _line_number(parse(_read(path), path), ("id",))
+        raise CaseError(
+            f"{path}:{line}: the case is written for release 0.1; add `format: {COMPLETE}` below "
+            "its id, and the check says what each rule needs"
+        )
 
 
 def _read(path: Path) -> bytes:

@@ -33,6 +33,7 @@ from simvoice.patient.case.fields import (
     Wording,
 )
 from simvoice.patient.decisions import Affect
+from simvoice.suggestion_kinds import suggestible
 
 # -- reflection -------------------------------------------------------------------------------
 # The part of a case that is spoken after it: what the patient says when asked how it felt.
@@ -267,6 +268,11 @@ class Reaction(CasePart):
     at_most: int | None = Field(default=None, ge=1)
 
 
+def _suggestible(schema: dict[str, Any]) -> None:
+    """List the kinds in the schema, so that an editor offers them."""
+    schema["anyOf"][0] = {"type": "string", "enum": list(suggestible())}
+
+
 class LedgerRule(CasePart):
     """How something that the learner does changes the ledger."""
 
@@ -278,19 +284,25 @@ class LedgerRule(CasePart):
     when: Condition = Condition()
     moves: dict[PartId, LedgerDelta] = Field(min_length=1)
     cause: Text
-    """The reason for the change, in words that the debrief shows."""
+    """What the learner did, in words that the debrief shows. It completes a sentence that begins
+    with "You", in the past tense, and also stands alone: "cut her off"."""
+    suggests: PartId | None = Field(default=None, json_schema_extra=_suggestible)
+    """What the learner could try instead, as one kind of suggestion; docs/writing-a-case.md lists
+    them. `nothing`: the learner could not have done better. A rule that lowers trust needs
+    `suggests` or `instead`."""
     at_most: int | None = Field(default=None, ge=1)
     """Most times that the rule counts in one encounter."""
     instead: Wording | None = None
     """A sentence that the learner could try instead, for a rule that does harm."""
 
     @model_validator(mode="after")
-    def _limit_instead(self) -> LedgerRule:
+    def _limit_suggestion(self) -> LedgerRule:
         harm = self.moves.get("trust", 0.0) < 0.0 or self.moves.get("distress", 0.0) > 0.0
-        if self.instead and not harm:
-            raise ValueError(
-                "`instead` is only for a rule that lowers trust or raises distress; remove it"
-            )
+        for field in ("suggests", "instead"):
+            if getattr(self, field) and not harm:
+                raise ValueError(
+                    f"`{field}` is only for a rule that lowers trust or raises distress; remove it"
+                )
         return self
 
 
@@ -382,10 +394,18 @@ class Source(CasePart):
     doi: Text | None = None
 
 
+COMPLETE: Final = 2
+"""The `format` from which a case is written as this release asks."""
+
+
 class Case(CasePart):
     """A case: one patient and one encounter."""
 
     id: CaseId
+    format: Literal[1, 2] = 1
+    """2: causes of rules complete a sentence that begins with "You", and every rule that lowers
+    trust says what the debrief suggests. 1: a case of release 0.1, which may do neither. It can
+    still be used, and `simvoice cases check` asks for 2."""
     course: Text
     """The subject that the case trains, for example "Breaking bad news"."""
     title: Text

@@ -8,11 +8,18 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from simvoice.coding.codebook import CODEBOOK
-from simvoice.criteria import codes_of
-from simvoice.patient.case.critical import referenced_names
 from simvoice.patient.case.fields import STIMULI, Condition
-from simvoice.patient.case.schema import Case, CaseFact, CaseLine, HoldWindow, ReflectionLine
+from simvoice.patient.case.schema import (
+    COMPLETE,
+    Case,
+    CaseFact,
+    CaseLine,
+    HoldWindow,
+    LedgerRule,
+    ReflectionLine,
+)
 from simvoice.patient.retrieval import content, everyday
+from simvoice.suggestion_kinds import NOTHING, suggestible
 
 # -- faults -----------------------------------------------------------------------------------
 # Parts of a case that contradict each other: references, gates, lines that reveal facts.
@@ -38,6 +45,7 @@ def faults(case: Case) -> Iterator[Fault]:
     yield from _revealing_lines(case)
     yield from _endings(case)
     yield from _reflection(case, names)
+    yield from _suggestions(case)
     yield from _critical(case, names)
 
 
@@ -269,6 +277,50 @@ def _reflection(case: Case, names: _Names) -> Iterator[Fault]:
             yield Fault(("rules", number, "instead"), reason)
 
 
+_NOT_AFTER_YOU_WORDS = """
+a an the this that these those such some any no not all both each every either neither another
+several many much few more most less one two three four five half
+i you he she it we they me him her us them my your his its our their
+who whom whose what which when where while why how if whether though because since until unless
+and or but so then than as at by for from in into of off on onto out over to under up with
+without about after against before between during through too very just there here
+nobody nothing somebody something everybody everything am are be been being were
+"""
+_NOT_AFTER_YOU = frozenset(_NOT_AFTER_YOU_WORDS.split())
+"""Words with which what the learner did in the past tense does not begin. Words in -s and -ing do
+not begin it either: no past tense ends so, except "was"."""
+
+
+def _suggestions(case: Case) -> Iterator[Fault]:
+    """Faults of what the debrief says of a rule: what to try instead, and the cause."""
+    known = ", ".join(suggestible())
+    for number, rule in enumerate(case.rules):
+        where = ("rules", number)
+        if rule.suggests is not None and rule.suggests not in suggestible():
+            reason = f"suggests names {rule.suggests!r}, which is no kind of suggestion"
+            yield Fault((*where, "suggests"), f"{reason}; choose one of: {known}")
+        if rule.suggests == NOTHING and rule.instead:
+            reason = f"{rule.id} suggests nothing and gives `instead`; remove one of them"
+            yield Fault((*where, "suggests"), reason)
+        if case.format < COMPLETE:
+            continue
+        if rule.moves.get("trust", 0.0) < 0.0 and not (rule.suggests or rule.instead):
+            reason = f"{rule.id} lowers trust and does not say what the learner could try instead"
+            remedy = f"add `instead`, or `suggests` with one of: {known}"
+            yield Fault((*where, "id"), f"{reason}; {remedy}")
+        yield from _cause(rule, (*where, "cause"))
+
+
+def _cause(rule: LedgerRule, where: tuple[int | str, ...]) -> Iterator[Fault]:
+    """A fault of a cause that cannot complete a sentence with "You"."""
+    first = rule.cause.split()[0]
+    unfit = first in _NOT_AFTER_YOU or first.endswith(("s", "ing")) or not first.islower()
+    if unfit or rule.cause.endswith((".", "!", "?")):
+        reason = f"the cause {rule.cause!r} does not complete a sentence that begins with “You”"
+        remedy = 'say what the learner did, in the past tense: "cut her off"'
+        yield Fault(where, f"{reason}; {remedy}")
+
+
 def _always_holds(remark: ReflectionLine) -> bool:
     return remark.when == Condition() and not remark.endings
 
@@ -303,8 +355,8 @@ def _critical(case: Case, names: _Names) -> Iterator[Fault]:
     gated = [each for each in case.facts if each.gate.when != "volunteered"]
     for number, item in enumerate(case.critical_items):
         where = ("critical_items", number)
-        for kind, given in referenced_names(item.rule):
-            yield from names.check(kind, given, (*where, "rule"))
+        for reason in item.rule.problems(names.known) if item.rule else ():
+            yield Fault((*where, "rule"), reason)
         for fact in gated:
             pattern = re.compile("|".join(fact.mentions), re.IGNORECASE)
             for field, text in (("text", item.text), ("why", item.why)):
@@ -374,7 +426,8 @@ def _shown_sentences(case: Case) -> Iterator[_ShownSentence]:
     for number, beat in enumerate(case.beats):
         yield _ShownSentence(("beats", number, "label"), beat.label, beat.when.told, beat.on)
     # the debrief explains the rule of a critical item with the meanings of the case's own codes
-    judged = {name for item in case.critical_items if item.rule for name in codes_of(item.rule)}
+    rules = [item.rule for item in case.critical_items if item.rule]
+    judged = {name for rule in rules for name in rule.named_codes()}
     for name, code in case.codes.items():
         if name in judged and code.means:
             yield _ShownSentence(("codes", name, "means"), code.means, (), (name,))
