@@ -203,6 +203,9 @@ class Synthesise:
     """With the marks of `simvoice.markup`."""
     affect: Affect
     mood: Mood = "even"
+    is_last: bool = False
+    """Nothing follows it. So its clip ends with the voice, without the pause between clauses, and
+    the learner has the turn at once."""
 
 
 @dataclass(frozen=True, slots=True)

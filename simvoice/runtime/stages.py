@@ -218,7 +218,7 @@ class Stages:
         self._workers.to_voice(Job(command.key, work, failed))
 
     def _deliver(self, command: Synthesise, speech: Speech) -> None:
-        pcm = with_trailing_pause(speech.pcm, command.text)
+        pcm = speech.pcm if command.is_last else with_trailing_pause(speech.pcm, command.text)
         speech = replace(speech, pcm=pcm)
         self._clips[(command.key, command.index)] = speech
         self._results.put(

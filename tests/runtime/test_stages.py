@@ -150,6 +150,13 @@ def test_a_clause_is_followed_by_its_pause(working: Stages) -> None:
     assert working.take_clip(KEY, 0) is None
 
 
+def test_the_last_clause_ends_with_the_voice(working: Stages) -> None:
+    working.synthesise(Synthesise(KEY, 0, "I see.", "neutral", is_last=True))
+    clip = working.take_clip(KEY, 0)
+    assert clip is not None
+    assert len(clip.pcm) == samples(0.6)
+
+
 def test_a_prepared_clause_is_ready_without_synthesis(working: Stages, engines: Engines) -> None:
     engines.voice.prepare([("I see.", VoiceStyle())])
     working.synthesise(Synthesise(KEY, 0, "I see.", "neutral"))
