@@ -53,7 +53,7 @@ def checkpoint(
         mind[name] = sorted(mind[name])  # the order of a set differs from run to run
     return Checkpoint(
         turn=turn,
-        at_s=round(at_s, 3),
+        at_s=at_s,
         mind=_without_defaults(mind),
         move=_without_defaults(_MOVE.dump_python(decision.move, mode="json")),
         last_turn=last_turn,

@@ -58,8 +58,8 @@ def delivered_line(reply: Reply) -> DeliveredLine:
                 words.append(
                     DeliveredWord(
                         text=word.text,
-                        start_s=round(clip.started_s + word.start_s, 3),
-                        end_s=round(clip.started_s + until, 3),
+                        start_s=clip.started_s + word.start_s,
+                        end_s=clip.started_s + until,
                     )
                 )
             else:

@@ -145,8 +145,8 @@ def _note_turn(context: StepContext, turn: OpenTurn) -> None:
     context.note(
         LearnerTurn(
             turn=turn.key.turn,
-            start_s=round(turn.start_s, 3),
-            end_s=round(turn.end_s, 3),
+            start_s=turn.start_s,
+            end_s=turn.end_s,
             text=turn.utterance.text if turn.utterance is not None else "",
             avg_logprob=transcript.avg_logprob if transcript is not None else 0.0,
             no_speech_prob=transcript.no_speech_prob if transcript is not None else 0.0,
@@ -167,9 +167,9 @@ def _note_turn(context: StepContext, turn: OpenTurn) -> None:
         context.note(
             kind(
                 turn=turn.key.turn,
-                start_s=round(turn.start_s, 3),
-                stopped_s=round(turn.cut.stopped_s, 3),
-                lost_s=round(turn.cut.lost_s, 3),
+                start_s=turn.start_s,
+                stopped_s=turn.cut.stopped_s,
+                lost_s=turn.cut.lost_s,
                 lost_words=len(turn.cut.unsaid.split()),
             )
         )

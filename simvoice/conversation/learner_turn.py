@@ -353,9 +353,7 @@ def on_answer_failed(context: StepContext, key: Key, what: str) -> None:
     if turn is None or turn.key != key or turn.decision is None or turn.thinking_since_s is None:
         context.count_stale()
         return
-    context.note(
-        Trouble(at_s=round(context.state.now_s, 3), what=f"no answer of the model: {what}")
-    )
+    context.note(Trouble(at_s=context.state.now_s, what=f"no answer of the model: {what}"))
     _prepare_reply(context, turn, turn.decision)
 
 
@@ -364,7 +362,7 @@ def not_understood(context: StepContext, what: str) -> None:
     turn = context.state.turn
     if turn is None:
         return
-    context.note(Trouble(at_s=round(context.state.now_s, 3), what=f"words not recognised: {what}"))
+    context.note(Trouble(at_s=context.state.now_s, what=f"words not recognised: {what}"))
     if turn.settling_until_s is not None:
         # One span of a long turn is lost; the next one can still be transcribed.
         context.put_turn(
@@ -403,16 +401,12 @@ def _prepare_reply(context: StepContext, turn: OpenTurn, decision: Decision) -> 
 
 
 def _discard(context: StepContext, turn: OpenTurn, text: str, reason: str) -> None:
-    context.note(
-        Discarded(
-            start_s=round(turn.start_s, 3), end_s=round(turn.end_s, 3), text=text, reason=reason
-        )
-    )
+    context.note(Discarded(start_s=turn.start_s, end_s=turn.end_s, text=text, reason=reason))
     _remove_turn(context, turn)
 
 
 def _note_backchannel(context: StepContext, turn: OpenTurn, text: str) -> None:
-    context.note(Backchannel(start_s=round(turn.start_s, 3), end_s=round(turn.end_s, 3), text=text))
+    context.note(Backchannel(start_s=turn.start_s, end_s=turn.end_s, text=text))
     _remove_turn(context, turn)
 
 

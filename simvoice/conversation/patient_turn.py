@@ -41,9 +41,7 @@ def on_speech_ready(context: StepContext, event: SpeechReady) -> None:
 
 def on_speech_failed(context: StepContext, reply: Reply, what: str) -> None:
     """Skip a clause that could not be synthesised, and record it."""
-    context.note(
-        Trouble(at_s=round(context.state.now_s, 3), what=f"a clause was not spoken: {what}")
-    )
+    context.note(Trouble(at_s=context.state.now_s, what=f"a clause was not spoken: {what}"))
     reply = replace(reply, clips=(*reply.clips, None), asked_s=None)
     _clause_done(context, reply)
 
@@ -121,10 +119,10 @@ def _note_delay(
     context.note(
         Delay(
             turn=reply.key.turn,
-            speech_end_s=round(speech_end_s, 3),
-            first_sound_s=round(first_sound_s, 3),
-            chosen_silence_s=round(chosen_s, 3),
-            stages_s={name: round(at_s - speech_end_s, 3) for name, at_s in stages},
+            speech_end_s=speech_end_s,
+            first_sound_s=first_sound_s,
+            chosen_silence_s=chosen_s,
+            stages_s={name: at_s - speech_end_s for name, at_s in stages},
         )
     )
 
@@ -307,8 +305,8 @@ def _note_speech(context: StepContext, reply: Reply, line: DeliveredLine) -> Non
         PatientSpeech(
             turn=reply.key.turn,
             line_id=reply.decision.move.line_id,
-            start_s=round(line.start_s, 3),
-            end_s=round(line.end_s, 3),
+            start_s=line.start_s,
+            end_s=line.end_s,
             text=reply.text,
             heard=line.delivered,
             unsaid=line.unsaid,
@@ -343,8 +341,8 @@ def note_hold(context: StepContext, outcome: str, end_s: float, line_id: str | N
     context.note(
         Hold.model_validate(
             {
-                "start_s": round(hold.since_s, 3),
-                "end_s": round(max(end_s, hold.since_s), 3),
+                "start_s": hold.since_s,
+                "end_s": max(end_s, hold.since_s),
                 "window_s": hold.window_s,
                 "outcome": outcome,
                 "beat": hold.beat,

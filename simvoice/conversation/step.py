@@ -76,7 +76,7 @@ def _dispatch(context: StepContext, event: EncounterEvent) -> None:
         case EngineFailed():
             _on_engine_failed(context, event)
         case EngineNotice():
-            context.note(Trouble(at_s=round(context.state.now_s, 3), what=event.what))
+            context.note(Trouble(at_s=context.state.now_s, what=event.what))
         case EndRequested():
             _on_end(context, event.reason)
         case _:
@@ -93,9 +93,9 @@ def _on_frame(context: StepContext, frame: Frame) -> None:
         stretch = edge.ended
         context.note(
             LearnerVoice(
-                start_s=round(stretch.start_s, 3),
-                end_s=round(stretch.last_voice_s, 3),
-                level_dbfs=round(stretch.level_dbfs, 1),
+                start_s=stretch.start_s,
+                end_s=stretch.last_voice_s,
+                level_dbfs=stretch.level_dbfs,
             )
         )
     if voicing.active and voicing.last_voice_s == frame.at_s:

@@ -106,7 +106,9 @@ class StepContext:
         if reply.asked_s is not None or index >= len(reply.clauses):
             return reply
         move = reply.decision.move
-        self.do(Synthesise(reply.key, index, reply.spoken[index], move.affect, move.mood))
+        is_last = index == len(reply.clauses) - 1
+        clause = reply.spoken[index]
+        self.do(Synthesise(reply.key, index, clause, move.affect, move.mood, is_last))
         return replace(reply, asked_s=self.state.now_s)
 
     def drop_work_on(self, reply: Reply | None) -> None:
@@ -127,7 +129,7 @@ class StepContext:
     def note_move(self, reply: Reply) -> None:
         """Record the patient's decision when it takes effect, with a checkpoint for a retry."""
         decision, move = reply.decision, reply.decision.move
-        at_s = round(self.state.now_s, 3)
+        at_s = self.state.now_s
         moments = self.state.moments
         self.state = replace(
             self.state, moments=(*moments, *ledger_moments(decision, at_s, moments))
@@ -173,7 +175,7 @@ class StepContext:
         if self.state.over:
             return
         self.state = replace(self.state, over=True)
-        at_s = round(self.state.now_s, 3)
+        at_s = self.state.now_s
         reflections = self.rules.mind.reflect(self.state.mind, ending)
         if reflections:
             self.note(reflection_entry(reflections, self.state.moments, at_s))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -23,6 +23,7 @@ from simvoice.record.events import (
     RetryOrigin,
 )
 from simvoice.record.store import Attempt, AttemptSummary
+from simvoice.rounding import LedgerChange, Seconds, round_ledger
 from simvoice.strict_model import StrictModel
 
 LEDGER = ("trust", "distress", "understanding")
@@ -34,14 +35,14 @@ class ComparedLine(StrictModel):
 
     at_s: float
     """Session second in its own attempt, for playback."""
-    since_s: float
+    since_s: Seconds
     """Seconds since the checkpoint."""
     who: Who
     kind: Literal["words", "acknowledged", "silence"]
     text: str
     unsaid: str = ""
     """The planned words that the patient did not get to say."""
-    moved: dict[str, float] = Field(default_factory=dict)
+    moved: dict[str, LedgerChange] = Field(default_factory=dict)
     """Name to the change of the ledger at this line, -1..1; unchanged quantities are left out."""
     causes: tuple[str, ...] = ()
     ledger: dict[str, float] = Field(default_factory=dict)
@@ -55,7 +56,7 @@ class ComparedAttempt(StrictModel):
     when: str
     """ISO 8601 with time zone; empty when the record does not contain it."""
     from_s: float
-    length_s: float
+    length_s: Seconds
     """Seconds from the checkpoint to the end."""
     lines: tuple[ComparedLine, ...]
     start: dict[str, float]
@@ -142,7 +143,7 @@ def _from_checkpoint(read: ReadAttempt, from_s: float, turn: int) -> ComparedAtt
         attempt=attempt.id,
         when=attempt.started.wall_time if attempt.started else "",
         from_s=from_s,
-        length_s=round(max(0.0, read.reading.speech_times.end_s - from_s), 3),
+        length_s=max(0.0, read.reading.speech_times.end_s - from_s),
         lines=lines,
         start=start,
         end=ledgers[-1] if ledgers else start,
@@ -178,13 +179,12 @@ def _lines(entries: Sequence[JournalEntry], from_s: float) -> tuple[ComparedLine
                 text = entry.text or "mm"
                 found.append(_line(entry.start_s, from_s, "learner", "acknowledged", text))
             case PatientSpeech() if entry.heard and entry.start_s >= from_s:
-                line = _line(entry.start_s, from_s, "patient", "words", entry.heard)
-                update: dict[str, object] = {"unsaid": entry.unsaid if id(entry) in lost else ""}
+                more: dict[str, Any] = {"unsaid": entry.unsaid if id(entry) in lost else ""}
                 move = moves.get(entry.turn)
                 if move is not None and entry.turn not in seen:
-                    update |= _moved(move, is_start=move.at_s <= from_s)
+                    more |= _moved(move, is_start=move.at_s <= from_s)
                 seen.add(entry.turn)
-                found.append(line.model_copy(update=update))
+                found.append(_line(entry.start_s, from_s, "patient", "words", entry.heard, **more))
             case Hold() if entry.start_s >= from_s:
                 found.append(_silence(entry, from_s))
             case _:
@@ -192,14 +192,14 @@ def _lines(entries: Sequence[JournalEntry], from_s: float) -> tuple[ComparedLine
     return tuple(sorted(found, key=lambda line: line.at_s))
 
 
-def _moved(move: PatientMove, *, is_start: bool) -> dict[str, object]:
+def _moved(move: PatientMove, *, is_start: bool) -> dict[str, Any]:
     """Return the changes by a move. For the move both begin with, only the ledger after it."""
     moved: dict[str, float] = {}
     for step in () if is_start else move.steps:
-        moved[step.name] = round(moved.get(step.name, 0.0) + step.after - step.before, 6)
+        moved[step.name] = moved.get(step.name, 0.0) + step.after - step.before
     causes = [] if is_start else [s.cause for s in move.steps if s.after != s.before]
     return {
-        "moved": {name: by for name, by in moved.items() if by},
+        "moved": {name: by for name, by in moved.items() if round_ledger(by)},
         "causes": tuple(dict.fromkeys(causes)),
         "ledger": dict(move.ledger),
     }
@@ -217,8 +217,9 @@ def _line(
     who: Who,
     kind: Literal["words", "acknowledged", "silence"],
     text: str,
+    **more: Any,
 ) -> ComparedLine:
-    return ComparedLine(at_s=at_s, since_s=round(at_s - from_s, 3), who=who, kind=kind, text=text)
+    return ComparedLine(at_s=at_s, since_s=at_s - from_s, who=who, kind=kind, text=text, **more)
 
 
 def _told(

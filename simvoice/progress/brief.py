@@ -12,6 +12,7 @@ from simvoice.debrief.wording import is_english
 from simvoice.reading.reading import Reading
 from simvoice.record.events import Hold, LearnerTurn, PatientMove, RetryOrigin
 from simvoice.record.store import Attempt
+from simvoice.rounding import Seconds
 from simvoice.scoring.instruments.instrument import CRITICAL
 from simvoice.scoring.raters.human_range import human_agreements
 from simvoice.strict_model import StrictModel
@@ -87,7 +88,7 @@ class Brief(StrictModel):
     patient_name: str
     when: str
     """ISO 8601 with time zone; empty when the record does not contain it."""
-    length_s: float
+    length_s: Seconds
     reason: str
     """Why it ended (`record.events.Ended.reason`); empty without an end."""
     simvoice: str
@@ -125,7 +126,7 @@ def build_brief(attempt: Attempt, reading: Reading, debrief: Debrief) -> Brief:
         case_sha256=header.case_sha256,
         patient_name=header.patient_name,
         when=debrief.when,
-        length_s=round(debrief.duration_s, 3),
+        length_s=debrief.duration_s,
         reason=ended.reason if ended else "",
         simvoice=header.simvoice,
         recogniser=header.models.get("stt", ""),

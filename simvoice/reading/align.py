@@ -23,6 +23,7 @@ from simvoice.record.events import (
     PatientSpeech,
     SimultaneousStart,
 )
+from simvoice.rounding import round_seconds
 from simvoice.timing.intervals import Intervals, bridge, intersect, intervals, union
 
 SAME_S = 0.3
@@ -117,7 +118,7 @@ def _patient_speech(entry: PatientSpeech, patient: Intervals) -> PatientSpeech:
     heard = intersect(patient, intervals([(entry.start_s, entry.end_s + _FADE_S)]))
     if len(heard) == 0:
         return entry
-    start_s, end_s = round(float(heard[0, 0]), 3), round(float(heard[-1, 1]), 3)
+    start_s, end_s = round_seconds(heard[0, 0]), round_seconds(heard[-1, 1])
     words = tuple(_inside(word, start_s, end_s) for word in entry.words)
     return entry.model_copy(update={"start_s": start_s, "end_s": end_s, "words": words})
 
@@ -144,7 +145,9 @@ def _learner_speech(entry: _Timed, learner: Intervals) -> _Timed:
     end_s = last if abs(last - entry.end_s) <= SAME_S else entry.end_s
     if end_s <= start_s:
         return entry
-    return entry.model_copy(update={"start_s": round(start_s, 3), "end_s": round(end_s, 3)})
+    return entry.model_copy(
+        update={"start_s": round_seconds(start_s), "end_s": round_seconds(end_s)}
+    )
 
 
 def _follow(entry: JournalEntry, learner: _Moves, patient: _Moves) -> JournalEntry:

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field, JsonValue, TypeAdapter
 
 from simvoice.criteria import CriticalItem
+from simvoice.rounding import Decibels, Seconds
 from simvoice.strict_model import StrictModel
 
 
@@ -18,8 +19,8 @@ class DeliveredWord(StrictModel):
     """A word that the patient spoke, and when it was played to the learner."""
 
     text: str
-    start_s: float
-    end_s: float
+    start_s: Seconds
+    end_s: Seconds
 
 
 class LedgerStep(StrictModel):
@@ -54,7 +55,7 @@ class Started(StrictModel):
     """The start of the encounter. Session time 0 is the first frame of the microphone."""
 
     type: Literal["started"] = "started"
-    at_s: float = 0.0
+    at_s: Seconds = 0.0
     wall_time: str
     """ISO 8601 with time zone. The only wall-clock time in the record."""
 
@@ -63,9 +64,9 @@ class LearnerVoice(StrictModel):
     """A stretch of the learner's voice, from the voice activity detector."""
 
     type: Literal["learner_voice"] = "learner_voice"
-    start_s: float
-    end_s: float
-    level_dbfs: float
+    start_s: Seconds
+    end_s: Seconds
+    level_dbfs: Decibels
 
 
 class LearnerTurn(StrictModel):
@@ -73,8 +74,8 @@ class LearnerTurn(StrictModel):
 
     type: Literal["learner_turn"] = "learner_turn"
     turn: int
-    start_s: float
-    end_s: float
+    start_s: Seconds
+    end_s: Seconds
     text: str
     avg_logprob: float
     no_speech_prob: float
@@ -90,7 +91,7 @@ class PatientMove(StrictModel):
 
     type: Literal["patient_move"] = "patient_move"
     turn: int
-    at_s: float
+    at_s: Seconds
     kind: str
     line_id: str | None
     reason: str
@@ -99,7 +100,7 @@ class PatientMove(StrictModel):
     """The whole ledger after the move: name to value, each 0..1."""
     disclosed: tuple[str, ...] = ()
     """Facts whose gate this move opens."""
-    chosen_silence_s: float = 0.0
+    chosen_silence_s: Seconds = 0.0
     """Silence that the patient keeps on purpose before speaking, without the machine's delay."""
     source: Literal["authored", "model", "fallback"] = "authored"
 
@@ -110,8 +111,8 @@ class PatientSpeech(StrictModel):
     type: Literal["patient_speech"] = "patient_speech"
     turn: int
     line_id: str | None
-    start_s: float
-    end_s: float
+    start_s: Seconds
+    end_s: Seconds
     text: str
     """The planned words."""
     heard: str
@@ -126,11 +127,11 @@ class Interruption(StrictModel):
 
     type: Literal["interruption"] = "interruption"
     turn: int
-    start_s: float
+    start_s: Seconds
     """Onset of the learner's voice."""
-    stopped_s: float
+    stopped_s: Seconds
     """When the patient's voice stopped."""
-    lost_s: float
+    lost_s: Seconds
     """Seconds of the patient's speech that were not played."""
     lost_words: int
 
@@ -143,11 +144,11 @@ class SimultaneousStart(StrictModel):
 
     type: Literal["simultaneous_start"] = "simultaneous_start"
     turn: int
-    start_s: float
+    start_s: Seconds
     """Onset of the learner's voice."""
-    stopped_s: float
+    stopped_s: Seconds
     """When the patient's voice stopped."""
-    lost_s: float
+    lost_s: Seconds
     """Seconds of the patient's speech that were not played."""
     lost_words: int
 
@@ -156,8 +157,8 @@ class Backchannel(StrictModel):
     """A short acknowledgement during the patient's speech. It is not an interruption."""
 
     type: Literal["backchannel"] = "backchannel"
-    start_s: float
-    end_s: float
+    start_s: Seconds
+    end_s: Seconds
     text: str
 
 
@@ -165,9 +166,9 @@ class Hold(StrictModel):
     """A silence that the patient keeps after hard news, and whether the learner let it stand."""
 
     type: Literal["hold"] = "hold"
-    start_s: float
-    end_s: float
-    window_s: float
+    start_s: Seconds
+    end_s: Seconds
+    window_s: Seconds
     outcome: Literal["held", "filled"]
     beat: str
     line_id: str | None = None
@@ -178,8 +179,8 @@ class Discarded(StrictModel):
     """Sound that the voice detector accepted and that turned out not to be the learner's speech."""
 
     type: Literal["discarded"] = "discarded"
-    start_s: float
-    end_s: float
+    start_s: Seconds
+    end_s: Seconds
     text: str
     reason: str
 
@@ -189,11 +190,11 @@ class Delay(StrictModel):
 
     type: Literal["delay"] = "delay"
     turn: int
-    speech_end_s: float
-    first_sound_s: float
-    chosen_silence_s: float
+    speech_end_s: Seconds
+    first_sound_s: Seconds
+    chosen_silence_s: Seconds
     """The part of the time that the patient kept silent on purpose."""
-    stages_s: dict[str, float] = Field(default_factory=dict)
+    stages_s: dict[str, Seconds] = Field(default_factory=dict)
     """Stage to the seconds after `speech_end_s` at which it was done."""
 
 
@@ -201,7 +202,7 @@ class Trouble(StrictModel):
     """A fault or loss, and how it was handled."""
 
     type: Literal["trouble"] = "trouble"
-    at_s: float
+    at_s: Seconds
     what: str
 
 
@@ -209,7 +210,7 @@ class LossCounts(StrictModel):
     """Losses of queues and devices, written at the end."""
 
     type: Literal["counts"] = "counts"
-    at_s: float
+    at_s: Seconds
     lost_frames: int = 0
     speaker_underruns: int = 0
     stale_artefacts: int = 0
@@ -226,7 +227,7 @@ class Checkpoint(StrictModel):
     type: Literal["checkpoint"] = "checkpoint"
     turn: int
     """The turn number of the `PatientMove` that it belongs to."""
-    at_s: float
+    at_s: Seconds
     mind: dict[str, JsonValue]
     """The complete state of the patient's mind after the decision, before any word was played."""
     move: dict[str, JsonValue]
@@ -246,7 +247,7 @@ class RecordedReflection(StrictModel):
     affect: str = "neutral"
     why: str = ""
     """What in the encounter it is based on, in words for an educator."""
-    at_s: float | None = None
+    at_s: Seconds | None = None
     """When that happened; None when it was not a single moment."""
     of_ending: bool = False
     """Whether it is about how the conversation ended."""
@@ -256,7 +257,7 @@ class PatientReflection(StrictModel):
     """The reflection by the patient, written when the encounter ends."""
 
     type: Literal["afterwards"] = "afterwards"
-    at_s: float
+    at_s: Seconds
     said: tuple[RecordedReflection, ...] = ()
 
 
@@ -264,7 +265,7 @@ class Ended(StrictModel):
     """The end of the encounter."""
 
     type: Literal["ended"] = "ended"
-    at_s: float
+    at_s: Seconds
     reason: Literal["learner", "patient", "time", "device", "closed", "fault"]
     ending: str | None = None
     """Identifier of the ending of the case that was reached; None without one."""
@@ -323,7 +324,7 @@ class RetryOrigin(StrictModel):
 
     attempt: str
     turn: int
-    at_s: float
+    at_s: Seconds
 
 
 class Header(StrictModel):

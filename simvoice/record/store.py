@@ -34,6 +34,7 @@ from simvoice.record.files import (
 from simvoice.record.journal import encode, last_moment_s, read_journal
 from simvoice.record.recorder import mark_closed
 from simvoice.record.sound import count_samples, pack, read_sound, repair_wav, sound_path
+from simvoice.rounding import round_seconds
 
 # -- recovery ---------------------------------------------------------------------------------
 # Complete an attempt whose process died. Can be interrupted and repeated.
@@ -180,7 +181,7 @@ class Attempt:
             patient_name=self.header.patient_name,
             learner=self.header.learner,
             when=self.started.wall_time if self.started else "",
-            duration_s=round(self.duration_s, 3),
+            duration_s=round_seconds(self.duration_s),
             reason=ended.reason if ended else "",
             ending=ended.ending if ended else None,
             again_of=self.header.again.attempt if self.header.again else "",

@@ -262,7 +262,7 @@ class Session:
 
     def _fail(self, reason: EndReason, message: str) -> None:
         self._message = message
-        self._write(Trouble(at_s=round(self._now_s, 3), what=message))
+        self._write(Trouble(at_s=self._now_s, what=message))
         self._step(EndRequested(self._now_s, reason))
 
     def _count_failures(self, event: EncounterEvent) -> None:
@@ -342,7 +342,7 @@ class Session:
     def _add_counts(self) -> None:
         self._write(
             LossCounts(
-                at_s=round(self._now_s, 3),
+                at_s=self._now_s,
                 lost_frames=self._lost,
                 speaker_underruns=self._underruns,
                 stale_artefacts=self._state.stale,

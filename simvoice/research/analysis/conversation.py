@@ -6,11 +6,10 @@ Each conversation is stored in one JSON file. All times are seconds from the sta
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
-
-from pydantic import AfterValidator
+from typing import Literal
 
 from simvoice.reading.timeline_events import EventKind
+from simvoice.rounding import MetricValue, PreciseSeconds
 from simvoice.strict_model import StrictModel
 from simvoice.timing.turns import Speaker
 
@@ -19,19 +18,13 @@ Who = Speaker
 FORMAT = 1
 """Version of the JSON; increased when older readers would misread the new one."""
 
-_PLACES = 6
-"""Decimals: microseconds, far below one sample and above floating-point noise."""
-
-Rounded = Annotated[float, AfterValidator(lambda value: round(value, _PLACES) + 0.0)]
-"""A float that is written alike on every machine; never minus zero."""
-
 
 class SpeechStretch(StrictModel):
     """A stretch of one speaker's voice."""
 
     who: Who
-    start_s: Rounded
-    end_s: Rounded
+    start_s: PreciseSeconds
+    end_s: PreciseSeconds
     kind: Literal["speech", "backchannel", "noise"] = "speech"
 
 
@@ -39,8 +32,8 @@ class ConversationUtterance(StrictModel):
     """One utterance of a speaker, with its text."""
 
     who: Who
-    start_s: Rounded
-    end_s: Rounded
+    start_s: PreciseSeconds
+    end_s: PreciseSeconds
     text: str
     unsaid: str = ""
     """The rest of the simulated patient's line that was not spoken."""
@@ -50,10 +43,10 @@ class ConversationWord(StrictModel):
     """One word with its times."""
 
     who: Who
-    start_s: Rounded
-    end_s: Rounded
+    start_s: PreciseSeconds
+    end_s: PreciseSeconds
     text: str
-    prob: Rounded | None = None
+    prob: MetricValue | None = None
     """The recogniser's probability, 0..1; None when the word does not come from recognition."""
 
 
@@ -61,9 +54,9 @@ class ConversationTurn(StrictModel):
     """A turn: from a speaker's first sound to the last sound before the other's turn."""
 
     who: Who
-    start_s: Rounded
-    end_s: Rounded
-    speech_s: Rounded
+    start_s: PreciseSeconds
+    end_s: PreciseSeconds
+    speech_s: PreciseSeconds
     """Seconds of speech in it."""
     text: str = ""
 
@@ -72,9 +65,9 @@ class ConversationEvent(StrictModel):
     """An event between the speakers or within one speaker's turn."""
 
     kind: EventKind
-    start_s: Rounded
-    end_s: Rounded
-    length_s: Rounded
+    start_s: PreciseSeconds
+    end_s: PreciseSeconds
+    length_s: PreciseSeconds
     """Seconds, without the machine's delay."""
     owner: Who | None = None
     """The speaker who paused, interrupted or acknowledged; for a gap or silence, whose turn it was.
@@ -86,7 +79,7 @@ class ConversationEvent(StrictModel):
     outcome: str = ""
     """For a hold: held or filled."""
     words_lost: int | None = None
-    seconds_lost: Rounded | None = None
+    seconds_lost: PreciseSeconds | None = None
     text: str = ""
 
 
@@ -94,10 +87,10 @@ class Value(StrictModel):
     """The value of one metric, or the reason why it is missing."""
 
     key: str
-    value: Rounded | None
-    low: Rounded | None = None
+    value: MetricValue | None
+    low: MetricValue | None = None
     """Ends of the 90 % interval, where calibration gives one."""
-    high: Rounded | None = None
+    high: MetricValue | None = None
     error: str
     reason: str
 
@@ -105,7 +98,7 @@ class Value(StrictModel):
 class LedgerPoint(StrictModel):
     """The simulated patient's trust, distress and understanding from a moment on, 0..1."""
 
-    at_s: Rounded
+    at_s: PreciseSeconds
     values: dict[str, float]
 
 
@@ -119,7 +112,7 @@ class InputFile(StrictModel):
     """Hertz; only for sound."""
     channels: int | None = None
     subtype: str = ""
-    length_s: Rounded | None = None
+    length_s: PreciseSeconds | None = None
 
 
 class Conversation(StrictModel):
@@ -138,7 +131,7 @@ class Conversation(StrictModel):
     case_id: str = ""
     visit: tuple[str, ...] = ()
     """The kinds of visit, as `scoring.metrics.norms` names them; they select the norms shown."""
-    length_s: Rounded
+    length_s: PreciseSeconds
     learner_channel: Literal["left", "right", "first file", "second file"]
     words_from: Literal["", "journal", "transcript", "whisper"] = ""
     inputs: tuple[InputFile, ...]

@@ -12,6 +12,7 @@ from typing import Literal
 import pympi  # type: ignore[import-untyped]
 
 from simvoice.research.analysis.conversation import Conversation, ConversationEvent, Who
+from simvoice.rounding import round_seconds
 
 # -- tiers ----------------------------------------------------------------------------------
 
@@ -97,7 +98,7 @@ def _event_text(event: ConversationEvent) -> str:
 def _tier(
     name: str, kind: TierKind, who: Who | None, spans: Iterable[tuple[float, float, str]]
 ) -> Tier:
-    labels = [Annotation(round(a, 3), round(b, 3), text) for a, b, text in spans]
+    labels = [Annotation(round_seconds(a), round_seconds(b), text) for a, b, text in spans]
     return Tier(name, kind, who, tuple(disjoint(labels)))
 
 
@@ -181,7 +182,7 @@ def to_textgrid(found: Conversation) -> bytes:
     """Return a TextGrid, long text format, UTF-8. Every tier covers the whole conversation."""
     tiers = tiers_of(found)
     ends = [label.end_s for tier in tiers for label in tier.labels]
-    end_s = round(max([found.length_s, *ends, 0.001]), 3)
+    end_s = round_seconds(max([found.length_s, *ends, 0.001]))
     grid = pympi.TextGrid(xmax=end_s)
     for tier in tiers:
         made = grid.add_tier(tier.name)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from simvoice.research.analysis.conversation import Conversation, Value
 from simvoice.research.export.columns import CONVERSATION, Cell, Column, ExportTable
 from simvoice.research.export.time_tables import EVENTS, LEDGER, SPEECH, TURNS, UTTERANCES, WORDS
+from simvoice.rounding import round_precise
 from simvoice.scoring.metrics.change import Retest, detectable, retest
 from simvoice.scoring.metrics.definitions import definitions
 from simvoice.scoring.metrics.interval import shipped_errors
@@ -30,7 +31,7 @@ def _codebook(_: Iterable[Conversation]) -> Iterator[dict[str, Cell]]:
             "source": entry.source,
             "sem_planted": known.calibration,
             "sem_repeats": known.repeats,
-            "mdc95": None if known.sem is None else round(detectable(known.sem), 6),
+            "mdc95": None if known.sem is None else round_precise(detectable(known.sem)),
         }
 
 
