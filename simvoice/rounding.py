@@ -33,7 +33,7 @@ def round_precise(value: float) -> float:
 
 
 def round_ledger(value: float) -> float:
-    """Return a value of the ledger, or a change of one, to four decimal places, never minus zero."""
+    """Return a ledger value, or a change of one, to four decimal places, never minus zero."""
     return _rounded(value, _LEDGER_PLACES)
 
 
