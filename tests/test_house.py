@@ -32,7 +32,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "audio": {"errors"},
     "ports": {"audio", "errors"},
     "markup": set(),
-    "criteria": set(),
+    "criteria": {"coding"},
     "suggestion_kinds": set(),
     "paths": set(),
     "models": {"errors", "paths"},

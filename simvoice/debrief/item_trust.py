@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from simvoice.criteria.encounter import RuleVerdict
 from simvoice.debrief.items import depends_on_words
 from simvoice.debrief.wording import NOT_ENGLISH, count_noun, is_english
 from simvoice.reading.reading import read
 from simvoice.record.events import LearnerTurn
 from simvoice.record.store import Attempt
-from simvoice.scoring.instruments.evidence import RuleVerdict
 from simvoice.scoring.instruments.instrument import CRITICAL, headings, instruments, items_for
 from simvoice.scoring.raters.agreement import LEVEL, Estimate
 from simvoice.scoring.raters.item_agreement import (

@@ -7,18 +7,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final, Literal
 
-from simvoice.criteria import (
-    AnswersRule,
-    AvoidsRule,
-    CountAnswersRule,
-    CountRule,
-    ItemIsRule,
-    ItemRule,
-    OrderRule,
-    RatioRule,
-    SaysRule,
-    parts_of,
-)
+from simvoice.criteria import ItemRule, RatioRule
+from simvoice.criteria.encounter import RuleVerdict
 from simvoice.debrief.model import CueAnswer, ItemResult, Objected, Scored, ShownEvidence
 from simvoice.debrief.wording import NOT_ENGLISH, is_english
 from simvoice.errors import SimvoiceError, UsageError
@@ -27,7 +17,6 @@ from simvoice.record.events import Header, LearnerTurn
 from simvoice.record.ratings import Objection, add_objection, load_objections, withdraw_objection
 from simvoice.record.store import Attempt
 from simvoice.scoring.instruments.cues import Response
-from simvoice.scoring.instruments.evidence import RuleVerdict
 from simvoice.scoring.instruments.instrument import CRITICAL, Item, headings, items_for
 from simvoice.scoring.instruments.judge import Judge, JudgedItem, ScoredInstrument
 from simvoice.scoring.raters.human_range import agreement_on, interval_in_words
@@ -35,18 +24,6 @@ from simvoice.scoring.raters.questions import critical_and_chosen
 
 # -- judging ----------------------------------------------------------------------------------
 
-_BY_WORDS = (
-    SaysRule,
-    AvoidsRule,
-    OrderRule,
-    RatioRule,
-    AnswersRule,
-    CountRule,
-    CountAnswersRule,
-    ItemIsRule,
-)
-"""Rules over the codes of the learner's words. Other rules use times, and what the patient said and
-felt."""
 MIN_TURNS: Final = 4
 """Fewest turns of the learner for which the items of a heading count."""
 _WORDLESS = frozenset({"silence", "back-channel"})
@@ -99,7 +76,7 @@ def judge_items(reading: Reading, header: Header, folder: Path) -> Items:
 def depends_on_words(item: Item) -> bool:
     """Whether an item is judged by the codes of the learner's words."""
     rule = item.rule
-    return rule is not None and any(isinstance(part, _BY_WORDS) for part in parts_of(rule))
+    return rule is not None and any(part.by_words for part in rule.parts())
 
 
 def _timed(sheet: ScoredInstrument) -> ScoredInstrument:

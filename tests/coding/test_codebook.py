@@ -23,7 +23,6 @@ from simvoice.coding.codebook import (
     read_codebook,
 )
 from simvoice.coding.coder import rules
-from simvoice.criteria import codes_of
 from simvoice.patient.case.fields import STIMULI
 from simvoice.scoring.instruments.instrument import headings, instruments
 from tests.shipped_cases import CASE_IDS, shipped_case
@@ -109,7 +108,7 @@ def named_codes() -> Iterator[tuple[str, set[str]]]:
             lists = (kind.get(key, ()) for key in ("codes", "done", "mended"))
             yield f"suggestions.toml, {kind['id']}", {name for each in lists for name in each}
     for instrument in (*instruments().values(), *headings()):
-        found = [codes_of(item.rule) for item in instrument.items if item.rule is not None]
+        found = [item.rule.named_codes() for item in instrument.items if item.rule is not None]
         yield f"the instrument {instrument.id}", {name for codes in found for name in codes}
 
 

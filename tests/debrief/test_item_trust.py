@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from simvoice.criteria.encounter import RuleVerdict
 from simvoice.debrief.item_trust import build_item_trust, format_estimate, judge_as_shown
 from simvoice.reading.reading import read
 from simvoice.record.ratings import Objection, Rating
-from simvoice.scoring.instruments.evidence import RuleVerdict
 from simvoice.scoring.raters.agreement import Estimate
 from simvoice.scoring.raters.item_agreement import RatedAttempt, judge_attempt
 from tests.planted.talk import record

@@ -21,6 +21,7 @@ from typing import Final, Literal
 
 from simvoice.coding.codebook import CODEBOOK, group
 from simvoice.coding.text import plain
+from simvoice.criteria.encounter import Certainty
 from simvoice.record.events import (
     Backchannel,
     ConcernShown,
@@ -30,7 +31,7 @@ from simvoice.record.events import (
     PatientSpeech,
 )
 from simvoice.scoring.data_files import read_toml
-from simvoice.scoring.instruments.evidence import GUESSING, Certainty
+from simvoice.scoring.instruments.evidence import GUESSING
 
 SILENCE_S = 2.0
 """Shortest silence between a cue and the patient's next line that counts as an answer, seconds: the

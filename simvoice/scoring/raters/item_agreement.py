@@ -12,12 +12,12 @@ from functools import cache
 from itertools import combinations
 from typing import Literal
 
+from simvoice.criteria.encounter import RuleVerdict
 from simvoice.errors import SimvoiceError
 from simvoice.reading.reading import Reading
 from simvoice.record.ratings import Objection, Rating, folders_with_feedback, load_feedback
 from simvoice.record.store import Attempt, Store
 from simvoice.scoring.data_files import read_toml
-from simvoice.scoring.instruments.evidence import RuleVerdict
 from simvoice.scoring.instruments.instrument import Item, items, items_for
 from simvoice.scoring.instruments.judge import Judge
 from simvoice.scoring.raters.agreement import (

@@ -8,14 +8,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Literal
 
-from simvoice.criteria import (
-    AnswersRule,
-    CountAnswersRule,
-    CountRule,
-    ItemIsRule,
-    ItemRule,
-    RatioRule,
-)
+from simvoice.criteria import ItemIsRule, ItemRule, RuleAnswer
 from simvoice.record.events import Header
 from simvoice.scoring.instruments.instrument import (
     Instrument,
@@ -30,9 +23,8 @@ from simvoice.scoring.instruments.rule_text import rule_in_words
 CUES = "VR-CoDES"
 """The instrument that is always included when the record says which lines are cues."""
 
-AnswerKind = Literal["yes or no", "count", "ratio", "share", "any"]
-"""count: a whole number. ratio: any number from 0. share: 0..1. any: yes or no, or a number on the
-scale that the item names; only for items left to humans."""
+AnswerKind = RuleAnswer | Literal["any"]
+"""any: yes or no, or a number on the scale that the item names; only for items left to humans."""
 
 _WORDS = {
     "met": "met",
@@ -78,18 +70,7 @@ def items_asked(header: Header, more: Iterable[str] = ()) -> Mapping[str, Item]:
 def answer_kind(item: Item) -> AnswerKind:
     """The kind of answer that an item takes."""
     rule = resolve_rule(item)
-    match rule:
-        case None:
-            return "any"
-        case CountRule():
-            return "ratio" if rule.per == "cue" else "count"
-        case CountAnswersRule():
-            return "count"
-        case AnswersRule() if rule.at_least is None:
-            return "share"
-        case RatioRule() if rule.at_least is None:
-            return "share" if set(rule.over) <= set(rule.under) else "ratio"
-    return "yes or no"
+    return "any" if rule is None else rule.answer_kind()
 
 
 def rule_for_rater(item: Item) -> str:

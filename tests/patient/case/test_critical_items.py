@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from simvoice import paths
-from simvoice.criteria import CriticalItem, ItemIsRule, MetricRule, ReachedRule, parts_of
+from simvoice.criteria import CriticalItem, ItemIsRule, MetricRule, ReachedRule
 from simvoice.errors import CaseError
 from simvoice.patient.case.critical import critical_items_for_record
 from simvoice.patient.case.load import find_cases, load_case
@@ -37,7 +37,7 @@ def with_item(tmp_path: Path, rule: str, text: str = "Come so far that she says 
 def test_the_critical_items_of_a_case_are_few_and_refer_to_its_parts(path: Path) -> None:
     case = load_case(path)
     assert 3 <= len(case.critical_items) <= 5
-    rules = [part for each in case.critical_items if each.rule for part in parts_of(each.rule)]
+    rules = [part for each in case.critical_items if each.rule for part in each.rule.parts()]
     assert {r.metric for r in rules if isinstance(r, MetricRule)} <= {m.key for m in METRICS}
     assert {r.item for r in rules if isinstance(r, ItemIsRule)} <= set(items())
 
@@ -47,7 +47,7 @@ def test_the_record_has_the_lines_of_a_beat(tmp_path: Path) -> None:
     case = with_item(tmp_path, f"{{kind: any, rules: [{beats}, {{kind: told, facts: [sink]}}]}}")
     (item,) = critical_items_for_record(case)
     assert item.rule is not None
-    reached = next(each for each in parts_of(item.rule) if isinstance(each, ReachedRule))
+    reached = next(each for each in item.rule.parts() if isinstance(each, ReachedRule))
     beat = next(each for each in case.beats if each.id == "headline")
     assert beat.hold is not None
     assert reached.lines == (beat.lines, beat.hold.held)

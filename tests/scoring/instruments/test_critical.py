@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from simvoice import paths
-from simvoice.criteria import AvoidsRule, CriticalItem, SaysRule, parts_of
+from simvoice.criteria import AvoidsRule, CriticalItem, SaysRule
 from simvoice.patient.case.critical import critical_items_for_record
 from simvoice.patient.case.load import load_case, locate_case
 from simvoice.patient.case.schema import Case
@@ -72,7 +72,7 @@ def test_the_suggested_sentence_meets_the_item_that_was_missed(case_id: str) -> 
         codes = {code.name for code in case.coder.code(item.instead)}
         assert item.instead, item.id
         assert item.rule is not None, item.id
-        for part in parts_of(item.rule):
+        for part in item.rule.parts():
             if isinstance(part, AvoidsRule):
                 assert codes.isdisjoint(part.codes), item.id
             if isinstance(part, SaysRule) and item.rule.kind != "any":

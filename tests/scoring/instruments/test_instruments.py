@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 
 from simvoice import paths
 from simvoice.coding.codebook import CODEBOOK
-from simvoice.criteria import ItemIsRule, ItemRule, MetricRule, codes_of, parts_of
+from simvoice.criteria import ItemIsRule, ItemRule, MetricRule
 from simvoice.errors import UsageError
 from simvoice.patient.checking.certificate import listed_cases
 from simvoice.scoring.instruments.instrument import (
@@ -38,8 +38,8 @@ def test_no_two_items_share_an_id() -> None:
 
 
 def test_every_rule_uses_known_codes_metrics_and_items() -> None:
-    assert frozenset().union(*map(codes_of, RULES)) <= set(CODEBOOK)
-    flat = [part for rule in RULES for part in parts_of(rule)]
+    assert frozenset().union(*(rule.named_codes() for rule in RULES)) <= set(CODEBOOK)
+    flat = [part for rule in RULES for part in rule.parts()]
     assert {p.metric for p in flat if isinstance(p, MetricRule)} <= {m.key for m in METRICS}
     assert {p.item for p in flat if isinstance(p, ItemIsRule)} <= set(items())
 
@@ -51,7 +51,7 @@ def test_every_rule_can_be_written_in_words() -> None:
 
 
 def test_every_code_in_a_rule_has_a_label() -> None:
-    codes = frozenset().union(*map(codes_of, RULES))
+    codes = frozenset().union(*(rule.named_codes() for rule in RULES))
     assert [code for code in sorted(codes) if code_label(code) == code.replace("_", " ")] == [
         "hostility"
     ]

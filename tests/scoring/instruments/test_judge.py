@@ -8,9 +8,9 @@ import pytest
 from pydantic import TypeAdapter
 
 from simvoice.criteria import ItemRule
+from simvoice.criteria.encounter import RuleVerdict
 from simvoice.reading.reading import read
 from simvoice.record.events import Coded, ConcernShown, Header, JournalEntry, LearnerTurn
-from simvoice.scoring.instruments.evidence import RuleVerdict
 from simvoice.scoring.instruments.instrument import Instrument, Item, headings, instruments
 from simvoice.scoring.instruments.judge import Judge, ScoredInstrument
 from simvoice.scoring.instruments.rule_text import rule_in_words

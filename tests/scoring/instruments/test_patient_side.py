@@ -6,9 +6,9 @@ import pytest
 from pydantic import TypeAdapter
 
 from simvoice.criteria import ItemRule
+from simvoice.criteria.encounter import RuleVerdict
 from simvoice.reading.reading import read
 from simvoice.record.events import Hold, JournalEntry, PatientMove, PatientSpeech
-from simvoice.scoring.instruments.evidence import RuleVerdict
 from simvoice.scoring.instruments.instrument import Item
 from simvoice.scoring.instruments.judge import Judge
 from simvoice.scoring.instruments.patient_side import broken_with_care

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
+from simvoice.criteria.encounter import ItemOutcome, RuleVerdict
 from simvoice.record.ratings import Objection, Rating
-from simvoice.scoring.instruments.evidence import ItemOutcome, RuleVerdict
 from simvoice.scoring.raters.item_agreement import (
     RULE,
     ItemAgreement,
