@@ -1,44 +1,9 @@
-"""The critical items of a case: the names in their rules, and their form in the record."""
+"""The critical items of a case, in their form in the record."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-
-from simvoice.criteria import (
-    AllOfRule,
-    AnyOfRule,
-    CriticalItem,
-    HearsRule,
-    ItemRule,
-    LedgerValueRule,
-    ReachedRule,
-    SilenceRule,
-    ToldRule,
-    codes_of,
-    parts_of,
-)
+from simvoice.criteria import CriticalItem
 from simvoice.patient.case.schema import Case
-
-
-def referenced_names(rule: ItemRule | None) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """(kind, names) for all names that a rule refers to, such as ("beat", ("news",))."""
-    if rule is None:
-        return
-    yield "spoken code", tuple(sorted(codes_of(rule)))
-    for part in parts_of(rule):
-        match part:
-            case ToldRule():
-                yield "fact", part.facts
-            case HearsRule():
-                yield "line", part.lines
-            case ReachedRule():
-                yield "beat", part.beats
-            case SilenceRule():
-                yield "silence", part.after
-            case LedgerValueRule():
-                yield "ledger value", (part.value,)
-            case _:
-                pass
 
 
 def critical_items_for_record(case: Case) -> tuple[CriticalItem, ...]:
@@ -54,22 +19,11 @@ def critical_items_for_record(case: Case) -> tuple[CriticalItem, ...]:
     return tuple(
         item.model_copy(
             update={
-                "rule": _resolved(item.rule, lines),
-                "means": {k: means[k] for k in sorted(codes_of(item.rule) & means.keys())},
+                "rule": item.rule.for_record(lines),
+                "means": {k: means[k] for k in sorted(item.rule.named_codes() & means.keys())},
             }
         )
         if item.rule
         else item
         for item in case.critical_items
     )
-
-
-def _resolved(rule: ItemRule, lines: Mapping[str, tuple[str, ...]]) -> ItemRule:
-    match rule:
-        case ReachedRule():
-            return rule.model_copy(update={"lines": tuple(lines[name] for name in rule.beats)})
-        case AllOfRule() | AnyOfRule():
-            parts = tuple(_resolved(each, lines) for each in rule.rules)
-            return rule.model_copy(update={"rules": parts})
-        case _:
-            return rule

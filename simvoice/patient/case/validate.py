@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from simvoice.coding.codebook import CODEBOOK
-from simvoice.criteria import codes_of
-from simvoice.patient.case.critical import referenced_names
 from simvoice.patient.case.fields import STIMULI, Condition
 from simvoice.patient.case.schema import (
     COMPLETE,
@@ -357,8 +355,8 @@ def _critical(case: Case, names: _Names) -> Iterator[Fault]:
     gated = [each for each in case.facts if each.gate.when != "volunteered"]
     for number, item in enumerate(case.critical_items):
         where = ("critical_items", number)
-        for kind, given in referenced_names(item.rule):
-            yield from names.check(kind, given, (*where, "rule"))
+        for reason in item.rule.problems(names.known) if item.rule else ():
+            yield Fault((*where, "rule"), reason)
         for fact in gated:
             pattern = re.compile("|".join(fact.mentions), re.IGNORECASE)
             for field, text in (("text", item.text), ("why", item.why)):
@@ -428,7 +426,8 @@ def _shown_sentences(case: Case) -> Iterator[_ShownSentence]:
     for number, beat in enumerate(case.beats):
         yield _ShownSentence(("beats", number, "label"), beat.label, beat.when.told, beat.on)
     # the debrief explains the rule of a critical item with the meanings of the case's own codes
-    judged = {name for item in case.critical_items if item.rule for name in codes_of(item.rule)}
+    rules = [item.rule for item in case.critical_items if item.rule]
+    judged = {name for rule in rules for name in rule.named_codes()}
     for name, code in case.codes.items():
         if name in judged and code.means:
             yield _ShownSentence(("codes", name, "means"), code.means, (), (name,))
