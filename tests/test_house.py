@@ -21,7 +21,7 @@ PACKAGE = HOUSE / "simvoice"
 
 GROUND = {"errors", "audio", "ports", "markup"}
 
-EVERYWHERE = {"rounding", "strict_model"}
+EVERYWHERE = {"rounding", "sentences", "strict_model"}
 """Modules that import nothing of ours, and that every room may import."""
 
 OPEN_ROOMS = ("app", "research")

@@ -118,7 +118,6 @@ _UNMARKED = re.compile(
 _LONG = 12
 """Words. A shorter sentence with punctuation is a question only by its own form."""
 _ASKING_WORD = re.compile(r"\b(?:what|how|why|when|where|who|which)\b")
-_MARKS = (".", "?", "!", "…")
 _ANYTHING = re.compile(r"\banything\b")
 # "how much would you like to know" and similar questions are open
 _HOW_MUCH_TO_KNOW = re.compile(
@@ -175,8 +174,8 @@ def _worded_as_question(words: str) -> bool:
 
 
 def _contains_question(sentence: Sentence) -> bool:
-    """Whether a sentence contains a question; recognisers without punctuation join sentences."""
-    if not sentence.spoken[-1].endswith(_MARKS):
+    """Whether a sentence contains a question, in its middle too."""
+    if not sentence.marked:
         is_short = len(sentence.spoken) <= _ANY_WORDS
         if _UNMARKED.search(sentence.plain) or _AND_THE.search(sentence.plain):
             return True
@@ -188,7 +187,7 @@ def _contains_question(sentence: Sentence) -> bool:
 def question_starts(sentence: Sentence) -> tuple[int, ...]:
     """Number of words before each question in a sentence without an end mark; empty for other
     sentences."""
-    if sentence.spoken[-1].endswith(_MARKS):
+    if sentence.marked:
         return ()
     starts = (hit.start() for hit in _UNMARKED.finditer(sentence.plain))
     return tuple(len(sentence.plain[:start].split()) for start in starts)

@@ -1,15 +1,15 @@
-"""Split spoken text into sentences, each also in plain form for the rules."""
+"""The sentences of a spoken text in plain form, for the rules; `simvoice.sentences` splits it."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 
+from simvoice.sentences import CLOSERS, MARKS, split_sentences
+
 _APOSTROPHES = str.maketrans({"’": "'", "‘": "'", "`": "'", "´": "'"})
-_SENTENCE = re.compile(r"[^.?!…]+(?:[.?!…]+|$)")
-_ABBREVIATION = re.compile(r"\b(Dr|Mr|Mrs|Ms|Prof|St)\.", re.IGNORECASE)
-_NO_END = "\u2024"
-"""Replaces the point of an abbreviation while sentences are split."""
+_EDGES = ' ,.;:?!…—-"“”'
+"""Punctuation that is cut off a quotation of the speaker's words."""
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*(?:-[^\W_]+(?:'[^\W_]+)?)*")
 
 _WHOLE = {
@@ -104,6 +104,8 @@ class Sentence:
     """For each spoken word, the start and end of its plain form in `plain`."""
     asked: bool
     """The sentence ended with a question mark."""
+    marked: bool
+    """The sentence ended with a mark; recognisers without punctuation join sentences."""
 
     @property
     def text(self) -> str:
@@ -117,7 +119,7 @@ class Sentence:
             for word, (first, last) in zip(self.spoken, self.spans, strict=True)
             if first < end and last > start
         ]
-        return " ".join(covered).strip(" ,.;:?!…—-")
+        return " ".join(covered).strip(_EDGES)
 
 
 def open_word(word: str) -> str:
@@ -145,9 +147,8 @@ def plain(text: str) -> str:
 
 
 def sentences(text: str) -> tuple[Sentence, ...]:
-    """Split a text at sentence marks; a text without any is one sentence."""
-    whole = _ABBREVIATION.sub(rf"\1{_NO_END}", " ".join(text.split()))
-    found = (_sentence(match.group()) for match in _SENTENCE.finditer(whole))
+    """The sentences of a text that have words; a text without marks is one sentence."""
+    found = map(_sentence, split_sentences(text))
     return tuple(sentence for sentence in found if sentence is not None)
 
 
@@ -159,13 +160,20 @@ def _sentence(raw: str) -> Sentence | None:
         opened = _lost_apostrophe(words, number) or open_word(word)
         if not opened:
             continue
-        spoken.append(word.replace(_NO_END, "."))
+        spoken.append(word)
         spans.append((at, at + len(opened)))
         parts.append(opened)
         at += len(opened) + 1
     if not spoken:
         return None
-    return Sentence(tuple(spoken), " ".join(parts), tuple(spans), raw.rstrip().endswith("?"))
+    end = raw.rstrip(CLOSERS)
+    return Sentence(
+        tuple(spoken),
+        " ".join(parts),
+        tuple(spans),
+        asked=end.endswith("?"),
+        marked=end.endswith(tuple(MARKS)),
+    )
 
 
 def _open_s(word: str, then: str) -> str | None:

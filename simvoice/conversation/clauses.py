@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from simvoice import markup
+from simvoice.sentences import CLOSERS, ends_sentence, sentence_starts
 
 FIRST_WORDS = 7
 """Synthesis of a first clause of up to seven words takes about 150 ms."""
@@ -12,11 +13,10 @@ FIRST_WORDS = 7
 LONGEST_WORDS = 16
 """A later clause is synthesised while the one before plays; a longer one only delays its end."""
 
-_END = re.compile(r"(?<=[.!?…])[\"”’)]*\s+")
+_PAUSED = re.compile(rf"(?:…|\.{{2,}}|[?!])[{re.escape(CLOSERS)}]*\s+")
+"""Marks inside a sentence at which a speaker pauses: "I… I don't know", "“Really?” she said"."""
 _COMMA = re.compile(r"(?<=[,;:])\s+|\s+(?=[—–-]\s)|(?<=—)(?=\w)")
 _JOINT = re.compile(r"\s+(?=(?:and|but|because|so|or|that|which|when|if|while|until)\b)", re.I)
-# Titles and abbreviations: their full stop ends no clause.
-_TITLE = re.compile(r"(?:^|[\s(\"“])(?:Dr|Mrs?|Ms|St|Prof|vs|e\.g|i\.e|etc|a\.m|p\.m|[A-Z])\.$")
 
 _PAUSE_S = {",": 0.12, ";": 0.2, ":": 0.2, "—": 0.3, "–": 0.3, "-": 0.3, "…": 0.45}
 _SENTENCE_PAUSE_S = 0.32
@@ -36,7 +36,7 @@ def pause_after_s(clause: str) -> float:
         if _MARKED_PAUSE.search(clause):
             return 0.0
         clause = _MARK.sub("", clause)
-    ending = clause.rstrip().rstrip('"”’)')
+    ending = clause.rstrip().rstrip(CLOSERS)
     if ending.endswith("..."):
         return _PAUSE_S["…"]
     if ending.endswith((".", "!", "?")):
@@ -60,9 +60,11 @@ def split(line: str, first_words: int = FIRST_WORDS) -> list[str]:
     first_words: a longer first clause is split at a comma or before a joining word.
     """
     clauses: list[str] = []
-    for sentence in _cut(line, _END):
-        limit = first_words if not clauses else LONGEST_WORDS
-        clauses.extend(_shorten(sentence, limit))
+    starts = sentence_starts(line)
+    for start, end in zip(starts, [*starts[1:], len(line)], strict=True):
+        for part in _cut(line[start:end], _PAUSED):
+            limit = first_words if not clauses else LONGEST_WORDS
+            clauses.extend(_shorten(part, limit))
     return clauses
 
 
@@ -92,12 +94,13 @@ def _heads(sentence: str, where: re.Pattern[str]) -> list[str]:
 
 
 def _cut(text: str, where: re.Pattern[str]) -> list[str]:
-    """Split the text; pieces keep their trailing space, and a title's full stop does not split."""
+    """Split the text; pieces keep their trailing space, none is blank or ends in "Dr."."""
     pieces: list[str] = []
     start = 0
     for mark in where.finditer(text):
         head = text[start : mark.start()]
-        if head.strip() and not _TITLE.search(head) and text[mark.end() :].strip():
+        is_cut_off = head.rstrip().endswith(".") and not ends_sentence(head)
+        if head.strip() and not is_cut_off and text[mark.end() :].strip():
             pieces.append(text[start : mark.end()])
             start = mark.end()
     pieces.append(text[start:])

@@ -19,6 +19,7 @@ from simvoice.conversation import patient_turn
 from simvoice.conversation.state import OpenTurn
 from simvoice.conversation.step_context import StepContext, recorded_codes
 from simvoice.record.events import Interruption, LearnerTurn, SimultaneousStart
+from simvoice.sentences import split_sentences
 
 # -- the probability that the turn is over
 
@@ -46,7 +47,7 @@ _UNFINISHED = re.compile(
 _SURE = 0.9
 """A melody probability from here on outweighs such a word."""
 
-_NAME = re.compile(r"(?:[^.?!]|\b(?:Dr|Mrs?|Ms)\.)\s(?!I\b)[A-Z][a-z]+[.?!,]*$")
+_NAME = re.compile(r"\s(?!I\b)[A-Z][a-z]+[.?!,]*$")
 _NAME_PROB = 0.2
 """Least probability for a sentence that ends with a name. No model can predict a name, so it rates
 such an end too low: "my name is Doctor Lind." gets .04."""
@@ -61,7 +62,7 @@ def over_prob(text: str, melody: float | None, words: float | None, unsure: floa
     melody = 0.5 if melody is None else melody
     if words is None:
         return 0.1 if _UNFINISHED.search(text) and melody < _SURE else melody
-    if _NAME.search(text):
+    if any(_NAME.search(sentence) for sentence in split_sentences(text)[-1:]):
         words = max(words, _NAME_PROB)
     score = _BIAS + _WORDS_WEIGHT * _logit(words) + _MELODY_WEIGHT * _logit(melody)
     return 1.0 / (1.0 + math.exp(_UNSURE_WEIGHT * unsure - score))

@@ -9,7 +9,6 @@ from typing import Final
 from simvoice.coding.codebook import group
 from simvoice.debrief.model import CueAnswer, DebriefMoment
 from simvoice.debrief.retry import checkpoint_before
-from simvoice.debrief.wording import sentence_starts
 from simvoice.reading.reading import Reading
 from simvoice.record.events import (
     Hold,
@@ -19,6 +18,7 @@ from simvoice.record.events import (
     PatientMove,
     PatientSpeech,
 )
+from simvoice.sentences import sentence_starts
 from simvoice.suggestion_kinds import Place
 
 # -- exchanges and moments --------------------------------------------------------------------

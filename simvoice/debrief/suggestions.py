@@ -22,11 +22,12 @@ from simvoice.debrief.moments import (
     last_opportunity,
     whole_sentences,
 )
-from simvoice.debrief.wording import clock, sentences_of
+from simvoice.debrief.wording import clock
 from simvoice.reading.reading import Reading
 from simvoice.record.events import Ended, Hold, JournalEntry, LearnerTurn, LedgerStep
 from simvoice.scoring.instruments.instrument import CRITICAL
 from simvoice.scoring.instruments.patient_side import BROKEN_S, broken_with_care
+from simvoice.sentences import split_sentences
 from simvoice.suggestion_kinds import (
     GENERAL,
     NOTHING,
@@ -185,7 +186,7 @@ def sentence_to_try(kind: SuggestionKind, words: str = "") -> str:
     """
     if "{quote}" not in kind.sentence:
         return kind.sentence
-    for each in reversed(sentences_of(words)):
+    for each in reversed(split_sentences(words)):
         if len(each.split()) in _QUOTE_WORDS:
             return kind.sentence.replace("{quote}", each)
     return kind.plain
@@ -332,7 +333,7 @@ def _describe_cost(exchange: Exchange, name: str, steps: Sequence[LedgerStep], b
     steps: those of one cause. before: the patient's words before, if the cause is an unanswered
     question; else empty.
     """
-    questions = " ".join(s for s in sentences_of(before) if s.endswith("?"))
+    questions = " ".join(s for s in split_sentences(before) if s.endswith("?"))
     did = _in_words(steps[0])
     what = f"{did}: “{questions}”" if questions else f"{did}."
     moved: list[str] = []

@@ -12,26 +12,13 @@ from simvoice.scoring.instruments.evidence import GUESSING
 from simvoice.scoring.metrics.quantities import duration, quantity
 from simvoice.scoring.metrics.registry import Measured
 
-__all__ = ["clock", "count_noun", "duration", "format_measured", "sentence_starts", "sentences_of"]
-
-_BETWEEN = re.compile(r"(?<!\bDr\.)(?<!\bMr\.)(?<!\bMs\.)(?<!\bMrs\.)(?<=[.?!…])\s+")
-"""The space between two sentences."""
+__all__ = ["clock", "count_noun", "duration", "format_measured"]
 
 
 def clock(at_s: float) -> str:
     """Format session seconds as minutes and seconds, such as `3:07`."""
     whole = int(at_s)
     return f"{whole // 60}:{whole % 60:02d}"
-
-
-def sentence_starts(said: str) -> list[int]:
-    """Return the offsets at which the sentences of a text begin."""
-    return [0, *(gap.end() for gap in _BETWEEN.finditer(said))]
-
-
-def sentences_of(said: str) -> list[str]:
-    """Split a text into sentences, with their punctuation."""
-    return _BETWEEN.split(said.strip())
 
 
 def count_noun(count: int, noun: str) -> str:

@@ -14,6 +14,7 @@ from simvoice.patient.case.schema import Case
 from simvoice.patient.decisions import PatientState
 from simvoice.patient.ledger import holds, is_open
 from simvoice.patient.retrieval import content, everyday, overlap, stems
+from simvoice.sentences import ends_sentence, split_sentences
 
 REPEATS = 0.8
 """Least share of common words at which a line repeats an earlier one."""
@@ -64,7 +65,6 @@ class GuardVerdict:
     reason: str
 
 
-_SENTENCE = re.compile(r".+?[.?!…]+(?=\s|$)")
 _META = re.compile(
     r"\b(a\.?i\.?|language model|assistant|chatbot|prompt|instructions?|screenplay|script|"
     r"simulat\w+|role.?play|character|scenario|transcript|user|patient)\b",
@@ -152,11 +152,16 @@ def trim(raw: str, name: str, max_words: int, sentences: int = SMALL.sentences) 
     line = re.sub(r"\([^)]*\)|\[[^\]]*\]|\*[^*]*\*|<[^>]*>|[<>]", " ", line)
     line = " ".join(line.replace('"', " ").replace("“", " ").replace("”", " ").split())
     kept: list[str] = []
-    for sentence in _SENTENCE.findall(line)[:sentences]:
-        if len(" ".join([*kept, sentence.strip()]).split()) > max_words:
+    for sentence in _whole_sentences(line)[:sentences]:
+        if len(" ".join([*kept, sentence]).split()) > max_words:
             break
-        kept.append(sentence.strip())
+        kept.append(sentence)
     return " ".join(kept)
+
+
+def _whole_sentences(text: str) -> list[str]:
+    """The sentences of a text that a model finished."""
+    return [each for each in split_sentences(text) if ends_sentence(each)]
 
 
 def _role_break(case: Case, state: PatientState, text: str) -> str:
@@ -241,7 +246,7 @@ def _has_no_verb(text: str) -> bool:
 
 def _loops(text: str) -> str:
     """Refuse loops of small models; people hardly repeat more than "I don't know"."""
-    said = [tuple(stems(sentence)) for sentence in _SENTENCE.findall(text)]
+    said = [tuple(stems(sentence)) for sentence in _whole_sentences(text)]
     pairs = Counter(zip(stems(text), stems(text)[1:], strict=False))
     looping = max(pairs.values(), default=0) > LOOPED
     heavy = Counter(content(text))

@@ -12,7 +12,6 @@ import hashlib
 import itertools
 import json
 import os
-import re
 import tempfile
 import zipfile
 from dataclasses import asdict, dataclass
@@ -24,6 +23,7 @@ from simvoice.audio import RATE, Pcm, samples, voiced_span
 from simvoice.errors import SettingError, SimvoiceError
 from simvoice.markup import PAUSE
 from simvoice.ports import Speech, SpokenWord, Voice, VoiceStyle
+from simvoice.sentences import split_sentences
 from simvoice.simulate.learner import LearnerClip
 
 LEVEL_DBFS = -23.0
@@ -32,8 +32,6 @@ MARGIN_S = 0.03
 """Kept before the onset and after the offset, so that trimming makes no click."""
 SENTENCE_GAP_S = 0.25
 MAX_PAUSE_S = 60.0
-
-_SENTENCE = re.compile(r"(?<=[.!?])\s+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +114,7 @@ def _speak(voice: Voice, text: str, style: VoiceStyle) -> Speech:
     words: list[SpokenWord] = []
     at = 0
     gap = np.zeros(samples(SENTENCE_GAP_S), np.float32)
-    for sentence in _SENTENCE.split(text):
+    for sentence in split_sentences(text):
         spoken = voice.speak(sentence, style)
         if at:
             sounds.append(gap)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from simvoice.audio import Pcm
+from simvoice.sentences import split_sentences
 from simvoice.simulate.demo import Demo, DemoStep, DemoVoice
 from simvoice.simulate.learner import LearnerScript, ScriptStep
 
@@ -38,7 +39,7 @@ _NOISE_DBFS = (-66.0, -54.0)
 
 _MIN_WORDS = 5
 """Shorter sentences have no hesitation."""
-_CLAUSE = re.compile(r"([,;:.!?]) +(?=\S)")
+_COMMA = re.compile(r"([,;:]) +(?=\S)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +115,15 @@ def _add_pauses(text: str, random: np.random.Generator) -> str:
     if "<pause" in text:
         return text  # the author has set the pauses
 
-    def after(found: re.Match[str]) -> str:
+    def pause() -> str:
         drawn_s = _COMMA_S * float(np.exp(_COMMA_SPREAD * random.standard_normal()))
-        return f"{found[1]} <pause {np.clip(drawn_s, *_COMMA_BOUNDS_S):.2f}> "
+        return f" <pause {np.clip(drawn_s, *_COMMA_BOUNDS_S):.2f}> "
 
-    sentences = re.split(r"(?<=[.!?]) +", text)
-    return _CLAUSE.sub(after, " ".join(_add_hesitation(sentence, random) for sentence in sentences))
+    varied = ""
+    for sentence in [_add_hesitation(each, random) for each in split_sentences(text)]:
+        varied += pause() if varied else ""
+        varied += _COMMA.sub(lambda found: found[1] + pause(), sentence)
+    return varied
 
 
 def _add_hesitation(sentence: str, random: np.random.Generator) -> str:

@@ -24,6 +24,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from simvoice.sentences import ends_sentence
 from simvoice.timing.intervals import Intervals, bridge, intersect, intervals, total_s
 from simvoice.timing.prosody import VoiceProfile
 from simvoice.timing.turns import Speaker, TimedWord
@@ -137,7 +138,7 @@ class _PhraseEnds:
         """Whether the phrase that ends at `at_s` was broken off, by its words where known."""
         before = [w for w in self.words if w.start_s < at_s + 0.1 and w.end_s > at_s - 2.0]
         if before:
-            return not before[-1].text.rstrip("\"'”’)").endswith((".", "?", "!"))
+            return not ends_sentence(" ".join(word.text for word in before[-2:]))
         if self.voice.end_s.size == 0:
             return False
         nearest = int(np.argmin(np.abs(self.voice.end_s - at_s)))

@@ -8,13 +8,13 @@ learner does not wait for it again, and is tried again at a moment when the lear
 from __future__ import annotations
 
 import contextlib
-import re
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 
 from simvoice.errors import StageFailed
 from simvoice.ports import Cancelled, LanguageModel, Message, never
+from simvoice.sentences import ends_sentence, sentence_starts
 
 RETRY_S = 20.0
 """Seconds without requests after the first model fails; doubled each time, up to `LONGEST_S`."""
@@ -35,8 +35,6 @@ SMALL_TOKENS = 40
 
 _MAX_NOTICES = 32
 """Notices kept until `notices` is called."""
-
-_SENTENCE = re.compile(r"[.?!…]+[\"'”’)]*(?=\s|$)")
 
 
 class Fallback:
@@ -189,7 +187,7 @@ class Fallback:
                 pieces.close()
         if problem:
             self._fail(problem)
-        if held and (not problem or _is_whole(held)):
+        if held and (not problem or ends_sentence(held)):
             yield held
 
     def _fail(self, problem: str) -> None:
@@ -229,11 +227,7 @@ class _Deadline:
         return self.is_late
 
 
-def _is_whole(text: str) -> bool:
-    return any(found.end() == len(text.rstrip()) for found in _SENTENCE.finditer(text.rstrip()))
-
-
 def _split(text: str) -> tuple[str, str]:
-    """Return the text up to the last sentence end that is followed by more text, and the rest."""
-    ends = [found.end() for found in _SENTENCE.finditer(text) if found.end() < len(text)]
-    return (text[: ends[-1]], text[ends[-1] :]) if ends else ("", text)
+    """Return the sentences that are followed by more text, and the rest."""
+    whole = text[: sentence_starts(text)[-1]].rstrip()
+    return whole, text[len(whole) :]

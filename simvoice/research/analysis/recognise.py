@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from simvoice.audio import RATE, Pcm, Pcm16, samples, to_float
 from simvoice.ports import TranscribedWord
 from simvoice.research.analysis.conversation import ConversationUtterance, ConversationWord
+from simvoice.sentences import ends_sentence
 from simvoice.timing.intervals import Intervals, bridge
 
 _LONGEST_S = 28.0
@@ -89,5 +90,4 @@ def utterances_of(words: Sequence[ConversationWord]) -> list[ConversationUtteran
 
 
 def _pause_after(word: ConversationWord) -> float:
-    is_end = word.text.rstrip().endswith((".", "?", "!"))
-    return _SENTENCE_PAUSE_S if is_end else _UTTERANCE_PAUSE_S
+    return _SENTENCE_PAUSE_S if ends_sentence(word.text) else _UTTERANCE_PAUSE_S
