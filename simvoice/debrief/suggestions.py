@@ -416,19 +416,24 @@ def _from_critical(
         at = next(iter(item.evidence), None)
         moment = _moment(reading, at) or last_opportunity(reading)
         own = SuggestionKind(id=item.id, title=item.text.rstrip("."), sentence=item.instead)
-        same = (each.kind for each in shown if at is not None and _is_same_place(each.moment, at))
+        by_act = item.rule_kind in _BROKEN_BY_ACT
+        same = (each for each in shown if by_act and _is_same_place(each.moment, at))
+        known = next(same, None)
         yield _Finding(
-            kind=next(same, own) if item.rule_kind in _BROKEN_BY_ACT else own,
+            kind=known.kind if known is not None else own,
             effect=_MISSED,
             why=f"This is critical in this case, and you missed it. {item.note}",
             sentence=item.instead,
             words=at.quote if at is not None and at.who == "learner" else "",
             moment=moment,
             critical=item.note,
+            cause=known.cause if known is not None else "",
         )
 
 
-def _is_same_place(one: DebriefMoment | None, other: ShownEvidence) -> bool:
+def _is_same_place(one: DebriefMoment | None, other: ShownEvidence | None) -> bool:
+    if other is None:
+        return False
     ends = (other.at_s, other.end_s)
     return one is not None and any(abs(one.at_s - at_s) <= _SAME_S for at_s in ends)
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from simvoice.debrief.wording import clock, count_noun
 from simvoice.progress.brief import Advice, Brief
 from simvoice.strict_model import StrictModel
-from simvoice.suggestion_kinds import find_kind
+from simvoice.suggestion_kinds import GENERAL, find_kind
 
 
 class AdviceOutcome(StrictModel):
@@ -83,7 +83,7 @@ def _outcome(
     done = amiss = item = None
     if advice is not None and advice.kind in before.critical and advice.kind in after.critical:
         item = (before.critical[advice.kind], after.critical[advice.kind])
-    elif advice is not None and find_kind(advice.kind) and before.english and after.english:
+    elif advice is not None and _is_counted(advice.kind) and before.english and after.english:
         ends = ((before, from_s or 0.0), (after, 0.0))
         amiss = (_count_mistakes(*ends[0], advice.kind), _count_mistakes(*ends[1], advice.kind))
         if _can_be_done(advice.kind):
@@ -106,6 +106,11 @@ def _outcome(
         trust=trust,
         said=_sentences(done, item, amiss, trust, from_s, is_unjudged=is_unjudged),
     )
+
+
+def _is_counted(kind_id: str) -> bool:
+    """Whether mistakes of a kind are counted: the general kind holds unlike ones."""
+    return kind_id != GENERAL and find_kind(kind_id) is not None
 
 
 def _can_be_done(kind_id: str) -> bool:

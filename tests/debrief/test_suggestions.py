@@ -381,6 +381,19 @@ def test_an_act_against_a_critical_item_is_suggested_once(attempt: Attempt) -> N
     assert one.why.endswith("Critical in this case: It is not small to her.")
 
 
+def test_an_act_of_the_general_kind_against_a_critical_item_is_suggested_once(
+    attempt: Attempt,
+) -> None:
+    words = "it could be worse you know"
+    cost = patient_move(5, 28.0, ledger_step("shrugged", -0.06, words="you know"))
+    entries = [*_four_turns("minimising"), cost]
+    made = debrief_of(attempt, *entries, critical=(NO_SHRUG,)).suggestions
+    (one,) = [each for each in made if each.words]
+    assert (one.kind, one.words) == (GENERAL, words)
+    assert one.why.startswith("At 0:25: you shrugged.")
+    assert one.why.endswith("Critical in this case: It is not small to her.")
+
+
 def test_an_unanswered_question_is_quoted(attempt: Attempt) -> None:
     entries = (
         patient_speech(1, 3.0, "I see. Am I going to die? Am I?"),

@@ -106,6 +106,14 @@ def test_a_missed_critical_item_is_followed_to_its_next_outcome() -> None:
     assert "it is not known whether it was done" in gone.said
 
 
+def test_unlike_mistakes_of_the_general_kind_are_not_counted() -> None:
+    other = Advice(kind="try_another_way", title="Try another way", again_turn=None)
+    did = tuple(events("try_another_way", 10.0, 20.0, what="amiss by the ledger"))
+    (found,) = follow_advice([brief(1, advice=(other,), did=did), brief(2)])
+    assert (found.done, found.amiss) == (None, None)
+    assert "it is not known whether it was done" in found.said
+
+
 def test_codes_of_a_suggestion_and_of_its_mistake_differ() -> None:
     for kind in suggestion_kinds():
         assert not set(kind.done) & set(kind.codes), kind.id
