@@ -15,10 +15,12 @@ from simvoice.patient.case.load import (
     load_case,
     locate_case,
     parse,
+    require_complete,
     to_plain,
 )
 from simvoice.patient.case.schema import Case
 from simvoice.patient.case.validate import hints
+from simvoice.suggestion_kinds import suggestible
 
 pytestmark = pytest.mark.slow
 
@@ -219,6 +221,66 @@ def test_the_debrief_may_not_hint_at_an_untold_fact(
     message, _ = broken(tmp_path, old, new)
     assert sign in message
     assert "change its words" in message or "remove the name" in message
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sign"),
+    [
+        (
+            "suggests: let_finish",
+            "suggests: finish_first",
+            "no kind of suggestion; choose one of: ",
+        ),
+        (
+            'suggests: stay_with_topic, instead: "The papers',
+            'suggests: nothing, instead: "The papers',
+            "moved_on suggests nothing and gives `instead`; remove one of them",
+        ),
+        (", suggests: stay_with_topic}", "}", "to_a_machine lowers trust and does not say what"),
+        (
+            "cause: named what she feels",
+            "suggests: say_less, cause: named it",
+            "is only for a rule",
+        ),
+        *(
+            (
+                "cause: circled the word",
+                f"cause: {cause}",
+                "does not complete a sentence that begins",
+            )
+            for cause in (
+                "several words in a row",
+                "was rude to her",
+                "circling the word",
+                "the word was circled",
+                "Circled the word",
+                "circled the word.",
+            )
+        ),
+    ],
+)
+def test_what_a_rule_suggests_and_its_cause_are_checked(
+    tmp_path: Path, old: str, new: str, sign: str
+) -> None:
+    message, line = broken(tmp_path, old, new)
+    assert f":{line}: " in message
+    assert sign in message
+
+
+def test_an_unknown_suggestion_names_the_known_ones(tmp_path: Path) -> None:
+    message, _ = broken(tmp_path, "suggests: let_finish", "suggests: finish_first")
+    assert all(each in message for each in suggestible())
+
+
+def test_a_case_of_release_0_1_is_read_and_must_be_completed_for_its_check(tmp_path: Path) -> None:
+    path = tmp_path / "early.yaml"
+    text = SOUND.replace("format: 2\n", "", 1).replace(", suggests: stay_with_topic}", "}", 1)
+    path.write_text(text.replace("cause: cut her off", "cause: a cut", 1), encoding="utf-8")
+    case = load_case(path)
+    assert case.format == 1
+    with pytest.raises(CaseError, match=r"early\.yaml:\d+: .*add `format: 2` below its id"):
+        require_complete(path, case)
+    require_complete(path, load_case(paths.scenarios_dir() / "breast-biopsy" / "case.yaml"))
 
 
 @pytest.mark.parametrize("case_id", sorted(find_cases(paths.scenarios_dir())))
