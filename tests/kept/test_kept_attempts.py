@@ -63,6 +63,8 @@ TERMS = frozenset(
         *("amiss by the ledger", "yes or no", "first file", "second file"),
     }
 )
+ADDED = {"suggests": "", "after_you": False}
+"""Fields of journal entries that release 0.1 did not write, with the value for not stated."""
 PLACES_AND_MAKERS = frozenset({"folder", "result", "simvoice", "fingerprint"})
 
 
@@ -165,6 +167,14 @@ def as_said(name: str, found: Any) -> None:
     assert list(differences(expected, found, name)) == []
 
 
+def without_added(value: Any) -> Any:
+    """A value without the fields of `ADDED`, each of which has to say that nothing is known."""
+    if isinstance(value, dict):
+        assert all(value.get(key, empty) == empty for key, empty in ADDED.items())
+        return {key: without_added(each) for key, each in value.items() if key not in ADDED}
+    return [without_added(each) for each in value] if isinstance(value, list) else value
+
+
 def rows_of(path: Path) -> list[dict[str, str]]:
     with path.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
@@ -200,7 +210,8 @@ def test_the_one_that_was_cut_off_is_recovered(home: Path) -> None:
 def test_nothing_in_its_journal_or_header_is_lost(home: Path, attempt: str) -> None:
     shown = answer("attempts", "show", attempt)
     folder = RELEASE / "home" / "attempts" / attempt
-    assert list(differences(lines_of(folder / "journal.jsonl"), shown["entries"])) == []
+    entries = without_added(shown["entries"])
+    assert list(differences(lines_of(folder / "journal.jsonl"), entries)) == []
     header = json.loads((folder / "header.json").read_bytes())
     assert list(differences(header, shown["header"])) == []
 
