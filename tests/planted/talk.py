@@ -25,6 +25,7 @@ from simvoice.record.events import (
 )
 from simvoice.record.files import new_id
 from simvoice.record.store import Attempt
+from simvoice.scoring.metrics.definitions import definitions
 from tests.planted import builder
 from tests.planted.builder import (
     add_voice,
@@ -93,22 +94,7 @@ NUMBERS: dict[str, float | None] = {
     "word_rate": 60.0 * 19 / 10.5,
     "filled_pauses": 0,
 }
-VOICES = (
-    "speech_rate",
-    "articulation_rate",
-    "patient_articulation_rate",
-    "pitch_median",
-    "pitch_range",
-    "patient_pitch_median",
-    "patient_pitch_range",
-    "loudness_range",
-    "pitch_in_distress",
-    "loudness_in_distress",
-    "rate_in_distress",
-    "pitch_course",
-    "loudness_course",
-    "rate_course",
-)
+VOICES = tuple(entry.key for entry in definitions() if "sound" in entry.needs)
 """Measured in the sound only; None, because tones have no syllables."""
 NUMBERS |= dict.fromkeys(VOICES)
 

@@ -32,12 +32,10 @@ from simvoice.scoring.instruments.patient_side import (
     silences_kept,
 )
 from simvoice.scoring.instruments.rule_text import RuleLabels, rule_in_words
+from simvoice.scoring.metrics.definitions import Moments, definition_of
 from simvoice.scoring.metrics.registry import Measured, measure_reading
 from simvoice.scoring.metrics.shares import ItemShare, share
 from simvoice.scoring.raters.questions import resolve_rule
-
-_HOLDS = {"holds_held": "held", "holds_filled": "filled"}
-"""Metric to the outcome of the holds that it counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +144,9 @@ class Judge:
         measured = self._metrics.get(key)
         if measured is None:
             return None
-        moments = _metric_evidence(self._reading, key)
-        return FoundMetric(measured.value, measured.reason, moments)
+        moments = definition_of()[key].moments
+        found = _moments_in(self._reading, moments) if moments is not None else []
+        return FoundMetric(measured.value, measured.reason, tuple(found))
 
     @property
     def no_cues(self) -> str:
@@ -183,17 +182,18 @@ class Judge:
         return None if other is None else self.judge_item(other).verdict
 
 
-def _metric_evidence(reading: Reading, metric: str) -> tuple[Evidence, ...]:
-    """The moments that a metric counts; empty for metrics of the whole conversation."""
-    found: list[Evidence] = []
-    if metric == "interruptions":
-        found = [
-            Evidence(e.start_s, e.stopped_s, "learner", "", _cut_off(e.lost_words))
-            for e in reading.of(Interruption)
-        ]
-    elif metric in _HOLDS:
-        found = [silence_evidence(e) for e in reading.of(Hold) if e.outcome == _HOLDS[metric]]
-    return tuple(found)
+def _moments_in(reading: Reading, moments: Moments) -> list[Evidence]:
+    """The moments that a metric counts, as evidence."""
+    match moments:
+        case "interruptions":
+            return [
+                Evidence(e.start_s, e.stopped_s, "learner", "", _cut_off(e.lost_words))
+                for e in reading.of(Interruption)
+            ]
+        case "holds held":
+            return [silence_evidence(e) for e in reading.of(Hold) if e.outcome == "held"]
+        case "holds filled":
+            return [silence_evidence(e) for e in reading.of(Hold) if e.outcome == "filled"]
 
 
 def _cut_off(words: int) -> str:

@@ -20,7 +20,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from simvoice.scoring.metrics.definitions import Definition, definitions
+from simvoice.scoring.metrics.definitions import Definition, definition_of, definitions
 from simvoice.timing.measure_sound import SoundMeasurement
 
 # -- conditions -----------------------------------------------------------------------------
@@ -86,17 +86,6 @@ def _fade_s(fades: Sequence[NDArray[np.float64]]) -> float:
     return min(float(np.median(few)), _WORST_FADE_S) if few.size else 0.0
 
 
-HOLDS_IN_ECHO = frozenset(
-    {"silences", "silence_time", "longest_silence", "silences_broken", "silences_mid_turn"}
-    | {"silences_after_question", "silences_after_cue", "silences_after_news"}
-    | {"floor_share", "learner_turns", "patient_turn_length", "longest_monologue"}
-    | {"first_interruption", "pitch_median", "patient_pitch_median"}
-)
-"""Metrics whose intervals contained the true value in at least 21 of 24 conversations with a decay
-of 0.6 to 1 s, with and without words; silences by kind are the same silences. An echo lengthens
-endings and fills short pauses, so hardly any of the shares, pauses, overlaps and rates passed."""
-
-
 def refusal(found: Conditions, key: str = "") -> str:
     """Why metrics from sound are not measurable under these conditions; empty when they are.
 
@@ -111,7 +100,7 @@ def refusal(found: Conditions, key: str = "") -> str:
         return f"{found.clipped:.0%} of the speech clipped"
     if found.lost > _WORST_LOST:
         return f"{found.lost:.1%} of the sound lost"
-    tolerates_echo = not key or key in HOLDS_IN_ECHO
+    tolerates_echo = not key or definition_of()[key].tolerates_echo
     if found.fade_s > (_HOPELESS_FADE_S if tolerates_echo else _WORST_FADE_S):
         return f"the room echoes (speech takes {found.fade_s:.2f} s to fade)"
     return ""
@@ -175,12 +164,7 @@ def error_scale(metric: Definition) -> Scale:
     """The scale of a metric's error."""
     if metric.unit in ("count", "words"):
         return "root"
-    if metric.key in _SUMS:
-        return "relative"
-    return "absolute"
-
-
-_SUMS = frozenset({"learner_speech", "patient_speech", "overlap_time"})
+    return "relative" if metric.relative_error else "absolute"
 
 
 def error_unit(scale: Scale, value: float) -> float:
@@ -201,26 +185,19 @@ def interval(
     bounds = table.bounds(name, found)
     if bounds is None:
         return None
-    metric = next(entry for entry in definitions() if entry.key == key)
+    metric = definition_of()[key]
     unit = error_unit(error_scale(metric), value)
     low, high = value + bounds[0] * unit, value + bounds[1] * unit
     if metric.unit in ("count", "words"):
         # The ends of the interval of a count are whole numbers.
         low, high = np.ceil(round(low, 6)), np.floor(round(high, 6))
         low, high = min(low, value), max(high, value)
-    if key not in _SIGNED:
+    if not metric.signed:
         low = max(0.0, low)
     if metric.unit == "percent":
         high = min(100.0, high)
     return float(low), float(max(low, high))
 
-
-_SIGNED = frozenset(
-    {"response_latency", "patient_latency", "pitch_median", "patient_pitch_median"}
-    | {"pitch_in_distress", "loudness_in_distress", "rate_in_distress"}
-    | {"pitch_course", "loudness_course", "rate_course"}
-)
-"""Metrics that can be negative."""
 
 ERROR_DEPENDS_ON_WORDS = frozenset(
     entry.key for entry in definitions() if entry.needs == ("speech",)

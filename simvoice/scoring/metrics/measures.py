@@ -1,12 +1,12 @@
-"""Compute each metric: a function of a reading that returns a number or raises NotMeasurable.
+"""Compute the metrics of speech, turns, overlaps and silences.
 
-The unit of each number is the unit in `data/metrics.toml`.
+Each function returns a number in the unit of its entry in `data/metrics.toml`, or raises
+NotMeasurable. `voice_measures` has those of voice and words.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from simvoice.reading.news import NewsBeat, news_beat
 from simvoice.reading.reading import Reading
 from simvoice.record.events import Delay, Hold
-from simvoice.scoring.metrics import voice_measures as voice
+from simvoice.scoring.metrics.functions import metric
 from simvoice.scoring.metrics.quantities import NothingToMeasure, NotMeasurable
 from simvoice.timing.overlaps import OverlapKind, overlaps_of_kind
 from simvoice.timing.silences import SilenceKind, Wait, machine_share_s
@@ -51,6 +51,7 @@ def _median(values_s: Sequence[float] | NDArray[np.float64]) -> float:
 # -- speech and turns -----------------------------------------------------------------------
 
 
+@metric("talk_share")
 def talk_share(reading: Reading) -> float:
     """The learner's share of all speech, percent."""
     _require_speech(reading, "learner", "patient")
@@ -58,16 +59,20 @@ def talk_share(reading: Reading) -> float:
     return 100.0 * share if share is not None else 0.0
 
 
-def speech(who: Speaker) -> Callable[[Reading], float]:
-    """Measure of one speaker's speech, seconds."""
-    return lambda reading: reading.timeline.speech_s(who)
+@metric("learner_speech", who="learner")
+@metric("patient_speech", who="patient")
+def speech(reading: Reading, who: Speaker) -> float:
+    """One speaker's speech, seconds."""
+    return reading.timeline.speech_s(who)
 
 
+@metric("learner_turns")
 def turns(reading: Reading) -> float:
     """Number of the learner's turns."""
     return float(sum(turn.who == "learner" for turn in reading.timeline.turns))
 
 
+@metric("longest_monologue")
 def monologue(reading: Reading) -> float:
     """Length of the learner's longest turn, seconds."""
     _require_speech(reading, "learner")
@@ -77,6 +82,7 @@ def monologue(reading: Reading) -> float:
     return longest.length_s
 
 
+@metric("response_latency")
 def latency(reading: Reading) -> float:
     """Median floor transfer offset from the patient to the learner, seconds."""
     _require_speech(reading, "learner", "patient")
@@ -87,6 +93,7 @@ def latency(reading: Reading) -> float:
     return _median(offsets)
 
 
+@metric("patient_latency")
 def patient_latency(reading: Reading) -> float:
     """Median floor transfer offset from the learner to the patient, seconds."""
     _require_speech(reading, "learner", "patient")
@@ -96,6 +103,7 @@ def patient_latency(reading: Reading) -> float:
     return _median(offsets)
 
 
+@metric("learner_pauses")
 def pause_count(reading: Reading) -> float:
     """Number of the learner's pauses."""
     _require_speech(reading, "learner")
@@ -103,6 +111,7 @@ def pause_count(reading: Reading) -> float:
     return float(reading.timeline.pauses_s("learner").size)
 
 
+@metric("learner_pause_length")
 def pause_median(reading: Reading) -> float:
     """Median length of the learner's pauses, seconds."""
     _require_speech(reading, "learner")
@@ -116,26 +125,30 @@ def pause_median(reading: Reading) -> float:
 # -- overlaps ------------------------------------------------------------------------------
 
 
+@metric("overlaps")
 def overlap_count(reading: Reading) -> float:
     """Number of overlaps."""
     return float(len(reading.timeline.overlaps()))
 
 
+@metric("overlap_time")
 def overlap_time(reading: Reading) -> float:
     """Seconds in which both spoke."""
     return sum(overlap.length_s for overlap in reading.timeline.overlaps())
 
 
-def overlap_kind(kind: OverlapKind, by: Speaker) -> Callable[[Reading], float]:
-    """Measure of the number of overlaps of one kind that one speaker began."""
+@metric("interruptions", kind="interruption", by="learner")
+@metric("interruption_attempts", kind="attempt", by="learner")
+@metric("early_starts", kind="early", by="learner")
+@metric("patient_interruptions", kind="interruption", by="patient")
+@metric("backchannels", kind="acknowledgement", by="learner")
+def overlap_kind(reading: Reading, kind: OverlapKind, by: Speaker) -> float:
+    """Number of overlaps of one kind that one speaker began."""
+    _require_speech(reading, "patient" if by == "learner" else "learner")
+    return float(len(overlaps_of_kind(reading.overlaps, kind, by)))
 
-    def count(reading: Reading) -> float:
-        _require_speech(reading, "patient" if by == "learner" else "learner")
-        return float(len(overlaps_of_kind(reading.overlaps, kind, by)))
 
-    return count
-
-
+@metric("interruption_depth")
 def interruption_depth(reading: Reading) -> float:
     """Median time in which both voices sounded before an interruption succeeded, seconds."""
     found = overlaps_of_kind(reading.overlaps, "interruption", "learner")
@@ -144,6 +157,7 @@ def interruption_depth(reading: Reading) -> float:
     return _median([overlap.both_s for overlap in found])
 
 
+@metric("words_lost")
 def words_lost(reading: Reading) -> float:
     """Number of the patient's words that interruptions cut off."""
     _require_speech(reading, "patient")
@@ -151,6 +165,7 @@ def words_lost(reading: Reading) -> float:
     return float(sum(overlap.lost_words or 0 for overlap in found))
 
 
+@metric("seconds_lost")
 def seconds_lost(reading: Reading) -> float:
     """Seconds of the patient's speech that interruptions cut off."""
     _require_speech(reading, "patient")
@@ -158,6 +173,7 @@ def seconds_lost(reading: Reading) -> float:
     return sum(overlap.lost_s or 0.0 for overlap in found)
 
 
+@metric("first_interruption")
 def first_interruption(reading: Reading) -> float:
     """Session seconds of the first interruption."""
     _require_speech(reading, "patient")
@@ -180,11 +196,13 @@ def _opening(reading: Reading) -> Turn:
     raise NothingToMeasure("the patient made no opening statement")
 
 
+@metric("opening_statement")
 def opening_length(reading: Reading) -> float:
     """Length of the opening statement, seconds."""
     return _opening(reading).length_s
 
 
+@metric("opening_interrupted")
 def opening_interrupted(reading: Reading) -> float:
     """Seconds from the start of the opening statement to its first interruption."""
     opening = _opening(reading)
@@ -209,18 +227,17 @@ def _cut_off_s(reading: Reading, turn: Turn) -> float | None:
 # -- lengths and shares of turns -----------------------------------------------------------
 
 
-def turn_length(who: Speaker) -> Callable[[Reading], float]:
-    """Measure of the median length of one speaker's turns, seconds."""
-
-    def measure(reading: Reading) -> float:
-        lengths = [turn.length_s for turn in reading.timeline.turns if turn.who == who]
-        if not lengths:
-            raise NothingToMeasure(f"the {who} never had the turn")
-        return _median(lengths)
-
-    return measure
+@metric("turn_length", who="learner")
+@metric("patient_turn_length", who="patient")
+def turn_length(reading: Reading, who: Speaker) -> float:
+    """Median length of one speaker's turns, seconds."""
+    lengths = [turn.length_s for turn in reading.timeline.turns if turn.who == who]
+    if not lengths:
+        raise NothingToMeasure(f"the {who} never had the turn")
+    return _median(lengths)
 
 
+@metric("floor_share")
 def floor_share(reading: Reading) -> float:
     """The learner's share of the time of all turns, percent."""
     _require_speech(reading, "learner", "patient")
@@ -233,6 +250,7 @@ def floor_share(reading: Reading) -> float:
 # -- silences -------------------------------------------------------------------------------
 
 
+@metric("silences")
 def silence_count(reading: Reading) -> float:
     """Number of silences."""
     _require_speech(reading, "learner", "patient")
@@ -240,6 +258,7 @@ def silence_count(reading: Reading) -> float:
     return float(len(reading.timeline.silences))
 
 
+@metric("longest_silence")
 def longest_silence(reading: Reading) -> float:
     """Length of the longest silence, seconds."""
     if silence_count(reading) == 0:
@@ -247,12 +266,14 @@ def longest_silence(reading: Reading) -> float:
     return max(silence.length_s for silence in reading.timeline.silences)
 
 
+@metric("silence_time")
 def silence_time(reading: Reading) -> float:
     """Total length of the silences, seconds."""
     silence_count(reading)
     return sum(silence.length_s for silence in reading.timeline.silences)
 
 
+@metric("silences_broken")
 def silences_broken(reading: Reading) -> float:
     """Number of silences that the learner broke, other than the learner's own pauses."""
     silence_count(reading)
@@ -260,14 +281,14 @@ def silences_broken(reading: Reading) -> float:
     return float(sum(silence.breaker == "learner" for silence in found))
 
 
-def silences_of(*kinds: SilenceKind) -> Callable[[Reading], float]:
-    """Measure of the number of silences of these kinds."""
-
-    def count(reading: Reading) -> float:
-        silence_count(reading)
-        return float(sum(silence.kind in kinds for silence in reading.timeline.silences))
-
-    return count
+@metric("silences_after_question", kinds=("after_question",))
+@metric("silences_after_cue", kinds=("after_cue",))
+@metric("silences_after_news", kinds=("after_news", "hold"))
+@metric("silences_mid_turn", kinds=("mid_turn",))
+def silences_of(reading: Reading, kinds: Sequence[SilenceKind]) -> float:
+    """Number of silences of these kinds."""
+    silence_count(reading)
+    return float(sum(silence.kind in kinds for silence in reading.timeline.silences))
 
 
 # -- news, holds and delay -----------------------------------------------------------------
@@ -280,6 +301,7 @@ def _news(reading: Reading) -> NewsBeat:
     return beat
 
 
+@metric("news_warning")
 def news_warning(reading: Reading) -> float:
     """Seconds from the last warning to the news."""
     beat = _news(reading)
@@ -288,6 +310,7 @@ def news_warning(reading: Reading) -> float:
     return beat.headline_s - beat.warned_s
 
 
+@metric("news_silence")
 def news_silence(reading: Reading) -> float:
     """Seconds from the news to the next word, the machine's own delay left out."""
     beat = _news(reading)
@@ -298,18 +321,17 @@ def news_silence(reading: Reading) -> float:
     return beat.silence_s - (machine_s if beat.first == "patient" else 0.0)
 
 
-def holds(outcome: Literal["held", "filled"]) -> Callable[[Reading], float]:
-    """Measure of the number of holds with this outcome."""
-
-    def count(reading: Reading) -> float:
-        holds = reading.of(Hold)
-        if not holds:
-            raise NothingToMeasure("the patient never fell silent after hard news")
-        return float(sum(hold.outcome == outcome for hold in holds))
-
-    return count
+@metric("holds_held", outcome="held")
+@metric("holds_filled", outcome="filled")
+def holds(reading: Reading, outcome: Literal["held", "filled"]) -> float:
+    """Number of holds with this outcome."""
+    found = reading.of(Hold)
+    if not found:
+        raise NothingToMeasure("the patient never fell silent after hard news")
+    return float(sum(hold.outcome == outcome for hold in found))
 
 
+@metric("machine_delay")
 def machine_delay(reading: Reading) -> float:
     """Median delay of the machine before the patient's answers, seconds."""
     delays = reading.of(Delay)
@@ -318,67 +340,3 @@ def machine_delay(reading: Reading) -> float:
     return _median(
         [Wait(d.speech_end_s, d.first_sound_s, d.chosen_silence_s).machine_s for d in delays]
     )
-
-
-# -- all measures --------------------------------------------------------------------------
-
-
-MEASURES: Mapping[str, Callable[[Reading], float]] = MappingProxyType(
-    {
-        "talk_share": talk_share,
-        "learner_speech": speech("learner"),
-        "patient_speech": speech("patient"),
-        "floor_share": floor_share,
-        "learner_turns": turns,
-        "turn_length": turn_length("learner"),
-        "patient_turn_length": turn_length("patient"),
-        "longest_monologue": monologue,
-        "response_latency": latency,
-        "patient_latency": patient_latency,
-        "learner_pauses": pause_count,
-        "learner_pause_length": pause_median,
-        "overlaps": overlap_count,
-        "overlap_time": overlap_time,
-        "interruptions": overlap_kind("interruption", "learner"),
-        "interruption_depth": interruption_depth,
-        "interruption_attempts": overlap_kind("attempt", "learner"),
-        "early_starts": overlap_kind("early", "learner"),
-        "patient_interruptions": overlap_kind("interruption", "patient"),
-        "words_lost": words_lost,
-        "seconds_lost": seconds_lost,
-        "first_interruption": first_interruption,
-        "opening_statement": opening_length,
-        "opening_interrupted": opening_interrupted,
-        "backchannels": overlap_kind("acknowledgement", "learner"),
-        "silences": silence_count,
-        "silence_time": silence_time,
-        "longest_silence": longest_silence,
-        "silences_broken": silences_broken,
-        "silences_after_question": silences_of("after_question"),
-        "silences_after_cue": silences_of("after_cue"),
-        "silences_after_news": silences_of("after_news", "hold"),
-        "silences_mid_turn": silences_of("mid_turn"),
-        "holds_held": holds("held"),
-        "holds_filled": holds("filled"),
-        "news_warning": news_warning,
-        "news_silence": news_silence,
-        "machine_delay": machine_delay,
-        "word_rate": voice.word_rate("learner"),
-        "filled_pauses": voice.filled_pauses("learner"),
-        "speech_rate": voice.speech_rate("learner"),
-        "articulation_rate": voice.articulation_rate("learner"),
-        "patient_articulation_rate": voice.articulation_rate("patient"),
-        "pitch_median": voice.pitch_median("learner"),
-        "pitch_range": voice.pitch_range("learner"),
-        "patient_pitch_median": voice.pitch_median("patient"),
-        "patient_pitch_range": voice.pitch_range("patient"),
-        "loudness_range": voice.loudness_range("learner"),
-        "pitch_in_distress": voice.pitch_in_distress,
-        "loudness_in_distress": voice.loudness_in_distress,
-        "rate_in_distress": voice.rate_in_distress,
-        "pitch_course": voice.pitch_course,
-        "loudness_course": voice.loudness_course,
-        "rate_course": voice.rate_course,
-    }
-)
-"""Key of a metric in `data/metrics.toml` to the function that computes it."""

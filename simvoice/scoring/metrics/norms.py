@@ -15,7 +15,7 @@ from pydantic import Field
 
 from simvoice.errors import SettingError
 from simvoice.scoring.data_files import read_toml
-from simvoice.scoring.metrics.definitions import Definition, Unit, definitions
+from simvoice.scoring.metrics.definitions import Definition, Unit, definition_of, definitions
 from simvoice.strict_model import StrictModel
 
 ANY_VISIT = "any"
@@ -140,12 +140,18 @@ class CaseDecision(StrictModel):
 class MetricsDecision(StrictModel):
     """Why no norm is shown with some metrics."""
 
-    keys: tuple[str, ...]
-    """Keys of the metrics; empty for published numbers without a metric of ours."""
+    id: str
+    """Named by `norm_decision` of each of its metrics; by none, where it is about published numbers
+    without a metric of ours."""
     considered: tuple[str, ...]
     """Norms that were considered, by id."""
     because: str = Field(min_length=1)
     """Why none of them is shown in every visit."""
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Keys of its metrics."""
+        return tuple(entry.key for entry in definitions() if entry.norm_decision == self.id)
 
 
 @cache
@@ -162,16 +168,17 @@ def case_decisions() -> dict[str, CaseDecision]:
 
 @cache
 def metric_decisions() -> tuple[MetricsDecision, ...]:
-    """The decisions about metrics; each metric is in exactly one."""
+    """The decisions about metrics."""
     return tuple(MetricsDecision.model_validate(entry) for entry in _decisions()["metrics"])
 
 
 def why_none(metric: str) -> str:
     """Why no norm is shown with a metric, or only in some visits.
 
-    Raises KeyError for a metric without a decision.
+    Raises KeyError for an unknown metric.
     """
-    return {key: entry.because for entry in metric_decisions() for key in entry.keys}[metric]
+    decision = definition_of()[metric].norm_decision
+    return {entry.id: entry.because for entry in metric_decisions()}[decision]
 
 
 _OTHER_CASES = (

@@ -1,22 +1,23 @@
-"""The metric registry: definition, measure and error of every metric, joined by key.
+"""Measure every metric of a reading: value and error, joined by key.
 
-Definitions are data in `data/metrics.toml` (see `definitions`); `measures` computes the values. A
-number measured from sound has the interval that calibration found under the same conditions (see
+A metric is one entry in `data/metrics.toml` (see `definitions`) and one function (see `functions`).
+A number measured from sound has the interval that calibration found under the same conditions (see
 `interval`), or is refused under them. Other numbers say where they come from.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from simvoice.reading.reading import Need, Reading
+from simvoice.scoring.metrics import measures, voice_measures  # noqa: F401  they add functions
 from simvoice.scoring.metrics.definitions import (
     BetterDirection,
     Definition,
     Unit,
     definitions,
 )
+from simvoice.scoring.metrics.functions import complete_measures
 from simvoice.scoring.metrics.interval import (
     Conditions,
     ErrorTable,
@@ -25,25 +26,11 @@ from simvoice.scoring.metrics.interval import (
     refusal,
     shipped_errors,
 )
-from simvoice.scoring.metrics.measures import MEASURES
 from simvoice.scoring.metrics.quantities import NotMeasurable, reason_text
 
 NOT_CALIBRATED = "error not yet calibrated"
 FROM_JOURNAL = "from the journal's own times; the error is known only for sound"
 DECIDED = "decided and recorded during the encounter"
-
-_DECIDED = frozenset(
-    {"interruptions", "interruption_depth", "first_interruption", "opening_interrupted"}
-    | {"backchannels", "words_lost", "seconds_lost"}
-)
-"""Metrics that come from an attempt's journal and not from its sound."""
-
-_NEED_OVERLAP_KINDS = frozenset(
-    {"interruptions", "interruption_depth", "interruption_attempts", "early_starts"}
-    | {"patient_interruptions", "first_interruption", "opening_interrupted", "backchannels"}
-)
-"""Metrics that depend on the kind of an overlap. The words give the kind reliably, the sound less
-so; `calibrate` measures both errors."""
 
 _MISSING: dict[Need, str] = {
     "speech": "it is not known who spoke when",
@@ -53,21 +40,8 @@ _MISSING: dict[Need, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """One metric. `measure` gives the value in `unit`, or raises NotMeasurable."""
-
-    key: str
-    name: str
-    unit: Unit
-    definition: str
-    direction: BetterDirection
-    """Which direction is better; "none" where that depends on the visit."""
-    source: str
-    needs: tuple[Need, ...]
-    """What the metric is computed from."""
-    not_measurable_when: str
-    measure: Callable[[Reading], float]
+MEASURES = complete_measures()
+"""The function of every metric, by key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +71,7 @@ def measure_reading(reading: Reading, table: ErrorTable | None = None) -> list[M
     table: of errors; None takes the table that ships with simvoice.
     """
     errors = _ReadingErrors(reading, table or shipped_errors())
-    return [_measured(metric, reading, errors) for metric in METRICS]
+    return [_measured(metric, reading, errors) for metric in definitions()]
 
 
 def _conditions(reading: Reading) -> Conditions | None:
@@ -116,21 +90,21 @@ class _ReadingErrors:
         self._table = table
         self._conditions = _conditions(reading)
 
-    def refuse(self, metric: Metric) -> None:
+    def refuse(self, metric: Definition) -> None:
         """Raise NotMeasurable when the sound is too poor for the metric."""
         if self._conditions is None or self._is_recorded(metric):
             return
         if why := refusal(self._conditions, metric.key):
             raise NotMeasurable(why)
 
-    def interval(self, metric: Metric, value: float) -> tuple[float, float] | None:
+    def interval(self, metric: Definition, value: float) -> tuple[float, float] | None:
         """(low, high) of the 90 % interval; None where it is not known."""
         if self._conditions is None or self._table is None or self._is_recorded(metric):
             return None
         words = "words" in self._reading.available
         return interval(metric.key, value, self._conditions, self._table, words=words)
 
-    def error(self, metric: Metric, found: tuple[float, float] | None) -> str:
+    def error(self, metric: Definition, found: tuple[float, float] | None) -> str:
         """The interval in words, or why there is none."""
         if found is not None:
             low, high = (_format_bound(end, metric.unit) for end in found)
@@ -140,16 +114,16 @@ class _ReadingErrors:
             return DECIDED
         return FROM_JOURNAL if self._conditions is None else NOT_CALIBRATED
 
-    def _source_of_kinds(self, metric: Metric) -> str:
-        if metric.key not in _NEED_OVERLAP_KINDS:
+    def _source_of_kinds(self, metric: Definition) -> str:
+        if not metric.by_overlap_kind:
             return ""
         words = "words" in self._reading.available
         return ", classified by the words" if words else ", classified by sound alone"
 
-    def _is_recorded(self, metric: Metric) -> bool:
+    def _is_recorded(self, metric: Definition) -> bool:
         journal = "journal" in self._reading.available
         needs_only_journal = set(metric.needs) <= {"journal"}
-        return journal and (needs_only_journal or metric.key in _DECIDED)
+        return journal and (needs_only_journal or metric.decided_live)
 
 
 def _format_bound(value: float, unit: Unit) -> str:
@@ -157,7 +131,7 @@ def _format_bound(value: float, unit: Unit) -> str:
     return f"{value:.{digits}f}"
 
 
-def _measured(metric: Metric, reading: Reading, errors: _ReadingErrors) -> Measured:
+def _measured(metric: Definition, reading: Reading, errors: _ReadingErrors) -> Measured:
     value: float | None = None
     found: tuple[float, float] | None = None
     reason = ""
@@ -166,7 +140,7 @@ def _measured(metric: Metric, reading: Reading, errors: _ReadingErrors) -> Measu
             if need not in reading.available:
                 raise NotMeasurable(_MISSING[need])
         errors.refuse(metric)
-        value = round(metric.measure(reading), 6)
+        value = round(MEASURES[metric.key](reading), 6)
         found = errors.interval(metric, value)
     except NotMeasurable as why:
         reason = reason_text(why)
@@ -183,21 +157,3 @@ def _measured(metric: Metric, reading: Reading, errors: _ReadingErrors) -> Measu
         low=None if found is None else round(found[0], 6),
         high=None if found is None else round(found[1], 6),
     )
-
-
-def _metric(entry: Definition) -> Metric:
-    return Metric(
-        key=entry.key,
-        name=entry.name,
-        unit=entry.unit,
-        definition=entry.definition,
-        direction=entry.direction,
-        source=entry.source,
-        needs=entry.needs,
-        not_measurable_when=entry.unmeasurable,
-        measure=MEASURES[entry.key],
-    )
-
-
-METRICS: tuple[Metric, ...] = tuple(_metric(entry) for entry in definitions())
-"""All metrics, in the order in which a debrief shows them."""

@@ -1,6 +1,7 @@
 """Compute the metrics of voice and words: acoustic facts, never feelings.
 
-Like `measures`: functions of a reading that return a number or raise NotMeasurable.
+Like `measures`: each function returns a number in the unit of its entry in `data/metrics.toml`, or
+raises NotMeasurable.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import numpy as np
 
 from simvoice.reading.news import distressed
 from simvoice.reading.reading import Reading
+from simvoice.scoring.metrics.functions import metric
 from simvoice.scoring.metrics.quantities import NotMeasurable
 from simvoice.timing.intervals import Intervals, intersect, intervals, subtract, total_s
 from simvoice.timing.measure_sound import ChannelMeasurement
@@ -60,70 +62,60 @@ def _voiced(voice: VoiceProfile) -> FloatSeries:
     return semitones
 
 
-def pitch_median(who: Speaker) -> Callable[[Reading], float]:
-    """Measure of the median pitch, semitones re 100 Hz."""
-    return lambda reading: quantile(_voiced(_voice(reading, who)), 0.5)
+@metric("pitch_median", who="learner")
+@metric("patient_pitch_median", who="patient")
+def pitch_median(reading: Reading, who: Speaker) -> float:
+    """Median pitch, semitones re 100 Hz."""
+    return quantile(_voiced(_voice(reading, who)), 0.5)
 
 
-def pitch_range(who: Speaker) -> Callable[[Reading], float]:
-    """Measure of the pitch between the 10th and the 90th percentile, semitones."""
-
-    def measure(reading: Reading) -> float:
-        semitones = _voiced(_voice(reading, who))
-        return quantile(semitones, 0.9) - quantile(semitones, 0.1)
-
-    return measure
+@metric("pitch_range", who="learner")
+@metric("patient_pitch_range", who="patient")
+def pitch_range(reading: Reading, who: Speaker) -> float:
+    """Pitch between the 10th and the 90th percentile, semitones."""
+    semitones = _voiced(_voice(reading, who))
+    return quantile(semitones, 0.9) - quantile(semitones, 0.1)
 
 
-def loudness_range(who: Speaker) -> Callable[[Reading], float]:
-    """Measure of the level between the 10th and the 90th percentile of stretches of speech, dB."""
-
-    def measure(reading: Reading) -> float:
-        levels = _voice(reading, who).level_db
-        return quantile(levels, 0.9) - quantile(levels, 0.1)
-
-    return measure
+@metric("loudness_range", who="learner")
+def loudness_range(reading: Reading, who: Speaker) -> float:
+    """Level between the 10th and the 90th percentile of stretches of speech, dB."""
+    levels = _voice(reading, who).level_db
+    return quantile(levels, 0.9) - quantile(levels, 0.1)
 
 
-def articulation_rate(who: Speaker) -> Callable[[Reading], float]:
-    """Measure of syllables for each second of speech, pauses left out."""
-    return lambda reading: _voice(reading, who).nuclei_s.size / total_s(_speech(reading, who))
+@metric("articulation_rate", who="learner")
+@metric("patient_articulation_rate", who="patient")
+def articulation_rate(reading: Reading, who: Speaker) -> float:
+    """Syllables for each second of speech, pauses left out."""
+    return _voice(reading, who).nuclei_s.size / total_s(_speech(reading, who))
 
 
-def speech_rate(who: Speaker) -> Callable[[Reading], float]:
-    """Measure of syllables for each second of a speaker's turns, pauses included."""
-
-    def measure(reading: Reading) -> float:
-        turns = turn_extents(reading.timeline.turns, who)
-        if total_s(turns) < LEAST_S:
-            raise NotMeasurable(f"the {who} had the turn for less than {LEAST_S:.0f} s")
-        return _voice(reading, who).inside(turns).nuclei_s.size / total_s(turns)
-
-    return measure
+@metric("speech_rate", who="learner")
+def speech_rate(reading: Reading, who: Speaker) -> float:
+    """Syllables for each second of a speaker's turns, pauses included."""
+    turns = turn_extents(reading.timeline.turns, who)
+    if total_s(turns) < LEAST_S:
+        raise NotMeasurable(f"the {who} had the turn for less than {LEAST_S:.0f} s")
+    return _voice(reading, who).inside(turns).nuclei_s.size / total_s(turns)
 
 
-def word_rate(who: Speaker) -> Callable[[Reading], float]:
-    """Measure of words for each minute of speech, pauses left out."""
-
-    def measure(reading: Reading) -> float:
-        spoken_s = _spoken_s(reading, who)
-        return 60.0 * sum(word.who == who for word in reading.words) / spoken_s
-
-    return measure
+@metric("word_rate", who="learner")
+def word_rate(reading: Reading, who: Speaker) -> float:
+    """Words for each minute of speech, pauses left out."""
+    spoken_s = _spoken_s(reading, who)
+    return 60.0 * sum(word.who == who for word in reading.words) / spoken_s
 
 
-def filled_pauses(who: Speaker) -> Callable[[Reading], float]:
-    """Measure of filled pauses for each minute of speech."""
-
-    def measure(reading: Reading) -> float:
-        spoken_s = _spoken_s(reading, who)
-        count = sum(
-            word.who == who and word.text.lower().strip(".,;:!?-–—…\"'") in FILLERS
-            for word in reading.words
-        )
-        return 60.0 * count / spoken_s
-
-    return measure
+@metric("filled_pauses", who="learner")
+def filled_pauses(reading: Reading, who: Speaker) -> float:
+    """Filled pauses for each minute of speech."""
+    spoken_s = _spoken_s(reading, who)
+    count = sum(
+        word.who == who and word.text.lower().strip(".,;:!?-–—…\"'") in FILLERS
+        for word in reading.words
+    )
+    return 60.0 * count / spoken_s
 
 
 # -- the learner's voice while the patient is distressed ------------------------------------
@@ -146,28 +138,23 @@ def _pitch(voice: VoiceProfile, speech: Intervals) -> float:
 VoiceMeasure = Callable[[VoiceProfile, Intervals], float]
 
 
-def in_distress(voice_measure: VoiceMeasure) -> Callable[[Reading], float]:
-    """Measure of the learner's voice while the patient's distress is high, minus the same measure
-    of the rest of the learner's speech."""
-
-    def measure(reading: Reading) -> float:
-        voice, speech = _voice(reading, "learner"), _speech(reading, "learner")
-        spans = intervals(
-            [
-                (a, min(b, reading.speech_times.end_s))
-                for a, b in distressed(reading.entries, DISTRESS)
-            ]
+@metric("pitch_in_distress", voice_measure=_pitch)
+@metric("loudness_in_distress", voice_measure=_loudness)
+@metric("rate_in_distress", voice_measure=_rate)
+def in_distress(reading: Reading, voice_measure: VoiceMeasure) -> float:
+    """A measure of the learner's voice while the patient's distress is high, minus the same measure
+    of the rest of the learner's speech, in the unit of the measure."""
+    voice, speech = _voice(reading, "learner"), _speech(reading, "learner")
+    end_s = reading.speech_times.end_s
+    spans = intervals([(a, min(b, end_s)) for a, b in distressed(reading.entries, DISTRESS)])
+    inside, outside = intersect(speech, spans), subtract(speech, spans)
+    if min(total_s(inside), total_s(outside)) < LEAST_PART_S:
+        raise NotMeasurable(
+            f"you spoke for less than {LEAST_PART_S:.0f} s while the patient's distress was "
+            "high, or while it was not"
         )
-        inside, outside = intersect(speech, spans), subtract(speech, spans)
-        if min(total_s(inside), total_s(outside)) < LEAST_PART_S:
-            raise NotMeasurable(
-                f"you spoke for less than {LEAST_PART_S:.0f} s while the patient's distress was "
-                "high, or while it was not"
-            )
-        high = voice_measure(voice.inside(inside), inside)
-        return high - voice_measure(voice.inside(outside), outside)
-
-    return measure
+    high = voice_measure(voice.inside(inside), inside)
+    return high - voice_measure(voice.inside(outside), outside)
 
 
 # -- course over the encounter --------------------------------------------------------------
@@ -186,6 +173,7 @@ def _slope(
     return float(np.sum(weights * minutes * values)) / spread
 
 
+@metric("pitch_course")
 def pitch_course(reading: Reading) -> float:
     """Slope of the learner's pitch, semitones for each minute."""
     voice = _voice(reading, "learner")
@@ -193,6 +181,7 @@ def pitch_course(reading: Reading) -> float:
     return _slope(reading, voice.pitch_s, semitones, np.ones_like(semitones))
 
 
+@metric("loudness_course")
 def loudness_course(reading: Reading) -> float:
     """Slope of the learner's level, decibels for each minute."""
     voice = _voice(reading, "learner")
@@ -200,6 +189,7 @@ def loudness_course(reading: Reading) -> float:
     return _slope(reading, middles, voice.level_db, voice.end_s - voice.start_s)
 
 
+@metric("rate_course")
 def rate_course(reading: Reading) -> float:
     """Slope of the learner's articulation rate, syllables per second for each minute."""
     voice = _voice(reading, "learner")
@@ -208,11 +198,3 @@ def rate_course(reading: Reading) -> float:
         voice.nuclei_s, voice.start_s
     )
     return _slope(reading, middles, counts / lengths, lengths)
-
-
-pitch_in_distress = in_distress(_pitch)
-"""Semitones."""
-loudness_in_distress = in_distress(_loudness)
-"""Decibels."""
-rate_in_distress = in_distress(_rate)
-"""Syllables per second."""

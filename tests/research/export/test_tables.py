@@ -13,8 +13,8 @@ import pytest
 from simvoice.research.analysis.conversation import Conversation
 from simvoice.research.export.columns import Column, CsvTable
 from simvoice.research.export.tables import tables
+from simvoice.scoring.metrics.definitions import definition_of
 from simvoice.scoring.metrics.norms import norms
-from simvoice.scoring.metrics.registry import METRICS
 from tests.planted.talk import NUMBERS
 
 
@@ -39,7 +39,7 @@ def test_the_long_table_says_why_a_number_is_missing(folder: Path, recording: Co
     own = {
         r["metric"]: r for r in rows(folder, "metrics_long") if r["conversation"] == recording.id
     }
-    assert set(own) == {metric.key for metric in METRICS}
+    assert set(own) == set(definition_of())
     assert own["machine_delay"]["value"] == ""
     assert "needs the journal of an attempt" in own["machine_delay"]["reason"]
     assert own["talk_share"]["reason"] == ""
@@ -95,7 +95,7 @@ def test_parquet_contains_unit_and_description_of_every_column(folder: Path) -> 
 
 
 def test_the_codebook_and_the_norms_are_those_of_the_registry(folder: Path) -> None:
-    assert [r["metric"] for r in rows(folder, "codebook")] == [m.key for m in METRICS]
+    assert [r["metric"] for r in rows(folder, "codebook")] == list(definition_of())
     assert [r["norm"] for r in rows(folder, "norms")] == [norm.id for norm in norms()]
 
 

@@ -20,7 +20,7 @@ from simvoice.scoring.instruments.instrument import (
     read_instrument,
 )
 from simvoice.scoring.instruments.rule_text import code_label, rule_in_words
-from simvoice.scoring.metrics.registry import METRICS
+from simvoice.scoring.metrics.definitions import definition_of
 
 RULE: TypeAdapter[ItemRule] = TypeAdapter(ItemRule)
 EVERY = (*instruments().values(), *headings())
@@ -40,7 +40,7 @@ def test_no_two_items_share_an_id() -> None:
 def test_every_rule_uses_known_codes_metrics_and_items() -> None:
     assert frozenset().union(*(rule.named_codes() for rule in RULES)) <= set(CODEBOOK)
     flat = [part for rule in RULES for part in rule.parts()]
-    assert {p.metric for p in flat if isinstance(p, MetricRule)} <= {m.key for m in METRICS}
+    assert {p.metric for p in flat if isinstance(p, MetricRule)} <= set(definition_of())
     assert {p.item for p in flat if isinstance(p, ItemIsRule)} <= set(items())
 
 

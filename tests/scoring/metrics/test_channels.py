@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from simvoice.reading.reading import read_channels
-from simvoice.scoring.metrics.registry import METRICS, measure_reading
+from simvoice.scoring.metrics.definitions import definitions
+from simvoice.scoring.metrics.registry import measure_reading
 from simvoice.timing.turns import TimedWord
 from tests.planted.talk import END_S, NUMBERS, sound
 
@@ -24,7 +25,7 @@ def test_two_channels_give_the_times_of_the_conversation() -> None:
 def test_a_metric_that_needs_a_journal_says_so() -> None:
     learner, patient = sound()
     found = {m.key: m for m in measure_reading(read_channels(learner, patient))}
-    need_journal = [metric.key for metric in METRICS if "journal" in metric.needs]
+    need_journal = [metric.key for metric in definitions() if "journal" in metric.needs]
     assert need_journal
     for key in need_journal:
         assert found[key].value is None

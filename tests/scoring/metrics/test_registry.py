@@ -23,10 +23,10 @@ from simvoice.record.events import (
     SimultaneousStart,
     Started,
 )
+from simvoice.scoring.metrics.definitions import definitions
 from simvoice.scoring.metrics.registry import (
     DECIDED,
     FROM_JOURNAL,
-    METRICS,
     NOT_CALIBRATED,
     Measured,
     measure_reading,
@@ -154,12 +154,12 @@ def test_what_did_not_happen_has_another_reason_than_what_is_not_measurable() ->
 
 
 def test_every_metric_has_a_definition_a_source_and_a_reason_for_no_value() -> None:
-    assert [m.key for m in METRICS] == list(NUMBERS)
-    assert len({m.name for m in METRICS}) == len(METRICS)
-    for metric in METRICS:
+    assert [m.key for m in definitions()] == list(NUMBERS)
+    assert len({m.name for m in definitions()}) == len(definitions())
+    for metric in definitions():
         assert re.fullmatch(r"[A-Z].*\.", metric.definition), metric.key
         assert metric.source
-        assert metric.not_measurable_when
+        assert metric.unmeasurable
 
 
 def test_a_number_without_sound_has_no_interval() -> None:
@@ -180,7 +180,7 @@ def test_a_number_from_sound_has_an_interval_or_says_that_there_is_none(tmp_path
 
 def test_no_metric_speaks_of_the_learners_feelings() -> None:
     judging = re.compile(r"anxi|nervous|confiden|emotion|(?<!di)stress|hesita|warm|cold|rude", re.I)
-    for metric in METRICS:
+    for metric in definitions():
         assert not judging.search(metric.name + metric.definition)
 
 
