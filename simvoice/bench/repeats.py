@@ -26,6 +26,7 @@ from simvoice.reading.reading import read
 from simvoice.record.store import Store
 from simvoice.research.calibrate.fit import RepeatError, Values, repeat_errors
 from simvoice.scoring.metrics.change import detectable
+from simvoice.scoring.metrics.definitions import definition_of
 from simvoice.scoring.metrics.interval import Repeats
 from simvoice.scoring.metrics.registry import measure_reading
 from simvoice.simulate.demo import DEMO_FILES, build_script, load_demo
@@ -37,9 +38,6 @@ Done = Callable[[int, int], None]
 _TAIL_S = 8.0
 """Seconds of silence that end an encounter, as in a demo: longer than the patient's silences."""
 _FIRST_SEED = 20_000
-
-_NOT_MEASURABLE = frozenset({"machine_delay"})
-"""Metrics without meaning in virtual time, in which the machine is never late."""
 
 Manner = Literal["skilled", "poor"]
 
@@ -174,7 +172,7 @@ def run_encounter(
     values = {
         one.key: one.value
         for one in measured
-        if one.value is not None and one.key not in _NOT_MEASURABLE
+        if one.value is not None and definition_of()[one.key].in_virtual_time
     }
     return RepeatedEncounter(attempt.duration_s, values)
 

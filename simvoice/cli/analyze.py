@@ -30,15 +30,6 @@ from simvoice.scoring.metrics.quantities import duration, quantity
 _MOST_LINES = 40
 """How many conversations are listed one by one; of more, only the number is printed."""
 
-_LIST_METRICS = {
-    "talk_share": "talking",
-    "learner_turns": "turns",
-    "response_latency": "response",
-    "overlaps": "overlaps",
-    "silences": "silences",
-}
-"""The metrics in the list and their headings: those that need no words and no journal."""
-
 
 def analyze(
     given: Annotated[
@@ -208,15 +199,15 @@ def _result(outcome: BatchOutcome) -> Path:
 def _show_list(outcomes: Sequence[BatchOutcome]) -> None:
     if not outcomes:
         return
-    named = {entry.key: entry for entry in definitions()}
     table = Table(box=None, pad_edge=False)
     table.add_column("conversation", no_wrap=True)
-    for heading in ("length", *_LIST_METRICS.values()):
+    listed = [entry for entry in definitions() if entry.heading]
+    for heading in ("length", *(entry.heading for entry in listed)):
         table.add_column(heading, no_wrap=True, justify="right")
     for outcome in outcomes:
         found = load(_result(outcome))
         values = {value.key: value for value in found.metrics}
-        cells = [_cell(named[key].unit, values.get(key)) for key in _LIST_METRICS if key in named]
+        cells = [_cell(entry.unit, values.get(entry.key)) for entry in listed]
         table.add_row(Text(outcome.name), duration(found.length_s), *cells)
         for note in found.notes:
             notes.print(Text(f"{outcome.name}: {note}"))

@@ -23,6 +23,7 @@ from simvoice.debrief.model import (
     TimingMark,
     TranscriptRow,
 )
+from simvoice.scoring.metrics.definitions import definition_of, first_on_page, metric_groups
 
 # -- outline of the recording -----------------------------------------------------------------
 
@@ -53,110 +54,8 @@ def _channel(pcm: Pcm16, per_s: int) -> tuple[int, ...]:
 
 # -- layout -----------------------------------------------------------------------------------
 
-_GROUPS: tuple[tuple[str, frozenset[str]], ...] = (
-    (
-        "Talking",
-        frozenset(
-            {
-                "talk_share",
-                "learner_speech",
-                "patient_speech",
-                "learner_turns",
-                "longest_monologue",
-                "learner_pauses",
-                "learner_pause_length",
-                "floor_share",
-                "turn_length",
-                "patient_turn_length",
-                "opening_statement",
-                "word_rate",
-                "filled_pauses",
-            }
-        ),
-    ),
-    (
-        "Taking turns",
-        frozenset(
-            {
-                "response_latency",
-                "patient_latency",
-                "overlaps",
-                "overlap_time",
-                "early_starts",
-                "patient_interruptions",
-            }
-        ),
-    ),
-    (
-        "Letting the other finish",
-        frozenset(
-            {
-                "interruptions",
-                "interruption_depth",
-                "interruption_attempts",
-                "words_lost",
-                "seconds_lost",
-                "first_interruption",
-                "opening_interrupted",
-                "backchannels",
-            }
-        ),
-    ),
-    (
-        "Silence",
-        frozenset(
-            {
-                "silences",
-                "silence_time",
-                "longest_silence",
-                "silences_broken",
-                "silences_after_question",
-                "silences_after_cue",
-                "silences_after_news",
-                "silences_mid_turn",
-                "holds_held",
-                "holds_filled",
-                "news_warning",
-                "news_silence",
-            }
-        ),
-    ),
-    (
-        "Voices",
-        frozenset(
-            {
-                "speech_rate",
-                "articulation_rate",
-                "patient_articulation_rate",
-                "pitch_median",
-                "pitch_range",
-                "patient_pitch_median",
-                "patient_pitch_range",
-                "loudness_range",
-                "pitch_in_distress",
-                "loudness_in_distress",
-                "rate_in_distress",
-                "pitch_course",
-                "loudness_course",
-                "rate_course",
-            }
-        ),
-    ),
-    ("The machine", frozenset({"machine_delay"})),
-)
-_FIRST = (
-    "talk_share",
-    "longest_monologue",
-    "response_latency",
-    "interruptions",
-    "words_lost",
-    "silences",
-    "holds_held",
-    "holds_filled",
-)
-"""Numbers that a learner reads first; the page folds the others."""
-
 _OTHER = "More"
+"""The group of numbers that this version does not measure."""
 _OWN = "simvoice"
 """Start of the source of a number without publication: a plain count or sum."""
 
@@ -238,7 +137,7 @@ def view(debrief: Debrief) -> PageView:
     errors = {number.error for number in debrief.numbers}
     return PageView(
         debrief=debrief,
-        first=tuple(n for key in _FIRST for n in debrief.numbers if n.key == key),
+        first=tuple(n for key in first_on_page() for n in debrief.numbers if n.key == key),
         groups=_groups(debrief.numbers),
         moments=_moments(debrief.rows, debrief.marks),
         silences=tuple(m for m in debrief.marks if m.kind in {"silence", "hold"}),
@@ -279,11 +178,10 @@ def _tally(scored: Scored) -> str:
 
 
 def _groups(numbers: Iterable[Number]) -> tuple[Group, ...]:
-    groups: dict[str, list[Number]] = {title: [] for title, _ in _GROUPS}
-    groups[_OTHER] = []
+    groups: dict[str, list[Number]] = {title: [] for title in (*metric_groups(), _OTHER)}
     for number in numbers:
-        title = next((title for title, keys in _GROUPS if number.key in keys), _OTHER)
-        groups[title].append(number)
+        entry = definition_of().get(number.key)
+        groups[_OTHER if entry is None else entry.group].append(number)
     return tuple(
         Group(title, tuple(found), _sources(found)) for title, found in groups.items() if found
     )

@@ -30,31 +30,12 @@ from simvoice.debrief.model import (
 from simvoice.debrief.terminal import Fitted, command, flow, hanging, prose, sentence
 from simvoice.debrief.wording import clock, count_noun, duration
 from simvoice.scoring.instruments.instrument import CRITICAL
+from simvoice.scoring.metrics.definitions import first_in_terminal
 from simvoice.timing.intervals import Intervals, intersect, intervals, total_s
 
 # -- the first screen -------------------------------------------------------------------------
 
-LEARNER_NUMBERS: Final = (
-    "talk_share",
-    "longest_monologue",
-    "response_latency",
-    "interruptions",
-    "words_lost",
-    "backchannels",
-    "longest_silence",
-    "silences_broken",
-    "holds_held",
-    "holds_filled",
-    # next, where one of these is not measurable
-    "learner_turns",
-    "silences",
-    "word_rate",
-    "filled_pauses",
-    "turn_length",
-    "opening_statement",
-    "articulation_rate",
-    "overlaps",
-)
+LEARNER_NUMBERS: Final = first_in_terminal()
 """Numbers for the learner, the most telling first: what a learner can change in the next attempt.
 
 They say how much room the patient had, whether the patient could finish, and what became of the

@@ -14,23 +14,10 @@ from simvoice.record.events import Hold, LearnerTurn, PatientMove, RetryOrigin
 from simvoice.record.store import Attempt
 from simvoice.rounding import Seconds
 from simvoice.scoring.instruments.instrument import CRITICAL
+from simvoice.scoring.metrics.definitions import followed
 from simvoice.scoring.raters.human_range import human_agreements
 from simvoice.strict_model import StrictModel
 from simvoice.suggestion_kinds import kind_seen_in, suggestion_kinds
-
-NUMBERS = (
-    "talk_share",
-    "longest_monologue",
-    "response_latency",
-    "interruptions",
-    "backchannels",
-    "silences",
-    "longest_silence",
-)
-"""Metrics that are followed over time: most of those a debrief shows first, and a few similar ones.
-
-Calibration knows how much each differs between two equal encounters. None depends on words, because
-the share of recognised words differs more between encounters than calibration covers."""
 
 
 class BriefHeading(StrictModel):
@@ -150,7 +137,7 @@ def build_brief(attempt: Attempt, reading: Reading, debrief: Debrief) -> Brief:
                 reason="" if n.value is not None else n.shown,
             )
             for n in debrief.numbers
-            if n.key in NUMBERS
+            if n.key in followed()
         ),
         trust=(trust[0], trust[-1]) if trust else None,
         advice=tuple(

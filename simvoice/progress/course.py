@@ -13,7 +13,7 @@ from typing import Literal
 
 from simvoice.errors import UsageError
 from simvoice.progress.advice import follow_advice
-from simvoice.progress.brief import NUMBERS, Brief
+from simvoice.progress.brief import Brief
 from simvoice.progress.brief_store import Skipped, StoreScan, count_learners, normalize_name
 from simvoice.progress.compare import (
     TOO_LITTLE,
@@ -181,7 +181,7 @@ def _followed() -> tuple[Definition, ...]:
     return tuple(
         entry
         for entry in definitions()
-        if entry.key in NUMBERS
+        if entry.followed
         and table is not None
         and minimal_detectable_change(entry.key, table) is not None
     )

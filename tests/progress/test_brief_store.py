@@ -9,7 +9,7 @@ import pytest
 
 from simvoice.debrief.build import build_debrief
 from simvoice.progress import brief_store
-from simvoice.progress.brief import NUMBERS, AdviceEvent, Brief, build_brief
+from simvoice.progress.brief import AdviceEvent, Brief, build_brief
 from simvoice.progress.brief_store import (
     FILE,
     build_waiting,
@@ -24,6 +24,7 @@ from simvoice.record.events import RetryOrigin
 from simvoice.record.files import HEADER, JOURNAL
 from simvoice.record.recorder import Recorder
 from simvoice.record.store import Attempt, Store
+from simvoice.scoring.metrics.definitions import followed
 from tests.planted.builder import checkpoint, hold, learner_turn, ledger_step, patient_move
 from tests.planted.talk import header, record
 
@@ -56,7 +57,7 @@ def test_a_brief_agrees_with_the_debrief(attempt: Attempt) -> None:
             told = [(i.text, i.weight) for i in scored.items if i.outcome == outcome]
             assert list(items) == told
     numbers = {number.key: number for number in debrief.numbers}
-    assert {number.key for number in brief.numbers} == set(NUMBERS)
+    assert {number.key for number in brief.numbers} == set(followed())
     assert all(number.value == numbers[number.key].value for number in brief.numbers)
     cuts = next(number for number in brief.numbers if number.key == "talk_share")
     assert cuts.low is not None

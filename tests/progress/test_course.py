@@ -7,13 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simvoice.errors import UsageError
-from simvoice.progress.brief import NUMBERS, Brief
+from simvoice.progress.brief import Brief
 from simvoice.progress.brief_store import Skipped, StoreScan
 from simvoice.progress.compare import NO_CHANGE, compare_agreed, compare_headings, compare_metric
 from simvoice.progress.course import build_progress, list_learners, select_learner
 from simvoice.progress.model import CaseProgress
 from simvoice.record.store import AttemptSummary
 from simvoice.scoring.metrics.change import minimal_detectable_change
+from simvoice.scoring.metrics.definitions import followed
 from simvoice.scoring.metrics.interval import shipped_errors
 from simvoice.scoring.raters.human_range import human_agreements
 from tests.progress.attempts import brief, heading, number, retry
@@ -160,7 +161,7 @@ def test_metrics_use_the_minimal_detectable_change_from_calibration() -> None:
 def test_every_metric_followed_has_a_minimal_detectable_change() -> None:
     table = shipped_errors()
     assert table is not None
-    assert [key for key in NUMBERS if minimal_detectable_change(key, table) is None] == []
+    assert [key for key in followed() if minimal_detectable_change(key, table) is None] == []
 
 
 def test_the_number_of_comparisons_is_noted() -> None:
