@@ -22,6 +22,7 @@ PACKAGE = HOUSE / "simvoice"
 GROUND = {"errors", "audio", "ports", "markup"}
 
 EVERYWHERE = {"rounding", "sentences", "strict_model"}
+EVERYWHERE = {"acknowledgements", "display", "rounding", "sentences", "strict_model"}
 """Modules that import nothing of ours, and that every room may import."""
 
 OPEN_ROOMS = ("app", "research")
@@ -65,7 +66,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         *GROUND,
     },
     "research.export": {"research.analysis", "reading", "scoring", "timing", "audio", "errors"},
-    "research.pictures": {"research.analysis", "scoring", "timing", "errors"},
+    "research.pictures": {"paths", "research.analysis", "scoring", "timing", "errors"},
     "debrief": {
         *{"coding", "criteria", "suggestion_kinds", "reading", "scoring", "timing", "record"},
         *{"audio", "errors"},

@@ -16,6 +16,7 @@ from rich.text import Text
 from simvoice import paths
 from simvoice.cli.common import AsJson, answers, notes, print_json
 from simvoice.debrief.terminal import command
+from simvoice.display import duration
 from simvoice.errors import UsageError
 from simvoice.research.analysis.batch import BatchOutcome, BatchPlan, run
 from simvoice.research.analysis.conversation import Conversation, Value
@@ -25,7 +26,7 @@ from simvoice.research.analysis.results import load
 from simvoice.research.recordings.match import SpeakerNames
 from simvoice.scoring.metrics.definitions import Unit, definitions
 from simvoice.scoring.metrics.norms import check_visits, norms_beside, visits
-from simvoice.scoring.metrics.quantities import duration, quantity
+from simvoice.scoring.metrics.quantities import quantity
 
 _MOST_LINES = 40
 """How many conversations are listed one by one; of more, only the number is printed."""

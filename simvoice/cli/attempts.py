@@ -14,7 +14,7 @@ from rich.text import Text
 from simvoice import paths
 from simvoice.cli.common import AsJson, answers, notes, print_json
 from simvoice.debrief.terminal import Fitted, flow, prose, sentence
-from simvoice.debrief.wording import clock, duration
+from simvoice.display import clock, duration
 from simvoice.errors import UsageError
 from simvoice.record.events import LearnerTurn, PatientSpeech, Trouble
 from simvoice.record.store import Attempt, AttemptSummary, Store

@@ -11,6 +11,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from simvoice.cli.common import AsJson, answers, notes, print_json
+from simvoice.display import percent
 
 
 def calibrate(
@@ -149,7 +150,7 @@ def _table(report: dict[str, Any]) -> Table:
             f"±{report['talk_ratio_error'][name]:.2f}",
             f"{report['interruption_f1'][name]:.3f}",
             f"{report['interruption_f1_by_sound'][name]:.3f}",
-            f"{report.get('coverage', {}).get(name, float('nan')):.0%}",
+            percent(report.get("coverage", {}).get(name, float("nan"))),
         )
     table.caption = (
         "edges, pauses, overlaps and talk come from the sound alone. edges: median (95th\n"

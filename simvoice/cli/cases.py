@@ -26,6 +26,7 @@ from simvoice.cli.common import (
     server_of,
 )
 from simvoice.debrief.terminal import flow, sentence
+from simvoice.display import percent
 from simvoice.engines.llm.server import Server
 from simvoice.errors import UsageError
 from simvoice.models import manifest
@@ -375,7 +376,7 @@ def _print_report(report: Report) -> None:
     conversations = {"skilled": report.skilled, "poor": report.poor}
     rows = [
         f"{report.case}: {'passed' if report.passed else 'FAILED'}",
-        f"  right answers   {report.right_answer_rate:.1%} of {report.probes} probes",
+        f"  right answers   {percent(report.right_answer_rate, 1)} of {report.probes} probes",
         f"  conversations   {report.conversations} ({report.turns} turns)",
         f"  leaks {report.count('leak')}, role breaks {report.count('role_break')}, repeats "
         f"{report.count('repeat')}, dead ends {report.count('dead_end')}, contradictions "

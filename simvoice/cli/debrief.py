@@ -18,7 +18,7 @@ from simvoice.debrief.render_text import (
     render_screen,
 )
 from simvoice.debrief.terminal import flow, sentence
-from simvoice.debrief.wording import clock
+from simvoice.display import clock
 from simvoice.errors import AttemptError, UsageError
 from simvoice.progress.brief_store import StoreScan, build_waiting, scan_store
 from simvoice.progress.course import build_progress, list_learners, select_learner

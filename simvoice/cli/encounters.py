@@ -34,7 +34,7 @@ from simvoice.debrief.retry import (
     parse_checkpoint_ref,
 )
 from simvoice.debrief.terminal import command
-from simvoice.debrief.wording import clock
+from simvoice.display import clock
 from simvoice.errors import SimvoiceError, UsageError
 from simvoice.reading.reading import read
 from simvoice.runtime.observer import Caption, Encounter, Finished, Observation

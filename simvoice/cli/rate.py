@@ -17,7 +17,7 @@ from simvoice import paths
 from simvoice.cli.common import AsJson, answers, notes, print_json
 from simvoice.debrief.item_trust import format_estimate, judge_as_shown
 from simvoice.debrief.items import object_to
-from simvoice.debrief.wording import count_noun
+from simvoice.display import count_noun, percent
 from simvoice.errors import UsageError
 from simvoice.record.ratings import Rating, add_ratings_to_each
 from simvoice.record.store import Store
@@ -76,7 +76,7 @@ def agree(
         answers.print(Text(each.item.id, style="bold"))
         for line in _lines(each):
             answers.print(Text(f"  {line}"))
-    answers.print(Text(f"Intervals: {LEVEL:.0%}, from resampling attempts. {RULE}"))
+    answers.print(Text(f"Intervals: {percent(LEVEL)}, from resampling attempts. {RULE}"))
 
 
 def _lines(each: ItemAgreement) -> list[str]:
@@ -85,7 +85,7 @@ def _lines(each: ItemAgreement) -> list[str]:
         f"{count_noun(each.ratings, 'rating')} ({each.blind} on the blind page)"
     )
     if each.agreed is not None:
-        with_humans += f", the same in {each.agreed:.0%}"
+        with_humans += f", the same in {percent(each.agreed)}"
     among = (
         "humans with each other: "
         f"{_coefficients(each.humans_kappa, each.humans, each.humans_icc)}, "

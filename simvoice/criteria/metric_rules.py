@@ -18,6 +18,7 @@ from simvoice.criteria.encounter import (
     not_judged,
 )
 from simvoice.criteria.rule import RuleAnswer, SimpleRule, bounds_in_words, is_within
+from simvoice.display import percent
 
 
 class MetricRule(SimpleRule):
@@ -72,7 +73,7 @@ class AnswersRule(SimpleRule):
         }[self.how]
         if self.at_least is None:
             return f"the share of cues and concerns with {share}"
-        return f"at least {100.0 * self.at_least:.0f} % of the cues and concerns with {share}"
+        return f"at least {percent(self.at_least)} of the cues and concerns with {share}"
 
     def _judge(self, encounter: JudgedEncounter) -> RuleVerdict:
         why = encounter.no_cues

@@ -23,7 +23,8 @@ from simvoice.debrief.model import (
 from simvoice.debrief.moments import find_exchanges
 from simvoice.debrief.patient_view import shown_reflections, told_and_untold, turning_points
 from simvoice.debrief.suggestions import make_suggestions, what_to_keep
-from simvoice.debrief.wording import clock, count_noun, format_measured, is_english
+from simvoice.debrief.wording import format_measured, is_english
+from simvoice.display import clock, count_noun, percent
 from simvoice.errors import AttemptError
 from simvoice.reading.reading import Reading
 from simvoice.record.events import (
@@ -345,8 +346,8 @@ def _notes(attempt: Attempt, reading: Reading, sound_problem: str) -> list[str]:
         notes.append(f"{reading.sound_fault} So times and numbers come from the journal.")
     if reading.lost_share > LOST_SHARE:
         notes.append(
-            f"{reading.lost_share:.0%} of the microphone's sound was lost, so response times and "
-            "pauses are not shown."
+            f"{percent(reading.lost_share)} of the microphone's sound was lost, so response times "
+            "and pauses are not shown."
         )
     underruns = sum(counts.speaker_underruns for counts in reading.of(LossCounts)[-1:])
     if underruns:

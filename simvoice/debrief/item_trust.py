@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 
 from simvoice.criteria.encounter import RuleVerdict
 from simvoice.debrief.items import depends_on_words
-from simvoice.debrief.wording import NOT_ENGLISH, count_noun, is_english
+from simvoice.debrief.wording import NOT_ENGLISH, is_english
+from simvoice.display import count_noun, fixed
 from simvoice.reading.reading import read
 from simvoice.record.events import LearnerTurn
 from simvoice.record.store import Attempt
@@ -133,7 +134,7 @@ def format_estimate(estimate: Estimate) -> str:
 
 
 def _two(value: float) -> str:
-    return f"{round(value, 2) + 0.0:.2f}"  # no "-0.00"
+    return fixed(value, 2)
 
 
 def _row(each: ItemAgreement) -> ItemTrustRow:

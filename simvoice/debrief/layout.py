@@ -24,6 +24,8 @@ from simvoice.debrief.model import (
     TranscriptRow,
 )
 from simvoice.scoring.metrics.definitions import definition_of, first_on_page, metric_groups
+from simvoice.display import duration
+from simvoice.scoring.metrics.definitions import definition_of, first_on_page, metric_groups
 
 # -- outline of the recording -----------------------------------------------------------------
 
@@ -151,10 +153,13 @@ def view(debrief: Debrief) -> PageView:
 
 def timeline(debrief: Debrief) -> dict[str, Any]:
     """Return the data that the page's script draws, ready for JSON."""
-    return debrief.model_dump(
+    drawn = debrief.model_dump(
         mode="json",
         include={"duration_s", "patient_name", "lanes", "marks", "rows", "peaks", "has_sound"},
     )
+    for mark in drawn["marks"]:
+        mark["length"] = duration(mark["length_s"])
+    return drawn
 
 
 def _sheet(scored: Scored) -> ItemSheet:

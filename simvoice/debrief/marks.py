@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from simvoice.debrief.model import TimingMark, TimingMarkKind, Who
-from simvoice.debrief.wording import count_noun, duration
+from simvoice.display import count_noun, duration
 from simvoice.reading.reading import Reading
 from simvoice.reading.timeline_events import TimelineEvent
 from simvoice.timing.turns import PAUSE_S

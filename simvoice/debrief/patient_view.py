@@ -8,7 +8,7 @@ from typing import Final
 
 from simvoice.debrief.model import ShownReflection, ToldFact, TurningPoint, UntoldFact
 from simvoice.debrief.moments import TRUST, Exchange, debrief_moment, find_exchanges
-from simvoice.debrief.wording import clock
+from simvoice.display import clock, points
 from simvoice.reading.reading import Reading
 from simvoice.record.events import (
     Ended,
@@ -180,8 +180,8 @@ def _why(
     because = _causes([each for each in raised if each.change > 0.0])
     reason = f" What raised trust most: {because}." if because else ""
     return (
-        f"{name} tells this from a trust of {100 * fact.trust:.0f}; trust was "
-        f"{100 * stood:.0f}.{reason}"
+        f"{name} tells this from a trust of {points(fact.trust)}; trust was "
+        f"{points(stood)}.{reason}"
     )
 
 
@@ -192,7 +192,7 @@ def _within_reach(fact: Tellable, values: Sequence[tuple[float, float]], name: s
     first_s = next(at for value, at in values if value >= fact.trust)
     return UntoldFact(
         why=f"There is something that {name} was ready to tell from {clock(first_s)} on, when "
-        f"trust reached {100 * fact.trust:.0f}; none of your questions led to it.",
+        f"trust reached {points(fact.trust)}; none of your questions led to it.",
         at_s=first_s,
     )
 
@@ -212,13 +212,13 @@ def _out_of_reach(
     lost = sorted(_moved(moves, begun), key=lambda each: each.change)
     because = _causes([each for each in lost if each.change < 0.0])
     reason = f" What lowered trust most: {because}." if because else ""
-    levels = list(dict.fromkeys(f"{100 * level:.0f}" for level in needed))
+    levels = list(dict.fromkeys(points(level) for level in needed))
     what = "There is something" if len(needed) == 1 else f"There are {len(needed)} things"
     least = " or ".join(part for part in (", ".join(levels[:-1]), levels[-1]) if part)
     return (
         UntoldFact(
             why=f"{what} that {name} tells from a trust of {least}; trust never rose above "
-            f"{100 * highest:.0f}.{reason}",
+            f"{points(highest)}.{reason}",
             at_s=lost[0].at_s if because else at_s,
         ),
     )

@@ -13,7 +13,7 @@ from typing import Any
 
 from simvoice.debrief.layout import peaks
 from simvoice.debrief.model import Debrief, ItemResult
-from simvoice.debrief.wording import count_noun
+from simvoice.display import count_noun
 from simvoice.errors import AttemptError, UsageError
 from simvoice.reading.reading import Reading
 from simvoice.record.events import Backchannel, JournalEntry, LearnerTurn, PatientSpeech

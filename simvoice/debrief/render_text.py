@@ -28,7 +28,7 @@ from simvoice.debrief.model import (
     TurningPoint,
 )
 from simvoice.debrief.terminal import Fitted, command, flow, hanging, prose, sentence
-from simvoice.debrief.wording import clock, count_noun, duration
+from simvoice.display import clock, count_noun, duration, figure, percent, points, signed_points
 from simvoice.scoring.instruments.instrument import CRITICAL
 from simvoice.scoring.metrics.definitions import first_in_terminal
 from simvoice.timing.intervals import Intervals, intersect, intervals, total_s
@@ -65,7 +65,7 @@ def _screen_sections(
         short = debrief.felt[:_SCREEN_FELT]
         yield (
             f"How it felt for {name}",
-            hanging((_clock(each.at_s), Text(f"“{each.text}”")) for each in short),
+            hanging((clock(each.at_s), Text(f"“{each.text}”")) for each in short),
         )
     elif debrief.felt_note:
         yield f"How it felt for {name}", Text(debrief.felt_note, style="dim")
@@ -123,14 +123,10 @@ def _short_comparison(found: Comparison) -> RenderableType:
 # -- reflection, turning points, suggestions --------------------------------------------------
 
 
-def _clock(at_s: float | None) -> str:
-    return "" if at_s is None else clock(at_s)
-
-
 def _felt(debrief: Debrief) -> RenderableType:
     rows: list[tuple[str, Text]] = []
     for each in debrief.felt:
-        rows.append((_clock(each.at_s), Text(f"“{each.text}”")))
+        rows.append((clock(each.at_s), Text(f"“{each.text}”")))
         if each.why:
             rows.append(("", Text(each.why, style="dim")))
     return hanging(rows)
@@ -148,7 +144,7 @@ def _turning_points(debrief: Debrief) -> RenderableType:
 def _moved(point: TurningPoint) -> str:
     way = "rose" if point.rose else "fell"
     causes = ", ".join(point.causes)
-    return f"{way} from {100 * point.before:.0f} to {100 * point.after:.0f}: {causes}"
+    return f"{way} from {points(point.before)} to {points(point.after)}: {causes}"
 
 
 def _exchange(debrief: Debrief, point: TurningPoint) -> Iterator[tuple[str, str]]:
@@ -196,7 +192,7 @@ def _headings(debrief: Debrief) -> RenderableType:
         share = "–"
         if heading.share is not None and heading.interval is not None:
             low, high = heading.interval
-            share = f"{heading.share:.0%} ({low:.0%} to {high:.0%})"
+            share = f"{percent(heading.share)} ({percent(low)} to {percent(high)})"
         counts = f"{met} of {len(judged)} items met"
         table.add_row(Text(heading.name), share, counts)
         narrow.append(Text(f"{heading.name}: {share}, {counts}"))
@@ -238,8 +234,8 @@ def _title(scored: Scored) -> str:
     if scored.share is not None:
         low, high = scored.interval or (scored.share, scored.share)
         return (
-            f"{scored.name}: {scored.share:.0%} (weighted; {met} of {len(judged)} items met; "
-            f"95 % interval {low:.0%} to {high:.0%})"
+            f"{scored.name}: {percent(scored.share)} (weighted; {met} of {len(judged)} items met; "
+            f"95 % interval {percent(low)} to {percent(high)})"
         )
     if not judged:
         return scored.name
@@ -265,8 +261,7 @@ def _items(scored: Scored) -> RenderableType:
 def _headline(item: ItemResult) -> str:
     if item.outcome != "counted" or item.value is None:
         return f"{item.text} [{item.id}]"
-    shown = f"{item.value:g}" if item.value == int(item.value) else f"{item.value:.2f}"
-    return f"{item.text}: {shown} [{item.id}]"
+    return f"{item.text}: {figure(item.value)} [{item.id}]"
 
 
 def _below(item: ItemResult) -> Iterator[str]:
@@ -291,8 +286,7 @@ def _cues(debrief: Debrief) -> RenderableType:
     table.add_column(overflow="fold")
     for cue in debrief.cues:
         table.add_row(clock(cue.at_s), Text(f"{cue.kind}: “{cue.words}” ({cue.concern})"))
-        at = "" if cue.answered_s is None else clock(cue.answered_s)
-        table.add_row(at, Text(f"  {_answer(cue)}", style="dim"))
+        table.add_row(clock(cue.answered_s), Text(f"  {_answer(cue)}", style="dim"))
     given = sum(cue.provides is True for cue in debrief.cues)
     table.add_row("", Text(f"{count_noun(len(debrief.cues), 'moment')}, {given} given space."))
     return table
@@ -304,7 +298,7 @@ def _answer(cue: CueAnswer) -> str:
         return f"answer not coded{said}" if cue.answered_s is not None else "no answer"
     said = f": “{cue.answer}”" if cue.answer else ""
     space = "gives space" if cue.provides else "takes space"
-    waited = "" if cue.latency_s is None else f", after {cue.latency_s:.1f} s"
+    waited = "" if cue.latency_s is None else f", after {duration(cue.latency_s)}"
     kind = "" if cue.suchman == "neither" else f", {cue.suchman}"
     return f"{cue.response}{said} ({space}{kind}{waited}; certainty {cue.certainty})"
 
@@ -367,7 +361,7 @@ def _facts(found: Comparison) -> list[tuple[str, str, str]]:
 def _change(side: ComparedAttempt, name: str) -> str:
     if name not in side.start or name not in side.end:
         return "not recorded"
-    return f"{100 * side.start[name]:.0f} → {100 * side.end[name]:.0f}"
+    return f"{points(side.start[name])} → {points(side.end[name])}"
 
 
 def _conversation(side: ComparedAttempt, patient: str) -> Iterator[tuple[str, Text]]:
@@ -376,7 +370,7 @@ def _conversation(side: ComparedAttempt, patient: str) -> Iterator[tuple[str, Te
         if line.unsaid:
             text.append(f" [not said: {line.unsaid}]", style="dim")
         for name, by in line.moved.items():
-            text.append(f" ({name} {100 * by:+.0f})", style="dim")
+            text.append(f" ({name} {signed_points(by)})", style="dim")
         yield f"+{clock(line.since_s)}", text
 
 
@@ -550,7 +544,7 @@ def _ledger(debrief: Debrief) -> RenderableType:
         moved = [change for change in debrief.changes if change.name == name]
         most = max(moved, key=lambda change: abs(change.after - change.before), default=None)
         cause = f"most at {clock(most.at_s)}: {most.cause}" if most else ""
-        table.add_row(Text(name), Text(f"{begin:.2f} → {last[name]:.2f}"), Text(cause))
+        table.add_row(Text(name), Text(f"{points(begin)} → {points(last[name])}"), Text(cause))
     return table
 
 
@@ -563,8 +557,7 @@ def _told(debrief: Debrief) -> RenderableType:
         table.add_row(clock(told.at_s), Text(f"{told.text}{cut} {told.why}"))
     table.add_row("", Text(f"Not told: {count_noun(debrief.not_told or 0, 'thing')}."))
     for untold in debrief.kept:
-        at = "" if untold.at_s is None else clock(untold.at_s)
-        table.add_row(at, Text(untold.why, style="dim"))
+        table.add_row(clock(untold.at_s), Text(untold.why, style="dim"))
     return table
 
 

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from simvoice.debrief.wording import clock
+from simvoice.display import clock
 from simvoice.errors import AttemptError, UsageError
 from simvoice.record.events import Checkpoint, JournalEntry, LearnerTurn, PatientSpeech
 from simvoice.record.store import Attempt
 
 _REFERENCE = re.compile(
-    r"(?P<attempt>[^@]+)@(?:(?P<minutes>\d{1,3}):(?P<seconds>[0-5]\d)|(?P<turn>\d+))"
+    r"(?P<attempt>[^@]+)@(?:(?:(?P<hours>\d):)?(?P<minutes>\d{1,3}):(?P<seconds>[0-5]\d)|(?P<turn>\d+))"
 )
 
 
@@ -75,7 +75,8 @@ def parse_checkpoint_ref(text: str) -> tuple[str, int | None, float]:
     if match["turn"] is not None:
         return match["attempt"], int(match["turn"]), 0.0
     # the times of a transcript are rounded down: 3:12 stands for the whole second
-    return match["attempt"], None, 60.0 * int(match["minutes"]) + int(match["seconds"]) + 0.999
+    minutes = 60 * int(match["hours"] or 0) + int(match["minutes"])
+    return match["attempt"], None, 60.0 * minutes + int(match["seconds"]) + 0.999
 
 
 def checkpoint_at(attempt: Attempt, turn: int | None, at_s: float) -> CheckpointRef:

@@ -22,7 +22,7 @@ from simvoice.debrief.moments import (
     last_opportunity,
     whole_sentences,
 )
-from simvoice.debrief.wording import clock
+from simvoice.display import clock, duration, points
 from simvoice.reading.reading import Reading
 from simvoice.record.events import Ended, Hold, JournalEntry, LearnerTurn, LedgerStep
 from simvoice.scoring.instruments.instrument import CRITICAL
@@ -342,9 +342,7 @@ def _describe_cost(exchange: Exchange, name: str, steps: Sequence[LedgerStep], b
         if own and (own[-1].after < own[0].before) == down:
             way = "fell" if down else "rose"
             whose = f"{name}'s {value}" if not moved else value
-            moved.append(
-                f"{whose} {way} from {100 * own[0].before:.0f} to {100 * own[-1].after:.0f}"
-            )
+            moved.append(f"{whose} {way} from {points(own[0].before)} to {points(own[-1].after)}")
     return f"At {clock(exchange.at_s)}: {what} {' and '.join(moved)}."
 
 
@@ -370,7 +368,7 @@ def _from_holds(reading: Reading, name: str) -> Iterator[_Finding]:
             kind=silence,
             effect=_FILLED,
             why=f"At {clock(hold.start_s)} {name} fell silent after hard news, and you spoke after "
-            f"{hold.end_s - hold.start_s:.1f} s.",
+            f"{duration(hold.end_s - hold.start_s)}.",
             sentence=sentence_to_try(silence),
             words=turn.text if near else "",
             moment=debrief_moment(reading.entries, hold.end_s, end_s),

@@ -1,4 +1,4 @@
-"""Show times and numbers in words, and detect whether a transcript is English."""
+"""Show metrics in words, and detect whether a transcript is English."""
 
 from __future__ import annotations
 
@@ -9,21 +9,8 @@ from typing import Final
 
 from simvoice.record.events import LearnerTurn
 from simvoice.scoring.instruments.evidence import GUESSING
-from simvoice.scoring.metrics.quantities import duration, quantity
+from simvoice.scoring.metrics.quantities import quantity
 from simvoice.scoring.metrics.registry import Measured
-
-__all__ = ["clock", "count_noun", "duration", "format_measured"]
-
-
-def clock(at_s: float) -> str:
-    """Format session seconds as minutes and seconds, such as `3:07`."""
-    whole = int(at_s)
-    return f"{whole // 60}:{whole % 60:02d}"
-
-
-def count_noun(count: int, noun: str) -> str:
-    """Return a count with its noun: `1 word`, `3 words`."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def format_measured(measured: Measured) -> str:

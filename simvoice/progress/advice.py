@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from simvoice.debrief.wording import clock, count_noun
+from simvoice.display import clock, count_noun, points
 from simvoice.progress.brief import Advice, Brief
 from simvoice.strict_model import StrictModel
 from simvoice.suggestion_kinds import GENERAL, find_kind
@@ -150,7 +150,7 @@ def _sentences(
     if is_unjudged:
         parts.append("it is not known whether it was done")
     if trust is not None:
-        before, after = (f"{100.0 * end:.0f}" for end in trust)
+        before, after = (points(end) for end in trust)
         parts.append(f"trust at the end {after} (before: {before})")
     else:
         parts.append("trust at the end is not recorded in both")

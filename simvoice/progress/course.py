@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from difflib import get_close_matches
 from typing import Literal
 
+from simvoice.display import percent
 from simvoice.errors import UsageError
 from simvoice.progress.advice import follow_advice
 from simvoice.progress.brief import Brief
@@ -210,7 +211,7 @@ class _SeriesBuilder:
                 brief,
                 share.value,
                 (share.low, share.high),
-                f"{100.0 * share.value:.0f} % ({low:.0f} to {high:.0f}; {len(found.met)} of "
+                f"{percent(share.value)} ({low:.0f} to {high:.0f}; {len(found.met)} of "
                 f"{judged} items)",
             )
 

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from simvoice.debrief.terminal import Fitted, flow, sentence
-from simvoice.debrief.wording import count_noun
+from simvoice.display import count_noun
 from simvoice.progress.advice import AdviceOutcome
 from simvoice.progress.model import (
     CaseProgress,

@@ -14,6 +14,7 @@ from fastapi.staticfiles import StaticFiles
 from fastapi.templating import Jinja2Templates
 from starlette.exceptions import HTTPException
 
+from simvoice import display
 from simvoice.errors import SimvoiceError, UsageError
 from simvoice.web import drawings, format, line, pages, progress, raters, retry
 from simvoice.web.encounters import EncounterSlot
@@ -75,13 +76,18 @@ def _templates() -> Jinja2Templates:
     templates.env.lstrip_blocks = True
     templates.env.filters.update(
         blocks=format.blocks,
-        clock=format.clock,
-        duration=format.duration,
+        clock=display.clock,
+        count_noun=display.count_noun,
+        duration=display.duration,
+        duration_in_words=display.duration_in_words,
         ending=format.ending,
-        figure=format.figure,
+        figure=display.figure,
         moment=format.moment,
+        percent=display.percent,
+        points=display.points,
         progress_address=format.progress_address,
         sentence=format.sentence,
+        signed_points=display.signed_points,
     )
     return templates
 

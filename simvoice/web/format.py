@@ -45,27 +45,6 @@ def blocks(text: str) -> list[Block]:
     return found
 
 
-def clock(seconds: float) -> str:
-    """Return a time as "1:05" or "1:02:05", rounded down to whole seconds."""
-    whole = max(0, int(seconds))
-    hours, rest = divmod(whole, 3600)
-    minutes, secs = divmod(rest, 60)
-    return f"{hours}:{minutes:02d}:{secs:02d}" if hours else f"{minutes}:{secs:02d}"
-
-
-def duration(seconds: float) -> str:
-    """Return a duration in words: "40 seconds", "4 minutes", "1 minute 30 seconds"."""
-    whole = max(0, int(seconds))  # rounded down like `clock`, so that both agree
-    minutes, secs = divmod(whole, 60)
-    parts = []
-    if minutes:
-        parts.append(f"{minutes} minute{'s' if minutes != 1 else ''}")
-    # from five minutes on, leave the seconds out
-    if (secs and minutes < 5) or not minutes:
-        parts.append(f"{secs} second{'s' if secs != 1 else ''}")
-    return " ".join(parts)
-
-
 def ending(reason: str | None) -> str:
     """Return how an attempt ended, in words that fit after a comma."""
     return _ENDINGS.get(reason or "", "broken off")
@@ -82,13 +61,6 @@ def sentence(text: str) -> str:
     """Return the text with a capital at its start and a full stop at its end."""
     text = text.strip()
     return f"{text[:1].upper()}{text[1:]}" + ("" if text[-1:] in {"", ".", "!", "?", "…"} else ".")
-
-
-def figure(value: float | None) -> str:
-    """Return a whole number without decimals, another with two; a dash for None."""
-    if value is None:
-        return "–"
-    return f"{value:.0f}" if value == int(value) else f"{value:.2f}"
 
 
 def moment(iso: str) -> str:

@@ -254,7 +254,7 @@ def test_losses_unsure_turns_and_troubles_are_noted(attempt: Attempt) -> None:
     )
     assert debrief.notes == (
         "The sound of this attempt was not stored.",
-        "10% of the microphone's sound was lost, so response times and pauses are not shown.",
+        "10 % of the microphone's sound was lost, so response times and pauses are not shown.",
         "Ines's voice stuttered: 1 frame of sound came too late.",
         "Speech recognition was unsure in 1 turn of yours. The words there may be wrong; the times "
         "are right.",

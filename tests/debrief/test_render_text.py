@@ -19,7 +19,7 @@ from simvoice.debrief.render_text import (
     render,
     render_screen,
 )
-from simvoice.debrief.wording import clock, duration
+from simvoice.display import clock, duration
 from simvoice.reading.reading import read
 from simvoice.record.events import (
     Checkpoint,
@@ -81,7 +81,7 @@ def test_it_shows_the_planted_conversation(attempt: Attempt) -> None:
         "0:14 Ines fell silent, and you let the silence last 6.0 s.",
         "0:32 You interrupted Ines, who had 3 words (1.2 s) left to say.",
         "“My mother died of — it last spring.”",
-        "trust  0.40 → 0.55  most at 0:08: named a feeling",
+        "trust  40 → 55  most at 0:08: named a feeling",
     ):
         assert line in text
 

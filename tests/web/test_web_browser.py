@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 
 from simvoice.audio import RATE, level_dbfs
+from simvoice.display import clock
 from simvoice.errors import ModelMissing
 from simvoice.record.events import LearnerVoice
 from simvoice.web.ports import Readiness
+from tests.test_display import CLOCKS
 from tests.web.conftest import KEEP_STREAM, Watched
 from tests.web.stand_in import CASE, StandIn
 
@@ -320,6 +322,22 @@ def test_every_control_has_a_name(address: str, attempt_id: str, browse: Browse)
         assert nameless == [], path
         assert page.locator("main").count() == 1
         assert page.locator("h1:visible").count() == 1
+
+
+# -- times ------------------------------------------------------------------------------------
+
+
+def test_the_pages_and_python_show_the_same_clock(address: str, browse: Browse) -> None:
+    page = browse().page
+    page.goto(address)
+    shown = page.evaluate(
+        """async times => {
+            const { clock } = await import("/static/format.js");
+            return times.map(clock);
+        }""",
+        [at_s for at_s, _ in CLOCKS],
+    )
+    assert shown == [clock(at_s) for at_s, _ in CLOCKS]
 
 
 # -- the verdict of the microphone check ------------------------------------------------------

@@ -17,7 +17,7 @@ from simvoice.record.files import HEADER
 from simvoice.record.recorder import Recorder
 from simvoice.scoring.metrics.definitions import definitions
 from simvoice.scoring.metrics.norms import norms
-from simvoice.web.format import blocks, clock, duration, ending, moment
+from simvoice.web.format import blocks, ending, moment
 from simvoice.web.ports import Readiness
 from tests.planted.builder import patient_speech
 from tests.web.stand_in import CASE, StandIn, case_header
@@ -300,15 +300,7 @@ def test_a_range_beyond_the_end_is_refused(client: TestClient, attempt_id: str) 
 # -- formats ------------------------------------------------------------------------------------
 
 
-def test_times_and_endings_are_formatted_for_people() -> None:
-    assert clock(65.9) == "1:05"
-    assert clock(3725) == "1:02:05"
-    assert clock(-1) == "0:00"
-    assert duration(0) == "0 seconds"
-    assert duration(61) == "1 minute 1 second"
-    assert (duration(88.6), clock(88.6)) == ("1 minute 28 seconds", "1:28")
-    assert duration(480) == "8 minutes"
-    assert duration(490) == "8 minutes"
+def test_moments_and_endings_are_formatted_for_people() -> None:
     assert moment("2026-11-22T09:05:00+01:00") == "22 November 2026, 09:05"
     assert moment("yesterday") == ""
     assert ending("time") == "the time was over"

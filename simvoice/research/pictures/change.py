@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from simvoice.display import clock, duration
 from simvoice.errors import UsageError
 from simvoice.research.analysis.conversation import Conversation, Value
 from simvoice.research.pictures.style import (
@@ -20,7 +21,6 @@ from simvoice.research.pictures.style import (
     PATIENT_Y,
     RULE,
     bare,
-    clock,
     draw_lanes,
     figure,
     with_style,
@@ -28,7 +28,7 @@ from simvoice.research.pictures.style import (
 from simvoice.scoring.metrics.change import ChangeVerdict
 from simvoice.scoring.metrics.change import change as compared
 from simvoice.scoring.metrics.definitions import Definition, Unit, definitions
-from simvoice.scoring.metrics.quantities import duration, quantity
+from simvoice.scoring.metrics.quantities import quantity
 from simvoice.scoring.metrics.registry import Measured
 
 _ARROW = 0.03

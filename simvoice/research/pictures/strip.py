@@ -13,6 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import FuncFormatter, MultipleLocator
 
+from simvoice.display import clock, count_noun, duration, percent
 from simvoice.research.analysis.conversation import Conversation, ConversationEvent
 from simvoice.research.pictures.style import (
     DASHES,
@@ -26,13 +27,11 @@ from simvoice.research.pictures.style import (
     SILENCE,
     WIDTH_IN,
     bare,
-    clock,
     draw_lanes,
     figure,
     keys,
     with_style,
 )
-from simvoice.scoring.metrics.quantities import duration
 
 _ROWS_S = (30.0, 60.0, 120.0, 180.0, 300.0, 600.0, 1200.0, 1800.0, 3600.0)
 """Possible seconds of a row; the shortest that needs at most `_MOST_ROWS` is used."""
@@ -113,7 +112,7 @@ def _head(sheet: Figure, found: Conversation, height_in: float) -> None:
     learner = found.name_of("learner")
     facts = [found.when[:10], duration(found.length_s)]
     if share is not None:
-        facts.append(f"{learner} {share:.0f} % of the talking")
+        facts.append(f"{learner} {percent(share / 100.0)} of the talking")
     line = " · ".join(fact for fact in facts if fact)
     sheet.text(0.02, top - 0.26 / height_in, line, color=FAINT, va="top")
 
@@ -226,7 +225,7 @@ def _labels(found: Conversation, start_s: float, end_s: float) -> list[_Label]:
             lost = event.words_lost
             text = "interrupted"
             if lost:
-                text += f", {lost} word{'s' if lost != 1 else ''} lost"
+                text += f", {count_noun(lost, 'word')} lost"
             labels.append(_Label(event.start_s, text, is_above=False))
     return labels
 

@@ -127,15 +127,6 @@ def bare(axes: Axes) -> None:
     axes.set_yticks([])
 
 
-def clock(at_s: float) -> str:
-    """Return seconds as `3:07`, or `1:03:07` from one hour on."""
-    whole = round(at_s)
-    hours, rest = divmod(whole, 3600)
-    if hours:
-        return f"{hours}:{rest // 60:02d}:{rest % 60:02d}"
-    return f"{rest // 60}:{rest % 60:02d}"
-
-
 # -- speech lanes, on axes whose x is seconds -----------------------------------------------
 
 LANE = 0.40

@@ -11,6 +11,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
+from simvoice.display import clock, duration
 from simvoice.research.analysis.conversation import Conversation, ConversationEvent
 from simvoice.research.pictures.style import (
     FAINT,
@@ -18,12 +19,10 @@ from simvoice.research.pictures.style import (
     LEARNER,
     PATIENT,
     RULE,
-    clock,
     figure,
     keys,
     with_style,
 )
-from simvoice.scoring.metrics.quantities import duration
 from simvoice.timing.intervals import Intervals, intersect, intervals, total_s
 
 _LONGEST_GAP_S = 6.0

@@ -20,6 +20,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from simvoice.display import percent
 from simvoice.scoring.metrics.definitions import Definition, definition_of, definitions
 from simvoice.timing.measure_sound import SoundMeasurement
 
@@ -97,9 +98,9 @@ def refusal(found: Conditions, key: str = "") -> str:
     if found.leak_db > _WORST_LEAK_DB:
         return f"the other's voice at {found.leak_db:.0f} dB in a channel"
     if found.clipped > _WORST_CLIPPED:
-        return f"{found.clipped:.0%} of the speech clipped"
+        return f"{percent(found.clipped)} of the speech clipped"
     if found.lost > _WORST_LOST:
-        return f"{found.lost:.1%} of the sound lost"
+        return f"{percent(found.lost, 1)} of the sound lost"
     tolerates_echo = not key or definition_of()[key].tolerates_echo
     if found.fade_s > (_HOPELESS_FADE_S if tolerates_echo else _WORST_FADE_S):
         return f"the room echoes (speech takes {found.fade_s:.2f} s to fade)"

@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from simvoice.display import percent
 from simvoice.reading.news import NewsBeat, news_beat
 from simvoice.reading.reading import Reading
 from simvoice.record.events import Delay, Hold
@@ -41,7 +42,7 @@ def _require_speech(reading: Reading, *who: Speaker) -> None:
 def _require_complete_sound(reading: Reading) -> None:
     """Raise NotMeasurable when too much of the microphone's sound was lost."""
     if reading.lost_share > LOST_SHARE:
-        raise NotMeasurable(f"{reading.lost_share:.1%} of the microphone's sound was lost")
+        raise NotMeasurable(f"{percent(reading.lost_share, 1)} of the microphone's sound was lost")
 
 
 def _median(values_s: Sequence[float] | NDArray[np.float64]) -> float:

@@ -18,6 +18,7 @@ from typing import Literal
 from pydantic import Field
 
 from simvoice.criteria import ItemRule, RatioRule
+from simvoice.display import percent
 from simvoice.scoring.data_files import read_toml
 from simvoice.scoring.metrics.shares import Z95
 from simvoice.strict_model import StrictModel
@@ -84,7 +85,7 @@ def agreement_on(rule: ItemRule | None) -> HumanAgreement | None:
 
 def format_value(number: HumanAgreement, value: float) -> str:
     """A value as text: `1.42`, or `43 %`."""
-    return f"{100.0 * value:.0f} %" if number.unit == "share" else f"{value:.2f}"
+    return percent(value) if number.unit == "share" else f"{value:.2f}"
 
 
 def interval_in_words(number: HumanAgreement, value: float) -> str:

@@ -13,6 +13,7 @@ from itertools import combinations
 from typing import Literal
 
 from simvoice.criteria.encounter import RuleVerdict
+from simvoice.display import percent
 from simvoice.errors import SimvoiceError
 from simvoice.reading.reading import Reading
 from simvoice.record.ratings import Objection, Rating, folders_with_feedback, load_feedback
@@ -68,8 +69,8 @@ def _rule(t: Thresholds) -> str:
         f"one in {t.least_varied.value:.0f} attempts. Where {t.least_double.value:.0f} attempts "
         f"have two raters, its AC1 with humans is at most {t.near_humans.value:.2f} below the AC1 "
         "between humans. Learners objected in at most "
-        f"{t.most_objected.value:.0%} of the attempts. The machine is not to be trusted when the "
-        "interval of that many attempts ends below the threshold. In all other cases it is not "
+        f"{percent(t.most_objected.value)} of the attempts. The machine is not to be trusted when "
+        "the interval of that many attempts ends below the threshold. In all other cases it is not "
         "yet known."
     )
 

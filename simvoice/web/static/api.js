@@ -29,9 +29,3 @@ export async function ask(path, method = "GET", body = undefined) {
   if (!answer.ok) throw new Error(content.message || `The server answered ${answer.status}.`);
   return content;
 }
-
-/** Return a time as "1:05". */
-export function clock(seconds) {
-  const whole = Math.max(0, Math.floor(seconds));
-  return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
-}

@@ -1,6 +1,7 @@
 /* The door note: reading time, microphone check, preparation; then the encounter starts. */
 
-import { ask, clock, token } from "./api.js";
+import { ask, token } from "./api.js";
+import { clock } from "./format.js";
 import { VoiceLine } from "./line.js";
 import { showLevel, verdict } from "./micheck.js";
 import { Room } from "./room.js";

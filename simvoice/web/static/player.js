@@ -1,6 +1,7 @@
 /* Play the recording from any moment and show the position. Used by the debrief and the rater's page. */
 
-import { ask, clock } from "./api.js";
+import { ask } from "./api.js";
+import { clock } from "./format.js";
 import { Timeline, legend } from "./timeline.js";
 
 const at = (id) => document.getElementById(id);

@@ -1,6 +1,6 @@
 /* The page during an encounter. It shows only what helps while two people talk. */
 
-import { clock } from "./api.js";
+import { clock } from "./format.js";
 import { showLevel } from "./micheck.js";
 
 const at = (id) => document.getElementById(id);

@@ -3,6 +3,8 @@
  * above the patient's and signs between and over them. No information depends on colour alone.
  */
 
+import { clock } from "./format.js";
+
 const NS = "http://www.w3.org/2000/svg";
 const LANE = 34;
 const BETWEEN = 22; // between the lanes: silences and gaps of both
@@ -39,10 +41,6 @@ function el(name, attributes = {}, ...children) {
 }
 
 const n = (value) => value.toFixed(1);
-
-function clock(seconds) {
-  return `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`;
-}
 
 export class Timeline {
   /** data: the JSON of /attempts/<id>/timeline. */
@@ -235,7 +233,7 @@ function sign(kind, left, right, mark, signed = true) {
 
 function lengthLabel(left, right, mark) {
   if (!mark.length_s || right - left < 40) return [];
-  const text = el("text", { x: n((left + right) / 2), y: MIDDLE + 1, class: "length" }, `${mark.length_s.toFixed(1)} s`);
+  const text = el("text", { x: n((left + right) / 2), y: MIDDLE + 1, class: "length" }, mark.length);
   return [text];
 }
 

@@ -19,7 +19,7 @@ from simvoice.research.analysis.attempts import analyse_attempt
 from simvoice.research.analysis.conversation import Conversation
 from simvoice.research.pictures.change import change
 from simvoice.research.pictures.strip import strip
-from simvoice.research.pictures.style import LEARNER, PATIENT, clock, render, save
+from simvoice.research.pictures.style import LEARNER, PATIENT, render, save
 from simvoice.research.pictures.turns import talk_share, turns
 from simvoice.scoring.metrics.interval import ErrorTable
 from tests.planted.talk import record
@@ -186,10 +186,3 @@ def test_an_unknown_ending_and_a_missing_folder_are_refused(
         save(strip(talk), tmp_path / "gone" / "strip.svg", "x")
     save(strip(talk), tmp_path / "Bild, größer.svg", "x")
     assert [p.name for p in tmp_path.iterdir()] == ["Bild, größer.svg"]
-
-
-@pytest.mark.parametrize(
-    ("at_s", "shown"), [(0.0, "0:00"), (187.0, "3:07"), (3_787.0, "1:03:07"), (59.6, "1:00")]
-)
-def test_the_clock(at_s: float, shown: str) -> None:
-    assert clock(at_s) == shown

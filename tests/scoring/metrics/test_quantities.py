@@ -6,8 +6,9 @@ from typing import get_args
 
 import pytest
 
+from simvoice.display import duration
 from simvoice.scoring.metrics.definitions import Unit
-from simvoice.scoring.metrics.quantities import duration, quantity
+from simvoice.scoring.metrics.quantities import quantity
 
 
 @pytest.mark.parametrize(
