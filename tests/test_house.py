@@ -21,7 +21,6 @@ PACKAGE = HOUSE / "simvoice"
 
 GROUND = {"errors", "audio", "ports", "markup"}
 
-EVERYWHERE = {"rounding", "sentences", "strict_model"}
 EVERYWHERE = {"acknowledgements", "display", "rounding", "sentences", "strict_model"}
 """Modules that import nothing of ours, and that every room may import."""
 
