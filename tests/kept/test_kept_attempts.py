@@ -38,6 +38,7 @@ import pytest
 from typer.testing import CliRunner
 
 from simvoice.cli import app
+from simvoice.errors import CaseError
 
 HERE = Path(__file__).resolve().parent
 RELEASE = HERE / "release-0.1"
@@ -284,6 +285,11 @@ def voice_free(folder: Path) -> dict[str, list[dict[str, str]]]:
 @pytest.mark.slow
 def test_a_case_of_before_is_read(home: Path) -> None:
     as_said("case", outline(answer("cases", "show", CASE)))
+
+
+def test_a_case_of_before_is_checked_anew_only_when_it_is_completed(home: Path) -> None:
+    with pytest.raises(CaseError, match="add `format: 2` below its id"):
+        CliRunner().invoke(app, ["cases", "check", CASE], catch_exceptions=False)
 
 
 def outline(value: Any) -> Any:
