@@ -10,6 +10,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Final
 
+from simvoice.acknowledgements import phrases
 from simvoice.coding.behaviour import (
     SentenceAnalysis,
     analyse,
@@ -18,7 +19,7 @@ from simvoice.coding.behaviour import (
     reflections,
 )
 from simvoice.coding.codebook import CODEBOOK, Code, group
-from simvoice.coding.text import Sentence, sentences
+from simvoice.coding.text import Sentence, plain, sentences
 
 # -- jargon -----------------------------------------------------------------------------------
 # Technical words, and whether the speaker explains them.
@@ -110,6 +111,7 @@ def _data(name: str) -> dict[str, Any]:
 
 
 def _union(patterns: Iterable[str]) -> re.Pattern[str]:
+    """One pattern of all. Raises re.error."""
     return re.compile("|".join(f"(?:{pattern})" for pattern in patterns))
 
 
@@ -130,10 +132,11 @@ def rule(
 def rules() -> tuple[CodeRule, ...]:
     """The shared rules, in the order of the codebook."""
     data = _data("rules.toml")
+    listening = "|".join(dict.fromkeys(plain(phrase) for phrase in phrases("as_turn")))
     return tuple(
         rule(
             name,
-            data[name]["any"],
+            [each.replace("{acknowledgements}", listening) for each in data[name]["any"]],
             form=data[name].get("form", "any"),
             unless=data[name].get("unless", ()),
             instead_of=data[name].get("instead_of", ()),

@@ -10,9 +10,10 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from simvoice.acknowledgements import is_acknowledgement, lower_words
 from simvoice.audio import FRAME_S
 from simvoice.conversation import end_of_turn, overlap, patient_turn
-from simvoice.conversation.backchannels import HUMMED, is_acknowledgement, lower_words
+from simvoice.conversation.backchannels import HUMMED
 from simvoice.conversation.events import (
     AskModel,
     DropWork,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from simvoice.acknowledgements import may_become_acknowledgement
 from simvoice.conversation import patient_turn
-from simvoice.conversation.backchannels import HUMMED, may_become_acknowledgement
+from simvoice.conversation.backchannels import HUMMED
 from simvoice.conversation.events import Duck, Key, Transcribe, Transcribed
 from simvoice.conversation.speech_gates import is_echo, is_murmur
 from simvoice.conversation.state import OpenTurn, OverlapVerdict

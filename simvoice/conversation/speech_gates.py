@@ -6,7 +6,8 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 
-from simvoice.conversation.backchannels import HUMMED, lower_words
+from simvoice.acknowledgements import lower_words
+from simvoice.conversation.backchannels import HUMMED
 from simvoice.conversation.settings import TurnTakingSettings
 from simvoice.ports import Transcript
 from simvoice.record.events import DeliveredWord

@@ -16,7 +16,6 @@ three short sounds in a patient's opening statement do not.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -24,6 +23,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from simvoice.acknowledgements import is_acknowledgement, lower_words
 from simvoice.sentences import ends_sentence
 from simvoice.timing.intervals import Intervals, bridge, intersect, intervals, total_s
 from simvoice.timing.prosody import VoiceProfile
@@ -52,16 +52,6 @@ _YIELDS_S = 0.6
 """Seconds within which a short remark ("hang on") makes a speaker break off."""
 _RESUMES_S = 6.0
 """Seconds within which a speaker who was only acknowledged continues."""
-
-_ACKNOWLEDGEMENTS = frozenset(
-    (
-        *("mm", "mhm", "mmhm", "mm-hm", "mm-hmm", "mhmm", "hm", "hmm", "uh-huh", "uhhuh", "uh"),
-        *("huh", "oh", "ah", "aha", "yeah", "yes", "yep", "yup", "no", "okay", "ok", "right"),
-        *("i", "see", "know", "sure", "of", "course", "good", "fine", "exactly", "really"),
-    )
-)
-"""Words of acknowledgements ("oh", "I see", "of course")."""
-_PLAIN = re.compile(r"[^a-z'-]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +190,8 @@ def _only_acknowledges(start_s: float, end_s: float, words: Sequence[TimedWord])
         return None
     if inside[-1].text.endswith(","):  # "No, nothing like that": a pause after the first word
         return False
-    return all(_PLAIN.sub("", w.text.lower()).strip("'-") in _ACKNOWLEDGEMENTS for w in inside)
+    text = " ".join(word.text for word in inside)
+    return is_acknowledgement(text) if lower_words(text) else None
 
 
 def with_depth(found: Sequence[Overlap], learner: Intervals, patient: Intervals) -> list[Overlap]:
