@@ -139,7 +139,7 @@ LabelPair = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Labels:
+class LabelledText:
     """The true labels of an utterance, and those that the coder found."""
 
     text: str
@@ -147,10 +147,10 @@ class Labels:
     found: frozenset[LabelPair]
 
 
-def events(half: str, folder: Path = FOLDER) -> tuple[Labels, ...]:
+def events(half: str, folder: Path = FOLDER) -> tuple[LabelledText, ...]:
     """Return the SPIKES and NURSE suite; empty without its file. half: "seen" or "held-out"."""
     return tuple(
-        Labels(
+        LabelledText(
             row["text"],
             frozenset((name, "") for name in row["codes"].split(",") if name),
             frozenset((each.name, "") for each in code(row["text"]) if each.name in EVENTS),
@@ -159,10 +159,10 @@ def events(half: str, folder: Path = FOLDER) -> tuple[Labels, ...]:
     )
 
 
-def jargon(half: str, folder: Path = FOLDER) -> tuple[Labels, ...]:
+def jargon(half: str, folder: Path = FOLDER) -> tuple[LabelledText, ...]:
     """Return the jargon suite: terms that are explained and terms that are not."""
     return tuple(
-        Labels(
+        LabelledText(
             row["text"],
             frozenset(
                 (name, term)
@@ -186,7 +186,7 @@ def _rows(file: Path) -> Iterator[dict[str, str]]:
             yield from csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
 
 
-def f1_by_code(utterances: Iterable[Labels]) -> dict[str, float]:
+def f1_by_code(utterances: Iterable[LabelledText]) -> dict[str, float]:
     """Return F1 of each code that is labelled or found."""
     right: Counter[str] = Counter()
     named: Counter[str] = Counter()
@@ -196,7 +196,7 @@ def f1_by_code(utterances: Iterable[Labels]) -> dict[str, float]:
     return {name: 2 * right[name] / named[name] for name in sorted(named)}
 
 
-def macro_f1(utterances: Iterable[Labels]) -> float | None:
+def macro_f1(utterances: Iterable[LabelledText]) -> float | None:
     """Return the mean F1 over codes, rare and frequent ones alike; None without codes."""
     scores = f1_by_code(utterances)
     return sum(scores.values()) / len(scores) if scores else None

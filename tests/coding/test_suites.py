@@ -40,9 +40,9 @@ def test_jargon_and_its_explanations_are_found(half: str) -> None:
 def test_f1_counts_misses_and_false_alarms() -> None:
     plan, chat = ("plan", ""), ("summary", "")
     said = [
-        coder.Labels("a", frozenset({plan}), frozenset({plan})),
-        coder.Labels("b", frozenset({plan}), frozenset()),
-        coder.Labels("c", frozenset(), frozenset({chat})),
+        coder.LabelledText("a", frozenset({plan}), frozenset({plan})),
+        coder.LabelledText("b", frozenset({plan}), frozenset()),
+        coder.LabelledText("c", frozenset(), frozenset({chat})),
     ]
     assert coder.f1_by_code(said) == {"plan": 2 / 3, "summary": 0.0}
     assert coder.macro_f1(said) == pytest.approx(1 / 3)
