@@ -16,6 +16,7 @@ from simvoice.cli.common import AsJson, answers, notes, print_json
 from simvoice.debrief.terminal import Fitted, flow, prose, sentence
 from simvoice.display import clock, duration
 from simvoice.errors import UsageError
+from simvoice.record.endings import end_words
 from simvoice.record.events import LearnerTurn, PatientSpeech, Trouble
 from simvoice.record.store import Attempt, AttemptSummary, Store
 
@@ -151,9 +152,8 @@ def _origin(summary: AttemptSummary) -> str:
 
 
 def _ended(summary: AttemptSummary) -> str:
-    if not summary.reason:
-        return "not recorded"
-    return f"{summary.reason}, {summary.ending}" if summary.ending else summary.reason
+    clause = end_words(summary.reason).clause
+    return f"{clause}: {summary.ending}" if summary.ending else clause
 
 
 def _lines(found: Attempt) -> list[tuple[float, str]]:

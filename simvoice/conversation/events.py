@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from simvoice.patient.decisions import Affect, Answer, Mood, Query
 from simvoice.ports import Message, SpokenWord, Transcript
+from simvoice.record.endings import RequestedEnd
 from simvoice.record.events import JournalEntry
 
 
@@ -134,7 +135,7 @@ class EndRequested:
     """The learner ends the encounter, or it cannot continue."""
 
     at_s: float
-    reason: Literal["learner", "device", "closed", "fault"]
+    reason: RequestedEnd
 
 
 EncounterEvent = (

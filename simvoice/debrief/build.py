@@ -27,6 +27,7 @@ from simvoice.debrief.wording import format_measured, is_english
 from simvoice.display import clock, count_noun, percent
 from simvoice.errors import AttemptError
 from simvoice.reading.reading import Reading
+from simvoice.record.endings import end_words
 from simvoice.record.events import (
     Backchannel,
     Discarded,
@@ -305,19 +306,8 @@ def _told(reading: Reading) -> tuple[ToldFact, ...]:
 
 def _ended(ended: Ended | None, header: Header) -> str:
     if ended is None:
-        return "The end was not recorded."
-    at = clock(ended.at_s)
-    if ended.reason == "closed" and header.devices.get("kind") == "file":
-        return f"The sound file that replaced the microphone ended at {at}."
-    sentences = {
-        "learner": f"You ended the conversation at {at}.",
-        "patient": f"The conversation ended at {at}.",
-        "time": f"Time was up at {at}.",
-        "device": f"The microphone or the loudspeaker was disconnected at {at}.",
-        "closed": f"The page was closed at {at}.",
-        "fault": f"An error ended the conversation at {at}.",
-    }
-    return sentences[ended.reason]
+        return end_words("").at + "."
+    return end_words(ended.reason, header.devices).sentence(ended.at_s)
 
 
 def _notes(attempt: Attempt, reading: Reading, sound_problem: str) -> list[str]:

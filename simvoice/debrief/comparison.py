@@ -12,6 +12,7 @@ from simvoice.debrief.build import undelivered
 from simvoice.debrief.model import Who
 from simvoice.errors import AttemptError
 from simvoice.reading.reading import Reading, read
+from simvoice.record.endings import end_words
 from simvoice.record.events import (
     Backchannel,
     Header,
@@ -151,18 +152,8 @@ def _from_checkpoint(read: ReadAttempt, from_s: float, turn: int) -> ComparedAtt
         held=sum(hold.outcome == "held" for hold in holds),
         filled=sum(hold.outcome == "filled" for hold in holds),
         cut_off=len(undelivered(speeches)),
-        ended=_ENDED[ended.reason] if ended else "the end was not recorded",
+        ended=end_words(ended.reason if ended else "", attempt.header.devices).clause,
     )
-
-
-_ENDED = {
-    "learner": "you ended it",
-    "patient": "the conversation ended",
-    "time": "time was up",
-    "device": "the microphone or the loudspeaker was disconnected",
-    "closed": "the page was closed",
-    "fault": "an error ended it",
-}
 
 
 def _lines(entries: Sequence[JournalEntry], from_s: float) -> tuple[ComparedLine, ...]:

@@ -34,15 +34,13 @@ from simvoice.progress.model import (
     ProgressReport,
     SeriesPoint,
 )
+from simvoice.record.endings import end_words
 from simvoice.scoring.instruments.instrument import headings
 from simvoice.scoring.metrics.change import minimal_detectable_change
 from simvoice.scoring.metrics.definitions import Definition, definitions
 from simvoice.scoring.metrics.interval import shipped_errors
 from simvoice.scoring.metrics.quantities import quantity, reason_clause
 from simvoice.scoring.raters.human_range import HumanAgreement, format_value, human_agreements
-
-_CUT_SHORT = frozenset({"device", "closed", "fault"})
-"""Reasons of an end that no speaker chose."""
 
 
 def list_learners(looked: StoreScan) -> tuple[KnownLearner, ...]:
@@ -324,7 +322,7 @@ def _notes(course: CaseProgress, whole: Sequence[Brief], same: Sequence[Brief]) 
             "The attempts were recorded with different versions of simvoice or of speech "
             "recognition, which may code the same words differently."
         )
-    if any(each.reason in _CUT_SHORT for each in same):
+    if any(end_words(each.reason).is_cut_short for each in same):
         notes.append("An attempt that stopped early had less time for everything.")
     compared = [
         each

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field, JsonValue, TypeAdapter
 
 from simvoice.criteria import CriticalItem
+from simvoice.record.endings import EndReason
 from simvoice.rounding import Decibels, Seconds
 from simvoice.strict_model import StrictModel
 
@@ -266,7 +267,7 @@ class Ended(StrictModel):
 
     type: Literal["ended"] = "ended"
     at_s: Seconds
-    reason: Literal["learner", "patient", "time", "device", "closed", "fault"]
+    reason: EndReason
     ending: str | None = None
     """Identifier of the ending of the case that was reached; None without one."""
 

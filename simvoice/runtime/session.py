@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Literal, assert_never
+from typing import assert_never
 
 import numpy as np
 
@@ -38,6 +38,7 @@ from simvoice.conversation.step import step
 from simvoice.errors import DeviceLost, StageFailed
 from simvoice.patient.decisions import Affect, Mood
 from simvoice.ports import AudioLine, LineFacts, MicFrame, VoiceActivity, VoiceStyle
+from simvoice.record.endings import RequestedEnd
 from simvoice.record.events import (
     JournalEntry,
     LearnerTurn,
@@ -65,8 +66,6 @@ _LONGEST_WORK_S = 60.0
 """Longer than any engine works on one job, even on a busy machine."""
 
 _SILENCE = np.zeros(FRAME, dtype=np.int16)
-
-EndReason = Literal["learner", "device", "closed", "fault"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,7 +259,7 @@ class Session:
         if fault is not None and self._close is None:
             self._fail("fault", str(fault))
 
-    def _fail(self, reason: EndReason, message: str) -> None:
+    def _fail(self, reason: RequestedEnd, message: str) -> None:
         self._message = message
         self._write(Trouble(at_s=self._now_s, what=message))
         self._step(EndRequested(self._now_s, reason))

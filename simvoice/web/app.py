@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 
 from simvoice import display
 from simvoice.errors import SimvoiceError, UsageError
+from simvoice.record.endings import end_words
 from simvoice.web import drawings, format, line, pages, progress, raters, retry
 from simvoice.web.encounters import EncounterSlot
 from simvoice.web.pages import DebriefCache
@@ -80,7 +81,7 @@ def _templates() -> Jinja2Templates:
         count_noun=display.count_noun,
         duration=display.duration,
         duration_in_words=display.duration_in_words,
-        ending=format.ending,
+        ending=lambda reason: end_words(reason).clause,
         figure=display.figure,
         moment=format.moment,
         percent=display.percent,

@@ -8,15 +8,6 @@ from urllib.parse import quote
 
 from simvoice.progress.brief_store import normalize_name
 
-_ENDINGS = {
-    "learner": "you ended it",
-    "patient": "it reached its end",
-    "time": "the time was over",
-    "device": "the microphone or loudspeaker was disconnected",
-    "closed": "its page was closed",
-    "fault": "broken off",
-}
-
 _MONTHS = (
     *("January", "February", "March", "April", "May", "June"),
     *("July", "August", "September", "October", "November", "December"),
@@ -43,11 +34,6 @@ def blocks(text: str) -> list[Block]:
         else:
             found.append(Block((" ".join(lines),), is_list=False))
     return found
-
-
-def ending(reason: str | None) -> str:
-    """Return how an attempt ended, in words that fit after a comma."""
-    return _ENDINGS.get(reason or "", "broken off")
 
 
 def progress_address(learner: str) -> str:

@@ -17,7 +17,7 @@ from simvoice.record.files import HEADER
 from simvoice.record.recorder import Recorder
 from simvoice.scoring.metrics.definitions import definitions
 from simvoice.scoring.metrics.norms import norms
-from simvoice.web.format import blocks, ending, moment
+from simvoice.web.format import blocks, moment
 from simvoice.web.ports import Readiness
 from tests.planted.builder import patient_speech
 from tests.web.stand_in import CASE, StandIn, case_header
@@ -300,11 +300,9 @@ def test_a_range_beyond_the_end_is_refused(client: TestClient, attempt_id: str) 
 # -- formats ------------------------------------------------------------------------------------
 
 
-def test_moments_and_endings_are_formatted_for_people() -> None:
+def test_moments_are_formatted_for_people() -> None:
     assert moment("2026-11-22T09:05:00+01:00") == "22 November 2026, 09:05"
     assert moment("yesterday") == ""
-    assert ending("time") == "the time was over"
-    assert ending(None) == "broken off"
 
 
 def test_plain_text_becomes_paragraphs_and_lists() -> None:
