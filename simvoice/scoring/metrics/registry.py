@@ -8,6 +8,7 @@ A number measured from sound has the interval that calibration found under the s
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from weakref import WeakKeyDictionary
 
 from simvoice.reading.reading import Need, Reading
 from simvoice.scoring.metrics import measures, voice_measures  # noqa: F401  they add functions
@@ -68,9 +69,21 @@ class Measured:
 def measure_reading(reading: Reading, table: ErrorTable | None = None) -> list[Measured]:
     """Measure every metric of a reading, in the order of the registry.
 
-    table: of errors; None takes the table that ships with simvoice.
+    table: of errors; None takes the table that ships with simvoice. With that table, a reading is
+    measured once, however many readers ask.
     """
-    errors = _ReadingErrors(reading, table or shipped_errors())
+    if table is not None:
+        return _measure(reading, table)
+    if reading not in _known:
+        _known[reading] = tuple(_measure(reading, shipped_errors()))
+    return list(_known[reading])
+
+
+_known: WeakKeyDictionary[Reading, tuple[Measured, ...]] = WeakKeyDictionary()
+
+
+def _measure(reading: Reading, table: ErrorTable | None) -> list[Measured]:
+    errors = _ReadingErrors(reading, table)
     return [_measured(metric, reading, errors) for metric in definitions()]
 
 
