@@ -25,7 +25,7 @@ from simvoice.record.events import (
 )
 from simvoice.record.recorder import Recorder
 from simvoice.record.store import Attempt, Store
-from simvoice.scoring.metrics.definitions import definitions
+from simvoice.scoring.metrics.definitions import definition_of, definitions
 from simvoice.scoring.metrics.norms import no_norm_note, norms
 from simvoice.scoring.metrics.registry import DECIDED, FROM_JOURNAL
 from tests.planted.builder import debrief_of, learner_turn, patient_move, patient_speech
@@ -58,7 +58,7 @@ def test_a_debrief_goes_to_json_and_back_unchanged(attempt: Attempt) -> None:
 def test_the_numbers_are_the_metrics(attempt: Attempt) -> None:
     debrief = build_debrief(attempt, read(attempt), with_peaks=False)
     found = {n.key: n.value for n in debrief.numbers}
-    assert list(found) == list(NUMBERS)
+    assert list(found) == list(definition_of())
     known = [key for key in NUMBERS if key not in (*VOICES, "word_rate")]
     # Measured in the sound, where each edge of a tone is found up to a frame early or late.
     assert [found[key] for key in known] == pytest.approx([NUMBERS[key] for key in known], abs=0.15)

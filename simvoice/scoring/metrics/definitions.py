@@ -168,6 +168,9 @@ A number measured from sound has a 90 % interval: in 90 of 100 recordings made u
 conditions (noise, leak between the channels, clipping, lost sound, echo) the interval contains the
 true value. `simvoice calibrate` measures this on conversations with planted truth. An interval need
 not contain its number: the measurement is then known to be too high or too low.
+
+"In a room with echo" means a decay of 0.6 to 1 s, beyond the 0.4 s that were calibrated. It matters
+for numbers that are measured from sound.
 """
 
 
@@ -177,11 +180,13 @@ def markdown() -> str:
 
 
 def _entry(metric: Definition) -> str:
+    echo = "measurable" if metric.tolerates_echo else "not measurable"
     rows = (
         ("unit", metric.unit),
         ("better", "–" if metric.direction == "none" else metric.direction),
         ("shown under", metric.group),
         ("needs", ", ".join(NEED_WORDS[need] for need in metric.needs)),
+        *((("in a room with echo", echo),) if {"speech", "sound"} & {*metric.needs} else ()),
         ("not measurable when", metric.unmeasurable),
         ("source", metric.source),
     )
