@@ -18,6 +18,7 @@ from simvoice.debrief.render_text import (
     render_screen,
 )
 from simvoice.debrief.terminal import flow, sentence
+from simvoice.debrief.wording import RETRY_SCOPE
 from simvoice.display import clock
 from simvoice.errors import AttemptError, UsageError
 from simvoice.progress.brief_store import StoreScan, build_waiting, scan_store
@@ -58,12 +59,7 @@ def debrief(
     origin = found.header.again
     if origin is not None:
         answers.print(
-            flow(
-                sentence(
-                    f"Retry from {clock(origin.at_s)} of {origin.attempt}. The numbers cover this "
-                    "retry only, not what was said before it."
-                )
-            )
+            flow(sentence(f"Retry from {clock(origin.at_s)} of {origin.attempt}. {RETRY_SCOPE}"))
         )
     if items:
         answers.print(render_items(summary))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import Field
 
 from simvoice.debrief.build import undelivered
 from simvoice.debrief.model import Who
+from simvoice.display import duration, duration_in_words, points
 from simvoice.errors import AttemptError
 from simvoice.reading.reading import Reading, read
 from simvoice.record.endings import end_words
@@ -85,6 +86,40 @@ class Comparison(StrictModel):
     second: ComparedAttempt
     names: tuple[str, ...]
     """Names of the quantities in the ledger, in the order they are shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedFact:
+    """One fact of both attempts, in words."""
+
+    name: str
+    first: tuple[str, ...]
+    """One text, or several for a list."""
+    second: tuple[str, ...]
+
+
+SILENCES: Final = "silences after hard news"
+
+
+def compared_facts(found: Comparison) -> tuple[ComparedFact, ...]:
+    """Return what page and terminal show of both attempts, without their lines."""
+    both = (found.first, found.second)
+    facts = [ComparedFact(name, *((_change(each, name),) for each in both)) for name in found.names]
+    held = ((f"{each.held} held, {each.filled} filled",) for each in both)
+    ended = ((f"{each.ended}, after {duration_in_words(each.length_s)}",) for each in both)
+    return (
+        *facts,
+        ComparedFact(SILENCES, *held),
+        ComparedFact("lines cut off", *((str(each.cut_off),) for each in both)),
+        ComparedFact("facts told", *(each.told or ("none",) for each in both)),
+        ComparedFact("end", *ended),
+    )
+
+
+def _change(side: ComparedAttempt, name: str) -> str:
+    if name not in side.start or name not in side.end:
+        return "not recorded"
+    return f"{points(side.start[name])} → {points(side.end[name])}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +233,7 @@ def _moved(move: PatientMove, *, is_start: bool) -> dict[str, Any]:
 
 def _silence(hold: Hold, from_s: float) -> ComparedLine:
     how = "you let it last" if hold.outcome == "held" else "you filled it"
-    text = f"a silence of {hold.end_s - hold.start_s:.1f} s; {how}"
+    text = f"a silence of {duration(hold.end_s - hold.start_s)}; {how}"
     return _line(hold.start_s, from_s, "patient", "silence", text)
 
 

@@ -24,6 +24,7 @@ from simvoice.debrief.model import (
     TranscriptRow,
 )
 from simvoice.scoring.metrics.definitions import definition_of, first_on_page, metric_groups
+from simvoice.debrief.wording import SectionTitles, section_titles, tally
 from simvoice.display import duration
 from simvoice.scoring.metrics.definitions import definition_of, first_on_page, metric_groups
 
@@ -116,6 +117,7 @@ class PageView:
     """The data for the template."""
 
     debrief: Debrief
+    titles: SectionTitles
     first: tuple[Number, ...]
     """Numbers that a learner reads first."""
     groups: tuple[Group, ...]
@@ -139,6 +141,7 @@ def view(debrief: Debrief) -> PageView:
     errors = {number.error for number in debrief.numbers}
     return PageView(
         debrief=debrief,
+        titles=section_titles(debrief.patient_name),
         first=tuple(n for key in first_on_page() for n in debrief.numbers if n.key == key),
         groups=_groups(debrief.numbers),
         moments=_moments(debrief.rows, debrief.marks),
@@ -166,20 +169,7 @@ def _sheet(scored: Scored) -> ItemSheet:
     sections: dict[str, list[ItemResult]] = {}
     for item in scored.items:
         sections.setdefault(item.section, []).append(item)
-    return ItemSheet(
-        scored, _tally(scored), tuple((name, tuple(s)) for name, s in sections.items())
-    )
-
-
-def _tally(scored: Scored) -> str:
-    judged = [item for item in scored.items if item.outcome in {"met", "not met"}]
-    met = sum(item.outcome == "met" for item in judged)
-    counted = sum(item.outcome == "counted" for item in scored.items)
-    left = len(scored.items) - len(judged) - counted
-    parts = [f"{met} of {len(judged)} met"] if judged else []
-    parts += [f"{counted} counted"] if counted else []
-    parts += [f"{left} not judged"] if left else []
-    return ", ".join(parts)
+    return ItemSheet(scored, tally(scored), tuple((name, tuple(s)) for name, s in sections.items()))
 
 
 def _groups(numbers: Iterable[Number]) -> tuple[Group, ...]:
@@ -218,14 +208,15 @@ def _curves(ledger: Sequence[LedgerPoint], duration_s: float) -> tuple[Curve, ..
 
 def _curve(name: str, dash: str, ledger: Sequence[LedgerPoint], length_s: float) -> Curve:
     steps: list[str] = []
-    y = 0.0
+    y, last = 0.0, 0.0
     for point in ledger:
         if name not in point.values:
             continue
         x = 600.0 * min(1.0, max(0.0, point.at_s / length_s))
         if steps:
             steps.append(f"{x:.1f},{y:.1f}")
-        y = 100.0 * (1.0 - min(1.0, max(0.0, point.values[name])))
+        last = point.values[name]
+        y = 100.0 * (1.0 - min(1.0, max(0.0, last)))
         steps.append(f"{x:.1f},{y:.1f}")
     steps.append(f"600.0,{y:.1f}")
-    return Curve(name, " ".join(steps), dash, end_y=y, last=1.0 - y / 100.0)
+    return Curve(name, " ".join(steps), dash, end_y=y, last=last)

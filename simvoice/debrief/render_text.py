@@ -13,9 +13,14 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from simvoice.debrief.comparison import ComparedAttempt, ComparedLine, Comparison
+from simvoice.debrief.comparison import (
+    SILENCES,
+    ComparedAttempt,
+    ComparedLine,
+    Comparison,
+    compared_facts,
+)
 from simvoice.debrief.model import (
-    CueAnswer,
     Debrief,
     DebriefMoment,
     ItemResult,
@@ -28,7 +33,16 @@ from simvoice.debrief.model import (
     TurningPoint,
 )
 from simvoice.debrief.terminal import Fitted, command, flow, hanging, prose, sentence
-from simvoice.display import clock, count_noun, duration, figure, percent, points, signed_points
+from simvoice.debrief.wording import (
+    UNSURE,
+    cue_answer,
+    moved,
+    not_told,
+    section_titles,
+    tally,
+    tally_cues,
+)
+from simvoice.display import clock, duration, figure, percent, points, signed_points
 from simvoice.scoring.instruments.instrument import CRITICAL
 from simvoice.scoring.metrics.definitions import first_in_terminal
 from simvoice.timing.intervals import Intervals, intersect, intervals, total_s
@@ -60,26 +74,26 @@ def render_screen(debrief: Debrief, compared: Comparison | None = None) -> Rende
 def _screen_sections(
     debrief: Debrief, compared: Comparison | None
 ) -> Iterator[tuple[str, RenderableType]]:
-    name = debrief.patient_name
+    titles = section_titles(debrief.patient_name)
     if debrief.felt:
         short = debrief.felt[:_SCREEN_FELT]
         yield (
-            f"How it felt for {name}",
+            titles.felt,
             hanging((clock(each.at_s), Text(f"“{each.text}”")) for each in short),
         )
     elif debrief.felt_note:
-        yield f"How it felt for {name}", Text(debrief.felt_note, style="dim")
+        yield titles.felt, Text(debrief.felt_note, style="dim")
     if debrief.turning_points:
         points = ((clock(p.moment.at_s), Text(_moved(p))) for p in debrief.turning_points)
-        yield f"Where {name}'s trust changed most", hanging(points)
+        yield titles.turning_points, hanging(points)
     if debrief.suggestions:
-        yield "What to try next, and the command to retry from there", _short_advice(debrief)
+        yield f"{titles.suggestions}, and the command to retry from there", _short_advice(debrief)
     elif debrief.keep:
-        yield "What to keep doing", Text(debrief.keep)
+        yield titles.keep, Text(debrief.keep)
     if compared is not None:
         yield "The first time, and this time", _short_comparison(compared)
     if numbers := learner_numbers(debrief):
-        yield "Numbers", _short_numbers(numbers)
+        yield titles.numbers, _short_numbers(numbers)
 
 
 def _short_advice(debrief: Debrief) -> RenderableType:
@@ -116,7 +130,7 @@ def _short_comparison(found: Comparison) -> RenderableType:
     return hanging(
         (name, Text(f"{first}; this time {second}"))
         for name, first, second in _facts(found)
-        if name in (*found.names, "silences")
+        if name in (*found.names, SILENCES)
     )
 
 
@@ -142,9 +156,7 @@ def _turning_points(debrief: Debrief) -> RenderableType:
 
 
 def _moved(point: TurningPoint) -> str:
-    way = "rose" if point.rose else "fell"
-    causes = ", ".join(point.causes)
-    return f"{way} from {points(point.before)} to {points(point.after)}: {causes}"
+    return f"{moved(point.before, point.after)}: {', '.join(point.causes)}"
 
 
 def _exchange(debrief: Debrief, point: TurningPoint) -> Iterator[tuple[str, str]]:
@@ -187,13 +199,11 @@ def _headings(debrief: Debrief) -> RenderableType:
     table.add_column(overflow="fold", style="dim")
     narrow: list[RenderableType] = []
     for heading in debrief.headings:
-        judged = [each for each in heading.items if each.outcome in {"met", "not met"}]
-        met = sum(each.outcome == "met" for each in judged)
         share = "–"
         if heading.share is not None and heading.interval is not None:
             low, high = heading.interval
             share = f"{percent(heading.share)} ({percent(low)} to {percent(high)})"
-        counts = f"{met} of {len(judged)} items met"
+        counts = tally(heading)
         table.add_row(Text(heading.name), share, counts)
         narrow.append(Text(f"{heading.name}: {share}, {counts}"))
     return Group(
@@ -229,18 +239,14 @@ def render_items(debrief: Debrief) -> RenderableType:
 
 
 def _title(scored: Scored) -> str:
-    judged = [each for each in scored.items if each.outcome in {"met", "not met"}]
-    met = sum(each.outcome == "met" for each in judged)
+    counts = tally(scored)
     if scored.share is not None:
         low, high = scored.interval or (scored.share, scored.share)
         return (
-            f"{scored.name}: {percent(scored.share)} (weighted; {met} of {len(judged)} items met; "
+            f"{scored.name}: {percent(scored.share)} (weighted; {counts}; "
             f"95 % interval {percent(low)} to {percent(high)})"
         )
-    if not judged:
-        return scored.name
-    left = len(scored.items) - len(judged)
-    return f"{scored.name}: {met} of {len(judged)} met, {left} not judged"
+    return f"{scored.name}: {counts}" if counts else scored.name
 
 
 def _items(scored: Scored) -> RenderableType:
@@ -286,21 +292,9 @@ def _cues(debrief: Debrief) -> RenderableType:
     table.add_column(overflow="fold")
     for cue in debrief.cues:
         table.add_row(clock(cue.at_s), Text(f"{cue.kind}: “{cue.words}” ({cue.concern})"))
-        table.add_row(clock(cue.answered_s), Text(f"  {_answer(cue)}", style="dim"))
-    given = sum(cue.provides is True for cue in debrief.cues)
-    table.add_row("", Text(f"{count_noun(len(debrief.cues), 'moment')}, {given} given space."))
+        table.add_row(clock(cue.answered_s), Text(f"  {cue_answer(cue)}", style="dim"))
+    table.add_row("", Text(f"{tally_cues(debrief.cues)}."))
     return table
-
-
-def _answer(cue: CueAnswer) -> str:
-    if cue.response is None:
-        said = f": “{cue.answer}”" if cue.answer else ""
-        return f"answer not coded{said}" if cue.answered_s is not None else "no answer"
-    said = f": “{cue.answer}”" if cue.answer else ""
-    space = "gives space" if cue.provides else "takes space"
-    waited = "" if cue.latency_s is None else f", after {duration(cue.latency_s)}"
-    kind = "" if cue.suchman == "neither" else f", {cue.suchman}"
-    return f"{cue.response}{said} ({space}{kind}{waited}; certainty {cue.certainty})"
 
 
 # -- comparison -------------------------------------------------------------------------------
@@ -315,7 +309,7 @@ def render_comparison(found: Comparison) -> RenderableType:
     origin = found.again
     return flow(
         [
-            Text("The two attempts compared", style="bold"),
+            Text(section_titles(found.patient_name).comparison, style="bold"),
             Text(f"From {clock(origin.at_s)} of {origin.attempt} on.", style="dim"),
             Fitted(_side_by_side(found), _one_below_the_other(found), _SIDE_BY_SIDE),
         ]
@@ -349,19 +343,9 @@ def _one_below_the_other(found: Comparison) -> RenderableType:
 
 
 def _facts(found: Comparison) -> list[tuple[str, str, str]]:
-    both = (found.first, found.second)
-    rows = [(name, *(_change(each, name) for each in both)) for name in found.names]
-    rows.append(("silences", *(f"{each.held} held, {each.filled} filled" for each in both)))
-    rows.append(("cut off", *(count_noun(each.cut_off, "time") for each in both)))
-    rows.append(("told", *("; ".join(each.told) or "nothing" for each in both)))
-    rows.append(("end", *(f"{each.ended}, after {clock(each.length_s)}" for each in both)))
-    return [(name, first, second) for name, first, second in rows]
-
-
-def _change(side: ComparedAttempt, name: str) -> str:
-    if name not in side.start or name not in side.end:
-        return "not recorded"
-    return f"{points(side.start[name])} → {points(side.end[name])}"
+    return [
+        (fact.name, "; ".join(fact.first), "; ".join(fact.second)) for fact in compared_facts(found)
+    ]
 
 
 def _conversation(side: ComparedAttempt, patient: str) -> Iterator[tuple[str, Text]]:
@@ -403,36 +387,36 @@ def render(debrief: Debrief) -> RenderableType:
 
 
 def _sections(debrief: Debrief) -> Iterator[tuple[str, RenderableType]]:
-    name = debrief.patient_name
+    titles = section_titles(debrief.patient_name)
     if debrief.felt:
-        yield f"How it felt for {name}", _felt(debrief)
+        yield titles.felt, _felt(debrief)
     elif debrief.felt_note:
-        yield f"How it felt for {name}", Text(debrief.felt_note, style="dim")
+        yield titles.felt, Text(debrief.felt_note, style="dim")
     if debrief.turning_points:
-        yield f"Where {name}'s trust changed most", _turning_points(debrief)
+        yield titles.turning_points, _turning_points(debrief)
     silences = [mark for mark in debrief.marks if mark.kind in _SILENT]
     if silences:
-        yield "Silences", _moments(silences)
+        yield titles.silences, _moments(silences)
     if debrief.unsaid:
-        yield f"What {name} could not finish saying", _unsaid(debrief)
+        yield titles.unsaid, _unsaid(debrief)
     if debrief.suggestions:
-        yield "What to try next", _suggestions(debrief)
+        yield titles.suggestions, _suggestions(debrief)
     elif debrief.keep:
-        yield "What to keep doing", Text(debrief.keep)
+        yield titles.keep, Text(debrief.keep)
     if any(each.share is not None for each in debrief.headings):
         yield "Summary", _headings(debrief)
     if debrief.rows:
-        yield "The conversation", _strip(debrief)
-        yield "Transcript", _transcript(debrief)
+        yield titles.conversation, _strip(debrief)
+        yield titles.transcript, _transcript(debrief)
     cut = [mark for mark in debrief.marks if mark.kind == "interruption"]
     if cut:
         yield "Interruptions", _moments(cut)
     if debrief.ledger:
-        yield f"How {name} changed", _ledger(debrief)
+        yield titles.ledger, _ledger(debrief)
     if debrief.not_told is not None:
-        yield f"What {name} told you, and why", _told(debrief)
+        yield titles.told, _told(debrief)
     if debrief.rows:
-        yield "Numbers", _numbers(debrief)
+        yield titles.numbers, _numbers(debrief)
 
 
 def _head(debrief: Debrief) -> Iterator[Text]:
@@ -508,7 +492,7 @@ def _transcript(debrief: Debrief) -> RenderableType:
 def _said(row: TranscriptRow) -> Text:
     text = Text(f"({row.text or 'mm'})" if row.kind == "backchannel" else row.text)
     if not row.sure:
-        text.append("  [recognition unsure]", style="dim")
+        text.append(f"  [{UNSURE}]", style="dim")
     if row.unsaid:
         text.append(" —", style="bold")
         text.append(f" [not said: {row.unsaid}]", style="dim")
@@ -555,7 +539,7 @@ def _told(debrief: Debrief) -> RenderableType:
     for told in debrief.told:
         cut = "" if told.whole else " (cut off)"
         table.add_row(clock(told.at_s), Text(f"{told.text}{cut} {told.why}"))
-    table.add_row("", Text(f"Not told: {count_noun(debrief.not_told or 0, 'thing')}."))
+    table.add_row("", Text(f"{not_told(debrief.not_told or 0)}."))
     for untold in debrief.kept:
         table.add_row(clock(untold.at_s), Text(untold.why, style="dim"))
     return table

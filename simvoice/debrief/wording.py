@@ -1,12 +1,15 @@
-"""Show metrics in words, and detect whether a transcript is English."""
+"""Sentences and titles that page and terminal share, and whether a transcript is English."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from statistics import median
 from typing import Final
 
+from simvoice.debrief.model import CueAnswer, Scored
+from simvoice.display import count_noun, duration, points
 from simvoice.record.events import LearnerTurn
 from simvoice.scoring.instruments.evidence import GUESSING
 from simvoice.scoring.metrics.quantities import quantity
@@ -18,6 +21,95 @@ def format_measured(measured: Measured) -> str:
     if measured.value is None:
         return measured.reason
     return quantity(measured.unit, measured.value)
+
+
+# -- sentences of page and terminal -----------------------------------------------------------
+
+RETRY_SCOPE: Final = "The numbers cover this retry only, not what was said before it."
+
+UNSURE: Final = "recognition unsure"
+"""Mark of an utterance whose words speech recognition was unsure of."""
+
+
+@dataclass(frozen=True, slots=True)
+class SectionTitles:
+    """The titles of a debrief's sections."""
+
+    felt: str
+    turning_points: str
+    conversation: str
+    silences: str
+    unsaid: str
+    suggestions: str
+    keep: str
+    comparison: str
+    transcript: str
+    ledger: str
+    told: str
+    numbers: str
+
+
+def section_titles(patient_name: str) -> SectionTitles:
+    """Return the titles for a debrief of an encounter with this patient."""
+    return SectionTitles(
+        felt=f"How it felt for {patient_name}",
+        turning_points=f"Where {patient_name}'s trust changed most",
+        conversation="The conversation",
+        silences="Silences",
+        unsaid=f"What {patient_name} could not finish saying",
+        suggestions="What to try next",
+        keep="What to keep doing",
+        comparison="The two attempts compared",
+        transcript="Transcript",
+        ledger=f"How {patient_name} changed",
+        told=f"What {patient_name} told you, and why",
+        numbers="Numbers",
+    )
+
+
+def tally(scored: Scored) -> str:
+    """Return the outcomes of the items: `3 of 5 met, 1 counted, 2 not judged`."""
+    judged = [item for item in scored.items if item.outcome in {"met", "not met"}]
+    met = sum(item.outcome == "met" for item in judged)
+    counted = sum(item.outcome == "counted" for item in scored.items)
+    left = len(scored.items) - len(judged) - counted
+    parts = [f"{met} of {len(judged)} met"] if judged else []
+    parts += [f"{counted} counted"] if counted else []
+    parts += [f"{left} not judged"] if left else []
+    return ", ".join(parts)
+
+
+def tally_cues(cues: Sequence[CueAnswer]) -> str:
+    """Return how many cues and concerns got an answer that provides space: `2 of 5 given space`."""
+    return f"{sum(cue.provides is True for cue in cues)} of {len(cues)} given space"
+
+
+def cue_answer(cue: CueAnswer) -> str:
+    """Return the learner's answer to a cue, its code, its delay and the certainty, in sentences."""
+    if cue.answered_s is None:
+        return "No answer."
+    said = f"“{cue.answer}” " if cue.answer else ""
+    if cue.response is None:
+        return f"{said}not coded. Certainty: {cue.certainty}."
+    parts = [f"{cue.response}: {'provides' if cue.provides else 'reduces'} space"]
+    if "explicit" not in cue.response:
+        parts.append("explicit" if cue.explicit else "not explicit")
+    if cue.suchman != "neither":
+        parts.append(cue.suchman)
+    if cue.latency_s is not None:
+        parts.append(f"after {duration(cue.latency_s)}")
+    return f"{said}{', '.join(parts)}. Certainty: {cue.certainty}."
+
+
+def moved(before: float, after: float) -> str:
+    """Return a change of the ledger in points: `rose from 40 to 55`. before, after: 0..1."""
+    way = "rose" if after > before else "fell"
+    return f"{way} from {points(before)} to {points(after)}"
+
+
+def not_told(count: int) -> str:
+    """Return how many facts the patient did not tell, as a sentence without its full stop."""
+    return f"{count_noun(count, 'fact')} {'was' if count == 1 else 'were'} not told"
 
 
 # -- English ----------------------------------------------------------------------------------

@@ -15,6 +15,8 @@ from fastapi.templating import Jinja2Templates
 from starlette.exceptions import HTTPException
 
 from simvoice import display
+from simvoice.debrief import wording
+from simvoice.debrief.comparison import compared_facts
 from simvoice.errors import SimvoiceError, UsageError
 from simvoice.record.endings import end_words
 from simvoice.web import drawings, format, line, pages, progress, raters, retry
@@ -78,17 +80,24 @@ def _templates() -> Jinja2Templates:
     templates.env.filters.update(
         blocks=format.blocks,
         clock=display.clock,
+        compared_facts=compared_facts,
         count_noun=display.count_noun,
+        cue_answer=wording.cue_answer,
         duration=display.duration,
         duration_in_words=display.duration_in_words,
         ending=lambda reason: end_words(reason).clause,
         figure=display.figure,
         moment=format.moment,
+        not_told=wording.not_told,
         percent=display.percent,
         points=display.points,
         progress_address=format.progress_address,
         sentence=format.sentence,
         signed_points=display.signed_points,
+        tally_cues=wording.tally_cues,
+    )
+    templates.env.globals.update(
+        moved=wording.moved, retry_scope=wording.RETRY_SCOPE, unsure=wording.UNSURE
     )
     return templates
 

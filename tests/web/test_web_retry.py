@@ -218,7 +218,7 @@ def test_a_hello_with_an_invalid_checkpoint_is_refused(client: TestClient, token
 def test_both_attempts_are_shown_side_by_side(client: TestClient, second: str) -> None:
     page = client.get(f"/attempts/{second}").text
     text = words(page)
-    assert "The two attempts side by side" in text
+    assert "The two attempts compared" in text
     assert "Compared with your attempt of" not in text
     assert f'href="/attempts/{FIRST}"' in page
     for shown in ("We will operate.", "I can see this is a shock.", TOLD, "cause 3"):
@@ -240,7 +240,7 @@ def test_the_first_attempt_lists_its_retries(client: TestClient, second: str) ->
     page = client.get(f"/attempts/{FIRST}").text
     assert f'href="/attempts/{second}"' in page
     assert "From 0:06: compare the two" in words(page)
-    assert "The two attempts side by side" not in page
+    assert "The two attempts compared" not in page
 
 
 @pytest.mark.slow
@@ -281,7 +281,7 @@ def test_a_retry_with_the_keyboard_alone_ends_with_the_comparison(
     page.keyboard.press("Enter")
     page.wait_for_url("**/attempts/*")
     page.wait_for_selector("#comparison-title")
-    assert page.inner_text("#comparison-title") == "The two attempts side by side"
+    assert page.inner_text("#comparison-title") == "The two attempts compared"
     assert page.evaluate("document.documentElement.scrollWidth") <= 1366
     play_from_the_first(page)
     assert seen.errors == []
