@@ -22,6 +22,9 @@ FRAME = 320
 SILENT_DBFS = -96.0
 """The level given to digital silence: one step of int16 is at -90 dBFS."""
 
+INAUDIBLE = 33
+"""int16 peak, about -60 dBFS: quieter sound is not heard in a quiet room."""
+
 WINDOW_S = 0.005
 """The step of `voiced_span`: the error of onset and offset."""
 
@@ -79,3 +82,21 @@ def voiced_span(pcm: Pcm) -> tuple[int, int]:
         return 0, 0
     voiced = np.flatnonzero(power > power.max() * 10.0 ** (-VOICED_DB / 10.0))
     return int(voiced[0]) * window, min(len(pcm), (int(voiced[-1]) + 1) * window)
+
+
+_WORD_ENDS_S = 0.04
+"""How far the times of synthesised words may be off."""
+_LEAST_SEARCH_S = 0.02
+_SMOOTHED_S = 0.01
+"""One period of a low voice, so that a zero crossing inside a vowel does not count as quiet."""
+
+
+def quietest_sample(pcm: Pcm, end_s: float, start_s: float) -> int:
+    """Return the sample at which to cut between two words, where a cut is heard least.
+
+    end_s: end of the first word, seconds in pcm. start_s: start of the second.
+    """
+    low = min(max(0, samples(end_s - _WORD_ENDS_S)), pcm.size - 1)
+    high = min(pcm.size, max(samples(start_s + _WORD_ENDS_S), low + samples(_LEAST_SEARCH_S)))
+    power = pcm[low:high].astype(np.float64) ** 2
+    return low + int(np.argmin(np.convolve(power, np.ones(samples(_SMOOTHED_S)), mode="same")))

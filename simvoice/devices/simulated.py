@@ -8,7 +8,18 @@ from typing import Literal
 
 import numpy as np
 
-from simvoice.audio import FRAME, FRAME_S, RATE, Pcm, Pcm16, level_dbfs, samples, to_float, to_int16
+from simvoice.audio import (
+    FRAME,
+    FRAME_S,
+    INAUDIBLE,
+    RATE,
+    Pcm,
+    Pcm16,
+    level_dbfs,
+    samples,
+    to_float,
+    to_int16,
+)
 from simvoice.devices.pacing import Pacer
 from simvoice.errors import SimvoiceError
 from simvoice.ports import LineFacts, MicFrame
@@ -17,8 +28,6 @@ from simvoice.simulate.signals import pink_noise
 
 SOUNDS_DBFS = -50.0
 """The learner takes a louder frame as the patient's speech."""
-SILENT = 33
-"""int16, about -60 dBFS: quieter samples are silence in `Truth.delivered`."""
 NOISE_PERIOD_S = 10.0
 
 
@@ -37,7 +46,7 @@ class Truth:
 
     def sounds(self, *, gap_s: float = 0.1) -> list[tuple[float, float]]:
         """Return the stretches (start, end) of the patient's sound, joined over gaps to `gap_s`."""
-        loud = np.flatnonzero(np.abs(self.delivered.astype(np.int32)) > SILENT)
+        loud = np.flatnonzero(np.abs(self.delivered.astype(np.int32)) > INAUDIBLE)
         if loud.size == 0:
             return []
         breaks = np.flatnonzero(np.diff(loud) > samples(gap_s))
@@ -48,7 +57,7 @@ class Truth:
     def first_sound_after(self, at_s: float) -> float | None:
         """Return when the patient first sounds at or after `at_s`; None when there is no sound."""
         tail = self.delivered[samples(at_s) :].astype(np.int32)
-        loud = np.flatnonzero(np.abs(tail) > SILENT)
+        loud = np.flatnonzero(np.abs(tail) > INAUDIBLE)
         return None if loud.size == 0 else (samples(at_s) + int(loud[0])) / RATE
 
     def silent_from(self, at_s: float, *, gap_s: float = 0.3) -> float:

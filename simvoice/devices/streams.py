@@ -10,7 +10,7 @@ import numpy as np
 import soxr  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
-from simvoice.audio import FRAME, FRAME_S, RATE, Pcm16, to_float, to_int16
+from simvoice.audio import FRAME, FRAME_S, INAUDIBLE, RATE, Pcm16, to_float, to_int16
 
 RING_S = 2.0
 """Seconds of sound in each ring; further samples are dropped and counted."""
@@ -18,9 +18,6 @@ RING_S = 2.0
 QUALITY = "LQ"
 """soxr's quality setting. LQ passes speech up to 6.4 kHz and adds 6 ms at 48 kHz; HQ adds 21 ms and
 delivers bursts of two frames, which the prefill would have to cover."""
-
-SILENT = 33
-"""int16 peak, about -60 dBFS: dropping such a frame is inaudible."""
 
 QUIET_FRAMES = 10
 """Silent frames (200 ms) before any is dropped: pauses inside a sentence keep their length."""
@@ -243,7 +240,7 @@ class Playback:
     def write(self, frame: Pcm16) -> None:
         """Add int16 [320]. Runtime only."""
         peak = max(int(frame.max()), -int(frame.min()))
-        self._quiet_frames = self._quiet_frames + 1 if peak <= SILENT else 0
+        self._quiet_frames = self._quiet_frames + 1 if peak <= INAUDIBLE else 0
         surplus = self._ring.fill - self._prefill
         if self._quiet_frames > QUIET_FRAMES and surplus > SLACK_FRAMES * self._native_frame:
             self.trimmed += 1

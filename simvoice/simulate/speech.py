@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from simvoice.audio import RATE, Pcm, samples, voiced_span
+from simvoice.audio import RATE, Pcm, quietest_sample, samples, voiced_span
 from simvoice.errors import SettingError, SimvoiceError
 from simvoice.markup import PAUSE
 from simvoice.ports import Speech, SpokenWord, Voice, VoiceStyle
@@ -128,14 +128,9 @@ def _speak(voice: Voice, text: str, style: VoiceStyle) -> Speech:
     return Speech(pcm, tuple(words))
 
 
-def _cut(speech: Speech, index: int) -> int:
-    """Return the quietest sample between word `index` - 1 and word `index`."""
-    lo = samples(speech.words[index - 1].end_s - 0.04)
-    hi = samples(speech.words[index].start_s + 0.04)
-    lo, hi = max(0, lo), min(len(speech.pcm), max(hi, lo + samples(0.02)))
-    window = samples(0.01)
-    smooth = np.convolve(speech.pcm[lo:hi].astype(np.float64) ** 2, np.ones(window), mode="same")
-    return lo + int(np.argmin(smooth))
+def _cut(speech: Speech, at: int) -> int:
+    """Return the sample at which to cut before word `at`."""
+    return quietest_sample(speech.pcm, speech.words[at - 1].end_s, speech.words[at].start_s)
 
 
 def _split(speech: Speech, cuts: list[int]) -> list[Speech]:

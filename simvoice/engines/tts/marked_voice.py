@@ -13,7 +13,7 @@ from itertools import pairwise
 import numpy as np
 
 from simvoice import markup
-from simvoice.audio import RATE, Pcm, samples, voiced_span
+from simvoice.audio import RATE, Pcm, quietest_sample, samples, voiced_span
 from simvoice.engines.tts.clips import breath
 from simvoice.errors import StageFailed
 from simvoice.markup import Mark, Marked
@@ -164,14 +164,9 @@ def _manner(line: Marked, word: int) -> _Manner:
     return _Manner("quiet" in inside, "slow" in inside, breaks)
 
 
-def _cut(plain: Speech, at: int) -> int:
-    """Return the quietest sample between word `at` - 1 and word `at`."""
-    low = samples(plain.words[at - 1].end_s - 0.04)
-    high = samples(plain.words[at].start_s + 0.04)
-    low = min(max(0, low), plain.pcm.size - 1)
-    high = min(plain.pcm.size, max(high, low + samples(0.02)))
-    power = plain.pcm[low:high].astype(np.float64) ** 2
-    return low + int(np.argmin(np.convolve(power, np.ones(samples(0.01)), mode="same")))
+def _cut(speech: Speech, at: int) -> int:
+    """Return the sample at which to cut before word `at`."""
+    return quietest_sample(speech.pcm, speech.words[at - 1].end_s, speech.words[at].start_s)
 
 
 def _in_manner(piece: Pcm, manner: _Manner, lead: int, stretch: StretchSound) -> Pcm:
