@@ -24,6 +24,7 @@ from simvoice.coding.codebook import group, in_order
 from simvoice.coding.coder import code
 from simvoice.coding.context import UtteranceContext, code_in_context
 from simvoice.errors import UsageError
+from simvoice.scoring.raters.agreement import label_kappa
 
 # -- AnnoMI ---------------------------------------------------------------------------------
 # Wu et al. 2022, the "even" table: one row for each utterance and annotator. Its licence is
@@ -271,7 +272,7 @@ def kappa_in_context(
             codes = code_in_context(each.text, code(each.text), UtteranceContext(each.before))
             is_reflection = any(found.name == "reflection" for found in codes)
             pairs.append((each.reflection, alone.reflection or is_reflection))
-    return _rounded(kappa(pairs))
+    return _rounded(label_kappa(pairs))
 
 
 def without_punctuation(text: str) -> str:
@@ -315,7 +316,7 @@ def kappas(
         "reflection": [(s.reflection, c.reflection) for s, c in both if s.reflection is not None],
         "main": [(s.main, c.main) for s, c in both if s.main is not None],
     }
-    return {name: _rounded(kappa(pairs[name])) for name in MEASURES}
+    return {name: _rounded(label_kappa(pairs[name])) for name in MEASURES}
 
 
 def intervals(
@@ -343,16 +344,6 @@ def _spread(values: Sequence[float]) -> tuple[float, float] | None:
         return None
     low, high = np.quantile(values, (0.025, 0.975))
     return round(float(low), 3), round(float(high), 3)
-
-
-def kappa(pairs: Sequence[tuple[Hashable, Hashable]]) -> float | None:
-    """Return agreement beyond chance (Cohen 1960); None without pairs or for a chance of 1."""
-    if not pairs:
-        return None
-    observed = sum(first == second for first, second in pairs) / len(pairs)
-    ones, others = Counter(one for one, _ in pairs), Counter(other for _, other in pairs)
-    chance = sum(ones[name] * others[name] for name in ones) / len(pairs) ** 2
-    return None if chance == 1.0 else (observed - chance) / (1.0 - chance)
 
 
 def _ratios(

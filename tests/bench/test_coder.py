@@ -51,14 +51,6 @@ def test_the_majority_of_annotators_gives_the_label_and_a_tie_gives_none(tmp_pat
     assert (second.main, second.reflection, second.question) == (None, False, None)
 
 
-def test_kappa_is_agreement_beyond_chance() -> None:
-    pairs = [(True, True)] * 20 + [(True, False)] * 5 + [(False, True)] * 10 + [(False, False)] * 15
-    assert coder.kappa(pairs) == pytest.approx(0.4)
-    assert coder.kappa([("a", "b"), ("b", "a")]) == pytest.approx(-1.0)
-    assert coder.kappa([("a", "a")]) is None
-    assert coder.kappa([]) is None
-
-
 def test_a_small_table_gives_a_complete_report(tmp_path: Path) -> None:
     folder = write(
         tmp_path,

@@ -10,7 +10,8 @@ attempt belong together.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,6 +50,23 @@ class RatingPair:
 def kappa(pairs: Sequence[RatingPair]) -> Estimate:
     """Cohen's kappa of two raters' yes and no, -1..1."""
     return _estimate(pairs, _kappa)
+
+
+def label_kappa(pairs: Sequence[tuple[Hashable, Hashable]]) -> float | None:
+    """Cohen's kappa of two codings with any number of labels, -1..1, without an interval.
+
+    None without pairs, or where chance alone agrees on everything.
+    """
+    counts = Counter(pairs)
+    labels = dict.fromkeys(label for pair in counts for label in pair)
+    number = {label: n for n, label in enumerate(labels)}
+    if not counts:
+        return None
+    table = np.zeros((len(number), len(number)))
+    for (first, second), count in counts.items():
+        table[number[first], number[second]] = count
+    value = float(_kappa(table[None])[0])
+    return value if np.isfinite(value) else None
 
 
 def ac1(pairs: Sequence[RatingPair]) -> Estimate:
@@ -122,21 +140,22 @@ def _with_interval(value: float, resampled: Floats) -> Estimate:
 
 
 def _observed(tables: Floats) -> tuple[Floats, Floats, Floats]:
-    """(share agreed, share of yes of the first rater, share of yes of the second), [m] each."""
+    """(share agreed, [m]; shares of the first rater's answers and of the second's, [m, k])."""
     shares = tables / tables.sum(axis=(1, 2), keepdims=True)
-    same = shares[:, 0, 0] + shares[:, 1, 1]
-    return same, shares[:, 1, :].sum(axis=1), shares[:, :, 1].sum(axis=1)
+    same = np.trace(shares, axis1=1, axis2=2)
+    return same, shares.sum(axis=2), shares.sum(axis=1)
 
 
 def _kappa(tables: Floats) -> Floats:
+    """Cohen's kappa, [m]. tables: [m, k, k] weights of first x second."""
     same, first, second = _observed(tables)
-    return _beyond_chance(same, first * second + (1.0 - first) * (1.0 - second))
+    return _beyond_chance(same, (first * second).sum(axis=1))
 
 
 def _ac1(tables: Floats) -> Floats:
     same, first, second = _observed(tables)
-    mean = (first + second) / 2.0
-    return _beyond_chance(same, 2.0 * mean * (1.0 - mean))
+    yes = (first[:, 1] + second[:, 1]) / 2.0
+    return _beyond_chance(same, 2.0 * yes * (1.0 - yes))
 
 
 def _beyond_chance(same: Floats, chance: Floats) -> Floats:

@@ -10,6 +10,7 @@ from simvoice.scoring.raters.agreement import (
     ac1,
     icc,
     kappa,
+    label_kappa,
     observed_agreement,
 )
 
@@ -98,3 +99,24 @@ def test_one_attempt_gives_no_interval_and_none_no_value() -> None:
 def test_the_same_ratings_give_the_same_interval() -> None:
     assert icc(SHROUT_FLEISS) == icc(SHROUT_FLEISS)
     assert kappa(pairs(5, 2, 2, 5)) == kappa(pairs(5, 2, 2, 5))
+
+
+def test_kappa_of_labels_is_agreement_beyond_chance() -> None:
+    both = [(True, True)] * 20 + [(True, False)] * 5 + [(False, True)] * 10 + [(False, False)] * 15
+    assert label_kappa(both) == pytest.approx(0.4)
+    assert label_kappa(both) == pytest.approx(kappa(pairs(20, 5, 10, 15)).value)
+    assert label_kappa([("a", "b"), ("b", "a")]) == pytest.approx(-1.0)
+
+
+def test_kappa_of_three_labels_counts_each() -> None:
+    """Cohen 1960, table 1 (proportions of 200 judgements): kappa .492."""
+    table = {("a", "a"): 88, ("a", "b"): 14, ("a", "c"): 18}
+    table |= {("b", "a"): 10, ("b", "b"): 40, ("b", "c"): 10}
+    table |= {("c", "a"): 2, ("c", "b"): 6, ("c", "c"): 12}
+    found = label_kappa([pair for pair, count in table.items() for _ in range(count)])
+    assert found == pytest.approx(0.492, abs=5e-4)
+
+
+def test_kappa_of_labels_is_undefined_without_pairs_or_with_one_label() -> None:
+    assert label_kappa([]) is None
+    assert label_kappa([("a", "a")]) is None
