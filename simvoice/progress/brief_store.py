@@ -89,7 +89,7 @@ def scan_store(store: Store, listed: Iterable[AttemptSummary] | None = None) -> 
         if found is not None:
             briefs.append(found)
             continue
-        summary = summary or _summary(store, attempt)
+        summary = summary or store.summary(attempt)
         why = _not_yet(summary)
         if why:
             # without a case the header could not be read, and the learner is unknown
@@ -98,13 +98,6 @@ def scan_store(store: Store, listed: Iterable[AttemptSummary] | None = None) -> 
         else:
             waiting.append(summary)
     return StoreScan(tuple(briefs), tuple(waiting), tuple(skipped))
-
-
-def _summary(store: Store, attempt: str) -> AttemptSummary:
-    try:
-        return store.open(attempt).summary()
-    except SimvoiceError as error:
-        return AttemptSummary(id=attempt, state="damaged", problem=str(error))
 
 
 def _not_yet(summary: AttemptSummary) -> str:

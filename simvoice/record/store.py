@@ -210,9 +210,10 @@ class Store:
     def list(self) -> list[AttemptSummary]:
         """Return all attempts, newest first. Those that cannot be read are listed as damaged."""
         self._sweep()
-        return [self._summary(attempt) for attempt in self.ids()]
+        return [self.summary(attempt) for attempt in self.ids()]
 
-    def _summary(self, attempt: str) -> AttemptSummary:
+    def summary(self, attempt: str) -> AttemptSummary:
+        """Return the line of one attempt, as damaged when it cannot be read."""
         try:
             return self.open(attempt).summary()
         except SimvoiceError as error:
