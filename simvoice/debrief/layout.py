@@ -23,7 +23,6 @@ from simvoice.debrief.model import (
     TimingMark,
     TranscriptRow,
 )
-from simvoice.scoring.metrics.definitions import definition_of, first_on_page, metric_groups
 from simvoice.debrief.wording import SectionTitles, section_titles, tally
 from simvoice.display import duration
 from simvoice.scoring.metrics.definitions import definition_of, first_on_page, metric_groups

@@ -88,8 +88,8 @@ def test_the_interval_of_a_count_has_whole_ends_and_grows_with_the_root() -> Non
     [
         (replace(CLEAN, snr_db=6.2), "noise 6 dB"),
         (replace(CLEAN, leak_db=-12.0), "the other's voice at -12 dB in a channel"),
-        (replace(CLEAN, clipped=0.2), "20% of the speech clipped"),
-        (replace(CLEAN, lost=0.07), "7.0% of the sound lost"),
+        (replace(CLEAN, clipped=0.2), "20 % of the speech clipped"),
+        (replace(CLEAN, lost=0.07), "7.0 % of the sound lost"),
         (replace(CLEAN, fade_s=0.25), "the room echoes (speech takes 0.25 s to fade)"),
         (replace(CLEAN, fade_s=0.2), ""),
         (CLEAN, ""),

@@ -114,7 +114,7 @@ def test_when_the_microphone_lost_sound_times_are_not_measured() -> None:
     measured = measure_reading(read(SoundlessAttempt(lossy)))
     why = reasons(measured)
     assert why["response_latency"] == (
-        "not measurable here: 4.0% of the microphone's sound was lost"
+        "not measurable here: 4.0 % of the microphone's sound was lost"
     )
     assert {"learner_pauses", "silences", "longest_silence"} <= why.keys()
     assert values(measured)["interruptions"] == 1
@@ -125,7 +125,7 @@ def test_frames_that_the_devices_lost_count_as_lost_sound(tmp_path: Path) -> Non
     others = [e for e in whole.entries if not isinstance(e, LossCounts)]
     lossy = replace(whole, entries=(*others, LossCounts(at_s=END_S, lost_frames=200)))
     found = {m.key: m for m in measure_reading(read(lossy))}
-    assert found["talk_share"].reason == "not measurable here: 8.0% of the sound lost"
+    assert found["talk_share"].reason == "not measurable here: 8.0 % of the sound lost"
     assert found["interruptions"].value == 1
 
 

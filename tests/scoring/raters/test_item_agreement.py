@@ -195,6 +195,6 @@ def test_an_item_with_only_an_objection_is_shown() -> None:
 
 
 def test_the_rule_is_stated_with_its_numbers() -> None:
-    for number in ("20 attempts", "0.60", "0.50", "0.10", "10 attempts", "10%"):
+    for number in ("20 attempts", "0.60", "0.50", "0.10", "10 attempts", "10 %"):
         assert number in RULE
     assert agreement([]) == ()
