@@ -58,11 +58,6 @@ class Player:
         self._gain = 1.0
         self._target = 1.0
 
-    @property
-    def is_idle(self) -> bool:
-        """True when nothing is queued."""
-        return not self._queue
-
     def queue(self, key: Key, index: int, pcm: Pcm, syllable_ends_s: tuple[float, ...]) -> None:
         """Play a clip after the queued ones; syllable_ends_s: seconds at which it may be cut."""
         cuts = tuple(samples(end_s) for end_s in syllable_ends_s)

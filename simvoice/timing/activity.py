@@ -16,7 +16,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from simvoice.audio import Pcm16
 from simvoice.timing.intervals import Intervals, at_least, bridge, intervals
 from simvoice.timing.spectrum import BANDS, FRAME_S, Bands, bands, decibels
 
@@ -196,19 +195,3 @@ def runs(stays: NDArray[np.bool_], opens: NDArray[np.bool_]) -> NDArray[np.int64
 def runs_to_intervals(found: NDArray[np.int64]) -> Intervals:
     """Convert frames from `runs` to seconds, bridge closures and drop clicks."""
     return at_least(bridge(intervals(found * FRAME_S), BRIDGE_S), SHORTEST_S)
-
-
-def speech_intervals(pcm: Pcm16, other: Pcm16 | None = None) -> Intervals:
-    """Speech of one speaker, seconds from the first sample, in steps of 10 ms.
-
-    pcm: int16 [n], 16 kHz, one speaker. other: the other speaker's channel. For a short recording
-    in one piece; `measure_sound` takes sound of any length.
-    """
-    own = bands(pcm)
-    padded = np.zeros_like(own)
-    if other is not None:
-        other_bands = bands(other)
-        padded[: len(other_bands)] = other_bands[: len(own)]
-    noise_floor, _ = noise_floors(own, padded)
-    made = frame_activity(own, padded, noise_floor)
-    return runs_to_intervals(runs(made.stays, made.opens))

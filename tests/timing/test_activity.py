@@ -6,9 +6,16 @@ import numpy as np
 import pytest
 
 from simvoice.audio import RATE, Pcm16, samples
-from simvoice.timing.activity import greatest_around, noise_power, speech_intervals
+from simvoice.timing.activity import greatest_around, noise_power
+from simvoice.timing.intervals import Intervals
+from simvoice.timing.measure_sound import measure_channels
 from simvoice.timing.spectrum import bands, decibels
 from tests.planted.talk import BACKCHANNEL, LEARNER_VOICE, PATIENT_VOICE, sound
+
+
+def speech_intervals(pcm: Pcm16, other: Pcm16 | None = None) -> Intervals:
+    """Speech of one speaker, seconds; the other speaker's channel is silent if not given."""
+    return measure_channels(pcm, np.zeros_like(pcm) if other is None else other).learner.speech
 
 
 def tone(duration_s: float, dbfs: float) -> Pcm16:

@@ -70,7 +70,7 @@ def instruments() -> Mapping[str, Instrument]:
     folder = files("simvoice.scoring") / "data" / "instruments"
     names = sorted(each.name for each in folder.iterdir() if each.name.endswith(".toml"))
     loaded = [
-        Instrument.model_validate(read_toml("instruments", name))
+        read_instrument((folder / name).read_text("utf-8"), name)
         for name in names
         if name != HEADINGS
     ]

@@ -15,7 +15,7 @@ from pydantic import Field
 
 from simvoice.errors import SettingError
 from simvoice.scoring.data_files import read_toml
-from simvoice.scoring.metrics.definitions import Definition, Unit, definition_of, definitions
+from simvoice.scoring.metrics.definitions import Definition, Unit, definitions
 from simvoice.strict_model import StrictModel
 
 ANY_VISIT = "any"
@@ -170,15 +170,6 @@ def case_decisions() -> dict[str, CaseDecision]:
 def metric_decisions() -> tuple[MetricsDecision, ...]:
     """The decisions about metrics."""
     return tuple(MetricsDecision.model_validate(entry) for entry in _decisions()["metrics"])
-
-
-def why_none(metric: str) -> str:
-    """Why no norm is shown with a metric, or only in some visits.
-
-    Raises KeyError for an unknown metric.
-    """
-    decision = definition_of()[metric].norm_decision
-    return {entry.id: entry.because for entry in metric_decisions()}[decision]
 
 
 _OTHER_CASES = (
