@@ -60,6 +60,11 @@ class ConversationTurn(StrictModel):
     """Seconds of speech in it."""
     text: str = ""
 
+    @property
+    def words(self) -> int | None:
+        """Number of words; None when they are not known."""
+        return len(self.text.split()) or None
+
 
 class ConversationEvent(StrictModel):
     """An event between the speakers or within one speaker's turn."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import get_args
 
 from simvoice.reading.timeline_events import EventKind
 from simvoice.research.analysis.conversation import Conversation
 from simvoice.research.export.columns import CONVERSATION, Cell, Column, ExportTable
+from simvoice.strict_model import StrictModel
 from simvoice.timing.silences import SilenceKind
 
 WHO = Column(
@@ -20,28 +21,38 @@ START = Column("start_s", "number", "Start, from the start of the recording.", "
 END = Column("end_s", "number", "End, from the start of the recording.", "seconds")
 
 
-def _turns(conversations: Iterable[Conversation]) -> Iterator[dict[str, Cell]]:
-    for c in conversations:
-        for number, turn in enumerate(c.turns, 1):
-            yield {
-                "conversation": c.id,
-                "turn": number,
-                "who": turn.who,
-                "start_s": turn.start_s,
-                "end_s": turn.end_s,
-                "speech_s": turn.speech_s,
-                "words": len(turn.text.split()) or None,
-                "text": turn.text,
-            }
+def _one_row_each(
+    name: str,
+    description: str,
+    number: str,
+    columns: tuple[Column, ...],
+    parts: Callable[[Conversation], Iterable[StrictModel]],
+    *,
+    private: bool = False,
+) -> ExportTable:
+    """Return a table with a row for each part of a conversation.
+
+    number: name of the column that counts the parts. columns: the further columns, each with the
+    name of a field of the parts.
+    """
+
+    def rows(conversations: Iterable[Conversation]) -> Iterator[dict[str, Cell]]:
+        for c in conversations:
+            for count, part in enumerate(parts(c), 1):
+                fields = {column.name: getattr(part, column.name) for column in columns}
+                yield {"conversation": c.id, number: count, **fields}
+
+    counted = Column(number, "integer", "Number, from 1 in each conversation.", required=True)
+    every = (CONVERSATION, counted, *columns)
+    return ExportTable(name, description, every, rows, ("conversation", number), private=private)
 
 
-TURNS = ExportTable(
+TURNS = _one_row_each(
     "turns",
     "Turns, from a speaker's first sound to the last sound before the other's turn. Speech that "
     "begins and ends within the other's speech is not a turn.",
+    "turn",
     (
-        CONVERSATION,
-        Column("turn", "integer", "Number, from 1 in each conversation.", required=True),
         WHO,
         START,
         END,
@@ -49,39 +60,17 @@ TURNS = ExportTable(
         Column("words", "integer", "Number of words; empty when unknown.", private=True),
         Column("text", "string", "Text of the turn.", private=True),
     ),
-    _turns,
-    ("conversation", "turn"),
+    lambda c: c.turns,
 )
 
 
-def _events(conversations: Iterable[Conversation]) -> Iterator[dict[str, Cell]]:
-    for c in conversations:
-        for number, event in enumerate(c.events, 1):
-            yield {
-                "conversation": c.id,
-                "event": number,
-                "kind": event.kind,
-                "start_s": event.start_s,
-                "end_s": event.end_s,
-                "length_s": event.length_s,
-                "owner": event.owner,
-                "breaker": event.breaker,
-                "silence": event.silence,
-                "outcome": event.outcome,
-                "words_lost": event.words_lost,
-                "seconds_lost": event.seconds_lost,
-                "text": event.text,
-            }
-
-
-EVENTS = ExportTable(
+EVENTS = _one_row_each(
     "events",
     "Pauses, gaps and overlaps (Heldner & Edlund 2010); silences of 2 s or more with owner, kind "
     "and breaker; interruptions; acknowledgements; the machine's delay. A silence is also listed "
     "as a pause or gap: count one kind at a time.",
+    "event",
     (
-        CONVERSATION,
-        Column("event", "integer", "Number, from 1 in each conversation.", required=True),
         Column(
             "kind",
             "string",
@@ -112,30 +101,15 @@ EVENTS = ExportTable(
         Column("seconds_lost", "number", "Speech of the patient that was not spoken.", "seconds"),
         Column("text", "string", "Text of an acknowledgement.", private=True),
     ),
-    _events,
-    ("conversation", "event"),
+    lambda c: c.events,
 )
 
 
-def _speech(conversations: Iterable[Conversation]) -> Iterator[dict[str, Cell]]:
-    for c in conversations:
-        for number, stretch in enumerate(c.stretches, 1):
-            yield {
-                "conversation": c.id,
-                "stretch": number,
-                "who": stretch.who,
-                "kind": stretch.kind,
-                "start_s": stretch.start_s,
-                "end_s": stretch.end_s,
-            }
-
-
-SPEECH = ExportTable(
+SPEECH = _one_row_each(
     "speech",
     "Every stretch of speech; all other times are computed from these.",
+    "stretch",
     (
-        CONVERSATION,
-        Column("stretch", "integer", "Number, from 1 in each conversation.", required=True),
         WHO,
         Column(
             "kind",
@@ -146,63 +120,31 @@ SPEECH = ExportTable(
         START,
         END,
     ),
-    _speech,
-    ("conversation", "stretch"),
+    lambda c: c.stretches,
 )
 
 
-def _utterances(conversations: Iterable[Conversation]) -> Iterator[dict[str, Cell]]:
-    for c in conversations:
-        for number, spoken in enumerate(c.utterances, 1):
-            yield {
-                "conversation": c.id,
-                "utterance": number,
-                "who": spoken.who,
-                "start_s": spoken.start_s,
-                "end_s": spoken.end_s,
-                "text": spoken.text,
-                "unsaid": spoken.unsaid,
-            }
-
-
-UTTERANCES = ExportTable(
+UTTERANCES = _one_row_each(
     "utterances",
     "Utterances, from the record, the transcript or the recogniser.",
+    "utterance",
     (
-        CONVERSATION,
-        Column("utterance", "integer", "Number, from 1 in each conversation.", required=True),
         WHO,
         START,
         END,
         Column("text", "string", "Text of the utterance.", private=True),
         Column("unsaid", "string", "Rest of the patient's line that was not spoken.", private=True),
     ),
-    _utterances,
-    ("conversation", "utterance"),
+    lambda c: c.utterances,
     private=True,
 )
 
 
-def _words(conversations: Iterable[Conversation]) -> Iterator[dict[str, Cell]]:
-    for c in conversations:
-        for number, word in enumerate(c.words, 1):
-            yield {
-                "conversation": c.id,
-                "word": number,
-                "who": word.who,
-                "start_s": word.start_s,
-                "end_s": word.end_s,
-                "text": word.text,
-                "prob": word.prob,
-            }
-
-
-WORDS = ExportTable(
+WORDS = _one_row_each(
     "words",
     "Words with their times, where known.",
+    "word",
     (
-        CONVERSATION,
-        Column("word", "integer", "Number, from 1 in each conversation.", required=True),
         WHO,
         START,
         END,
@@ -213,8 +155,7 @@ WORDS = ExportTable(
             "The recogniser's probability, 0 to 1; empty for words that were not recognised.",
         ),
     ),
-    _words,
-    ("conversation", "word"),
+    lambda c: c.words,
     private=True,
 )
 
