@@ -31,12 +31,6 @@ from simvoice.scoring.metrics.registry import DECIDED, FROM_JOURNAL
 from tests.planted.builder import debrief_of, learner_turn, patient_move, patient_speech
 from tests.planted.talk import NUMBERS, VOICES, header, record
 
-
-@pytest.fixture(scope="module")
-def attempt(tmp_path_factory: pytest.TempPathFactory) -> Attempt:
-    return record(tmp_path_factory.mktemp("attempts"))
-
-
 FRAMES_S = 0.05
 """Seconds. The detector works in steps of 10 ms and averages over five; a length has two ends."""
 

@@ -33,7 +33,7 @@ from tests.planted.builder import (
     patient_move,
     patient_speech,
 )
-from tests.planted.talk import header, record
+from tests.planted.talk import header
 
 FOREIGN = {
     "German": "Guten Tag Frau Ward, ich bin Doktor Müller. Wir haben das Ergebnis der Biopsie, und "
@@ -62,11 +62,6 @@ NO_BLAME = CriticalItem(
     why="So it is.",
     rule=AvoidsRule(kind="avoids", codes=("hostility",)),
 )
-
-
-@pytest.fixture(scope="module")
-def attempt(tmp_path_factory: pytest.TempPathFactory) -> Attempt:
-    return record(tmp_path_factory.mktemp("attempts"))
 
 
 # -- reflection by the patient --------------------------------------------------------------------

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from simvoice.record.events import LedgerStep, PatientMove, Tellable
 from simvoice.record.store import Attempt
 from tests.planted.builder import (
@@ -13,18 +11,12 @@ from tests.planted.builder import (
     patient_speech,
     trust_step,
 )
-from tests.planted.talk import record
 
 MOTHER = Tellable(id="mother", text="Her mother died.", when="trusted", trust=0.5)
 SINK = Tellable(id="sink", text="She is afraid of the sink.", when="trusted", trust=0.7)
 PILLS = Tellable(id="pills", text="She takes one tablet.", when="asked")
 WORK = Tellable(id="work", text="She runs a kitchen.", when="volunteered")
 ALL = (MOTHER, SINK, PILLS, WORK)
-
-
-@pytest.fixture(scope="module")
-def attempt(tmp_path_factory: pytest.TempPathFactory) -> Attempt:
-    return record(tmp_path_factory.mktemp("attempts"))
 
 
 def move(turn: int, at_s: float, trust: float, *steps: LedgerStep, tells: str = "") -> PatientMove:

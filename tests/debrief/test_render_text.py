@@ -34,11 +34,6 @@ from tests.planted.builder import trust_step
 from tests.planted.talk import record
 
 
-@pytest.fixture(scope="module")
-def attempt(tmp_path_factory: pytest.TempPathFactory) -> Attempt:
-    return record(tmp_path_factory.mktemp("attempts"))
-
-
 def printed(attempt: Attempt, width: int = 80) -> str:
     console = Console(width=width, no_color=True, highlight=False)
     with console.capture() as capture:

@@ -32,14 +32,8 @@ from tests.planted.builder import (
     patient_move,
     patient_speech,
 )
-from tests.planted.talk import record
 
 CASES = sorted(paths.scenarios_dir().glob("*/case.yaml"))
-
-
-@pytest.fixture(scope="module")
-def attempt(tmp_path_factory: pytest.TempPathFactory) -> Attempt:
-    return record(tmp_path_factory.mktemp("attempts"))
 
 
 @pytest.mark.slow

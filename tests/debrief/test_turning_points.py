@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from simvoice.record.events import PatientMove
 from simvoice.record.store import Attempt
 from tests.planted.builder import (
@@ -17,12 +15,6 @@ from tests.planted.builder import (
     patient_move,
     patient_speech,
 )
-from tests.planted.talk import record
-
-
-@pytest.fixture(scope="module")
-def attempt(tmp_path_factory: pytest.TempPathFactory) -> Attempt:
-    return record(tmp_path_factory.mktemp("attempts"))
 
 
 def test_the_three_largest_are_in_order_of_time(attempt: Attempt) -> None:
