@@ -15,7 +15,7 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from simvoice.audio import Pcm, Pcm16
+from simvoice.audio import Pcm, Pcm16, quietest_sample
 
 Vectors = NDArray[np.float32]
 """float32 [n, d], each row of unit length."""
@@ -211,6 +211,11 @@ class Speech:
     """The words in order, with their times in the clip."""
     syllable_ends_s: tuple[float, ...] = field(default=())
     """Seconds into the clip where it may be cut without breaking a syllable, rising."""
+
+    def cut_before(self, word: int) -> int:
+        """Return the sample at which to cut before a word, by its number from 1, where it is heard
+        least."""
+        return quietest_sample(self.pcm, self.words[word - 1].end_s, self.words[word].start_s)
 
 
 class Voice(Protocol):

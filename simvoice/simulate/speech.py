@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from simvoice.audio import RATE, Pcm, quietest_sample, samples, voiced_span
+from simvoice.audio import RATE, Pcm, samples, voiced_span
 from simvoice.errors import SettingError, SimvoiceError
 from simvoice.markup import PAUSE
 from simvoice.ports import Speech, SpokenWord, Voice, VoiceStyle
@@ -78,7 +78,7 @@ def build_clip(
     whole = _speak(voice, plain, style)
     starts = np.cumsum([len(piece.text.split()) for piece in pieces])[:-1].tolist()
     if len(whole.words) == len(plain.split()):
-        cuts = [_cut(whole, index) for index in starts]
+        cuts = [whole.cut_before(index) for index in starts]
         return _assemble(_split(whole, cuts), pieces, plain, level_dbfs)
     # Where the voice counts words differently ("3 weeks"), it speaks each piece separately.
     parts = [_speak(voice, piece.text, style) for piece in pieces]
@@ -126,11 +126,6 @@ def _speak(voice: Voice, text: str, style: VoiceStyle) -> Speech:
     if voiced_span(pcm)[1] == 0:
         raise SimvoiceError(f"the voice gave no sound for {text!r}; use other words")
     return Speech(pcm, tuple(words))
-
-
-def _cut(speech: Speech, at: int) -> int:
-    """Return the sample at which to cut before word `at`."""
-    return quietest_sample(speech.pcm, speech.words[at - 1].end_s, speech.words[at].start_s)
 
 
 def _split(speech: Speech, cuts: list[int]) -> list[Speech]:

@@ -13,7 +13,7 @@ from itertools import pairwise
 import numpy as np
 
 from simvoice import markup
-from simvoice.audio import RATE, Pcm, quietest_sample, samples, voiced_span
+from simvoice.audio import RATE, Pcm, samples, voiced_span
 from simvoice.engines.tts.clips import breath
 from simvoice.errors import StageFailed
 from simvoice.markup import Mark, Marked
@@ -141,7 +141,7 @@ def apply_marks(plain: Speech, line: Marked, style: VoiceStyle, stretch: Stretch
     manners = [_manner(line, word) for word in range(count)]
     marks = {at: [mark for mark in line.marks if mark.at == at] for at in range(count + 1)}
     joints = [at for at in range(1, count) if marks[at] or manners[at] != manners[at - 1]]
-    edges = [0, *(_cut(plain, at) for at in joints), plain.pcm.size]
+    edges = [0, *(plain.cut_before(at) for at in joints), plain.pcm.size]
     bounds = [0, *joints, count]
     rms = _rms(plain.pcm)
     pieces = [
@@ -162,11 +162,6 @@ def _manner(line: Marked, word: int) -> _Manner:
     inside = {span.kind for span in line.spans if span.start <= word < span.end}
     breaks = any(mark.kind == "break" and mark.at == word for mark in line.marks)
     return _Manner("quiet" in inside, "slow" in inside, breaks)
-
-
-def _cut(speech: Speech, at: int) -> int:
-    """Return the sample at which to cut before word `at`."""
-    return quietest_sample(speech.pcm, speech.words[at - 1].end_s, speech.words[at].start_s)
 
 
 def _in_manner(piece: Pcm, manner: _Manner, lead: int, stretch: StretchSound) -> Pcm:
