@@ -58,7 +58,7 @@ def build_debrief(attempt: Attempt, reading: Reading, *, with_peaks: bool = True
     for the outline that the page draws.
     """
     header = attempt.header
-    told, untold = told_and_untold(reading, header, _told(reading))
+    told, untold = told_and_untold(reading, header, told_facts(reading))
     outline, sound_problem = _outline(attempt) if with_peaks else (None, "")
     items = judge_items(reading, header, attempt.folder)
     exchanges = find_exchanges(reading)
@@ -285,7 +285,7 @@ def _changes(reading: Reading) -> list[ShownLedgerStep]:
     ]
 
 
-def _told(reading: Reading) -> tuple[ToldFact, ...]:
+def told_facts(reading: Reading) -> tuple[ToldFact, ...]:
     """Return the facts whose line was played. A gate opened for unplayed words tells nothing."""
     speeches = reading.of(PatientSpeech)
     lost = {id(speech) for speech in undelivered(speeches)}

@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 
 from pydantic import Field
 
-from simvoice.debrief.build import undelivered
+from simvoice.debrief.build import told_facts, undelivered
 from simvoice.debrief.model import Who
 from simvoice.display import duration, duration_in_words, points
 from simvoice.errors import AttemptError
@@ -183,7 +183,7 @@ def _from_checkpoint(read: ReadAttempt, from_s: float, turn: int) -> ComparedAtt
         lines=lines,
         start=start,
         end=ledgers[-1] if ledgers else start,
-        told=_told(attempt.header, entries, speeches, from_s),
+        told=_told(read.reading, attempt.header, from_s),
         held=sum(hold.outcome == "held" for hold in holds),
         filled=sum(hold.outcome == "filled" for hold in holds),
         cut_off=len(undelivered(speeches)),
@@ -248,18 +248,7 @@ def _line(
     return ComparedLine(at_s=at_s, since_s=at_s - from_s, who=who, kind=kind, text=text, **more)
 
 
-def _told(
-    header: Header,
-    entries: Sequence[JournalEntry],
-    speeches: Sequence[PatientSpeech],
-    from_s: float,
-) -> tuple[str, ...]:
+def _told(reading: Reading, header: Header, from_s: float) -> tuple[str, ...]:
     texts = {each.id: each.text for each in header.tellable}
-    delivered = {speech.turn for speech in speeches if speech.heard}
-    opened = [
-        fact
-        for e in entries
-        if isinstance(e, PatientMove) and e.at_s >= from_s and e.turn in delivered
-        for fact in e.disclosed
-    ]
-    return tuple(texts[fact] for fact in dict.fromkeys(opened) if fact in texts)
+    told = [each for each in told_facts(reading) if each.at_s >= from_s]
+    return tuple(texts[each.fact] for each in told if each.fact in texts)
