@@ -83,8 +83,8 @@ def test_entries_of_the_journal_are_rounded_by_their_fields() -> None:
 
 
 ROUNDED_BY_TYPE = (
-    *("conversation", "runtime", "record", "reading", "progress", "web"),
-    *("research/analysis", "research/export"),
+    *("conversation", "runtime", "record", "reading", "criteria", "debrief", "progress", "web"),
+    *("scoring/instruments", "research/analysis", "research/export"),
 )
 """Rooms that store or pass on numbers and leave the rounding to the types."""
 

@@ -81,7 +81,7 @@ class AnswersRule(SimpleRule):
         if why or not coded:
             return not_judged(why or "no answer to a cue could be coded")
         answered = [each for each in coded if self._is_so(each)]
-        share = round(len(answered) / len(coded), 3)
+        share = len(answered) / len(coded)
         if self.at_least is None:
             return RuleVerdict("counted", _quotes(answered), "fair", share)
         if share >= self.at_least:

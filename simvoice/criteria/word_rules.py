@@ -198,7 +198,7 @@ class RatioRule(SimpleRule):
             return not_judged(f"nothing to compare with: no sign of {name}")
         value = len(over) / len(under)
         outcome = "counted" if self.at_least is None else met_if(value >= self.at_least)
-        return RuleVerdict(outcome, hit_evidence(over), encounter.absence, round(value, 3))
+        return RuleVerdict(outcome, hit_evidence(over), encounter.absence, value)
 
 
 class CountRule(SimpleRule):
@@ -229,7 +229,7 @@ class CountRule(SimpleRule):
         if self.per == "cue":
             if why := encounter.no_cues:
                 return not_judged(why)
-            value = round(value / len(encounter.responses), 3)
+            value /= len(encounter.responses)
         return RuleVerdict("counted", hit_evidence(found), encounter.absence, value)
 
 

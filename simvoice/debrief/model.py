@@ -10,6 +10,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from simvoice.rounding import MetricValue, Seconds
 from simvoice.strict_model import StrictModel
 
 Who = Literal["learner", "patient"]
@@ -184,7 +185,7 @@ class ItemResult(StrictModel):
     text: str
     outcome: Literal["met", "not met", "not judged", "counted"]
     """counted: the item is a number without a threshold."""
-    value: float | None
+    value: MetricValue | None
     """The count, share, ratio or metric that the judgement uses."""
     interval: tuple[float, float] | None = None
     """95 % interval in the unit of the value, at least as wide as people disagree; None when their
@@ -245,7 +246,7 @@ class CueAnswer(StrictModel):
     answer: str
     """The learner's words that the response is based on."""
     answered_s: float | None
-    latency_s: float | None
+    latency_s: Seconds | None
     certainty: Literal["high", "fair", "low"]
 
 

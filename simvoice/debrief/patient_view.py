@@ -22,6 +22,7 @@ from simvoice.record.events import (
     Tellable,
 )
 from simvoice.record.store import Attempt
+from simvoice.rounding import round_ledger
 
 # -- reflection by the patient ----------------------------------------------------------------
 
@@ -90,7 +91,7 @@ def turning_points(
     """
     changed = [(_change(each), each) for each in exchanges]
     large = [pair for pair in changed if abs(pair[0]) >= LEAST_CHANGE - _ROUNDING]
-    most = sorted(large, key=lambda pair: (-round(abs(pair[0]), 4), pair[1].at_s))[:MAX_POINTS]
+    most = sorted(large, key=lambda pair: (-round_ledger(abs(pair[0])), pair[1].at_s))[:MAX_POINTS]
     return tuple(
         _point(entries, change, each) for change, each in sorted(most, key=lambda p: p[1].at_s)
     )

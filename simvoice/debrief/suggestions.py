@@ -22,9 +22,11 @@ from simvoice.debrief.moments import (
     last_opportunity,
     whole_sentences,
 )
-from simvoice.display import clock, duration, points
+from simvoice.debrief.wording import moved
+from simvoice.display import clock, duration
 from simvoice.reading.reading import Reading
 from simvoice.record.events import Ended, Hold, JournalEntry, LearnerTurn, LedgerStep
+from simvoice.rounding import round_ledger
 from simvoice.scoring.instruments.instrument import CRITICAL
 from simvoice.scoring.instruments.patient_side import BROKEN_S, broken_with_care
 from simvoice.sentences import split_sentences
@@ -150,7 +152,7 @@ def make_suggestions(
     ):
         found.setdefault(each.sort, []).append(each)
     ranked = sorted(
-        ((_effect(same), same) for same in found.values()), key=lambda pair: -round(pair[0], 4)
+        ((_effect(same), same) for same in found.values()), key=lambda pair: -round_ledger(pair[0])
     )
     made = (_suggestion(name, same) for effect, same in ranked if effect >= _LEAST)
     return tuple(_in_sentences(each, reading.of(LearnerTurn)) for each in made)[:MAX_SUGGESTIONS]
@@ -218,7 +220,7 @@ def what_to_keep(reading: Reading, name: str, exchanges: Sequence[Exchange]) -> 
                 first.setdefault(step.cause, (step, each.at_s))
     if not earned or not reading.of(LearnerTurn):
         return ""
-    step, at_s = first[max(earned, key=lambda cause: round(earned[cause], 4))]
+    step, at_s = first[max(earned, key=lambda cause: round_ledger(earned[cause]))]
     return (
         f"What earned most of {name}'s trust: {_in_words(step)} ({clock(at_s)}). Keep doing that."
     )
@@ -253,7 +255,7 @@ def _effect(same: Sequence[_Finding]) -> float:
 
 def _suggestion(name: str, same: Sequence[_Finding]) -> Suggestion:
     """Describe the costliest finding of one kind, and count the others."""
-    worst = max(same, key=lambda each: (each.lost > 0.0, round(each.effect, 4)))
+    worst = max(same, key=lambda each: (each.lost > 0.0, round_ledger(each.effect)))
     costly = [each for each in same if each.lost > 0.0]
     why = worst.why
     if len(costly) > 1:
@@ -316,7 +318,7 @@ def _is_repaired(its_kind: SuggestionKind, later: Sequence[Exchange]) -> bool:
 
 
 def _sum(steps: Iterable[LedgerStep], name: str) -> float:
-    return round(sum(step.after - step.before for step in steps if step.name == name), 4)
+    return round_ledger(sum(s.after - s.before for s in steps if s.name == name))
 
 
 def _codes_of(exchange: Exchange, steps: Sequence[LedgerStep]) -> frozenset[str]:
@@ -336,14 +338,13 @@ def _describe_cost(exchange: Exchange, name: str, steps: Sequence[LedgerStep], b
     questions = " ".join(s for s in split_sentences(before) if s.endswith("?"))
     did = _in_words(steps[0])
     what = f"{did}: “{questions}”" if questions else f"{did}."
-    moved: list[str] = []
+    changes: list[str] = []
     for value, down in ((TRUST, True), (_DISTRESS, False)):
         own = [step for step in steps if step.name == value]
         if own and (own[-1].after < own[0].before) == down:
-            way = "fell" if down else "rose"
-            whose = f"{name}'s {value}" if not moved else value
-            moved.append(f"{whose} {way} from {points(own[0].before)} to {points(own[-1].after)}")
-    return f"At {clock(exchange.at_s)}: {what} {' and '.join(moved)}."
+            whose = f"{name}'s {value}" if not changes else value
+            changes.append(f"{whose} {moved(own[0].before, own[-1].after)}")
+    return f"At {clock(exchange.at_s)}: {what} {' and '.join(changes)}."
 
 
 def _in_words(step: LedgerStep) -> str:

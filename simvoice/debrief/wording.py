@@ -103,7 +103,7 @@ def cue_answer(cue: CueAnswer) -> str:
 
 def moved(before: float, after: float) -> str:
     """Return a change of the ledger in points: `rose from 40 to 55`. before, after: 0..1."""
-    way = "rose" if after > before else "fell"
+    way = "fell" if after < before else "rose"
     return f"{way} from {points(before)} to {points(after)}"
 
 

@@ -12,6 +12,7 @@ from simvoice.coding.codebook import EMPATHY
 from simvoice.patient.case.fields import Condition
 from simvoice.patient.case.schema import COMPLETE, Case, CaseFact, CaseLine, Ending, Variant
 from simvoice.patient.decisions import LedgerStep, PatientState
+from simvoice.rounding import round_ledger
 
 _RULE: Final = "rule:"
 """Prefix of a rule's id in the counts, because a reaction may have the same id."""
@@ -150,7 +151,7 @@ def _changed(old: float, change: float, slows_from: float) -> float:
     """A value after a change, 0..1; see `LedgerValue.slows_from`."""
     if change > 0.0 and old > slows_from:
         change *= (1.0 - old) / (1.0 - slows_from)
-    return round(min(1.0, max(0.0, old + change)), 4)
+    return round_ledger(min(1.0, max(0.0, old + change)))
 
 
 # -- endings ----------------------------------------------------------------------------------

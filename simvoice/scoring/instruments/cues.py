@@ -229,7 +229,7 @@ def _answer_to(shown: ConcernShown, patient_turn: _PatientTurn, speech: PatientS
         return _response(shown, speech, answer, backchannel.start_s, None)
     if turn is None:
         return _response(shown, speech, _Answer(None, None, "", "high"), None, None)
-    latency_s = round(turn.start_s - patient_turn.speeches[-1].end_s, 3)
+    latency_s = turn.start_s - patient_turn.speeches[-1].end_s
     answer = _code_answer(turn, _subject(shown, speech))
     return _response(shown, speech, answer, turn.start_s, latency_s)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from simvoice.criteria.encounter import Certainty, Evidence, Hit
+from simvoice.display import duration
 from simvoice.record.events import Hold, LearnerTurn
 from simvoice.scoring.instruments.rule_text import code_label
 
@@ -51,6 +52,6 @@ def hits_in(turns: Sequence[LearnerTurn], means: Mapping[str, str]) -> tuple[Hit
 
 def silence_evidence(hold: Hold, ended: str = "filled") -> Evidence:
     """A hold as evidence. ended: how the learner ended it, where the learner did."""
-    length = f"{hold.end_s - hold.start_s:.1f} s"
+    length = duration(hold.end_s - hold.start_s)
     shows = f"let stand for {length}" if hold.outcome == "held" else f"{ended} after {length}"
     return Evidence(hold.start_s, hold.end_s, "patient", "", shows)

@@ -20,6 +20,7 @@ from simvoice.criteria.encounter import (
     RuleVerdict,
     not_judged,
 )
+from simvoice.display import count_noun
 from simvoice.reading.reading import Reading
 from simvoice.record.events import Header, Hold, Interruption, LearnerTurn
 from simvoice.scoring.instruments.cues import Response, responses
@@ -199,4 +200,4 @@ def _moments_in(reading: Reading, moments: Moments) -> list[Evidence]:
 def _cut_off(words: int) -> str:
     if words == 0:
         return "the last word cut off"
-    return "1 word cut off" if words == 1 else f"{words} words cut off"
+    return f"{count_noun(words, 'word')} cut off"

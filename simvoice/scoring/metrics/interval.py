@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simvoice.display import percent
+from simvoice.rounding import round_precise
 from simvoice.scoring.metrics.definitions import Definition, definition_of, definitions
 from simvoice.timing.measure_sound import SoundMeasurement
 
@@ -191,7 +192,7 @@ def interval(
     low, high = value + bounds[0] * unit, value + bounds[1] * unit
     if metric.unit in ("count", "words"):
         # The ends of the interval of a count are whole numbers.
-        low, high = np.ceil(round(low, 6)), np.floor(round(high, 6))
+        low, high = np.ceil(round_precise(low)), np.floor(round_precise(high))
         low, high = min(low, value), max(high, value)
     if not metric.signed:
         low = max(0.0, low)
@@ -242,7 +243,7 @@ def errors_to_json(table: ErrorTable) -> dict[str, Any]:
     """The table as JSON, for `data/errors.json`."""
     return {
         "provenance": dict(table.provenance),
-        "sem": {key: round(value, 6) for key, value in sorted(table.sem.items())},
+        "sem": {key: round_precise(value) for key, value in sorted(table.sem.items())},
         "axes": {
             axis: [_cell(cell) for cell in cells] for axis, cells in sorted(table.axes.items())
         },
@@ -254,7 +255,8 @@ def _cell(cell: ErrorCell) -> dict[str, Any]:
         "name": cell.name,
         "conditions": {name: round(value, 4) for name, value in asdict(cell.conditions).items()},
         "bounds": {
-            key: [round(low, 6), round(high, 6)] for key, (low, high) in sorted(cell.bounds.items())
+            key: [round_precise(low), round_precise(high)]
+            for key, (low, high) in sorted(cell.bounds.items())
         },
     }
 
@@ -300,7 +302,7 @@ def repeats_to_json(table: Repeats) -> dict[str, Any]:
     return {
         "provenance": dict(table.provenance),
         "metrics": {
-            key: {"sem": round(sem, 6), "freedom": table.freedom[key]}
+            key: {"sem": round_precise(sem), "freedom": table.freedom[key]}
             for key, sem in sorted(table.sem.items())
         },
     }

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from weakref import WeakKeyDictionary
 
 from simvoice.reading.reading import Need, Reading
+from simvoice.rounding import round_precise
 from simvoice.scoring.metrics import measures, voice_measures  # noqa: F401  they add functions
 from simvoice.scoring.metrics.definitions import (
     BetterDirection,
@@ -153,7 +154,7 @@ def _measured(metric: Definition, reading: Reading, errors: _ReadingErrors) -> M
             if need not in reading.available:
                 raise NotMeasurable(_MISSING[need])
         errors.refuse(metric)
-        value = round(MEASURES[metric.key](reading), 6)
+        value = round_precise(MEASURES[metric.key](reading))
         found = errors.interval(metric, value)
     except NotMeasurable as why:
         reason = reason_text(why)
@@ -167,6 +168,6 @@ def _measured(metric: Definition, reading: Reading, errors: _ReadingErrors) -> M
         definition=metric.definition,
         source=metric.source,
         direction=metric.direction,
-        low=None if found is None else round(found[0], 6),
-        high=None if found is None else round(found[1], 6),
+        low=None if found is None else round_precise(found[0]),
+        high=None if found is None else round_precise(found[1]),
     )

@@ -10,3 +10,8 @@ export function clock(seconds) {
   const hours = Math.floor(whole / 3600);
   return hours ? `${hours}:${two(minutes)}:${two(whole % 60)}` : `${minutes}:${two(whole % 60)}`;
 }
+
+/** Return a count with its noun: "1 word", "3 words". */
+export function countNoun(count, noun) {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+}

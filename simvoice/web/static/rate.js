@@ -1,6 +1,7 @@
 /* Blind rating: save each answer at once. "Finish" ends the rating. */
 
 import { ask } from "./api.js";
+import { countNoun } from "./format.js";
 import { drawScore, wirePlayer } from "./player.js";
 
 const at = (id) => document.getElementById(id);
@@ -98,7 +99,7 @@ at("retry").addEventListener("click", () => {
 const dialog = at("finish-dialog");
 at("finish").addEventListener("click", () => {
   const left = items.filter((item) => answerOf(item) === "").length;
-  at("finish-left").textContent = left === 0 ? "" : `${left} item${left === 1 ? " has" : "s have"} no answer and will not count. `;
+  at("finish-left").textContent = left === 0 ? "" : `${countNoun(left, "item")} without an answer will not count. `;
   dialog.returnValue = "back";
   dialog.showModal();
 });

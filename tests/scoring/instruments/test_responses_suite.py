@@ -10,6 +10,8 @@ import csv
 from functools import cache
 from pathlib import Path
 
+import pytest
+
 from simvoice.coding.coder import code
 from simvoice.reading.coded_turns import code_turns_in_context
 from simvoice.record.events import Coded, ConcernShown
@@ -63,7 +65,7 @@ def test_the_exact_response_is_found_for_most() -> None:
 
 def test_each_answer_has_its_latency_and_is_continuer_or_terminator() -> None:
     for by_hand, found in both():
-        assert found.latency_s == 0.4
+        assert found.latency_s == pytest.approx(0.4)
         if found.response == by_hand != "acknowledgement":
             provides = RESPONSES[by_hand].provides
             assert found.suchman == ("continuer" if provides else "terminator")
