@@ -36,6 +36,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "suggestion_kinds": set(),
     "paths": set(),
     "models": {"errors", "paths"},
+    "log": {"paths"},
     "app.standalone": {"models", "paths", "engines", *GROUND},
     "app.language_model": {"models", "engines", *GROUND},
     "app.attempt_header": {
@@ -57,7 +58,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "simulate": GROUND,
     "devices": {"simulate", *GROUND},
     # what carries and what people see
-    "runtime": {"conversation", "patient", "record", *GROUND},
+    "runtime": {"log", "conversation", "patient", "record", *GROUND},
     "research.calibrate": {"reading", "scoring", "timing", "simulate", "paths", *GROUND},
     "research.recordings": {"timing", "audio", "errors"},
     "research.analysis": {
@@ -72,11 +73,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "progress": {"debrief", "suggestion_kinds", "reading", "scoring", "record", "errors"},
     "web": {
-        *{"progress", "debrief", "reading", "record", "runtime", "devices"},
+        *{"log", "progress", "debrief", "reading", "record", "runtime", "devices"},
         *{"research.analysis", "research.pictures"},
         *GROUND,
     },
-    "checkup": {"models", "paths", "engines", "devices", *GROUND},
+    "checkup": {"log", "models", "paths", "engines", "devices", *GROUND},
 }
 """Room to the rooms it may import; itself is always allowed."""
 
@@ -115,11 +116,10 @@ ONLY_IN: dict[str, set[str]] = {
         "research/recordings/sound.py",
     },
     "pympi": {
-        "research/recordings/textgrid.py",
         "research/export/annotations.py",
         "research/calibrate/skeleton.py",
     },
-    "webvtt": {"research/recordings/subtitles.py"},
+    "av": {"research/recordings/ffmpeg_decoder.py"},
     "pyarrow": {"research/export/parquet.py"},
     "matplotlib": {"research.pictures"},
     "uvicorn": {"web/server.py"},

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -51,6 +53,8 @@ from simvoice.runtime.observer import Observer, ignore
 from simvoice.runtime.session import Session, SessionParts
 from simvoice.runtime.stages import Engines
 from simvoice.web.ports import CaseCard, Readiness
+
+_log = logging.getLogger(__name__)
 
 DEFAULT_PROFILE = manifest.DEFAULT_PROFILE
 
@@ -100,7 +104,10 @@ class Simulator:
         """Return all engines. Loads them at the first call, which takes some seconds."""
         with self._loading:
             if self._engines is None:
+                began_s = time.monotonic()
                 self._engines = self._load(progress)
+                models = " ".join(f"{role}={name}" for role, name in self.profile.items())
+                _log.info("loaded engines seconds=%.1f %s", time.monotonic() - began_s, models)
             return self._engines
 
     def _load(self, progress: PreparationProgress) -> Engines:

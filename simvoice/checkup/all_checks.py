@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from simvoice import paths
+from simvoice import log, paths
 from simvoice.checkup.checks import (
     Check,
     check_cores,
     check_disk,
     check_libraries,
+    check_log,
     check_models,
     check_python,
 )
@@ -38,6 +39,7 @@ def check_all(
     yield check_python()
     yield check_libraries()
     yield check_disk(paths.attempts_dir())
+    yield check_log(log.file())
     yield from check_models(profile)
     yield check_cores()
     if server is not None:

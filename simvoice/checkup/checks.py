@@ -15,6 +15,7 @@ from typing import Literal
 
 import psutil  # type: ignore[import-untyped]
 
+from simvoice import log
 from simvoice.errors import ModelAltered, ModelMissing
 from simvoice.models import manifest
 
@@ -160,6 +161,16 @@ def judge_cores(busy: float, cores: int) -> Check:
     if cores - busy < FREE_CORES:
         return warn("cores", sentence, "close other programs before you start", **facts)
     return ok("cores", sentence, **facts)
+
+
+def check_log(path: Path) -> Check:
+    """Say where the log is, and how many warnings of the last week are in it."""
+    warnings = log.count_warnings(path)
+    facts: dict[str, Detail] = {"file": str(path), "warnings_7_days": warnings}
+    if not warnings:
+        return Check("log", "ok", f"{path}, no warnings in the last 7 days", facts=facts)
+    count = "1 warning" if warnings == 1 else f"{warnings} warnings"
+    return Check("log", "ok", f"{path}, {count} in the last 7 days", facts=facts)
 
 
 # -- model files ------------------------------------------------------------------------------

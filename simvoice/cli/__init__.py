@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+import platform
 import sys
 from typing import Annotated
 
 import typer
 
-from simvoice import __version__
+from simvoice import __version__, log
 from simvoice.cli import attempts, bench, cases, models, rate
 from simvoice.cli.analyze import analyze
 from simvoice.cli.calibrate import calibrate
@@ -47,6 +49,10 @@ app.command()(doctor)
 app.add_typer(bench.app, name="bench")
 
 
+_log = logging.getLogger(__name__)
+_LEVEL = "--log-level"
+
+
 def _version(requested: bool) -> None:
     if requested:
         typer.echo(f"simvoice {__version__}")
@@ -55,18 +61,42 @@ def _version(requested: bool) -> None:
 
 @app.callback()
 def _root(
+    context: typer.Context,
     version: Annotated[
         bool,
         typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
     ] = False,
+    log_level: Annotated[
+        log.Level,
+        typer.Option(
+            envvar="SIMVOICE_LOG_LEVEL",
+            help="How much the log in the data folder holds. It never holds words or names.",
+        ),
+    ] = "info",
 ) -> None:
-    """Accept the options that come before a command."""
+    """Accept the options that come before a command, and start the log."""
+    running = log.start(log_level)
+    context.call_on_close(running.stop)
+    python, system = platform.python_version(), f"{platform.system()}/{platform.machine()}"
+    known = (context.invoked_subcommand, __version__, python, system)
+    _log.info("command=%s simvoice=%s python=%s system=%s", *known)
+
+
+def _level_first(arguments: list[str]) -> list[str]:
+    """Move `--log-level`, which may stand behind a command, to the front."""
+    for at, word in enumerate(arguments):
+        if word == "--":
+            break
+        if word == _LEVEL or word.startswith(f"{_LEVEL}="):
+            end = at + (1 if "=" in word else 2)
+            return [*arguments[at:end], *arguments[:at], *arguments[end:]]
+    return arguments
 
 
 def main() -> None:
     """Run a command. Print a SimvoiceError as one sentence and use its exit code."""
     try:
-        app()
+        app(_level_first(sys.argv[1:]))
     except SimvoiceError as error:
         notes.print(str(error), markup=False)
         sys.exit(error.exit_code)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 import time
@@ -91,6 +92,8 @@ def _repair_journal(folder: Path, length_s: float) -> None:
 AttemptState = Literal["complete", "open", "crashed", "damaged"]
 """complete: finished, and all of it is readable. open: being recorded now. crashed: its process
 died before the end, and `recover` completes it. damaged: parts of it cannot be read."""
+
+_log = logging.getLogger(__name__)
 
 _STALE_S = 3600.0
 """Seconds after which an unfinished new folder counts as abandoned. Creating one takes 0.1 s."""
@@ -265,6 +268,7 @@ class Store:
         try:
             if self.open(attempt).problem or not (folder / CLOSED).exists():
                 recover_folder(folder)
+                _log.warning("recovered attempt=%s", attempt)
         except OSError as error:
             raise storage_error(error, f"recovering attempt {attempt}") from error
         finally:

@@ -11,6 +11,7 @@ from typing import assert_never
 
 import numpy as np
 
+from simvoice import log
 from simvoice.audio import FRAME, FRAME_S, RATE, SILENT_DBFS, Pcm16, level_dbfs, samples, seconds
 from simvoice.conversation.checkpoint import RetryStart
 from simvoice.conversation.events import (
@@ -48,6 +49,7 @@ from simvoice.record.events import (
     Trouble,
 )
 from simvoice.record.recorder import Recorder
+from simvoice.runtime.encounter_log import EncounterLog
 from simvoice.runtime.observer import Caption, Finished, Observer, Status, TurnHolder, ignore
 from simvoice.runtime.player import Player, PlayerEvent
 from simvoice.runtime.session_sound import DeliveredSound, MicrophoneMemory
@@ -119,6 +121,7 @@ class Session:
         self._slow = 0
         self._underruns = 0
         self._failures: dict[str, int] = {}
+        self._log = EncounterLog()
         self._end = threading.Event()
         self._close: Close | None = None
         self._message = ""
@@ -147,6 +150,10 @@ class Session:
 
     def run(self) -> Finished:
         """Run the encounter to its end and return how it ended."""
+        with log.of_attempt(self.attempt):
+            return self._run()
+
+    def _run(self) -> Finished:
         self.open()
         try:
             while self._close is None:
@@ -161,6 +168,7 @@ class Session:
         try:
             self._line.start()
             facts = self._line.facts
+            self._log.opened(facts)
             self._rules = replace(self._rules, half_duplex=facts.echo == "half-duplex")
             self._recorder = self._parts.record(facts)
             self._stages.start()
@@ -198,11 +206,13 @@ class Session:
             self._line.stop()
             self._stages.stop()
         reason = self._close.reason if self._close is not None else "fault"
+        self._log.ended(reason)
         return Finished(self.attempt, reason, self._message)
 
     def _write(self, entry: JournalEntry) -> None:
         assert self._recorder is not None
         self._recorder.add(entry)
+        self._log.add(entry)
 
     # -- one frame
 

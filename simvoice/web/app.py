@@ -14,7 +14,7 @@ from fastapi.staticfiles import StaticFiles
 from fastapi.templating import Jinja2Templates
 from starlette.exceptions import HTTPException
 
-from simvoice import display
+from simvoice import display, log
 from simvoice.debrief import wording
 from simvoice.debrief.comparison import compared_facts
 from simvoice.errors import SimvoiceError, UsageError
@@ -23,6 +23,7 @@ from simvoice.web import drawings, format, line, pages, progress, raters, retry
 from simvoice.web.encounters import EncounterSlot
 from simvoice.web.pages import DebriefCache
 from simvoice.web.ports import Simulator
+from simvoice.web.request_log import Faults, RequestLog
 from simvoice.web.security import Guard, StartKey, new_token
 
 _HERE = Path(__file__).resolve().parent
@@ -69,7 +70,9 @@ def create_app(simulator: Simulator, start_key: StartKey) -> FastAPI:
     app.include_router(raters.router)
     app.add_exception_handler(SimvoiceError, _known_error)
     app.add_exception_handler(HTTPException, _http_error)
+    app.add_middleware(Faults, answer=_fault)
     app.add_middleware(Guard, token=token, start_key=start_key)
+    app.add_middleware(RequestLog)
     return app
 
 
@@ -114,6 +117,11 @@ async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     message = "This page does not exist." if error.status_code == 404 else str(error.detail)
     return _error(request, error.status_code, message)
+
+
+async def _fault(request: Request) -> Response:
+    reference = f"simvoice could not do this. The log has the details under {log.request_id()}"
+    return _error(request, 500, reference)
 
 
 def _error(request: Request, status: int, message: str) -> Response:

@@ -15,13 +15,14 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
+from simvoice import log
 from simvoice.debrief.retry import CheckpointRef
 from simvoice.errors import SimvoiceError
 from simvoice.ports import AudioLine
 from simvoice.runtime.observer import Caption, Encounter, Finished, Observation, Status
 from simvoice.web.ports import Simulator
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 AUDIO_BOUND = 100
 """Messages of 20 ms: 2 s. When a page falls further behind, the oldest sound is dropped."""
@@ -165,10 +166,11 @@ class RunningEncounter:
         except SimvoiceError as error:
             last = self._fault(str(error))
         except Exception:  # the top of a thread: report the fault and keep the server running
-            log.exception("the encounter failed")
+            with log.of_attempt(self.attempt or "-"):
+                _log.exception("The encounter ended with an error.")
             last = self._fault(
                 "The conversation stopped because of a fault in simvoice. "
-                "The recording up to then is kept. The terminal shows the details."
+                "The recording up to then is kept. The log has the details."
             )
         self._line.stop()
         self._on_end(self)

@@ -31,7 +31,7 @@ from simvoice.strict_model import StrictModel
 from simvoice.web.encounters import EncounterSlot, Outbox, RunningEncounter
 from simvoice.web.security import same_token
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 router = APIRouter()
 
 HELLO_S = 10.0
@@ -183,6 +183,6 @@ async def _send(socket: WebSocket, outbox: Outbox) -> None:
         outbox.sent_all = True
         await socket.close(1000)
     except (WebSocketDisconnect, RuntimeError):  # the page closed during a send
-        log.debug("the page is gone")
+        _log.debug("the page is gone")
     if outbox.dropped_audio:
-        log.warning("the page was too slow; %d audio messages were dropped", outbox.dropped_audio)
+        _log.warning("the page was too slow; %d audio messages were dropped", outbox.dropped_audio)

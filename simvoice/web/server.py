@@ -71,7 +71,7 @@ def serve(
     start_key = StartKey()
     config = uvicorn.Config(
         create_app(simulator, start_key),
-        log_level="warning",
+        log_config=None,  # its lines go to the log of simvoice
         access_log=False,
         server_header=False,
         ws="websockets-sansio",

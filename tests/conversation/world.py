@@ -342,6 +342,9 @@ class NotesOnly:
         peak = float(np.abs(patient.astype(int)).max())
         self.world.sound.append((self.world.now_s - FRAME_S, peak))
 
+    def close(self) -> None:
+        pass
+
 
 class ScriptedLine:
     """A microphone that delivers the scripted levels, and a speaker with a known delay."""

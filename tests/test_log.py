@@ -1,0 +1,276 @@
+"""The log says what happened, without anyone's words, and never holds up an encounter."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import re
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+from typer.testing import CliRunner
+
+from simvoice import log
+from simvoice.cli import _level_first, app
+from simvoice.record.events import Delay
+from simvoice.web.security import StartKey
+from tests.conversation.world import ScriptedMind, World
+from tests.planted.on_page import plant
+from tests.web.stand_in import HOST, StandIn
+
+SECRETS = ("zebra", "Quincy", "marmalade")
+"""Words that the learner says, that the patient says, and the learner's pseudonym."""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "data" / "log" / log.FILE
+
+
+@pytest.fixture
+def running(path: Path) -> Iterator[log.Log]:
+    made = log.start("debug", path)
+    yield made
+    made.stop()
+
+
+def lines(running: log.Log, path: Path) -> list[str]:
+    running.stop()
+    return path.read_text(encoding="utf-8").splitlines()
+
+
+# -- an encounter ---------------------------------------------------------------------------------
+
+
+def test_an_encounter_ends_with_one_line_that_has_its_stage_times(
+    running: log.Log, path: Path
+) -> None:
+    mind = ScriptedMind(lines=["the marmalade is gone", "yes marmalade", "marmalade"])
+    world = World(mind, breaks={"think"}).learner(0.5, 1.5, "Where is the zebra?")
+    world.learner(5.0, 6.0, "And my zebra?")
+    with log.of_attempt("20261129-100000-wrist-abcd"):
+        world.run(12)
+        world.session.close()
+    (line,) = [line for line in lines(running, path) if " encounter ended=" in line]
+    delays = world.entries(Delay)
+    sound = sorted(delay.stages_s["sound"] for delay in delays)
+    assert len(delays) == 2
+    assert f"sound_s={sum(sound) / 2:.2f}/{sound[-1]:.2f}" in line
+    assert "learner_turns=2" in line
+    assert "attempt=20261129-100000-wrist-abcd" in line
+
+
+def test_no_word_of_an_encounter_is_in_the_log(running: log.Log, path: Path) -> None:
+    mind = ScriptedMind(lines=["the marmalade is gone"])
+    world = World(mind, breaks={"say"}).learner(0.5, 1.5, "Where is the zebra?")
+    world.run(12)
+    world.session.close()
+    text = "\n".join(lines(running, path))
+    assert "trouble at_s=" in text
+    assert not [word for word in SECRETS if word in text]
+
+
+@pytest.mark.parametrize(
+    ("what", "kept"),
+    [
+        ("a clause was not spoken: the voice could not say 'zebra'", "a clause was not spoken"),
+        ("The microphone 'Quincy's headset' was unplugged", "The microphone"),
+        ("the recogniser gave no answer in time", "the recogniser gave no answer in time"),
+    ],
+)
+def test_of_a_sentence_the_part_before_a_value_is_kept(what: str, kept: str) -> None:
+    assert log.without_values(what) == kept
+
+
+# -- pages ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def simulator(tmp_path: Path) -> StandIn:
+    return StandIn(tmp_path / "attempts")
+
+
+@pytest.fixture
+def client(simulator: StandIn) -> Iterator[TestClient]:
+    from simvoice.web.app import create_app
+
+    start_key = StartKey()
+    cookies = {start_key.cookie_name(HOST): start_key.cookie}
+    made = create_app(simulator, start_key)
+    with TestClient(made, base_url=f"http://{HOST}", cookies=cookies) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize("accept", ["text/html", "application/json"])
+def test_a_fault_of_the_server_is_a_page_whose_id_finds_the_line(
+    client: TestClient,
+    simulator: StandIn,
+    running: log.Log,
+    path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    accept: str,
+) -> None:
+    def fail(_: str) -> None:
+        raise ValueError("Quincy said zebra")
+
+    monkeypatch.setattr(simulator, "attempt", fail)
+    answer = client.get("/attempts/20261129-100000-wrist-abcd", headers={"accept": accept})
+    assert answer.status_code == 500
+    assert answer.headers["x-frame-options"] == "DENY"
+    assert "zebra" not in answer.text
+    found = re.search(r"under ([0-9a-f]{8})", answer.text)
+    assert found is not None
+    logged = "\n".join(lines(running, path))
+    assert f"request={found[1]} The server could not answer a request." in logged
+    assert "ValueError" in logged
+    assert "in fail" in logged
+    assert not [word for word in SECRETS if word in logged]
+
+
+def test_no_key_query_or_name_is_in_the_log(
+    client: TestClient, simulator: StandIn, running: log.Log, path: Path
+) -> None:
+    attempt = plant(simulator.root)
+    client.get(f"/attempts/{attempt}?name=Quincy")
+    client.get("/progress/Quincy?key=marmalade")
+    client.get("/zebra")
+    client.post(f"/attempts/{attempt}/objections", json={"why": "zebra"})
+    text = "\n".join(lines(running, path))
+    assert "GET /attempts/{attempt_id} 200" in text
+    assert re.search(r"WARNING .* request=[0-9a-f]{8} POST .* 403 ", text)
+    assert not [word for word in SECRETS if word in text]
+
+
+# -- errors ---------------------------------------------------------------------------------------
+
+
+def test_an_error_of_a_thread_is_logged_with_its_frames_and_without_its_message(
+    running: log.Log, path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail() -> None:
+        try:
+            raise KeyError("zebra")
+        except KeyError as error:
+            raise RuntimeError("Quincy") from error
+
+    thread = threading.Thread(target=fail, name="voice")
+    thread.start()
+    thread.join(10)
+    text = "\n".join(lines(running, path))
+    assert "The thread voice ended with an error." in text
+    assert "RuntimeError" in text
+    assert "KeyError" in text
+    assert "in fail" in text
+    assert not [word for word in SECRETS if word in text]
+    assert str(path) in capsys.readouterr().err
+
+
+def test_of_another_library_only_the_template_is_kept(running: log.Log, path: Path) -> None:
+    other = logging.getLogger("somebody.else")
+    other.warning("cannot read %s", "zebra")
+    other.warning("Quincy is here")
+    text = "\n".join(lines(running, path))
+    assert "cannot read %s" in text
+    assert not [word for word in SECRETS if word in text]
+
+
+# -- disk -----------------------------------------------------------------------------------------
+
+
+def test_a_slow_disk_does_not_hold_up_who_logs(
+    running: log.Log, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writes = threading.Event()
+    real = log._RotatingFile.emit
+
+    def slow(self: log._RotatingFile, record: logging.LogRecord) -> None:
+        assert writes.wait(30)
+        real(self, record)
+
+    monkeypatch.setattr(log._RotatingFile, "emit", slow)
+    for number in range(1000):  # the disk stands still until all of them are logged
+        logging.getLogger("simvoice.runtime").info("frame %d", number)
+    assert not path.exists()
+    writes.set()
+    assert sum(" frame " in line for line in lines(running, path)) == 1000
+
+
+def test_a_log_that_cannot_be_written_is_said_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    running = log.start("info", tmp_path / "file" / log.FILE)
+    for _ in range(3):
+        logging.getLogger("simvoice").info("x")
+    running.stop()
+    assert capsys.readouterr().err.count("The log cannot be written") == 1
+
+
+def test_the_file_is_private_and_rotates(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log, "FILE_BYTES", 5_000)
+    running = log.start("info", path)
+    for number in range(1000):
+        logging.getLogger("simvoice").info("line %d", number)
+    running.stop()
+    kept = sorted(each.name for each in path.parent.iterdir())
+    assert kept == [log.FILE, *(f"{log.FILE}.{n}" for n in range(1, log.OLD_FILES + 1))]
+    assert all(each.stat().st_size < 6_000 for each in path.parent.iterdir())
+    assert path.stat().st_mode & 0o077 == 0
+    assert "line 999" in path.read_text(encoding="utf-8")
+
+
+def _write_lines(path: Path, name: str) -> None:
+    log.FILE_BYTES = 20_000
+    running = log.start("info", path)
+    for number in range(300):
+        logging.getLogger("simvoice").info("%s %d", name, number)
+        time.sleep(0.001)  # so that both processes write in turn
+    running.stop()
+
+
+@pytest.mark.slow
+def test_two_processes_share_the_file(path: Path) -> None:
+    spawn = multiprocessing.get_context("spawn")
+    both = [spawn.Process(target=_write_lines, args=(path, name)) for name in ("one", "two")]
+    for each in both:
+        each.start()
+    for each in both:
+        each.join(60)
+        assert each.exitcode == 0
+    text = "".join(each.read_text(encoding="utf-8") for each in path.parent.iterdir())
+    assert all(f" one {number}\n" in text and f" two {number}\n" in text for number in range(300))
+
+
+# -- commands -------------------------------------------------------------------------------------
+
+
+def test_the_level_may_stand_behind_a_command() -> None:
+    assert _level_first(["talk", "x", "--log-level", "debug"])[:2] == ["--log-level", "debug"]
+    assert _level_first(["talk", "--log-level=debug", "x"]) == ["--log-level=debug", "talk", "x"]
+    assert _level_first(["ask", "--", "--log-level", "x"]) == ["ask", "--", "--log-level", "x"]
+
+
+def test_a_command_logs_its_start_in_the_data_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SIMVOICE_HOME", str(tmp_path))
+    assert CliRunner().invoke(app, ["attempts", "list"]).exit_code == 0
+    assert "INFO simvoice.cli" in log.file().read_text(encoding="utf-8")
+    assert "command=attempts simvoice=" in log.file().read_text(encoding="utf-8")
+
+
+def test_the_warnings_of_a_week_are_counted(path: Path) -> None:
+    running = log.start("info", path)
+    logging.getLogger("simvoice").warning("one")
+    logging.getLogger("simvoice").error("two")
+    logging.getLogger("simvoice").info("three")
+    running.stop()
+    old = "2020-01-01T00:00:00.000+00:00 WARNING simvoice pid=1 attempt=- request=- old\n"
+    with path.open("a", encoding="utf-8") as file:
+        file.write(old)
+    assert log.count_warnings(path) == 2
+    assert log.count_warnings(path.with_name("missing")) == 0
