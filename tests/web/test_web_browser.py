@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from simvoice.audio import RATE, level_dbfs
-from simvoice.display import clock
+from simvoice.display import clock, count_noun
 from simvoice.errors import ModelMissing
 from simvoice.record.events import LearnerVoice
 from simvoice.web.ports import Readiness
@@ -338,6 +338,19 @@ def test_the_pages_and_python_show_the_same_clock(address: str, browse: Browse) 
         [at_s for at_s, _ in CLOCKS],
     )
     assert shown == [clock(at_s) for at_s, _ in CLOCKS]
+
+
+def test_the_pages_and_python_count_alike(address: str, browse: Browse) -> None:
+    page = browse().page
+    page.goto(address)
+    shown = page.evaluate(
+        """async counts => {
+            const { countNoun } = await import("/static/format.js");
+            return counts.map((count) => countNoun(count, "item"));
+        }""",
+        [0, 1, 2, 12],
+    )
+    assert shown == [count_noun(count, "item") for count in (0, 1, 2, 12)]
 
 
 # -- the verdict of the microphone check ------------------------------------------------------
