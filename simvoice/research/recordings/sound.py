@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import struct
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -12,15 +11,20 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-import soundfile  # type: ignore[import-untyped]
 import soxr  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
 from simvoice.audio import RATE, Pcm16, to_int16
 from simvoice.errors import AudioFileError
+from simvoice.research.recordings.decoders import open_decoder, open_regular
+from simvoice.research.recordings.file_names import shown_name
 
 SOUND_ENDINGS = frozenset(
-    {".wav", ".flac", ".ogg", ".opus", ".oga", ".aiff", ".aif", ".mp3", ".w64"}
+    {
+        *(".wav", ".wave", ".rf64", ".bw64", ".w64", ".aiff", ".aif", ".aifc", ".caf", ".au"),
+        *(".snd", ".sph", ".flac", ".ogg", ".oga", ".opus", ".spx", ".mp3", ".m4a", ".mp4"),
+        *(".m4b", ".aac", ".mov", ".webm", ".mkv", ".mka", ".3gp", ".amr", ".wma", ".avi"),
+    }
 )
 """Endings of the recordings in a folder; a file that is named itself may have any ending."""
 
@@ -34,11 +38,11 @@ _SAME = 1e-4
 """Power of the difference over the power of the sum below which two channels hold one sound (40 dB
 down: two microphones in one room, or two people on a line, never come that close)."""
 
+_LISTEN_S = 120.0
+"""Seconds in which `holds_one_sound` compares the channels: enough to hear both people speak."""
+
 _UNEQUAL_S = 1.0
 """Seconds by which the two files of a pair may differ without a remark."""
-
-_UNKNOWN_SIZES = {0, 0xFFFFFFFF}
-"""Data sizes in the header of recorders that do not know the length yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +57,7 @@ class SoundFacts:
     frames: int
     """Samples of each channel that could be read."""
     subtype: str
-    """libsndfile's name of the sample format, such as PCM_24."""
+    """libsndfile's name of the sample format, such as PCM_24, or FFmpeg's of the codec."""
 
     @property
     def length_s(self) -> float:
@@ -89,7 +93,7 @@ class Sound:
             reader.check_complete()
         if power.is_one_sound:
             raise AudioFileError(
-                f"both channels of {_named([reader.path for reader in self._readers])} hold the "
+                f"both channels of {_named(self._readers)} hold the "
                 "same sound, so the speakers cannot be told apart; record each speaker on a "
                 "separate channel"
             )
@@ -105,7 +109,7 @@ class Sound:
 
     def remarks(self) -> tuple[str, ...]:
         """Return sentences about faults that did not stop reading; call after the last block."""
-        found = [remark for reader in self._readers for remark in reader.remarks]
+        found = [remark for reader in self._readers for remark in reader.remarks()]
         return (*found, *_unequal(self._readers))
 
     def _copy_paths(self) -> list[Path]:
@@ -120,7 +124,7 @@ def two_channels(paths: Sequence[Path], scratch: Path | None = None) -> Iterator
     `Sound.whole_channels`. Raises AudioFileError.
     """
     with ExitStack() as stack:
-        readers = [_Reader(path, stack) for path in paths]
+        readers = [_Reader(path, stack, is_mixed=len(paths) == 2) for path in paths]
         for reader in readers:
             _check_channels(reader, alone=len(readers) == 1)
         copies: Path | None = None
@@ -132,99 +136,114 @@ def two_channels(paths: Sequence[Path], scratch: Path | None = None) -> Iterator
 
 def sha256_of(path: Path) -> str:
     """Return the SHA-256 of the file's bytes in hex. Raises AudioFileError when unreadable."""
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise AudioFileError(f"{path.name!r} cannot be read; check its permissions") from error
+    with open_regular(path) as file:
+        try:
+            digest = hashlib.sha256()
+            while block := file.read(1 << 20):
+                digest.update(block)
+        except OSError as error:
+            raise AudioFileError(
+                f"{shown_name(path)!r} cannot be read ({error.strerror or error})"
+            ) from error
+    return digest.hexdigest()
 
 
 def channels_of(path: Path) -> int:
     """Return the number of channels of a sound file; 0 when it is no sound file."""
-    try:
-        return int(soundfile.info(str(path)).channels)
-    except (soundfile.SoundFileError, OSError, ValueError):
-        return 0
+    with ExitStack() as stack:
+        try:
+            return open_decoder(path, stack).channels
+        except AudioFileError:
+            return 0
+
+
+def holds_one_sound(path: Path) -> bool:
+    """Return whether both channels of a two-channel file hold one sound, in its first two minutes.
+
+    Recorders with one microphone often write so. False for other files.
+    """
+    power = _Power()
+    with ExitStack() as stack:
+        try:
+            decoder = open_decoder(path, stack)
+            if decoder.channels != 2:
+                return False
+            seconds = 0.0
+            for block in decoder.blocks(round(_BLOCK_S * decoder.rate)):
+                power.add(block)
+                seconds += len(block) / decoder.rate
+                if seconds >= _LISTEN_S:
+                    break
+        except AudioFileError:
+            return False
+    return power.is_one_sound
 
 
 class _Reader:
     """Reads one sound file from start to end as float32 at 16 kHz."""
 
-    def __init__(self, path: Path, stack: ExitStack) -> None:
-        _check_exists(path)
-        try:
-            self._file = stack.enter_context(soundfile.SoundFile(str(path)))
-        except (soundfile.SoundFileError, OSError, ValueError, TypeError) as error:
-            raise AudioFileError(
-                f"{path.name!r} cannot be read as sound; export it again as WAV or FLAC"
-            ) from error
+    def __init__(self, path: Path, stack: ExitStack, *, is_mixed: bool = False) -> None:
+        """is_mixed: whether to take the mean of two channels, for a file with one speaker."""
         self.path = path
-        self.channels = int(self._file.channels)
-        self._rate = int(self._file.samplerate)
+        self.name = shown_name(path)
+        self._decoder = open_decoder(path, stack)
+        self.channels = self._decoder.channels
+        self._is_mixed = is_mixed and self.channels == 2
+        self._rate = self._decoder.rate
         if self._rate < LOWEST_RATE:
             raise AudioFileError(
-                f"{path.name!r} has {self._rate} Hz, too few for speech; record at 16000 Hz or more"
+                f"{self.name!r} has {self._rate} Hz, too few for speech; record at 16000 Hz or more"
             )
-        self._declared_frames = int(self._file.frames)
         self._frames = 0
-        self._resampler = (
-            soxr.ResampleStream(self._rate, RATE, self.channels, dtype="float32", quality="HQ")
+
+    @property
+    def given_channels(self) -> int:
+        """Channels of the blocks."""
+        return 1 if self._is_mixed else self.channels
+
+    def blocks(self) -> Iterator[NDArray[np.float32]]:
+        """Yield float32 [m, given_channels] at 16 kHz, of any length m."""
+        resampler = (
+            soxr.ResampleStream(self._rate, RATE, self.given_channels, "float32", quality="HQ")
             if self._rate != RATE
             else None
         )
-        self.remarks: list[str] = []
-
-    def blocks(self) -> Iterator[NDArray[np.float32]]:
-        """Yield float32 [m, channels] at 16 kHz, of any length m."""
-        size = round(_BLOCK_S * self._rate)
-        while True:
-            raw = self._read(size)
-            self._frames += len(raw)
-            is_last = len(raw) == 0
+        for raw in self._decoder.blocks(round(_BLOCK_S * self._rate)):
             if not np.isfinite(raw).all():
-                at_s = (self._frames - len(raw)) / self._rate
                 raise AudioFileError(
-                    f"{self.path.name!r} contains values that are not numbers, after {at_s:.0f} s; "
-                    "export it again"
+                    f"{self.name!r} contains values that are not numbers, after "
+                    f"{self.length_s:.0f} s; export it again"
                 )
-            yield raw if self._resampler is None else self._resampler.resample_chunk(raw, is_last)
-            if is_last:
-                return
-
-    def _read(self, size: int) -> NDArray[np.float32]:
-        try:
-            block: NDArray[np.float32] = self._file.read(size, dtype="float32", always_2d=True)
-        except (soundfile.SoundFileError, RuntimeError):
-            # A truncated compressed file: the blocks decoded so far are good.
-            return np.zeros((0, self.channels), np.float32)
-        return block
+            self._frames += len(raw)
+            given = raw.mean(axis=1, keepdims=True, dtype=np.float32) if self._is_mixed else raw
+            yield given if resampler is None else resampler.resample_chunk(given)
+        if resampler is not None:
+            rest = np.zeros((0, self.given_channels), np.float32)
+            yield resampler.resample_chunk(rest, last=True)
 
     def check_complete(self) -> None:
-        """Add a remark when sound is missing. Raises AudioFileError when there is none.
-
-        Call after the last block.
-        """
+        """Raise AudioFileError when there is no sound; call after the last block."""
         if self._frames == 0:
-            raise AudioFileError(f"{self.path.name!r} contains no sound; record it again")
-        declared = max(
-            self._declared_frames, _declared_frames(self.path, self.channels, self._file)
+            raise AudioFileError(f"{self.name!r} contains no sound; record it again")
+
+    def remarks(self) -> list[str]:
+        """Return sentences about missing sound; call after the last block."""
+        mixed = (
+            [f"{self.name!r} has two channels, and their mean was used as one speaker's"]
+            if self._is_mixed
+            else []
         )
-        if declared - self._frames > self._rate // 100:
-            self.remarks.append(
-                f"{self.path.name!r} is cut off: its header declares "
-                f"{declared / self._rate:.1f} s and the file contains "
-                f"{self._frames / self._rate:.1f} s, which were read"
-            )
+        return [*self._decoder.remarks(), *mixed]
 
     def facts(self) -> SoundFacts:
         """Return the facts of the file; call after the last block."""
         return SoundFacts(
-            self.path.name,
+            self.name,
             sha256_of(self.path),
             self._rate,
             self.channels,
             self._frames,
-            str(self._file.subtype),
+            self._decoder.subtype,
         )
 
     @property
@@ -278,15 +297,8 @@ def _even(blocks: Iterator[NDArray[np.float32]], size: int) -> Iterator[NDArray[
     yield waiting
 
 
-def _check_exists(path: Path) -> None:
-    if not path.exists():
-        raise AudioFileError(f"the sound file {str(path)!r} does not exist; check the name")
-    if path.stat().st_size == 0:
-        raise AudioFileError(f"{path.name!r} is empty; record it again")
-
-
 def _check_channels(reader: _Reader, *, alone: bool) -> None:
-    name, count = reader.path.name, reader.channels
+    name, count = reader.name, reader.channels
     if alone and count == 1:
         raise AudioFileError(
             f"{name!r} has one channel, and each speaker needs a separate one; give the file of "
@@ -298,47 +310,18 @@ def _check_channels(reader: _Reader, *, alone: bool) -> None:
             f"{name!r} has {count} channels; there must be two, the learner's and the patient's: "
             "export only these two"
         )
-    if not alone and count != 1:
+    if not alone and count > 2:
         raise AudioFileError(
-            f"{name!r} has {count} channels; each of two files must have one channel. If this "
-            "file contains both speakers, analyse it alone"
+            f"{name!r} has {count} channels; each of two files must have one, or two that hold one "
+            "speaker: export only these"
         )
-
-
-def _declared_frames(path: Path, channels: int, file: soundfile.SoundFile) -> int:
-    """Return the frames that a WAV's header declares; libsndfile only counts those in the file."""
-    widths = {"PCM_U8": 1, "PCM_16": 2, "PCM_24": 3, "PCM_32": 4, "FLOAT": 4, "DOUBLE": 8}
-    width = widths.get(str(file.subtype))
-    if width is None or file.format not in ("WAV", "WAVEX"):
-        return 0
-    try:
-        return _declared_bytes(path) // (width * channels)
-    except (OSError, struct.error):
-        return 0
-
-
-def _declared_bytes(path: Path) -> int:
-    """Return the size of a WAV's data chunk by its header; 0 when unknown. Raises OSError.
-
-    It is more than the file contains when the recorder was cut off.
-    """
-    with path.open("rb") as file:
-        head = file.read(12)
-        if len(head) < 12 or head[:4] != b"RIFF" or head[8:] != b"WAVE":
-            return 0
-        while len(chunk := file.read(8)) == 8:
-            name, size = struct.unpack("<4sI", chunk)
-            if name == b"data":
-                return 0 if size in _UNKNOWN_SIZES else int(size)
-            file.seek(size + size % 2, 1)
-    return 0
 
 
 def _unequal(readers: Sequence[_Reader]) -> list[str]:
     lengths = [reader.length_s for reader in readers]
     if max(lengths) - min(lengths) <= _UNEQUAL_S:
         return []
-    first, second = (f"{reader.path.name!r} ({reader.length_s:.1f} s)" for reader in readers)
+    first, second = (f"{reader.name!r} ({reader.length_s:.1f} s)" for reader in readers)
     return [f"{first} and {second} differ in length; the shorter was padded with silence"]
 
 
@@ -348,5 +331,5 @@ def _mapped(path: Path) -> Pcm16:
     return np.memmap(path, dtype=np.int16, mode="r")
 
 
-def _named(paths: Sequence[Path]) -> str:
-    return " and ".join(repr(path.name) for path in paths)
+def _named(readers: Sequence[_Reader]) -> str:
+    return " and ".join(repr(reader.name) for reader in readers)

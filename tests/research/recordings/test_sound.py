@@ -118,8 +118,20 @@ def test_more_than_two_channels_are_refused(tmp_path: Path) -> None:
         "'three.wav' has 3 channels; there must be two, the learner's and the patient's: "
         "export only these two"
     )
-    assert "each of two files must have one channel" in problem(
-        write(tmp_path / "a.wav"), write(tmp_path / "b.wav")
+    mono = write(tmp_path / "mono.wav", pcm[:, :1])
+    assert "each of two files must have one, or two" in problem(mono, tmp_path / "three.wav")
+
+
+def test_two_files_of_two_channels_are_mixed_to_one_speaker_each(tmp_path: Path) -> None:
+    learner, patient = both()[:, :1], both()[:, 1:]
+    first = write(tmp_path / "a.wav", np.repeat(learner, 2, axis=1))
+    second = write(tmp_path / "b.wav", np.column_stack((patient, np.zeros_like(patient))))
+    found = read(first, second)
+    assert np.array_equal(found.first, sound()[0])
+    assert correlation(sound()[1], found.second) > 0.99
+    assert found.remarks == (
+        "'a.wav' has two channels, and their mean was used as one speaker's",
+        "'b.wav' has two channels, and their mean was used as one speaker's",
     )
 
 
