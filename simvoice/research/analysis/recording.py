@@ -23,15 +23,17 @@ from simvoice.research.analysis.conversation import (
 from simvoice.research.analysis.recognise import recognise_words, utterances_of
 from simvoice.research.analysis.results import fingerprint
 from simvoice.research.analysis.tables import events_of, stretches_of, turns_of, values_of
+from simvoice.research.recordings.file_names import shown_name
 from simvoice.research.recordings.match import (
     Attributed,
-    SpeakerNames,
     attribute,
     check_fits,
     clipped,
+    files_of,
     swapped,
 )
 from simvoice.research.recordings.sound import Sound, sha256_of, two_channels
+from simvoice.research.recordings.speaker_names import SpeakerNames
 from simvoice.research.recordings.transcript import RecordingTranscript, read_transcripts
 from simvoice.timing.intervals import Intervals, total_s
 from simvoice.timing.measure_sound import SoundMeasurement, measure_sound
@@ -61,6 +63,8 @@ class Recording:
     files: tuple[Path, ...]
     """One file of two channels, or the learner's and the patient's of one channel each."""
     transcripts: tuple[Path, ...] = ()
+    remarks: tuple[str, ...] = ()
+    """Sentences about how its files were found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +99,9 @@ class RecordingIdentity:
 
 def identify(recording: Recording, options: Options) -> RecordingIdentity:
     """Hash all files. Raises AudioFileError when a file cannot be read."""
-    sounds = [sha256_of(_existing(path)) for path in recording.files]
+    sounds = [sha256_of(path) for path in recording.files]
     texts = [
-        InputFile(name=path.name, sha256=sha256_of(path), role="transcript")
+        InputFile(name=shown_name(path), sha256=sha256_of(path), role="transcript")
         for path in (recording.transcripts if options.transcript else ())
     ]
     digests = [*sounds, *(text.sha256 for text in texts)]
@@ -124,7 +128,7 @@ def analyse_recording(
     """
     identity = identify(recording, options)
     paths = recording.transcripts if options.transcript else ()
-    transcript = read_transcripts(paths) if paths else RecordingTranscript()
+    transcript = read_transcripts(paths, options.names) if paths else RecordingTranscript()
     copies = scratch if options.words and recogniser is not None else None
     with two_channels(recording.files, copies) as sound:
         return _analysed(recording, identity, options, sound, transcript, recogniser)
@@ -150,7 +154,9 @@ def _analysed(
     }
     entries, left_out = _attributed(transcript, options, voices, int(is_swapped), measured.length_s)
     utterances, words = _transcribed_utterances(entries), _transcribed_words(entries)
-    words_from: Literal["", "transcript", "whisper"] = "transcript" if entries else ""
+    words_from: Literal["", "transcript", "whisper"] = (
+        "transcript" if any(each.entry.text for each in entries) else ""
+    )
     if options.words and recogniser is not None:
         first, second = sound.whole_channels()
         learner, patient = (second, first) if is_swapped else (first, second)
@@ -177,7 +183,14 @@ def _analysed(
         inputs=(*_inputs(sound), *identity.transcripts),
         simvoice=__version__,
         fingerprint=identity.fingerprint,
-        notes=(*sound.remarks(), *remarks, *left_out, *_silent_channels(voices)),
+        notes=(
+            *recording.remarks,
+            *sound.remarks(),
+            *transcript.remarks,
+            *remarks,
+            *left_out,
+            *_silent_channels(voices),
+        ),
         stretches=stretches_of(reading),
         utterances=tuple(utterances),
         words=tuple(words),
@@ -236,7 +249,7 @@ def _swap_hint(utterances: Sequence[ConversationUtterance]) -> list[str]:
 def _contradiction(
     options: Options, transcript: RecordingTranscript, is_pair: bool
 ) -> AudioFileError:
-    names = " and ".join(repr(path.name) for path in transcript.files)
+    names = files_of(transcript)
     if is_pair:
         return AudioFileError(
             f"the labels of {names} show that the first file is the patient's; give the learner's "
@@ -258,7 +271,7 @@ def _channel(
 
 def _check_speech(recording: Recording, measured: SoundMeasurement) -> None:
     if total_s(measured.learner.speech) + total_s(measured.patient.speech) <= 0.0:
-        names = " and ".join(repr(path.name) for path in recording.files)
+        names = " and ".join(repr(shown_name(path)) for path in recording.files)
         raise AudioFileError(
             f"{names} contains no speech; check that the microphones were on during the recording"
         )
@@ -286,7 +299,8 @@ def _attributed(
         return [], []
     found, remarks = attribute(transcript, options.names, voices, learner_channel)
     check_fits(transcript, found, voices, lasts_s)
-    return clipped(found, lasts_s), remarks
+    inside, beyond = clipped(transcript, found, lasts_s)
+    return inside, [*remarks, *beyond]
 
 
 def _transcribed_utterances(entries: Sequence[Attributed]) -> list[ConversationUtterance]:
@@ -299,7 +313,7 @@ def _transcribed_utterances(entries: Sequence[Attributed]) -> list[ConversationU
             text=each.entry.text,
         )
         for each in entries
-        if not each.entry.is_word
+        if not each.entry.is_word and each.entry.text
     ]
     return whole or utterances_of(_transcribed_words(entries))
 
@@ -355,9 +369,3 @@ def _inputs(sound: Sound) -> list[InputFile]:
         )
         for facts in sound.files()
     ]
-
-
-def _existing(path: Path) -> Path:
-    if not path.exists():
-        raise AudioFileError(f"the sound file {str(path)!r} does not exist; check the name")
-    return path

@@ -1,69 +1,21 @@
 """Assign channels and transcript entries to speakers, from names, labels and voices.
 
-Attribution uses, in this order: the channel that a transcript names, its speaker labels, and
-whose voice sounds at the time of the entry.
+Attribution uses, in this order: a label that names a speaker (with a file for each speaker, the
+name of the file), the channel that a transcript names, and whose voice sounds at that time.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from simvoice.errors import AudioFileError, SettingError
+from simvoice.errors import AudioFileError
+from simvoice.research.recordings.file_names import shown_name
+from simvoice.research.recordings.speaker_names import SpeakerNames
 from simvoice.research.recordings.transcript import RecordingTranscript
 from simvoice.research.recordings.transcript_entry import TranscriptEntry
 from simvoice.timing.intervals import Intervals, intersect, intervals, total_s
 from simvoice.timing.turns import Speaker
-
-# -- speaker names --------------------------------------------------------------------------
-
-_LEARNERS = (
-    "learner doctor dr clinician physician student resident nurse therapist counsellor counselor "
-    "provider practitioner interviewer trainee surgeon oncologist"
-)
-_PATIENTS = (
-    "patient pt sp client family relative parent mother father caregiver carer spouse actor "
-    "interviewee simulated standardized"
-)
-
-
-def _in_words(text: str) -> list[str]:
-    return [word for word in re.split(r"[\W_]+", text.casefold()) if word]
-
-
-@dataclass(frozen=True, slots=True)
-class SpeakerNames:
-    """The words in file, tier and label names that mean the learner and the patient."""
-
-    learner: frozenset[str] = frozenset(_LEARNERS.split())
-    patient: frozenset[str] = frozenset(_PATIENTS.split())
-
-    @classmethod
-    def parse(cls, text: str) -> SpeakerNames:
-        """Parse `doctor,patient`: one word each. Raises SettingError for anything else."""
-        halves = [_in_words(half) for half in text.split(",")]
-        if len(halves) != 2 or any(len(half) != 1 for half in halves) or halves[0] == halves[1]:
-            raise SettingError(
-                f"--names {text!r} is not two different words; write the learner's first, such as: "
-                "--names doctor,patient"
-            )
-        return cls(frozenset(halves[0]), frozenset(halves[1]))
-
-    def speaker_of(self, label: str) -> Speaker | None:
-        """Return the speaker that a label names; None when it names neither or both."""
-        words = set(_in_words(label))
-        is_learner, is_patient = bool(words & self.learner), bool(words & self.patient)
-        if is_learner == is_patient:
-            return None
-        return "learner" if is_learner else "patient"
-
-    def without_names(self, stem: str) -> str:
-        """Return a file's stem without speaker names: the part that the files of a pair share."""
-        known = self.learner | self.patient
-        others = [w for w in re.split(r"([\W_]+)", stem) if w.casefold() not in known]
-        return re.sub(r"^[\W_]+|[\W_]+$", "", re.sub(r"([\W_])[\W_]+", r"\1", "".join(others)))
-
 
 # -- transcript entries ---------------------------------------------------------------------
 
@@ -75,7 +27,16 @@ _LEAST_LABELLED_S = 3.0
 """Seconds of labelled speech that a judgement about the channels needs."""
 
 _TOO_LONG_S = 1.0
-"""Seconds by which a transcript may outlast its recording: aligners round to whole seconds."""
+"""Seconds by which a transcript may outlast its recording without a remark: aligners round to whole
+seconds."""
+
+_LONGER_S = 10.0
+"""Seconds by which the length that a transcript states may exceed the sound: a recorder that was
+stopped early. More is another recording."""
+
+_LATE_SHARE = 0.05
+"""The share of entries that may begin after the end of the sound, or one: speech recognition
+invents words in silence, and a time may be mistyped."""
 
 _LEAST_FIT = 0.2
 """The least overlap of transcript and voices, corrected for chance (0 chance, 1 full overlap).
@@ -120,23 +81,24 @@ def attribute(
 ) -> tuple[list[Attributed], list[str]]:
     """Return each entry with its speaker, and sentences about entries that were left out.
 
-    The channel that the transcript names decides, else its label, else whose voice sounds at that
-    time. All entries of a label that names no speaker go to the speaker whose voice overlaps them
-    most. voices: by speaker. learner_channel: 0 or 1.
+    A label that names a speaker decides, else the channel that the transcript names, else whose
+    voice sounds at that time. All entries of a label that names no speaker go to the speaker whose
+    voice overlaps them most. voices: by speaker. learner_channel: 0 or 1.
     """
     unnamed = {
-        label: _speaker_heard([e for e in transcript.entries if e.label == label], voices)
+        label: _speaker_heard(own, voices)
         for label in transcript.labels()
-        if label and names.speaker_of(label) is None
+        if label
+        and names.speaker_of(label) is None
+        and (own := [e for e in transcript.entries if e.label == label and e.channel is None])
     }
     found: list[Attributed] = []
     for entry in transcript.entries:
-        if entry.channel is not None:
-            who: Speaker | None = "learner" if entry.channel == learner_channel else "patient"
-        elif entry.label:
-            who = names.speaker_of(entry.label) or unnamed[entry.label]
-        else:
-            who = _speaker_heard([entry], voices)
+        who = names.speaker_of(entry.label) if entry.label else None
+        if who is None and entry.channel is not None:
+            who = "learner" if entry.channel == learner_channel else "patient"
+        elif who is None:
+            who = unnamed[entry.label] if entry.label else _speaker_heard([entry], voices)
         if who is not None:
             found.append(Attributed(who, entry))
     left_out = [label for label, who in unnamed.items() if who is None]
@@ -158,9 +120,12 @@ def check_fits(
 
     length_s: of the sound.
     """
-    names = " and ".join(repr(path.name) for path in transcript.files)
-    lasts_s = max([transcript.length_s, *(e.end_s for e in transcript.entries)], default=0.0)
-    if lasts_s > length_s + _TOO_LONG_S:
+    names = files_of(transcript)
+    late = [e for e in transcript.entries if e.start_s > length_s + _TOO_LONG_S]
+    lasts_s = max([transcript.length_s, *(e.end_s for e in late)])
+    if transcript.length_s > length_s + _LONGER_S or len(late) > max(
+        1.0, _LATE_SHARE * len(transcript.entries)
+    ):
         raise AudioFileError(
             f"{names} lasts {lasts_s:.1f} s and the sound {length_s:.1f} s, so they do not belong "
             "together; put the right transcript beside the sound, or analyse without it: "
@@ -204,10 +169,26 @@ def _extents(entries: Sequence[TranscriptEntry]) -> Intervals:
     return intervals([(e.start_s, e.end_s) for e in entries])
 
 
-def clipped(attributed: Sequence[Attributed], length_s: float) -> list[Attributed]:
-    """Return the entries cut at the end of the sound; later ones are left out."""
-    return [
+def clipped(
+    transcript: RecordingTranscript, attributed: Sequence[Attributed], length_s: float
+) -> tuple[list[Attributed], list[str]]:
+    """Return the entries cut at the end of the sound, and remarks; later ones are left out."""
+    found = [
         replace(each, entry=replace(each.entry, end_s=min(each.entry.end_s, length_s)))
         for each in attributed
         if each.entry.start_s < length_s
     ]
+    beyond = [e for e in transcript.entries if e.end_s > length_s + _TOO_LONG_S]
+    if not beyond:
+        return found, []
+    latest_s = max(e.end_s for e in beyond)
+    count = f"{len(beyond)} entries" if len(beyond) > 1 else "1 entry"
+    return found, [
+        f"{count} of {files_of(transcript)} went beyond the end of the sound, to {latest_s:.1f} s "
+        f"of {length_s:.1f} s, and were cut there"
+    ]
+
+
+def files_of(transcript: RecordingTranscript) -> str:
+    """Return the names of the transcript's files for a message."""
+    return " and ".join(repr(shown_name(path)) for path in transcript.files)

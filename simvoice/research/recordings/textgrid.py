@@ -1,95 +1,111 @@
-"""Read Praat's TextGrids with pympi-ling: long or short, in any of Praat's encodings."""
+"""Read Praat's TextGrids, in the long or the short form.
+
+Both forms are one sequence of numbers and quoted texts; what else the long form contains only names
+them. Reading the sequence lets one broken interval be left out: libraries refuse the whole file.
+Source: Praat manual, "TextGrid file formats".
+"""
 
 from __future__ import annotations
 
-import io
 import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 
-import pympi  # type: ignore[import-untyped]
-
-from simvoice.errors import AudioFileError
-from simvoice.research.recordings.transcript_entry import TranscriptEntry
-
-_EXPONENT = re.compile(
-    r"^(?P<head>\s*(?:(?:xmin|xmax|number|time)\s*=\s*)?)"
-    r"(?P<number>-?\d+(?:\.\d+)?[eE][-+]?\d+)(?P<tail>\s*)$",
-    re.MULTILINE,
+from simvoice.research.recordings.tiers import (
+    has_no_words,
+    holds_speech,
+    holds_words,
+    speaker_label,
+    without_marks,
 )
-"""Numbers with an exponent: Praat writes 0.00002 as 2e-05, which pympi reads as 5."""
-
-_WORD_TIER = re.compile(r"\bwords?\b", re.IGNORECASE)
-_NO_SPEECH_TIER = re.compile(
-    r"\b(phones?|phonemes?|syllables?|turns?|silences?|pauses|overlaps?|between|notes?|comments?|"
-    r"events?|interruptions?|acknowledgements?|holds?|machine)\b",
-    re.IGNORECASE,
+from simvoice.research.recordings.transcript_entry import (
+    EntryCollector,
+    TranscriptEntry,
+    cannot_read,
 )
-"""Names of tiers without transcribed speech, including those of our own exports."""
 
-_FILLERS = re.compile(
-    r"^(?:<?sil(?:ence)?>?|<?sp>?|<eps>|#|<p>|xxx|speech|backchannel|noise)?$", re.IGNORECASE
+_TOKEN = re.compile(
+    r'"(?P<text>(?:[^"]|"")*)"|(?P<open>")|\[[^\]\n]*\]|![^\n]*|'
+    r"(?<![^\s=])(?P<number>[-+]?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?)(?![^\s%])|[^\s\"=]+"
 )
-"""Labels without words, as aligners, transcribers and our own exports write them."""
+"""A text, a text that is never closed, an index, a comment, a number, or another word."""
+
+_NEXT_ENTRY = re.compile(
+    r"\n[ \t]*(?:(?:intervals|points|item)[ \t]*\[|xmin[ \t]*=|[\d.]+[ \t]*\n[ \t]*[\d.]+[ \t]*\n)"
+)
+"""What never is inside a text: with it, a text has lost its closing quote."""
+
+_CLASSES = ("IntervalTier", "TextTier")
 
 
-def read(name: str, text: str) -> tuple[list[TranscriptEntry], float]:
-    """Return the entries of the interval tiers, and the grid's length in seconds.
+@dataclass(frozen=True, slots=True)
+class _Token:
+    line: int
+    text: str | None = None
+    number: float | None = None
 
-    Raises AudioFileError.
-    """
+
+def read(name: str, text: str) -> EntryCollector:
+    """Return the entries of the interval tiers, and the grid's length. Raises AudioFileError."""
     if "TextGrid" not in text[:200]:
-        raise _broken(name)
-    grid = _grid(name, text)
-    tiers = [
-        tier
-        for tier in grid.tiers
-        if tier.tier_type == "IntervalTier" and not _NO_SPEECH_TIER.search(tier.name)
-    ]
-    found = [
-        TranscriptEntry(
-            _label(tier.name), float(a), float(b), _clean(text), is_word=_has_words(tier.name)
-        )
-        for tier in tiers
-        for a, b, text in tier.intervals
-        if not _FILLERS.match(_clean(text))
-    ]
-    if not found:
-        raise AudioFileError(
-            f"the TextGrid {name!r} has no interval with words; remove it, or analyse "
-            "without it: --no-transcript"
-        )
-    return found, float(grid.xmax)
+        raise cannot_read(name, "a TextGrid")
+    tokens = list(_tokens(text))
+    starts = [index for index in range(len(tokens)) if _begins_tier(tokens, index)]
+    if not starts:
+        raise cannot_read(name, "a TextGrid")
+    found = EntryCollector(name)
+    header = [token.number for token in tokens[: starts[0]] if token.number is not None]
+    found.length_s = header[1] if len(header) > 1 else 0.0
+    for start, end in zip(starts, [*starts[1:], len(tokens)], strict=True):
+        tier = tokens[start + 1].text or ""
+        if tokens[start].text == "IntervalTier" and holds_speech(tier):
+            _read_tier(tier, tokens[start + 5 : end], found)
+    return found
 
 
-def _grid(name: str, text: str) -> pympi.TextGrid:
-    plain = _EXPONENT.sub(lambda m: f"{m['head']}{float(m['number']):.12f}{m['tail']}", text)
-    grid = pympi.TextGrid(xmax=0.0)
-    try:
-        grid.from_file(io.BytesIO(plain.encode("utf-8")), "utf-8")
-    except (AttributeError, IndexError, ValueError, StopIteration, RuntimeError) as error:
-        raise _broken(name) from error
-    except Exception as error:
-        if type(error) is not Exception:  # pympi raises the bare class for a tier it does not know
-            raise
-        raise _broken(name) from error
-    return grid
-
-
-def _has_words(tier: str) -> bool:
-    return _WORD_TIER.search(tier.replace("_", " ")) is not None
-
-
-def _label(tier: str) -> str:
-    """Return a tier's name without "words": all tiers of one speaker then share a label."""
-    return " ".join(_WORD_TIER.sub(" ", tier.replace("_", " ")).split()).strip(" -:")
-
-
-def _clean(text: str) -> str:
-    """Remove the marks of transcribers, such as <UNSURE>…</UNSURE> and <UNIN/>."""
-    return " ".join(re.sub(r"</?[A-Za-z_]+/?>", " ", text).split())
-
-
-def _broken(name: str) -> AudioFileError:
-    return AudioFileError(
-        f"{name!r} cannot be read as a TextGrid; open it in Praat and save it again, or analyse "
-        "without it: --no-transcript"
+def _begins_tier(tokens: list[_Token], index: int) -> bool:
+    """Return whether class, name, start, end and count of a tier begin here."""
+    head = tokens[index : index + 5]
+    return (
+        len(head) == 5
+        and head[0].text in _CLASSES
+        and head[1].text is not None
+        and all(token.number is not None for token in head[2:])
     )
+
+
+def _read_tier(tier: str, tokens: list[_Token], found: EntryCollector) -> None:
+    """Add the intervals: two numbers and a text each."""
+    numbers: list[float] = []
+    for token in tokens:
+        if token.number is not None:
+            numbers.append(token.number)
+            continue
+        times, numbers = numbers, []
+        place, text = f"line {token.line}", without_marks(token.text or "")
+        if len(times) != 2:
+            found.leave_out(place, "it does not have two times")
+        elif not has_no_words(text):
+            label = speaker_label(tier)
+            entry = TranscriptEntry(label, times[0], times[1], text, is_word=holds_words(tier))
+            found.add(entry, place)
+
+
+def _tokens(text: str) -> Iterator[_Token]:
+    at, line = 0, 1
+    while (match := _TOKEN.search(text, at)) is not None:
+        line += text.count("\n", at, match.start())
+        end = match.end()
+        if match["text"] is not None or match["open"] is not None:
+            value = match["text"] if match["text"] is not None else text[match.end() :]
+            lost = _NEXT_ENTRY.search(value)
+            if lost is not None or match["open"] is not None:
+                # The closing quote is missing: the text ends with its line.
+                stop = text.find("\n", match.start())
+                end = len(text) if stop < 0 else stop
+                value = text[match.start() + 1 : end]
+            yield _Token(line, text=value.replace('""', '"'))
+        elif match["number"] is not None:
+            yield _Token(line, number=float(match["number"]))
+        line += text.count("\n", match.start(), end)
+        at = end

@@ -1,74 +1,47 @@
-"""Read the transcripts of a recording: TextGrid, CTM, WebVTT and SRT."""
+"""Read the transcripts of a recording: which formats there are, and how their bytes are decoded."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import takewhile
 from pathlib import Path
 
 from simvoice.errors import AudioFileError
-from simvoice.research.recordings import subtitles, textgrid
-from simvoice.research.recordings.transcript_entry import TranscriptEntry
+from simvoice.research.recordings import (
+    chat,
+    elan,
+    line_formats,
+    subtitles,
+    textgrid,
+    whisper_json,
+)
+from simvoice.research.recordings.file_names import shown_name
+from simvoice.research.recordings.speaker_names import SpeakerNames
+from simvoice.research.recordings.transcript_entry import EntryCollector, TranscriptEntry
 
-# -- CTM ------------------------------------------------------------------------------------
-
-_CHANNELS = {"1": 0, "a": 0, "2": 1, "b": 1}
-_FILLERS = {"<eps>", "sil", "<sil>", "sp", "!sil"}
-"""Labels that aligners write for silence."""
-
-
-def _read_ctm(name: str, text: str) -> tuple[list[TranscriptEntry], float]:
-    """Return the words, and 0.0: a CTM does not state the length. Raises AudioFileError.
-
-    Lines are `file channel start duration word [confidence]`; those that begin with `;;` are
-    comments. Source: NIST sclite, "ctm" format.
-    """
-    found = []
-    for number, line in enumerate(text.splitlines(), 1):
-        if line.startswith(";;") or not line.strip():
-            continue
-        fields = line.split()
-        try:
-            channel, start_s, length_s = fields[1], float(fields[2]), float(fields[3])
-            word = fields[4]
-        except (IndexError, ValueError) as error:
-            raise _broken(name, number) from error
-        if not (math.isfinite(start_s) and math.isfinite(length_s)):
-            raise _broken(name, number)
-        if word.casefold() in _FILLERS:
-            continue
-        index = _CHANNELS.get(channel.casefold())
-        label = "" if index is not None else channel
-        found.append(
-            TranscriptEntry(label, start_s, start_s + length_s, word, is_word=True, channel=index)
-        )
-    if not found:
-        raise AudioFileError(
-            f"the transcript {name!r} contains no words; remove it, or analyse without it: "
-            "--no-transcript"
-        )
-    return found, 0.0
+_Reader = Callable[[str, bytes, SpeakerNames], EntryCollector]
+"""Reads a file by its name and bytes."""
 
 
-def _broken(name: str, number: int) -> AudioFileError:
-    return AudioFileError(
-        f"line {number} of the transcript {name!r} is not `file channel start duration word`; "
-        "repair it, or analyse without it: --no-transcript"
-    )
+def _text(read: Callable[[str, str], EntryCollector]) -> _Reader:
+    return lambda name, data, _: read(name, decoded(data))
 
 
-# -- all formats ----------------------------------------------------------------------------
-
-TRANSCRIPT_ENDINGS = (".textgrid", ".ctm", ".vtt", ".srt")
-"""File endings, the most informative first: of several beside a recording, the first is read."""
-
-_READERS = {
-    ".textgrid": textgrid.read,
-    ".ctm": _read_ctm,
-    ".vtt": subtitles.read,
-    ".srt": subtitles.read,
+_READERS: dict[str, _Reader] = {
+    ".textgrid": _text(textgrid.read),
+    ".eaf": lambda name, data, _: elan.read(name, data),
+    ".cha": _text(chat.read),
+    ".ctm": _text(line_formats.read_ctm),
+    ".json": _text(whisper_json.read),
+    ".stm": _text(line_formats.read_stm),
+    ".vtt": lambda name, data, names: subtitles.read(name, decoded(data), names),
+    ".srt": lambda name, data, names: subtitles.read(name, decoded(data), names),
+    ".rttm": _text(line_formats.read_rttm),
 }
+
+TRANSCRIPT_ENDINGS = tuple(_READERS)
+"""File endings, the most informative first: of several beside a recording, the first is read."""
 
 _MOST_BYTES = 64 << 20
 """A larger file cannot be the transcript of one conversation."""
@@ -81,59 +54,109 @@ class RecordingTranscript:
     entries: tuple[TranscriptEntry, ...] = ()
     length_s: float = 0.0
     """The longest length that a transcript states, seconds; 0 when none states it."""
-    files: tuple[Path, ...] = field(default=())
+    files: tuple[Path, ...] = ()
+    remarks: tuple[str, ...] = ()
+    """Sentences about entries that were left out."""
 
     def labels(self) -> Iterator[str]:
         """Yield each label once, in order of first use."""
         yield from dict.fromkeys(entry.label for entry in self.entries)
 
 
-def read_transcripts(paths: Sequence[Path]) -> RecordingTranscript:
+def is_transcript(path: Path) -> bool:
+    """Return whether a file is a transcript by its ending, and JSON also by its content."""
+    ending = path.suffix.casefold()
+    if ending != ".json":
+        return ending in _READERS
+    try:
+        return path.stat().st_size <= _MOST_BYTES and whisper_json.holds_transcript(
+            path.read_bytes()
+        )
+    except OSError:
+        return False
+
+
+def read_transcripts(
+    paths: Sequence[Path], names: SpeakerNames | None = None
+) -> RecordingTranscript:
     """Return the entries of all files. Raises AudioFileError for a file that cannot be read.
 
     With several files, each label starts with the file's stem: files with one speaker each often
     have equal tier names, and then only the file name tells who speaks.
     """
+    known = names or SpeakerNames()
     entries: list[TranscriptEntry] = []
     length_s = 0.0
-    for path in paths:
-        found, lasts_s = _read(path)
-        length_s = max(length_s, lasts_s)
-        entries += [_with_stem(entry, path.stem) for entry in found] if len(paths) > 1 else found
-    ordered = tuple(sorted(entries, key=lambda e: (e.start_s, e.end_s, e.label)))
-    return RecordingTranscript(ordered, length_s, tuple(paths))
+    remarks: list[str] = []
+    for path, stem in zip(paths, _stems(paths, known), strict=True):
+        found = _read(path, known)
+        length_s = max(length_s, found.length_s)
+        entries += [_with_stem(entry, stem) if stem else entry for entry in found.entries]
+        remarks += found.remarks()
+    ordered = sorted(_with_telling_channels(entries), key=lambda e: (e.start_s, e.end_s, e.label))
+    return RecordingTranscript(tuple(ordered), length_s, tuple(paths), tuple(remarks))
+
+
+def _stems(paths: Sequence[Path], names: SpeakerNames) -> list[str]:
+    """Return what tells the files apart: nothing for one file, else the names.
+
+    What all names begin with is left out when it names a speaker, as in `doctor3.a` and
+    `doctor3.b`.
+    """
+    stems = [path.stem for path in paths]
+    if len(stems) < 2:
+        return [""] * len(stems)
+    speakers = {names.speaker_of(stem) for stem in stems}
+    if len(speakers) > 1 or None in speakers:
+        return stems
+    letters = zip(*stems, strict=False)
+    shared = sum(1 for _ in takewhile(lambda column: len(set(column)) == 1, letters))
+    return [stem[shared:] or stem for stem in stems]
 
 
 def _with_stem(entry: TranscriptEntry, stem: str) -> TranscriptEntry:
     return entry.with_label(f"{stem}: {entry.label}" if entry.label else stem)
 
 
-def _read(path: Path) -> tuple[list[TranscriptEntry], float]:
+def _with_telling_channels(entries: list[TranscriptEntry]) -> list[TranscriptEntry]:
+    """Remove the channel where every speaker has the same one: each came from a file of its own."""
+    channels = {entry.channel for entry in entries}
+    labels = {entry.label for entry in entries}
+    if len(channels) != 1 or len(labels) < 2:
+        return entries
+    return [replace(entry, channel=None) for entry in entries]
+
+
+def _read(path: Path, names: SpeakerNames) -> EntryCollector:
+    name = shown_name(path)
     try:
         if path.stat().st_size > _MOST_BYTES:
             raise AudioFileError(
-                f"the transcript {path.name!r} is larger than 64 MB; check that it is a transcript"
+                f"the transcript {name!r} is larger than 64 MB; check that it is a transcript"
             )
-        text = _decoded(path.read_bytes())
+        data = path.read_bytes()
     except OSError as error:
         raise AudioFileError(
-            f"the transcript {path.name!r} cannot be read; check its permissions"
+            f"the transcript {name!r} cannot be read; check its permissions"
         ) from error
-    found, length_s = _READERS[path.suffix.casefold()](path.name, text)
-    for entry in found:
-        if not 0.0 <= entry.start_s <= entry.end_s:
-            raise AudioFileError(
-                f"the transcript {path.name!r} has an entry that ends before it starts, at "
-                f"{entry.start_s:.2f} s; repair it, or analyse without it: --no-transcript"
-            )
-    return found, length_s
+    found = _READERS[path.suffix.casefold()](name, data, names)
+    found.check()
+    return found
 
 
-def _decoded(data: bytes) -> str:
-    """Decode UTF-16 (Praat, for some characters), UTF-8 with or without a mark, or Latin-1."""
+def decoded(data: bytes) -> str:
+    r"""Decode UTF-16 (Praat, for some characters), UTF-8 with or without a mark, or Windows-1252.
+
+    Lines end with \n.
+    """
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return data.decode("utf-16", errors="replace")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return data.decode("latin-1")
+        text = data.decode("utf-16", errors="replace")
+    elif data[:200:2].count(0) > 50 or data[1:200:2].count(0) > 50:
+        order = "utf-16-be" if data[:1] == b"\0" else "utf-16-le"
+        text = data.decode(order, errors="replace")
+    else:
+        try:
+            text = data.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            text = data.decode("cp1252", errors="replace")
+    return text.replace("\r\n", "\n").replace("\r", "\n")

@@ -19,7 +19,7 @@ from simvoice.research.analysis.recording import (
     identify,
     slug,
 )
-from simvoice.research.recordings.match import SpeakerNames
+from simvoice.research.recordings.speaker_names import SpeakerNames
 from tests.planted.recordings import (
     LEARNER_TEXT,
     LEARNER_TURNS,

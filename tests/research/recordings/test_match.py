@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from simvoice.errors import AudioFileError
-from simvoice.research.recordings.match import SpeakerNames, attribute, check_fits, swapped
+from simvoice.research.recordings.match import attribute, check_fits, swapped
+from simvoice.research.recordings.speaker_names import SpeakerNames
 from simvoice.research.recordings.transcript import RecordingTranscript
 from simvoice.research.recordings.transcript_entry import TranscriptEntry
 from simvoice.timing.intervals import Intervals, intervals, shift

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from simvoice.errors import AudioFileError
-from simvoice.research.recordings.match import SpeakerNames
+from simvoice.research.recordings.speaker_names import SpeakerNames
 from simvoice.research.recordings.transcript import read_transcripts
 from simvoice.research.recordings.transcript_entry import TranscriptEntry
 from tests.planted.recordings import LEARNER_TEXT, LEARNER_TURNS, PATIENT_TURNS, srt, textgrid
@@ -128,9 +128,9 @@ def test_entries_of_two_files_carry_the_file_names(tmp_path: Path) -> None:
         ("a.srt", "hello", "cannot be read as SRT"),
         ("a.vtt", "hello", "cannot be read as VTT"),
         ("a.vtt", "WEBVTT\n\n", "contains no words"),
-        ("a.ctm", "talk 1 one two three", "line 1 of the transcript 'a.ctm' is not"),
-        ("a.ctm", "talk 1 nan 0.5 hello", "line 1 of the transcript"),
-        ("a.ctm", "talk 1 2.0 -0.5 hello", "has an entry that ends before it starts"),
+        ("a.ctm", "talk 1 one two three", "line 1 (it is not `file channel"),
+        ("a.ctm", "talk 1 nan 0.5 hello", "line 1 (a time is not a"),
+        ("a.ctm", "talk 1 2.0 -0.5 hello", "line 1 (it ends before it starts)"),
         ("a.ctm", ";; nothing", "contains no words"),
     ],
 )
