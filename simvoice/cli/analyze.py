@@ -20,16 +20,21 @@ from simvoice.display import duration
 from simvoice.errors import UsageError
 from simvoice.research.analysis.batch import BatchOutcome, BatchPlan, run
 from simvoice.research.analysis.conversation import Conversation, Value
+from simvoice.research.analysis.folder_search import LeftOut
 from simvoice.research.analysis.inputs import InputItem, gather, pair
 from simvoice.research.analysis.recording import Options
 from simvoice.research.analysis.results import load
-from simvoice.research.recordings.match import SpeakerNames
+from simvoice.research.recordings.file_names import shown_name
+from simvoice.research.recordings.speaker_names import SpeakerNames
 from simvoice.scoring.metrics.definitions import Unit, definitions
 from simvoice.scoring.metrics.norms import check_visits, norms_beside, visits
 from simvoice.scoring.metrics.quantities import quantity
 
 _MOST_LINES = 40
 """How many conversations are listed one by one; of more, only the number is printed."""
+
+_MOST_LEFT_OUT = 10
+"""How many files that were left out for one reason are named."""
 
 
 def analyze(
@@ -45,7 +50,7 @@ def analyze(
     ),
     two: Annotated[
         tuple[Path, Path] | None,
-        typer.Option(metavar="LEARNER PATIENT", help="Two files, each with one channel."),
+        typer.Option(metavar="LEARNER PATIENT", help="Two files, each with one speaker."),
     ] = None,
     learner: Annotated[
         Literal["auto", "left", "right"],
@@ -55,14 +60,16 @@ def analyze(
         str,
         typer.Option(
             metavar="LEARNER,PATIENT",
-            help="Names of the two speakers in files, tiers and labels, such as doctor,patient.",
+            help="Names of the two speakers in files, tiers and labels: doctor,patient or "
+            "'Dr Smith,SPEAKER_01'. Put | between several names of one speaker.",
         ),
     ] = "",
     transcript: Annotated[
         bool,
         typer.Option(
             "--transcript/--no-transcript",
-            help="Read a TextGrid, CTM, VTT or SRT file beside the sound file.",
+            help="Read the transcript beside the sound file: TextGrid, EAF, CHAT, CTM, STM, VTT, "
+            "SRT, RTTM or the JSON of Whisper.",
         ),
     ] = True,
     words: Annotated[
@@ -82,7 +89,11 @@ def analyze(
 ) -> None:
     """Measure attempts or recordings. A recording needs one speaker on each channel."""
     speakers = SpeakerNames.parse(names) if names else SpeakerNames()
-    items: list[InputItem] = gather(given, paths.attempts_dir(), speakers) if given else []
+    items: list[InputItem] = []
+    left_out: list[LeftOut] = []
+    if given:
+        gathered = gather(given, paths.attempts_dir(), speakers)
+        items, left_out = gathered.items, gathered.left_out
     if two is not None:
         items.append(pair(*two))
     if not items:
@@ -96,9 +107,10 @@ def analyze(
     outcomes = _run(items, plan, jobs)
     failed = [outcome for outcome in outcomes if outcome.state == "failed"]
     if as_json:
-        print_json(_report(outcomes, out))
+        print_json(_report(outcomes, out, left_out))
     else:
         _show(outcomes, out)
+        _show_left_out(left_out)
     for outcome in failed:
         notes.print(Text(f"{outcome.name}: {outcome.reason}", style="bold"))
     if failed:
@@ -146,9 +158,11 @@ def _progress(total: int) -> Iterator[Callable[[BatchOutcome], None]]:
 # -- output
 
 
-def _report(outcomes: Sequence[BatchOutcome], out: Path) -> dict[str, Any]:
+def _report(
+    outcomes: Sequence[BatchOutcome], out: Path, left_out: Sequence[LeftOut]
+) -> dict[str, Any]:
     return {
-        "folder": str(out),
+        "folder": shown_name(out, whole=True),
         "analysed": sum(outcome.state == "done" for outcome in outcomes),
         "skipped": sum(outcome.state == "skipped" for outcome in outcomes),
         "failed": [
@@ -156,6 +170,7 @@ def _report(outcomes: Sequence[BatchOutcome], out: Path) -> dict[str, Any]:
             for outcome in outcomes
             if outcome.state == "failed"
         ],
+        "left_out": [{"name": each.name, "reason": each.reason} for each in left_out],
         "conversations": [_entry(outcome) for outcome in outcomes if outcome.result is not None],
     }
 
@@ -167,7 +182,7 @@ def _entry(outcome: BatchOutcome) -> dict[str, Any]:
         "name": outcome.name,
         "id": found.id,
         "state": outcome.state,
-        "result": str(outcome.result),
+        "result": shown_name(outcome.result, whole=True),
         "length_s": found.length_s,
         "notes": list(found.notes),
         "metrics": {value.key: value.model_dump(exclude={"key"}) for value in found.metrics},
@@ -182,11 +197,25 @@ def _show(outcomes: Sequence[BatchOutcome], out: Path) -> None:
         _show_list(with_result)
     counts = [(state, sum(o.state == state for o in outcomes)) for state in _COUNTED]
     summary = ", ".join(f"{count} {_COUNTED[state]}" for state, count in counts if count)
-    where = f"the results are in {out}" if with_result else "there is no result"
+    where = (
+        f"the results are in {shown_name(out, whole=True)}" if with_result else "there is no result"
+    )
     answers.print(Text(f"{summary}; {where}"))
     if with_result:
         answers.print("To export them:")
-        answers.print(command(f"simvoice export {out}"))
+        answers.print(command(f"simvoice export {shown_name(out, whole=True)}"))
+
+
+def _show_left_out(left_out: Sequence[LeftOut]) -> None:
+    """Name every file that was not analysed; many with one reason are counted."""
+    by_reason: dict[str, list[str]] = {}
+    for each in left_out:
+        by_reason.setdefault(each.reason, []).append(each.name)
+    for reason, named in by_reason.items():
+        shown = ", ".join(named[:_MOST_LEFT_OUT])
+        more = len(named) - _MOST_LEFT_OUT
+        rest = f" and {more} more (--json names all)" if more > 0 else ""
+        notes.print(Text(f"Left out: {shown}{rest}: {reason}"))
 
 
 _COUNTED = {"done": "analysed", "skipped": "already analysed", "failed": "failed"}

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import cache
+from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Literal
 
@@ -25,6 +28,7 @@ from simvoice.research.analysis.recording import (
     identify,
 )
 from simvoice.research.analysis.results import is_current, result_path, save
+from simvoice.research.analysis.work_folder import remove_abandoned, work_folder
 
 MakeRecogniser = Callable[[], WordRecogniser]
 """Makes the recogniser in the process that uses it; it must be a module's function."""
@@ -61,6 +65,7 @@ def run(items: Sequence[InputItem], plan: BatchPlan, jobs: int = 1) -> Iterator[
     """
     try:
         plan.out.mkdir(parents=True, exist_ok=True)
+        remove_abandoned(plan.out)
     except OSError as error:
         raise storage_error(error, f"creating the folder {str(plan.out)!r}") from error
     if jobs <= 1 or len(items) == 1:
@@ -84,7 +89,7 @@ def _in_processes(
     """
     context = multiprocessing.get_context("spawn")  # a fork would copy threads in mid-state
     workers = min(jobs, len(items))
-    with ProcessPoolExecutor(workers, context, initializer=_ignore_interrupts) as pool:
+    with ProcessPoolExecutor(workers, context, initializer=_prepare_worker) as pool:
         futures: dict[Future[BatchOutcome], InputItem] = {
             pool.submit(analyse_one, item, plan): item for item in items
         }
@@ -103,9 +108,21 @@ def _in_processes(
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _ignore_interrupts() -> None:
-    """Leave Ctrl+C to the parent: running items are finished, the next run does the rest."""
+def _prepare_worker() -> None:
+    """Leave Ctrl+C to the parent: running items are finished, the next run does the rest.
+
+    When the parent is killed, the worker ends too; otherwise it would wait for work for ever.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+
+
+def _end_with(sentinel: int) -> None:
+    """Wait until the parent has ended, then end this process; its results are whole or absent."""
+    wait([sentinel])
+    os._exit(1)
 
 
 def analyse_one(item: InputItem, plan: BatchPlan) -> BatchOutcome:
@@ -127,7 +144,11 @@ def _analysed(item: InputItem, plan: BatchPlan) -> BatchOutcome:
         return BatchOutcome(item.name, "skipped", result_path(plan.out, identity.id))
     make = plan.make_recogniser if plan.options.words else None
     recogniser = _recogniser(make) if make is not None else None
-    found = analyse_recording(item, plan.options, plan.out, recogniser)
+    try:
+        with work_folder(plan.out) as work:
+            found = analyse_recording(item, plan.options, work, recogniser)
+    except OSError as error:
+        raise storage_error(error, f"analysing {item.name}") from error
     return BatchOutcome(item.name, "done", save(plan.out, found))
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,11 +12,18 @@ from simvoice.record.files import HEADER, is_id
 from simvoice.record.store import Store
 from simvoice.research.analysis.attempts import analyse_attempt
 from simvoice.research.analysis.conversation import Conversation
+from simvoice.research.analysis.folder_search import (
+    LeftOut,
+    Transcripts,
+    explain,
+    is_sound,
+    search,
+)
 from simvoice.research.analysis.recording import Recording
 from simvoice.research.analysis.results import id_of, is_result, load, results_in
-from simvoice.research.recordings.match import SpeakerNames
-from simvoice.research.recordings.sound import SOUND_ENDINGS, channels_of
-from simvoice.research.recordings.transcript import TRANSCRIPT_ENDINGS
+from simvoice.research.recordings.file_names import is_unicode, shown_name
+from simvoice.research.recordings.sound import SOUND_ENDINGS, channels_of, holds_one_sound
+from simvoice.research.recordings.speaker_names import SpeakerNames
 
 # -- sources of conversations to export -----------------------------------------------------
 
@@ -92,7 +98,7 @@ def _sources(text: str, attempts: Path) -> list[ConversationSource]:
     if results:
         return [ResultSource(result) for result in results]
     made: list[ConversationSource] = []
-    for item in gather([text], attempts, SpeakerNames()):
+    for item in gather([text], attempts, SpeakerNames()).items:
         if not isinstance(item, OwnAttempt):
             raise UsageError(
                 f"{item.name!r} is a recording; analyse it first, then export the results: "
@@ -122,19 +128,30 @@ class OwnAttempt:
 InputItem = Recording | OwnAttempt
 
 
-def gather(paths: Sequence[str], attempts: Path, names: SpeakerNames) -> list[InputItem]:
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """What to analyse, and every other file with the reason why it is left out."""
+
+    items: list[InputItem]
+    left_out: list[LeftOut]
+
+
+def gather(paths: Sequence[str], attempts: Path, names: SpeakerNames) -> Gathered:
     """Return everything that the paths name, each once, in a fixed order.
 
     paths: ids of attempts, their folders, sound files, or folders to search. attempts: the folder
     that ids refer to. Raises UsageError when a path does not exist or nothing is found.
     """
     found: list[InputItem] = []
+    left_out: list[LeftOut] = []
     loose: list[Path] = []
     for text in paths:
         path = Path(text)
-        if is_id(text) and not path.exists():
+        if not is_unicode(path):
+            left_out.append(LeftOut.not_unicode(path))
+        elif is_id(text) and not path.exists():
             found.append(_attempt_at(attempts / text))
-        elif not path.exists():
+        elif not path.exists() and not path.is_symlink():
             raise UsageError(
                 f"{text!r} is neither the id of an attempt nor an existing path; to list attempts: "
                 "simvoice attempts list"
@@ -142,41 +159,65 @@ def gather(paths: Sequence[str], attempts: Path, names: SpeakerNames) -> list[In
         elif (path / HEADER).is_file():
             found.append(_attempt_at(path.resolve()))
         elif path.is_dir():
-            found += _search(path, names)
+            items, others = _searched(path, names)
+            found += items
+            left_out += others
+        elif not path.is_file():
+            left_out.append(LeftOut.not_regular(path))
         else:
             loose.append(path)
-    found += _recordings(sorted(_without_transcripts(loose)), names, None)
-    unique = list(dict.fromkeys(found))
+    recordings, others = _given(loose, names)
+    unique = list(dict.fromkeys([*found, *recordings]))
+    left_out = list(dict.fromkeys([*left_out, *others]))
     if not unique:
-        raise UsageError(
-            f"there is no attempt and no recording in {', '.join(paths)}; sound files end in "
-            f"{', '.join(sorted(SOUND_ENDINGS))}"
-        )
-    return unique
+        raise _nothing_found(paths, left_out)
+    return Gathered(unique, left_out)
 
 
-def _without_transcripts(loose: Sequence[Path]) -> list[Path]:
-    """Return the sound files. Raises UsageError for a transcript without its sound.
+def _nothing_found(paths: Sequence[str], left_out: Sequence[LeftOut]) -> UsageError:
+    where = ", ".join(shown_name(Path(path), whole=True) for path in paths)
+    named = "; ".join(f"{each.name!r} was left out: {each.reason}" for each in left_out[:3])
+    return UsageError(
+        f"there is no attempt and no recording in {where}; sound files end in "
+        f"{', '.join(sorted(SOUND_ENDINGS))}" + (f" ({named})" if named else "")
+    )
 
-    A transcript given with its sound, as `visits/*` does, is found beside the sound anyway.
+
+def _given(loose: Sequence[Path], names: SpeakerNames) -> tuple[list[Recording], list[LeftOut]]:
+    """Return the recordings among files that are named themselves, and the other files.
+
+    Raises UsageError when only transcripts are named. A transcript given with its sound, as
+    `visits/*` does, is found beside the sound anyway.
     """
-    sounds = [path for path in loose if path.suffix.casefold() not in TRANSCRIPT_ENDINGS]
-    beside = {text for path in sounds for text in _beside(path)}
-    alone = [path for path in loose if path not in sounds and path not in beside]
-    if alone and not sounds:
+    transcripts = Transcripts()
+    sounds = [path for path in loose if is_sound(path)]
+    others = [path for path in loose if path not in sounds]
+    texts = [path for path in others if transcripts.is_one(path)]
+    if texts and not sounds:
         raise UsageError(
-            f"{alone[0].name!r} is a transcript; give the sound file: its transcript is found "
+            f"{texts[0].name!r} is a transcript; give the sound file: its transcript is found "
             "beside it under the same name"
         )
-    return sounds
+    if not sounds:
+        sounds, others = others, []  # a file that is named alone is tried, whatever its ending
+    found = _recordings(sorted(sounds), names, None, transcripts)
+    return found, explain(others, sounds, _used(found), None)
 
 
 def pair(learner: Path, patient: Path) -> Recording:
-    """Return the recording of two files with one channel each. Raises UsageError."""
+    """Return the recording of two files, each with one speaker. Raises UsageError."""
     for path in (learner, patient):
-        if not path.is_file():
+        if not is_unicode(path):
+            raise UsageError(
+                f"the name of {shown_name(path)!r} is not valid UTF-8, so no result can name it; "
+                "rename the file"
+            )
+        if not path.exists():
             raise UsageError(f"the sound file {str(path)!r} does not exist; check the name")
-    texts = [text for path in (learner, patient) for text in _beside(path)]
+    transcripts = Transcripts()
+    texts = transcripts.first_kind(
+        [text for path in (learner, patient) for text in transcripts.all_beside(path)]
+    )
     return Recording(f"{learner.stem}+{patient.stem}", (learner, patient), tuple(texts))
 
 
@@ -188,30 +229,22 @@ def _attempt_at(folder: Path) -> OwnAttempt:
     return OwnAttempt(folder.name, folder.parent)
 
 
-def _search(root: Path, names: SpeakerNames) -> Iterator[InputItem]:
-    """Yield attempts and recordings below a folder; hidden ones are skipped."""
-    sounds: list[Path] = []
-    for folder, below, files in _walk(root):
-        if HEADER in files and is_id(folder.name):
-            below.clear()
-            yield _attempt_at(folder.resolve())
-        else:
-            sounds += [folder / file for file in files if _is_sound(folder / file)]
-    yield from _recordings(sounds, names, root)
+def _searched(root: Path, names: SpeakerNames) -> tuple[list[InputItem], list[LeftOut]]:
+    """Return attempts and recordings below a folder, and every other file with its reason."""
+    found = search(root)
+    recordings = _recordings(found.sounds, names, root, Transcripts())
+    items: list[InputItem] = [_attempt_at(folder.resolve()) for folder in found.attempts]
+    explained = explain(found.others, found.sounds, _used(recordings), root)
+    return [*items, *recordings], [*found.left_out, *explained]
 
 
-def _walk(root: Path) -> Iterator[tuple[Path, list[str], list[str]]]:
-    """Like os.walk, sorted and without hidden files and folders."""
-    for folder, below, files in os.walk(root):
-        below[:] = sorted(name for name in below if not name.startswith("."))
-        yield Path(folder), below, sorted(name for name in files if not name.startswith("."))
+def _used(recordings: Sequence[Recording]) -> frozenset[Path]:
+    return frozenset(path for recording in recordings for path in recording.transcripts)
 
 
-def _is_sound(path: Path) -> bool:
-    return path.suffix.casefold() in SOUND_ENDINGS
-
-
-def _recordings(paths: Sequence[Path], names: SpeakerNames, root: Path | None) -> list[Recording]:
+def _recordings(
+    paths: Sequence[Path], names: SpeakerNames, root: Path | None, transcripts: Transcripts
+) -> list[Recording]:
     """Return the recordings; files whose names differ only in the speaker are one recording."""
     groups: dict[tuple[Path, str], list[Path]] = {}
     for path in paths:
@@ -220,53 +253,49 @@ def _recordings(paths: Sequence[Path], names: SpeakerNames, root: Path | None) -
         groups.setdefault((path.parent, f"{'pair' if who else 'file'} {key}"), []).append(path)
     found: list[Recording] = []
     for (folder, _), group in groups.items():
-        found += _grouped(folder, group, names, root)
+        found += _grouped(folder, group, names, root, transcripts)
     return sorted(found, key=lambda recording: recording.name)
 
 
 def _grouped(
-    folder: Path, group: Sequence[Path], names: SpeakerNames, root: Path | None
+    folder: Path,
+    group: Sequence[Path],
+    names: SpeakerNames,
+    root: Path | None,
+    transcripts: Transcripts,
 ) -> Iterator[Recording]:
     sides = {names.speaker_of(path.stem): path for path in group}
-    # Two files of two channels are two visits; 0 channels (a broken file) still count as a half.
-    are_halves = all(channels_of(path) <= 1 for path in group)
-    if len(group) == 2 and set(sides) == {"learner", "patient"} and are_halves:
+    remarks: tuple[str, ...] = ()
+    if len(group) == 2 and set(sides) == {"learner", "patient"}:
         files = (sides["learner"], sides["patient"])
-        shared = names.without_names(files[0].stem)
-        texts = _first_kind([*_beside(files[0]), *_beside(files[1])]) or (
-            _beside(folder / f"{shared}.wav") if shared else []
+        if _are_halves(files):
+            shared = names.without_names(files[0].stem)
+            texts = transcripts.first_kind(
+                [*transcripts.all_beside(files[0]), *transcripts.all_beside(files[1])]
+            ) or (transcripts.beside(folder / f"{shared}.wav") if shared else [])
+            yield Recording(_name(folder / (shared or files[0].stem), root), files, tuple(texts))
+            return
+        remarks = (
+            f"{files[0].name!r} and {files[1].name!r} have two different channels each, so they "
+            "were measured as two conversations; if each holds one speaker: "
+            f"--two {files[0].name!r} {files[1].name!r}",
         )
-        yield Recording(_name(folder / (shared or files[0].stem), root), files, tuple(texts))
-        return
     for path in group:
-        yield Recording(_name(path.with_suffix(""), root), (path,), tuple(_beside(path)))
+        texts = transcripts.beside(path)
+        yield Recording(_name(path.with_suffix(""), root), (path,), tuple(texts), remarks)
+
+
+def _are_halves(files: tuple[Path, Path]) -> bool:
+    """Return whether two files are the two speakers of one conversation, by their channels.
+
+    Two files of two channels are two conversations, unless both channels of each hold one sound. A
+    broken file (0 channels) still counts as a half.
+    """
+    channels = [channels_of(path) for path in files]
+    if min(channels) <= 1:
+        return max(channels) <= 2
+    return max(channels) == 2 and all(holds_one_sound(path) for path in files)
 
 
 def _name(path: Path, root: Path | None) -> str:
     return (path.relative_to(root) if root is not None else Path(path.name)).as_posix()
-
-
-def _beside(sound: Path) -> list[Path]:
-    """Return the transcripts beside a sound file, of the most informative format only.
-
-    Beside `x.wav` these are `x.srt`, or one for each speaker, such as `x.doctor.srt`.
-    """
-    try:
-        siblings = sorted(sound.parent.iterdir())
-    except OSError:
-        return []
-    own = [
-        path
-        for path in siblings
-        if path.suffix.casefold() in TRANSCRIPT_ENDINGS
-        and (path.stem == sound.stem or path.stem.startswith(sound.stem + "."))
-    ]
-    return _first_kind(own)
-
-
-def _first_kind(paths: Iterable[Path]) -> list[Path]:
-    given = list(paths)
-    for kind in TRANSCRIPT_ENDINGS:
-        if chosen := [path for path in given if path.suffix.casefold() == kind]:
-            return chosen
-    return []

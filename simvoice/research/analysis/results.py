@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,9 @@ from pydantic import ValidationError
 
 from simvoice import __version__
 from simvoice.errors import UsageError
-from simvoice.record.files import replace_file, storage_error
+from simvoice.record.files import replace_file, storage_error, sync_folder
 from simvoice.research.analysis.conversation import FORMAT, Conversation
+from simvoice.research.analysis.work_folder import work_folder
 
 _ENDING = ".conversation.json"
 
@@ -47,11 +49,17 @@ def is_current(folder: Path, conversation_id: str, fingerprint: str) -> bool:
 
 
 def save(folder: Path, conversation: Conversation) -> Path:
-    """Write the result completely or not at all. Raises StorageFull or SimvoiceError."""
+    """Write the result completely or not at all, whoever else writes it at the same time.
+
+    Raises StorageFull or SimvoiceError.
+    """
     path = result_path(folder, conversation.id)
     text = json.dumps(conversation.model_dump(mode="json"), ensure_ascii=False, indent=1)
     try:
-        replace_file(path, (text + "\n").encode("utf-8"))
+        with work_folder(folder) as work:
+            replace_file(work / path.name, (text + "\n").encode("utf-8"))
+            os.replace(work / path.name, path)
+        sync_folder(folder)
     except OSError as error:
         raise storage_error(error, f"writing {path.name}") from error
     return path

@@ -14,7 +14,7 @@ from simvoice.research.analysis.batch import BatchOutcome, BatchPlan, run
 from simvoice.research.analysis.inputs import InputItem, OwnAttempt, gather
 from simvoice.research.analysis.recording import Options
 from simvoice.research.analysis.results import load, results_in, save
-from simvoice.research.recordings.match import SpeakerNames
+from simvoice.research.recordings.speaker_names import SpeakerNames
 from tests.planted.recordings import both, textgrid, write
 from tests.planted.talk import NUMBERS, record
 
@@ -30,7 +30,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def items(*paths: object) -> list[InputItem]:
-    return gather([str(path) for path in paths], Path("nowhere"), SpeakerNames())
+    return gather([str(path) for path in paths], Path("nowhere"), SpeakerNames()).items
 
 
 def states(outcomes: list[BatchOutcome]) -> dict[str, str]:

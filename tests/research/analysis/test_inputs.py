@@ -9,7 +9,7 @@ import pytest
 from simvoice.errors import AttemptError, UsageError
 from simvoice.research.analysis.inputs import InputItem, OwnAttempt, gather, pair
 from simvoice.research.analysis.recording import Recording
-from simvoice.research.recordings.match import SpeakerNames
+from simvoice.research.recordings.speaker_names import SpeakerNames
 from tests.planted.recordings import both, srt, textgrid, write
 from tests.planted.talk import record
 
@@ -19,7 +19,7 @@ def names(items: list[InputItem]) -> list[str]:
 
 
 def found(*paths: object, called: SpeakerNames | None = None) -> list[InputItem]:
-    return gather([str(path) for path in paths], Path("nowhere"), called or SpeakerNames())
+    return gather([str(path) for path in paths], Path("nowhere"), called or SpeakerNames()).items
 
 
 def recording(item: InputItem) -> Recording:
@@ -90,7 +90,7 @@ def test_a_pair_has_the_transcripts_of_both_or_one_for_both(tmp_path: Path) -> N
 def test_attempts_are_found_by_id_by_folder_and_in_a_folder(tmp_path: Path) -> None:
     attempt = record(tmp_path)
     own = OwnAttempt(attempt.id, tmp_path)
-    assert gather([attempt.id], tmp_path, SpeakerNames()) == [own]
+    assert gather([attempt.id], tmp_path, SpeakerNames()).items == [own]
     assert found(tmp_path / attempt.id) == [own]
     assert found(tmp_path) == [own]
     assert found(tmp_path, tmp_path / attempt.id) == [own]
