@@ -57,7 +57,7 @@ hash_of() { .venv/bin/python -c 'import hashlib, sys; print(hashlib.sha256(b"".j
 
 # Removes llama-cpp-python, pip's stored build included, when it was compiled with other options.
 compile_again_if_changed() {
-  if ! .venv/bin/python -c 'import importlib.metadata as m; m.version("llama-cpp-python")' 2>/dev/null; then return; fi
+  if ! .venv/bin/python -c 'import importlib.metadata as m; m.version("llama-cpp-python")' >/dev/null 2>&1; then return; fi
   if [ "$(cat .venv/llama-options.stamp 2>/dev/null || true)" = "$(hash_of scripts/llama-lean.cmake)" ]; then return; fi
   .venv/bin/python -m pip uninstall --disable-pip-version-check --quiet --yes llama-cpp-python >&2
   .venv/bin/python -m pip cache remove --disable-pip-version-check --quiet llama_cpp_python >/dev/null 2>&1 || true

@@ -71,7 +71,8 @@ def test_a_brief_agrees_with_the_debrief(attempt: Attempt) -> None:
 @pytest.mark.slow
 def test_a_brief_has_what_was_done_and_the_mistakes(attempt: Attempt) -> None:
     did = brief_of(attempt).did
-    assert AdviceEvent(kind="let_silence_stand", at_s=14.0, what="done") in did
+    (kept,) = [e for e in did if (e.kind, e.what) == ("let_silence_stand", "done")]
+    assert kept.at_s == pytest.approx(14.0, abs=0.02)
     assert AdviceEvent(kind="let_silence_stand", at_s=47.0, what="amiss") in did
     assert AdviceEvent(kind="let_finish", at_s=42.0, what="amiss by the ledger") in did
     assert AdviceEvent(kind="give_back", at_s=42.0, what="done") in did

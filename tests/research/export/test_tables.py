@@ -56,9 +56,9 @@ def test_turns_events_and_speech_are_the_conversations(folder: Path, attempt: Co
     assert turns[1]["words"] == "5"
     assert len(own("speech")) == len(attempt.stretches)
     holds = [r for r in own("events") if r["kind"] == "hold"]
-    assert [(r["start_s"], r["end_s"], r["outcome"], r["owner"]) for r in holds] == [
-        ("14", "20", "held", "patient")
-    ]
+    assert [(r["outcome"], r["owner"]) for r in holds] == [("held", "patient")]
+    assert float(holds[0]["start_s"]) == pytest.approx(14.0, abs=0.02)
+    assert holds[0]["end_s"] == "20"
     (interruption,) = [r for r in own("events") if r["kind"] == "interruption"]
     assert (interruption["words_lost"], interruption["seconds_lost"]) == ("3", "1.2")
     assert [r["name"] for r in own("ledger")] == ["trust", "trust"]
