@@ -155,20 +155,20 @@ class _Sndfile:
         self._size = size
         self._stack = stack
         self._frames = 0
+        self._failed = False
         self._rest: Decoder | None = None
 
     def blocks(self, size: int) -> Iterator[Block]:
         """Yield float32 [m, channels]."""
-        failed = False
-        while not failed:
-            block, failed = _read(self._sound, size)
+        while not self._failed:
+            block, self._failed = _read(self._sound, size)
             self._frames += len(block)
             if len(block) == 0:
                 break
             yield block
         if self._sound.format != "FLAC":
             return
-        if failed or self._unread() > _AFTER_SOUND:
+        if self._failed or self._unread() > _AFTER_SOUND:
             self._rest = _by_ffmpeg(self._name, self._file, self._stack, self._frames)
             for block in self._rest.blocks(size):
                 self._frames += len(block)
@@ -185,8 +185,9 @@ class _Sndfile:
         declared_s, found_s = self._sound.frames / self.rate, self._frames / self.rate
         if declared_s - found_s > UNEXPLAINED_S:
             return [cut_off(self._name, declared_s, found_s)]
-        found = [understated(self._name, declared_s, found_s)] if found_s > declared_s + 0.1 else []
-        return found + (list(self._rest.remarks()) if self._rest is not None else [])
+        if found_s > declared_s + 0.1:
+            return [understated(self._name, declared_s, found_s)]
+        return [damaged(self._name, found_s)] if self._failed else []
 
 
 def _read(sound: soundfile.SoundFile, size: int) -> tuple[Block, bool]:

@@ -91,6 +91,7 @@ class FfmpegDecoder:
             raise AudioFileError(f"{name!r} contains no sound, only other data; record it again")
         self._stream = container.streams.audio[0]
         self._stream.codec_context.thread_count = 1
+        self._stream.codec_context.options = {"err_detect": "crccheck+explode"}
         self._format = container.format.name
         self._waiting = self._decoded()
         first = next(self._waiting, None)

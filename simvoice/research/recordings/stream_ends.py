@@ -15,6 +15,9 @@ from io import FileIO
 _BEGINS, _ENDS = 2, 4
 """Flags of a page's header. Source: RFC 3533, section 6."""
 
+_TAG = 1024
+"""Bytes of the longest tag that programs add after the last page."""
+
 
 @dataclass(frozen=True, slots=True)
 class OggStreams:
@@ -38,27 +41,38 @@ def ogg_streams(file: FileIO) -> OggStreams:
     are_ended = True
     at = skipped = 0
     while at < lasts:
-        file.seek(at)
-        head = file.read(27)
-        if head[:4] != b"OggS" or len(head) < 27:
-            following = _next_page(file, at + 1)
-            skipped += (lasts if following is None else following) - at
-            if following is None:
-                was_end &= lasts - at < 1024  # a tag after the last page is no sound
-                break
+        head, size = _page(file, at)
+        following = at + size
+        if not size or (following < lasts and not _page(file, following)[1]):
+            # No page, or one that is cut off: the next one may be inside what seemed to be it.
+            found = _next_page(file, at + 1)
+            following = lasts if found is None else found
+        if not size:
+            is_cut_page = head[:4] == b"OggS" and following == lasts
+            is_tag = was_end and following == lasts and lasts - at < _TAG
+            was_end &= following < lasts or is_tag
+            skipped += 0 if is_cut_page or is_tag else following - at
             at = following
             continue
-        size = 27 + head[26] + sum(file.read(head[26]))
         is_beginning = bool(head[5] & _BEGINS)
-        if is_beginning and not was_beginning:
+        if (is_beginning and not was_beginning) or not starts:
             are_ended &= was_end or not starts
             starts.append(at)
         is_multiplexed |= is_beginning and was_beginning
         was_beginning = is_beginning
         was_end = bool(head[5] & _ENDS) and at + size <= lasts
-        at += size
+        at = following
     links = tuple(zip(starts, [*starts[1:], lasts], strict=True))
     return OggStreams(links, is_multiplexed, are_ended and was_end, skipped)
+
+
+def _page(file: FileIO, at: int) -> tuple[bytes, int]:
+    """Return header and size of the page at an offset; size 0 when none begins there."""
+    file.seek(at)
+    head = file.read(27)
+    if head[:4] != b"OggS" or len(head) < 27:
+        return head, 0
+    return head, 27 + head[26] + sum(file.read(head[26]))
 
 
 def _next_page(file: FileIO, at: int) -> int | None:
@@ -197,6 +211,9 @@ def is_damaged_before(file: FileIO, first: int) -> bool:
     first: its offset. Raises OSError.
     """
     starts = tag_bytes(file)
+    file.seek(0)
+    if (head := file.read(16)).startswith(b"#!AMR"):
+        starts = head.find(b"\n") + 1
     if mp3_states_length(file):
         file.seek(starts)
         starts += mp3_frame_bytes(file.read(4)) or 0  # this frame holds the length, no sound

@@ -29,7 +29,8 @@ _BLOCK = re.compile(r"^(?:NOTE|STYLE|REGION)(?:\s|$)")
 """Parts of WebVTT that are no cues."""
 
 _VOICE = re.compile(r"<v(?:\.[^ >]*)?[ \t]+([^>]*)>")
-_TAG = re.compile(r"<[^>]*>|\{\\[^}]*\}")
+_TAG = re.compile(r"<[^>]*>|\{\\[^}]*\}|</?[A-Za-z][^>]*$|</?$")
+"""Tags of WebVTT, SRT and SubStation; the last one may be cut off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +158,7 @@ def _without_repeats(cues: list[_Cue]) -> list[_Cue]:
 
 def _repeated(before: _Cue, cue: _Cue) -> tuple[str, ...] | None:
     """Return the new lines of a cue that begins with the end of the one before; else None."""
-    if cue.start_s - before.end_s > _ADJACENT_S:
+    if cue.start_s - before.end_s > _ADJACENT_S or not before.lines or not cue.lines:
         return None
     for size in range(min(len(before.lines), len(cue.lines)), 0, -1):
         if before.lines[-size:] == cue.lines[:size]:
@@ -225,7 +226,7 @@ def _label_of(line: str) -> tuple[str, str]:
     match = _LABEL.match(line)
     if match is None or line.startswith("<v "):
         return "", line
-    label = match["label"].strip().strip("[]()").strip()
+    label = re.sub(r"^[\[(](.*)[\])]$", r"\1", match["label"].strip()).strip()
     words = _words_of(label)
     is_name = 0 < len(words) <= _MOST_WORDS_IN_A_NAME and (
         len(words) == 1

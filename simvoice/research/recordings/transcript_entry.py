@@ -44,8 +44,11 @@ class EntryCollector:
     """Sentences about the file as a whole."""
     _left_out: list[str] = field(default_factory=list)
 
-    def add(self, entry: TranscriptEntry, place: str) -> None:
-        """Add an entry if its times are possible. place: where it is, such as `line 12`."""
+    def add(self, entry: TranscriptEntry, place: str) -> bool:
+        """Add an entry if its times are possible; return whether they are.
+
+        place: where it is, such as `line 12`.
+        """
         if not (math.isfinite(entry.start_s) and math.isfinite(entry.end_s)):
             self.leave_out(place, "a time is not a number")
         elif entry.start_s < 0.0:
@@ -54,6 +57,8 @@ class EntryCollector:
             self.leave_out(place, "it ends before it starts")
         else:
             self.entries.append(entry)
+            return True
+        return False
 
     def leave_out(self, place: str, reason: str) -> None:
         """Leave an entry out."""

@@ -43,11 +43,12 @@ def read(name: str, text: str) -> EntryCollector:
             found.leave_out(place, "it does not have two times")
             continue
         label = _label(segment)
-        if text:
-            found.add(TranscriptEntry(label, *times, text, is_word="word" in segment), place)
+        is_good = not text or found.add(
+            TranscriptEntry(label, *times, text, is_word="word" in segment), place
+        )
         words = segment.get("words")
-        if isinstance(words, Sequence) and not isinstance(words, str):
-            shared += _add_words(words, label, times, place, found)
+        if isinstance(words, list):
+            shared += _add_words(words, label, times if is_good else None, place, found)
     if shared:
         found.notes.append(
             f"{shared} words of the transcript {name!r} have no times; they share the time between "
@@ -101,15 +102,19 @@ def _label(item: Mapping[str, Any]) -> str:
 def _add_words(
     words: Sequence[Any],
     label: str,
-    segment: tuple[float, float],
+    segment: tuple[float, float] | None,
     place: str,
     found: EntryCollector,
 ) -> int:
     """Add the words of a segment, and return how many of them had no times of their own.
 
-    WhisperX gives none to words that it cannot align, such as numbers.
+    WhisperX gives none to words that it cannot align, such as numbers. segment: its times; None
+    when they are wrong, and then such words are left out with it.
     """
     items = [each for each in words if isinstance(each, Mapping) and _text(each)]
+    if segment is None:
+        items = [each for each in items if _times(each) is not None]
+        segment = (0.0, 0.0)
     known = [_times(each) for each in items]
     fixed = [-1, *(i for i, times in enumerate(known) if times is not None), len(items)]
     spans: dict[int, tuple[float, float]] = {}
