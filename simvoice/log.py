@@ -28,6 +28,7 @@ from types import TracebackType
 from typing import Literal, get_args
 
 from simvoice import paths
+from simvoice.safe_text import for_terminal
 
 Level = Literal["debug", "info", "warning", "error"]
 LEVELS: tuple[Level, ...] = get_args(Level)
@@ -212,7 +213,8 @@ class _ErrorsOnTerminal(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         with suppress(OSError, ValueError):
-            sys.stderr.write(f"{record.getMessage().splitlines()[0]} (details in {self._path})\n")
+            said = for_terminal(record.getMessage().partition("\n")[0])
+            sys.stderr.write(f"{said} (details in {self._path})\n")
 
 
 class Log:

@@ -21,7 +21,10 @@ PACKAGE = HOUSE / "simvoice"
 
 GROUND = {"errors", "audio", "ports", "markup"}
 
-EVERYWHERE = {"acknowledgements", "display", "rounding", "sentences", "strict_model"}
+EVERYWHERE = {
+    *{"acknowledgements", "display", "rounding"},
+    *{"safe_text", "sentences", "strict_model"},
+}
 """Modules that import nothing of ours, and that every room may import."""
 
 OPEN_ROOMS = ("app", "research")

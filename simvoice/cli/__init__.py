@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import platform
 import sys
 from typing import Annotated
 
 import typer
+from typer.exceptions import TyperException
 
 from simvoice import __version__, log
 from simvoice.cli import attempts, bench, cases, models, rate
@@ -21,6 +23,7 @@ from simvoice.cli.export import export, picture
 from simvoice.cli.rate import agree
 from simvoice.cli.serve import serve
 from simvoice.errors import SimvoiceError
+from simvoice.safe_text import for_terminal
 
 app = typer.Typer(
     name="simvoice",
@@ -96,9 +99,17 @@ def _level_first(arguments: list[str]) -> list[str]:
 def main() -> None:
     """Run a command. Print a SimvoiceError as one sentence and use its exit code."""
     try:
-        app(_level_first(sys.argv[1:]))
+        code = app(_level_first(sys.argv[1:]), standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
     except SimvoiceError as error:
-        notes.print(str(error), markup=False)
+        notes.print(str(error))
         sys.exit(error.exit_code)
+    except TyperException as error:  # a wrong option or argument, which it may quote
+        shown = io.StringIO()
+        error.show(file=shown)  # type: ignore[attr-defined]  # all that commands raise have it
+        sys.stderr.write(for_terminal(shown.getvalue()))
+        sys.exit(error.exit_code)
+    except typer.Abort:
+        sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -141,7 +141,7 @@ def _run(items: Sequence[InputItem], plan: BatchPlan, jobs: int) -> list[BatchOu
 @contextlib.contextmanager
 def _progress(total: int) -> Iterator[Callable[[BatchOutcome], None]]:
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
@@ -150,7 +150,7 @@ def _progress(total: int) -> Iterator[Callable[[BatchOutcome], None]]:
         task = bar.add_task("Analysing", total=total)
 
         def advance(outcome: BatchOutcome) -> None:
-            bar.update(task, advance=1, description=Text(outcome.name[-40:]).plain)
+            bar.update(task, advance=1, description=outcome.name[-40:])
 
         yield advance
 

@@ -2,25 +2,46 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 
 from simvoice.engines.llm.server import Server, parse_server
 from simvoice.errors import UsageError
 from simvoice.models import manifest
+from simvoice.safe_text import for_terminal, json_text
 
 # -- output: answers on stdout, everything else on stderr
 
 
-answers = Console(highlight=False, soft_wrap=True)
+class TextConsole(Console):
+    """A console that prints text as it is: no markup in it, no emoji codes, no commands.
+
+    Names of files and people, titles and comments can hold control characters. They are replaced
+    after the layout, so that no caller has to remember it (`safe_text.for_terminal`).
+    """
+
+    def __init__(self, *, stderr: bool = False) -> None:
+        """stderr: print there and not to stdout."""
+        super().__init__(stderr=stderr, highlight=False, soft_wrap=True, markup=False, emoji=False)
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterable[Segment]:
+        """Return the segments of what is printed, without commands of anyone but rich."""
+        for text, style, control in super().render(renderable, options):
+            yield Segment(text if control else for_terminal(text), style, control)
+
+
+answers = TextConsole()
 """Prints answers, to stdout."""
 
-notes = Console(stderr=True, highlight=False, soft_wrap=True)
+notes = TextConsole(stderr=True)
 """Prints progress and diagnostics, to stderr."""
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
@@ -28,7 +49,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the answer as JSON."
 
 def print_json(value: Any) -> None:
     """Print the whole answer as one JSON document on stdout."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+    sys.stdout.write(json_text(value) + "\n")
 
 
 # -- options for models and servers
