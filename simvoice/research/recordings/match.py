@@ -145,7 +145,9 @@ def _fit(
     """Return the share of transcribed speech that overlaps its speaker's voice, less chance."""
     spoken_s = hit_s = chance_s = 0.0
     for who in _SPEAKERS:
-        spoken = _extents([each.entry for each in attributed if each.who == who])
+        own = [each.entry for each in attributed if each.who == who]
+        # An end past the sound is a mistake, and would count as speech that no one hears.
+        spoken = _extents([entry for entry in own if entry.end_s <= length_s + _TOO_LONG_S])
         spoken_s += total_s(spoken)
         hit_s += total_s(intersect(spoken, voices[who]))
         chance_s += total_s(spoken) * min(1.0, total_s(voices[who]) / max(length_s, 1e-9))
@@ -182,10 +184,10 @@ def clipped(
     if not beyond:
         return found, []
     latest_s = max(e.end_s for e in beyond)
-    count = f"{len(beyond)} entries" if len(beyond) > 1 else "1 entry"
+    count, were = (f"{len(beyond)} entries", "were") if len(beyond) > 1 else ("1 entry", "was")
     return found, [
         f"{count} of {files_of(transcript)} went beyond the end of the sound, to {latest_s:.1f} s "
-        f"of {length_s:.1f} s, and were cut there"
+        f"of {length_s:.1f} s, and {were} cut there"
     ]
 
 

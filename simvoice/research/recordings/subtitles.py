@@ -81,9 +81,12 @@ def _cues(lines: Sequence[str], is_vtt: bool, found: EntryCollector) -> Iterator
 
 
 def _end_of_cue(lines: Sequence[str], at: int, is_vtt: bool) -> int:
-    """Return the line after a cue's text. In SRT, a blank line may be part of the text."""
+    """Return the line after a cue's text.
+
+    In SRT, a blank line may be part of the text; in WebVTT, a line of spaces is.
+    """
     while at < len(lines) and "-->" not in lines[at]:
-        if not lines[at].strip():
+        if not (lines[at] if is_vtt else lines[at].strip()):
             following = _next_filled(lines, at)
             if is_vtt or following is None or _begins_cue(lines, following):
                 return at

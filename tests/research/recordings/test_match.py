@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from simvoice.errors import AudioFileError
-from simvoice.research.recordings.match import attribute, check_fits, swapped
+from simvoice.research.recordings.match import attribute, check_fits, clipped, swapped
 from simvoice.research.recordings.speaker_names import SpeakerNames
-from simvoice.research.recordings.transcript import RecordingTranscript
+from simvoice.research.recordings.transcript import RecordingTranscript, read_transcripts
 from simvoice.research.recordings.transcript_entry import TranscriptEntry
 from simvoice.timing.intervals import Intervals, intervals, shift
 from simvoice.timing.turns import Speaker
@@ -115,3 +115,90 @@ def test_a_transcript_that_is_seconds_off_is_refused(by_s: float) -> None:
     found, _ = attribute(transcript, SpeakerNames(), voices, 0)
     with pytest.raises(AudioFileError, match="do not belong together"):
         check_fits(transcript, found, voices, 60.0)
+
+
+# -- which comes first ----------------------------------------------------------------------
+
+
+def words_of(who: str, channel: int | None = 0) -> list[TranscriptEntry]:
+    lanes = {"learner": (LEARNER_TURNS, LEARNER_TEXT), "patient": (PATIENT_TURNS, PATIENT_TEXT)}
+    times, texts = lanes[who]
+    return [
+        TranscriptEntry("", start_s, end_s, text.split()[0], is_word=True, channel=channel)
+        for (start_s, end_s), text in zip(times, texts, strict=True)
+    ]
+
+
+def write_ctm(path: Path, who: str, file: str, channel: str = "1") -> Path:
+    path.write_text(
+        "".join(
+            f"{file} {channel} {e.start_s} {e.end_s - e.start_s:.3f} {e.text}\n"
+            for e in words_of(who)
+        ),
+        encoding="utf-8",
+    )
+    return path
+
+
+def shares(paths: Sequence[Path]) -> tuple[int, int]:
+    """Return the entries of learner and patient."""
+    found, remarks = attribute(read_transcripts(paths), SpeakerNames(), VOICES, 0)
+    assert remarks == []
+    return tuple(sum(each.who == who for each in found) for who in ("learner", "patient"))
+
+
+BOTH = (len(LEARNER_TURNS), len(PATIENT_TURNS))
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [("visit_doctor", "visit_patient"), ("doctor_visit.1", "doctor_visit.2"), ("v.x", "v.y")],
+)
+def test_two_files_of_words_with_one_channel_are_two_speakers(
+    tmp_path: Path, first: str, second: str
+) -> None:
+    one = write_ctm(tmp_path / f"{first}.ctm", "learner", "visit")
+    other = write_ctm(tmp_path / f"{second}.ctm", "patient", "visit")
+    assert shares([one, other]) == BOTH
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [("v1_doctor", "v1_patient"), ("v1_a", "v1_b"), ("A", "B")]
+)
+def test_the_first_column_of_one_file_of_words_tells_two_speakers(
+    tmp_path: Path, first: str, second: str
+) -> None:
+    text = write_ctm(tmp_path / "one.ctm", "learner", first).read_text("utf-8")
+    text += write_ctm(tmp_path / "two.ctm", "patient", second).read_text("utf-8")
+    (tmp_path / "both.ctm").write_text(text, encoding="utf-8")
+    assert shares([tmp_path / "both.ctm"]) == BOTH
+
+
+def test_the_channel_tells_where_no_label_names_a_speaker(tmp_path: Path) -> None:
+    text = write_ctm(tmp_path / "one.ctm", "learner", "doctor_visit", "1").read_text("utf-8")
+    text += write_ctm(tmp_path / "two.ctm", "patient", "doctor_visit", "2").read_text("utf-8")
+    (tmp_path / "doctor_visit.ctm").write_text(text, encoding="utf-8")
+    assert shares([tmp_path / "doctor_visit.ctm"]) == BOTH
+
+
+# -- past the end of the sound --------------------------------------------------------------
+
+
+def test_a_last_entry_past_the_end_is_cut_with_a_remark() -> None:
+    late = [*entries(), TranscriptEntry("Patient", 48.0, 3599.0, "Thanks for watching")]
+    transcript = transcript_of(late)
+    found, _ = attribute(transcript, SpeakerNames(), VOICES, 0)
+    check_fits(transcript, found, VOICES, 50.0)
+    inside, remarks = clipped(transcript, found, 50.0)
+    assert max(each.entry.end_s for each in inside) == 50.0
+    assert remarks == [
+        "1 entry of 'talk.TextGrid' went beyond the end of the sound, to 3599.0 s of 50.0 s, and "
+        "was cut there"
+    ]
+
+
+def test_one_entry_after_the_end_is_left_out_and_many_are_another_recording() -> None:
+    after = [TranscriptEntry("Patient", 70.0 + i, 70.5 + i, "hello") for i in range(4)]
+    assert fits(transcript_of([*entries(), after[0]])) == ""
+    assert "do not belong together" in fits(transcript_of([*entries(), *after]))
+    assert fits(transcript_of(entries(), 57.0)) == ""

@@ -75,8 +75,8 @@ def test_a_name_that_is_given_or_usual_counts_where_it_occurs_once(tmp_path: Pat
 
 def test_two_voices_in_one_cue_are_two_speakers(tmp_path: Path) -> None:
     text = (
-        "WEBVTT\n\n1\n00:01.000 --> 00:03.000\n<v.loud Dr. Lynn>Hello</v> <v Mr. Ray>Hi &amp; thanks"
-        "</v>\n\n00:04.000 --> 00:05.000 align:start\n- ANN: Who?\n- BEN: Me,\nof course.\n"
+        "WEBVTT\n\n1\n00:01.000 --> 00:03.000\n<v.loud Dr. Lynn>Hello</v> <v Mr. Ray>Hi &amp; "
+        "thanks</v>\n\n00:04.000 --> 00:05.000 align:start\n- ANN: Who?\n- BEN: Me,\nof course.\n"
     )
     assert said(tmp_path / "a.vtt", text, SpeakerNames.parse("ann,ben")) == [
         ("Dr. Lynn", "Hello"),
