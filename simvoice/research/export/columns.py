@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from simvoice.research.analysis.conversation import Conversation
+from simvoice.safe_text import csv_cell
 
 Cell = str | float | int | bool | None
 
@@ -106,7 +107,8 @@ def _field(column: Column) -> dict[str, Any]:
 class CsvTable:
     """Writes a table row by row as CSV; empty cells are missing values.
 
-    The format is that of pandas, R and spreadsheets: UTF-8, commas, a header, line feeds.
+    The format is that of pandas, R and spreadsheets: UTF-8, commas, a header, line feeds. A text
+    that a spreadsheet would take as a formula gets an apostrophe (`safe_text.csv_cell`).
     """
 
     def __init__(self, path: Path, columns: Iterable[Column]) -> None:
@@ -134,4 +136,4 @@ def _shown(cell: Cell) -> str:
     if isinstance(cell, float):
         # Microseconds suffice, and some readers do not accept numbers such as 1e-06.
         return f"{cell:.6f}".rstrip("0").rstrip(".")
-    return str(cell)
+    return csv_cell(cell) if isinstance(cell, str) else str(cell)

@@ -111,9 +111,12 @@ sound/     Only on request: the sound of attempts, the learner left, the patient
 datapackage.json describes every column and gives the SHA-256 of every file.
 
 pandas     pandas.read_parquet("tables/metrics_wide.parquet")
-R          read.csv("tables/metrics_wide.csv"), or arrow::read_parquet("tables/events.parquet")
+R          read.csv("tables/metrics_wide.csv", na.strings = ""), or
+           arrow::read_parquet("tables/events.parquet")
 
-An empty cell is a missing value; the column reason of metrics_long says why it is missing.
+An empty cell is a missing value; the column reason of metrics_long says why it is missing. In the
+CSV files, a text that begins with = + - @ or a tab has an apostrophe before it, so that no
+spreadsheet takes it as a formula; numbers and Parquet have none.
 """
 
 _README_VOICE_FREE = """Conversations measured by simvoice: timings and numbers only.
@@ -129,7 +132,10 @@ praat/     TextGrids. elan/  EAF files. rttm/  Who speaks when.
 datapackage.json describes every column and gives the SHA-256 of every file.
 
 pandas     pandas.read_parquet("tables/metrics_wide.parquet")
-R          read.csv("tables/metrics_wide.csv"), or arrow::read_parquet("tables/events.parquet")
+R          read.csv("tables/metrics_wide.csv", na.strings = ""), or
+           arrow::read_parquet("tables/events.parquet")
 
-An empty cell is a missing value; the column reason of metrics_long says why it is missing.
+An empty cell is a missing value; the column reason of metrics_long says why it is missing. In the
+CSV files, a text that begins with = + - @ or a tab has an apostrophe before it, so that no
+spreadsheet takes it as a formula; numbers and Parquet have none.
 """

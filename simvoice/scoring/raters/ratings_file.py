@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from simvoice.errors import SimvoiceError, UsageError
 from simvoice.record.ratings import Rating
+from simvoice.safe_text import csv_cell
 from simvoice.scoring.instruments.instrument import CRITICAL, Instrument, Item, instruments, items
 from simvoice.scoring.raters.questions import allowed_answers, answer_kind, parse_answer
 
@@ -220,5 +221,6 @@ def blank_sheet(attempts: Iterable[str], chosen: Iterable[Instrument], rater: st
     for attempt in attempts:
         for each in lists:
             for item in each.items:
-                writer.writerow([attempt, rater, item.id, "", item.text])
+                texts = [csv_cell(each) for each in (attempt, rater, item.id)]
+                writer.writerow([*texts, "", csv_cell(item.text)])
     return out.getvalue()
