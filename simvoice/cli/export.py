@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from operator import itemgetter
 from pathlib import Path
+from secrets import token_hex
 from typing import Annotated, Literal
 
 import typer
@@ -16,6 +20,7 @@ from simvoice.cli.common import AsJson, answers, notes, print_json
 from simvoice.errors import SimvoiceError, UsageError
 from simvoice.research.analysis.conversation import Conversation
 from simvoice.research.analysis.inputs import ConversationSource, sources_at
+from simvoice.safe_text import csv_cell
 
 # -- picture
 
@@ -131,16 +136,15 @@ def export(
             names = pseudonyms(loaded("Reading"))
             found = (without_voice(one, names[one.id]) for one in _by_name(sources, names))
         sounds = {source.id: source.sound for source in sources} if sound else {}
-        files = save(
-            found,
-            out,
-            formats,
-            voice_free=voice_free,
-            replace=replace,
-            sound_of=lambda one: sounds[one]() if one in sounds else None,
-        )
-    if key is not None:
-        _write_key(key, names)
+        with _key_file(key, names):
+            files = save(
+                found,
+                out,
+                formats,
+                voice_free=voice_free,
+                replace=replace,
+                sound_of=lambda one: sounds[one]() if one in sounds else None,
+            )
     if as_json:
         print_json(
             {
@@ -178,11 +182,32 @@ def _check_key(key: Path | None, out: Path, voice_free: bool) -> None:
         )
 
 
-def _write_key(key: Path, names: dict[str, str]) -> None:
+@contextmanager
+def _key_file(key: Path | None, names: dict[str, str]) -> Iterator[None]:
+    """Write the key before the body, and give it its name after the body; no body, no key.
+
+    Without a key that can be written there is no export either. Only this account can read it.
+    """
+    if key is None:
+        yield
+        return
+    waiting = key.with_name(f".{key.name}.{token_hex(4)}")
     try:
-        with key.open("w", encoding="utf-8", newline="") as file:
+        if key.is_dir():
+            raise IsADirectoryError
+        private = os.open(waiting, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(private, "w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(["pseudonym", "conversation"])
-            writer.writerows(sorted((name, own) for own, name in names.items()))
+            rows = sorted(names.items(), key=itemgetter(1))
+            writer.writerows((name, csv_cell(own)) for own, name in rows)
     except OSError as error:
-        raise SimvoiceError(f"the key {str(key)!r} cannot be written; check its folder") from error
+        waiting.unlink(missing_ok=True)
+        raise SimvoiceError(
+            f"the key {str(key)!r} cannot be written, so nothing was exported; check its folder"
+        ) from error
+    try:
+        yield
+        waiting.replace(key)
+    finally:
+        waiting.unlink(missing_ok=True)

@@ -134,6 +134,32 @@ def test_the_key_of_the_pseudonyms_is_written_where_asked(home: Path) -> None:
     done = answer("export", "--voice-free", "--key", "key.csv", "--out", "free", "--json")
     assert done["voice_free"] is True
     assert (home / "key.csv").read_text("utf-8") == f"pseudonym,conversation\nc001,{attempt.id}\n"
+    assert (home / "key.csv").stat().st_mode & 0o077 == 0  # only its owner may know who is who
+
+
+@pytest.mark.parametrize("key", ["nowhere/key.csv", "folder"])
+def test_without_a_key_that_can_be_written_nothing_is_exported(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    record(home / "home" / "attempts")
+    (home / "folder").mkdir()
+    arguments = ("export", "--voice-free", "--key", key, "--out", "free")
+    code, text = fails(capsys, monkeypatch, *arguments)
+    assert code == 1
+    assert "so nothing was exported" in text
+    assert sorted(path.name for path in home.iterdir()) == ["folder", "home"]
+
+
+def test_without_an_export_there_is_no_key(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record(home / "home" / "attempts")
+    (home / "free").write_text("a file", encoding="utf-8")
+    (home / "key.csv").write_text("an earlier key", encoding="utf-8")
+    arguments = ("export", "--voice-free", "--key", "key.csv", "--out", "free")
+    assert fails(capsys, monkeypatch, *arguments)[0] == 2
+    assert (home / "key.csv").read_text("utf-8") == "an earlier key"
+    assert sorted(path.name for path in home.iterdir()) == ["free", "home", "key.csv"]
 
 
 @pytest.mark.slow
@@ -142,7 +168,7 @@ def test_the_key_of_the_pseudonyms_is_written_where_asked(home: Path) -> None:
     [
         (["analyze"], "give what to analyse: an attempt's id, a sound file or a folder"),
         (["analyze", "gone.wav"], "is neither the id of an attempt nor an existing path"),
-        (["analyze", "talk.wav", "--names", "doctor"], "is not two different words"),
+        (["analyze", "talk.wav", "--names", "doctor"], "is not two different names"),
         (["analyze", "talk.wav", "--visit", "dentist"], "'dentist' is no kind of visit"),
         (["export", "talk.wav"], "analyse it first, then export the results: simvoice analyze"),
         (["export", "empty"], "there is no attempt and no recording in empty"),
