@@ -19,8 +19,9 @@ from simvoice.debrief.item_trust import format_estimate, judge_as_shown
 from simvoice.debrief.items import object_to
 from simvoice.display import count_noun, percent
 from simvoice.errors import UsageError
-from simvoice.record.ratings import Rating, add_ratings_to_each
+from simvoice.record.ratings import Rating, add_ratings_to_each, check_rater_name
 from simvoice.record.store import Store
+from simvoice.safe_text import for_terminal
 from simvoice.scoring.instruments.instrument import (
     Item,
     critical_instrument,
@@ -137,6 +138,7 @@ def rate_sheet(
     ] = None,
 ) -> None:
     """Print an empty CSV sheet for rating. It does not show the machine's judgement."""
+    rater = check_rater_name(rater)
     store = Store(paths.attempts_dir())
     lines: list[str] = []
     for attempt in attempts:
@@ -151,7 +153,7 @@ def rate_sheet(
             )
         sheet = blank_sheet([attempt], lists, rater).splitlines(keepends=True)
         lines += sheet if not lines else sheet[1:]
-    sys.stdout.write("".join(lines))
+    sys.stdout.write(for_terminal("".join(lines)))
 
 
 @app.command("import")

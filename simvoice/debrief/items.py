@@ -16,6 +16,7 @@ from simvoice.reading.reading import Reading
 from simvoice.record.events import Header, LearnerTurn
 from simvoice.record.ratings import Objection, add_objection, load_objections, withdraw_objection
 from simvoice.record.store import Attempt
+from simvoice.safe_text import one_line
 from simvoice.scoring.instruments.cues import Response
 from simvoice.scoring.instruments.instrument import CRITICAL, Item, headings, items_for
 from simvoice.scoring.instruments.judge import Judge, JudgedItem, ScoredInstrument
@@ -204,7 +205,7 @@ def object_to(attempt: Attempt, item: str, why: str, when: datetime) -> Objected
             f"there is no item {item[:100] or 'without a name'} in this attempt; "
             f"to see all items run: simvoice debrief {attempt.id} --items"
         )
-    text = " ".join(why.split())
+    text = one_line(why)
     if not text:
         raise UsageError("write in your own words what is wrong, then send it")
     if len(text) > LONGEST_OBJECTION:

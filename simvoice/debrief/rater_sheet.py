@@ -19,6 +19,7 @@ from simvoice.reading.reading import Reading
 from simvoice.record.events import Backchannel, JournalEntry, LearnerTurn, PatientSpeech
 from simvoice.record.ratings import RaterDone, Rating, add_ratings, finish_rating, load_draft
 from simvoice.record.store import Attempt
+from simvoice.safe_text import one_line
 from simvoice.scoring.raters.questions import (
     AnswerKind,
     allowed_answers,
@@ -29,7 +30,6 @@ from simvoice.scoring.raters.questions import (
     rule_for_rater,
 )
 
-LONGEST_RATER = 60
 LONGEST_COMMENT = 1000
 """Most characters of a comment."""
 _WORDS = {"met": "yes", "not met": "no", "not judged": "cannot judge", "counted": "counted"}
@@ -102,20 +102,6 @@ class ItemComparison:
     same: bool | None
     """None when one of them gave no verdict or no number."""
     comment: str
-
-
-def check_rater_name(text: str) -> str:
-    """Return a rater's pseudonym without extra spaces. Raises UsageError if it is not allowed."""
-    rater = " ".join(text.split())
-    if not rater:
-        raise UsageError("enter a name for the rater, always the same one, such as rater 7")
-    if len(rater) > LONGEST_RATER or not rater.isprintable():
-        raise UsageError(
-            f"a rater's name has at most {LONGEST_RATER} characters; choose a shorter one"
-        )
-    if rater.lower() == "machine":
-        raise UsageError("a rater is a human; choose another name")
-    return rater
 
 
 def blind_sheet(attempt: Attempt, reading: Reading, rater: str) -> BlindSheet:
@@ -211,7 +197,7 @@ def store_answer(
         raise UsageError(
             f"{value[:60]!r} is not an answer to this item; allowed: {allowed_answers(kind)}"
         )
-    text = " ".join(comment.split())
+    text = one_line(comment)
     if len(text) > LONGEST_COMMENT:
         raise UsageError(
             f"the comment has {len(text)} characters and the limit is {LONGEST_COMMENT}; shorten it"

@@ -19,7 +19,7 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from simvoice.errors import AttemptError, SimvoiceError
+from simvoice.errors import AttemptError, SimvoiceError, UsageError
 from simvoice.record.files import is_id, locked, storage_error, sync_folder, write_all
 from simvoice.strict_model import StrictModel
 
@@ -31,6 +31,9 @@ SET_ASIDE = "remarks.rejected"
 _LOCK_TIMEOUT_S = 5.0
 """Appending takes milliseconds; a process that holds the lock for longer hangs."""
 _RETRY_S = 0.01
+
+LONGEST_RATER = 60
+"""Most characters of a rater's name."""
 
 
 class Rating(StrictModel):
@@ -91,6 +94,22 @@ _ObjectionLine = Annotated[Objection | Withdrawal, Field(union_mode="left_to_rig
 _rating_lines: TypeAdapter[Rating | RaterDone] = TypeAdapter(_RatingLine)
 _objection_lines: TypeAdapter[Objection | Withdrawal] = TypeAdapter(_ObjectionLine)
 _Line = TypeVar("_Line")
+
+
+def check_rater_name(text: str) -> str:
+    """Return a rater's pseudonym without extra spaces. Raises UsageError if it is not allowed."""
+    rater = " ".join(text.split())
+    if not rater:
+        raise UsageError("enter a name for the rater, always the same one, such as rater 7")
+    if len(rater) > LONGEST_RATER:
+        raise UsageError(
+            f"a rater's name has at most {LONGEST_RATER} characters; choose a shorter one"
+        )
+    if not rater.isprintable():
+        raise UsageError("a rater's name has no control characters; type it again, such as rater 7")
+    if rater.lower() == "machine":
+        raise UsageError("a rater is a human; choose another name")
+    return rater
 
 
 def add_ratings(folder: Path, ratings: Iterable[Rating]) -> None:

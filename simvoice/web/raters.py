@@ -17,7 +17,7 @@ from simvoice.debrief.item_trust import ItemTrust, RatedAttempt, build_item_trus
 from simvoice.debrief.items import object_to, withdraw
 from simvoice.errors import AttemptError, SimvoiceError, UsageError
 from simvoice.record.files import check_id
-from simvoice.record.ratings import load_draft
+from simvoice.record.ratings import check_rater_name, load_draft
 from simvoice.record.store import Attempt
 from simvoice.web import pages
 from simvoice.web.format import sentence
@@ -161,7 +161,7 @@ def rate(request: Request, attempt_id: str, rater: str | None = None) -> HTMLRes
     if rater is None:
         return pages.render(request, "rate_who.html", attempt=found, fault="", rater="")
     try:
-        name = rater_sheet.check_rater_name(rater)
+        name = check_rater_name(rater)
     except UsageError as error:
         fault = sentence(str(error))
         return pages.render(
@@ -205,9 +205,7 @@ def add_rating(request: Request, attempt_id: str, body: Body) -> JSONResponse:
     try:
         rater, item, value, comment = given
         now = datetime.now().astimezone()
-        count = rater_sheet.store_answer(
-            found, rater_sheet.check_rater_name(rater), item, value, comment, now
-        )
+        count = rater_sheet.store_answer(found, check_rater_name(rater), item, value, comment, now)
     except UsageError as error:
         raise _refused(error) from None
     return JSONResponse({"item": item, "answered": count})
@@ -218,7 +216,7 @@ def finish(request: Request, attempt_id: str, body: Body) -> JSONResponse:
     """Finish the rating. From now on the page shows the machine's judgement."""
     found = ended_attempt(request, attempt_id)
     try:
-        rater = rater_sheet.check_rater_name(text_in(body, "rater"))
+        rater = check_rater_name(text_in(body, "rater"))
         rater_sheet.finish(found, rater, datetime.now().astimezone())
     except UsageError as error:
         raise _refused(error) from None

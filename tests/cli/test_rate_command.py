@@ -152,6 +152,8 @@ def test_an_objection_is_kept_and_shown_and_counted(attempt: Attempt) -> None:
             "the limit is 600",
         ),
         (("rate", "sheet", "ID", "--rater", "k", "--instrument", "RIAS"), "no instrument RIAS"),
+        (("rate", "sheet", "ID", "--rater", ""), "enter a name for the rater"),
+        (("rate", "sheet", "ID", "--rater", "a\x1b[31m"), "no control characters"),
         (("agree",), "no one has rated these attempts yet"),
     ],
 )
@@ -161,6 +163,17 @@ def test_invalid_arguments_give_a_message(
     error = invoke(*(attempt.id if each == "ID" else each for each in arguments)).exception
     assert isinstance(error, UsageError)
     assert says in str(error)
+
+
+def test_a_rater_on_two_lines_is_one_rater(attempt: Attempt) -> None:
+    sheet = run("rate", "sheet", attempt.id, "--rater", "kim\nlee ")
+    rows = list(csv.DictReader(io.StringIO(sheet)))
+    assert {row["rater"] for row in rows} == {"kim lee"}
+
+
+def test_words_that_are_not_utf_8_are_stored_as_far_as_they_can_be(attempt: Attempt) -> None:
+    run("rate", "object", attempt.id, "spikes-perception", "--why", "I \udcff asked")
+    assert [each.why for each in load_objections(attempt.folder)] == ["I � asked"]
 
 
 def test_an_unknown_attempt_is_refused(attempt: Attempt) -> None:

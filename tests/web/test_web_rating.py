@@ -134,7 +134,7 @@ def test_after_finishing_both_judgements_are_shown_and_stay(
         ({"rater": " "}, "Enter a name for the rater"),
         ({"rater": "Machine"}, "A rater is a human"),
         ({"rater": "x" * 61}, "at most 60 characters"),
-        ({"rater": "a\x00b"}, "at most 60 characters"),
+        ({"rater": "a\x00b"}, "no control characters"),
     ],
 )
 def test_an_invalid_answer_is_refused_with_a_message(

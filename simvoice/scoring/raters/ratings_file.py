@@ -12,8 +12,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from simvoice.errors import SimvoiceError, UsageError
-from simvoice.record.ratings import Rating
-from simvoice.safe_text import csv_cell
+from simvoice.record.ratings import LONGEST_RATER, Rating, check_rater_name
+from simvoice.safe_text import csv_cell, for_terminal, from_csv_cell, one_line
 from simvoice.scoring.instruments.instrument import CRITICAL, Instrument, Item, instruments, items
 from simvoice.scoring.raters.questions import allowed_answers, answer_kind, parse_answer
 
@@ -22,7 +22,7 @@ _HEAD = ",".join(COLUMNS)
 _MOST_FAULTS = 8
 """Most errors that one message lists; it counts the others."""
 LONGEST = 2000
-"""Most characters of a comment or a name; more means that a quotation mark was not closed."""
+"""Most characters of a comment; more means that a quotation mark was not closed."""
 
 KnownItems = Callable[[str], Mapping[str, Item]]
 """From an attempt's id to its items by id. May raise SimvoiceError."""
@@ -86,8 +86,9 @@ def read_ratings(
             faults.append(f"line {line} has {len(row)} fields and not {len(columns)}")
             continue
         fields = dict.fromkeys(COLUMNS, "") | {
-            column: each.strip() for column, each in zip(columns, row, strict=True)
+            column: from_csv_cell(each.strip()) for column, each in zip(columns, row, strict=True)
         }
+        fields["rater"] = " ".join(fields["rater"].split())
         if not fields["value"]:
             continue
         wrong = _faults(fields, attempts, known)
@@ -149,13 +150,16 @@ def _faults(fields: dict[str, str], attempts: Collection[str], known: KnownItems
     wrong = []
     if not fields["rater"]:
         wrong.append("does not say who rated")
-    if fields["rater"].lower() == "machine":
-        wrong.append("says that the machine rated; a rater is a human")
-    wrong += [
-        f"has {len(fields[each])} characters in the column {each}; at most {LONGEST} are allowed"
-        for each in ("rater", "comment")
-        if len(fields[each]) > LONGEST
-    ]
+    else:
+        try:
+            check_rater_name(fields["rater"])
+        except UsageError as error:
+            wrong.append(f"has the rater {fields['rater'][:LONGEST_RATER]!r} ({error})")
+    if len(fields["comment"]) > LONGEST:
+        wrong.append(
+            f"has {len(fields['comment'])} characters in the column comment; at most {LONGEST} are "
+            "allowed"
+        )
     attempt, item = fields["attempt"][:100], fields["item"][:100]
     if fields["attempt"] not in attempts:
         wrong.append(f"names the attempt {attempt!r}, which does not exist")
@@ -189,6 +193,9 @@ def _unknown_item(item: str) -> str:
 
 def _rating_row(fields: dict[str, str], wall_time: str, known: KnownItems) -> RatingRow:
     item = known(fields["attempt"])[fields["item"]]
+    comment = fields["comment"]
+    if one_line(for_terminal(comment)) == one_line(for_terminal(item.text)):
+        comment = ""  # the sheet begins with the item's text; the rater left it there
     return RatingRow(
         fields["attempt"],
         Rating.model_validate(
@@ -196,7 +203,7 @@ def _rating_row(fields: dict[str, str], wall_time: str, known: KnownItems) -> Ra
                 "rater": fields["rater"],
                 "item": item.id,
                 "value": parse_answer(fields["value"], answer_kind(item)),
-                "comment": fields["comment"],
+                "comment": comment,
                 "wall_time": wall_time,
             }
         ),
@@ -212,7 +219,8 @@ def _sentence(name: str, faults: list[str]) -> str:
 def blank_sheet(attempts: Iterable[str], chosen: Iterable[Instrument], rater: str) -> str:
     """CSV for a rater to fill in: one row for each attempt and item, without machine judgements.
 
-    The column comment has the item's text, which the rater may overwrite.
+    The column comment has the item's text, which the rater may overwrite; `read_ratings` leaves it
+    out where it is unchanged.
     """
     out = io.StringIO(newline="")
     writer = csv.writer(out, lineterminator="\n")

@@ -60,6 +60,8 @@ def test_the_comment_the_byte_order_mark_and_the_line_ends_are_optional() -> Non
         (HEAD + "six,kim,os12-1-greets,met,\n", "line 2 names the attempt 'six'"),
         (HEAD + "one,,os12-1-greets,met,\n", "line 2 does not say who rated"),
         (HEAD + "one,Machine,os12-1-greets,met,\n", "a rater is a human"),
+        (HEAD + "one,k\x1b[31m,os12-1-greets,met,\n", "a rater's name has no control characters"),
+        (HEAD + f"one,{'k' * 61},os12-1-greets,met,\n", "at most 60 characters"),
         (HEAD + "one,kim,os12-99,met,\n", "line 2 names the item 'os12-99'"),
         (HEAD + "one,kim,,met,\n", "line 2 names the item ''"),
         (HEAD + "one,kim,os12-1-greets,mostly,\n", "has the value 'mostly'"),
@@ -82,6 +84,34 @@ def test_an_error_after_a_comment_of_several_lines_has_the_right_line() -> None:
     text = HEAD + 'one,kim,os12-1-greets,met,"a\nb\nc"\none,kim,os12-99,met,\n'
     with pytest.raises(UsageError, match="line 5 names the item 'os12-99'"):
         read(text)
+
+
+def test_a_comment_that_is_still_the_text_of_the_item_is_no_comment() -> None:
+    (some,) = [each for each in instruments().values() if each.id == "spikes"]
+    lines = blank_sheet(["one"], [some], "kim").replace(",,", ",met,").splitlines(keepends=True)
+    head, first, second = lines[0], lines[1], lines[2]
+    item = some.items[1]
+    changed = second.replace(item.text, "too fast")
+    found = read_ratings(head + first + changed, ATTEMPTS, "2026-11-24T10:00:00+01:00")
+    assert [each.rating.comment for each in found] == ["", "too fast"]
+
+
+def test_a_sheet_holds_no_formula_and_a_comment_is_imported_without_the_apostrophe() -> None:
+    item = next(iter(instruments()["spikes"].items))
+    unsafe = item.model_copy(update={"text": "=1+1 greets"})
+    some = instruments()["spikes"].model_copy(update={"items": (unsafe,)})
+    sheet = blank_sheet(["one"], [some], "kim")
+    assert "'=1+1 greets" in sheet
+
+    def known(_: str) -> dict[str, Item]:
+        return {unsafe.id: unsafe}
+
+    filled = sheet.replace(",,", ",met,")
+    (left,) = read_ratings(filled, ATTEMPTS, "2026-11-24T10:00:00+01:00", known=known)
+    assert left.rating.comment == ""
+    filled = filled.replace("'=1+1 greets", "'- spoke first")
+    (own,) = read_ratings(filled, ATTEMPTS, "2026-11-24T10:00:00+01:00", known=known)
+    assert own.rating.comment == "- spoke first"
 
 
 def test_a_name_in_other_capitals_is_the_same_rater() -> None:
