@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 from simvoice.audio import Pcm
 from simvoice.errors import AudioFileError
@@ -29,6 +30,7 @@ from tests.planted.recordings import (
     textgrid,
     write,
 )
+from tests.planted.sound_files import ffmpeg
 from tests.planted.talk import NUMBERS
 
 
@@ -242,3 +244,68 @@ def test_the_fingerprint_depends_only_on_input_and_options(tmp_path: Path) -> No
 )
 def test_a_slug_is_safe_as_a_file_name(name: str, safe: str) -> None:
     assert slug(name) == safe
+
+
+# -- formats --------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_an_mp3_that_states_no_length_gives_the_numbers_of_its_wav(tmp_path: Path) -> None:
+    """libsndfile guesses the length of such a file by its first frame, and reads no further."""
+    wav = write(tmp_path / "right.wav")
+    mp3 = tmp_path / "talk.mp3"
+    vbr = ("-c:a", "libmp3lame", "-q:a", "4", "-write_xing", "0", "-id3v2_version", "0")
+    ffmpeg("-i", str(wav), *vbr, str(mp3))
+    guess_s = soundfile.info(str(mp3)).duration
+    assert guess_s < 45.0, "this file does not show the fault"
+    found, right = analysed(tmp_path, mp3), analysed(tmp_path, wav)
+    assert found.length_s == pytest.approx(right.length_s, abs=0.15)
+    for key in ("talk_share", "learner_speech", "patient_speech", "longest_monologue"):
+        assert values(found)[key] == pytest.approx(values(right)[key], rel=0.02), key
+    assert [note for note in found.notes if "talk.mp3" in note] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ending", ["m4a", "mp4", "webm", "opus", "mka"])
+def test_compressed_recordings_give_the_numbers_of_their_wav(tmp_path: Path, ending: str) -> None:
+    wav = write(tmp_path / "right.wav")
+    other = tmp_path / f"talk.{ending}"
+    ffmpeg("-i", str(wav), str(other))
+    found, right = analysed(tmp_path, other), analysed(tmp_path, wav)
+    assert found.length_s == pytest.approx(right.length_s, abs=0.15)
+    assert values(found)["talk_share"] == pytest.approx(values(right)["talk_share"], abs=1.0)
+
+
+@pytest.mark.slow
+def test_a_transcript_of_who_speaks_finds_the_learner_and_gives_no_words(tmp_path: Path) -> None:
+    path = write(tmp_path / "talk.wav", both()[:, ::-1])
+    (tmp_path / "talk.rttm").write_text(
+        "".join(
+            f"SPEAKER talk 1 {start_s} {end_s - start_s:.3f} <NA> <NA> doctor <NA> <NA>\n"
+            for start_s, end_s in LEARNER_TURNS
+        ),
+        encoding="utf-8",
+    )
+    found = analysed(tmp_path, path)
+    assert found.learner_channel == "right"
+    assert (found.words_from, found.utterances, found.words) == ("", (), ())
+
+
+@pytest.mark.slow
+def test_one_bad_cue_does_not_lose_a_visit(tmp_path: Path) -> None:
+    path = write(tmp_path / "talk.wav")
+    text = srt(tmp_path / "talk.srt").read_text("utf-8")
+    bad = text.replace("00:00:25,000", "00:00:2X,000")
+    assert bad != text
+    end = "\n99\n00:00:49,500 --> 00:01:20,000\nPATIENT: Thanks for watching\n"
+    (tmp_path / "talk.srt").write_text(bad + end, encoding="utf-8")
+    found = analysed(tmp_path, path)
+    assert [u.text for u in found.utterances if u.who == "learner"] == [
+        text for text in LEARNER_TEXT if text != "and your mother"
+    ]
+    left_out, cut = found.notes
+    assert "its times cannot be read" in left_out
+    assert cut == (
+        "1 entry of 'talk.srt' went beyond the end of the sound, to 80.0 s of 50.0 s, and was cut "
+        "there"
+    )
