@@ -49,9 +49,12 @@ class ByteRange(io.RawIOBase):
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
         """Fill the buffer and return the number of bytes read, 0 at the end. Raises OSError."""
+        left = self._end - self._start - self._at
+        if left <= 0:
+            return 0
         view = memoryview(buffer).cast("B")
         self._file.seek(self._start + self._at)
-        data = bytearray(self._file.read(min(len(view), max(0, self._left()))))
+        data = bytearray(self._file.read(min(len(view), left)))
         for at, new in self._corrections:
             for index, value in enumerate(new, at - self._at):
                 if 0 <= index < len(data):
@@ -59,6 +62,3 @@ class ByteRange(io.RawIOBase):
         view[: len(data)] = data
         self._at += len(data)
         return len(data)
-
-    def _left(self) -> int:
-        return self._end - self._start - self._at

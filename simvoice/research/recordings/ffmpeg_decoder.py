@@ -90,6 +90,8 @@ class FfmpegDecoder:
         if not container.streams.audio:
             raise AudioFileError(f"{name!r} contains no sound, only other data; record it again")
         self._stream = container.streams.audio[0]
+        if not self._stream.codec_context:  # its codec is unknown, or its header is damaged
+            raise no_sound(name)
         self._stream.codec_context.thread_count = 1
         self._stream.codec_context.options = {"err_detect": "crccheck+explode"}
         self._format = container.format.name

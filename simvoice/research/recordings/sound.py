@@ -31,6 +31,9 @@ SOUND_ENDINGS = frozenset(
 LOWEST_RATE = 8_000
 """Hertz. Telephone speech; lower rates lose consonants and with them the edges of speech."""
 
+HIGHEST_RATE = 768_000
+"""Hertz. No recorder of sound is faster; a higher rate is a damaged header."""
+
 _BLOCK_S = 10.0
 """Seconds of sound in memory at a time."""
 
@@ -193,6 +196,11 @@ class _Reader:
         if self._rate < LOWEST_RATE:
             raise AudioFileError(
                 f"{self.name!r} has {self._rate} Hz, too few for speech; record at 16000 Hz or more"
+            )
+        if self._rate > HIGHEST_RATE:
+            raise AudioFileError(
+                f"{self.name!r} states a rate of {self._rate} Hz, so its header is damaged; export "
+                "it again"
             )
         self._frames = 0
 

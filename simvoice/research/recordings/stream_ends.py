@@ -62,6 +62,8 @@ def ogg_streams(file: FileIO) -> OggStreams:
         was_beginning = is_beginning
         was_end = bool(head[5] & _ENDS) and at + size <= lasts
         at = following
+    if not starts:
+        return OggStreams((), False, False, skipped)
     links = tuple(zip(starts, [*starts[1:], lasts], strict=True))
     return OggStreams(links, is_multiplexed, are_ended and was_end, skipped)
 
