@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import multiprocessing
 import re
@@ -15,7 +16,8 @@ from fastapi.testclient import TestClient
 from typer.testing import CliRunner
 
 from simvoice import log
-from simvoice.cli import _level_first, app
+from simvoice.cli import _level_first, _logged, app
+from simvoice.errors import DeviceMissing
 from simvoice.record.events import Delay
 from simvoice.web.security import StartKey
 from tests.conversation.world import ScriptedMind, World
@@ -80,6 +82,11 @@ def test_no_word_of_an_encounter_is_in_the_log(running: log.Log, path: Path) -> 
         ("a clause was not spoken: the voice could not say 'zebra'", "a clause was not spoken"),
         ("The microphone 'Quincy's headset' was unplugged", "The microphone"),
         ("the recogniser gave no answer in time", "the recogniser gave no answer in time"),
+        ("the patient's voice failed 4 times (zebra)", "the patient's voice failed 4 times"),
+        (
+            "the language model's server at quincy-pc:8000, slow, did not answer in time",
+            "the language model's server at …, slow, did not answer in time",
+        ),
     ],
 )
 def test_of_a_sentence_the_part_before_a_value_is_kept(what: str, kept: str) -> None:
@@ -169,6 +176,43 @@ def test_an_error_of_a_thread_is_logged_with_its_frames_and_without_its_message(
     assert str(path) in capsys.readouterr().err
 
 
+def test_an_error_in_the_event_loop_is_logged_with_its_frames(running: log.Log, path: Path) -> None:
+    def fail() -> None:
+        raise ValueError("Quincy said zebra")
+
+    async def main() -> None:
+        asyncio.get_running_loop().call_soon(fail)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+
+    asyncio.run(main())
+    text = "\n".join(lines(running, path))
+    assert " ERROR asyncio " in text
+    assert "in fail" in text
+    assert not [word for word in SECRETS if word in text]
+
+
+def test_the_parts_of_a_group_and_the_kind_of_a_disk_error_are_told() -> None:
+    def full() -> OSError:
+        return OSError(28, "No space left on Quincy's disk", "/home/quincy")
+
+    told = log.frames(ExceptionGroup("zebra", [ValueError("marmalade"), full()]))
+    assert told.splitlines() == ["ExceptionGroup", "ValueError", "OSError ENOSPC"]
+
+
+def test_an_error_that_hides_its_context_is_told_alone() -> None:
+    def hide() -> None:
+        try:
+            raise KeyError("zebra")
+        except KeyError:
+            raise ValueError("Quincy") from None
+
+    with pytest.raises(ValueError, match="Quincy") as caught:
+        hide()
+    assert "KeyError" not in log.frames(caught.value)
+    assert log.place(caught.value).startswith("ValueError at test_log.py:")
+
+
 def test_of_another_library_only_the_template_is_kept(running: log.Log, path: Path) -> None:
     other = logging.getLogger("somebody.else")
     other.warning("cannot read %s", "zebra")
@@ -181,22 +225,63 @@ def test_of_another_library_only_the_template_is_kept(running: log.Log, path: Pa
 # -- disk -----------------------------------------------------------------------------------------
 
 
-def test_a_slow_disk_does_not_hold_up_who_logs(
-    running: log.Log, path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    writes = threading.Event()
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """A disk that stands still until this event is set."""
+    turns = threading.Event()
     real = log._RotatingFile.emit
 
-    def slow(self: log._RotatingFile, record: logging.LogRecord) -> None:
-        assert writes.wait(30)
+    def wait(self: log._RotatingFile, record: logging.LogRecord) -> None:
+        assert turns.wait(30)
         real(self, record)
 
-    monkeypatch.setattr(log._RotatingFile, "emit", slow)
-    for number in range(1000):  # the disk stands still until all of them are logged
-        logging.getLogger("simvoice.runtime").info("frame %d", number)
+    monkeypatch.setattr(log._RotatingFile, "emit", wait)
+    yield turns
+    turns.set()
+
+
+def test_an_encounter_runs_to_its_end_while_the_disk_stands_still(
+    disk: threading.Event, running: log.Log, path: Path
+) -> None:
+    mind = ScriptedMind(lines=["one", "two"])
+    world = World(mind, breaks={"say"}).learner(0.5, 1.5, "Hello?")
+    world.run(12)
+    world.session.close()
     assert not path.exists()
-    writes.set()
-    assert sum(" frame " in line for line in lines(running, path)) == 1000
+    disk.set()
+    text = "\n".join(lines(running, path))
+    assert " trouble at_s=" in text
+    assert " encounter ended=" in text
+
+
+def test_lines_that_a_slow_disk_does_not_take_are_counted(
+    disk: threading.Event, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log, "_MOST_WAITING", 100)
+    running = log.start("info", path)
+    for number in range(1000):
+        logging.getLogger("simvoice").info("frame %d", number)
+    disk.set()
+    text = "\n".join(lines(running, path))
+    lost = re.search(r"too slow for (\d+) lines", text)
+    assert lost is not None
+    assert 100 <= text.count(" frame ") <= 101  # those that wait, and one that is being written
+    assert text.count(" frame ") + int(lost[1]) == 1000
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_full_disk_is_said_once_and_stops_nothing(
+    path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path.parent.mkdir(parents=True)
+    path.symlink_to("/dev/full")
+    running = log.start("info", path)
+    for _ in range(3):
+        logging.getLogger("simvoice").info("x")
+    running.stop()
+    said = capsys.readouterr().err
+    assert said.count("The log cannot be written (No space left on device)") == 1
+    assert len(said.splitlines()) == 1
 
 
 def test_a_log_that_cannot_be_written_is_said_once(
@@ -221,6 +306,22 @@ def test_the_file_is_private_and_rotates(path: Path, monkeypatch: pytest.MonkeyP
     assert all(each.stat().st_size < 6_000 for each in path.parent.iterdir())
     assert path.stat().st_mode & 0o077 == 0
     assert "line 999" in path.read_text(encoding="utf-8")
+
+
+def test_a_file_that_another_process_has_rotated_is_not_rotated_again(path: Path) -> None:
+    here, there = log._RotatingFile(path), log._RotatingFile(path)
+    line = logging.LogRecord("simvoice", logging.INFO, "", 0, "line", None, None)
+    for each in (here, there):
+        each.emit(line)
+    here.doRollover()
+    there.doRollover()  # as when it found the file full before the other one rotated it
+    there.emit(line)
+    here.emit(line)
+    for each in (here, there):
+        each.close()
+    assert path.read_text(encoding="utf-8") == "line\nline\n"
+    assert path.with_name(f"{log.FILE}.1").read_text(encoding="utf-8") == "line\nline\n"
+    assert not path.with_name(f"{log.FILE}.2").exists()
 
 
 def _write_lines(path: Path, name: str) -> None:
@@ -261,6 +362,34 @@ def test_a_command_logs_its_start_in_the_data_folder(
     assert CliRunner().invoke(app, ["attempts", "list"]).exit_code == 0
     assert "INFO simvoice.cli" in log.file().read_text(encoding="utf-8")
     assert "command=attempts simvoice=" in log.file().read_text(encoding="utf-8")
+
+
+def test_how_a_command_ends_is_logged_without_its_values(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SIMVOICE_HOME", str(tmp_path))
+    with pytest.raises(ValueError, match="zebra"), _logged("talk", "info"):
+        raise ValueError("zebra")
+    assert f"(details in {log.file()})" in capsys.readouterr().err
+    with pytest.raises(DeviceMissing), _logged("talk", "info"):
+        raise DeviceMissing("there is no microphone 'Quincy'")
+    text = log.file().read_text(encoding="utf-8")
+    assert "ERROR simvoice.cli" in text
+    assert "ended=error command=talk" in text
+    assert "refused simvoice.errors.DeviceMissing at test_log.py:" in text
+    assert "ended=refused command=talk" in text
+    assert not [word for word in SECRETS if word in text]
+    assert capsys.readouterr().err == ""  # `main` prints the sentence of a refusal, once
+
+
+def test_an_attempt_that_is_missing_is_a_warning_without_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SIMVOICE_HOME", str(tmp_path))
+    assert CliRunner().invoke(app, ["debrief", "Quincy"]).exit_code != 0
+    text = log.file().read_text(encoding="utf-8")
+    assert "refused simvoice.errors.AttemptError at files.py:" in text
+    assert "Quincy" not in text
 
 
 def test_the_warnings_of_a_week_are_counted(path: Path) -> None:

@@ -6,6 +6,9 @@ import io
 import logging
 import platform
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 import typer
@@ -78,11 +81,37 @@ def _root(
     ] = "info",
 ) -> None:
     """Accept the options that come before a command, and start the log."""
-    running = log.start(log_level)
-    context.call_on_close(running.stop)
+    context.with_resource(_logged(str(context.invoked_subcommand), log_level))
+
+
+@contextmanager
+def _logged(command: str, level: log.Level) -> Iterator[None]:
+    """Log the start of a command and how it ends. Values of arguments may name a person."""
+    running = log.start(level)
+    began_s = time.monotonic()
     python, system = platform.python_version(), f"{platform.system()}/{platform.machine()}"
-    known = (context.invoked_subcommand, __version__, python, system)
+    known = (command, __version__, python, system)
     _log.info("command=%s simvoice=%s python=%s system=%s", *known)
+    ended = "done"
+    try:
+        yield
+    except SimvoiceError as error:
+        ended = "refused"
+        _log.warning("refused %s", log.place(error))
+        raise
+    except typer.Exit as end:
+        ended = f"exit-{end.exit_code}"
+        raise
+    except (TyperException, typer.Abort, KeyboardInterrupt) as error:
+        ended = type(error).__name__
+        raise
+    except Exception:  # Python prints it as always; the log keeps where it was raised
+        ended = "error"
+        _log.exception("The command ended with an error.")
+        raise
+    finally:
+        _log.info("ended=%s command=%s seconds=%.1f", ended, command, time.monotonic() - began_s)
+        running.stop()
 
 
 def _level_first(arguments: list[str]) -> list[str]:
