@@ -17,10 +17,10 @@ from typing import Any
 
 from simvoice import log
 from simvoice.debrief.retry import CheckpointRef
-from simvoice.errors import SimvoiceError
+from simvoice.errors import CaseError, SimvoiceError
 from simvoice.ports import AudioLine
 from simvoice.runtime.observer import Caption, Encounter, Finished, Observation, Status
-from simvoice.web.ports import Simulator
+from simvoice.web.ports import CaseCard, Simulator
 
 _log = logging.getLogger(__name__)
 
@@ -119,6 +119,18 @@ class Outbox:
 # -- encounters
 
 
+def offered_case(simulator: Simulator, case_id: str) -> CaseCard:
+    """Return the card of a case that the first page lists.
+
+    Every id that a browser names comes through here: the simulator itself also takes the path of
+    a file, which is for authors in a terminal. Raises CaseError.
+    """
+    for card in simulator.cases():
+        if card.id == case_id:
+            return card
+    raise CaseError("This case does not exist. The first page lists the available cases.")
+
+
 class RunningEncounter:
     """One encounter in its own thread. Its messages go to the outbox of one page."""
 
@@ -180,6 +192,7 @@ class RunningEncounter:
         self._outbox.close()
 
     def _play(self) -> dict[str, Any]:
+        offered_case(self._simulator, self._case_id)
         encounter = self._simulator.encounter(
             self._case_id,
             self._line,

@@ -22,14 +22,14 @@ from simvoice.debrief.build import build_debrief
 from simvoice.debrief.comparison import Comparison, ReadAttempt, compare, find_retries
 from simvoice.debrief.model import Debrief
 from simvoice.devices.wav import wav_bytes
-from simvoice.errors import AttemptError, CaseError, SimvoiceError
+from simvoice.errors import AttemptError, SimvoiceError
 from simvoice.progress.brief_store import FILE, load_brief, store_brief
 from simvoice.reading.reading import Reading, read
 from simvoice.record.events import RetryOrigin
 from simvoice.record.files import check_id
 from simvoice.record.store import Attempt, AttemptSummary
-from simvoice.web.encounters import EncounterSlot
-from simvoice.web.ports import CaseCard, Simulator
+from simvoice.web.encounters import EncounterSlot, offered_case
+from simvoice.web.ports import Simulator
 
 # -- cache of debriefs
 
@@ -167,13 +167,6 @@ def _attempt(request: Request, attempt_id: str) -> Attempt:
     return _simulator(request).attempt(check_id(attempt_id))
 
 
-def _case(request: Request, case_id: str) -> CaseCard:
-    for card in _simulator(request).cases():
-        if card.id == case_id:
-            return card
-    raise CaseError("This case does not exist. The first page lists the available cases.")
-
-
 @router.get("/")
 def index(request: Request) -> HTMLResponse:
     """Show the cases and the past attempts."""
@@ -193,7 +186,7 @@ def index(request: Request) -> HTMLResponse:
 @router.get("/case/{case_id}")
 def case(request: Request, case_id: str) -> HTMLResponse:
     """Show the door note. The encounter runs in the same page."""
-    card = _case(request, case_id)
+    card = offered_case(_simulator(request), case_id)
     return busy_page(request) or render(request, "case.html", case=card, retry=None)
 
 
@@ -214,7 +207,7 @@ def busy_page(request: Request) -> HTMLResponse | None:
 @router.post("/api/case/{case_id}/prepare")
 def prepare(request: Request, case_id: str) -> JSONResponse:
     """Start preparing while the learner reads the door note."""
-    card = _case(request, case_id)
+    card = offered_case(_simulator(request), case_id)
     _simulator(request).prepare(card.id)
     return ready(request)
 

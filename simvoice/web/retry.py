@@ -43,12 +43,12 @@ def retry_page(request: Request, attempt_id: str, turn: int) -> HTMLResponse:
     simulator: Simulator = request.app.state.simulator
     attempt = simulator.attempt(check_id(attempt_id))
     entry = find_checkpoint(attempt, turn)
-    time_s = simulator.retry_time_s(attempt.header.case_id, CheckpointRef(attempt.id, turn))
     card = next((c for c in simulator.cases() if c.id == attempt.header.case_id), None)
     if card is None:
         raise AttemptError(
             f"the case {attempt.header.case_id} is not available now; the first page shows why"
         )
+    time_s = simulator.retry_time_s(card.id, CheckpointRef(attempt.id, turn))
     busy = pages.busy_page(request)
     if busy is not None:
         return busy

@@ -123,7 +123,7 @@ class ScriptedEncounter:
         while not self._end.is_set():
             frame = self._line.read()
             if frame is None:
-                reason = "closed"
+                reason = "learner" if self._end.is_set() else "closed"
                 break
             at_s = frames * FRAME_S
             frames += 1
@@ -171,6 +171,8 @@ class StandIn:
     faults: tuple[str, ...] = ()
     """Why cases are withheld."""
     prepared: list[str] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+    """The cases of which encounters were asked for."""
     begun: threading.Event = field(default_factory=threading.Event)
     """Set when an encounter was built."""
     last: ScriptedEncounter | None = None
@@ -201,6 +203,7 @@ class StandIn:
         observer: Observer,
         retry_from: CheckpointRef | None = None,
     ) -> ScriptedEncounter:
+        self.asked.append(case_id)
         if self.fault is not None:
             raise self.fault
         if case_id != CASE.id:

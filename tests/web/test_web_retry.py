@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +23,7 @@ from simvoice.record.events import (
     Started,
     Tellable,
 )
+from simvoice.record.files import HEADER
 from simvoice.record.store import Store
 from tests.planted.builder import (
     checkpoint,
@@ -291,3 +293,17 @@ def test_a_retry_with_the_keyboard_alone_ends_with_the_comparison(
 
 def test_the_list_marks_a_retry(client: TestClient, second: str) -> None:
     assert "retry from 0:06" in client.get("/").text
+
+
+def test_a_record_that_names_a_file_as_its_case_opens_no_file(
+    client: TestClient, simulator: StandIn, first: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(simulator, "retry_time_s", lambda case, _: asked.append(case))
+    path = simulator.root / first / HEADER
+    header = json.loads(path.read_text("utf-8"))
+    path.write_text(json.dumps(header | {"case_id": "/etc/case.yaml"}), "utf-8")
+    answer = client.get(f"/again/{first}/2", headers={"accept": "text/html"})
+    assert answer.status_code == 404
+    assert "is not available now" in answer.text
+    assert asked == []
