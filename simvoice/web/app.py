@@ -9,6 +9,7 @@ from pathlib import Path
 
 from fastapi import FastAPI, Request
 from fastapi.concurrency import run_in_threadpool
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
 from fastapi.templating import Jinja2Templates
@@ -19,6 +20,7 @@ from simvoice.debrief import wording
 from simvoice.debrief.comparison import compared_facts
 from simvoice.errors import SimvoiceError, UsageError
 from simvoice.record.endings import end_words
+from simvoice.safe_text import encodable
 from simvoice.web import drawings, format, line, pages, progress, raters, retry
 from simvoice.web.encounters import EncounterSlot
 from simvoice.web.pages import DebriefCache
@@ -33,6 +35,11 @@ _TERMINAL_REMEDY = re.compile(
     r"|run: simvoice (?:attempts list|progress), to [a-z ]+"
 )
 """A remedy for the terminal. Pages show another one instead."""
+
+_HTTP_SENTENCES = {
+    404: "This page does not exist.",
+    405: "This address cannot be used in this way.",
+}
 
 _SHUTDOWN_S = 5.0
 """At shutdown, the server waits up to this long for an encounter to close its record."""
@@ -70,6 +77,7 @@ def create_app(simulator: Simulator, start_key: StartKey) -> FastAPI:
     app.include_router(raters.router)
     app.add_exception_handler(SimvoiceError, _known_error)
     app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(RequestValidationError, _address_error)
     app.add_middleware(Faults, answer=_fault)
     app.add_middleware(Guard, token=token, start_key=start_key)
     app.add_middleware(RequestLog)
@@ -115,8 +123,12 @@ async def _known_error(request: Request, error: Exception) -> Response:
 
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    message = "This page does not exist." if error.status_code == 404 else str(error.detail)
+    message = _HTTP_SENTENCES.get(error.status_code, str(error.detail))
     return _error(request, error.status_code, message)
+
+
+async def _address_error(request: Request, _error_in_address: Exception) -> Response:
+    return _error(request, 422, "This address is not complete, or a part of it is not valid.")
 
 
 async def _fault(request: Request) -> Response:
@@ -126,7 +138,7 @@ async def _fault(request: Request) -> Response:
 
 def _error(request: Request, status: int, message: str) -> Response:
     """Return an error as a page for a browser window, and as JSON for a script."""
-    message = format.sentence(message)
+    message = encodable(format.sentence(message))
     is_page = not request.url.path.startswith("/static/")  # answered to anyone: no token in it
     if is_page and "text/html" in request.headers.get("accept", ""):
         return pages.message(request, status, "That did not work", message)

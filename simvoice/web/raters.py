@@ -19,6 +19,7 @@ from simvoice.errors import AttemptError, SimvoiceError, UsageError
 from simvoice.record.files import check_id
 from simvoice.record.ratings import check_rater_name, load_draft
 from simvoice.record.store import Attempt
+from simvoice.safe_text import encodable
 from simvoice.web import pages
 from simvoice.web.format import sentence
 from simvoice.web.pages import DebriefCache, FolderState, folder_state
@@ -56,11 +57,14 @@ Body = Annotated[dict[str, Any], Depends(body_of)]
 
 
 def text_in(body: dict[str, Any], name: str) -> str:
-    """Return a text field of a body. Raises HTTPException 422 when it is missing or not a text."""
+    """Return a text field of a body, as valid Unicode.
+
+    Raises HTTPException 422 when it is missing or not a text.
+    """
     value = body.get(name)
     if not isinstance(value, str):
         raise HTTPException(422, f"The text “{name}” is missing. Reload the page.")
-    return value
+    return encodable(value)
 
 
 def ended_attempt(request: Request, attempt_id: str) -> Attempt:

@@ -20,7 +20,7 @@ from simvoice.scoring.metrics.norms import norms
 from simvoice.web.format import blocks, moment
 from simvoice.web.ports import Readiness
 from tests.planted.builder import patient_speech
-from tests.web.stand_in import CASE, StandIn, case_header
+from tests.web.stand_in import CASE, HOST, StandIn, case_header
 
 HTML = {"accept": "text/html"}
 
@@ -312,3 +312,33 @@ def test_plain_text_becomes_paragraphs_and_lists() -> None:
         (("a", "b"), True),
         (("- not a list",), False),
     ]
+
+
+# -- addresses that cannot be right ---------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/again/20261122-101530-planted-talk-abcd/first", 422),
+        ("GET", f"/again/20261122-101530-planted-talk-abcd/{'9' * 5000}", 422),
+        ("GET", "/progress.svg", 422),
+        ("GET", "/progress.svg?learner=x", 422),
+        ("DELETE", "/", 405),
+        ("GET", "/case/..%2Fbreast-biopsy", 404),
+        ("GET", "/case/%2Fetc%2Fpasswd", 404),
+        ("GET", "/case/%ED%A0%80", 404),
+        ("POST", "/api/case/%2Fetc%2Fpasswd/prepare", 404),
+    ],
+)
+def test_an_address_that_cannot_be_right_is_a_page_with_a_sentence(
+    client: TestClient, simulator: StandIn, token: str, method: str, path: str, status: int
+) -> None:
+    headers = {"accept": "text/html", "x-simvoice-token": token, "origin": f"http://{HOST}"}
+    answer = client.request(method, path, headers=headers)
+    assert answer.status_code == status
+    assert "That did not work" in answer.text
+    assert "detail" not in answer.text
+    said = client.request(method, path, headers=headers | {"accept": "*/*"}).json()["message"]
+    assert re.fullmatch(r"[A-Z][^{}\[\]]+\.", said)
+    assert simulator.prepared == []
