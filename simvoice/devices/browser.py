@@ -7,7 +7,7 @@ WebSocket, which are not sound.
 Page to server, one or more messages for each frame (`HEAD`, 24 bytes, then sound):
 
     offset  type  field
-    0       u8    version      `VERSION`; any other ends the line
+    0       u8    version      `VERSION`; any other in the first message ends the line
     1       u8    reserved     0
     2       u16   count        frames in this message, 1..`MAX_COUNT`
     4       u32   index        number of the first frame; the next frames count up from it
@@ -205,6 +205,9 @@ class BrowserLine:
             self.malformed += 1
             return
         version, _, count, index, ahead, underruns, received, latency_ms, _ = HEAD.unpack_from(data)
+        if version != VERSION and self._expected is not None:
+            self.malformed += 1  # a page does not change its version; this message is no sound
+            return
         if version != VERSION:
             self.trouble = (
                 f"the page uses version {version} of the sound protocol and this simvoice uses "

@@ -223,7 +223,9 @@ class Session:
             self._fail("device", str(error))
             return None
         if frame is None:
-            self._step(EndRequested(self._now_s, "closed"))
+            # the learner may have asked for the end when no more sound came
+            reason: RequestedEnd = "learner" if self._end.is_set() else "closed"
+            self._step(EndRequested(self._now_s, reason))
         return frame
 
     @property

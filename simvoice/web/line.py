@@ -7,11 +7,13 @@ that the microphone is gone. The server sends sound and these text messages:
     begun     attempt                       the encounter runs; the id of its record
     status    at_s floor level_dbfs time_left_s        about ten times a second
     caption   who start_s text              one turn, after it was spoken
+    notice    message                       a message of the page was ignored; said once a kind
     finished  attempt reason message        the encounter is over and its record is closed
     fault     message attempt               it could not start or continue; attempt may be null
     busy      message                       another encounter is running
 
-It closes the socket after any of the last three.
+It closes the socket after any of the last three. A refused page gets a fault, too, because a
+browser does not tell a script why a connection was refused.
 """
 
 from __future__ import annotations
@@ -23,13 +25,14 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from fastapi.concurrency import run_in_threadpool
-from pydantic import Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 
 from simvoice.debrief.retry import CheckpointRef
 from simvoice.devices.browser import BrowserLine
+from simvoice.safe_text import one_line
 from simvoice.strict_model import StrictModel
 from simvoice.web.encounters import EncounterSlot, Outbox, RunningEncounter
-from simvoice.web.security import same_token
+from simvoice.web.security import refuse, same_token
 
 _log = logging.getLogger(__name__)
 router = APIRouter()
@@ -37,8 +40,11 @@ router = APIRouter()
 HELLO_S = 10.0
 """The page must send its hello within this time."""
 
-POLICY = 1008
-"""WebSocket close code: not allowed."""
+_QUIET_END_S = 1.0
+"""After the page asked for the end, its sound is awaited this long; a stalled tab sends none."""
+
+_MOST_TEXT = 4096
+"""Characters of the longest message; the hello has about 400."""
 
 _SLOT_WAIT_S = 3.0
 """An encounter whose page was just closed needs a moment to end."""
@@ -57,12 +63,12 @@ class Hello(StrictModel):
     type: Literal["hello"]
     token: str
     case: str = Field(max_length=100)
-    learner: Annotated[str, StringConstraints(strip_whitespace=True, max_length=60)] = ""
+    learner: Annotated[str, Field(max_length=60), AfterValidator(one_line)] = ""
     again: RetryFrom | None = None
     """The checkpoint that a retry begins at; None for an encounter from the door."""
     headphones: bool = False
     """What the learner ticked on the page. The server cannot measure it."""
-    microphone: str = Field(default="", max_length=200)
+    microphone: Annotated[str, Field(max_length=200), AfterValidator(one_line)] = ""
     rate: int = Field(default=16_000, ge=8_000, le=384_000)
     """Sample rate of the microphone, in hertz."""
     echoCancellation: bool = False  # these names follow the browser's API
@@ -115,7 +121,7 @@ async def talk(socket: WebSocket) -> None:
         return
     sender = asyncio.create_task(_send(socket, outbox))
     try:
-        await _receive(socket, line, running)
+        await _receive(socket, line, running, outbox)
     finally:
         # the page is gone or has every message; the encounter ends when its line is closed
         running.page_left = not outbox.sent_all
@@ -124,19 +130,30 @@ async def talk(socket: WebSocket) -> None:
 
 
 async def _hello(socket: WebSocket) -> Hello | None:
-    """Return the hello. Without a valid one, close the socket and return None."""
+    """Return the hello. Without a valid one, tell the page why, close the socket, return None."""
     try:
-        text = await asyncio.wait_for(socket.receive_text(), HELLO_S)
-        hello = Hello.model_validate_json(text)
-    except (TimeoutError, ValidationError, KeyError):  # KeyError: binary instead of text
-        await socket.close(POLICY, "The page sent no valid hello.")
+        message = await asyncio.wait_for(socket.receive(), HELLO_S)
+    except TimeoutError:
+        await refuse(socket, "The page did not begin the encounter in time. Reload it.")
         return None
-    except WebSocketDisconnect:
+    if message["type"] == "websocket.disconnect":
+        return None
+    try:
+        hello = Hello.model_validate_json((message.get("text") or "")[: _MOST_TEXT + 1])
+    except ValidationError as error:
+        _log.warning("a page sent no valid hello: %s", _fields(error))
+        await refuse(socket, "The page did not begin the encounter as it should. Reload it.")
         return None
     if not same_token(hello.token, socket.app.state.token):
-        await socket.close(POLICY, "This page is from an earlier start of the server. Reload it.")
+        await refuse(socket, "This page is from an earlier start of the server. Reload it.")
         return None
     return hello
+
+
+def _fields(error: ValidationError) -> str:
+    """Return the names of our fields that are wrong, for the log, and nothing that was sent."""
+    named = {str(part) for each in error.errors() for part in each["loc"][:1]}
+    return ", ".join(sorted(named & Hello.model_fields.keys())) or "not a hello"
 
 
 async def _refuse_busy(socket: WebSocket) -> None:
@@ -145,30 +162,58 @@ async def _refuse_busy(socket: WebSocket) -> None:
     await socket.close(1000)
 
 
-async def _receive(socket: WebSocket, line: BrowserLine, running: RunningEncounter) -> None:
-    """Handle the page's messages until the page is gone."""
+async def _receive(
+    socket: WebSocket, line: BrowserLine, running: RunningEncounter, outbox: Outbox
+) -> None:
+    """Handle the page's messages until the page is gone. No message ends it by being wrong."""
+    said: set[str] = set()
+    timeout_s: float | None = None
+
+    def ignore(what: str) -> None:
+        if what not in said:  # a page that repeats it must not push captions out of the outbox
+            said.add(what)
+            _log.warning("the page sent %s", what)
+            sentence = f"The page sent {what}. It was ignored, and the encounter goes on."
+            outbox.put_text({"type": "notice", "message": sentence})
+
     while True:
-        message = await socket.receive()
+        try:
+            message = await asyncio.wait_for(socket.receive(), timeout_s)
+        except TimeoutError:  # the encounter ends at the next frame, and none comes
+            line.close()
+            timeout_s = None
+            continue
         if message["type"] == "websocket.disconnect":
             return
         data = message.get("bytes")
         if data is not None:
+            malformed = line.malformed
             line.push(data)
+            if line.malformed > malformed:
+                ignore("sound that does not have the right form")
             continue
         match _kind(message.get("text") or ""):
             case "end":
                 running.end()
+                timeout_s = _QUIET_END_S
             case "lost":
                 line.lose("the microphone was unplugged or switched off; connect it again")
+            case None:
+                ignore("a message that cannot be read")
+            case _:
+                ignore("a message of an unknown kind")
 
 
-def _kind(text: str) -> str:
-    """Return the type of a page's text message; empty for anything that is not valid."""
+def _kind(text: str) -> str | None:
+    """Return the type of a page's text message; None for anything that is not valid."""
+    if len(text) > _MOST_TEXT:
+        return None
     try:
         message = json.loads(text)
-    except ValueError:
-        return ""
-    return str(message.get("type", "")) if isinstance(message, dict) else ""
+    except (ValueError, RecursionError):  # RecursionError: thousands of brackets
+        return None
+    kind = message.get("type") if isinstance(message, dict) else None
+    return kind if isinstance(kind, str) else None
 
 
 async def _send(socket: WebSocket, outbox: Outbox) -> None:

@@ -22,6 +22,7 @@ import ipaddress
 import re
 import secrets
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from html import escape
 from urllib.parse import parse_qsl, quote, urlencode
@@ -30,12 +31,19 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import cookie_parser
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 TOKEN_HEADER = "x-simvoice-token"
 """The header that our pages send with each request that changes something. An HTML form of another
 site cannot set it, and the browser's preflight request stops a script of another site."""
 
 _SAFE_METHODS = frozenset({"GET", "HEAD"})
+
+_POLICY = 1008
+"""WebSocket close code: not allowed."""
+
+_LONGEST_REASON = 123
+"""Bytes that a close frame has for the reason. Source: RFC 6455, 5.5."""
 
 KEY_PARAMETER = "key"
 """The query parameter of the printed address that carries the key."""
@@ -201,18 +209,33 @@ class Guard:
         return None
 
 
+async def refuse(socket: WebSocket, sentence: str) -> None:
+    """Tell the page in words why it is refused, and close its WebSocket.
+
+    Before the accept, a script would learn no more than that the connection failed.
+    """
+    with suppress(WebSocketDisconnect, RuntimeError):  # the page is gone
+        if socket.application_state is WebSocketState.CONNECTING:
+            await socket.accept()
+        await socket.send_json({"type": "fault", "message": sentence, "attempt": None})
+        await socket.close(_POLICY, sentence.encode()[:_LONGEST_REASON].decode(errors="ignore"))
+
+
 async def _refuse(scope: Scope, receive: Receive, send: Send, reason: str) -> None:
-    if scope["type"] == "websocket":
-        await send({"type": "websocket.close", "code": 1008, "reason": reason})
-    else:
+    if scope["type"] != "websocket":
         await PlainTextResponse(reason, status_code=403)(scope, receive, send)
+        return
+    headers = Headers(scope=scope)
+    host = headers.get("host", "")
+    if is_loopback(split_host(host)) and is_own_origin(headers.get("origin"), host):
+        await refuse(WebSocket(scope, receive, send), reason)
+    else:  # a page of another site need not learn that simvoice runs here
+        await send({"type": "websocket.close", "code": _POLICY, "reason": reason})
 
 
 async def _refuse_without_cookie(scope: Scope, receive: Receive, send: Send) -> None:
     if scope["type"] == "websocket":
-        # a close frame holds at most 123 bytes
-        reason = "Open the address that simvoice serve printed, with its key."
-        await _refuse(scope, receive, send, reason)
+        await _refuse(scope, receive, send, HOW_TO_GET_IN.replace("`", ""))
         return
     if "text/html" in Headers(scope=scope).get("accept", ""):
         answer: Response = HTMLResponse(_NO_ACCESS_PAGE, status_code=401)

@@ -14,8 +14,9 @@ from simvoice.web.app import create_app
 from simvoice.web.ports import Simulator
 from simvoice.web.security import StartKey, is_loopback
 
-_MESSAGE_BYTES = 1 << 17
-"""The largest message that a page may send: twice 2 s of sound."""
+_MESSAGE_BYTES = 1 << 23
+"""Bytes of the largest message that is read at all: 4 min of sound. The connection of a larger one
+is closed; one that is smaller and too large for the line is ignored with a notice (`web.line`)."""
 
 _GRACE_S = 5
 """How long the shutdown waits for connections. The record is closed within it."""

@@ -104,6 +104,15 @@ def test_messages_of_the_wrong_size_are_counted_and_dropped(line: BrowserLine, d
     assert line.malformed == 1
 
 
+def test_another_version_after_the_first_message_is_dropped(line: BrowserLine) -> None:
+    line.push(message(0, 1))
+    line.push(message(1, 1, version=9))
+    line.push(message(1, 1))
+    assert line.malformed == 1
+    assert [line.read() is not None for _ in range(2)] == [True, True]
+    assert line.trouble is None
+
+
 def test_another_version_ends_the_line_with_an_error(line: BrowserLine) -> None:
     line.push(message(0, 1, version=9))
     with pytest.raises(DeviceLost, match=r"version 9 .* reload the page"):

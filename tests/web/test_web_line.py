@@ -6,6 +6,7 @@ import asyncio
 import json
 import struct
 import threading
+import time
 from typing import Any
 
 import pytest
@@ -159,22 +160,79 @@ def test_an_unexpected_fault_is_sent_without_its_details(
     assert client.app.state.slot.is_free()  # type: ignore[attr-defined]
 
 
-def test_messages_that_are_neither_sound_nor_the_end_are_ignored(
+@pytest.mark.parametrize(
+    ("message", "words"),
+    [
+        ("", "cannot be read"),
+        ("nonsense", "cannot be read"),
+        ("[]", "cannot be read"),
+        ('"end"', "cannot be read"),
+        ("null", "cannot be read"),
+        ("{}", "cannot be read"),
+        ('{"type": 7}', "cannot be read"),
+        ('{"type": ["end"]}', "cannot be read"),
+        ("[" * 4000, "cannot be read"),
+        ('{"type": ' + "9" * 4050 + "}", "cannot be read"),
+        ('{"type": "end", "pad": "' + "x" * 100_000 + '"}', "cannot be read"),
+        ('{"type": "start"}', "unknown kind"),
+        ('{"type": "\\ud800"}', "unknown kind"),
+        (b"", "not have the right form"),
+        (b"\x01\x02", "not have the right form"),
+        (sound(0)[:-1], "not have the right form"),
+        (sound(0) + b"\0", "not have the right form"),
+        (bytes(200_000), "not have the right form"),
+        (sound(0)[:1] + bytes(200_000), "not have the right form"),
+    ],
+)
+def test_a_wrong_message_gets_a_sentence_and_the_encounter_goes_on(
+    client: TestClient, simulator: StandIn, token: str, message: str | bytes, words: str
+) -> None:
+    with client.websocket_connect(LINE, headers=OUR_ORIGIN) as socket:
+        socket.send_text(hello(token))
+        texts_until(socket, "begun")
+        for index in range(10):
+            socket.send_bytes(sound(index))
+        texts_until(socket, "status")  # sound that came before the line was open is not looked at
+        for _ in range(3):
+            if isinstance(message, str):
+                socket.send_text(message)
+            else:
+                socket.send_bytes(message)
+        for index in range(10, 30):
+            socket.send_bytes(sound(index))
+        socket.send_text('{"type": "end"}')
+        socket.send_bytes(sound(30))
+        said = texts_until(socket, "finished")
+    notices = [each["message"] for each in said if each["type"] == "notice"]
+    assert [words in each for each in notices] == [True]
+    assert said[-1]["reason"] == "learner"
+
+
+def test_the_end_comes_also_when_no_more_sound_comes(
     client: TestClient, simulator: StandIn, token: str
 ) -> None:
     with client.websocket_connect(LINE, headers=OUR_ORIGIN) as socket:
         socket.send_text(hello(token))
         texts_until(socket, "begun")
-        for noise in ("", "nonsense", "[]", '"end"', '{"type": "start"}', "null"):
-            socket.send_text(noise)
-        socket.send_bytes(b"")
-        socket.send_bytes(b"\x01\x02")
-        for index in range(60):  # those sent before the line has started are not read
+        for index in range(10):
             socket.send_bytes(sound(index))
-        assert texts_until(socket, "status")
+        texts_until(socket, "status")
+        began_s = time.monotonic()
         socket.send_text('{"type": "end"}')
-        socket.send_bytes(sound(60))
         assert texts_until(socket, "finished")[-1]["reason"] == "learner"
+        assert time.monotonic() - began_s < 3.0
+
+
+@pytest.mark.parametrize("case", ["", "nonsense", "../breast-biopsy", "/etc/passwd"])
+def test_only_cases_of_the_first_page_can_begin(
+    client: TestClient, simulator: StandIn, token: str, case: str
+) -> None:
+    with client.websocket_connect(LINE, headers=OUR_ORIGIN) as socket:
+        socket.send_text(hello(token, case=case))
+        fault = texts_until(socket, "fault")[-1]
+    assert fault["message"].startswith("This case does not exist.")
+    assert simulator.asked == []
+    assert client.app.state.slot.is_free(5.0)  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import re
 
 import pytest
 from fastapi.testclient import TestClient
+from starlette.testclient import WebSocketTestSession
 from starlette.websockets import WebSocketDisconnect
 
 from simvoice.web.security import StartKey, is_loopback, is_own_origin, split_host
@@ -29,6 +30,16 @@ def test_a_loopback_host_is_allowed(client: TestClient, start_key: StartKey, hos
     cookie = f"{start_key.cookie_name(host)}={start_key.cookie}"
     answer = client.get("/", headers={"host": host, "cookie": cookie})
     assert answer.status_code == 200
+
+
+def refusal(socket: WebSocketTestSession) -> str:
+    """Return the sentence with which the server refuses a WebSocket before it closes it."""
+    fault = socket.receive_json()
+    assert (fault["type"], fault["attempt"]) == ("fault", None)
+    closed = socket.receive()
+    assert (closed["type"], closed["code"]) == ("websocket.close", 1008)
+    assert fault["message"].startswith(closed["reason"])
+    return str(fault["message"])
 
 
 @pytest.fixture
@@ -69,12 +80,8 @@ def test_a_stranger_on_this_machine_gets_nothing_from_any_address(
 def test_a_stranger_cannot_open_the_conversation(
     stranger: TestClient, simulator: StandIn, token: str
 ) -> None:
-    with (
-        pytest.raises(WebSocketDisconnect) as ended,
-        stranger.websocket_connect(LINE, headers=OUR_ORIGIN),
-    ):
-        pass
-    assert ended.value.code == 1008
+    with stranger.websocket_connect(LINE, headers=OUR_ORIGIN) as socket:
+        assert "Open the whole address that simvoice serve printed" in refusal(socket)
     assert simulator.last is None
 
 
@@ -198,18 +205,14 @@ def test_a_hello_without_the_token_is_refused(
 ) -> None:
     with client.websocket_connect(LINE, headers=OUR_ORIGIN) as socket:
         socket.send_text(hello)
-        with pytest.raises(WebSocketDisconnect) as ended:
-            socket.receive_text()
-    assert ended.value.code == 1008
+        assert "Reload it." in refusal(socket)
     assert simulator.last is None
 
 
 def test_sound_before_the_hello_is_refused(client: TestClient, simulator: StandIn) -> None:
     with client.websocket_connect(LINE, headers=OUR_ORIGIN) as socket:
         socket.send_bytes(bytes(664))
-        with pytest.raises(WebSocketDisconnect) as ended:
-            socket.receive_text()
-    assert ended.value.code == 1008
+        assert "Reload it." in refusal(socket)
     assert simulator.last is None
 
 

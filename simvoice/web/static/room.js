@@ -1,7 +1,7 @@
 /* The page during an encounter. It shows only what helps while two people talk. */
 
 import { clock } from "./format.js";
-import { showLevel } from "./micheck.js";
+import { blockedSentence, showLevel } from "./micheck.js";
 
 const at = (id) => document.getElementById(id);
 const CAPTIONS_SHOWN = 3;
@@ -36,7 +36,12 @@ export class Room {
     listen("muted", () => this.notice("The system has muted your microphone. Switch it on again."));
     listen("unmuted", () => this.notice(""));
     listen("suspended", () => this.notice("The browser blocks the sound. Press any key."));
-    listen("running", () => this.notice(""));
+    listen("blocked", () => this.offerStart());
+    listen("running", () => {
+      at("room-start").hidden = true;
+      this.notice("");
+    });
+    at("room-start").addEventListener("click", () => this.startSound(), { signal });
     at("end").addEventListener("click", () => this.askToEnd(), { signal });
     at("captions-toggle").addEventListener("click", () => this.toggleCaptions(), { signal });
     this.dialog.addEventListener("close", () => this.answered(), { signal });
@@ -55,7 +60,10 @@ export class Room {
     this.abort.abort();
     this.over = true;
     this.root.hidden = true;
+    at("room-start").hidden = true;
+    at("end").disabled = false;
     at("door").hidden = false;
+    this.notice("");
     document.body.classList.remove("in-room");
     document.title = this.doorTitle;
   }
@@ -67,6 +75,7 @@ export class Room {
     } else if (message.type === "status") this.status(message);
     else if (message.type === "caption") this.caption(message);
     else if (message.type === "finished") this.finished(message);
+    else if (message.type === "notice") this.notice(message.message);
     else this.lost(message.message, message.attempt ?? this.attempt);
   }
 
@@ -123,6 +132,10 @@ export class Room {
 
   answered() {
     if (this.dialog.returnValue !== "end" || this.over) return;
+    if (this.line.socket === null) {
+      this.line.stop(); // nothing has begun: connect() rejects, and the door note is shown again
+      return;
+    }
     at("end").disabled = true;
     at("floor-words").textContent = "Saving the recording…";
     this.line.send({ type: "end" });
@@ -166,6 +179,17 @@ export class Room {
   notice(sentence) {
     at("room-notice").textContent = sentence;
     at("room-notice").hidden = sentence === "";
+  }
+
+  offerStart() {
+    this.notice(blockedSentence(!at("room-start").hidden));
+    at("room-start").hidden = false;
+    at("room-start").focus();
+  }
+
+  startSound() {
+    this.notice("Starting the sound…");
+    this.line.resume();
   }
 
   /** Scale the circle with the loudness of the patient's voice. It shows sound, never a feeling. */
