@@ -14,13 +14,15 @@ from simvoice.research.recordings.transcript_entry import (
     cannot_read,
 )
 
-_BULLET = re.compile(r"\x15[^\x15\d]*(\d+)_(\d+)\x15")
+_BULLET = re.compile(r"\x15[^\x15\d]*(\d{1,12})_(\d{1,12})\x15")
 """Start and end in milliseconds."""
 
-_TIMED_WORD = re.compile(r"(?P<word>[^\s\x15]+)\s+\x15(?P<start>\d+)_(?P<end>\d+)\x15")
+_TIMED_WORD = re.compile(
+    r"(?P<word>[^\s\x15]{1,100})\s{1,9}\x15(?P<start>\d{1,12})_(?P<end>\d{1,12})\x15"
+)
 
 _MARKS = (
-    (re.compile(r"\[[^\]]*\]"), " "),  # codes: retraced, replaced, explained
+    (re.compile(r"\[[^\[\]]*\]"), " "),  # codes: retraced, replaced, explained
     (re.compile(r"[<>‹›]"), " "),  # what a code refers to
     (re.compile(r"\((?:\.+|\d+(?:[.:]\d*)*)\)"), " "),  # pauses
     (re.compile(r"&[=+~*][^\s]*"), " "),  # events, fragments, others' short words
@@ -35,7 +37,6 @@ _MARKS = (
     (re.compile(r"[()↑↓⇗↗→↘⇘∞≈≋≡∙⌈⌉⌊⌋∆∇°▁▔☺♋⁇∬Ϋ∮ˈˌ]"), ""),
     (re.compile(r"[‡„]"), ","),
     (re.compile(r"_"), " "),
-    (re.compile(r"\s+([.,?!])"), r"\1"),
 )
 
 
@@ -73,7 +74,7 @@ def without_codes(text: str) -> str:
     """Return the words of an utterance without the codes of CHAT."""
     for pattern, new in _MARKS:
         text = pattern.sub(new, text)
-    return " ".join(text.split())
+    return re.sub(r" ([.,?!])", r"\1", " ".join(text.split()))
 
 
 def _whole_lines(text: str) -> Iterator[tuple[int, str]]:

@@ -25,6 +25,9 @@ from simvoice.research.recordings.transcript_entry import (
     cannot_read,
 )
 
+_MOST_DIGITS = 12
+"""Digits of a time in milliseconds: thirty years."""
+
 _PIECE = 1 << 16
 """Bytes that are parsed at a time: what comes before a damaged place is kept."""
 
@@ -39,7 +42,7 @@ class _Times:
     def add(self, slot: Element) -> None:
         key, value = slot.get("TIME_SLOT_ID", ""), slot.get("TIME_VALUE", "")
         self.order.append(key)
-        if value.isdigit():
+        if value.isdecimal() and len(value) <= _MOST_DIGITS:
             self.known[key] = int(value) / 1000.0
 
     def fill(self) -> None:

@@ -21,15 +21,15 @@ from simvoice.research.recordings.transcript_entry import (
     cannot_read,
 )
 
-_STAMP = r"(?:(\d+)\s*:)?\s*(\d{1,2})\s*:\s*(\d{1,2})(?:\s*[.,]\s*(\d{1,6}))?"
+_STAMP = r"(?:(\d{1,4})\s*:)?\s*(\d{1,2})\s*:\s*(\d{1,2})(?:\s*[.,]\s*(\d{1,6}))?"
 _TIMES = re.compile(rf"^\s*{_STAMP}\s*-+>\s*{_STAMP}(?:\s.*)?$")
 """Hours may be missing, and the fraction may follow a point or a comma."""
 
 _BLOCK = re.compile(r"^(?:NOTE|STYLE|REGION)(?:\s|$)")
 """Parts of WebVTT that are no cues."""
 
-_VOICE = re.compile(r"<v(?:\.[^ >]*)?[ \t]+([^>]*)>")
-_TAG = re.compile(r"<[^>]*>|\{\\[^}]*\}|</?[A-Za-z][^>]*$|</?$")
+_VOICE = re.compile(r"<v(?:\.[^ <>]{0,200})?[ \t]{1,20}([^<>]{0,200})>")
+_TAG = re.compile(r"<[^<>]{0,500}>|\{\\[^{}]{0,500}\}|</?[A-Za-z][^<>]*$|</?$")
 """Tags of WebVTT, SRT and SubStation; the last one may be cut off."""
 
 
@@ -90,6 +90,8 @@ def _end_of_cue(lines: Sequence[str], at: int, is_vtt: bool) -> int:
             following = _next_filled(lines, at)
             if is_vtt or following is None or _begins_cue(lines, following):
                 return at
+            at = following
+            continue
         elif _begins_cue(lines, at):
             return at  # the blank line before the number is missing
         at += 1
@@ -176,7 +178,7 @@ def _plain(line: str) -> str:
     """Return a line without tags except the voice, with characters for their entities."""
     kept = _VOICE.sub(lambda match: f"\x00{match.group(1)}\x01", line)
     bare = html.unescape(_TAG.sub("", kept))
-    voices = re.sub("\x00([^\x01]*)\x01", r"<v \1>", bare)
+    voices = re.sub("\x00([^\x00\x01]*)\x01", r"<v \1>", bare)
     return " ".join(voices.replace("\u00a0", " ").split())
 
 
@@ -262,7 +264,7 @@ def _spoken(cue: _Cue, labels: frozenset[str]) -> list[tuple[str, str]]:
 
 def _voices(line: str) -> Iterator[tuple[str, str]]:
     """Yield the name in each voice tag and the words after it; an empty name before the first."""
-    parts = re.split(r"<v ([^>]*)>", line)
+    parts = re.split(r"<v ([^<>]*)>", line)
     if parts[0].strip():
         yield "", parts[0].strip()
     for voice, text in zip(parts[1::2], parts[2::2], strict=True):

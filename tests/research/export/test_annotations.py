@@ -73,9 +73,15 @@ def test_praat_reads_the_textgrid_with_every_stretch_and_word(
 
 
 @pytest.mark.slow
-def test_our_reader_reads_our_textgrid_as_a_transcript(found: Conversation, tmp_path: Path) -> None:
+def test_our_reader_reads_our_textgrid_and_eaf_as_transcripts(
+    found: Conversation, tmp_path: Path
+) -> None:
     path = write(tmp_path / "talk.TextGrid", to_textgrid(found))
     entries = [e for e in read_transcripts([path]).entries if not e.is_word]
+    as_eaf = write(tmp_path / "talk.eaf", to_eaf(found))
+    assert [(e.label, e.text) for e in read_transcripts([as_eaf]).entries if not e.is_word] == [
+        (u.who, u.text) for u in sorted(found.utterances, key=lambda u: (u.start_s, u.end_s))
+    ]
     assert [(e.text, round(e.start_s, 2)) for e in entries] == [
         (u.text, round(u.start_s, 2))
         for u in sorted(found.utterances, key=lambda u: (u.start_s, u.end_s))

@@ -293,3 +293,37 @@ def read_or_error(path: Path) -> RecordingTranscript | str:
         return read_transcripts([path])
     except AudioFileError as error:
         return str(error)
+
+
+@pytest.mark.timeout(30)  # patterns that look back take minutes for these
+@each_format
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "\n",
+        " ",
+        "[",
+        "<",
+        "<v ",
+        "{\\",
+        '"',
+        "\x15",
+        "\x00",
+        "&",
+        "+",
+        "9",
+        "a: ",
+        "1\n",
+        "-->",
+        "{",
+        "<a>",
+    ],
+)
+def test_hostile_content_is_read_or_refused_at_once(
+    tmp_path: Path, form: Format, piece: str
+) -> None:
+    text = form.write(6.0)
+    middle = len(text) // 2
+    path = tmp_path / form.name
+    path.write_text(text[:middle] + piece * 100_000 + text[middle:], encoding="utf-8")
+    assert isinstance(read_or_error(path), RecordingTranscript | str)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from simvoice.errors import AudioFileError
+from simvoice.research.recordings.chat import without_codes
 from simvoice.research.recordings.speaker_names import SpeakerNames
 from simvoice.research.recordings.transcript import read_transcripts
 from simvoice.research.recordings.transcript_entry import TranscriptEntry
@@ -143,3 +145,78 @@ def test_the_error_for_a_broken_transcript_names_the_remedy(
     assert says in found
     assert name in found
     assert found.endswith("--no-transcript")
+
+
+def test_the_codes_of_chat_are_no_words() -> None:
+    text = "<I want> [//] I (wan)t &-um the [: a] cookie@f (.) &=laughs xxx +..."
+    assert without_codes(text) == "I want I want um the cookie..."
+    assert without_codes("do you +/?") == "do you?"
+    assert without_codes("thank_you , mum .") == "thank you, mum."
+
+
+def test_words_of_whisperx_without_times_share_the_time_around_them(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    words = [
+        {"word": "In", "start": 1.0, "end": 1.2},
+        {"word": "1984"},
+        {"word": "and"},
+        {"word": "now.", "start": 2.2, "end": 2.5, "speaker": "B"},
+        {"word": "Yes"},
+    ]
+    segment = {"start": 1.0, "end": 3.0, "text": "In 1984", "speaker": "A", "words": words}
+    path.write_text(json.dumps({"segments": [segment]}), encoding="utf-8")
+    found = read_transcripts([path])
+    assert [(e.label, e.start_s, e.end_s, e.text) for e in found.entries if e.is_word] == [
+        ("A", 1.0, 1.2, "In"),
+        ("A", 1.2, pytest.approx(1.7), "1984"),
+        ("A", pytest.approx(1.7), pytest.approx(2.2), "and"),
+        ("B", 2.2, 2.5, "now."),
+        ("A", 2.5, 3.0, "Yes"),
+    ]
+    assert found.remarks == (
+        "3 words of the transcript 'a.json' have no times; they share the time between the words "
+        "around them",
+    )
+
+
+def test_the_json_of_whisper_cpp_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(
+        '{"transcription": [{"offsets": {"from": 500, "to": 1500}, "text": " Hello."}]}',
+        encoding="utf-8",
+    )
+    assert read_transcripts([path]).entries == (TranscriptEntry("", 0.5, 1.5, "Hello."),)
+
+
+def test_an_interval_without_its_closing_quote_costs_no_other(tmp_path: Path) -> None:
+    path = textgrid(tmp_path / "talk.TextGrid")
+    text = path.read_text("utf-8")
+    path.write_text(text.replace('"and your mother"', '"and your mother'), "utf-8")
+    found = read_transcripts([path])
+    assert len(found.entries) == len(LEARNER_TURNS) + len(PATIENT_TURNS)
+    assert "and your mother" in [entry.text.strip() for entry in found.entries]
+
+
+def test_tiers_of_elan_that_hold_words_give_words_and_slots_without_times_share_them(
+    tmp_path: Path,
+) -> None:
+    slots = "".join(
+        f'<TIME_SLOT TIME_SLOT_ID="s{i}"' + (f' TIME_VALUE="{t}"' if t else "") + "/>"
+        for i, t in enumerate(("1000", "", "2000"))
+    )
+    words = "".join(
+        f'<ANNOTATION><ALIGNABLE_ANNOTATION ANNOTATION_ID="a{i}" TIME_SLOT_REF1="s{i}" '
+        f'TIME_SLOT_REF2="s{i + 1}"><ANNOTATION_VALUE>{word}</ANNOTATION_VALUE>'
+        "</ALIGNABLE_ANNOTATION></ANNOTATION>"
+        for i, word in enumerate(("good", "day"))
+    )
+    path = tmp_path / "a.eaf"
+    path.write_text(
+        f"<ANNOTATION_DOCUMENT><TIME_ORDER>{slots}</TIME_ORDER>"
+        f'<TIER TIER_ID="Doctor words" PARENT_REF="Doctor">{words}</TIER></ANNOTATION_DOCUMENT>',
+        encoding="utf-8",
+    )
+    assert read_transcripts([path]).entries == (
+        TranscriptEntry("Doctor", 1.0, 1.5, "good", is_word=True),
+        TranscriptEntry("Doctor", 1.5, 2.0, "day", is_word=True),
+    )
