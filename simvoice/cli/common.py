@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
-from collections.abc import Iterable
-from typing import Annotated, Any
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console, ConsoleOptions, RenderableType
@@ -50,6 +53,26 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the answer as JSON."
 def print_json(value: Any) -> None:
     """Print the whole answer as one JSON document on stdout."""
     sys.stdout.write(json_text(value) + "\n")
+
+
+# -- the end by a signal
+
+
+@contextmanager
+def orderly_end() -> Iterator[None]:
+    """Let SIGTERM end the body like an exception, so that every `finally` of it runs.
+
+    The exit code is 143, that of a process which the signal ended. Only for the main thread.
+    """
+
+    def leave(number: int, _frame: FrameType | None) -> NoReturn:
+        sys.exit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 # -- options for models and servers

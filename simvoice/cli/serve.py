@@ -23,6 +23,7 @@ from simvoice.cli.common import (
     ProfileOption,
     answers,
     notes,
+    orderly_end,
     server_of,
 )
 
@@ -64,15 +65,10 @@ def serve(
             open_page(address)
 
     server = server_of(llm_url, llm_model, llm_form, llm_wait)
-    made = loopback_socket(host, port)
-    try:
+    with orderly_end(), loopback_socket(host, port) as made, _browser() as open_page:
         simulator = Simulator(profile, every_case=every_case, server=server)
-    except BaseException:
-        made.close()
-        raise
-    simulator.warm_up()
-    with _browser() as open_page:
         try:
+            simulator.warm_up()
             serve_pages(simulator, made, on_address=show_address)
         finally:
             simulator.close()
