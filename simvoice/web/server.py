@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import socket
 from collections.abc import Callable
 from contextlib import suppress
 
+import h11
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from simvoice.errors import SettingError
 from simvoice.web.app import create_app
@@ -20,6 +23,49 @@ is closed; one that is smaller and too large for the line is ignored with a noti
 
 _GRACE_S = 5
 """How long the shutdown waits for connections. The record is closed within it."""
+
+
+_REQUEST_S = 10.0
+"""A browser on this machine sends the head of a request within milliseconds."""
+
+_TOO_SLOW = "The request was not complete in time. Load the page again.\n"
+
+
+class TimedRequests(H11Protocol):
+    """HTTP whose connections end with 408 when the head of a request does not come in time.
+
+    Otherwise anyone on this machine could use up the server's descriptors with requests that are
+    never complete. A connection that waits between two requests is closed by uvicorn earlier.
+    """
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Accept a connection, and watch it."""
+        super().connection_made(transport)
+        self._answered: object = None
+        self._watch()
+
+    def _watch(self) -> None:
+        self._answered = self.cycle
+        self._check = self.loop.call_later(_REQUEST_S, self._end_if_incomplete)
+
+    def _end_if_incomplete(self) -> None:
+        if self.transport.is_closing() or self.conn.our_state is h11.SWITCHED_PROTOCOL:
+            return
+        has_waited = self.cycle is self._answered and self.conn.their_state is h11.IDLE
+        if not has_waited:
+            self._watch()
+            return
+        body = _TOO_SLOW.encode()
+        self.transport.write(
+            b"HTTP/1.1 408 Request Timeout\r\ncontent-type: text/plain; charset=utf-8\r\n"
+            b"content-length: %d\r\nconnection: close\r\n\r\n%s" % (len(body), body)
+        )
+        self.transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop watching."""
+        self._check.cancel()
+        super().connection_lost(exc)
 
 
 def loopback_socket(host: str, port: int) -> socket.socket:
@@ -62,6 +108,20 @@ def address_of(made: socket.socket) -> str:
     return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
 
+def server_config(simulator: Simulator, start_key: StartKey) -> uvicorn.Config:
+    """Return the settings of the server with its application."""
+    return uvicorn.Config(
+        create_app(simulator, start_key),
+        log_config=None,  # its lines go to the log of simvoice
+        access_log=False,
+        server_header=False,
+        http=TimedRequests,
+        ws="websockets-sansio",
+        ws_max_size=_MESSAGE_BYTES,
+        timeout_graceful_shutdown=_GRACE_S,
+    )
+
+
 def serve(
     simulator: Simulator, made: socket.socket, *, on_address: Callable[[str], None] | None = None
 ) -> None:
@@ -70,15 +130,7 @@ def serve(
     on_address: called with the address to open; it carries the key of this start.
     """
     start_key = StartKey()
-    config = uvicorn.Config(
-        create_app(simulator, start_key),
-        log_config=None,  # its lines go to the log of simvoice
-        access_log=False,
-        server_header=False,
-        ws="websockets-sansio",
-        ws_max_size=_MESSAGE_BYTES,
-        timeout_graceful_shutdown=_GRACE_S,
-    )
+    config = server_config(simulator, start_key)
     if on_address is not None:
         on_address(start_key.address(address_of(made)))
     with made, suppress(KeyboardInterrupt):  # uvicorn shuts down completely before it raises

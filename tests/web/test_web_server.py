@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
 import socket
 import subprocess
 import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import httpx
 import pytest
+import uvicorn
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+from websockets.typing import Origin
 
 from simvoice.errors import SettingError
-from simvoice.web.server import address_of, loopback_socket
+from simvoice.web.security import StartKey
+from simvoice.web.server import address_of, loopback_socket, server_config
+from tests.web.stand_in import CASE, StandIn
 
 SERVE = """
 import sys
@@ -83,3 +94,95 @@ def test_the_server_answers_at_its_address_and_shuts_down_cleanly(tmp_path: Path
         process.wait()
     assert process.returncode == 0
     assert errors == ""
+
+
+# -- connections that no browser makes ----------------------------------------------------------
+
+
+@pytest.fixture
+def served(
+    simulator: StandIn, start_key: StartKey, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[str, int]]:
+    """The server of `simvoice serve` in a thread, with a short time for requests."""
+    monkeypatch.setattr("simvoice.web.server._REQUEST_S", 0.3)
+    made = loopback_socket("127.0.0.1", 0)
+    server = uvicorn.Server(server_config(simulator, start_key))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [made]}, daemon=True)
+    thread.start()
+    yield made.getsockname()[:2]
+    server.should_exit = True
+    thread.join(20)
+    made.close()
+    assert not thread.is_alive()
+
+
+def until_closed(connection: socket.socket) -> bytes:
+    connection.settimeout(5.0)
+    found = b""
+    while part := connection.recv(4096):
+        found += part
+    return found
+
+
+GET = b"GET / HTTP/1.1\r\nhost: 127.0.0.1\r\n"
+
+
+@pytest.mark.parametrize(
+    "half", [b"", b"GET / HT", GET, GET + b"accept: */*\r\n", GET + b"\r\n" + GET]
+)
+def test_a_request_that_is_never_complete_gets_a_sentence_and_ends(
+    served: tuple[str, int], half: bytes
+) -> None:
+    with socket.create_connection(served) as connection:
+        connection.sendall(half)
+        assert b"The request was not complete in time." in until_closed(connection)
+
+
+@pytest.mark.parametrize("rubbish", [b"\x16\x03\x01\x02\0", b"\0\r\n\r\n", b"x" * 100_000])
+def test_bytes_that_are_no_request_get_an_answer_and_the_server_goes_on(
+    served: tuple[str, int], rubbish: bytes
+) -> None:
+    with socket.create_connection(served) as connection:
+        connection.sendall(rubbish)
+        with suppress(ConnectionResetError):  # the server does not read all of it
+            assert b"400 Bad Request" in until_closed(connection)
+    with socket.create_connection(served) as connection:
+        connection.sendall(GET + b"connection: close\r\n\r\n")
+        assert b"401 Unauthorized" in until_closed(connection)
+
+
+def test_many_half_requests_do_not_keep_a_browser_out(served: tuple[str, int]) -> None:
+    with ExitStack() as open_connections:
+        for _ in range(100):
+            half = open_connections.enter_context(socket.create_connection(served))
+            half.sendall(GET)
+        began_s = time.monotonic()
+        with socket.create_connection(served) as connection:
+            connection.sendall(GET + b"connection: close\r\n\r\n")
+            assert b"401 Unauthorized" in until_closed(connection)
+        assert time.monotonic() - began_s < 1.0
+
+
+def test_a_message_beyond_all_bounds_ends_the_encounter_and_its_record_is_complete(
+    served: tuple[str, int], simulator: StandIn, start_key: StartKey
+) -> None:
+    host = f"{served[0]}:{served[1]}"
+    cookie = f"{start_key.cookie_name(host)}={start_key.cookie}"
+    page = httpx.get(f"http://{host}/", headers={"cookie": cookie})
+    found = re.search(r'name="simvoice-token" content="([^"]+)"', page.text)
+    assert found is not None
+    headers = {"cookie": cookie}
+    address = f"ws://{host}/line"
+    with connect(address, additional_headers=headers, origin=Origin(f"http://{host}")) as socket_:
+        socket_.send(json.dumps({"type": "hello", "token": found[1], "case": CASE.id}))
+        assert json.loads(socket_.recv(5.0))["type"] == "begun"
+        with suppress(ConnectionClosed):
+            socket_.send(bytes(9_000_000))
+            while True:
+                socket_.recv(5.0)
+    assert simulator.last is not None
+    deadline_s = time.monotonic() + 5.0
+    while (kept := simulator.store.open(simulator.last.attempt)).state == "open":
+        assert time.monotonic() < deadline_s
+        time.sleep(0.02)
+    assert kept.state == "complete"
