@@ -45,6 +45,19 @@ class LanguageModelChoice:
         return f"the larger model {self.model}" if self.strong else "the embedded model"
 
     @property
+    def disclosure(self) -> str:
+        """Say where the words of a conversation are sent; empty when they are sent nowhere."""
+        if self.server is None:
+            return ""
+        sentence = (
+            "The words of a conversation are sent to the language model's server at "
+            f"{self.server.name}."
+        )
+        if not self.server.is_private:
+            sentence += " The connection is not encrypted: others on the network can read them."
+        return sentence
+
+    @property
     def time_limits_s(self) -> tuple[float, float]:
         """Time limits of the stronger model in seconds: for the first word, for the whole line."""
         if self.server is None:

@@ -143,6 +143,11 @@ class Simulator:
         key = "+".join([*manifest.digests([self.profile["voice"]]).values(), version("piper-tts")])
         return CachedVoice(self._unprepared_voice, paths.cache_dir() / "speech", key)
 
+    @property
+    def disclosure(self) -> str:
+        """Say where the words of a conversation are sent; empty when they are sent nowhere."""
+        return self.language_model.disclosure
+
     def model_trouble(self) -> str:
         """Return a sentence when the stronger model does not answer now; empty otherwise."""
         return describe_trouble(self._engines.llm if self._engines is not None else None)

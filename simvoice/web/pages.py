@@ -152,7 +152,11 @@ def _debrief(request: Request, attempt: Attempt) -> Debrief:
 def render(request: Request, name: str, status: int = 200, **values: Any) -> HTMLResponse:
     """Return a page from its template."""
     templates: Jinja2Templates = request.app.state.templates
-    context = {"token": request.app.state.token, **values}
+    context = {
+        "token": request.app.state.token,
+        "disclosure": _simulator(request).disclosure,
+        **values,
+    }
     return templates.TemplateResponse(request, name, context, status_code=status)
 
 

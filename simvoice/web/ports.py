@@ -68,6 +68,11 @@ class Simulator(Protocol):
         """Return a sentence for each case that is not offered, with the reason."""
         ...
 
+    @property
+    def disclosure(self) -> str:
+        """Where the words of a conversation are sent, in sentences; empty when nowhere."""
+        ...
+
     def prepare(self, case_id: str) -> None:
         """Start preparing this case. Returns at once; calling it again is safe."""
         ...

@@ -168,6 +168,7 @@ class StandIn:
     script: Sequence[ScriptedLine] = SCRIPT
     fault: Exception | None = None
     """When set, `encounter` raises it."""
+    disclosure: str = ""
     faults: tuple[str, ...] = ()
     """Why cases are withheld."""
     prepared: list[str] = field(default_factory=list)

@@ -11,7 +11,9 @@ import pytest
 import soundfile
 from fastapi.testclient import TestClient
 
+from simvoice.app.language_model import choose_language_model
 from simvoice.audio import RATE
+from simvoice.engines.llm.server import parse_server
 from simvoice.record.events import Ended, Started
 from simvoice.record.files import HEADER
 from simvoice.record.recorder import Recorder
@@ -38,6 +40,30 @@ def test_the_first_page_lists_the_cases_and_says_that_data_stays_local(client: T
     assert CASE.title in text
     assert "Everything stays on this machine" in text
     assert "None yet." in text
+
+
+def test_with_a_server_for_the_language_model_the_pages_name_it(
+    client: TestClient, simulator: StandIn
+) -> None:
+    server = parse_server("http://lab:8000", key="secret-key")
+    simulator.disclosure = choose_language_model("smollm2-135m", server).disclosure
+    for path in ("/", f"/case/{CASE.id}"):
+        text = client.get(path).text
+        assert "are sent to the language model&#39;s server at lab:8000." in text
+        assert "not encrypted: others on the network can read them" in text
+        assert "Nothing is sent" not in text
+        assert "Everything stays" not in text
+        assert "secret" not in text
+
+
+@pytest.mark.parametrize(
+    ("address", "says"),
+    [("https://lab", False), ("http://127.0.0.1:8000", False), ("http://lab", True)],
+)
+def test_a_connection_that_others_can_read_is_named(address: str, says: bool) -> None:
+    disclosure = choose_language_model("smollm2-135m", parse_server(address)).disclosure
+    assert ("not encrypted" in disclosure) is says
+    assert choose_language_model("smollm2-135m", None).disclosure == ""
 
 
 @pytest.mark.slow
