@@ -47,7 +47,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         *GROUND,
     },
     "app.retry": {"debrief", "conversation", "patient", "record", *GROUND},
-    "app.preparation": {"web", *GROUND},
+    "app.preparation": {"log", "web", *GROUND},
     # pure
     "coding": {"errors"},
     "timing": {"audio", "errors"},

@@ -12,20 +12,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fastapi.testclient import TestClient
 from typer.testing import CliRunner
 
 from simvoice import log
 from simvoice.cli import _level_first, _logged, app
 from simvoice.errors import DeviceMissing
-from simvoice.record.events import Delay
-from simvoice.web.security import StartKey
 from tests.conversation.world import ScriptedMind, World
-from tests.planted.on_page import plant
-from tests.web.stand_in import HOST, StandIn
-
-SECRETS = ("zebra", "Quincy", "marmalade")
-"""Words that the learner says, that the patient says, and the learner's pseudonym."""
+from tests.log_file import SECRETS, LogFile
 
 
 @pytest.fixture
@@ -33,47 +26,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "data" / "log" / log.FILE
 
 
-@pytest.fixture
-def running(path: Path) -> Iterator[log.Log]:
-    made = log.start("debug", path)
-    yield made
-    made.stop()
-
-
-def lines(running: log.Log, path: Path) -> list[str]:
-    running.stop()
-    return path.read_text(encoding="utf-8").splitlines()
-
-
-# -- an encounter ---------------------------------------------------------------------------------
-
-
-def test_an_encounter_ends_with_one_line_that_has_its_stage_times(
-    running: log.Log, path: Path
-) -> None:
-    mind = ScriptedMind(lines=["the marmalade is gone", "yes marmalade", "marmalade"])
-    world = World(mind, breaks={"think"}).learner(0.5, 1.5, "Where is the zebra?")
-    world.learner(5.0, 6.0, "And my zebra?")
-    with log.of_attempt("20261129-100000-wrist-abcd"):
-        world.run(12)
-        world.session.close()
-    (line,) = [line for line in lines(running, path) if " encounter ended=" in line]
-    delays = world.entries(Delay)
-    sound = sorted(delay.stages_s["sound"] for delay in delays)
-    assert len(delays) == 2
-    assert f"sound_s={sum(sound) / 2:.2f}/{sound[-1]:.2f}" in line
-    assert "learner_turns=2" in line
-    assert "attempt=20261129-100000-wrist-abcd" in line
-
-
-def test_no_word_of_an_encounter_is_in_the_log(running: log.Log, path: Path) -> None:
-    mind = ScriptedMind(lines=["the marmalade is gone"])
-    world = World(mind, breaks={"say"}).learner(0.5, 1.5, "Where is the zebra?")
-    world.run(12)
-    world.session.close()
-    text = "\n".join(lines(running, path))
-    assert "trouble at_s=" in text
-    assert not [word for word in SECRETS if word in text]
+# -- values ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -93,70 +46,11 @@ def test_of_a_sentence_the_part_before_a_value_is_kept(what: str, kept: str) -> 
     assert log.without_values(what) == kept
 
 
-# -- pages ----------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def simulator(tmp_path: Path) -> StandIn:
-    return StandIn(tmp_path / "attempts")
-
-
-@pytest.fixture
-def client(simulator: StandIn) -> Iterator[TestClient]:
-    from simvoice.web.app import create_app
-
-    start_key = StartKey()
-    cookies = {start_key.cookie_name(HOST): start_key.cookie}
-    made = create_app(simulator, start_key)
-    with TestClient(made, base_url=f"http://{HOST}", cookies=cookies) as opened:
-        yield opened
-
-
-@pytest.mark.parametrize("accept", ["text/html", "application/json"])
-def test_a_fault_of_the_server_is_a_page_whose_id_finds_the_line(
-    client: TestClient,
-    simulator: StandIn,
-    running: log.Log,
-    path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    accept: str,
-) -> None:
-    def fail(_: str) -> None:
-        raise ValueError("Quincy said zebra")
-
-    monkeypatch.setattr(simulator, "attempt", fail)
-    answer = client.get("/attempts/20261129-100000-wrist-abcd", headers={"accept": accept})
-    assert answer.status_code == 500
-    assert answer.headers["x-frame-options"] == "DENY"
-    assert "zebra" not in answer.text
-    found = re.search(r"under ([0-9a-f]{8})", answer.text)
-    assert found is not None
-    logged = "\n".join(lines(running, path))
-    assert f"request={found[1]} The server could not answer a request." in logged
-    assert "ValueError" in logged
-    assert "in fail" in logged
-    assert not [word for word in SECRETS if word in logged]
-
-
-def test_no_key_query_or_name_is_in_the_log(
-    client: TestClient, simulator: StandIn, running: log.Log, path: Path
-) -> None:
-    attempt = plant(simulator.root)
-    client.get(f"/attempts/{attempt}?name=Quincy")
-    client.get("/progress/Quincy?key=marmalade")
-    client.get("/zebra")
-    client.post(f"/attempts/{attempt}/objections", json={"why": "zebra"})
-    text = "\n".join(lines(running, path))
-    assert "GET /attempts/{attempt_id} 200" in text
-    assert re.search(r"WARNING .* request=[0-9a-f]{8} POST .* 403 ", text)
-    assert not [word for word in SECRETS if word in text]
-
-
 # -- errors ---------------------------------------------------------------------------------------
 
 
 def test_an_error_of_a_thread_is_logged_with_its_frames_and_without_its_message(
-    running: log.Log, path: Path, capsys: pytest.CaptureFixture[str]
+    logged: LogFile, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def fail() -> None:
         try:
@@ -167,16 +61,15 @@ def test_an_error_of_a_thread_is_logged_with_its_frames_and_without_its_message(
     thread = threading.Thread(target=fail, name="voice")
     thread.start()
     thread.join(10)
-    text = "\n".join(lines(running, path))
+    text = logged.text_without_secrets()
     assert "The thread voice ended with an error." in text
     assert "RuntimeError" in text
     assert "KeyError" in text
     assert "in fail" in text
-    assert not [word for word in SECRETS if word in text]
-    assert str(path) in capsys.readouterr().err
+    assert str(logged.path) in capsys.readouterr().err
 
 
-def test_an_error_in_the_event_loop_is_logged_with_its_frames(running: log.Log, path: Path) -> None:
+def test_an_error_in_the_event_loop_is_logged_with_its_frames(logged: LogFile) -> None:
     def fail() -> None:
         raise ValueError("Quincy said zebra")
 
@@ -186,15 +79,14 @@ def test_an_error_in_the_event_loop_is_logged_with_its_frames(running: log.Log, 
         await asyncio.sleep(0)
 
     asyncio.run(main())
-    text = "\n".join(lines(running, path))
+    text = logged.text_without_secrets()
     assert " ERROR asyncio " in text
     assert "in fail" in text
-    assert not [word for word in SECRETS if word in text]
 
 
 def test_the_parts_of_a_group_and_the_kind_of_a_disk_error_are_told() -> None:
     def full() -> OSError:
-        return OSError(28, "No space left on Quincy's disk", "/home/quincy")
+        return OSError(28, "No space left on Quincy's disk", "/data/quincy")
 
     told = log.frames(ExceptionGroup("zebra", [ValueError("marmalade"), full()]))
     assert told.splitlines() == ["ExceptionGroup", "ValueError", "OSError ENOSPC"]
@@ -213,13 +105,12 @@ def test_an_error_that_hides_its_context_is_told_alone() -> None:
     assert log.place(caught.value).startswith("ValueError at test_log.py:")
 
 
-def test_of_another_library_only_the_template_is_kept(running: log.Log, path: Path) -> None:
+def test_of_another_library_only_the_template_is_kept(logged: LogFile) -> None:
     other = logging.getLogger("somebody.else")
     other.warning("cannot read %s", "zebra")
     other.warning("Quincy is here")
-    text = "\n".join(lines(running, path))
+    text = logged.text_without_secrets()
     assert "cannot read %s" in text
-    assert not [word for word in SECRETS if word in text]
 
 
 # -- disk -----------------------------------------------------------------------------------------
@@ -241,15 +132,15 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
 
 
 def test_an_encounter_runs_to_its_end_while_the_disk_stands_still(
-    disk: threading.Event, running: log.Log, path: Path
+    logged: LogFile, disk: threading.Event
 ) -> None:
     mind = ScriptedMind(lines=["one", "two"])
     world = World(mind, breaks={"say"}).learner(0.5, 1.5, "Hello?")
     world.run(12)
     world.session.close()
-    assert not path.exists()
+    assert not logged.path.exists()
     disk.set()
-    text = "\n".join(lines(running, path))
+    text = logged.text()
     assert " trouble at_s=" in text
     assert " encounter ended=" in text
 
@@ -262,7 +153,8 @@ def test_lines_that_a_slow_disk_does_not_take_are_counted(
     for number in range(1000):
         logging.getLogger("simvoice").info("frame %d", number)
     disk.set()
-    text = "\n".join(lines(running, path))
+    running.stop()
+    text = path.read_text(encoding="utf-8")
     lost = re.search(r"too slow for (\d+) lines", text)
     assert lost is not None
     assert 100 <= text.count(" frame ") <= 101  # those that wait, and one that is being written

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from simvoice import log
 from simvoice.errors import SimvoiceError
 from simvoice.web.ports import Readiness
+
+_log = logging.getLogger(__name__)
 
 PreparationProgress = Callable[[float, str], None]
 """Called with 0..1 and a sentence."""
@@ -67,13 +72,16 @@ class Preparations:
 
         def run() -> None:
             stop = current.cancelled.is_set
+            began_s = time.monotonic()
             try:
                 work(self._progress, stop)
             except SimvoiceError as error:
+                _log.warning("preparation failed case=%s %s", case_id, log.place(error))
                 self.readiness = Readiness(False, 0.0, "", fault=str(error))
                 current.cancelled.set()
                 return
             if not stop():
+                _log.info("prepared case=%s seconds=%.1f", case_id, time.monotonic() - began_s)
                 self.readiness = Readiness(True, 1.0, ready)
                 rest(stop)
 

@@ -6,7 +6,8 @@ import logging
 import secrets
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
@@ -85,6 +86,8 @@ class Simulator:
         self.profile = manifest.profile(profile)
         self.language_model = choose_language_model(self.profile["llm"], server)
         self.profile["llm"] = self.language_model.model
+        settings = (profile, "yes" if server is not None else "no", every_case)
+        _log.info("profile=%s server=%s every_case=%s", *settings)
         for name in self.profile.values():
             manifest.locate(name)
         self.store = Store(attempts or paths.attempts_dir())
@@ -106,8 +109,7 @@ class Simulator:
             if self._engines is None:
                 began_s = time.monotonic()
                 self._engines = self._load(progress)
-                models = " ".join(f"{role}={name}" for role, name in self.profile.items())
-                _log.info("loaded engines seconds=%.1f %s", time.monotonic() - began_s, models)
+                _log.info("loaded all models seconds=%.1f", time.monotonic() - began_s)
             return self._engines
 
     def _load(self, progress: PreparationProgress) -> Engines:
@@ -117,19 +119,33 @@ class Simulator:
         from simvoice.engines.turn.end_of_turn import SentenceEndByLlm, SmartTurn
 
         progress(0.05, "Loading speech recognition")
-        stt = Whisper(self._folder("stt"))
+        with self._timed("stt"):
+            stt = Whisper(self._folder("stt"))
         progress(0.3, "Loading turn detection")
-        end_of_turn = SmartTurn(self._folder("end_of_turn"))
-        last_words = SentenceEndByLlm(self._folder("last_words"))
-        embedder = MiniLM(self._folder("embedding"))
+        with self._timed("end_of_turn"):
+            end_of_turn = SmartTurn(self._folder("end_of_turn"))
+        with self._timed("last_words"):
+            last_words = SentenceEndByLlm(self._folder("last_words"))
+        with self._timed("embedding"):
+            embedder = MiniLM(self._folder("embedding"))
         progress(0.5, "Loading the voice")
-        voice = self._load_voice()
+        with self._timed("voice"):
+            voice = self._load_voice()
         progress(0.7, "Loading the language model")
-        llm = self.language_model.for_encounters()
+        with self._timed("llm"):
+            llm = self.language_model.for_encounters()
         engines = Engines(stt, end_of_turn, voice, embedder, last_words, llm)
         if isinstance(llm, Fallback):
             engines = replace(engines, llm_notices=llm.notices)
         return engines
+
+    @contextmanager
+    def _timed(self, role: manifest.Role) -> Iterator[None]:
+        """Log how long a model of the profile takes to load."""
+        began_s = time.monotonic()
+        yield
+        took_s = time.monotonic() - began_s
+        _log.info("loaded %s=%s seconds=%.1f", role, self.profile[role], took_s)
 
     def _load_voice(self) -> PreparedVoice:
         from simvoice.engines.tts.marked_voice import MarkedVoice

@@ -8,6 +8,7 @@ everything that waits in the queue is lost if the process dies.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import queue
 import shutil
@@ -34,6 +35,8 @@ from simvoice.record.files import (
 )
 from simvoice.record.journal import Journal
 from simvoice.record.sound import SoundFile, interleave, pack
+
+_log = logging.getLogger(__name__)
 
 SYNC_S = 0.5
 """Seconds between syncs. A power cut loses at most twice as much."""
@@ -213,6 +216,7 @@ class Recorder:
         self._writer.join(_CLOSE_TIMEOUT_S)
         self._syncer.join(_CLOSE_TIMEOUT_S)
         if self._writer.is_alive() or self._syncer.is_alive():
+            _log.warning("recording was not stored in time attempt=%s", self.attempt)
             self._fault = self._fault or SimvoiceError(
                 f"the disk did not store the end of attempt {self.attempt} in time; "
                 f"run later: simvoice attempts recover {self.attempt}"
@@ -275,6 +279,7 @@ class Recorder:
             with suppress(OSError):
                 (self.folder / RESERVE).unlink(missing_ok=True)
         if self._fault is None:
+            _log.warning("recording failed attempt=%s", self.attempt, exc_info=error)
             self._fault = storage_error(error, f"recording attempt {self.attempt}")
 
 

@@ -205,8 +205,8 @@ class Session:
         finally:
             self._line.stop()
             self._stages.stop()
-        reason = self._close.reason if self._close is not None else "fault"
-        self._log.ended(reason)
+            reason = self._close.reason if self._close is not None else "fault"
+            self._log.ended(reason)
         return Finished(self.attempt, reason, self._message)
 
     def _write(self, entry: JournalEntry) -> None:

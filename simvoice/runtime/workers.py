@@ -9,12 +9,16 @@ that is decided must not wait for an answer that came too late.
 
 from __future__ import annotations
 
+import contextvars
+import logging
 import queue
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from simvoice.conversation.events import Key
+
+_log = logging.getLogger(__name__)
 
 Work = Callable[[Callable[[], bool]], None]
 """Does one piece of work and delivers its result. Its argument `cancelled` returns True once the
@@ -136,9 +140,14 @@ class _Worker:
         self._queue: queue.Queue[Job | None] = queue.Queue(maxsize=depth)
         self._run = run
         self._job_count = job_count
-        self._thread = threading.Thread(target=self._work, name=f"simvoice-{name}", daemon=True)
+        self._name = name
+        self._context = contextvars.Context()
+        self._thread = threading.Thread(
+            target=lambda: self._context.run(self._work), name=f"simvoice-{name}", daemon=True
+        )
 
     def start(self) -> None:
+        self._context = contextvars.copy_context()  # so that lines in the log name the attempt
         self._thread.start()
 
     def put(self, job: Job) -> bool:
@@ -167,6 +176,7 @@ class _Worker:
             try:
                 self._run(job)
             except Exception as error:  # the top of a thread: the encounter is told, and continues
+                _log.warning("A job of the %s failed.", self._name, exc_info=error)
                 job.failed(str(error) or type(error).__name__)
             finally:
                 self._job_count.add(-1)

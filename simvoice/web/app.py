@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -27,6 +28,8 @@ from simvoice.web.pages import DebriefCache
 from simvoice.web.ports import Simulator
 from simvoice.web.request_log import Faults, RequestLog
 from simvoice.web.security import Guard, StartKey, new_token
+
+_log = logging.getLogger(__name__)
 
 _HERE = Path(__file__).resolve().parent
 
@@ -114,6 +117,7 @@ def _templates() -> Jinja2Templates:
 
 
 async def _known_error(request: Request, error: Exception) -> Response:
+    _log.info("refused %s", log.place(error))
     status = 404 if isinstance(error, UsageError) else 503
     message = str(error)
     if "text/html" in request.headers.get("accept", ""):
@@ -132,13 +136,17 @@ async def _address_error(request: Request, _error_in_address: Exception) -> Resp
 
 
 async def _fault(request: Request) -> Response:
-    reference = f"simvoice could not do this. The log has the details under {log.request_id()}"
-    return _error(request, 500, reference)
+    return _error(request, 500, "simvoice could not do this")
 
 
 def _error(request: Request, status: int, message: str) -> Response:
-    """Return an error as a page for a browser window, and as JSON for a script."""
+    """Return an error as a page for a browser window, and as JSON for a script.
+
+    An error of the server names the id of the request, which finds its lines in the log.
+    """
     message = encodable(format.sentence(message))
+    if status >= 500:
+        message += f" The log has the details under {log.request_id()}."
     is_page = not request.url.path.startswith("/static/")  # answered to anyone: no token in it
     if is_page and "text/html" in request.headers.get("accept", ""):
         return pages.message(request, status, "That did not work", message)

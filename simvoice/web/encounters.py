@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import json
 import logging
 import threading
@@ -157,7 +158,10 @@ class RunningEncounter:
         self.page_left = False
         """True when the page closed before it knew how the encounter ended."""
         self.over = threading.Event()
-        self.thread = threading.Thread(target=self._run, name="encounter", daemon=True)
+        context = contextvars.copy_context()  # so that lines in the log name the request
+        self.thread = threading.Thread(
+            target=lambda: context.run(self._run), name="encounter", daemon=True
+        )
 
     @property
     def attempt(self) -> str | None:
@@ -176,13 +180,15 @@ class RunningEncounter:
         try:
             last = self._play()
         except SimvoiceError as error:
+            with log.of_attempt(self.attempt or "-"):
+                _log.warning("refused %s", log.place(error))
             last = self._fault(str(error))
         except Exception:  # the top of a thread: report the fault and keep the server running
             with log.of_attempt(self.attempt or "-"):
                 _log.exception("The encounter ended with an error.")
             last = self._fault(
-                "The conversation stopped because of a fault in simvoice. "
-                "The recording up to then is kept. The log has the details."
+                "The conversation stopped because of a fault in simvoice. The recording up to "
+                f"then is kept. The log has the details under {log.request_id()}."
             )
         self._line.stop()
         self._on_end(self)

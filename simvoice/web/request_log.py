@@ -5,21 +5,27 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocketDisconnect
 
 from simvoice import log
+from simvoice.record.files import is_id
 
 _log = logging.getLogger(__name__)
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+"""Methods that are logged by name; any other text may be one, and comes from outside."""
 
 
 class RequestLog:
     """ASGI middleware, the outermost: gives each request an id, and logs how it was answered.
 
-    A line holds the pattern of the path and no address, query, header or cookie: an address may
-    carry the key of the server or a learner's name.
+    A line holds the pattern of the path, the attempt that the path names, and no other part of the
+    address, no header and no cookie: they may carry the key of the server or a learner's name.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -41,21 +47,41 @@ class RequestLog:
             await send(message)
 
         with log.of_request():
-            await self.app(scope, receive, noting)
-            level = logging.WARNING if _is_refusal(status) else logging.DEBUG
-            took_ms = 1000.0 * (time.monotonic() - began_s)
-            method = scope.get("method", "WebSocket")
-            _log.log(level, "%s %s %d %.0f ms", method, _pattern(scope), status, took_ms)
+            try:
+                await self.app(scope, receive, noting)
+            finally:
+                took_ms = 1000.0 * (time.monotonic() - began_s)
+                what = (_method(scope), _pattern(scope), status, took_ms)
+                with log.of_attempt(_attempt(scope)):
+                    _log.log(_level(status), "%s %s %d %.0f ms", *what)
 
 
-def _is_refusal(status: int) -> bool:
-    """Whether a request was refused or failed. A page that lacks its icon is no news."""
-    return (400 <= status < 1000 and status != 404) or status > 1001
+def _level(status: int) -> int:
+    """How much an answer matters: status of HTTP, or close code of a WebSocket (1000 to 4999)."""
+    if status == 404:  # a wrong address, or a browser that looks for an icon
+        return logging.INFO
+    return logging.WARNING if 400 <= status < 1000 or status > 1001 else logging.DEBUG
+
+
+def _method(scope: Scope) -> str:
+    if scope["type"] == "websocket":
+        return "WebSocket"
+    return str(scope["method"]) if scope["method"] in _METHODS else "(another method)"
 
 
 def _pattern(scope: Scope) -> str:
     route = scope.get("route")
     return str(getattr(route, "path", "(no route)"))
+
+
+def _attempt(scope: Scope) -> str:
+    """The attempt that the path names, if it has the shape of an id; else "-"."""
+    given = str(scope.get("path_params", {}).get("attempt_id", ""))
+    return given if is_id(given) else "-"
+
+
+_SERVER_ERROR = 1011
+"""WebSocket close code: the server met something unexpected. Source: RFC 6455, 7.4.1."""
 
 
 class Faults:
@@ -68,7 +94,7 @@ class Faults:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            await self.app(scope, receive, send)
+            await self._talk(scope, receive, send)
             return
         has_begun = False
 
@@ -85,3 +111,16 @@ class Faults:
                 raise
             response = await self.answer(Request(scope, receive))
             await response(scope, receive, send)
+
+    async def _talk(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a WebSocket, or the start and end of the server. An error closes a WebSocket."""
+        try:
+            await self.app(scope, receive, send)
+        except WebSocketDisconnect:
+            _log.debug("the page is gone")
+        except Exception:
+            _log.exception("The server could not go on.")
+            if scope["type"] != "websocket":
+                raise
+            with suppress(OSError, RuntimeError):  # it was closed before
+                await send({"type": "websocket.close", "code": _SERVER_ERROR})

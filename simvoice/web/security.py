@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
+import logging
 import re
 import secrets
 from collections.abc import Iterable
@@ -32,6 +33,8 @@ from starlette.requests import cookie_parser
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+
+_log = logging.getLogger(__name__)
 
 TOKEN_HEADER = "x-simvoice-token"
 """The header that our pages send with each request that changes something. An HTML form of another
@@ -212,8 +215,10 @@ class Guard:
 async def refuse(socket: WebSocket, sentence: str) -> None:
     """Tell the page in words why it is refused, and close its WebSocket.
 
-    Before the accept, a script would learn no more than that the connection failed.
+    Before the accept, a script would learn no more than that the connection failed. sentence: it
+    is also logged, so it holds nothing that the page sent.
     """
+    _log.info("refused: %s", sentence)
     with suppress(WebSocketDisconnect, RuntimeError):  # the page is gone
         if socket.application_state is WebSocketState.CONNECTING:
             await socket.accept()
@@ -223,6 +228,7 @@ async def refuse(socket: WebSocket, sentence: str) -> None:
 
 async def _refuse(scope: Scope, receive: Receive, send: Send, reason: str) -> None:
     if scope["type"] != "websocket":
+        _log.info("refused: %s", reason)
         await PlainTextResponse(reason, status_code=403)(scope, receive, send)
         return
     headers = Headers(scope=scope)
@@ -230,6 +236,7 @@ async def _refuse(scope: Scope, receive: Receive, send: Send, reason: str) -> No
     if is_loopback(split_host(host)) and is_own_origin(headers.get("origin"), host):
         await refuse(WebSocket(scope, receive, send), reason)
     else:  # a page of another site need not learn that simvoice runs here
+        _log.info("refused: %s", reason)
         await send({"type": "websocket.close", "code": _POLICY, "reason": reason})
 
 

@@ -22,6 +22,7 @@ from simvoice.record.events import Ended, Started, Trouble
 from simvoice.record.recorder import Recorder
 from simvoice.record.sound import SoundFile
 from simvoice.record.store import Store
+from tests.log_file import LogFile
 from tests.planted.talk import entries, header, record, sound
 
 START = Started(wall_time="2026-11-22T10:15:30+01:00")
@@ -155,7 +156,7 @@ class FullDisk:
 
 
 def test_a_full_disk_sets_the_fault_and_earlier_data_stays(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, logged: LogFile
 ) -> None:
     recorder = Recorder.create(tmp_path, header())
     recorder.add(START)
@@ -181,6 +182,9 @@ def test_a_full_disk_sets_the_fault_and_earlier_data_stays(
     assert [type(e).__name__ for e in attempt.entries] == ["Started", "Trouble", "Ended"]
     assert attempt.state == "crashed"
     assert Store(tmp_path).recover(attempt.id).state == "complete"
+    text = logged.text()
+    assert f"recording failed attempt={attempt.id}\n  OSError ENOSPC\n" in text
+    assert f"recovered attempt={attempt.id}" in text
 
 
 def test_a_failing_disk_is_not_reported_as_a_full_one(
