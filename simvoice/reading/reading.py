@@ -148,12 +148,24 @@ def _measured_sound(attempt: RecordedAttempt) -> tuple[SoundMeasurement | None, 
         return None, ""
     if seconds(len(learner)) < _last_s(attempt.entries) - _LOST_END_S:
         return None, "The stored sound ends before the conversation does."
-    measured = measure_channels(learner, patient)
+    measured = measure_channels(learner, patient, learner_end=_file_end(attempt.header, learner))
     for line in _entries_of(attempt.entries, PatientSpeech):
         extent = intervals([(line.start_s, line.end_s)])
         if line.heard and len(intersect(extent, measured.patient.speech)) == 0:
             return None, "In the stored sound, a line of the patient is missing."
     return measured, ""
+
+
+def _file_end(header: Header, learner: Pcm16) -> int | None:
+    """Samples until the end of the sound file that was the microphone; None for a microphone.
+
+    After its end the line gives digital silence, so that the patient can answer
+    (`devices.wav.WavLine`).
+    """
+    if header.devices.get("kind") != "file":
+        return None
+    sound = np.flatnonzero(learner)
+    return int(sound[-1]) + 1 if sound.size else None
 
 
 def _last_s(entries: Sequence[JournalEntry]) -> float:

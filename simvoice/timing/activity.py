@@ -116,8 +116,13 @@ def leak_gain(own: Bands, other: Bands, noise: Bands, other_noise: Bands) -> Ban
 
 
 def noise_floors(one: Bands, two: Bands) -> tuple[NoiseFloor, NoiseFloor]:
-    """The noise floor of each of two channels, from about a minute of both."""
+    """The noise floor of each of two channels, from about a minute of both.
+
+    One may be shorter, where its recording ends.
+    """
     noises = noise_power(one), noise_power(two)
+    both = min(len(one), len(two))
+    one, two = one[:both], two[:both]
     return (
         NoiseFloor(noises[0], leak_gain(one, two, *noises)),
         NoiseFloor(noises[1], leak_gain(two, one, *noises[::-1])),

@@ -24,7 +24,7 @@ from simvoice.timing.activity import (
 from simvoice.timing.intervals import Intervals
 from simvoice.timing.prosody import VoiceProfile, join_profiles, measure_voice
 from simvoice.timing.quality import BlockQuality, Quality, combine_blocks, measure_block_quality
-from simvoice.timing.spectrum import CONTEXT, Bands, bands
+from simvoice.timing.spectrum import CONTEXT, FRAME, FRAME_S, Bands, bands, frames_in
 
 BLOCK_S = 30.0
 """Seconds in a block. The noise floor is measured over three blocks: long enough that no one speaks
@@ -55,21 +55,24 @@ class SoundMeasurement:
     length_s: float
 
 
-def measure_sound(blocks: Blocks) -> SoundMeasurement:
+def measure_sound(blocks: Blocks, *, learner_end: int | None = None) -> SoundMeasurement:
     """Measure sound that comes in pieces.
 
     The result does not depend on how the sound is cut into pieces. A channel that ends before the
-    other counts as silent from there on.
+    other counts as silent from there on. learner_end: samples after which the learner's channel is
+    padding and no recording; it says nothing about the room and is not lost.
     """
-    measurer = _BlockMeasurer()
+    measurer = _BlockMeasurer(learner_end)
     for learner, patient in _in_blocks(blocks):
         measurer.add((learner, patient))
     return measurer.finish()
 
 
-def measure_channels(learner: Pcm16, patient: Pcm16) -> SoundMeasurement:
-    """Measure two whole channels; int16 [n] each, 16 kHz."""
-    return measure_sound([(learner, patient)])
+def measure_channels(
+    learner: Pcm16, patient: Pcm16, *, learner_end: int | None = None
+) -> SoundMeasurement:
+    """Measure two whole channels; int16 [n] each, 16 kHz. learner_end: as for `measure_sound`."""
+    return measure_sound([(learner, patient)], learner_end=learner_end)
 
 
 def _in_blocks(blocks: Blocks) -> Iterator[tuple[Pcm16, Pcm16]]:
@@ -130,7 +133,10 @@ class _ChannelState:
 class _BlockMeasurer:
     """Measures each block as soon as the next block is known."""
 
-    def __init__(self) -> None:
+    def __init__(self, learner_end: int | None) -> None:
+        ends = (learner_end, None)
+        self._ends = tuple(None if end is None else frames_in(end) for end in ends)
+        """Frames of each channel that are recorded; None for all."""
         self._blocks: list[_Block] = []
         self._channels = (_ChannelState(), _ChannelState())
         self._measured = 0
@@ -182,7 +188,12 @@ class _BlockMeasurer:
             min(len(whole[0]), begin + count + _CONTEXT_FRAMES),
         )
         near = [power[lo:hi] for power in whole]
-        both = noise_floors(whole[0], whole[1])
+        first = self._measured * round(BLOCK_S / FRAME_S)
+        recorded = [
+            power if end is None else power[: max(0, end - first + begin)]
+            for power, end in zip(whole, self._ends, strict=True)
+        ]
+        both = noise_floors(*recorded)
         made = [
             _cut_activity(frame_activity(near[k], near[1 - k], both[k]), begin - lo, count)
             for k in (0, 1)
@@ -191,20 +202,23 @@ class _BlockMeasurer:
         speaking = [_frame_mask(found, count) for found in speech_runs]
         at_s = self._measured * BLOCK_S
         for k, channel in enumerate(self._channels):
+            end = self._ends[k]
+            known = slice(0, count if end is None else min(count, max(0, end - first)))
             channel.add_activity(made[k], is_last)
             channel.voices.append(
                 measure_voice(block.pcm[k], block.power[k], made[k].level_db, speech_runs[k], at_s)
             )
-            channel.qualities.append(
-                measure_block_quality(
-                    block.pcm[k],
-                    block.power[k],
-                    block.power[1 - k],
-                    both[k],
-                    speaking[k],
-                    speaking[1 - k],
+            if known.stop > 0 or end is None:
+                channel.qualities.append(
+                    measure_block_quality(
+                        block.pcm[k][: None if end is None else known.stop * FRAME],
+                        block.power[k][known],
+                        block.power[1 - k][known],
+                        both[k],
+                        speaking[k][known],
+                        speaking[1 - k][known],
+                    )
                 )
-            )
         self._measured += 1
 
 

@@ -105,6 +105,24 @@ def test_a_channel_that_is_silent_by_nature_has_lost_nothing() -> None:
     assert len(made.patient.speech) == len(PATIENT_VOICE)
 
 
+@pytest.mark.parametrize("tail_s", [0.5, 20.0, 70.0])
+def test_padding_after_the_end_of_a_file_is_not_lost_and_hides_no_noise(tail_s: float) -> None:
+    learner, patient = sound(noise_dbfs=-50.0)[0], sound(noise_dbfs=-200.0)[1]
+    plain = measure_channels(learner, patient)
+    padding = np.zeros(round(tail_s * RATE), np.int16)
+    padded = [np.concatenate((channel, padding)) for channel in (learner, patient)]
+    made = measure_channels(padded[0], padded[1], learner_end=learner.size)
+    assert made.length_s == pytest.approx(END_S + tail_s)
+    assert made.learner.speech.shape == plain.learner.speech.shape
+    assert np.abs(made.learner.speech - plain.learner.speech).max() <= 0.021
+    assert np.abs(made.patient.speech - plain.patient.speech).max() <= 0.021
+    assert made.learner.quality.lost == 0.0
+    assert made.learner.quality.noise_dbfs == pytest.approx(-50.0, abs=1.5)
+    # without the end, the silence is taken for the room, and the room for speech
+    wrong = measure_channels(padded[0], padded[1]).learner
+    assert tail_s < 10.0 or wrong.quality.noise_dbfs < -55.0
+
+
 def test_clipping_is_counted() -> None:
     learner, patient = sound()
     loud = np.clip(learner.astype(np.int32) * 8, -32768, 32767).astype(np.int16)
