@@ -63,11 +63,16 @@ class RepeatsOutcome:
 
     @property
     def table(self) -> Repeats:
-        """The table that ships with the package."""
+        """The table that ships with the package.
+
+        A metric that never varied is left out: then the simulated learners say nothing about how
+        much it varies in people.
+        """
+        varied = {key: found for key, found in self.metrics.items() if found.sem > 0.0}
         return Repeats(
             _provenance(self),
-            {key: found.sem for key, found in self.metrics.items()},
-            {key: found.freedom for key, found in self.metrics.items()},
+            {key: found.sem for key, found in varied.items()},
+            {key: found.freedom for key, found in varied.items()},
         )
 
 
