@@ -102,7 +102,10 @@ def _logged(command: str, level: log.Level) -> Iterator[None]:
     except typer.Exit as end:
         ended = f"exit-{end.exit_code}"
         raise
-    except (TyperException, typer.Abort, KeyboardInterrupt, SystemExit) as error:
+    except SystemExit as end:
+        ended = f"exit-{end.code}" if isinstance(end.code, int) else "exit"
+        raise
+    except (TyperException, typer.Abort, KeyboardInterrupt) as error:
         ended = type(error).__name__
         raise
     except Exception:  # Python prints it as always; the log keeps where it was raised
