@@ -1,4 +1,4 @@
-"""A folder for unfinished files beside the results, which a process that is killed cannot leave.
+"""A folder for unfinished files beside the results, which a killed process cannot leave for ever.
 
 Results appear complete or not at all, whoever else writes to the same folder. What a killed process
 left is removed by the next run: the lock of a dead process is free.
@@ -6,13 +6,13 @@ left is removed by the next run: the lock of a dead process is free.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import shutil
 import tempfile
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from simvoice.record.files import locked
@@ -20,46 +20,58 @@ from simvoice.record.files import locked
 _PREFIX = ".work-"
 _LOCK = "lock"
 
-_YOUNG_S = 60.0
-"""Seconds in which a folder without a lock may still be about to get one."""
+_TRIES = 20
+"""How often a folder is made. Another run may take it for abandoned before it is locked."""
 
 
 @contextmanager
 def work_folder(beside: Path) -> Iterator[Path]:
     """Make a folder in `beside`, an existing folder, while the block runs. Raises OSError."""
-    folder = Path(tempfile.mkdtemp(dir=beside, prefix=_PREFIX))
+    folder, fd = _made(beside)
     try:
-        # Locked before it gets its name, so that no other process ever sees it free.
-        fresh = folder / f"{_LOCK}.new"
-        fd = os.open(fresh, os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            locked(fd, fcntl.LOCK_EX)
-            fresh.rename(folder / _LOCK)
-            yield folder
-        finally:
-            os.close(fd)
+        yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        _remove(folder)
+        os.close(fd)
+
+
+def _made(beside: Path) -> tuple[Path, int]:
+    """Return a new folder, and the open file of its lock, which is held."""
+    for _ in range(_TRIES):
+        folder = Path(tempfile.mkdtemp(dir=beside, prefix=_PREFIX))
+        try:
+            fd = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+        except FileNotFoundError:
+            continue
+        if locked(fd, fcntl.LOCK_EX) and (folder / _LOCK).exists():
+            return folder, fd
+        os.close(fd)
+    raise OSError(errno.EBUSY, os.strerror(errno.EBUSY), str(beside))
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder; the lock goes last, so that what is left is always locked or free."""
+    for path in folder.glob("*"):
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        elif path.name != _LOCK:
+            with suppress(OSError):
+                path.unlink()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def remove_abandoned(beside: Path) -> None:
     """Remove the work folders of processes that were killed."""
     for folder in beside.glob(f"{_PREFIX}*"):
-        if _is_abandoned(folder):
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _is_abandoned(folder: Path) -> bool:
-    try:
-        fd = os.open(folder / _LOCK, os.O_RDWR)
-    except FileNotFoundError:
         try:
-            return time.time() - folder.stat().st_mtime > _YOUNG_S
+            fd = os.open(folder / _LOCK, os.O_RDWR)
+        except FileNotFoundError:
+            shutil.rmtree(folder, ignore_errors=True)
+            continue
         except OSError:
-            return False
-    except OSError:
-        return False
-    try:
-        return locked(fd, fcntl.LOCK_EX)
-    finally:
-        os.close(fd)
+            continue
+        try:
+            if locked(fd, fcntl.LOCK_EX):
+                _remove(folder)
+        finally:
+            os.close(fd)

@@ -8,6 +8,7 @@ import random
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -146,17 +147,35 @@ def test_saving_disturbs_no_other_process_that_saves_the_same_result(
 
 def test_only_the_work_of_processes_that_have_ended_is_removed(tmp_path: Path) -> None:
     with work_folder(tmp_path) as mine:
+        (mine / "first").write_bytes(b"x")
         abandoned = tmp_path / ".work-abandoned"
-        abandoned.mkdir()
+        (abandoned / "copies").mkdir(parents=True)
         (abandoned / "lock").touch()
         (abandoned / "first").write_bytes(b"x" * 100)
-        young, old = tmp_path / ".work-young", tmp_path / ".work-old"
-        young.mkdir()
-        old.mkdir()
-        os.utime(old, (0.0, 0.0))
+        (tmp_path / ".work-empty").mkdir()
         remove_abandoned(tmp_path)
-        assert sorted(tmp_path.iterdir()) == sorted((mine, young))
-    assert list(tmp_path.iterdir()) == [young]
+        assert list(tmp_path.iterdir()) == [mine]
+        assert (mine / "first").exists()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_another_run_takes_for_abandoned_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Path] = []
+    make = tempfile.mkdtemp
+
+    def taken_at_first(*, dir: Path, prefix: str) -> str:
+        made.append(Path(make(dir=dir, prefix=prefix)))
+        if len(made) == 1:
+            remove_abandoned(tmp_path)
+        return str(made[-1])
+
+    monkeypatch.setattr(tempfile, "mkdtemp", taken_at_first)
+    with work_folder(tmp_path) as mine:
+        assert (len(made), mine) == (2, made[1])
+        remove_abandoned(tmp_path)
+        assert mine.is_dir()
 
 
 @pytest.mark.slow
