@@ -40,7 +40,7 @@ router = APIRouter()
 HELLO_S = 10.0
 """The page must send its hello within this time."""
 
-_QUIET_END_S = 1.0
+_QUIET_END_S = 0.5
 """After the page asked for the end, its sound is awaited this long; a stalled tab sends none."""
 
 _MOST_TEXT = 4096

@@ -105,6 +105,8 @@ class ScriptedEncounter:
         self._observer = observer
         self._script = script
         self._end = threading.Event()
+        self.listens = threading.Event()
+        """Set when the line is open. Sound that comes earlier is dropped."""
         self._recorder = Recorder.create(
             root, case_header(self.attempt, learner=learner, again=origin)
         )
@@ -115,6 +117,7 @@ class ScriptedEncounter:
 
     def run(self) -> Finished:
         self._line.start()
+        self.listens.set()
         waiting = list(self._script)
         playing: Pcm16 = np.zeros(0, np.int16)
         voiced: list[float] = []

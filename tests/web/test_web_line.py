@@ -53,6 +53,12 @@ def texts_until(socket: Any, kind: str) -> list[dict[str, Any]]:
     return found
 
 
+def wait_until_open(simulator: StandIn) -> None:
+    """Wait until the encounter that has begun takes sound."""
+    assert simulator.last is not None
+    assert simulator.last.listens.wait(5.0)
+
+
 def test_a_conversation_runs_from_hello_to_finished(
     client: TestClient, simulator: StandIn, token: str
 ) -> None:
@@ -190,9 +196,10 @@ def test_a_wrong_message_gets_a_sentence_and_the_encounter_goes_on(
     with client.websocket_connect(LINE, headers=OUR_ORIGIN) as socket:
         socket.send_text(hello(token))
         texts_until(socket, "begun")
+        wait_until_open(simulator)
         for index in range(10):
             socket.send_bytes(sound(index))
-        texts_until(socket, "status")  # sound that came before the line was open is not looked at
+        texts_until(socket, "status")
         for _ in range(3):
             if isinstance(message, str):
                 socket.send_text(message)
@@ -214,6 +221,7 @@ def test_the_end_comes_also_when_no_more_sound_comes(
     with client.websocket_connect(LINE, headers=OUR_ORIGIN) as socket:
         socket.send_text(hello(token))
         texts_until(socket, "begun")
+        wait_until_open(simulator)
         for index in range(10):
             socket.send_bytes(sound(index))
         texts_until(socket, "status")
