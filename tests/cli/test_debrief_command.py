@@ -11,6 +11,7 @@ from typer.testing import CliRunner, Result
 from simvoice.cli import app
 from simvoice.debrief.build import build_debrief
 from simvoice.errors import UsageError
+from simvoice.reading.reading import read
 from simvoice.record.store import Attempt
 from tests.planted.talk import record
 
@@ -46,4 +47,4 @@ def test_items_and_numbers_are_two_views(attempt: Attempt) -> None:
 
 def test_json_has_everything_without_an_option(attempt: Attempt) -> None:
     found = json.loads(run(attempt.id, "--json").stdout)
-    assert found == build_debrief(attempt).model_dump(mode="json")
+    assert found == build_debrief(attempt, read(attempt)).model_dump(mode="json")
