@@ -22,6 +22,7 @@ from simvoice.devices.browser import BrowserLine
 from simvoice.devices.loopback import measure_loopback
 from simvoice.simulate.signals import pink_noise
 from tests.alike import find
+from tests.web.silenced import REFUSES_MICROPHONE, refuses_16_khz
 
 pytestmark = [pytest.mark.browser, pytest.mark.realtime]
 
@@ -143,7 +144,10 @@ def learner_wav(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def visit(site: str, learner_wav: Path) -> Iterator[Callable[..., Any]]:
-    """`visit(url, looped=False)` opens a page that connects to `url` and returns it."""
+    """`visit(url, looped=False, before="")` opens a page that connects to `url` and returns it.
+
+    before: a script that runs before the page's own.
+    """
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     if chromium is None:
         pytest.fail("Chromium is not installed; on Debian: apt-get install chromium")
@@ -162,8 +166,10 @@ def visit(site: str, learner_wav: Path) -> Iterator[Callable[..., Any]]:
             ],
         )
 
-        def open_page(url: str, looped: bool = False) -> Any:
+        def open_page(url: str, looped: bool = False, before: str = "") -> Any:
             page = browser.new_page()
+            if before:
+                page.add_init_script(before)
             if looped:
                 page.add_init_script(LOOPED)
             page.goto(site)
@@ -174,8 +180,12 @@ def visit(site: str, learner_wav: Path) -> Iterator[Callable[..., Any]]:
         browser.close()
 
 
+RESAMPLED = [(refuses_16_khz(44_100), 44_100), (refuses_16_khz(48_000), 48_000)]
+
+
+@pytest.mark.parametrize(("before", "rate"), [("", RATE), *RESAMPLED, (REFUSES_MICROPHONE, 44_100)])
 def test_the_microphones_sound_arrives_complete(
-    visit: Callable[..., Any], learner_wav: Path
+    visit: Callable[..., Any], learner_wav: Path, before: str, rate: int
 ) -> None:
     heard: list[np.ndarray] = []
 
@@ -189,7 +199,8 @@ def test_the_microphones_sound_arrives_complete(
         assert line.malformed == line.overflow_in == line.overflow_out == 0
 
     station = Station(listen)
-    visit(station.url)
+    page = visit(station.url, before=before)
+    assert page.evaluate("window.line.context.sampleRate") == rate
     station.wait()
     station.close()
     got = np.concatenate(heard).astype(float)
@@ -200,7 +211,10 @@ def test_the_microphones_sound_arrives_complete(
     assert station.hello["echoCancellation"] is False
 
 
-def test_written_sound_plays_at_the_predicted_time(visit: Callable[..., Any]) -> None:
+@pytest.mark.parametrize(("before", "rate"), [("", RATE), RESAMPLED[0]])
+def test_written_sound_plays_at_the_predicted_time(
+    visit: Callable[..., Any], before: str, rate: int
+) -> None:
     found = []
 
     def loop(line: BrowserLine) -> None:
@@ -210,7 +224,8 @@ def test_written_sound_plays_at_the_predicted_time(visit: Callable[..., Any]) ->
         found.append(measure_loopback(line))
 
     station = Station(loop)
-    visit(station.url, looped=True)
+    page = visit(station.url, looped=True, before=before)
+    assert page.evaluate("window.line.context.sampleRate") == rate
     station.wait()
     station.close()
     (back,) = found

@@ -1,12 +1,16 @@
 /*
  * The audio thread of the learner's page. It captures the microphone in frames of 320 samples and
- * plays the patient from a ring buffer. It runs in an AudioContext at 16 kHz. The format of its
- * messages is defined in simvoice/devices/browser.py. Everything else is in line.js.
+ * plays the patient from a ring buffer, both at 16 kHz; in an AudioContext at another rate it resamples
+ * them. The format of its messages is defined in simvoice/devices/browser.py. Everything else is in
+ * line.js.
  */
 "use strict";
 
+import { Resampler } from "./resampler.js";
+
 const VERSION = 1;
 const HEAD_BYTES = 24;
+const RATE = 16000;
 const FRAME = 320;
 const PREFILL = 3 * FRAME; // covers the jitter of the page's main thread; less gives gaps, more only adds delay
 const SLACK = 2 * FRAME; // surplus that stays; without it the ring would be trimmed all the time
@@ -70,10 +74,39 @@ class Ring {
   }
 }
 
+/** Plays a ring of 16 kHz at the rate of the context. */
+class Upsampled {
+  constructor(rate) {
+    this.resampler = new Resampler(RATE, rate);
+    this.piece = new Float32Array(16); // 1 ms: what is made beyond a block is no delay to speak of
+    this.made = []; // samples at the context's rate that belong to the next block
+    this.keep = (sample) => this.made.push(sample);
+  }
+
+  pull(ring, out) {
+    while (this.made.length < out.length) {
+      ring.pull(this.piece);
+      for (const sample of this.piece) this.resampler.push(sample, this.keep);
+    }
+    out.set(this.made.slice(0, out.length));
+    this.made.splice(0, out.length);
+  }
+}
+
 class LineProcessor extends AudioWorkletProcessor {
   constructor() {
     super();
     this.ring = new Ring();
+    this.captured = null; // resamples the microphone; null at our own rate
+    this.played = null;
+    this.lag = 0; // samples of 16 kHz by which both resamplers are late
+    if (sampleRate !== RATE) {
+      const rate = Math.round(sampleRate);
+      this.captured = new Resampler(rate, RATE);
+      this.played = new Upsampled(rate);
+      this.lag = Math.round(RATE * (this.captured.delayS + this.played.resampler.delayS));
+    }
+    this.keep = (sample) => this.capture(sample);
     this.received = 0;
     this.index = 0;
     this.alive = true;
@@ -108,7 +141,7 @@ class LineProcessor extends AudioWorkletProcessor {
     head.setUint8(0, VERSION);
     head.setUint16(2, 1, true);
     head.setUint32(4, this.index, true);
-    head.setUint32(8, this.ring.ahead(), true);
+    head.setUint32(8, this.ring.ahead() + this.lag, true);
     head.setUint32(12, Math.floor(this.ring.missing / FRAME), true);
     head.setUint32(16, this.received, true);
     // The main thread knows the latency and writes it at offset 20.
@@ -117,15 +150,23 @@ class LineProcessor extends AudioWorkletProcessor {
     this.startFrame();
   }
 
+  /** Add one sample of 16 kHz to the frame. */
+  capture(sample) {
+    const x = Math.max(-1, Math.min(1, sample));
+    this.pcm[this.used] = Math.min(32767, Math.round(x * 32768));
+    this.used += 1;
+    if (this.used === FRAME) this.post();
+  }
+
   process(inputs, outputs) {
     const out = outputs[0][0];
     const input = inputs[0][0]; // undefined while nothing is connected
-    this.ring.pull(out);
+    if (this.played === null) this.ring.pull(out);
+    else this.played.pull(this.ring, out);
     for (let i = 0; i < out.length; i += 1) {
-      const x = input ? Math.max(-1, Math.min(1, input[i])) : 0;
-      this.pcm[this.used] = Math.min(32767, Math.round(x * 32768));
-      this.used += 1;
-      if (this.used === FRAME) this.post();
+      const sample = input ? input[i] : 0;
+      if (this.captured === null) this.capture(sample);
+      else this.captured.push(sample, this.keep);
     }
     return this.alive;
   }

@@ -12,6 +12,8 @@
  *   level      { dbfs, peak, underruns }   about every 20 ms; dbfs -96..0, peak 0..1
  *   message    the parsed JSON of a text message from the server
  *   suspended  {}                    the browser blocks the sound: call resume() from a click
+ *   blocked    {}                    3 s later it still does; again 3 s after each resume()
+ *   stalled    {}                    the sound plays, but the microphone gave nothing for 3 s
  *   running    {}                    the sound plays again
  *   lost       { reason }            the microphone was unplugged or lost its permission
  *   muted      {} / unmuted {}       the system silences the microphone
@@ -26,6 +28,8 @@ const RATE = 16000;
 const HEAD_BYTES = 24;
 const LATENCY_OFFSET = 20;
 const UNDERRUNS_OFFSET = 12;
+const TICK_MS = 500;
+const PATIENCE_TICKS = 6; // 3 s in ticks, not in clock time: a machine that slept has not waited
 
 export class LineError extends Error {}
 
@@ -59,6 +63,10 @@ export class VoiceLine extends EventTarget {
     this.node = null;
     this.socket = null;
     this.settings = {};
+    this.opening = null;
+    this.giveUp = null; // rejects a connect() that waits for the sound
+    this.watch = null;
+    this.waited = 0; // ticks since the sound flowed, or since the last resume()
   }
 
   /** List microphones as { id, label }. Labels are empty until the learner allows open() once. */
@@ -75,25 +83,28 @@ export class VoiceLine extends EventTarget {
     return this.context !== null && this.context.state === "running";
   }
 
-  /** Open the microphone and the speaker; a second call does nothing. */
-  async open() {
-    if (this.context !== null) return;
-    if (!navigator.mediaDevices || !globalThis.AudioWorkletNode) {
-      throw new LineError(
-        "This browser gives this page no microphone. Open the page in Chromium, Chrome or Edge " +
-          "at the address 127.0.0.1.",
-      );
-    }
+  /** Open the microphone and the speaker; a second call does nothing more. */
+  open() {
+    this.opening ??= this.#open();
+    return this.opening;
+  }
+
+  async #open() {
     try {
+      if (!navigator.mediaDevices || !globalThis.AudioWorkletNode) {
+        throw new LineError(
+          "This browser gives this page no microphone. Open the page in Firefox, Chromium, Chrome " +
+            "or Edge at the address 127.0.0.1.",
+        );
+      }
       this.stream = await this.#microphone();
-      this.context = new AudioContext({ sampleRate: RATE, latencyHint: "interactive" });
-      await this.context.audioWorklet.addModule(this.workletUrl);
-      this.#wire();
+      await this.#wire();
     } catch (error) {
       this.stop();
       throw this.#explain(error);
     }
     this.context.addEventListener("statechange", () => this.#reportState());
+    this.watch = setInterval(() => this.#tick(), TICK_MS);
     await this.resume();
   }
 
@@ -103,10 +114,12 @@ export class VoiceLine extends EventTarget {
     if (context === null || context.state === "closed") return;
     // Without a click resume() may stay pending forever, so report the state at once.
     this.#reportState();
-    if (context.state !== "running") context.resume().catch(() => this.#reportState());
+    if (this.running) return;
+    this.waited = 0;
+    context.resume().catch(() => this.#reportState());
   }
 
-  /** Connect to the server. Resolves when sound flows in both directions. */
+  /** Connect to the server. Resolves when sound flows in both directions. Rejects after stop(). */
   async connect(url) {
     await this.open();
     await this.#untilRunning();
@@ -151,7 +164,7 @@ export class VoiceLine extends EventTarget {
     const track = this.stream === null ? null : this.stream.getAudioTracks()[0];
     return {
       microphone: track === null ? "" : track.label,
-      rate: this.settings.sampleRate ?? RATE,
+      rate: this.settings.sampleRate ?? this.context?.sampleRate ?? RATE, // Firefox tells no rate
       echoCancellation: Boolean(this.settings.echoCancellation),
       noiseSuppression: Boolean(this.settings.noiseSuppression),
       autoGainControl: Boolean(this.settings.autoGainControl),
@@ -160,6 +173,9 @@ export class VoiceLine extends EventTarget {
 
   /** Close everything. A second call does nothing. */
   stop() {
+    this.opening = null;
+    clearInterval(this.watch);
+    this.giveUp?.(new LineError("The sound was closed before the encounter began."));
     const socket = this.socket;
     this.socket = null;
     if (socket !== null && socket.readyState <= WebSocket.OPEN) socket.close(1000);
@@ -193,7 +209,9 @@ export class VoiceLine extends EventTarget {
     return stream;
   }
 
-  #wire() {
+  async #wire() {
+    const source = this.#source();
+    await this.context.audioWorklet.addModule(this.workletUrl);
     this.node = new AudioWorkletNode(this.context, "simvoice-line", {
       numberOfInputs: 1,
       numberOfOutputs: 1,
@@ -203,13 +221,30 @@ export class VoiceLine extends EventTarget {
       channelInterpretation: "speakers",
     });
     this.node.port.onmessage = (event) => this.#captured(event.data);
-    this.context.createMediaStreamSource(this.stream).connect(this.node);
+    source.connect(this.node);
     this.node.connect(this.context.destination);
+  }
+
+  /** Make the context and the microphone's node: at 16 kHz, or where the browser refuses that, at
+   * the device's own rate, from which the audio thread then resamples. */
+  #source() {
+    const hints = { latencyHint: "interactive" };
+    try {
+      this.context = new AudioContext({ sampleRate: RATE, ...hints });
+      return this.context.createMediaStreamSource(this.stream);
+    } catch (error) {
+      if (error.name !== "NotSupportedError") throw error;
+      // Firefox makes the context, but may refuse to connect a microphone of another rate to it
+      this.context?.close();
+      this.context = new AudioContext(hints);
+      return this.context.createMediaStreamSource(this.stream);
+    }
   }
 
   #captured(buffer) {
     const head = new DataView(buffer, 0, HEAD_BYTES);
     head.setUint16(LATENCY_OFFSET, this.#latencyMs(), true);
+    this.waited = 0;
     this.#level(new Int16Array(buffer, HEAD_BYTES), head.getUint32(UNDERRUNS_OFFSET, true));
     if (this.socket !== null && this.socket.readyState === WebSocket.OPEN) {
       this.socket.send(buffer);
@@ -245,11 +280,16 @@ export class VoiceLine extends EventTarget {
   #untilRunning() {
     if (this.running) return Promise.resolve();
     return new Promise((resolve, reject) => {
+      this.giveUp = reject;
       this.context.addEventListener("statechange", () => {
         if (this.running) resolve();
-        else if (this.context === null) reject(new LineError("The microphone was closed."));
       });
     });
+  }
+
+  #tick() {
+    this.waited += 1;
+    if (this.waited === PATIENCE_TICKS) this.#emit(this.running ? "stalled" : "blocked");
   }
 
   #reportState() {
@@ -264,9 +304,10 @@ export class VoiceLine extends EventTarget {
   #explain(error) {
     const known = REFUSALS[error.name];
     if (known !== undefined) return new LineError(known);
+    if (error instanceof LineError) return error;
     if (error.name === "NotSupportedError") {
       return new LineError(
-        "This browser cannot convert the microphone to 16 kHz. Use Chromium, Chrome or Edge.",
+        "This browser cannot connect this microphone to the page. Use Firefox, Chromium, Chrome or Edge.",
       );
     }
     return new LineError(`The sound could not be opened (${error.message}). Reload the page.`);
