@@ -16,6 +16,7 @@ from simvoice.record.events import LearnerVoice
 from simvoice.web.ports import Readiness
 from tests.test_display import CLOCKS
 from tests.web.conftest import KEEP_STREAM, Watched
+from tests.web.silenced import DELIVERS_NOTHING, NEVER_STARTS
 from tests.web.stand_in import CASE, StandIn
 
 pytestmark = pytest.mark.browser
@@ -190,6 +191,42 @@ def test_the_microphone_check_hears_a_voice(address: str, browse: Browse) -> Non
     seen.page.wait_for_selector("#mic-words[data-kind=good]")
     assert "works well" in seen.page.inner_text("#mic-words")
     assert seen.errors == []
+
+
+@pytest.mark.realtime
+def test_a_check_without_any_level_ends_by_itself(address: str, browse: Browse) -> None:
+    page = browse().page
+    page.add_init_script(DELIVERS_NOTHING)
+    page.goto(address + DOOR)
+    page.click("#mic-check")
+    page.wait_for_selector("#mic-words[data-kind=bad]")
+    assert "delivers no sound from this microphone" in page.inner_text("#mic-words")
+    assert page.inner_text("#mic-check") == "Check again"
+    assert page.is_enabled("#mic-check")
+
+
+@pytest.mark.realtime
+def test_an_encounter_whose_sound_never_starts_offers_a_button_and_a_way_back(
+    address: str, simulator: StandIn, browse: Browse
+) -> None:
+    page = browse().page
+    page.add_init_script(NEVER_STARTS)
+    page.goto(address + DOOR)
+    page.wait_for_selector("#go:not([disabled])")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#room-start:not([hidden])")
+    assert "Press “Start the sound”" in page.inner_text("#room-notice")
+    page.click("#room-start")
+    until(page, "document.getElementById('room-notice').textContent.includes('still')")
+    assert "Reload the page" in page.inner_text("#room-notice")
+    end_by_keyboard(page)
+    page.wait_for_selector("#door:not([hidden])")
+    assert page.is_hidden("#room")
+    assert simulator.last is None
+    page.evaluate("window.letStart = true")
+    page.click("#go")
+    page.wait_for_selector("#room[data-floor=patient]")
+    assert page.is_hidden("#room-start")
 
 
 def test_an_encounter_cannot_start_before_everything_is_ready(

@@ -3,7 +3,7 @@
 import { ask, token } from "./api.js";
 import { clock } from "./format.js";
 import { VoiceLine } from "./line.js";
-import { showLevel, verdict } from "./micheck.js";
+import { blockedSentence, showLevel, STALLED, verdict } from "./micheck.js";
 import { Room } from "./room.js";
 
 const at = (id) => document.getElementById(id);
@@ -100,16 +100,21 @@ at("mic-check").addEventListener("click", async () => {
   micWords("Waiting for the browser to allow the microphone…");
   try {
     await line.open();
-    checking = [];
-    micWords("Listening. Say a sentence, for example what you had for breakfast.");
+    listenNow();
   } catch (error) {
     micLost(error.message);
   }
 });
 
+function listenNow() {
+  checking = [];
+  micWords(verdict(checking).sentence);
+}
+
 function micLost(sentence) {
   checking = null;
   line.stop();
+  at("sound-start").hidden = true;
   at("mic-check").disabled = false;
   at("mic-check").textContent = "Check again";
   showLevel(at("mic-meter"), -96);
@@ -125,6 +130,25 @@ line.addEventListener("muted", () => {
 line.addEventListener("suspended", () => {
   // the click or key that resumes it has already happened, or comes next
   if (!entering) addEventListener("pointerdown", () => line.resume(), { once: true });
+});
+line.addEventListener("blocked", () => {
+  if (entering) return;
+  checking = null;
+  micWords(blockedSentence(!at("sound-start").hidden), "bad");
+  at("sound-start").hidden = false;
+});
+line.addEventListener("running", () => {
+  if (entering || at("sound-start").hidden) return;
+  at("sound-start").hidden = true;
+  listenNow();
+});
+line.addEventListener("stalled", () => {
+  if (!entering) micLost(STALLED);
+});
+
+at("sound-start").addEventListener("click", () => {
+  micWords("Starting the sound…");
+  line.resume();
 });
 
 // -- start of the encounter --------------------------------------------------------------
@@ -150,6 +174,8 @@ async function enter() {
     go.disabled = false;
     room.leave();
     line.stop();
+    at("mic-check").disabled = false;
+    at("sound-start").hidden = true;
     showFault(error.message);
     showReading();
   }

@@ -57,6 +57,17 @@ export function verdict(levels) {
   return result("good", true, true);
 }
 
+/** What to say while the browser holds the sound back. again: it was asked before, in vain. */
+export function blockedSentence(again) {
+  return again
+    ? "The sound still does not start. Reload the page, or restart the browser."
+    : "The browser has not started the sound. Press “Start the sound”.";
+}
+
+export const STALLED =
+  "The browser delivers no sound from this microphone. Choose another microphone in the browser's " +
+  "site settings, or restart the browser. Then check again.";
+
 /** Show a level on a meter from -60 to 0 dB. */
 export function showLevel(meter, dbfs) {
   const share = Math.max(0, Math.min(1, (dbfs + 60) / 60));

@@ -188,8 +188,8 @@ export class Room {
   }
 
   startSound() {
+    this.line.resume(); // first: it reports "suspended", which has a notice of its own
     this.notice("Starting the sound…");
-    this.line.resume();
   }
 
   /** Scale the circle with the loudness of the patient's voice. It shows sound, never a feeling. */
