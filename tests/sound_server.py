@@ -104,6 +104,31 @@ class SoundServer:
         self._keepers.append(player)
         return player
 
+    def play_file(self, path: Path) -> None:
+        """Start to play a WAV file into the microphone."""
+        player = subprocess.Popen(
+            ["paplay", "-d", "mic", str(path)], env=self.env, stderr=subprocess.DEVNULL
+        )
+        self._keepers.append(player)
+
+    @contextlib.contextmanager
+    def record_speaker(self) -> Iterator[Path]:
+        """Give a file that holds, after the block, the speaker's sound: int16 at 16 kHz."""
+        path = self.folder / "speaker.raw"
+        with path.open("wb") as file:
+            recorder = subprocess.Popen(
+                ["parec", "-d", "spk.monitor", *_FORMAT], env=self.env, stdout=file
+            )
+            try:
+                yield path
+            finally:
+                recorder.terminate()
+                recorder.wait()
+
+    def unload(self, module: str) -> None:
+        """Unload all modules of a name, as when their device is unplugged."""
+        assert self._pactl("unload-module", module) == 0
+
     def default_source(self, name: str) -> None:
         """Set the source for applications that name none."""
         assert self._pactl("set-default-source", name) == 0
