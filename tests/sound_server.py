@@ -104,10 +104,25 @@ class SoundServer:
         self._keepers.append(player)
         return player
 
-    def play_file(self, path: Path) -> None:
-        """Start to play a WAV file into the microphone."""
+    def loudspeaker(self, noise: Path) -> None:
+        """Let the microphone hear the speaker, as in a room, and the noise of a WAV file."""
+        loop = ["module-loopback", "source=spk.monitor", "sink=mic", "latency_msec=40"]
+        assert self._pactl("load-module", *loop) == 0
+        self.play_file(noise)
+
+    def stereo_microphone(self) -> None:
+        """Make a source of two inputs the default: the microphone is on the second."""
+        sink = ["module-null-sink", "sink_name=two", "rate=16000", "channels=2"]
+        assert self._pactl("load-module", *sink) == 0
+        both = ["channels=2", "channel_map=front-left,front-right"]
+        source = ["module-remap-source", "master=two.monitor", "source_name=vtwo", *both]
+        assert self._pactl("load-module", *source) == 0
+        self.default_source("vtwo")
+
+    def play_file(self, path: Path, sink: str = "mic") -> None:
+        """Start to play a WAV file into a microphone."""
         player = subprocess.Popen(
-            ["paplay", "-d", "mic", str(path)], env=self.env, stderr=subprocess.DEVNULL
+            ["paplay", "-d", sink, str(path)], env=self.env, stderr=subprocess.DEVNULL
         )
         self._keepers.append(player)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from simvoice.devices.microphone import MOST_INPUTS
 from simvoice.errors import DeviceMissing, LibraryMissing
 
 PREFERRED_RATE = 48_000
@@ -99,15 +101,28 @@ def choose(wish: str | int | None, direction: DeviceDirection) -> DeviceInfo:
     return chosen[0]
 
 
-def rate_for(device: DeviceInfo, direction: DeviceDirection) -> int:
-    """Return the rate to open a device at, Hz: 48 kHz where possible, else its default."""
+def settings_for(
+    device: DeviceInfo, direction: DeviceDirection, rate: int | None = None
+) -> tuple[int, int]:
+    """Return the rate (Hz) and the number of channels to open a device with.
+
+    The rate is 48 kHz where possible, else the device's default, or `rate` when it is given. A
+    microphone is opened with two inputs where it has them (see `microphone.InputPicker`), a speaker
+    with one channel. A card that takes neither gets all its channels.
+    """
     sd = load()
-    check = sd.check_input_settings if direction == "microphone" else sd.check_output_settings
-    try:
-        check(device=device.index, channels=1, samplerate=PREFERRED_RATE, dtype="float32")
-    except sd.PortAudioError:
-        return device.default_rate
-    return PREFERRED_RATE
+    total = _channels(device, direction)
+    if direction == "microphone":
+        check, wanted = sd.check_input_settings, (MOST_INPUTS, 1, total)
+    else:
+        check, wanted = sd.check_output_settings, (1, 2, total)
+    counts = [count for count in dict.fromkeys(wanted) if count <= total]
+    for each in (PREFERRED_RATE, device.default_rate) if rate is None else (rate,):
+        for count in counts:
+            with contextlib.suppress(sd.PortAudioError):
+                check(device=device.index, channels=count, samplerate=each, dtype="float32")
+                return each, count
+    return rate or device.default_rate, counts[0]  # opening it says what is wrong
 
 
 def _defaults(sd: Any) -> tuple[int, int]:

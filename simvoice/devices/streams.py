@@ -170,7 +170,7 @@ class Capture:
         """(position, ADC time) of the first sample of the newest block; set by the callback."""
         self._fed = 0
         self.zeros_s = 0.0
-        """Seconds of exact digital silence since the last sound."""
+        """Seconds of exact digital silence, or of one value, since the last sound."""
 
     @property
     def dropped(self) -> int:
@@ -193,7 +193,9 @@ class Capture:
             if n == 0:
                 return None
             block = self._block[:n]
-            self.zeros_s = 0.0 if block.any() else self.zeros_s + n / self.rate
+            # A dead input may have an offset, which is no sound either.
+            moved = float(block.max()) != float(block.min())
+            self.zeros_s = 0.0 if moved else self.zeros_s + n / self.rate
             self._ready = np.concatenate([self._ready, self._resampler.push(block)])
         lost = self._lost_native * 50 // self.rate
         self._lost_native -= lost * self.rate // 50

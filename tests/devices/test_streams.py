@@ -74,7 +74,10 @@ def test_digital_silence_is_timed_and_ends_with_any_sound() -> None:
         capture.feed(np.zeros(FRAME, np.float32), 0.0)
         capture.take()
     assert capture.zeros_s == pytest.approx(0.2)
-    capture.feed(np.full(FRAME, 1e-4, np.float32), 0.0)
+    capture.feed(np.full(FRAME, 1e-4, np.float32), 0.0)  # an offset is no sound
+    capture.take()
+    assert capture.zeros_s == pytest.approx(0.22)
+    capture.feed(np.linspace(0, 1e-4, FRAME, dtype=np.float32), 0.0)
     capture.take()
     assert capture.zeros_s == 0.0
 
