@@ -41,6 +41,7 @@ from typing import Literal
 import numpy as np
 
 from simvoice.audio import FRAME, FRAME_S, RATE, Pcm16
+from simvoice.devices.microphone import OffsetRemover
 from simvoice.devices.pacing import WaitTimer
 from simvoice.errors import DeviceLost
 from simvoice.ports import LineFacts, MicFrame
@@ -103,6 +104,7 @@ class BrowserLine:
         self._facts = LineFacts("browser", microphone, speaker, native_rate, echo)
         self._changed = threading.Condition()
         self._queue: deque[_Queued] = deque()
+        self._offset = OffsetRemover()
         self._open = False
         self._closed = False
         self._expected: int | None = None
@@ -172,7 +174,8 @@ class BrowserLine:
                     )
                 self._changed.wait(min(LOOK_S, timeout_s))
             taken = self._queue.popleft()
-            return MicFrame(taken.pcm, taken.lost, self._delay_s(taken.index), self._page.underruns)
+            pcm = self._offset.process(taken.pcm)
+            return MicFrame(pcm, taken.lost, self._delay_s(taken.index), self._page.underruns)
 
     def write(self, frame: Pcm16) -> None:
         """Send int16 [320] to the page's speaker; drop and count it when 2 s are in flight."""

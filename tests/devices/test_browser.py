@@ -188,6 +188,13 @@ def test_at_most_two_seconds_are_in_flight(line: BrowserLine, sent: list[bytes])
     assert len(sent) == QUEUE_FRAMES + 1
 
 
+def test_an_offset_of_the_pages_microphone_is_taken_out(line: BrowserLine) -> None:
+    for index in range(10):
+        line.push(message(index, 900))
+    read = [line.read() for _ in range(10)]
+    assert [int(frame.pcm[-1]) for frame in read if frame] == [900] * 4 + [0] * 6
+
+
 def test_the_delay_adds_the_pages_ring_the_frames_in_flight_and_the_latency(
     line: BrowserLine,
 ) -> None:
