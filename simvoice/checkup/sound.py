@@ -24,6 +24,8 @@ QUIET_DBFS = -45.0
 LOUD_PEAK = 0.985
 LOUD_FRAMES = 4
 """A single clipped frame can be a knock on the table."""
+MONITOR_DB = -20.0
+"""An echo louder than this in digital silence does not come through air."""
 VOICE_SHARE = 0.1
 """The loudest tenth of the time counts as the voice, so pauses do not matter."""
 
@@ -51,7 +53,9 @@ def check_sound(
     yield judge_devices("microphones", devices)
     yield judge_devices("loudspeakers", devices)
     if any(d.inputs for d in devices) and any(d.outputs for d in devices):
-        yield from _check_sound_card(SoundCard(microphone, speaker, "headphones"), tell)
+        yield from _check_sound_card(
+            SoundCard(microphone, speaker, "headphones", watch=False), tell
+        )
 
 
 def check_devices_only() -> Iterator[Check]:
@@ -78,12 +82,13 @@ def judge_devices(name: str, devices: list[portaudio.DeviceInfo]) -> Check:
     return ok(name, f"{default.name} (the default){others}", devices=rows)
 
 
-def _check_sound_card(line: AudioLine, tell: Tell) -> Iterator[Check]:
+def _check_sound_card(line: SoundCard, tell: Tell) -> Iterator[Check]:
     remedy = f"close other programs that use the sound card, or {BROWSER}"
     try:
         line.start()
         tell(f"Speak for {LISTEN_S:.0f} seconds, as loud as in a conversation.")
-        yield judge_level(_record(line))
+        frames = _record(line)
+        yield judge_level(frames, line.input_number, line.offset)
         tell("You will now hear two short test tones.")
         yield judge_loop(measure_loopback(line))
     except (DeviceMissing, DeviceLost) as error:
@@ -104,8 +109,12 @@ def _record(line: AudioLine) -> list[Pcm16]:
     return frames
 
 
-def judge_level(frames: list[Pcm16]) -> Check:
-    """Judge the microphone's level. frames: int16 [320] each, recorded while the user spoke."""
+def judge_level(frames: list[Pcm16], input_number: int = 1, offset: float = 0.0) -> Check:
+    """Judge the microphone's level.
+
+    frames: int16 [320] each, recorded while the user spoke. input_number: of the card, from 1.
+    offset: what was taken out of the sound, share of full scale.
+    """
     if not frames:
         return warn("microphone", "the microphone gives no sound", f"choose another, or {BROWSER}")
     levels = np.array([level_dbfs(frame) for frame in frames])
@@ -115,6 +124,8 @@ def judge_level(frames: list[Pcm16]) -> Check:
         "voice_dbfs": round(voice, 1),
         "room_dbfs": round(float(np.quantile(levels, VOICE_SHARE)), 1),
         "peak": round(float(peaks.max()), 3),
+        "input": input_number,
+        "offset_share": round(offset, 3),
     }
     if levels.max() <= DEAD_DBFS:
         return warn(
@@ -137,7 +148,8 @@ def judge_level(frames: list[Pcm16]) -> Check:
             "speak during the test, move closer, or raise the microphone's level",
             **facts,
         )
-    return ok("microphone", f"the voice has a good level, {voice:.0f} dBFS", **facts)
+    where = f", on input {input_number}" if input_number > 1 else ""
+    return ok("microphone", f"the voice has a good level, {voice:.0f} dBFS{where}", **facts)
 
 
 def judge_loop(found: Loopback) -> Check:
@@ -154,6 +166,14 @@ def judge_loop(found: Loopback) -> Check:
         return ok(
             "loop",
             f"the microphone picks up {echo} of the loudspeaker, as with headphones",
+            **facts,
+        )
+    if found.echo_db is not None and found.noise_dbfs <= DEAD_DBFS and found.echo_db > MONITOR_DB:
+        return warn(
+            "loop",
+            "the microphone gives only what the loudspeaker plays, so it is the loudspeaker's "
+            "monitor, not a microphone",
+            "connect a microphone and choose it in the system's sound settings",
             **facts,
         )
     if found.echo_db is None:

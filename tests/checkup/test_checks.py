@@ -141,6 +141,21 @@ def test_the_loop_check_gives_the_level_and_the_delay_of_the_echo() -> None:
     assert (quiet.state, quiet.facts["echo_mode"]) == ("ok", "headphones")
 
 
+def test_a_monitor_is_told_from_a_loudspeaker() -> None:
+    monitor = sound.judge_loop(Loopback("loudspeaker", -0.1, 0.06, 0.06, -96.0))
+    assert monitor.state == "warn"
+    assert "it is the loudspeaker's monitor" in monitor.sentence
+    gated = sound.judge_loop(Loopback("loudspeaker", -32.0, 0.06, 0.06, -96.0))
+    assert "monitor" not in gated.sentence
+
+
+def test_the_input_with_the_microphone_is_named() -> None:
+    found = sound.judge_level(frames(-25.0), 2, 0.0213)
+    assert "on input 2" in found.sentence
+    assert (found.facts["input"], found.facts["offset_share"]) == (2, 0.021)
+    assert "input" not in sound.judge_level(frames(-25.0)).sentence
+
+
 def test_the_default_device_is_named_and_the_others_are_counted() -> None:
     def device(index: int, inputs: int, default: bool) -> DeviceInfo:
         return DeviceInfo(index, f"device {index}", "ALSA", inputs, 0, 48_000, default, False)
