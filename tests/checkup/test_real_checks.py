@@ -38,7 +38,7 @@ def sound_checks(server: SoundServer) -> dict[str, Any]:
 
 @pytest.mark.soundcard
 @pytest.mark.realtime
-def test_the_echo_of_a_loudspeaker_is_measured() -> None:
+def test_a_monitor_is_measured_and_named() -> None:
     missing = missing_programs()
     if missing:
         pytest.fail(f"{missing} not installed; on Debian: apt-get install pulseaudio-utils")
@@ -47,6 +47,7 @@ def test_the_echo_of_a_loudspeaker_is_measured() -> None:
         checks = sound_checks(server)
     assert set(checks) == {"PortAudio", "microphones", "loudspeakers", "microphone", "loop"}
     assert "digital silence" in checks["microphone"]["sentence"]
+    assert "it is the loudspeaker's monitor" in checks["loop"]["sentence"]
     loop = checks["loop"]["facts"]
     assert loop["verdict"] == "loudspeaker"
     assert loop["echo_db"] == pytest.approx(0.0, abs=1.5)
