@@ -353,8 +353,6 @@ class Log:
 
 
 _log = logging.getLogger(__name__)
-logging.getLogger("simvoice").addHandler(logging.NullHandler())
-"""Without a log, as in a program that imports simvoice, nothing is printed."""
 _running: Log | None = None
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 SERVE = """
+import signal
 import sys
 from pathlib import Path
 from simvoice import cli
@@ -30,6 +31,7 @@ class Quick(StandIn):
 
 
 simulator.Simulator = Quick
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job of a shell ignores it
 sys.argv = ["simvoice", "serve", "--port", "0", "--open"]
 cli.main()
 """
