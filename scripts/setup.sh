@@ -55,13 +55,15 @@ need_compiler() {
 
 hash_of() { .venv/bin/python -c 'import hashlib, sys; print(hashlib.sha256(b"".join(open(f, "rb").read() for f in sys.argv[1:])).hexdigest())' "$@"; }
 
-# Removes llama-cpp-python, pip's stored build included, when it was compiled with other options.
+# Removes llama-cpp-python when it was compiled with other options.
 compile_again_if_changed() {
   if ! .venv/bin/python -c 'import importlib.metadata as m; m.version("llama-cpp-python")' >/dev/null 2>&1; then return; fi
   if [ "$(cat .venv/llama-options.stamp 2>/dev/null || true)" = "$(hash_of scripts/llama-lean.cmake)" ]; then return; fi
   .venv/bin/python -m pip uninstall --disable-pip-version-check --quiet --yes llama-cpp-python >&2
-  .venv/bin/python -m pip cache remove --disable-pip-version-check --quiet llama_cpp_python >/dev/null 2>&1 || true
 }
+
+# Prints the entry of llama-cpp-python in a lock file, with its hashes.
+llama_entry() { awk '/^[^ #]/ { keep = /^llama-cpp-python==/ } keep' "$1"; }
 
 # install LOCK: installs the libraries of a lock file, each checked against its hash, and simvoice.
 # A stamp of what was installed lets the next start skip pip.
@@ -72,10 +74,13 @@ install() {
   compile_again_if_changed
   need_compiler "$lock"
   say "Installing the libraries of $lock."
-  # Of llama.cpp only the library is needed. Every core takes part in the build.
+  # Of llama.cpp only the library is needed. Every core takes part in the build. pip's cache is not used:
+  # it keeps a build of this version also when that build has other options or is for another processor.
+  llama_entry "$lock" >.venv/llama.lock
   SKBUILD_CMAKE_DEFINE="LLAVA_BUILD=OFF;CMAKE_PROJECT_llama.cpp_INCLUDE=$PWD/scripts/llama-lean.cmake" \
     CMAKE_BUILD_PARALLEL_LEVEL="${CMAKE_BUILD_PARALLEL_LEVEL:-$(getconf _NPROCESSORS_ONLN)}" \
-    .venv/bin/python -m pip install --disable-pip-version-check --no-deps --require-hashes -r "$lock" >&2
+    .venv/bin/python -m pip install --disable-pip-version-check --no-cache-dir --no-deps --require-hashes -r .venv/llama.lock >&2
+  .venv/bin/python -m pip install --disable-pip-version-check --no-deps --require-hashes -r "$lock" >&2
   hash_of scripts/llama-lean.cmake >.venv/llama-options.stamp
   # The build backend is in the lock file, so nothing more is downloaded here.
   .venv/bin/python -m pip install --disable-pip-version-check --no-deps --no-build-isolation --quiet --editable . >&2
