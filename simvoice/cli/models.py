@@ -166,7 +166,7 @@ def _problem(name: str) -> ModelMissing | ModelAltered | None:
 
 def _state(problem: NeedsError | None) -> manifest.ModelState:
     if problem is None:
-        return "here"
+        return "verified"
     return "altered" if isinstance(problem, ModelAltered) else "missing"
 
 

@@ -28,12 +28,13 @@ Role = Literal["stt", "llm", "voice", "end_of_turn", "last_words", "embedding"]
 
 ROLES: tuple[Role, ...] = ("stt", "llm", "voice", "end_of_turn", "last_words", "embedding")
 
-ModelState = Literal["here", "missing", "altered"]
+ModelState = Literal["verified", "missing", "altered"]
+"""Of a file, or of a model: of its first file that is not verified."""
 
 DEFAULT_PROFILE = "embedded"
 
 STAMP = ".verified.json"
-"""File in a model's folder: the files that were hashed, with size and time of change."""
+"""File in a model's folder: the files that were hashed, with size and times of change."""
 
 _CHUNK = 1 << 20
 
@@ -182,27 +183,56 @@ def remedy(name: str) -> str:
 def locate(name: str) -> Path:
     """Return the folder of a model after its files were verified.
 
-    A file is hashed once. Later calls compare only its size and time of change, and hash it again
+    A file is hashed once. Later calls compare only its size and times of change, and hash it again
     when these differ. Raises ModelMissing, ModelAltered (both name the file), or SettingError for
     an unknown name.
     """
-    return _verified(name, trust_stamp=True)
+    return _verified(name, file_states(name))
 
 
 def verify(name: str) -> Path:
     """As `locate`, but hash every file."""
-    return _verified(name, trust_stamp=False)
+    return _verified(name, file_states(name, hash_all=True))
 
 
 def state(name: str) -> ModelState:
-    """Return whether the files of a model are here, missing or altered."""
+    """Return whether the files of a model are verified, or else what the first other one is."""
+    others = (found for found in file_states(name).values() if found != "verified")
+    return next(others, "verified")
+
+
+def file_states(name: str, *, hash_all: bool = False) -> dict[str, ModelState]:
+    """Return the state of each file of a model, by its name.
+
+    hash_all: hash each file, also one that did not change since it was hashed. Every command asks
+    here. What one of them finds is what the next one says: a file that is not the pinned one loses
+    its stamp. Raises SettingError for an unknown name.
+    """
+    model_folder = folder(name)
+    stamps = _read_stamps(model_folder)
+    verified: dict[str, _Stamp] = {}
+    states: dict[str, ModelState] = {}
+    for file in model(name).files:
+        stamp = _stamp(model_folder / file.name, file.sha256)
+        if stamp is None:
+            states[file.name] = "missing"
+        elif (not hash_all and stamps.get(file.name) == stamp) or is_pinned(
+            model_folder / file.name, file
+        ):
+            states[file.name], verified[file.name] = "verified", stamp
+        else:
+            states[file.name] = "altered"
+    if verified != stamps:
+        _write_stamps(model_folder, verified)
+    return states
+
+
+def is_pinned(path: Path, file: ModelFile) -> bool:
+    """Return whether a file is the pinned one, by size and SHA-256; False for an unreadable one."""
     try:
-        locate(name)
-    except ModelMissing:
-        return "missing"
-    except ModelAltered:
-        return "altered"
-    return "here"
+        return path.stat().st_size == file.bytes and sha256_of(path) == file.sha256
+    except OSError:
+        return False
 
 
 def digests(names: Iterable[str]) -> dict[Role, str]:
@@ -220,43 +250,41 @@ def sha256_of(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _verified(name: str, *, trust_stamp: bool) -> Path:
+def _verified(name: str, states: dict[str, ModelState]) -> Path:
     model_folder = folder(name)
-    stamps = _read_stamps(model_folder) if trust_stamp else {}
-    new_stamps: dict[str, _Stamp] = {}
-    for file in model(name).files:
-        path = model_folder / file.name
-        try:
-            status = path.stat()
-        except OSError:
-            raise ModelMissing(
-                f"{name} is not installed ({path} is missing); run: {remedy(name)}"
-            ) from None
-        stamp = (status.st_size, status.st_mtime_ns, file.sha256)
-        new_stamps[file.name] = stamp
-        if stamps.get(file.name) == stamp:
-            continue
-        if status.st_size != file.bytes or sha256_of(path) != file.sha256:
+    for file, found in states.items():
+        path = model_folder / file
+        if found == "missing":
+            raise ModelMissing(f"{name} is not installed ({path} is missing); run: {remedy(name)}")
+        if found == "altered":
             raise ModelAltered(
                 f"{path} differs from the file that is pinned for {name}; run: {remedy(name)}"
             )
-    if new_stamps != stamps:
-        _write_stamps(model_folder, new_stamps)
     return model_folder
 
 
-_Stamp = tuple[int, int, str]
-"""Size, time of change in ns, SHA-256."""
+_Stamp = tuple[int, int, int, str]
+"""Size, time of change of the content and of the entry in ns, SHA-256."""
 
 _HEX = re.compile(r"[0-9a-f]{64}")
+
+
+def _stamp(path: Path, sha256: str) -> _Stamp | None:
+    """Return the stamp of a file with this hash; None when it is missing."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    # A program can set the time of the content back, but not that of the entry.
+    return (found.st_size, found.st_mtime_ns, found.st_ctime_ns, sha256)
 
 
 def _read_stamps(model_folder: Path) -> dict[str, _Stamp]:
     try:
         raw = json.loads((model_folder / STAMP).read_text(encoding="utf-8"))
         return {
-            str(name): (int(size), int(mtime), str(sha256))
-            for name, (size, mtime, sha256) in raw.items()
+            str(name): (int(size), int(mtime), int(ctime), str(sha256))
+            for name, (size, mtime, ctime, sha256) in raw.items()
             if _HEX.fullmatch(sha256)
         }
     except (OSError, ValueError, TypeError, AttributeError):

@@ -18,7 +18,7 @@ from typing import Protocol
 from filelock import FileLock, Timeout
 
 from simvoice import paths
-from simvoice.errors import FetchError, ModelAltered, ModelMissing, StorageFull
+from simvoice.errors import FetchError, StorageFull
 from simvoice.models import manifest, sources
 from simvoice.models.download import Advance, DamagedError, Downloader
 from simvoice.models.manifest import ModelFile
@@ -187,20 +187,9 @@ class _ModelFetch:
 
 
 def _files_to_fetch(name: str) -> list[ModelFile]:
-    """Return the files of a model that are missing or altered."""
-    try:
-        manifest.locate(name)
-    except (ModelMissing, ModelAltered):
-        return [file for file in manifest.model(name).files if not _is_pinned(name, file)]
-    return []
-
-
-def _is_pinned(name: str, file: ModelFile) -> bool:
-    path = manifest.folder(name) / file.name
-    try:
-        return path.stat().st_size == file.bytes and manifest.sha256_of(path) == file.sha256
-    except FileNotFoundError:
-        return False
+    """Return the files of a model that are missing or altered, after hashing those on disk."""
+    states = manifest.file_states(name, hash_all=True)
+    return [file for file in manifest.model(name).files if states[file.name] != "verified"]
 
 
 def _packages(files: Iterable[ModelFile]) -> list[str]:

@@ -35,7 +35,7 @@ def test_an_altered_file_on_the_hub_is_refused_and_deleted(
     assert not (folder / "spare").exists()
     hub_site.files["/store/spare"] = WEIGHTS
     pull(["spare"], progress, downloader)
-    assert manifest.state("spare") == "here"
+    assert manifest.state("spare") == "verified"
 
 
 def test_a_hub_download_continues_where_it_was_interrupted(
@@ -65,7 +65,7 @@ def test_a_pulled_model_stays_when_the_next_one_fails(
     del hub_site.files["/store/spare"]
     with pytest.raises(FetchError):
         pull(["throat", "spare"], progress, downloader)
-    assert manifest.state("throat") == "here"
+    assert manifest.state("throat") == "verified"
 
 
 def test_a_hub_that_is_switched_off_is_an_error_with_a_remedy(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -9,7 +10,9 @@ import pytest
 
 from simvoice.errors import ModelAltered, ModelMissing
 from simvoice.models import manifest
-from tests.models.local_site import CONFIG, WEIGHTS
+from simvoice.models.download import Downloader
+from simvoice.models.pull import pull
+from tests.models.local_site import CONFIG, WEIGHTS, ProgressLog, Site
 
 
 @pytest.fixture
@@ -37,7 +40,7 @@ def hashed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def test_a_complete_model_is_located(tiny: Path) -> None:
     assert manifest.locate("tiny") == tiny
-    assert manifest.state("tiny") == "here"
+    assert manifest.state("tiny") == "verified"
 
 
 def test_a_missing_model_is_named_with_the_command_that_pulls_it(folder: Path) -> None:
@@ -87,6 +90,62 @@ def test_a_file_altered_after_it_was_verified_is_refused(tiny: Path) -> None:
     os.utime(tiny / "weights.bin", ns=(before.st_atime_ns, before.st_mtime_ns + 1))
     with pytest.raises(ModelAltered, match=r"weights\.bin"):
         manifest.locate("tiny")
+
+
+def altered_unseen(path: Path) -> None:
+    """Alter one byte of a file, and keep its size, its times and its stamp, as a bad disk does."""
+    path.write_bytes(b"\xff" + path.read_bytes()[1:])
+    now = path.stat()
+    stamp_file = path.parent / manifest.STAMP
+    stamps = json.loads(stamp_file.read_text())
+    stamps[path.name] = [now.st_size, now.st_mtime_ns, now.st_ctime_ns, stamps[path.name][-1]]
+    stamp_file.write_text(json.dumps(stamps))
+
+
+def test_a_file_altered_with_its_time_set_back_is_refused(tiny: Path) -> None:
+    manifest.locate("tiny")
+    weights = tiny / "weights.bin"
+    before = weights.stat()
+    for _ in range(10_000):  # the clock of a file system has steps of some milliseconds
+        weights.write_bytes(b"\xff" + WEIGHTS[1:])
+        os.utime(weights, ns=(before.st_atime_ns, before.st_mtime_ns))
+        if weights.stat().st_ctime_ns != before.st_ctime_ns:
+            break
+    assert weights.stat().st_mtime_ns == before.st_mtime_ns
+    with pytest.raises(ModelAltered, match=r"weights\.bin"):
+        manifest.locate("tiny")
+
+
+def test_what_verify_finds_is_what_every_later_question_finds(tiny: Path) -> None:
+    manifest.locate("tiny")
+    altered_unseen(tiny / "weights.bin")
+    assert manifest.state("tiny") == "verified"  # the stamp cannot know
+    with pytest.raises(ModelAltered, match=r"weights\.bin"):
+        manifest.verify("tiny")
+    assert manifest.state("tiny") == "altered"
+    assert manifest.file_states("tiny") == {"weights.bin": "altered", "config.json": "verified"}
+    with pytest.raises(ModelAltered, match=r"weights\.bin"):
+        manifest.locate("tiny")
+
+
+@pytest.mark.parametrize("asked_before", [False, True])
+def test_pull_mends_a_file_that_was_altered_unseen(
+    tiny: Path, mirror: Site, progress: ProgressLog, downloader: Downloader, asked_before: bool
+) -> None:
+    manifest.locate("tiny")
+    altered_unseen(tiny / "weights.bin")
+    if asked_before:
+        with pytest.raises(ModelAltered):
+            manifest.verify("tiny")
+    assert pull(["tiny"], progress, downloader).fetched == ("tiny",)
+    assert (tiny / "weights.bin").read_bytes() == WEIGHTS
+    assert manifest.verify("tiny") == tiny
+
+
+def test_a_file_that_cannot_be_read_is_altered(tiny: Path) -> None:
+    (tiny / "weights.bin").unlink()
+    (tiny / "weights.bin").mkdir()
+    assert manifest.state("tiny") == "altered"
 
 
 def test_a_touched_file_is_hashed_again_and_accepted(tiny: Path, hashed: list[str]) -> None:

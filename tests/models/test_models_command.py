@@ -30,7 +30,7 @@ def test_list_gives_the_state_of_each_model(folder: Path, run: CliRunner) -> Non
     put(folder, "tiny")
     answer = json.loads(run.invoke(app, ["list", "--json"]).stdout)
     states = {row["name"]: row["state"] for row in answer["models"]}
-    assert states["tiny"] == "here"
+    assert states["tiny"] == "verified"
     assert states["ears"] == "missing"
     assert answer["folder"] == str(folder)
 
@@ -82,7 +82,7 @@ def test_verify_ends_with_3_and_names_the_altered_file(folder: Path, run: CliRun
     (folder / "spare" / "weights.bin").write_bytes(b"\xff" + WEIGHTS[1:])
     result = run.invoke(app, ["verify", "tiny", "spare"])
     assert result.exit_code == 3
-    assert result.stdout == "tiny: here\nspare: altered\n"
+    assert result.stdout == "tiny: verified\nspare: altered\n"
 
 
 def test_verify_as_json_names_the_problems(folder: Path, run: CliRunner) -> None:
@@ -92,7 +92,7 @@ def test_verify_as_json_names_the_problems(folder: Path, run: CliRunner) -> None
     answer = json.loads(result.stdout)
     assert answer["ok"] is False
     assert [(row["name"], row["state"]) for row in answer["models"]] == [
-        ("tiny", "here"),
+        ("tiny", "verified"),
         ("spare", "missing"),
     ]
     assert "run: simvoice models pull spare" in answer["models"][1]["problem"]

