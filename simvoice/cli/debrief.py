@@ -26,6 +26,7 @@ from simvoice.progress.course import build_progress, list_learners, select_learn
 from simvoice.progress.text import render_known, render_progress
 from simvoice.reading.reading import read
 from simvoice.record.events import RetryOrigin
+from simvoice.record.ratings import count_ratings
 from simvoice.record.store import Store
 
 # -- debrief
@@ -62,7 +63,7 @@ def debrief(
             flow(sentence(f"Retry from {clock(origin.at_s)} of {origin.attempt}. {RETRY_SCOPE}"))
         )
     if items:
-        answers.print(render_items(summary))
+        answers.print(render_items(summary, count_ratings(store.root)))
         return
     compared = None if origin is None else _comparison(store, origin, ReadAttempt(found, reading))
     if not numbers:
@@ -70,7 +71,7 @@ def debrief(
             render_screen(summary, compared if isinstance(compared, Comparison) else None)
         )
     else:
-        answers.print(render(summary))
+        answers.print(render(summary, count_ratings(store.root)))
         if isinstance(compared, Comparison):
             answers.print()
             answers.print(render_comparison(compared))

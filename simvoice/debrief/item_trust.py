@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from simvoice.criteria.encounter import RuleVerdict
 from simvoice.debrief.items import depends_on_words
-from simvoice.debrief.wording import NOT_ENGLISH, is_english
+from simvoice.debrief.wording import NOT_COMPARED, NOT_ENGLISH, is_english
 from simvoice.display import count_noun, fixed
 from simvoice.reading.reading import read
 from simvoice.record.events import LearnerTurn
@@ -176,8 +176,8 @@ def _words(each: ItemAgreement) -> str:
     if each.item.human:
         return each.why
     if not each.ratings:
-        return "not yet checked against humans"
-    said = f"checked against {count_noun(each.ratings, 'human rating')}: {each.trust}"
+        return NOT_COMPARED
+    said = f"compared with {count_noun(each.ratings, 'human rating')}: {each.trust}"
     if each.trusted:
         return f"{said}, though raters never said {each.never}" if each.never else said
     return f"{said}, {each.why}"

@@ -109,7 +109,7 @@ def _scored(
     known = sheet.share_with_interval if kind == "heading" else None
     about = _about(sheet)
     if kind == "short":
-        about += f" There is no share, because you had fewer than {MIN_TURNS} turns."
+        about += f" You had fewer than {MIN_TURNS} turns, so it says little."
     return Scored(
         id=source.id,
         name=source.name,

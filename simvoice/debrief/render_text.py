@@ -6,7 +6,7 @@ with `soft_wrap`, so that commands stay whole (`debrief.terminal.command`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from rich.console import Group, RenderableType
@@ -34,6 +34,7 @@ from simvoice.debrief.model import (
 )
 from simvoice.debrief.terminal import Fitted, command, flow, hanging, prose, sentence
 from simvoice.debrief.wording import (
+    NOT_COMPARED,
     UNSURE,
     cue_answer,
     moved,
@@ -42,7 +43,7 @@ from simvoice.debrief.wording import (
     tally,
     tally_cues,
 )
-from simvoice.display import clock, duration, figure, percent, points, signed_points
+from simvoice.display import clock, count_noun, duration, figure, points, signed_points
 from simvoice.scoring.instruments.instrument import CRITICAL
 from simvoice.scoring.metrics.definitions import first_in_terminal
 from simvoice.timing.intervals import Intervals, intersect, intervals, total_s
@@ -192,22 +193,16 @@ def _retry(debrief: Debrief, moment: DebriefMoment | None, label: str = "") -> I
     yield command(f"simvoice talk --from {debrief.attempt}@{moment.again_turn}")
 
 
-def _headings(debrief: Debrief) -> RenderableType:
-    table = Table.grid(padding=(0, 2))
-    table.add_column(overflow="fold")
-    table.add_column(justify="right", no_wrap=True)
-    table.add_column(overflow="fold", style="dim")
-    narrow: list[RenderableType] = []
+def _headings(debrief: Debrief, ratings: Mapping[str, int] | None) -> RenderableType:
+    """Each heading with its items, as counts: a percentage of five items would be a grade."""
+    parts: list[RenderableType] = []
     for heading in debrief.headings:
-        share = "–"
-        if heading.share is not None and heading.interval is not None:
-            low, high = heading.interval
-            share = f"{percent(heading.share)} ({percent(low)} to {percent(high)})"
-        counts = tally(heading)
-        table.add_row(Text(heading.name), share, counts)
-        narrow.append(Text(f"{heading.name}: {share}, {counts}"))
+        parts.append(Text(_title(heading, ratings)))
+        rows = ((_ITEM_SIGNS[item.outcome], Text(item.text)) for item in heading.items)
+        parts.append(flow([hanging(rows)], 2))
     return Group(
-        Fitted(table, flow(narrow)),
+        *parts,
+        Text(_ITEM_LEGEND, style="dim"),
         Text("All items with their evidence:", style="dim"),
         command(f"simvoice debrief {debrief.attempt} --items"),
     )
@@ -216,11 +211,16 @@ def _headings(debrief: Debrief) -> RenderableType:
 # -- items ------------------------------------------------------------------------------------
 
 _ITEM_SIGNS = {"met": "+", "not met": "-", "not judged": "?", "counted": "#"}
+_JUDGED = frozenset({"met", "not met"})
 _ITEM_LEGEND = "+ met   - not met   # counted, no threshold   ? left to humans, or no occasion"
 
 
-def render_items(debrief: Debrief) -> RenderableType:
-    """Render the items for `rich.console.Console.print`. Spoken text is never read as markup."""
+def render_items(debrief: Debrief, ratings: Mapping[str, int] | None = None) -> RenderableType:
+    """Render the items for `rich.console.Console.print`. Spoken text is never read as markup.
+
+    ratings: number of human ratings of each item, by its id (`record.ratings.count_ratings`); None
+    when it is not known.
+    """
     parts: list[RenderableType] = [Text(debrief.title, style="bold"), Text(debrief.attempt)]
     for note in debrief.notes:
         parts += sentence(f"Note: {note}", "italic")
@@ -228,28 +228,29 @@ def render_items(debrief: Debrief) -> RenderableType:
         parts += [Text(), Text("Cues and concerns, and your answers", style="bold")]
         parts.append(flow([_cues(debrief)], 2))
     for scored in (*debrief.headings, *debrief.instruments):
-        parts += [Text(), Text(_title(scored), style="bold"), Text(scored.source, style="dim")]
+        parts += [
+            Text(),
+            Text(_title(scored, ratings), style="bold"),
+            Text(scored.source, style="dim"),
+        ]
         if scored.id == CRITICAL:
             parts.append(Text(scored.about))
-        parts.append(flow([_items(scored)], 2))
+        parts.append(flow([_items(scored, ratings or {})], 2))
     parts += [Text(), Text(_ITEM_LEGEND, style="dim")]
     parts.append(Text("Is an item wrong? Say so:", style="dim"))
     parts.append(command(f"simvoice rate object {debrief.attempt} ITEM --why “…”"))
     return flow(parts)
 
 
-def _title(scored: Scored) -> str:
-    counts = tally(scored)
-    if scored.share is not None:
-        low, high = scored.interval or (scored.share, scored.share)
-        return (
-            f"{scored.name}: {percent(scored.share)} (weighted; {counts}; "
-            f"95 % interval {percent(low)} to {percent(high)})"
-        )
-    return f"{scored.name}: {counts}" if counts else scored.name
+def _title(scored: Scored, ratings: Mapping[str, int] | None) -> str:
+    parts = [tally(scored)] if scored.items else []
+    if ratings is not None and not any(ratings.get(item.id) for item in scored.items):
+        parts.append(NOT_COMPARED)
+    return ": ".join([scored.name, ", ".join(parts)] if parts else [scored.name])
 
 
-def _items(scored: Scored) -> RenderableType:
+def _items(scored: Scored, ratings: Mapping[str, int]) -> RenderableType:
+    is_compared = any(ratings.get(item.id) for item in scored.items)
     table = Table.grid(padding=(0, 1))
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
@@ -259,7 +260,8 @@ def _items(scored: Scored) -> RenderableType:
             section = item.section
             table.add_row("", Text(section, style="italic"))
         table.add_row(_ITEM_SIGNS[item.outcome], Text(_headline(item)))
-        for line in _below(item):
+        compared = _compared(ratings.get(item.id, 0)) if is_compared and not item.human else ()
+        for line in (*_below(item), *compared):
             table.add_row("", Text(f"  {line}", style="dim"))
     return table
 
@@ -284,6 +286,12 @@ def _below(item: ItemResult) -> Iterator[str]:
         yield item.note
     for objected in item.objections:
         yield f"you objected: “{objected.why}”"
+
+
+def _compared(ratings: int) -> tuple[str]:
+    if not ratings:
+        return (NOT_COMPARED,)
+    return (f"{count_noun(ratings, 'human rating')}; how well they agree: simvoice agree",)
 
 
 def _cues(debrief: Debrief) -> RenderableType:
@@ -378,15 +386,20 @@ _LEGEND = (
 _SILENT = ("hold", "silence")
 
 
-def render(debrief: Debrief) -> RenderableType:
-    """Render the debrief for `rich.console.Console.print`. Spoken text is never read as markup."""
+def render(debrief: Debrief, ratings: Mapping[str, int] | None = None) -> RenderableType:
+    """Render the debrief for `rich.console.Console.print`. Spoken text is never read as markup.
+
+    ratings: as for `render_items`.
+    """
     parts: list[RenderableType] = [*_head(debrief)]
-    for title, body in _sections(debrief):
+    for title, body in _sections(debrief, ratings):
         parts += [Text(), Text(title, style="bold"), flow([body], 2)]
     return flow(parts)
 
 
-def _sections(debrief: Debrief) -> Iterator[tuple[str, RenderableType]]:
+def _sections(
+    debrief: Debrief, ratings: Mapping[str, int] | None
+) -> Iterator[tuple[str, RenderableType]]:
     titles = section_titles(debrief.patient_name)
     if debrief.felt:
         yield titles.felt, _felt(debrief)
@@ -403,8 +416,8 @@ def _sections(debrief: Debrief) -> Iterator[tuple[str, RenderableType]]:
         yield titles.suggestions, _suggestions(debrief)
     elif debrief.keep:
         yield titles.keep, Text(debrief.keep)
-    if any(each.share is not None for each in debrief.headings):
-        yield "Summary", _headings(debrief)
+    if any(item.outcome in _JUDGED for each in debrief.headings for item in each.items):
+        yield "Summary", _headings(debrief, ratings)
     if debrief.rows:
         yield titles.conversation, _strip(debrief)
         yield titles.transcript, _transcript(debrief)

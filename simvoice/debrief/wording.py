@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -29,6 +30,11 @@ RETRY_SCOPE: Final = "The numbers cover this retry only, not what was said befor
 
 UNSURE: Final = "recognition unsure"
 """Mark of an utterance whose words speech recognition was unsure of."""
+
+
+NOT_COMPARED: Final = "not yet compared"
+"""Said of an item that no human rater has answered, so that machine and people cannot be compared.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +75,20 @@ def section_titles(patient_name: str) -> SectionTitles:
 
 def tally(scored: Scored) -> str:
     """Return the outcomes of the items: `3 of 5 met, 1 counted, 2 not judged`."""
-    judged = [item for item in scored.items if item.outcome in {"met", "not met"}]
-    met = sum(item.outcome == "met" for item in judged)
-    counted = sum(item.outcome == "counted" for item in scored.items)
-    left = len(scored.items) - len(judged) - counted
-    parts = [f"{met} of {len(judged)} met"] if judged else []
+    found = Counter(item.outcome for item in scored.items)
+    return tally_items(
+        found["met"], found["not met"], found["not judged"], counted=found["counted"]
+    )
+
+
+def tally_items(met: int, not_met: int, not_judged: int, *, counted: int = 0) -> str:
+    """Return how many items had each outcome: `3 of 5 met, 1 counted, 2 not judged`.
+
+    Items are counted, never weighed, and never shown as a percentage: so few of them are no grade.
+    """
+    parts = [f"{met} of {met + not_met} met"] if met + not_met else []
     parts += [f"{counted} counted"] if counted else []
-    parts += [f"{left} not judged"] if left else []
+    parts += [f"{not_judged} not judged"] if not_judged else []
     return ", ".join(parts)
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import fcntl
 import os
 import time
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
@@ -199,6 +200,15 @@ def folders_with_feedback(root: Path) -> list[Path]:
     """Return the folders of attempts under `root` that have ratings or objections, sorted."""
     found = {path.parent for name in (RATINGS, OBJECTIONS) for path in root.glob(f"*/{name}")}
     return sorted(each for each in found if is_id(each.name))
+
+
+def count_ratings(root: Path) -> Counter[str]:
+    """Count the ratings of each item over the attempts of a store, by the id of the item.
+
+    Files that cannot be read count as far as they can.
+    """
+    feedback = map(load_feedback, folders_with_feedback(root))
+    return Counter(rating.item for each in feedback for rating in each.ratings)
 
 
 def _counting(lines: Sequence[Rating | RaterDone]) -> tuple[Rating, ...]:

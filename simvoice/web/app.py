@@ -111,7 +111,10 @@ def _templates() -> Jinja2Templates:
         tally_cues=wording.tally_cues,
     )
     templates.env.globals.update(
-        moved=wording.moved, retry_scope=wording.RETRY_SCOPE, unsure=wording.UNSURE
+        moved=wording.moved,
+        retry_scope=wording.RETRY_SCOPE,
+        unsure=wording.UNSURE,
+        not_compared=wording.NOT_COMPARED,
     )
     return templates
 

@@ -282,5 +282,5 @@ def test_an_encounter_of_few_turns_has_no_share(attempt: Attempt) -> None:
         debrief_of(attempt, *turns).headings[2],
     )
     assert short.share is None
-    assert "fewer than 4 turns" in short.about
+    assert "fewer than 4 turns, so it says little" in short.about
     assert enough.share is not None

@@ -37,12 +37,12 @@ def test_each_item_has_a_sentence_and_a_row() -> None:
     made.append(attempt(0, "os12-1-greets", RuleVerdict("met"), "met"))
     made.append(attempt(0, "os12-4-non-verbal", RuleVerdict("not judged"), "met"))
     found = build_item_trust(made)
-    assert found.words["spikes-order"] == "checked against 48 human ratings: may be trusted"
+    assert found.words["spikes-order"] == "compared with 48 human ratings: may be trusted"
     assert found.words["spikes-perception"].startswith(
-        "checked against 24 human ratings: do not trust, its AC1 is at most"
+        "compared with 24 human ratings: do not trust, its AC1 is at most"
     )
-    assert found.words["nurse-name"] == "checked against 24 human ratings: may be trusted"
-    assert found.words["os12-1-greets"].startswith("checked against 1 human rating: not yet known")
+    assert found.words["nurse-name"] == "compared with 24 human ratings: may be trusted"
+    assert found.words["os12-1-greets"].startswith("compared with 1 human rating: not yet known")
     assert found.words["os12-4-non-verbal"] == "it is left to humans"
     rows = {row.id: row for _, rows in found.lists for row in rows}
     # the exact binomial of 24: 1 - 2 * (1 - .025 ** (1 / 24))
@@ -66,7 +66,7 @@ def test_an_item_with_only_an_objection_is_not_checked() -> None:
     why = Objection(item="spikes-order", why="I did", wall_time=WHEN)
     made = replace(attempt(0, "spikes-order", RuleVerdict("not met")), objections=(why,))
     found = build_item_trust([made])
-    assert found.words["spikes-order"] == "not yet checked against humans"
+    assert found.words["spikes-order"] == "not yet compared"
     assert (found.attempts, found.raters) == (0, ())
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from rich.console import Console
+from rich.console import Console, RenderableType
 
 from simvoice.criteria import CriticalItem, SaysRule
 from simvoice.debrief.build import build_debrief
 from simvoice.debrief.model import Debrief, Scored
-from simvoice.debrief.render_text import render_items
+from simvoice.debrief.render_text import render, render_items
+from simvoice.debrief.wording import tally
 from simvoice.reading.reading import read
 from simvoice.record.events import ConcernShown, LearnerTurn
 from simvoice.record.ratings import OBJECTIONS
@@ -32,10 +35,14 @@ def debrief(attempt: Attempt) -> Debrief:
     return build_debrief(attempt, read(attempt), with_peaks=False)
 
 
-def printed(made: Debrief, width: int = 80) -> str:
+def printed(made: Debrief, width: int = 80, ratings: Mapping[str, int] | None = None) -> str:
+    return as_text(render_items(made, ratings), width)
+
+
+def as_text(what: RenderableType, width: int = 80) -> str:
     console = Console(width=width, no_color=True, highlight=False)
     with console.capture() as capture:
-        console.print(render_items(made))
+        console.print(what)
     return capture.get()
 
 
@@ -187,4 +194,36 @@ def test_the_share_of_a_heading_has_the_interval_of_few_items(attempt: Attempt) 
         assert 0.0 <= each.interval[0] <= each.share <= each.interval[1] <= 1.0
         assert each.interval[1] - each.interval[0] > 0.3
     assert all(each.interval is None for each in made.instruments)
-    assert "95 % interval" in printed(made)
+
+
+@pytest.mark.slow
+def test_a_heading_is_shown_as_counts_and_never_as_a_percentage(attempt: Attempt) -> None:
+    made = debrief(attempt)
+    for text in (printed(made), as_text(render(made))):
+        titles = [line for line in text.splitlines() if line.strip().startswith("Clarity:")]
+        assert titles
+        for line in titles:
+            assert re.search(r": (\d of \d met|\d not judged)", line), line
+            assert "%" not in line
+    for heading in made.headings:
+        judged = [item for item in heading.items if item.outcome in {"met", "not met"}]
+        met = sum(item.outcome == "met" for item in judged)
+        left = len(heading.items) - len(judged)
+        expected = f"{heading.name}: {met} of {len(judged)} met" if judged else heading.name
+        assert expected in printed(made)
+        assert (f"{left} not judged" in tally(heading)) == bool(left)
+
+
+@pytest.mark.slow
+def test_what_no_one_has_rated_says_so_in_three_words(attempt: Attempt) -> None:
+    made = debrief(attempt)
+    item = made.headings[0].items[0].id
+    known, unknown, some = (printed(made, ratings=r) for r in (None, {}, {item: 3}))
+    assert "compared" not in known
+    lists = (*made.headings, *made.instruments)
+    assert unknown.count("not yet compared") == len(lists)
+    assert "3 human ratings; how well they agree: simvoice agree" in some
+    listening = some.partition("Active listening")[2].partition("Clarity")[0]
+    title, items = listening.split("\n", 1)
+    assert "compared" not in title
+    assert items.count("not yet compared") == len(made.headings[0].items) - 1

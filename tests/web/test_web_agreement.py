@@ -31,7 +31,9 @@ def sentence_of(client: TestClient, attempt: str) -> str:
     page = client.get(f"/attempts/{attempt}").text
     if 'class="hint unchecked"' in page:
         assert 'class="hint checked"' not in page  # one sentence for all items
-        return "No item has been checked against human raters yet"
+        found = re.search(r'class="hint unchecked"><a [^>]*>([^<]*)</a></p>', page)
+        assert found is not None
+        return found[1]
     item = page.partition(f'data-item="{ITEM}"')[2].partition("</li>\n")[0]
     found = re.search(r'class="hint checked">([^<]*)<', item)
     assert found is not None
@@ -58,7 +60,7 @@ def test_an_item_is_shown_with_its_figures_and_its_sentence_changes_at_once(
     client: TestClient, simulator: StandIn
 ) -> None:
     found = plant(simulator.root, instruments=("SPIKES",))
-    assert sentence_of(client, found) == "No item has been checked against human raters yet"
+    assert sentence_of(client, found) == "Not yet compared."
     attempt = simulator.store.open(found)
     says = judge_attempt(attempt, read(attempt)).machine[ITEM].outcome
     never = "not met" if says == "met" else "met"
@@ -70,7 +72,7 @@ def test_an_item_is_shown_with_its_figures_and_its_sentence_changes_at_once(
             (simulator.root / more / file).write_bytes(kept)
         rate(simulator, more, says)
     assert sentence_of(client, found) == (
-        f"Checked against 21 human ratings: may be trusted, though raters never said {never}."
+        f"Compared with 21 human ratings: may be trusted, though raters never said {never}."
     )
     page = client.get("/agreement").text
     assert f'data-item="{ITEM}" data-trust="may be trusted"' in page
@@ -89,7 +91,7 @@ def test_unfinished_ratings_do_not_count(client: TestClient, simulator: StandIn)
     draft = Rating.model_validate({**given, "source": "page", "blind": True})
     add_ratings(simulator.root / found, [draft])
     assert "No one has rated" in client.get("/agreement").text
-    assert sentence_of(client, found) == "No item has been checked against human raters yet"
+    assert sentence_of(client, found) == "Not yet compared."
     finish_rating(simulator.root / found, RaterDone(done="kim", wall_time=WHEN))
     assert "1 attempt, 1 rating (1 blind)" in plain(client.get("/agreement").text)
 
