@@ -7,6 +7,7 @@ import fcntl
 import os
 import re
 import secrets
+import stat
 import time
 from datetime import datetime
 from pathlib import Path
@@ -28,6 +29,21 @@ REJECTED = "journal.rejected"
 """Journal lines that recovery could not read. They are not deleted."""
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+def read_regular(path: Path, most_bytes: int) -> bytes:
+    """Return the content of a file. Raises OSError, also when it has more than `most_bytes`.
+
+    Anything but a file raises OSError too. A pipe or a device in its place would block a reader.
+    """
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    with os.fdopen(fd, "rb") as file:
+        status = os.fstat(fd)
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "it is not a file")
+        if status.st_size > most_bytes:
+            raise OSError(errno.EMSGSIZE, "it is too large")
+        return file.read()
 
 
 def write_all(fd: int, data: bytes, at: int) -> None:

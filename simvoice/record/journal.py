@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+import math
 import os
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
 from simvoice.record.events import JournalEntry, entry_adapter
-from simvoice.record.files import write_all
+from simvoice.record.files import read_regular, write_all
+
+_LONGEST_LINE = 1_000_000
+"""Bytes of a line. A checkpoint, the longest entry, has 4,000."""
+_LARGEST = 200_000_000
+"""Bytes of a journal. An encounter of 45 minutes has 500,000."""
+
+LONGEST_S = 86_400.0
+"""Session seconds that an entry may name: a day. The sound file of an attempt holds 18 hours."""
+_EARLIEST_S = -1.0
+"""A voice can begin in the sound that a detector keeps from before its first frame."""
 
 
 class Journal:
@@ -47,6 +62,8 @@ class JournalText:
     """Lines before the last one that are not entries: the file is damaged."""
     unfinished: bytes = b""
     """A last line that was not written completely before the process died."""
+    size: int = 0
+    """Bytes, with the end of the last line."""
 
 
 def encode(entry: JournalEntry) -> bytes:
@@ -57,7 +74,7 @@ def encode(entry: JournalEntry) -> bytes:
 def read_journal(path: Path) -> JournalText:
     """Read all readable entries. A missing file gives an empty journal. Raises OSError."""
     try:
-        whole = path.read_bytes()
+        whole = read_regular(path, _LARGEST)
     except FileNotFoundError:
         return JournalText(())
     lines = whole.split(b"\n")
@@ -74,14 +91,54 @@ def read_journal(path: Path) -> JournalText:
     if ending is not None:
         entries.append(ending)
         last = b""
-    return JournalText(tuple(entries), tuple(rejected), last)
+    return JournalText(tuple(entries), tuple(rejected), last, len(whole) + (ending is not None))
 
 
 def _decode(line: bytes) -> JournalEntry | None:
+    """Return the entry of a line; None for a line that no recorder wrote."""
+    if len(line) > _LONGEST_LINE:
+        return None
     try:
-        return entry_adapter.validate_json(line)
+        entry = entry_adapter.validate_json(line)
     except ValidationError:
         return None
+    if not all(_is_time(name, getattr(entry, name)) for name in _times(type(entry))):
+        return None
+    if _EXTREME.search(line) and not all(math.isfinite(each) for each in _floats(entry)):
+        return None
+    return entry
+
+
+_EXTREME = re.compile(rb"NaN|Infinity|[0-9][eE]\+?[0-9]{2}|[0-9]{300}")
+"""What a line with a number holds that is not finite, or too large to be."""
+
+_DURATIONS = frozenset({"chosen_silence_s", "lost_s", "window_s"})
+
+
+@cache
+def _times(kind: type[JournalEntry]) -> tuple[str, ...]:
+    return tuple(name for name in kind.model_fields if name.endswith("_s") and name != "stages_s")
+
+
+def _is_time(name: str, value: float | None) -> bool:
+    """Whether a recorder can have written a time. NaN is not within any limits."""
+    if value is None:
+        return True
+    return (-LONGEST_S if name in _DURATIONS else _EARLIEST_S) <= value <= LONGEST_S
+
+
+def _floats(value: Any) -> Iterator[float]:
+    """Yield every float in an entry, at any depth."""
+    if isinstance(value, float):
+        yield value
+    elif isinstance(value, dict):
+        for each in value.values():
+            yield from _floats(each)
+    elif isinstance(value, list | tuple):
+        for each in value:
+            yield from _floats(each)
+    elif hasattr(value, "model_fields"):
+        yield from _floats(dict(value))
 
 
 def last_moment_s(entry: JournalEntry) -> float:

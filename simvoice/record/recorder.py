@@ -7,7 +7,6 @@ everything that waits in the queue is lost if the process dies.
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import queue
@@ -16,6 +15,8 @@ import threading
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+from pydantic import BaseModel, ValidationError
 
 from simvoice.audio import RATE, Pcm16, seconds
 from simvoice.errors import AttemptError, SimvoiceError, StorageFull
@@ -29,12 +30,13 @@ from simvoice.record.files import (
     WAV,
     AttemptLock,
     check_id,
+    read_regular,
     replace_file,
     storage_error,
     sync_folder,
 )
 from simvoice.record.journal import Journal
-from simvoice.record.sound import SoundFile, interleave, pack
+from simvoice.record.sound import SoundFile, count_samples, interleave, pack, sound_path
 
 _log = logging.getLogger(__name__)
 
@@ -47,6 +49,8 @@ QUEUE_ENTRIES = 10_000
 NEEDED_BYTES = 200_000_000
 """Free space required to start: 45 minutes at 4 MB a minute, and the packed copy."""
 _RESERVE_BYTES = 262_144
+_LARGEST_MARK = 10_000
+"""Bytes of the mark of a complete record; it has 100."""
 _CLOSE_TIMEOUT_S = 30.0
 """Seconds that `close` waits for a disk that does not answer."""
 
@@ -231,7 +235,10 @@ class Recorder:
         pack(self.folder)
         # Without an end the journal is incomplete; recovery adds the end and says so.
         if self._has_ended and self._fault is None:
-            mark_closed(self.folder, self._left_out, self._left_out_entries)
+            facts = ClosedFacts(
+                left_out_samples=self._left_out, left_out_entries=self._left_out_entries
+            )
+            mark_closed(self.folder, facts)
 
     # -- the threads ------------------------------------------------------------------------
 
@@ -283,10 +290,44 @@ class Recorder:
             self._fault = storage_error(error, f"recording attempt {self.attempt}")
 
 
-def mark_closed(folder: Path, left_out_samples: int = 0, left_out_entries: int = 0) -> None:
-    """Mark the record of an attempt as complete. Raises OSError."""
-    facts = {"left_out_samples": left_out_samples, "left_out_entries": left_out_entries}
-    replace_file(folder / CLOSED, json.dumps(facts).encode() + b"\n")
+class ClosedFacts(BaseModel):
+    """What the mark of a complete record says. Every fact is 0 where it is not known."""
+
+    left_out_samples: int = 0
+    left_out_entries: int = 0
+    samples: int = 0
+    """Samples of each channel that were stored. Not known in records of release 0.1."""
+    journal_bytes: int = 0
+    """Length of the journal. Not known in records of release 0.1."""
+
+
+def mark_closed(folder: Path, facts: ClosedFacts | None = None) -> None:
+    """Mark the record of an attempt as complete. Raises OSError.
+
+    facts: what is known already. The lengths of journal and sound are added, so that a reader can
+    tell when they are cut later.
+    """
+    known = facts or ClosedFacts()
+    samples = 0
+    path = sound_path(folder)
+    if path is not None:
+        with suppress(AttemptError):
+            samples = count_samples(path)
+    journal_bytes = (folder / JOURNAL).stat().st_size
+    made = known.model_copy(
+        update={"samples": max(samples, known.samples), "journal_bytes": journal_bytes}
+    )
+    replace_file(folder / CLOSED, made.model_dump_json().encode() + b"\n")
+
+
+def read_closed(folder: Path) -> ClosedFacts | None:
+    """Return what the mark of a complete record says; None without one."""
+    try:
+        return ClosedFacts.model_validate_json(read_regular(folder / CLOSED, _LARGEST_MARK))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValidationError):
+        return ClosedFacts()  # the mark is damaged; the record need not be
 
 
 def _check_free_space(root: Path) -> None:

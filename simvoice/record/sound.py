@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import os
 import struct
+from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +26,8 @@ _HEADER_BYTES = 44
 _LARGEST = 0xFFFFFFFF - _HEADER_BYTES
 _BLOCK = 30 * RATE
 """Samples converted at once, so that memory does not grow with the encounter."""
+_FLAC_BLOCK = 4096
+"""Samples that libsndfile packs together. One that is cut takes its whole block along."""
 
 
 def wav_header(data_bytes: int) -> bytes:
@@ -95,26 +99,86 @@ def count_samples(path: Path) -> int:
     """Return the samples of each channel. Raises AttemptError if the file is not readable."""
     try:
         if path.suffix == ".wav":
-            return max(0, path.stat().st_size - _HEADER_BYTES) // BYTES_A_SAMPLE
-        return int(soundfile.info(path).frames)
+            return _count_wav(path)
+        about = soundfile.info(path)
     except (OSError, soundfile.LibsndfileError, RuntimeError) as error:
         raise _unreadable(path) from error
+    if (about.channels, about.samplerate) != (CHANNELS, RATE):
+        raise _unreadable(path)
+    return int(about.frames)
+
+
+def _count_wav(path: Path) -> int:
+    """Return the samples of each channel by the length of the file. Raises AttemptError, OSError.
+
+    A header of zeros is that of a disk that lost power; any other beginning is another file.
+    """
+    with path.open("rb") as file:
+        begin = file.read(4)
+    if begin not in (b"RIFF", bytes(4)) and len(begin) == 4:
+        raise _unreadable(path)
+    return max(0, path.stat().st_size - _HEADER_BYTES) // BYTES_A_SAMPLE
+
+
+def count_readable(path: Path) -> int:
+    """Return the samples of each channel until the sound breaks off. Raises AttemptError.
+
+    A whole file gives `count_samples`. A packed file that was cut still names its first length.
+    """
+    whole = count_samples(path)
+    if path.suffix == ".wav" or whole == 0:
+        return whole
+    try:
+        about = path.stat()
+    except OSError as error:
+        raise _unreadable(path) from error
+    readable = _count_decodable(path, about.st_size, about.st_mtime_ns)
+    if readable == 0:
+        raise _unreadable(path)
+    return readable
+
+
+@lru_cache(maxsize=256)
+def _count_decodable(path: Path, _size: int, _mtime_ns: int) -> int:
+    """Return how many samples can be decoded. A cut file takes a second for 45 minutes."""
+    try:
+        with soundfile.SoundFile(path) as packed:
+            packed.seek(packed.frames - 1)
+            if len(packed.read(1, dtype="int16")) == 1:
+                return int(packed.frames)
+    except (OSError, soundfile.LibsndfileError, RuntimeError):
+        pass  # the end of the file is missing
+    return sum(len(block) for block in _decoded(path))
+
+
+def _decoded(path: Path) -> Iterator[Pcm16]:
+    """Yield int16 [n, 2] until the end of a packed file, or until it breaks off."""
+    try:
+        with soundfile.SoundFile(path) as packed:
+            while len(block := packed.read(_FLAC_BLOCK, dtype="int16", always_2d=True)):
+                yield block
+    except (OSError, soundfile.LibsndfileError, RuntimeError):
+        return
 
 
 def read_sound(path: Path) -> tuple[Pcm16, Pcm16]:
-    """Return (learner, patient), int16 [n] each, 16 kHz. Raises AttemptError if not readable."""
-    if path.suffix == ".wav":
-        try:
-            both = _read_wav(path, 0, count_samples(path))
-        except OSError as error:
-            raise _unreadable(path) from error
-    else:
-        try:
+    """Return (learner, patient), int16 [n] each, 16 kHz. Raises AttemptError if not readable.
+
+    Sound that breaks off is read until there.
+    """
+    count = count_samples(path)
+    try:
+        if path.suffix == ".wav":
+            both = _read_wav(path, 0, count)
+        else:
             both, _ = soundfile.read(path, dtype="int16", always_2d=True)
-        except (soundfile.LibsndfileError, RuntimeError) as error:
+    except OSError as error:
+        raise _unreadable(path) from error
+    except (soundfile.LibsndfileError, RuntimeError) as error:
+        blocks = list(_decoded(path))
+        if not blocks:
             raise _unreadable(path) from error
-        if both.shape[1] != CHANNELS:
-            raise _unreadable(path)
+        both = np.concatenate(blocks)
     return np.ascontiguousarray(both[:, 0]), np.ascontiguousarray(both[:, 1])
 
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import shutil
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from pydantic import ValidationError
+from pydantic_core import from_json
 
-from simvoice.audio import Pcm16, seconds
+from simvoice.audio import RATE, Pcm16, seconds
+from simvoice.display import clock, count_noun
 from simvoice.errors import AttemptError, SimvoiceError
 from simvoice.record.events import Ended, Header, JournalEntry, Started, Trouble
 from simvoice.record.files import (
@@ -28,13 +30,27 @@ from simvoice.record.files import (
     check_id,
     in_use,
     is_id,
+    read_regular,
     replace_file,
     storage_error,
     sync_folder,
 )
-from simvoice.record.journal import encode, last_moment_s, read_journal
-from simvoice.record.recorder import mark_closed
-from simvoice.record.sound import count_samples, pack, read_sound, repair_wav, sound_path
+from simvoice.record.journal import (
+    LONGEST_S,
+    JournalText,
+    encode,
+    last_moment_s,
+    read_journal,
+)
+from simvoice.record.recorder import ClosedFacts, mark_closed, read_closed
+from simvoice.record.sound import (
+    count_readable,
+    count_samples,
+    pack,
+    read_sound,
+    repair_wav,
+    sound_path,
+)
 from simvoice.rounding import round_seconds
 
 # -- recovery ---------------------------------------------------------------------------------
@@ -49,28 +65,35 @@ def recover_folder(folder: Path) -> None:
     """
     for name in (RESERVE, FLAC + ".partial", HEADER + ".partial", JOURNAL + ".partial"):
         (folder / name).unlink(missing_ok=True)
+    closed = read_closed(folder)
     wav = folder / WAV
-    if wav.is_file():
-        repair_wav(wav)
-    path = sound_path(folder)
-    try:
-        length_s = seconds(count_samples(path)) if path is not None else 0.0
-    except AttemptError:
-        length_s = 0.0  # the sound cannot be repaired, but the journal can
-    _repair_journal(folder, length_s)
+    length_s = 0.0
+    with suppress(AttemptError):  # the sound cannot be repaired, but the journal can
+        if wav.is_file():
+            repair_wav(wav)
+        path = sound_path(folder)
+        length_s = seconds(count_readable(path)) if path is not None else 0.0
+    _set_unreadable_journal_aside(folder / JOURNAL)
+    _repair_journal(folder, length_s, closed)
     pack(folder)
-    mark_closed(folder)
+    mark_closed(folder, closed)
 
 
-def _repair_journal(folder: Path, length_s: float) -> None:
+def _set_unreadable_journal_aside(path: Path) -> None:
+    """Rename what stands in the place of the journal and is no file, so that one can be written."""
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        os.rename(path, path.with_name(f"{REJECTED}.{time.time_ns()}"))
+
+
+def _repair_journal(folder: Path, length_s: float, closed: ClosedFacts | None) -> None:
     path = folder / JOURNAL
     found = read_journal(path)
     if found.rejected:
         replace_file(folder / REJECTED, b"\n".join(found.rejected) + b"\n")
     entries = list(found.entries)
-    if any(isinstance(entry, Ended) for entry in entries) and not (
-        found.unfinished or found.rejected
-    ):
+    lost = _lost_bytes(found, closed)
+    is_whole = not (found.unfinished or found.rejected or lost)
+    if any(isinstance(entry, Ended) for entry in entries) and is_whole:
         return
     at_s = max([length_s, *(last_moment_s(entry) for entry in entries)])
     if found.unfinished or found.rejected:
@@ -81,9 +104,18 @@ def _repair_journal(folder: Path, length_s: float) -> None:
                 f"{len(found.rejected)} unreadable entries were left out",
             )
         )
+    if lost:
+        entries.append(
+            Trouble(at_s=at_s, what=f"recovered: {lost} bytes of the journal were missing")
+        )
     if not any(isinstance(entry, Ended) for entry in entries):
         entries.append(Ended(at_s=at_s, reason="fault"))
     replace_file(path, b"".join(encode(entry) for entry in entries))
+
+
+def _lost_bytes(found: JournalText, closed: ClosedFacts | None) -> int:
+    """Return the bytes by which a journal is shorter than at the end of its encounter."""
+    return 0 if closed is None else max(0, closed.journal_bytes - found.size)
 
 
 # -- store ------------------------------------------------------------------------------------
@@ -203,7 +235,7 @@ class Store:
     def ids(self) -> list[str]:
         """Return the identifiers of all attempts, newest first."""
         try:
-            names = [entry.name for entry in os.scandir(self.root) if entry.is_dir()]
+            names = [entry.name for entry in os.scandir(self.root) if _may_be_attempt(entry)]
         except FileNotFoundError:
             return []
         except OSError as error:
@@ -220,41 +252,47 @@ class Store:
         try:
             return self.open(attempt).summary()
         except SimvoiceError as error:
-            return AttemptSummary(id=attempt, state="damaged", problem=str(error))
+            return self._summary_of_rest(attempt, str(error))
+
+    def _summary_of_rest(self, attempt: str, problem: str) -> AttemptSummary:
+        """Return the line of an attempt without a readable header: what else is left of it."""
+        try:
+            rest = _read_rest(self._folder(attempt))
+        except (SimvoiceError, OSError):
+            return AttemptSummary(id=attempt, state="damaged", problem=problem)
+        return AttemptSummary(
+            id=attempt,
+            state="damaged",
+            when=next((e.wall_time for e in rest.entries if isinstance(e, Started)), ""),
+            duration_s=round_seconds(rest.duration_s),
+            problem=problem,
+        )
 
     def open(self, attempt: str) -> Attempt:
-        """Read an attempt. It may be incomplete: still being recorded, or crashed.
+        """Read an attempt. It may be incomplete: still being recorded, crashed or damaged.
 
         Raises AttemptError if it does not exist or its header cannot be read.
         """
         folder = self._folder(attempt)
-        header = _read_header(folder)
         try:
-            journal = read_journal(folder / JOURNAL)
+            header = _read_header(folder)
+            was_closed = (folder / CLOSED).exists()
+            rest = _read_rest(folder)
+            is_open = in_use(folder)
+            if not was_closed and (folder / CLOSED).exists():  # it ended in this moment
+                rest = _read_rest(folder)
         except OSError as error:
-            raise storage_error(error, f"reading the journal of attempt {attempt}") from error
-        path, length_s, problem = _measure_sound(folder)
-        if not (folder / JOURNAL).exists():
-            problem = (
-                f"the journal of attempt {attempt} is missing; only its sound is left; "
-                f"run: simvoice attempts recover {attempt}"
-            )
-        elif journal.rejected:
-            problem = (
-                f"{len(journal.rejected)} lines of the journal of attempt {attempt} cannot be "
-                f"read and were left out; run: simvoice attempts recover {attempt}"
-            )
-        last_s = max((last_moment_s(entry) for entry in journal.entries), default=0.0)
-        state, why = _state(folder, bool(problem))
+            raise storage_error(error, f"reading attempt {attempt}") from error
+        state, problem = _state(rest, is_open)
         return Attempt(
             id=attempt,
             folder=folder,
             state=state,
             header=header,
-            entries=journal.entries,
-            audio_path=path,
-            duration_s=max(length_s, last_s),
-            problem=problem or why,
+            entries=rest.entries,
+            audio_path=rest.sound,
+            duration_s=rest.duration_s,
+            problem=problem,
         )
 
     def recover(self, attempt: str) -> Attempt:
@@ -263,7 +301,10 @@ class Store:
         Raises AttemptError if it is being recorded, does not exist, or has no readable header.
         """
         folder = self._folder(attempt)
-        _read_header(folder)
+        try:
+            _read_header(folder)
+        except OSError as error:
+            raise storage_error(error, f"reading attempt {attempt}") from error
         lock = self._claim(folder)
         try:
             if self.open(attempt).problem or not (folder / CLOSED).exists():
@@ -283,6 +324,9 @@ class Store:
         folder = self.root / check_id(attempt)
         leftover = self._erased_folder(attempt)
         has_existed = leftover.exists()
+        if _leads_nowhere(folder):
+            folder.unlink(missing_ok=True)
+            has_existed = True
         if folder.is_dir() and not folder.is_symlink():
             has_existed = self._take_away(folder, leftover) or has_existed
         if not has_existed:
@@ -339,6 +383,11 @@ class Store:
 
     def _folder(self, attempt: str) -> Path:
         folder = self.root / check_id(attempt)
+        if _leads_nowhere(folder):
+            raise AttemptError(
+                f"attempt {attempt} is a link to a folder that is not there; bring back the disk "
+                f"with this folder, or remove the link: simvoice attempts erase {attempt}"
+            )
         if not folder.is_dir():
             raise _missing(attempt)
         return folder
@@ -362,54 +411,161 @@ def _is_stale(building: Path) -> bool:
     return age_s > _STALE_S and not in_use(building)
 
 
-def _measure_sound(folder: Path) -> tuple[Path | None, float, str]:
-    """Return the path of the sound, its seconds, and a sentence about a problem or ""."""
-    path = sound_path(folder)
-    if path is None:
-        return None, 0.0, ""
+def _may_be_attempt(entry: os.DirEntry[str]) -> bool:
     try:
-        return path, seconds(count_samples(path)), ""
-    except AttemptError as error:
-        if not path.exists():  # the recording process has just packed it
-            return _measure_sound(folder)
-        return None, 0.0, str(error)
+        return entry.is_dir() or _leads_nowhere(Path(entry.path))
+    except OSError:  # a link that leads to itself
+        return True
 
 
-def _state(folder: Path, is_damaged: bool) -> tuple[AttemptState, str]:
-    if in_use(folder):
-        return "open", ""
-    if is_damaged:
-        return "damaged", ""
-    if (folder / CLOSED).exists():
-        return "complete", ""
-    return "crashed", (
-        f"attempt {folder.name} did not end properly; run: simvoice attempts recover {folder.name}"
+def _leads_nowhere(folder: Path) -> bool:
+    return folder.is_symlink() and not folder.exists()
+
+
+# -- what is left of an attempt
+
+
+@dataclass(frozen=True, slots=True)
+class _Rest:
+    """Everything of an attempt but its header, and what is wrong with it."""
+
+    folder: Path
+    entries: tuple[JournalEntry, ...]
+    sound: Path | None
+    sound_s: float
+    closed: ClosedFacts | None
+    """None for an attempt that was not completed."""
+    journal_fault: str
+    """A clause about the journal; empty when it is whole."""
+    end_fault: str
+    """A clause about the end of the journal, which an attempt that runs does not have yet."""
+    sound_fault: str
+    """A clause about the sound; empty when it is whole."""
+
+    @property
+    def duration_s(self) -> float:
+        """Session seconds to the last sample or the last entry, whichever is later."""
+        return max([self.sound_s, *(last_moment_s(entry) for entry in self.entries)])
+
+    def describe(self) -> str:
+        """Return what can be read, as a clause."""
+        sound = f"{clock(self.sound_s)} of sound" if self.sound else "no sound"
+        entries = count_noun(len(self.entries), "entry", "entries")
+        return f"{entries} of its journal and {sound} can be read"
+
+
+def _read_rest(folder: Path) -> _Rest:
+    """Read journal and sound. Raises OSError when the folder cannot be read."""
+    closed = read_closed(folder)
+    found, journal_fault = _read_journal_or_fault(folder)
+    end_fault = ""
+    if not journal_fault and closed is not None:
+        has_end = any(isinstance(entry, Ended) for entry in found.entries)
+        if found.unfinished or not has_end or _lost_bytes(found, closed):
+            end_fault = "the end of its journal is missing"
+    sound, sound_s, sound_fault = _measure_sound(folder)
+    if sound is None and not sound_fault and closed is not None and closed.samples:
+        sound_fault = f"its sound of {clock(closed.samples / RATE)} is missing"
+    return _Rest(
+        folder, found.entries, sound, sound_s, closed, journal_fault, end_fault, sound_fault
     )
 
 
-def _read_header(folder: Path) -> Header:
+def _read_journal_or_fault(folder: Path) -> tuple[JournalText, str]:
+    path = folder / JOURNAL
     try:
-        raw = json.loads((folder / HEADER).read_bytes())
+        found = read_journal(path)
+    except OSError as error:
+        return JournalText(()), f"its journal cannot be read ({error.strerror or error})"
+    if not path.exists():
+        return found, "its journal is missing"
+    if found.rejected:
+        lines = count_noun(len(found.rejected), "line")
+        return found, f"{lines} of its journal cannot be read and {_were(found)} left out"
+    return found, ""
+
+
+def _were(found: JournalText) -> str:
+    return "was" if len(found.rejected) == 1 else "were"
+
+
+def _measure_sound(folder: Path) -> tuple[Path | None, float, str]:
+    """Return the path of the sound, its seconds, and a clause about a problem or ""."""
+    path = sound_path(folder)
+    if path is None:
+        names = [name for name in (WAV, FLAC) if os.path.lexists(folder / name)]
+        return None, 0.0, f"its {names[0]} is not a sound file" if names else ""
+    try:
+        whole, readable = count_samples(path), count_readable(path)
+    except AttemptError:
+        if not path.exists():  # the recording process has just packed it
+            return _measure_sound(folder)
+        return None, 0.0, f"its sound, {path.name}, cannot be read"
+    if readable < whole:
+        named = f" of {clock(seconds(whole))}" if seconds(whole) <= LONGEST_S else ""
+        return path, seconds(readable), f"its sound breaks off at {clock(seconds(readable))}{named}"
+    return path, seconds(readable), ""
+
+
+def _state(rest: _Rest, is_open: bool) -> tuple[AttemptState, str]:
+    """Return the state of an attempt and a sentence about a problem or ""."""
+    attempt = rest.folder.name
+    recover = f"; run: simvoice attempts recover {attempt}"
+    faults = [rest.journal_fault, rest.sound_fault]
+    if not is_open:
+        faults.append(rest.end_fault)
+    named = ", and ".join(fault for fault in faults if fault)
+    problem = f"attempt {attempt} is damaged: {named}; {rest.describe()}" if named else ""
+    if rest.journal_fault or (rest.end_fault and not is_open):
+        problem += recover
+    if is_open:
+        return "open", problem
+    if problem:
+        return "damaged", problem
+    if rest.closed is not None:
+        return "complete", ""
+    return "crashed", f"attempt {attempt} did not end properly{recover}"
+
+
+# -- header
+
+_LARGEST_HEADER = 1_000_000
+"""Bytes. Those of release cases have 20,000."""
+
+
+def _read_header(folder: Path) -> Header:
+    """Read the header. Raises AttemptError."""
+    try:
+        # Unlike the json module, it refuses deep nesting, NaN and lone surrogates.
+        raw = from_json(read_regular(folder / HEADER, _LARGEST_HEADER), allow_inf_nan=False)
     except (OSError, ValueError) as error:
         raise _bad_header(folder) from error
-    if not isinstance(raw, dict):
+    if not isinstance(raw, dict) or "format" not in raw:
         raise _bad_header(folder)
-    version = raw.get("format")
+    version = raw["format"]
     if version != FORMAT:
         raise AttemptError(
-            f"attempt {folder.name} is in record format {version!r} and this simvoice reads "
-            f"format {FORMAT}; install the version of simvoice that wrote it, or a newer one"
+            f"attempt {folder.name} is in record format {repr(version)[:20]} and this simvoice "
+            f"reads format {FORMAT}; install the version of simvoice that wrote it, or a newer one"
         )
     try:
-        return Header.model_validate(raw)
+        header = Header.model_validate(raw)
     except ValidationError as error:
         raise _bad_header(folder) from error
+    origin = header.again
+    if origin is not None and not (is_id(origin.attempt) and 0.0 <= origin.at_s <= LONGEST_S):
+        raise _bad_header(folder)
+    return header
 
 
 def _bad_header(folder: Path) -> AttemptError:
+    try:
+        left = f"; {_read_rest(folder).describe()}"
+    except OSError:
+        left = ""
     return AttemptError(
-        f"the header of attempt {folder.name} is missing or damaged, so it cannot be read; "
-        f"to remove it run: simvoice attempts erase {folder.name}"
+        f"the header of attempt {folder.name} is missing or damaged, so it cannot be debriefed"
+        f"{left}; to remove it run: simvoice attempts erase {folder.name}"
     )
 
 

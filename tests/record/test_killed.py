@@ -166,7 +166,7 @@ def test_recovery_reports_what_it_left_out_and_stores_unreadable_lines(
     store = Store(tmp_path)
     before = store.open(planted.attempt)
     assert before.state == "damaged"
-    assert "1 lines of the journal" in before.problem
+    assert "1 line of its journal cannot be read and was left out" in before.problem
     attempt = store.recover(planted.attempt)
     troubles = [e.what for e in attempt.entries if isinstance(e, Trouble)]
     assert troubles == [

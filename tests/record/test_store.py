@@ -142,20 +142,40 @@ def test_unreadable_sound_leaves_the_journal_readable(tmp_path: Path, sound: byt
     store = Store(tmp_path)
     found = store.open(attempt.id)
     assert found.state == "damaged"
-    assert "sound of attempt" in found.problem
+    assert "its sound, audio.flac, cannot be read" in found.problem
+    assert "31 entries of its journal and no sound can be read" in found.problem
     assert found.entries == tuple(entries())
     assert store.recover(attempt.id).entries == found.entries
     with pytest.raises(AttemptError, match="was not stored"):
         found.audio()
 
 
-def test_an_attempt_without_sound_is_complete(tmp_path: Path) -> None:
+def test_an_attempt_that_never_had_sound_is_complete(tmp_path: Path) -> None:
+    recorder = Recorder.create(tmp_path, header())
+    for entry in entries():
+        recorder.add(entry)
+    recorder.close()
+    found = Store(tmp_path).open(recorder.attempt)
+    assert (found.state, found.problem) == ("complete", "")
+    assert found.duration_s == 50.0
+
+
+def test_sound_that_was_stored_and_is_gone_is_named_with_its_length(tmp_path: Path) -> None:
     attempt = record(tmp_path)
     (attempt.folder / "audio.flac").unlink()
     found = Store(tmp_path).open(attempt.id)
-    assert found.state == "complete"
+    assert found.state == "damaged"
+    assert "its sound of 0:50 is missing; 31 entries of its journal" in found.problem
     assert found.audio_path is None
     assert found.duration_s == 50.0
+
+
+def test_an_attempt_of_release_0_1_without_sound_is_complete(tmp_path: Path) -> None:
+    attempt = record(tmp_path)
+    (attempt.folder / "audio.flac").unlink()
+    (attempt.folder / "closed").write_text('{"left_out_samples": 0, "left_out_entries": 0}\n')
+    found = Store(tmp_path).open(attempt.id)
+    assert (found.state, found.audio_path) == ("complete", None)
 
 
 def test_recovering_a_complete_attempt_changes_nothing(tmp_path: Path) -> None:
