@@ -3,7 +3,8 @@
 Each kind of number has its own test. "Changed" appears only when the difference exceeds measurement
 error:
 
-- a heading: the interval of the difference of two shares (`scoring.metrics.shares`);
+- a heading: the interval of the difference of two shares (`scoring.metrics.shares`), said in counts
+  of items;
 - a number that people code: the minimal detectable change that follows from their agreement
   (`scoring.raters.human_range`);
 - a metric: the minimal detectable change from calibration (`scoring.metrics.change`).
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from simvoice.debrief.wording import tally_items
 from simvoice.progress.brief import Brief, BriefHeading, BriefNumber
 from simvoice.scoring.metrics.change import change
 from simvoice.scoring.metrics.definitions import Definition, definitions
@@ -26,7 +28,7 @@ from simvoice.strict_model import StrictModel
 ProgressVerdict = Literal["changed", "no change that can be told from chance", "not comparable"]
 NO_CHANGE: ProgressVerdict = "no change that can be told from chance"
 
-TOO_LITTLE = "less than half of its weight could be judged"
+TOO_LITTLE = "there were too few turns or judged items"
 
 
 class ComparedNumber(StrictModel):
@@ -67,9 +69,7 @@ def compare_headings(earlier: Brief, later: Brief, key: str) -> ComparedNumber:
         where = "the earlier" if before is None else "the later"
         return _incomparable(earlier, later, f"in {where} attempt {TOO_LITTLE}")
     found = difference(before, after)
-    low, high = (f"{100.0 * end:+.0f}" for end in (found.low, found.high))
     verdict: ProgressVerdict = "changed" if found.is_beyond_chance else NO_CHANGE
-    moved = _moved(f"{abs(100.0 * found.value):.0f} points", 100.0 * found.value, 0.5)
     return ComparedNumber(
         earlier=earlier.attempt,
         later=later.attempt,
@@ -78,7 +78,7 @@ def compare_headings(earlier: Brief, later: Brief, key: str) -> ComparedNumber:
         high=found.high,
         verdict=verdict,
         better=found.value > 0.0 if found.is_beyond_chance else None,
-        said=f"{verdict}: {moved} (95 % interval {low} to {high})",
+        said=f"{verdict}: {count_heading(one)}, then {count_heading(other)}",
         only_in_one=tuple(sorted(_judged(one) ^ _judged(other))),
     )
 
@@ -86,6 +86,11 @@ def compare_headings(earlier: Brief, later: Brief, key: str) -> ComparedNumber:
 def find_heading(brief: Brief, key: str) -> BriefHeading | None:
     """Return a heading by its id; None without it."""
     return next((each for each in brief.headings if each.id == key), None)
+
+
+def count_heading(heading: BriefHeading) -> str:
+    """Return the items of a heading by outcome: `3 of 5 met, 1 not judged`."""
+    return tally_items(len(heading.met), len(heading.not_met), len(heading.not_judged))
 
 
 def _judged(heading: BriefHeading) -> set[str]:

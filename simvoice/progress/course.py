@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from difflib import get_close_matches
 from typing import Literal
 
-from simvoice.display import percent
 from simvoice.errors import UsageError
 from simvoice.progress.advice import follow_advice
 from simvoice.progress.brief import Brief
@@ -22,6 +21,7 @@ from simvoice.progress.compare import (
     compare_agreed,
     compare_headings,
     compare_metric,
+    count_heading,
     find_heading,
     find_number,
     heading_share,
@@ -200,22 +200,20 @@ class _SeriesBuilder:
     def heading(self, key: str, name: str) -> NumberSeries:
         def point(brief: Brief) -> SeriesPoint:
             found = find_heading(brief, key)
-            share = None if found is None else heading_share(found)
-            if found is None or share is None:
+            if found is None:
                 return self._none(brief, TOO_LITTLE)
-            low, high = 100.0 * share.low, 100.0 * share.high
-            judged = len(found.met) + len(found.not_met)
-            return self._point(
-                brief,
-                share.value,
-                (share.low, share.high),
-                f"{percent(share.value)} ({low:.0f} to {high:.0f}; {len(found.met)} of "
-                f"{judged} items)",
-            )
+            share = heading_share(found)
+            shown = count_heading(found)
+            point = self._none(brief, shown)
+            if share is not None:
+                point = self._point(brief, share.value, (share.low, share.high), shown)
+            met, not_met = len(found.met), len(found.not_met)
+            counts = {"met": met, "judged": met + not_met, "not_judged": len(found.not_judged)}
+            return point.model_copy(update=counts)
 
         return self._series(
             (key, name, "heading", "share"),
-            "95 %, from the small number of items",
+            "of the share in JSON: 95 %, from the small number of items",
             point,
             lambda before, after: compare_headings(before, after, key),
         )
@@ -338,6 +336,6 @@ def _notes(course: CaseProgress, whole: Sequence[Brief], same: Sequence[Brief]) 
     if any(each.only_in_one for each in compared):
         notes.append(
             "Not every item could be judged in every attempt, because an item needs an occasion. "
-            "So two shares of one heading may be based on different items."
+            "So two counts of one heading may be based on different items."
         )
     return notes

@@ -33,8 +33,14 @@ class SeriesPoint(StrictModel):
     low: float | None = None
     high: float | None = None
     shown: str
-    """The value with its interval in words, or the reason why there is none."""
+    """The value with its interval in words, or the reason why there is none. For a heading: its
+    items, counted (`3 of 5 met, 1 not judged`)."""
     comparable: bool
+    met: int | None = None
+    """For a heading: number of items met; None for other numbers."""
+    judged: int | None = None
+    """For a heading: number of items that were met or not met."""
+    not_judged: int | None = None
 
 
 class NumberSeries(StrictModel):

@@ -67,7 +67,7 @@ def _course(course: CaseProgress) -> Iterator[RenderableType]:
         yield _attempts(course)
         if len(course.attempts) > _LAST_ATTEMPTS:
             yield Text(f"  the last {_LAST_ATTEMPTS}; --json has all", style="dim")
-        yield Text("  % of the items met, weighted (95 % interval)", style="dim")
+        yield Text("  items met of the items judged (? not judged)", style="dim")
         if not all(each.comparable for each in course.attempts):
             yield Text("  * at another version of the case", style="dim")
     for title, these in (
@@ -90,9 +90,9 @@ def _course(course: CaseProgress) -> Iterator[RenderableType]:
 
 
 def _attempts(course: CaseProgress) -> RenderableType:
-    """One table where it fits; otherwise the shares by number, and the ids below them."""
+    """One table where it fits; otherwise the counts by number, and the ids below them."""
     shown = course.attempts[-_LAST_ATTEMPTS:]
-    wide, narrow = _shares(course, True), _shares(course, False)
+    wide, narrow = _counts(course, True), _counts(course, False)
     ids = (
         Text(f"{_number(each):>3} {each.attempt}", no_wrap=True, overflow="ignore")
         for each in shown
@@ -100,7 +100,7 @@ def _attempts(course: CaseProgress) -> RenderableType:
     return Fitted(wide, Group(narrow, *ids))
 
 
-def _shares(course: CaseProgress, with_ids: bool) -> Table:
+def _counts(course: CaseProgress, with_ids: bool) -> Table:
     table = Table(box=None, pad_edge=False)
     table.add_column("", justify="right", no_wrap=True)
     if with_ids:
@@ -114,7 +114,7 @@ def _shares(course: CaseProgress, with_ids: bool) -> Table:
     return table
 
 
-_CELL = len("100 (56-100)")
+_CELL = len("2 of 4 (1 ?)")
 
 
 def _number(attempt: CourseAttempt) -> str:
@@ -122,11 +122,11 @@ def _number(attempt: CourseAttempt) -> str:
 
 
 def _cell(point: SeriesPoint) -> str:
-    """Format such as `58 (23-86)`."""
-    if point.value is None or point.low is None or point.high is None:
+    """Format such as `2 of 5`, or `2 of 4 (1 ?)` with an item that was not judged."""
+    if not point.judged:
         return "–"
-    low, high = (f"{100.0 * end:.0f}" for end in (point.low, point.high))
-    return f"{100.0 * point.value:.0f} ({low}-{high})"
+    left = f" ({point.not_judged} ?)" if point.not_judged else ""
+    return f"{point.met} of {point.judged}{left}"
 
 
 def _verdicts(these: Sequence[NumberSeries]) -> Iterator[RenderableType]:

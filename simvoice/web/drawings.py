@@ -38,7 +38,9 @@ def over_time(course: CaseProgress, series: NumberSeries) -> Response:
     from simvoice.research.pictures import style
 
     marks = [
-        drawn.CourseMark(attempt.number, point.value, point.low, point.high, point.comparable)
+        drawn.CourseMark(
+            attempt.number, point.met, point.judged, point.not_judged, point.comparable
+        )
         for attempt, point in zip(course.attempts, series.points, strict=True)
     ]
     compared = series.first_to_last

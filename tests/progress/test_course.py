@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from simvoice.errors import UsageError
-from simvoice.progress.brief import Brief
+from simvoice.progress.brief import Brief, BriefHeading
 from simvoice.progress.brief_store import Skipped, StoreScan
 from simvoice.progress.compare import NO_CHANGE, compare_agreed, compare_headings, compare_metric
 from simvoice.progress.course import build_progress, list_learners, select_learner
@@ -17,7 +19,7 @@ from simvoice.scoring.metrics.change import minimal_detectable_change
 from simvoice.scoring.metrics.definitions import followed
 from simvoice.scoring.metrics.interval import shipped_errors
 from simvoice.scoring.raters.human_range import human_agreements
-from tests.progress.attempts import brief, heading, number, retry
+from tests.progress.attempts import WEIGHTS, brief, heading, number, retry
 
 
 def course(*briefs: Brief) -> CaseProgress:
@@ -34,7 +36,7 @@ def test_attempts_are_sorted_by_time() -> None:
     ]
 
 
-def test_each_heading_has_share_and_interval_in_every_attempt() -> None:
+def test_each_heading_has_counts_and_in_json_a_share_with_its_interval() -> None:
     found = course(brief(1, met=2), brief(2, met=5))
     assert [series.name for series in found.headings] == [
         "Active listening",
@@ -47,7 +49,10 @@ def test_each_heading_has_share_and_interval_in_every_attempt() -> None:
         assert point.low is not None
         assert point.high is not None
         assert point.high - point.low > 0.4
-    assert first.shown == "50 % (17 to 83; 2 of 5 items)"
+    assert [(p.shown, p.met, p.judged, p.not_judged) for p in (first, last)] == [
+        ("2 of 5 met", 2, 5, 0),
+        ("5 of 5 met", 5, 5, 0),
+    ]
 
 
 def test_changed_appears_only_beyond_measurement_error() -> None:
@@ -55,10 +60,12 @@ def test_changed_appears_only_beyond_measurement_error() -> None:
     much = course(brief(1, met=0), brief(2, met=5)).headings[0].first_to_last
     assert little is not None
     assert (little.verdict, little.better) == (NO_CHANGE, None)
-    assert little.said.startswith("no change that can be told from chance: 33 points higher (95 %")
+    assert little.said == "no change that can be told from chance: 2 of 5 met, then 4 of 5 met"
     assert much is not None
     assert (much.verdict, much.better) == ("changed", True)
-    assert much.said.startswith("changed: 100 points higher (95 % interval +")
+    assert much.said == "changed: 0 of 5 met, then 5 of 5 met"
+    assert much.low is not None
+    assert 0.0 < much.low < 1.0
 
 
 def test_first_previous_and_last_are_compared() -> None:
@@ -71,7 +78,7 @@ def test_first_previous_and_last_are_compared() -> None:
         three.attempt,
     )
     assert listening.previous_to_last.earlier == two.attempt
-    assert listening.previous_to_last.said.startswith(f"{NO_CHANGE}: the same")
+    assert listening.previous_to_last.said == f"{NO_CHANGE}: 5 of 5 met, then 5 of 5 met"
     assert course(one, two).headings[0].previous_to_last is None
 
 
@@ -105,6 +112,7 @@ def test_a_heading_that_could_not_be_judged_is_not_compared() -> None:
     sparse = brief(1, headings=(heading("listening", 1, judged=1),))
     listening, clarity, _ = course(sparse, brief(2)).headings
     assert listening.points[0].value is None
+    assert listening.points[0].shown == "1 of 1 met, 4 not judged"
     for series in (listening, clarity):
         assert series.first_to_last is not None
         assert series.first_to_last.verdict == "not comparable"
@@ -183,6 +191,42 @@ def test_swapping_two_attempts_inverts_the_sign_and_not_the_verdict(one: int, ot
     assert there.verdict == back.verdict
     assert there.difference == pytest.approx(-(back.difference or 0.0))
     assert there.low == pytest.approx(-(back.high or 0.0))
+
+
+OUTCOMES = tuple(product(("met", "not met", "not judged"), repeat=len(WEIGHTS)))
+
+
+def of(outcomes: tuple[str, ...]) -> BriefHeading:
+    def items(outcome: str) -> tuple[tuple[str, float], ...]:
+        found = zip(outcomes, WEIGHTS, strict=True)
+        return tuple((f"item {n}", w) for n, (o, w) in enumerate(found) if o == outcome)
+
+    judged = sum(w for o, w in zip(outcomes, WEIGHTS, strict=True) if o != "not judged")
+    return BriefHeading(
+        id="clarity",
+        name="Clarity",
+        has_share=2 * judged >= sum(WEIGHTS),
+        met=items("met"),
+        not_met=items("not met"),
+        not_judged=items("not judged"),
+    )
+
+
+@pytest.mark.slow
+def test_a_change_never_contradicts_the_counts_that_are_shown() -> None:
+    changed = 0
+    sides = [(o, brief(1, headings=(of(o),))) for o in OUTCOMES]
+    for one, before in sides:
+        for other, after in sides:
+            found = compare_headings(before, after, "clarity")
+            if found.verdict != "changed":
+                continue
+            first, second = (
+                each.count("met") / (len(each) - each.count("not judged")) for each in (one, other)
+            )
+            assert (second > first) == found.better
+            changed += 1
+    assert changed
 
 
 @given(st.floats(0.0, 100.0), st.floats(0.0, 100.0))

@@ -9,7 +9,7 @@ from simvoice.progress.brief_store import Skipped
 from simvoice.progress.course import build_progress
 from simvoice.progress.model import KnownLearner
 from simvoice.progress.text import render_known, render_progress
-from tests.progress.attempts import brief, retry
+from tests.progress.attempts import NAMES, brief, heading, retry
 
 SILENCE = Advice(kind="let_silence_stand", title="Let [b]Ines[/b] be silent", again_turn=4)
 
@@ -25,10 +25,21 @@ def test_the_table_has_a_row_for_each_attempt_and_fits_80_columns() -> None:
     out = printed(render_progress(build_progress("Kim", [brief(1, met=0), brief(2, met=5)])))
     (row,) = (line for line in out.splitlines() if "20261102" in line)
     assert len(row.rstrip()) <= 80
-    assert row.count("100 (56-100)") == 3
-    assert "first to last: changed: 100 points higher" in " ".join(out.split())
+    assert row.count("5 of 5") == 3
+    assert "first to last: changed: 0 of 5 met, then 5 of 5 met" in " ".join(out.split())
+    headings = out.partition("How you asked")[0]
+    assert "%" not in headings
     assert "7 comparisons are made here." in out
     assert "…" not in out
+
+
+def test_items_that_were_not_judged_stand_beside_the_counts() -> None:
+    some = brief(1, headings=tuple(heading(key, 2, judged=4) for key in NAMES))
+    out = printed(render_progress(build_progress("Kim", [some, brief(2)])))
+    (row,) = (line for line in out.splitlines() if "20261101" in line)
+    assert len(row.rstrip()) <= 80
+    assert row.count("2 of 4 (1 ?)") == 3
+    assert "Active listening: 2 of 4 met, 1 not judged → 2 of 5 met" in out
 
 
 def test_other_versions_of_the_case_have_a_star() -> None:
@@ -85,5 +96,5 @@ def test_a_narrow_terminal_shows_the_ids_whole_below_the_table() -> None:
     course = render_progress(build_progress("Kim", [brief(1, met=0), brief(2, met=5)]))
     lines = [line.rstrip() for line in printed(course, 60).splitlines()]
     assert " 2  20261102-101530-planted-talk-aaaa" in lines
-    assert any(line.split()[0] == "2" and line.count("100 (56-100)") == 3 for line in lines if line)
+    assert any(line.split()[0] == "2" and line.count("5 of 5") == 3 for line in lines if line)
     assert max(map(len, lines)) <= 60
