@@ -19,7 +19,7 @@ from simvoice.cli import app
 HOUSE = Path(__file__).resolve().parents[1]
 PACKAGE = HOUSE / "simvoice"
 
-GROUND = {"errors", "audio", "ports", "markup"}
+GROUND = {"errors", "audio", "ports", "markup", "yaml_file"}
 
 EVERYWHERE = {
     *{"acknowledgements", "display", "rounding"},
@@ -35,6 +35,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "audio": {"errors"},
     "ports": {"audio", "errors"},
     "markup": set(),
+    "yaml_file": {"errors"},
     "criteria": {"coding"},
     "suggestion_kinds": set(),
     "paths": set(),

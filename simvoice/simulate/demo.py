@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, ValidationError, model_validator
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from simvoice.errors import CaseError
 from simvoice.ports import Voice, VoiceStyle
@@ -23,6 +22,7 @@ from simvoice.simulate.learner import (
 )
 from simvoice.simulate.speech import cached_clip
 from simvoice.strict_model import StrictModel
+from simvoice.yaml_file import read_yaml
 
 DEMO_FILES = {"skilled": "demo.yaml", "poor": "demo-poor.yaml"}
 """Kind of learner to the file of its script."""
@@ -85,17 +85,14 @@ class Demo(StrictModel):
 def load_demo(case_file: Path, learner: Literal["skilled", "poor"] = "skilled") -> Demo:
     """Return the demo beside a case. Raises CaseError when the file is missing or broken."""
     path = case_file.with_name(DEMO_FILES[learner])
+    if not os.path.lexists(path):
+        raise CaseError(f"{path} is missing; the demo of a case needs this file")
     try:
-        raw = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
-        return Demo.model_validate(raw)
-    except FileNotFoundError as error:
-        raise CaseError(f"{path} is missing; the demo of a case needs this file") from error
-    except (OSError, UnicodeDecodeError, YAMLError) as error:
-        raise CaseError(f"{path} cannot be read: {error}") from error
+        return Demo.model_validate_json(read_yaml(path).json)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise CaseError(f"{path}: {where}: {first['msg']}") from error
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(part)[:60] for part in first["loc"]) or "the demo"
+        raise CaseError(f"{path}: {where}: {first['msg']}; correct it") from None
 
 
 def build_script(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,10 +11,11 @@ from pydantic import Field, ValidationError
 from simvoice.coding.text import plain
 from simvoice.errors import CaseError
 from simvoice.patient.case.fields import CasePart, Fraction, PartId, Text
-from simvoice.patient.case.load import SUITE_FILE, as_json
+from simvoice.patient.case.load import SHOWN, SUITE_FILE
 from simvoice.patient.case.schema import Case
 from simvoice.patient.decisions import PatientState
 from simvoice.patient.retrieval import exemplars
+from simvoice.yaml_file import read_yaml
 
 
 class Probe(CasePart):
@@ -86,13 +88,13 @@ class Suite(CasePart):
 def load_suite(case_file: Path, case: Case) -> Suite | None:
     """The suite in the folder of a case; None if there is none. Raises CaseError."""
     path = case_file.with_name(SUITE_FILE)
-    if not path.is_file():
+    if not os.path.lexists(path):
         return None
     try:
-        suite = Suite.model_validate_json(as_json(path.read_bytes(), path))
+        suite = Suite.model_validate_json(read_yaml(path).json)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
+        where = ".".join(str(part)[:SHOWN] for part in first["loc"]) or "the suite"
         raise CaseError(f"{path}: {where}: {first['msg']}; correct it") from None
     _check(path, suite, case)
     return suite

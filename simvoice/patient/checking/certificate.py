@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from simvoice.patient.case.fields import CasePart
 from simvoice.patient.case.load import SUITE_FILE, find_cases, load_case
 from simvoice.patient.case.schema import Case
 from simvoice.patient.checking.report import Report
+from simvoice.yaml_file import read_bytes
 
 # -- certificate ------------------------------------------------------------------------------
 # A file beside the case says that the case passed. It is valid only for the same bytes of case and
@@ -85,21 +87,23 @@ def certification_fault(case_file: Path, case: Case) -> str | None:
     """Why a case has no valid certificate, with the remedy; None if it has one."""
     remedy = f"run: simvoice cases check {case.id}"
     try:
-        raw = case_file.with_name(CERTIFICATE_FILE).read_text(encoding="utf-8")
-        certificate = Certificate.model_validate(json.loads(raw))
-    except (OSError, UnicodeDecodeError):
-        return f"{case.id} has not passed its check yet; {remedy}"
-    except (ValueError, ValidationError):
+        if not os.path.lexists(path := case_file.with_name(CERTIFICATE_FILE)):
+            return f"{case.id} has not passed its check yet; {remedy}"
+        certificate = Certificate.model_validate_json(read_bytes(path))
+    except (CaseError, ValidationError):
         return f"the certificate of {case.id} cannot be read; {remedy}"
     suite = case_file.with_name(SUITE_FILE)
-    current = (case.sha256, _sha256(suite) if suite.is_file() else "")
+    try:
+        current = (case.sha256, _sha256(suite) if os.path.lexists(suite) else "")
+    except CaseError as error:
+        return str(error)
     if current != (certificate.case_sha256, certificate.suite_sha256):
         return f"{case.id} was changed after its check; {remedy}"
     return None
 
 
 def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return hashlib.sha256(read_bytes(path)).hexdigest()
 
 
 # -- list of cases ----------------------------------------------------------------------------
