@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import fcntl
 import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from operator import itemgetter
@@ -16,8 +18,9 @@ from rich.progress import Progress
 from rich.text import Text
 
 from simvoice import paths
-from simvoice.cli.common import AsJson, answers, notes, print_json
+from simvoice.cli.common import AsJson, answers, notes, orderly_end, print_json
 from simvoice.errors import SimvoiceError, UsageError
+from simvoice.record.files import locked
 from simvoice.research.analysis.conversation import Conversation
 from simvoice.research.analysis.inputs import ConversationSource, sources_at
 from simvoice.safe_text import csv_cell
@@ -79,6 +82,7 @@ def picture(
 # -- export
 
 
+@orderly_end()
 def export(
     given: Annotated[
         list[str] | None,
@@ -192,16 +196,22 @@ def _key_file(key: Path | None, names: dict[str, str]) -> Iterator[None]:
         yield
         return
     waiting = key.with_name(f".{key.name}.{token_hex(4)}")
+    lock = -1
     try:
         if key.is_dir():
             raise IsADirectoryError
+        _remove_abandoned_keys(key)
         private = os.open(waiting, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        lock = os.dup(private)
+        locked(lock, fcntl.LOCK_EX)  # until the end of this export, or of its process
         with os.fdopen(private, "w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(["pseudonym", "conversation"])
             rows = sorted(names.items(), key=itemgetter(1))
             writer.writerows((name, csv_cell(own)) for own, name in rows)
     except OSError as error:
+        if lock >= 0:
+            os.close(lock)
         waiting.unlink(missing_ok=True)
         raise SimvoiceError(
             f"the key {str(key)!r} cannot be written, so nothing was exported; check its folder"
@@ -211,3 +221,13 @@ def _key_file(key: Path | None, names: dict[str, str]) -> Iterator[None]:
         waiting.replace(key)
     finally:
         waiting.unlink(missing_ok=True)
+        os.close(lock)
+
+
+def _remove_abandoned_keys(key: Path) -> None:
+    """Remove the keys that killed exports left under the names they had before the end."""
+    shape = re.compile(rf"\.{re.escape(key.name)}\.[0-9a-f]{{8}}")
+    for path in [each for each in key.parent.iterdir() if shape.fullmatch(each.name)]:
+        with path.open("rb") as file:
+            if locked(file.fileno(), fcntl.LOCK_SH):
+                path.unlink(missing_ok=True)

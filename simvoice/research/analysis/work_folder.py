@@ -25,9 +25,13 @@ _TRIES = 20
 
 
 @contextmanager
-def work_folder(beside: Path) -> Iterator[Path]:
-    """Make a folder in `beside`, an existing folder, while the block runs. Raises OSError."""
-    folder, fd = _made(beside)
+def work_folder(beside: Path, prefix: str = _PREFIX) -> Iterator[Path]:
+    """Make a folder in `beside`, an existing folder, while the block runs. Raises OSError.
+
+    prefix: of its name. `remove_abandoned` removes what begins with it, so in a folder with other
+    files it must be a name that no one else uses.
+    """
+    folder, fd = _made(beside, prefix)
     try:
         yield folder
     finally:
@@ -35,10 +39,10 @@ def work_folder(beside: Path) -> Iterator[Path]:
         os.close(fd)
 
 
-def _made(beside: Path) -> tuple[Path, int]:
+def _made(beside: Path, prefix: str) -> tuple[Path, int]:
     """Return a new folder, and the open file of its lock, which is held."""
     for _ in range(_TRIES):
-        folder = Path(tempfile.mkdtemp(dir=beside, prefix=_PREFIX))
+        folder = Path(tempfile.mkdtemp(dir=beside, prefix=prefix))
         try:
             fd = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
         except FileNotFoundError:
@@ -60,9 +64,9 @@ def _remove(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def remove_abandoned(beside: Path) -> None:
-    """Remove the work folders of processes that were killed."""
-    for folder in beside.glob(f"{_PREFIX}*"):
+def remove_abandoned(beside: Path, prefix: str = _PREFIX) -> None:
+    """Remove the work folders of processes that were killed. prefix: as in `work_folder`."""
+    for folder in beside.glob(f"{prefix}*"):
         try:
             fd = os.open(folder / _LOCK, os.O_RDWR)
         except FileNotFoundError:

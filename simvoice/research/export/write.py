@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import soundfile  # type: ignore[import-untyped]
 
 from simvoice.errors import AudioFileError, SettingError, SimvoiceError, UsageError
 from simvoice.research.analysis.conversation import Conversation
+from simvoice.research.analysis.work_folder import remove_abandoned, work_folder
 from simvoice.research.export.annotations import to_ctm, to_eaf, to_rttm, to_textgrid
 from simvoice.research.export.columns import CsvTable, ExportTable
 from simvoice.research.export.package import (
@@ -138,22 +139,69 @@ def save(
     old = _files_to_replace(out, replace)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(dir=out.parent, prefix=".export-") as made:
-            files = write(
-                conversations, Path(made), formats, voice_free=voice_free, sound_of=sound_of
-            )
-            for path in old:
-                path.unlink(missing_ok=True)
-            for file in files:
-                target = out / file.path
-                target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.move(Path(made) / file.path, target)
+        remove_abandoned(out.parent, _WORK)
+        with work_folder(out.parent, _WORK) as work:
+            made = work / "export"
+            made.mkdir()
+            files = write(conversations, made, formats, voice_free=voice_free, sound_of=sound_of)
+            if not _swap(made, out, old, work / "replaced"):
+                _move_into(made, out, [file.path for file in files], old)
     except OSError as error:
         why = error.strerror or type(error).__name__
         raise SimvoiceError(
             f"writing the export to {str(out)!r} failed ({why}); check the disk and its permissions"
         ) from error
     return files
+
+
+_WORK = ".simvoice-export-"
+"""Beginning of the name of the folder beside an export in which it is written. The next export
+removes what a killed process left there."""
+
+
+def _swap(made: Path, out: Path, old: Sequence[Path], replaced: Path) -> bool:
+    """Put the folder `made` in the place of `out` as a whole, so that no kill leaves a part of it.
+
+    Returns False when `out` has files of others, or cannot be renamed: a link, a mounted disk, or
+    the folder in which the process runs.
+    """
+    found = (path for path in out.rglob("*") if path.is_symlink() or not path.is_dir())
+    if out.is_symlink() or any(path not in old for path in found):
+        return False
+    try:
+        if out.exists():
+            shutil.copymode(out, made)
+            os.rename(out, replaced)
+    except OSError:
+        return False
+    try:
+        os.rename(made, out)
+    except OSError:
+        if replaced.exists():
+            os.rename(replaced, out)
+        return False
+    return True
+
+
+def _move_into(made: Path, out: Path, files: Sequence[str], old: Sequence[Path]) -> None:
+    """Move the files into `out` one by one, each whole, and then delete the other old ones.
+
+    A run that is killed meanwhile leaves a folder that still counts as an export, so that it can
+    be replaced: the list of its files goes last.
+    """
+    for path in files:
+        target = out / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.replace(made / path, target)
+        except OSError:  # another disk
+            unfinished = target.with_name(f".{target.name}.partial")
+            shutil.copyfile(made / path, unfinished)
+            os.replace(unfinished, target)
+    kept = {out / path for path in files}
+    for earlier in old:
+        if earlier not in kept:
+            earlier.unlink(missing_ok=True)
 
 
 def write(
@@ -276,10 +324,13 @@ def _earlier(out: Path) -> list[Path] | None:
     """Return the files of the export in a folder; None when there is no export."""
     try:
         found = json.loads((out / PACKAGE_FILE).read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     if not isinstance(found, dict) or found.get("name") != PACKAGE_NAME:
         return None
-    paths = [entry.get("path", "") for entry in found.get("resources", [])]
-    inside = [out / path for path in paths if path and ".." not in Path(path).parts]
+    listed = found.get("resources")
+    entries = listed if isinstance(listed, list) else []
+    paths = [entry.get("path") for entry in entries if isinstance(entry, dict)]
+    named = [path for path in paths if isinstance(path, str) and path and "\0" not in path]
+    inside = [out / path for path in named if ".." not in Path(path).parts]
     return [*(p for p in inside if p.is_relative_to(out)), out / README_FILE, out / PACKAGE_FILE]

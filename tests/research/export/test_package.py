@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import tracemalloc
 from collections.abc import Sequence
 from pathlib import Path
@@ -201,3 +202,50 @@ def test_a_file_instead_of_a_folder_is_refused(both: list[Conversation], tmp_pat
     (tmp_path / "out").write_text("x", encoding="utf-8")
     with pytest.raises(UsageError, match="is a file; name a folder"):
         save(both, tmp_path / "out", ("csv",))
+
+
+def test_an_export_appears_as_a_whole(
+    both: list[Conversation], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that is killed at any step leaves the earlier export, or the new one."""
+    out = tmp_path / "export"
+    steps: list[dict[str, bytes]] = []
+    moved = os.rename
+
+    def watched(source: Path, target: Path) -> None:
+        steps.append(on_disk(out))
+        moved(source, target)
+
+    monkeypatch.setattr(os, "rename", watched)
+    save(both[:1], out, ("csv",))
+    first = on_disk(out)
+    save(both, out, ("csv",), replace=True)
+    assert [len(step) for step in steps] == [0, len(first), 0]
+    assert steps[1] == first
+    assert list(tmp_path.iterdir()) == [out]
+
+
+def test_what_a_killed_export_left_is_removed_by_the_next(
+    both: list[Conversation], tmp_path: Path
+) -> None:
+    left = tmp_path / ".simvoice-export-killed"
+    (left / "export" / "tables").mkdir(parents=True)
+    (left / "lock").touch()
+    save(both, tmp_path / "export", ("csv",))
+    assert not left.exists()
+
+
+@pytest.mark.parametrize(
+    "resources", [None, 5, [5], [{"path": 5}], [{"path": "a\0b"}], [{"path": "../own.txt"}]]
+)
+def test_a_damaged_list_of_an_earlier_export_deletes_nothing_else(
+    both: list[Conversation], tmp_path: Path, resources: object
+) -> None:
+    out = tmp_path / "export"
+    out.mkdir()
+    (tmp_path / "own.txt").write_text("mine")
+    listed = {"name": "simvoice-export", "resources": resources}
+    (out / "datapackage.json").write_text(json.dumps(listed))
+    save(both, out, ("csv",), replace=True)
+    assert (tmp_path / "own.txt").read_text() == "mine"
+    assert len(package(out)["resources"]) > 3
