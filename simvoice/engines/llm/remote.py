@@ -51,6 +51,10 @@ _MAX_PIECES = 512
 """Limit of unread pieces of one answer; a request asks for less than a hundred tokens."""
 
 
+_WRONG_SHAPE = (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError)
+"""What reading an answer as OpenAI's protocol raises when it is something else."""
+
+
 class Remote:
     """A language model on a server. Fulfils `ports.LanguageModel`. Not thread-safe."""
 
@@ -291,7 +295,7 @@ class Remote:
             raise StageFailed(
                 f"{self._where} stopped in the middle of its answer; see its log"
             ) from None
-        except (ValueError, KeyError, TypeError, IndexError, queue.Full):
+        except (*_WRONG_SHAPE, queue.Full):
             raise StageFailed(
                 f"{self._where} sent an answer that is not OpenAI's protocol; "
                 "check that the address is right"
