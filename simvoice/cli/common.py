@@ -57,22 +57,43 @@ def print_json(value: Any) -> None:
 
 # -- the end by a signal
 
+STOPPED = 128 + signal.SIGTERM
+"""Exit code of a command that SIGTERM or a closed terminal ended, as a shell gives it: 143."""
+
 
 @contextmanager
 def orderly_end() -> Iterator[None]:
     """Let SIGTERM end the body like an exception, so that every `finally` of it runs.
 
-    The exit code is 143, that of a process which the signal ended. Only for the main thread.
+    A terminal that is closed (SIGHUP) acts like SIGTERM, unless `nohup` started the process. The
+    exit code is `STOPPED`. Only for the main thread.
     """
+    shown = [stream for stream in (1, 2) if os.isatty(stream)]
 
-    def leave(number: int, _frame: FrameType | None) -> NoReturn:
-        sys.exit(128 + number)
+    def leave(_number: int, _frame: FrameType | None) -> NoReturn:
+        sys.exit(STOPPED)
+
+    def hang_up(_number: int, _frame: FrameType | None) -> None:
+        discard_output(shown)
+        signal.raise_signal(signal.SIGTERM)  # whichever handler the body has set for it
 
     before = signal.signal(signal.SIGTERM, leave)
+    hung_up = signal.getsignal(signal.SIGHUP)
+    if hung_up != signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, hang_up)
     try:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+        signal.signal(signal.SIGHUP, hung_up)
+
+
+def discard_output(streams: Iterable[int]) -> None:
+    """Send what is printed nowhere, because no one can read it any more. streams: 1, 2."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in streams:
+        os.dup2(nowhere, stream)
+    os.close(nowhere)
 
 
 # -- options for models and servers

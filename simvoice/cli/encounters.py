@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.progress import BarColumn, Progress, TextColumn
@@ -17,13 +17,16 @@ from simvoice.cli.common import (
     DEFAULT_FORM,
     DEFAULT_PROFILE,
     DEFAULT_WAIT_S,
+    STOPPED,
     LlmForm,
     LlmModel,
     LlmUrl,
     LlmWait,
     ProfileOption,
     answers,
+    discard_output,
     notes,
+    orderly_end,
     server_of,
 )
 from simvoice.debrief.render_text import render_screen
@@ -49,6 +52,7 @@ DemoLearner = Literal["skilled", "poor"]
 LearnerOption = Annotated[str, typer.Option(help="A name for the record, such as a pseudonym.")]
 
 
+@orderly_end()
 def talk(
     case: CaseArgument,
     mic: Annotated[
@@ -119,9 +123,10 @@ def talk(
     encounter = simulator.encounter(
         case, line, learner=learner, observer=observer, retry_from=checkpoint
     )
-    _run(encounter, simulator.store.root)
+    _run(encounter, observer, simulator.store.root)
 
 
+@orderly_end()
 def demo(
     case: Annotated[str, typer.Argument(help="A case's id.")] = "breast-biopsy",
     learner: Annotated[
@@ -163,7 +168,7 @@ def demo(
     encounter = simulator.encounter(
         case, line, learner=f"demo, {learner}", observer=observer, seed=seed
     )
-    _run(encounter, simulator.store.root)
+    _run(encounter, observer, simulator.store.root)
 
 
 def _checkpoint(simulator: Simulator, text: str) -> CheckpointRef | None:
@@ -179,20 +184,32 @@ class _Captions:
     def __init__(self, patient: str, shown: bool) -> None:
         self._patient = patient
         self._shown = shown
+        self.on_closed: Callable[[], None] = lambda: None
+        """Called when no one reads the output any more: a pipe to a program that has ended."""
 
     def __call__(self, observation: Observation) -> None:
         if self._shown and isinstance(observation, Caption):
             who = "You" if observation.who == "learner" else self._patient
-            answers.print(Text(f"{clock(observation.start_s):>6}  {who}: {observation.text}"))
+            try:
+                answers.print(Text(f"{clock(observation.start_s):>6}  {who}: {observation.text}"))
+            except (OSError, SystemExit):  # rich exits when a pipe is closed
+                self._shown = False
+                discard_output([1])
+                self.on_closed()
 
 
-def _run(encounter: Encounter, attempts: Path) -> None:
+def _run(encounter: Encounter, captions: _Captions, attempts: Path) -> None:
     from simvoice.debrief.build import build_debrief
     from simvoice.record.store import Store
 
-    with _ends_on_interrupt(encounter):
+    captions.on_closed = lambda: encounter.end("stopped")
+    with _ends_by_signal(encounter) as caught:
         finished = encounter.run()
     _show(finished)
+    if finished.reason == "stopped":
+        notes.print("The encounter was stopped, and all until then is kept. To read its debrief:")
+        notes.print(command(f"simvoice debrief {finished.attempt}"))
+        raise typer.Exit(STOPPED if signal.SIGTERM in caught else SimvoiceError.exit_code)
     answers.print()
     found = Store(attempts).open(finished.attempt)
     answers.print(render_screen(build_debrief(found, read(found))))
@@ -214,18 +231,26 @@ def _show(finished: Finished) -> None:
 
 
 @contextlib.contextmanager
-def _ends_on_interrupt(encounter: Encounter) -> Iterator[None]:
-    """The first Ctrl+C ends the encounter cleanly; a second one aborts it."""
+def _ends_by_signal(encounter: Encounter) -> Iterator[Collection[int]]:
+    """Let the first Ctrl+C or SIGTERM end the encounter in order; a second one aborts it.
 
-    def ask(_signal: int, _frame: FrameType | None) -> None:
-        signal.signal(signal.SIGINT, before)
-        encounter.end()
+    Gives the signals that came.
+    """
+    caught: list[int] = []
 
-    before = signal.signal(signal.SIGINT, ask)
+    def ask(number: int, _frame: FrameType | None) -> None:
+        signal.signal(number, before[number])
+        caught.append(number)
+        encounter.end("learner" if number == signal.SIGINT else "stopped")
+
+    before: dict[int, Any] = {}
+    for number in (signal.SIGINT, signal.SIGTERM):
+        before[number] = signal.signal(number, ask)
     try:
-        yield
+        yield caught
     finally:
-        signal.signal(signal.SIGINT, before)
+        for each, handler in before.items():
+            signal.signal(each, handler)
 
 
 class _Bar:

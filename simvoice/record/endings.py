@@ -9,11 +9,12 @@ from typing import Final, Literal
 
 from simvoice.display import clock
 
-EndReason = Literal["learner", "patient", "time", "device", "closed", "fault"]
+EndReason = Literal["learner", "patient", "time", "device", "closed", "stopped", "fault"]
 """Who or what ended an encounter: the learner; the patient, with an ending of the case; the time
-limit; a device that was lost; the page, or the sound file in place of a microphone; an error."""
+limit; a device that was lost; the page, or the sound file in place of a microphone; a signal to the
+program, or its closed terminal; an error."""
 
-RequestedEnd = Literal["learner", "device", "closed", "fault"]
+RequestedEnd = Literal["learner", "device", "closed", "stopped", "fault"]
 """Reasons that reach the conversation from outside; it finds the others itself."""
 
 
@@ -44,6 +45,9 @@ END_WORDS: Final[Mapping[str, EndWords]] = MappingProxyType(
             is_cut_short=True,
         ),
         "closed": EndWords("the page was closed", "The page was closed at", is_cut_short=True),
+        "stopped": EndWords(
+            "the program was stopped", "The program was stopped at", is_cut_short=True
+        ),
         "fault": EndWords(
             "an error ended it", "An error ended the conversation at", is_cut_short=True
         ),

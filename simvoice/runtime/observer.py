@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from simvoice.record.endings import RequestedEnd
+
 TurnHolder = Literal["learner", "patient", "nobody"]
 """Who has the turn. The values are part of the page's JSON."""
 
@@ -65,6 +67,6 @@ class Encounter(Protocol):
         """Run the encounter and return how it ended. Blocks; call it in its own thread."""
         ...
 
-    def end(self) -> None:
-        """Request the end, from any thread; `run` returns soon after."""
+    def end(self, reason: RequestedEnd = "learner") -> None:
+        """Request the end, from any thread; `run` returns soon after. reason: why."""
         ...

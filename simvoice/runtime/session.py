@@ -123,6 +123,7 @@ class Session:
         self._failures: dict[str, int] = {}
         self._log = EncounterLog()
         self._end = threading.Event()
+        self._end_reason: RequestedEnd = "learner"
         self._close: Close | None = None
         self._message = ""
 
@@ -131,8 +132,9 @@ class Session:
         """Id of the attempt that it records."""
         return self._parts.attempt
 
-    def end(self) -> None:
-        """Request the end, from any thread."""
+    def end(self, reason: RequestedEnd = "learner") -> None:
+        """Request the end, from any thread or from a signal handler. reason: why."""
+        self._end_reason = reason
         self._end.set()
 
     def wait_until_idle(self) -> None:
@@ -224,7 +226,7 @@ class Session:
             return None
         if frame is None:
             # the learner may have asked for the end when no more sound came
-            reason: RequestedEnd = "learner" if self._end.is_set() else "closed"
+            reason: RequestedEnd = self._end_reason if self._end.is_set() else "closed"
             self._step(EndRequested(self._now_s, reason))
         return frame
 
@@ -265,7 +267,7 @@ class Session:
     def _check_end(self) -> None:
         if self._end.is_set():
             self._end.clear()
-            self._step(EndRequested(self._now_s, "learner"))
+            self._step(EndRequested(self._now_s, self._end_reason))
         assert self._recorder is not None
         fault = self._recorder.fault
         if fault is not None and self._close is None:

@@ -31,7 +31,7 @@ def test_every_reason_of_a_journal_has_every_form(reason: EndReason) -> None:
 
 def test_an_attempt_that_was_cut_short_is_not_one_that_ended() -> None:
     cut = {reason for reason in REASONS if END_WORDS[reason].is_cut_short}
-    assert cut == {"device", "closed", "fault"}
+    assert cut == {"device", "closed", "stopped", "fault"}
 
 
 def test_a_sound_file_ends_instead_of_a_page() -> None:
