@@ -16,7 +16,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from simvoice.audio import RATE, Pcm16, seconds
 from simvoice.errors import AttemptError, SimvoiceError, StorageFull
@@ -37,6 +37,7 @@ from simvoice.record.files import (
 )
 from simvoice.record.journal import Journal
 from simvoice.record.sound import SoundFile, count_samples, interleave, pack, sound_path
+from simvoice.strict_model import StrictModel
 
 _log = logging.getLogger(__name__)
 
@@ -290,7 +291,7 @@ class Recorder:
             self._fault = storage_error(error, f"recording attempt {self.attempt}")
 
 
-class ClosedFacts(BaseModel):
+class ClosedFacts(StrictModel):
     """What the mark of a complete record says. Every fact is 0 where it is not known."""
 
     left_out_samples: int = 0

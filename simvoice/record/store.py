@@ -460,15 +460,25 @@ def _read_rest(folder: Path) -> _Rest:
     found, journal_fault = _read_journal_or_fault(folder)
     end_fault = ""
     if not journal_fault and closed is not None:
-        has_end = any(isinstance(entry, Ended) for entry in found.entries)
-        if found.unfinished or not has_end or _lost_bytes(found, closed):
-            end_fault = "the end of its journal is missing"
+        end_fault = _end_fault(found, closed)
     sound, sound_s, sound_fault = _measure_sound(folder)
     if sound is None and not sound_fault and closed is not None and closed.samples:
         sound_fault = f"its sound of {clock(closed.samples / RATE)} is missing"
     return _Rest(
         folder, found.entries, sound, sound_s, closed, journal_fault, end_fault, sound_fault
     )
+
+
+def _end_fault(found: JournalText, closed: ClosedFacts) -> str:
+    """Return a clause about the journal of a complete attempt, compared with its end."""
+    lost = _lost_bytes(found, closed)
+    if found.unfinished or not any(isinstance(entry, Ended) for entry in found.entries):
+        return "the end of its journal is missing"
+    if lost:
+        return f"{count_noun(lost, 'byte')} of its journal are missing"
+    if closed.journal_bytes and found.size > closed.journal_bytes:
+        return "its journal was lengthened after the encounter"
+    return ""
 
 
 def _read_journal_or_fault(folder: Path) -> tuple[JournalText, str]:

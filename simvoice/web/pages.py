@@ -79,7 +79,7 @@ def folder_state(folder: Path) -> FolderState:
     for path in sorted(folder.iterdir()):
         if path.name.startswith(FILE):  # the brief, also while it is being written
             continue
-        about = path.stat()
+        about = path.lstat()
         found.append((path.name, about.st_size, about.st_mtime_ns))
     return tuple(found)
 
