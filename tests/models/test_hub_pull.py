@@ -12,7 +12,7 @@ import pytest
 
 from simvoice.errors import FetchError
 from simvoice.models import manifest
-from simvoice.models.download import ATTEMPTS, Downloader
+from simvoice.models.download import PATIENT, Downloader
 from simvoice.models.pull import pull
 from tests.models.local_site import REVISION, WEIGHTS, ProgressLog, Site
 
@@ -41,8 +41,8 @@ def test_an_altered_file_on_the_hub_is_refused_and_deleted(
 def test_a_hub_download_continues_where_it_was_interrupted(
     hub_site: Site, folder: Path, progress: ProgressLog, downloader: Downloader
 ) -> None:
-    hub_site.cut_after["/store/spare"] = [50_000] + [0] * ATTEMPTS
-    with pytest.raises(FetchError, match="could not be downloaded"):
+    hub_site.cut_after["/store/spare"] = [50_000] + [0] * PATIENT.attempts
+    with pytest.raises(FetchError, match="the model hub does not answer"):
         pull(["spare"], progress, downloader)
     assert not (folder / "spare").exists()
     hub_site.cut_after.clear()

