@@ -57,9 +57,7 @@ def spoken_scripts(
         return pool.submit(_speak_scripts, cases, home, cut).result()
 
 
-def _speak_scripts(
-    cases: dict[str, Path], home: Path, cut: int | None
-) -> dict[str, LearnerScript]:
+def _speak_scripts(cases: dict[str, Path], home: Path, cut: int | None) -> dict[str, LearnerScript]:
     os.environ["SIMVOICE_HOME"] = str(home)
     from simvoice.app.standalone import planted_voice
     from simvoice.engines.threads import set_environment
