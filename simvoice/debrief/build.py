@@ -7,6 +7,7 @@ from typing import Literal
 
 from simvoice.debrief.items import judge_items
 from simvoice.debrief.layout import peaks
+from simvoice.debrief.limits import find_limits
 from simvoice.debrief.marks import timing_marks
 from simvoice.debrief.model import (
     Debrief,
@@ -23,7 +24,7 @@ from simvoice.debrief.model import (
 from simvoice.debrief.moments import find_exchanges
 from simvoice.debrief.patient_view import shown_reflections, told_and_untold, turning_points
 from simvoice.debrief.suggestions import make_suggestions, what_to_keep
-from simvoice.debrief.wording import format_measured, is_english
+from simvoice.debrief.wording import format_measured
 from simvoice.display import clock, count_noun, percent
 from simvoice.errors import AttemptError
 from simvoice.reading.reading import Reading
@@ -34,6 +35,7 @@ from simvoice.record.events import (
     Ended,
     Header,
     LearnerTurn,
+    LearnerVoice,
     LossCounts,
     PatientMove,
     PatientSpeech,
@@ -63,11 +65,11 @@ def build_debrief(attempt: Attempt, reading: Reading, *, with_peaks: bool = True
     items = judge_items(reading, header, attempt.folder)
     exchanges = find_exchanges(reading)
     felt, felt_note = shown_reflections(attempt, reading, exchanges)
-    english = is_english(reading.of(LearnerTurn))
+    limits = find_limits(reading)
     name = header.patient_name
     numbers = _numbers(reading, header.visit)
     judged = (items.cues, items.headings, items.instruments)
-    suggestions = make_suggestions(reading, name, exchanges, *judged) if english else ()
+    suggestions = () if limits.words else make_suggestions(reading, name, exchanges, *judged)
     return Debrief(
         attempt=attempt.id,
         case_id=header.case_id,
@@ -103,7 +105,8 @@ def build_debrief(attempt: Attempt, reading: Reading, *, with_peaks: bool = True
         felt_note=felt_note,
         turning_points=turning_points(reading.entries, exchanges),
         suggestions=suggestions,
-        keep=what_to_keep(reading, name, exchanges) if english and not suggestions else "",
+        keep="" if limits.words or suggestions else what_to_keep(reading, name, exchanges),
+        half_page=limits.leaves_little and (bool(limits.words) or header.again is None),
         headings=items.headings,
         instruments=items.instruments,
         cues=items.cues,
@@ -318,16 +321,17 @@ def _notes(attempt: Attempt, reading: Reading, sound_problem: str) -> list[str]:
     learner_s, patient_s = (reading.timeline.speech_s(who) for who in ("learner", "patient"))
     if learner_s <= 0.0 and patient_s <= 0.0:
         notes.append("No one spoke, so there is nothing to report about this conversation.")
+    elif learner_s <= 0.0 and reading.of(LearnerVoice):
+        notes.append(
+            "The microphone recorded a voice, but no words were recognised in it, so nothing that "
+            "you said could be judged."
+        )
     elif learner_s <= 0.0:
         notes.append("Your voice was not heard. To check the microphone run: simvoice doctor")
     elif patient_s <= 0.0:
         notes.append(f"{name} did not speak, so nothing between the two of you could be measured.")
-    if not is_english(reading.of(LearnerTurn)):
-        notes.append(
-            "Your recognised words do not look like English, the only language that simvoice "
-            f"knows, so {name} could not follow them. There are no suggestions, and only items "
-            "that depend on timing or on the patient were judged."
-        )
+    if limits := find_limits(reading).sentence(name):
+        notes.append(limits)
     if sound_problem:
         notes.append(sound_problem)
     elif attempt.audio_path is None:

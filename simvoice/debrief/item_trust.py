@@ -8,12 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from simvoice.criteria.encounter import RuleVerdict
-from simvoice.debrief.items import depends_on_words
-from simvoice.debrief.wording import NOT_COMPARED, NOT_ENGLISH, is_english
+from simvoice.debrief.limits import find_limits
+from simvoice.debrief.wording import NOT_COMPARED
 from simvoice.display import count_noun, fixed
 from simvoice.reading.reading import read
-from simvoice.record.events import LearnerTurn
 from simvoice.record.store import Attempt
 from simvoice.scoring.instruments.instrument import CRITICAL, headings, instruments, items_for
 from simvoice.scoring.raters.agreement import LEVEL, Estimate
@@ -82,20 +80,12 @@ class ItemTrust:
 
 
 def judge_as_shown(attempt: Attempt) -> RatedAttempt:
-    """Judge an attempt as its debrief does: without items that depend on words not in English."""
+    """Judge an attempt as its debrief does: within the limits of what can be judged in it."""
     reading = read(attempt)
     found = judge_attempt(attempt, reading)
-    if is_english(reading.of(LearnerTurn)):
-        return found
-    every = items_for(attempt.header)
-    unknown = RuleVerdict("not judged", reason=NOT_ENGLISH)
-    return replace(
-        found,
-        machine={
-            key: unknown if depends_on_words(every[key]) else verdict
-            for key, verdict in found.machine.items()
-        },
-    )
+    limits, every = find_limits(reading), items_for(attempt.header)
+    machine = {key: limits.on(every[key], verdict) for key, verdict in found.machine.items()}
+    return replace(found, machine=machine)
 
 
 def build_item_trust(attempts: Sequence[RatedAttempt], problems: Sequence[str] = ()) -> ItemTrust:

@@ -5,28 +5,26 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Final, Literal
+from typing import Literal
 
 from simvoice.criteria import ItemRule, RatioRule
-from simvoice.criteria.encounter import RuleVerdict
+from simvoice.debrief.limits import MIN_TURNS as MIN_TURNS
+from simvoice.debrief.limits import Limits, find_limits
 from simvoice.debrief.model import CueAnswer, ItemResult, Objected, Scored, ShownEvidence
-from simvoice.debrief.wording import NOT_ENGLISH, is_english
 from simvoice.errors import SimvoiceError, UsageError
 from simvoice.reading.reading import Reading
-from simvoice.record.events import Header, LearnerTurn
+from simvoice.record.events import Header
 from simvoice.record.ratings import Objection, add_objection, load_objections, withdraw_objection
 from simvoice.record.store import Attempt
 from simvoice.safe_text import one_line
 from simvoice.scoring.instruments.cues import Response
-from simvoice.scoring.instruments.instrument import CRITICAL, Item, headings, items_for
+from simvoice.scoring.instruments.instrument import CRITICAL, headings, items_for
 from simvoice.scoring.instruments.judge import Judge, JudgedItem, ScoredInstrument
 from simvoice.scoring.raters.human_range import agreement_on, interval_in_words
 from simvoice.scoring.raters.questions import critical_and_chosen
 
 # -- judging ----------------------------------------------------------------------------------
 
-MIN_TURNS: Final = 4
-"""Fewest turns of the learner for which the items of a heading count."""
 _WORDLESS = frozenset({"silence", "back-channel"})
 
 
@@ -43,12 +41,12 @@ class Items:
 def judge_items(reading: Reading, header: Header, folder: Path) -> Items:
     """Judge all items of an attempt from its record. folder: contains the learner's objections.
 
-    When the learner's words do not look like English, only items that depend on times and on the
-    patient are judged.
+    Where little was said, said in another language or broken off, only what happened is judged
+    (`limits.Limits`).
     """
     judge = Judge(reading, header)
-    english = is_english(reading.of(LearnerTurn))
-    enough = len(reading.of(LearnerTurn)) >= MIN_TURNS
+    limits = find_limits(reading)
+    enough = limits.turns >= MIN_TURNS
     own, lists, unknown = critical_and_chosen(header)
     notes = [
         f"The case names the instrument {name}, which simvoice does not have." for name in unknown
@@ -62,30 +60,22 @@ def judge_items(reading: Reading, header: Header, folder: Path) -> Items:
         notes.append(f"Your objections cannot be shown: {error}.")
     return Items(
         headings=tuple(
-            _scored(s if english else _timed(s), "heading" if enough else "short", objections)
+            _scored(_within(s, limits), "heading" if enough else "short", objections)
             for s in judge.score_all(headings())
         ),
         instruments=tuple(
-            _scored(s if english else _timed(s), "instrument", objections)
+            _scored(_within(s, limits), "instrument", objections)
             for s in judge.score_all((*own, *lists))
         ),
-        cues=tuple(_cue(each if english else _uncoded(each)) for each in judge.responses),
+        cues=tuple(_cue(_uncoded(each) if limits.words else each) for each in judge.responses),
         notes=tuple(notes),
     )
 
 
-def depends_on_words(item: Item) -> bool:
-    """Whether an item is judged by the codes of the learner's words."""
-    rule = item.rule
-    return rule is not None and any(part.by_words for part in rule.parts())
-
-
-def _timed(sheet: ScoredInstrument) -> ScoredInstrument:
-    """Remove the judgements that depend on words. Items for humans are left to humans."""
-    unknown = RuleVerdict("not judged", reason=NOT_ENGLISH)
+def _within(sheet: ScoredInstrument, limits: Limits) -> ScoredInstrument:
+    """Remove the judgements that the encounter does not allow."""
     judged = tuple(
-        replace(each, verdict=unknown) if depends_on_words(each.item) else each
-        for each in sheet.judged
+        replace(each, verdict=limits.on(each.item, each.verdict)) for each in sheet.judged
     )
     return replace(sheet, judged=judged)
 
@@ -107,15 +97,12 @@ def _scored(
     """Convert to the debrief's type. short: a heading without a share, because of too few turns."""
     source = sheet.instrument
     known = sheet.share_with_interval if kind == "heading" else None
-    about = _about(sheet)
-    if kind == "short":
-        about += f" You had fewer than {MIN_TURNS} turns, so it says little."
     return Scored(
         id=source.id,
         name=source.name,
         kind="instrument" if kind == "instrument" else "heading",
         source=source.source,
-        about=about,
+        about=_about(sheet),
         share=None if known is None else known.value,
         interval=None if known is None else (known.low, known.high),
         items=tuple(_result(each, objections.get(each.item.id, [])) for each in sheet.judged),

@@ -332,6 +332,9 @@ class Debrief(StrictModel):
     """Identifier of the ending of the case that was reached; None without one."""
     notes: tuple[str, ...]
     """Sentences to read first: what is missing, lost or uncertain."""
+    half_page: bool = False
+    """Whether so little could be judged that pages show only what there is; `notes` say why. A
+    retry of few turns has a whole page, because it is compared with the first attempt."""
     has_sound: bool
     lanes: tuple[SpeakerLane, ...]
     rows: tuple[TranscriptRow, ...]

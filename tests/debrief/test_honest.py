@@ -184,17 +184,21 @@ def test_turning_points_and_suggestions_do_not_need_sound(attempt: Attempt) -> N
 
 
 def spoken_in(attempt: Attempt, text: str, avg_logprob: float = -0.3) -> Debrief:
-    half = len(text) // 2
+    quarter = len(text) // 4
+    first, second, third, last = (text[n * quarter :][:quarter] for n in range(4))
+    last += text[4 * quarter :]
     return debrief_of(
         attempt,
         patient_speech(1, 0.5, "My girls are small."),
-        learner_turn(1, 5.0, text[:half], "hostility", "question_open", avg_logprob=avg_logprob),
+        learner_turn(1, 5.0, first, "hostility", "question_open", avg_logprob=avg_logprob),
         patient_move(1, 8.0, ledger_step("was rude to her", -0.2)).model_copy(
             update={"ledger": {"trust": 0.3}}
         ),
         patient_speech(2, 8.0, "I don't understand you."),
-        learner_turn(2, 11.0, text[half:], "minimising", avg_logprob=avg_logprob),
-        Ended(at_s=15.0, reason="learner"),
+        learner_turn(2, 11.0, second, "minimising", avg_logprob=avg_logprob),
+        learner_turn(3, 14.0, third, avg_logprob=avg_logprob),
+        learner_turn(4, 17.0, last, avg_logprob=avg_logprob),
+        Ended(at_s=20.0, reason="learner"),
         shows=(CUE,),
         critical=(STILL_TRUSTS, NO_BLAME),
     )
@@ -282,5 +286,6 @@ def test_an_encounter_of_few_turns_has_no_share(attempt: Attempt) -> None:
         debrief_of(attempt, *turns).headings[2],
     )
     assert short.share is None
-    assert "fewer than 4 turns, so it says little" in short.about
+    absent = [item for item in short.items if item.outcome == "not judged" and not item.human]
+    assert {item.reason for item in absent} == {"you had fewer than 4 turns"}
     assert enough.share is not None

@@ -82,7 +82,7 @@ def test_words_that_are_not_english_are_not_compared(
     judged = judge_attempt(made, read(made)).machine
     assert judged["nurse-name"].outcome == "counted"
     assert judge_as_shown(made).machine == judged
-    monkeypatch.setattr("simvoice.debrief.item_trust.is_english", lambda _: False)
+    monkeypatch.setattr("simvoice.debrief.limits.is_english", lambda _: False)
     foreign = judge_as_shown(made).machine
     assert foreign["nurse-name"].outcome == "not judged"
     by_time = [key for key in judged if foreign[key] == judged[key] and judged[key].value]

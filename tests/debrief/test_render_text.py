@@ -23,6 +23,7 @@ from simvoice.display import clock, duration
 from simvoice.reading.reading import read
 from simvoice.record.events import (
     Checkpoint,
+    Ended,
     LearnerTurn,
     PatientMove,
     PatientReflection,
@@ -30,7 +31,7 @@ from simvoice.record.events import (
     RecordedReflection,
 )
 from simvoice.record.store import Attempt
-from tests.planted.builder import trust_step
+from tests.planted.builder import learner_turn, trust_step
 from tests.planted.talk import record
 
 
@@ -115,10 +116,11 @@ def test_without_a_reflection_it_says_why(attempt: Attempt) -> None:
 
 def test_without_suggestions_it_says_what_to_keep(attempt: Attempt) -> None:
     kept = tuple(entry for entry in attempt.entries if isinstance(entry, PatientMove))
-    said = LearnerTurn(
-        turn=1, start_s=3.4, end_s=7.0, text="oh", avg_logprob=-0.1, no_speech_prob=0.0
-    )
-    text = printed(replace(attempt, entries=(said, *kept)))
+    said = learner_turn(1, 3.4, "oh", end_s=7.0)
+    acts = ("empathy_explore", "question_open", "question_open", "reflection")
+    more = [learner_turn(n, 8.0 + n, "so it is", act) for n, act in enumerate(acts, 2)]
+    end = Ended(at_s=50.0, reason="learner")
+    text = printed(replace(attempt, entries=(said, *more, *kept, end)))
     assert "What to keep doing" in text
     assert "you named a feeling (0:03). Keep doing that." in text
     assert "What to try next" not in text

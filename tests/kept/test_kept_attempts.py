@@ -12,7 +12,8 @@ Later versions changed some of it on purpose, and `expected` follows: since one 
 times are those at which the voices are heard, so times, lengths and what is computed from them
 moved a little (`docs/for-researchers.md` lists how); the attempt whose sound is cut is measured
 from its journal; the table of errors was fitted anew; a suggestion without a kind in the record is
-called "Try another way".
+called "Try another way". Headings over time have counts beside their share. Where the learner had
+fewer than four turns, or the encounter broke off, what did not happen is not judged.
 
 Whatever else a later version moves or renames inside itself, it says the same of them:
 

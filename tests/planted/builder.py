@@ -23,6 +23,7 @@ from simvoice.record.events import (
     Coded,
     Delay,
     DeliveredWord,
+    Ended,
     Header,
     Hold,
     JournalEntry,
@@ -202,8 +203,16 @@ class SoundlessAttempt:
         raise AttemptError("the sound was not kept")
 
 
-def debrief_of(attempt: Attempt, *entries: JournalEntry, **header: Any) -> Debrief:
-    """Build the debrief of these entries, with the attempt's header and without sound."""
+def debrief_of(
+    attempt: Attempt, *entries: JournalEntry, ends: bool = True, **header: Any
+) -> Debrief:
+    """Build the debrief of these entries, with the attempt's header and without sound.
+
+    ends: add an end by the learner when there is none.
+    """
+    if ends and entries and not any(isinstance(entry, Ended) for entry in entries):
+        at_s = max(float(getattr(entry, "end_s", 0.0)) for entry in entries)
+        entries = (*entries, Ended(at_s=at_s, reason="learner"))
     changed = attempt.header.model_copy(update=header)
     made = replace(attempt, entries=entries, audio_path=None, _sound=[], header=changed)
     return build_debrief(made, read(made))
