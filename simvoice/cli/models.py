@@ -245,13 +245,11 @@ class _Bars:
     ) -> None:
         self._progress.stop()
 
-    def begin(self, name: str, total_bytes: int, source: str) -> None:
+    def begin(self, name: str, total_bytes: int, source: SourceKind) -> None:
         """See `models.pull.PullProgress`."""
         if name not in self._tasks:
             self._tasks[name] = self._progress.add_task(name, total=total_bytes)
-        self._progress.reset(
-            self._tasks[name], total=total_bytes, description=f"{name} from {source}"
-        )
+        self._progress.reset(self._tasks[name], total=total_bytes, description=f"{name} ({source})")
 
     def advance(self, name: str, count: int) -> None:
         """See `models.pull.PullProgress`."""

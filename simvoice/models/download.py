@@ -349,6 +349,8 @@ def _size(path: Path) -> int:
 def _reason(error: httpx.HTTPError) -> str:
     if isinstance(error, httpx.HTTPStatusError):
         return f"HTTP {error.response.status_code}"
+    if isinstance(error, httpx.UnsupportedProtocol):
+        return "its address is not one of the web"
     if isinstance(error, httpx.TimeoutException):
         return "no answer in time"
     if isinstance(error, httpx.ConnectError):

@@ -37,10 +37,10 @@ _DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
 class PullProgress(Protocol):
     """Receives the progress of a pull."""
 
-    def begin(self, name: str, total_bytes: int, source: str) -> None:
+    def begin(self, name: str, total_bytes: int, source: SourceKind) -> None:
         """The download of a model begins, or what is missing begins again from another source.
 
-        total_bytes: bytes to download from this source, whose name is `source`.
+        total_bytes: bytes to download from this source.
         """
         ...
 
@@ -150,7 +150,7 @@ class _ModelPull:
         Raises FetchError when one of these has no further source.
         """
         place = self._places[kind]
-        self._progress.begin(self._name, place.bytes_of(files), place.label)
+        self._progress.begin(self._name, place.bytes_of(files), kind)
         if any(kind != sources_of(file)[0] for file in files):
             _require_space(self._work, {self._name: files}, kind)
         place.prepare(files)

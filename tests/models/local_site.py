@@ -16,6 +16,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 
 from simvoice.models.download import Digest
+from simvoice.models.manifest import SourceKind
 from simvoice.models.sources import Archive
 
 WEIGHTS = bytes(range(256)) * 400
@@ -145,12 +146,12 @@ class ProgressLog:
 
     totals: dict[str, int] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
-    sources: list[tuple[str, str]] = field(default_factory=list)
+    sources: list[tuple[str, SourceKind]] = field(default_factory=list)
     finished: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     on_note: threading.Event = field(default_factory=threading.Event)
 
-    def begin(self, name: str, total_bytes: int, source: str) -> None:
+    def begin(self, name: str, total_bytes: int, source: SourceKind) -> None:
         self.totals[name] = total_bytes
         self.counts[name] = 0
         self.sources.append((name, source))

