@@ -11,6 +11,8 @@
     |   |-- ModelAltered                  a model file differs from the pinned one
     |   |-- DeviceMissing                 no such microphone or loudspeaker
     |   |-- LibraryMissing                a system library is not installed
+    |   |-- MemoryShort                   there is too little memory for the models
+    |   |-- StorageRefused                the data folder cannot be written
     |   `-- StorageFull                   the disk is full
     |-- FetchError               exit 1   a download is incomplete
     |-- DeviceLost               exit 1   a device went away during an encounter
@@ -70,6 +72,14 @@ class DeviceMissing(NeedsError):
 
 class LibraryMissing(NeedsError):
     """A system library is not installed."""
+
+
+class MemoryShort(NeedsError):
+    """There is too little memory for the models."""
+
+
+class StorageRefused(NeedsError):
+    """The data folder cannot be written."""
 
 
 class StorageFull(NeedsError):

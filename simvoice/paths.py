@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
 import platformdirs
 
+from simvoice.errors import SettingError
+
 _PACKAGE = Path(__file__).resolve().parent
 _CHECKOUT = _PACKAGE.parent
+
+_LONGEST = Path("attempts", "x" * 130, "journal.jsonl.partial")
+"""As long as the longest path below the data folder."""
 
 
 def _in_checkout() -> bool:
@@ -21,7 +27,22 @@ def home() -> Path:
     `SIMVOICE_HOME` overrides the platform's usual place.
     """
     given = os.environ.get("SIMVOICE_HOME")
-    return Path(given) if given else platformdirs.user_data_path("simvoice", appauthor=False)
+    found = Path(given) if given else platformdirs.user_data_path("simvoice", appauthor=False)
+    return _checked(found, "the data folder", "SIMVOICE_HOME")
+
+
+def _checked(folder: Path, what: str, variable: str) -> Path:
+    """Return a folder. Raises SettingError when the system refuses the names of its files."""
+    try:
+        os.stat(folder / _LONGEST)
+    except OSError as error:
+        if error.errno in (errno.ENAMETOOLONG, errno.ELOOP):
+            shown = str(folder)[:60]
+            raise SettingError(
+                f"{what} {shown!r}… has a name that this system refuses ({error.strerror}); set "
+                f"{variable} to a shorter one"
+            ) from error
+    return folder
 
 
 def attempts_dir() -> Path:
@@ -38,7 +59,7 @@ def models_dir() -> Path:
     """Model weights: `SIMVOICE_MODELS`, else `models/` of the checkout, else under `home()`."""
     given = os.environ.get("SIMVOICE_MODELS")
     if given:
-        return Path(given)
+        return _checked(Path(given), "the models folder", "SIMVOICE_MODELS")
     return _CHECKOUT / "models" if _in_checkout() else home() / "models"
 
 

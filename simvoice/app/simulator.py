@@ -21,13 +21,14 @@ from simvoice.app.preparation import Cancelled, PreparationProgress, Preparation
 from simvoice.app.retry import RetryPlan, plan_retry
 from simvoice.app.standalone import planted_voice as planted_voice
 from simvoice.audio import Pcm
+from simvoice.checkup.memory import require_memory
 from simvoice.conversation.settings import TurnTakingSettings
 from simvoice.conversation.state import Rules
 from simvoice.debrief.retry import CheckpointRef
 from simvoice.engines import threads
 from simvoice.engines.llm.fallback import Fallback
 from simvoice.engines.llm.server import Server
-from simvoice.errors import AttemptError, UsageError
+from simvoice.errors import AttemptError, SimvoiceError, UsageError
 from simvoice.models import manifest
 from simvoice.patient.case.load import load_case, locate_case
 from simvoice.patient.case.schema import Case
@@ -47,7 +48,7 @@ from simvoice.ports import (
 )
 from simvoice.record.files import new_id
 from simvoice.record.ratings import folders_with_feedback
-from simvoice.record.recorder import Recorder
+from simvoice.record.recorder import Recorder, check_storage
 from simvoice.record.store import Attempt, AttemptSummary, Store
 from simvoice.runtime import spoken_lines
 from simvoice.runtime.observer import Observer, ignore
@@ -107,6 +108,7 @@ class Simulator:
         """Return all engines. Loads them at the first call, which takes some seconds."""
         with self._loading:
             if self._engines is None:
+                require_memory(self.profile.values())
                 began_s = time.monotonic()
                 self._engines = self._load(progress)
                 _log.info("loaded all models seconds=%.1f", time.monotonic() - began_s)
@@ -274,6 +276,7 @@ class Simulator:
         `spoken_lines.remaining_clauses`. The later clauses of a line can be synthesised while the
         first one plays.
         """
+        check_storage(self.store.root)
         engines = self.engines(lambda done, what: progress(0.3 * done, what))
         patient = self.patient(case_id)
         if engines.llm is not None and not cancelled():
@@ -290,7 +293,23 @@ class Simulator:
 
     def ready(self) -> Readiness:
         """Return how far `prepare` is."""
-        return self._preparations.readiness
+        found = self._preparations.readiness
+        if found.ready:  # the disk can be filled while the door note is read
+            try:
+                check_storage(self.store.root)
+            except SimvoiceError as error:
+                return Readiness(False, 0.0, "", fault=str(error))
+        return found
+
+    def shortage(self) -> str:
+        """Return what an encounter lacks here, disk or memory, as a sentence; empty for nothing."""
+        try:
+            check_storage(self.store.root)
+            if self._engines is None:
+                require_memory(self.profile.values())
+        except SimvoiceError as error:
+            return str(error)
+        return ""
 
     def close(self) -> None:
         """Stop the preparation. The process would crash if it ended while an engine works."""
@@ -326,6 +345,7 @@ class Simulator:
         if retry is not None:
             seed, time_s, learner = retry.seed, retry.time_s, learner or retry.learner
         seed = secrets.randbelow(2**31) if seed is None else seed
+        check_storage(self.store.root)
         attempt = new_id(case.id, datetime.now().astimezone())
 
         def record(facts: LineFacts) -> Recorder:

@@ -14,6 +14,7 @@ from simvoice.checkup.checks import (
     check_models,
     check_python,
 )
+from simvoice.checkup.memory import check_memory
 from simvoice.checkup.server import check_server
 from simvoice.checkup.sound import check_devices_only, check_sound
 from simvoice.checkup.speed import SpeedCheck
@@ -42,6 +43,7 @@ def check_all(
     yield check_log(log.file())
     yield from check_models(profile)
     yield check_cores()
+    yield check_memory(manifest.profile(profile).values())
     if server is not None:
         yield check_server(server, quick=quick)
     if sound:

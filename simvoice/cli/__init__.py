@@ -26,6 +26,7 @@ from simvoice.cli.export import export, picture
 from simvoice.cli.rate import agree
 from simvoice.cli.serve import serve
 from simvoice.errors import SimvoiceError
+from simvoice.machine import raise_file_limit
 from simvoice.safe_text import for_terminal
 
 app = typer.Typer(
@@ -87,6 +88,7 @@ def _root(
 @contextmanager
 def _logged(command: str, level: log.Level) -> Iterator[None]:
     """Log the start of a command and how it ends. Values of arguments may name a person."""
+    raise_file_limit()
     running = log.start(level)
     began_s = time.monotonic()
     python, system = platform.python_version(), f"{platform.system()}/{platform.machine()}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -18,6 +17,7 @@ from simvoice.cli.common import AsJson, answers, notes, print_json
 from simvoice.debrief.terminal import command
 from simvoice.display import duration
 from simvoice.errors import UsageError
+from simvoice.machine import usable_cores
 from simvoice.research.analysis.batch import BatchOutcome, BatchPlan, run
 from simvoice.research.analysis.conversation import Conversation, Value
 from simvoice.research.analysis.folder_search import LeftOut
@@ -28,7 +28,7 @@ from simvoice.research.recordings.file_names import shown_name
 from simvoice.research.recordings.speaker_names import SpeakerNames
 from simvoice.scoring.metrics.definitions import Unit, definitions
 from simvoice.scoring.metrics.norms import check_visits, norms_beside, visits
-from simvoice.scoring.metrics.quantities import quantity
+from simvoice.scoring.metrics.quantities import quantity, with_interval
 
 _MOST_LINES = 40
 """How many conversations are listed one by one; of more, only the number is printed."""
@@ -81,7 +81,7 @@ def analyze(
     ] = None,
     jobs: Annotated[
         int, typer.Option(min=1, max=64, help="How many to analyse at the same time.")
-    ] = max(1, (os.cpu_count() or 2) // 2),
+    ] = max(1, usable_cores() // 2),
     again: Annotated[
         bool, typer.Option("--again", help="Analyse again what already has a result.")
     ] = False,
@@ -247,7 +247,7 @@ def _show_list(outcomes: Sequence[BatchOutcome]) -> None:
 def _cell(unit: Unit, value: Value | None) -> str:
     if value is None or value.value is None:
         return "–"
-    return quantity(unit, value.value)
+    return with_interval(unit, value.value, value.low, value.high)
 
 
 def _show_one(found: Conversation) -> None:
@@ -282,5 +282,5 @@ def _with_interval(unit: Unit, value: Value) -> str:
     assert value.value is not None
     shown = quantity(unit, value.value)
     if value.low is None or value.high is None:
-        return shown
+        return with_interval(unit, value.value, None, None)
     return f"{shown}  ({quantity(unit, value.low)} to {quantity(unit, value.high)})"

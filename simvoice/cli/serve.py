@@ -68,6 +68,9 @@ def serve(
     with orderly_end(), loopback_socket(host, port) as made, _browser() as open_page:
         simulator = Simulator(profile, every_case=every_case, server=server)
         try:
+            lacking = simulator.shortage()
+            if lacking:
+                notes.print(f"No encounter can begin now: {lacking}.", markup=False)
             simulator.warm_up()
             serve_pages(simulator, made, on_address=show_address)
         finally:

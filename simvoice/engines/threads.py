@@ -11,7 +11,9 @@ from __future__ import annotations
 import os
 from collections.abc import MutableMapping
 
-CORES = os.cpu_count() or 1
+from simvoice.machine import usable_cores
+
+CORES = usable_cores()
 
 STT_THREADS = min(2, CORES)
 """Whisper. No other heavy work runs while it transcribes, and the learner waits for the result."""

@@ -11,6 +11,7 @@ import logging
 import os
 import queue
 import shutil
+import tempfile
 import threading
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from simvoice.audio import RATE, Pcm16, seconds
-from simvoice.errors import AttemptError, SimvoiceError, StorageFull
+from simvoice.errors import AttemptError, SimvoiceError, StorageFull, StorageRefused
 from simvoice.record.events import Ended, Header, JournalEntry
 from simvoice.record.files import (
     CLOSED,
@@ -103,8 +104,7 @@ class Recorder:
         # Built under another name, so that no reader sees an attempt without its header.
         building = root / f".{attempt}.new"
         try:
-            root.mkdir(parents=True, exist_ok=True)
-            _check_free_space(root)
+            check_storage(root)
             if folder.exists():
                 raise AttemptError(f"attempt {attempt} already exists; start another one")
             building.mkdir(mode=0o700)
@@ -331,8 +331,23 @@ def read_closed(folder: Path) -> ClosedFacts | None:
         return ClosedFacts()  # the mark is damaged; the record need not be
 
 
-def _check_free_space(root: Path) -> None:
-    free = shutil.disk_usage(root).free
+def check_storage(root: Path) -> None:
+    """Check that an encounter can be recorded under `root`. Creates the folder.
+
+    Raises StorageRefused when it cannot be written, StorageFull without enough free space.
+    """
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=root):
+            pass
+        free = shutil.disk_usage(root).free
+    except OSError as error:
+        if error.errno in FULL:
+            raise storage_error(error, f"recording in {root}") from error
+        raise StorageRefused(
+            f"attempts cannot be written to {root} ({error.strerror}); allow your user to write "
+            "there, or set SIMVOICE_HOME to another folder"
+        ) from error
     if free < NEEDED_BYTES:
         raise StorageFull(
             f"the disk for attempts has {free // 1_000_000} MB left and an encounter needs "

@@ -23,6 +23,9 @@ class Quick(StandIn):
     def __init__(self, profile, **_):
         super().__init__(Path("attempts"))
 
+    def shortage(self):
+        return ""
+
     def warm_up(self):
         pass
 

@@ -269,7 +269,7 @@ def test_an_existing_attempt_is_not_overwritten(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_created_gives_an_error(tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("not a folder")
-    with pytest.raises(SimvoiceError, match=r"recording attempt .* failed"):
+    with pytest.raises(SimvoiceError, match=r"attempts cannot be written to .* set SIMVOICE_"):
         Recorder.create(blocked / "attempts", header())
 
 

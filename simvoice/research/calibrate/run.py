@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -14,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from simvoice import __version__
+from simvoice.machine import usable_cores
 from simvoice.ports import Voice
 from simvoice.research.calibrate.clips import VOICES, Bank, record_bank
 from simvoice.research.calibrate.compare import HitCounts, Trial, run_trial, true_values
@@ -223,7 +223,7 @@ def plant_between(
 def _run_jobs(
     jobs: Sequence[_CalibrationJob], banks: Sequence[Bank], workers: int | None, done: Done
 ) -> Iterable[Trial]:
-    count = workers or os.cpu_count() or 1
+    count = workers or usable_cores()
     # Spawn: the parent may run engines whose threads do not survive a fork.
     with ProcessPoolExecutor(
         count, mp_context=get_context("spawn"), initializer=_set_banks, initargs=(list(banks),)
