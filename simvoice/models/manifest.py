@@ -327,7 +327,7 @@ def _read_stamps(model_folder: Path) -> dict[str, _Stamp]:
             for name, (size, mtime, ctime, sha256) in raw.items()
             if _HEX.fullmatch(sha256)
         }
-    except (OSError, ValueError, TypeError, AttributeError):
+    except (OSError, ValueError, TypeError, AttributeError, OverflowError, RecursionError):
         # The stamps only save time. Without readable ones, the files are hashed.
         return {}
 

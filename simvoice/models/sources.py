@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import base64
-import binascii
-import gzip
 import json
+import lzma
 import os
 import shutil
+import struct
 import subprocess
 import sys
 import tarfile
@@ -133,13 +133,21 @@ def resolve(packages: Sequence[str]) -> dict[str, Archive]:
     return found
 
 
+_UNREADABLE = (
+    *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, struct.error),
+    *(OSError, EOFError, LookupError, ValueError, RuntimeError, OverflowError),
+)
+"""What Python's readers of archives raise when bytes were changed: sizes before the start of the
+file (OSError), unknown methods (NotImplementedError), a mark of encryption (RuntimeError)."""
+
+
 def wheel_member(wheel: Path, name: str) -> Iterator[bytes]:
     """Yield the bytes of a file inside a wheel. Raises DamagedError for a damaged wheel."""
     try:
         with zipfile.ZipFile(wheel) as archive, archive.open(name) as inside:
             while chunk := inside.read(_CHUNK):
                 yield chunk
-    except (zipfile.BadZipFile, zlib.error, KeyError, EOFError) as error:
+    except _UNREADABLE as error:
         raise _damaged(wheel, name) from error
 
 
@@ -253,7 +261,7 @@ def tarball_member(tarball: Path, name: str) -> Iterator[bytes]:
                 raise KeyError(name)
             while chunk := inside.read(_CHUNK):
                 yield chunk
-    except (tarfile.TarError, gzip.BadGzipFile, zlib.error, KeyError, EOFError) as error:
+    except _UNREADABLE as error:
         raise _damaged(tarball, name) from error
 
 
@@ -261,7 +269,7 @@ def _tarball(package: str, document: bytes) -> Archive:
     try:
         entry = json.loads(document)["dist"]
         url, integrity = str(entry["tarball"]), str(entry.get("integrity", ""))
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise FetchError(
             f"the npm registry gave no address of {package}; check which one npm is configured "
             "with (npm config get registry)"
@@ -276,7 +284,7 @@ def _subresource_digest(integrity: str) -> Digest | None:
         if algorithm == "sha512":
             try:
                 return Digest("sha512", base64.b64decode(value, validate=True).hex())
-            except binascii.Error:
+            except ValueError:
                 return None
     return None
 
