@@ -43,6 +43,11 @@ def one_line(text: str) -> str:
     return encodable(" ".join(text.split()))
 
 
+def shortened(text: str, most: int = 160) -> str:
+    """Return what a message repeats of a text that someone gave: at most `most` characters."""
+    return text if len(text) <= most else text[:most] + "…"
+
+
 def encodable(text: str) -> str:
     """Return a text that UTF-8 can hold: lone surrogates become U+FFFD."""
     return re.sub(f"[{_SURROGATES}]", REPLACEMENT, text)

@@ -11,13 +11,11 @@ from simvoice.display import clock
 from simvoice.errors import AttemptError, UsageError
 from simvoice.record.events import Checkpoint, JournalEntry, LearnerTurn, PatientSpeech
 from simvoice.record.store import Attempt
+from simvoice.safe_text import shortened
 
 _REFERENCE = re.compile(
     r"(?P<attempt>[^@]+)@(?:(?:(?P<hours>\d):)?(?P<minutes>\d{1,3}):(?P<seconds>[0-5]\d)|(?P<turn>\d{1,9}))"
 )
-
-_SHOWN = 160
-"""Characters of a wrong reference that a message repeats; an attempt's id has up to 120."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +69,9 @@ def parse_checkpoint_ref(text: str) -> tuple[str, int | None, float]:
     """
     match = _REFERENCE.fullmatch(text.strip())
     if match is None:
-        shown = text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
         raise UsageError(
-            f"{shown!r} does not name a checkpoint; write the attempt's id, an @, and a turn or a "
-            "time, such as ATTEMPT@3:12"
+            f"{shortened(text)!r} does not name a checkpoint; write the attempt's id, an @, and a "
+            "turn or a time, such as ATTEMPT@3:12"
         )
     if match["turn"] is not None:
         return match["attempt"], int(match["turn"]), 0.0

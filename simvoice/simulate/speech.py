@@ -23,6 +23,7 @@ from simvoice.audio import RATE, Pcm, samples, voiced_span
 from simvoice.errors import SettingError, SimvoiceError
 from simvoice.markup import PAUSE
 from simvoice.ports import Speech, SpokenWord, Voice, VoiceStyle
+from simvoice.safe_text import shortened
 from simvoice.sentences import split_sentences
 from simvoice.simulate.learner import LearnerClip
 
@@ -50,13 +51,15 @@ def parse(text: str) -> list[Piece]:
     pauses = [float(part) for part in parts[1::2]] + [0.0]
     for piece in texts:
         if "<" in piece or ">" in piece:
-            raise SettingError(f"{piece!r} contains a broken mark; write a pause as <pause 0.8>")
+            raise SettingError(
+                f"{shortened(piece)!r} contains a broken mark; write a pause as <pause 0.8>"
+            )
     if not any(texts):
-        raise SettingError(f"{text!r} contains no words; add some")
+        raise SettingError(f"{shortened(text)!r} contains no words; add some")
     if max(pauses) > MAX_PAUSE_S:
         raise SettingError(f"a pause is at most {MAX_PAUSE_S:g} s, not {max(pauses):g}")
     if not all(texts):
-        raise SettingError(f"a pause in {text!r} needs words on both sides; move it")
+        raise SettingError(f"a pause in {shortened(text)!r} needs words on both sides; move it")
     return [Piece(piece, pause_s) for piece, pause_s in zip(texts, pauses, strict=True)]
 
 
@@ -124,7 +127,7 @@ def _speak(voice: Voice, text: str, style: VoiceStyle) -> Speech:
         at += len(spoken.pcm)
     pcm = np.concatenate(sounds)
     if voiced_span(pcm)[1] == 0:
-        raise SimvoiceError(f"the voice gave no sound for {text!r}; use other words")
+        raise SimvoiceError(f"the voice gave no sound for {shortened(text)!r}; use other words")
     return Speech(pcm, tuple(words))
 
 

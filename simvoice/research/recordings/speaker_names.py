@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from simvoice.errors import SettingError
+from simvoice.safe_text import shortened
 from simvoice.timing.turns import Speaker
 
 _LEARNERS = (
@@ -55,8 +56,8 @@ class SpeakerNames:
         ]
         if len(halves) != 2 or not all(halves) or halves[0] & halves[1]:
             raise SettingError(
-                f"--names {text!r} is not two different names; write the learner's first, such as: "
-                '--names doctor,patient or --names "Dr Smith,SPEAKER_01"'
+                f"--names {shortened(text)!r} is not two different names; write the learner's first, "
+                'such as: --names doctor,patient or --names "Dr Smith,SPEAKER_01"'
             )
         return cls(halves[0], halves[1])
 
