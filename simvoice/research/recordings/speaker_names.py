@@ -56,8 +56,8 @@ class SpeakerNames:
         ]
         if len(halves) != 2 or not all(halves) or halves[0] & halves[1]:
             raise SettingError(
-                f"--names {shortened(text)!r} is not two different names; write the learner's first, "
-                'such as: --names doctor,patient or --names "Dr Smith,SPEAKER_01"'
+                f"--names {shortened(text)!r} is not two different names; write the learner's "
+                'first, such as: --names doctor,patient or --names "Dr Smith,SPEAKER_01"'
             )
         return cls(halves[0], halves[1])
 
