@@ -86,7 +86,7 @@ def _lines(each: ItemAgreement) -> list[str]:
         f"{count_noun(each.ratings, 'rating')} ({each.blind} on the blind page)"
     )
     if each.agreed is not None:
-        with_humans += f", the same in {percent(each.agreed)}"
+        with_humans += f", the same in {round(each.agreed * each.ratings)} of {each.ratings}"
     among = (
         "humans with each other: "
         f"{_coefficients(each.humans_kappa, each.humans, each.humans_icc)}, "

@@ -25,7 +25,7 @@ from simvoice.debrief.moments import find_exchanges
 from simvoice.debrief.patient_view import shown_reflections, told_and_untold, turning_points
 from simvoice.debrief.suggestions import make_suggestions, what_to_keep
 from simvoice.debrief.wording import format_measured
-from simvoice.display import clock, count_noun, percent
+from simvoice.display import clock, count_noun, duration
 from simvoice.errors import AttemptError
 from simvoice.reading.reading import Reading
 from simvoice.record.endings import end_words
@@ -340,8 +340,8 @@ def _notes(attempt: Attempt, reading: Reading, sound_problem: str) -> list[str]:
         notes.append(f"{reading.sound_fault} So times and numbers come from the journal.")
     if reading.lost_share > LOST_SHARE:
         notes.append(
-            f"{percent(reading.lost_share)} of the microphone's sound was lost, so response times "
-            "and pauses are not shown."
+            f"{_lost(reading)} of the microphone's sound was lost, so response times and pauses "
+            "are not shown."
         )
     underruns = sum(counts.speaker_underruns for counts in reading.of(LossCounts)[-1:])
     if underruns:
@@ -361,6 +361,12 @@ def _notes(attempt: Attempt, reading: Reading, sound_problem: str) -> list[str]:
     ]
     notes += [f"{clock(trouble.at_s)}: {trouble.what}" for trouble in reading.of(Trouble)]
     return notes
+
+
+def _lost(reading: Reading) -> str:
+    """How much was lost, without a percentage: `1.0 s of 10.0 s`."""
+    length_s = reading.speech_times.end_s
+    return f"{duration(reading.lost_share * length_s)} of {duration(length_s)}"
 
 
 def _not_counted(sound: Discarded) -> str:

@@ -23,9 +23,19 @@ from simvoice.debrief.model import (
     TimingMark,
     TranscriptRow,
 )
-from simvoice.debrief.wording import SectionTitles, section_titles, tally
+from simvoice.debrief.wording import (
+    SectionTitles,
+    how_many_judged,
+    judged_items,
+    numbers_of_half_page,
+    section_titles,
+    shared_reason,
+    shared_reason_in_words,
+    tally,
+)
 from simvoice.display import duration
 from simvoice.scoring.metrics.definitions import definition_of, first_on_page, metric_groups
+from simvoice.scoring.metrics.quantities import with_interval
 
 # -- outline of the recording -----------------------------------------------------------------
 
@@ -63,6 +73,9 @@ _OWN = "simvoice"
 
 _MARKS_IN_TRANSCRIPT = frozenset({"silence", "hold", "interruption", "together"})
 """Marks that the transcript shows too; there are too many pauses and gaps."""
+
+_MOST_JUDGED = 8
+"""Most items that half a page lists; the lists below it have all."""
 
 _LEDGER_DASHES = ("none", "7 4", "2 4", "10 3 2 3", "1 3")
 """Dash patterns, so that the lines differ without colour."""
@@ -107,8 +120,30 @@ class ItemSheet:
     scored: Scored
     tally: str
     """How many of the judged items were met, in words."""
+    shared_reason: str
+    """The reason that is said once, and not below each item that is not judged; empty without."""
+    reason_in_words: str
     sections: tuple[tuple[str, tuple[ItemResult, ...]], ...]
     """(name, items) in the order of the instrument. The name may be empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class TalkShare:
+    """The learner's share of all speech, with its interval; percent."""
+
+    value: float
+    low: float
+    high: float
+
+    @property
+    def learner(self) -> str:
+        """The learner's share in words: `47 % (45–49)`."""
+        return with_interval("percent", self.value, self.low, self.high)
+
+    @property
+    def patient(self) -> str:
+        """The patient's share in words."""
+        return with_interval("percent", 100.0 - self.value, 100.0 - self.high, 100.0 - self.low)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,17 +161,21 @@ class PageView:
     """Silences of 2 s and more, and those that the patient kept."""
     sheets: tuple[ItemSheet, ...]
     """The headings, then the instruments."""
+    judged: tuple[ItemResult, ...]
+    """For half a page: the items that could be judged, each wording once."""
+    how_many_judged: str
+    how_much: tuple[Number, ...]
+    """For half a page: the numbers that say how much there was."""
     curves: tuple[Curve, ...]
     changes: tuple[ShownLedgerStep, ...]
-    learner_share: float | None
-    """The learner's share of all speech in percent; None when not measurable."""
+    talk: TalkShare | None
+    """None when not measurable, or when its error is not known: then no bar is drawn."""
     common_error: str
     """The error note that all numbers share; empty when they differ."""
 
 
 def view(debrief: Debrief) -> PageView:
     """Arrange a debrief for the template."""
-    share = next((n.value for n in debrief.numbers if n.key == "talk_share"), None)
     errors = {number.error for number in debrief.numbers}
     return PageView(
         debrief=debrief,
@@ -146,11 +185,21 @@ def view(debrief: Debrief) -> PageView:
         moments=_moments(debrief.rows, debrief.marks),
         silences=tuple(m for m in debrief.marks if m.kind in {"silence", "hold"}),
         sheets=tuple(_sheet(each) for each in (*debrief.headings, *debrief.instruments)),
+        judged=judged_items(debrief)[:_MOST_JUDGED],
+        how_many_judged=how_many_judged(debrief),
+        how_much=numbers_of_half_page(debrief),
         curves=_curves(debrief.ledger, debrief.duration_s),
         changes=debrief.changes,
-        learner_share=share,
+        talk=_talk(debrief.numbers),
         common_error=errors.pop() if len(errors) == 1 else "",
     )
+
+
+def _talk(numbers: Iterable[Number]) -> TalkShare | None:
+    found = next((number for number in numbers if number.key == "talk_share"), None)
+    if found is None or found.value is None or found.low is None or found.high is None:
+        return None
+    return TalkShare(found.value, found.low, found.high)
 
 
 def timeline(debrief: Debrief) -> dict[str, Any]:
@@ -168,7 +217,13 @@ def _sheet(scored: Scored) -> ItemSheet:
     sections: dict[str, list[ItemResult]] = {}
     for item in scored.items:
         sections.setdefault(item.section, []).append(item)
-    return ItemSheet(scored, tally(scored), tuple((name, tuple(s)) for name, s in sections.items()))
+    return ItemSheet(
+        scored,
+        tally(scored),
+        shared_reason(scored.items),
+        shared_reason_in_words(scored.items),
+        tuple((name, tuple(s)) for name, s in sections.items()),
+    )
 
 
 def _groups(numbers: Iterable[Number]) -> tuple[Group, ...]:

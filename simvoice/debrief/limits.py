@@ -14,7 +14,6 @@ from typing import Final
 
 from simvoice.criteria.encounter import RuleVerdict
 from simvoice.debrief.wording import NOT_ENGLISH, is_english
-from simvoice.display import count_noun
 from simvoice.reading.reading import Reading
 from simvoice.record.events import Ended, LearnerTurn
 from simvoice.scoring.instruments.instrument import Item
@@ -76,9 +75,7 @@ class Limits:
             return ""  # the note about the voice says it
         if self.absence == BROKE_OFF:
             return "The encounter broke off, so what had not happened by then is not judged."
-        return (
-            f"You had only {count_noun(self.turns, 'turn')}, so what did not happen is not judged."
-        )
+        return f"You had fewer than {MIN_TURNS} turns, so what did not happen is not judged."
 
 
 def find_limits(reading: Reading) -> Limits:

@@ -37,15 +37,21 @@ from simvoice.debrief.wording import (
     NOT_COMPARED,
     UNSURE,
     cue_answer,
+    how_many_judged,
+    judged_items,
     moved,
     not_told,
+    numbers_of_half_page,
     section_titles,
+    shared_reason,
+    shared_reason_in_words,
     tally,
     tally_cues,
 )
 from simvoice.display import clock, count_noun, duration, figure, points, signed_points
 from simvoice.scoring.instruments.instrument import CRITICAL
 from simvoice.scoring.metrics.definitions import first_in_terminal
+from simvoice.scoring.metrics.quantities import with_interval
 from simvoice.timing.intervals import Intervals, intersect, intervals, total_s
 
 # -- the first screen -------------------------------------------------------------------------
@@ -89,12 +95,28 @@ def _screen_sections(
         yield titles.turning_points, hanging(points)
     if debrief.suggestions:
         yield f"{titles.suggestions}, and the command to retry from there", _short_advice(debrief)
-    elif debrief.keep:
+    elif debrief.keep and not debrief.half_page:
         yield titles.keep, Text(debrief.keep)
     if compared is not None:
         yield "The first time, and this time", _short_comparison(compared)
-    if numbers := learner_numbers(debrief):
+    if debrief.half_page:
+        yield from _half_page(debrief)
+    elif numbers := learner_numbers(debrief):
         yield titles.numbers, _short_numbers(numbers)
+
+
+_HALF_PAGE_ITEMS: Final = 4
+"""Most items of half a page; `--items` has all."""
+
+
+def _half_page(debrief: Debrief) -> Iterator[tuple[str, RenderableType]]:
+    """What could be judged, in a few lines; the notes at the top say once why the rest was not."""
+    titles = section_titles(debrief.patient_name)
+    judged = judged_items(debrief)[:_HALF_PAGE_ITEMS]
+    rows = hanging((_ITEM_SIGNS[item.outcome], Text(item.text)) for item in judged)
+    yield titles.judged, Group(rows, Text(how_many_judged(debrief)))
+    if numbers := numbers_of_half_page(debrief):
+        yield titles.numbers, _short_numbers(list(numbers))
 
 
 def _short_advice(debrief: Debrief) -> RenderableType:
@@ -120,11 +142,17 @@ def _short_numbers(numbers: list[Number]) -> RenderableType:
     half = (len(numbers) + 1) // 2
     wide, narrow = Table.grid(padding=(0, 2)), Table.grid(padding=(0, 2))
     for first, second in zip(numbers[:half], [*numbers[half:], None], strict=False):
-        beside = ("", "") if second is None else (second.name, second.shown)
-        wide.add_row(*map(Text, (first.name, first.shown, *beside)))
+        beside = ("", "") if second is None else (second.name, _shown(second))
+        wide.add_row(*map(Text, (first.name, _shown(first), *beside)))
     for number in numbers:
-        narrow.add_row(Text(number.name), Text(number.shown))
+        narrow.add_row(Text(number.name), Text(_shown(number)))
     return Fitted(wide, narrow)
+
+
+def _shown(number: Number) -> str:
+    if number.value is None or number.unit != "percent":
+        return number.shown
+    return with_interval("percent", number.value, number.low, number.high)
 
 
 def _short_comparison(found: Comparison) -> RenderableType:
@@ -235,6 +263,8 @@ def render_items(debrief: Debrief, ratings: Mapping[str, int] | None = None) -> 
         ]
         if scored.id == CRITICAL:
             parts.append(Text(scored.about))
+        if once := shared_reason_in_words(scored.items):
+            parts.append(Text(once, style="dim"))
         parts.append(flow([_items(scored, ratings or {})], 2))
     parts += [Text(), Text(_ITEM_LEGEND, style="dim")]
     parts.append(Text("Is an item wrong? Say so:", style="dim"))
@@ -251,6 +281,7 @@ def _title(scored: Scored, ratings: Mapping[str, int] | None) -> str:
 
 def _items(scored: Scored, ratings: Mapping[str, int]) -> RenderableType:
     is_compared = any(ratings.get(item.id) for item in scored.items)
+    said_once = shared_reason(scored.items)
     table = Table.grid(padding=(0, 1))
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
@@ -261,7 +292,7 @@ def _items(scored: Scored, ratings: Mapping[str, int]) -> RenderableType:
             table.add_row("", Text(section, style="italic"))
         table.add_row(_ITEM_SIGNS[item.outcome], Text(_headline(item)))
         compared = _compared(ratings.get(item.id, 0)) if is_compared and not item.human else ()
-        for line in (*_below(item), *compared):
+        for line in (*_below(item, said_once), *compared):
             table.add_row("", Text(f"  {line}", style="dim"))
     return table
 
@@ -272,11 +303,11 @@ def _headline(item: ItemResult) -> str:
     return f"{item.text}: {figure(item.value)} [{item.id}]"
 
 
-def _below(item: ItemResult) -> Iterator[str]:
+def _below(item: ItemResult, said_once: str) -> Iterator[str]:
     for each in item.evidence:
         said = f"“{each.quote}” ({each.shows})" if each.quote else each.shows
         yield f"{clock(each.at_s)} {said}"
-    if item.reason:
+    if item.reason and item.reason != said_once:
         yield f"not judged: {item.reason.rstrip('.')}"
     if item.rule and item.outcome in {"met", "not met"}:
         yield f"rule: {item.rule}; certainty {item.certainty}"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Final
 
-from simvoice.debrief.model import CueAnswer, Scored
+from simvoice.debrief.model import CueAnswer, Debrief, ItemResult, Number, Scored
 from simvoice.display import count_noun, duration, points
 from simvoice.record.events import LearnerTurn
 from simvoice.scoring.instruments.evidence import GUESSING
@@ -53,6 +53,7 @@ class SectionTitles:
     ledger: str
     told: str
     numbers: str
+    judged: str
 
 
 def section_titles(patient_name: str) -> SectionTitles:
@@ -70,6 +71,7 @@ def section_titles(patient_name: str) -> SectionTitles:
         ledger=f"How {patient_name} changed",
         told=f"What {patient_name} told you, and why",
         numbers="Numbers",
+        judged="What could be judged",
     )
 
 
@@ -90,6 +92,67 @@ def tally_items(met: int, not_met: int, not_judged: int, *, counted: int = 0) ->
     parts += [f"{counted} counted"] if counted else []
     parts += [f"{not_judged} not judged"] if not_judged else []
     return ", ".join(parts)
+
+
+def judged_items(debrief: Debrief) -> tuple[ItemResult, ...]:
+    """Return the items of all lists that were judged, each wording once, in the lists' order."""
+    judged = (i for i in _every_item(debrief) if i.outcome in {"met", "not met"})
+    return tuple({item.text: item for item in judged}.values())
+
+
+def how_many_judged(debrief: Debrief) -> str:
+    """Return how many items were met or not met: `2 of 41 items were judged.`
+
+    Items that are left to humans, and numbers without a threshold, are left out.
+    """
+    asked = [i for i in _every_item(debrief) if not i.human and i.outcome != "counted"]
+    judged = sum(item.outcome != "not judged" for item in asked)
+    if not judged:
+        return f"None of the {count_noun(len(asked), 'item')} was judged."
+    return (
+        f"{judged} of {count_noun(len(asked), 'item')} {'was' if judged == 1 else 'were'} judged."
+    )
+
+
+_LEAST_SHARING = 2
+"""Fewest items that make a reason one that is said once."""
+
+
+def shared_reason(items: Sequence[ItemResult]) -> str:
+    """Return the reason why most of the items that are not judged are not; empty if none is shared.
+
+    A list says it once (`shared_reason_in_words`), and not below each of these items.
+    """
+    reasons = Counter(item.reason for item in items if item.outcome == "not judged" and item.reason)
+    found = reasons.most_common(1)
+    return found[0][0] if found and found[0][1] >= _LEAST_SHARING else ""
+
+
+def shared_reason_in_words(items: Sequence[ItemResult]) -> str:
+    """Return the sentence that says a shared reason once; empty without one."""
+    reason = shared_reason(items).rstrip(".")
+    return f"Not judged where no other reason is given: {reason}." if reason else ""
+
+
+def _every_item(debrief: Debrief) -> Iterator[ItemResult]:
+    for scored in (*debrief.headings, *debrief.instruments):
+        yield from scored.items
+
+
+HALF_PAGE_NUMBERS: Final = (
+    "learner_turns",
+    "learner_speech",
+    "patient_speech",
+    "longest_silence",
+    "interruptions",
+)
+"""Keys of the numbers of half a page: how much there was."""
+
+
+def numbers_of_half_page(debrief: Debrief) -> tuple[Number, ...]:
+    """Return how much there was, in counts and seconds, without what did not happen."""
+    by_key = {number.key: number for number in debrief.numbers if number.value}
+    return tuple(by_key[key] for key in HALF_PAGE_NUMBERS if key in by_key)
 
 
 def tally_cues(cues: Sequence[CueAnswer]) -> str:

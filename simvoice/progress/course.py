@@ -39,7 +39,7 @@ from simvoice.scoring.instruments.instrument import headings
 from simvoice.scoring.metrics.change import minimal_detectable_change
 from simvoice.scoring.metrics.definitions import Definition, definitions
 from simvoice.scoring.metrics.interval import shipped_errors
-from simvoice.scoring.metrics.quantities import quantity, reason_clause
+from simvoice.scoring.metrics.quantities import quantity, reason_clause, with_interval
 from simvoice.scoring.raters.human_range import HumanAgreement, format_value, human_agreements
 
 
@@ -242,7 +242,8 @@ class _SeriesBuilder:
                 return self._none(brief, reason_clause(why))
             shown = quantity(entry.unit, found.value)
             if found.low is None or found.high is None:
-                return self._point(brief, found.value, None, shown)
+                alone = with_interval(entry.unit, found.value, None, None)
+                return self._point(brief, found.value, None, alone)
             ends = _ends(entry, found.low, found.high, shown)
             return self._point(brief, found.value, (found.low, found.high), f"{shown} ({ends})")
 

@@ -66,7 +66,7 @@ def test_a_sheet_is_filled_in_imported_and_compared(attempt: Attempt, tmp_path: 
     text = " ".join(run("agree", attempt.id).split())
     assert "spikes-emotion-silence" in text
     assert "not yet known: both judged it in 1 of the 20 attempts that are needed" in text
-    assert "1 attempt, 1 rater, 1 rating (0 on the blind page), the same in 100 %" in text
+    assert "1 attempt, 1 rater, 1 rating (0 on the blind page), the same in 1 of 1" in text
     assert "The machine may be trusted with an item when" in text
 
 

@@ -247,9 +247,10 @@ def test_losses_unsure_turns_and_troubles_are_noted(attempt: Attempt) -> None:
         Ended(at_s=10.0, reason="device"),
     )
     assert debrief.notes == (
-        "You had only 1 turn, so what did not happen is not judged.",
+        "You had fewer than 4 turns, so what did not happen is not judged.",
         "The sound of this attempt was not stored.",
-        "10 % of the microphone's sound was lost, so response times and pauses are not shown.",
+        "1.0 s of 10.0 s of the microphone's sound was lost, so response times and pauses are not "
+        "shown.",
         "Ines's voice stuttered: 1 frame of sound came too late.",
         "Speech recognition was unsure in 1 turn of yours. The words there may be wrong; the times "
         "are right.",

@@ -132,10 +132,16 @@ def _rows(before: Conversation, after: Conversation) -> list[_Row]:
         and v.value is not None
         and v.key in later
         and later[v.key].value is not None
+        and not _stands_alone(known[v.key].unit, v, later[v.key])
     ]
     if len(rows) > _MOST_ROWS:
         rows.sort(key=lambda row: row.is_still)  # stable: changed ones first
     return rows[:_MOST_ROWS]
+
+
+def _stands_alone(unit: Unit, *values: Value) -> bool:
+    """Whether percentages would be drawn without their intervals."""
+    return unit == "percent" and any(value.low is None or value.high is None for value in values)
 
 
 def _measured(value: Value, entry: Definition) -> Measured:

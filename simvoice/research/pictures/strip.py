@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import FuncFormatter, MultipleLocator
 
-from simvoice.display import clock, count_noun, duration, percent
+from simvoice.display import clock, count_noun, duration
 from simvoice.research.analysis.conversation import Conversation, ConversationEvent
 from simvoice.research.pictures.style import (
     DASHES,
@@ -32,6 +32,7 @@ from simvoice.research.pictures.style import (
     keys,
     with_style,
 )
+from simvoice.scoring.metrics.quantities import with_interval
 
 _ROWS_S = (30.0, 60.0, 120.0, 180.0, 300.0, 600.0, 1200.0, 1800.0, 3600.0)
 """Possible seconds of a row; the shortest that needs at most `_MOST_ROWS` is used."""
@@ -108,11 +109,12 @@ def _box(bottom_in: float, tall_in: float, height_in: float) -> tuple[float, flo
 def _head(sheet: Figure, found: Conversation, height_in: float) -> None:
     top = 1.0 - 0.16 / height_in
     sheet.text(0.02, top, found.title or found.id, fontsize=11, fontweight="bold", va="top")
-    share = next((v.value for v in found.metrics if v.key == "talk_share"), None)
+    share = next((v for v in found.metrics if v.key == "talk_share"), None)
     learner = found.name_of("learner")
     facts = [found.when[:10], duration(found.length_s)]
-    if share is not None:
-        facts.append(f"{learner} {percent(share / 100.0)} of the talking")
+    if share is not None and share.value is not None:
+        shown = with_interval("percent", share.value, share.low, share.high)
+        facts.append(f"{learner} {shown} of the talking")
     line = " · ".join(fact for fact in facts if fact)
     sheet.text(0.02, top - 0.26 / height_in, line, color=FAINT, va="top")
 

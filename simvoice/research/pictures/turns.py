@@ -1,4 +1,4 @@
-"""Draw turn-taking over time: turn lengths, floor transfer offsets and share of the talking."""
+"""Draw turn-taking over time: turn lengths, floor transfer offsets and how long each talks."""
 
 from __future__ import annotations
 
@@ -30,13 +30,14 @@ _LONGEST_GAP_S = 6.0
 
 _WINDOW_SHARE = 0.2
 _LEAST_WINDOW_S = 30.0
-"""The talk share is computed in windows of a fifth of the conversation, but at least 30 s: shorter
-windows contain a turn or two and jump between 0 and 100."""
+"""Talking is added up in windows of a fifth of the conversation, but at least 30 s: shorter windows
+contain a turn or two and jump. Seconds are drawn and no share: the error of a share in so short a
+window is not known."""
 
 Floats = NDArray[np.float64]
 
 _STEPS = 240
-"""Points of the talk share's curve."""
+"""Points of the curves of talking."""
 
 
 def turns(found: Conversation) -> Figure:
@@ -58,7 +59,7 @@ def turns(found: Conversation) -> Figure:
             _frame(axes, found.length_s)
         _lengths(panels[0], found)
         _transfers(panels[1], found)
-        _share(panels[2], found)
+        _talking(panels[2], found)
         _head(sheet, found)
         handles, words = zip(*keys(found), strict=True)
         sheet.legend(
@@ -165,48 +166,43 @@ def _offset_s(event: ConversationEvent) -> float:
     return -event.length_s if event.kind == "overlap_between" else event.length_s
 
 
-# -- share of the talking -------------------------------------------------------------------
+# -- how long each talks --------------------------------------------------------------------
 
 
-def _share(axes: Axes, found: Conversation) -> None:
+def _talking(axes: Axes, found: Conversation) -> None:
     window_s = max(_LEAST_WINDOW_S, _WINDOW_SHARE * found.length_s)
     _titled(
         axes,
-        f"Share of the talking, percent, in the {duration(window_s)} around each moment: the "
-        "learner's below, the patient's above",
+        f"Seconds of talking in the {duration(window_s)} around each moment: the learner's "
+        "upwards, the patient's downwards",
     )
-    times, shares = talk_share(found, window_s)
-    axes.fill_between(times, 0.0, shares, color=LEARNER["facecolor"], linewidth=0.0)
+    times, spoken = talking(found, window_s)
+    axes.fill_between(times, 0.0, spoken["learner"], color=LEARNER["facecolor"], linewidth=0.0)
     axes.fill_between(
         times,
-        shares,
-        100.0,
+        -spoken["patient"],
+        0.0,
         facecolor=PATIENT["facecolor"],
         edgecolor=PATIENT["edgecolor"],
         hatch=PATIENT["hatch"],
         linewidth=0.0,
     )
-    axes.plot(times, shares, color=INK, linewidth=0.9, zorder=3)
-    axes.axhline(50.0, color="white", linewidth=0.9, zorder=4, linestyle=(0, (3, 3)))
-    axes.axhline(50.0, color=INK, linewidth=0.9, zorder=4, linestyle=(3, (3, 3)))
-    axes.set_ylim(0.0, 100.0)
-    axes.set_yticks([0, 50, 100])
+    axes.axhline(0.0, color=INK, linewidth=0.7, zorder=3)
+    most = max(1.0, *(float(each.max()) for each in spoken.values()))
+    axes.set_ylim(-1.08 * most, 1.08 * most)
+    axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{abs(y):g}"))
 
 
-def talk_share(found: Conversation, window_s: float) -> tuple[Floats, Floats]:
-    """Return (moments, the learner's percentage of the talking around each), float64 [n] each.
-
-    Where no one speaks, the last share is repeated.
-    """
-    lanes = {who: _voice(found, who) for who in ("learner", "patient")}
+def talking(found: Conversation, window_s: float) -> tuple[Floats, dict[str, Floats]]:
+    """Return (moments, seconds of each one's talking around each moment, by who), float64 [n]."""
     times = np.linspace(0.0, max(found.length_s, 1e-3), _STEPS)
-    shares = np.full(times.shape, np.nan)
-    for index, at_s in enumerate(times):
-        window = intervals([(at_s - window_s / 2.0, at_s + window_s / 2.0)])
-        learner_s, patient_s = (total_s(intersect(lane, window)) for lane in lanes.values())
-        if learner_s + patient_s > 0.0:
-            shares[index] = 100.0 * learner_s / (learner_s + patient_s)
-    return times, _filled(shares)
+    windows = [intervals([(at - window_s / 2.0, at + window_s / 2.0)]) for at in times]
+    lanes = {who: _voice(found, who) for who in ("learner", "patient")}
+    return times, {
+        who: np.array([total_s(intersect(lane, window)) for window in windows])
+        for who, lane in lanes.items()
+    }
 
 
 def _voice(found: Conversation, who: str) -> Intervals:
@@ -214,11 +210,3 @@ def _voice(found: Conversation, who: str) -> Intervals:
         (s.start_s, s.end_s) for s in found.stretches if s.who == who and s.kind != "noise"
     )
     return intervals(own)
-
-
-def _filled(shares: Floats) -> Floats:
-    known = np.flatnonzero(~np.isnan(shares))
-    if known.size == 0:
-        return np.full(shares.shape, 50.0)
-    last = np.maximum.accumulate(np.where(np.isnan(shares), 0, np.arange(shares.size)))
-    return shares[np.where(last < known[0], known[0], last)]

@@ -47,3 +47,20 @@ def quantity(unit: Unit, value: float) -> str:
     if unit == "words":
         return count_noun(round(value), "word")
     return f"{fixed(value, 1 if unit in _ONE_PLACE else 2)} {unit}"
+
+
+def with_interval(unit: Unit, value: float, low: float | None, high: float | None) -> str:
+    """A value with its unit, and a percentage with its interval: `47 % (45–49)`, `66 % (±0.3)`.
+
+    A percentage looks like a grade, so it never stands alone: without an interval it is
+    `47 % (error not known)`.
+    """
+    shown = quantity(unit, value)
+    if unit != "percent":
+        return shown
+    if low is None or high is None:
+        return f"{shown} (error not known)"
+    ends = fixed(low, 0), fixed(high, 0)
+    if ends[0] == ends[1]:
+        return f"{shown} (±{fixed(max(0.1, abs(value - low), abs(high - value)), 1)})"
+    return f"{shown} ({ends[0]}–{ends[1]})"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import xml.etree.ElementTree as etree
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +21,7 @@ from simvoice.research.analysis.conversation import Conversation
 from simvoice.research.pictures.change import change
 from simvoice.research.pictures.strip import strip
 from simvoice.research.pictures.style import LEARNER, PATIENT, render, save
-from simvoice.research.pictures.turns import talk_share, turns
+from simvoice.research.pictures.turns import talking, turns
 from simvoice.scoring.metrics.interval import ErrorTable
 from tests.planted.talk import record
 
@@ -124,12 +125,25 @@ def test_a_conversation_without_speech_can_be_drawn(talk: Conversation) -> None:
         assert render(draw(empty), "svg", "x")
 
 
-def test_the_talk_share_in_a_window_over_everything_is_the_metric(talk: Conversation) -> None:
-    _, shares = talk_share(talk, 1_000.0)
-    whole = next(v.value for v in talk.metrics if v.key == "talk_share")
-    assert whole is not None
-    # The share includes backchannels; the planted ones overlap no speech of the learner.
-    assert shares == pytest.approx(np.full(shares.shape, whole), abs=0.5)
+def test_talking_in_a_window_over_everything_is_the_metric(talk: Conversation) -> None:
+    _, spoken = talking(talk, 1_000.0)
+    whole = {v.key: v.value for v in talk.metrics}
+    for who, seconds in spoken.items():
+        # The planted backchannels count as talking, and overlap no speech of the learner.
+        assert seconds == pytest.approx(
+            np.full(seconds.shape, whole[f"{who}_speech"] or 0.0), abs=0.5
+        )
+
+
+def test_no_percentage_is_drawn_without_its_interval(talk: Conversation) -> None:
+    bare = tuple(v.model_copy(update={"low": None, "high": None}) for v in talk.metrics)
+    alone = talk.model_copy(update={"metrics": bare})
+    drawn = [words(strip(talk)), words(turns(talk)), words(turns(alone))]
+    assert any(re.search(r"47 % \(\d+–\d+\) of the talking", text) for text in drawn[0])
+    assert not [text for found in drawn[1:] for text in found if "%" in text or "percent" in text]
+    assert any("47 % (error not known) of the talking" in text for text in words(strip(alone)))
+    assert not [text for text in words(change(alone, alone)) if "%" in text]
+    assert [text for text in words(change(talk, talk)) if "%" in text]
 
 
 # -- before and after -----------------------------------------------------------------------

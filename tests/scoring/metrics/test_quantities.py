@@ -8,7 +8,7 @@ import pytest
 
 from simvoice.display import duration
 from simvoice.scoring.metrics.definitions import Unit
-from simvoice.scoring.metrics.quantities import quantity
+from simvoice.scoring.metrics.quantities import quantity, with_interval
 
 
 @pytest.mark.parametrize(
@@ -44,3 +44,19 @@ def test_every_unit_can_be_formatted() -> None:
 )
 def test_a_minute_and_more_are_shown_in_minutes(length_s: float, shown: str) -> None:
     assert duration(length_s) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "ends", "shown"),
+    [
+        (46.6, (45.2, 49.4), "47 % (45–49)"),
+        (66.1, (65.8, 66.3), "66 % (±0.3)"),
+        (50.0, (50.0, 50.0), "50 % (±0.1)"),
+        (46.6, (None, None), "47 % (error not known)"),
+    ],
+)
+def test_a_percentage_never_stands_alone(
+    value: float, ends: tuple[float | None, float | None], shown: str
+) -> None:
+    assert with_interval("percent", value, *ends) == shown
+    assert with_interval("seconds", value, *ends) == quantity("seconds", value)
