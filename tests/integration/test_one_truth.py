@@ -454,7 +454,7 @@ def test_every_figure_in_a_text_is_one_of_the_reading(shown: Shown, place: str) 
     text = NOT_OF_THE_ATTEMPT.sub(" ", without(text, fixed_texts(shown)))
     pools = pool_of(shown)
     found = [(figure, unit) for figure, unit in figures(text)]
-    assert found
+    assert found or place == "items"  # evidence is fixed, and counts of items have no unit
     assert [each for each in found if not is_known(each[0], pools[each[1]])] == []
 
 
