@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from simvoice import log
 from simvoice.errors import SimvoiceError
+from simvoice.machine import release_memory
 from simvoice.web.ports import Readiness
 
 _log = logging.getLogger(__name__)
@@ -82,8 +83,10 @@ class Preparations:
                 return
             if not stop():
                 _log.info("prepared case=%s seconds=%.1f", case_id, time.monotonic() - began_s)
+                release_memory()  # what loading and synthesis have freed
                 self.readiness = Readiness(True, 1.0, ready)
                 rest(stop)
+                release_memory()
 
         current.thread = threading.Thread(target=run, name="simvoice-prepare", daemon=True)
         current.thread.start()

@@ -19,6 +19,7 @@ from typing import Any
 from simvoice import log
 from simvoice.debrief.retry import CheckpointRef
 from simvoice.errors import CaseError, SimvoiceError
+from simvoice.machine import release_memory
 from simvoice.ports import AudioLine
 from simvoice.runtime.observer import Caption, Encounter, Finished, Observation, Status
 from simvoice.web.ports import CaseCard, Simulator
@@ -196,6 +197,7 @@ class RunningEncounter:
         # sent last: the page then opens the debrief at once
         self._outbox.put_text(last)
         self._outbox.close()
+        release_memory()
 
     def _play(self) -> dict[str, Any]:
         offered_case(self._simulator, self._case_id)

@@ -16,7 +16,7 @@ from piper.voice import AudioChunk
 
 from simvoice.audio import RATE, Pcm
 from simvoice.engines.model_folder import REMEDY, need_file, need_one
-from simvoice.engines.onnx_session import open_session
+from simvoice.engines.onnx_session import open_frugal_session
 from simvoice.engines.threads import VOICE_THREADS
 from simvoice.engines.tts.alignment import Phoneme, is_segment, syllable_ends, word_spans
 from simvoice.engines.tts.clips import soft_limit, to_rate
@@ -73,7 +73,8 @@ class Piper:
             ) from error
         except ValueError as error:
             raise ModelAltered(f"the voice {model.name} has no alignments; {REMEDY}") from error
-        session = open_session(f"the voice {model.name}", graph.SerializeToString(), threads)
+        what = f"the voice {model.name}"
+        session = open_frugal_session(what, graph.SerializeToString(), threads)
         self._voice = PiperVoice(config=config, session=session)
         self._symbols = lru_cache(maxsize=4096)(self._phonemize_alone)
         self.speak("Ready.", VoiceStyle())
