@@ -519,7 +519,7 @@ SHARES = {"scripted": 0.3, "served": 0.1, "analysis": 0.2, "export": 0.2, "pull"
 
 
 def plan(count: int, rng: random.Random, kinds: dict[str, float]) -> list[tuple[str, End]]:
-    """Return kinds and signals, in random order; the real engines last, one server after another."""
+    """Return kinds and signals in random order; the real engines come last."""
     whole = sum(kinds.values())
     counts = {kind: round(count * share / whole) for kind, share in kinds.items()}
     first = max(counts, key=lambda kind: counts[kind])

@@ -51,7 +51,8 @@ def spoken_scripts(
 ) -> dict[str, LearnerScript]:
     """Return the spoken demo of each case, by id.
 
-    cases: id to the case file. home: SIMVOICE_HOME, which keeps the sound. cut: only the first steps. The voice is loaded in another process, which ends: no engine stays in this one.
+    cases: id to the case file. home: SIMVOICE_HOME, which keeps the sound. cut: only the first
+    steps. The voice is loaded in another process, which ends: no engine stays in this one.
     """
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         return pool.submit(_speak_scripts, cases, home, cut).result()

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass, field, fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -34,6 +35,8 @@ MOST_MORE = 2
 MOST_MORE_AT_ONCE = 8
 """The same for the maximum: how many requests come at once differs from visit to visit."""
 
+FIRST_ROUND_S = 40.0
+"""Longest encounter of the first round."""
 EVERY_S = 10.0
 """Seconds between two samples."""
 MB = 1 << 20
@@ -273,7 +276,7 @@ class Soak:
 
 
 @contextmanager
-def _in_another_tab(visit: Callable[[], None], problems: list[str]) -> Iterator[None]:
+def _in_another_tab(visit: Callable[[], str], problems: list[str]) -> Iterator[None]:
     """Visit in a thread after 5 s, while the block runs."""
 
     def run() -> None:
@@ -312,9 +315,12 @@ def soak(
         again = _checkpoint(visitor, last_of.get(case, "")) if number % 4 == 3 else None
         closes = number % 6 == 5
         sampler.doing = f"talk {case}"
-        limit_s = min(encounter_s, max(15.0, end_s - time.monotonic()))
+        is_first_round = number < len(scripts)  # short, so that the first quarter meets everyone
+        limit_s = min(FIRST_ROUND_S if is_first_round else encounter_s, encounter_s)
+        limit_s = min(limit_s, max(15.0, end_s - time.monotonic()))
         tab = Visitor(served)
-        with _in_another_tab(lambda tab=tab: previous and tab.debrief(previous), found.problems):  # type: ignore[misc]
+        seen = partial(tab.debrief, previous) if previous else str
+        with _in_another_tab(seen, found.problems):
             talked = talk(
                 served,
                 case,
