@@ -14,11 +14,21 @@ from simvoice.strict_model import StrictModel
 # -- types of fields --------------------------------------------------------------------------
 
 
+LONGEST_PATTERN: Final = 1_000
+"""Characters. The longest of a shipped case has 430."""
+
+
 def _compiles(pattern: str) -> str:
+    if len(pattern) > LONGEST_PATTERN:
+        raise ValueError(
+            f"a pattern has at most {LONGEST_PATTERN:,} letters; split it into several"
+        )
     try:
         re.compile(pattern)
-    except re.error as error:
+    except (re.error, OverflowError) as error:
         raise ValueError(f"not a regular expression ({error}); correct the pattern") from None
+    except RecursionError:
+        raise ValueError("its brackets are too deep; write it more simply") from None
     if not pattern.strip():
         raise ValueError("an empty pattern matches everything; write words into it")
     return pattern

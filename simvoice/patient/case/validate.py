@@ -9,6 +9,7 @@ from typing import Protocol
 
 from simvoice.coding.codebook import CODEBOOK
 from simvoice.patient.case.fields import STIMULI, Condition
+from simvoice.patient.case.patterns import examine
 from simvoice.patient.case.schema import (
     COMPLETE,
     Case,
@@ -34,7 +35,10 @@ class Fault:
 
 
 def faults(case: Case) -> Iterator[Fault]:
-    """All faults of a case, in the order of its parts."""
+    """All faults of a case: those that make the other checks slow first, then in the order of its
+    parts."""
+    yield from _sizes(case)
+    yield from _patterns(case)
     yield from _duplicates(case)
     names = _Names(case)
     yield from _own_codes(case, names)
@@ -47,6 +51,58 @@ def faults(case: Case) -> Iterator[Fault]:
     yield from _reflection(case, names)
     yield from _suggestions(case)
     yield from _critical(case, names)
+
+
+_MOST: dict[str, int] = {
+    **{"lines": 1_500, "facts": 100, "beats": 100, "reactions": 500, "rules": 500},
+    **{"endings": 100, "concerns": 100, "critical_items": 100, "codes": 500},
+    **{"aliases": 500, "jargon": 2_000},
+}
+"""Entries of a part of a case: four times as many as the largest case of simvoice has, or more. The
+checks compare each with each."""
+_MOST_PATTERNS = 2_000
+_MOST_SLOW_PATTERNS = 80
+"""Patterns that take about 10 ms to examine. The shipped cases have up to 25."""
+
+
+def _sizes(case: Case) -> Iterator[Fault]:
+    for part, most in _MOST.items():
+        if len(getattr(case, part)) > most:
+            yield Fault((part,), f"{part} has more than {most:,} entries; remove some")
+
+
+def _patterns(case: Case) -> Iterator[Fault]:
+    """Patterns that an encounter cannot use; see `patterns`."""
+    slow = 0
+    for number, (where, pattern) in enumerate(_all_patterns(case)):
+        if number >= _MOST_PATTERNS:
+            yield Fault(where, f"a case has at most {_MOST_PATTERNS:,} patterns; remove some")
+            return
+        found = examine(pattern)
+        if found.fault:
+            yield Fault(where, f"the pattern {pattern[:60]!r} is refused: {found.fault}")
+        slow += not found.quick
+        if slow > _MOST_SLOW_PATTERNS:
+            reason = "the case has too many patterns with parts of any length, such as .*"
+            yield Fault(where, f"{reason}; write some with parts such as (?: \\w+){{0,5}}")
+            return
+
+
+def _all_patterns(case: Case) -> Iterator[tuple[tuple[int | str, ...], str]]:
+    """Every pattern of a case with its location."""
+    for name, code in case.codes.items():
+        for index, pattern in enumerate(code.any):
+            yield ("codes", name, "any", index), pattern
+        for index, pattern in enumerate(code.unless):
+            yield ("codes", name, "unless", index), pattern
+    for number, fact in enumerate(case.facts):
+        for index, pattern in enumerate(fact.mentions):
+            yield ("facts", number, "mentions", index), pattern
+    for number, line in enumerate(case.lines):
+        for index, pattern in enumerate(line.asks.words if line.asks else ()):
+            yield ("lines", number, "asks", "words", index), pattern
+    for number, never in enumerate(case.improvise.never):
+        yield ("improvise", "never", number, "pattern"), never.pattern
 
 
 class _HasId(Protocol):
