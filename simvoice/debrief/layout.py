@@ -26,6 +26,7 @@ from simvoice.debrief.model import (
 from simvoice.debrief.wording import (
     SectionTitles,
     how_many_judged,
+    items_by_outcome,
     judged_items,
     numbers_of_half_page,
     section_titles,
@@ -120,6 +121,8 @@ class ItemSheet:
     scored: Scored
     tally: str
     """How many of the judged items were met, in words."""
+    items_by_outcome: str
+    """For a heading: which items were met, not met and not judged; empty for an instrument."""
     shared_reason: str
     """The reason that is said once, and not below each item that is not judged; empty without."""
     reason_in_words: str
@@ -220,6 +223,7 @@ def _sheet(scored: Scored) -> ItemSheet:
     return ItemSheet(
         scored,
         tally(scored),
+        items_by_outcome(scored) if scored.kind == "heading" else "",
         shared_reason(scored.items),
         shared_reason_in_words(scored.items),
         tuple((name, tuple(s)) for name, s in sections.items()),

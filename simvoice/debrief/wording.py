@@ -83,6 +83,15 @@ def tally(scored: Scored) -> str:
     )
 
 
+def items_by_outcome(scored: Scored) -> str:
+    """Return the items by outcome: `Met: said hello; asked why. Not judged: let him finish.`"""
+    parts = []
+    for outcome in ("met", "not met", "not judged"):
+        if texts := [item.text.rstrip(".") for item in scored.items if item.outcome == outcome]:
+            parts.append(f"{outcome.capitalize()}: {'; '.join(texts)}.")
+    return " ".join(parts)
+
+
 def tally_items(met: int, not_met: int, not_judged: int, *, counted: int = 0) -> str:
     """Return how many items had each outcome: `3 of 5 met, 1 counted, 2 not judged`.
 

@@ -78,7 +78,7 @@ def compare_headings(earlier: Brief, later: Brief, key: str) -> ComparedNumber:
         high=found.high,
         verdict=verdict,
         better=found.value > 0.0 if found.is_beyond_chance else None,
-        said=f"{verdict}: {count_heading(one)}, then {count_heading(other)}",
+        said=f"{verdict}: {_then(count_heading(one), count_heading(other))}",
         only_in_one=tuple(sorted(_judged(one) ^ _judged(other))),
     )
 
@@ -91,6 +91,10 @@ def find_heading(brief: Brief, key: str) -> BriefHeading | None:
 def count_heading(heading: BriefHeading) -> str:
     """Return the items of a heading by outcome: `3 of 5 met, 1 not judged`."""
     return tally_items(len(heading.met), len(heading.not_met), len(heading.not_judged))
+
+
+def _then(first: str, second: str) -> str:
+    return f"{first} both times" if first == second else f"{first}, then {second}"
 
 
 def _judged(heading: BriefHeading) -> set[str]:

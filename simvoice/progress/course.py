@@ -244,6 +244,9 @@ class _SeriesBuilder:
             if found.low is None or found.high is None:
                 alone = with_interval(entry.unit, found.value, None, None)
                 return self._point(brief, found.value, None, alone)
+            if entry.unit == "percent":
+                both = with_interval(entry.unit, found.value, found.low, found.high)
+                return self._point(brief, found.value, (found.low, found.high), both)
             ends = _ends(entry, found.low, found.high, shown)
             return self._point(brief, found.value, (found.low, found.high), f"{shown} ({ends})")
 

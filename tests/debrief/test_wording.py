@@ -7,7 +7,16 @@ from typing import Any
 import pytest
 
 from simvoice.debrief.model import CueAnswer, ItemResult, Scored
-from simvoice.debrief.wording import cue_answer, moved, not_told, tally, tally_cues
+from simvoice.debrief.wording import (
+    cue_answer,
+    items_by_outcome,
+    moved,
+    not_told,
+    shared_reason,
+    shared_reason_in_words,
+    tally,
+    tally_cues,
+)
 
 
 def scored(*outcomes: str) -> Scored:
@@ -56,6 +65,28 @@ def item(number: int, outcome: str) -> ItemResult:
 )
 def test_a_tally_counts_each_outcome_once(outcomes: tuple[str, ...], text: str) -> None:
     assert tally(scored(*outcomes)) == text
+
+
+def test_a_heading_says_which_items_had_which_outcome() -> None:
+    assert items_by_outcome(scored("met", "not judged", "met")) == (
+        "Met: Did it; Did it. Not judged: Did it."
+    )
+    assert items_by_outcome(scored()) == ""
+
+
+def test_a_reason_is_shared_from_two_items_on() -> None:
+    def because(*reasons: str) -> list[ItemResult]:
+        return [
+            item(n, "not judged").model_copy(update={"reason": reason})
+            for n, reason in enumerate(reasons)
+        ]
+
+    assert shared_reason(because("too short", "no occasion")) == ""
+    assert shared_reason(because("no occasion", "too short", "too short")) == "too short"
+    assert shared_reason([item(1, "met"), item(2, "met")]) == ""
+    assert shared_reason_in_words(because("too short", "too short")) == (
+        "Not judged where no other reason is given: too short."
+    )
 
 
 def cue(**given: Any) -> CueAnswer:

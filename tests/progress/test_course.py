@@ -78,7 +78,7 @@ def test_first_previous_and_last_are_compared() -> None:
         three.attempt,
     )
     assert listening.previous_to_last.earlier == two.attempt
-    assert listening.previous_to_last.said == f"{NO_CHANGE}: 5 of 5 met, then 5 of 5 met"
+    assert listening.previous_to_last.said == f"{NO_CHANGE}: 5 of 5 met both times"
     assert course(one, two).headings[0].previous_to_last is None
 
 

@@ -58,6 +58,7 @@ def test_a_heading_has_counts_no_bar_and_no_percentage(
     assert len(summaries) == 3
     for summary in summaries:
         assert re.search(r"\d of \d met|\d not judged", summary)
+        assert re.search(r"(Met|Not met|Not judged): \w", summary)
         assert "%" not in summary
         assert "<svg" not in summary
     headings = "".join(
