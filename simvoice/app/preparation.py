@@ -21,6 +21,9 @@ Cancelled = Callable[[], bool]
 """Returns True once the work is no longer wanted."""
 
 
+_UNEXPECTED = "the patient could not be prepared; load the page again, and if this stays, run: simvoice doctor"
+
+
 @dataclass(slots=True)
 class _Preparation:
     """A preparation that was started."""
@@ -79,6 +82,11 @@ class Preparations:
             except SimvoiceError as error:
                 _log.warning("preparation failed case=%s %s", case_id, log.place(error))
                 self.readiness = Readiness(False, 0.0, "", fault=str(error))
+                current.cancelled.set()
+                return
+            except Exception:  # the page would wait for ever
+                _log.exception("The preparation of %s ended with an error.", case_id)
+                self.readiness = Readiness(False, 0.0, "", fault=_UNEXPECTED)
                 current.cancelled.set()
                 return
             if not stop():

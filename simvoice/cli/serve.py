@@ -52,6 +52,7 @@ def serve(
     """Serve the web pages to this machine until Ctrl+C."""
     # imported here: these take seconds, and other commands do not need them
     from simvoice.app.simulator import Simulator
+    from simvoice.web.open_files import check_file_limit
     from simvoice.web.server import loopback_socket
     from simvoice.web.server import serve as serve_pages
 
@@ -64,6 +65,7 @@ def serve(
         if open_browser:
             open_page(address)
 
+    check_file_limit()
     server = server_of(llm_url, llm_model, llm_form, llm_wait)
     with orderly_end(), loopback_socket(host, port) as made, _browser() as open_page:
         simulator = Simulator(profile, every_case=every_case, server=server)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 from collections.abc import AsyncIterator
@@ -24,6 +25,7 @@ from simvoice.record.endings import end_words
 from simvoice.safe_text import encodable
 from simvoice.web import drawings, format, line, pages, progress, raters, retry
 from simvoice.web.encounters import EncounterSlot
+from simvoice.web.open_files import say_when_files_run_out
 from simvoice.web.pages import DebriefCache
 from simvoice.web.ports import Simulator
 from simvoice.web.request_log import Faults, RequestLog
@@ -58,6 +60,7 @@ def create_app(simulator: Simulator, start_key: StartKey) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        say_when_files_run_out(asyncio.get_running_loop())
         yield
         await run_in_threadpool(slot.shut_down, _SHUTDOWN_S)
 

@@ -106,6 +106,8 @@ class Piper:
             pause_s = HESITATION_S
         if not words:
             return EMPTY
+        if not pieces:
+            raise StageFailed(f"the voice could not say {text!r}; try other words")
         gain = np.float32(10.0 ** (style.gain_db / 20.0) * GAIN)
         return Speech(soft_limit(np.concatenate(pieces) * gain), tuple(words), tuple(ends_s))
 

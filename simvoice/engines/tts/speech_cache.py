@@ -168,9 +168,9 @@ def _read(path: Path) -> Speech | None:
             )
             ends = tuple(float(end_s) for end_s in stored["ends"])
             return Speech(to_float(stored["pcm"]), words, ends)
-    except FileNotFoundError:
+    except OSError:  # not there, or not to be opened now: a disk, or too many open files
         return None
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+    except (ValueError, KeyError, EOFError, zipfile.BadZipFile):
         with contextlib.suppress(OSError):
             path.unlink(missing_ok=True)
         return None

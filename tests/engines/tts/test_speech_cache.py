@@ -1,3 +1,4 @@
+import resource
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +52,21 @@ def test_a_damaged_file_is_replaced(tmp_path: Path, damage: bytes) -> None:
     stored.write_bytes(damage)
     assert CachedVoice(voice, tmp_path, "k").speak("Yes.", PLAIN).words[0].text == "Yes."
     assert len(voice.texts) == 2
+    assert CachedVoice(voice, tmp_path, "k").recall("Yes.", PLAIN) is not None
+
+
+def test_a_file_that_cannot_be_opened_now_is_kept(tmp_path: Path) -> None:
+    voice = _Voice()
+    cached = CachedVoice(voice, tmp_path, "k")
+    cached.speak("Yes.", PLAIN)
+    (stored,) = tmp_path.glob("*.npz")
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, limits[1]))
+    try:
+        assert CachedVoice(voice, tmp_path, "k").recall("Yes.", PLAIN) is None
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert stored.is_file()
     assert CachedVoice(voice, tmp_path, "k").recall("Yes.", PLAIN) is not None
 
 
