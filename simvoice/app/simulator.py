@@ -415,8 +415,7 @@ class Simulator:
 
     def attempt(self, attempt_id: str) -> Attempt:
         """Return one attempt. Recovers it first when a crash cut it off."""
-        found = self.store.open(attempt_id)
-        return self.store.recover(attempt_id) if found.state == "crashed" else found
+        return self.store.open_recovered(attempt_id)
 
     def reflection_audio(self, attempt_id: str) -> Pcm:
         """Return the patient's reflection in the patient's voice: float32 [n], 16 kHz.

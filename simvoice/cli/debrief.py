@@ -49,9 +49,7 @@ def debrief(
     if items and numbers:
         raise UsageError("--items and --numbers are two views; give one of them")
     store = Store(paths.attempts_dir())
-    found = store.open(attempt)
-    if found.state == "crashed":
-        found = store.recover(attempt)
+    found = store.open_recovered(attempt)
     reading = read(found)
     summary = build_debrief(found, reading)
     if as_json:

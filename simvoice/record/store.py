@@ -316,6 +316,20 @@ class Store:
             lock.release()
         return self.open(attempt)
 
+    def open_recovered(self, attempt: str) -> Attempt:
+        """Read an attempt. Recovers it first when a crash cut it off.
+
+        On a disk that cannot be written it stays as it is. Raises AttemptError as `open`.
+        """
+        found = self.open(attempt)
+        if found.state != "crashed":
+            return found
+        try:
+            return self.recover(attempt)
+        except SimvoiceError:
+            _log.warning("could not recover attempt=%s", attempt)
+            return self.open(attempt)
+
     def erase(self, attempt: str) -> None:
         """Remove all files of an attempt, also after an earlier, incomplete removal.
 
