@@ -21,7 +21,7 @@ Cancelled = Callable[[], bool]
 """Returns True once the work is no longer wanted."""
 
 
-_UNEXPECTED = "the patient could not be prepared; load the page again, and if this stays, run: simvoice doctor"
+_UNEXPECTED = "the patient could not be prepared; load the page again, or run: simvoice doctor"
 
 
 @dataclass(slots=True)
