@@ -137,7 +137,11 @@ def _parsed(raw: bytes, text: str, path: Path, *, pure: bool) -> YamlFile:
     try:
         values = YAML(typ="safe", pure=pure).load(text)
         # dates become texts, as authors expect
-        return YamlFile(path, raw, json.dumps(values, default=str), text, pure)
+        as_json = json.dumps(values, default=str, ensure_ascii=False)
+        as_json.encode()
+        return YamlFile(path, raw, as_json, text, pure)
+    except UnicodeEncodeError:
+        raise ValueError("a text has half of a character, such as \\ud800") from None
     except (KeyError, TypeError, AttributeError, RecursionError, OverflowError):
         raise ValueError("a key or a value is of no kind that a case has") from None
 
@@ -183,7 +187,8 @@ def _beyond_bounds(events: Iterator[Any]) -> Iterator[tuple[str, int]]:
             yield f"more than {MOST_VALUES:,} values, aliases included; shorten the file", line
         tag = getattr(event, "tag", None)
         if tag is not None and str(tag) not in _STANDARD_TAGS:
-            yield f"the tag {_short(str(tag))!r} is not read here; remove it", line
+            shown = _short(str(tag).replace("tag:yaml.org,2002:", "!!"))
+            yield f"the tag {shown!r} is not read here; remove it", line
 
 
 def _explained(error: Exception, path: Path) -> CaseError:
@@ -191,7 +196,10 @@ def _explained(error: Exception, path: Path) -> CaseError:
         mark = error.problem_mark or error.context_mark
         line, problem = mark.line + 1 if mark else 1, _short(str(error.problem))
         return CaseError(f"{path}:{line}: not valid YAML ({problem}); correct this line")
-    return CaseError(f"{path}:1: not valid YAML ({_short(str(error))}); correct the file")
+    reason = str(error).replace('in "<unicode string>", ', "at ")
+    if "int_max_str_digits" in reason:
+        reason = "a number has thousands of digits"
+    return CaseError(f"{path}:1: not valid YAML ({_short(reason)}); correct the file")
 
 
 def _short(text: str) -> str:

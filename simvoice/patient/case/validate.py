@@ -80,12 +80,17 @@ def _patterns(case: Case) -> Iterator[Fault]:
             return
         found = examine(pattern)
         if found.fault:
-            yield Fault(where, f"the pattern {pattern[:60]!r} is refused: {found.fault}")
+            yield Fault(where, f"the pattern “{_shown(pattern)}” is refused: {found.fault}")
         slow += not found.quick
         if slow > _MOST_SLOW_PATTERNS:
             reason = "the case has too many patterns with parts of any length, such as .*"
             yield Fault(where, f"{reason}; write some with parts such as (?: \\w+){{0,5}}")
             return
+
+
+def _shown(pattern: str) -> str:
+    text = " ".join(pattern.split())
+    return text if len(text) <= 60 else f"{text[:60]}…"
 
 
 def _all_patterns(case: Case) -> Iterator[tuple[tuple[int | str, ...], str]]:

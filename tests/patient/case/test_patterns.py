@@ -81,7 +81,7 @@ def test_the_case_is_refused_with_the_line_of_the_pattern(tmp_path: Path, place:
     line = text[: text.index(r"(\w+ ?)+$")].count("\n") + 1
     with pytest.raises(CaseError) as caught:
         load_case(file)
-    assert str(caught.value).startswith(f"{file}:{line}: the pattern '(\\\\w+ ?)+$' is refused: ")
+    assert str(caught.value).startswith(rf"{file}:{line}: the pattern “(\w+ ?)+$” is refused: ")
 
 
 def test_thousands_of_patterns_are_refused_before_they_are_examined(tmp_path: Path) -> None:
