@@ -68,6 +68,9 @@ def test_a_sheet_is_filled_in_imported_and_compared(attempt: Attempt, tmp_path: 
     assert "not yet known: both judged it in 1 of the 20 attempts that are needed" in text
     assert "1 attempt, 1 rater, 1 rating (0 on the blind page), the same in 1 of 1" in text
     assert "The machine may be trusted with an item when" in text
+    items = " ".join(run("debrief", attempt.id, "--items").split())
+    assert "1 human rating; how well they agree: simvoice agree" in items
+    assert "not yet compared" in items
 
 
 def test_a_bad_file_leaves_everything_as_it_was(attempt: Attempt, tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from simvoice.record.ratings import (
     add_objection,
     add_ratings,
     add_ratings_to_each,
+    count_ratings,
     finish_rating,
     load_draft,
     load_feedback,
@@ -183,6 +184,18 @@ def test_ratings_on_the_page_count_when_the_rater_has_finished(tmp_path: Path) -
     finish_rating(tmp_path, RaterDone(done="kim", wall_time=WHEN))
     assert load_ratings(tmp_path)[0] == on_page
     assert load_draft(tmp_path, "kim").done
+
+
+def test_ratings_are_counted_by_item_over_all_attempts(tmp_path: Path) -> None:
+    one, other = record(tmp_path).folder, record(tmp_path).folder
+    assert count_ratings(tmp_path) == {}
+    add_ratings(one, [rating(), rating(rater="lee"), rating(item="spikes-order")])
+    add_ratings(other, [rating("not met")])
+    draft = rating(item="nurse-name").model_copy(update={"source": "page", "blind": True})
+    add_ratings(other, [draft])  # its rater has not finished
+    assert count_ratings(tmp_path) == {"os12-1-greets": 3, "spikes-order": 1}
+    (other / RATINGS).write_text("nonsense\n", encoding="utf-8")
+    assert count_ratings(tmp_path) == {"os12-1-greets": 2, "spikes-order": 1}
 
 
 def test_an_objection_is_withdrawn_by_its_number_and_stays_in_the_file(tmp_path: Path) -> None:
