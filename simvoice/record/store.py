@@ -307,7 +307,7 @@ class Store:
             raise storage_error(error, f"reading attempt {attempt}") from error
         lock = self._claim(folder)
         try:
-            if self.open(attempt).problem or not (folder / CLOSED).exists():
+            if not _read_rest(folder).is_whole:
                 recover_folder(folder)
                 _log.warning("recovered attempt=%s", attempt)
         except OSError as error:
@@ -455,6 +455,12 @@ class _Rest:
     """A clause about the end of the journal, which an attempt that runs does not have yet."""
     sound_fault: str
     """A clause about the sound; empty when it is whole."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the attempt was completed and nothing of it is damaged."""
+        faults = self.journal_fault or self.end_fault or self.sound_fault
+        return self.closed is not None and not faults
 
     @property
     def duration_s(self) -> float:
