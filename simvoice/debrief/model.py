@@ -219,7 +219,8 @@ class Scored(StrictModel):
     source: str
     about: str
     share: float | None
-    """For headings: weight of the items met over weight of the items judged, 0..1.
+    """For headings: weight of the items met over weight of the items judged, 0..1. Only JSON has
+    it, with `interval`; what people read has counts of items (`wording.tally`).
 
     None when less than half of the weight could be judged, when the learner had fewer than four
     turns, and for instruments, whose items are not added up.

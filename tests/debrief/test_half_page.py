@@ -20,6 +20,7 @@ from simvoice.record.events import Ended, Hold, JournalEntry
 from simvoice.record.store import Attempt
 from tests.planted.builder import debrief_of, hold, learner_turn, patient_speech
 from tests.planted.odd_encounters import ODD, plant_odd
+from tests.shipped_cases import CASE_IDS
 
 WHOLE_PAGE = {"crashed"}
 """Of `ODD`: the learner said enough for a whole page until it broke off."""
@@ -79,6 +80,18 @@ def test_it_is_half_a_page_that_says_once_why(root: Path, name: str) -> None:
     if debrief.half_page:
         assert "%" not in text
         assert "Keep doing that" not in text
+
+
+@pytest.mark.parametrize("case_id", CASE_IDS)
+@pytest.mark.parametrize("name", ["ten seconds", "silence", "Spanish", "laughs"])
+def test_every_case_has_half_a_page(tmp_path: Path, case_id: str, name: str) -> None:
+    attempt = plant_odd(tmp_path, name, case_id)
+    debrief = build_debrief(attempt, read(attempt), with_peaks=False)
+    text = printed(render_screen(debrief))
+    assert len(text.splitlines()) <= LINES
+    assert debrief.half_page
+    assert debrief.suggestions == ()
+    assert "%" not in text
 
 
 @pytest.mark.parametrize("name", ODD)
