@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
@@ -28,7 +29,7 @@ from simvoice.cli.common import (
 from simvoice.debrief.terminal import flow, sentence
 from simvoice.display import percent
 from simvoice.engines.llm.server import Server
-from simvoice.errors import UsageError
+from simvoice.errors import CaseError, UsageError
 from simvoice.models import manifest
 from simvoice.patient.case.load import (
     create_case,
@@ -38,7 +39,7 @@ from simvoice.patient.case.load import (
     require_complete,
 )
 from simvoice.patient.case.schema import Case, case_schema
-from simvoice.patient.case.suite import load_suite
+from simvoice.patient.case.suite import Suite, load_suite
 from simvoice.patient.checking.certificate import certify, listed_cases
 from simvoice.patient.checking.check import CONVERSATIONS, QUICK_CONVERSATIONS, check
 from simvoice.patient.checking.report import CheckedConversation, Report
@@ -190,22 +191,25 @@ def check_cases(
     as_json: AsJson = False,
 ) -> None:
     """Check cases with questions and simulated conversations. Exit with 1 when one fails."""
-    wanted = [name] if name else list(find_cases(*paths.case_dirs()))
-    loaded = [_case(each) for each in wanted]
-    for path, case in loaded:
-        require_complete(path, case)
+    faults: list[str] = []
+    if name:
+        loaded = [_to_check(name)]
+    else:
+        loaded, faults = _readable(find_cases(*paths.case_dirs()))
+    for fault in faults:
+        notes.print(fault, markup=False, soft_wrap=True)
     number = conversations
     if number is None:
         number = QUICK_CONVERSATIONS if quick else CONVERSATIONS
     server = server_of(llm_url, llm_model, llm_form, llm_wait)
     embedder, language_model, strong = _engines(profile, server)
     reports = []
-    for path, case in loaded:
+    for path, case, suite in loaded:
         with Progress(console=notes, transient=True) as bar:
             task = bar.add_task(case.id, total=number)
             report = check(
                 case,
-                load_suite(path, case),
+                suite,
                 embedder,
                 language_model if model and not quick else None,
                 conversations=number,
@@ -220,8 +224,10 @@ def check_cases(
         if not as_json:
             _print_report(report)
     if as_json:
-        print_json({"cases": {report.case: report.to_json() for report in reports}})
-    if not all(report.passed for report in reports):
+        print_json(
+            {"cases": {report.case: report.to_json() for report in reports}, "faults": faults}
+        )
+    if faults or not all(report.passed for report in reports):
         raise typer.Exit(1)
 
 
@@ -312,6 +318,23 @@ app.command("say")(say_line)
 def _case(name: str) -> tuple[Path, Case]:
     path = locate_case(name, *paths.case_dirs())
     return path, load_case(path)
+
+
+def _to_check(name: str) -> tuple[Path, Case, Suite | None]:
+    path, case = _case(name)
+    require_complete(path, case)
+    return path, case, load_suite(path, case)
+
+
+def _readable(names: Iterable[str]) -> tuple[list[tuple[Path, Case, Suite | None]], list[str]]:
+    """The cases that can be checked, and a sentence for each that has a fault."""
+    loaded, faults = [], []
+    for name in names:
+        try:
+            loaded.append(_to_check(name))
+        except CaseError as error:
+            faults.append(str(error))
+    return loaded, faults
 
 
 def _engines(profile: str, server: Server | None) -> tuple[Any, Any, bool]:

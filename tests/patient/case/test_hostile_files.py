@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from simvoice import paths
+from simvoice.cli.cases import _readable
 from simvoice.errors import CaseError
 from simvoice.patient.case.load import create_case, find_cases, load_case, locate_case
 from simvoice.patient.case.suite import load_suite
@@ -158,6 +160,21 @@ def test_a_case_without_permission_is_named(tmp_path: Path) -> None:
     file.parent.chmod(0)
     assert find_cases(tmp_path) == {"sound": file}
     file.parent.chmod(0o700)
+
+
+def test_a_check_of_all_cases_names_the_hostile_ones_and_checks_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SIMVOICE_HOME", str(tmp_path))
+    own = paths.own_cases_dir()
+    create_case("sound", own)
+    (own / "pipe").mkdir(parents=True)
+    os.mkfifo(own / "pipe" / "case.yaml")
+    bad_suite = create_case("bad-suite", own).with_name("suite.yaml")
+    bad_suite.write_text(TEXTS["self_merge"])
+    loaded, faults = _readable(["pipe", "sound", "bad-suite"])
+    assert [case.id for _, case, _ in loaded] == ["sound"]
+    assert [str(bad_suite) in fault or str(own / "pipe") in fault for fault in faults] == [True] * 2
 
 
 def test_names_that_no_file_can_have_are_no_cases(tmp_path: Path) -> None:
