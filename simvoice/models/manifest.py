@@ -177,7 +177,7 @@ def _read_manifest(path: Path) -> Manifest:
         return Manifest.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         raise SettingError(f"{path} is missing; install simvoice again") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise SettingError(f"{path} is not TOML ({error}); install simvoice again") from None
     except ValidationError as error:
         first = error.errors()[0]

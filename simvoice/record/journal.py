@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from simvoice.record.events import JournalEntry, entry_adapter
 from simvoice.record.files import read_regular, write_all
+from simvoice.strict_model import StrictModel
 
 _LONGEST_LINE = 1_000_000
 """Bytes of a line. A checkpoint, the longest entry, has 4,000."""
@@ -137,7 +138,7 @@ def _floats(value: Any) -> Iterator[float]:
     elif isinstance(value, list | tuple):
         for each in value:
             yield from _floats(each)
-    elif hasattr(value, "model_fields"):
+    elif isinstance(value, StrictModel):
         yield from _floats(dict(value))
 
 

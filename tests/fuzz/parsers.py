@@ -89,6 +89,8 @@ from tests.research.recordings.test_transcript_formats import FORMATS
 
 LONGEST_MESSAGE = 4_000
 WHEN = "2026-11-24T10:00:00+01:00"
+DEEP = b"[" * 2_000
+"""More brackets than Python's reader of JSON follows."""
 
 
 def sentence_or(call: Callable[[], Any], *errors: type[Exception]) -> None:
@@ -120,7 +122,8 @@ def transcripts(folder: Path) -> Iterable[Target]:
             is_transcript(path)
             sentence_or(lambda: read_transcripts([path]), AudioFileError)
 
-        yield Target(f"transcript {form.name}", inputs, check)
+        huge = form.write(6.0).replace("3.0", "9" * 400).encode()
+        yield Target(f"transcript {form.name}", inputs, check, examples=(huge, DEEP))
 
 
 _SOUND_FAMILIES = {
@@ -289,7 +292,8 @@ def attempts(folder: Path) -> Iterable[Target]:
         results.is_current(folder, result.id, "x")
         sentence_or(lambda: results.load(saved), UsageError)
 
-    yield Target("result of an analysis", damaged_json([json.loads(saved.read_bytes())]), loaded)
+    result_inputs = damaged_json([json.loads(saved.read_bytes())])
+    yield Target("result of an analysis", result_inputs, loaded, examples=(DEEP,))
 
 
 def _with_reading(attempt: Any) -> tuple[Any, Any]:
@@ -377,7 +381,7 @@ def lab_files(folder: Path) -> Iterable[Target]:
 
     shipped = Path(str(instruments.__module__ and paths.__file__)).parent / "scoring" / "data"
     texts = [path.read_bytes() for path in sorted((shipped / "instruments").glob("*.toml"))]
-    yield Target("instrument", damaged(texts), instrument)
+    yield Target("instrument", damaged(texts), instrument, examples=(b"x = " + DEEP,))
 
     listed = folder / "manifest.toml"
 
@@ -386,7 +390,8 @@ def lab_files(folder: Path) -> Iterable[Target]:
         read_again = models._read_manifest.__wrapped__
         sentence_or(lambda: read_again(listed), SettingError)
 
-    yield Target("manifest of models", damaged([paths.manifest_file().read_bytes()]), manifest)
+    manifests = damaged([paths.manifest_file().read_bytes()])
+    yield Target("manifest of models", manifests, manifest, examples=(b"x = " + DEEP,))
 
     stamps = {"model.onnx": [10, 1_700_000_000_000, "0" * 64]}
 
@@ -394,7 +399,7 @@ def lab_files(folder: Path) -> Iterable[Target]:
         (folder / models.STAMP).write_bytes(data)
         models._read_stamps(folder)
 
-    yield Target("stamps of verified models", damaged_json([stamps]), stamped)
+    yield Target("stamps of verified models", damaged_json([stamps]), stamped, examples=(DEEP,))
 
     archive = folder / "package"
 
@@ -418,7 +423,7 @@ def lab_files(folder: Path) -> Iterable[Target]:
     def registry(data: bytes) -> None:
         sentence_or(lambda: sources._tarball("some@1.0", data), FetchError)
 
-    yield Target("answer of the npm registry", damaged_json([npm]), registry)
+    yield Target("answer of the npm registry", damaged_json([npm]), registry, examples=(DEEP,))
 
     export = folder / "export"
     export.mkdir()
@@ -431,7 +436,9 @@ def lab_files(folder: Path) -> Iterable[Target]:
         (export / "datapackage.json").write_bytes(data)
         sentence_or(lambda: _files_to_replace(export, True), UsageError)
 
-    yield Target("list of an earlier export", damaged_json([listed_files]), earlier)
+    yield Target(
+        "list of an earlier export", damaged_json([listed_files]), earlier, examples=(DEEP,)
+    )
 
     clip = folder / "clip.npz"
     with clip.open("wb") as file:
@@ -498,7 +505,8 @@ def options(_folder: Path) -> Iterable[Target]:
         st.sampled_from(["@", "@@", ""]),
         st.one_of(st.sampled_from(["3:12", "1:02:03", *HOSTILE_NUMBERS]), any_text()),
     )
-    yield Target("moment of an attempt", reference, checkpoint)
+    once = ("20260101-000000-talk-aaaa@" + "9" * 5_000, "x" * 70_000)
+    yield Target("moment of an attempt", reference, checkpoint, examples=once)
 
     def server(given: tuple[str, str, str, str, float]) -> None:
         url, model, key, form, wait_s = given
@@ -607,7 +615,9 @@ def answers(_folder: Path) -> Iterable[Target]:
         damaged_json([scored, listing]),
         any_value().map(lambda value: json.dumps(value).encode()),
     )
-    yield Target("answer of a language model's server", inputs, check, weight=2.0)
+    broken = b'data: {"choices": [{"delta": null}]}'
+    name = "answer of a language model's server"
+    yield Target(name, inputs, check, examples=(broken, b"data: " + DEEP, DEEP), weight=2.0)
 
 
 _GROUPS = (transcripts, sounds, attempts, cases, lab_files, options, answers)

@@ -43,7 +43,7 @@ def is_current(folder: Path, conversation_id: str, fingerprint: str) -> bool:
     """Return whether a complete result of the same input and version exists."""
     try:
         found = json.loads(result_path(folder, conversation_id).read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return False
     return isinstance(found, dict) and found.get("fingerprint") == fingerprint
 
@@ -69,7 +69,7 @@ def load(path: Path) -> Conversation:
     """Return the conversation. Raises UsageError for another file or another format."""
     try:
         raw = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise _not_a_result(path) from error
     if isinstance(raw, dict) and raw.get("format", FORMAT) != FORMAT:
         raise UsageError(

@@ -269,9 +269,10 @@ class _Power:
 
     def add(self, block: NDArray[np.float32]) -> None:
         """Add a block, float32 [m, 2]."""
-        wide = block.astype(np.float64)
-        self._difference += float(np.sum((wide[:, 0] - wide[:, 1]) ** 2))
-        self._sum += float(np.sum((wide[:, 0] + wide[:, 1]) ** 2))
+        with np.errstate(invalid="ignore"):  # values that are not numbers are refused in `blocks`
+            wide = block.astype(np.float64)
+            self._difference += float(np.sum((wide[:, 0] - wide[:, 1]) ** 2))
+            self._sum += float(np.sum((wide[:, 0] + wide[:, 1]) ** 2))
 
     @property
     def is_one_sound(self) -> bool:

@@ -86,7 +86,8 @@ def _times(item: Mapping[str, Any]) -> tuple[float, float] | None:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    # an integer that is too large for a float is no time
+    return isinstance(value, float) or (type(value) is int and abs(value) < 1 << 53)
 
 
 def _text(item: Mapping[str, Any]) -> str:

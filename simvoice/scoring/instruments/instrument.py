@@ -152,7 +152,7 @@ def read_instrument(text: str, name: str = "this instrument") -> Instrument:
     """An instrument from the text of its file. Raises UsageError that names the wrong field."""
     try:
         return Instrument.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise UsageError(f"{name} is not TOML ({error}); correct it and try again") from None
     except ValidationError as error:
         first = error.errors()[0]
