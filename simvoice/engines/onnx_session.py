@@ -97,8 +97,12 @@ def open_session(
         options.add_session_config_entry("session.use_env_allocators", "1")
     source = model if isinstance(model, bytes) else str(model)
     try:
-        return onnxruntime.InferenceSession(
+        session = onnxruntime.InferenceSession(
             source, sess_options=options, providers=["CPUExecutionProvider"]
         )
     except _UNREADABLE as error:
         raise ModelAltered(f"{what} cannot be read as a model; {REMEDY}") from error
+    # It keeps the bytes to begin again with other providers, of which there are none here. Those of
+    # the voice and of the sentence encoder have 150 MB.
+    session._model_bytes = None
+    return session

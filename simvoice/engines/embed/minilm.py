@@ -10,7 +10,7 @@ from tokenizers import Tokenizer
 
 from simvoice.engines.embed.minilm_graph import WIDTH, build
 from simvoice.engines.model_folder import REMEDY, need_file
-from simvoice.engines.onnx_session import open_session
+from simvoice.engines.onnx_session import open_frugal_session
 from simvoice.engines.threads import SMALL_MODEL_THREADS
 from simvoice.errors import ModelAltered
 from simvoice.ports import Vectors
@@ -35,7 +35,9 @@ class MiniLM:
             raise ModelAltered(f"{vocabulary.name} is not a tokenizer; {REMEDY}") from error
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(MAX_TOKENS)
-        self._session = open_session("the sentence encoder", build(weights), SMALL_MODEL_THREADS)
+        self._session = open_frugal_session(
+            "the sentence encoder", build(weights), SMALL_MODEL_THREADS
+        )
         self.embed(["Ready."])
 
     def embed(self, texts: Sequence[str]) -> Vectors:

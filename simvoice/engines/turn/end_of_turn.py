@@ -9,7 +9,7 @@ import numpy as np
 from simvoice.audio import RATE, Pcm
 from simvoice.engines.llm.llama import Llama
 from simvoice.engines.model_folder import need_one
-from simvoice.engines.onnx_session import open_session
+from simvoice.engines.onnx_session import open_frugal_session
 from simvoice.engines.stt.whisper import log_mel
 from simvoice.engines.threads import SMALL_MODEL_THREADS
 
@@ -26,7 +26,7 @@ class SmartTurn:
     def __init__(self, folder: Path) -> None:
         """folder: holds one `*.onnx`. Raises ModelMissing or ModelAltered."""
         model = need_one("the end-of-turn model (smart-turn)", folder, "*.onnx")
-        self._session = open_session(
+        self._session = open_frugal_session(
             "the end-of-turn model (smart-turn)", model, SMALL_MODEL_THREADS
         )
         self.complete_prob(np.zeros(RATE, np.float32))
