@@ -52,6 +52,11 @@ _LAST_WORD = re.compile(rf"[^\s{re.escape(_OPENERS)}]+$")
 _NEXT_WORD = re.compile(rf"[\s{re.escape(_OPENERS)}]*([\w'’]+)")
 
 
+_WORD = re.compile(r"\w")
+_MOST_BEFORE = 200
+"""Characters before a mark in which its word is looked for: a longer one is no abbreviation."""
+
+
 def sentence_starts(text: str) -> list[int]:
     """The offsets at which the sentences of a text begin, in order; the first is 0.
 
@@ -86,15 +91,20 @@ def ends_sentence(text: str) -> bool:
 
 def _ends(text: str) -> Iterator[int]:
     """The offsets after the marks and the white space that end a sentence."""
-    begins = 0
+    begins = seen = 0
+    has_word = False
     for found in _END.finditer(text):
-        if not re.search(r"\w", text[begins : found.end()]):
+        has_word = has_word or _WORD.search(text, seen, found.end()) is not None
+        seen = max(seen, found.end())
+        if not has_word:
             continue  # marks that stand alone belong to the sentence before
         following = _NEXT_WORD.match(text, found.end())
-        if _goes_on(text[begins : found.end()], following[1] if following else ""):
+        head = text[max(begins, found.end() - _MOST_BEFORE) : found.end()]
+        if _goes_on(head, following[1] if following else ""):
             continue
         gap = _BARE_MARKS.match(text, found.end())
-        begins = gap.end() if gap else found.end()
+        begins = seen = gap.end() if gap else found.end()
+        has_word = False
         yield begins
 
 
@@ -128,11 +138,11 @@ def _is_initial(bare: str, word: str, following: str) -> bool:
         return False
     if following and not following[:1].isupper():
         return False
-    before = _LAST_WORD.search(bare[: len(bare) - 2].rstrip())
+    before = _LAST_WORD.search(bare[-_MOST_BEFORE : len(bare) - 2].rstrip())
     return word != "I" and (before is None or before.group()[:1].isupper())
 
 
 def _last_word(bare: str) -> str:
     """The last word before the marks at the end of a text."""
-    found = _LAST_WORD.search(bare.rstrip(MARKS))
+    found = _LAST_WORD.search(bare.rstrip(MARKS)[-_MOST_BEFORE:])
     return found.group() if found else ""
