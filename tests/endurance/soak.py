@@ -267,6 +267,7 @@ class Visitor:
 class Soak:
     """The result so far."""
 
+    visitor: Visitor
     talks: int = 0
     retries: int = 0
     closed_tabs: int = 0
@@ -293,22 +294,25 @@ def _in_another_tab(visit: Callable[[], str], problems: list[str]) -> Iterator[N
 
 
 def soak(
-    served: Served,
+    found: Soak,
     scripts: dict[str, LearnerScript],
     *,
     minutes: float,
     encounter_s: float,
     sampler: Sampler,
     say: Callable[[str], None] = print,
-) -> tuple[Soak, Visitor]:
-    """Use a server for some minutes: encounters of all cases in turn, and visits in between."""
+) -> None:
+    """Use a server for some minutes: encounters of all cases in turn, and visits in between.
+
+    found: takes the results as they come.
+    """
     end_s = time.monotonic() + 60.0 * minutes
-    found, visitor = Soak(), Visitor(served)
+    visitor, served = found.visitor, found.visitor.served
     last_of: dict[str, str] = {}
     previous = ""
     for number, case in enumerate(itertools.cycle(scripts)):
         if time.monotonic() >= end_s:
-            return found, visitor
+            return
         learner = f"Learner {number % 3 + 1}"
         sampler.doing = f"prepare {case}"
         served.prepare(case)
