@@ -200,8 +200,8 @@ def _bound_of_repeat(least: int, most: int, body: Any, then: _Letters) -> _Bound
     if len(body) == 1 and body[0][0] in _ONE_LETTER:
         stays = then is None or any(_accepts(body[0][0], body[0][1], letter) for letter in then)
         return _Bound(ends if stays else 1, most)
-    again = _starts(body)
-    one = _bound(body, None if again is None or then is None else again | then)
+    again = _starts(body, None)
+    one = _bound(body, _union((again, then)))
     one_by_one = all(kind in _ONE_LETTER or kind in _REPEATS for kind, _ in body)
     if one.ways > 1 or again is None or not one_by_one:
         return _ENDLESS
@@ -209,9 +209,8 @@ def _bound_of_repeat(least: int, most: int, body: Any, then: _Letters) -> _Bound
     return _Bound(ends, _SPOKEN + most)
 
 
-def _starts(items: Any) -> _Letters:
-    """The letters with which a sequence begins; None if unknown, or if it may match nothing."""
-    then: _Letters = None
+def _starts(items: Any, then: _Letters) -> _Letters:
+    """The letters with which a sequence begins, or, if it matches nothing, what comes `then`."""
     for kind, value in reversed(list(items)):
         then = _begins(kind, value, then)
     return then
@@ -224,10 +223,33 @@ def _begins(kind: Any, value: Any, then: _Letters) -> _Letters:
     if kind in {_op.AT, _op.ASSERT, _op.ASSERT_NOT}:
         return then
     if kind is _op.SUBPATTERN:
-        for inner_kind, inner_value in reversed(list(value[3])):
-            then = _begins(inner_kind, inner_value, then)
-        return then
-    return None
+        return _starts(value[3], then)
+    if kind is _op.BRANCH:
+        return _union(_starts(each, then) for each in value[1])
+    if kind in _REPEATS:
+        first = _starts(value[2], None)
+        return first if value[0] else _union((first, then))
+    return _plain_letters(tuple(value)) if kind is _op.IN else None
+
+
+_PLAIN = frozenset(chr(code).lower() for code in range(128)) | frozenset("é²中٣\u00a0—")
+
+
+@lru_cache(maxsize=1_000)
+def _plain_letters(parts: tuple[tuple[Any, Any], ...]) -> _Letters:
+    """The letters of a class such as [a-z] or \\w; None if it names others than those of ASCII."""
+    if any(code >= 128 for code in _codes(parts)):
+        return None
+    return frozenset(each for each in _PLAIN if _accepts(_op.IN, parts, each))
+
+
+def _union(parts: Iterable[_Letters]) -> _Letters:
+    found: frozenset[str] = frozenset()
+    for each in parts:
+        if each is None:
+            return None
+        found |= each
+    return found
 
 
 # -- the machine of a pattern -----------------------------------------------------------------
