@@ -463,13 +463,16 @@ def hints(case: Case) -> Iterator[Fault]:
         (case.title, case.summary, case.setting, case.door_note, case.person.name, *case.objectives)
     )
     known = set(content(note)) | everyday("feeling")
+    gated = [fact for fact in case.facts if fact.gate.when != "volunteered"]
+    words = {fact.id: content(fact.text) for fact in gated}
     for each in _shown_sentences(case):
+        shown = set(content(each.text)) - known
         own = " ".join(pattern for name in each.on if name in case.codes
                        for pattern in case.codes[name].any)  # fmt: skip
-        for fact in case.facts:
-            if fact.gate.when == "volunteered" or fact.id in each.told:
+        for fact in gated:
+            if fact.id in each.told:
                 continue
-            found = _revealing_words(fact, each.text, known)
+            found = _revealing_words(fact, each.text, [w for w in words[fact.id] if w in shown])
             if found:
                 reason = f"it hints at {fact.id!r} ({found!r}) to a learner who was not told"
                 yield Fault(
@@ -497,11 +500,12 @@ def _shown_sentences(case: Case) -> Iterator[_ShownSentence]:
             yield _ShownSentence(("endings", number, field), text, ending.when.told)
 
 
-def _revealing_words(fact: CaseFact, text: str, known: set[str]) -> str:
-    """The words of the text that reveal the fact; empty if there are none."""
+def _revealing_words(fact: CaseFact, text: str, shared: Sequence[str]) -> str:
+    """The words of the text that reveal the fact; empty if there are none.
+
+    shared: the words that the text has from the fact, without those that the learner knows.
+    """
     mention = re.search("|".join(fact.mentions), text, re.IGNORECASE)
     if mention:
         return mention.group()
-    told = set(content(text)) - known
-    both = [word for word in content(fact.text) if word in told]
-    return ", ".join(both) if len(set(both)) >= HINT_WORDS else ""
+    return ", ".join(shared) if len(set(shared)) >= HINT_WORDS else ""
