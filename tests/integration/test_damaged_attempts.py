@@ -176,7 +176,7 @@ def test_every_page_shows_what_is_left(home: Path, damage: Damage) -> None:
         for address in PAGES:
             with at_once(address):
                 got = client.get(address, headers={"accept": "text/html"})
-            # 503 is a page with the sentence of a SimvoiceError; 500 is an error that no one foresaw
+            # 503 is a page with the sentence of a SimvoiceError, 500 an error that no one foresaw
             assert got.status_code in (200, 404, 409, 503), (address, got.text[:300])
             assert OTHER not in address or got.status_code == 200
 
