@@ -254,7 +254,13 @@ class ServedEncounters:
         if not talked.attempt:
             return kill
         found = _recovered(kill, self._home / "attempts", talked.attempt, talked.at_s)
-        if kill.end == "STOP/CONT" and found is not None:
+        if found is None:
+            return kill
+        stored = {getattr(entry, name, "") for entry in found.entries for name in ("text", "heard")}
+        told = zip(talked.captions, talked.told_at_s, strict=True)
+        lost = [text for text, at_s in told if at_s < talked.at_s - LOST_S and text not in stored]
+        check(kill, not lost, f"shown on the page, and not stored: {lost}")
+        if kill.end == "STOP/CONT":
             check(kill, talked.last.get("type") == "finished", f"it ended with {talked.last}")
         return kill
 

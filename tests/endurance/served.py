@@ -94,23 +94,13 @@ class Served:
             stderr=self._errors,
             text=True,
         )
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        address = re.search(r"http://(\S+)/\?key=\S+", line)
-        if address is None:
+        self.browser = httpx.Client(timeout=START_S, follow_redirects=True)
+        try:
+            self.host, self.token = self._enter()
+        except BaseException:
             self.kill()
-            raise EnduranceFailure(f"serve gave no address: {line!r} {self.errors()}")
-        self.host = address[1]
-        self.browser = httpx.Client(
-            base_url=f"http://{self.host}", timeout=START_S, follow_redirects=True
-        )
-        self.browser.get(address[0])  # gives the cookie
-        page = self.browser.get("/", headers={"accept": "text/html"})
-        token = re.search(r'name="simvoice-token" content="([^"]+)"', page.text)
-        if token is None:
-            self.kill()
-            raise EnduranceFailure(f"the first page has no token: {page.status_code}")
-        self.token = token[1]
+            raise
+        self.browser.base_url = httpx.URL(f"http://{self.host}")
         self.browser.headers.update(
             {
                 "x-simvoice-token": self.token,
@@ -118,6 +108,20 @@ class Served:
                 "accept": "text/html",
             }
         )
+
+    def _enter(self) -> tuple[str, str]:
+        """Open the printed address as a browser does. Return host and token."""
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        address = re.search(r"http://(\S+)/\?key=\S+", line)
+        if address is None:
+            raise EnduranceFailure(f"serve gave no address: {line!r} {self.errors()}")
+        self.browser.get(address[0])  # gives the cookie
+        page = self.browser.get(f"http://{address[1]}/", headers={"accept": "text/html"})
+        token = re.search(r'name="simvoice-token" content="([^"]+)"', page.text)
+        if token is None:
+            raise EnduranceFailure(f"the first page has no token: {page.status_code}")
+        return address[1], token[1]
 
     def errors(self) -> str:
         """Return what all servers of this home have written to stderr."""
@@ -189,6 +193,8 @@ class Talk:
     at_s: float = 0.0
     """The session time that the server reported last."""
     captions: list[str] = field(default_factory=list)
+    told_at_s: list[float] = field(default_factory=list)
+    """For each caption, the session time that the server had reported when it came."""
     notices: list[str] = field(default_factory=list)
     last: dict[str, Any] = field(default_factory=dict)
     """The message that ended the encounter; empty when the server went away."""
@@ -203,6 +209,7 @@ class Talk:
                 self.at_s = message["at_s"]
             case "caption":
                 self.captions.append(message["text"])
+                self.told_at_s.append(self.at_s)
             case "notice":
                 self.notices.append(message["message"])
             case _:

@@ -120,7 +120,7 @@ def search(
                 outcome.failure, outcome.notes = error, shown(value, 10_000)
             raise
         if needed_s > outcome.slowest_s:
-            outcome.slowest_s, outcome.slowest = needed_s, shown(value, 80)
+            outcome.slowest_s, outcome.slowest = needed_s, shown(value, 200)
         outcome.count += 1
 
     run = given(target.inputs)(check)
