@@ -24,6 +24,7 @@ pytestmark = [pytest.mark.engine, pytest.mark.realtime]
 ENDS_WITHIN_S = 30.0
 """On a loaded machine; the sound is packed and the engines are freed."""
 
+
 @pytest.fixture
 def commands(simulator: Simulator, say: Say, tmp_path: Path) -> dict[str, tuple[str, ...]]:
     """An encounter of each command, which would last longer than any of these tests."""
