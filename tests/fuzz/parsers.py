@@ -375,7 +375,12 @@ def lab_files(folder: Path) -> Iterable[Target]:
         _HEAD + b'one,kim,os12-1-greets,Met,"said hello, twice"\n'
         b"one,kim,bas-points,87,\ntwo,lee,os12-1-greets,unsure,\ntwo,kim,nurse-name,2,'=x\n"
     )
-    yield Target("ratings CSV", damaged([filled, sheet, filled.replace(b",", b";")]), ratings)
+    yield Target(
+        "ratings CSV",
+        damaged([filled, sheet, filled.replace(b",", b";")]),
+        ratings,
+        examples=(b"," * 100_000,),
+    )
 
     def instrument(data: bytes) -> None:
         sentence_or(lambda: read_instrument(data.decode("utf-8", "replace")), UsageError)

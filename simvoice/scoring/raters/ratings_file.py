@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -135,9 +136,10 @@ def _check_head(columns: list[str], name: str) -> None:
                 f"line 1 of {name} is separated by {called}; save it as CSV with commas and import "
                 "it again"
             )
-    missing = [each for each in COLUMNS[:4] if each not in columns]
+    counts = Counter(columns)
+    missing = [each for each in COLUMNS[:4] if each not in counts]
     unknown = [each for each in columns if each not in COLUMNS]
-    twice = [each for each in columns if columns.count(each) > 1]
+    twice = [each for each in columns if counts[each] > 1]
     for what in (
         *(f"lacks the column {each}" for each in missing),
         *(f"has a column {each[:60]!r}" for each in unknown),
