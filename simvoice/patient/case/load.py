@@ -20,6 +20,7 @@ from pydantic import ValidationError
 from simvoice.errors import CaseError
 from simvoice.patient.case.schema import COMPLETE, Case
 from simvoice.patient.case.validate import faults, hints
+from simvoice.safe_text import shortened
 from simvoice.yaml_file import Location, YamlFile, read_yaml
 
 # -- finding and reading ----------------------------------------------------------------------
@@ -91,10 +92,10 @@ def load_case(path: Path) -> Case:
         where = ".".join(str(part)[:SHOWN] for part in first["loc"]) or "the case"
         raise CaseError(f"{_place(file, first['loc'])}: {where}: {_reason_of(first)}") from None
     for fault in chain(faults(case), hints(case)):
-        raise CaseError(f"{_place(file, fault.location)}: {fault.reason}")
+        raise CaseError(f"{_place(file, fault.location)}: {shortened(fault.reason, 1_000)}")
     if path.name == CASE_FILE and path.parent.name != case.id:
         raise CaseError(
-            f"{_place(file, ('id',))}: the id {case.id!r} is not the name of its folder; "
+            f"{_place(file, ('id',))}: the id {case.id[:SHOWN]!r} is not the name of its folder; "
             "make them equal"
         )
     return case.model_copy(update={"sha256": hashlib.sha256(file.raw).hexdigest()})
