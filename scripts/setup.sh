@@ -81,6 +81,9 @@ install() {
     CMAKE_BUILD_PARALLEL_LEVEL="${CMAKE_BUILD_PARALLEL_LEVEL:-$(getconf _NPROCESSORS_ONLN)}" \
     .venv/bin/python -m pip install --disable-pip-version-check --no-cache-dir --no-deps --require-hashes -r .venv/llama.lock >&2
   .venv/bin/python -m pip install --disable-pip-version-check --no-deps --require-hashes -r "$lock" >&2
+  if .venv/bin/python -c 'import llama_cpp, sys; sys.exit(b"AMX" not in llama_cpp.llama_print_system_info())' 2>/dev/null; then
+    stop "The installed llama-cpp-python uses AMX, which crashes. Remove the folder .venv and run this again."
+  fi
   hash_of scripts/llama-lean.cmake >.venv/llama-options.stamp
   # The build backend is in the lock file, so nothing more is downloaded here.
   .venv/bin/python -m pip install --disable-pip-version-check --no-deps --no-build-isolation --quiet --editable . >&2

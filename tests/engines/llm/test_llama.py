@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import llama_cpp
 import pytest
 
 from simvoice.engines.llm.llama import Llama
@@ -16,6 +17,12 @@ SENSIBLE = "My doctor found a lump and wanted to make sure it wasn't cancer."
 STRANGE = "The train leaves at nine."
 
 engine = pytest.mark.engine
+
+
+@engine
+def test_the_library_is_compiled_without_amx() -> None:
+    """GCC 12 compiles the code for this matrix unit so that it crashes (scripts/llama-lean.cmake)."""
+    assert b"AMX" not in llama_cpp.llama_print_system_info()
 
 
 @engine
