@@ -21,7 +21,7 @@ engine = pytest.mark.engine
 
 @engine
 def test_the_library_is_compiled_without_amx() -> None:
-    """GCC 12 compiles the code for this matrix unit so that it crashes (scripts/llama-lean.cmake)."""
+    """GCC 12 compiles the code for it so that it crashes (scripts/llama-lean.cmake)."""
     assert b"AMX" not in llama_cpp.llama_print_system_info()
 
 
