@@ -164,6 +164,11 @@ class ScriptedLearner:
         """Whether all steps are done (the last clip may still be playing)."""
         return self._next >= len(self.script.steps)
 
+    @property
+    def next_timing(self) -> StepTiming | None:
+        """The timing of the next step; None when all are done."""
+        return None if self.done else self.script.steps[self._next].when
+
     def speaking(self, at_s: float) -> bool:
         """Return whether a clip is playing."""
         return at_s < self._busy_until_s
@@ -171,6 +176,18 @@ class ScriptedLearner:
     def silent_for_s(self, at_s: float) -> float:
         """Return the seconds since the last sound of either speaker."""
         return at_s - max(self._last_sound_s or 0.0, self._busy_until_s)
+
+    def insert(self, step: ScriptStep) -> None:
+        """Put a step before the rest of the script. A silence that has begun starts anew after
+        it."""
+        steps = self.script.steps
+        self.script = LearnerScript((*steps[: self._next], step, *steps[self._next :]))
+        self._silence_from_s = None
+
+    def replace_next(self, step: ScriptStep) -> None:
+        """Put a step in the place of the next one, which has not begun."""
+        steps = self.script.steps
+        self.script = LearnerScript((*steps[: self._next], step, *steps[self._next + 1 :]))
 
     def tick(self, at_s: float, patient_sounds: bool) -> PlantedUtterance | None:
         """Advance by one frame, and return the utterance that begins with it, or None.
