@@ -25,8 +25,10 @@ from simvoice.criteria.metric_rules import AnswersRule, CountAnswersRule, Metric
 from simvoice.criteria.patient_rules import (
     HearsRule,
     LedgerValueRule,
+    QuestionsRule,
     ReachedRule,
     SilenceRule,
+    StaysRule,
     ToldRule,
 )
 from simvoice.criteria.rule import Rule, RuleAnswer, rule_kinds
@@ -47,12 +49,14 @@ __all__ = [
     "LedgerValueRule",
     "MetricRule",
     "OrderRule",
+    "QuestionsRule",
     "RatioRule",
     "ReachedRule",
     "Rule",
     "RuleAnswer",
     "SaysRule",
     "SilenceRule",
+    "StaysRule",
     "ToldRule",
     "rule_kinds",
 ]

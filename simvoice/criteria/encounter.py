@@ -89,6 +89,8 @@ class Hit:
     at_s: float
     """Session seconds at which the turn begins."""
     end_s: float
+    void: str = ""
+    """Why it earns no credit, a clause that follows "but"; empty when it does."""
 
     @property
     def evidence(self) -> Evidence:
@@ -157,6 +159,14 @@ class JudgedSilence:
     evidence: Evidence
 
 
+@dataclass(frozen=True, slots=True)
+class JudgedQuestion:
+    """A question of the patient's."""
+
+    is_answered: bool
+    evidence: Evidence
+
+
 class CueResponse(Protocol):
     """A cue or concern of the patient, and how the learner answered it, by VR-CoDES."""
 
@@ -200,6 +210,11 @@ class CueResponse(Protocol):
         """The learner's words that show the response; may be empty."""
         ...
 
+    @property
+    def at_s(self) -> float | None:
+        """Session seconds at which the answer begins; None without any answer."""
+        ...
+
 
 class Labels(Protocol):
     """The names of codes and metrics in a sentence."""
@@ -210,6 +225,10 @@ class Labels(Protocol):
 
     def metric(self, key: str) -> str:
         """The name of a metric; its key in plain letters where it is unknown."""
+        ...
+
+    def void(self, codes: Iterable[str]) -> str:
+        """Where these codes earn no credit, a clause such as "where it cuts the patient off"."""
         ...
 
 
@@ -261,9 +280,30 @@ class JudgedEncounter(Protocol):
         """The silences that the patient left after these beats or lines; after any when empty."""
         ...
 
+    @property
+    def talked_through(self) -> Evidence | None:
+        """The news, where the learner talked on in the same turn and left the patient no silence;
+        None otherwise."""
+        ...
+
+    @property
+    def questions(self) -> Sequence[JudgedQuestion] | None:
+        """The patient's questions, in order; None where the record does not say which lines ask."""
+        ...
+
+    @property
+    def left_early(self) -> Evidence | None:
+        """What the learner left behind by ending the encounter in the middle; None for an encounter
+        that came to its end, and for one that was cut off by a fault."""
+        ...
+
     def ledger(self, value: str) -> Sequence[float]:
         """A value of the ledger after each of the patient's moves, 0..1; empty for an unknown
         one."""
+        ...
+
+    def ledger_start(self, value: str) -> float | None:
+        """A value of the ledger before the patient's first move, 0..1; None for an unknown one."""
         ...
 
     def item(self, item_id: str) -> RuleVerdict | None:

@@ -90,7 +90,10 @@ class AnswersRule(SimpleRule):
         return RuleVerdict("not met", _quotes(lacking), "fair", share)
 
     def _is_so(self, response: CueResponse) -> bool | None:
-        """Whether a cue was answered in this way; None when the answer has no code."""
+        """Whether a cue was answered in this way; None when the answer has no code. A cue without
+        any answer was not."""
+        if response.response is None and response.at_s is None:
+            return False
         if self.how == "continuer":
             return response.suchman == "continuer" if response.response is not None else None
         return response.provides if self.how == "provides" else response.explicit

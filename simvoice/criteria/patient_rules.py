@@ -6,7 +6,7 @@ All of these are exact, because the record has every decision and what was deliv
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import Literal, Self
+from typing import Final, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -20,6 +20,11 @@ from simvoice.criteria.encounter import (
     not_judged,
 )
 from simvoice.criteria.rule import Codes, NameKind, SimpleRule, bounds_in_words, is_within
+from simvoice.display import percent
+from simvoice.rounding import round_ledger
+
+_NEWS: Final = "headline"
+"""The beat of the news, by the name that cases give it."""
 
 
 class ToldRule(SimpleRule):
@@ -110,11 +115,17 @@ class SilenceRule(SimpleRule):
         which = " that the case's author names" if self.after else ""
         if self.outcome == "held":
             return f"a silence of the patient{which} was let stand"
-        return f"no silence of the patient{which} was filled, except with words that raised trust"
+        return (
+            f"no silence of the patient{which} was filled, except with words that raised trust, or "
+            "talked away right after the news"
+        )
 
     def _judge(self, encounter: JudgedEncounter) -> RuleVerdict:
         silences = encounter.silences(self.after)
         if not silences:
+            talked = encounter.talked_through
+            if talked is not None and (not self.after or _NEWS in self.after):
+                return _judged(False, (talked,))
             return not_judged("no occasion: the patient kept no such silence")
         held, filled, with_care = (
             [each.evidence for each in silences if each.outcome == outcome]
@@ -133,9 +144,10 @@ class LedgerValueRule(SimpleRule):
     kind: Literal["ledger"]
     value: str
     """By its name in the case: trust, distress, understanding."""
-    when: Literal["end", "ever", "always"] = "end"
-    at_least: float | None = Field(default=None, ge=0.0, le=1.0)
-    at_most: float | None = Field(default=None, ge=0.0, le=1.0)
+    when: Literal["end", "ever", "always", "change"] = "end"
+    """change: the value at the end minus the value at the start, -1..1."""
+    at_least: float | None = Field(default=None, ge=-1.0, le=1.0)
+    at_most: float | None = Field(default=None, ge=-1.0, le=1.0)
 
     @model_validator(mode="after")
     def _bounded(self) -> Self:
@@ -149,14 +161,22 @@ class LedgerValueRule(SimpleRule):
 
     def in_words(self, labels: Labels) -> str:
         """What the rule looks for, as a clause."""
-        when = {"end": "at the end", "ever": "at some time", "always": "at all times"}[self.when]
         bounds = bounds_in_words(self.at_least, self.at_most)
-        return f"the patient's {self.value.replace('_', ' ')} {bounds} {when}"
+        value = f"the patient's {self.value.replace('_', ' ')}"
+        if self.when == "change":
+            return f"{value} changed from start to end by {bounds}"
+        when = {"end": "at the end", "ever": "at some time", "always": "at all times"}[self.when]
+        return f"{value} {bounds} {when}"
 
     def _judge(self, encounter: JudgedEncounter) -> RuleVerdict:
         values = encounter.ledger(self.value)
         if not values:
             return not_judged("the record does not say what the patient felt")
+        if self.when == "change":
+            start = encounter.ledger_start(self.value)
+            change = round_ledger(values[-1] - (values[0] if start is None else start))
+            is_met = is_within(change, self.at_least, self.at_most)
+            return RuleVerdict(met_if(is_met), (), "high", change)
         fits = [is_within(each, self.at_least, self.at_most) for each in values]
         is_met = {"end": fits[-1], "ever": any(fits), "always": all(fits)}[self.when]
         value = values[-1]
@@ -165,6 +185,50 @@ class LedgerValueRule(SimpleRule):
         if self.when == "always" and not is_met:
             value = values[fits.index(False)]
         return RuleVerdict(met_if(is_met), (), "high", value)
+
+
+class QuestionsRule(SimpleRule):
+    """The learner answered the patient's questions."""
+
+    kind: Literal["questions"]
+    at_least: float = Field(ge=0.0, le=1.0)
+    """Share of the questions with an answer, 0..1."""
+
+    def in_words(self, labels: Labels) -> str:
+        """What the rule looks for, as a clause."""
+        return (
+            f"at least {percent(self.at_least)} of the patient's questions got an answer, by what "
+            "the patient took for one"
+        )
+
+    def _judge(self, encounter: JudgedEncounter) -> RuleVerdict:
+        questions = encounter.questions
+        if questions is None:
+            return not_judged("the record does not say which of the patient's lines ask something")
+        if not questions:
+            return not_judged("no occasion: the patient asked nothing that waits for an answer")
+        answered = [each.evidence for each in questions if each.is_answered]
+        is_met = len(answered) >= self.at_least * len(questions)
+        open_ = [each.evidence for each in questions if not each.is_answered]
+        shown = answered if is_met else open_
+        share = len(answered) / len(questions)
+        return RuleVerdict(met_if(is_met), tuple(shown)[:MOST_EVIDENCE], "high", share)
+
+
+class StaysRule(SimpleRule):
+    """The learner did not leave in the middle."""
+
+    kind: Literal["stays"]
+
+    def in_words(self, labels: Labels) -> str:
+        """What the rule looks for, as a clause."""
+        return (
+            "you did not end it while the patient's last question was open or soon after the news"
+        )
+
+    def _judge(self, encounter: JudgedEncounter) -> RuleVerdict:
+        left = encounter.left_early
+        return _judged(left is None, () if left is None else (left,))
 
 
 def _judged(is_met: bool, evidence: Iterable[Evidence]) -> RuleVerdict:

@@ -8,7 +8,7 @@ from typing import ClassVar, Final, Literal
 
 from pydantic import Field
 
-from simvoice.coding.codebook import group, in_order
+from simvoice.coding.codebook import NEWS, group, in_order
 from simvoice.criteria.encounter import (
     MOST_EVIDENCE,
     Evidence,
@@ -67,24 +67,31 @@ class SaysRule(SimpleRule):
         where += _where_there_was(self.needs, labels)
         if "question_open" in self.codes:
             where += f" ({labels.codes(_CLOSES)} asked as a question does not count)"
-        return f"heard {often}{labels.codes(self.codes)}{where}"
+        void = labels.void(self.codes)
+        return f"heard {often}{labels.codes(self.codes)}{where}; it does not count {void}"
 
     def _judge(self, encounter: JudgedEncounter) -> RuleVerdict:
         if self.needs and not encounter.hits(self.needs):
             return _no_occasion(self.needs, encounter)
         closing = encounter.hits(_CLOSES)
         of_kind = [h for h in encounter.hits(self.codes) if not _is_open_in_form_only(h, closing)]
-        likely = found = [hit for hit in of_kind if hit.confidence >= LIKELY]
-        unlikely = [hit for hit in of_kind if hit.confidence < LIKELY]
+        void = [hit for hit in of_kind if hit.void]
+        likely = found = [h for h in of_kind if h.confidence >= LIKELY and not h.void]
+        unlikely = [hit for hit in of_kind if hit.confidence < LIKELY and not hit.void]
         occasions: list[Evidence] = []
         for anchors, before in ((self.before, True), (self.after, False)):
             if not anchors:
                 continue
             at = encounter.hits(anchors)
+            if not at and before and found and NEWS.isdisjoint(anchors):
+                continue  # it came before what never came
             if not at:
                 return _no_occasion(anchors, encounter)
             first = at[0].position
-            found = [h for h in found if (h.position < first if before else h.position > first)]
+            if before:
+                found = [h for h in found if h.position < first]
+            else:  # what stands in the same turn is no answer to it
+                found = [h for h in found if h.position[0] > first[0]]
             which = "came first" if before else "not after this"
             occasions.append(at[0].evidence_of(f"{which}: {at[0].label}"))
         if self.first_turns is not None:
@@ -96,7 +103,8 @@ class SaysRule(SimpleRule):
             return RuleVerdict("met", shown, best_certainty(found), float(len(found)))
         elsewhere = [h.evidence_of(f"{h.label}, not where it counts") for h in likely]
         unsure = [h.evidence_of(f"perhaps {h.label}") for h in unlikely]
-        shown = hit_evidence(found) or (*occasions, *elsewhere, *unsure)[:MOST_EVIDENCE]
+        lost = [h.evidence_of(f"{h.label}, but {h.void}") for h in distinct_hits(void)]
+        shown = hit_evidence(found) or (*occasions, *lost, *elsewhere, *unsure)[:MOST_EVIDENCE]
         certainty = "low" if unlikely else encounter.absence
         return RuleVerdict("not met", shown, certainty, float(len(found)))
 

@@ -38,6 +38,8 @@ ONE_OF_EACH: dict[str, dict[str, Any]] = {
     "silence": {"after": ["headline"]},
     "ledger": {"value": "trust", "at_least": 0.5},
     "item": {"item": "spikes-knowledge-warning"},
+    "questions": {"at_least": 0.67},
+    "stays": {},
 }
 KNOWN = {
     "spoken code": {"plan", "headline", "elicit", "hostility", "warning_shot", "reflection"}

@@ -28,6 +28,7 @@ from simvoice.record.events import (
     Hold,
     JournalEntry,
     LearnerTurn,
+    PatientMove,
     PatientSpeech,
 )
 from simvoice.scoring.data_files import read_toml
@@ -178,6 +179,8 @@ class _PatientTurn:
     speeches: tuple[PatientSpeech, ...]
     holds: tuple[Hold, ...]
     backchannels: tuple[Backchannel, ...]
+    prompts: frozenset[int]
+    """Numbers of the moves with which the patient prompts a learner who says nothing."""
     next_turn: LearnerTurn | None
 
     @property
@@ -191,13 +194,16 @@ def _patient_turns(entries: Sequence[JournalEntry]) -> list[_PatientTurn]:
     speeches = sorted((e for e in entries if isinstance(e, PatientSpeech)), key=lambda s: s.start_s)
     holds = tuple(e for e in entries if isinstance(e, Hold))
     backchannels = tuple(e for e in entries if isinstance(e, Backchannel))
+    prompts = frozenset(
+        e.turn for e in entries if isinstance(e, PatientMove) and e.kind == "prompt"
+    )
     patient_turns = []
     since_s = float("-inf")
     for turn in (*turns, None):
         until_s = turn.start_s if turn is not None else float("inf")
         own = tuple(s for s in speeches if since_s <= s.start_s < until_s)
         if own:
-            patient_turns.append(_PatientTurn(own, holds, backchannels, turn))
+            patient_turns.append(_PatientTurn(own, holds, backchannels, prompts, turn))
         since_s = until_s
     return patient_turns
 
@@ -216,6 +222,8 @@ def _answer_to(shown: ConcernShown, patient_turn: _PatientTurn, speech: PatientS
         None,
     )
     turn = patient_turn.next_turn
+    if next_line is not None and next_line.turn in patient_turn.prompts:
+        return _response(shown, speech, _Answer("ignoring", False, "", "high"), None, None)
     if held is not None or silence_s >= SILENCE_S:
         next_stems: frozenset[str] = _stems(following[0].heard) if following else frozenset()
         subject = _subject(shown, speech) | next_stems

@@ -7,15 +7,19 @@ to cues. Every judgement has the evidence it rests on, or says why an item was n
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Final
 
+from simvoice.coding.codebook import NEWS
+from simvoice.criteria import AvoidsRule
 from simvoice.criteria.encounter import (
     Certainty,
     Evidence,
     FoundMetric,
     Hit,
     ItemOutcome,
+    JudgedQuestion,
     JudgedSilence,
     RuleVerdict,
     not_judged,
@@ -23,12 +27,14 @@ from simvoice.criteria.encounter import (
 from simvoice.display import count_noun
 from simvoice.reading.reading import Reading
 from simvoice.record.events import Header, Hold, Interruption, LearnerTurn
+from simvoice.scoring.instruments.credit import Credit
 from simvoice.scoring.instruments.cues import Response, responses
 from simvoice.scoring.instruments.evidence import absence_certainty, hits_in, silence_evidence
 from simvoice.scoring.instruments.instrument import Instrument, Item, items
 from simvoice.scoring.instruments.patient_side import (
     facts_told,
     first_delivered,
+    ledger_start,
     ledger_values,
     silences_kept,
 )
@@ -37,6 +43,9 @@ from simvoice.scoring.metrics.definitions import Moments, definition_of
 from simvoice.scoring.metrics.registry import Measured, measure_reading
 from simvoice.scoring.metrics.shares import ItemShare, share
 from simvoice.scoring.raters.questions import resolve_rule
+
+LEFT_EARLY: Final = "you ended the encounter in the middle, so it does not show what you avoided"
+"""Why an item about what the learner avoids is not judged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +106,11 @@ class Judge:
         self._has_cues = bool(header.shows)
         means = {k: v for item in header.critical for k, v in item.means.items()}
         self.labels = RuleLabels(means)
-        self.responses: tuple[Response, ...] = responses(reading.entries, header.shows)
+        still_open = tuple(each for each in reading.questions or () if not each.is_answered)
+        self._credit = Credit(reading.entries, self._turns, still_open)
+        self.responses: tuple[Response, ...] = tuple(
+            self._credit.weigh(each) for each in responses(reading.entries, header.shows)
+        )
 
     def score(self, instrument: Instrument) -> ScoredInstrument:
         """Judge every item of an instrument."""
@@ -113,7 +126,10 @@ class Judge:
         if item.rule is None:
             return JudgedItem(item, not_judged(item.why), "")
         rule = resolve_rule(item) or item.rule
-        return JudgedItem(item, item.rule.judge(self), rule_in_words(rule, item.means))
+        verdict = item.rule.judge(self)
+        if isinstance(rule, AvoidsRule) and verdict.outcome == "met" and self.left_early:
+            verdict = not_judged(LEFT_EARLY, (self.left_early,))
+        return JudgedItem(item, verdict, rule_in_words(rule, item.means))
 
     # -- what a rule may ask
 
@@ -129,7 +145,8 @@ class Judge:
 
     @cached_property
     def _hits(self) -> tuple[Hit, ...]:
-        return hits_in(self._turns, self.labels.means)
+        found = hits_in(self._turns, self.labels.means)
+        return tuple(replace(hit, void=self._credit.void(hit)) for hit in found)
 
     def hits(self, codes: Iterable[str]) -> list[Hit]:
         """Every time that the learner did one of these, in order."""
@@ -154,7 +171,9 @@ class Judge:
         """Why no answer to a cue can be judged, a clause; empty when there were cues."""
         if not self._has_cues:
             return "the record does not say which of the patient's lines were cues"
-        return "" if self.responses else "the patient showed no cue or concern"
+        return (
+            "" if self.responses else "no line was spoken that the case marks as a cue or concern"
+        )
 
     @cached_property
     def _told(self) -> dict[str, Evidence]:
@@ -172,10 +191,44 @@ class Judge:
         """The silences that the patient left after these beats or lines; after any when empty."""
         return silences_kept(after, self._reading.entries)
 
+    @cached_property
+    def talked_through(self) -> Evidence | None:
+        """The news, where the learner talked on in the same turn; None otherwise."""
+        return self._credit.talked_through(self.hits(NEWS))
+
+    @cached_property
+    def questions(self) -> tuple[JudgedQuestion, ...] | None:
+        """The patient's questions, in order; None where the record does not say which lines ask."""
+        if self._reading.questions is None:
+            return None
+        return tuple(
+            JudgedQuestion(
+                each.is_answered,
+                Evidence(
+                    each.start_s,
+                    each.end_s,
+                    "patient",
+                    each.words,
+                    "answered" if each.is_answered else "left without an answer",
+                ),
+            )
+            for each in self._reading.questions
+        )
+
+    @cached_property
+    def left_early(self) -> Evidence | None:
+        """What the learner left behind by ending the encounter in the middle; None otherwise."""
+        last = self.questions[-1] if self.questions else None
+        return self._credit.left_behind(None if last is None or last.is_answered else last.evidence)
+
     def ledger(self, value: str) -> list[float]:
         """A value of the ledger after each of the patient's moves, 0..1; empty for an unknown
         one."""
         return ledger_values(value, self._reading.entries)
+
+    def ledger_start(self, value: str) -> float | None:
+        """A value of the ledger before the patient's first move, 0..1; None for an unknown one."""
+        return ledger_start(value, self._reading.entries)
 
     def item(self, item_id: str) -> RuleVerdict | None:
         """The verdict on an item of an instrument; None for an unknown one."""

@@ -72,6 +72,15 @@ def ledger_values(value: str, entries: Iterable[JournalEntry]) -> list[float]:
     return [move.ledger[value] for move in moves if value in move.ledger]
 
 
+def ledger_start(value: str, entries: Iterable[JournalEntry]) -> float | None:
+    """A value of the ledger before the patient's first move, 0..1; None for an unknown one."""
+    first = next((e for e in entries if isinstance(e, PatientMove) and value in e.ledger), None)
+    if first is None:
+        return None
+    own = (step.before for step in first.steps if step.name == value)
+    return next(own, first.ledger[value])
+
+
 def _delivered_speech(entries: Sequence[JournalEntry]) -> list[PatientSpeech]:
     return [e for e in entries if isinstance(e, PatientSpeech) and e.heard]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from types import MappingProxyType
@@ -17,6 +17,11 @@ Means = Mapping[str, str]
 """Code that only a case has, to its meaning, a sentence."""
 NO_MEANINGS: Means = MappingProxyType({})
 _INFORMS: Final = group("informs")
+INVITES: Final = group("leaves_room")
+FEELS: Final = group("answers_feeling")
+PLANS: Final = group("needs_calm")
+SUMS_UP: Final = frozenset({"summary"})
+"""Codes that earn credit only under further conditions (`credit`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +35,38 @@ class RuleLabels:
         """Codes as a list in words."""
         return codes_in_words(codes, self.means)
 
+    def void(self, codes: Iterable[str]) -> str:
+        """Where these codes earn no credit, a clause."""
+        reasons = void_reasons(frozenset(codes))
+        return "where " + " or ".join(
+            part for part in (", ".join(reasons[:-1]), reasons[-1]) if part
+        )
+
     def metric(self, key: str) -> str:
         """The name of a metric; its key in plain letters where it is unknown."""
         names = (entry.name for entry in definitions() if entry.key == key)
         return next(names, key.replace("_", " "))
+
+
+def void_reasons(codes: Collection[str]) -> tuple[str, ...]:
+    """What makes credit for these codes void, each a clause after "does not count where"."""
+    given = frozenset(codes)
+    reasons = ["it cut the patient off"]
+    if given & INVITES:
+        reasons.append("it left no room for an answer")
+    if given & FEELS:
+        reasons.append("it took the place of an answer to the patient's question")
+        reasons += [
+            "the patient had not shown that feeling",
+            "it did not raise the patient's trust",
+        ]
+    if given & PLANS:
+        reasons.append("the patient could not take it in yet")
+    if given & NEWS:
+        reasons.append("you left before the patient could take it in")
+    if given & SUMS_UP:
+        reasons.append("it had hardly a word of what the patient said")
+    return tuple(reasons)
 
 
 def rule_in_words(rule: ItemRule, means: Means = NO_MEANINGS) -> str:

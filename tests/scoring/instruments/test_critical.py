@@ -125,6 +125,8 @@ def test_a_code_that_only_a_case_has_is_shown_by_its_meaning() -> None:
     )
     rule = next(each.rule for each in judged if each.item.id.endswith("seeing-him"))
     assert rule == (
-        "heard “offers that he can see his father, or be with him”; "
-        "and heard “says what his father will look like”"
+        "heard “offers that he can see his father, or be with him”; it does not count where "
+        "it cut the patient off; "
+        "and heard “says what his father will look like”; it does not count where it cut the "
+        "patient off"
     )

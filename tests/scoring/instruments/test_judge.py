@@ -224,7 +224,10 @@ def test_a_record_without_cues_and_one_without_delivered_cues_give_reasons() -> 
     old = verdict(planted(), kind="answers", how="provides", at_least=0.5)
     assert (old.outcome, "does not say" in old.reason) == ("not judged", True)
     none = planted(CUE.model_copy(update={"line": "elsewhere"}))
-    assert "no cue or concern" in verdict(none, kind="count", codes=["plan"], per="cue").reason
+    assert (
+        "case marks as a cue or concern"
+        in verdict(none, kind="count", codes=["plan"], per="cue").reason
+    )
 
 
 def test_all_needs_every_part_and_any_needs_one() -> None:

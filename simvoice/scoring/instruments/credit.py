@@ -1,0 +1,340 @@
+"""When the learner's words earn no credit: the wrong moment, or the wrong effect on the patient.
+
+A code says what a turn does by its words. Whether it was done well depends on what happened around
+it: an invitation that cuts the patient off gives no room, and a plan means nothing to a patient who
+has not taken in the news. Each reason here is exact, because the record has when the patient spoke,
+what was cut off, and what the patient felt. Where the record does not have it, credit stands.
+
+`rule_text.void_reasons` has the reasons in words for the rules; `Credit.void` gives the reason for
+one code of one turn. Only credit is void: what harms the patient counts at any moment.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache, cached_property
+from types import MappingProxyType
+from typing import Final
+
+from simvoice.coding.codebook import NEWS
+from simvoice.coding.context import stems
+from simvoice.criteria.encounter import Evidence, Hit
+from simvoice.display import count_noun
+from simvoice.reading.questions import AskedQuestion
+from simvoice.record.events import (
+    Checkpoint,
+    Ended,
+    Interruption,
+    JournalEntry,
+    LearnerTurn,
+    PatientMove,
+    PatientSpeech,
+)
+from simvoice.scoring.data_files import read_toml
+from simvoice.scoring.instruments.cues import Response
+from simvoice.scoring.instruments.rule_text import FEELS, INVITES, PLANS, SUMS_UP
+
+CUT_WORDS: Final = 2
+"""Fewest words of the patient that are lost when a turn cuts the patient off; a single word is an
+overlap at the end."""
+ROOM_WORDS: Final = 15
+"""Words after a question in the same turn from which the question leaves no room for an answer."""
+ANSWER_SHARE: Final = 0.5
+"""Least share of the patient's words that must be delivered for an answer to be let finish."""
+HEIGHT: Final = 0.02
+"""The patient's distress is at its height while it is no more than this below its highest value
+since the news, 0..1."""
+HIGH_DISTRESS: Final = 0.6
+"""Below this a patient can take in what is said, 0..1."""
+CALMS_TURNS: Final = 3
+"""Turns after the news within which a plan waits until the distress falls."""
+STAYS_TURNS: Final = 3
+"""Fewest turns of the learner after the news; who leaves earlier leaves the patient alone."""
+SHARED_STEMS: Final = 2
+"""Fewest words with meaning that a summary shares with what the patient said."""
+
+_CLAIMS: Final = re.compile(r"\byou(?:'ve| have)? (?:just )?(?:told|said)\b")
+"""Words that claim to give back what the patient said."""
+_TRUST, _DISTRESS = "trust", "distress"
+_ROUNDING = 1e-6
+
+CUT_OFF = "it cut the patient off"
+NO_ROOM = "you talked on and left no room for an answer"
+NO_ANSWER = "you left before the patient could answer"
+ANSWER_CUT = "you cut off the answer"
+NOT_AWAITED = "you went on before the patient could answer"
+STEPPED_OVER = "the patient had asked something, and never got an answer"
+NOT_THEIRS = "the patient had not shown this feeling"
+HURT = "the turn cost trust"
+NO_EFFECT = "it did not raise the patient's trust"
+TOO_SOON = "the patient could not take it in yet"
+LEFT_ALONE = "you left before the patient could take it in"
+NOT_SAID = "it has hardly a word of what the patient said"
+
+
+@dataclass(frozen=True, slots=True)
+class _Around:
+    """One turn of the learner, and what happened around it."""
+
+    turn: LearnerTurn
+    cuts_off: bool
+    """It took the turn from the patient, who lost words."""
+    steps_over: bool
+    """The patient asked something right before it, and never got an answer."""
+    heard_before: str
+    """All that the patient had said before the turn."""
+    answer: tuple[PatientSpeech, ...] | None
+    """What the patient said before the learner's next turn; None where the record has no word of
+    the patient."""
+    answer_is_cut: bool
+    """The learner's next turn cut the answer off before its half."""
+    is_last: bool
+    trust_change: float | None
+    """By the patient's move that answers the turn; None where the record has no move or no
+    ledger."""
+    distress: tuple[float, float] | None
+    """(distress before the turn, highest since the news); None before the news, or unknown."""
+    turns_after_news: int | None
+    """Turns of the learner after the one that first told the news; None without news."""
+    affects: frozenset[str]
+    """Affects of the patient's lines before the turn."""
+
+
+class Credit:
+    """Says which of the learner's words earn no credit in one attempt."""
+
+    def __init__(
+        self,
+        entries: Sequence[JournalEntry],
+        turns: Sequence[LearnerTurn],
+        open_questions: Sequence[AskedQuestion] = (),
+    ) -> None:
+        """turns: of the learner, in order of time. open_questions: those of the patient that never
+        got an answer."""
+        self._entries = entries
+        self._turns = turns
+        self._open_questions = open_questions
+
+    def void(self, hit: Hit) -> str:
+        """Why a code earns no credit, a clause; empty when it does."""
+        around = self._around[hit.position[0]]
+        if around.cuts_off:
+            return CUT_OFF
+        is_question = hit.words.rstrip().endswith("?")
+        if hit.code in INVITES or is_question:
+            return _no_room(hit, around, self._turns)
+        if hit.code in FEELS:
+            return STEPPED_OVER if around.steps_over else _misses_feeling(hit, around)
+        if hit.code in PLANS and self._is_too_soon(hit.position[0], around):
+            return TOO_SOON
+        if hit.code in NEWS and self._left and around.turns_after_news is not None:
+            return LEFT_ALONE if around.turns_after_news < STAYS_TURNS else ""
+        if hit.code in SUMS_UP or (hit.code == "reflection" and _CLAIMS.search(hit.words.lower())):
+            if around.steps_over:
+                return STEPPED_OVER
+            shared = stems(around.turn.text) & stems(around.heard_before)
+            return NOT_SAID if around.answer is not None and len(shared) < SHARED_STEMS else ""
+        return ""
+
+    def _is_too_soon(self, number: int, around: _Around) -> bool:
+        """Whether the news was told in this turn or the one before, or so few turns before that
+        the patient's distress is still at its height."""
+        news = self._news_turn
+        if news is None or number < news:
+            return False
+        if number - news <= 1:
+            return True
+        if around.distress is None or number - news > CALMS_TURNS:
+            return False
+        now, highest = around.distress
+        return now >= max(HIGH_DISTRESS, highest - HEIGHT)
+
+    def weigh(self, response: Response) -> Response:
+        """The response to a cue; one that cuts the patient off provides no space."""
+        number = next((n for n, t in enumerate(self._turns) if t.start_s == response.at_s), None)
+        if response.provides and number is not None and self._around[number].cuts_off:
+            return replace(response, provides=False, suchman="terminator")
+        return response
+
+    def talked_through(self, news: Sequence[Hit]) -> Evidence | None:
+        """The first news, where the learner talked on in the same turn; None otherwise."""
+        if not news or len(_words_after(news[0], self._turns).split()) < ROOM_WORDS:
+            return None
+        return news[0].evidence_of(f"{news[0].label}, and you talked on")
+
+    def left_behind(self, question: Evidence | None) -> Evidence | None:
+        """What the learner left behind by ending the encounter in the middle; None otherwise.
+
+        question: the patient's last question, if it is open.
+        """
+        if not self._turns or not self._left:
+            return None
+        last = self._turns[-1]
+        spoken = [e for e in self._entries if isinstance(e, PatientSpeech) and e.heard]
+        if question is None and spoken and spoken[-1].start_s > last.start_s:
+            question = _asks(spoken[-1])
+        if question is not None:
+            return replace(question, shows="open when you left")
+        after = self._turns_after_news
+        if after is not None and after < STAYS_TURNS:
+            shows = f"your last words, {count_noun(after, 'turn')} after the news"
+            return Evidence(last.start_s, last.end_s, "learner", last.text, shows)
+        return None
+
+    @cached_property
+    def _left(self) -> bool:
+        """Whether the encounter was not ended by the clock, a fault or a device. A goodbye that the
+        patient takes is the learner's end, too."""
+        ends = [e for e in self._entries if isinstance(e, Ended)]
+        return bool(ends) and ends[-1].reason in ("learner", "closed", "patient")
+
+    @cached_property
+    def _around(self) -> tuple[_Around, ...]:
+        return tuple(self._look_around(number) for number in range(len(self._turns)))
+
+    def _look_around(self, number: int) -> _Around:
+        turn = self._turns[number]
+        following = self._turns[number + 1] if number + 1 < len(self._turns) else None
+        since_s = self._turns[number - 1].start_s if number else float("-inf")
+        until_s = following.start_s if following is not None else float("inf")
+        speeches = [e for e in self._entries if isinstance(e, PatientSpeech) and e.heard]
+        answer = tuple(s for s in speeches if turn.start_s < s.start_s < until_s)
+        cut = following is not None and self._cuts_off(following)
+        return _Around(
+            turn=turn,
+            cuts_off=self._cuts_off(turn),
+            steps_over=any(since_s < each.start_s < turn.start_s for each in self._open_questions),
+            heard_before=" ".join(s.heard for s in speeches if s.start_s < turn.start_s),
+            answer=answer if speeches else None,
+            answer_is_cut=cut and bool(answer) and _delivered_share(answer[-1]) < ANSWER_SHARE,
+            is_last=following is None,
+            trust_change=self._trust_change(turn),
+            distress=self._distress(turn),
+            turns_after_news=self._turns_after_news,
+            affects=self._affects(turn.start_s),
+        )
+
+    def _cuts_off(self, turn: LearnerTurn) -> bool:
+        return any(
+            turn.start_s - 0.5 <= e.start_s <= turn.end_s and e.lost_words >= CUT_WORDS
+            for e in self._interruptions
+        )
+
+    @cached_property
+    def _interruptions(self) -> tuple[Interruption, ...]:
+        return tuple(e for e in self._entries if isinstance(e, Interruption))
+
+    @cached_property
+    def _moves(self) -> tuple[PatientMove, ...]:
+        return tuple(e for e in self._entries if isinstance(e, PatientMove))
+
+    def _trust_change(self, turn: LearnerTurn) -> float | None:
+        own = (m for m in self._moves if m.turn == turn.turn and m.at_s >= turn.start_s)
+        move = min(own, key=lambda each: each.at_s, default=None)
+        if move is None or _TRUST not in move.ledger:
+            return None
+        return sum(step.after - step.before for step in move.steps if step.name == _TRUST)
+
+    @cached_property
+    def _news_turn(self) -> int | None:
+        told = (
+            number
+            for number, turn in enumerate(self._turns)
+            if any(code.code in NEWS for code in turn.codes)
+        )
+        return next(told, None)
+
+    @property
+    def _turns_after_news(self) -> int | None:
+        news = self._news_turn
+        return None if news is None else len(self._turns) - 1 - news
+
+    def _distress(self, turn: LearnerTurn) -> tuple[float, float] | None:
+        if self._news_turn is None:
+            return None
+        told_s = self._turns[self._news_turn].start_s
+        since = [
+            m.ledger[_DISTRESS]
+            for m in self._moves
+            if _DISTRESS in m.ledger and told_s <= m.at_s < turn.start_s
+        ]
+        return (since[-1], max(since)) if since else None
+
+    def _affects(self, until_s: float) -> frozenset[str]:
+        moves = (e.move for e in self._entries if isinstance(e, Checkpoint) and e.at_s < until_s)
+        return frozenset(str(move.get("affect", "neutral")) for move in moves)
+
+    @cached_property
+    def _has_affects(self) -> bool:
+        return any(isinstance(e, Checkpoint) for e in self._entries)
+
+
+def _asks(speech: PatientSpeech) -> Evidence | None:
+    """A question at the end of a line, whole and by its mark; None where the line asks nothing."""
+    if speech.unsaid or not speech.heard.rstrip().endswith("?"):
+        return None
+    return Evidence(speech.start_s, speech.end_s, "patient", speech.heard, "")
+
+
+def _words_after(hit: Hit, turns: Sequence[LearnerTurn]) -> str:
+    """The words of its turn after a code; empty where the code's words are not found."""
+    text = turns[hit.position[0]].text
+    return text[hit.offset + len(hit.words) :] if hit.offset >= 0 else ""
+
+
+def _no_room(hit: Hit, around: _Around, turns: Sequence[LearnerTurn]) -> str:
+    if len(_words_after(hit, turns).split()) >= ROOM_WORDS:
+        return NO_ROOM
+    if around.answer is None:
+        return ""
+    if not around.answer:
+        return NO_ANSWER if around.is_last else NOT_AWAITED
+    return ANSWER_CUT if around.answer_is_cut else ""
+
+
+def _misses_feeling(hit: Hit, around: _Around) -> str:
+    if around.trust_change is not None and around.trust_change <= _ROUNDING:
+        return HURT if around.trust_change < -_ROUNDING else NO_EFFECT
+    named = families(hit.words)
+    if not named or not around.affects:
+        return ""
+    feelings = _feelings()
+    fitting = {family for affect in around.affects for family in feelings.shown.get(affect, ())}
+    fitting |= families(around.heard_before)
+    if around.distress is not None:
+        fitting |= feelings.after_news
+    return "" if named & fitting else NOT_THEIRS
+
+
+def _delivered_share(speech: PatientSpeech) -> float:
+    return len(speech.heard.split()) / max(1, len(speech.text.split()))
+
+
+@dataclass(frozen=True, slots=True)
+class _Feelings:
+    """`data/feelings.toml`."""
+
+    family: Mapping[str, str]
+    """Word to its family."""
+    shown: Mapping[str, frozenset[str]]
+    """Affect to the families that fit it."""
+    after_news: frozenset[str]
+
+
+@cache
+def _feelings() -> _Feelings:
+    raw = read_toml("feelings.toml")
+    family = {word: name for name, words in raw["words"].items() for word in words}
+    shown = {affect: frozenset(names) for affect, names in raw["shown"].items()}
+    return _Feelings(
+        MappingProxyType(family), MappingProxyType(shown), frozenset(raw["always"]["after_news"])
+    )
+
+
+def families(text: str) -> frozenset[str]:
+    """The families of the words for a feeling in a text."""
+    words = re.findall(r"[a-z]+", text.lower())
+    known = _feelings().family
+    return frozenset(known[word] for word in words if word in known)
