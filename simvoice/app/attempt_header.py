@@ -64,6 +64,7 @@ def build_header(
             for fact in case.facts
         ),
         shows=concerns_shown(case),
+        asks=tuple(line.id for line in case.lines if line.asks is not None),
         instruments=case.instruments,
         critical=critical_items_for_record(case),
         seed=seed,

@@ -14,6 +14,7 @@ from simvoice.errors import AttemptError
 from simvoice.reading.align import SAME_S, align, patient_word_intervals
 from simvoice.reading.coded_turns import code_turns_in_context, rises_in_sound
 from simvoice.reading.news import CUES, tells_news
+from simvoice.reading.questions import AskedQuestion, asked_questions
 from simvoice.reading.timeline_events import TimelineEvent, timeline_events
 from simvoice.record.events import (
     Backchannel,
@@ -88,6 +89,8 @@ class Reading:
     """Overlaps, in order of time; from the journal where there is one."""
     sound: SoundMeasurement | None = None
     """Measurements of the sound; None where it was not stored, or does not tell who spoke when."""
+    questions: tuple[AskedQuestion, ...] | None = None
+    """The patient's questions, in order; None where the record does not say which lines ask."""
     sound_fault: str = ""
     """Why stored sound was not used, a sentence; empty otherwise."""
 
@@ -136,7 +139,9 @@ def read(attempt: RecordedAttempt) -> Reading:
     else:
         learner = _drop_covered(_with_a_voice(sound.learner.speech, entries), excluded)
     reading = _reading(entries, learner, patient, _end_s(attempt), sound)
-    return replace(reading, sound_fault=fault)
+    asks = attempt.header.asks
+    questions = None if asks is None else asked_questions(entries, asks)
+    return replace(reading, questions=questions, sound_fault=fault)
 
 
 def _measured_sound(attempt: RecordedAttempt) -> tuple[SoundMeasurement | None, str]:

@@ -349,6 +349,9 @@ class Header(StrictModel):
     state it."""
     shows: tuple[ConcernShown, ...] = ()
     """The lines of the patient that are cues or concerns; empty in records that do not state it."""
+    asks: tuple[str, ...] | None = None
+    """The lines with which the patient asks something and waits for an answer; None in records that
+    do not state it."""
     instruments: tuple[str, ...] = ()
     """Names of the instruments that the author of the case chose."""
     critical: tuple[CriticalItem, ...] = ()

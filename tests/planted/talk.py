@@ -86,6 +86,7 @@ NUMBERS: dict[str, float | None] = {
     "silences_after_cue": 0,
     "silences_after_news": 1,
     "silences_mid_turn": 0,
+    "questions_unanswered": None,
     "holds_held": 1,
     "holds_filled": 0,
     "news_warning": None,

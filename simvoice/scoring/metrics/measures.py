@@ -332,6 +332,16 @@ def holds(reading: Reading, outcome: Literal["held", "filled"]) -> float:
     return float(sum(hold.outcome == outcome for hold in found))
 
 
+@metric("questions_unanswered")
+def questions_unanswered(reading: Reading) -> float:
+    """Number of the patient's questions that got no answer."""
+    if reading.questions is None:
+        raise NotMeasurable("the record does not say which of the patient's lines ask something")
+    if not reading.questions:
+        raise NothingToMeasure("the patient asked nothing that waits for an answer")
+    return float(sum(not each.is_answered for each in reading.questions))
+
+
 @metric("machine_delay")
 def machine_delay(reading: Reading) -> float:
     """Median delay of the machine before the patient's answers, seconds."""
