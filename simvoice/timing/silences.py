@@ -35,8 +35,9 @@ SilenceKind = Literal[
 """hold: the patient kept silent after hard news. chosen: the patient chose to wait before speaking.
 answering: the patient took that long to answer. after_news: the learner had told the news, and the
 patient was due to speak. after_cue: the patient had shown a feeling, and the learner was due to
-speak. after_question, after_statement: the learner took that long to answer one. unanswered: the
-learner did not answer, and the patient continued. mid_turn: the speaker stopped and continued.
+speak. after_question: the learner took that long to answer one, or gave no answer until the patient
+spoke again. after_statement: the learner took that long to speak. unanswered: the learner said
+nothing to a statement, and the patient continued. mid_turn: the speaker stopped and continued.
 unclear: both stopped or began at once."""
 
 
@@ -166,11 +167,11 @@ def _classify(
     if stretch.before == "learner":
         told = last is not None and last.is_news
         return "patient", "after_news" if told else _patient_silence_kind(stretch, waits), None
-    if stretch.after == "patient":
-        return "learner", "unanswered", None
-    if last is not None and last.is_cue:
-        return "learner", "after_cue", None
     asked = last is not None and last.is_question
+    if stretch.after == "patient" and not asked:
+        return "learner", "unanswered", None
+    if last is not None and last.is_cue and stretch.after == "learner":
+        return "learner", "after_cue", None
     return "learner", "after_question" if asked else "after_statement", None
 
 
