@@ -22,6 +22,9 @@ FURTHER_KINDNESS: Final = 0.5
 feeling, gives it back and meets a cue, but is one statement."""
 _KINDNESS: Final = EMPATHY | {"reflection", "empathy", "cue_met", "hold_spared"}
 
+_UNHEARD: Final = frozenset({"interruption", "dodge"})
+"""Stimuli of a turn in which the patient is not heard."""
+
 Stimuli = Mapping[str, str]
 """Name of each code or stimulus to the learner's words that show it (may be empty)."""
 
@@ -101,8 +104,10 @@ def apply(
 ) -> tuple[PatientState, list[LedgerStep]]:
     """Change the ledger by the rules of the case; conditions see the state before the turn.
 
-    Returns the new state and every change.
+    Returns the new state and every change. A turn that cuts the patient off, or steps over the
+    patient's question, earns no trust, however kind its words are.
     """
+    earns = _UNHEARD.isdisjoint(stimuli)
     values = dict(state.ledger)
     initial = state
     steps: list[LedgerStep] = []
@@ -117,6 +122,8 @@ def apply(
             continue
         state = count_once_more(state, f"{_RULE}{rule.id}")
         for name, change in rule.moves.items():
+            if name == "trust" and change > 0.0 and not earns:
+                continue
             old = values[name]
             if name == "trust" and change > 0.0 and shown in _KINDNESS:
                 change = change * FURTHER_KINDNESS if had_kindness else change
