@@ -209,6 +209,15 @@ class ItemResult(StrictModel):
     objections: tuple[Objected, ...]
     """Objections by the learner that were not withdrawn."""
 
+    @property
+    def is_unheard(self) -> bool:
+        """Whether it is not met because none of the words were found. They may have been said in
+        another way, so pages and text say "not heard"."""
+        void = any(", but " in each.shows for each in self.evidence)
+        return (
+            self.outcome == "not met" and self.rule_kind == "says" and not self.value and not void
+        )
+
 
 class Scored(StrictModel):
     """One instrument or heading in this attempt."""

@@ -172,7 +172,8 @@ def _why(
     fact: Tellable, told: ToldFact, moves: Sequence[PatientMove], begun: StartTimes, name: str
 ) -> str:
     if fact.when == "volunteered":
-        return "Told without a question."
+        answers = any(m.kind == "answer" and fact.id in m.disclosed for m in moves)
+        return "You asked." if answers else "Told without a question."
     if fact.trust is None:
         return "You asked."
     before = [move for move in moves if move.at_s <= told.at_s]

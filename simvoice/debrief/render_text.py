@@ -240,7 +240,9 @@ def _headings(debrief: Debrief, ratings: Mapping[str, int] | None) -> Renderable
 
 _ITEM_SIGNS = {"met": "+", "not met": "-", "not judged": "?", "counted": "#"}
 _JUDGED = frozenset({"met", "not met"})
-_ITEM_LEGEND = "+ met   - not met   # counted, no threshold   ? left to humans, or no occasion"
+_ITEM_LEGEND = (
+    "+ met   - not met, or not heard   # counted, no threshold   ? left to humans, or no occasion"
+)
 
 
 def render_items(debrief: Debrief, ratings: Mapping[str, int] | None = None) -> RenderableType:
@@ -309,6 +311,8 @@ def _below(item: ItemResult, said_once: str) -> Iterator[str]:
         yield f"{clock(each.at_s)} {said}"
     if item.reason and item.reason != said_once:
         yield f"not judged: {item.reason.rstrip('.')}"
+    if item.is_unheard:
+        yield "not heard; you may have said it in another way"
     if item.rule and item.outcome in {"met", "not met"}:
         yield f"rule: {item.rule}; certainty {item.certainty}"
     if item.interval_note:

@@ -418,10 +418,11 @@ def _from_critical(
         by_act = item.rule_kind in _BROKEN_BY_ACT
         same = (each for each in shown if by_act and _is_same_place(each.moment, at))
         known = next(same, None)
+        missed = "it was not heard from you" if item.is_unheard else "you missed it"
         yield _Finding(
             kind=known.kind if known is not None else own,
             effect=_MISSED,
-            why=f"This is critical in this case, and you missed it. {item.note}",
+            why=f"This is critical in this case, and {missed}. {item.note}",
             sentence=item.instead,
             words=at.quote if at is not None and at.who == "learner" else "",
             moment=moment,
@@ -464,7 +465,8 @@ def _from_items(
             yield _Finding(
                 kind=its_kind,
                 effect=_UNMET * item.weight,
-                why=f"{heading.name}, not met: “{item.text}”.{place}",
+                why=f"{heading.name}, {'not heard' if item.is_unheard else 'not met'}: "
+                f"“{item.text}”.{place}",
                 sentence=sentence_to_try(its_kind, patient_words),
                 words=shown.quote if shown is not None and shown.who == "learner" else "",
                 moment=_moment(reading, shown) or (missed.moment if missed else None),
