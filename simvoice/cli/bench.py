@@ -61,11 +61,48 @@ def analysis(quick: Quick = False, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def debrief(quick: Quick = False, as_json: AsJson = False) -> None:
-    """Measure the time to build the debrief of ten minutes."""
-    from simvoice.bench import debrief as bench
+def debrief(
+    quick: Annotated[
+        bool,
+        typer.Option(
+            "--quick", help="Run fewer trials: in under 50 s, with --discriminate under 4 minutes."
+        ),
+    ] = False,
+    as_json: AsJson = False,
+    discriminate: Annotated[
+        bool,
+        typer.Option(
+            "--discriminate",
+            help="Measure instead how well the debrief tells skilled learners from poor ones.",
+        ),
+    ] = False,
+    case: Annotated[
+        list[str] | None, typer.Option(help="With --discriminate: only these cases, by their ids.")
+    ] = None,
+) -> None:
+    """Measure the time to build a debrief of ten minutes; with --discriminate, what it tells."""
+    if not discriminate:
+        from simvoice.bench import debrief as bench
 
-    _show(bench.run(quick), as_json)
+        _show(bench.run(quick), as_json)
+        return
+    from simvoice.bench import discrimination
+
+    report = discrimination.run(quick, case or ())
+    if as_json:
+        print_json(report)
+        return
+    for title, figures in (
+        ("AUC, skilled against", report["auc_of_all"]),
+        ("The same, in the cases kept for judging", report["auc_judging_of_all"]),
+    ):
+        table = Table(title, *discrimination.POOR_KINDS, title_justify="left")
+        for name, row in figures.items():
+            table.add_row(name, *("-" if v is None else f"{v:.2f}" for v in row.values()))
+        answers.print(table)
+    rest = ("untouched", "critical_met", "critical_met_judging", "encounters", "minutes_a_kind")
+    _show({name.replace("_", " "): report[name] for name in rest}, as_json=False)
+    answers.print("Items that separate nothing:", ", ".join(report["separates_nothing"]) or "none")
 
 
 @app.command()
