@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import threading
+import contextvars
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
@@ -15,8 +17,16 @@ from simvoice.web.ports import Simulator
 
 router = APIRouter()
 
-_drawing = threading.Lock()
-"""Held while a picture is drawn: matplotlib keeps its style for the whole process."""
+_draftsman = ThreadPoolExecutor(max_workers=1, thread_name_prefix="pictures")
+"""Draws all pictures, one at a time: matplotlib keeps its style for the whole process. For each
+thread that draws, it opens its fonts again and keeps them open."""
+
+
+def _drawn(draw: Callable[[], bytes]) -> Response:
+    """Return the picture that a function draws, as an answer."""
+    context = contextvars.copy_context()  # so that lines in the log name the request
+    picture = _draftsman.submit(context.run, draw).result()
+    return Response(picture, media_type="image/svg+xml")
 
 
 @router.get("/attempts/{attempt_id}/turns.svg")
@@ -45,9 +55,9 @@ def over_time(course: CaseProgress, series: NumberSeries) -> Response:
     ]
     compared = series.first_to_last
     caption = f"First to last: {compared.said}." if compared else ""
-    with _drawing:
-        picture = style.render(drawn.course(series.name, marks, caption), "svg", series.name)
-    return Response(picture, media_type="image/svg+xml")
+    return _drawn(
+        lambda: style.render(drawn.course(series.name, marks, caption), "svg", series.name)
+    )
 
 
 def _attempt(request: Request, attempt_id: str) -> Attempt:
@@ -61,8 +71,10 @@ def _svg(request: Request, title: str, *attempts: Attempt) -> Response:
     from simvoice.research.pictures import change, style, turns
 
     debriefs: DebriefCache = request.app.state.debriefs
-    with _drawing:
+
+    def draw() -> bytes:
         found = [analyse_attempt(attempt, debriefs.reading(attempt)) for attempt in attempts]
         made = turns.turns(*found) if len(found) == 1 else change.change(*found)
-        picture = style.render(made, "svg", title)
-    return Response(picture, media_type="image/svg+xml")
+        return style.render(made, "svg", title)
+
+    return _drawn(draw)

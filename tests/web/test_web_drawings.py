@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from xml.etree import ElementTree
 
+import psutil
 import pytest
 from fastapi.testclient import TestClient
 
+from simvoice.web import drawings
 from tests.planted.on_page import ID, plant
 from tests.web.stand_in import StandIn
 
@@ -51,3 +54,21 @@ def test_an_unknown_attempt_has_no_picture(client: TestClient, attempt_id: str) 
     assert client.get(f"/attempts/{LATER_ID}/turns.svg").status_code == 404
     gone = client.get(f"/attempts/{attempt_id}/change.svg?earlier={LATER_ID}")
     assert gone.status_code == 404
+
+
+def fonts() -> int:
+    return sum(each.path.endswith(".ttf") for each in psutil.Process().open_files())
+
+
+@pytest.mark.slow
+def test_requests_in_many_threads_open_the_fonts_once(client: TestClient, attempt_id: str) -> None:
+    open_fonts = []
+    for _ in range(3):
+        thread = threading.Thread(target=client.get, args=(f"/attempts/{attempt_id}/turns.svg",))
+        thread.start()
+        thread.join()
+        # the server's own threads end after 10 s without work; this thread stands for a new one
+        found = drawings._drawn(lambda: str(threading.get_ident()).encode())
+        open_fonts.append((fonts(), found.body))
+    assert len(set(open_fonts)) == 1
+    assert open_fonts[0][0] > 0
