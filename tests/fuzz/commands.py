@@ -25,6 +25,9 @@ COMMANDS = (
 )
 """Commands that need no engine. What they may write goes into the folder of the search."""
 
+MOST_S = 5.0
+"""A whole command: to list the cases it reads all of them, which takes more than a second."""
+
 OPTIONS = (
     *("--json", "--case", "--rater", "--out", "--only", "--names", "--jobs", "--from", "--at"),
     *("--instrument", "--numbers", "--items", "--voice-free", "--key", "--profile", "--visit"),
@@ -105,4 +108,4 @@ def _target(attempt: str, here: Path) -> Target:
         max_size=2,
     )
     inputs = st.tuples(st.sampled_from(COMMANDS), words, variables)
-    return Target("arguments and environment of commands", inputs, run, weight=3.0)
+    return Target("arguments and environment of commands", inputs, run, weight=3.0, most_s=MOST_S)

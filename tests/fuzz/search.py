@@ -35,6 +35,8 @@ class Target:
     """Inputs that broke it once."""
     weight: float = 1.0
     """Share of the time, relative to the others."""
+    most_s: float | None = None
+    """Longest time for one input; None for HANG_S."""
 
 
 class TooSlow(AssertionError):
@@ -93,6 +95,7 @@ def search(
     pytest-timeout). start: seed of the search; None takes another one each time.
     """
     outcome = Outcome(target.name)
+    most_s = HANG_S if target.most_s is None else target.most_s
     end_s: float | None = None
 
     def took_s(value: Any) -> float:
@@ -111,9 +114,9 @@ def search(
             raise _Over
         try:
             needed_s = took_s(value)
-            if needed_s >= HANG_S:  # what is slow once may have waited for another process
+            if needed_s >= most_s:  # what is slow once may have waited for another process
                 needed_s = min(needed_s, took_s(value), took_s(value))
-            if needed_s >= HANG_S:
+            if needed_s >= most_s:
                 raise TooSlow(f"this took {needed_s:.1f} s")
         except Exception as error:
             if not outcome.notes or len(shown(value, 10_000)) <= len(outcome.notes):
