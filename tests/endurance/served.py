@@ -173,6 +173,7 @@ class Served:
 
     def kill(self) -> None:
         """Kill the server, also a stopped one."""
+        self.browser.close()
         self.process.kill()
         self.process.wait()
         if self.process.stdout is not None:
