@@ -22,6 +22,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from simvoice import paths
 from simvoice.errors import ModelAltered, ModelMissing, SettingError
+from simvoice.safe_text import shortened
 from simvoice.strict_model import StrictModel
 
 Role = Literal["stt", "llm", "voice", "end_of_turn", "last_words", "embedding"]
@@ -182,7 +183,8 @@ def _read_manifest(path: Path) -> Manifest:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(step) for step in first["loc"]) or "manifest"
-        raise SettingError(f"{path}: {where}: {first['msg']}; install simvoice again") from None
+        what = f"{shortened(where)}: {shortened(first['msg'])}"
+        raise SettingError(f"{path}: {what}; install simvoice again") from None
 
 
 def model(name: str) -> Model:

@@ -18,6 +18,7 @@ from pydantic import Field, ValidationError, model_validator
 from simvoice.criteria import CriticalItem, ItemRule
 from simvoice.errors import UsageError
 from simvoice.record.events import Header
+from simvoice.safe_text import shortened
 from simvoice.scoring.data_files import read_toml
 from simvoice.strict_model import StrictModel
 
@@ -158,8 +159,8 @@ def read_instrument(text: str, name: str = "this instrument") -> Instrument:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the whole"
         raise UsageError(
-            f"{name} cannot be used: {where}: {first['msg']}; the fields are those of "
-            "simvoice.scoring.instruments.instrument"
+            f"{name} cannot be used: {shortened(where)}: {shortened(first['msg'])}; the fields are "
+            "those of simvoice.scoring.instruments.instrument"
         ) from None
 
 
