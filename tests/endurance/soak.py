@@ -24,7 +24,7 @@ import httpx
 import psutil
 
 from simvoice.simulate.learner import LearnerScript
-from tests.endurance.served import EnduranceFailure, Served, Talk, talk
+from tests.endurance.served import CLOSE_S, EnduranceFailure, Served, Talk, talk
 
 MOST_MB = 1536.0
 """1.5 GB: a laptop with 4 GB holds it beside its system and a browser."""
@@ -340,6 +340,8 @@ def soak(
             continue
         sampler.doing = "visit"
         visitor.get("/")
+        if closes:
+            _wait_for_end(visitor, talked.attempt)
         visitor.debrief(talked.attempt)
         visitor.progress(learner, last_of.get(case, ""), talked.attempt)
         if number % 2 == 0:
@@ -350,6 +352,15 @@ def soak(
         )
         last_of[case] = previous = talked.attempt
     raise AssertionError("the cycle of cases ended")
+
+
+def _wait_for_end(visitor: Visitor, attempt: str) -> None:
+    """Wait until an encounter whose tab was closed has ended: until then its debrief says so."""
+    deadline = time.monotonic() + CLOSE_S
+    while visitor.get(f"/attempts/{attempt}", allowed=(409,)).status_code == 409:
+        if time.monotonic() > deadline:
+            raise EnduranceFailure(f"{attempt} did not end after its tab was closed")
+        time.sleep(0.25)
 
 
 def _judge(found: Soak, case: str, talked: Talk, closes: bool) -> None:
