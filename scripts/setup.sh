@@ -63,7 +63,7 @@ compile_again_if_changed() {
 }
 
 # Prints the entry of llama-cpp-python in a lock file, with its hashes.
-llama_entry() { awk '/^[^ #]/ { keep = /^llama-cpp-python==/ } keep' "$1"; }
+llama_entry() { sed -n '/^llama-cpp-python==/,/[^\\]$/p' "$1"; }
 
 # install LOCK: installs the libraries of a lock file, each checked against its hash, and simvoice.
 # A stamp of what was installed lets the next start skip pip.
@@ -81,9 +81,9 @@ install() {
     CMAKE_BUILD_PARALLEL_LEVEL="${CMAKE_BUILD_PARALLEL_LEVEL:-$(getconf _NPROCESSORS_ONLN)}" \
     .venv/bin/python -m pip install --disable-pip-version-check --no-cache-dir --no-deps --require-hashes -r .venv/llama.lock >&2
   .venv/bin/python -m pip install --disable-pip-version-check --no-deps --require-hashes -r "$lock" >&2
-  if .venv/bin/python -c 'import llama_cpp, sys; sys.exit(b"AMX" not in llama_cpp.llama_print_system_info())' 2>/dev/null; then
-    stop "The installed llama-cpp-python uses AMX, which crashes. Remove the folder .venv and run this again."
-  fi
+  case "$(.venv/bin/python -c 'import llama_cpp; print(llama_cpp.llama_print_system_info())' 2>/dev/null || true)" in
+    *AMX*) stop "The installed llama-cpp-python uses AMX, which crashes. Remove the folder .venv and run this again." ;;
+  esac
   hash_of scripts/llama-lean.cmake >.venv/llama-options.stamp
   # The build backend is in the lock file, so nothing more is downloaded here.
   .venv/bin/python -m pip install --disable-pip-version-check --no-deps --no-build-isolation --quiet --editable . >&2

@@ -302,6 +302,21 @@ class JudgedEncounter(Protocol):
         one."""
         ...
 
+    @property
+    def last_words(self) -> Evidence | None:
+        """The learner's last turn; None when the learner said nothing."""
+        ...
+
+    @property
+    def was_ended(self) -> bool:
+        """Whether a speaker or the clock ended the encounter; False where it broke off."""
+        ...
+
+    def ledger_course(self, value: str) -> Evidence | None:
+        """A value of the ledger at the start and at the end, as evidence; None for an unknown
+        one."""
+        ...
+
     def ledger_start(self, value: str) -> float | None:
         """A value of the ledger before the patient's first move, 0..1; None for an unknown one."""
         ...

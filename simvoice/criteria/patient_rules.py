@@ -172,11 +172,13 @@ class LedgerValueRule(SimpleRule):
         values = encounter.ledger(self.value)
         if not values:
             return not_judged("the record does not say what the patient felt")
+        course = encounter.ledger_course(self.value)
+        shown = () if course is None else (course,)
         if self.when == "change":
             start = encounter.ledger_start(self.value)
             change = round_ledger(values[-1] - (values[0] if start is None else start))
             is_met = is_within(change, self.at_least, self.at_most)
-            return RuleVerdict(met_if(is_met), (), "high", change)
+            return RuleVerdict(met_if(is_met), shown, "high", change)
         fits = [is_within(each, self.at_least, self.at_most) for each in values]
         is_met = {"end": fits[-1], "ever": any(fits), "always": all(fits)}[self.when]
         value = values[-1]
@@ -184,7 +186,7 @@ class LedgerValueRule(SimpleRule):
             value = values[fits.index(True)]
         if self.when == "always" and not is_met:
             value = values[fits.index(False)]
-        return RuleVerdict(met_if(is_met), (), "high", value)
+        return RuleVerdict(met_if(is_met), shown, "high", value)
 
 
 class QuestionsRule(SimpleRule):
@@ -227,8 +229,11 @@ class StaysRule(SimpleRule):
         )
 
     def _judge(self, encounter: JudgedEncounter) -> RuleVerdict:
+        if not encounter.was_ended:
+            return not_judged("nobody ended the encounter")
         left = encounter.left_early
-        return _judged(left is None, () if left is None else (left,))
+        shown = left or encounter.last_words
+        return _judged(left is None, () if shown is None else (shown,))
 
 
 def _judged(is_met: bool, evidence: Iterable[Evidence]) -> RuleVerdict:

@@ -33,7 +33,7 @@ def test_what_is_open_is_half_a_page(client: TestClient, simulator: StandIn, nam
     assert "%" not in plain(head)
     assert plain(head).count("not judged") <= 1
     before, _, said = head.partition('id="transcript-title"')
-    assert len(plain(before).split()) < 330
+    assert len(plain(before).split()) < 380
     assert said
     for section in ("What you did", "Numbers"):
         assert section in folded

@@ -24,9 +24,16 @@ from simvoice.criteria.encounter import (
     RuleVerdict,
     not_judged,
 )
-from simvoice.display import count_noun
+from simvoice.display import count_noun, points
 from simvoice.reading.reading import Reading
-from simvoice.record.events import Header, Hold, Interruption, LearnerTurn
+from simvoice.record.events import (
+    Ended,
+    Header,
+    Hold,
+    Interruption,
+    LearnerTurn,
+    PatientMove,
+)
 from simvoice.scoring.instruments.credit import Credit
 from simvoice.scoring.instruments.cues import Response, responses
 from simvoice.scoring.instruments.evidence import absence_certainty, hits_in, silence_evidence
@@ -225,6 +232,33 @@ class Judge:
         """A value of the ledger after each of the patient's moves, 0..1; empty for an unknown
         one."""
         return ledger_values(value, self._reading.entries)
+
+    @property
+    def last_words(self) -> Evidence | None:
+        """The learner's last turn; None when the learner said nothing."""
+        last = self._turns[-1] if self._turns else None
+        if last is None:
+            return None
+        return Evidence(last.start_s, last.end_s, "learner", last.text, "your last words")
+
+    @property
+    def was_ended(self) -> bool:
+        """Whether a speaker or the clock ended the encounter; False where it broke off."""
+        ends = self._reading.of(Ended)
+        return bool(ends) and ends[-1].reason in ("learner", "closed", "patient", "time")
+
+    def ledger_course(self, value: str) -> Evidence | None:
+        """A value of the ledger at the start and at the end, as evidence; None for an unknown
+        one."""
+        moves = [e for e in self._reading.of(PatientMove) if value in e.ledger]
+        start = self.ledger_start(value)
+        if not moves or start is None:
+            return None
+        last = moves[-1]
+        shows = (
+            f"{value} was {points(start)} at the start and {points(last.ledger[value])} at the end"
+        )
+        return Evidence(last.at_s, last.at_s, "patient", "", shows.replace("_", " "))
 
     def ledger_start(self, value: str) -> float | None:
         """A value of the ledger before the patient's first move, 0..1; None for an unknown one."""
