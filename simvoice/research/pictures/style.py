@@ -8,6 +8,7 @@ copy.
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -100,7 +101,9 @@ def render(made: Figure, ending: str, title: str) -> bytes:
         "pdf": {"Title": title, "Creator": "simvoice", "CreationDate": None},
     }
     out = io.BytesIO()
-    with mpl.rc_context(_SETTINGS):
+    with mpl.rc_context(_SETTINGS), warnings.catch_warnings():
+        # a letter that the font lacks is drawn as an empty box
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
         made.savefig(out, format=ending, dpi=DOTS, metadata=metadata[ending])
     return out.getvalue()
 
