@@ -37,7 +37,7 @@ from simvoice.scoring.instruments.instrument import CRITICAL
 
 A_KIND: Final = 12
 """Encounters of each kind in each case."""
-A_KIND_QUICK: Final = 3
+A_KIND_QUICK: Final = 2
 DRAWS: Final = 1000
 """Draws of encounters behind each interval."""
 
