@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 import os
 import re
+import struct
 import tomllib
+import zlib
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from tokenize import TokenError
 from typing import Final, Literal
 from zipfile import BadZipFile
 
@@ -119,6 +122,13 @@ def unalias(case: Case, text: str) -> str:
     )
 
 
+_DAMAGED = (
+    *(OSError, EOFError, ValueError, LookupError, TypeError, RuntimeError, MemoryError),
+    *(BadZipFile, zlib.error, struct.error, TokenError, SyntaxError),
+)
+"""What numpy raises for a file with other bytes."""
+
+
 class CaseIndex:
     """The embeddings of the exemplars of a case."""
 
@@ -153,9 +163,10 @@ class CaseIndex:
         """The stored index of this case and model; None if there is no valid one."""
         path = folder / _file_name(case.sha256, model_sha256)
         try:
-            with np.load(path, allow_pickle=False) as stored:
+            # numpy does not close a file that it cannot read
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
                 vectors = np.asarray(stored["vectors"], np.float32)
-        except (OSError, ValueError, KeyError, BadZipFile):
+        except _DAMAGED:
             return None
         fits = vectors.ndim == 2 and len(vectors) == len(exemplars(case))
         return cls(case.sha256, model_sha256, vectors) if fits else None

@@ -12,10 +12,13 @@ import hashlib
 import itertools
 import json
 import os
+import struct
 import tempfile
 import zipfile
+import zlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from tokenize import TokenError
 
 import numpy as np
 
@@ -88,6 +91,13 @@ def build_clip(
     return _assemble(parts, pieces, plain, level_dbfs)
 
 
+_DAMAGED = (
+    *(OSError, EOFError, ValueError, LookupError, TypeError, RuntimeError, MemoryError),
+    *(zipfile.BadZipFile, zlib.error, struct.error, TokenError, SyntaxError),
+)
+"""What numpy raises for a file with other bytes."""
+
+
 def cached_clip(
     voice: Voice,
     voice_id: str,
@@ -105,7 +115,7 @@ def cached_clip(
     if path.exists():
         try:
             return _load(path)
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+        except _DAMAGED:
             path.unlink(missing_ok=True)
     clip = build_clip(voice, text, style)
     _save(clip, path)

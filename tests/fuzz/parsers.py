@@ -46,7 +46,8 @@ from simvoice.models.download import DamagedError
 from simvoice.patient.case.load import load_case
 from simvoice.patient.case.suite import load_suite
 from simvoice.patient.checking.certificate import CERTIFICATE_FILE, listed_cases
-from simvoice.ports import Message
+from simvoice.patient.retrieval import CaseIndex, exemplars
+from simvoice.ports import Message, Speech, SpokenWord, VoiceStyle
 from simvoice.progress.brief_store import FILE as BRIEF
 from simvoice.progress.brief_store import load_brief, make_brief
 from simvoice.reading.reading import read
@@ -74,6 +75,7 @@ from simvoice.scoring.instruments.instrument import instruments, read_instrument
 from simvoice.scoring.raters.ratings_file import blank_sheet, decode_text, read_ratings
 from simvoice.sentences import split_sentences
 from simvoice.simulate.demo import load_demo
+from simvoice.simulate.speech import cached_clip
 from simvoice.simulate.speech import parse as parse_pauses
 from tests.fuzz.mutations import (
     HOSTILE_NUMBERS,
@@ -355,6 +357,8 @@ def cases(folder: Path) -> Iterable[Target]:
         yield Target(f"case: {name}", inputs(name), partial(check, name, call), weight=weight)
 
 
+CASE = load_case(_CASE / "case.yaml")
+
 # -- files of a lab ------------------------------------------------------------------------------
 
 _HEAD = b"attempt,rater,item,value,comment\n"
@@ -457,11 +461,32 @@ def lab_files(folder: Path) -> Iterable[Target]:
             meta=np.array(json.dumps({"text": "one", "onset_s": 0, "offset_s": 1})),
         )
 
-    def cached(data: bytes) -> None:
-        clip.write_bytes(data)
-        speech_cache._read(clip)
+    style = VoiceStyle()
+    learners = folder / "learners"
+    kept = cached_clip(_OneSecond(), "voice", "Hello.", style, learners)
+    (own_clip,) = learners.iterdir()
+    index = CaseIndex(CASE.sha256, "", np.zeros((len(exemplars(CASE)), 384), np.float32))
+    indexed = index.save(folder / "index")
 
-    yield Target("clip in the cache", damaged([clip.read_bytes()], is_text=False), cached)
+    def cached(data: bytes) -> None:
+        for path in (clip, own_clip, indexed):
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(data)
+        speech_cache._read(clip)
+        assert cached_clip(_OneSecond(), "voice", "Hello.", style, learners).text == kept.text
+        CaseIndex.load(folder / "index", CASE, "")
+
+    samples = [path.read_bytes() for path in (clip, own_clip)]
+    yield Target("clips and vectors in the cache", damaged(samples, is_text=False), cached)
+
+
+class _OneSecond:
+    """A voice that says everything in a second."""
+
+    def speak(self, text: str, style: VoiceStyle) -> Speech:
+        """Return a second of a tone."""
+        tone = np.sin(np.arange(16_000) / 9.0).astype(np.float32)
+        return Speech(tone, (SpokenWord(text, 0.0, 1.0),))
 
 
 def _tarball() -> bytes:

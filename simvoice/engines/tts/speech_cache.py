@@ -5,12 +5,15 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import struct
 import threading
 import zipfile
+import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import astuple
 from pathlib import Path
+from tokenize import TokenError
 
 import numpy as np
 
@@ -167,6 +170,14 @@ class CachedVoice:
                 partial.unlink(missing_ok=True)
 
 
+_DAMAGED = (
+    *(EOFError, ValueError, LookupError, TypeError, RuntimeError, MemoryError),
+    *(zipfile.BadZipFile, zlib.error, struct.error, TokenError, SyntaxError),
+)
+"""What numpy raises for a file with other bytes: also sizes beyond any memory, and versions of ZIP
+that do not exist."""
+
+
 def _read(path: Path) -> Speech | None:
     """Return the clip; None when the file is missing or damaged. A damaged file is removed."""
     try:
@@ -180,7 +191,7 @@ def _read(path: Path) -> Speech | None:
             return Speech(to_float(stored["pcm"]), words, ends)
     except OSError:  # not there, or not to be opened now: a disk, or too many open files
         return None
-    except (ValueError, KeyError, EOFError, zipfile.BadZipFile):
+    except _DAMAGED:
         with contextlib.suppress(OSError):
             path.unlink(missing_ok=True)
         return None
