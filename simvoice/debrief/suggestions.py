@@ -50,10 +50,11 @@ _DISTRESS_WEIGHT: Final = 0.5
 _FILLED: Final = 0.03
 _NO_SPACE: Final = 0.02
 _UNMET: Final = 0.01
+_UNANSWERED: Final = 0.04
 """Effects in trust, 0..1: the factor for raised distress; a silence that was filled; a cue whose
-answer left no space; and each weight of a heading's item that was not met. The last three count
-where the ledger shows no cost. The values are simvoice's own choice; they rank the ledger's cost
-first."""
+answer left no space; each weight of a heading's item that was not met; and a question that got no
+answer. The last four count where the ledger shows no cost. The values are simvoice's own choice;
+they rank the ledger's cost first."""
 _MISSED: Final = 0.1
 """Effect of a missed critical item. It ranks before small costs of trust."""
 _LEAST: Final = 0.02
@@ -124,8 +125,9 @@ def make_suggestions(
 
     The effect of a kind is the trust it cost in total plus half of the distress it raised, by the
     ledger. Where the ledger shows no cost, the effect is .10 for a missed critical item (if its
-    author gave a sentence to try), .03 for each filled silence, .02 for each cue whose answer left
-    no space, and .01 for each weight of a heading's item that was not met.
+    author gave a sentence to try), .04 for each question without an answer, .03 for each filled
+    silence, .02 for each cue whose answer left no space, and .01 for each weight of a heading's
+    item that was not met.
 
     Not suggested are: causes that raised trust, even if they raised distress, because hard news
     told well hurts too; rules that suggest nothing, by their author; effects under .02; mistakes
@@ -242,6 +244,7 @@ def _from_events(
     )
     return (
         *by_ledger,
+        *_from_questions(reading, name),
         *_from_holds(reading, name),
         *_from_cues(reading, name, cues),
     )
@@ -353,6 +356,21 @@ def _in_words(step: LedgerStep) -> str:
 
 
 # -- findings from silences, cues and items --------------------------------------------------
+
+
+def _from_questions(reading: Reading, name: str) -> Iterator[_Finding]:
+    """Yield the patient's questions that got no answer until the encounter ended."""
+    its_kind = next(each for each in suggestion_kinds() if each.quotes_question)
+    for each in reading.questions or ():
+        if not each.is_answered:
+            yield _Finding(
+                kind=its_kind,
+                effect=_UNANSWERED,
+                why=f"At {clock(each.start_s)} {name} asked: “{each.words}” It got no answer.",
+                sentence=sentence_to_try(its_kind),
+                words="",
+                moment=debrief_moment(reading.entries, each.end_s, each.end_s + _ANSWER_S),
+            )
 
 
 def _from_holds(reading: Reading, name: str) -> Iterator[_Finding]:

@@ -476,3 +476,23 @@ def test_a_repaired_mistake_is_not_suggested(attempt: Attempt) -> None:
     )
     later = patient_move(3, 23.0, ledger_step("said sorry", 0.04, words="I'm sorry, go on"))
     assert debrief_of(attempt, *cut, *too_late, later).suggestions[0].title == "Let Ines finish"
+
+
+def test_each_question_without_an_answer_counts(attempt: Attempt) -> None:
+    asks = ("q_die", "q_work", "q_next")
+    entries = [
+        entry
+        for n, line in enumerate(asks, 1)
+        for entry in (
+            patient_speech(2 * n, 10.0 * n, f"What about {line}?", line_id=line),
+            learner_turn(2 * n + 1, 10.0 * n + 4.0, "it is the way it is"),
+            checkpoint(2 * n + 1, 10.0 * n + 7.0).model_copy(
+                update={"mind": {"asked": ["q_next"]}}
+            ),
+        )
+    ]
+    made = debrief_of(attempt, *entries, patient_speech(9, 40.0, "Well."), asks=asks).suggestions
+    (answer,) = [each for each in made if each.kind == "answer_question"]
+    assert answer.why == "At 0:10 Ines asked: “What about q_die?” It got no answer."
+    assert answer.moment is not None
+    assert debrief_of(attempt, *entries, asks=("q_next",)).suggestions != made
