@@ -118,13 +118,11 @@ class Quarter:
     from_s: float
     to_s: float
     rss_mb: float
-    """Median."""
+    """Median while a learner talks, as the medians below."""
     peak_mb: float
     descriptors: float
-    """Median."""
     most_descriptors: int
     threads: float
-    """Median."""
     most_threads: int
 
 
@@ -136,15 +134,18 @@ def quarters(samples: Sequence[Sample]) -> list[Quarter]:
     found = []
     for start, end in itertools.pairwise(edges):
         part = samples[start:end]
+        # how long learners talk differs from quarter to quarter, and an encounter has its own
+        # threads and connection
+        talks = [each for each in part if each.doing.startswith("talk")] or part
         found.append(
             Quarter(
                 from_s=part[0].at_s,
                 to_s=part[-1].at_s,
-                rss_mb=statistics.median(each.rss_mb for each in part),
+                rss_mb=statistics.median(each.rss_mb for each in talks),
                 peak_mb=max(each.rss_mb for each in part),
-                descriptors=statistics.median(each.descriptors for each in part),
+                descriptors=statistics.median(each.descriptors for each in talks),
                 most_descriptors=max(each.descriptors for each in part),
-                threads=statistics.median(each.threads for each in part),
+                threads=statistics.median(each.threads for each in talks),
                 most_threads=max(each.threads for each in part),
             )
         )
