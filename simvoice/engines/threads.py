@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import MutableMapping
 
-from simvoice.machine import usable_cores
+from simvoice.machine import share_freed_memory, usable_cores
 
 CORES = usable_cores()
 
@@ -41,10 +41,14 @@ _NO_SPINNING = {
 
 
 def set_environment(environ: MutableMapping[str, str] | None = None) -> None:
-    """Set the environment variables that stop spinning. Call it before the libraries are imported.
+    """Set the variables that stop spinning, and let threads share memory that was freed.
+
+    Call it before the libraries are imported.
 
     Variables that are already set keep their values. environ: `os.environ` when None.
     """
     target = os.environ if environ is None else environ
     for name, value in _NO_SPINNING.items():
         target.setdefault(name, value)
+    if environ is None:
+        share_freed_memory()
