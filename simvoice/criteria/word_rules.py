@@ -115,6 +115,8 @@ class AvoidsRule(SimpleRule):
     kind: Literal["avoids"]
     codes: Codes
     at_most: int = Field(default=0, ge=0)
+    before: tuple[str, ...] = ()
+    """Only what comes before the first of these counts; all of it where none of these happened."""
     needs: tuple[str, ...] = ()
     """Judged only when one of these happened: without an occasion there is nothing to avoid."""
 
@@ -122,7 +124,7 @@ class AvoidsRule(SimpleRule):
 
     def named_codes(self) -> frozenset[str]:
         """Every code that the rule names."""
-        return frozenset((*self.codes, *self.needs))
+        return frozenset((*self.codes, *self.before, *self.needs))
 
     def in_words(self, labels: Labels) -> str:
         """What the rule looks for, as a clause."""
@@ -130,12 +132,16 @@ class AvoidsRule(SimpleRule):
         few = f"heard at most {self.at_most}{which}"
         if self.at_most == 0:
             few = f"heard none{which}" if which else "not heard"
-        return f"{few}: {labels.codes(self.codes)}{_where_there_was(self.needs, labels)}"
+        until = f", before {_first(self.before, labels)}" if self.before else ""
+        return f"{few}: {labels.codes(self.codes)}{until}{_where_there_was(self.needs, labels)}"
 
     def _judge(self, encounter: JudgedEncounter) -> RuleVerdict:
         if self.needs and not encounter.hits(self.needs):
             return _no_occasion(self.needs, encounter)
         found = distinct_hits(encounter.hits(self.codes))
+        anchor = encounter.hits(self.before)[:1]
+        if anchor:
+            found = [hit for hit in found if hit.position < anchor[0].position]
         is_met = len(found) <= self.at_most
         certainty = encounter.absence if is_met else best_certainty(found)
         return RuleVerdict(met_if(is_met), hit_evidence(found), certainty, float(len(found)))

@@ -248,7 +248,17 @@ def test_nothing_in_its_journal_or_header_is_lost(home: Path, attempt: str) -> N
     assert list(differences(lines_of(folder / "journal.jsonl"), entries)) == []
     header = json.loads((folder / "header.json").read_bytes())
     assert shown["header"].pop("asks") is None  # the release did not state it
-    assert list(differences(header, shown["header"])) == []
+    assert list(differences(header, without_later_fields(shown["header"]))) == []
+
+
+def without_later_fields(value: Any) -> Any:
+    """A header without the empty `before` of rules about what to avoid, which is younger."""
+    if isinstance(value, dict):
+        later = {"before"} if value.get("kind") == "avoids" and value.get("before") == [] else set()
+        return {k: without_later_fields(each) for k, each in value.items() if k not in later}
+    if isinstance(value, list):
+        return [without_later_fields(each) for each in value]
+    return value
 
 
 @pytest.mark.slow

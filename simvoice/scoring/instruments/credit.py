@@ -33,7 +33,6 @@ from simvoice.record.events import (
     PatientSpeech,
 )
 from simvoice.scoring.data_files import read_toml
-from simvoice.scoring.instruments.cues import Response
 from simvoice.scoring.instruments.rule_text import FEELS, INVITES, PLANS, SUMS_UP
 
 CUT_WORDS: Final = 2
@@ -71,6 +70,8 @@ HURT = "the turn cost trust"
 NO_EFFECT = "it did not raise the patient's trust"
 TOO_SOON = "the patient could not take it in yet"
 LEFT_ALONE = "you left before the patient could take it in"
+WITHOUT_ROOM: Final = frozenset({CUT_OFF, NO_ROOM, ANSWER_CUT})
+"""The reasons by which words leave the patient no room."""
 NOT_SAID = "it has hardly a word of what the patient said"
 
 
@@ -150,13 +151,6 @@ class Credit:
             return False
         now, highest = around.distress
         return now >= max(HIGH_DISTRESS, highest - HEIGHT)
-
-    def weigh(self, response: Response) -> Response:
-        """The response to a cue; one that cuts the patient off provides no space."""
-        number = next((n for n, t in enumerate(self._turns) if t.start_s == response.at_s), None)
-        if response.provides and number is not None and self._around[number].cuts_off:
-            return replace(response, provides=False, suchman="terminator")
-        return response
 
     def talked_through(self, news: Sequence[Hit]) -> Evidence | None:
         """The first news, where the learner talked on in the same turn; None otherwise."""

@@ -34,7 +34,7 @@ from simvoice.record.events import (
     LearnerTurn,
     PatientMove,
 )
-from simvoice.scoring.instruments.credit import Credit
+from simvoice.scoring.instruments.credit import WITHOUT_ROOM, Credit
 from simvoice.scoring.instruments.cues import Response, responses
 from simvoice.scoring.instruments.evidence import absence_certainty, hits_in, silence_evidence
 from simvoice.scoring.instruments.instrument import Instrument, Item, items
@@ -116,7 +116,7 @@ class Judge:
         still_open = tuple(each for each in reading.questions or () if not each.is_answered)
         self._credit = Credit(reading.entries, self._turns, still_open)
         self.responses: tuple[Response, ...] = tuple(
-            self._credit.weigh(each) for each in responses(reading.entries, header.shows)
+            self._weigh(each) for each in responses(reading.entries, header.shows)
         )
 
     def score(self, instrument: Instrument) -> ScoredInstrument:
@@ -137,6 +137,15 @@ class Judge:
         if isinstance(rule, AvoidsRule) and verdict.outcome == "met" and self.left_early:
             verdict = not_judged(LEFT_EARLY, (self.left_early,))
         return JudgedItem(item, verdict, rule_in_words(rule, item.means))
+
+    def _weigh(self, response: Response) -> Response:
+        """The response to a cue; words that leave the patient no room provide no space."""
+        if not response.provides or not response.words:
+            return response
+        own = (h for h in self._hits if h.at_s == response.at_s and h.words == response.words)
+        if any(hit.void in WITHOUT_ROOM for hit in own):
+            return replace(response, provides=False, suchman="terminator")
+        return response
 
     # -- what a rule may ask
 

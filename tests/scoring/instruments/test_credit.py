@@ -7,7 +7,14 @@ from typing import Any
 import pytest
 
 from simvoice.reading.reading import read
-from simvoice.record.events import Coded, Ended, Interruption, JournalEntry, LearnerTurn
+from simvoice.record.events import (
+    Coded,
+    ConcernShown,
+    Ended,
+    Interruption,
+    JournalEntry,
+    LearnerTurn,
+)
 from simvoice.scoring.instruments import credit
 from simvoice.scoring.instruments.credit import families
 from simvoice.scoring.instruments.judge import Judge
@@ -293,3 +300,29 @@ def test_a_kind_word_in_place_of_an_answer_does_not_count() -> None:
     assert void("empathy_name", *unanswered, asks=("q_die",)) == credit.STEPPED_OVER
     answered = (before, kind, mind_at(12.0), after, mind_at(20.0, "q_die"))
     assert void("empathy_name", *answered, asks=("q_die",)) == ""
+
+
+def test_an_answer_to_a_cue_that_leaves_no_room_provides_no_space() -> None:
+    cue = ConcernShown(line="q_die", concern="death", text="That she may die", kind="cue")
+    ask = "What are your questions?"
+    more = "While you think I will tell you that there is a diary and a group and also a website."
+    for text, provides in ((ask, True), (f"{ask} {more}", False)):
+        entries = (
+            question("q_die", 5.0),
+            said(6, 9.0, text, ("invite_questions", ask)),
+            patient_speech(7, 20.0, "None."),
+        )
+        (response,) = judge(*entries, shows=(cue,)).responses
+        assert response.provides is provides
+
+
+def test_circling_counts_before_the_news_only() -> None:
+    loss = "I am sorry for your loss."
+    for turns, outcome in (
+        ((told(1, 1.0), said(3, 9.0, loss, ("euphemism", loss))), "met"),
+        ((said(1, 1.0, loss, ("euphemism", loss)), told(3, 9.0)), "not met"),
+    ):
+        talk = [*turns, patient_speech(4, 13.0, "Oh.")]
+        verdict = judge(*talk).item("spikes-knowledge-no-detour")
+        assert verdict is not None
+        assert verdict.outcome == outcome
