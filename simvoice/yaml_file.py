@@ -36,7 +36,7 @@ Location = tuple[int | str, ...]
 
 MOST_BYTES: Final = 1_000_000
 """Six times the largest case of simvoice."""
-MOST_VALUES: Final = 30_000
+MOST_VALUES: Final = 20_000
 """Keys and values, each alias counted with all that it stands for. The largest case of simvoice has
 10,000."""
 MOST_DEPTH: Final = 40
