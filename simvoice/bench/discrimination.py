@@ -242,7 +242,7 @@ def _wins(skilled: Sequence[float | None], poor: Sequence[float | None]) -> floa
 def auc_interval(
     played: Sequence[PlayedEncounter], name: str, kind: str
 ) -> tuple[float, float] | None:
-    """95 % of the AUCs of encounters that are drawn anew within each case."""
+    """The 95 % interval of the AUC, from encounters drawn with replacement within each case."""
     pairs = _pairs(played, name, kind)
     if not pairs:
         return None

@@ -134,14 +134,14 @@ def play(
 
 @dataclass
 class _Heard:
-    """Where the learner's words lie in time."""
+    """An utterance of the learner, its words spread evenly over its time."""
 
     start_s: float
     end_s: float
     words: tuple[str, ...]
 
     def between(self, start_s: float, end_s: float) -> list[str]:
-        """The words whose middle lies in the span."""
+        """The words spoken in the span, each at its middle."""
         step_s = (self.end_s - self.start_s) / max(1, len(self.words))
         middles = ((self.start_s + (n + 0.5) * step_s, w) for n, w in enumerate(self.words))
         return [word for at_s, word in middles if start_s <= at_s < end_s]

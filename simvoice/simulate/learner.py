@@ -178,7 +178,7 @@ class ScriptedLearner:
         return at_s - max(self._last_sound_s or 0.0, self._busy_until_s)
 
     def insert(self, step: ScriptStep) -> None:
-        """Put a step before the rest of the script. A silence that has begun starts anew after
+        """Put a step before the rest of the script. A silence that is being kept starts again after
         it."""
         steps = self.script.steps
         self.script = LearnerScript((*steps[: self._next], step, *steps[self._next :]))

@@ -2,8 +2,9 @@
 
 A code says what a turn does by its words. Whether it was done well depends on what happened around
 it: an invitation that cuts the patient off gives no room, and a plan means nothing to a patient who
-has not taken in the news. Each reason here is exact, because the record has when the patient spoke,
-what was cut off, and what the patient felt. Where the record does not have it, credit stands.
+has not taken in the news. When the patient spoke, what was cut off, and how trust and distress
+moved is exact in the record; which feeling fits and what a summary gives back are judged by words.
+Where the record does not say, credit stands.
 
 `rule_text.void_reasons` has the reasons in words for the rules; `Credit.void` gives the reason for
 one code of one turn. Only credit is void: what harms the patient counts at any moment.
@@ -97,8 +98,6 @@ class _Around:
     ledger."""
     distress: tuple[float, float] | None
     """(distress before the turn, highest since the news); None before the news, or unknown."""
-    turns_after_news: int | None
-    """Turns of the learner after the one that first told the news; None without news."""
     affects: frozenset[str]
     """Affects of the patient's lines before the turn."""
 
@@ -130,8 +129,8 @@ class Credit:
             return STEPPED_OVER if around.steps_over else _misses_feeling(hit, around)
         if hit.code in PLANS and self._is_too_soon(hit.position[0], around):
             return TOO_SOON
-        if hit.code in NEWS and self._left and around.turns_after_news is not None:
-            return LEFT_ALONE if around.turns_after_news < STAYS_TURNS else ""
+        if hit.code in NEWS:
+            return LEFT_ALONE if self._left and self._left_soon_after_news else ""
         if hit.code in SUMS_UP or (hit.code == "reflection" and _CLAIMS.search(hit.words.lower())):
             if around.steps_over:
                 return STEPPED_OVER
@@ -166,13 +165,12 @@ class Credit:
         if not self._turns or not self._left:
             return None
         last = self._turns[-1]
-        spoken = [e for e in self._entries if isinstance(e, PatientSpeech) and e.heard]
-        if question is None and spoken and spoken[-1].start_s > last.start_s:
-            question = _asks(spoken[-1])
+        if question is None and self._speeches and self._speeches[-1].start_s > last.start_s:
+            question = _asks(self._speeches[-1])
         if question is not None:
             return replace(question, shows="open when you left")
         after = self._turns_after_news
-        if after is not None and after < STAYS_TURNS:
+        if after is not None and self._left_soon_after_news:
             shows = f"your last words, {count_noun(after, 'turn')} after the news"
             return Evidence(last.start_s, last.end_s, "learner", last.text, shows)
         return None
@@ -193,7 +191,7 @@ class Credit:
         following = self._turns[number + 1] if number + 1 < len(self._turns) else None
         since_s = self._turns[number - 1].start_s if number else float("-inf")
         until_s = following.start_s if following is not None else float("inf")
-        speeches = [e for e in self._entries if isinstance(e, PatientSpeech) and e.heard]
+        speeches = self._speeches
         answer = tuple(s for s in speeches if turn.start_s < s.start_s < until_s)
         cut = following is not None and self._cuts_off(following)
         return _Around(
@@ -206,7 +204,6 @@ class Credit:
             is_last=following is None,
             trust_change=self._trust_change(turn),
             distress=self._distress(turn),
-            turns_after_news=self._turns_after_news,
             affects=self._affects(turn.start_s),
         )
 
@@ -219,6 +216,11 @@ class Credit:
     @cached_property
     def _interruptions(self) -> tuple[Interruption, ...]:
         return tuple(e for e in self._entries if isinstance(e, Interruption))
+
+    @cached_property
+    def _speeches(self) -> tuple[PatientSpeech, ...]:
+        """What the patient said, in order; without lines of which nothing was delivered."""
+        return tuple(e for e in self._entries if isinstance(e, PatientSpeech) and e.heard)
 
     @cached_property
     def _moves(self) -> tuple[PatientMove, ...]:
@@ -242,8 +244,14 @@ class Credit:
 
     @property
     def _turns_after_news(self) -> int | None:
+        """Turns of the learner after the one that first told the news; None without news."""
         news = self._news_turn
         return None if news is None else len(self._turns) - 1 - news
+
+    @property
+    def _left_soon_after_news(self) -> bool:
+        after = self._turns_after_news
+        return after is not None and after < STAYS_TURNS
 
     def _distress(self, turn: LearnerTurn) -> tuple[float, float] | None:
         if self._news_turn is None:
@@ -259,10 +267,6 @@ class Credit:
     def _affects(self, until_s: float) -> frozenset[str]:
         moves = (e.move for e in self._entries if isinstance(e, Checkpoint) and e.at_s < until_s)
         return frozenset(str(move.get("affect", "neutral")) for move in moves)
-
-    @cached_property
-    def _has_affects(self) -> bool:
-        return any(isinstance(e, Checkpoint) for e in self._entries)
 
 
 def _asks(speech: PatientSpeech) -> Evidence | None:
