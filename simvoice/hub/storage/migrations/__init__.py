@@ -1,0 +1,1 @@
+"""Migrations of the hub's tables, in `versions/`; `hub.storage.schema` runs them."""
