@@ -1,0 +1,1 @@
+"""Laptops and stations: pairing, and receiving what they send."""
