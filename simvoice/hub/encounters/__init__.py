@@ -1,0 +1,1 @@
+"""Encounters on the hub: several at once, a queue before them, and their records."""
