@@ -1,0 +1,1 @@
+"""The workbench of a hub: a draft's patient and voice, the whole check, what is offered."""
