@@ -1,0 +1,1 @@
+"""The lab's server: people, courses, released attempts, and encounters in a browser."""
