@@ -29,6 +29,11 @@ CERTAIN, FAIR = 0.9, 0.7
 """Confidence in a listed word and in a rule that requires a form of sentence; in an explanation and
 in a rule for any form."""
 
+MODEL_MOST = 0.99
+"""Most confidence of the model of statements; 1 is for codes that a person gave."""
+SURE = 0.95
+"""Confidence in a narrow pattern of a case's own code; see `grade`."""
+
 AFTER = 12
 """Most words between a term and the start of its explanation."""
 
@@ -94,6 +99,8 @@ class CodeRule:
     unless: re.Pattern[str] | None
     instead_of: tuple[str, ...] = ()
     """Codes that are dropped when this one is found."""
+    certain: re.Pattern[str] | None = None
+    """Narrow patterns of a case's own code, which certainly show it."""
 
     def find(self, sentence: Sentence, is_question: bool) -> Code | None:
         """The code with the words that match, or None."""
@@ -103,6 +110,8 @@ class CodeRule:
         if match is None or (self.unless and self.unless.search(sentence.plain)):
             return None
         words = sentence.words_at(*match.span())
+        if self.certain is not None and self.certain.search(sentence.plain):
+            return Code(self.name, words, SURE)
         return Code(self.name, words, FAIR if self.form == "any" else CERTAIN)
 
 
@@ -122,10 +131,12 @@ def rule(
     form: str = "any",
     unless: Collection[str] = (),
     instead_of: Iterable[str] = (),
+    certain: Collection[str] = (),
 ) -> CodeRule:
     """Make a rule from patterns on the plain form of one sentence. Raises re.error."""
     exceptions = _union(unless) if unless else None
-    return CodeRule(name, form, _union(patterns), exceptions, tuple(instead_of))
+    sure = _union(certain) if certain else None
+    return CodeRule(name, form, _union(patterns), exceptions, tuple(instead_of), sure)
 
 
 @cache
@@ -193,7 +204,8 @@ class Coder:
             codes.extend(self._jargon.codes(utterance, number))
             if each in reflecting and _NO_REFLECTION.isdisjoint(code.name for code in codes):
                 words = each.sentence.words_at(0, len(each.sentence.plain))
-                codes.append(Code("reflection", words, round(each.probabilities.reflection, 2)))
+                sure = min(MODEL_MOST, round(each.probabilities.reflection, 2))
+                codes.append(Code("reflection", words, sure))
             found.extend(codes)
         found.extend(multiple_questions(parts))
         return _without_weaker(found, self._stronger)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Literal
 
+from simvoice.coding.grade import Grade
+from simvoice.debrief.circumstances import clock_notes, part_notes, typed_note
 from simvoice.debrief.items import judge_items
 from simvoice.debrief.layout import peaks
 from simvoice.debrief.limits import find_limits
@@ -21,7 +23,7 @@ from simvoice.debrief.model import (
     TranscriptRow,
     Unsaid,
 )
-from simvoice.debrief.moments import find_exchanges
+from simvoice.debrief.moments import Exchange, find_exchanges
 from simvoice.debrief.patient_view import shown_reflections, told_and_untold, turning_points
 from simvoice.debrief.suggestions import make_suggestions, what_to_keep
 from simvoice.debrief.wording import format_measured
@@ -42,6 +44,7 @@ from simvoice.record.events import (
     Trouble,
 )
 from simvoice.record.store import Attempt
+from simvoice.scoring.instruments.evidence import code_grade, words_before
 from simvoice.scoring.metrics.measures import LOST_SHARE
 from simvoice.scoring.metrics.norms import no_norm_note, norms_beside
 from simvoice.scoring.metrics.registry import Measured, measure_reading
@@ -93,7 +96,7 @@ def build_debrief(attempt: Attempt, reading: Reading, *, with_peaks: bool = True
             for move in reading.of(PatientMove)
             if move.ledger
         ),
-        changes=tuple(_changes(reading)),
+        changes=tuple(_changes(exchanges)),
         unsaid=tuple(
             Unsaid(at_s=speech.end_s, words=speech.unsaid, before=speech.heard)
             for speech in undelivered(reading.of(PatientSpeech))
@@ -106,7 +109,7 @@ def build_debrief(attempt: Attempt, reading: Reading, *, with_peaks: bool = True
         turning_points=turning_points(reading.entries, exchanges),
         suggestions=suggestions,
         keep="" if limits.words or suggestions else what_to_keep(reading, name, exchanges),
-        half_page=limits.leaves_little and (bool(limits.words) or header.again is None),
+        half_page=limits.leaves_little and (bool(limits.words) or not header.is_part),
         headings=items.headings,
         instruments=items.instruments,
         cues=items.cues,
@@ -239,16 +242,20 @@ def _whose_words(said: Sequence[PatientSpeech], start_s: float, end_s: float) ->
 def _rows(reading: Reading) -> list[TranscriptRow]:
     lost = {id(speech) for speech in undelivered(reading.of(PatientSpeech))}
     moves = {move.turn: move for move in reading.of(PatientMove)}
+    turns = sorted(reading.of(LearnerTurn), key=lambda turn: turn.start_s)
+    said = reading.of(PatientSpeech)
     rows = [
         TranscriptRow(
             who="learner",
             start_s=turn.start_s,
             end_s=turn.end_s,
             text=turn.text,
+            is_typed=turn.is_typed,
             sure=turn.avg_logprob >= _GUESSING,
-            does=tuple(dict.fromkeys(code.code for code in turn.codes)),
+            does=_codes(turn, before, "certain"),
+            may=_codes(turn, before, "possible"),
         )
-        for turn in reading.of(LearnerTurn)
+        for turn, before in zip(turns, words_before(turns, said), strict=True)
     ]
     rows += [
         TranscriptRow(
@@ -270,22 +277,36 @@ def _rows(reading: Reading) -> list[TranscriptRow]:
     return sorted(rows, key=lambda row: (row.start_s, row.end_s))
 
 
+def _codes(turn: LearnerTurn, before: str, wanted: Grade) -> tuple[str, ...]:
+    """The codes of a turn with a grade; what is certain once is not possible, too."""
+    surely = dict.fromkeys(c.code for c in turn.codes if code_grade(turn, c, before) == "certain")
+    if wanted == "certain":
+        return tuple(surely)
+    return tuple(dict.fromkeys(c.code for c in turn.codes if c.code not in surely))
+
+
 # -- ledger and facts -----------------------------------------------------------------------
 
 
-def _changes(reading: Reading) -> list[ShownLedgerStep]:
+def _changes(exchanges: Sequence[Exchange]) -> list[ShownLedgerStep]:
     return [
         ShownLedgerStep(
-            at_s=move.at_s,
+            at_s=each.move.at_s,
             name=step.name,
             before=step.before,
             after=step.after,
             cause=step.cause,
-            words=step.words,
+            words=_quotable(step.words, each.turn.text if each.turn is not None else ""),
+            grade=each.grade_of(step),
         )
-        for move in reading.of(PatientMove)
-        for step in move.steps
+        for each in exchanges
+        for step in each.move.steps
     ]
+
+
+def _quotable(words: str, text: str) -> str:
+    """Words of a turn as they can be quoted: with gaps where they stand in several places."""
+    return words if words in text else words.replace(", ", " … ")
 
 
 def told_facts(reading: Reading) -> tuple[ToldFact, ...]:
@@ -300,7 +321,8 @@ def told_facts(reading: Reading) -> tuple[ToldFact, ...]:
         whole = not any(id(speech) in lost for speech in said)
         for fact in move.disclosed:
             if fact not in found or (whole and not found[fact].whole):
-                found[fact] = ToldFact(fact=fact, at_s=said[0].start_s, whole=whole)
+                words = " ".join(speech.heard for speech in said)
+                found[fact] = ToldFact(fact=fact, at_s=said[0].start_s, whole=whole, words=words)
     return tuple(sorted(found.values(), key=lambda told: told.at_s))
 
 
@@ -316,10 +338,16 @@ def _ended(ended: Ended | None, header: Header) -> str:
 def _notes(attempt: Attempt, reading: Reading, sound_problem: str) -> list[str]:
     name = attempt.header.patient_name
     notes = [attempt.problem] if attempt.problem else []
+    notes += part_notes(attempt.header)
+    typed = sum(turn.is_typed for turn in reading.of(LearnerTurn))
     if attempt.state == "open":
         notes.append("This encounter is still running. You see it up to now.")
     learner_s, patient_s = (reading.timeline.speech_s(who) for who in ("learner", "patient"))
-    if learner_s <= 0.0 and patient_s <= 0.0:
+    if typed:
+        notes.append(typed_note(typed, len(reading.of(LearnerTurn))))
+    if typed and learner_s <= 0.0:
+        pass  # the learner did not speak, and wished it so
+    elif learner_s <= 0.0 and patient_s <= 0.0:
         notes.append("No one spoke, so there is nothing to report about this conversation.")
     elif learner_s <= 0.0 and reading.of(LearnerVoice):
         notes.append(
@@ -354,6 +382,7 @@ def _notes(attempt: Attempt, reading: Reading, sound_problem: str) -> list[str]:
             f"Speech recognition was unsure in {count_noun(unsure, 'turn')} of yours. "
             "The words there may be wrong; the times are right."
         )
+    notes += clock_notes(reading.entries, reading.speech_times.end_s)
     notes += [
         _not_counted(each)
         for each in reading.of(Discarded)

@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
+from simvoice.coding.grade import sentence_of
 from simvoice.criteria import ItemRule, RatioRule
 from simvoice.debrief.limits import MIN_TURNS as MIN_TURNS
 from simvoice.debrief.limits import Limits, find_limits
@@ -17,15 +18,13 @@ from simvoice.record.events import Header
 from simvoice.record.ratings import Objection, add_objection, load_objections, withdraw_objection
 from simvoice.record.store import Attempt
 from simvoice.safe_text import one_line
-from simvoice.scoring.instruments.cues import Response
+from simvoice.scoring.instruments.cues import WORDLESS, Response
 from simvoice.scoring.instruments.instrument import CRITICAL, headings, items_for
 from simvoice.scoring.instruments.judge import Judge, JudgedItem, ScoredInstrument
 from simvoice.scoring.raters.human_range import agreement_on, interval_in_words
-from simvoice.scoring.raters.questions import critical_and_chosen
+from simvoice.scoring.raters.questions import critical_and_chosen, resolve_rule
 
 # -- judging ----------------------------------------------------------------------------------
-
-_WORDLESS = frozenset({"silence", "back-channel"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +81,16 @@ def _within(sheet: ScoredInstrument, limits: Limits) -> ScoredInstrument:
 
 def _uncoded(response: Response) -> Response:
     """Remove the code of a response. A silence or a backchannel needs no words and stays."""
-    if response.response is None or response.response in _WORDLESS:
+    if response.response is None or response.response in WORDLESS:
         return response
     return replace(
-        response, response=None, explicit=None, provides=None, suchman="neither", certainty="low"
+        response,
+        response=None,
+        explicit=None,
+        provides=None,
+        suchman="neither",
+        certainty="low",
+        grade="possible",
     )
 
 
@@ -120,6 +125,7 @@ def _about(sheet: ScoredInstrument) -> str:
 
 def _result(judged: JudgedItem, objections: list[Objected]) -> ItemResult:
     item, verdict = judged.item, judged.verdict
+    rule = resolve_rule(item)
     interval, interval_note = _interval(item.rule, verdict.value)
     return ItemResult(
         id=item.id,
@@ -127,14 +133,18 @@ def _result(judged: JudgedItem, objections: list[Objected]) -> ItemResult:
         text=item.text,
         outcome=verdict.outcome,
         value=verdict.value,
+        least=verdict.least,
+        most=verdict.most,
         interval=interval,
         interval_note=interval_note,
         evidence=tuple(
-            ShownEvidence(at_s=e.at_s, end_s=e.end_s, who=e.who, quote=e.quote, shows=e.shows)
+            ShownEvidence(
+                at_s=e.at_s, end_s=e.end_s, who=e.who, quote=e.quote, shows=e.shows, grade=e.grade
+            )
             for e in verdict.evidence
         ),
         rule=judged.rule,
-        rule_kind=item.rule.kind if item.rule is not None else "",
+        rule_kind=rule.kind if rule is not None else "",
         reason=verdict.reason,
         certainty=verdict.certainty,
         human=item.human,
@@ -166,13 +176,18 @@ def _cue(response: Response) -> CueAnswer:
         end_s=response.cue_end_s,
         words=response.cue,
         response=response.response,
-        explicit=response.explicit,
+        explicit=None if response.said and not response.explicit else response.explicit,
         provides=response.provides,
         suchman=response.suchman,
-        answer=response.words,
+        answer=(
+            sentence_of(response.words, response.said)
+            if response.grade == "certain"
+            else response.said
+        ),
         answered_s=response.at_s,
         latency_s=response.latency_s,
         certainty=response.certainty,
+        grade=response.grade,
     )
 
 

@@ -98,7 +98,7 @@ def _label(event: TimelineEvent, kind: TimingMarkKind, name: str) -> str:
             return f"You and {name} started at the same time; {name} stopped."
         case "backchannel":
             words = f": “{event.text}”" if event.text else ""
-            return f"You showed that you were listening{words}."
+            return f"You acknowledged while {name} spoke{words}."
         case "machine":
             return f"The machine took {length} to answer; this is not counted."
 
@@ -114,17 +114,17 @@ def _silence_label(event: TimelineEvent, name: str) -> str:
         case "chosen":
             return f"{name} chose to stay silent for {length}; then {broke[event.breaker]}."
         case "answering":
-            return f"{name} took {length} to answer."
+            return f"{name} spoke {length} after you finished."
         case "after_news":
-            return f"Silence of {length} after the news; then {broke[event.breaker]}."
+            return f"Silence of {length} after your words; then {broke[event.breaker]}."
         case "after_cue":
-            return f"{name} showed a feeling; you spoke after {length}."
+            return f"{name} finished speaking; you spoke after {length}."
         case "after_question":
-            return f"{name} asked a question; you answered after {length}."
+            return f"{name} asked a question; you spoke after {length}."
         case "after_statement":
             return f"{name} finished speaking; you spoke after {length}."
         case "unanswered":
-            return f"It was your turn for {length}; then {name} continued."
+            return f"{name} finished speaking, and spoke again after {length}."
         case "mid_turn":
             return f"{_subject(event.owner, name)} paused for {length} and then continued."
         case _:

@@ -10,6 +10,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from simvoice.coding.grade import Grade
 from simvoice.rounding import MetricValue, Seconds
 from simvoice.strict_model import StrictModel
 
@@ -45,10 +46,14 @@ class TranscriptRow(StrictModel):
     unsaid: str = ""
     """The planned words that the patient did not get to say."""
     kind: Literal["turn", "backchannel"] = "turn"
+    is_typed: bool = False
+    """The learner typed it."""
     sure: bool = True
     """False where speech recognition was unsure."""
     does: tuple[str, ...] = ()
-    """Codes of the utterance, by their names in the codebook."""
+    """Codes that the utterance has for certain, by their names in the codebook."""
+    may: tuple[str, ...] = ()
+    """Codes that it may have."""
     move: str = ""
     """For the patient: what the patient did and why, in a sentence."""
 
@@ -122,7 +127,10 @@ class ShownLedgerStep(StrictModel):
     before: float
     after: float
     cause: str
+    """What the patient took it as: the rule of the case, in its words."""
     words: str = ""
+    grade: Grade = "certain"
+    """possible: the learner's words may do something else."""
 
 
 class Unsaid(StrictModel):
@@ -141,10 +149,13 @@ class ToldFact(StrictModel):
     at_s: float
     whole: bool
     """False when the patient was interrupted while telling it."""
+    words: str = ""
+    """The patient's words that told it, as delivered: what a debrief shows of it."""
     text: str = ""
-    """The fact in a sentence; empty when the record does not contain it."""
+    """The fact of the case to which these words belong; it may say more than they do. Empty when
+    the record does not contain it."""
     why: str = ""
-    """Why the patient told it then."""
+    """What came before it, and the trust that the patient had then."""
 
 
 class UntoldFact(StrictModel):
@@ -167,6 +178,8 @@ class ShownEvidence(StrictModel):
     quote: str
     shows: str
     """What the evidence shows, in words."""
+    grade: Grade = "certain"
+    """possible: the learner is asked whether it shows it."""
 
 
 class Objected(StrictModel):
@@ -183,10 +196,15 @@ class ItemResult(StrictModel):
     id: str
     section: str
     text: str
-    outcome: Literal["met", "not met", "not judged", "counted"]
-    """counted: the item is a number without a threshold."""
+    outcome: Literal["met", "not met", "open", "not judged", "counted"]
+    """open: its evidence is only possible, and the learner is asked. counted: the item is a number
+    without a threshold."""
     value: MetricValue | None
     """The count, share, ratio or metric that the judgement uses."""
+    least: MetricValue | None = None
+    """Of a counted item: the value from what is certain alone; None where the value is exact."""
+    most: MetricValue | None = None
+    """Of a counted item: the value with all that is possible."""
     interval: tuple[float, float] | None = None
     """95 % interval in the unit of the value, at least as wide as people disagree; None when their
     disagreement is not known."""
@@ -210,13 +228,9 @@ class ItemResult(StrictModel):
     """Objections by the learner that were not withdrawn."""
 
     @property
-    def is_unheard(self) -> bool:
-        """Whether it is not met because none of the words were found. They may have been said in
-        another way, so pages and text say "not heard"."""
-        void = any(", but " in each.shows for each in self.evidence)
-        return (
-            self.outcome == "not met" and self.rule_kind == "says" and not self.value and not void
-        )
+    def is_unrecognised(self) -> bool:
+        """Whether it is not met because no words for it were found, not even possible ones."""
+        return self.outcome == "not met" and self.rule_kind == "says" and not self.value
 
 
 class Scored(StrictModel):
@@ -258,6 +272,8 @@ class CueAnswer(StrictModel):
     answered_s: float | None
     latency_s: Seconds | None
     certainty: Literal["high", "fair", "low"]
+    grade: Grade = "certain"
+    """possible: `response` and what follows from it are a guess, and the learner is asked."""
 
 
 class DebriefMoment(StrictModel):
@@ -280,6 +296,8 @@ class ShownReflection(StrictModel):
     why: str
     """What in the encounter it is based on."""
     at_s: float | None
+    words: str = ""
+    """The words of the encounter that it is about; empty for a silence."""
 
 
 class TurningPoint(StrictModel):
@@ -291,7 +309,9 @@ class TurningPoint(StrictModel):
     after: float
     """Trust, 0..1."""
     causes: tuple[str, ...]
-    """Causes of the change, in words for an educator."""
+    """What the patient took it as: the rules of the case that changed trust, in its words."""
+    grade: Grade = "certain"
+    """possible: the learner's words may do something else, so the learner is asked."""
     words: str
     """What the learner said; empty for a silence."""
     answer: str
@@ -312,6 +332,8 @@ class Suggestion(StrictModel):
     words: str
     """The learner's words that it is about; empty when something was not done."""
     moment: DebriefMoment | None
+    grade: Grade = "certain"
+    """possible: `why` ends with a question to the learner."""
 
 
 class Peaks(StrictModel):

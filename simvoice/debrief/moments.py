@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from simvoice.coding.codebook import group
+from simvoice.coding.grade import Grade, fits_cause
 from simvoice.debrief.model import CueAnswer, DebriefMoment
 from simvoice.debrief.retry import checkpoint_before
 from simvoice.reading.reading import Reading
 from simvoice.record.events import (
     Hold,
+    Interruption,
     JournalEntry,
     LearnerTurn,
     LedgerStep,
     PatientMove,
     PatientSpeech,
 )
+from simvoice.scoring.instruments.credit import CUT_WORDS, Credit
+from simvoice.scoring.instruments.evidence import code_grade, hits_in, words_before
+from simvoice.scoring.instruments.rule_text import NO_MEANINGS
 from simvoice.sentences import sentence_starts
 from simvoice.suggestion_kinds import Place
 
@@ -31,6 +37,8 @@ _LONGEST_S = 20.0
 """Longest playback after a moment, in seconds."""
 _SAME_S = 0.5
 """Largest difference between the times of a move and of its sound, in seconds."""
+_CUT_OFF: Final = re.compile(r"\b(?:cut|interrupt\w*|talked over|wait for the end)\b")
+"""Words in the cause of an interruption."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +52,12 @@ class Exchange:
     """The silence before the move; None when the learner spoke."""
     answer: tuple[PatientSpeech, ...]
     """The patient's utterances; empty when nothing was played."""
+    before: str = ""
+    """The patient's words since the learner's turn before this one."""
+    void: frozenset[str] = frozenset()
+    """The learner's words that earn no credit (`scoring.instruments.credit`)."""
+    cuts_off: bool = False
+    """Whether the learner's turn cut off words of the patient."""
 
     @property
     def at_s(self) -> float:
@@ -67,15 +81,40 @@ class Exchange:
     def words_of(self, step: LedgerStep) -> str:
         """Return the learner's words behind a step.
 
-        They are the words of the step, or the whole turn if the step has none or only the
-        beginning of the turn.
+        They are the words of the step, or the whole turn if the step has none, only the beginning
+        of the turn, or words from several places in it.
         """
         text = self.turn.text if self.turn is not None else ""
-        return text if text.startswith(step.words) else step.words
+        return text if text.startswith(step.words) or step.words not in text else step.words
+
+    def grade_of(self, step: LedgerStep) -> Grade:
+        """Return how sure it is that the learner did what a step names.
+
+        Certain are a silence, a wait in vain and an interruption of the record, and words with a
+        certain code that earns credit, where the cause says what the code does.
+        """
+        if self.turn is None:
+            waited = self.move.kind == "prompt" and "nothing" in step.cause
+            return "certain" if self.hold is not None or waited else "possible"
+        if not step.words:
+            cut = self.cuts_off and _CUT_OFF.search(step.cause) is not None
+            return "certain" if cut else "possible"
+        codes = [each for each in self.turn.codes if each.words == step.words]
+        # which of the codes moved the patient is not recorded, so all must be certain
+        sure = bool(codes) and step.words not in self.void
+        for each in codes:
+            is_certain = code_grade(self.turn, each, self.before) == "certain"
+            sure = sure and is_certain and fits_cause(each.code, step.cause)
+        return "certain" if sure else "possible"
 
     def steps(self, name: str = TRUST) -> tuple[LedgerStep, ...]:
         """Return the steps of one quantity of the ledger."""
         return tuple(step for step in self.move.steps if step.name == name)
+
+
+def trust_change(exchange: Exchange) -> float:
+    """Return the change of trust in an exchange, -1..1."""
+    return sum(step.after - step.before for step in exchange.steps(TRUST))
 
 
 def whole_sentences(words: str, text: str) -> str:
@@ -115,6 +154,11 @@ def _exchanges(reading: Reading) -> Iterator[Exchange]:
     turns, holds = reading.of(LearnerTurn), reading.of(Hold)
     speeches = sorted(reading.of(PatientSpeech), key=lambda speech: speech.start_s)
     moves = sorted(reading.of(PatientMove), key=lambda move: move.at_s)
+    in_order = sorted(turns, key=lambda turn: turn.start_s)
+    heard = words_before(in_order, speeches)
+    before_turn = dict(zip((t.start_s for t in in_order), heard, strict=True))
+    void = _void_words(reading, in_order, heard)
+    cuts = [e for e in reading.of(Interruption) if e.lost_words >= CUT_WORDS]
     for number, move in enumerate(moves):
         following = moves[number + 1].at_s if number + 1 < len(moves) else float("inf")
         before = [t for t in turns if t.turn == move.turn and t.start_s <= move.at_s]
@@ -128,7 +172,24 @@ def _exchanges(reading: Reading) -> Iterator[Exchange]:
                 for s in speeches
                 if s.turn == move.turn and move.at_s - _SAME_S <= s.start_s < following
             ),
+            before=before_turn[turn.start_s] if turn is not None else "",
+            void=void.get(turn.start_s, frozenset()) if turn is not None else frozenset(),
+            cuts_off=turn is not None
+            and any(turn.start_s - _SAME_S <= e.start_s <= turn.end_s for e in cuts),
         )
+
+
+def _void_words(
+    reading: Reading, turns: Sequence[LearnerTurn], before: Sequence[str]
+) -> dict[float, frozenset[str]]:
+    """Return the words of each turn, by its start, that earn no credit."""
+    still_open = [each for each in reading.questions or () if not each.is_answered]
+    credit = Credit(reading.entries, turns, still_open)
+    found: dict[float, frozenset[str]] = {}
+    for hit in hits_in(turns, NO_MEANINGS, before):
+        if credit.void(hit):
+            found[hit.at_s] = found.get(hit.at_s, frozenset()) | {hit.words}
+    return found
 
 
 def _held(holds: Sequence[Hold], move: PatientMove) -> Hold | None:

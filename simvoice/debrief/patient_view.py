@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from simvoice.debrief.model import ShownReflection, ToldFact, TurningPoint, UntoldFact
-from simvoice.debrief.moments import TRUST, Exchange, debrief_moment, find_exchanges
+from simvoice.debrief.moments import (
+    TRUST,
+    Exchange,
+    debrief_moment,
+    find_exchanges,
+    trust_change,
+    whole_sentences,
+)
+from simvoice.debrief.wording import cause_named
 from simvoice.display import clock, points
 from simvoice.reading.reading import Reading
 from simvoice.record.events import (
     Ended,
     Header,
     JournalEntry,
+    LearnerTurn,
     LedgerStep,
     PatientMove,
     PatientReflection,
@@ -23,6 +31,7 @@ from simvoice.record.events import (
 )
 from simvoice.record.store import Attempt
 from simvoice.rounding import round_ledger
+from simvoice.scoring.instruments.judge import Judge
 
 # -- reflection by the patient ----------------------------------------------------------------
 
@@ -30,32 +39,104 @@ from simvoice.rounding import round_ledger
 def shown_reflections(
     attempt: Attempt, reading: Reading, exchanges: Sequence[Exchange]
 ) -> tuple[tuple[ShownReflection, ...], str]:
-    """Return the reflection in the record, and a sentence why there is none. One of them is empty.
+    """Return what of the reflection in the record is certain, and a sentence why there is none. One
+    of them is empty.
 
-    A reflection about a move is timed by the words that the move answered. A reflection about the
-    ending is timed by the patient's last words.
+    A remark is shown where the record has the moment that it is about: a change of the ledger by a
+    rule that the remark names, for words that certainly do what the rule says; a fact that was
+    told; or the end of the encounter. Each moment has one remark, the first.
     """
     found = reading.of(PatientReflection)
     said = found[-1].said if found else ()
+    judge = Judge(reading, attempt.header)
+    by_moment: dict[tuple[float | None, str], ShownReflection] = {}
+    for remark in said:
+        shown = _shown_reflection(remark, attempt.header, reading, exchanges, judge)
+        if shown is not None:
+            by_moment.setdefault((shown.at_s, shown.words), shown)
+    if by_moment:
+        return tuple(by_moment.values()), ""
     if said:
-        begun = {each.move.at_s: each.at_s for each in exchanges}
-        return tuple(
-            ShownReflection(
-                text=each.text,
-                why=each.why,
-                at_s=_last_s(reading, each)
-                if each.at_s is None
-                else begun.get(each.at_s, each.at_s),
-            )
-            for each in said
-        ), ""
+        name = attempt.header.patient_name
+        return (), f"No moment of the record is certain to be what {name} would speak of."
     return (), _why_not(attempt, attempt.header, asked=bool(found))
 
 
-def _last_s(reading: Reading, reflection: RecordedReflection) -> float | None:
-    """Return the start of the patient's last words, for a reflection about the ending."""
-    spoken = [speech.start_s for speech in reading.of(PatientSpeech) if speech.heard]
-    return max(spoken, default=None) if reflection.of_ending else None
+def reflection_as_shown(attempt: Attempt, reading: Reading) -> tuple[JournalEntry, ...]:
+    """Return the journal with the reflection that the debrief shows, to be heard."""
+    felt, _ = shown_reflections(attempt, reading, find_exchanges(reading))
+    texts = {each.text for each in felt}
+    return tuple(
+        entry.model_copy(update={"said": tuple(s for s in entry.said if s.text in texts)})
+        if isinstance(entry, PatientReflection)
+        else entry
+        for entry in attempt.entries
+    )
+
+
+def _shown_reflection(
+    remark: RecordedReflection,
+    header: Header,
+    reading: Reading,
+    exchanges: Sequence[Exchange],
+    judge: Judge,
+) -> ShownReflection | None:
+    """Return a remark with its moment; None where no moment of the record is certain."""
+    causes = remark.why.split("; ")
+    told = {f"told: {fact.text}": fact.id for fact in header.tellable}
+    if named := [told[cause] for cause in causes if cause in told]:
+        for speech, facts in _told_by(reading):
+            if not facts.isdisjoint(named):
+                why = f"After {header.patient_name} had said this."
+                return _about(remark, why, speech.start_s, speech.heard)
+        return None
+    by_cause = [_first_by(cause, exchanges) for cause in causes]
+    found = [each for each in by_cause if each is not None]
+    if len(found) == len(causes) and all(each.grade_of(step) == "certain" for each, step in found):
+        if not all(judge.earns_credit(each.at_s, step.words) for each, step in found):
+            return None
+        each, step = found[0]
+        what = "your words" if step.words else "a silence"
+        why = f"After {what}{cause_named([step.cause], 'certain')}."
+        text = each.turn.text if each.turn is not None else ""
+        return _about(remark, why, each.at_s, whole_sentences(each.words_of(step), text))
+    last = max(
+        (speech for speech in reading.of(PatientSpeech) if speech.heard),
+        key=lambda speech: speech.start_s,
+        default=None,
+    )
+    if remark.of_ending and last is not None and _is_certain_end(reading, judge):
+        why = f"About the end, after {header.patient_name}'s last words."
+        return _about(remark, why, last.start_s, last.heard)
+    return None
+
+
+def _about(remark: RecordedReflection, why: str, at_s: float, words: str) -> ShownReflection:
+    return ShownReflection(text=remark.text, why=why, at_s=at_s, words=words)
+
+
+def _first_by(cause: str, exchanges: Sequence[Exchange]) -> tuple[Exchange, LedgerStep] | None:
+    """Return the first exchange in which a cause changed the ledger, surest first."""
+    steps = [(e, step) for e in exchanges for step in e.move.steps if step.cause == cause]
+    return min(steps, key=lambda pair: pair[0].grade_of(pair[1]) != "certain", default=None)
+
+
+def _is_certain_end(reading: Reading, judge: Judge) -> bool:
+    """Whether the patient chose the end, or the learner certainly left the patient with a question
+    or a cue."""
+    ends = reading.of(Ended)
+    if ends and ends[-1].reason == "patient":
+        return True
+    left = judge.left_abruptly
+    return left is not None and left.grade == "certain"
+
+
+def _told_by(reading: Reading) -> Iterator[tuple[PatientSpeech, frozenset[str]]]:
+    """Yield the patient's utterances with the facts that their moves tell."""
+    disclosed = {move.turn: frozenset(move.disclosed) for move in reading.of(PatientMove)}
+    for speech in reading.of(PatientSpeech):
+        if speech.heard and not speech.unsaid:
+            yield speech, disclosed.get(speech.turn, frozenset())
 
 
 def _why_not(attempt: Attempt, header: Header, *, asked: bool) -> str:
@@ -89,16 +170,12 @@ def turning_points(
     these the three largest are taken, of equal ones the earlier. The causes are those that moved
     trust in the direction of the sum.
     """
-    changed = [(_change(each), each) for each in exchanges]
+    changed = [(trust_change(each), each) for each in exchanges]
     large = [pair for pair in changed if abs(pair[0]) >= LEAST_CHANGE - _ROUNDING]
     most = sorted(large, key=lambda pair: (-round_ledger(abs(pair[0])), pair[1].at_s))[:MAX_POINTS]
     return tuple(
         _point(entries, change, each) for change, each in sorted(most, key=lambda p: p[1].at_s)
     )
-
-
-def _change(exchange: Exchange) -> float:
-    return sum(step.after - step.before for step in exchange.steps(TRUST))
 
 
 def _point(entries: Sequence[JournalEntry], change: float, each: Exchange) -> TurningPoint:
@@ -111,6 +188,7 @@ def _point(entries: Sequence[JournalEntry], change: float, each: Exchange) -> Tu
         before=steps[0].before,
         after=steps[-1].after,
         causes=tuple(dict.fromkeys(step.cause for step in along)),
+        grade="certain" if all(each.grade_of(s) == "certain" for s in along) else "possible",
         words=each.turn.text if each.turn is not None else "",
         answer=f"{each.delivered} …" if cut_off and each.delivered else each.delivered,
     )
@@ -119,20 +197,7 @@ def _point(entries: Sequence[JournalEntry], change: float, each: Exchange) -> Tu
 # -- facts told and not told ------------------------------------------------------------------
 
 _NAMED = 2
-"""Most causes that a sentence names."""
-
-StartTimes = Mapping[float, float]
-"""Time of a move to the start of what caused it: the learner's words, or a silence."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Moved:
-    at_s: float
-    step: LedgerStep
-
-    @property
-    def change(self) -> float:
-        return self.step.after - self.step.before
+"""Most losses of trust that a sentence names."""
 
 
 def told_and_untold(
@@ -142,12 +207,11 @@ def told_and_untold(
     name = header.patient_name
     could = {each.id: each for each in header.tellable}
     moves = reading.of(PatientMove)
-    begun = {each.move.at_s: each.at_s for each in find_exchanges(reading)}
     explained = tuple(
         each.model_copy(
             update={
                 "text": could[each.fact].text,
-                "why": _why(could[each.fact], each, moves, begun, name),
+                "why": _why(could[each.fact], each, reading, name),
             }
         )
         if each.fact in could
@@ -162,39 +226,37 @@ def told_and_untold(
     within = [each for each in untold if each not in beyond]
     reasons = (
         *(_within_reach(each, values, name) for each in within),
-        *_out_of_reach(beyond, values, moves, begun, name),
+        *_out_of_reach(beyond, values, find_exchanges(reading), name),
     )
     # facts that need a question have no moment; their equal sentences come last, once
     return explained, tuple(dict.fromkeys(sorted(reasons, key=lambda each: each.at_s is None)))
 
 
-def _why(
-    fact: Tellable, told: ToldFact, moves: Sequence[PatientMove], begun: StartTimes, name: str
-) -> str:
-    if fact.when == "volunteered":
-        answers = any(m.kind == "answer" and fact.id in m.disclosed for m in moves)
-        return "You asked." if answers else "Told without a question."
-    if fact.trust is None:
-        return "You asked."
-    before = [move for move in moves if move.at_s <= told.at_s]
-    stood = before[-1].ledger.get(TRUST, 0.0) if before else 0.0
-    raised = sorted(_moved(before, begun), key=lambda each: each.change, reverse=True)
-    because = _causes([each for each in raised if each.change > 0.0])
-    reason = f" What raised trust most: {because}." if because else ""
-    return (
-        f"{name} tells this from a trust of {points(fact.trust)}; trust was "
-        f"{points(stood)}.{reason}"
-    )
+def _why(fact: Tellable, told: ToldFact, reading: Reading, name: str) -> str:
+    """Return what the learner had said before a fact was told, and the trust that it needed."""
+    before = [turn for turn in reading.of(LearnerTurn) if turn.start_s < told.at_s]
+    last = max(before, key=lambda turn: turn.start_s, default=None)
+    parts = [f"You had said: “{last.text}”"] if last is not None else []
+    if fact.trust is not None:
+        moves = [m for m in reading.of(PatientMove) if m.at_s <= told.at_s and TRUST in m.ledger]
+        stood = moves[-1].ledger[TRUST] if moves else 0.0
+        parts.append(
+            f"{name} tells this from a trust of {points(fact.trust)}; trust was {points(stood)}."
+        )
+    return " ".join(parts)
 
 
 def _within_reach(fact: Tellable, values: Sequence[tuple[float, float]], name: str) -> UntoldFact:
     """Explain an untold fact whose trust was reached. values: (trust, second) after each move."""
     if fact.trust is None:
-        return UntoldFact(why=f"There is something that {name} tells when asked; you did not ask.")
+        return UntoldFact(
+            why=f"There is something that {name} tells when asked about it; it was not told."
+        )
     first_s = next(at for value, at in values if value >= fact.trust)
+    more = " Something else must happen first." if fact.after else ""
     return UntoldFact(
-        why=f"There is something that {name} was ready to tell from {clock(first_s)} on, when "
-        f"trust reached {points(fact.trust)}; none of your questions led to it.",
+        why=f"There is something that {name} tells from a trust of {points(fact.trust)}, which "
+        f"trust reached at {clock(first_s)}; it was not told.{more}",
         at_s=first_s,
     )
 
@@ -202,8 +264,7 @@ def _within_reach(fact: Tellable, values: Sequence[tuple[float, float]], name: s
 def _out_of_reach(
     facts: Sequence[Tellable],
     values: Sequence[tuple[float, float]],
-    moves: Sequence[PatientMove],
-    begun: StartTimes,
+    exchanges: Sequence[Exchange],
     name: str,
 ) -> tuple[UntoldFact, ...]:
     """Explain all facts whose trust was never reached, in one sentence: they share the reason."""
@@ -211,34 +272,25 @@ def _out_of_reach(
     if not needed:
         return ()
     highest, at_s = max(values, default=(0.0, 0.0))
-    lost = sorted(_moved(moves, begun), key=lambda each: each.change)
-    because = _causes([each for each in lost if each.change < 0.0])
-    reason = f" What lowered trust most: {because}." if because else ""
+    lost = sorted((e for e in exchanges if trust_change(e) < -_ROUNDING), key=trust_change)[:_NAMED]
+    reason = f" Trust fell most at {' and '.join(map(_loss, lost))}." if lost else ""
     levels = list(dict.fromkeys(points(level) for level in needed))
     what = "There is something" if len(needed) == 1 else f"There are {len(needed)} things"
     least = " or ".join(part for part in (", ".join(levels[:-1]), levels[-1]) if part)
+    reached = f"after none of the answers was trust above {points(highest)}"
+    if points(highest) in levels:  # rounded, the highest trust and a level look the same
+        reached = "it was not told" if len(needed) == 1 else "they were not told"
     return (
         UntoldFact(
-            why=f"{what} that {name} tells from a trust of {least}; trust never rose above "
-            f"{points(highest)}.{reason}",
-            at_s=lost[0].at_s if because else at_s,
+            why=f"{what} that {name} tells from a trust of {least}; {reached}.{reason}",
+            at_s=lost[0].at_s if lost else at_s,
         ),
     )
 
 
-def _moved(moves: Iterable[PatientMove], begun: StartTimes) -> list[_Moved]:
-    return [
-        _Moved(begun.get(move.at_s, move.at_s), step)
-        for move in moves
-        for step in move.steps
-        if step.name == TRUST
-    ]
-
-
-def _causes(moved: Sequence[_Moved]) -> str:
-    """Name the first causes, each once, such as "named a feeling (1:15), asked openly (0:58)"."""
-    found: dict[str, float] = {}
-    for each in moved:
-        found.setdefault(each.step.cause, each.at_s)
-    named = [f"{cause} ({clock(at_s)})" for cause, at_s in list(found.items())[:_NAMED]]
-    return ", ".join(named)
+def _loss(exchange: Exchange) -> str:
+    """When trust fell, and what the patient took the learner's words as where that is certain."""
+    down = [step for step in exchange.steps(TRUST) if step.after < step.before]
+    sure = all(exchange.grade_of(step) == "certain" for step in down)
+    causes = list(dict.fromkeys(step.cause for step in down))
+    return f"{clock(exchange.at_s)}{cause_named(causes, 'certain' if sure else 'possible')}"

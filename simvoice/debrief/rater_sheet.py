@@ -16,8 +16,21 @@ from simvoice.debrief.model import Debrief, ItemResult
 from simvoice.display import count_noun
 from simvoice.errors import AttemptError, UsageError
 from simvoice.reading.reading import Reading
-from simvoice.record.events import Backchannel, JournalEntry, LearnerTurn, PatientSpeech
-from simvoice.record.ratings import RaterDone, Rating, add_ratings, finish_rating, load_draft
+from simvoice.record.events import (
+    Backchannel,
+    Header,
+    JournalEntry,
+    LearnerTurn,
+    PatientSpeech,
+)
+from simvoice.record.ratings import (
+    Draft,
+    RaterDone,
+    Rating,
+    add_ratings,
+    finish_rating,
+    load_draft,
+)
 from simvoice.record.store import Attempt
 from simvoice.safe_text import one_line
 from simvoice.scoring.raters.questions import (
@@ -32,7 +45,13 @@ from simvoice.scoring.raters.questions import (
 
 LONGEST_COMMENT = 1000
 """Most characters of a comment."""
-_WORDS = {"met": "yes", "not met": "no", "not judged": "cannot judge", "counted": "counted"}
+_WORDS = {
+    "met": "yes",
+    "not met": "no",
+    "open": "open",
+    "not judged": "cannot judge",
+    "counted": "counted",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +123,14 @@ class ItemComparison:
     comment: str
 
 
-def blind_sheet(attempt: Attempt, reading: Reading, rater: str) -> BlindSheet:
-    """Return the sheet that the page shows before the rater has finished."""
-    draft = load_draft(attempt.folder, rater)
+def blind_sheet(
+    attempt: Attempt, reading: Reading, rater: str, draft: Draft | None = None
+) -> BlindSheet:
+    """Return the sheet that the page shows before the rater has finished.
+
+    draft: the answers so far; those in the folder of the attempt when None.
+    """
+    draft = draft or load_draft(attempt.folder, rater)
     answers = {each.item: each for each in draft.ratings}
     lists = []
     for each in instruments_asked(attempt.header):
@@ -137,7 +161,7 @@ def blind_sheet(attempt: Attempt, reading: Reading, rater: str) -> BlindSheet:
         when=attempt.started.wall_time if attempt.started else "",
         duration_s=reading.speech_times.end_s,
         has_sound=attempt.audio_path is not None,
-        lines=_lines(reading.entries),
+        lines=words_of(reading.entries),
         lists=tuple(lists),
         items=len(items),
         answered=len(answers.keys() & items.keys()),
@@ -184,11 +208,24 @@ def store_answer(
 ) -> int:
     """Store one answer and return the number of items with an answer.
 
-    A later answer replaces an earlier one. when: with time zone. Raises UsageError for an unknown
-    item or an answer that is not allowed, and AttemptError after the rater has finished.
+    A later answer replaces an earlier one. when: with time zone. Raises as `checked_answer`, and
+    AttemptError after the rater has finished.
     """
     _check_unfinished(attempt, rater)
+    rating = checked_answer(attempt.header, rater, item, value, comment, when)
+    add_ratings(attempt.folder, [rating])
     items = items_asked(attempt.header)
+    return len({each.item for each in load_draft(attempt.folder, rater).ratings} & items.keys())
+
+
+def checked_answer(
+    header: Header, rater: str, item: str, value: str, comment: str, when: datetime
+) -> Rating:
+    """Return one answer of a page as a rating. when: with time zone.
+
+    Raises UsageError for an unknown item, an answer that is not allowed and a long comment.
+    """
+    items = items_asked(header)
     if item not in items:
         raise UsageError(f"there is no item {item[:100] or 'without a name'} here; reload the page")
     kind = answer_kind(items[item])
@@ -202,7 +239,7 @@ def store_answer(
         raise UsageError(
             f"the comment has {len(text)} characters and the limit is {LONGEST_COMMENT}; shorten it"
         )
-    rating = Rating(
+    return Rating(
         rater=rater,
         item=item,
         value=given,
@@ -211,8 +248,6 @@ def store_answer(
         source="page",
         blind=True,
     )
-    add_ratings(attempt.folder, [rating])
-    return len({each.item for each in load_draft(attempt.folder, rater).ratings} & items.keys())
 
 
 def finish(attempt: Attempt, rater: str, when: datetime) -> None:
@@ -221,10 +256,15 @@ def finish(attempt: Attempt, rater: str, when: datetime) -> None:
     Raises UsageError without any answer, and AttemptError if the rating was finished before.
     """
     _check_unfinished(attempt, rater)
-    if not load_draft(attempt.folder, rater).ratings:
-        raise UsageError("no item has an answer yet; rate at least one before you finish")
+    check_has_answers(load_draft(attempt.folder, rater))
     done = RaterDone(done=rater, wall_time=when.isoformat(timespec="seconds"))
     finish_rating(attempt.folder, done)
+
+
+def check_has_answers(draft: Draft) -> None:
+    """Raise UsageError for a rating without any answer, which cannot be finished."""
+    if not draft.ratings:
+        raise UsageError("no item has an answer yet; rate at least one before you finish")
 
 
 def compare_with_machine(
@@ -248,7 +288,12 @@ def describe_agreement(found: Iterable[tuple[str, tuple[ItemComparison, ...]]]) 
 
 
 def _check_unfinished(attempt: Attempt, rater: str) -> None:
-    if load_draft(attempt.folder, rater).done:
+    check_unfinished(load_draft(attempt.folder, rater), rater)
+
+
+def check_unfinished(draft: Draft, rater: str) -> None:
+    """Raise AttemptError when the rater has finished: the answers are fixed then."""
+    if draft.done:
         raise AttemptError(
             f"{rater} has finished this attempt and seen the machine's judgement, so the answers "
             "can no longer be changed"
@@ -259,7 +304,8 @@ def _compare_item(item: ItemResult, rating: Rating | None) -> ItemComparison:
     same: bool | None = None
     if rating is not None and "not judged" not in (rating.value, item.outcome):
         if isinstance(rating.value, str):
-            same = rating.value == item.outcome if item.outcome != "counted" else None
+            is_verdict = item.outcome in ("met", "not met")
+            same = rating.value == item.outcome if is_verdict else None
         elif item.outcome == "counted" and item.value is not None:
             same = abs(rating.value - item.value) < 0.005
     machine = _WORDS[item.outcome]
@@ -278,7 +324,7 @@ def _plain(value: str | float) -> str:
     return value if isinstance(value, str) else f"{value:.4g}"
 
 
-def _lines(entries: Iterable[JournalEntry]) -> tuple[SheetLine, ...]:
+def words_of(entries: Iterable[JournalEntry]) -> tuple[SheetLine, ...]:
     """Return all words of both speakers, without codes."""
     found = []
     for entry in entries:

@@ -36,19 +36,22 @@ from simvoice.debrief.terminal import Fitted, command, flow, hanging, prose, sen
 from simvoice.debrief.wording import (
     NOT_COMPARED,
     UNSURE,
+    cause_named,
+    counted,
     cue_answer,
     how_many_judged,
     judged_items,
     moved,
     not_told,
     numbers_of_half_page,
+    outcome_words,
     section_titles,
     shared_reason,
     shared_reason_in_words,
     tally,
     tally_cues,
 )
-from simvoice.display import clock, count_noun, duration, figure, points, signed_points
+from simvoice.display import clock, count_noun, duration, points, signed_points
 from simvoice.scoring.instruments.instrument import CRITICAL
 from simvoice.scoring.metrics.definitions import first_in_terminal
 from simvoice.scoring.metrics.quantities import with_interval
@@ -66,6 +69,9 @@ patient, the machine and the pitch of a voice are not among them: no learner can
 SCREEN_NUMBERS: Final = 10
 _SCREEN_FELT: Final = 2
 """Sentences of the patient on the first screen; they come with the most important first."""
+
+MAX_CAUSES: Final = 9
+"""Most causes of a turning point in the whole debrief; the first screen has room for one."""
 
 MORE: Final = "Add --numbers for all numbers and the transcript, --items for the evidence."
 
@@ -91,7 +97,7 @@ def _screen_sections(
     elif debrief.felt_note:
         yield titles.felt, Text(debrief.felt_note, style="dim")
     if debrief.turning_points:
-        points = ((clock(p.moment.at_s), Text(_moved(p))) for p in debrief.turning_points)
+        points = ((clock(p.moment.at_s), Text(_moved(p, 1))) for p in debrief.turning_points)
         yield titles.turning_points, hanging(points)
     if debrief.suggestions:
         yield f"{titles.suggestions}, and the command to retry from there", _short_advice(debrief)
@@ -170,8 +176,9 @@ def _felt(debrief: Debrief) -> RenderableType:
     rows: list[tuple[str, Text]] = []
     for each in debrief.felt:
         rows.append((clock(each.at_s), Text(f"“{each.text}”")))
+        quote = f" “{each.words}”" if each.words else ""
         if each.why:
-            rows.append(("", Text(each.why, style="dim")))
+            rows.append(("", Text(f"{each.why}{quote}", style="dim")))
     return hanging(rows)
 
 
@@ -184,8 +191,11 @@ def _turning_points(debrief: Debrief) -> RenderableType:
     return hanging(rows)
 
 
-def _moved(point: TurningPoint) -> str:
-    return f"{moved(point.before, point.after)}: {', '.join(point.causes)}"
+def _moved(point: TurningPoint, most: int = MAX_CAUSES) -> str:
+    """A change of trust, with at most so many of its causes."""
+    named = cause_named(point.causes[:most], point.grade)
+    more = " and more" if named and len(point.causes) > most else ""
+    return f"{moved(point.before, point.after)}{named}{more}"
 
 
 def _exchange(debrief: Debrief, point: TurningPoint) -> Iterator[tuple[str, str]]:
@@ -238,10 +248,10 @@ def _headings(debrief: Debrief, ratings: Mapping[str, int] | None) -> Renderable
 
 # -- items ------------------------------------------------------------------------------------
 
-_ITEM_SIGNS = {"met": "+", "not met": "-", "not judged": "?", "counted": "#"}
+_ITEM_SIGNS = {"met": "+", "not met": "-", "open": "o", "not judged": "?", "counted": "#"}
 _JUDGED = frozenset({"met", "not met"})
 _ITEM_LEGEND = (
-    "+ met   - not met, or not heard   # counted, no threshold   ? left to humans, or no occasion"
+    "+ met   - not met   o open: you decide   # counted   ? not judged, or left to humans"
 )
 
 
@@ -302,7 +312,7 @@ def _items(scored: Scored, ratings: Mapping[str, int]) -> RenderableType:
 def _headline(item: ItemResult) -> str:
     if item.outcome != "counted" or item.value is None:
         return f"{item.text} [{item.id}]"
-    return f"{item.text}: {figure(item.value)} [{item.id}]"
+    return f"{item.text}: {counted(item)} [{item.id}]"
 
 
 def _below(item: ItemResult, said_once: str) -> Iterator[str]:
@@ -311,8 +321,8 @@ def _below(item: ItemResult, said_once: str) -> Iterator[str]:
         yield f"{clock(each.at_s)} {said}"
     if item.reason and item.reason != said_once:
         yield f"not judged: {item.reason.rstrip('.')}"
-    if item.is_unheard:
-        yield "not heard; you may have said it in another way"
+    if outcome_words(item) == "not recognised":
+        yield "not recognised in your words"
     if item.rule and item.outcome in {"met", "not met"}:
         yield f"rule: {item.rule}; certainty {item.certainty}"
     if item.interval_note:
@@ -334,7 +344,7 @@ def _cues(debrief: Debrief) -> RenderableType:
     table.add_column(justify="right", no_wrap=True, style="dim")
     table.add_column(overflow="fold")
     for cue in debrief.cues:
-        table.add_row(clock(cue.at_s), Text(f"{cue.kind}: “{cue.words}” ({cue.concern})"))
+        table.add_row(clock(cue.at_s), Text(f"{cue.kind} by the case: “{cue.words}”"))
         table.add_row(clock(cue.answered_s), Text(f"  {cue_answer(cue)}", style="dim"))
     table.add_row("", Text(f"{tally_cues(debrief.cues)}."))
     return table
@@ -539,6 +549,8 @@ def _transcript(debrief: Debrief) -> RenderableType:
 
 def _said(row: TranscriptRow) -> Text:
     text = Text(f"({row.text or 'mm'})" if row.kind == "backchannel" else row.text)
+    if row.is_typed:
+        text.append(" (typed)", style="dim")
     if not row.sure:
         text.append(f"  [{UNSURE}]", style="dim")
     if row.unsaid:
@@ -575,7 +587,7 @@ def _ledger(debrief: Debrief) -> RenderableType:
         begin = next((c.before for c in debrief.changes if c.name == name), first.get(name, 0.0))
         moved = [change for change in debrief.changes if change.name == name]
         most = max(moved, key=lambda change: abs(change.after - change.before), default=None)
-        cause = f"most at {clock(most.at_s)}: {most.cause}" if most else ""
+        cause = f"most at {clock(most.at_s)}{cause_named([most.cause], most.grade)}" if most else ""
         table.add_row(Text(name), Text(f"{points(begin)} → {points(last[name])}"), Text(cause))
     return table
 
@@ -586,7 +598,7 @@ def _told(debrief: Debrief) -> RenderableType:
     table.add_column(overflow="fold")
     for told in debrief.told:
         cut = "" if told.whole else " (cut off)"
-        table.add_row(clock(told.at_s), Text(f"{told.text}{cut} {told.why}"))
+        table.add_row(clock(told.at_s), Text(f"“{told.words}”{cut} {told.why}"))
     table.add_row("", Text(f"{not_told(debrief.not_told or 0)}."))
     for untold in debrief.kept:
         table.add_row(clock(untold.at_s), Text(untold.why, style="dim"))

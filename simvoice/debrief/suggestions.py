@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from simvoice.coding.grade import Grade
 from simvoice.debrief.items import MIN_TURNS
 from simvoice.debrief.model import (
     CueAnswer,
@@ -20,10 +21,11 @@ from simvoice.debrief.moments import (
     debrief_moment,
     find_opportunity,
     last_opportunity,
+    trust_change,
     whole_sentences,
 )
-from simvoice.debrief.wording import moved
-from simvoice.display import clock, duration
+from simvoice.debrief.wording import cause_named, moved, taken_as
+from simvoice.display import clock, count_noun, duration
 from simvoice.reading.reading import Reading
 from simvoice.record.events import Ended, Hold, JournalEntry, LearnerTurn, LedgerStep
 from simvoice.rounding import round_ledger
@@ -90,6 +92,8 @@ class _Finding:
     """Whether the learner's next words repaired it."""
     cause: str = ""
     """The cause in the ledger; empty for what the ledger does not show."""
+    grade: Grade = "certain"
+    """possible: `why` ends with a question."""
 
     @property
     def sort(self) -> tuple[str, str]:
@@ -209,23 +213,33 @@ def find_mistakes(
 
 
 def what_to_keep(reading: Reading, name: str, exchanges: Sequence[Exchange]) -> str:
-    """Return what earned most trust, as a sentence.
+    """Return what raised trust, as a sentence: the cause that earned most of those that are
+    certain, or else the words after which trust rose most.
 
     Empty when no words were recognised or no trust was earned.
     """
     earned: dict[str, float] = {}
-    first: dict[str, tuple[LedgerStep, float]] = {}
+    first: dict[str, Exchange] = {}
     for each in exchanges:
         for step in each.steps(TRUST):
             if step.after > step.before:
                 earned[step.cause] = earned.get(step.cause, 0.0) + step.after - step.before
-                first.setdefault(step.cause, (step, each.at_s))
+                if each.grade_of(step) == "certain":
+                    first.setdefault(step.cause, each)
     if not earned or not reading.of(LearnerTurn):
         return ""
-    step, at_s = first[max(earned, key=lambda cause: round_ledger(earned[cause]))]
-    return (
-        f"What earned most of {name}'s trust: {_in_words(step)} ({clock(at_s)}). Keep doing that."
-    )
+    if not first:
+        best = max(exchanges, key=lambda each: round_ledger(trust_change(each)))
+        return f"{name}'s trust rose most after {_said(best)} ({clock(best.at_s)})."
+    most = max(earned, key=lambda cause: round_ledger(earned[cause]))
+    cause = max(first, key=lambda cause: round_ledger(earned[cause]))
+    raised = f"What raised {name}'s trust most" if cause == most else f"This raised {name}'s trust"
+    when = f"{_said(first[cause])} ({clock(first[cause].at_s)})"
+    return f"{raised}, {taken_as([cause])}: {when}. Keep doing that."
+
+
+def _said(exchange: Exchange) -> str:
+    return f"“{exchange.turn.text}”" if exchange.turn is not None else "a silence"
 
 
 def _from_events(
@@ -263,7 +277,10 @@ def _suggestion(name: str, same: Sequence[_Finding]) -> Suggestion:
     why = worst.why
     if len(costly) > 1:
         lost = 100.0 * sum(each.lost for each in costly)
-        why += f" With {len(costly) - 1} more like it, this cost {lost:.0f} points of trust."
+        why += (
+            f" Together with {count_noun(len(costly) - 1, 'other moment')} that the simulation "
+            f"counts as the same, trust fell by {lost:.0f} points."
+        )
     critical = next((each.critical for each in same if each.critical), "")
     if critical and not worst.critical:
         why += f" Critical in this case: {critical}"
@@ -274,6 +291,7 @@ def _suggestion(name: str, same: Sequence[_Finding]) -> Suggestion:
         sentence=worst.sentence,
         words=worst.words,
         moment=worst.moment,
+        grade=worst.grade,
     )
 
 
@@ -297,6 +315,7 @@ def _from_ledger(
             known = instead or its_kind.id != GENERAL
             question = before if its_kind.quotes_question else ""
             if trust < 0.0 or (trust == 0.0 and distress > 0.0 and known):
+                grade = each.grade_of(steps[0])
                 yield _Finding(
                     kind=its_kind,
                     effect=max(0.0, -trust) + _DISTRESS_WEIGHT * max(0.0, distress),
@@ -307,6 +326,7 @@ def _from_ledger(
                     lost=max(0.0, -trust),
                     mended=_is_repaired(its_kind, exchanges[number + 1 :]),
                     cause=cause,
+                    grade=grade,
                 )
         before = each.delivered or before
 
@@ -333,40 +353,45 @@ def _codes_of(exchange: Exchange, steps: Sequence[LedgerStep]) -> frozenset[str]
 
 
 def _describe_cost(exchange: Exchange, name: str, steps: Sequence[LedgerStep], before: str) -> str:
-    """Describe what the learner did and what it cost.
+    """Describe what fell or rose, and what the patient took the learner's words or silence as where
+    that is certain.
 
     steps: those of one cause. before: the patient's words before, if the cause is an unanswered
     question; else empty.
     """
     questions = " ".join(s for s in split_sentences(before) if s.endswith("?"))
-    did = _in_words(steps[0])
-    what = f"{did}: “{questions}”" if questions else f"{did}."
+    asked = f" {name} had asked: “{questions}”" if questions else ""
     changes: list[str] = []
     for value, down in ((TRUST, True), (_DISTRESS, False)):
         own = [step for step in steps if step.name == value]
         if own and (own[-1].after < own[0].before) == down:
             whose = f"{name}'s {value}" if not changes else value
             changes.append(f"{whose} {moved(own[0].before, own[-1].after)}")
-    return f"At {clock(exchange.at_s)}: {what} {' and '.join(changes)}."
-
-
-def _in_words(step: LedgerStep) -> str:
-    """Return the cause, after "you" if it was written to follow it."""
-    return f"you {step.cause}" if step.after_you else step.cause
+    grade = exchange.grade_of(steps[0])
+    how = cause_named([steps[0].cause], grade)
+    open_ = f" Would {'other ' if exchange.turn is not None else ''}words have been better?"
+    asks = open_ if grade == "possible" else ""
+    return f"At {clock(exchange.at_s)} {' and '.join(changes)}{how}.{asked}{asks}"
 
 
 # -- findings from silences, cues and items --------------------------------------------------
 
 
 def _from_questions(reading: Reading, name: str) -> Iterator[_Finding]:
-    """Yield the patient's questions that got no answer until the encounter ended."""
+    """Yield the patient's questions that the patient took as not answered until the end."""
     its_kind = next(each for each in suggestion_kinds() if each.quotes_question)
+    turns = reading.of(LearnerTurn)
     for each in reading.questions or ():
         if not each.is_answered:
+            reply = next((turn for turn in turns if turn.end_s > each.end_s), None)
+            then = "You said nothing after it."
+            if reply is not None:
+                then = f"You said next: “{reply.text}” Was it an answer?"
             yield _Finding(
                 kind=its_kind,
+                grade="certain" if reply is None else "possible",
                 effect=_UNANSWERED,
-                why=f"At {clock(each.start_s)} {name} asked: “{each.words}” It got no answer.",
+                why=f"At {clock(each.start_s)} {name} asked: “{each.words}” {then}",
                 sentence=sentence_to_try(its_kind),
                 words="",
                 moment=debrief_moment(reading.entries, each.end_s, each.end_s + _ANSWER_S),
@@ -386,7 +411,7 @@ def _from_holds(reading: Reading, name: str) -> Iterator[_Finding]:
         yield _Finding(
             kind=silence,
             effect=_FILLED,
-            why=f"At {clock(hold.start_s)} {name} fell silent after hard news, and you spoke after "
+            why=f"At {clock(hold.start_s)} {name} fell silent, and you spoke after "
             f"{duration(hold.end_s - hold.start_s)}.",
             sentence=sentence_to_try(silence),
             words=turn.text if near else "",
@@ -406,12 +431,17 @@ def _from_cues(reading: Reading, name: str, cues: Iterable[CueAnswer]) -> Iterat
         unanswered = learner_ended and cue.provides is None and cue.answered_s is None
         if cue.provides is not False and not unanswered:
             continue
-        what = "You did not answer it." if unanswered else "Your answer left no space for it."
+        what = "Your answer left no space for it."
+        if unanswered:
+            what = "You said nothing after it."
+        elif cue.grade == "possible":
+            what = f"You said next: “{cue.answer}” Did it leave space for more?"
         at_s = cue.answered_s if cue.answered_s is not None else cue.end_s
         yield _Finding(
             kind=its_kind,
             effect=_NO_SPACE,
-            why=f"At {clock(cue.at_s)} {name} showed a concern: “{cue.words}” {what}",
+            why=f"At {clock(cue.at_s)} {name} said: “{cue.words}” {what}",
+            grade="certain" if unanswered else cue.grade,
             sentence=sentence_to_try(its_kind, cue.words),
             words=cue.answer,
             moment=debrief_moment(reading.entries, at_s, max(at_s, cue.end_s) + _ANSWER_S),
@@ -436,11 +466,11 @@ def _from_critical(
         by_act = item.rule_kind in _BROKEN_BY_ACT
         same = (each for each in shown if by_act and _is_same_place(each.moment, at))
         known = next(same, None)
-        missed = "it was not heard from you" if item.is_unheard else "you missed it"
+        missed = "not recognised" if item.is_unrecognised else "not met"
         yield _Finding(
             kind=known.kind if known is not None else own,
             effect=_MISSED,
-            why=f"This is critical in this case, and {missed}. {item.note}",
+            why=f"Critical in this case, and {missed}: “{item.text}” {item.note}",
             sentence=item.instead,
             words=at.quote if at is not None and at.who == "learner" else "",
             moment=moment,
@@ -479,11 +509,11 @@ def _from_items(
             patient_words = missed.after if missed is not None else ""
             if shown is not None and shown.who == "patient":
                 patient_words = shown.quote
-            place = f" You had an opportunity at {clock(missed.moment.at_s)}." if missed else ""
+            place = f" One place to try it is {clock(missed.moment.at_s)}." if missed else ""
             yield _Finding(
                 kind=its_kind,
                 effect=_UNMET * item.weight,
-                why=f"{heading.name}, {'not heard' if item.is_unheard else 'not met'}: "
+                why=f"{heading.name}, {'not recognised' if item.is_unrecognised else 'not met'}: "
                 f"“{item.text}”.{place}",
                 sentence=sentence_to_try(its_kind, patient_words),
                 words=shown.quote if shown is not None and shown.who == "learner" else "",

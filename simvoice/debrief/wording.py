@@ -9,8 +9,15 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Final
 
-from simvoice.debrief.model import CueAnswer, Debrief, ItemResult, Number, Scored
-from simvoice.display import count_noun, duration, points
+from simvoice.coding.grade import Grade
+from simvoice.debrief.model import (
+    CueAnswer,
+    Debrief,
+    ItemResult,
+    Number,
+    Scored,
+)
+from simvoice.display import count_noun, duration, figure, points
 from simvoice.record.events import LearnerTurn
 from simvoice.scoring.instruments.evidence import GUESSING
 from simvoice.scoring.metrics.quantities import quantity
@@ -76,28 +83,36 @@ def section_titles(patient_name: str) -> SectionTitles:
 
 
 def tally(scored: Scored) -> str:
-    """Return the outcomes of the items: `3 of 5 met, 1 counted, 2 not judged`."""
+    """Return the outcomes of the items: `3 of 5 met, 1 open, 1 counted, 2 not judged`."""
     found = Counter(item.outcome for item in scored.items)
     return tally_items(
-        found["met"], found["not met"], found["not judged"], counted=found["counted"]
+        found["met"],
+        found["not met"],
+        found["not judged"],
+        counted=found["counted"],
+        open_=found["open"],
     )
 
 
 def items_by_outcome(scored: Scored) -> str:
     """Return the items by outcome: `Met: said hello; asked why. Not judged: let him finish.`"""
     parts = []
-    for outcome in ("met", "not met", "not judged"):
+    for outcome in ("met", "not met", "open", "not judged"):
         if texts := [item.text.rstrip(".") for item in scored.items if item.outcome == outcome]:
             parts.append(f"{outcome.capitalize()}: {'; '.join(texts)}.")
     return " ".join(parts)
 
 
-def tally_items(met: int, not_met: int, not_judged: int, *, counted: int = 0) -> str:
-    """Return how many items had each outcome: `3 of 5 met, 1 counted, 2 not judged`.
+def tally_items(
+    met: int, not_met: int, not_judged: int, *, counted: int = 0, open_: int = 0
+) -> str:
+    """Return how many items had each outcome: `3 of 5 met, 1 open, 1 counted, 2 not judged`.
 
     Items are counted, never weighed, and never shown as a percentage: so few of them are no grade.
     """
-    parts = [f"{met} of {met + not_met} met"] if met + not_met else []
+    of = met + not_met + open_
+    parts = [f"{met} of {of} met"] if of else []
+    parts += [f"{open_} open"] if open_ else []
     parts += [f"{counted} counted"] if counted else []
     parts += [f"{not_judged} not judged"] if not_judged else []
     return ", ".join(parts)
@@ -115,7 +130,7 @@ def how_many_judged(debrief: Debrief) -> str:
     Items that are left to humans, and numbers without a threshold, are left out.
     """
     asked = [i for i in _every_item(debrief) if not i.human and i.outcome != "counted"]
-    judged = sum(item.outcome != "not judged" for item in asked)
+    judged = sum(item.outcome in ("met", "not met") for item in asked)
     if not judged:
         return f"None of the {count_noun(len(asked), 'item')} was judged."
     return (
@@ -165,25 +180,74 @@ def numbers_of_half_page(debrief: Debrief) -> tuple[Number, ...]:
 
 
 def tally_cues(cues: Sequence[CueAnswer]) -> str:
-    """Return how many cues and concerns got an answer that provides space: `2 of 5 given space`."""
-    return f"{sum(cue.provides is True for cue in cues)} of {len(cues)} given space"
+    """Return how many cues and concerns certainly got an answer that provides space, and how many
+    are open: `2 of 5 given space, 1 open`."""
+    sure = [cue for cue in cues if cue.grade == "certain"]
+    given = f"{sum(cue.provides is True for cue in sure)} of {len(cues)} given space"
+    return f"{given}, {len(cues) - len(sure)} open" if len(sure) < len(cues) else given
 
 
 def cue_answer(cue: CueAnswer) -> str:
-    """Return the learner's answer to a cue, its code, its delay and the certainty, in sentences."""
+    """Return the learner's answer to a cue, its code and its delay; a question about an answer
+    whose code is only possible."""
     if cue.answered_s is None:
-        return "No answer."
+        return "You said nothing after it."
     said = f"“{cue.answer}” " if cue.answer else ""
-    if cue.response is None:
-        return f"{said}not coded. Certainty: {cue.certainty}."
-    parts = [f"{cue.response}: {'provides' if cue.provides else 'reduces'} space"]
-    if "explicit" not in cue.response:
-        parts.append("explicit" if cue.explicit else "not explicit")
+    if cue.response is None or cue.grade == "possible":
+        after = f", after {duration(cue.latency_s)}" if cue.latency_s is not None else ""
+        return f"You said next{after}: {said}Did this take up what was shown?"
+    space = f"{'provides' if cue.provides else 'reduces'} space"
+    parts = [space if cue.explicit is None else f"{cue.response}: {space}"]
+    if cue.explicit:
+        parts.append("explicit")
     if cue.suchman != "neither":
         parts.append(cue.suchman)
     if cue.latency_s is not None:
         parts.append(f"after {duration(cue.latency_s)}")
-    return f"{said}{', '.join(parts)}. Certainty: {cue.certainty}."
+    return f"{said}{', '.join(parts)}."
+
+
+def counted(item: ItemResult) -> str:
+    """Return the number of a counted item: `3`; `at least 1` where more is possible."""
+    if item.value is None:
+        return ""
+    if item.least is None or item.most is None:
+        return figure(item.value)
+    if not item.most and item.rule_kind == "count":
+        return "none recognised"
+    # the same words twice in a turn are one code, so only "none" is exact
+    if figure(item.least) == figure(item.most) and (not item.most or item.rule_kind != "count"):
+        return figure(item.value)
+    return f"at least {figure(item.least)}" if item.least else "unsure"
+
+
+def outcome_words(item: ItemResult) -> str:
+    """Return the outcome of an item in two words: `met`, `not recognised`, `at least 2`.
+
+    Of what was or was not in the learner's words it says no more than what was recognised.
+    """
+    if item.human:
+        return "for a human"
+    if item.outcome == "counted":
+        return counted(item)
+    if item.rule_kind == "avoids" and item.outcome == "met":
+        return f"{figure(item.value)} recognised" if item.value else "none recognised"
+    if item.rule_kind == "avoids" and item.outcome == "open" and not item.evidence:
+        return "not sure"
+    if item.is_unrecognised or (item.outcome == "open" and not item.evidence):
+        return "not recognised"
+    return item.outcome
+
+
+def taken_as(causes: Sequence[str]) -> str:
+    """Return what the patient took something as: `taken as “named a feeling”`."""
+    return f"taken as {' and '.join(f'“{cause}”' for cause in causes)}"
+
+
+def cause_named(causes: Sequence[str], grade: Grade) -> str:
+    """Return what the patient took something as, after a comma; empty where the learner's words are
+    not certain to be that: a debrief then says what changed, and quotes the words."""
+    return f", {taken_as(causes)}" if grade == "certain" else ""
 
 
 def moved(before: float, after: float) -> str:

@@ -231,6 +231,14 @@ class Patient:
         line = self._script.pick(state, self.case.pools.unheard)
         return self._decide(state, ReplyChoice("clarify", line, "could not make out the words"))
 
+    def lost_thread(self, state: PatientState) -> Decision:
+        """Decide what the patient says when the conversation goes on after it was cut off."""
+        pools = self.case.pools
+        line = self._script.pick(state, pools.lost_thread) or self._script.pick(
+            state, pools.unheard
+        )
+        return self._decide(state, ReplyChoice("clarify", line, "lost the thread for a moment"))
+
     def record_delivery(
         self, state: PatientState, move: Move, delivered_text: str, complete: bool
     ) -> PatientState:

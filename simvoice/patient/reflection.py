@@ -46,11 +46,12 @@ def _with_reason(
     by_id = {rule.id: rule for rule in case.rules}
     counted = [by_id[name] for name in named if rule_count(state, name)]
     causes = tuple(dict.fromkeys(rule.cause for rule in counted))[:MOST_CAUSES]
+    told = [f"told: {fact.text}" for fact in case.facts if fact.id in remark.when.told]
     return Reflection(
         text=remark.text,
         spoken=spoken(remark.marked, remark.affect, mood_of(state), case.person.bends),
         affect=remark.affect,
-        why="; ".join(causes) or _circumstance(case, state, ending, remark),
+        why="; ".join((*told, *causes)) if causes else _circumstance(case, state, ending, remark),
         causes=causes,
         facts=remark.when.told,
         beats=remark.when.after,

@@ -164,6 +164,7 @@ def test_a_private_set_of_codes_is_found(source: str) -> None:
     assert max(len(code_names(node)) for node in ast.walk(ast.parse(source))) == 3
 
 
+@pytest.mark.slow
 def test_no_module_holds_a_set_of_codes() -> None:
     private = [
         f"{path.relative_to(PACKAGE)}:{getattr(node, 'lineno', 0)} lists {', '.join(named)}"
@@ -174,6 +175,7 @@ def test_no_module_holds_a_set_of_codes() -> None:
     assert private == []
 
 
+@pytest.mark.slow
 def test_every_group_is_used() -> None:
     """A group that no module asks for is a set that nobody would correct."""
     asked: set[str] = set()

@@ -75,8 +75,8 @@ def test_the_costliest_two_are_suggested_and_what_suggests_nothing_is_not(tmp_pa
     blame, question = debrief.suggestions
     assert (blame.kind, blame.title) == ("avoid_blame", "Do not blame")
     assert blame.why == (
-        "At 0:14: you counted the puffs after him. Idris Bello's trust fell from 45 to 30 and "
-        "distress rose from 40 to 50."
+        "At 0:14 Idris Bello's trust fell from 45 to 30 and distress rose from 40 to 50. Would "
+        "other words have been better?"
     )
     assert blame.sentence == "You were up all night with her. How did you get through it?"
     assert blame.words == "Are you sure you gave her enough puffs?"
@@ -84,8 +84,8 @@ def test_the_costliest_two_are_suggested_and_what_suggests_nothing_is_not(tmp_pa
     assert blame.moment.again_turn is not None
     assert question.kind == "answer_question"
     assert question.why == (
-        "At 0:08: you handed over paper where an answer was due: “Was it something I did?” Idris "
-        "Bello's trust fell from 50 to 45."
+        "At 0:08 Idris Bello's trust fell from 50 to 45. Idris Bello had asked: “Was it "
+        "something I did?” Would other words have been better?"
     )
     assert question.sentence == (
         "You asked me something. I don't know yet, and I'll find out and come back to you."
@@ -108,17 +108,14 @@ def test_a_sentence_without_a_kind_is_suggested_under_the_general_title(tmp_path
     (only,) = debrief_on(met(marked), tmp_path).suggestions
     assert (only.kind, only.title) == ("try_another_way", "Try another way")
     assert only.sentence == "Which part of the night was hardest?"
-    assert "you kept score aloud. Idris Bello's trust fell from 62 to 56." in only.why
+    assert "trust fell from 62 to 56. Would other words have been better?" in only.why
 
 
 def test_an_encounter_without_a_mistake_says_what_to_keep(tmp_path: Path) -> None:
     kind = (8.0, 12.0, "It is not your fault. I can see how frightening that was for you.")
     debrief = debrief_on(met(kind), tmp_path)
     assert debrief.suggestions == ()
-    assert debrief.keep == (
-        "What earned most of Idris Bello's trust: you pulled up a chair on the father's side of it "
-        "(0:08). Keep doing that."
-    )
+    assert debrief.keep == (f"Idris Bello's trust rose most after “{kind[2]}” (0:08).")
     (point,) = debrief.turning_points
     assert (point.causes, point.rose) == (
         ("pulled up a chair on the father's side of it",),

@@ -98,7 +98,7 @@ def test_every_case_has_half_a_page(tmp_path: Path, case_id: str, name: str) -> 
 def test_how_many_were_judged_is_true(root: Path, name: str) -> None:
     debrief = made(root, name)
     items = [i for i in every_item(debrief) if not i.human and i.outcome != "counted"]
-    judged = [item for item in items if item.outcome != "not judged"]
+    judged = [item for item in items if item.outcome not in {"not judged", "open"}]
     text = printed(render_screen(debrief))
     found = re.search(r"(\d+|None) of (?:the )?(\d+) items? (?:was|were) judged\.", text)
     assert (found is not None) == debrief.half_page
@@ -149,9 +149,13 @@ def test_a_broken_off_encounter_suggests_nothing_that_there_was_no_time_for(tmp_
     ended = replace(broken, entries=entries)
     found, whole = (build_debrief(a, read(a), with_peaks=False) for a in (broken, ended))
     assert [each.title for each in found.suggestions] == ["Let the silence after the news stand"]
-    assert len(whole.suggestions) > len(found.suggestions)
-    missed = {item.id for item in every_item(found) if item.outcome == "not met"}
-    assert missed < {item.id for item in every_item(whole) if item.outcome == "not met"}
+    assert [each.title for each in whole.suggestions] == ["Let the silence after the news stand"]
+    for outcome in ("not met", "open"):
+        here, there = (
+            {item.id for item in every_item(one) if item.outcome == outcome}
+            for one in (found, whole)
+        )
+        assert here < there
 
 
 def turns(*codes: str) -> list[JournalEntry]:
@@ -173,8 +177,10 @@ def test_what_happened_is_judged_also_when_it_broke_off(attempt: Attempt) -> Non
         for item in ("empathy-not-smaller", "empathy-answered", "listening-silence"):
             assert outcome(broken, item) == outcome(whole, item)
         for item in ("listening-asked", "empathy-no-blame", "listening-gave-back"):
-            assert outcome(whole, item)[0] in {"met", "not met"}
             assert outcome(broken, item) == ("not judged", "the encounter broke off")
+        assert outcome(whole, "listening-asked")[0] == "not met"
+        assert outcome(whole, "empathy-no-blame")[0] == "met"
+        assert outcome(whole, "listening-gave-back")[0] == "open"
     assert outcome(debrief_of(attempt, *said, ends=False), "listening-asked")[0] == "not judged"
 
 

@@ -32,6 +32,7 @@ from tests.planted.builder import (
     ledger_step,
     patient_move,
     patient_speech,
+    trust_step,
 )
 from tests.planted.talk import header
 
@@ -68,23 +69,32 @@ NO_BLAME = CriticalItem(
 
 
 def test_the_reflection_is_shown_in_the_patient_s_words(attempt: Attempt) -> None:
-    first = RecordedReflection(text="You let me finish.", why="never cut her off")
-    second = RecordedReflection(
-        text="Then you said it, just like that.", why="no warning", at_s=12.0
+    sure = RecordedReflection(text="You saw it.", why="named a feeling")
+    perhaps = RecordedReflection(text="You let me finish.", why="let her finish")
+    nowhere = RecordedReflection(text="Then you said it, just like that.", why="no warning")
+    said = learner_turn(1, 5.0, "that is frightening", "empathy_name")
+    words = said.codes[0].words
+    moved = patient_move(
+        1,
+        8.0,
+        trust_step("named a feeling", 0.4, 0.5, words=words),
+        trust_step("let her finish", 0.5, 0.52),
     )
     ended = Ended(at_s=50.0, reason="learner")
-    debrief = debrief_of(attempt, PatientReflection(at_s=50.0, said=(first, second)), ended)
-    assert [(f.text, f.why, f.at_s) for f in debrief.felt] == [
-        ("You let me finish.", "never cut her off", None),
-        ("Then you said it, just like that.", "no warning", 12.0),
-    ]
+    told = PatientReflection(at_s=50.0, said=(sure, perhaps, nowhere))
+    debrief = debrief_of(attempt, said, moved, told, ended)
+    (felt,) = debrief.felt
+    assert (felt.text, felt.at_s, felt.words) == ("You saw it.", 5.0, "that is frightening")
+    assert felt.why == "After your words, taken as “named a feeling”."
     assert debrief.felt_note == ""
+    none = debrief_of(attempt, said, moved, told.model_copy(update={"said": (nowhere,)}), ended)
+    assert (none.felt, "No moment of the record" in none.felt_note) == ((), True)
 
 
 def test_a_reflection_on_a_move_plays_from_the_words_before_it(attempt: Attempt) -> None:
     moved = next(e for e in attempt.entries if isinstance(e, PatientMove))
     turn = next(e for e in attempt.entries if isinstance(e, LearnerTurn) and e.turn == moved.turn)
-    felt = RecordedReflection(text="You said it plainly.", at_s=moved.at_s)
+    felt = RecordedReflection(text="You said it plainly.", why=moved.steps[0].cause)
     debrief = debrief_of(attempt, turn, moved, PatientReflection(at_s=50.0, said=(felt,)))
     assert [f.at_s for f in debrief.felt] == [turn.start_s]
     assert turn.start_s < moved.at_s
@@ -93,8 +103,12 @@ def test_a_reflection_on_a_move_plays_from_the_words_before_it(attempt: Attempt)
 def test_a_reflection_on_the_ending_plays_the_patient_s_last_words(attempt: Attempt) -> None:
     left = RecordedReflection(text="I got up.", why="it ended: She leaves", of_ending=True)
     entries = (patient_speech(1, 3.0, "Oh."), patient_speech(2, 9.0, "I have to go."))
-    debrief = debrief_of(attempt, *entries, PatientReflection(at_s=12.0, said=(left,)))
-    assert [f.at_s for f in debrief.felt] == [9.0]
+    reflection = PatientReflection(at_s=12.0, said=(left,))
+    by_patient = debrief_of(attempt, *entries, reflection, Ended(at_s=12.0, reason="patient"))
+    assert [f.at_s for f in by_patient.felt] == [9.0]
+    closed = (*entries, learner_turn(3, 11.0, "All right, goodbye."))
+    by_learner = debrief_of(attempt, *closed, reflection, Ended(at_s=14.0, reason="learner"))
+    assert by_learner.felt == ()
 
 
 def test_a_record_without_reflection_says_so_and_invents_none(attempt: Attempt) -> None:

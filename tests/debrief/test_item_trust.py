@@ -75,6 +75,7 @@ def test_without_feedback_everything_is_empty() -> None:
     assert (found.lists, dict(found.words), found.raters) == ((), {}, ())
 
 
+@pytest.mark.slow
 def test_words_that_are_not_english_are_not_compared(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -24,7 +24,7 @@ def move(turn: int, at_s: float, trust: float, *steps: LedgerStep, tells: str = 
     return patient_move(turn, at_s, *steps, ledger={"trust": trust}, disclosed=told)
 
 
-def test_a_told_fact_names_what_raised_trust(attempt: Attempt) -> None:
+def test_a_told_fact_is_shown_by_the_words_that_told_it(attempt: Attempt) -> None:
     found = debrief_of(
         attempt,
         move(1, 10.0, 0.45, trust_step("asked openly", 0.4, 0.45)),
@@ -34,11 +34,8 @@ def test_a_told_fact_names_what_raised_trust(attempt: Attempt) -> None:
         tellable=ALL,
     )
     (told,) = found.told
-    assert told.text == "Her mother died."
-    assert told.why == (
-        "Ines tells this from a trust of 50; trust was 57. What raised trust most: "
-        "let the silence stand (1:05), asked openly (0:10)."
-    )
+    assert (told.words, told.text) == ("It was my mother.", "Her mother died.")
+    assert told.why == "Ines tells this from a trust of 50; trust was 57."
     assert found.not_told == 3
 
 
@@ -53,11 +50,11 @@ def test_an_untold_fact_has_a_reason_and_is_not_revealed(
     )
     whys = [each.why for each in found.kept]
     assert whys == [
-        "There is something that Ines was ready to tell from 0:10 on, when trust reached 50; none "
-        "of your questions led to it.",
-        "There is something that Ines tells from a trust of 70; trust never rose above 55. What "
-        "lowered trust most: cut her off (1:20).",
-        "There is something that Ines tells when asked; you did not ask.",
+        "There is something that Ines tells from a trust of 50, which trust reached at 0:10; it "
+        "was not told.",
+        "There is something that Ines tells from a trust of 70; after none of the answers was "
+        "trust above 55. Trust fell most at 1:20.",
+        "There is something that Ines tells when asked about it; it was not told.",
     ]
     assert [each.at_s for each in found.kept] == [10.0, 80.0, None]
     text = found.model_dump_json()
@@ -69,11 +66,11 @@ def test_a_cause_has_the_time_of_its_words(attempt: Attempt) -> None:
     moved = move(1, 10.0, 0.3, trust_step("cut her off", 0.4, 0.3))
     made = debrief_of(attempt, said, moved, tellable=(SINK,))
     (untold,) = made.kept
-    assert untold.why.endswith("What lowered trust most: cut her off (0:06).")
+    assert untold.why.endswith("Trust fell most at 0:06.")
 
 
 def test_an_encounter_without_changes_has_a_sentence_too(attempt: Attempt) -> None:
-    assert "trust never rose above 0." in debrief_of(attempt, tellable=ALL).kept[0].why
+    assert "was trust above 0." in debrief_of(attempt, tellable=ALL).kept[0].why
 
 
 def test_facts_out_of_reach_share_one_sentence(attempt: Attempt) -> None:
@@ -83,6 +80,7 @@ def test_facts_out_of_reach_share_one_sentence(attempt: Attempt) -> None:
     moved = move(1, 10.0, 0.45, trust_step("asked openly", 0.4, 0.45))
     found = debrief_of(attempt, moved, tellable=far)
     assert [each.why for each in found.kept] == [
-        "There are 3 things that Ines tells from a trust of 62 or 70; trust never rose above 45."
+        "There are 3 things that Ines tells from a trust of 62 or 70; after none of the answers "
+        "was trust above 45."
     ]
     assert found.not_told == 3

@@ -55,7 +55,6 @@ def test_every_harmful_rule_of_the_shipped_cases_leads_to_its_suggestion(
         (suggestion,) = debrief_of(attempt, *entries).suggestions
         assert suggestion.kind == rule.suggests
         assert suggestion.sentence.endswith((".", "?")), rule.id
-        assert f"you {rule.cause}" in suggestion.why
 
 
 def test_the_kind_is_the_one_that_the_rule_names_whatever_its_cause_says() -> None:
@@ -94,16 +93,20 @@ def test_unlike_causes_of_the_general_kind_are_not_counted_together(attempt: Att
         )
     ]
     first, second = debrief_of(attempt, *entries).suggestions
-    assert first.why.endswith("With 1 more like it, this cost 10 points of trust.")
-    assert "looked away" in second.why
-    assert "more like it" not in second.why
+    assert first.why.endswith(
+        "Together with 1 other moment that the simulation counts as the same, trust fell by 10 "
+        "points."
+    )
+    assert "other moment" not in second.why
 
 
 def test_a_cause_of_an_earlier_release_stands_alone(attempt: Attempt) -> None:
     turn = learner_turn(1, 5.0, "the tumour is invasive")
     old = ledger_step("several words in a row that are not hers", -0.05, after_you=False)
     (suggestion,) = debrief_of(attempt, turn, patient_move(1, 8.0, old)).suggestions
-    assert suggestion.why.startswith("At 0:05: several words in a row that are not hers. Ines's")
+    assert suggestion.why == (
+        "At 0:05 Ines's trust fell from 50 to 45. Would other words have been better?"
+    )
 
 
 def test_every_item_about_what_the_learner_does_has_a_kind() -> None:
@@ -137,7 +140,10 @@ def test_the_author_s_sentence_comes_before_the_general_one(attempt: Attempt) ->
     ).suggestions
     assert suggestion.sentence == "Sorry, Ines, go on."
     assert suggestion.title == "Let Ines finish"
-    assert suggestion.why == "At 0:05: you cut her off. Ines's trust fell from 50 to 42."
+    assert suggestion.why == (
+        "At 0:05 Ines's trust fell from 50 to 42. Would other words have been better?"
+    )
+    assert suggestion.grade == "possible"
     assert suggestion.words == "well anyway the plan is surgery"
     assert suggestion.moment is not None
     assert (suggestion.moment.at_s, suggestion.moment.again_turn) == (5.0, 0)
@@ -160,7 +166,10 @@ def test_the_costliest_kind_comes_first_and_each_kind_once(attempt: Attempt) -> 
     ]
     first, second = debrief_of(attempt, *entries).suggestions
     assert first.title == "Let Ines finish"
-    assert first.why.endswith("With 1 more like it, this cost 10 points of trust.")
+    assert first.why.endswith(
+        "Together with 1 other moment that the simulation counts as the same, trust fell by 10 "
+        "points."
+    )
     assert second.title == "Use Ines's words"
 
 
@@ -178,7 +187,7 @@ def test_hard_news_told_well_is_not_a_mistake(attempt: Attempt) -> None:
     (suggestion,) = debrief_of(
         attempt, learner_turn(1, 5.0, "uh"), patient_move(2, 18.0, waited)
     ).suggestions
-    assert suggestion.why.endswith("Ines's distress rose from 50 to 55.")
+    assert suggestion.why.endswith("rose from 50 to 55. Would words have been better?")
     assert suggestion.words == ""
 
 
@@ -193,7 +202,7 @@ def test_a_cause_without_a_kind_uses_the_codes_of_the_words(attempt: Attempt) ->
         attempt, learner_turn(1, 5.0, text), patient_move(1, 8.0, unknown)
     ).suggestions
     assert other.title == "Try another way"
-    assert "hurt her pride. Ines's trust fell" in other.why
+    assert "hurt her pride" not in other.why  # it is not certain that the words did
 
 
 def test_a_filled_silence_counts_without_a_ledger_step(attempt: Attempt) -> None:
@@ -249,7 +258,7 @@ def test_a_cue_that_was_answered_or_could_not_be_answered_is_no_mistake(
     before = learner_turn(0, 0.5, "hello")
     assert debrief_of(attempt, *_cue(before, by="patient"), shows=(SHOWS,)).suggestions == ()
     (left,) = debrief_of(attempt, *_cue(before), shows=(SHOWS,)).suggestions
-    assert "You did not answer it." in left.why
+    assert "You said nothing after it." in left.why
 
 
 def test_items_of_headings_come_after_the_ledger_and_need_enough_turns(
@@ -285,9 +294,7 @@ def test_without_suggestions_it_says_what_to_keep(attempt: Attempt) -> None:
     )
     debrief = debrief_of(attempt, *entries)
     assert debrief.suggestions == ()
-    assert debrief.keep == (
-        "What earned most of Ines's trust: you named a feeling (0:15). Keep doing that."
-    )
+    assert debrief.keep == ("Ines's trust rose most after “that is hard” (0:15).")
 
 
 def test_untold_facts_are_not_revealed(attempt: Attempt) -> None:
@@ -302,15 +309,17 @@ def test_untold_facts_are_not_revealed(attempt: Attempt) -> None:
 
 
 def test_an_item_about_cues_quotes_the_cue_of_its_evidence(attempt: Attempt) -> None:
-    acts = ("silence_offer", "silence_offer", "question_open", "elicit")
     entries: list[JournalEntry] = [
-        learner_turn(0, 0.5, "this is hard do you follow", "empathy_name", "check_understanding"),
-        patient_speech(1, 3.0, "It's late. My girls are small."),
+        learner_turn(n, 6.0 * n, "this is hard do you follow", "empathy_name", "silence_offer")
+        for n in range(1, 5)
     ]
-    entries += [learner_turn(n, 6.0 * n, "please go on", code) for n, code in enumerate(acts, 1)]
+    entries += [
+        patient_speech(1, 40.0, "It's late. My girls are small."),
+        Ended(at_s=44.0, reason="learner"),
+    ]
     made = debrief_of(attempt, *entries, shows=(SHOWS,))
     (cue,) = [each for each in made.suggestions if "hints at" in each.title]
-    assert cue.why.startswith("Empathy under pressure, not met")
+    assert cue.why.startswith("Active listening, not met")
     assert cue.sentence.startswith("You said “My girls are small.”")
 
 
@@ -319,7 +328,7 @@ NO_WORD = CriticalItem(
     text="Say the word.",
     why="Else she does not know.",
     instead="It is cancer, Ines.",
-    rule=SaysRule(kind="says", codes=("headline",)),
+    rule=SaysRule(kind="says", codes=("silence_offer",)),
 )
 NO_SHRUG = CriticalItem(
     id="no_shrug",
@@ -341,7 +350,7 @@ def test_a_critical_item_that_was_missed_is_suggested_with_its_author_s_sentence
     (first, *_) = debrief_of(attempt, *_four_turns(), critical=(NO_WORD,)).suggestions
     assert (first.title, first.sentence) == ("Say the word", "It is cancer, Ines.")
     assert first.why == (
-        "This is critical in this case, and it was not heard from you. Else she does not know."
+        "Critical in this case, and not recognised: “Say the word.” Else she does not know."
     )
     assert first.moment is not None  # it was never said: possible up to the last turn
     assert (first.moment.at_s, first.words) == (25.0, "")
@@ -353,7 +362,7 @@ def test_a_critical_item_that_was_missed_is_suggested_with_its_author_s_sentence
         for s in debrief_of(attempt, *_four_turns(), costlier, critical=(NO_WORD,)).suggestions
     ]
     assert titles == ["Stay with the topic that Ines brings up", "Say the word"]
-    said_it = learner_turn(6, 30.0, "it is cancer", "headline")
+    said_it = learner_turn(6, 30.0, "it is cancer", "silence_offer")
     stayed = [learner_turn(n, 5.0 * n, "I am here") for n in (8, 9, 10)]
     made = debrief_of(attempt, *_four_turns(), said_it, *stayed, critical=(NO_WORD,))
     assert "Say the word" not in [each.title for each in made.suggestions]
@@ -390,7 +399,6 @@ def test_an_act_of_the_general_kind_against_a_critical_item_is_suggested_once(
     made = debrief_of(attempt, *entries, critical=(NO_SHRUG,)).suggestions
     (one,) = [each for each in made if each.words]
     assert (one.kind, one.words) == (GENERAL, words)
-    assert one.why.startswith("At 0:25: you shrugged.")
     assert one.why.endswith("Critical in this case: It is not small to her.")
 
 
@@ -405,8 +413,8 @@ def test_an_unanswered_question_is_quoted(attempt: Attempt) -> None:
     answered = (patient_move(1, 3.0), *entries)
     (suggestion,) = debrief_of(attempt, *answered).suggestions
     assert suggestion.why == (
-        "At 0:06: you left her question unanswered: “Am I going to die? Am I?” Ines's trust fell "
-        "from 50 to 44."
+        "At 0:06 Ines's trust fell from 50 to 44. Ines had asked: “Am I going to die? Am I?” Would "
+        "other words have been better?"
     )
 
 
@@ -422,7 +430,7 @@ def test_a_missed_opportunity_has_a_moment_and_a_checkpoint(attempt: Attempt) ->
     (back,) = debrief_of(attempt, *entries).suggestions
     assert back.title == "Say in your own words what you have heard"
     assert back.sentence == "Let me say what I have heard, and you tell me what I missed."
-    assert back.why.endswith("You had an opportunity at 0:18.")
+    assert back.why.endswith("One place to try it is 0:18.")
     assert back.moment is not None
     assert (back.moment.at_s, back.moment.again_turn) == (18.0, 1)
 
@@ -433,7 +441,7 @@ def test_an_item_done_less_often_than_asked_is_not_suggested(
     acts = ("empathy_name", "reflection", "silence_offer", "elicit")
     entries = [learner_turn(n, 6.0 * n, "and how is that", code) for n, code in enumerate(acts, 1)]
     titles = {each.title for each in debrief_of(attempt, *entries).suggestions}
-    assert titles == {"Ask open questions"}
+    assert titles == set()  # "and how is that" may be an open question, so nothing is undone
     once = learner_turn(6, 40.0, "and how is that", "question_open")
     assert debrief_of(attempt, *entries, once).suggestions == ()
 
@@ -446,7 +454,7 @@ def test_an_answered_cue_is_not_suggested(attempt: Attempt) -> None:
     assert debrief_of(attempt, *_cue(taken), lost, shows=(SHOWS,)).suggestions == ()
     passed = learner_turn(2, 6.0, "the scan is on friday", "plan")
     (suggestion,) = debrief_of(attempt, *_cue(passed), lost, shows=(SHOWS,)).suggestions
-    assert "went past what she had let slip" in suggestion.why
+    assert suggestion.why.startswith("At 0:06 Ines's trust fell from 50 to 45.")
 
 
 def test_few_words_are_shown_in_their_sentence(attempt: Attempt) -> None:
@@ -456,7 +464,7 @@ def test_few_words_are_shown_in_their_sentence(attempt: Attempt) -> None:
     assert suggestion.words == "So it's a home or hospice, and we stop."
     elsewhere = patient_move(1, 8.0, ledger_step("hurt his pride", -0.05, words="not there"))
     (suggestion,) = debrief_of(attempt, learner_turn(1, 5.0, text), elsewhere).suggestions
-    assert suggestion.words == "not there"
+    assert suggestion.words == text  # words that do not stand there cannot be quoted
 
 
 def test_a_repaired_mistake_is_not_suggested(attempt: Attempt) -> None:
@@ -493,6 +501,10 @@ def test_each_question_without_an_answer_counts(attempt: Attempt) -> None:
     ]
     made = debrief_of(attempt, *entries, patient_speech(9, 40.0, "Well."), asks=asks).suggestions
     (answer,) = [each for each in made if each.kind == "answer_question"]
-    assert answer.why == "At 0:10 Ines asked: “What about q_die?” It got no answer."
+    assert answer.why == (
+        "At 0:10 Ines asked: “What about q_die?” You said next: “it is the way it is” Was it an "
+        "answer?"
+    )
+    assert answer.grade == "possible"
     assert answer.moment is not None
     assert debrief_of(attempt, *entries, asks=("q_next",)).suggestions != made

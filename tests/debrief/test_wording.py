@@ -12,6 +12,7 @@ from simvoice.debrief.wording import (
     items_by_outcome,
     moved,
     not_told,
+    outcome_words,
     shared_reason,
     shared_reason_in_words,
     tally,
@@ -61,6 +62,7 @@ def item(number: int, outcome: str) -> ItemResult:
         (("not judged", "not judged"), "2 not judged"),
         (("met", "counted", "not judged"), "1 of 1 met, 1 counted, 1 not judged"),
         (("counted",), "1 counted"),
+        (("met", "open", "not met", "open"), "1 of 4 met, 2 open"),
     ],
 )
 def test_a_tally_counts_each_outcome_once(outcomes: tuple[str, ...], text: str) -> None:
@@ -116,18 +118,24 @@ def cue(**given: Any) -> CueAnswer:
         (
             {},
             "“What worries you?” exploring content: provides space, explicit, continuer, "
-            "after 0.63 s. Certainty: fair.",
+            "after 0.63 s.",
         ),
         (
-            {"provides": False, "explicit": False, "suchman": "neither", "latency_s": None},
-            "“What worries you?” exploring content: reduces space, not explicit. Certainty: fair.",
+            {"provides": False, "explicit": None, "suchman": "neither", "latency_s": None},
+            "“What worries you?” reduces space.",
         ),
         (
             {"response": "non-explicit silence", "answer": "", "suchman": "neither"},
-            "non-explicit silence: provides space, after 0.63 s. Certainty: fair.",
+            "non-explicit silence: provides space, explicit, after 0.63 s.",
         ),
-        ({"response": None, "provides": None}, "“What worries you?” not coded. Certainty: fair."),
-        ({"response": None, "answer": "", "answered_s": None, "latency_s": None}, "No answer."),
+        (
+            {"grade": "possible"},
+            "You said next, after 0.63 s: “What worries you?” Did this take up what was shown?",
+        ),
+        (
+            {"response": None, "answer": "", "answered_s": None, "latency_s": None},
+            "You said nothing after it.",
+        ),
     ],
 )
 def test_an_answer_to_a_cue(given: dict[str, Any], text: str) -> None:
@@ -137,6 +145,26 @@ def test_an_answer_to_a_cue(given: dict[str, Any], text: str) -> None:
 def test_an_answer_that_was_not_coded_gives_no_space() -> None:
     cues = (cue(), cue(provides=False), cue(response=None, provides=None))
     assert tally_cues(cues) == "1 of 3 given space"
+    assert tally_cues((*cues, cue(grade="possible"))) == "1 of 4 given space, 1 open"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "kind", "value", "words"),
+    [
+        ("met", "says", 1.0, "met"),
+        ("not met", "says", 0.0, "not recognised"),
+        ("not met", "says", 1.0, "not met"),
+        ("open", "says", 0.0, "not recognised"),
+        ("met", "avoids", 0.0, "none recognised"),
+        ("met", "avoids", 1.0, "1 recognised"),
+        ("open", "avoids", 0.0, "not sure"),
+    ],
+)
+def test_an_outcome_says_no_more_than_what_was_recognised(
+    outcome: str, kind: str, value: float, words: str
+) -> None:
+    judged = item(1, outcome).model_copy(update={"rule_kind": kind, "value": value})
+    assert outcome_words(judged) == words
 
 
 def test_a_change_names_its_direction() -> None:

@@ -20,7 +20,7 @@ from pydantic import ValidationError
 from simvoice.errors import CaseError
 from simvoice.patient.case.schema import COMPLETE, Case
 from simvoice.patient.case.validate import faults, hints
-from simvoice.safe_text import shortened
+from simvoice.safe_text import field_place, shortened
 from simvoice.yaml_file import Location, YamlFile, read_yaml
 
 # -- finding and reading ----------------------------------------------------------------------
@@ -76,7 +76,7 @@ def locate_case(name: str, *folders: Path) -> Path:
             f"there is no case file {path}; give the id of a case or the path of its file"
         )
     names = ", ".join(known) or "none is installed"
-    raise CaseError(f"there is no case named {name[:SHOWN]!r}; choose one of: {names}")
+    raise CaseError(f"there is no case named {name[:_SHOWN]!r}; choose one of: {names}")
 
 
 def load_case(path: Path) -> Case:
@@ -89,13 +89,13 @@ def load_case(path: Path) -> Case:
         case = Case.model_validate_json(file.json)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        where = ".".join(str(part)[:SHOWN] for part in first["loc"]) or "the case"
+        where = field_place(first["loc"], "the case")
         raise CaseError(f"{_place(file, first['loc'])}: {where}: {_reason_of(first)}") from None
     for fault in chain(faults(case), hints(case)):
         raise CaseError(f"{_place(file, fault.location)}: {shortened(fault.reason, 1_000)}")
     if path.name == CASE_FILE and path.parent.name != case.id:
         raise CaseError(
-            f"{_place(file, ('id',))}: the id {case.id[:SHOWN]!r} is not the name of its folder; "
+            f"{_place(file, ('id',))}: the id {case.id[:_SHOWN]!r} is not the name of its folder; "
             "make them equal"
         )
     return case.model_copy(update={"sha256": hashlib.sha256(file.raw).hexdigest()})
@@ -110,7 +110,7 @@ def require_complete(path: Path, case: Case) -> None:
         )
 
 
-SHOWN = 60
+_SHOWN = 60
 """Characters of a name or value of the file that a message repeats."""
 
 
@@ -124,11 +124,11 @@ def _reason_of(error: Mapping[str, Any]) -> str:
         return "there is no such field; check the spelling, or remove it"
     if kind == "missing":
         return "is missing; add it"
-    shown = str(given)[: SHOWN + 1] if isinstance(given, str | int | float) else ""
+    shown = shortened(str(given), _SHOWN) if isinstance(given, str | int | float) else ""
     if kind in {"string_too_short", "string_pattern_mismatch"} and not shown.strip():
         return "is empty; write a text"
     message = str(error["msg"]).removeprefix("Value error, ")
-    return f"{message}; the file says {shown[:SHOWN]!r}" if shown else f"{message}; correct it"
+    return f"{message}; the file says {shown!r}" if shown else f"{message}; correct it"
 
 
 # -- a new case -------------------------------------------------------------------------------

@@ -99,6 +99,9 @@ class OwnCode(CasePart):
     any: tuple[Pattern, ...] = Field(min_length=1)
     """Regular expressions on the plain form of one sentence: lower case, contractions opened ("I'm"
     is "i am"), no punctuation."""
+    certain: tuple[Pattern, ...] = ()
+    """Narrow patterns of the sentences that certainly do it. A debrief asserts only these, and asks
+    about the others."""
     unless: tuple[Pattern, ...] = ()
     """Patterns of sentences that do not get the code."""
     instead_of: tuple[PartId, ...] = ()
@@ -344,6 +347,9 @@ class Pools(CasePart):
     """The learner asked that before."""
     go_on: tuple[PartId, ...] = Field(min_length=1)
     """The learner invites the patient to say more, and there is nothing more to say."""
+    lost_thread: tuple[PartId, ...] = ()
+    """The encounter goes on after it was cut off, and the patient lost the thread. The line must
+    fit everywhere. Empty: those of `unheard`."""
 
 
 class Ending(CasePart):
@@ -385,6 +391,21 @@ class EncounterTime(CasePart):
     limit_s: float = Field(gt=0.0)
     kind: Literal["soft", "hard"]
     """`soft`: the patient notices and ends the encounter. `hard`: a bell ends it."""
+
+
+class Moment(CasePart):
+    """A moment at which a drill can begin: one skill, tried again and again."""
+
+    id: PartId
+    title: Text
+    skill: Text
+    """What the learner is to do there, in one sentence that the learner reads."""
+    at: PartId
+    """The patient's line at which the drill begins. The patient says it, then it is the learner's
+    turn."""
+    before: tuple[Text, ...] = Field(default=(), max_length=30)
+    """What the learner says from the opening until then, one turn each. `(silence)`: the learner
+    lets a silence stand. `(cuts in) ` before the words: the learner interrupts."""
 
 
 class Source(CasePart):
@@ -445,6 +466,8 @@ class Case(CasePart):
     aliases: dict[Text, Text] = Field(default_factory=dict)
     """Names and words in the learner's questions, each with its meaning: "pete" is "your
     husband"."""
+    moments: tuple[Moment, ...] = ()
+    """Where drills can begin."""
     improvise: Improvisation = Improvisation()
     floor: dict[PartId, float] = Field(default_factory=dict)
     """Turn-taking settings of this case, by name."""
@@ -460,7 +483,14 @@ class Case(CasePart):
     def coder(self) -> Coder:
         """The coder with the shared codes and this case's own codes."""
         own = [
-            rule(name, c.any, form=c.form, unless=c.unless, instead_of=c.instead_of)
+            rule(
+                name,
+                c.any,
+                form=c.form,
+                unless=c.unless,
+                instead_of=c.instead_of,
+                certain=c.certain,
+            )
             for name, c in self.codes.items()
         ]
         return Coder(own, self.jargon)

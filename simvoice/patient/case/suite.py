@@ -11,10 +11,11 @@ from pydantic import Field, ValidationError
 from simvoice.coding.text import plain
 from simvoice.errors import CaseError
 from simvoice.patient.case.fields import CasePart, Fraction, PartId, Text
-from simvoice.patient.case.load import SHOWN, SUITE_FILE
+from simvoice.patient.case.load import SUITE_FILE
 from simvoice.patient.case.schema import Case
 from simvoice.patient.decisions import PatientState
 from simvoice.patient.retrieval import exemplars
+from simvoice.safe_text import field_place, shortened
 from simvoice.yaml_file import read_yaml
 
 
@@ -94,8 +95,8 @@ def load_suite(case_file: Path, case: Case) -> Suite | None:
         suite = Suite.model_validate_json(read_yaml(path).json)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        where = ".".join(str(part)[:SHOWN] for part in first["loc"]) or "the suite"
-        raise CaseError(f"{path}: {where}: {first['msg']}; correct it") from None
+        where = field_place(first["loc"], "the suite")
+        raise CaseError(f"{path}: {where}: {shortened(first['msg'])}; correct it") from None
     _check(path, suite, case)
     return suite
 

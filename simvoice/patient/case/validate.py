@@ -37,8 +37,7 @@ class Fault:
 def faults(case: Case) -> Iterator[Fault]:
     """All faults of a case: those that make the other checks slow first, then in the order of its
     parts."""
-    yield from _sizes(case)
-    yield from _patterns(case)
+    yield from unsafe(case)
     yield from _duplicates(case)
     names = _Names(case)
     yield from _own_codes(case, names)
@@ -53,10 +52,16 @@ def faults(case: Case) -> Iterator[Fault]:
     yield from _critical(case, names)
 
 
+def unsafe(case: Case) -> Iterator[Fault]:
+    """The faults of a case with which the other checks, or an encounter, could take for ever."""
+    yield from _sizes(case)
+    yield from _patterns(case)
+
+
 _MOST: dict[str, int] = {
     **{"lines": 1_500, "facts": 100, "beats": 100, "reactions": 500, "rules": 500},
     **{"endings": 100, "concerns": 100, "critical_items": 100, "codes": 500},
-    **{"aliases": 500, "jargon": 2_000},
+    **{"moments": 30, "aliases": 500, "jargon": 2_000},
 }
 """Entries of a part of a case: four times as many as the largest case of simvoice has, or more. The
 checks compare each with each."""
@@ -175,6 +180,7 @@ def _duplicates(case: Case) -> Iterator[Fault]:
         "concerns": case.concerns,
         "afterwards": case.afterwards,
         "critical_items": case.critical_items,
+        "moments": case.moments,
     }
     for part, items in parts.items():
         seen: set[str] = set()
@@ -258,6 +264,8 @@ def _part_references(case: Case, names: _Names) -> Iterator[Fault]:
     yield from names.check("line", case.prompts.asked, ("prompts", "asked"))
     for level, lines in enumerate(case.prompts.levels):
         yield from names.check("line", lines, ("prompts", "levels", level))
+    for number, moment in enumerate(case.moments):
+        yield from names.check("line", (moment.at,), ("moments", number, "at"))
     for pool, lines in case.pools:
         yield from names.check("line", lines, ("pools", pool))
     for number, ending in enumerate(case.endings):

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from simvoice.coding.codebook import QUESTIONS
 from simvoice.patient.case.schema import Case, CaseFact
 from simvoice.patient.case.suite import Suite, SuiteLearner
+from simvoice.patient.checking.moments import missed_moments
 from simvoice.patient.checking.report import CheckedConversation, Finding, Miss, Report
 from simvoice.patient.checking.text_conversation import (
     CUTS_IN,
@@ -147,6 +148,7 @@ def check(
     index = CaseIndex.build(case, caching) if caching else None
     patient = Patient(case, index, strong=strong)
     report = Report(case.id)
+    report.missed_moments += missed_moments(patient, caching)
     said_lines: set[str] = set()
     if suite is not None:
         _run_probes(patient, suite, caching, report)

@@ -7,10 +7,18 @@ are synthesised first, the most frequent before the rare.
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 
+from pydantic import TypeAdapter, ValidationError
+
+import simvoice
 from simvoice.patient import ledger
 from simvoice.patient.case.schema import Case
 from simvoice.patient.case.suite import Suite
@@ -59,6 +67,44 @@ def rehearse(
         moves = [exchange.decision.move for exchange in talk.exchanges]
         said.update(SpokenLine(m.spoken, m.affect, m.mood) for m in moves if m.line_id and m.spoken)
     return said
+
+
+_STORED: TypeAdapter[list[tuple[SpokenLine, int]]] = TypeAdapter(list[tuple[SpokenLine, int]])
+
+
+def rehearsed(folder: Path, case: Case, suite: Suite | None) -> Counter[SpokenLine]:
+    """Return what `rehearse` returns, from a file in `folder` when it was done before.
+
+    It saves some seconds of each start. Another case, suite or version of the code that decides
+    what a patient says is rehearsed again.
+    """
+    if suite is None or not suite.learners:
+        return Counter()
+    hashed = hashlib.sha256(f"{_code_sha256()} {case.sha256} ".encode())
+    hashed.update(suite.model_dump_json().encode())
+    path = folder / f"rehearsal-{hashed.hexdigest()[:32]}.json"
+    with suppress(OSError, ValidationError):
+        return Counter(dict(_STORED.validate_json(path.read_bytes())))
+    said = rehearse(case, suite, REHEARSED_CONVERSATIONS)
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    with suppress(OSError):  # it is rehearsed again next time
+        folder.mkdir(parents=True, exist_ok=True)
+        partial.write_bytes(_STORED.dump_json(list(said.items())))
+        partial.replace(path)
+    return said
+
+
+@cache
+def _code_sha256() -> str:
+    """Return the hash of all code and data that decide what a patient says."""
+    package = Path(simvoice.__file__).parent
+    hashed = hashlib.sha256()
+    for room in ("coding", "criteria", "patient"):
+        for path in sorted((package / room).rglob("*")):
+            if path.is_file() and path.suffix != ".pyc":
+                hashed.update(f"{path.name} {path.stat().st_size} ".encode())
+                hashed.update(path.read_bytes())
+    return hashed.hexdigest()
 
 
 def plan_speech(case: Case, said: Counter[SpokenLine]) -> SpeechPlan:

@@ -49,6 +49,17 @@ class Miss:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class MissedMoment:
+    """A moment that the learner's sentences do not lead to."""
+
+    moment: str
+    seed: int
+    """The first with which it is not reached."""
+    got: str
+    """The patient's line instead, or the kind of a move without one."""
+
+
 @dataclass(slots=True)
 class Report:
     """The results of a check."""
@@ -70,6 +81,7 @@ class Report:
     """The conversations of the scripted skilled learner (`skilled`) and poor learner (`poor`)."""
     poor: CheckedConversation | None = None
     unexpected_endings: list[str] = field(default_factory=list)
+    missed_moments: list[MissedMoment] = field(default_factory=list)
     unreached: tuple[str, ...] = ()
     """Lines that no conversation reached."""
 
@@ -102,7 +114,7 @@ class Report:
         rate = self.count("contradiction") / max(1, self.turns)
         right = self.right_answer_rate >= LEAST_RIGHT - 1e-9
         fair = self.is_earned and not self.unexpected_endings
-        return clean and fair and right and rate <= MOST_CONTRADICTIONS
+        return clean and fair and right and not self.missed_moments and rate <= MOST_CONTRADICTIONS
 
     def to_json(self) -> dict[str, Any]:
         """The report for `cases check --json`."""
@@ -125,6 +137,7 @@ class Report:
             "refused_by_guard": self.refused,
             "endings": dict(self.endings.most_common()),
             "unexpected_endings": self.unexpected_endings,
+            "missed_moments": [asdict(each) for each in self.missed_moments],
             "by_learner": self.by_learner,
             "unreached": list(self.unreached),
             "misses": [

@@ -13,16 +13,18 @@ one code of one turn. Only credit is void: what harms the patient counts at any 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache, cached_property
 from types import MappingProxyType
 from typing import Final
 
 from simvoice.coding.codebook import NEWS
 from simvoice.coding.context import stems
+from simvoice.coding.grade import Grade, grade, possible_words
+from simvoice.coding.text import sentences
 from simvoice.criteria.encounter import Evidence, Hit
-from simvoice.display import count_noun
+from simvoice.display import count_noun, duration
 from simvoice.reading.questions import AskedQuestion
 from simvoice.record.events import (
     Checkpoint,
@@ -40,7 +42,10 @@ CUT_WORDS: Final = 2
 """Fewest words of the patient that are lost when a turn cuts the patient off; a single word is an
 overlap at the end."""
 ROOM_WORDS: Final = 15
-"""Words after a question in the same turn from which the question leaves no room for an answer."""
+"""Words after the news in the same turn from which the news leaves no room."""
+ANSWER_ROOM_WORDS: Final = 8
+"""Words of statements after a question in the same turn from which the question leaves no room for
+an answer: "You don't have to say." does."""
 ANSWER_SHARE: Final = 0.5
 """Least share of the patient's words that must be delivered for an answer to be let finish."""
 HEIGHT: Final = 0.02
@@ -52,28 +57,36 @@ CALMS_TURNS: Final = 3
 """Turns after the news within which a plan waits until the distress falls."""
 STAYS_TURNS: Final = 3
 """Fewest turns of the learner after the news; who leaves earlier leaves the patient alone."""
+CLOSING_TURNS: Final = 2
+"""Last turns of the learner in which a closing may stand."""
+LEFT_S: Final = 10.0
+"""Most seconds between the patient's last words and an end that leaves them open."""
 SHARED_STEMS: Final = 2
 """Fewest words with meaning that a summary shares with what the patient said."""
 
 _CLAIMS: Final = re.compile(r"\byou(?:'ve| have)? (?:just )?(?:told|said)\b")
 """Words that claim to give back what the patient said."""
+_TAKES_BACK: Final = re.compile(
+    r"^(?:actually|anyway|but first|let us (?:look|go|move|start|talk))\b"
+)
+"""A sentence after an invitation that does not wait for what it invites."""
 _TRUST, _DISTRESS = "trust", "distress"
 _ROUNDING = 1e-6
 
 CUT_OFF = "it cut the patient off"
-NO_ROOM = "you talked on and left no room for an answer"
-NO_ANSWER = "you left before the patient could answer"
-ANSWER_CUT = "you cut off the answer"
-NOT_AWAITED = "you went on before the patient could answer"
-STEPPED_OVER = "the patient had asked something, and never got an answer"
-NOT_THEIRS = "the patient had not shown this feeling"
-HURT = "the turn cost trust"
-NO_EFFECT = "it did not raise the patient's trust"
-TOO_SOON = "the patient could not take it in yet"
-LEFT_ALONE = "you left before the patient could take it in"
-WITHOUT_ROOM: Final = frozenset({CUT_OFF, NO_ROOM, ANSWER_CUT})
-"""The reasons by which words leave the patient no room."""
-NOT_SAID = "it has hardly a word of what the patient said"
+NO_ROOM = f"{ANSWER_ROOM_WORDS} or more of your words followed it"
+TAKEN_BACK = "your next words took it back"
+NO_ANSWER = "no words of the patient followed it"
+ANSWER_CUT = "your next words cut off the patient's answer"
+NOT_AWAITED = "you spoke again before the patient did"
+STEPPED_OVER = "the patient had just asked something"
+NOT_THEIRS = "was it the patient's feeling?"
+HURT = "trust fell in the patient's answer"
+NO_EFFECT = "trust did not rise in the patient's answer"
+TOO_SOON = "could the patient take it in then?"
+LEFT_ALONE = f"the encounter ended fewer than {STAYS_TURNS} of your turns later"
+NOT_SAID = "was it what the patient had said?"
+"""What is open about credit that is void: facts of the record, and questions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,27 +165,36 @@ class Credit:
         return now >= max(HIGH_DISTRESS, highest - HEIGHT)
 
     def talked_through(self, news: Sequence[Hit]) -> Evidence | None:
-        """The first news, where the learner talked on in the same turn; None otherwise."""
+        """The first certain news, where the learner talked on in the same turn; None otherwise."""
+        news = [hit for hit in news if hit.is_certain]
         if not news or len(_words_after(news[0], self._turns).split()) < ROOM_WORDS:
             return None
-        return news[0].evidence_of(f"{news[0].label}, and you talked on")
+        return news[0].evidence_of(f"{news[0].label}, and more of your words")
 
-    def left_behind(self, question: Evidence | None) -> Evidence | None:
-        """What the learner left behind by ending the encounter in the middle; None otherwise.
+    def left_behind(self, cues: Collection[str] = ()) -> Evidence | None:
+        """The end of an encounter on a question or a cue of the patient's, or soon after the news;
+        None otherwise. It is certain where the learner ended it within seconds of a question or
+        cue, and the learner's last turns have no closing of any form.
 
-        question: the patient's last question, if it is open.
+        cues: the lines that are cues or concerns.
         """
         if not self._turns or not self._left:
             return None
         last = self._turns[-1]
-        if question is None and self._speeches and self._speeches[-1].start_s > last.start_s:
-            question = _asks(self._speeches[-1])
-        if question is not None:
-            return replace(question, shows="open when you left")
+        line = self._speeches[-1] if self._speeches else None
+        if line is not None and line.start_s > last.start_s and not line.unsaid:
+            is_open = line.heard.rstrip().endswith("?") or line.line_id in cues
+            closes = any(_may_close(turn) for turn in self._turns[-CLOSING_TURNS:])
+            ends = [e for e in self._entries if isinstance(e, Ended)]
+            by_learner = ends[-1].reason == "learner" and ends[-1].at_s - line.end_s <= LEFT_S
+            if is_open:
+                grade: Grade = "certain" if by_learner and not closes else "possible"
+                shows = f"the patient's last words; the encounter ended {_after(ends[-1], line)}"
+                return Evidence(line.start_s, line.end_s, "patient", line.heard, shows, grade)
         after = self._turns_after_news
         if after is not None and self._left_soon_after_news:
             shows = f"your last words, {count_noun(after, 'turn')} after the news"
-            return Evidence(last.start_s, last.end_s, "learner", last.text, shows)
+            return Evidence(last.start_s, last.end_s, "learner", last.text, shows, "possible")
         return None
 
     @cached_property
@@ -238,7 +260,11 @@ class Credit:
         told = (
             number
             for number, turn in enumerate(self._turns)
-            if any(code.code in NEWS for code in turn.codes)
+            if any(
+                code.code in NEWS
+                and grade(code.code, code.words, turn.text, "", code.confidence) == "certain"
+                for code in turn.codes
+            )
         )
         return next(told, None)
 
@@ -269,11 +295,14 @@ class Credit:
         return frozenset(str(move.get("affect", "neutral")) for move in moves)
 
 
-def _asks(speech: PatientSpeech) -> Evidence | None:
-    """A question at the end of a line, whole and by its mark; None where the line asks nothing."""
-    if speech.unsaid or not speech.heard.rstrip().endswith("?"):
-        return None
-    return Evidence(speech.start_s, speech.end_s, "patient", speech.heard, "")
+def _may_close(turn: LearnerTurn) -> bool:
+    return any(code.code == "closing" for code in turn.codes) or bool(
+        possible_words("closing", turn.text)[0]
+    )
+
+
+def _after(ended: Ended, line: PatientSpeech) -> str:
+    return f"{duration(max(0.0, ended.at_s - line.end_s))} later"
 
 
 def _words_after(hit: Hit, turns: Sequence[LearnerTurn]) -> str:
@@ -283,8 +312,11 @@ def _words_after(hit: Hit, turns: Sequence[LearnerTurn]) -> str:
 
 
 def _no_room(hit: Hit, around: _Around, turns: Sequence[LearnerTurn]) -> str:
-    if len(_words_after(hit, turns).split()) >= ROOM_WORDS:
+    after = sentences(_words_after(hit, turns))
+    if sum(len(each.spoken) for each in after if not each.asked) >= ANSWER_ROOM_WORDS:
         return NO_ROOM
+    if any(_TAKES_BACK.search(each.plain) for each in after):
+        return TAKEN_BACK
     if around.answer is None:
         return ""
     if not around.answer:

@@ -20,10 +20,12 @@ from types import MappingProxyType
 from typing import Final, Literal
 
 from simvoice.coding.codebook import CODEBOOK, group
+from simvoice.coding.grade import Grade, grade, is_found_by_coder, possible_words
 from simvoice.coding.text import plain
 from simvoice.criteria.encounter import Certainty
 from simvoice.record.events import (
     Backchannel,
+    Coded,
     ConcernShown,
     Hold,
     JournalEntry,
@@ -97,6 +99,11 @@ _POINTS_BACK = re.compile(r"\b(?:that|this|it|so)\b")
 
 _OWN_SUBJECT: Final = group("own_subject")
 
+_ANY_SUBJECT: Final = frozenset({"question_open", "invite_questions"})
+"""Codes that may leave the cue for another subject."""
+_NARROW = 0.7
+"""Confidence of a code that only a narrow form shows."""
+
 _LETTERS = 5
 """Letters that two forms of one word share at the start: "insured", "insurance"."""
 _COMMON_WORDS = """
@@ -139,6 +146,14 @@ class Response:
     """Seconds from the patient's last sound to the learner's first; negative where the learner cut
     in. None for silences and without an answer."""
     certainty: Certainty
+    grade: Grade = "certain"
+    """possible: the words may be another response, so the learner is asked."""
+    said: str = ""
+    """The learner's whole turn; empty without words."""
+
+
+WORDLESS: Final = frozenset({"silence", "back-channel"})
+"""The responses without words."""
 
 
 def responses(
@@ -170,6 +185,8 @@ class _Answer:
     explicit: bool | None
     words: str
     certainty: Certainty
+    grade: Grade = "certain"
+    said: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +244,7 @@ def _answer_to(shown: ConcernShown, patient_turn: _PatientTurn, speech: PatientS
     if held is not None or silence_s >= SILENCE_S:
         next_stems: frozenset[str] = _stems(following[0].heard) if following else frozenset()
         subject = _subject(shown, speech) | next_stems
-        later = _code_answer(turn, subject) if turn is not None else None
+        later = _code_answer(turn, subject, speech.heard) if turn is not None else None
         if turn is not None and later is not None and _takes_it_up(later, turn, subject):
             return _response(shown, speech, later, turn.start_s, None)
         at_s = held.start_s if held is not None else speech.end_s
@@ -238,7 +255,7 @@ def _answer_to(shown: ConcernShown, patient_turn: _PatientTurn, speech: PatientS
     if turn is None:
         return _response(shown, speech, _Answer(None, None, "", "high"), None, None)
     latency_s = turn.start_s - patient_turn.speeches[-1].end_s
-    answer = _code_answer(turn, _subject(shown, speech))
+    answer = _code_answer(turn, _subject(shown, speech), speech.heard)
     return _response(shown, speech, answer, turn.start_s, latency_s)
 
 
@@ -288,6 +305,8 @@ def _response(
         at_s=at_s,
         latency_s=latency_s,
         certainty=answer.certainty,
+        grade=answer.grade,
+        said=answer.said,
     )
 
 
@@ -301,20 +320,57 @@ def _suchman(name: str | None, quadrant: Quadrant | None) -> Suchman:
 # -- coding an answer -----------------------------------------------------------------------
 
 
-def _code_answer(turn: LearnerTurn, subject: frozenset[str]) -> _Answer:
+def _code_answer(turn: LearnerTurn, subject: frozenset[str], cue: str) -> _Answer:
     takes_up = bool(subject & _stems(turn.text))
     found = {each.code: each for each in reversed(turn.codes)}
+    _add_narrow_forms(found, turn, cue)
     if not _OWN_SUBJECT.isdisjoint(found):
         found.pop("question_open", None)
-    code = next((code for code in _answers() if code in found), None)
+    in_order = [code for code in _answers() if code in found]
+    sure = (
+        code
+        for code in in_order
+        if code != "acknowledge"
+        and _grade_answer(_answers()[code][0], found[code], turn, cue) == "certain"
+    )
+    code = next(iter(in_order), None)
+    if code != "closing":
+        code = next(sure, code)
     if code is not None:
         about = takes_up or (code in _ASKS_FOR_MORE and _POINTS_BACK.search(plain(turn.text)))
         name = _answers()[code][0 if about else 1]
         certainty: Certainty = "low" if turn.avg_logprob < GUESSING else "fair"
-        return _Answer(name, RESPONSES[name].explicit, found[code].words, certainty)
-    if takes_up or found:
-        return _Answer(None, takes_up, turn.text, "low")
-    return _Answer("ignoring", False, turn.text, "low")
+        explicit = RESPONSES[name].explicit
+        grade_ = _grade_answer(name, found[code], turn, cue)
+        return _Answer(name, explicit, found[code].words, certainty, grade_, turn.text)
+    name_or_none = None if takes_up or found else "ignoring"
+    is_explicit = takes_up if name_or_none is None else False
+    return _Answer(name_or_none, is_explicit, turn.text, "low", "possible", turn.text)
+
+
+def _add_narrow_forms(found: dict[str, Coded], turn: LearnerTurn, cue: str) -> None:
+    """Add the codes with a narrow form in the turn that the coder did not find."""
+    for code in _answers():
+        if code in found or is_found_by_coder(code):
+            continue
+        words, _ = possible_words(code, turn.text, cue)
+        if words and grade(code, words, turn.text, cue) == "certain":
+            found[code] = Coded(code=code, words=words, confidence=_NARROW)
+
+
+def _grade_answer(name: str, code: Coded, turn: LearnerTurn, cue: str) -> Grade:
+    """How sure a response by words is. What leaves out or passes over a cue is never certain: the
+    words may be about it in another way."""
+    quadrant = RESPONSES[name]
+    reduces = name in ("active blocking", "post-ponement")
+    if turn.avg_logprob < GUESSING or not (quadrant.provides or reduces):
+        return "possible"
+    shares = bool(_stems(cue) & _stems(turn.text))
+    if quadrant.explicit and not shares:
+        return "possible"
+    if code.code in _ANY_SUBJECT and not (shares or _POINTS_BACK.search(plain(code.words))):
+        return "possible"
+    return grade(code.code, code.words, turn.text, cue, code.confidence)
 
 
 def _stems(text: str) -> frozenset[str]:

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
+from simvoice.coding.codebook import CODEBOOK, NEWS, group
+from simvoice.coding.grade import (
+    Grade,
+    grade,
+    has_broad_forms,
+    is_found_by_coder,
+    possible_words,
+    sentence_of,
+)
 from simvoice.criteria.encounter import Certainty, Evidence, Hit
 from simvoice.display import duration
-from simvoice.record.events import Hold, LearnerTurn
+from simvoice.record.events import Coded, Hold, LearnerTurn, PatientSpeech
 from simvoice.scoring.instruments.rule_text import code_label
 
 GUESSING = -1.0
@@ -31,22 +40,124 @@ def absence_certainty(turns: Sequence[LearnerTurn]) -> Certainty:
     return "low" if guessed > _GUESSED_SHARE * len(turns) else "fair"
 
 
-def hits_in(turns: Sequence[LearnerTurn], means: Mapping[str, str]) -> tuple[Hit, ...]:
-    """Every code of these turns, in order. means: of the codes that only the case has."""
+def words_before(turns: Sequence[LearnerTurn], speeches: Sequence[PatientSpeech]) -> list[str]:
+    """The patient's words before each turn, since the turn before it. turns: in order of time."""
+    since = [float("-inf"), *(turn.start_s for turn in turns)]
+    return [
+        " ".join(s.heard for s in speeches if since_s <= s.start_s < turn.start_s).strip()
+        for since_s, turn in zip(since, turns, strict=False)
+    ]
+
+
+def code_grade(turn: LearnerTurn, code: Coded, before: str) -> Grade:
+    """How sure a code of a turn is. before: the patient's words since the turn before it."""
+    if turn.avg_logprob < GUESSING or _comes_too_late(turn, code) or _is_half_plain(turn, code):
+        return "possible"
+    return grade(code.code, code.words, turn.text, before, code.confidence)
+
+
+_LEADS_UP = group("leads_up")
+
+
+def _comes_too_late(turn: LearnerTurn, code: Coded) -> bool:
+    """Whether words that lead up to the news follow it in the same turn."""
+    if code.code not in _LEADS_UP:
+        return False
+    told = [turn.text.find(each.words) for each in turn.codes if each.code in NEWS]
+    return any(0 <= at < turn.text.find(code.words) for at in told)
+
+
+def _is_half_plain(turn: LearnerTurn, code: Coded) -> bool:
+    """Whether the news in plain words shares its sentence with clinicians' words for it."""
+    if code.code != "headline":
+        return False
+    sentence = sentence_of(code.words, turn.text)
+    return any(each.code == "headline_jargon" and each.words in sentence for each in turn.codes)
+
+
+def hits_in(
+    turns: Sequence[LearnerTurn], means: Mapping[str, str], before: Sequence[str]
+) -> tuple[Hit, ...]:
+    """Every code of these turns, in order. means: of the codes that only the case has. before: the
+    patient's words before each turn (`words_before`)."""
     return tuple(
-        Hit(
-            position=(number, within),
-            code=code.code,
-            label=code_label(code.code, means),
-            words=code.words,
-            offset=turn.text.find(code.words),
-            confidence=code.confidence,
-            certainty=words_certainty(turn, code.confidence),
-            at_s=turn.start_s,
-            end_s=turn.end_s,
-        )
+        _hit(turn, code, (number, within), means, before[number])
         for number, turn in enumerate(turns)
         for within, code in enumerate(turn.codes)
+    )
+
+
+def _hit(
+    turn: LearnerTurn, code: Coded, position: tuple[int, int], means: Mapping[str, str], before: str
+) -> Hit:
+    sentence = sentence_of(code.words, turn.text)
+    grade_ = code_grade(turn, code, before)
+    is_likely = grade_ == "certain" or not has_broad_forms(code.code)
+    return Hit(
+        position=position,
+        code=code.code,
+        label=code_label(code.code, means),
+        words=code.words,
+        offset=turn.text.find(code.words),
+        confidence=code.confidence,
+        certainty=words_certainty(turn, code.confidence),
+        at_s=turn.start_s,
+        end_s=turn.end_s,
+        grade=grade_,
+        sentence=sentence,
+        is_found=is_likely or possible_words(code.code, sentence, before)[1] > 0.0,
+    )
+
+
+_WITHIN_LAST = 1_000
+"""Number of a possible sentence within its turn: after every code."""
+_FOUND_BY_FORM = 0.7
+"""Confidence of words with a narrow form of a code that the coder did not find."""
+_MOST_SIGNS = 0.5
+"""Most confidence of words with only broad forms of a code."""
+
+
+def maybe_in(
+    codes: Iterable[str],
+    turns: Sequence[LearnerTurn],
+    means: Mapping[str, str],
+    before: Sequence[str],
+) -> list[Hit]:
+    """The turns that may do one of these in words that the coder found no code for, in order; of
+    each turn the sentence that is surest to do it."""
+    wanted = list(codes)
+    found = []
+    for number, turn in enumerate(turns):
+        hits = [_maybe(code, turn, number, means, before[number]) for code in wanted]
+        best = max(
+            (hit for hit in hits if hit is not None), key=lambda h: h.confidence, default=None
+        )
+        if best is not None:
+            found.append(best)
+    return found
+
+
+def _maybe(
+    code: str, turn: LearnerTurn, number: int, means: Mapping[str, str], before: str
+) -> Hit | None:
+    """The sentence of a turn that may have a code; None without one."""
+    words, signs = possible_words(code, turn.text, before, [means[code]] if code in means else [])
+    if not words:
+        return None
+    sure = code in CODEBOOK and not is_found_by_coder(code) and turn.avg_logprob >= GUESSING
+    sure = sure and grade(code, words, turn.text, before) == "certain"
+    return Hit(
+        position=(number, _WITHIN_LAST),
+        code=code,
+        label=code_label(code, means),
+        words=words,
+        offset=turn.text.find(words),
+        confidence=_FOUND_BY_FORM if sure else min(_MOST_SIGNS, signs / 10.0),
+        certainty="fair" if sure else "low",
+        at_s=turn.start_s,
+        end_s=turn.end_s,
+        grade="certain" if sure else "possible",
+        is_found=sure,
     )
 
 

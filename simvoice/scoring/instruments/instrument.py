@@ -18,7 +18,7 @@ from pydantic import Field, ValidationError, model_validator
 from simvoice.criteria import CriticalItem, ItemRule
 from simvoice.errors import UsageError
 from simvoice.record.events import Header
-from simvoice.safe_text import shortened
+from simvoice.safe_text import field_place, shortened
 from simvoice.scoring.data_files import read_toml
 from simvoice.strict_model import StrictModel
 
@@ -153,15 +153,15 @@ def read_instrument(text: str, name: str = "this instrument") -> Instrument:
     """An instrument from the text of its file. Raises UsageError that names the wrong field."""
     try:
         return Instrument.model_validate(tomllib.loads(text))
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise UsageError(f"{name} is not TOML ({error}); correct it and try again") from None
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the whole"
+        where = field_place(first["loc"], "the whole")
         raise UsageError(
-            f"{name} cannot be used: {shortened(where)}: {shortened(first['msg'])}; the fields are "
+            f"{name} cannot be used: {where}: {shortened(first['msg'])}; the fields are "
             "those of simvoice.scoring.instruments.instrument"
         ) from None
+    except (ValueError, RecursionError) as error:  # tomllib lets those of a long number pass
+        raise UsageError(f"{name} is not TOML ({error}); correct it and try again") from None
 
 
 def _plain(name: str) -> str:

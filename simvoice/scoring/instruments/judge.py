@@ -6,12 +6,16 @@ to cues. Every judgement has the evidence it rests on, or says why an item was n
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Final
+from typing import Final, get_args
 
 from simvoice.coding.codebook import NEWS
+from simvoice.coding.forms import form
+from simvoice.coding.grade import Grade
+from simvoice.coding.text import sentences
 from simvoice.criteria import AvoidsRule
 from simvoice.criteria.encounter import (
     Certainty,
@@ -25,6 +29,7 @@ from simvoice.criteria.encounter import (
     not_judged,
 )
 from simvoice.display import count_noun, points
+from simvoice.reading.questions import AskedQuestion
 from simvoice.reading.reading import Reading
 from simvoice.record.events import (
     Ended,
@@ -33,10 +38,17 @@ from simvoice.record.events import (
     Interruption,
     LearnerTurn,
     PatientMove,
+    PatientSpeech,
 )
-from simvoice.scoring.instruments.credit import WITHOUT_ROOM, Credit
-from simvoice.scoring.instruments.cues import Response, responses
-from simvoice.scoring.instruments.evidence import absence_certainty, hits_in, silence_evidence
+from simvoice.scoring.instruments.credit import Credit
+from simvoice.scoring.instruments.cues import WORDLESS, Response, responses
+from simvoice.scoring.instruments.evidence import (
+    absence_certainty,
+    hits_in,
+    maybe_in,
+    silence_evidence,
+    words_before,
+)
 from simvoice.scoring.instruments.instrument import Instrument, Item, items
 from simvoice.scoring.instruments.patient_side import (
     facts_told,
@@ -51,7 +63,10 @@ from simvoice.scoring.metrics.registry import Measured, measure_reading
 from simvoice.scoring.metrics.shares import ItemShare, share
 from simvoice.scoring.raters.questions import resolve_rule
 
-LEFT_EARLY: Final = "you ended the encounter in the middle, so it does not show what you avoided"
+LEFT_EARLY: Final = (
+    "the encounter ended soon after the news, or on a question or cue of the patient's, so it does "
+    "not show what you avoided"
+)
 """Why an item about what the learner avoids is not judged."""
 
 
@@ -80,11 +95,11 @@ class ScoredInstrument:
     def share(self) -> float | None:
         """Weight of the items met divided by the weight of the items judged, 0..1; None when less
         than half of the weight could be judged."""
-        weights = {"met": 0.0, "not met": 0.0, "not judged": 0.0, "counted": 0.0}
+        weights = dict.fromkeys(get_args(ItemOutcome), 0.0)
         for each in self.judged:
             weights[each.verdict.outcome] += each.item.weight
         judged = weights["met"] + weights["not met"]
-        if judged <= 0.0 or judged < weights["not judged"]:
+        if judged <= 0.0 or judged < weights["not judged"] + weights["open"]:
             return None
         return weights["met"] / judged
 
@@ -111,6 +126,7 @@ class Judge:
         self._turns = tuple(sorted(turns, key=lambda turn: turn.start_s))
         self._reading = reading
         self._has_cues = bool(header.shows)
+        self._shown_lines = frozenset(each.line for each in header.shows)
         means = {k: v for item in header.critical for k, v in item.means.items()}
         self.labels = RuleLabels(means)
         still_open = tuple(each for each in reading.questions or () if not each.is_answered)
@@ -134,18 +150,17 @@ class Judge:
             return JudgedItem(item, not_judged(item.why), "")
         rule = resolve_rule(item) or item.rule
         verdict = item.rule.judge(self)
-        if isinstance(rule, AvoidsRule) and verdict.outcome == "met" and self.left_early:
-            verdict = not_judged(LEFT_EARLY, (self.left_early,))
+        left = self.left_abruptly
+        if isinstance(rule, AvoidsRule) and verdict.outcome == "met" and left is not None:
+            verdict = not_judged(LEFT_EARLY, (left,))
         return JudgedItem(item, verdict, rule_in_words(rule, item.means))
 
     def _weigh(self, response: Response) -> Response:
         """The response to a cue; words that leave the patient no room provide no space."""
-        if not response.provides or not response.words:
+        if not response.words or response.grade == "possible" or response.response in WORDLESS:
             return response
-        own = (h for h in self._hits if h.at_s == response.at_s and h.words == response.words)
-        if any(hit.void in WITHOUT_ROOM for hit in own):
-            return replace(response, provides=False, suchman="terminator")
-        return response
+        own = [h for h in self._hits if h.at_s == response.at_s and h.words == response.words]
+        return replace(response, grade="possible") if any(h.void for h in own) else response
 
     # -- what a rule may ask
 
@@ -161,13 +176,26 @@ class Judge:
 
     @cached_property
     def _hits(self) -> tuple[Hit, ...]:
-        found = hits_in(self._turns, self.labels.means)
+        found = hits_in(self._turns, self.labels.means, self._before)
         return tuple(replace(hit, void=self._credit.void(hit)) for hit in found)
 
     def hits(self, codes: Iterable[str]) -> list[Hit]:
         """Every time that the learner did one of these, in order."""
         wanted = frozenset(codes)
         return [hit for hit in self._hits if hit.code in wanted]
+
+    @cached_property
+    def _before(self) -> list[str]:
+        return words_before(self._turns, self._reading.of(PatientSpeech))
+
+    def earns_credit(self, at_s: float, words: str) -> bool:
+        """Whether no code of these words, in the turn that begins at `at_s`, is void."""
+        return not any(h.void for h in self._hits if h.at_s == at_s and h.words == words)
+
+    def maybe(self, codes: Iterable[str]) -> list[Hit]:
+        """The turns that may do one of these in words that no code was found for, in order."""
+        found = maybe_in(codes, self._turns, self.labels.means, self._before)
+        return [replace(hit, void=self._credit.void(hit)) for hit in found]
 
     @cached_property
     def _metrics(self) -> dict[str, Measured]:
@@ -217,25 +245,53 @@ class Judge:
         """The patient's questions, in order; None where the record does not say which lines ask."""
         if self._reading.questions is None:
             return None
-        return tuple(
-            JudgedQuestion(
-                each.is_answered,
-                Evidence(
-                    each.start_s,
-                    each.end_s,
-                    "patient",
-                    each.words,
-                    "answered" if each.is_answered else "left without an answer",
-                ),
-            )
-            for each in self._reading.questions
+        return tuple(map(self._judged_question, self._reading.questions))
+
+    def _judged_question(self, asked: AskedQuestion) -> JudgedQuestion:
+        """A question with the learner's next words. It has no answer for certain only where no
+        words followed; it has one where the patient took the words so, and they show it."""
+        number = next((n for n, t in enumerate(self._turns) if t.end_s > asked.end_s), None)
+        shown = Evidence(asked.start_s, asked.end_s, "patient", asked.words, "")
+        if number is None:
+            return JudgedQuestion(False, replace(shown, shows="you said nothing after it"))
+        reply = self._turns[number]
+        is_answer = asked.is_answered and _is_answer(
+            reply.text, [h for h in self._hits if h.position[0] == number]
         )
+        shows = f"you said next: “{reply.text}”" + ("" if is_answer else " Was it an answer?")
+        grade: Grade = "certain" if is_answer else "possible"
+        return JudgedQuestion(is_answer or None, replace(shown, shows=shows, grade=grade))
 
     @cached_property
     def left_early(self) -> Evidence | None:
-        """What the learner left behind by ending the encounter in the middle; None otherwise."""
+        """What the learner left, or may have left, behind at the end; None otherwise."""
         last = self.questions[-1] if self.questions else None
-        return self._credit.left_behind(None if last is None or last.is_answered else last.evidence)
+        if self.left_abruptly is not None:
+            return self.left_abruptly
+        if last is not None and not last.is_answered:
+            return replace(last.evidence, grade="possible")
+        return self._asked_at_the_end({each.evidence.at_s for each in self.questions or ()})
+
+    def _asked_at_the_end(self, known: Collection[float]) -> Evidence | None:
+        """A question, by its mark, before the learner's last words, which may not answer it; None
+        without one. known: the starts of the questions of which more is known."""
+        if not self._turns:
+            return None
+        last = self._turns[-1]
+        before = [
+            s for s in self._reading.of(PatientSpeech) if s.heard and s.start_s < last.start_s
+        ]
+        line = max(before, key=lambda speech: speech.start_s, default=None)
+        if line is None or not line.heard.rstrip().endswith("?") or line.start_s in known:
+            return None
+        shows = f"you said next: “{last.text}” Was it an answer?"
+        return Evidence(line.start_s, line.end_s, "patient", line.heard, shows, "possible")
+
+    @cached_property
+    def left_abruptly(self) -> Evidence | None:
+        """The end of an encounter that ended soon after the news, or on a question or cue of the
+        patient's; None otherwise."""
+        return self._credit.left_behind(self._shown_lines)
 
     def ledger(self, value: str) -> list[float]:
         """A value of the ledger after each of the patient's moves, 0..1; empty for an unknown
@@ -277,6 +333,29 @@ class Judge:
         """The verdict on an item of an instrument; None for an unknown one."""
         other = items().get(item_id)
         return None if other is None else self.judge_item(other).verdict
+
+
+_YES_NO: Final = frozenset({"affirm", "deny"})
+_ANSWERING: Final = _YES_NO | {"honest_limits", "headline"}
+"""Codes that answer a question by themselves."""
+_TECHNICAL: Final = frozenset({"jargon", "headline_jargon"})
+_NO_ANSWER: Final = re.compile(r"\b(?:summar\w*|recap|you (?:said|told)|what i hear)\b")
+"""Words that give back in place of an answer."""
+_ANSWER_WORDS: Final = 4
+"""Fewest words of a statement that answers a question by itself."""
+
+
+def _is_answer(reply: str, codes: Sequence[Hit]) -> bool:
+    """Whether words that the patient took as an answer show that they are one: they have a code
+    that answers, or they state something in words that the patient knows."""
+    if any(hit.code in _TECHNICAL and hit.is_certain for hit in codes):
+        return False
+    if any(hit.code in _ANSWERING and (hit.is_certain or hit.code in _YES_NO) for hit in codes):
+        return True
+    if _NO_ANSWER.search(reply.lower()) or "?" in reply:
+        return False
+    every = sentences(reply)
+    return any(form(each) == "statement" and len(each.spoken) >= _ANSWER_WORDS for each in every)
 
 
 def _moments_in(reading: Reading, moments: Moments) -> list[Evidence]:

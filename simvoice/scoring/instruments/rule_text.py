@@ -49,23 +49,23 @@ class RuleLabels:
 
 
 def void_reasons(codes: Collection[str]) -> tuple[str, ...]:
-    """What makes credit for these codes void, each a clause after "does not count where"."""
+    """What makes credit for these codes open, each a clause after "it is open where"."""
     given = frozenset(codes)
     reasons = ["it cut the patient off"]
     if given & INVITES:
         reasons.append("it left no room for an answer")
     if given & FEELS:
-        reasons.append("it took the place of an answer to the patient's question")
+        reasons.append("the patient had just asked something")
         reasons += [
-            "the patient had not shown that feeling",
+            "the feeling may not be the patient's",
             "it did not raise the patient's trust",
         ]
     if given & PLANS:
-        reasons.append("the patient could not take it in yet")
+        reasons.append("the patient may not have taken it in yet")
     if given & NEWS:
-        reasons.append("you left before the patient could take it in")
+        reasons.append("the encounter ended soon after it")
     if given & SUMS_UP:
-        reasons.append("it had hardly a word of what the patient said")
+        reasons.append("it has hardly a word of what the patient said")
     return tuple(reasons)
 
 

@@ -328,7 +328,9 @@ def holds(reading: Reading, outcome: Literal["held", "filled"]) -> float:
     """Number of holds with this outcome."""
     found = reading.of(Hold)
     if not found:
-        raise NothingToMeasure("the patient never fell silent after hard news")
+        raise NothingToMeasure(
+            "the patient never kept silent after hard news, a cue or a hard question"
+        )
     return float(sum(hold.outcome == outcome for hold in found))
 
 
@@ -338,7 +340,9 @@ def questions_unanswered(reading: Reading) -> float:
     if reading.questions is None:
         raise NotMeasurable("the record does not say which of the patient's lines ask something")
     if not reading.questions:
-        raise NothingToMeasure("the patient asked nothing that waits for an answer")
+        raise NothingToMeasure(
+            "the patient said no line to its end that the case marks as a question"
+        )
     return float(sum(not each.is_answered for each in reading.questions))
 
 

@@ -195,7 +195,7 @@ def _item(item: Item, attempts: Sequence[RatedAttempt]) -> ItemAgreement:
     for each in attempts:
         verdict = each.machine.get(item.id)
         rated = {r.rater: r for r in each.ratings if r.item == item.id}
-        judged += verdict is not None and verdict.outcome != "not judged"
+        judged += verdict is not None and verdict.outcome not in ("not judged", "open")
         machine = _as_yes_no(verdict.outcome) if verdict is not None else None
         given = [rated[name] for name in sorted(rated)]
         said = [yes for r in given if (yes := _as_yes_no(r.value)) is not None]

@@ -13,6 +13,7 @@ import pytest
 from simvoice import paths
 from simvoice.cli.cases import _readable
 from simvoice.errors import CaseError
+from simvoice.patient.case.course_plan import load_course_plan
 from simvoice.patient.case.load import create_case, find_cases, load_case, locate_case
 from simvoice.patient.case.suite import load_suite
 from simvoice.patient.checking.certificate import certification_fault, listed_cases
@@ -105,6 +106,7 @@ def _one_sentence(error: object, file: Path) -> None:
     assert len(text) - len(str(file)) < 400
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_case_costs_one_sentence_and_the_others_stay(tmp_path: Path, name: str) -> None:
     create_case("sound", tmp_path)
@@ -124,8 +126,9 @@ def test_a_hostile_case_costs_one_sentence_and_the_others_stay(tmp_path: Path, n
         _one_sentence(caught.value, file)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", HOSTILE)
-def test_a_hostile_suite_or_demo_costs_one_sentence(tmp_path: Path, name: str) -> None:
+def test_a_hostile_suite_demo_or_course_costs_one_sentence(tmp_path: Path, name: str) -> None:
     file = create_case("sound", tmp_path)
     case = load_case(file)
     certificate = file.with_name("certificate.json")
@@ -134,8 +137,8 @@ def test_a_hostile_suite_or_demo_costs_one_sentence(tmp_path: Path, name: str) -
         '"probes": 1, "right_answer_rate": 1.0, "injections": 0, "contradiction_rate": 0.0,'
         '"endings": {}, "skilled_ends": "a", "poor_ends": "b"}'
     )
-    for beside in ("suite.yaml", "demo.yaml"):
-        file.with_name(beside).unlink()
+    for beside in ("suite.yaml", "demo.yaml", "course.yaml"):
+        file.with_name(beside).unlink(missing_ok=True)
         HOSTILE[name](file.with_name(beside))
     began = time.thread_time()
     with pytest.raises(CaseError) as suite:
@@ -144,11 +147,14 @@ def test_a_hostile_suite_or_demo_costs_one_sentence(tmp_path: Path, name: str) -
     with pytest.raises(CaseError) as demo:
         load_demo(file)
     _one_sentence(demo.value, file.with_name("demo.yaml"))
+    with pytest.raises(CaseError) as plan:
+        load_course_plan(file, ())
+    _one_sentence(plan.value, file.with_name("course.yaml"))
     assert "\n" not in (certification_fault(file, case) or "\n")
     certificate.unlink()
     HOSTILE[name](certificate)
     assert "cannot be read" in (certification_fault(file, case) or "")
-    assert time.thread_time() - began < 3 * MOST_CPU_S
+    assert time.thread_time() - began < 4 * MOST_CPU_S
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
@@ -191,6 +197,7 @@ def test_a_suite_that_is_larger_than_a_megabyte_is_refused_with_the_limit(tmp_pa
         load_case(file)
 
 
+@pytest.mark.slow
 def test_aliases_and_merges_within_the_bounds_are_read() -> None:
     text = b"base: &b {a: 1, l: [&x p, *x]}\nc:\n  <<: *b\n  d: 2\nagain: *b\n"
     read = parse_yaml(text, Path("c.yaml"))

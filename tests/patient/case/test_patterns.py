@@ -84,6 +84,7 @@ def test_the_case_is_refused_with_the_line_of_the_pattern(tmp_path: Path, place:
     assert str(caught.value).startswith(rf"{file}:{line}: the pattern “(\w+ ?)+$” is refused: ")
 
 
+@pytest.mark.slow
 def test_thousands_of_patterns_are_refused_before_they_are_examined(tmp_path: Path) -> None:
     file = create_case("sound", tmp_path)
     sound = re.sub(r"^codes:\n(?:[ #].*\n)*", "", file.read_text(), flags=re.MULTILINE)

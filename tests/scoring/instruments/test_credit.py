@@ -17,7 +17,7 @@ from simvoice.record.events import (
 )
 from simvoice.scoring.instruments import credit
 from simvoice.scoring.instruments.credit import families
-from simvoice.scoring.instruments.judge import Judge
+from simvoice.scoring.instruments.judge import LEFT_EARLY, Judge
 from tests.planted.builder import (
     SoundlessAttempt,
     checkpoint,
@@ -91,6 +91,15 @@ def test_who_talks_on_after_a_question_leaves_no_room() -> None:
     before = patient_speech(1, 1.0, "I am here.")
     assert void("ask_perception", before, asked(2, 5.0, more), answer) == credit.NO_ROOM
     assert void("ask_perception", before, asked(2, 5.0, "I ask because it helps."), answer) == ""
+
+
+def test_an_invitation_that_the_next_words_take_back_does_not_count() -> None:
+    entries = (
+        patient_speech(1, 1.0, "I am here."),
+        asked(2, 4.0, "Actually, let us look at the form."),
+        patient_speech(2, 9.0, "They told me nothing."),
+    )
+    assert void("ask_perception", *entries) == credit.TAKEN_BACK
 
 
 def test_a_question_whose_answer_is_cut_off_or_never_awaited_does_not_count() -> None:
@@ -216,10 +225,8 @@ def test_void_words_are_shown_with_the_reason() -> None:
     at = judge(*entries)
     verdict = at.item("spikes-perception")
     assert verdict is not None
-    assert verdict.outcome == "not met"
-    assert any(
-        e.quote == ASKS and e.shows.endswith(f"but {credit.CUT_OFF}") for e in verdict.evidence
-    )
+    assert verdict.outcome == "open"
+    assert any(e.quote == ASKS and e.shows.endswith(credit.CUT_OFF) for e in verdict.evidence)
 
 
 def test_who_leaves_in_the_middle_gets_no_credit_for_what_was_avoided() -> None:
@@ -229,7 +236,7 @@ def test_who_leaves_in_the_middle_gets_no_credit_for_what_was_avoided() -> None:
     assert verdict is not None
     assert (verdict.outcome, verdict.reason) == (
         "not judged",
-        "you ended the encounter in the middle, so it does not show what you avoided",
+        LEFT_EARLY,
     )
     later = [said(n, 10.0 * n, "I am here.") for n in (3, 5, 7)]
     verdict = judge(*talk, *later, end).item("spikes-emotion-no-comfort")
@@ -258,11 +265,19 @@ def test_questions_count_as_answered_by_what_the_patient_took_for_an_answer() ->
     )
     at = judge(*entries, asks=("q_die", "q_work"))
     assert at.questions is not None
-    assert [each.is_answered for each in at.questions] == [True, False]
+    assert [each.is_answered for each in at.questions] == [True, None]
     verdict = at.item("listening-questions")
     assert verdict is not None
-    assert (verdict.outcome, verdict.value) == ("not met", 0.5)
+    assert (verdict.outcome, verdict.value) == ("open", 0.5)
+    alone = judge(*entries[3:4], said(0, 1.0, "Hello."), asks=("q_die", "q_work")).questions
+    assert alone is not None
+    assert [each.is_answered for each in alone] == [False]
     assert judge(*entries, asks=None).questions is None
+    text = "The receptor status will tell us more."
+    technical = said(1, 9.0, text, ("jargon", "receptor status"))
+    unclear = judge(entries[0], technical, mind_at(12.0, "q_die"), asks=("q_die",)).questions
+    assert unclear is not None
+    assert [each.is_answered for each in unclear] == [None]
 
 
 def test_who_leaves_with_a_question_open_did_not_stay() -> None:
@@ -275,7 +290,20 @@ def test_who_leaves_with_a_question_open_did_not_stay() -> None:
     verdict = judge(*entries, asks=("q_die",)).item("empathy-stayed")
     assert verdict is not None
     assert verdict.outcome == "not met"
-    assert [(e.quote, e.shows) for e in verdict.evidence] == [("Will I die?", "open when you left")]
+    assert [(e.quote, e.shows) for e in verdict.evidence] == [
+        ("Will I die?", "the patient's last words; the encounter ended 2.0 s later")
+    ]
+
+
+def test_a_closing_of_any_form_leaves_open_whether_the_learner_stayed() -> None:
+    entries = (
+        said(1, 1.0, "Take care, and good luck."),
+        question("q_die", 5.0),
+        Ended(at_s=9.0, reason="learner"),
+    )
+    verdict = judge(*entries, asks=()).item("empathy-stayed")
+    assert verdict is not None
+    assert verdict.outcome == "open"
 
 
 def test_the_silence_that_was_talked_away_is_not_met_rather_than_not_judged() -> None:
@@ -304,23 +332,23 @@ def test_a_kind_word_in_place_of_an_answer_does_not_count() -> None:
 
 def test_an_answer_to_a_cue_that_leaves_no_room_provides_no_space() -> None:
     cue = ConcernShown(line="q_die", concern="death", text="That she may die", kind="cue")
-    ask = "What are your questions?"
+    ask = "What scares you most?"
     more = "While you think I will tell you that there is a diary and a group and also a website."
-    for text, provides in ((ask, True), (f"{ask} {more}", False)):
+    for text, grade in ((ask, "certain"), (f"{ask} {more}", "possible")):
         entries = (
             question("q_die", 5.0),
-            said(6, 9.0, text, ("invite_questions", ask)),
+            said(6, 9.0, text, ("empathy_explore", ask)),
             patient_speech(7, 20.0, "None."),
         )
         (response,) = judge(*entries, shows=(cue,)).responses
-        assert response.provides is provides
+        assert response.grade == grade
 
 
 def test_circling_counts_before_the_news_only() -> None:
     loss = "I am sorry for your loss."
     for turns, outcome in (
         ((told(1, 1.0), said(3, 9.0, loss, ("euphemism", loss))), "met"),
-        ((said(1, 1.0, loss, ("euphemism", loss)), told(3, 9.0)), "not met"),
+        ((said(1, 1.0, loss, ("euphemism", loss)), told(3, 9.0)), "open"),
     ):
         talk = [*turns, patient_speech(4, 13.0, "Oh.")]
         verdict = judge(*talk).item("spikes-knowledge-no-detour")

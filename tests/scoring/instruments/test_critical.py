@@ -29,6 +29,13 @@ CASES = (
     "sudden-death",
 )
 
+UNSURE = {
+    "breast-biopsy": {"breast-biopsy-asks-first"},
+    "goals-of-care": {"goals-of-care-matters-first"},
+    "medication-error": {"medication-error-hands-nothing-on"},
+}
+"""What the skilled learner of a demo does in words that are not certain to do it."""
+
 
 def head_of(case: Case) -> Header:
     return header().model_copy(
@@ -55,13 +62,16 @@ def outcomes(of: ScoredInstrument) -> dict[str, str]:
 @pytest.mark.parametrize("case", CASES)
 def test_the_skilled_learner_of_a_demo_misses_nothing_critical(case: str) -> None:
     found = outcomes(sheet(case, "demo.yaml"))
-    assert set(found.values()) == {"met"}, found
+    assert {name for name, outcome in found.items() if outcome == "open"} == UNSURE.get(case, set())
+    assert set(found.values()) <= {"met", "open"}, found
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_the_poor_learner_of_a_demo_misses_what_is_critical(case: str) -> None:
-    found = outcomes(sheet(case, "demo-poor.yaml"))
-    assert list(found.values()).count("not met") >= 2, found
+    found = list(outcomes(sheet(case, "demo-poor.yaml")).values())
+    assert "not met" in found, found
+    assert found.count("not met") + found.count("open") >= 3, found
+    assert found.count("met") <= 1, found
 
 
 @pytest.mark.parametrize("case_id", CASES)
@@ -81,8 +91,8 @@ def test_the_suggested_sentence_meets_the_item_that_was_missed(case_id: str) -> 
 
 def test_a_missed_item_shows_where() -> None:
     asked_late = (
-        learner_turn(1, 5.0, "it is cancer", "headline"),
-        learner_turn(2, 15.0, "what were you told", "ask_perception"),
+        learner_turn(1, 5.0, "I'm sorry, it is cancer.", "headline"),
+        learner_turn(2, 15.0, "What have you been told so far?", "ask_perception"),
     )
     rule = SaysRule(kind="says", codes=("ask_perception",), before=("headline",))
     item = CriticalItem(id="asks", text="Ask first.", why="The patient may know.", rule=rule)
@@ -125,8 +135,8 @@ def test_a_code_that_only_a_case_has_is_shown_by_its_meaning() -> None:
     )
     rule = next(each.rule for each in judged if each.item.id.endswith("seeing-him"))
     assert rule == (
-        "heard “offers that he can see his father, or be with him”; it does not count where "
+        "heard “offers that he can see his father, or be with him”; it is open where "
         "it cut the patient off; "
-        "and heard “says what his father will look like”; it does not count where it cut the "
+        "and heard “says what his father will look like”; it is open where it cut the "
         "patient off"
     )

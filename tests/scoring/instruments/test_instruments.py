@@ -61,7 +61,7 @@ def test_a_rule_reads_as_a_sentence() -> None:
     rule = items()["spikes-knowledge-warning"].rule
     assert rule is not None
     assert rule_in_words(rule) == (
-        "heard a warning, before the news; it does not count where it cut the patient off"
+        "heard a warning, before the news; it is open where it cut the patient off"
     )
     plain = items()["spikes-knowledge-plain"].rule
     assert plain is not None

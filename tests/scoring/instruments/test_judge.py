@@ -21,7 +21,7 @@ RULE: TypeAdapter[ItemRule] = TypeAdapter(ItemRule)
 CUE = ConcernShown(line="line3", concern="children", text="Who cares for them", kind="cue")
 
 
-def said(number: int, *codes: str, logprob: float = -0.2, confidence: float = 0.9) -> LearnerTurn:
+def said(number: int, *codes: str, logprob: float = -0.2, confidence: float = 1.0) -> LearnerTurn:
     found = [Coded(code=c, words=f"words of {c}", confidence=confidence) for c in codes]
     at_s = 10.0 * number
     return learner_turn(number, at_s, "some words", *found, end_s=at_s + 3.0, avg_logprob=logprob)
@@ -70,10 +70,22 @@ def test_an_open_question_that_blames_or_makes_small_talk_does_not_count() -> No
 
 def test_weak_evidence_does_not_meet_an_item_but_is_shown_as_possible() -> None:
     weak = verdict(judge(said(1, "reflection", confidence=0.5)), kind="says", codes=["reflection"])
-    assert (weak.outcome, weak.certainty, weak.value) == ("not met", "low", 0.0)
-    assert [e.shows for e in weak.evidence] == ["perhaps a reflection"]
-    likely = judge(said(1, "reflection", confidence=0.6))
-    assert outcome(likely, kind="says", codes=["reflection"]) == "met"
+    assert (weak.outcome, weak.certainty, weak.value) == ("open", "low", 0.0)
+    assert {(e.shows, e.grade) for e in weak.evidence} == {("was this a reflection?", "possible")}
+    assert outcome(judge(said(1, "reflection")), kind="says", codes=["reflection"]) == "met"
+
+
+def test_other_words_for_it_leave_an_item_open_and_only_their_absence_makes_it_not_met() -> None:
+    rule: dict[str, Any] = {"kind": "says", "codes": ["plan"]}
+    other = verdict(judge(spoken("You come back to us on Friday.")), **rule)
+    assert (other.outcome, other.evidence) == ("open", ())  # no one is asked about a broad sign
+    assert outcome(judge(spoken("That was long ago.")), **rule) == "not met"
+
+
+def test_an_item_of_a_case_s_own_code_is_never_said_to_be_undone() -> None:
+    rule: dict[str, Any] = {"kind": "says", "codes": ["names_the_cat"]}
+    assert outcome(judge(said(1)), **rule) == "open"
+    assert outcome(judge(said(1, "names_the_cat")), **rule) == "met"
 
 
 def test_a_rule_of_two_parts_shows_words_for_each() -> None:
@@ -95,7 +107,7 @@ def test_words_that_do_two_things_of_a_kind_are_counted_once() -> None:
     found = verdict(judge(twice), kind="count", codes=["empathy_name", "empathy_understand"])
     assert found.value == 1.0
     shown = verdict(judge(twice), kind="says", codes=["empathy_name", "empathy_understand"])
-    assert [each.quote for each in shown.evidence] == ["see how frightening"]
+    assert [each.quote for each in shown.evidence] == [text]
 
 
 def test_an_item_is_met_with_its_words_and_time() -> None:
@@ -138,24 +150,24 @@ def test_after_and_the_first_and_last_turns() -> None:
     at = judge(said(1, "plan"), said(2, "headline"), said(3), said(4, "summary"))
     assert outcome(at, kind="says", codes=["plan"], after=["headline"]) == "not met"
     assert outcome(at, kind="says", codes=["summary"], after=["headline"]) == "met"
-    assert outcome(at, kind="says", codes=["headline"], first_turns=1) == "not met"
+    assert outcome(at, kind="says", codes=["greeting"], first_turns=1) == "not met"
+    assert outcome(at, kind="says", codes=["headline"], first_turns=1) == "open"
     assert outcome(at, kind="says", codes=["headline"], first_turns=2) == "met"
     assert outcome(at, kind="says", codes=["summary"], last_turns=1) == "met"
-    assert outcome(at, kind="says", codes=["headline"], last_turns=2) == "not met"
+    assert outcome(at, kind="says", codes=["headline"], last_turns=2) == "open"
 
 
 def test_without_an_occasion_the_item_is_not_judged_with_a_reason() -> None:
     found = verdict(judge(said(1)), kind="says", codes=["headline"], needs=["warning_shot"])
     assert (found.outcome, found.certainty) == ("not judged", None)
-    assert found.reason == "no occasion: there was no sign of a warning"
+    assert found.reason.startswith("it needs a warning, and simvoice is not sure")
 
 
 def test_guessed_words_have_low_certainty_found_or_not() -> None:
     guessed = judge(said(1, "greeting", logprob=-1.5))
     assert verdict(guessed, kind="says", codes=["greeting"]).certainty == "low"
     assert verdict(guessed, kind="says", codes=["plan"]).certainty == "low"
-    weak = judge(said(1, "greeting", confidence=0.7))
-    assert verdict(weak, kind="says", codes=["greeting"]).certainty == "fair"
+    assert verdict(guessed, kind="says", codes=["greeting"]).outcome == "open"
 
 
 # -- the other kinds
@@ -182,7 +194,10 @@ def test_a_ratio_needs_a_denominator() -> None:
     rule = {"kind": "ratio", "over": ["reflection"], "under": ["question_open"], "at_least": 1.0}
     assert outcome(judge(said(1, "reflection")), **rule) == "not judged"
     assert outcome(judge(said(1, "reflection", "question_open")), **rule) == "met"
-    assert outcome(judge(said(1, "question_open")), **rule) == "not met"
+    asked = said(1, "question_open").model_copy(
+        update={"text": "How is the light in here for reading all of these long old papers?"}
+    )
+    assert outcome(judge(asked), **rule) == "not met"
 
 
 def test_a_ratio_without_a_threshold_is_counted() -> None:
@@ -201,7 +216,7 @@ def test_a_metric_is_judged_within_its_bounds_or_not_at_all() -> None:
     held = verdict(at, kind="metric", metric="holds_held", at_least=1).evidence
     assert [(e.at_s, e.end_s, e.shows) for e in held] == [(14.0, 20.0, "let stand for 6.0 s")]
     found = verdict(judge(said(1)), kind="metric", metric="holds_held", at_least=1)
-    assert (found.outcome, "never fell silent" in found.reason) == ("not judged", True)
+    assert (found.outcome, "never kept silent" in found.reason) == ("not judged", True)
 
 
 def test_counts_are_shown_and_judge_nothing() -> None:
@@ -213,11 +228,10 @@ def test_answers_are_judged_by_the_cues_of_the_record() -> None:
     at = planted(CUE)
     (response,) = at.responses
     assert (response.cue, response.words) == ("My children are small.", "and your mother")
-    assert outcome(at, kind="answers", how="provides", at_least=0.5) == "not met"
+    assert outcome(at, kind="answers", how="provides", at_least=0.5) == "open"
     assert verdict(at, kind="answers", how="provides").value == 0.0
     counted = verdict(at, kind="count_answers", explicit=False, provides=False)
-    assert counted.value == 1.0
-    assert counted.evidence[0].who == "patient"
+    assert (counted.value, counted.most) == (0.0, 1.0)
 
 
 def test_a_record_without_cues_and_one_without_delivered_cues_give_reasons() -> None:

@@ -155,14 +155,19 @@ def test_a_silence_broken_with_words_that_raised_trust_was_not_filled(
     let = broken_with_care(_hold(4.0, "filled"), broken)
     assert let is not filled
     found = verdict(NONE_FILLED, *broken)
-    assert found.outcome == ("not met" if filled else "met")
-    how = "filled" if filled else "broken with words that raised trust"
-    assert [each.shows for each in found.evidence] == [f"{how} after 1.0 s"]
+    assert found.outcome == ("not met" if filled else "not judged")
+    assert [each.shows for each in found.evidence] == (["filled after 1.0 s"] if filled else [])
 
 
 def test_words_at_another_time_do_not_excuse_a_filled_silence() -> None:
     later = (_hold(4.0, "filled"), *_into(2, 12.0, 0.05))
     assert verdict(NONE_FILLED, *later).outcome == "not met"
+
+
+def test_a_silence_that_kind_words_ended_was_not_let_stand_beside_one_that_was() -> None:
+    kind = (_hold(4.0, "filled"), *_into(2, 5.0, 0.05), _hold(20.0, "held"))
+    found = verdict(NONE_FILLED, *kind)
+    assert (found.outcome, [each.grade for each in found.evidence]) == ("open", ["possible"])
 
 
 def test_held_silences_are_shown_where_none_was_filled() -> None:

@@ -149,7 +149,10 @@ def test_what_never_happened_is_not_measured(kind: type[JournalEntry], key: str)
 def test_what_did_not_happen_has_another_reason_than_what_is_not_measurable() -> None:
     without = tuple(e for e in entries() if not isinstance(e, Interruption | Hold))
     why = reasons(measure_reading(read(SoundlessAttempt(without))))
-    assert why["holds_held"] == "nothing to measure: the patient never fell silent after hard news"
+    assert why["holds_held"] == (
+        "nothing to measure: the patient never kept silent after hard news, a cue or a hard "
+        "question"
+    )
     assert why["first_interruption"] == "nothing to measure: the patient was never interrupted"
 
 

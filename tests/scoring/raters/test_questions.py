@@ -35,6 +35,6 @@ def test_a_rule_for_raters_speaks_of_the_learner() -> None:
     assert not [rule for rule in rules if re.search(r"\byour?\b", rule)]
     assert rule_for_rater(items()["listening-asked"]).startswith("heard at least 2 times")
     assert rule_for_rater(items()["os12-1-greets"]) == (
-        "heard a greeting within the learner's first 3 turns; it does not count where it cut the "
+        "heard a greeting within the learner's first 3 turns; it is open where it cut the "
         "patient off"
     )
