@@ -9,13 +9,15 @@ from typing import Final, Literal
 
 from simvoice.display import clock
 
-EndReason = Literal["learner", "patient", "time", "device", "closed", "stopped", "fault"]
+EndReason = Literal[
+    "learner", "patient", "time", "technician", "device", "closed", "stopped", "fault"
+]
 """Who or what ended an encounter: the learner; the patient, with an ending of the case; the time
-limit; a device that was lost; the page, or the sound file in place of a microphone; a signal to the
-program, or its closed terminal; an error."""
+limit; a technician of the lab; a device that was lost; the page, or the sound file in place of a
+microphone; a signal to the program, or its closed terminal; an error."""
 
-RequestedEnd = Literal["learner", "device", "closed", "stopped", "fault"]
-"""Reasons that reach the conversation from outside; it finds the others itself."""
+RequestedEnd = Literal["learner", "time", "technician", "device", "closed", "stopped", "fault"]
+"""Reasons that reach the conversation from outside. "time": of a drill, or of a station."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,7 @@ END_WORDS: Final[Mapping[str, EndWords]] = MappingProxyType(
         "learner": EndWords("you ended it", "You ended the conversation at"),
         "patient": EndWords("the conversation ended", "The conversation ended at"),
         "time": EndWords("time was up", "Time was up at"),
+        "technician": EndWords("a technician ended it", "A technician ended the conversation at"),
         "device": EndWords(
             "the microphone or the loudspeaker was disconnected",
             "The microphone or the loudspeaker was disconnected at",

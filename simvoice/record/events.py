@@ -7,6 +7,7 @@ sample clock. Debrief, scores and exports are computed from these types and the 
 from __future__ import annotations
 
 from typing import Annotated, Literal
+from uuid import UUID
 
 from pydantic import Field, JsonValue, TypeAdapter
 
@@ -85,6 +86,9 @@ class LearnerTurn(StrictModel):
     over_prob: float | None = None
     """Probability that the sentence was complete, from the words alone; None when unknown."""
     codes: tuple[Coded, ...] = ()
+    is_typed: bool = False
+    """The learner typed it, so `start_s` and `end_s` are when it was sent and nothing of it
+    sounded; a turn whose later words were spoken counts as typed too. False in old records."""
 
 
 class PatientMove(StrictModel):
@@ -199,6 +203,21 @@ class Delay(StrictModel):
     """Stage to the seconds after `speech_end_s` at which it was done."""
 
 
+class ClockHeld(StrictModel):
+    """The clock of the encounter was held, or ran again. The recording went on."""
+
+    type: Literal["clock_held"] = "clock_held"
+    at_s: Seconds
+    held: bool
+
+
+class TimePassed(StrictModel):
+    """The time of the encounter was over, which was announced, and the encounter went on."""
+
+    type: Literal["time_passed"] = "time_passed"
+    at_s: Seconds
+
+
 class Trouble(StrictModel):
     """A fault or loss, and how it was handled."""
 
@@ -284,6 +303,8 @@ JournalEntry = Annotated[
     | Hold
     | Discarded
     | Delay
+    | ClockHeld
+    | TimePassed
     | Trouble
     | LossCounts
     | Checkpoint
@@ -328,12 +349,44 @@ class RetryOrigin(StrictModel):
     at_s: Seconds
 
 
+class ContinuedAttempt(StrictModel):
+    """The attempt that was cut off, and that this one goes on from."""
+
+    attempt: str
+    uuid: UUID | None = None
+    at_s: Seconds
+    """Where its record ends."""
+
+
+class RecordedOptions(StrictModel):
+    """How the encounter differed from its case (`runtime.encounter_options.EncounterOptions`)."""
+
+    limit_s: float | None = None
+    timer: Literal["case", "soft", "hard"] = "case"
+    time_factor: float = 1.0
+    patience_factor: float = 1.0
+    typed: bool = False
+    reflects: bool = False
+    """Before the debrief, the learner is asked to write about moments of it."""
+
+
+class RecordedMoment(StrictModel):
+    """The moment of the case at which a drill began."""
+
+    id: str
+    title: str
+    skill: str
+    """What the learner was to do there."""
+
+
 class Header(StrictModel):
     """What is known about an encounter before its first frame."""
 
     format: Literal[1] = 1
     attempt: str
     """Identifier, and name of the folder."""
+    uuid: UUID | None = None
+    """The same on every machine; None in records that do not state it (`record.identity`)."""
     simvoice: str
     case_id: str
     case_title: str
@@ -360,6 +413,15 @@ class Header(StrictModel):
     """The pseudonym that the learner chose; empty without one."""
     again: RetryOrigin | None = None
     """The checkpoint that this attempt began at; None when it is not a retry."""
+    continues: ContinuedAttempt | None = None
+    """The attempt that a crash cut off, and that goes on here; None for any other."""
+    moment: RecordedMoment | None = None
+    """The moment of the case at which it began; None for an encounter from the door."""
+    options: RecordedOptions = RecordedOptions()
+    """What was set for this encounter; all as in the case where nothing is stated."""
+    time_s: float | None = None
+    """Seconds of the encounter's clock after which its time is over; None without a limit, and in
+    records that do not state it."""
     models: dict[str, str] = Field(default_factory=dict)
     """Role to the sha256 of the model file, or to "NAME at ADDRESS" for a model on a server."""
     settings: dict[str, float | int | str | bool | None] = Field(default_factory=dict)
@@ -367,3 +429,9 @@ class Header(StrictModel):
     libraries: dict[str, str] = Field(default_factory=dict)
     """Library to version, for libraries whose version changes results."""
     machine: str = ""
+
+    @property
+    def is_part(self) -> bool:
+        """Whether it holds a part of a conversation: a retry, a drill, or what goes on after a
+        recording that was cut off. Such an attempt is not compared with whole ones."""
+        return not (self.again is None and self.moment is None and self.continues is None)

@@ -92,7 +92,8 @@ def _repair_journal(folder: Path, length_s: float, closed: ClosedFacts | None) -
         replace_file(folder / REJECTED, b"\n".join(found.rejected) + b"\n")
     entries = list(found.entries)
     lost = _lost_bytes(found, closed)
-    is_whole = not (found.unfinished or found.rejected or lost)
+    lacks_line_end = path.exists() and path.stat().st_size < found.size
+    is_whole = not (found.unfinished or found.rejected or lost or lacks_line_end)
     if any(isinstance(entry, Ended) for entry in entries) and is_whole:
         return
     at_s = max([length_s, *(last_moment_s(entry) for entry in entries)])
@@ -159,8 +160,19 @@ class AttemptSummary:
     """The attempt that this one retries; empty when it is not a retry."""
     again_at_s: float = 0.0
     """Session second of the checkpoint in that attempt."""
+    continues: str = ""
+    """The attempt that was cut off and goes on in this one; empty for any other."""
+    continues_at_s: float = 0.0
+    """Session second at which that attempt was cut off."""
+    moment_title: str = ""
+    """Title of the moment at which a drill began; empty for any other."""
     problem: str = ""
     """One sentence when something is wrong with it."""
+
+    @property
+    def is_part(self) -> bool:
+        """As `Header.is_part`."""
+        return bool(self.again_of or self.continues or self.moment_title)
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +233,9 @@ class Attempt:
             ending=ended.ending if ended else None,
             again_of=self.header.again.attempt if self.header.again else "",
             again_at_s=self.header.again.at_s if self.header.again else 0.0,
+            continues=self.header.continues.attempt if self.header.continues else "",
+            continues_at_s=self.header.continues.at_s if self.header.continues else 0.0,
+            moment_title=self.header.moment.title if self.header.moment else "",
             problem=self.problem,
         )
 
@@ -583,8 +598,9 @@ def _read_header(folder: Path) -> Header:
     except ValidationError as error:
         raise _bad_header(folder) from error
     origin = header.again
-    if origin is not None and not (is_id(origin.attempt) and 0.0 <= origin.at_s <= LONGEST_S):
-        raise _bad_header(folder)
+    for named in (origin, header.continues):
+        if named is not None and not (is_id(named.attempt) and 0.0 <= named.at_s <= LONGEST_S):
+            raise _bad_header(folder)
     return header
 
 

@@ -21,10 +21,22 @@ from simvoice import display, log
 from simvoice.debrief import wording
 from simvoice.debrief.comparison import compared_facts
 from simvoice.errors import SimvoiceError, UsageError
+from simvoice.hub_client.link import HubLink
 from simvoice.record.endings import end_words
 from simvoice.safe_text import encodable
-from simvoice.web import drawings, format, line, pages, progress, raters, retry
-from simvoice.web.encounters import EncounterSlot
+from simvoice.web import (
+    drawings,
+    format,
+    hub_page,
+    line,
+    own_data,
+    pages,
+    progress,
+    raters,
+    reflect_page,
+    retry,
+)
+from simvoice.web.encounters import EncounterPool
 from simvoice.web.open_files import say_when_files_run_out
 from simvoice.web.pages import DebriefCache
 from simvoice.web.ports import Simulator
@@ -50,18 +62,30 @@ _SHUTDOWN_S = 5.0
 """At shutdown, the server waits up to this long for an encounter to close its record."""
 
 
-def create_app(simulator: Simulator, start_key: StartKey) -> FastAPI:
+def create_app(
+    simulator: Simulator,
+    start_key: StartKey,
+    hub_link: HubLink | None = None,
+    *,
+    reflects: bool = True,
+) -> FastAPI:
     """Return the ASGI application over `simulator`. It admits one encounter at a time.
 
-    start_key: the secrets of this start. Only a browser that has them gets an answer.
+    start_key: the secrets of this start. Only a browser that has them gets an answer. hub_link: the
+    connection with a hub; without one there is no page about it, and nothing can be released.
+    reflects: learners write about own moments before they read a debrief.
     """
     token = new_token()
-    slot = EncounterSlot(simulator)
+    slot = EncounterPool()
 
     @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         say_when_files_run_out(asyncio.get_running_loop())
+        if hub_link is not None:
+            hub_link.start(hub_page.AppSource(simulator, app.state.debriefs))
         yield
+        if hub_link is not None:
+            await run_in_threadpool(hub_link.close)
         await run_in_threadpool(slot.shut_down, _SHUTDOWN_S)
 
     # the interactive documentation would load scripts from other hosts
@@ -69,18 +93,23 @@ def create_app(simulator: Simulator, start_key: StartKey) -> FastAPI:
         title="simvoice", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None
     )
     app.state.simulator = simulator
+    app.state.hub_link = hub_link
     app.state.slot = slot
+    app.state.reflects = reflects
     app.state.token = token
     app.state.debriefs = DebriefCache()
     app.state.agreements = raters.AgreementCache()
-    app.state.templates = _templates()
+    app.state.templates = page_templates()
     app.mount("/static", StaticFiles(directory=_HERE / "static"), name="static")
     app.include_router(pages.router)
+    app.include_router(reflect_page.router)
     app.include_router(retry.router)
     app.include_router(progress.router)
     app.include_router(drawings.router)
     app.include_router(line.router)
     app.include_router(raters.router)
+    app.include_router(hub_page.router)
+    app.include_router(own_data.router)
     app.add_exception_handler(SimvoiceError, _known_error)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _address_error)
@@ -90,12 +119,14 @@ def create_app(simulator: Simulator, start_key: StartKey) -> FastAPI:
     return app
 
 
-def _templates() -> Jinja2Templates:
+def page_templates() -> Jinja2Templates:
+    """Return the templates of the pages, with their filters."""
     templates = Jinja2Templates(directory=_HERE / "templates")
     templates.env.trim_blocks = True
     templates.env.lstrip_blocks = True
     templates.env.filters.update(
         blocks=format.blocks,
+        cause_named=wording.cause_named,
         clock=display.clock,
         compared_facts=compared_facts,
         count_noun=display.count_noun,
@@ -106,11 +137,13 @@ def _templates() -> Jinja2Templates:
         figure=display.figure,
         moment=format.moment,
         not_told=wording.not_told,
+        outcome_words=wording.outcome_words,
         percent=display.percent,
         points=display.points,
         progress_address=format.progress_address,
         sentence=format.sentence,
         signed_points=display.signed_points,
+        taken_as=wording.taken_as,
         tally_cues=wording.tally_cues,
     )
     templates.env.globals.update(

@@ -32,14 +32,14 @@ def _drawn(draw: Callable[[], bytes]) -> Response:
 @router.get("/attempts/{attempt_id}/turns.svg")
 def turns(request: Request, attempt_id: str) -> Response:
     """Draw turn-taking over time."""
-    return _svg(request, "Turn-taking", _attempt(request, attempt_id))
+    return drawn_turns(_attempt(request, attempt_id), request.app.state.debriefs)
 
 
 @router.get("/attempts/{attempt_id}/change.svg")
 def change(request: Request, attempt_id: str, earlier: str) -> Response:
     """Draw an earlier attempt beside this one."""
     both = (_attempt(request, earlier), _attempt(request, attempt_id))
-    return _svg(request, "Before and after", *both)
+    return _svg(request.app.state.debriefs, "Before and after", *both)
 
 
 def over_time(course: CaseProgress, series: NumberSeries) -> Response:
@@ -60,17 +60,20 @@ def over_time(course: CaseProgress, series: NumberSeries) -> Response:
     )
 
 
+def drawn_turns(attempt: Attempt, debriefs: DebriefCache) -> Response:
+    """Draw the turn-taking of one attempt over time."""
+    return _svg(debriefs, "Turn-taking", attempt)
+
+
 def _attempt(request: Request, attempt_id: str) -> Attempt:
     simulator: Simulator = request.app.state.simulator
     return simulator.attempt(check_id(attempt_id))
 
 
-def _svg(request: Request, title: str, *attempts: Attempt) -> Response:
+def _svg(debriefs: DebriefCache, title: str, *attempts: Attempt) -> Response:
     # importing matplotlib takes a second; pages without a picture do not need it
     from simvoice.research.analysis.attempts import analyse_attempt
     from simvoice.research.pictures import change, style, turns
-
-    debriefs: DebriefCache = request.app.state.debriefs
 
     def draw() -> bytes:
         found = [analyse_attempt(attempt, debriefs.reading(attempt)) for attempt in attempts]

@@ -1,7 +1,8 @@
-"""Run one encounter at a time in its own thread, and queue its messages for the page.
+"""Run encounters in threads of their own, and queue their messages for the pages.
 
 `Outbox` takes messages from the encounter's thread and gives them to the event loop.
-`RunningEncounter` is one encounter and its thread. `EncounterSlot` admits one of them at a time.
+`RunningEncounter` is one encounter and its thread. `EncounterPool` admits a number of them at once:
+one in `simvoice serve`, several in a hub.
 """
 
 from __future__ import annotations
@@ -11,17 +12,30 @@ import contextvars
 import json
 import logging
 import threading
+import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Protocol
 
 from simvoice import log
 from simvoice.debrief.retry import CheckpointRef
-from simvoice.errors import CaseError, SimvoiceError
+from simvoice.errors import CaseError, SimvoiceError, UsageError
 from simvoice.machine import release_memory
 from simvoice.ports import AudioLine
-from simvoice.runtime.observer import Caption, Encounter, Finished, Observation, Status
+from simvoice.record.endings import RequestedEnd
+from simvoice.runtime.encounter_options import AS_WRITTEN, EncounterOptions
+from simvoice.runtime.observer import (
+    Answered,
+    Caption,
+    Encounter,
+    Finished,
+    Observation,
+    Observer,
+    Speaking,
+    Status,
+    TimeOver,
+)
 from simvoice.web.ports import CaseCard, Simulator
 
 _log = logging.getLogger(__name__)
@@ -121,7 +135,15 @@ class Outbox:
 # -- encounters
 
 
-def offered_case(simulator: Simulator, case_id: str) -> CaseCard:
+class OffersCases(Protocol):
+    """Something that has cases; every simulator does."""
+
+    def cases(self) -> Sequence[CaseCard]:
+        """Return the cases that are offered, in order."""
+        ...
+
+
+def offered_case(simulator: OffersCases, case_id: str) -> CaseCard:
     """Return the card of a case that the first page lists.
 
     Every id that a browser names comes through here: the simulator itself also takes the path of
@@ -133,31 +155,59 @@ def offered_case(simulator: Simulator, case_id: str) -> CaseCard:
     raise CaseError("This case does not exist. The first page lists the available cases.")
 
 
+Build = Callable[[Observer], Encounter]
+"""Builds an encounter that is ready to run; `observer` is told what happens in it."""
+
+
+def build_encounter(
+    simulator: Simulator,
+    case_id: str,
+    learner: str,
+    line: AudioLine,
+    retry_from: CheckpointRef | None = None,
+    options: EncounterOptions = AS_WRITTEN,
+) -> Build:
+    """Return how to build the encounter of a page, with a case that the first page lists."""
+
+    def build(observer: Observer) -> Encounter:
+        offered_case(simulator, case_id)
+        return simulator.encounter(
+            case_id,
+            line,
+            learner=learner,
+            observer=observer,
+            retry_from=retry_from,
+            options=options,
+        )
+
+    return build
+
+
 class RunningEncounter:
     """One encounter in its own thread. Its messages go to the outbox of one page."""
 
     def __init__(
         self,
-        simulator: Simulator,
-        case_id: str,
-        learner: str,
+        build: Build,
         line: AudioLine,
         outbox: Outbox,
         on_end: Callable[[RunningEncounter], None],
-        retry_from: CheckpointRef | None = None,
+        on_answer: Callable[[Answered], None] = lambda _: None,
     ) -> None:
-        self._simulator = simulator
-        self._case_id = case_id
-        self._learner = learner
+        """on_end: called in its thread when it is over. on_answer: called for each answer."""
+        self._build = build
         self._line = line
         self._outbox = outbox
         self._on_end = on_end
-        self._retry_from = retry_from
+        self._on_answer = on_answer
         self._lock = threading.Lock()
         self._encounter: Encounter | None = None
-        self._end_requested = False
+        self._end_reason: RequestedEnd | None = None
+        self._is_held = False
         self.page_left = False
         """True when the page closed before it knew how the encounter ended."""
+        self.status: Status | None = None
+        """The last status; None before the first."""
         self.over = threading.Event()
         context = contextvars.copy_context()  # so that lines in the log name the request
         self.thread = threading.Thread(
@@ -169,13 +219,37 @@ class RunningEncounter:
         """Identifier of the attempt; None before the encounter is built."""
         return self._encounter.attempt if self._encounter else None
 
-    def end(self) -> None:
+    @property
+    def at_s(self) -> float:
+        """Session seconds, as of the last status."""
+        return 0.0 if self.status is None else self.status.at_s
+
+    def end(self, reason: RequestedEnd = "learner") -> None:
         """Ask the encounter to end. Any thread may call this at any time."""
         with self._lock:
-            self._end_requested = True
+            self._end_reason = reason
             encounter = self._encounter
         if encounter is not None:
-            encounter.end()
+            encounter.end(reason)
+
+    def hold(self, held: bool) -> None:
+        """Stop its clock or let it run again. Any thread may call this at any time."""
+        with self._lock:
+            self._is_held = held
+            encounter = self._encounter
+        if encounter is not None:
+            encounter.hold(held)
+
+    def typed(self, text: str) -> None:
+        """Pass on a turn that the learner typed. Raises UsageError when it cannot be taken."""
+        if self._encounter is None:
+            raise UsageError("The encounter has not begun yet. Try again in a moment.")
+        self._encounter.typed(text)
+
+    def typing(self) -> None:
+        """Tell the encounter that the learner types now."""
+        if self._encounter is not None:
+            self._encounter.typing()
 
     def _run(self) -> None:
         try:
@@ -200,28 +274,30 @@ class RunningEncounter:
         release_memory()
 
     def _play(self) -> dict[str, Any]:
-        offered_case(self._simulator, self._case_id)
-        encounter = self._simulator.encounter(
-            self._case_id,
-            self._line,
-            learner=self._learner,
-            observer=self._observe,
-            retry_from=self._retry_from,
-        )
+        encounter = self._build(self._observe)
         with self._lock:
             self._encounter = encounter
-            end_requested = self._end_requested
-        if end_requested:
-            encounter.end()
+            reason, is_held = self._end_reason, self._is_held
+        if is_held:
+            encounter.hold(True)
+        if reason is not None:
+            encounter.end(reason)
         self._outbox.put_text({"type": "begun", "attempt": encounter.attempt})
         return {"type": "finished", **asdict(encounter.run())}
 
     def _observe(self, observation: Observation) -> None:
         match observation:
             case Status():
+                self.status = observation
                 self._outbox.put_status({"type": "status", **asdict(observation)})
             case Caption():
                 self._outbox.put_text({"type": "caption", **asdict(observation)})
+            case Speaking():
+                self._outbox.put_text({"type": "speaking", **asdict(observation)})
+            case TimeOver():
+                self._outbox.put_text({"type": "time_over", **asdict(observation)})
+            case Answered():
+                self._on_answer(observation)
             case Finished():
                 return  # `run` returns it too
 
@@ -229,43 +305,73 @@ class RunningEncounter:
         return {"type": "fault", "message": message, "attempt": self.attempt}
 
 
-class EncounterSlot:
-    """Admits one encounter at a time."""
+class EncounterPool:
+    """Admits a number of encounters at once."""
 
-    def __init__(self, simulator: Simulator) -> None:
-        self._simulator = simulator
+    def __init__(self, most: int = 1) -> None:
+        """most: encounters that run at once."""
         self._lock = threading.Lock()
-        self._running: RunningEncounter | None = None
+        self._most = most
+        self._running: list[RunningEncounter] = []
         self.left_behind: str | None = None
         """The attempt whose page was closed while it ran, until its debrief is opened."""
 
+    @property
+    def most(self) -> int:
+        """Encounters that run at once. A smaller number lets those go on that run."""
+        with self._lock:
+            return self._most
+
+    @most.setter
+    def most(self, most: int) -> None:
+        with self._lock:
+            self._most = most
+
+    @property
+    def running(self) -> list[RunningEncounter]:
+        """The encounters that run now."""
+        with self._lock:
+            return list(self._running)
+
     def begin(
         self,
-        case_id: str,
-        learner: str,
+        build: Build,
         line: AudioLine,
         outbox: Outbox,
-        retry_from: CheckpointRef | None = None,
+        *,
+        on_end: Callable[[RunningEncounter], None] = lambda _: None,
+        on_answer: Callable[[Answered], None] = lambda _: None,
     ) -> RunningEncounter | None:
-        """Start an encounter in its own thread. Returns None when another one is running."""
+        """Start an encounter in its own thread. Returns None when the pool is full.
+
+        on_end: called in its thread when it is over, before its place is free. on_answer: called in
+        its thread for each answer of the patient; must return at once.
+        """
+
+        def ended(running: RunningEncounter) -> None:
+            try:
+                on_end(running)
+            finally:
+                self._release(running)
+
         with self._lock:
-            if self._running is not None:
+            if len(self._running) >= self._most:
                 return None
-            running = RunningEncounter(
-                self._simulator, case_id, learner, line, outbox, self._release, retry_from
-            )
-            self._running = running
+            running = RunningEncounter(build, line, outbox, ended, on_answer)
+            self._running.append(running)
         running.thread.start()
         return running
 
     def is_free(self, wait_s: float = 0.0) -> bool:
-        """Return True when no encounter is running.
+        """Return True when an encounter can begin.
 
         Blocks up to `wait_s` seconds for one that is about to end, as after a page was reloaded.
         """
         with self._lock:
-            running = self._running
-        return running is None or running.over.wait(wait_s)
+            if len(self._running) < self._most:
+                return True
+            first = self._running[0]
+        return first.over.wait(wait_s)
 
     def forget(self, attempt_id: str) -> None:
         """Drop the reminder of this attempt: its debrief was opened, or it was erased."""
@@ -274,16 +380,17 @@ class EncounterSlot:
                 self.left_behind = None
 
     def shut_down(self, wait_s: float) -> None:
-        """End a running encounter before the server stops. Blocks up to `wait_s` seconds."""
-        with self._lock:
-            running = self._running
-        if running is not None:
-            running.end()
-            running.over.wait(wait_s)
+        """End all encounters before the server stops. Blocks up to `wait_s` seconds."""
+        until_s = time.monotonic() + wait_s
+        running = self.running
+        for one in running:
+            one.end()
+        for one in running:
+            one.over.wait(max(0.0, until_s - time.monotonic()))
 
     def _release(self, running: RunningEncounter) -> None:
         with self._lock:
-            if self._running is running:
-                self._running = None
+            if running in self._running:
+                self._running.remove(running)
             if running.page_left and running.attempt is not None:
                 self.left_behind = running.attempt

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import quote
 
+from simvoice.display import duration_in_words
 from simvoice.progress.brief_store import normalize_name
 
 _MONTHS = (
@@ -34,6 +36,39 @@ def blocks(text: str) -> list[Block]:
         else:
             found.append(Block((" ".join(lines),), is_list=False))
     return found
+
+
+_UNITS = (
+    *("", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"),
+    *("eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen"),
+    *("eighteen", "nineteen"),
+)
+_TENS = ("", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
+
+
+def note_lasting(note: str, written_s: float | None, time_s: float | None) -> str:
+    """Return a door note that names the time of an encounter: "You have 8 minutes.".
+
+    written_s: the limit of the case, which its note may name in words or figures after "you have"
+    or "in the next". time_s: what holds instead; None without a limit. A note that names another
+    time, or none, stays as it is.
+    """
+    if not written_s or not time_s or time_s == written_s or written_s % 60:
+        return note
+    minutes = round(written_s / 60)
+    number = "|".join(dict.fromkeys((str(minutes), _number(minutes))))
+    named = re.compile(rf"\b((?:you have|in the next)\s+)(?:{number})\s+minutes?\b", re.IGNORECASE)
+    return named.sub(lambda found: found[1] + duration_in_words(time_s), note)
+
+
+def _number(whole: int) -> str:
+    """Return a number in words: "twenty-five"; in figures from 100 on."""
+    if whole < len(_UNITS):
+        return _UNITS[whole]
+    if whole >= 100:
+        return str(whole)
+    tens, unit = divmod(whole, 10)
+    return f"{_TENS[tens]}-{_UNITS[unit]}".rstrip("-")
 
 
 def progress_address(learner: str) -> str:

@@ -2,12 +2,17 @@
 
 The page first sends a text message, the hello (`Hello`). After it, binary messages are sound in the
 format of `devices/browser.py`, `{"type": "end"}` asks for the end, and `{"type": "lost"}` reports
-that the microphone is gone. The server sends sound and these text messages:
+that the microphone is gone. Where the encounter takes typed turns, `{"type": "typed", "text": …}`
+is one, and `{"type": "typing"}` tells that one is being typed. The server sends sound and these
+text messages:
 
     begun     attempt                       the encounter runs; the id of its record
-    status    at_s floor level_dbfs time_left_s        about ten times a second
+    status    at_s floor level_dbfs time_left_s is_held    about ten times a second
+    speaking  start_s text                  the patient begins to say this line
     caption   who start_s text              one turn, after it was spoken
+    time_over at_s                          the time is over, and the encounter goes on
     notice    message                       a message of the page was ignored; said once a kind
+    refused   message                       a typed turn was not taken
     finished  attempt reason message        the encounter is over and its record is closed
     fault     message attempt               it could not start or continue; attempt may be null
     busy      message                       another encounter is running
@@ -29,9 +34,11 @@ from pydantic import AfterValidator, Field, ValidationError
 
 from simvoice.debrief.retry import CheckpointRef
 from simvoice.devices.browser import BrowserLine
+from simvoice.errors import SimvoiceError
+from simvoice.runtime.encounter_options import EncounterOptions
 from simvoice.safe_text import one_line
 from simvoice.strict_model import StrictModel
-from simvoice.web.encounters import EncounterSlot, Outbox, RunningEncounter
+from simvoice.web.encounters import EncounterPool, Outbox, RunningEncounter, build_encounter
 from simvoice.web.security import refuse, same_token
 
 _log = logging.getLogger(__name__)
@@ -43,11 +50,15 @@ HELLO_S = 10.0
 _QUIET_END_S = 0.5
 """After the page asked for the end, its sound is awaited this long; a stalled tab sends none."""
 
-_MOST_TEXT = 4096
-"""Characters of the longest message; the hello has about 400."""
+_MOST_TEXT = 16_384
+"""Characters of the longest message: a typed turn whose characters are all escaped. The hello has
+about 400."""
 
 _SLOT_WAIT_S = 3.0
 """An encounter whose page was just closed needs a moment to end."""
+
+
+_BUSY = "An encounter is running in another tab. End it there, then try again here."
 
 
 class RetryFrom(StrictModel):
@@ -66,6 +77,8 @@ class Hello(StrictModel):
     learner: Annotated[str, Field(max_length=60), AfterValidator(one_line)] = ""
     again: RetryFrom | None = None
     """The checkpoint that a retry begins at; None for an encounter from the door."""
+    typed: bool = False
+    """The learner wishes to type turns."""
     headphones: bool = False
     """What the learner ticked on the page. The server cannot measure it."""
     microphone: Annotated[str, Field(max_length=200), AfterValidator(one_line)] = ""
@@ -74,6 +87,11 @@ class Hello(StrictModel):
     echoCancellation: bool = False  # these names follow the browser's API
     noiseSuppression: bool = False
     autoGainControl: bool = False
+
+    @property
+    def checkpoint(self) -> CheckpointRef | None:
+        """Where a retry begins; None for an encounter from the door."""
+        return None if self.again is None else CheckpointRef(self.again.attempt, self.again.turn)
 
 
 def browser_line(hello: Hello, outbox: Outbox) -> BrowserLine:
@@ -106,19 +124,32 @@ def browser_line(hello: Hello, outbox: Outbox) -> BrowserLine:
 async def talk(socket: WebSocket) -> None:
     """Run one encounter. `security.Guard` has checked Host and Origin before this."""
     await socket.accept()
-    hello = await _hello(socket)
+    hello = await read_hello(socket, socket.app.state.token)
     if hello is None:
         return
-    slot: EncounterSlot = socket.app.state.slot
+    slot: EncounterPool = socket.app.state.slot
     outbox = Outbox(asyncio.get_running_loop())
     line = browser_line(hello, outbox)
     await run_in_threadpool(slot.is_free, _SLOT_WAIT_S)
-    retry = hello.again
-    checkpoint = CheckpointRef(retry.attempt, retry.turn) if retry is not None else None
-    running = slot.begin(hello.case, hello.learner, line, outbox, checkpoint)
+    build = build_encounter(
+        socket.app.state.simulator,
+        hello.case,
+        hello.learner,
+        line,
+        hello.checkpoint,
+        EncounterOptions(typed=hello.typed, reflects=socket.app.state.reflects),
+    )
+    running = slot.begin(build, line, outbox)
     if running is None:
-        await _refuse_busy(socket)
+        await refuse_busy(socket, _BUSY)
         return
+    await converse(socket, line, running, outbox)
+
+
+async def converse(
+    socket: WebSocket, line: BrowserLine, running: RunningEncounter, outbox: Outbox
+) -> None:
+    """Carry sound and messages between a page and its encounter until the page is gone."""
     sender = asyncio.create_task(_send(socket, outbox))
     try:
         await _receive(socket, line, running, outbox)
@@ -129,8 +160,11 @@ async def talk(socket: WebSocket) -> None:
         sender.cancel()
 
 
-async def _hello(socket: WebSocket) -> Hello | None:
-    """Return the hello. Without a valid one, tell the page why, close the socket, return None."""
+async def read_hello(socket: WebSocket, token: str) -> Hello | None:
+    """Return the hello. Without a valid one, tell the page why, close the socket, return None.
+
+    token: the one that our own pages have.
+    """
     try:
         message = await asyncio.wait_for(socket.receive(), HELLO_S)
     except TimeoutError:
@@ -144,7 +178,7 @@ async def _hello(socket: WebSocket) -> Hello | None:
         _log.warning("a page sent no valid hello: %s", _fields(error))
         await refuse(socket, "The page did not begin the encounter as it should. Reload it.")
         return None
-    if not same_token(hello.token, socket.app.state.token):
+    if not same_token(hello.token, token):
         await refuse(socket, "This page is from an earlier start of the server. Reload it.")
         return None
     return hello
@@ -156,8 +190,8 @@ def _fields(error: ValidationError) -> str:
     return ", ".join(sorted(named & Hello.model_fields.keys())) or "not a hello"
 
 
-async def _refuse_busy(socket: WebSocket) -> None:
-    sentence = "An encounter is running in another tab. End it there, then try again here."
+async def refuse_busy(socket: WebSocket, sentence: str) -> None:
+    """Tell the page that no encounter can begin now, and close the socket."""
     await socket.send_json({"type": "busy", "message": sentence})
     await socket.close(1000)
 
@@ -192,28 +226,34 @@ async def _receive(
             if line.malformed > malformed:
                 ignore("sound that does not have the right form")
             continue
-        match _kind(message.get("text") or ""):
-            case "end":
+        match _message(message.get("text") or ""):
+            case {"type": "end"}:
                 running.end()
                 timeout_s = _QUIET_END_S
-            case "lost":
+            case {"type": "lost"}:
                 line.lose("the microphone was unplugged or switched off; connect it again")
-            case None:
-                ignore("a message that cannot be read")
-            case _:
+            case {"type": "typed", "text": str(text)}:
+                try:
+                    running.typed(text)
+                except SimvoiceError as error:
+                    outbox.put_text({"type": "refused", "message": str(error)})
+            case {"type": "typing"}:
+                running.typing()
+            case {"type": str()}:
                 ignore("a message of an unknown kind")
+            case _:
+                ignore("a message that cannot be read")
 
 
-def _kind(text: str) -> str | None:
-    """Return the type of a page's text message; None for anything that is not valid."""
+def _message(text: str) -> object:
+    """Return a page's text message; None for anything that is not valid."""
     if len(text) > _MOST_TEXT:
         return None
     try:
-        message = json.loads(text)
+        message: object = json.loads(text)
+        return message
     except (ValueError, RecursionError):  # RecursionError: thousands of brackets
         return None
-    kind = message.get("type") if isinstance(message, dict) else None
-    return kind if isinstance(kind, str) else None
 
 
 async def _send(socket: WebSocket, outbox: Outbox) -> None:

@@ -9,12 +9,19 @@ from __future__ import annotations
 import mimetypes
 import threading
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from fastapi import APIRouter, Request
-from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
+from fastapi.responses import (
+    FileResponse,
+    HTMLResponse,
+    JSONResponse,
+    RedirectResponse,
+    Response,
+)
 from fastapi.templating import Jinja2Templates
 
 from simvoice.debrief import layout as debrief_page
@@ -23,13 +30,21 @@ from simvoice.debrief.comparison import Comparison, ReadAttempt, compare, find_r
 from simvoice.debrief.model import Debrief
 from simvoice.devices.wav import wav_bytes
 from simvoice.errors import AttemptError, SimvoiceError
-from simvoice.progress.brief_store import FILE, load_brief, store_brief
+from simvoice.hub_client.link import HubLink
+from simvoice.progress.brief_store import FILE, load_brief, normalize_name, store_brief
+from simvoice.progress.glance import glance_at
 from simvoice.reading.reading import Reading, read
+from simvoice.record.answers import answers_for_page
 from simvoice.record.events import RetryOrigin
 from simvoice.record.files import check_id
+from simvoice.record.identity import attempt_uuid
+from simvoice.record.reflection import REFLECTION
 from simvoice.record.store import Attempt, AttemptSummary
-from simvoice.web.encounters import EncounterSlot, offered_case
+from simvoice.release.prepare import FOLDER as RELEASE_FOLDER
+from simvoice.web.attempt_rows import attempt_rows
+from simvoice.web.encounters import EncounterPool, offered_case
 from simvoice.web.ports import Simulator
+from simvoice.web.reflection import moments_due, shown_reflection
 
 # -- cache of debriefs
 
@@ -56,6 +71,16 @@ class DebriefCache:
         """Return the reading from which the debrief of an attempt is built. Thread-safe."""
         return self._read(attempt)[0]
 
+    def forget(self, attempt_id: str) -> None:
+        """Drop what was read of an attempt that is erased. Thread-safe."""
+        with self._lock:
+            self._cached.pop(attempt_id, None)
+
+    def clear(self) -> None:
+        """Drop everything. Thread-safe."""
+        with self._lock:
+            self._cached.clear()
+
     def _read(self, attempt: Attempt) -> tuple[Reading, Debrief]:
         with self._lock:
             state = folder_state(attempt.folder)
@@ -73,11 +98,13 @@ class DebriefCache:
 def folder_state(folder: Path) -> FolderState:
     """Return the state of a folder's files; an objection or a lost recording changes it.
 
-    The brief that progress reads is left out: it is derived from the debrief.
+    The brief that progress reads, and what is made for a release, are left out: they are derived
+    from the debrief. So is what the learner writes before it, which changes nothing of it.
     """
     found = []
     for path in sorted(folder.iterdir()):
-        if path.name.startswith(FILE):  # the brief, also while it is being written
+        # also while they are being written
+        if path.name.startswith((FILE, REFLECTION)) or path.name == RELEASE_FOLDER:
             continue
         about = path.lstat()
         found.append((path.name, about.st_size, about.st_mtime_ns))
@@ -134,8 +161,8 @@ def _simulator(request: Request) -> Simulator:
     return simulator
 
 
-def _slot(request: Request) -> EncounterSlot:
-    slot: EncounterSlot = request.app.state.slot
+def _slot(request: Request) -> EncounterPool:
+    slot: EncounterPool = request.app.state.slot
     return slot
 
 
@@ -155,9 +182,17 @@ def render(request: Request, name: str, status: int = 200, **values: Any) -> HTM
     context = {
         "token": request.app.state.token,
         "disclosure": _simulator(request).disclosure,
+        "has_link": request.app.state.hub_link is not None,
+        "server": _server(request),
         **values,
     }
     return templates.TemplateResponse(request, name, context, status_code=status)
+
+
+def _server(request: Request) -> str:
+    """Return the name of the hub that this machine is paired with; empty without one."""
+    link: HubLink | None = request.app.state.hub_link
+    return "" if link is None else link.server
 
 
 def message(
@@ -182,16 +217,33 @@ def index(request: Request) -> HTMLResponse:
         "index.html",
         cases=simulator.cases(),
         withheld=simulator.withheld(),
+        rows=attempt_rows(attempts),
         attempts=attempts,
+        **_standing(simulator, attempts),
         left_behind=next((card for card in attempts if card.id == left), None),
     )
 
 
+def _standing(simulator: Simulator, attempts: Sequence[AttemptSummary]) -> dict[str, Any]:
+    """Return where the learner of the latest attempt stands, from briefs that are there already."""
+    done = [each for each in attempts if each.state == "complete"]
+    if not done:
+        return {"glance": None, "who": ""}
+    who = normalize_name(done[0].learner)
+    own = [each for each in done if normalize_name(each.learner) == who]
+    found = [load_brief(simulator.store.root / each.id) for each in own]
+    return {"glance": glance_at([brief for brief in found if brief is not None]), "who": who}
+
+
 @router.get("/case/{case_id}")
-def case(request: Request, case_id: str) -> HTMLResponse:
-    """Show the door note. The encounter runs in the same page."""
+def case(request: Request, case_id: str, typed: Literal["yes", "no"] = "no") -> HTMLResponse:
+    """Show the door note. The encounter runs in the same page. typed: the learner types turns."""
     card = offered_case(_simulator(request), case_id)
-    return busy_page(request) or render(request, "case.html", case=card, retry=None)
+    is_typed = typed == "yes"
+    changed = {"typed": is_typed, "captions": is_typed}
+    return busy_page(request) or render(
+        request, "case.html", case=card, retry=None, changed=changed
+    )
 
 
 def busy_page(request: Request) -> HTMLResponse | None:
@@ -223,8 +275,8 @@ def ready(request: Request) -> JSONResponse:
 
 
 @router.get("/attempts/{attempt_id}")
-def attempt(request: Request, attempt_id: str) -> HTMLResponse:
-    """Show the debrief of an attempt."""
+def attempt(request: Request, attempt_id: str) -> Response:
+    """Show the debrief of an attempt; before it, the page on which the learner reflects."""
     found = _attempt(request, attempt_id)
     if found.state == "open":
         return message(
@@ -235,10 +287,13 @@ def attempt(request: Request, attempt_id: str) -> HTMLResponse:
             reload=str(request.url.path),
         )
     _slot(request).forget(attempt_id)
+    reading = _debriefs(request).reading(found)
+    if moments_due(found, lambda: reading):
+        return RedirectResponse(f"/attempts/{attempt_id}/reflect", 303)
     debrief = _debrief(request, found)
     if found.state == "complete" and load_brief(found.folder) is None:
         # then progress need not measure the attempt again
-        store_brief(found, _debriefs(request).reading(found), debrief)
+        store_brief(found, reading, debrief)
     return render(
         request,
         "debrief.html",
@@ -247,7 +302,16 @@ def attempt(request: Request, attempt_id: str) -> HTMLResponse:
         retry_links=retry_links(_simulator(request), _debriefs(request), found),
         is_changed=_is_changed(_simulator(request), found),
         checked=request.app.state.agreements.get(_simulator(request)).words,
+        released=_released(request, found),
+        answers=answers_for_page(found.folder),
+        **shown_reflection(found, reading, debrief),
     )
+
+
+def _released(request: Request, found: Attempt) -> str:
+    """Return how far the release of an attempt is, in a sentence; empty when it is not released."""
+    link: HubLink | None = request.app.state.hub_link
+    return "" if link is None else link.describe(attempt_uuid(found.header))
 
 
 def _is_changed(simulator: Simulator, found: Attempt) -> bool:
@@ -259,14 +323,14 @@ def _is_changed(simulator: Simulator, found: Attempt) -> bool:
 def _earlier(simulator: Simulator, found: Attempt) -> AttemptSummary | None:
     """Return the same learner's last complete attempt at this case before this one, or None.
 
-    Retries are left out: they hold part of an encounter and are compared with their origin.
+    Parts of an encounter are left out, such as retries, which are compared with their origin.
     """
-    if found.header.again is not None:
+    if found.header.is_part:
         return None
     before = (
         card
         for card in simulator.attempts()  # the newest first
-        if not card.again_of
+        if not card.is_part
         and (card.case_id, card.learner) == (found.header.case_id, found.header.learner)
         and card.state == "complete"
         and found.started is not None
@@ -303,6 +367,15 @@ def afterwards(request: Request, attempt_id: str) -> Response:
 @router.delete("/attempts/{attempt_id}")
 def erase(request: Request, attempt_id: str) -> JSONResponse:
     """Erase an attempt permanently."""
-    _simulator(request).erase(check_id(attempt_id))
-    _slot(request).forget(attempt_id)
+    erase_attempt(request, check_id(attempt_id))
     return JSONResponse({"erased": attempt_id})
+
+
+def erase_attempt(request: Request, attempt_id: str) -> None:
+    """Erase an attempt, and what this process remembers of it. Raises AttemptError."""
+    _simulator(request).erase(attempt_id)
+    link: HubLink | None = request.app.state.hub_link
+    if link is not None:
+        link.erased(attempt_id)
+    _slot(request).forget(attempt_id)
+    _debriefs(request).forget(attempt_id)

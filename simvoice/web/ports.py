@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -11,7 +11,19 @@ from simvoice.audio import Pcm
 from simvoice.debrief.retry import CheckpointRef
 from simvoice.ports import AudioLine
 from simvoice.record.store import Attempt, AttemptSummary, Store
+from simvoice.runtime.encounter_options import AS_WRITTEN, EncounterOptions
 from simvoice.runtime.observer import Encounter, Observer
+from simvoice.web.format import note_lasting
+
+
+@dataclass(frozen=True, slots=True)
+class MomentCard:
+    """A moment of a case at which a drill can begin."""
+
+    id: str
+    title: str
+    skill: str
+    """What a learner practises there, in a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +47,17 @@ class CaseCard:
     summary: str = ""
     """One sentence for the list of cases; empty when the title is enough."""
     objectives: tuple[str, ...] = ()
+    moments: tuple[MomentCard, ...] = ()
+    """Where a drill can begin."""
     sha256: str = ""
     """Hash of the case file; empty when unknown. A retry needs the same version of the case."""
+    origin: str = ""
+    """Where it comes from, in words: "sent by the lab's hub". Empty for a case of simvoice."""
+
+    def lasting(self, time_s: float | None) -> CaseCard:
+        """Return the card for an encounter with this limit, which its door note then names."""
+        note = note_lasting(self.door_note, self.time_s, time_s)
+        return replace(self, door_note=note, time_s=time_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +110,12 @@ class Simulator(Protocol):
         learner: str,
         observer: Observer,
         retry_from: CheckpointRef | None = None,
+        options: EncounterOptions = AS_WRITTEN,
     ) -> Encounter:
         """Return an encounter that is ready to run on `line`; its `run` starts the line.
 
-        retry_from: the checkpoint of an earlier attempt at which it begins.
+        retry_from: the checkpoint of an earlier attempt at which it begins. options: how it
+        differs from the case.
         """
         ...
 

@@ -10,7 +10,7 @@ from simvoice.progress.brief_store import StoreScan, build_waiting, normalize_na
 from simvoice.progress.course import build_progress, list_learners, select_learner
 from simvoice.progress.model import ProgressReport
 from simvoice.web import drawings, pages
-from simvoice.web.encounters import EncounterSlot
+from simvoice.web.encounters import EncounterPool
 from simvoice.web.format import progress_address
 from simvoice.web.ports import Simulator
 
@@ -56,7 +56,7 @@ def _looked(request: Request) -> StoreScan:
 
 def _measuring_time_s(request: Request) -> float:
     """Return how long a page may measure: not at all while an encounter needs the processor."""
-    slot: EncounterSlot = request.app.state.slot
+    slot: EncounterPool = request.app.state.slot
     return _MEASURING_TIME_S if slot.is_free() else 0.0
 
 

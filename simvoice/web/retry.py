@@ -16,6 +16,7 @@ from simvoice.debrief.retry import (
 )
 from simvoice.errors import AttemptError
 from simvoice.record.files import check_id
+from simvoice.record.store import Attempt
 from simvoice.web import pages
 from simvoice.web.ports import Simulator
 
@@ -42,7 +43,7 @@ def retry_page(request: Request, attempt_id: str, turn: int) -> HTMLResponse:
     """Show the door note of a retry. The encounter runs in the same page."""
     simulator: Simulator = request.app.state.simulator
     attempt = simulator.attempt(check_id(attempt_id))
-    entry = find_checkpoint(attempt, turn)
+    find_checkpoint(attempt, turn)
     card = next((c for c in simulator.cases() if c.id == attempt.header.case_id), None)
     if card is None:
         raise AttemptError(
@@ -52,7 +53,17 @@ def retry_page(request: Request, attempt_id: str, turn: int) -> HTMLResponse:
     busy = pages.busy_page(request)
     if busy is not None:
         return busy
-    note = RetryNote(
+    note = note_of(attempt, turn, time_s)
+    return pages.render(request, "case.html", case=card.lasting(time_s), retry=note)
+
+
+def note_of(attempt: Attempt, turn: int, time_s: float | None) -> RetryNote:
+    """Return what the learner reads before a retry. time_s: its limit; None without one.
+
+    Raises AttemptError when no retry can begin there.
+    """
+    entry = find_checkpoint(attempt, turn)
+    return RetryNote(
         attempt=attempt.id,
         turn=entry.turn,
         at_s=entry.at_s,
@@ -61,4 +72,3 @@ def retry_page(request: Request, attempt_id: str, turn: int) -> HTMLResponse:
         before=lines_before(attempt, turn),
         begins=describe_start(attempt, turn),
     )
-    return pages.render(request, "case.html", case=card, retry=note)

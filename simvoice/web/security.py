@@ -105,17 +105,18 @@ def is_loopback(name: str) -> bool:
         return False
 
 
-def is_own_origin(origin: str | None, host: str) -> bool:
+def is_own_origin(origin: str | None, host: str, scheme: str = "http") -> bool:
     """Return True when `origin` is the server itself, as named by `host` (a Host header)."""
-    return origin is not None and origin.lower() == f"http://{host.lower()}"
+    return origin is not None and origin.lower() == f"{scheme}://{host.lower()}"
 
 
-def content_policy(host: str) -> str:
+def content_policy(host: str, scheme: str = "http") -> str:
     """Return the Content-Security-Policy. It names ws: because older browsers need that."""
+    sockets = "wss" if scheme == "https" else "ws"
     return "; ".join(
         (
             "default-src 'self'",
-            f"connect-src 'self' ws://{host}",
+            f"connect-src 'self' {sockets}://{host}",
             "object-src 'none'",
             "base-uri 'none'",
             "form-action 'self'",
@@ -124,10 +125,10 @@ def content_policy(host: str) -> str:
     )
 
 
-def page_headers(host: str) -> Iterable[tuple[str, str]]:
+def page_headers(host: str, scheme: str = "http") -> Iterable[tuple[str, str]]:
     """Return the headers of every response."""
     return (
-        ("content-security-policy", content_policy(host)),
+        ("content-security-policy", content_policy(host, scheme)),
         ("x-content-type-options", "nosniff"),
         ("x-frame-options", "DENY"),
         ("referrer-policy", "same-origin"),
@@ -140,10 +141,14 @@ def page_headers(host: str) -> Iterable[tuple[str, str]]:
 class Guard:
     """ASGI middleware: refuses browsers without the cookie and requests of other sites."""
 
-    def __init__(self, app: ASGIApp, token: str, start_key: StartKey) -> None:
+    def __init__(
+        self, app: ASGIApp, token: str, start_key: StartKey, how_to_get_in: str = HOW_TO_GET_IN
+    ) -> None:
+        """how_to_get_in: what a browser without the cookie reads, with commands in backquotes."""
         self.app = app
         self.token = token
         self.start_key = start_key
+        self.how_to_get_in = how_to_get_in
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -151,16 +156,16 @@ class Guard:
             return
         headers = Headers(scope=scope)
         host = headers.get("host", "")
-        if not _HOST.fullmatch(host) or not is_loopback(split_host(host)):
+        if not HOST_HEADER.fullmatch(host) or not is_loopback(split_host(host)):
             refusal = "This server answers only at 127.0.0.1 and localhost."
             await _refuse(scope, receive, send, refusal)
             return
-        send_on = _with_headers(send, scope, host)
+        send_on = with_headers(send, scope, host)
         entrance = self._exchange_key(scope, host)
         if entrance is not None:
             await entrance(scope, receive, send_on)
         elif not self._has_access(scope, headers, host):
-            await _refuse_without_cookie(scope, receive, send_on)
+            await _refuse_without_cookie(scope, receive, send_on, self.how_to_get_in)
         elif (reason := self._refusal(scope, headers, host)) is not None:
             await _refuse(scope, receive, send_on, reason)
         else:
@@ -240,18 +245,21 @@ async def _refuse(scope: Scope, receive: Receive, send: Send, reason: str) -> No
         await send({"type": "websocket.close", "code": _POLICY, "reason": reason})
 
 
-async def _refuse_without_cookie(scope: Scope, receive: Receive, send: Send) -> None:
+async def _refuse_without_cookie(
+    scope: Scope, receive: Receive, send: Send, how_to_get_in: str
+) -> None:
     if scope["type"] == "websocket":
-        await _refuse(scope, receive, send, HOW_TO_GET_IN.replace("`", ""))
+        await _refuse(scope, receive, send, how_to_get_in.replace("`", ""))
         return
     if "text/html" in Headers(scope=scope).get("accept", ""):
-        answer: Response = HTMLResponse(_NO_ACCESS_PAGE, status_code=401)
+        said = re.sub("`([^`]*)`", r"<code>\1</code>", escape(how_to_get_in))
+        answer: Response = HTMLResponse(_NO_ACCESS_PAGE.format(said=said), status_code=401)
     else:
-        answer = PlainTextResponse(HOW_TO_GET_IN, status_code=401)
+        answer = PlainTextResponse(how_to_get_in, status_code=401)
     await answer(scope, receive, send)
 
 
-_HOST = re.compile(r"(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?")
+HOST_HEADER = re.compile(r"(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?")
 """A Host header that may be copied into a policy."""
 
 _ENTRANCE_PAGE = """<!doctype html>
@@ -260,12 +268,13 @@ _ENTRANCE_PAGE = """<!doctype html>
 <meta charset="utf-8">
 <meta http-equiv="refresh" content="0; url={address}">
 <title>simvoice</title>
+<link rel="icon" href="/static/mark.svg" type="image/svg+xml">
 </head>
 <body><p><a href="{address}">Go on to simvoice</a></p></body>
 </html>
 """
 
-_NO_ACCESS_PAGE = f"""<!doctype html>
+_NO_ACCESS_PAGE = """<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -279,7 +288,7 @@ _NO_ACCESS_PAGE = f"""<!doctype html>
 <main id="main">
 <div class="lead">
 <h1>This page needs its key</h1>
-<p>{HOW_TO_GET_IN.replace("`simvoice serve`", "<code>simvoice serve</code>")}</p>
+<p>{said}</p>
 </div>
 </main>
 </body>
@@ -287,13 +296,14 @@ _NO_ACCESS_PAGE = f"""<!doctype html>
 """
 
 
-def _with_headers(send: Send, scope: Scope, host: str) -> Send:
+def with_headers(send: Send, scope: Scope, host: str, scheme: str = "http") -> Send:
+    """Return a `send` that adds the headers of every response."""
     private = not scope["path"].startswith("/static/")
 
     async def sender(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
-            for name, value in page_headers(host):
+            for name, value in page_headers(host, scheme):
                 headers[name] = value
             # static files are few and local; checking them each time shows an upgrade at once
             headers["cache-control"] = "no-store" if private else "no-cache"

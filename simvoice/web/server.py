@@ -10,9 +10,11 @@ from contextlib import suppress
 
 import h11
 import uvicorn
+from fastapi import FastAPI
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from simvoice.errors import SettingError
+from simvoice.hub_client.link import HubLink
 from simvoice.web.app import create_app
 from simvoice.web.ports import Simulator
 from simvoice.web.security import StartKey, is_loopback
@@ -79,10 +81,17 @@ def loopback_socket(host: str, port: int) -> socket.socket:
             f"simvoice serves the pages to this machine only, and {host} is not a loopback "
             "address; leave --host out, or give 127.0.0.1 or ::1"
         )
+    # do not depend on how the hosts file resolves "localhost"
+    return listening_socket("127.0.0.1" if host == "localhost" else host, port)
+
+
+def listening_socket(address: str, port: int) -> socket.socket:
+    """Return a socket that listens at an IP address. port: 0 takes a free one.
+
+    Raises SettingError for an address or a port that cannot be used.
+    """
     if not 0 <= port <= 65_535:
         raise SettingError(f"{port} is not a port; give --port a number from 0 to 65535")
-    # do not depend on how the hosts file resolves "localhost"
-    address = "127.0.0.1" if host == "localhost" else host
     made = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
     try:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -108,10 +117,17 @@ def address_of(made: socket.socket) -> str:
     return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
 
-def server_config(simulator: Simulator, start_key: StartKey) -> uvicorn.Config:
+def server_config(
+    simulator: Simulator, start_key: StartKey, hub_link: HubLink | None = None
+) -> uvicorn.Config:
     """Return the settings of the server with its application."""
+    return config_of(create_app(simulator, start_key, hub_link))
+
+
+def config_of(app: FastAPI) -> uvicorn.Config:
+    """Return the settings of a server on loopback for an application with encounters."""
     return uvicorn.Config(
-        create_app(simulator, start_key),
+        app,
         log_config=None,  # its lines go to the log of simvoice
         access_log=False,
         server_header=False,
@@ -123,15 +139,26 @@ def server_config(simulator: Simulator, start_key: StartKey) -> uvicorn.Config:
 
 
 def serve(
-    simulator: Simulator, made: socket.socket, *, on_address: Callable[[str], None] | None = None
+    simulator: Simulator,
+    made: socket.socket,
+    *,
+    hub_link: HubLink | None = None,
+    reflects: bool = True,
+    on_address: Callable[[str], None] | None = None,
 ) -> None:
     """Serve on a socket of `loopback_socket`. Blocks until interrupted.
 
-    on_address: called with the address to open; it carries the key of this start.
+    hub_link, reflects: as `app.create_app`. on_address: called with the address to open; it carries
+    the key of this start.
     """
     start_key = StartKey()
-    config = server_config(simulator, start_key)
+    app = create_app(simulator, start_key, hub_link, reflects=reflects)
     if on_address is not None:
         on_address(start_key.address(address_of(made)))
+    run_app(app, made)
+
+
+def run_app(app: FastAPI, made: socket.socket) -> None:
+    """Serve an application on a socket of `loopback_socket`. Blocks until interrupted."""
     with made, suppress(KeyboardInterrupt):  # uvicorn shuts down completely before it raises
-        uvicorn.Server(config).run(sockets=[made])
+        uvicorn.Server(config_of(app)).run(sockets=[made])

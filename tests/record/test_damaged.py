@@ -68,6 +68,7 @@ def each(damages: dict[str, Damage]) -> pytest.MarkDecorator:
 # -- the list
 
 
+@pytest.mark.slow
 @each(HEADERS)
 def test_without_a_header_the_list_says_what_else_is_left(root: Path, damage: Damage) -> None:
     damage(root / DAMAGED)
@@ -84,6 +85,7 @@ def test_without_a_header_the_list_says_what_else_is_left(root: Path, damage: Da
     assert Store(root).ids() == [WHOLE]
 
 
+@pytest.mark.slow
 @each(JOURNALS)
 def test_with_a_damaged_journal_the_rest_of_it_and_the_sound_are_left(
     root: Path, damage: Damage
@@ -98,6 +100,7 @@ def test_with_a_damaged_journal_the_rest_of_it_and_the_sound_are_left(
     assert len(learner) == 50 * RATE
 
 
+@pytest.mark.slow
 @each(JOURNALS)
 def test_a_damaged_journal_is_recovered_and_says_that_it_was(root: Path, damage: Damage) -> None:
     before = Store(root).open(DAMAGED).entries
@@ -178,6 +181,7 @@ def test_a_journal_of_release_0_1_that_ends_early_is_never_complete(root: Path) 
         assert "the end of its journal is missing" in found.problem
 
 
+@pytest.mark.slow
 def test_packed_sound_cut_at_many_lengths_is_read_until_there(root: Path) -> None:
     path = root / DAMAGED / FLAC
     original, _ = soundfile.read(path, dtype="int16", always_2d=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -141,8 +142,9 @@ def test_truncated_at_any_byte_all_complete_entries_and_samples_are_recovered(
     planted = header()
     journal = journal[: round(journal_share * len(journal))]
     wav = wav[: round(wav_share * len(wav))]
-    folder = write_crashed(tmp_path, journal, wav, planted)
-    attempt = Store(tmp_path).recover(planted.attempt)
+    root = Path(tempfile.mkdtemp(dir=tmp_path))  # two examples may draw the same id
+    folder = write_crashed(root, journal, wav, planted)
+    attempt = Store(root).recover(planted.attempt)
     whole = journal.count(b"\n")
     expected = entries()[:whole]
     assert attempt.state == "complete"
@@ -152,7 +154,7 @@ def test_truncated_at_any_byte_all_complete_entries_and_samples_are_recovered(
     samples = max(0, len(wav) - 44) // 4
     assert np.array_equal(attempt.audio()[0], sound()[0][:samples])
     once = contents(folder)
-    assert Store(tmp_path).recover(planted.attempt).entries == attempt.entries
+    assert Store(root).recover(planted.attempt).entries == attempt.entries
     assert contents(folder) == once
 
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from simvoice.errors import AttemptError
 from simvoice.record.events import Ended
-from simvoice.record.files import check_id, is_id, new_id
+from simvoice.record.files import CLOSED, JOURNAL, check_id, is_id, new_id
 from simvoice.record.recorder import Recorder
 from simvoice.record.store import Store
 from tests.planted.talk import entries, header, record
@@ -187,6 +187,19 @@ def test_recovering_a_complete_attempt_changes_nothing(tmp_path: Path) -> None:
 
 
 # -- erase ----------------------------------------------------------------------------------
+
+
+def test_recovering_adds_the_end_of_the_last_line(tmp_path: Path) -> None:
+    record(tmp_path)
+    store = Store(tmp_path)
+    (attempt,) = store.ids()
+    journal = tmp_path / attempt / JOURNAL
+    whole = journal.read_bytes()
+    journal.write_bytes(whole[:-1])
+    (tmp_path / attempt / CLOSED).unlink()
+    assert store.recover(attempt).state == "complete"
+    assert journal.read_bytes() == whole
+    assert store.open(attempt).problem == ""
 
 
 def test_erase_removes_one_attempt(tmp_path: Path) -> None:

@@ -129,8 +129,9 @@ def browse(microphone_wav: Path, address: str, start_key: StartKey) -> Iterator[
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     if chromium is None:
         pytest.fail("Chromium is not installed; on Debian: apt-get install chromium")
-    sync_api = pytest.importorskip("playwright.sync_api")
-    with sync_api.sync_playwright() as playwright:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
         browsers = []
 
         def open_page(microphone: str = "file", **context: Any) -> Watched:

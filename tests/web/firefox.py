@@ -5,6 +5,7 @@ Only what the tests need of https://w3c.github.io/webdriver-bidi/.
 
 from __future__ import annotations
 
+import base64
 import json
 import shutil
 import subprocess
@@ -121,6 +122,21 @@ class Firefox:
     def before_every_page(self, script: str) -> None:
         """Run a function's text in each new document, before its own scripts."""
         self._command("script.addPreloadScript", functionDeclaration=script)
+
+    def set_cookie(self, domain: str, name: str, value: str) -> None:
+        """Give the browser a cookie of a host."""
+        cookie = {"domain": domain, "name": name, "value": {"type": "string", "value": value}}
+        self._command("storage.setCookie", cookie={**cookie, "path": "/", "httpOnly": True})
+
+    def resize(self, width: int, height: int) -> None:
+        """Make the window's content this large, in pixels."""
+        viewport = {"width": width, "height": height}
+        self._command("browsingContext.setViewport", context=self._tab, viewport=viewport)
+
+    def screenshot(self) -> bytes:
+        """Return a picture of what is shown, as PNG."""
+        taken = self._command("browsingContext.captureScreenshot", context=self._tab)
+        return base64.b64decode(taken["data"])
 
     def goto(self, url: str) -> None:
         """Open an address; return when the page has loaded."""

@@ -13,7 +13,7 @@ import numpy as np
 
 from simvoice.audio import FRAME, FRAME_S, RATE, Pcm, Pcm16, level_dbfs
 from simvoice.debrief.retry import CheckpointRef, find_checkpoint
-from simvoice.errors import AttemptError, CaseError
+from simvoice.errors import AttemptError, CaseError, UsageError
 from simvoice.ports import AudioLine
 from simvoice.record.events import (
     Ended,
@@ -27,7 +27,8 @@ from simvoice.record.files import new_id
 from simvoice.record.ratings import folders_with_feedback
 from simvoice.record.recorder import Recorder
 from simvoice.record.store import Attempt, AttemptSummary, Store
-from simvoice.runtime.observer import Caption, Finished, Observer, Status
+from simvoice.runtime.encounter_options import AS_WRITTEN, EncounterOptions
+from simvoice.runtime.observer import Caption, Finished, Observer, Speaking, Status
 from simvoice.web.ports import CaseCard, Readiness
 from tests.planted.builder import header, learner_turn, patient_speech, speech_like
 
@@ -105,6 +106,9 @@ class ScriptedEncounter:
         self._observer = observer
         self._script = script
         self._end = threading.Event()
+        self.holds: list[bool] = []
+        self.texts: list[str] = []
+        """What the learner typed; "…" where the learner was typing."""
         self.listens = threading.Event()
         """Set when the line is open. Sound that comes earlier is dropped."""
         self._recorder = Recorder.create(
@@ -112,8 +116,19 @@ class ScriptedEncounter:
         )
         self._recorder.add(Started(wall_time=now.isoformat()))
 
-    def end(self) -> None:
+    def end(self, reason: str = "learner") -> None:
         self._end.set()
+
+    def hold(self, held: bool) -> None:
+        self.holds.append(held)
+
+    def typed(self, text: str) -> None:
+        if text == "too long":
+            raise UsageError("This text is too long. Write less.")
+        self.texts.append(text)
+
+    def typing(self) -> None:
+        self.texts.append("…")
 
     def run(self) -> Finished:
         self._line.start()
@@ -135,6 +150,7 @@ class ScriptedEncounter:
                 playing = tone(said.length_s)
                 end_s = at_s + said.length_s
                 self._recorder.add(patient_speech(0, at_s, said.text, line_id=None, end_s=end_s))
+                self._observer(Speaking(at_s, f"{said.text} And more."))
                 self._observer(Caption("patient", at_s, said.text))
             out, playing = playing[:FRAME], playing[FRAME:]
             out = np.pad(out, (0, FRAME - out.size)).astype(np.int16)
@@ -177,6 +193,8 @@ class StandIn:
     prepared: list[str] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
     """The cases of which encounters were asked for."""
+    options: list[EncounterOptions] = field(default_factory=list)
+    """The options of the encounters that were asked for."""
     begun: threading.Event = field(default_factory=threading.Event)
     """Set when an encounter was built."""
     last: ScriptedEncounter | None = None
@@ -206,8 +224,10 @@ class StandIn:
         learner: str,
         observer: Observer,
         retry_from: CheckpointRef | None = None,
+        options: EncounterOptions = AS_WRITTEN,
     ) -> ScriptedEncounter:
         self.asked.append(case_id)
+        self.options.append(options)
         if self.fault is not None:
             raise self.fault
         if case_id != CASE.id:

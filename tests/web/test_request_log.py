@@ -137,10 +137,10 @@ def test_an_encounter_that_cannot_begin_is_logged_under_its_request(
 def test_an_error_of_a_socket_is_logged_under_its_request_and_closes_it(
     client: TestClient, logged: LogFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def fail(_: object) -> None:
+    async def fail(*_: object) -> None:
         raise ValueError("zebra")
 
-    monkeypatch.setattr("simvoice.web.line._hello", fail)
+    monkeypatch.setattr("simvoice.web.line.read_hello", fail)
     with client.websocket_connect(LINE, headers=OUR_ORIGIN) as socket:
         assert socket.receive() == {"type": "websocket.close", "code": 1011}
     text = logged.text_without_secrets()

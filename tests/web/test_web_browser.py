@@ -426,3 +426,34 @@ def test_the_microphone_check_tells_its_cases_apart(address: str, browse: Browse
     assert {name: said["kind"] for name, said in found.items()} == {name: name for name in cases}
     assert {name for name, said in found.items() if said["fit"]} == {"good", "noisy"}
     assert {name for name, said in found.items() if not said["done"]} == {"listening"}
+
+
+def test_a_learner_may_type_instead_of_speaking(
+    address: str, simulator: StandIn, browse: Browse
+) -> None:
+    seen = browse()
+    page = seen.page
+    page.goto(address + DOOR)
+    assert page.locator("#typed").count() == 0
+    page.get_by_role("link", name="I would rather type what I say").click()
+    page.wait_for_selector("#go:not([disabled])")
+    page.locator("#go").click()
+    page.wait_for_selector("#room:not([hidden])")
+    assert page.is_visible("#captions")
+    page.wait_for_selector("#captions p.patient")
+    page.fill("#typed-text", "")
+    page.keyboard.type("What concerns you most?")
+    page.keyboard.press("Enter")
+    until(page, "document.getElementById('typed-text').value === ''")
+    page.keyboard.type("too long")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#typed-fault:not([hidden])")
+    assert page.inner_text("#typed-fault") == "This text is too long. Write less."
+    assert page.input_value("#typed-text") == "too long"
+    assert simulator.options[-1].typed
+    assert simulator.last is not None
+    assert simulator.last.texts[:2] == ["…", "What concerns you most?"]
+    assert page.is_visible("#captions"), "a typed c is no key of the room"
+    end_by_keyboard(page)
+    page.wait_for_url("**/attempts/*")
+    assert seen.errors == []

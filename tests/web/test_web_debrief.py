@@ -12,6 +12,7 @@ from fastapi.testclient import TestClient
 
 from simvoice.record.events import PatientReflection, RecordedReflection
 from simvoice.record.ratings import Objection, add_objection
+from tests.planted.builder import patient_move, trust_step
 from tests.planted.on_page import plant
 from tests.web.conftest import Watched
 from tests.web.stand_in import StandIn
@@ -19,6 +20,10 @@ from tests.web.test_web_browser import until
 
 Browse = Callable[..., Watched]
 
+STOOD = patient_move(
+    40, 31.8, trust_step("let the silence stand", 0.5, 0.52), ledger={"trust": 0.52}
+)
+"""The move at the end of the silence that the learner let stand."""
 REFLECTION = PatientReflection(
     at_s=75.0,
     said=(
@@ -30,7 +35,7 @@ REFLECTION = PatientReflection(
 @pytest.fixture
 def reflected(simulator: StandIn) -> str:
     """The id of an attempt with a reflection by the patient."""
-    return plant(simulator.root, more=[REFLECTION], instruments=("SPIKES",))
+    return plant(simulator.root, more=[STOOD, REFLECTION], instruments=("SPIKES",))
 
 
 @pytest.mark.slow

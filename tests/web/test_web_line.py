@@ -15,6 +15,7 @@ from fastapi.testclient import TestClient
 from simvoice.devices.browser import HEAD, VERSION
 from simvoice.errors import ModelMissing
 from simvoice.record.events import LearnerVoice
+from simvoice.runtime.encounter_options import EncounterOptions
 from simvoice.web.encounters import AUDIO_BOUND, Outbox
 from simvoice.web.line import Hello, browser_line
 from tests.web.stand_in import CASE, HOST, LINE, StandIn
@@ -68,7 +69,7 @@ def test_a_conversation_runs_from_hello_to_finished(
         for index in range(60):
             socket.send_bytes(sound(index, 9000))
         status = texts_until(socket, "status")[-1]
-        assert set(status) == {"type", "at_s", "floor", "level_dbfs", "time_left_s"}
+        assert set(status) == {"type", "at_s", "floor", "level_dbfs", "time_left_s", "is_held"}
         socket.send_text('{"type": "end"}')
         socket.send_bytes(sound(60))
         finished = texts_until(socket, "finished")
@@ -97,6 +98,27 @@ def test_the_patient_is_heard_and_captioned(
                 loud = loud or any(message["bytes"][4:])
             elif message.get("text"):
                 captioned = captioned or json.loads(message["text"])["type"] == "caption"
+
+
+def test_typed_turns_reach_an_encounter(client: TestClient, simulator: StandIn, token: str) -> None:
+    with client.websocket_connect(LINE, headers=OUR_ORIGIN) as socket:
+        socket.send_text(hello(token, typed=True))
+        texts_until(socket, "begun")
+        socket.send_text('{"type": "typing"}')
+        socket.send_text(json.dumps({"type": "typed", "text": "What worries you?"}))
+        socket.send_text(json.dumps({"type": "typed", "text": "too long"}))
+        said = texts_until(socket, "refused")[-1]
+    assert said["message"] == "This text is too long. Write less."
+    assert simulator.options == [EncounterOptions(typed=True, reflects=True)]
+    assert simulator.last is not None
+    assert simulator.last.texts == ["…", "What worries you?"]
+
+
+def test_who_speaks_has_no_typed_turns(client: TestClient, simulator: StandIn, token: str) -> None:
+    with client.websocket_connect(LINE, headers=OUR_ORIGIN) as socket:
+        socket.send_text(hello(token))
+        texts_until(socket, "begun")
+    assert simulator.options == [EncounterOptions(reflects=True)]
 
 
 @pytest.mark.slow
@@ -166,6 +188,7 @@ def test_an_unexpected_fault_is_sent_without_its_details(
     assert client.app.state.slot.is_free()  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("message", "words"),
     [
@@ -181,6 +204,10 @@ def test_an_unexpected_fault_is_sent_without_its_details(
         ('{"type": ' + "9" * 4050 + "}", "cannot be read"),
         ('{"type": "end", "pad": "' + "x" * 100_000 + '"}', "cannot be read"),
         ('{"type": "start"}', "unknown kind"),
+        ('{"type": "typed"}', "unknown kind"),
+        ('{"type": "typed", "text": 7}', "unknown kind"),
+        ('{"type": "typed", "text": ["Hello."]}', "unknown kind"),
+        ('{"type": "typed", "text": "' + "x" * 20_000 + '"}', "cannot be read"),
         ('{"type": "\\ud800"}', "unknown kind"),
         (b"", "not have the right form"),
         (b"\x01\x02", "not have the right form"),

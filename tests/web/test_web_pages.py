@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,11 @@ import pytest
 import soundfile
 from fastapi.testclient import TestClient
 
+from simvoice import paths
 from simvoice.app.language_model import choose_language_model
 from simvoice.audio import RATE
 from simvoice.engines.llm.server import parse_server
+from simvoice.record.answers import ANSWERS, OwnAnswer, OwnAnswers, write_answers
 from simvoice.record.events import Ended, Started
 from simvoice.record.files import HEADER
 from simvoice.record.recorder import Recorder
@@ -40,6 +43,15 @@ def test_the_first_page_lists_the_cases_and_says_that_data_stays_local(client: T
     assert CASE.title in text
     assert "Everything stays on this machine" in text
     assert "None yet." in text
+
+
+def test_the_first_page_says_which_cases_come_from_the_hub(
+    client: TestClient, simulator: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "<dt>Case</dt>" not in client.get("/").text
+    card = replace(CASE, origin=paths.ORIGIN_IN_WORDS["hub"])
+    monkeypatch.setattr(simulator, "cases", lambda: (card,))
+    assert "<dt>Case</dt><dd>sent by the lab&#39;s hub</dd>" in client.get("/").text
 
 
 def test_with_a_server_for_the_language_model_the_pages_name_it(
@@ -184,6 +196,23 @@ def test_the_debrief_shows_words_times_numbers_and_what_was_cut_off(
     assert "you spoke after 4.0 s" in text
     assert "Your share" in text or "your share of the talking" in text
     assert "Decided and recorded during the encounter" in text
+
+
+@pytest.mark.slow
+def test_the_debrief_shows_what_the_learner_wrote_afterwards(
+    client: TestClient, simulator: StandIn, attempt_id: str
+) -> None:
+    page = f"/attempts/{attempt_id}"
+    assert "In your own words" not in client.get(page).text
+    folder = simulator.root / attempt_id
+    answer = OwnAnswer(question="What would you do again?", answer="Wait. <b>Longer.</b>")
+    write_answers(folder, OwnAnswers(answers=(answer, OwnAnswer(question="And else?"))))
+    text = client.get(page).text
+    assert "In your own words" in text
+    assert "Wait. &lt;b&gt;Longer.&lt;/b&gt;" in text
+    assert "not answered" in text
+    (folder / ANSWERS).write_text("damaged")
+    assert client.get(page).status_code == 200
 
 
 @pytest.mark.slow

@@ -127,6 +127,7 @@ def until_closed(connection: socket.socket) -> bytes:
 GET = b"GET / HTTP/1.1\r\nhost: 127.0.0.1\r\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "half", [b"", b"GET / HT", GET, GET + b"accept: */*\r\n", GET + b"\r\n" + GET]
 )

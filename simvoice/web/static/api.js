@@ -2,10 +2,12 @@
 
 export const token = document.querySelector('meta[name="simvoice-token"]').content;
 
-/** Send a request and return the JSON of the answer. body: a value to send as JSON.
- * Throws an Error with the server's message, or with its own when the server did not answer. */
-export async function ask(path, method = "GET", body = undefined) {
-  const headers = { accept: "application/json" };
+/** Send a request and return the JSON of the answer. body: a value to send as JSON. keepalive: it
+ * still arrives when the page is closed; the browser then limits its size. headers: further ones.
+ * Throws an Error with the server's message and, as `content`, the JSON of its answer; with its own
+ * message when the server did not answer. */
+export async function ask(path, method = "GET", body = undefined, options = {}) {
+  const headers = { accept: "application/json", ...options.headers };
   if (method !== "GET") headers["x-simvoice-token"] = token;
   if (body !== undefined) headers["content-type"] = "application/json";
   let answer;
@@ -14,7 +16,7 @@ export async function ask(path, method = "GET", body = undefined) {
       method,
       headers,
       body: JSON.stringify(body),
-      keepalive: body !== undefined, // a request sent while the page closes still arrives
+      keepalive: options.keepalive ?? body !== undefined,
     });
   } catch {
     throw new Error("The server did not answer. Check that simvoice is still running.");
@@ -26,6 +28,8 @@ export async function ask(path, method = "GET", body = undefined) {
   } catch {
     content = { message: text };
   }
-  if (!answer.ok) throw new Error(content.message || `The server answered ${answer.status}.`);
+  if (!answer.ok) {
+    throw Object.assign(new Error(content.message || `The server answered ${answer.status}.`), { content });
+  }
   return content;
 }

@@ -5,7 +5,7 @@ import { BEFORE_S, drawScore, sound, wirePlayer } from "./player.js";
 
 const at = (id) => document.getElementById(id);
 
-at("print").addEventListener("click", () => print());
+at("print")?.addEventListener("click", () => print());
 // Print everything unfolded. Restore the page afterwards.
 let unfolded = [];
 addEventListener("beforeprint", () => {

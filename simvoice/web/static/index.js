@@ -31,12 +31,16 @@ dialog.addEventListener("close", async () => {
 });
 
 function removeRow(row) {
+  if (row.querySelector(".row") !== null) {
+    location.reload(); // what belongs to it is still there, and stands alone now
+    return;
+  }
   const list = row.parentElement;
   const next = row.nextElementSibling ?? row.previousElementSibling;
   row.remove();
   if (list.children.length === 0) {
-    list.remove();
-    document.getElementById("past-empty").hidden = false;
+    if (list.id === "attempts") document.getElementById("past-empty").hidden = false;
+    (list.closest("details") ?? list).remove();
   }
   // the focused button is gone; move the focus
   (next?.querySelector("a, button") ?? document.getElementById("main")).focus();

@@ -28,6 +28,7 @@ const RATE = 16000;
 const HEAD_BYTES = 24;
 const LATENCY_OFFSET = 20;
 const UNDERRUNS_OFFSET = 12;
+const LATENCY_FRAMES = 50; // a second of sound, after which the browser knows its latency
 const TICK_MS = 500;
 const PATIENCE_TICKS = 6; // 3 s in ticks, not in clock time: a machine that slept has not waited
 
@@ -67,6 +68,8 @@ export class VoiceLine extends EventTarget {
     this.giveUp = null; // rejects a connect() that waits for the sound
     this.watch = null;
     this.waited = 0; // ticks since the sound flowed, or since the last resume()
+    this.frames = 0; // frames since the sound started
+    this.latencyMs = 0;
   }
 
   /** List microphones as { id, label }. Labels are empty until the learner allows open() once. */
@@ -243,7 +246,9 @@ export class VoiceLine extends EventTarget {
 
   #captured(buffer) {
     const head = new DataView(buffer, 0, HEAD_BYTES);
-    head.setUint16(LATENCY_OFFSET, this.#latencyMs(), true);
+    this.frames += 1;
+    if (this.frames === LATENCY_FRAMES) this.#readLatency();
+    head.setUint16(LATENCY_OFFSET, this.latencyMs, true);
     this.waited = 0;
     this.#level(new Int16Array(buffer, HEAD_BYTES), head.getUint32(UNDERRUNS_OFFSET, true));
     if (this.socket !== null && this.socket.readyState === WebSocket.OPEN) {
@@ -251,10 +256,12 @@ export class VoiceLine extends EventTarget {
     }
   }
 
-  #latencyMs() {
+  /** Read the latency once after each start of the sound. Firefox asks another process for it and
+   * waits; at each frame that held up the page, and now and then it stopped Firefox for good. */
+  #readLatency() {
     const input = this.settings.latency ?? 0;
     const output = this.context.outputLatency || this.context.baseLatency || 0;
-    return Math.max(0, Math.min(2000, Math.round(1000 * (input + output))));
+    this.latencyMs = Math.max(0, Math.min(2000, Math.round(1000 * (input + output))));
   }
 
   #level(pcm, underruns) {
@@ -294,6 +301,7 @@ export class VoiceLine extends EventTarget {
 
   #reportState() {
     if (this.context === null || this.context.state === "closed") return;
+    if (this.running) this.frames = 0;
     this.#emit(this.running ? "running" : "suspended");
   }
 

@@ -78,9 +78,21 @@ function choose() {
 
 // -- playing -----------------------------------------------------------------------------
 
-function fault() {
-  at("sound-fault").textContent = "This browser cannot play the recording. The transcript and the numbers are complete.";
+/** Say why the recording does not play: the server knows when it was erased or withdrawn. */
+async function fault() {
+  let said = "This browser cannot play the recording. The transcript and the numbers are complete.";
+  try {
+    await ask(sound.getAttribute("src"), "GET", undefined, { headers: { range: "bytes=0-0" } });
+  } catch (error) {
+    said = error.message;
+  }
+  at("sound-fault").textContent = said;
   at("sound-fault").hidden = false;
+}
+
+/** Sound that ends more than a second too early was cut off by the server. */
+function checkEnd() {
+  if (sound.currentTime < Number(at("seek").max) - 1) fault();
 }
 
 async function play() {
@@ -165,6 +177,7 @@ export function wirePlayer() {
   });
   at("channels").addEventListener("change", choose);
   sound.addEventListener("error", fault);
+  sound.addEventListener("ended", checkEnd);
   for (const name of ["play", "pause", "ended"]) {
     sound.addEventListener(name, () => {
       at("play").setAttribute("aria-label", sound.paused ? "Play" : "Pause");

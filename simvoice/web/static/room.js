@@ -6,6 +6,12 @@ import { blockedSentence, showLevel } from "./micheck.js";
 const at = (id) => document.getElementById(id);
 const CAPTIONS_SHOWN = 3;
 const CALM_S = 60; // above a minute, show whole minutes; a running clock distracts
+const TYPING_EVERY_MS = 1000; // how often the patient is told that the learner types
+
+/** The address of an attempt's debrief. A hub has its own, for it keeps the record first. */
+function debriefOf(attempt) {
+  return `${at("door").dataset.debriefs ?? "/attempts/"}${encodeURIComponent(attempt)}`;
+}
 
 export class Room {
   constructor(line) {
@@ -15,6 +21,8 @@ export class Room {
     this.attempt = null;
     this.over = false;
     this.saidMinute = false;
+    this.timeIsOver = false;
+    this.said = "";
     this.dialog = at("end-dialog");
     this.doorTitle = document.title;
     this.abort = new AbortController();
@@ -52,6 +60,7 @@ export class Room {
     addEventListener("pagehide", () => this.line.stop(), { signal });
     this.root.tabIndex = -1;
     this.root.focus();
+    if (at("typed") !== null) this.offerTyping(signal);
     this.breathe();
   }
 
@@ -73,21 +82,39 @@ export class Room {
       this.attempt = message.attempt;
       this.showTurn("nobody");
     } else if (message.type === "status") this.status(message);
+    else if (message.type === "speaking") this.speaking(message);
     else if (message.type === "caption") this.caption(message);
+    else if (message.type === "time_over") this.timeOver();
+    else if (message.type === "refused") this.refused(message.message);
     else if (message.type === "finished") this.finished(message);
     else if (message.type === "notice") this.notice(message.message);
     else this.lost(message.message, message.attempt ?? this.attempt);
   }
 
-  status({ floor, time_left_s: left }) {
+  status({ floor, time_left_s: left, is_held: isHeld }) {
     if (floor !== this.root.dataset.floor) this.showTurn(floor);
-    if (left === null) return;
-    at("time-left").textContent =
-      left > CALM_S ? `${Math.ceil(left / 60)} minutes left` : `${clock(left)} left`;
-    if (left <= CALM_S && !this.saidMinute) {
+    at("time-left").textContent = this.timeWords(left, isHeld);
+    if (left !== null && left <= CALM_S && !this.saidMinute) {
       this.saidMinute = true;
-      at("room-say").textContent = "One minute left.";
+      this.announce("One minute left.");
     }
+  }
+
+  timeWords(left, isHeld) {
+    if (isHeld) return "The clock is stopped";
+    if (this.timeIsOver) return "The time is over; come to an end";
+    if (left === null) return "";
+    return left > CALM_S ? `${Math.ceil(left / 60)} minutes left` : `${clock(left)} left`;
+  }
+
+  /** The time is over and the encounter goes on. */
+  timeOver() {
+    this.timeIsOver = true;
+    this.announce("The time is over. Come to an end.");
+  }
+
+  announce(sentence) {
+    at("room-say").textContent = sentence;
   }
 
   showTurn(floor) {
@@ -96,8 +123,22 @@ export class Room {
     at("floor-words").textContent = words[floor];
   }
 
-  caption({ who, text }) {
-    if (!text) return;
+  /** The patient begins to say a line: it is written while it sounds. */
+  speaking({ start_s: startS, text }) {
+    if (text) this.write("patient", text).dataset.start = startS;
+  }
+
+  /** A turn is over. What the patient really said replaces what was planned. */
+  caption({ who, start_s: startS, text }) {
+    const planned = at("captions").querySelector(`[data-start="${startS}"]`);
+    if (who === "patient" && planned !== null) {
+      planned.removeAttribute("data-start");
+      if (text) planned.lastChild.textContent = text;
+      else planned.remove();
+    } else if (text) this.write(who, text);
+  }
+
+  write(who, text) {
     const row = document.createElement("p");
     row.className = who;
     const name = document.createElement("span");
@@ -106,9 +147,11 @@ export class Room {
     row.append(name, text);
     at("captions").append(row);
     while (at("captions").children.length > CAPTIONS_SHOWN) at("captions").firstChild.remove();
+    return row;
   }
 
   toggleCaptions() {
+    if (this.root.dataset.captions === "never") return; // an exam has none
     const shown = at("captions").hidden;
     at("captions").hidden = !shown;
     at("captions-toggle").setAttribute("aria-pressed", String(shown));
@@ -116,12 +159,51 @@ export class Room {
 
   key(event) {
     if (event.repeat || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.target.closest?.("textarea, input") && event.key !== "Escape") return;
     this.line.resume();
     if (this.dialog.open) return;
     if (event.key === "Escape") {
       event.preventDefault();
       this.askToEnd();
     } else if (event.key.toLowerCase() === "c") this.toggleCaptions();
+  }
+
+  // -- typed turns, where the learner may type instead of speaking
+
+  offerTyping(signal) {
+    const text = at("typed-text");
+    at("typed").addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.sayTyped();
+    }, { signal });
+    text.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+      event.preventDefault();
+      this.sayTyped();
+    }, { signal });
+    let told = 0;
+    text.addEventListener("input", () => {
+      if (performance.now() - told < TYPING_EVERY_MS) return;
+      told = performance.now();
+      this.line.send({ type: "typing" });
+    }, { signal });
+    text.focus();
+  }
+
+  sayTyped() {
+    const text = at("typed-text").value.trim();
+    if (text === "") return;
+    at("typed-fault").hidden = true;
+    this.line.send({ type: "typed", text });
+    this.said = text;
+    at("typed-text").value = "";
+  }
+
+  /** A typed turn was not taken: it is in the field again. */
+  refused(sentence) {
+    at("typed-fault").textContent = sentence;
+    at("typed-fault").hidden = false;
+    if (at("typed-text").value === "") at("typed-text").value = this.said;
   }
 
   askToEnd() {
@@ -148,7 +230,7 @@ export class Room {
     }
     this.close();
     at("floor-words").textContent = "Opening the debrief…";
-    location.assign(`/attempts/${encodeURIComponent(attempt)}`);
+    location.assign(debriefOf(attempt));
   }
 
   /** The microphone is gone: end the encounter and keep its record. */
@@ -166,7 +248,7 @@ export class Room {
     at("after").hidden = false;
     at("after-words").textContent = sentence;
     at("after-debrief").hidden = !attempt;
-    if (attempt) at("after-debrief").href = `/attempts/${encodeURIComponent(attempt)}`;
+    if (attempt) at("after-debrief").href = debriefOf(attempt);
     at("after").focus();
   }
 
