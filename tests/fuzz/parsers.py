@@ -13,6 +13,7 @@ import wave
 import zipfile
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,7 @@ from simvoice.errors import (
 from simvoice.models import manifest as models
 from simvoice.models import sources
 from simvoice.models.download import DamagedError
+from simvoice.patient.case.course_plan import COURSE_FILE, load_course_plan
 from simvoice.patient.case.load import load_case
 from simvoice.patient.case.suite import load_suite
 from simvoice.patient.checking.certificate import CERTIFICATE_FILE, listed_cases
@@ -63,6 +65,15 @@ from simvoice.record.ratings import (
     load_feedback,
     load_ratings,
 )
+from simvoice.record.reflection import (
+    REFLECTION,
+    LearnerReflection,
+    ReflectedMoment,
+    end_reflection,
+    read_reflection,
+    reflection_for_page,
+    save_text,
+)
 from simvoice.record.store import Store
 from simvoice.research.analysis import results
 from simvoice.research.analysis.attempts import analyse_attempt
@@ -77,6 +88,10 @@ from simvoice.sentences import split_sentences
 from simvoice.simulate.demo import load_demo
 from simvoice.simulate.speech import cached_clip
 from simvoice.simulate.speech import parse as parse_pauses
+from simvoice.workbench.cards import CaseDraft, saved
+from simvoice.workbench.note import case_from_note, read_note
+from simvoice.workbench.problems import read_draft
+from tests.fuzz.hub_supplies import supplies
 from tests.fuzz.mutations import (
     HOSTILE_NUMBERS,
     any_text,
@@ -84,7 +99,9 @@ from tests.fuzz.mutations import (
     damaged,
     damaged_json,
 )
+from tests.fuzz.sealed_records import sealed_records
 from tests.fuzz.search import Target
+from tests.fuzz.station_reports import station_reports
 from tests.planted.on_page import plant
 from tests.planted.sound_files import make_all
 from tests.research.recordings.test_transcript_formats import FORMATS
@@ -267,6 +284,17 @@ def attempts(folder: Path) -> Iterable[Target]:
         own.with_file(BRIEF, data)
         load_brief(own.folder)
 
+    moments = (ReflectedMoment(at_s=7.0, words="I see.", aim="To wait."),)
+    kept = LearnerReflection(begun_at=WHEN, moments=moments)
+
+    def reflection(data: bytes) -> None:
+        own.with_file(REFLECTION, data)
+        reflection_for_page(own.folder)
+        sentence_or(lambda: read_reflection(own.folder), AttemptError)
+        now = datetime.fromisoformat(WHEN)
+        sentence_or(lambda: save_text(own.folder, moments, 7.0, "effect", "x", "", now), UsageError)
+        sentence_or(lambda: end_reflection(own.folder, moments, now), UsageError)
+
     entries = own.lines(JOURNAL)
     audio = next(name for name in own.files if name.startswith("audio"))
     wav = _wav_of(Store(own.root).open(own.id).audio())
@@ -284,6 +312,9 @@ def attempts(folder: Path) -> Iterable[Target]:
     yield Target("debrief of a damaged journal", damaged_lines(entries), debrief, weight=4.0)
     yield Target("sound of an attempt", sound_inputs, sound)
     yield Target("ratings and objections of an attempt", feedback_inputs, feedback)
+    yield Target(
+        "reflection of an attempt", damaged_json([kept.model_dump()]), reflection, examples=(DEEP,)
+    )
     yield Target("brief of an attempt", damaged_json([json.loads(own.files[BRIEF])]), brief)
 
     result = analyse_attempt(*_with_reading(own.with_file("", b"").open(own.id)))
@@ -328,7 +359,7 @@ def cases(folder: Path) -> Iterable[Target]:
     own = folder / "cases" / _CASE.name
     shutil.copytree(_CASE, own)
     whole = paths.scenarios_dir() / "sudden-death"
-    for name in ("suite.yaml", CERTIFICATE_FILE):
+    for name in ("suite.yaml", COURSE_FILE, CERTIFICATE_FILE):
         shutil.copy(whole / name, own / name)
     case_file = own / "case.yaml"
     files = {path.name: path.read_bytes() for path in own.iterdir()}
@@ -350,11 +381,40 @@ def cases(folder: Path) -> Iterable[Target]:
         "case.yaml": lambda: load_case(case_file),
         "suite.yaml": lambda: load_suite(case_file, case),
         "demo.yaml": lambda: load_demo(case_file),
+        COURSE_FILE: lambda: load_course_plan(case_file, [each.id for each in case.moments]),
         CERTIFICATE_FILE: lambda: None,
     }
     for name, call in calls.items():
         weight = 3.0 if name == "case.yaml" else 1.0
         yield Target(f"case: {name}", inputs(name), partial(check, name, call), weight=weight)
+    suite = files["suite.yaml"].decode()
+    draft = partial(_draft, suite)
+    yield Target("workbench: case.yaml", inputs("case.yaml"), draft, weight=2.0)
+    yield Target("workbench: door note", damaged([_NOTE]), _door_note)
+
+
+_NOTE = b"Mrs. Hilde Brandt, 67, has come for her result. You are a nurse. You have ten minutes."
+
+
+def _draft(suite: str, data: bytes) -> None:
+    """Read a damaged case as a draft, and change what can be changed of it."""
+    try:
+        draft = CaseDraft({"case.yaml": data.decode("utf-8", "replace"), "suite.yaml": suite})
+    except CaseError:
+        return
+    for problem in read_draft(draft).problems:
+        assert problem.sentence.strip()
+    for card in draft.cards("lines")[:1]:
+        sentence_or(partial(saved, draft, "lines", card.id, {"text": "Other words."}), CaseError)
+
+
+def _door_note(data: bytes) -> None:
+    def make() -> None:
+        read = read_note(data.decode("utf-8", "replace"))
+        files = case_from_note(read, "a-case")
+        assert read_draft(CaseDraft(files)).can_be_checked
+
+    sentence_or(make, CaseError)
 
 
 CASE = load_case(_CASE / "case.yaml")
@@ -391,7 +451,8 @@ def lab_files(folder: Path) -> Iterable[Target]:
 
     shipped = Path(str(instruments.__module__ and paths.__file__)).parent / "scoring" / "data"
     texts = [path.read_bytes() for path in sorted((shipped / "instruments").glob("*.toml"))]
-    yield Target("instrument", damaged(texts), instrument, examples=(b"x = " + DEEP,))
+    long_number = b"x = " + b"1" * 5000
+    yield Target("instrument", damaged(texts), instrument, examples=(b"x = " + DEEP, long_number))
 
     listed = folder / "manifest.toml"
 
@@ -401,7 +462,7 @@ def lab_files(folder: Path) -> Iterable[Target]:
         sentence_or(lambda: read_again(listed), SettingError)
 
     manifests = damaged([paths.manifest_file().read_bytes()])
-    yield Target("manifest of models", manifests, manifest, examples=(b"x = " + DEEP,))
+    yield Target("manifest of models", manifests, manifest, examples=(b"x = " + DEEP, long_number))
 
     stamps = {"model.onnx": [10, 1_700_000_000_000, "0" * 64]}
 
@@ -651,7 +712,18 @@ def answers(_folder: Path) -> Iterable[Target]:
     yield Target(name, inputs, check, examples=(broken, b"data: " + DEEP, DEEP), weight=2.0)
 
 
-_GROUPS = (transcripts, sounds, attempts, cases, lab_files, options, answers)
+_GROUPS = (
+    transcripts,
+    sounds,
+    attempts,
+    cases,
+    lab_files,
+    options,
+    answers,
+    supplies,
+    sealed_records,
+    station_reports,
+)
 
 
 def all_targets(folder: Path) -> list[Target]:

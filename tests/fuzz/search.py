@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -54,6 +55,8 @@ class Outcome:
     failure: BaseException | None = None
     notes: str = ""
     """The smallest failing input."""
+    input: Any = None
+    """The same, as it was given to the target."""
     seen: list[str] = field(default_factory=list)
 
 
@@ -121,6 +124,8 @@ def search(
         except Exception as error:
             if not outcome.notes or len(shown(value, 10_000)) <= len(outcome.notes):
                 outcome.failure, outcome.notes = error, shown(value, 10_000)
+                outcome.input = value
+            traceback.clear_frames(error.__traceback__)  # a large array in them would stay
             raise
         if needed_s > outcome.slowest_s:
             outcome.slowest_s, outcome.slowest = needed_s, shown(value, 200)

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
+from typing import Literal
 
 from simvoice import __version__
 from simvoice.audio import RATE
+from simvoice.display import count_noun
 from simvoice.errors import AttemptError
 from simvoice.reading.reading import Reading
+from simvoice.record.answers import ANSWERS, OwnAnswer, read_answers
 from simvoice.record.events import LearnerTurn, PatientMove, PatientSpeech
 from simvoice.record.files import JOURNAL
+from simvoice.record.reflection import REFLECTION, LearnerReflection, read_reflection
 from simvoice.record.store import Attempt
 from simvoice.research.analysis.conversation import (
     Conversation,
+    ConversationAnswer,
     ConversationUtterance,
     ConversationWord,
     InputFile,
@@ -24,15 +29,33 @@ from simvoice.research.analysis.results import fingerprint
 from simvoice.research.analysis.tables import events_of, stretches_of, turns_of, values_of
 
 
-def _retry_note(attempt: Attempt) -> str:
-    """Return a note for readers of a retry's numbers; empty for other attempts."""
-    again = attempt.header.again
-    if again is None:
+def _part_notes(attempt: Attempt) -> Iterator[str]:
+    """Yield notes for readers of the numbers of a part of a conversation; none for a whole one."""
+    header = attempt.header
+    if header.again is not None:
+        again = header.again
+        yield (
+            f"a retry of attempt {again.attempt} from {again.at_s:.1f} s on; it begins with a line "
+            "of the patient from that attempt, so it has no opening"
+        )
+    if header.moment is not None:
+        yield (
+            f"a drill from the moment {header.moment.id} of its case; what was said before it was "
+            "played in advance, so it has no opening"
+        )
+    if header.continues is not None:
+        first = header.continues
+        yield (
+            f"goes on from attempt {first.attempt}, which was cut off at {first.at_s:.1f} s, so it "
+            "has no opening"
+        )
+
+
+def _typed_note(reading: Reading) -> str:
+    typed = sum(turn.is_typed for turn in reading.of(LearnerTurn))
+    if not typed:
         return ""
-    return (
-        f"a retry of attempt {again.attempt} from {again.at_s:.1f} s on; it begins with a line of "
-        "the patient from that attempt, so it has no opening"
-    )
+    return f"{count_noun(typed, 'turn')} of the learner typed, and left out of all that is timed"
 
 
 def attempt_fingerprint(attempt: Attempt, visit: Collection[str] | None = None) -> str:
@@ -65,7 +88,17 @@ def analyse_attempt(
         inputs=tuple(inputs),
         simvoice=__version__,
         fingerprint=attempt_fingerprint(attempt, visit),
-        notes=tuple(note for note in (attempt.problem, _retry_note(attempt)) if note),
+        notes=tuple(
+            note
+            for note in (
+                attempt.problem,
+                *_part_notes(attempt),
+                _typed_note(reading),
+                _answers_note(attempt),
+                _reflection_note(attempt),
+            )
+            if note
+        ),
         stretches=stretches_of(reading),
         utterances=utterances,
         words=tuple(
@@ -81,7 +114,45 @@ def analyse_attempt(
             for move in reading.of(PatientMove)
             if move.ledger
         ),
+        answers=tuple(
+            ConversationAnswer(question=one.question, answer=one.answer, written_at=one.written_at)
+            for one in _answers(attempt)
+        ),
+        reflection=_reflection(attempt),
     )
+
+
+def _answers(attempt: Attempt) -> tuple[OwnAnswer, ...]:
+    try:
+        found = read_answers(attempt.folder)
+    except AttemptError:  # a note says so
+        return ()
+    return () if found is None else found.answers
+
+
+def _answers_note(attempt: Attempt) -> str:
+    """Return a note when the learner's answers cannot be read; empty when they can."""
+    try:
+        read_answers(attempt.folder)
+    except AttemptError:
+        return "the learner's answers after the encounter cannot be read"
+    return ""
+
+
+def _reflection(attempt: Attempt) -> LearnerReflection | None:
+    try:
+        return read_reflection(attempt.folder)
+    except AttemptError:  # a note says so
+        return None
+
+
+def _reflection_note(attempt: Attempt) -> str:
+    """Return a note when the learner's reflection cannot be read; empty when it can."""
+    try:
+        read_reflection(attempt.folder)
+    except AttemptError:
+        return "what the learner wrote before the debrief cannot be read"
+    return ""
 
 
 def _visit(attempt: Attempt, given: Collection[str] | None) -> tuple[str, ...]:
@@ -102,6 +173,14 @@ def _inputs(attempt: Attempt) -> list[InputFile]:
             length_s=attempt.duration_s,
         )
         found.append(sound)
+    written: tuple[tuple[str, Literal["answers", "reflection"]], ...] = (
+        (ANSWERS, "answers"),
+        (REFLECTION, "reflection"),
+    )
+    for name, role in written:
+        path = attempt.folder / name
+        if path.is_file():
+            found.append(InputFile(name=name, sha256=_sha256(attempt, path), role=role))
     return found
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Literal
 
 from simvoice.reading.timeline_events import EventKind
+from simvoice.record.reflection import LearnerReflection
 from simvoice.rounding import MetricValue, PreciseSeconds
 from simvoice.strict_model import StrictModel
 from simvoice.timing.turns import Speaker
@@ -107,12 +108,21 @@ class LedgerPoint(StrictModel):
     values: dict[str, float]
 
 
+class ConversationAnswer(StrictModel):
+    """What the learner wrote after the encounter. It is scored by nothing."""
+
+    question: str
+    answer: str
+    written_at: str = ""
+    """ISO 8601 with zone; empty when nothing was written."""
+
+
 class InputFile(StrictModel):
     """A file that the conversation was made from."""
 
     name: str
     sha256: str
-    role: Literal["sound", "transcript", "journal"]
+    role: Literal["sound", "transcript", "journal", "answers", "reflection"]
     rate: int | None = None
     """Hertz; only for sound."""
     channels: int | None = None
@@ -152,6 +162,10 @@ class Conversation(StrictModel):
     events: tuple[ConversationEvent, ...]
     metrics: tuple[Value, ...]
     ledger: tuple[LedgerPoint, ...] = ()
+    answers: tuple[ConversationAnswer, ...] = ()
+    """To the questions of an assignment."""
+    reflection: LearnerReflection | None = None
+    """What the learner wrote before the debrief; None when nothing was asked. Not scored either."""
 
     def name_of(self, who: Who) -> str:
         """Return the displayed name, or the role when there is none."""

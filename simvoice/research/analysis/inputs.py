@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ from simvoice.research.analysis.results import id_of, is_result, load, results_i
 from simvoice.research.recordings.file_names import is_unicode, shown_name
 from simvoice.research.recordings.sound import SOUND_ENDINGS, channels_of, holds_one_sound
 from simvoice.research.recordings.speaker_names import SpeakerNames
+from simvoice.safe_text import shortened
 
 # -- sources of conversations to export -----------------------------------------------------
 
@@ -149,14 +151,14 @@ def gather(paths: Sequence[str], attempts: Path, names: SpeakerNames) -> Gathere
         path = Path(text)
         if not is_unicode(path):
             left_out.append(LeftOut.not_unicode(path))
-        elif is_id(text) and not path.exists():
+        elif is_id(text) and not os.path.exists(path):
             found.append(_attempt_at(attempts / text))
-        elif not path.exists() and not path.is_symlink():
+        elif not os.path.lexists(path):  # also a name that the system refuses
             raise UsageError(
-                f"{text!r} is neither the id of an attempt nor an existing path; to list attempts: "
-                "simvoice attempts list"
+                f"{shortened(text)!r} is neither the id of an attempt nor an existing path; "
+                "to list attempts: simvoice attempts list"
             )
-        elif (path / HEADER).is_file():
+        elif os.path.isfile(path / HEADER):
             found.append(_attempt_at(path.resolve()))
         elif path.is_dir():
             items, others = _searched(path, names)

@@ -57,7 +57,8 @@ def tiers_of(found: Conversation) -> list[Tier]:
     tiers += [
         _tier(f"{who} utterances", "utterance", who, ((u.start_s, u.end_s, u.text) for u in own))
         for who in _SPEAKERS
-        if (own := [u for u in found.utterances if u.who == who])
+        # a typed utterance has no length, so no tier can hold it
+        if (own := [u for u in found.utterances if u.who == who and u.end_s > u.start_s])
     ]
     tiers += [
         _tier(f"{who} words", "word", who, ((w.start_s, w.end_s, w.text) for w in words))

@@ -100,8 +100,8 @@ _README = """Conversations measured by simvoice.
 
 tables/    CSV and Parquet: metrics_wide (one row for each conversation), metrics_long (one row for
            each conversation and metric), turns, events, speech, utterances, words, ledger,
-           conversations. codebook defines every metric; norms lists published values of real
-           visits.
+           answers and reflections (the learner's own words afterwards), conversations. codebook
+           defines every metric; norms lists published values of real visits.
 praat/     TextGrids. In Praat: Open > Read from file, with the sound; View & Edit together.
 elan/      EAF files. Put each beside its sound and open it in ELAN, or let ELAN ask for the sound.
 rttm/      Who speaks when, for scoring tools.

@@ -6,7 +6,16 @@ from collections.abc import Iterable, Iterator
 
 from simvoice.research.analysis.conversation import Conversation, Value
 from simvoice.research.export.columns import CONVERSATION, Cell, Column, ExportTable
-from simvoice.research.export.time_tables import EVENTS, LEDGER, SPEECH, TURNS, UTTERANCES, WORDS
+from simvoice.research.export.time_tables import (
+    ANSWERS,
+    EVENTS,
+    LEDGER,
+    REFLECTIONS,
+    SPEECH,
+    TURNS,
+    UTTERANCES,
+    WORDS,
+)
 from simvoice.rounding import round_precise
 from simvoice.scoring.metrics.change import Retest, detectable, retest
 from simvoice.scoring.metrics.definitions import definitions
@@ -286,6 +295,8 @@ def tables(voice_free: bool) -> list[ExportTable]:
         UTTERANCES,
         WORDS,
         LEDGER,
+        ANSWERS,
+        REFLECTIONS,
         CODEBOOK,
         NORMS,
     ]

@@ -1,4 +1,4 @@
-"""The tables with times in every row: turns, events, speech, utterances, words and ledger."""
+"""The tables of what is in a conversation: turns, events, speech, words, ledger, own words."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import get_args
 
 from simvoice.reading.timeline_events import EventKind
+from simvoice.record.reflection import QUESTIONS
 from simvoice.research.analysis.conversation import Conversation
 from simvoice.research.export.columns import CONVERSATION, Cell, Column, ExportTable
 from simvoice.strict_model import StrictModel
@@ -156,6 +157,60 @@ WORDS = _one_row_each(
         ),
     ),
     lambda c: c.words,
+    private=True,
+)
+
+
+ANSWERS = _one_row_each(
+    "answers",
+    "What the learner wrote after the encounter, in answer to the questions of an assignment. No "
+    "metric comes from it.",
+    "number",
+    (
+        Column("question", "string", "The question.", private=True),
+        Column("answer", "string", "The learner's words; empty for no answer.", private=True),
+        Column("written_at", "string", "When it was written; ISO 8601 with zone.", private=True),
+    ),
+    lambda c: c.answers,
+    private=True,
+)
+
+
+def _reflections(conversations: Iterable[Conversation]) -> Iterator[dict[str, Cell]]:
+    for c in conversations:
+        if c.reflection is None:
+            continue
+        for number, moment in enumerate(c.reflection.moments, 1):
+            yield {
+                "conversation": c.id,
+                "moment": number,
+                **moment.model_dump(),
+                "ended_at": c.reflection.ended_at,
+            }
+
+
+REFLECTIONS = ExportTable(
+    "reflections",
+    "What the learner wrote about moments of the conversation before reading the debrief. No "
+    "metric comes from it.",
+    (
+        CONVERSATION,
+        Column("moment", "integer", "Number, from 1 in each conversation.", required=True),
+        Column("at_s", "number", "Start of the learner's words, from the start.", "seconds"),
+        Column("words", "string", "The learner's words, as they were shown.", private=True),
+        *(
+            Column(name, "string", f"{question} Empty for no answer.", private=True)
+            for name, question in QUESTIONS.items()
+        ),
+        Column(
+            "ended_at",
+            "string",
+            "When the debrief was shown; ISO 8601 with zone. Empty when it was not.",
+            private=True,
+        ),
+    ),
+    _reflections,
+    ("conversation", "moment"),
     private=True,
 )
 

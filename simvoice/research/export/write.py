@@ -95,6 +95,8 @@ def without_voice(found: Conversation, name: str) -> Conversation:
             "turns": tuple(turn.model_copy(update={"text": ""}) for turn in found.turns),
             "events": tuple(event.model_copy(update={"text": ""}) for event in found.events),
             "ledger": (),
+            "answers": (),
+            "reflection": None,
         }
     )
 

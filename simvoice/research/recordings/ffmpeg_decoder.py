@@ -47,8 +47,9 @@ _HOLE_S = 0.05
 _START_S = 0.15
 """The same before the first sound: codecs begin with up to 0.14 s that no one hears."""
 
-_LONGEST_HOLE_S = 3600.0
-"""Seconds of the longest hole that is filled: a later time is damage."""
+_MOST_HOLES_S = 900.0
+"""Seconds of all holes together that are filled: a later time is taken for damage. A small file can
+state any time, so without a limit it could take for ever."""
 
 _TOLERANCE_S = 0.25
 """Seconds by which the length that a container states may exceed its sound: encoders add up to two
@@ -72,6 +73,7 @@ class FfmpegDecoder:
         self._bad = 0
         self._bad_at_end = 0
         self._hole_s = 0.0
+        self._jump_s = 0.0
         self._begins_at: int | None = None
         self._ends_at = 0
         self._is_partial = False
@@ -147,7 +149,14 @@ class FfmpegDecoder:
         starts_s = (self._container.start_time or 0) / av.time_base
         hole_s = frame.time - starts_s - self._frames / self.rate
         least_s = _HOLE_S if self._frames else _START_S
-        if not least_s < hole_s < _LONGEST_HOLE_S:
+        if hole_s <= least_s:
+            self._jump_s = 0.0  # the time of a single frame was damaged
+            return
+        hole_s -= self._jump_s
+        if hole_s <= least_s:
+            return
+        if self._hole_s + hole_s > _MOST_HOLES_S:
+            self._jump_s += hole_s
             return
         self._hole_s += hole_s
         left = round(hole_s * self.rate)
@@ -199,7 +208,7 @@ class FfmpegDecoder:
         found: list[str] = []
         declared_s = self._declared_s()
         bad_inside = self._bad - self._bad_at_end
-        if declared_s is not None and declared_s - found_s > _TOLERANCE_S:
+        if declared_s is not None and declared_s - self._jump_s - found_s > _TOLERANCE_S:
             found.append(cut_off(self._name, declared_s, found_s))
         elif self._is_partial or self._bad_at_end or self._breaks_off():
             found.append(no_end(self._name, found_s))
@@ -211,6 +220,11 @@ class FfmpegDecoder:
             found.append(
                 f"{self._name!r} has holes of {self._hole_s:.1f} s in all, which were filled with "
                 "silence"
+            )
+        if self._jump_s:
+            found.append(
+                f"the times in {self._name!r} jump by {self._jump_s:.0f} s, which was left out; "
+                "what follows is that much earlier here than the file says"
             )
         count = len(self._container.streams.audio)
         if count > 1:

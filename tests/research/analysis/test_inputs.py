@@ -109,6 +109,8 @@ def test_attempts_are_found_by_id_by_folder_and_in_a_folder(tmp_path: Path) -> N
 def test_errors_for_missing_paths_name_the_remedy(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is neither the id of an attempt nor an existing path"):
         found(tmp_path / "gone.wav")
+    with pytest.raises(UsageError, match="9…' is neither the id of an attempt"):
+        found("9" * 5000)
     with pytest.raises(AttemptError, match="there is no attempt 20261122-101530-case-abcd"):
         found("20261122-101530-case-abcd")
     with pytest.raises(UsageError, match="there is no attempt and no recording in"):

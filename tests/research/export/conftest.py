@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from simvoice.reading.reading import read
+from simvoice.record.answers import OwnAnswer, OwnAnswers, write_answers
 from simvoice.record.events import (
     PatientReflection,
     RecordedReflection,
 )
+from simvoice.record.reflection import ReflectedMoment, end_reflection, save_text
 from simvoice.research.analysis.attempts import analyse_attempt
 from simvoice.research.analysis.conversation import Conversation
 from simvoice.research.analysis.recording import Options, Recording, analyse_recording
@@ -42,6 +45,12 @@ def attempt(tmp_path_factory: pytest.TempPathFactory) -> Conversation:
     folder = tmp_path_factory.mktemp("attempts")
     name = "20261122-101530-planted-talk-abcd"
     found = record(folder, PRIVATE, attempt=name, learner="Kim", visit=("bad-news",))
+    answer = OwnAnswer(question="What surprised you?", answer=f"The {SECRET}, really.")
+    write_answers(found.folder, OwnAnswers(answers=(answer,)))
+    now = datetime(2026, 11, 22, 11, tzinfo=UTC)
+    moments = (ReflectedMoment(at_s=3.4, words="that is frightening i know"),)
+    save_text(found.folder, moments, 3.4, "instead", f"Say {SECRET}.", "", now)
+    end_reflection(found.folder, moments, now)
     return analyse_attempt(found, read(found))
 
 

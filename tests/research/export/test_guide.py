@@ -23,7 +23,7 @@ def test_every_option_in_the_guide_exists() -> None:
     group = typer.main.get_command(app)
     known = {
         option
-        for name in ("analyze", "calibrate", "export", "picture", "talk")
+        for name in ("analyze", "calibrate", "export", "picture", "serve", "talk")
         for parameter in group.commands[name].params  # type: ignore[attr-defined]
         for option in (*parameter.opts, *parameter.secondary_opts)
     }

@@ -135,7 +135,7 @@ def test_the_voice_free_variant_contains_no_words_names_dates_or_file_names(
     found = [text for text in private if text.encode("utf-8") in plain]
     assert found == []
     assert not [path for path in files if path.startswith("ctm/")]
-    for table in ("words", "utterances", "ledger"):
+    for table in ("words", "utterances", "ledger", "answers", "reflections"):
         assert f"tables/{table}.csv" not in files
 
 

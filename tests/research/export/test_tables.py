@@ -63,6 +63,14 @@ def test_turns_events_and_speech_are_the_conversations(folder: Path, attempt: Co
     assert (interruption["words_lost"], interruption["seconds_lost"]) == ("3", "1.2")
     assert [r["name"] for r in own("ledger")] == ["trust", "trust"]
     assert len(own("words")) == len(attempt.words)
+    (answer,) = own("answers")
+    assert (answer["number"], answer["question"]) == ("1", "What surprised you?")
+    assert answer["answer"] == "The persimmon, really."
+    (moment,) = own("reflections")
+    assert (moment["moment"], moment["at_s"], moment["aim"]) == ("1", "3.4", "")
+    assert moment["words"] == "that is frightening i know"
+    assert moment["instead"] == "Say persimmon."
+    assert moment["ended_at"] == "2026-11-22T11:00:00+00:00"
 
 
 def test_csv_and_parquet_contain_the_same_cells(folder: Path) -> None:

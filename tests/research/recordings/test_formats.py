@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 import soundfile
@@ -205,6 +207,35 @@ def test_a_stream_that_was_stopped_and_started_again_tells_of_the_missing_end(
     found = read(path)
     assert found.length_s > LENGTH_S + 1.5
     assert any("is cut off" in remark or "is damaged" in remark for remark in found.remarks)
+
+
+def with_hole(path: Path, hole_s: float) -> Path:
+    """Write one second of sound, a hole in the times, and another second."""
+    container = av.open(str(path), "w")
+    stream = container.add_stream("libopus", rate=48_000, layout="stereo")
+    for start_s in (0.0, 1.0 + hole_s):
+        frame = av.AudioFrame.from_ndarray(
+            np.full((1, 2 * 48_000), 3000, np.int16), format="s16", layout="stereo"
+        )
+        frame.sample_rate, frame.pts = 48_000, round(start_s * 48_000)
+        frame.time_base = Fraction(1, 48_000)
+        container.mux(stream.encode(frame))
+    container.mux(stream.encode(None))
+    container.close()
+    return path
+
+
+@pytest.mark.parametrize(
+    ("hole_s", "length_s", "remark"),
+    [(60.0, 62.0, "has holes of 60.0 s in all"), (7200.0, 2.0, "jump by 7200 s")],
+)
+def test_a_hole_is_filled_and_a_jump_of_hours_is_left_out_with_a_remark(
+    tmp_path: Path, hole_s: float, length_s: float, remark: str
+) -> None:
+    found = read(with_hole(tmp_path / "hole.mka", hole_s))
+    assert found.length_s == pytest.approx(length_s, abs=0.1)
+    (said,) = found.remarks
+    assert remark in said
 
 
 # -- what is no sound -----------------------------------------------------------------------

@@ -295,6 +295,7 @@ def read_or_error(path: Path) -> RecordingTranscript | str:
         return str(error)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(30)  # patterns that look back take minutes for these
 @each_format
 @pytest.mark.parametrize(
