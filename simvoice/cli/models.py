@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from types import TracebackType
 from typing import Annotated
 
@@ -21,6 +22,7 @@ from rich.table import Table
 
 from simvoice import paths
 from simvoice.cli.common import AsJson, answers, notes, orderly_end, print_json
+from simvoice.cli.from_hub import models_of_hub
 from simvoice.debrief.terminal import Fitted, prose
 from simvoice.errors import ModelAltered, ModelMissing, NeedsError
 from simvoice.models import manifest
@@ -105,12 +107,25 @@ def _archive(kind: SourceKind) -> ArchiveKind:
 def pull_models(
     names: ModelNames = None,
     profile: ProfileOption = manifest.DEFAULT_PROFILE,
+    hub: Annotated[
+        bool | None,
+        typer.Option(
+            "--hub/--no-hub",
+            help="Ask the paired hub first, or do not. Default: yes when a hub is paired.",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Download models and verify them. Continues a download that was interrupted."""
+    """Download models and verify them. Continues a download that was interrupted.
+
+    A hub with which this computer is paired is asked first, then the model hub, then packages.
+    """
     chosen = _chosen(names, profile)
-    with orderly_end(), _Bars() as bars, Downloader() as downloader:
-        done = pull(chosen, bars, downloader)
+    with ExitStack() as stack:
+        stack.enter_context(orderly_end())
+        lab = None if hub is False else models_of_hub(stack, required=hub is True)
+        bars = stack.enter_context(_Bars())
+        done = pull(chosen, bars, stack.enter_context(Downloader()), lab=lab)
     if as_json:
         print_json(
             {

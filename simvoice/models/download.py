@@ -34,6 +34,15 @@ class DamagedError(FetchError):
     """A file arrived completely but is not the published one; the local copy is useless."""
 
 
+class Refused(FetchError):
+    """A server answers that it does not give a document."""
+
+    def __init__(self, sentence: str, status: int) -> None:
+        """status: of HTTP."""
+        super().__init__(sentence)
+        self.status = status
+
+
 class NotAnswering(FetchError):
     """A server does not answer, so nothing more is asked of it in this pull."""
 
@@ -83,11 +92,24 @@ class Downloader:
     received_bytes = 0
     """Bytes received over the network so far."""
 
-    def __init__(self, *, pause: Callable[[float], None] = time.sleep) -> None:
+    def __init__(
+        self,
+        *,
+        pause: Callable[[float], None] = time.sleep,
+        trust: ssl.SSLContext | None = None,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        """trust: whom to trust instead of the authorities of the web; then no redirect is followed.
+
+        transport: what answers in tests.
+        """
         self._pause = pause
         self._client = httpx.Client(
-            follow_redirects=True,
-            verify=_trust(),
+            follow_redirects=trust is None,
+            transport=transport,
+            # A proxy of the environment leads to the web, and the hub is in the house.
+            trust_env=trust is None,
+            verify=public_trust() if trust is None else trust,
             # The bytes must arrive without compression, or a range request cannot continue them.
             headers={"Accept-Encoding": "identity", "User-Agent": f"simvoice/{__version__}"},
         )
@@ -139,7 +161,7 @@ class Downloader:
                 allowed = patience.attempts if came else patience.answer_attempts
                 silent = isinstance(error, httpx.TimeoutException)
                 failures = 0 if progressed and not (silent and allowed == 1) else failures + 1
-                if failures >= allowed:
+                if failures >= allowed or certificate_refusal(error) is not None:
                     reason = _reason(error)
                     raise NotAnswering(
                         f"{what} could not be downloaded ({reason}); check the network "
@@ -156,21 +178,35 @@ class Downloader:
             )
         partial.replace(target)
 
-    def read(self, url: str, *, what: str, patience: Patience = PATIENT) -> bytes:
-        """Return the content of a small document. Raises FetchError that names `what`."""
+    def read(
+        self,
+        url: str,
+        *,
+        what: str,
+        headers: Mapping[str, str] | None = None,
+        limit_bytes: int = 64 << 20,
+        patience: Patience = PATIENT,
+    ) -> bytes:
+        """Return the content of a small document. Raises FetchError that names `what`.
+
+        limit_bytes: a longer answer is not read to its end.
+        """
         failures = 0
+        sent = dict(headers or {})
         while True:
             try:
-                with closing(_watched(lambda: self._stream(url, {}, patience), patience)) as answer:
+                with closing(
+                    _watched(lambda: self._stream(url, sent, patience), patience)
+                ) as answer:
                     response = next(answer)
                     assert isinstance(response, httpx.Response)
                     _refuse_errors(response, what)
-                    return b"".join(chunk for chunk in answer if isinstance(chunk, bytes))
+                    return _bounded(answer, limit_bytes, what)
             except httpx.InvalidURL as error:
                 raise _bad_address(what, error) from error
             except httpx.HTTPError as error:
                 failures += 1
-                if failures >= patience.answer_attempts:
+                if failures >= patience.answer_attempts or certificate_refusal(error) is not None:
                     reason = _reason(error)
                     raise NotAnswering(
                         f"{what} could not be read ({reason}); check the network "
@@ -321,10 +357,40 @@ def _refuse_errors(response: httpx.Response, what: str) -> None:
     if response.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
         response.raise_for_status()
     if response.status_code >= httpx.codes.BAD_REQUEST:
-        raise FetchError(
+        raise Refused(
             f"{what} was refused (HTTP {response.status_code}); "
-            "check the configured index or hub and run the same command again"
+            "check the configured index or hub and run the same command again",
+            response.status_code,
         )
+    if response.is_redirect:  # only when they are not followed
+        raise Refused(
+            f"{what} was not given, but another address (HTTP {response.status_code}); "
+            "check the configured hub",
+            response.status_code,
+        )
+
+
+def _bounded(answer: Generator[_Part, None, None], limit_bytes: int, what: str) -> bytes:
+    content = bytearray()
+    for chunk in answer:
+        assert isinstance(chunk, bytes)
+        content += chunk
+        if len(content) > limit_bytes:
+            raise FetchError(f"{what} is longer than it can be; check the configured index or hub")
+    return bytes(content)
+
+
+def certificate_refusal(error: BaseException) -> ssl.SSLCertVerificationError | None:
+    """Return the refusal of a certificate that caused an error; None for other causes.
+
+    Libraries hide the errors of TLS behind their own.
+    """
+    seen: BaseException | None = error
+    for _ in range(8):  # causes may form a circle
+        if seen is None or isinstance(seen, ssl.SSLCertVerificationError):
+            return seen
+        seen = seen.__cause__ or seen.__context__
+    return None
 
 
 def _bad_address(what: str, error: httpx.InvalidURL) -> FetchError:
@@ -353,12 +419,15 @@ def _reason(error: httpx.HTTPError) -> str:
         return "its address is not one of the web"
     if isinstance(error, httpx.TimeoutException):
         return "no answer in time"
+    if certificate_refusal(error) is not None:
+        return "its certificate is not trusted"
     if isinstance(error, httpx.ConnectError):
         return "no connection"
     return "the connection was interrupted"
 
 
-def _trust() -> ssl.SSLContext:
+def public_trust() -> ssl.SSLContext:
+    """Return the settings of a connection that is verified against the authorities of the web."""
     # The system's certificates, for a lab's proxy, and certifi's, for a Python without any.
     context = ssl.create_default_context()
     context.load_verify_locations(certifi.where())

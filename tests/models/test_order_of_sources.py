@@ -140,6 +140,7 @@ def test_an_interrupted_tarball_is_continued_by_the_next_pull(
     assert is_whole(folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("data", "integrity", "message"),
     [
