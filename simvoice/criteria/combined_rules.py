@@ -88,9 +88,10 @@ class AllOfRule(CombinedRule):
     joint: ClassVar[str] = "and"
 
     def judge(self, encounter: JudgedEncounter) -> RuleVerdict:
-        """Not met when any part is not met; otherwise not judged when any part is not judged."""
+        """Not met when any part is not met; otherwise not judged, and then open, when any part
+        is."""
         parts = [each.judge(encounter) for each in self.rules]
-        for outcome in ("not met", "not judged"):
+        for outcome in ("not met", "not judged", "open"):
             bad = next((each for each in parts if each.outcome == outcome), None)
             if bad is not None:
                 return bad
@@ -107,10 +108,10 @@ class AnyOfRule(CombinedRule):
     joint: ClassVar[str] = "or"
 
     def judge(self, encounter: JudgedEncounter) -> RuleVerdict:
-        """Met when any part is met; otherwise not judged when any part is not judged, because that
-        part might have been met."""
+        """Met when any part is met; otherwise open, and then not judged, when any part is, because
+        that part might have been met."""
         parts = [each.judge(encounter) for each in self.rules]
-        for outcome in ("met", "not judged"):
+        for outcome in ("met", "open", "not judged"):
             good = next((each for each in parts if each.outcome == outcome), None)
             if good is not None:
                 return good

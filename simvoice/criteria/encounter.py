@@ -13,10 +13,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from simvoice.coding.grade import Grade
+
 # -- verdict and evidence ---------------------------------------------------------------------
 
-ItemOutcome = Literal["met", "not met", "not judged", "counted"]
-"""counted: a number without a threshold."""
+ItemOutcome = Literal["met", "not met", "open", "not judged", "counted"]
+"""met: by evidence that is certain. not met: neither certain nor possible evidence. open: what was
+found is only possible, so the learner is asked. counted: a number without a threshold."""
 
 Certainty = Literal["high", "fair", "low"]
 """high: the judgement rests on times, or on a code that needs the form of the sentence. fair: it
@@ -42,6 +45,8 @@ class Evidence:
     """The words; empty for a moment without words, such as a silence."""
     shows: str
     """What the evidence shows, by the codebook, by VR-CoDES or by the timing."""
+    grade: Grade = "certain"
+    """possible: it may show it, and the learner is asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +60,10 @@ class RuleVerdict:
     """A count, a share 0..1, a ratio, or the metric in its unit."""
     reason: str = ""
     """Why the item was not judged; a clause."""
+    least: float | None = None
+    """The value from what is certain alone; None where the value itself is exact."""
+    most: float | None = None
+    """The value with all that is possible."""
 
 
 def not_judged(reason: str, evidence: tuple[Evidence, ...] = ()) -> RuleVerdict:
@@ -91,6 +100,23 @@ class Hit:
     end_s: float
     void: str = ""
     """Why it earns no credit, a clause that follows "but"; empty when it does."""
+    grade: Grade = "certain"
+    """Whether the words certainly do what the code says."""
+    sentence: str = ""
+    """The whole sentence, for the reader; empty for the words alone."""
+    is_found: bool = True
+    """Whether both the coder and a form, or a narrow form, found it. Words that only one broad sign
+    speaks for leave an item open, and no one is asked about them."""
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether the words certainly do what the code says."""
+        return self.grade == "certain"
+
+    @property
+    def counts(self) -> bool:
+        """Whether it certainly earns credit."""
+        return self.is_certain and not self.void
 
     @property
     def evidence(self) -> Evidence:
@@ -98,8 +124,13 @@ class Hit:
         return self.evidence_of(self.label)
 
     def evidence_of(self, what: str) -> Evidence:
-        """The words as evidence of `what`."""
-        return Evidence(self.at_s, self.end_s, "learner", self.words, what)
+        """The words as evidence of `what`; as a question where that is only possible."""
+        shows = what if self.is_certain else f"was this {what}?"
+        joint = "; " if self.is_certain else " "
+        grade: Grade = "certain" if self.counts else "possible"
+        shows = joint.join(part for part in (shows, self.void) if part)
+        quote = self.sentence or self.words
+        return Evidence(self.at_s, self.end_s, "learner", quote, shows, grade)
 
 
 def best_certainty(found: Sequence[Hit]) -> Certainty:
@@ -130,8 +161,8 @@ def _overlap(one: Hit, other: Hit) -> bool:
 
 
 def hit_evidence(found: Sequence[Hit], most: int = MOST_EVIDENCE) -> tuple[Evidence, ...]:
-    """The first `most` codes as evidence."""
-    return tuple(hit.evidence for hit in found[:most])
+    """The first `most` codes that were found, as evidence."""
+    return tuple(hit.evidence for hit in found if hit.is_found)[:most]
 
 
 # -- what else a rule may ask for -------------------------------------------------------------
@@ -163,7 +194,8 @@ class JudgedSilence:
 class JudgedQuestion:
     """A question of the patient's."""
 
-    is_answered: bool
+    is_answered: bool | None
+    """None where the learner spoke after it, and the words may or may not answer it."""
     evidence: Evidence
 
 
@@ -215,6 +247,16 @@ class CueResponse(Protocol):
         """Session seconds at which the answer begins; None without any answer."""
         ...
 
+    @property
+    def said(self) -> str:
+        """The learner's whole turn; empty without words."""
+        ...
+
+    @property
+    def grade(self) -> Grade:
+        """Whether the response is certain."""
+        ...
+
 
 class Labels(Protocol):
     """The names of codes and metrics in a sentence."""
@@ -251,7 +293,11 @@ class JudgedEncounter(Protocol):
         ...
 
     def hits(self, codes: Iterable[str]) -> list[Hit]:
-        """Every time that the learner did one of these, in order."""
+        """Every time that the learner did one of these, in order, certainly or possibly."""
+        ...
+
+    def maybe(self, codes: Iterable[str]) -> list[Hit]:
+        """The turns that may do one of these in words that no code was found for, in order."""
         ...
 
     def metric(self, key: str) -> FoundMetric | None:

@@ -77,26 +77,30 @@ class AnswersRule(SimpleRule):
 
     def _judge(self, encounter: JudgedEncounter) -> RuleVerdict:
         why = encounter.no_cues
-        coded = [each for each in encounter.responses if self._is_so(each) is not None]
-        if why or not coded:
+        every = encounter.responses
+        if why or not every:
             return not_judged(why or "no answer to a cue could be coded")
-        answered = [each for each in coded if self._is_so(each)]
-        share = len(answered) / len(coded)
+        surely = [each for each in every if each.grade == "certain" and self._is_so(each)]
+        not_so = [each for each in every if each.grade == "certain" and self._is_so(each) is False]
+        asked = [each for each in every if each not in surely and each not in not_so]
+        least, most = len(surely) / len(every), (len(surely) + len(asked)) / len(every)
         if self.at_least is None:
-            return RuleVerdict("counted", _quotes(answered), "fair", share)
-        if share >= self.at_least:
-            return RuleVerdict("met", _quotes(answered), "fair", share)
-        lacking = [each for each in coded if not self._is_so(each)]
-        return RuleVerdict("not met", _quotes(lacking), "fair", share)
+            shown = _quotes([*surely, *asked])
+            return RuleVerdict("counted", shown, "fair", least, least=least, most=most)
+        if least >= self.at_least:
+            return RuleVerdict("met", _quotes(surely), "fair", least)
+        if most < self.at_least:
+            return RuleVerdict("not met", _quotes(not_so), "fair", least)
+        return RuleVerdict("open", _quotes([*surely, *asked]), "low", least)
 
     def _is_so(self, response: CueResponse) -> bool | None:
         """Whether a cue was answered in this way; None when the answer has no code. A cue without
         any answer was not."""
-        if response.response is None and response.at_s is None:
+        if response.at_s is None:
             return False
         if self.how == "continuer":
             return response.suchman == "continuer" if response.response is not None else None
-        return response.provides if self.how == "provides" else response.explicit
+        return response.provides if self.how == "provides" else _takes_up(response)
 
 
 class CountAnswersRule(SimpleRule):
@@ -126,23 +130,40 @@ class CountAnswersRule(SimpleRule):
     def _judge(self, encounter: JudgedEncounter) -> RuleVerdict:
         if why := encounter.no_cues:
             return not_judged(why)
+        surely = [each for each in encounter.responses if each.grade == "certain"]
         found = [
             each
-            for each in encounter.responses
-            if self.explicit in (None, each.explicit) and self.provides in (None, each.provides)
+            for each in surely
+            if self.explicit in (None, _takes_up(each)) and self.provides in (None, each.provides)
         ]
-        return RuleVerdict("counted", _quotes(found), "fair", float(len(found)))
+        unknown = [e for e in surely if self.explicit is not None and _takes_up(e) is None]
+        open_ = len(encounter.responses) - len(surely) + len(unknown)
+        least = float(len(found))
+        return RuleVerdict(
+            "counted", _quotes(found), "fair", least, least=least, most=least + open_
+        )
+
+
+def _takes_up(each: CueResponse) -> bool | None:
+    """Whether an answer takes the cue up; None where it has words, which may do it in another way
+    than is known."""
+    return True if each.explicit else None if each.said else False
 
 
 def _quotes(found: Sequence[CueResponse]) -> tuple[Evidence, ...]:
     return tuple(
-        Evidence(each.cue_start_s, each.cue_end_s, "patient", each.cue, _answered_by(each))
+        Evidence(
+            each.cue_start_s, each.cue_end_s, "patient", each.cue, _answered_by(each), each.grade
+        )
         for each in found[:MOST_EVIDENCE]
     )
 
 
 def _answered_by(each: CueResponse) -> str:
     words = f": “{each.words}”" if each.words else ""
-    if each.response is None and each.explicit:
-        return f"taken up in words that no code fits{words}"
-    return f"answered by {each.response or 'nothing that can be coded'}{words}"
+    if each.at_s is None:
+        return "no answer"
+    if each.grade == "possible" or each.response is None:
+        return f"your next words: “{each.said}” Did they take it up?"
+    how = "words that give space" if _takes_up(each) is None else each.response
+    return f"answered by {how}{words}"

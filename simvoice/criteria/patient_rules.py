@@ -6,6 +6,7 @@ All of these are exact, because the record has every decision and what was deliv
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Final, Literal, Self
 
 from pydantic import Field, model_validator
@@ -103,8 +104,8 @@ class SilenceRule(SimpleRule):
     after: tuple[str, ...] = ()
     """Beats and lines of the case that leave a silence; empty for any."""
     outcome: Literal["held", "filled"] = "held"
-    """held: the learner let at least one stand. filled: there was one, and the learner filled none,
-    except with words that raised trust."""
+    """held: the learner let at least one stand. filled: there was one, and the learner filled none;
+    open where words that raised trust ended one."""
 
     def names(self) -> Iterator[tuple[NameKind, tuple[str, ...]]]:
         """The beats and lines that leave a silence."""
@@ -116,8 +117,8 @@ class SilenceRule(SimpleRule):
         if self.outcome == "held":
             return f"a silence of the patient{which} was let stand"
         return (
-            f"no silence of the patient{which} was filled, except with words that raised trust, or "
-            "talked away right after the news"
+            f"no silence of the patient{which} was filled, or talked away right after the news; it "
+            "is open where words ended one and raised trust"
         )
 
     def _judge(self, encounter: JudgedEncounter) -> RuleVerdict:
@@ -131,11 +132,14 @@ class SilenceRule(SimpleRule):
             [each.evidence for each in silences if each.outcome == outcome]
             for outcome in ("held", "filled", "broken with care")
         )
-        is_met = bool(held) if self.outcome == "held" else not filled
-        shown = held if is_met else filled
-        if is_met or not filled:
-            shown = [*shown, *with_care]
-        return _judged(is_met, shown)
+        if self.outcome == "held":
+            return _judged(bool(held), held or [*filled, *with_care])
+        if not held and not filled:
+            return not_judged("the only silences were ended by words that raised trust")
+        if with_care and not filled:
+            asked = (replace(each, grade="possible") for each in with_care)
+            return RuleVerdict("open", tuple(asked)[:MOST_EVIDENCE], "low")
+        return _judged(not filled, filled or held)
 
 
 class LedgerValueRule(SimpleRule):
@@ -199,8 +203,8 @@ class QuestionsRule(SimpleRule):
     def in_words(self, labels: Labels) -> str:
         """What the rule looks for, as a clause."""
         return (
-            f"at least {percent(self.at_least)} of the patient's questions got an answer, by what "
-            "the patient took for one"
+            f"at least {percent(self.at_least)} of the questions that the case marks got an "
+            "answer, by what the patient took for one"
         )
 
     def _judge(self, encounter: JudgedEncounter) -> RuleVerdict:
@@ -208,13 +212,19 @@ class QuestionsRule(SimpleRule):
         if questions is None:
             return not_judged("the record does not say which of the patient's lines ask something")
         if not questions:
-            return not_judged("no occasion: the patient asked nothing that waits for an answer")
+            return not_judged(
+                "no occasion: the patient said no line to its end that the case marks as a question"
+            )
         answered = [each.evidence for each in questions if each.is_answered]
-        is_met = len(answered) >= self.at_least * len(questions)
-        open_ = [each.evidence for each in questions if not each.is_answered]
-        shown = answered if is_met else open_
+        asked = [each.evidence for each in questions if each.is_answered is None]
+        unanswered = [each.evidence for each in questions if each.is_answered is False]
+        least = self.at_least * len(questions)
         share = len(answered) / len(questions)
-        return RuleVerdict(met_if(is_met), tuple(shown)[:MOST_EVIDENCE], "high", share)
+        if len(answered) >= least:
+            return RuleVerdict("met", tuple(answered)[:MOST_EVIDENCE], "high", share)
+        if len(answered) + len(asked) < least:
+            return RuleVerdict("not met", tuple(unanswered)[:MOST_EVIDENCE], "high", share)
+        return RuleVerdict("open", tuple(asked)[:MOST_EVIDENCE], "low", share)
 
 
 class StaysRule(SimpleRule):
@@ -224,15 +234,15 @@ class StaysRule(SimpleRule):
 
     def in_words(self, labels: Labels) -> str:
         """What the rule looks for, as a clause."""
-        return (
-            "you did not end it while the patient's last question was open or soon after the news"
-        )
+        return "it did not end with a question or a cue of the patient's, or soon after the news"
 
     def _judge(self, encounter: JudgedEncounter) -> RuleVerdict:
         if not encounter.was_ended:
-            return not_judged("nobody ended the encounter")
+            return not_judged("no speaker ended the encounter")
         left = encounter.left_early
         shown = left or encounter.last_words
+        if shown is not None and shown.grade == "possible":
+            return RuleVerdict("open", (shown,), "low")
         return _judged(left is None, () if shown is None else (shown,))
 
 

@@ -8,10 +8,10 @@ from typing import ClassVar, Final, Literal
 
 from pydantic import Field
 
-from simvoice.coding.codebook import NEWS, group, in_order
+from simvoice.coding.codebook import CODEBOOK, NEWS, group, in_order
+from simvoice.coding.grade import has_broad_forms
 from simvoice.criteria.encounter import (
     MOST_EVIDENCE,
-    Evidence,
     Hit,
     JudgedEncounter,
     Labels,
@@ -28,6 +28,12 @@ from simvoice.criteria.rule import Codes, RuleAnswer, SimpleRule
 LIKELY: Final = 0.6
 """Least confidence of a code that makes an item met. Codes below it are included in counts, and
 shown as possible evidence where the answer is yes or no."""
+
+MOST_ASKED: Final = 2
+"""Most quotes that an open item asks about: more would be a search, and not a question."""
+
+_NEVER: Final = (1_000_000, 0)
+"""A position after every turn."""
 
 _CLOSES: Final = in_order(group("closes"))
 """Codes of questions that are open only in form: they ask for nothing that matters to the
@@ -68,45 +74,73 @@ class SaysRule(SimpleRule):
         if "question_open" in self.codes:
             where += f" ({labels.codes(_CLOSES)} asked as a question does not count)"
         void = labels.void(self.codes)
-        return f"heard {often}{labels.codes(self.codes)}{where}; it does not count {void}"
+        return f"heard {often}{labels.codes(self.codes)}{where}; it is open {void}"
 
     def _judge(self, encounter: JudgedEncounter) -> RuleVerdict:
-        if self.needs and not encounter.hits(self.needs):
+        if self.needs and not any(hit.is_certain for hit in encounter.hits(self.needs)):
             return _no_occasion(self.needs, encounter)
         closing = encounter.hits(_CLOSES)
-        of_kind = [h for h in encounter.hits(self.codes) if not _is_open_in_form_only(h, closing)]
-        void = [hit for hit in of_kind if hit.void]
-        likely = found = [h for h in of_kind if h.confidence >= LIKELY and not h.void]
-        unlikely = [hit for hit in of_kind if hit.confidence < LIKELY and not hit.void]
-        occasions: list[Evidence] = []
+        found = [
+            h
+            for h in (*encounter.hits(self.codes), *encounter.maybe(self.codes))
+            if not _is_open_in_form_only(h, closing)
+        ]
+        surely = [hit for hit in found if hit.counts and hit.confidence >= LIKELY]
+        perhaps = [hit for hit in found if hit not in surely]
+        anywhere, occasions = surely, []
         for anchors, before in ((self.before, True), (self.after, False)):
             if not anchors:
                 continue
-            at = encounter.hits(anchors)
-            if not at and before and found and NEWS.isdisjoint(anchors):
-                continue  # it came before what never came
-            if not at:
+            every = encounter.hits(anchors)
+            sure = next((hit.position for hit in every if hit.is_certain), None)
+            is_needed = not before or not NEWS.isdisjoint(anchors)
+            if sure is None and (is_needed or not (every or surely)):
                 return _no_occasion(anchors, encounter)
-            first = at[0].position
+            if before and NEWS.isdisjoint(anchors):
+                # what it must precede may stand in words that the coder does not know
+                every = sorted((*every, *encounter.maybe(anchors)), key=lambda h: h.position)
+            if not every:
+                continue  # it came before what never came
+            first = every[0].position
+            if sure is not None:
+                which = "came first" if before else "not after this"
+                anchor = next(hit for hit in every if hit.position == sure)
+                occasions.append(anchor.evidence_of(f"{which}: {anchor.label}"))
+            sure = sure or _NEVER
             if before:
-                found = [h for h in found if h.position < first]
+                perhaps += [h for h in surely if first <= h.position < sure]
+                surely = [h for h in surely if h.position < first]
+                perhaps = [h for h in perhaps if h.position < sure]
             else:  # what stands in the same turn is no answer to it
-                found = [h for h in found if h.position[0] > first[0]]
-            which = "came first" if before else "not after this"
-            occasions.append(at[0].evidence_of(f"{which}: {at[0].label}"))
-        if self.first_turns is not None:
-            found = [h for h in found if h.position[0] < self.first_turns]
-        if self.last_turns is not None:
-            found = [h for h in found if h.position[0] >= encounter.turn_count - self.last_turns]
-        if len(found) >= self.at_least:
-            shown = hit_evidence(distinct_hits(found))
-            return RuleVerdict("met", shown, best_certainty(found), float(len(found)))
-        elsewhere = [h.evidence_of(f"{h.label}, not where it counts") for h in likely]
-        unsure = [h.evidence_of(f"perhaps {h.label}") for h in unlikely]
-        lost = [h.evidence_of(f"{h.label}, but {h.void}") for h in distinct_hits(void)]
-        shown = hit_evidence(found) or (*occasions, *lost, *elsewhere, *unsure)[:MOST_EVIDENCE]
-        certainty = "low" if unlikely else encounter.absence
-        return RuleVerdict("not met", shown, certainty, float(len(found)))
+                perhaps += [h for h in surely if first[0] < h.position[0] <= sure[0]]
+                surely = [h for h in surely if h.position[0] > sure[0]]
+                perhaps = [h for h in perhaps if h.position[0] > first[0]]
+        surely, perhaps = (
+            [h for h in hits if self._is_in_turns(h, encounter.turn_count)]
+            for hits in (surely, perhaps)
+        )
+        surely = distinct_hits(surely)
+        if len(surely) >= self.at_least:
+            shown = hit_evidence(surely)
+            return RuleVerdict("met", shown, best_certainty(surely), float(len(surely)))
+        perhaps = distinct_hits(sorted(perhaps, key=_best_first))
+        value = float(len(surely))
+        if len(surely) + len(perhaps) >= self.at_least:
+            asked = [hit for hit in perhaps if hit.is_found][: max(0, MOST_ASKED - len(surely))]
+            asked.sort(key=lambda h: h.position)
+            return RuleVerdict("open", hit_evidence([*surely, *asked]), "low", value)
+        if not all(map(has_broad_forms, self.codes)):
+            # in a case's own codes, and in the news, what their forms miss may have been said
+            return RuleVerdict("open", hit_evidence(surely), "low", value)
+        late = [h.evidence_of(f"{h.label}, not where it counts") for h in distinct_hits(anywhere)]
+        shown = hit_evidence(surely) or (*occasions, *late)[:MOST_EVIDENCE]
+        return RuleVerdict("not met", shown, encounter.absence, value)
+
+    def _is_in_turns(self, hit: Hit, turns: int) -> bool:
+        number = hit.position[0]
+        return (self.first_turns is None or number < self.first_turns) and (
+            self.last_turns is None or number >= turns - self.last_turns
+        )
 
 
 class AvoidsRule(SimpleRule):
@@ -136,15 +170,29 @@ class AvoidsRule(SimpleRule):
         return f"{few}: {labels.codes(self.codes)}{until}{_where_there_was(self.needs, labels)}"
 
     def _judge(self, encounter: JudgedEncounter) -> RuleVerdict:
-        if self.needs and not encounter.hits(self.needs):
+        if self.needs and not any(hit.is_certain for hit in encounter.hits(self.needs)):
             return _no_occasion(self.needs, encounter)
-        found = distinct_hits(encounter.hits(self.codes))
-        anchor = encounter.hits(self.before)[:1]
-        if anchor:
-            found = [hit for hit in found if hit.position < anchor[0].position]
-        is_met = len(found) <= self.at_most
-        certainty = encounter.absence if is_met else best_certainty(found)
-        return RuleVerdict(met_if(is_met), hit_evidence(found), certainty, float(len(found)))
+        found = encounter.hits(self.codes)
+        perhaps = encounter.maybe(code for code in self.codes if code in CODEBOOK)
+        anchors = encounter.hits(self.before)
+        sure = next((hit.position for hit in anchors if hit.is_certain), None)
+        if sure is not None:
+            found = [hit for hit in found if hit.position < sure]
+            perhaps = [hit for hit in perhaps if hit.position < sure]
+        first = anchors[0].position if anchors else None
+        surely = distinct_hits(
+            [hit for hit in found if hit.is_certain and (first is None or hit.position < first)]
+        )
+        value = float(len(surely))
+        if len(surely) > self.at_most:
+            return RuleVerdict("not met", hit_evidence(surely), best_certainty(surely), value)
+        rest = distinct_hits([*surely, *(h for h in (*found, *perhaps) if h not in surely)])
+        if len(rest) <= self.at_most:
+            return RuleVerdict("met", hit_evidence(surely), encounter.absence, value)
+        # of harm one doubt is asked about, and not two at once
+        asked = [h for h in rest if h.is_found and (h.is_certain or not h.void)][:MOST_ASKED]
+        asked.sort(key=lambda h: h.position)
+        return RuleVerdict("open", hit_evidence(asked), "low", value)
 
 
 class OrderRule(SimpleRule):
@@ -166,14 +214,19 @@ class OrderRule(SimpleRule):
         return "in this order: " + "; ".join(labels.codes(step) for step in self.steps)
 
     def _judge(self, encounter: JudgedEncounter) -> RuleVerdict:
-        firsts = [hits[0] for hits in map(encounter.hits, self.steps) if hits]
+        steps = [hits for hits in map(encounter.hits, self.steps) if hits]
+        sure = [[hit for hit in hits if hit.is_certain] for hits in steps]
+        firsts = [hits[0] for hits in sure if hits]
         if len(firsts) < self.least:
-            why = f"only {len(firsts)} of the steps happened, and an order needs {self.least}"
+            why = f"an order needs {self.least} steps; simvoice is sure of {len(firsts)} here"
             return not_judged(why, hit_evidence(firsts))
         is_met = all(a.position < b.position for a, b in pairwise(firsts))
-        return RuleVerdict(
-            met_if(is_met), hit_evidence(firsts, len(firsts)), worst_certainty(firsts)
-        )
+        shown = hit_evidence(firsts, len(firsts))
+        if any(hits[0] is not found[0] for hits, found in zip(steps, sure, strict=True) if found):
+            return RuleVerdict("open", shown, "low")
+        if any(not found for found in sure):
+            return RuleVerdict("open", shown, "low")
+        return RuleVerdict(met_if(is_met), shown, worst_certainty(firsts))
 
 
 class RatioRule(SimpleRule):
@@ -211,8 +264,21 @@ class RatioRule(SimpleRule):
             name = encounter.labels.codes(self.under)
             return not_judged(f"nothing to compare with: no sign of {name}")
         value = len(over) / len(under)
-        outcome = "counted" if self.at_least is None else met_if(value >= self.at_least)
-        return RuleVerdict(outcome, hit_evidence(over), encounter.absence, value)
+        surely = len([hit for hit in over if hit.is_certain])
+        compared = len([hit for hit in under if hit.is_certain])
+        least = surely / len(under)
+        shown = hit_evidence(over)
+        if self.at_least is None:
+            is_share = set(self.over) <= set(self.under)
+            most = len(over) / max(1, compared if not is_share else len(under) - 0)
+            most = min(1.0, max(value, most)) if is_share else max(value, most)
+            return RuleVerdict("counted", shown, encounter.absence, value, least=least, most=most)
+        more = len(over) + len(encounter.maybe(self.over))
+        if least >= self.at_least:
+            return RuleVerdict("met", shown, encounter.absence, value)
+        if more < self.at_least * max(1, compared):
+            return RuleVerdict("not met", shown, encounter.absence, value)
+        return RuleVerdict("open", shown, "low", value)
 
 
 class CountRule(SimpleRule):
@@ -239,16 +305,28 @@ class CountRule(SimpleRule):
 
     def _judge(self, encounter: JudgedEncounter) -> RuleVerdict:
         found = distinct_hits(encounter.hits(self.codes))
-        value = float(len(found))
+        perhaps = encounter.maybe(self.codes)
+        surely = distinct_hits([hit for hit in (*found, *perhaps) if hit.is_certain])
+        of = 1
         if self.per == "cue":
             if why := encounter.no_cues:
                 return not_judged(why)
-            value /= len(encounter.responses)
-        return RuleVerdict("counted", hit_evidence(found), encounter.absence, value)
+            of = len(encounter.responses)
+        shown = hit_evidence([*surely, *(hit for hit in found if hit not in surely)])
+        value, least = len(found) / of, len(surely) / of
+        rest = distinct_hits([*found, *perhaps])
+        most = len(rest) / of
+        return RuleVerdict("counted", shown, encounter.absence, value, least=least, most=most)
 
 
 def _no_occasion(codes: Iterable[str], encounter: JudgedEncounter) -> RuleVerdict:
-    return not_judged(f"no occasion: there was no sign of {encounter.labels.codes(codes)}")
+    name = encounter.labels.codes(codes)
+    return not_judged(f"it needs {name}, and simvoice is not sure of having heard that")
+
+
+def _best_first(hit: Hit) -> tuple[bool, float, tuple[int, int]]:
+    """Order possible evidence: what is certain, but void, first; then by confidence."""
+    return (not hit.is_certain, -hit.confidence, hit.position)
 
 
 def _is_open_in_form_only(hit: Hit, closing: Iterable[Hit]) -> bool:

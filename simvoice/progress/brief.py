@@ -7,10 +7,13 @@ from typing import Literal
 
 from simvoice.debrief.model import Debrief, Scored
 from simvoice.debrief.moments import TRUST, find_exchanges
+from simvoice.debrief.own_moments import choose_moments
 from simvoice.debrief.suggestions import find_mistakes
 from simvoice.debrief.wording import is_english
+from simvoice.errors import AttemptError
 from simvoice.reading.reading import Reading
 from simvoice.record.events import Hold, LearnerTurn, PatientMove, RetryOrigin
+from simvoice.record.reflection import read_reflection
 from simvoice.record.store import Attempt
 from simvoice.rounding import Seconds
 from simvoice.scoring.instruments.instrument import CRITICAL
@@ -83,6 +86,10 @@ class Brief(StrictModel):
     recogniser: str
     """Hash of the speech recognition model; empty when the record does not contain it."""
     again: RetryOrigin | None
+    is_part: bool
+    """As `record.events.Header.is_part`."""
+    awaits_reflection: bool = False
+    """The learner has not read the debrief: own words about moments of it come first."""
     english: bool
     """False when the words are not English and could not be judged."""
     turns: int
@@ -118,6 +125,8 @@ def build_brief(attempt: Attempt, reading: Reading, debrief: Debrief) -> Brief:
         simvoice=header.simvoice,
         recogniser=header.models.get("stt", ""),
         again=header.again,
+        is_part=header.is_part,
+        awaits_reflection=_awaits_reflection(attempt, reading),
         english=english,
         turns=sum(bool(turn.text) for turn in reading.of(LearnerTurn)),
         headings=tuple(_heading(each) for each in debrief.headings),
@@ -152,6 +161,16 @@ def build_brief(attempt: Attempt, reading: Reading, debrief: Debrief) -> Brief:
     )
 
 
+def _awaits_reflection(attempt: Attempt, reading: Reading) -> bool:
+    if not attempt.header.options.reflects:
+        return False
+    try:
+        found = read_reflection(attempt.folder)
+    except AttemptError:  # it keeps nobody from the debrief
+        return False
+    return bool(choose_moments(reading, attempt.header)) if found is None else not found.is_over
+
+
 def _heading(scored: Scored) -> BriefHeading:
     def items_with(outcome: str) -> tuple[tuple[str, float], ...]:
         return tuple((i.text, i.weight) for i in scored.items if i.outcome == outcome)
@@ -162,7 +181,7 @@ def _heading(scored: Scored) -> BriefHeading:
         has_share=scored.share is not None,
         met=items_with("met"),
         not_met=items_with("not met"),
-        not_judged=items_with("not judged"),
+        not_judged=(*items_with("open"), *items_with("not judged")),
     )
 
 

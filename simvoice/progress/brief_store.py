@@ -25,16 +25,18 @@ from simvoice.errors import SimvoiceError
 from simvoice.progress.brief import Brief, build_brief
 from simvoice.reading.reading import Reading, read
 from simvoice.record.files import FLAC, HEADER, JOURNAL, WAV, replace_file
+from simvoice.record.reflection import REFLECTION
 from simvoice.record.store import Attempt, AttemptSummary, Store
 from simvoice.strict_model import StrictModel
 
 FILE = "progress.json"
 """Name of the brief in the folder of the attempt."""
 
-_FORMAT = 2
+_FORMAT = 5
 """Increase it whenever the fields of a brief, or what they count, change."""
 
 _JUDGED_BY = (
+    ("simvoice.coding", "data"),
     ("simvoice.scoring", "data"),
     ("simvoice.scoring", "data", "instruments"),
     ("simvoice", "data"),
@@ -151,7 +153,7 @@ def store_brief(attempt: Attempt, reading: Reading, debrief: Debrief) -> Brief:
     fingerprint = _file_fingerprint(attempt.folder)
     brief = build_brief(attempt, reading, debrief)
     if attempt.state == "complete":
-        made = _StoredBrief(made_by=_code_fingerprint(), made_from=fingerprint, brief=brief)
+        made = _StoredBrief(made_by=code_fingerprint(), made_from=fingerprint, brief=brief)
         with suppress(OSError):
             replace_file(attempt.folder / FILE, made.model_dump_json().encode())
     return brief
@@ -164,7 +166,7 @@ def load_brief(folder: Path) -> Brief | None:
     except (OSError, ValidationError):
         return None
     is_fresh = (found.made_by, found.made_from) == (
-        _code_fingerprint(),
+        code_fingerprint(),
         _file_fingerprint(folder),
     )
     return found.brief if is_fresh and found.brief.attempt == folder.name else None
@@ -185,7 +187,7 @@ def normalize_name(name: str) -> str:
 
 
 @cache
-def _code_fingerprint() -> str:
+def code_fingerprint() -> str:
     """Return a fingerprint of this version of simvoice and of the data files for judging."""
     judged_by = hashlib.sha256()
     for package, *parts in _JUDGED_BY:
@@ -198,7 +200,7 @@ def _code_fingerprint() -> str:
 def _file_fingerprint(folder: Path) -> str:
     """Return length and time of each file that a brief is built from."""
     found = []
-    for name in (HEADER, JOURNAL, WAV, FLAC):
+    for name in (HEADER, JOURNAL, WAV, FLAC, REFLECTION):
         with suppress(OSError):
             status = (folder / name).stat()
             found.append(f"{name} {status.st_size} {status.st_mtime_ns}")

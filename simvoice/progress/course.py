@@ -91,7 +91,7 @@ def select_learner(looked: StoreScan, learner: str, case: str | None = None) -> 
 
 def build_progress(
     learner: str,
-    briefs: Iterable[Brief],
+    briefs: Sequence[Brief],
     skipped: Iterable[Skipped] = (),
     waiting: int = 0,
 ) -> ProgressReport:
@@ -100,7 +100,10 @@ def build_progress(
     briefs: attempts of this learner, in any order. waiting: number of attempts not read yet.
     """
     by_case: dict[str, list[Brief]] = {}
-    for each in sorted(briefs, key=_when):
+    unread = [each for each in briefs if each.awaits_reflection]
+    for each in sorted(briefs, key=start_of):
+        if each.awaits_reflection:
+            continue
         by_case.setdefault(each.case_id, []).append(each)
     courses = sorted(
         (_course(found) for found in by_case.values()),
@@ -119,13 +122,22 @@ def build_progress(
     return ProgressReport(
         learner=name,
         courses=tuple(courses),
-        skipped=tuple(skipped),
+        skipped=(*skipped, *(_unread(each) for each in unread)),
         notes=tuple(notes),
         waiting=waiting,
     )
 
 
-def _when(brief: Brief) -> tuple[float, str]:
+def _unread(brief: Brief) -> Skipped:
+    why = (
+        f"{brief.case_title}, {brief.when[:10]}: open its debrief first; you are asked for your "
+        "own view before you see that of the record"
+    )
+    return Skipped(attempt=brief.attempt, why=why)
+
+
+def start_of(brief: Brief) -> tuple[float, str]:
+    """Return what attempts are put in order by: the start in seconds, and the identifier."""
     return _moment(brief.when, brief.attempt), brief.attempt
 
 
@@ -143,7 +155,7 @@ def _moment(when: str, attempt: str) -> float:
 
 def _course(briefs: Sequence[Brief]) -> CaseProgress:
     """Build the course of one case. briefs: attempts at it, in order of time."""
-    whole = [each for each in briefs if each.again is None]
+    whole = [each for each in briefs if not each.is_part]
     version = whole[-1].case_sha256 if whole else ""
     same = [each for each in whole if each.case_sha256 == version]
     series = _SeriesBuilder(whole, same)
@@ -168,7 +180,7 @@ def _course(briefs: Sequence[Brief]) -> CaseProgress:
         else (),
         metrics=tuple(series.metric(entry) for entry in _followed()) if whole else (),
         tried=follow_advice(briefs),
-        goes=len(briefs) - len(whole),
+        goes=sum(each.again is not None for each in briefs),
         notes=(),
     )
     return course.model_copy(update={"notes": tuple(_notes(course, whole, same))})

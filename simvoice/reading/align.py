@@ -102,7 +102,7 @@ def align(
             heard = _patient_speech(entry, patient)
             patient_moves.add(entry, heard)
             found[id(entry)] = heard
-        elif isinstance(entry, LearnerTurn) and learner is not None:
+        elif isinstance(entry, LearnerTurn) and learner is not None and not entry.is_typed:
             found[id(entry)] = own = _learner_speech(entry, learner)
             learner_moves.add(entry, own)
         elif isinstance(entry, Backchannel) and learner is not None:

@@ -35,6 +35,8 @@ def rises_in_sound(attempt: HasAudio) -> RiseDetector:
     """
 
     def rises(turn: LearnerTurn) -> bool:
+        if turn.is_typed:
+            return False
         try:
             learner, _ = attempt.audio()
         except AttemptError:

@@ -6,10 +6,11 @@ news in plain words, then time for the patient's reaction.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from simvoice.coding.codebook import EMPATHY, NEWS
+from simvoice.coding.grade import grade
 from simvoice.record.events import JournalEntry, LearnerTurn, PatientMove, PatientSpeech
 from simvoice.timing.turns import Speaker
 
@@ -39,8 +40,17 @@ class NewsBeat:
 
 
 def tells_news(turn: LearnerTurn) -> bool:
-    """Whether the turn tells the news."""
-    return any(code.code in NEWS for code in turn.codes)
+    """Whether the turn certainly tells the news."""
+    return _certainly(turn, NEWS)
+
+
+def _certainly(turn: LearnerTurn, codes: Collection[str]) -> bool:
+    """Whether a turn certainly has one of these codes."""
+    return any(
+        code.code in codes
+        and grade(code.code, code.words, turn.text, "", code.confidence) == "certain"
+        for code in turn.codes
+    )
 
 
 def news_beat(entries: Sequence[JournalEntry]) -> NewsBeat | None:
@@ -52,7 +62,7 @@ def news_beat(entries: Sequence[JournalEntry]) -> NewsBeat | None:
     warned = [
         turn.start_s
         for turn in turns
-        if turn.start_s <= told.start_s and any(code.code == WARNING for code in turn.codes)
+        if turn.start_s <= told.start_s and _certainly(turn, {WARNING})
     ]
     following = next((turn for turn in turns if turn.start_s > told.start_s), None)
     starts: list[tuple[float, Speaker]] = [

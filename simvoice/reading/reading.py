@@ -18,6 +18,7 @@ from simvoice.reading.questions import AskedQuestion, asked_questions
 from simvoice.reading.timeline_events import TimelineEvent, timeline_events
 from simvoice.record.events import (
     Backchannel,
+    ClockHeld,
     Delay,
     Discarded,
     Ended,
@@ -134,7 +135,7 @@ def read(attempt: RecordedAttempt) -> Reading:
     excluded = _marked_intervals(entries, (Backchannel, Discarded))
     if sound is None:
         voices = [_drop_covered(_learner_voices(entries), excluded)]
-        voices += [_unvoiced_turn(entry, voices[0]) for entry in _entries_of(entries, LearnerTurn)]
+        voices += [_unvoiced_turn(entry, voices[0]) for entry in _spoken(entries)]
         learner = intervals([(float(a), float(b)) for part in voices for a, b in part])
     else:
         learner = _drop_covered(_with_a_voice(sound.learner.speech, entries), excluded)
@@ -175,8 +176,9 @@ def _file_end(header: Header, learner: Pcm16) -> int | None:
 
 def _last_s(entries: Sequence[JournalEntry]) -> float:
     """Session seconds of the end of the last turn or line in the journal."""
-    spoken = (e.end_s for e in entries if isinstance(e, LearnerTurn | PatientSpeech))
-    return max(spoken, default=0.0)
+    ends = [turn.end_s for turn in _spoken(entries)]
+    ends += [line.end_s for line in _entries_of(entries, PatientSpeech)]
+    return max(ends, default=0.0)
 
 
 def read_channels(
@@ -271,8 +273,7 @@ def _reading(
     sound: SoundMeasurement | None,
 ) -> Reading:
     utterances = [
-        Utterance("learner", e.start_s, e.end_s, is_news=tells_news(e))
-        for e in _entries_of(entries, LearnerTurn)
+        Utterance("learner", e.start_s, e.end_s, is_news=tells_news(e)) for e in _spoken(entries)
     ]
     feelings = {move.turn for move in _entries_of(entries, PatientMove) if move.kind in CUES}
     utterances += [
@@ -299,6 +300,7 @@ def _reading(
         holds=tuple(
             HoldInterval(e.start_s, e.end_s, e.outcome) for e in _entries_of(entries, Hold)
         ),
+        asides=_asides(entries, end_s),
         utterances=tuple(sorted(utterances, key=lambda u: u.start_s)),
     )
     available: set[Need] = {"speech", "journal", "words"}
@@ -313,14 +315,14 @@ def _words(entries: Sequence[JournalEntry]) -> tuple[TimedWord, ...]:
     """Words with their times, in order of time.
 
     The patient's words have their recorded times. The learner's are spread evenly over each turn,
-    because the recogniser gives no times.
+    because the recogniser gives no times. Typed words have none.
     """
     found = [
         TimedWord("patient", word.text, word.start_s, word.end_s)
         for speech in _entries_of(entries, PatientSpeech)
         for word in speech.words
     ]
-    for turn in _entries_of(entries, LearnerTurn):
+    for turn in _spoken(entries):
         texts = turn.text.split()
         step_s = (turn.end_s - turn.start_s) / max(1, len(texts))
         found += [
@@ -373,6 +375,33 @@ def _entries_of(entries: Sequence[JournalEntry], kind: type[_Entry]) -> list[_En
     return [entry for entry in entries if isinstance(entry, kind)]
 
 
+def _spoken(entries: Sequence[JournalEntry]) -> list[LearnerTurn]:
+    """The learner's turns that were spoken."""
+    return [turn for turn in _entries_of(entries, LearnerTurn) if not turn.is_typed]
+
+
+_TYPED_S = 0.1
+"""Seconds after a typed turn that count as an aside where no answer of the patient follows."""
+
+
+def _asides(entries: Sequence[JournalEntry], end_s: float) -> Intervals:
+    """Times in which no one was to speak: from a typed turn to its answer, and held clocks."""
+    answered = {delay.turn: delay.first_sound_s for delay in _entries_of(entries, Delay)}
+    found = [
+        (turn.start_s, max(turn.end_s + _TYPED_S, answered.get(turn.turn, 0.0)))
+        for turn in _entries_of(entries, LearnerTurn)
+        if turn.is_typed
+    ]
+    since_s: float | None = None
+    for change in _entries_of(entries, ClockHeld):
+        if since_s is not None and not change.held:
+            found.append((since_s, change.at_s))
+        since_s = change.at_s if change.held else None
+    if since_s is not None:
+        found.append((since_s, end_s))
+    return intervals(found)
+
+
 def _end_s(attempt: RecordedAttempt) -> float:
     """Session seconds at which the encounter ended; without that entry, the end of the record."""
     ends = _entries_of(attempt.entries, Ended)
@@ -388,7 +417,8 @@ def _with_a_voice(found: Intervals, entries: Sequence[JournalEntry]) -> Interval
 
     The times of a stretch come from its sound, but sound alone does not tell a voice from a door.
     """
-    spoken = [e for e in entries if isinstance(e, LearnerVoice | LearnerTurn | Backchannel)]
+    spoken: list[LearnerVoice | LearnerTurn | Backchannel] = [*_spoken(entries)]
+    spoken += [e for e in entries if isinstance(e, LearnerVoice | Backchannel)]
     near = intervals([(e.start_s - SAME_S, e.end_s + SAME_S) for e in spoken])
     is_voice = [len(intersect(intervals(found[k : k + 1]), near)) > 0 for k in range(len(found))]
     return intervals(found[np.array(is_voice, dtype=np.bool_)])

@@ -52,6 +52,7 @@ def brief(day: int, met: int = 2, **fields: Any) -> Brief:
         "simvoice": "0.1.0",
         "recogniser": "",
         "again": None,
+        "is_part": False,
         "english": True,
         "turns": 12,
         "headings": tuple(heading(key, met) for key in NAMES),
@@ -67,4 +68,5 @@ def brief(day: int, met: int = 2, **fields: Any) -> Brief:
 
 def retry(day: int, of: Brief, turn: int, at_s: float, **fields: Any) -> Brief:
     """Build the brief of a retry from a checkpoint of another attempt."""
-    return brief(day, again=RetryOrigin(attempt=of.attempt, turn=turn, at_s=at_s), **fields)
+    origin = RetryOrigin(attempt=of.attempt, turn=turn, at_s=at_s)
+    return brief(day, again=origin, is_part=True, **fields)

@@ -103,9 +103,9 @@ def test_a_brief_is_out_of_date_when_its_sources_change(
     assert load_brief(attempt.folder) is not None
     with monkeypatch.context() as changed:
         changed.setattr(brief_store, "_FORMAT", brief_store._FORMAT + 1)
-        brief_store._code_fingerprint.cache_clear()
+        brief_store.code_fingerprint.cache_clear()
         assert load_brief(attempt.folder) is None
-    brief_store._code_fingerprint.cache_clear()
+    brief_store.code_fingerprint.cache_clear()
     assert load_brief(attempt.folder) is not None
 
 
