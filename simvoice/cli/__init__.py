@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import logging
 import platform
@@ -15,7 +16,7 @@ import typer
 from typer.exceptions import TyperException
 
 from simvoice import __version__, log
-from simvoice.cli import attempts, bench, cases, models, rate
+from simvoice.cli import attempts, bench, cases, hub, models, rate, station
 from simvoice.cli.analyze import analyze
 from simvoice.cli.calibrate import calibrate
 from simvoice.cli.common import notes
@@ -24,10 +25,11 @@ from simvoice.cli.doctor import doctor
 from simvoice.cli.encounters import demo, talk
 from simvoice.cli.export import export, picture
 from simvoice.cli.rate import agree
+from simvoice.cli.retain import retain
 from simvoice.cli.serve import serve
-from simvoice.errors import SimvoiceError
+from simvoice.errors import SimvoiceError, UsageError
 from simvoice.machine import raise_file_limit
-from simvoice.safe_text import for_terminal
+from simvoice.safe_text import for_terminal, shortened
 
 app = typer.Typer(
     name="simvoice",
@@ -47,6 +49,9 @@ app.command()(analyze)
 app.command()(export)
 app.command()(picture)
 app.command()(agree)
+app.add_typer(hub.app, name="hub")
+app.add_typer(station.app, name="station")
+app.command()(retain)
 app.add_typer(rate.app, name="rate")
 app.add_typer(attempts.app, name="attempts")
 app.add_typer(cases.app, name="cases")
@@ -130,6 +135,10 @@ def _level_first(arguments: list[str]) -> list[str]:
     return arguments
 
 
+_REFUSED_NAMES = frozenset({errno.ENAMETOOLONG, errno.ELOOP, errno.EACCES, errno.EPERM})
+"""What a system answers to a name of a file that it will not use, whatever the command."""
+
+
 def main() -> None:
     """Run a command. Print a SimvoiceError as one sentence and use its exit code."""
     try:
@@ -143,6 +152,11 @@ def main() -> None:
         error.show(file=shown)  # type: ignore[attr-defined]  # all that commands raise have it
         sys.stderr.write(for_terminal(shown.getvalue()))
         sys.exit(error.exit_code)
+    except OSError as error:
+        if error.errno not in _REFUSED_NAMES or error.filename is None:
+            raise
+        notes.print(f"{shortened(str(error.filename))!r} cannot be used here ({error.strerror})")
+        sys.exit(UsageError.exit_code)
     except typer.Abort:
         sys.exit(1)
     except KeyboardInterrupt:

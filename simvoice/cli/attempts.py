@@ -54,8 +54,8 @@ def list_attempts(as_json: AsJson = False) -> None:
         narrow.append(prose(f"    {attempt.patient_name}, {length}, {attempt.state}"))
     answers.print(Fitted(table, Group(*narrow)))
     for attempt in found:
-        if attempt.again_of:
-            answers.print(Text(f"{attempt.id} is a {_origin(attempt)}"))
+        if attempt.is_part:
+            answers.print(Text(f"{attempt.id} {_origin(attempt)}"))
         if attempt.problem:
             notes.print(flow(sentence(attempt.problem)))
 
@@ -138,7 +138,7 @@ def _facts(found: Attempt) -> list[tuple[str, str]]:
         ("when", summary.when or "not recorded"),
         ("length", duration(found.duration_s)),
         ("state", found.state),
-        *([("begins", _origin(summary))] if summary.again_of else []),
+        *([("begins", f"it {_origin(summary)}")] if summary.is_part else []),
         ("ended", _ended(summary)),
         ("sound", found.audio_path.name if found.audio_path else "not kept"),
         ("devices", ", ".join(f"{name} {value}" for name, value in devices.items()) or "unknown"),
@@ -148,7 +148,13 @@ def _facts(found: Attempt) -> list[tuple[str, str]]:
 
 
 def _origin(summary: AttemptSummary) -> str:
-    return f"retry of {summary.again_of} from {clock(summary.again_at_s)}"
+    """Return how a part of a conversation begins; it goes on after the attempt's name."""
+    if summary.continues:
+        at = clock(summary.continues_at_s)
+        return f"goes on from {summary.continues}, which was cut off at {at}"
+    if summary.again_of:
+        return f"is a retry of {summary.again_of} from {clock(summary.again_at_s)}"
+    return f"is a drill: {summary.moment_title}"
 
 
 def _ended(summary: AttemptSummary) -> str:

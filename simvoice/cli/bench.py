@@ -11,7 +11,7 @@ from rich.table import Table
 from simvoice.cli.common import AsJson, answers, print_json
 
 app = typer.Typer(
-    help="Measure speed and accuracy: latency, stt, floor, voices, analysis, debrief, coder.",
+    help="Measure speed and accuracy: latency, hub, stt, floor, voices, analysis, debrief, coder.",
     no_args_is_help=True,
 )
 
@@ -34,6 +34,32 @@ def latency(
     from simvoice.bench import latency as bench
 
     _show(bench.run(quick, busy, turns), as_json)
+
+
+@app.command()
+def hub(
+    encounters: Annotated[
+        str, typer.Option(help="How many learners talk at once: numbers with commas.")
+    ] = "1,2,4,8,12,16",
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Let each learner take 4 turns instead of 10.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Measure several encounters at once in one hub: answers, memory, lost frames."""
+    from simvoice.bench import hub as bench
+
+    report = bench.run(bench.counts_of(encounters), quick=quick)
+    if as_json:
+        print_json(report)
+        return
+    found = report.pop("encounters")
+    columns = list(next(iter(found.values())))
+    table = Table("at once", *(name.replace("_", " ") for name in columns))
+    for count, figures in found.items():
+        table.add_row(count, *(str(figures[name]) for name in columns))
+    answers.print(table)
+    _show({name.replace("_", " "): value for name, value in report.items()}, as_json=False)
 
 
 @app.command()
@@ -77,10 +103,31 @@ def debrief(
         ),
     ] = False,
     case: Annotated[
-        list[str] | None, typer.Option(help="With --discriminate: only these cases, by their ids.")
+        list[str] | None,
+        typer.Option(help="With --discriminate or --claims: only these cases, by their ids."),
+    ] = None,
+    claims: Annotated[
+        Path | None,
+        typer.Option(
+            "--claims",
+            metavar="FOLDER",
+            help="Write the claims of scripted debriefs beside their records, for a reader.",
+        ),
+    ] = None,
+    kind: Annotated[
+        list[str] | None, typer.Option(help="With --claims: only these kinds of learners.")
+    ] = None,
+    number: Annotated[
+        list[int] | None,
+        typer.Option(min=0, help="With --claims: these encounters of each kind, from 0."),
     ] = None,
 ) -> None:
     """Measure the time to build a debrief of ten minutes; with --discriminate, what it tells."""
+    if claims is not None:
+        from simvoice.bench import claims as pages
+
+        _show(dict(pages.run(claims, case or (), kind or (), number or ())), as_json)
+        return
     if not discriminate:
         from simvoice.bench import debrief as bench
 

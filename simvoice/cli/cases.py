@@ -26,11 +26,13 @@ from simvoice.cli.common import (
     print_json,
     server_of,
 )
+from simvoice.cli.from_hub import pull_cases
 from simvoice.debrief.terminal import flow, sentence
 from simvoice.display import percent
 from simvoice.engines.llm.server import Server
 from simvoice.errors import CaseError, UsageError
 from simvoice.models import manifest
+from simvoice.patient.case.course_plan import load_course_plan
 from simvoice.patient.case.load import (
     create_case,
     find_cases,
@@ -112,7 +114,11 @@ CaseName = Annotated[str, typer.Argument(help="A case's id, or the path of its f
 
 @app.command("list")
 def list_cases(as_json: AsJson = False) -> None:
-    """List every case, and whether learners can choose it."""
+    """List every case, and whether learners can choose it.
+
+    Of two cases with one id, your own counts first, then that of the lab's hub, then that of
+    simvoice.
+    """
     found = listed_cases(*paths.case_dirs())
     if as_json:
         rows = [
@@ -121,6 +127,7 @@ def list_cases(as_json: AsJson = False) -> None:
                 "course": each.case.course if each.case else "",
                 "title": each.case.title if each.case else "",
                 "level": each.case.level if each.case else "",
+                "origin": paths.origin_of_case(each.file),
                 "offered": each.fault is None,
                 "fault": each.fault,
             }
@@ -130,7 +137,10 @@ def list_cases(as_json: AsJson = False) -> None:
         return
     for each in found:
         if each.case is not None:
-            answers.print(f"{each.id}: {each.case.title} ({each.case.course})", markup=False)
+            origin = paths.origin_of_case(each.file)
+            told = "" if origin == "shipped" else f"; {paths.ORIGIN_IN_WORDS[origin]}"
+            row = f"{each.id}: {each.case.title} ({each.case.course}){told}"
+            answers.print(row, markup=False)
         if each.fault is not None:
             notes.print(flow(sentence(f"not offered: {each.fault}")))
     if not found:
@@ -313,6 +323,7 @@ def ask_case(
 
 
 app.command("say")(say_line)
+app.command("pull")(pull_cases)
 
 
 def _case(name: str) -> tuple[Path, Case]:
@@ -323,6 +334,7 @@ def _case(name: str) -> tuple[Path, Case]:
 def _to_check(name: str) -> tuple[Path, Case, Suite | None]:
     path, case = _case(name)
     require_complete(path, case)
+    load_course_plan(path, [each.id for each in case.moments])
     return path, case, load_suite(path, case)
 
 
@@ -412,6 +424,10 @@ def _print_report(report: Report) -> None:
     for kind, means in report.by_learner.items():
         rows.append(f"  {kind:<15} " + ", ".join(f"{k} {v:g}" for k, v in means.items()))
     rows += [f"  unexpected ending: {each}" for each in report.unexpected_endings]
+    rows += [
+        f"  missed moment: {m.moment} (seed {m.seed} leads to {m.got})"
+        for m in report.missed_moments
+    ]
     rows += [
         f"  missed: {m.ask} (expected {', '.join(m.expected)}; {m.got})" for m in report.misses
     ]

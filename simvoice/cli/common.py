@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -60,6 +61,8 @@ def print_json(value: Any) -> None:
 STOPPED = 128 + signal.SIGTERM
 """Exit code of a command that SIGTERM or a closed terminal ended, as a shell gives it: 143."""
 
+_AGAIN_S = 0.05
+
 
 @contextmanager
 def orderly_end() -> Iterator[None]:
@@ -67,16 +70,30 @@ def orderly_end() -> Iterator[None]:
 
     A terminal that is closed (SIGHUP) acts like SIGTERM, unless `nohup` started the process. The
     exit code is `STOPPED`. Only for the main thread.
+
+    A library may call Python where no exception gets through, as llama.cpp does to log. The signal
+    is then raised again a moment later, when Python code runs that can be left.
     """
     shown = [stream for stream in (1, 2) if os.isatty(stream)]
+    show_unraisable = sys.unraisablehook
 
     def leave(_number: int, _frame: FrameType | None) -> NoReturn:
         sys.exit(STOPPED)
+
+    def leave_again(unraisable: sys.UnraisableHookArgs) -> None:
+        error = unraisable.exc_value
+        if isinstance(error, SystemExit) and error.code == STOPPED:
+            again = threading.Timer(_AGAIN_S, os.kill, (os.getpid(), signal.SIGTERM))
+            again.daemon = True
+            again.start()
+        else:
+            show_unraisable(unraisable)
 
     def hang_up(_number: int, _frame: FrameType | None) -> None:
         discard_output(shown)
         signal.raise_signal(signal.SIGTERM)  # whichever handler the body has set for it
 
+    sys.unraisablehook = leave_again
     before = signal.signal(signal.SIGTERM, leave)
     hung_up = signal.getsignal(signal.SIGHUP)
     if hung_up != signal.SIG_IGN:
@@ -84,6 +101,7 @@ def orderly_end() -> Iterator[None]:
     try:
         yield
     finally:
+        sys.unraisablehook = show_unraisable
         signal.signal(signal.SIGTERM, before)
         signal.signal(signal.SIGHUP, hung_up)
 

@@ -11,6 +11,8 @@ from simvoice import paths
 from simvoice.cli.common import AsJson, answers, notes, print_json
 from simvoice.debrief.build import build_debrief
 from simvoice.debrief.comparison import Comparison, ReadAttempt, compare
+from simvoice.debrief.own_view import own_views
+from simvoice.debrief.own_view_text import render_own_views
 from simvoice.debrief.render_text import (
     render,
     render_comparison,
@@ -27,6 +29,7 @@ from simvoice.progress.text import render_known, render_progress
 from simvoice.reading.reading import read
 from simvoice.record.events import RetryOrigin
 from simvoice.record.ratings import count_ratings
+from simvoice.record.reflection import reflection_for_page
 from simvoice.record.store import Store
 
 # -- debrief
@@ -52,8 +55,10 @@ def debrief(
     found = store.open_recovered(attempt)
     reading = read(found)
     summary = build_debrief(found, reading)
+    views = own_views(reading, summary, reflection_for_page(found.folder))
     if as_json:
-        print_json(summary.model_dump(mode="json"))
+        own = [each.model_dump(mode="json") for each in views]
+        print_json({**summary.model_dump(mode="json"), "own_views": own})
         return
     origin = found.header.again
     if origin is not None:
@@ -73,6 +78,9 @@ def debrief(
         if isinstance(compared, Comparison):
             answers.print()
             answers.print(render_comparison(compared))
+    if views:
+        answers.print()
+        answers.print(render_own_views(views))
     if isinstance(compared, AttemptError):
         answers.print()
         answers.print(flow(sentence(f"The two attempts cannot be compared: {compared}")))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Annotated
 
@@ -44,8 +45,16 @@ def doctor(
 ) -> None:
     """Check models, disk, sound and speed. Exit with 3 when something needed is missing."""
     server = server_of(llm_url, llm_model, llm_form, llm_wait)
-    checks: list[Check] = []
     found = check_all(profile=profile, sound=sound, quick=quick, tell=_tell, server=server)
+    report_checks(found, "Everything that an encounter needs is here.", as_json=as_json)
+
+
+def report_checks(found: Iterable[Check], all_well: str, *, as_json: bool) -> None:
+    """Print each check when it is done. Exit with 3 when something needed is missing.
+
+    all_well: a sentence for the end, when nothing is missing.
+    """
+    checks: list[Check] = []
     for check in found:
         checks.append(check)
         if not as_json:
@@ -54,7 +63,7 @@ def doctor(
     if as_json:
         print_json({"ok": not failed, "checks": [asdict(check) for check in checks]})
     elif not failed:
-        answers.print("Everything that an encounter needs is here.")
+        answers.print(all_well)
     if failed:
         notes.print(f"Missing: {', '.join(check.name for check in failed)}.", markup=False)
         raise typer.Exit(NeedsError.exit_code)

@@ -40,6 +40,7 @@ from simvoice.debrief.terminal import command
 from simvoice.display import clock
 from simvoice.errors import SimvoiceError, UsageError
 from simvoice.reading.reading import read
+from simvoice.runtime.encounter_options import EncounterOptions
 from simvoice.runtime.observer import Caption, Encounter, Finished, Observation
 
 if TYPE_CHECKING:
@@ -76,6 +77,10 @@ def talk(
             help="Retry from a moment of an attempt: its id, an @, and a time (3:12) or a turn.",
         ),
     ] = "",
+    moment: Annotated[
+        str,
+        typer.Option(metavar="ID", help="Begin at a moment of the case, to practise one skill."),
+    ] = "",
     profile: ProfileOption = DEFAULT_PROFILE,
     llm_url: LlmUrl = "",
     llm_model: LlmModel = "",
@@ -86,7 +91,10 @@ def talk(
     from simvoice.app.simulator import Simulator
     from simvoice.devices.sound_card import SoundCard
     from simvoice.devices.wav import WavLine
+    from simvoice.patient.checking.moments import require_moment
 
+    if moment and retry_from:
+        raise UsageError("an encounter begins at one place; give --from or --moment")
     server = server_of(llm_url, llm_model, llm_form, llm_wait)
     line: WavLine | SoundCard
     if _is_file(mic):
@@ -105,6 +113,7 @@ def talk(
         line = SoundCard(_device(mic), _device(speaker), "headphones" if headphones else "auto")
     simulator = Simulator(profile, server=server)
     found = simulator.case(case)
+    drill = require_moment(found, moment) if moment else None
     checkpoint = _checkpoint(simulator, retry_from)
     if checkpoint is not None:
         simulator.check_retry(case, checkpoint)
@@ -118,10 +127,18 @@ def talk(
         attempt = simulator.attempt(checkpoint.attempt)
         answers.print(Text(describe_retry(attempt, checkpoint.turn)))
         answers.print()
+    if drill is not None:
+        answers.print(Text(f"{drill.title}. {drill.skill}"))
+        answers.print()
     notes.print("The encounter begins. Ctrl+C ends it.")
     observer = _Captions(found.person.name, captions)
     encounter = simulator.encounter(
-        case, line, learner=learner, observer=observer, retry_from=checkpoint
+        case,
+        line,
+        learner=learner,
+        observer=observer,
+        retry_from=checkpoint,
+        options=EncounterOptions(moment=moment),
     )
     _run(encounter, observer, simulator.store.root)
 
@@ -166,7 +183,11 @@ def demo(
     observer = _Captions(found.person.name, True)
     line = SimulatedLine(script, tail_s=8.0)
     encounter = simulator.encounter(
-        case, line, learner=f"demo, {learner}", observer=observer, seed=seed
+        case,
+        line,
+        learner=f"demo, {learner}",
+        observer=observer,
+        options=EncounterOptions(seed=seed),
     )
     _run(encounter, observer, simulator.store.root)
 

@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from simvoice import paths
 from simvoice.cli.common import (
     DEFAULT_FORM,
     DEFAULT_PROFILE,
@@ -43,6 +44,13 @@ def serve(
         bool,
         typer.Option("--every-case", help="Also offer cases that have not passed their check."),
     ] = False,
+    reflects: Annotated[
+        bool,
+        typer.Option(
+            "--reflect/--no-reflect",
+            help="Before a debrief, ask what the learner thinks of some own moments.",
+        ),
+    ] = True,
     profile: ProfileOption = DEFAULT_PROFILE,
     llm_url: LlmUrl = "",
     llm_model: LlmModel = "",
@@ -52,6 +60,7 @@ def serve(
     """Serve the web pages to this machine until Ctrl+C."""
     # imported here: these take seconds, and other commands do not need them
     from simvoice.app.simulator import Simulator
+    from simvoice.hub_client.link import HubLink
     from simvoice.web.open_files import check_file_limit
     from simvoice.web.server import loopback_socket
     from simvoice.web.server import serve as serve_pages
@@ -74,7 +83,8 @@ def serve(
             if lacking:
                 notes.print(f"No encounter can begin now: {lacking}.", markup=False)
             simulator.warm_up()
-            serve_pages(simulator, made, on_address=show_address)
+            link = HubLink(paths.pairing_dir())
+            serve_pages(simulator, made, hub_link=link, reflects=reflects, on_address=show_address)
         finally:
             simulator.close()
 

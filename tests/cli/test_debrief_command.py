@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from simvoice.cli import app
 from simvoice.debrief.build import build_debrief
 from simvoice.errors import UsageError
 from simvoice.reading.reading import read
+from simvoice.record.reflection import ReflectedMoment, end_reflection, save_text
 from simvoice.record.store import Attempt
 from tests.planted.talk import record
 
@@ -47,4 +49,19 @@ def test_items_and_numbers_are_two_views(attempt: Attempt) -> None:
 
 def test_json_has_everything_without_an_option(attempt: Attempt) -> None:
     found = json.loads(run(attempt.id, "--json").stdout)
+    assert found.pop("own_views") == []
     assert found == build_debrief(attempt, read(attempt)).model_dump(mode="json")
+
+
+def test_own_words_stand_beside_the_record_when_the_debrief_was_shown(attempt: Attempt) -> None:
+    moments = (ReflectedMoment(at_s=3.4, words="that is frightening i know"),)
+    now = datetime(2026, 11, 22, 11, tzinfo=UTC)
+    save_text(attempt.folder, moments, 3.4, "aim", "To name\nit.", "", now)
+    assert "To name" not in run(attempt.id).stdout  # a draft
+    end_reflection(attempt.folder, moments, now)
+    words = " ".join(run(attempt.id).stdout.split())
+    assert "Your view beside the record's 0:03 “that is frightening i know”" in words
+    assert "What were you trying to do? To name it. Record: " in words
+    assert "Your view" not in run(attempt.id, "--items").stdout
+    (own,) = json.loads(run(attempt.id, "--json").stdout)["own_views"]
+    assert own["answers"] == [{"question": "What were you trying to do?", "answer": "To name\nit."}]

@@ -170,6 +170,7 @@ def test_without_an_export_there_is_no_key(
         (["analyze", "gone.wav"], "is neither the id of an attempt nor an existing path"),
         (["analyze", "talk.wav", "--names", "doctor"], "is not two different names"),
         (["analyze", "talk.wav", "--visit", "dentist"], "'dentist' is no kind of visit"),
+        (["export", "9" * 400], "9…' cannot be used here (File name too long)"),
         (["export", "talk.wav"], "analyse it first, then export the results: simvoice analyze"),
         (["export", "empty"], "there is no attempt and no recording in empty"),
         (["export"], "there is nothing to export; make an attempt with: simvoice demo"),

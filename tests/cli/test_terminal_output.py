@@ -61,6 +61,7 @@ def test_json_says_exactly_what_there_is_without_commands(
     assert json.loads(out) == {"name": HOSTILE}
 
 
+@pytest.mark.slow
 def test_names_of_an_attempt_reach_the_terminal_without_commands(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -78,6 +79,7 @@ def test_names_of_an_attempt_reach_the_terminal_without_commands(
         assert "evil" in both, words
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "words",
     [
