@@ -50,8 +50,10 @@ class Transcript:
 class SpeechToText(Protocol):
     """Speech-to-text for one utterance at a time."""
 
-    def transcribe(self, pcm: Pcm, *, hint: str = "", once: bool = False) -> Transcript:
-        """Return the words of an utterance.
+    def transcribe(
+        self, pcm: Pcm, *, hint: str = "", once: bool = False, cancelled: Cancelled = never
+    ) -> Transcript:
+        """Return the words of an utterance; an empty transcript when cancelled.
 
         pcm: one utterance, up to 30 s. hint: text said before, for context. once: True makes no
         second attempt when the result looks wrong, because the caller cannot wait.

@@ -14,9 +14,19 @@ from simvoice.errors import CaseError
 from simvoice.patient.case.critical import critical_items_for_record
 from simvoice.patient.case.schema import Case, Concern
 from simvoice.ports import LineFacts
-from simvoice.record.events import ConcernShown, Header, RetryOrigin, Tellable
+from simvoice.record.events import (
+    ConcernShown,
+    ContinuedAttempt,
+    Header,
+    RecordedMoment,
+    RecordedOptions,
+    RetryOrigin,
+    Tellable,
+)
+from simvoice.record.identity import new_uuid
+from simvoice.safe_text import field_place
 from simvoice.scoring.metrics.norms import visit_kinds
-from simvoice.web.ports import CaseCard
+from simvoice.web.ports import CaseCard, MomentCard
 
 _LIBRARIES = (
     "faster-whisper",
@@ -30,6 +40,9 @@ _LIBRARIES = (
 )
 """Libraries whose version changes what is recognised, said or measured."""
 
+AS_IN_CASE = RecordedOptions()
+"""Nothing was set for the encounter."""
+
 
 def build_header(
     case: Case,
@@ -41,13 +54,20 @@ def build_header(
     seed: int,
     learner: str,
     again: RetryOrigin | None = None,
+    continues: ContinuedAttempt | None = None,
+    moment: RecordedMoment | None = None,
+    options: RecordedOptions = AS_IN_CASE,
+    time_s: float | None = None,
 ) -> Header:
     """Return the header of an attempt: what is known before the first frame.
 
     models: role to SHA-256 of the weights, or to a server's name. again: the checkpoint of a retry.
+    continues: what was cut off. moment: where a drill begins. options: how it differs from its
+    case. time_s: its length.
     """
     return Header(
         attempt=attempt,
+        uuid=new_uuid(),
         simvoice=__version__,
         case_id=case.id,
         case_title=case.title,
@@ -71,6 +91,10 @@ def build_header(
         visit=tuple(sorted(visit_kinds(case.instruments))),
         learner=learner,
         again=again,
+        continues=continues,
+        moment=moment,
+        options=options,
+        time_s=time_s,
         models=models,
         settings=turn_taking.model_dump(),
         devices={
@@ -96,15 +120,15 @@ def turn_taking_of(case: Case) -> TurnTakingSettings:
         )
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
+        where = field_place(first["loc"])
         raise CaseError(
             f"case {case.id}: floor.{where} cannot be used ({first['msg']}); "
             "the settings are those of simvoice.conversation.settings"
         ) from error
 
 
-def case_card(case: Case) -> CaseCard:
-    """Return what a learner may know before the encounter."""
+def case_card(case: Case, *, origin: str = "") -> CaseCard:
+    """Return what a learner may know before the encounter. origin: as `CaseCard.origin`."""
     return CaseCard(
         id=case.id,
         title=case.title,
@@ -118,6 +142,8 @@ def case_card(case: Case) -> CaseCard:
         course=case.course,
         summary=case.summary,
         sha256=case.sha256,
+        origin=origin,
+        moments=tuple(MomentCard(each.id, each.title, each.skill) for each in case.moments),
     )
 
 

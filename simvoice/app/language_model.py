@@ -19,6 +19,12 @@ EMBEDDED = "smollm2-135m"
 _EMBEDDED_S = 0.7
 """Time limit of the embedded model; it writes a line in 0.33 s on an idle machine."""
 
+_SHARED_BATCH = 32
+"""Tokens between two checks whether an encounter needs the core: a tenth of a second."""
+
+_KEPT_BYTES = 128 * 2**20
+"""Memory for the prompts of other encounters: twelve of them, 11 MB each."""
+
 _SLACK_S = 0.1
 """Margin beyond a server's own timeouts, whose errors name the cause."""
 
@@ -70,17 +76,39 @@ class LanguageModelChoice:
         """Longest time until a line is ready, in seconds; 0 for the embedded model alone."""
         return self.time_limits_s[1] + _EMBEDDED_S if self.strong else 0.0
 
-    def for_encounters(self) -> LanguageModel:
-        """Load the model for encounters. The embedded model replaces a late stronger one."""
-        # Imported here, because the heavy libraries read the environment that the app sets.
-        from simvoice.engines.llm.llama import Llama
+    def for_encounters(self, *, shared: bool = False) -> LanguageModel:
+        """Load the model for encounters. The embedded model replaces a late stronger one.
 
+        shared: several encounters use it; see `for_one_of_several`.
+        """
         if not self.strong:
-            return Llama(manifest.locate(self.model))
+            return self._embedded(self.model, shared)
+        return self._with_fallback(self._embedded(EMBEDDED, shared))
+
+    def for_one_of_several(self, shared: LanguageModel | None) -> LanguageModel | None:
+        """Return the model for one of several encounters that share the one of `for_encounters`.
+
+        A server answers several at once, so each encounter has a connection of its own; the models
+        on this machine are the same for all.
+        """
+        if self.server is None or not isinstance(shared, Fallback):
+            return shared
+        return self._with_fallback(shared.second)
+
+    def _with_fallback(self, embedded: LanguageModel) -> LanguageModel:
         first_s, whole_s = self.time_limits_s
-        embedded = Llama(manifest.locate(EMBEDDED))
         stronger = self._stronger(self.server)
         return Fallback(stronger, embedded, name=self.name, first_s=first_s, whole_s=whole_s)
+
+    def _embedded(self, model: str, shared: bool) -> LanguageModel:
+        # Imported here, because the heavy libraries read the environment that the app sets.
+        from simvoice.engines.llm.llama import Llama
+        from simvoice.engines.llm.one_at_a_time import OneAtATime
+
+        path = manifest.locate(model)
+        if not shared:
+            return Llama(path)
+        return OneAtATime(Llama(path, batch=_SHARED_BATCH, kept_bytes=_KEPT_BYTES))
 
     def for_text(self) -> LanguageModel:
         """Load the model for conversations in text.

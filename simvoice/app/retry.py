@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from simvoice.conversation.checkpoint import RetryStart, retry_start
 from simvoice.debrief.retry import CheckpointRef, find_checkpoint
 from simvoice.errors import AttemptError, CaseError, SimvoiceError
 from simvoice.patient.case.schema import Case
-from simvoice.record.events import Header, RetryOrigin
+from simvoice.record.events import ClockHeld, Header, JournalEntry, RetryOrigin
 from simvoice.record.store import Attempt
 
 LEAST_S = 120.0
@@ -25,8 +25,10 @@ class RetryPlan:
     start: RetryStart
     seed: int
     time_s: float | None
-    """Session seconds of the new encounter at which its time is over; None without a limit."""
+    """Seconds of the new encounter's clock at which its time is over; None without a limit."""
     learner: str
+    time_factor: float = 1.0
+    """The factor on the time of the earlier attempt, which `time_s` holds already."""
 
 
 def plan_retry(
@@ -49,9 +51,25 @@ def plan_retry(
         origin=RetryOrigin(attempt=attempt.id, turn=entry.turn, at_s=entry.at_s),
         start=start,
         seed=start.decision.state.seed,
-        time_s=None if limit_s is None else max(LEAST_S, limit_s - entry.at_s),
+        time_s=None
+        if limit_s is None
+        else max(LEAST_S, limit_s - clock_s(attempt.entries, entry.at_s)),
         learner=header.learner,
+        time_factor=header.options.time_factor,
     )
+
+
+def clock_s(entries: Iterable[JournalEntry], at_s: float) -> float:
+    """Return what the clock of an encounter shows at session second `at_s`: without held time."""
+    held_s, since_s = 0.0, None
+    for entry in entries:
+        if not isinstance(entry, ClockHeld) or entry.at_s > at_s:
+            continue
+        if entry.held and since_s is None:
+            since_s = entry.at_s
+        elif not entry.held and since_s is not None:
+            held_s, since_s = held_s + entry.at_s - since_s, None
+    return (at_s if since_s is None else since_s) - held_s
 
 
 def _same_case(header: Header, load: Callable[[str], Case]) -> Case:
@@ -72,7 +90,9 @@ def _same_case(header: Header, load: Callable[[str], Case]) -> Case:
 
 def _limit_s(header: Header, case: Case, open_attempt: Callable[[str], Attempt]) -> float | None:
     """Return the time limit of an attempt, which may itself be a retry; None without a limit."""
-    whole_s = case.time.limit_s
+    if header.time_s is not None:
+        return header.time_s
+    whole_s = case.time.limit_s  # a record of an earlier version does not state its time
     if whole_s is None or header.again is None:
         return whole_s
     try:

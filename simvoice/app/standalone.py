@@ -15,6 +15,16 @@ if TYPE_CHECKING:
     from simvoice.engines.stt.whisper import Whisper
 
 
+def clip_key(profile: str = manifest.DEFAULT_PROFILE) -> str:
+    """Return the digest of what makes the sound of a profile's voice, for its cache of clips."""
+    return clip_key_of(manifest.profile(profile)["voice"])
+
+
+def clip_key_of(voice: str) -> str:
+    """Return the digest of what makes the sound of a voice. voice: the name of its model."""
+    return "+".join([*manifest.digests([voice]).values(), version("piper-tts")])
+
+
 def check_word_recogniser() -> None:
     """Raise ModelMissing or ModelAltered when the recogniser cannot be used."""
     manifest.locate(_recogniser())
@@ -63,5 +73,4 @@ def planted_voice(profile: str = manifest.DEFAULT_PROFILE) -> Voice:
 
     from simvoice.engines.tts.speech_cache import CachedVoice
 
-    key = "+".join([*manifest.digests([name]).values(), version("piper-tts")])
-    return CachedVoice(_LazyVoice(load), paths.cache_dir() / "calibration", key)
+    return CachedVoice(_LazyVoice(load), paths.cache_dir() / "calibration", clip_key_of(name))

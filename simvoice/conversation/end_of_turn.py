@@ -18,6 +18,7 @@ from statistics import median
 from simvoice.conversation import patient_turn
 from simvoice.conversation.state import OpenTurn
 from simvoice.conversation.step_context import StepContext, recorded_codes
+from simvoice.patient.decisions import LearnerUtterance
 from simvoice.record.events import Interruption, LearnerTurn, SimultaneousStart
 from simvoice.sentences import split_sentences
 
@@ -123,6 +124,8 @@ def commit_if_over(context: StepContext) -> None:
 def quiet_needed_s(context: StepContext, turn: OpenTurn) -> float:
     """Return how many seconds of quiet end the learner's turn."""
     settings = context.rules.turn_taking
+    if turn.is_silent:
+        return 0.0
     text = turn.utterance.text if turn.utterance is not None else ""
     if turn.end_s - turn.start_s >= settings.monologue_s - 1e-9:
         return settings.transcribe_after_s
@@ -154,6 +157,7 @@ def _note_turn(context: StepContext, turn: OpenTurn) -> None:
             complete_prob=turn.complete_prob,
             over_prob=turn.over_prob,
             codes=recorded_codes(decision) if decision is not None else (),
+            is_typed=turn.is_typed,
         )
     )
     if transcript is not None:
@@ -179,5 +183,8 @@ def _note_turn(context: StepContext, turn: OpenTurn) -> None:
 def note_unanswered_turn(context: StepContext) -> None:
     """Record the learner's words when the encounter ends before the patient answers."""
     turn = context.state.turn
+    if turn is not None and turn.is_typed and turn.utterance is None:
+        words = LearnerUtterance(text=turn.settled_text, embedding=None)
+        turn = context.put_turn(replace(turn, utterance=words))
     if turn is not None and turn.utterance is not None and turn.utterance.text:
         _note_turn(context, turn)

@@ -116,7 +116,7 @@ class EngineFailed:
 
     at_s: float
     key: Key
-    stage: Literal["judge", "turn", "overlap", "think", "say"]
+    stage: Literal["judge", "turn", "overlap", "embed", "think", "say"]
     what: str
     index: int = 0
     """Number of the clause, for `say`."""
@@ -138,6 +138,38 @@ class EndRequested:
     reason: RequestedEnd
 
 
+@dataclass(frozen=True, slots=True)
+class Typing:
+    """The learner types; no turn yet."""
+
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """The learner has sent a turn that was typed."""
+
+    at_s: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """The answer to `Embed`; None where words alone decide."""
+
+    at_s: float
+    key: Key
+    embedding: NDArray[np.float32] | None
+
+
+@dataclass(frozen=True, slots=True)
+class HoldClock:
+    """The clock of the encounter is held, or runs again."""
+
+    at_s: float
+    held: bool
+
+
 EncounterEvent = (
     Frame
     | TurnEndJudged
@@ -150,6 +182,10 @@ EncounterEvent = (
     | EngineFailed
     | EngineNotice
     | EndRequested
+    | Typing
+    | Typed
+    | Embedded
+    | HoldClock
 )
 
 # -- commands
@@ -176,6 +212,14 @@ class Transcribe:
     """Words of the same turn from earlier spans; the embedding includes them."""
     pauses: tuple[tuple[float, float], ...] = ()
     """Silences inside (session seconds) to shorten: Whisper may stop at a long one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Embed:
+    """Embed a typed turn."""
+
+    key: Key
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +290,21 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True)
+class ShowLine:
+    """Show the line that the patient has begun to say, from its first sound at `start_s`."""
+
+    start_s: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShowTimeOver:
+    """Tell the learner that the time is over, and that the encounter goes on."""
+
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Close:
     """The encounter is over: stop the line and close the record."""
 
@@ -256,6 +315,7 @@ class Close:
 Command = (
     JudgeTurnEnd
     | Transcribe
+    | Embed
     | AskModel
     | WarmModel
     | Synthesise
@@ -264,5 +324,7 @@ Command = (
     | StopPlaying
     | DropWork
     | Note
+    | ShowLine
+    | ShowTimeOver
     | Close
 )

@@ -41,7 +41,6 @@ _LEAD_S = 0.2
 _LONG_PAUSE_S = 0.4
 """A silence inside a turn from this length on is shortened before transcription."""
 
-
 # -- frames
 
 
@@ -86,6 +85,8 @@ def _continue_turn(context: StepContext, turn: OpenTurn) -> OpenTurn:
     """Continue a turn after a pause: drop the work that was started in the pause."""
     context.do(DropWork(turn.key))
     settled, until_s = turn.settled_text, turn.settled_until_s
+    if turn.is_silent:
+        until_s = max(until_s, context.state.voicing.start_s - _LEAD_S)
     long_enough = turn.end_s - until_s >= context.rules.turn_taking.settle_span_s - 1e-9
     if turn.transcript is not None and long_enough:
         settled = f"{settled} {turn.transcript.text}".strip()
@@ -120,7 +121,7 @@ def on_frame(context: StepContext) -> None:
     turn = context.state.turn
     if turn is None:
         return
-    if context.state.patient_has_turn:
+    if context.state.patient_has_turn and not turn.is_silent:
         overlap.on_frame(context, turn)
         turn = context.state.turn
         if turn is None:
@@ -175,7 +176,10 @@ def _apply_timeouts(context: StepContext) -> None:
             not_understood(context, "the recogniser gave no answer in time")
         return
     if turn.transcript_asked_s is not None and turn.transcript is None and turn.utterance is None:
-        if now_s - turn.transcript_asked_s > settings.hear_timeout_s and turn.decision is None:
+        late = now_s - turn.transcript_asked_s > settings.hear_timeout_s
+        if late and turn.is_silent:
+            take_typed(context, turn, None)
+        elif late and turn.decision is None:
             not_understood(context, "the recogniser gave no answer in time")
         return
     if turn.thinking_since_s is not None and turn.decision is not None:
@@ -294,6 +298,15 @@ def _utterance(
         duration_s=turn.end_s - turn.start_s,
         filled_hold=hold.beat if hold is not None else None,
     )
+
+
+def take_typed(context: StepContext, turn: OpenTurn, embedding: NDArray[np.float32] | None) -> None:
+    """Let the patient decide on a typed turn; embedding: None where words alone decide."""
+    context.put_turn(
+        replace(turn, utterance=_utterance(context, turn, turn.settled_text, embedding))
+    )
+    if not context.state.patient_has_turn:
+        decide(context)
 
 
 def _is_backchannel(context: StepContext, turn: OpenTurn, text: str, hum: float) -> bool:

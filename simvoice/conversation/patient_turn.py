@@ -11,6 +11,7 @@ from simvoice.conversation.events import (
     ClipStarted,
     Duck,
     Key,
+    ShowLine,
     SpeechReady,
     StopPlaying,
     WarmModel,
@@ -107,6 +108,8 @@ def on_clip_started(context: StepContext, event: ClipStarted) -> None:
     clips = tuple(started if i == event.index else c for i, c in enumerate(reply.clips))
     reply = replace(reply, clips=clips)
     context.state = replace(context.state, reply=reply)
+    if first:
+        context.do(ShowLine(event.at_s, reply.text))
     if first and reply.speech_end_s is not None:
         _note_delay(context, reply, reply.speech_end_s, event.at_s)
 

@@ -91,10 +91,12 @@ class Rules:
     mind: Mind
     turn_taking: TurnTakingSettings = field(default_factory=TurnTakingSettings)
     time_s: float | None = None
-    """Session seconds at which the encounter's time is over; None without a limit."""
+    """Seconds of the encounter's clock at which its time is over; None without a limit."""
     time_is_hard: bool = True
     """True: the limit stops even a speaker, after a short grace. False: the patient ends the
     encounter at the next quiet moment."""
+    goes_on: bool = False
+    """True: when the time is over, it is announced, and the encounter goes on."""
     judges_words: bool = False
     """A `WordsJudged` follows each `Transcribed`, and the turn waits for it."""
     half_duplex: bool = False
@@ -215,6 +217,8 @@ class OpenTurn:
     reply: Reply | None = None
     """Prepared before the turn is over; dropped when the learner continues."""
     stages: tuple[tuple[str, float], ...] = ()
+    is_typed: bool = False
+    """It began with typed words, which are in `settled_text`. Spoken ones may follow."""
     # over the patient's voice
     overlapped: bool = False
     ducked: bool = False
@@ -224,6 +228,11 @@ class OpenTurn:
     """The overlap transcript has not arrived yet."""
     verdict: OverlapVerdict | None = None
     cut: Cut | None = None
+
+    @property
+    def is_silent(self) -> bool:
+        """True while all of it is typed."""
+        return self.is_typed and self.voiced_s == 0.0
 
     def began_together(self, within_s: float) -> bool:
         """True when it stopped the patient and began at most `within_s` after the first sound."""
@@ -246,6 +255,20 @@ class OpenHold:
     beat: str
     since_s: float
     window_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class EncounterClock:
+    """The time of the encounter: session seconds without those for which it was held."""
+
+    held_s: float = 0.0
+    """Seconds of all holds that are over."""
+    since_s: float | None = None
+    """Session second since which it is held; None while it runs."""
+
+    def at(self, now_s: float) -> float:
+        """Return the seconds that the clock shows at session second `now_s`."""
+        return (now_s if self.since_s is None else self.since_s) - self.held_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,6 +307,13 @@ class EncounterState:
     """When the patient last fell silent."""
     moments: tuple[LedgerMoment, ...] = ()
     """Everything that changed the ledger or was told, in order."""
+    typed: tuple[str, ...] = ()
+    """Typed turns that wait until the patient has finished."""
+    typing_s: float = 0.0
+    """When the learner last typed."""
+    clock: EncounterClock = field(default_factory=EncounterClock)
+    time_was_over: bool = False
+    """It was announced that the time is over."""
     closing: Literal["time"] | None = None
     over: bool = False
     retry: RetryStart | None = None

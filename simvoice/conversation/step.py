@@ -5,26 +5,31 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import assert_never
 
-from simvoice.conversation import end_of_turn, learner_turn, overlap, patient_turn
+from simvoice.conversation import end_of_turn, learner_turn, overlap, patient_turn, typed_turn
 from simvoice.conversation.events import (
     ClipEnded,
     ClipStarted,
     Command,
+    Embedded,
     EncounterEvent,
     EndRequested,
     EngineFailed,
     EngineNotice,
     Frame,
+    HoldClock,
     ModelAnswered,
+    ShowTimeOver,
     SpeechReady,
     Transcribed,
     TurnEndJudged,
+    Typed,
+    Typing,
     WordsJudged,
 )
 from simvoice.conversation.speech_activity import advance
-from simvoice.conversation.state import EncounterState, Rules
+from simvoice.conversation.state import EncounterClock, EncounterState, Rules
 from simvoice.conversation.step_context import StepContext
-from simvoice.record.events import LearnerVoice, Trouble
+from simvoice.record.events import ClockHeld, LearnerVoice, TimePassed, Trouble
 
 _PROMPT_GROWTH = 1.6
 """Each further prompt in the same silence waits longer by this factor, as a person would."""
@@ -79,6 +84,14 @@ def _dispatch(context: StepContext, event: EncounterEvent) -> None:
             context.note(Trouble(at_s=context.state.now_s, what=event.what))
         case EndRequested():
             _on_end(context, event.reason)
+        case Typing():
+            context.state = replace(context.state, typing_s=context.state.now_s)
+        case Typed():
+            typed_turn.on_typed(context, event)
+        case Embedded():
+            typed_turn.on_embedded(context, event.key, event.embedding)
+        case HoldClock():
+            _hold_clock(context, event.held)
         case _:
             assert_never(event)
 
@@ -100,6 +113,7 @@ def _on_frame(context: StepContext, frame: Frame) -> None:
         )
     if voicing.active and voicing.last_voice_s == frame.at_s:
         learner_turn.on_voice(context, edge.began)
+    typed_turn.on_frame(context)
     learner_turn.on_frame(context)
     patient_turn.on_frame(context)
     _decide_if_silent(context)
@@ -131,12 +145,14 @@ def _decide_if_silent(context: StepContext) -> None:
 
 def _on_silence(context: StepContext) -> None:
     """Handle silence of both speakers: holds, prompts, the opening, the end of the time."""
-    state, rules = context.state, context.rules
     if _time_is_up(context):
         return
+    state, rules = context.state, context.rules
     if state.turn is not None or state.reply is not None or state.voicing.active:
         return
-    quiet_s = state.now_s - state.quiet_since_s
+    if state.clock.since_s is not None:
+        return
+    quiet_s = state.now_s - max(state.quiet_since_s, state.typing_s)
     if state.hold is not None:
         if state.now_s - state.hold.since_s >= state.hold.window_s - 1e-9:
             decision = rules.mind.silence_held(state.mind, state.hold.beat)
@@ -148,7 +164,7 @@ def _on_silence(context: StepContext) -> None:
             patient_turn.start_retry(context, state.retry)
         return
     if not state.has_spoken:
-        if state.now_s >= rules.turn_taking.opening_wait_s:
+        if state.now_s >= state.typing_s + rules.turn_taking.opening_wait_s:
             patient_turn.take_initiative(context, rules.mind.open(state.mind))
         return
     if quiet_s >= rules.turn_taking.prompt_after_s * _PROMPT_GROWTH**state.mind.prompts - 1e-9:
@@ -157,11 +173,15 @@ def _on_silence(context: StepContext) -> None:
 
 def _time_is_up(context: StepContext) -> bool:
     state, rules = context.state, context.rules
-    if rules.time_s is None or state.now_s < rules.time_s:
+    clock_s = state.clock.at(state.now_s)
+    if rules.time_s is None or clock_s < rules.time_s:
+        return False
+    if rules.goes_on:
+        _announce_time(context)
         return False
     if not rules.time_is_hard and state.closing is None and not _is_quiet(state):
         return False
-    overrun_s = state.now_s - rules.time_s
+    overrun_s = clock_s - rules.time_s
     busy = state.turn is not None or state.patient_has_turn
     if state.closing == "time":
         if overrun_s >= 3 * _LAST_WORDS_S:
@@ -169,12 +189,39 @@ def _time_is_up(context: StepContext) -> bool:
         return True
     if busy and overrun_s < _LAST_WORDS_S:
         return True
+    typed_turn.open_waiting(context)
     end_of_turn.note_unanswered_turn(context)
     patient_turn.note_cut_off(context)
     context.state = replace(context.state, turn=None, closing="time", hold=None)
     context.drop_work_on(context.state.reply)
     patient_turn.take_initiative(context, rules.mind.time_up(context.state.mind))
     return True
+
+
+def _announce_time(context: StepContext) -> None:
+    """Tell once that the time is over."""
+    if not context.state.time_was_over:
+        context.state = replace(context.state, time_was_over=True)
+        context.note(TimePassed(at_s=context.state.now_s))
+        context.do(ShowTimeOver(context.state.now_s))
+
+
+def _hold_clock(context: StepContext, held: bool) -> None:
+    """Hold the clock or let it run; a silence of the patient counts from when it runs again."""
+    state, clock = context.state, context.state.clock
+    if held == (clock.since_s is not None):
+        return
+    context.note(ClockHeld(at_s=state.now_s, held=held))
+    if clock.since_s is None:
+        context.state = replace(state, clock=replace(clock, since_s=state.now_s))
+        return
+    hold = state.hold
+    context.state = replace(
+        state,
+        clock=EncounterClock(clock.held_s + state.now_s - clock.since_s),
+        quiet_since_s=state.now_s,
+        hold=None if hold is None else replace(hold, since_s=state.now_s),
+    )
 
 
 def _is_quiet(state: EncounterState) -> bool:
@@ -195,6 +242,8 @@ def _on_engine_failed(context: StepContext, event: EngineFailed) -> None:
                 learner_turn.not_understood(context, event.what)
             else:
                 context.count_stale()
+        case "embed":
+            typed_turn.on_embedded(context, event.key, None)
         case "think":
             learner_turn.on_answer_failed(context, event.key, event.what)
         case "say":
@@ -208,6 +257,7 @@ def _on_engine_failed(context: StepContext, event: EngineFailed) -> None:
 
 
 def _on_end(context: StepContext, reason: str) -> None:
+    typed_turn.open_waiting(context)
     end_of_turn.note_unanswered_turn(context)
     patient_turn.note_cut_off(context)
     left = reason == "learner"

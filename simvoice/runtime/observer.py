@@ -23,7 +23,26 @@ class Status:
     level_dbfs: float
     """Level of the learner's microphone in the last frame."""
     time_left_s: float | None
-    """Seconds until the case's time is over; None without a limit."""
+    """Seconds until the encounter's time is over; None without a limit."""
+    is_held: bool = False
+    """The clock of the encounter is held, so `time_left_s` stands still."""
+
+
+@dataclass(frozen=True, slots=True)
+class Speaking:
+    """The patient has begun to say a line. A `Caption` with its delivered words follows."""
+
+    start_s: float
+    """Session seconds of the line's first sound; `Caption.start_s` is the same."""
+    text: str
+    """The whole line, as planned."""
+
+
+@dataclass(frozen=True, slots=True)
+class TimeOver:
+    """The time is over, and the encounter goes on (`EncounterOptions.timer` "soft")."""
+
+    at_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +52,15 @@ class Caption:
     who: Literal["learner", "patient"]
     start_s: float
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The patient's answer to a turn has begun to sound."""
+
+    at_s: float
+    took_s: float
+    """Seconds since the end of the learner's speech, without the silence the patient chose."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +74,7 @@ class Finished:
     """A sentence for the learner when a fault ended it."""
 
 
-Observation = Status | Caption | Finished
+Observation = Status | Speaking | Caption | TimeOver | Answered | Finished
 Observer = Callable[[Observation], None]
 """Called from the encounter's thread; must return at once."""
 
@@ -69,4 +97,23 @@ class Encounter(Protocol):
 
     def end(self, reason: RequestedEnd = "learner") -> None:
         """Request the end, from any thread; `run` returns soon after. reason: why."""
+        ...
+
+    def hold(self, held: bool) -> None:
+        """Stop the clock of the encounter, or let it run again. From any thread.
+
+        While it is held, the time does not pass and the patient does not prompt. The recording
+        goes on, and the patient answers whoever speaks.
+        """
+        ...
+
+    def typed(self, text: str) -> None:
+        """Take a turn that the learner typed, from any thread: plain text, at most 2000 characters.
+
+        Raises UsageError when the encounter has no typed turns (`EncounterOptions.typed`).
+        """
+        ...
+
+    def typing(self) -> None:
+        """Tell that the learner types now, from any thread: the patient does not prompt."""
         ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 import threading
 import time
 from collections.abc import Callable
@@ -22,25 +23,32 @@ from simvoice.conversation.events import (
     Command,
     DropWork,
     Duck,
+    Embed,
     EncounterEvent,
     EndRequested,
     EngineFailed,
     Frame,
+    HoldClock,
     JudgeTurnEnd,
     Note,
     Play,
+    ShowLine,
+    ShowTimeOver,
     StopPlaying,
     Synthesise,
     Transcribe,
+    Typed,
+    Typing,
     WarmModel,
 )
 from simvoice.conversation.state import EncounterState, Rules, begin, begin_retry
 from simvoice.conversation.step import step
-from simvoice.errors import DeviceLost, StageFailed
+from simvoice.errors import DeviceLost, StageFailed, UsageError
 from simvoice.patient.decisions import Affect, Mood
 from simvoice.ports import AudioLine, LineFacts, MicFrame, VoiceActivity, VoiceStyle
 from simvoice.record.endings import RequestedEnd
 from simvoice.record.events import (
+    Delay,
     JournalEntry,
     LearnerTurn,
     LossCounts,
@@ -50,10 +58,21 @@ from simvoice.record.events import (
 )
 from simvoice.record.recorder import Recorder
 from simvoice.runtime.encounter_log import EncounterLog
-from simvoice.runtime.observer import Caption, Finished, Observer, Status, TurnHolder, ignore
+from simvoice.runtime.observer import (
+    Answered,
+    Caption,
+    Finished,
+    Observer,
+    Speaking,
+    Status,
+    TimeOver,
+    TurnHolder,
+    ignore,
+)
 from simvoice.runtime.player import Player, PlayerEvent
 from simvoice.runtime.session_sound import DeliveredSound, MicrophoneMemory
 from simvoice.runtime.stages import Engines, Stages
+from simvoice.safe_text import one_line
 
 _STATUS_FRAMES = 5
 """Frames between two statuses: 100 ms, as a level meter needs."""
@@ -66,6 +85,12 @@ _MOST_FAILURES = 4
 
 _LONGEST_WORK_S = 60.0
 """Longer than any engine works on one job, even on a busy machine."""
+
+LONGEST_TYPED = 2000
+"""Characters of the longest typed turn: some minutes of speech."""
+
+_MOST_REQUESTS = 50
+"""Requests of other threads that wait for the next frame, which comes within 20 ms."""
 
 _SILENCE = np.zeros(FRAME, dtype=np.int16)
 
@@ -89,6 +114,8 @@ class SessionParts:
     """Where a retry starts; None for a new encounter. With a retry, its state holds the seed."""
     time_shown_s: float | None = None
     """Time limit that the learner sees counting down; None shows none."""
+    takes_typed: bool = False
+    """The learner may type turns."""
     observer: Observer = ignore
     wall_s: Callable[[], float] = time.monotonic
 
@@ -108,7 +135,9 @@ class Session:
         self._memory = MicrophoneMemory()
         self._delivered_sound = DeliveredSound()
         self._player = Player()
-        self._stages = stages or Stages(parts.engines, self._memory, parts.style, parts.focus)
+        self._stages = stages or Stages(
+            parts.engines, self._memory, parts.style, parts.focus, parts.rules.turn_taking
+        )
         self._state: EncounterState = (
             begin(parts.rules, parts.seed) if parts.retry is None else begin_retry(parts.retry)
         )
@@ -122,6 +151,8 @@ class Session:
         self._underruns = 0
         self._failures: dict[str, int] = {}
         self._log = EncounterLog()
+        self._requests: queue.Queue[Typed | Typing | HoldClock] = queue.Queue(_MOST_REQUESTS)
+        """What other threads ask for; the next frame takes it."""
         self._end = threading.Event()
         self._end_reason: RequestedEnd = "learner"
         self._close: Close | None = None
@@ -136,6 +167,31 @@ class Session:
         """Request the end, from any thread or from a signal handler. reason: why."""
         self._end_reason = reason
         self._end.set()
+
+    def hold(self, held: bool) -> None:
+        """Stop the clock of the encounter, or let it run again. See `observer.Encounter.hold`."""
+        self._request(HoldClock(0.0, held))
+
+    def typed(self, text: str) -> None:
+        """Take a turn that the learner typed. See `observer.Encounter.typed`."""
+        if not self._parts.takes_typed:
+            raise UsageError("This encounter takes no typed turns. Speak with the patient instead.")
+        if len(text) > LONGEST_TYPED:
+            raise UsageError(
+                f"This text is too long. Write at most {LONGEST_TYPED} characters at once."
+            )
+        self._request(Typed(0.0, one_line(text)))
+
+    def typing(self) -> None:
+        """Tell that the learner types now. See `observer.Encounter.typing`."""
+        if self._parts.takes_typed and self._requests.empty():
+            self._request(Typing(0.0))
+
+    def _request(self, event: Typed | Typing | HoldClock) -> None:
+        try:
+            self._requests.put_nowait(event)
+        except queue.Full:
+            raise UsageError("The encounter does not answer now. Try again in a moment.") from None
 
     def wait_until_idle(self) -> None:
         """Wait until every engine is idle and everything is written.
@@ -244,6 +300,8 @@ class Session:
         for event in self._stages.results():
             self._count_failures(event)
             self._step(replace(event, at_s=now_s))
+        while not self._requests.empty():
+            self._step(replace(self._requests.get_nowait(), at_s=now_s))
         soon_s = now_s + 1e-9
         due = [event for event in self._due if event.at_s <= soon_s]
         self._due = [event for event in self._due if event.at_s > soon_s]
@@ -306,6 +364,8 @@ class Session:
                 self._stages.judge(command)
             case Transcribe():
                 self._stages.transcribe(command)
+            case Embed():
+                self._stages.embed(command)
             case AskModel():
                 self._stages.ask(command)
             case WarmModel():
@@ -322,6 +382,10 @@ class Session:
                 self._stages.drop(command.key)
             case Note():
                 self._note(command.entry)
+            case ShowLine():
+                self._parts.observer(Speaking(command.start_s, command.text))
+            case ShowTimeOver():
+                self._parts.observer(TimeOver(command.at_s))
             case Close():
                 self._close = command
             case _:
@@ -338,6 +402,9 @@ class Session:
             self._parts.observer(Caption("learner", entry.start_s, entry.text))
         elif isinstance(entry, PatientSpeech):
             self._parts.observer(Caption("patient", entry.start_s, entry.heard))
+        elif isinstance(entry, Delay):
+            took_s = entry.first_sound_s - entry.speech_end_s - entry.chosen_silence_s
+            self._parts.observer(Answered(entry.first_sound_s, took_s))
 
     # -- observers and counts
 
@@ -349,8 +416,10 @@ class Session:
         elif state.voicing.active:
             floor = "learner"
         shown_s = self._parts.time_shown_s
-        left_s = None if shown_s is None else max(0.0, shown_s - self._now_s)
-        self._parts.observer(Status(self._now_s, floor, max(level, SILENT_DBFS), left_s))
+        clock = state.clock
+        left_s = None if shown_s is None else max(0.0, shown_s - clock.at(self._now_s))
+        is_held = clock.since_s is not None
+        self._parts.observer(Status(self._now_s, floor, max(level, SILENT_DBFS), left_s, is_held))
 
     def _add_counts(self) -> None:
         self._write(

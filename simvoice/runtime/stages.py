@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -13,6 +14,8 @@ from simvoice.conversation.backchannels import hum_share
 from simvoice.conversation.clauses import pause_after_s
 from simvoice.conversation.events import (
     AskModel,
+    Embed,
+    Embedded,
     EncounterEvent,
     EngineFailed,
     EngineNotice,
@@ -27,6 +30,7 @@ from simvoice.conversation.events import (
     WarmModel,
     WordsJudged,
 )
+from simvoice.conversation.settings import TurnTakingSettings
 from simvoice.patient.decisions import Affect, Answer, Mood, Rank
 from simvoice.ports import (
     Cancelled,
@@ -39,14 +43,30 @@ from simvoice.ports import (
     SpeechToText,
     VoiceStyle,
 )
+from simvoice.runtime.scheduler import EncounterJobs, Grant, Job, Lane, Scheduler
 from simvoice.runtime.session_sound import MicrophoneMemory
-from simvoice.runtime.workers import Job, WorkerPool
 
 _NO_TURN = Key(0, 0)
 """The key of work that no turn waits for."""
 
 _LONGEST_HUM = 2 * RATE
 """Longer sound, with the quiet around it, is not an "mm-hm" and is not analysed."""
+
+# Seconds in which results are wanted, from when they are asked for. A turn that is surely over ends
+# after 0.32 s of quiet, one that is over after 0.4 s (`TurnTakingSettings`).
+_JUDGE_S = 0.2
+"""Asked after 0.1 s of quiet."""
+_TRANSCRIBE_S = 0.24
+"""Asked after 0.16 s of quiet."""
+_OVERLAP_S = 0.15
+"""The learner speaks over the patient, who must know whether to stop."""
+_LAST_WORDS_S = 0.1
+"""Asked when the transcript is there."""
+_ANSWER_S = 0.2
+_CLAUSE_S = 0.15
+"""The first clause of an answer: nothing else is left to wait for."""
+_NEXT_CLAUSE_S = 1.0
+"""The clause before it plays meanwhile."""
 
 _RESULTS = 256
 """Queue size of results; the session takes all of them every 20 ms."""
@@ -59,7 +79,11 @@ def _no_notices() -> Sequence[str]:
 
 @dataclass(frozen=True, slots=True)
 class Engines:
-    """The engines of one encounter. Consecutive encounters may share them."""
+    """The engines of an encounter. All encounters of a process may share them.
+
+    Engines that serve one thread at a time are guarded by the scheduler, so encounters that share
+    engines must share the scheduler too.
+    """
 
     stt: SpeechToText
     end_of_turn: EndOfTurn
@@ -69,6 +93,8 @@ class Engines:
     llm: LanguageModel | None = None
     llm_notices: Callable[[], Sequence[str]] = _no_notices
     """Returns sentences for the record: problems of the language model since the last call."""
+    scheduler: Scheduler | None = None
+    """Runs the work of all encounters that share these engines; None for one encounter alone."""
 
 
 class Stages:
@@ -80,29 +106,41 @@ class Stages:
         memory: MicrophoneMemory,
         style: Callable[[Affect, Mood], VoiceStyle],
         focus: Callable[[str], str],
+        settings: TurnTakingSettings | None = None,
+        clock_s: Callable[[], float] = time.monotonic,
     ) -> None:
-        """style: the voice of the patient. focus: returns the part of an utterance to embed."""
+        """style: the voice of the patient. focus: returns the part of an utterance to embed.
+
+        settings: the conversation's; an answer that comes after its limits is not worked on.
+        """
         self._engines = engines
         self._memory = memory
         self._style = style
         self._focus = focus
-        self._workers = WorkerPool()
+        self._settings = settings or TurnTakingSettings()
+        self._clock_s = clock_s
+        self._own_scheduler = None if engines.scheduler is not None else Scheduler()
+        scheduler = engines.scheduler or self._own_scheduler
+        assert scheduler is not None
+        self._jobs: EncounterJobs = scheduler.encounter()
         self._results: queue.Queue[EncounterEvent] = queue.Queue(maxsize=_RESULTS)
         self._clips: dict[tuple[Key, int], Speech] = {}
         self._questions = 0
         """Number of questions to the language model so far."""
 
     def start(self) -> None:
-        """Start the workers."""
-        self._workers.start()
+        """Begin: from here on the log names the attempt of this thread."""
+        self._jobs.start()
 
     def stop(self) -> None:
-        """Stop the workers."""
-        self._workers.stop()
+        """Drop all work, and wait for what runs."""
+        self._jobs.stop()
+        if self._own_scheduler is not None:
+            self._own_scheduler.close()
 
     def wait_until_idle(self, longest_s: float) -> bool:
         """Wait until every engine is idle. Return False when one still works after `longest_s`."""
-        return self._workers.wait_until_idle(longest_s)
+        return self._jobs.wait_until_idle(longest_s)
 
     def results(self) -> list[EncounterEvent]:
         """Return all results since the last call. The caller sets their times."""
@@ -119,8 +157,8 @@ class Stages:
 
     def drop(self, key: Key) -> None:
         """Cancel the work with this key and delete its clips."""
-        self._workers.drop(key)
-        # A copy, because the voice worker may add a clip meanwhile.
+        self._jobs.drop(key)
+        # A copy, because the voice's thread may add a clip meanwhile.
         for clip_key in list(self._clips):
             if clip_key[0] == key:
                 del self._clips[clip_key]
@@ -131,21 +169,22 @@ class Stages:
         """Judge whether the turn is finished."""
         pcm = self._memory.between(command.start_s, command.end_s)
 
-        def work(_: Callable[[], bool]) -> None:
+        def work(_: Grant) -> None:
             prob = self._engines.end_of_turn.complete_prob(pcm)
             self._results.put(TurnEndJudged(0.0, command.key, prob))
 
-        self._workers.to_recogniser(
-            Job(command.key, work, self._failure_handler(command.key, "judge"))
-        )
+        failed = self._failure_handler(command.key, "judge")
+        self._jobs.put(Job(command.key, Lane.TURN_END, work, failed, _JUDGE_S))
 
     def transcribe(self, command: Transcribe) -> None:
         """Transcribe, then embed the text of the whole turn."""
         pcm = self._memory.between(command.start_s, command.end_s, command.pauses)
 
-        def work(cancelled: Callable[[], bool]) -> None:
-            transcript = self._engines.stt.transcribe(pcm, once=command.purpose == "overlap")
-            if cancelled():
+        def work(grant: Grant) -> None:
+            transcript = self._engines.stt.transcribe(
+                pcm, once=command.purpose == "overlap", cancelled=grant
+            )
+            if grant():
                 return
             embedding = None
             text = f"{command.before} {transcript.text}".strip()
@@ -155,12 +194,39 @@ class Stages:
             self._results.put(
                 Transcribed(0.0, command.key, command.purpose, transcript, embedding, hum)
             )
-            last_words = self._engines.last_words
-            if command.purpose == "turn" and text and last_words is not None and not cancelled():
-                self._results.put(WordsJudged(0.0, command.key, last_words.over_prob(text)))
+            if command.purpose == "turn" and text:
+                self._judge_words(command.key, text)
 
+        is_overlap = command.purpose == "overlap"
+        within_s = _OVERLAP_S if is_overlap else _TRANSCRIBE_S
         failed = self._failure_handler(command.key, command.purpose)
-        self._workers.to_recogniser(Job(command.key, work, failed))
+        self._jobs.put(Job(command.key, Lane.RECOGNISER, work, failed, within_s))
+
+    def embed(self, command: Embed) -> None:
+        """Embed the text of a typed turn."""
+        embedder = self._engines.embedder
+
+        def work(_: Grant) -> None:
+            embedding = None if embedder is None else embedder.embed([self._focus(command.text)])[0]
+            self._results.put(Embedded(0.0, command.key, embedding))
+
+        # the embedder serves one thread at a time, and the recogniser's lane uses it
+        failed = self._failure_handler(command.key, "embed")
+        self._jobs.put(Job(command.key, Lane.RECOGNISER, work, failed, _TRANSCRIBE_S))
+
+    def _judge_words(self, key: Key, text: str) -> None:
+        """Judge by the words whether the turn is finished."""
+        last_words = self._engines.last_words
+        if last_words is None:
+            return
+
+        def work(_: Grant) -> None:
+            self._results.put(WordsJudged(0.0, key, last_words.over_prob(text)))
+
+        def failed(_: str) -> None:
+            """The turn waits a little longer instead (`TurnTakingSettings.incomplete_wait_s`)."""
+
+        self._jobs.put(Job(key, Lane.WORDS, work, failed, _LAST_WORDS_S))
 
     def ask(self, command: AskModel) -> None:
         """Ask the language model."""
@@ -171,13 +237,20 @@ class Stages:
             return
         self._questions += 1
 
-        def work(cancelled: Callable[[], bool]) -> None:
-            answer = _answer(llm, command, cancelled)
-            if not cancelled():
+        asked_s = self._clock_s()
+        is_tie = isinstance(command.query, Rank)
+        settings = self._settings
+        limit_s = settings.rank_timeout_s if is_tie else settings.improvise_timeout_s
+
+        def work(grant: Grant) -> None:
+            if self._clock_s() - asked_s > limit_s:
+                return  # the patient has said something else by now
+            answer = _answer(llm, command, grant)
+            if not grant():
                 self._results.put(ModelAnswered(0.0, command.key, answer))
             self._report_notices()
 
-        self._workers.to_language_model(Job(command.key, work, failed))
+        self._jobs.put(Job(command.key, Lane.MODEL, work, failed, _ANSWER_S))
 
     def warm(self, command: WarmModel) -> None:
         """Let the model read the start of the next prompt while no turn waits for it."""
@@ -186,15 +259,15 @@ class Stages:
             return
         questions = self._questions
 
-        def work(cancelled: Callable[[], bool]) -> None:
+        def work(grant: Grant) -> None:
             def superseded() -> bool:
                 """Return True when a question waits; what was read so far stays in the cache."""
-                return cancelled() or self._questions != questions
+                return grant() or self._questions != questions
 
             llm.warm(command.prompt, messages=command.messages, cancelled=superseded)
             self._report_notices()
 
-        self._workers.to_language_model(Job(_NO_TURN, work, lambda _: None))
+        self._jobs.put(Job(_NO_TURN, Lane.MODEL, work, lambda _: None))
 
     def _report_notices(self) -> None:
         """Record the problems that the language model had and overcame."""
@@ -209,13 +282,14 @@ class Stages:
             self._deliver(command, prepared)
             return
 
-        def work(cancelled: Callable[[], bool]) -> None:
+        def work(grant: Grant) -> None:
             speech = self._engines.voice.speak(command.text, style)
-            if not cancelled():
+            if not grant():
                 self._deliver(command, speech)
 
+        within_s = _CLAUSE_S if command.index == 0 else _NEXT_CLAUSE_S
         failed = self._failure_handler(command.key, "say", command.index)
-        self._workers.to_voice(Job(command.key, work, failed))
+        self._jobs.put(Job(command.key, Lane.VOICE, work, failed, within_s))
 
     def _deliver(self, command: Synthesise, speech: Speech) -> None:
         pcm = speech.pcm if command.is_last else with_trailing_pause(speech.pcm, command.text)

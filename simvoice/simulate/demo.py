@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from simvoice.errors import CaseError
 from simvoice.ports import Voice, VoiceStyle
+from simvoice.safe_text import field_place, shortened
 from simvoice.simulate.learner import (
     AfterPatient,
     BackchannelStep,
@@ -91,8 +92,8 @@ def load_demo(case_file: Path, learner: Literal["skilled", "poor"] = "skilled") 
         return Demo.model_validate_json(read_yaml(path).json)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        where = ".".join(str(part)[:60] for part in first["loc"]) or "the demo"
-        raise CaseError(f"{path}: {where}: {first['msg']}; correct it") from None
+        where = field_place(first["loc"], "the demo")
+        raise CaseError(f"{path}: {where}: {shortened(first['msg'])}; correct it") from None
 
 
 def build_script(

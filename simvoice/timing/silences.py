@@ -110,11 +110,12 @@ def silences(
 ) -> list[Silence]:
     """The silences among `between`, in order.
 
-    The time before the first and after the last speech is no silence: no one was due to speak.
+    The time before the first and after the last speech is no silence, and an aside is none: no one
+    was due to speak.
     """
     found = []
     for stretch in between:
-        if not stretch.is_silence or stretch.kind == "edge":
+        if not stretch.is_silence or stretch.kind in ("edge", "aside"):
             continue
         machine_s = machine_share_s(stretch.start_s, stretch.end_s, waits)
         length_s = stretch.length_s - machine_s

@@ -46,6 +46,8 @@ class SpeechTimes:
     """The patient's backchannels where they are known; otherwise `patient` includes them."""
     waits: tuple[Wait, ...] = ()
     holds: tuple[HoldInterval, ...] = ()
+    asides: Intervals = field(default_factory=empty)
+    """Times in which no one was to speak: the learner typed, or the clock was held."""
     utterances: tuple[Utterance, ...] = ()
     """Empty when only sound is known."""
 
@@ -65,12 +67,13 @@ class Timeline:
     @cached_property
     def between(self) -> list[Between]:
         """Pauses, gaps and overlaps."""
-        return gaps_and_overlaps(self.states)
+        return gaps_and_overlaps(self.states, self.speech_times.asides)
 
     @cached_property
     def turns(self) -> list[Turn]:
         """Turns of both speakers, in order."""
-        return turns(self.speech_times.learner, self.speech_times.patient)
+        times = self.speech_times
+        return turns(times.learner, times.patient, times.asides)
 
     @cached_property
     def silences(self) -> list[Silence]:

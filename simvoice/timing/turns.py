@@ -43,14 +43,20 @@ class StateInterval:
         return self.end_s - self.start_s
 
 
+BetweenKind = Literal[
+    "pause", "gap", "overlap_between", "overlap_within", "edge", "unclear", "aside"
+]
+"""edge: before the first or after the last speech. unclear: both began or ended together. aside:
+no one was to speak, because the learner typed or the clock was held."""
+
+
 @dataclass(frozen=True, slots=True)
 class Between:
     """A stretch in which no one or both spoke, and who spoke alone before and after it."""
 
     start_s: float
     end_s: float
-    kind: Literal["pause", "gap", "overlap_between", "overlap_within", "edge", "unclear"]
-    """edge: before the first or after the last speech. unclear: both began or ended together."""
+    kind: BetweenKind
     before: Speaker | None
     after: Speaker | None
     is_silence: bool
@@ -106,16 +112,23 @@ def state_intervals(
     return states
 
 
-def gaps_and_overlaps(states: Sequence[StateInterval]) -> list[Between]:
-    """Pauses, gaps and overlaps among states from `state_intervals`, in order."""
+def gaps_and_overlaps(
+    states: Sequence[StateInterval], asides: Intervals | None = None
+) -> list[Between]:
+    """Pauses, gaps and overlaps among states from `state_intervals`, in order.
+
+    asides: times in which no one was to speak; a stretch of silence that touches one is an aside.
+    """
     found = []
     for index, stretch in enumerate(states):
         if stretch.state not in ("nobody", "both"):
             continue
         before = _single_speaker(states, index, -1)
         after = _single_speaker(states, index, +1)
-        kind = _kind(states, index, before, after)
+        kind: BetweenKind = _kind(states, index, before, after)
         is_silence = stretch.state == "nobody"
+        if is_silence and kind != "edge" and _touches(stretch, asides):
+            kind = "aside"
         found.append(Between(stretch.start_s, stretch.end_s, kind, before, after, is_silence))
     return found
 
@@ -137,9 +150,15 @@ def _single_speaker(states: Sequence[StateInterval], index: int, step: int) -> S
     return None
 
 
+def _touches(stretch: StateInterval, asides: Intervals | None) -> bool:
+    if asides is None:
+        return False
+    return bool(np.any((asides[:, 0] < stretch.end_s) & (stretch.start_s < asides[:, 1])))
+
+
 def _kind(
     states: Sequence[StateInterval], index: int, before: Speaker | None, after: Speaker | None
-) -> Literal["pause", "gap", "overlap_between", "overlap_within", "edge", "unclear"]:
+) -> BetweenKind:
     if states[index].state == "nobody" and index in (0, len(states) - 1):
         return "edge"
     if before is None or after is None:
@@ -149,11 +168,11 @@ def _kind(
     return "overlap_within" if before == after else "overlap_between"
 
 
-def turns(learner: Intervals, patient: Intervals) -> list[Turn]:
+def turns(learner: Intervals, patient: Intervals, asides: Intervals | None = None) -> list[Turn]:
     """Turns of both speakers, in order of their starts.
 
     Speech that begins and ends while the other speaker speaks is no turn. Remove backchannels
-    beforehand where they are known.
+    beforehand where they are known. asides: no turn goes on after one that begins in its silence.
     """
     lanes: tuple[tuple[Speaker, Intervals, Intervals], ...] = (
         ("learner", learner, patient),
@@ -167,12 +186,19 @@ def turns(learner: Intervals, patient: Intervals) -> list[Turn]:
     ]
     made: list[Turn] = []
     for start, end, who in sorted(spoken):
-        if made and made[-1].who == who:
-            last = made[-1]
+        last = made[-1] if made else None
+        if last is not None and last.who == who and not _parts(asides, last.end_s, start):
             made[-1] = Turn(who, last.start_s, end, last.speech_s + end - start)
         else:
             made.append(Turn(who, start, end, end - start))
     return made
+
+
+def _parts(asides: Intervals | None, end_s: float, start_s: float) -> bool:
+    """Return True when an aside lies between two stretches of speech."""
+    if asides is None:
+        return False
+    return bool(np.any((asides[:, 0] < start_s) & (end_s < asides[:, 1])))
 
 
 def _is_inside(start_s: float, end_s: float, other: Intervals) -> bool:

@@ -24,4 +24,5 @@ def test_the_header_says_which_lines_are_cues_and_which_instruments_apply() -> N
     )
     assert header.instruments == case.instruments != ()
     assert header.shows == concerns_shown(case) != ()
+    assert header.uuid is not None
     assert type(header).model_validate_json(header.model_dump_json()) == header

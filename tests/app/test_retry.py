@@ -21,7 +21,7 @@ from simvoice.errors import AttemptError, CaseError, UsageError
 from simvoice.patient.case.load import load_case, locate_case
 from simvoice.patient.case.schema import Case
 from simvoice.patient.mind import Patient
-from simvoice.record.events import Ended, JournalEntry, RetryOrigin
+from simvoice.record.events import ClockHeld, Ended, JournalEntry, RecordedOptions, RetryOrigin
 from simvoice.record.store import Attempt
 from tests.planted.builder import patient_move, patient_speech
 from tests.planted.talk import header
@@ -78,6 +78,16 @@ def begin(case: Case, attempt: Attempt, turn: int, *others: Attempt) -> RetryPla
         return known[name]
 
     return plan_retry(CheckpointRef(attempt.id, turn), open_attempt, lambda _: case)
+
+
+def test_a_retry_has_the_rest_of_the_time_that_its_attempt_had(case: Case) -> None:
+    attempt = made(case, (0, 4.0), (3, 100.0))
+    held = (ClockHeld(at_s=20.0, held=True), ClockHeld(at_s=50.0, held=False))
+    options = RecordedOptions(time_factor=1.5)
+    head = attempt.header.model_copy(update={"time_s": 1000.0, "options": options})
+    found = begin(case, replace(attempt, header=head, entries=(*held, *attempt.entries)), 3)
+    assert found.time_s == pytest.approx(1000.0 - 100.0 + 30.0)
+    assert found.time_factor == 1.5
 
 
 def test_a_retry_begins_with_the_state_the_line_and_the_time_left(case: Case) -> None:

@@ -8,13 +8,17 @@ from hypothesis import strategies as st
 
 from simvoice.conversation.events import (
     ClipEnded,
+    Embedded,
     EncounterEvent,
     EngineFailed,
+    HoldClock,
     Key,
     ModelAnswered,
     SpeechReady,
     Transcribed,
     TurnEndJudged,
+    Typed,
+    Typing,
 )
 from simvoice.conversation.state import Rules
 from simvoice.patient.decisions import Answer, Improvise, PlannedHold
@@ -57,9 +61,13 @@ strays: st.SearchStrategy[EncounterEvent] = st.one_of(
         EngineFailed,
         st.floats(0, 40),
         keys,
-        st.sampled_from(["judge", "turn", "overlap", "think", "say"]),
+        st.sampled_from(["judge", "turn", "overlap", "embed", "think", "say"]),
         st.just("stray"),
     ),
+    st.builds(Embedded, st.floats(0, 40), keys, st.none()),
+    st.builds(Typed, st.floats(0, 40), st.sampled_from(TEXTS)),
+    st.builds(Typing, st.floats(0, 40)),
+    st.builds(HoldClock, st.floats(0, 40), st.booleans()),
 )
 
 
@@ -72,7 +80,8 @@ def worlds(draw: st.DrawFn) -> World:
         silences={2: 1.0} if draw(st.booleans()) else {},
         queries={1: Improvise("…")} if draw(st.booleans()) else {},
     )
-    stages = st.sets(st.sampled_from(["judge", "turn", "overlap", "think", "say"]), max_size=1)
+    names = ["judge", "turn", "overlap", "embed", "think", "say"]
+    stages = st.sets(st.sampled_from(names), max_size=1)
     prob = draw(st.floats(0, 1))
     world = World(
         mind,
@@ -96,7 +105,7 @@ def worlds(draw: st.DrawFn) -> World:
 
 
 relaxed = settings(
-    max_examples=100,
+    max_examples=50,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
@@ -161,3 +170,28 @@ def test_entries_are_in_order_and_turn_numbers_rise(world: World) -> None:
     for entry in world.notes:
         if isinstance(entry, PatientSpeech | LearnerTurn | HoldEntry):
             assert entry.end_s >= entry.start_s - 1e-6
+
+
+@settings(relaxed, max_examples=30)
+@given(
+    st.lists(st.floats(0.2, 20.0), min_size=1, max_size=6),
+    st.lists(slots, max_size=4),
+    st.permutations(LINES),
+)
+def test_every_typed_word_is_in_a_turn_in_its_order(
+    typed_s: list[float], spoken: list[tuple[float, float, str, float]], lines: list[str]
+) -> None:
+    world = World(ScriptedMind(lines=lines))
+    for number, at_s in enumerate(sorted(typed_s)):
+        world.typed(at_s, f"word{number}")
+    at_s = 0.3
+    for gap_s, length_s, text, logprob in spoken:
+        at_s += gap_s
+        world.learner(at_s, at_s + length_s, text, logprob=logprob)
+        at_s += length_s
+    world.run(max(at_s, 20.0) + 40.0)
+    words = " ".join(world.turns).split()
+    assert [word for word in words if word.startswith("word")] == [
+        f"word{number}" for number in range(len(typed_s))
+    ]
+    assert not world.interruptions or spoken

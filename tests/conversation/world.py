@@ -19,9 +19,12 @@ from simvoice.conversation.checkpoint import RetryStart
 from simvoice.conversation.events import (
     AskModel,
     Command,
+    Embed,
+    Embedded,
     EncounterEvent,
     EndRequested,
     EngineFailed,
+    HoldClock,
     JudgeTurnEnd,
     Key,
     ModelAnswered,
@@ -30,6 +33,7 @@ from simvoice.conversation.events import (
     Transcribe,
     Transcribed,
     TurnEndJudged,
+    Typed,
     WarmModel,
     WordsJudged,
 )
@@ -59,6 +63,7 @@ from simvoice.record.events import (
 )
 from simvoice.record.events import Hold as HoldEntry
 from simvoice.record.recorder import Recorder
+from simvoice.runtime.observer import Observation
 from simvoice.runtime.session import Session, SessionParts
 from simvoice.runtime.stages import Engines, Stages
 
@@ -189,6 +194,7 @@ class World:
     """Stages that never answer."""
     time_s: float | None = None
     time_is_hard: bool = True
+    goes_on: bool = False
     half_duplex: bool = False
     extra: list[EncounterEvent] = field(default_factory=list)
 
@@ -196,6 +202,8 @@ class World:
         self.sound: list[tuple[float, float]] = []
         """(session seconds, peak) of every 20 ms of the patient's voice at the learner's ear."""
         self.notes: list[JournalEntry] = []
+        self.shown: list[Observation] = []
+        """What the page was told."""
         self.commands: list[tuple[float, Command]] = []
         self.line = ScriptedLine(self)
         rules = Rules(
@@ -203,6 +211,7 @@ class World:
             self.turn_taking,
             self.time_s,
             self.time_is_hard,
+            self.goes_on,
             judges_words=self.words_over is not None,
         )
         parts = SessionParts(
@@ -214,6 +223,8 @@ class World:
             record=lambda _: cast(Recorder, NotesOnly(self)),
             style=lambda affect, mood: VoiceStyle(),
             focus=lambda text: text,
+            time_shown_s=self.time_s,
+            observer=self.shown.append,
             wall_s=lambda: self.now_s,
         )
         self.stages = ScriptedStages(self)
@@ -260,6 +271,16 @@ class World:
         now_s = self.now_s
         return next((u for u in self.utterances if u.start_s < now_s <= u.end_s + 1e-9), None)
 
+    def typed(self, at_s: float, text: str) -> World:
+        """Let the learner send a typed turn."""
+        self.extra.append(Typed(at_s, text))
+        return self
+
+    def hold(self, from_s: float, until_s: float) -> World:
+        """Let a technician hold the clock."""
+        self.extra += [HoldClock(from_s, True), HoldClock(until_s, False)]
+        return self
+
     def end(self, at_s: float) -> World:
         self.extra.append(EndRequested(at_s, "learner"))
         return self
@@ -268,6 +289,10 @@ class World:
 
     def entries(self, kind: type[T]) -> list[T]:
         return [entry for entry in self.notes if isinstance(entry, kind)]
+
+    def told(self, kind: type[T]) -> list[T]:
+        """The observations of a kind, in order."""
+        return [each for each in self.shown if isinstance(each, kind)]
 
     @property
     def turns(self) -> list[str]:
@@ -442,6 +467,10 @@ class ScriptedStages:
         if purpose == "turn" and world.words_over is not None:
             over = WordsJudged(0.0, key, world.words_over(transcript.text))
             self.later(world.stt_s + 0.06, "over", key, over)
+
+    def embed(self, command: Embed) -> None:
+        event = Embedded(0.0, command.key, None)
+        self.later(self.world.stt_s, "embed", command.key, event)
 
     def ask(self, command: AskModel) -> None:
         answer = ModelAnswered(0.0, command.key, Answer(text=self.world.model_text))

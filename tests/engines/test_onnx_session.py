@@ -49,6 +49,7 @@ def test_a_frugal_session_gives_the_same_result_and_keeps_no_memory_of_a_large_r
     assert resident_mb() < before + 40
 
 
+@pytest.mark.slow
 def test_a_session_does_not_keep_the_bytes_of_its_model() -> None:
     data = model(weights_mb=64)
     before = resident_mb()

@@ -21,14 +21,24 @@ from simvoice.ports import (
     VoiceStyle,
     never,
 )
-from simvoice.runtime.workers import Job
+from simvoice.runtime.scheduler import Job
 
 WORD_S = 0.3
 """Seconds of each word of the fake voice."""
 
 
-class InlineWorkers:
+class InlineScheduler:
     """Runs each job at once on the caller's thread; its result is ready in the next frame."""
+
+    def encounter(self) -> InlineJobs:
+        return InlineJobs()
+
+    def close(self) -> None:
+        pass
+
+
+class InlineJobs:
+    """The jobs of an encounter, each run at once."""
 
     def __init__(self) -> None:
         self.dropped: set[Key] = set()
@@ -42,14 +52,12 @@ class InlineWorkers:
     def drop(self, key: Key) -> None:
         self.dropped.add(key)
 
-    def to_recogniser(self, job: Job) -> None:
+    def put(self, job: Job) -> None:
         try:
             if job.key not in self.dropped:
                 job.run(lambda: job.key in self.dropped)
         except Exception as error:
             job.failed(str(error))
-
-    to_language_model = to_voice = to_recogniser
 
 
 @dataclass
@@ -59,7 +67,14 @@ class FakeRecogniser:
     texts: list[str]
     sounds: list[Pcm] = field(default_factory=list)
 
-    def transcribe(self, pcm: Pcm, *, hint: str = "", once: bool = False) -> Transcript:
+    def transcribe(
+        self,
+        pcm: Pcm,
+        *,
+        hint: str = "",
+        once: bool = False,
+        cancelled: Cancelled = never,
+    ) -> Transcript:
         self.sounds.append(pcm)
         text = self.texts[min(len(self.sounds), len(self.texts)) - 1]
         return Transcript(text, -0.2, 0.02, 1.0)

@@ -9,7 +9,7 @@ import pytest
 from simvoice import log
 from simvoice.conversation.events import Key
 from simvoice.record.events import Delay
-from simvoice.runtime.workers import Job, WorkerPool
+from simvoice.runtime.scheduler import Job, Lane, Scheduler
 from tests.conversation.world import ScriptedMind, World
 from tests.log_file import LogFile
 
@@ -61,12 +61,14 @@ def test_a_failed_job_is_logged_with_its_attempt_its_place_and_no_words(logged: 
     def speak(_: object) -> None:
         raise ValueError("cannot say zebra")
 
-    workers = WorkerPool()
+    scheduler = Scheduler()
+    jobs = scheduler.encounter()
     with log.of_attempt(ATTEMPT):
-        workers.start()
-    workers.to_voice(Job(Key(1, 0), speak, lambda _: told.set()))
+        jobs.start()
+    jobs.put(Job(Key(1, 0), Lane.VOICE, speak, lambda _: told.set(), 0.1))
     assert told.wait(10)
-    workers.stop()
+    jobs.stop()
+    scheduler.close()
     text = logged.text_without_secrets()
     assert f"attempt={ATTEMPT} request=- A job of the voice failed.\n  ValueError\n" in text
     assert "in speak" in text

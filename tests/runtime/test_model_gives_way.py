@@ -20,10 +20,10 @@ from simvoice.record.events import PatientSpeech, Trouble
 from simvoice.record.recorder import Recorder
 from simvoice.record.store import Store
 from simvoice.runtime import stages
+from simvoice.runtime.scheduler import Job
 from simvoice.runtime.session import Session, SessionParts
 from simvoice.runtime.session_sound import MicrophoneMemory
 from simvoice.runtime.stages import Engines, Stages
-from simvoice.runtime.workers import Job
 from tests.conversation.world import ScriptedMind
 from tests.planted.talk import header
 from tests.runtime.fakes import (
@@ -32,7 +32,8 @@ from tests.runtime.fakes import (
     FakeLine,
     FakeRecogniser,
     FakeVoice,
-    InlineWorkers,
+    InlineJobs,
+    InlineScheduler,
     LoudIsVoice,
 )
 
@@ -80,7 +81,7 @@ def engines(first: DyingModel) -> Engines:
 
 @pytest.fixture
 def inline(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stages, "WorkerPool", InlineWorkers)
+    monkeypatch.setattr(stages, "Scheduler", InlineScheduler)
 
 
 @pytest.mark.slow
@@ -161,11 +162,12 @@ def test_reading_ahead_gives_way_to_a_question(
     """The worker still reads when the question comes, and is asked to stop."""
     waiting: list[Job] = []
 
-    class QueuedWorkers(InlineWorkers):
-        def to_language_model(self, job: Job) -> None:
+    class QueuedJobs(InlineJobs):
+        def put(self, job: Job) -> None:
             waiting.append(job)
 
-    monkeypatch.setattr(stages, "WorkerPool", QueuedWorkers)
+    monkeypatch.setattr(InlineScheduler, "encounter", lambda _: QueuedJobs())
+    monkeypatch.setattr(stages, "Scheduler", InlineScheduler)
     told: list[bool] = []
 
     class Reading(FakeLanguageModel):

@@ -13,15 +13,22 @@ import pytest
 
 from simvoice.audio import FRAME, samples
 from simvoice.conversation.state import Rules
-from simvoice.errors import StorageFull
+from simvoice.errors import StorageFull, UsageError
 from simvoice.ports import LineFacts, VoiceStyle
 from simvoice.record import recorder
-from simvoice.record.events import Interruption, LossCounts, PatientSpeech, Trouble
+from simvoice.record.events import (
+    ClockHeld,
+    Interruption,
+    LearnerTurn,
+    LossCounts,
+    PatientSpeech,
+    Trouble,
+)
 from simvoice.record.recorder import Recorder
 from simvoice.record.store import Attempt, Store
 from simvoice.runtime import stages
-from simvoice.runtime.observer import Caption, Finished, Observation, Status
-from simvoice.runtime.session import Session, SessionParts
+from simvoice.runtime.observer import Caption, Finished, Observation, Speaking, Status
+from simvoice.runtime.session import LONGEST_TYPED, Session, SessionParts
 from simvoice.runtime.stages import Engines
 from tests.conversation.world import ScriptedMind
 from tests.planted.talk import header
@@ -30,7 +37,7 @@ from tests.runtime.fakes import (
     FakeLine,
     FakeRecogniser,
     FakeVoice,
-    InlineWorkers,
+    InlineScheduler,
     LoudIsVoice,
 )
 
@@ -41,7 +48,7 @@ ANSWER = "That they will forget me."
 
 @pytest.fixture(autouse=True)
 def _without_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stages, "WorkerPool", InlineWorkers)
+    monkeypatch.setattr(stages, "Scheduler", InlineScheduler)
 
 
 @dataclass
@@ -54,6 +61,7 @@ class Run:
     lines: list[str] = field(default_factory=lambda: [ANSWER])
     voice: FakeVoice = field(default_factory=FakeVoice)
     time_s: float | None = None
+    takes_typed: bool = False
     record: Callable[[LineFacts], Recorder] | None = None
     watch: Callable[[Session, Observation], None] = lambda session, observation: None
     observations: list[Observation] = field(default_factory=list)
@@ -77,6 +85,7 @@ class Run:
                 style=lambda affect, mood: VoiceStyle(),
                 focus=lambda text: text,
                 time_shown_s=self.time_s,
+                takes_typed=self.takes_typed,
                 observer=observe,
                 wall_s=lambda: self.line.frames * 0.02,
             )
@@ -257,3 +266,80 @@ def test_a_half_duplex_line_cannot_be_interrupted(
     run = Run(tmp_path, line, texts=[QUESTION, "Let me tell you about the treatment first."])
     run.run()
     assert len(run.entries(Interruption)) == interruptions
+
+
+def at_second(
+    at_s: float, act: Callable[[Session], None]
+) -> Callable[[Session, Observation], None]:
+    """Act once, when the status of a second comes."""
+    done: list[float] = []
+
+    def watch(session: Session, observation: Observation) -> None:
+        if isinstance(observation, Status) and observation.at_s >= at_s and not done:
+            done.append(observation.at_s)
+            act(session)
+
+    return watch
+
+
+def test_a_typed_turn_is_recorded_answered_and_shown(tmp_path: Path) -> None:
+    watch = at_second(1.0, lambda session: session.typed("  What worries\nyou? "))
+    run = Run(tmp_path, FakeLine(ends_s=6.0), takes_typed=True, watch=watch)
+    run.run()
+    (turn,) = run.entries(LearnerTurn)
+    assert (turn.text, turn.is_typed) == ("What worries you?", True)
+    asked, answered = run.seen(Caption)
+    assert (asked.who, asked.text) == ("learner", "What worries you?")
+    (speaking,) = run.seen(Speaking)
+    assert (speaking.text, speaking.start_s) == (ANSWER, answered.start_s)
+
+
+def test_typed_turns_are_refused_with_a_sentence(tmp_path: Path) -> None:
+    said: list[str] = []
+
+    def type_on(session: Session) -> None:
+        for text in ("Hello.", "x" * (LONGEST_TYPED + 1)):
+            try:
+                session.typed(text)
+            except UsageError as error:
+                said.append(str(error))
+        session.typing()
+
+    speaking_only = Run(tmp_path / "a", FakeLine(ends_s=3.0), watch=at_second(1.0, type_on))
+    speaking_only.run()
+    assert said == ["This encounter takes no typed turns. Speak with the patient instead."] * 2
+    said.clear()
+    line, watch = FakeLine(ends_s=3.0), at_second(1.0, type_on)
+    typing = Run(tmp_path / "b", line, takes_typed=True, watch=watch)
+    typing.run()
+    assert said == ["This text is too long. Write at most 2000 characters at once."]
+    assert not speaking_only.entries(LearnerTurn)
+    assert len(typing.entries(LearnerTurn)) == 1
+
+
+def test_a_flood_of_typed_turns_is_refused_and_harms_nothing(tmp_path: Path) -> None:
+    refused: list[str] = []
+
+    def flood(session: Session) -> None:
+        for _ in range(1000):
+            try:
+                session.typed("Hello.")
+            except UsageError as error:
+                refused.append(str(error))
+
+    run = Run(tmp_path, FakeLine(ends_s=6.0), takes_typed=True, watch=at_second(1.0, flood))
+    assert run.run().reason == "closed"
+    assert 900 <= len(refused) < 1000
+    assert set(refused) == {"The encounter does not answer now. Try again in a moment."}
+    assert len(run.entries(LearnerTurn)) == 1
+
+
+def test_a_clock_that_is_held_stands_still_in_the_status_and_the_record(tmp_path: Path) -> None:
+    watch = at_second(1.0, lambda session: session.hold(True))
+    run = Run(tmp_path, FakeLine(ends_s=4.0), time_s=60.0, watch=watch)
+    run.run()
+    last = run.seen(Status)[-1]
+    assert last.is_held
+    assert last.time_left_s == pytest.approx(59.0, abs=0.05)
+    (held,) = run.entries(ClockHeld)
+    assert held.held

@@ -33,7 +33,7 @@ from tests.runtime.fakes import (
     FakeLanguageModel,
     FakeRecogniser,
     FakeVoice,
-    InlineWorkers,
+    InlineScheduler,
     tone,
 )
 
@@ -67,7 +67,7 @@ def memory() -> MicrophoneMemory:
 
 @pytest.fixture
 def working(engines: Engines, memory: MicrophoneMemory, monkeypatch: pytest.MonkeyPatch) -> Stages:
-    monkeypatch.setattr(stages, "WorkerPool", InlineWorkers)
+    monkeypatch.setattr(stages, "Scheduler", InlineScheduler)
     return Stages(engines, memory, style, lambda text: text.split()[-1])
 
 
@@ -102,7 +102,7 @@ def test_the_judgement_of_the_words_follows_the_transcript(
         def over_prob(self, text: str) -> float:
             return 0.25 if text == "So hello there" else 0.0
 
-    monkeypatch.setattr(stages, "WorkerPool", InlineWorkers)
+    monkeypatch.setattr(stages, "Scheduler", InlineScheduler)
     working = Stages(replace(engines, last_words=Words()), memory, style, str)
     working.transcribe(Transcribe(KEY, "turn", 0.5, 1.0, before="So"))
     words, verdict = working.results()
@@ -130,7 +130,7 @@ def test_the_model_ranks_lines(working: Stages) -> None:
 def test_without_a_language_model_a_question_fails_at_once(
     engines: Engines, memory: MicrophoneMemory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stages, "WorkerPool", InlineWorkers)
+    monkeypatch.setattr(stages, "Scheduler", InlineScheduler)
     working = Stages(replace(engines, llm=None), memory, style, str)
     working.ask(AskModel(KEY, Rank("Ines:", ("Yes.",))))
     (event,) = working.results()

@@ -73,6 +73,11 @@ class Fallback:
         return self._strong
 
     @property
+    def second(self) -> LanguageModel:
+        """The embedded model."""
+        return self._second
+
+    @property
     def is_up(self) -> bool:
         """Whether the first model is in use."""
         return self._failures == 0

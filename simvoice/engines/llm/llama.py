@@ -2,16 +2,17 @@
 
 Sequence 0 of the cache holds the last prompt. A new prompt costs only the tokens after the part
 that both have in common. Candidates are ranked in further sequences that share the cells of
-sequence 0, so ranking does not change it.
+sequence 0, so ranking does not change it. When several encounters share the model, the prompts of
+the others are kept outside (`prefix_states`).
 """
 
 from __future__ import annotations
 
 import codecs
 import ctypes
+import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ import llama_cpp
 import numpy as np
 from numpy.typing import NDArray
 
+from simvoice.engines.llm.prefix_states import PrefixState, PrefixStates, shared_length
 from simvoice.engines.llm.stop_strings import StopFilter
 from simvoice.engines.model_folder import REMEDY, need_file, need_one
 from simvoice.engines.threads import LLM_THREADS
@@ -30,6 +32,10 @@ BATCH = 128
 
 SEQUENCES = 9
 """One for the prompt, eight for candidates that are ranked together."""
+
+SWAP_TOKENS = 48
+"""A kept prompt is copied in when it saves at least so many tokens: copying takes as long as
+evaluating a dozen."""
 
 MIN_P = 0.05
 """Tokens less likely than this share of the likeliest are not sampled (Nguyen et al. 2024)."""
@@ -57,9 +63,11 @@ class Llama:
         threads: int = LLM_THREADS,
         n_ctx: int = 2048,
         batch: int = BATCH,
+        kept_bytes: int = 0,
     ) -> None:
         """model: a gguf file, or a folder with one. n_ctx: tokens of prompt and reply together.
-        batch: tokens evaluated between two checks for cancellation.
+        batch: tokens evaluated between two checks for cancellation. kept_bytes: memory for the
+        prompts of other talks; 0 for a model that serves one talk at a time.
 
         Raises ModelMissing when the file is missing, ModelAltered when it cannot be read,
         StageFailed when it does not fit in memory.
@@ -70,14 +78,10 @@ class Llama:
         )
         llama_cpp.llama_log_set(_discard_log, ctypes.c_void_p(0))
         llama_cpp.llama_backend_init()
-        self._model = llama_cpp.llama_model_load_from_file(
-            str(path).encode(), llama_cpp.llama_model_default_params()
-        )
-        if not self._model:
-            raise ModelAltered(f"{path.name} cannot be read as a model; {REMEDY}")
+        weights = _load(path)
+        self._model = weights.pointer
         self._context = llama_cpp.llama_init_from_model(self._model, _settings(threads, n_ctx))
         if not self._context:
-            llama_cpp.llama_model_free(self._model)
             raise StageFailed(f"{path.name} does not fit in memory; choose a smaller profile")
         self._memory = llama_cpp.llama_get_memory(self._context)
         self._vocab = llama_cpp.llama_model_get_vocab(self._model)
@@ -86,13 +90,14 @@ class Llama:
         self._n_ctx = n_ctx
         self._step = batch
         self._cached: list[int] = []
+        self._kept = PrefixStates(kept_bytes) if kept_bytes else None
         self._logits: Logits | None = None
         self.evaluated = 0
         """Tokens evaluated so far; tests see here what the cache saves."""
-        self._finalizer = weakref.finalize(self, _free, self._batch, self._context, self._model)
+        self._finalizer = weakref.finalize(self, _free, self._batch, self._context, weights)
 
     def close(self) -> None:
-        """Free the model; can be called twice."""
+        """Free the context, and the model unless another one uses it; can be called twice."""
         self._finalizer()
 
     def warm(
@@ -205,8 +210,7 @@ class Llama:
     def _prepare(self, tokens: list[int], cancelled: Cancelled) -> bool:
         """Make sequence 0 hold exactly these tokens; return False when cancelled."""
         self._check_fit(len(tokens))
-        pairs = zip(tokens, self._cached, strict=False)
-        shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+        shared = self._swap(tokens, shared_length(tokens, self._cached))
         if shared == len(tokens) == len(self._cached) and self._logits is not None:
             return True
         # When all tokens are cached, evaluate the last one again: its logits are needed.
@@ -219,6 +223,36 @@ class Llama:
                 return False
             self._extend(tokens[start : start + self._step])
         return True
+
+    def _swap(self, tokens: Sequence[int], shared: int) -> int:
+        """Put the kept prompt that shares most with `tokens` into sequence 0, if it saves enough.
+
+        shared: tokens that sequence 0 shares. Returns the number that it shares afterwards.
+        """
+        if self._kept is None:
+            return shared
+        if len(self._cached) - shared >= SWAP_TOKENS and not self._kept.holds(self._cached):
+            self._keep()
+        state, length = self._kept.longest(tokens)
+        if state is None or length - shared < SWAP_TOKENS:
+            return shared
+        self._kept.use(state)
+        source = (ctypes.c_uint8 * len(state.data)).from_buffer(state.data)
+        if not llama_cpp.llama_state_seq_set_data(self._context, source, len(state.data), 0):
+            self._clear_cache()
+            return 0
+        self._cached = list(state.tokens)
+        self._logits = None
+        return length
+
+    def _keep(self) -> None:
+        """Copy sequence 0 out of the context."""
+        assert self._kept is not None
+        size = llama_cpp.llama_state_seq_get_size(self._context, 0)
+        data = bytearray(size)
+        target = (ctypes.c_uint8 * size).from_buffer(data)
+        if llama_cpp.llama_state_seq_get_data(self._context, target, size, 0) == size:
+            self._kept.keep(PrefixState(tuple(self._cached), data))
 
     def _check_fit(self, tokens: int, reply_tokens: int = 0) -> None:
         if tokens + reply_tokens > self._n_ctx:
@@ -334,10 +368,40 @@ def _settings(threads: int, n_ctx: int) -> Any:
     return settings
 
 
-def _free(batch: Any, context: Any, model: Any) -> None:
+class _Weights:
+    """A model that is loaded. The contexts of one file share it, which saves its size in memory."""
+
+    def __init__(self, path: Path) -> None:
+        self.pointer = llama_cpp.llama_model_load_from_file(
+            str(path).encode(), llama_cpp.llama_model_default_params()
+        )
+        if not self.pointer:
+            raise ModelAltered(f"{path.name} cannot be read as a model; {REMEDY}")
+        weakref.finalize(self, llama_cpp.llama_model_free, self.pointer)
+
+
+_loading = threading.Lock()
+_loaded: weakref.WeakValueDictionary[tuple[str, int, int], _Weights] = weakref.WeakValueDictionary()
+
+
+def _load(path: Path) -> _Weights:
+    """Return the model in a file. Raises ModelAltered when it cannot be read as one."""
+    try:
+        about = path.stat()
+    except OSError as error:
+        raise ModelAltered(f"{path.name} cannot be read as a model; {REMEDY}") from error
+    key = (str(path.resolve()), about.st_size, about.st_mtime_ns)
+    with _loading:
+        weights = _loaded.get(key)
+        if weights is None:
+            weights = _loaded[key] = _Weights(path)
+        return weights
+
+
+def _free(batch: Any, context: Any, weights: _Weights) -> None:
+    """Free a context. The weights are freed when the last context that uses them is."""
     llama_cpp.llama_batch_free(batch)
     llama_cpp.llama_free(context)
-    llama_cpp.llama_model_free(model)
 
 
 def _log_softmax(logits: Logits) -> Logits:

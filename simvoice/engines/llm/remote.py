@@ -188,9 +188,15 @@ class Remote:
     def _pieces(
         self, body: dict[str, Any], first_s: float, cancelled: Cancelled
     ) -> Generator[str, None, None]:
-        arrived: queue.Queue[str | None] = queue.Queue(maxsize=_MAX_PIECES)
-        work = self._submit(self._stream(body, first_s, arrived.put_nowait))
-        work.add_done_callback(lambda _: _put_end(arrived))
+        arrived: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+
+        def put(piece: str) -> None:
+            if arrived.qsize() >= _MAX_PIECES:
+                raise ValueError("the answer has more pieces than any line of a patient")
+            arrived.put(piece)
+
+        work = self._submit(self._stream(body, first_s, put))
+        work.add_done_callback(lambda _: arrived.put(None))
         try:
             while not cancelled():
                 try:
@@ -295,7 +301,7 @@ class Remote:
             raise StageFailed(
                 f"{self._where} stopped in the middle of its answer; see its log"
             ) from None
-        except (*_WRONG_SHAPE, queue.Full):
+        except _WRONG_SHAPE:
             raise StageFailed(
                 f"{self._where} sent an answer that is not OpenAI's protocol; "
                 "check that the address is right"
@@ -409,11 +415,6 @@ def _client(server: Server) -> httpx.AsyncClient:
         follow_redirects=False,
         verify=ssl.create_default_context() if server.url.startswith("https:") else False,
     )
-
-
-def _put_end(arrived: queue.Queue[str | None]) -> None:
-    with contextlib.suppress(queue.Full):  # then the reader has left, or the work has failed
-        arrived.put_nowait(None)
 
 
 def _close(

@@ -26,7 +26,7 @@ from simvoice.audio import RATE, Pcm
 from simvoice.engines.model_folder import REMEDY, need_file
 from simvoice.engines.threads import STT_THREADS
 from simvoice.errors import ModelAltered, StageFailed
-from simvoice.ports import TranscribedWord, Transcript
+from simvoice.ports import Cancelled, TranscribedWord, Transcript, never
 
 SHORT_WINDOW_S = 12.0
 """Shortest encoder window, in seconds, for an utterance below `LONG_FROM_S`."""
@@ -59,6 +59,9 @@ REPEATS_ABOVE = 2.4
 UNSURE_BELOW = -1.0
 """The thresholds of the Whisper paper (Radford et al. 2022, section 4.5)."""
 
+NOTHING = Transcript("", 0.0, 1.0, 0.0)
+"""The transcript of no sound."""
+
 SILENT_ABOVE = 0.6
 """Above this probability of silence an unsure text is noise, and a longer window does not help."""
 
@@ -66,10 +69,14 @@ _REPEATED = re.compile(r"^(?P<said>.{2,}?)(?:[\s.,!?]+(?P=said)){3,}", re.IGNORE
 
 
 class Whisper:
-    """One English Whisper model. Fulfils `ports.SpeechToText`. Not thread-safe."""
+    """One English Whisper model. Fulfils `ports.SpeechToText`.
 
-    def __init__(self, folder: Path, threads: int = STT_THREADS) -> None:
+    As many threads may use it at once as it has workers.
+    """
+
+    def __init__(self, folder: Path, threads: int = STT_THREADS, workers: int = 1) -> None:
         """folder: model.bin, config.json, tokenizer.json, vocabulary.txt in CTranslate2's format.
+        threads: of one utterance. workers: utterances that are transcribed at once.
 
         Raises ModelMissing when a file is missing, ModelAltered when it cannot be read.
         """
@@ -81,7 +88,7 @@ class Whisper:
                 device="cpu",
                 compute_type="int8",
                 cpu_threads=threads,
-                num_workers=1,
+                num_workers=workers,
                 local_files_only=True,
             )
         except (RuntimeError, ValueError) as error:
@@ -97,19 +104,24 @@ class Whisper:
         """Run once, so that the first utterance does not pay for memory allocation."""
         self._transcribe_window(np.zeros(RATE, np.float32), "", SHORT_WINDOW_S)
 
-    def transcribe(self, pcm: Pcm, *, hint: str = "", once: bool = False) -> Transcript:
-        """Return the transcript of one utterance.
+    def transcribe(
+        self, pcm: Pcm, *, hint: str = "", once: bool = False, cancelled: Cancelled = never
+    ) -> Transcript:
+        """Return the transcript of one utterance; an empty one when cancelled.
 
         pcm: up to 30 s; of a longer one the last 30 s. hint: text said before. once: return the
-        first result even when it looks wrong, because it is needed now. Raises StageFailed when
+        first result even when it looks wrong, because it is needed now. cancelled: asked before
+        each step; a learner who goes on speaking cancels half of all work. Raises StageFailed when
         the model cannot run.
         """
         pcm = pcm[-round(LONGEST_S * RATE) :].astype(np.float32, copy=False)
         if pcm.size == 0:
-            return Transcript("", 0.0, 1.0, 0.0)
+            return NOTHING
         try:
             for window_s in (_first_window_s(pcm), SECOND_WINDOW_S):
-                transcript, cut = self._transcribe_window(pcm, hint, window_s)
+                transcript, cut = self._transcribe_window(pcm, hint, window_s, cancelled)
+                if cancelled():
+                    return NOTHING
                 # "No, no" may be what was said: a doubled text is accepted in the second window.
                 doubtful = window_s < SECOND_WINDOW_S and doubled(transcript.text)
                 if once or not (cut or doubtful or looks_wrong(transcript)):
@@ -150,11 +162,15 @@ class Whisper:
             if word.word.strip() and word.end >= word.start
         ]
 
-    def _transcribe_window(self, pcm: Pcm, hint: str, window_s: float) -> tuple[Transcript, bool]:
+    def _transcribe_window(
+        self, pcm: Pcm, hint: str, window_s: float, cancelled: Cancelled = never
+    ) -> tuple[Transcript, bool]:
         """Return the transcript, and whether the token limit cut it off."""
         prompt = self._prompt(hint)
         limit = min(MAX_TOKENS, SPARE_TOKENS + int(TOKENS_PER_S * pcm.size / RATE))
         encoded = self._model.encode(self._features(pcm, window_s))
+        if cancelled():
+            return NOTHING, False
         result = self._model.model.generate(
             encoded,
             [prompt],

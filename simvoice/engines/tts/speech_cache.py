@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import os
 import struct
 import threading
 import zipfile
 import zlib
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import astuple
 from pathlib import Path
 from tokenize import TokenError
+from typing import BinaryIO
 
 import numpy as np
 
 from simvoice.audio import to_float, to_int16
+from simvoice.engines.tts.clip_pack import PackFolder
 from simvoice.machine import release_memory
 from simvoice.ports import Cancelled, Speech, SpokenWord, Voice, VoiceStyle, never
 
@@ -38,6 +41,14 @@ ClipsProgress = Callable[[int, int], None]
 """Called with the number of finished lines and of all lines."""
 
 
+def voice_key(key: str) -> str:
+    """Return the short name of what makes the sound of clips: 16 hexadecimal characters.
+
+    key: the digest of the voice's model, as `CachedVoice` takes it.
+    """
+    return hashlib.sha256(repr((FORMAT, key)).encode()).hexdigest()[:16]
+
+
 class CachedVoice:
     """A voice that keeps its clips in memory and on disk. Fulfils `ports.Voice`.
 
@@ -45,13 +56,23 @@ class CachedVoice:
     """
 
     def __init__(
-        self, voice: Voice, folder: Path, key: str, *, folder_bytes: int = FOLDER_BYTES
+        self,
+        voice: Voice,
+        folder: Path,
+        key: str,
+        *,
+        folder_bytes: int = FOLDER_BYTES,
+        packs: Path | None = None,
     ) -> None:
-        """folder: created when needed. key: the digest of the voice's model."""
+        """folder: created when needed. key: the digest of the voice's model.
+
+        packs: a folder of packs that were rendered elsewhere; only read.
+        """
         self._voice = voice
         self._folder = folder
         self._key = key
         self._folder_bytes = folder_bytes
+        self._packs = None if packs is None else PackFolder(packs, voice_key(key))
         self._memory: OrderedDict[str, Speech] = OrderedDict()
         self._memory_bytes = 0
         self._lock = threading.Lock()
@@ -107,6 +128,18 @@ class CachedVoice:
         self._limit_folder()
         return True
 
+    def exported(
+        self, lines: Iterable[tuple[str, VoiceStyle]], cancelled: Cancelled = never
+    ) -> Iterator[tuple[str, bytes]]:
+        """Yield the name and the content of the clip of each line; synthesise what is missing.
+
+        Ends early when cancelled.
+        """
+        for text, style in lines:
+            if cancelled():
+                return
+            yield self._name(text, style), _encoded(self.speak(text, style))
+
     def _limit_folder(self) -> None:
         """Remove the longest unused clips until the folder is within its limit."""
         clips: list[tuple[float, int, Path]] = []
@@ -137,6 +170,9 @@ class CachedVoice:
         if speech is not None:
             with contextlib.suppress(OSError):
                 os.utime(path)  # `_limit_folder` removes in the order of these times
+        elif self._packs is not None and (packed := self._packs.read(name)) is not None:
+            speech = _decoded(packed)
+        if speech is not None:
             self._remember(name, speech)
         return speech
 
@@ -156,14 +192,7 @@ class CachedVoice:
         partial = self._folder / f"{name}.{os.getpid()}.{threading.get_ident()}.part"
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            with partial.open("wb") as file:
-                np.savez(
-                    file,
-                    pcm=to_int16(speech.pcm),
-                    words=np.array([word.text for word in speech.words], dtype=np.str_),
-                    times=np.array([(w.start_s, w.end_s) for w in speech.words], np.float64),
-                    ends=np.array(speech.syllable_ends_s, np.float64),
-                )
+            partial.write_bytes(_encoded(speech))
             partial.replace(target)
         except OSError:
             with contextlib.suppress(OSError):
@@ -178,17 +207,43 @@ _DAMAGED = (
 that do not exist."""
 
 
+def _encoded(speech: Speech) -> bytes:
+    content = io.BytesIO()
+    np.savez(
+        content,
+        pcm=to_int16(speech.pcm),
+        words=np.array([word.text for word in speech.words], dtype=np.str_),
+        times=np.array([(w.start_s, w.end_s) for w in speech.words], np.float64),
+        ends=np.array(speech.syllable_ends_s, np.float64),
+    )
+    return content.getvalue()
+
+
+def _decoded(content: bytes) -> Speech | None:
+    """Return the clip; None for a damaged one."""
+    try:
+        return _parsed(io.BytesIO(content))
+    except (OSError, *_DAMAGED):
+        return None
+
+
+def _parsed(file: BinaryIO) -> Speech:
+    """Raises OSError and `_DAMAGED`."""
+    with np.load(file, allow_pickle=False) as stored:
+        words = tuple(
+            SpokenWord(str(text), float(start_s), float(end_s))
+            for text, (start_s, end_s) in zip(stored["words"], stored["times"], strict=True)
+        )
+        ends = tuple(float(end_s) for end_s in stored["ends"])
+        return Speech(to_float(stored["pcm"]), words, ends)
+
+
 def _read(path: Path) -> Speech | None:
     """Return the clip; None when the file is missing or damaged. A damaged file is removed."""
     try:
         # Open the file here: numpy does not close a file that it cannot read.
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            words = tuple(
-                SpokenWord(str(text), float(start_s), float(end_s))
-                for text, (start_s, end_s) in zip(stored["words"], stored["times"], strict=True)
-            )
-            ends = tuple(float(end_s) for end_s in stored["ends"])
-            return Speech(to_float(stored["pcm"]), words, ends)
+        with path.open("rb") as file:
+            return _parsed(file)
     except OSError:  # not there, or not to be opened now: a disk, or too many open files
         return None
     except _DAMAGED:

@@ -5,6 +5,7 @@ import pytest
 
 from simvoice.engines.llm.llama import Llama
 from simvoice.errors import ModelAltered, ModelMissing, StageFailed
+from simvoice.models import manifest
 
 SCENE = (
     "Margaret, 58, is in a small room at the clinic, waiting to hear about her breast biopsy. "
@@ -36,6 +37,25 @@ def test_only_the_new_part_of_a_prompt_is_evaluated(llama: Llama) -> None:
     list(llama.complete(ASKED, max_tokens=1))
     whole = llama.evaluated - before
     assert new < whole / 2
+
+
+@engine
+def test_talks_that_share_a_model_do_not_evaluate_their_prompts_again(
+    llama: Llama,
+) -> None:
+    together = Llama(manifest.locate("smollm2-135m"), n_ctx=1024, kept_bytes=2**26)
+    other = SCENE.replace("Margaret", "Everett").replace("breast biopsy", "heart")
+    for scene in (SCENE, other):
+        together.warm(scene)
+    before = together.evaluated
+    answers = ["".join(together.complete(ASKED, seed=4)) for _ in range(2)]
+    together.warm(other + "Doctor: I see.\n")
+    assert together.evaluated - before < 150
+    # Evaluated in the same pieces, so that not even the last digit differs.
+    llama.warm("Something else entirely.")
+    llama.warm(SCENE)
+    assert answers == ["".join(llama.complete(ASKED, seed=4))] * 2
+    together.close()
 
 
 @engine

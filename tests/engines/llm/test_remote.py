@@ -254,6 +254,21 @@ def test_a_reply_without_end_is_an_error() -> None:
         assert odd.hung_up.wait(2.0)
 
 
+def test_a_reply_in_too_many_pieces_is_an_error_and_no_endless_wait() -> None:
+    def act(handler: OddHandler, body: dict[str, Any]) -> None:
+        handler.begin()
+        for _ in range(2000):
+            handler.say("and ")
+        handler.end_reply()
+
+    with asking(act) as (remote, _):
+        pieces = remote.complete("x", messages=TALK)
+        next(pieces)
+        threading.Event().wait(0.5)  # so that the pieces arrive faster than they are read
+        with pytest.raises(StageFailed, match="not OpenAI's protocol"):
+            list(pieces)
+
+
 def test_an_address_without_a_server_is_an_error() -> None:
     remote = Remote(Server(f"http://127.0.0.1:{free_port()}/v1", "patient", timeouts=QUICK))
     assert "cannot be reached" in failing(remote)
