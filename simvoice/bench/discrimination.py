@@ -38,6 +38,8 @@ from simvoice.scoring.instruments.instrument import CRITICAL
 A_KIND: Final = 12
 """Encounters of each kind in each case."""
 A_KIND_QUICK: Final = 2
+FIRST_SEED: Final = 100
+"""Seed of the first encounter of each kind; the others follow it."""
 DRAWS: Final = 1000
 """Draws of encounters behind each interval."""
 
@@ -104,7 +106,7 @@ def play_all(a_kind: int, cases: Sequence[str] = ()) -> list[PlayedEncounter]:
 
 
 @cache
-def _embedder() -> Embedder:
+def embedder() -> Embedder:
     """The embedder of this process."""
     threads.set_environment()
     # Imported here, because the heavy library reads the environment that was set above.
@@ -114,22 +116,22 @@ def _embedder() -> Embedder:
 
 
 @cache
-def _patient(case_file: Path) -> Patient:
+def patient_of(case_file: Path) -> Patient:
     case = load_case(case_file)
     sha256 = next(iter(manifest.digests([manifest.profile()["embedding"]]).values()))
-    return Patient(case, CaseIndex.cached(paths.cache_dir() / "cases", case, _embedder(), sha256))
+    return Patient(case, CaseIndex.cached(paths.cache_dir() / "cases", case, embedder(), sha256))
 
 
 def _play_kind(job: tuple[Path, LearnerKind, int]) -> list[PlayedEncounter]:
     file, kind, count = job
     learners = load_learners(file)
     scripts = learners.learners[kind]
-    patient, embedder = _patient(file.with_name("case.yaml")), _embedder()
+    patient = patient_of(file.with_name("case.yaml"))
     found = []
     for number in range(count):
         script = scripts[number % len(scripts)]
         with TemporaryDirectory(prefix="simvoice-bench-") as folder:
-            attempt = play(patient, embedder, script, kind, 100 + number, Path(folder))
+            attempt = play(patient, embedder(), script, kind, FIRST_SEED + number, Path(folder))
             debrief = build_debrief(attempt, read(attempt), with_peaks=False)
         every = (*debrief.headings, *debrief.instruments)
         found.append(

@@ -25,6 +25,7 @@ from simvoice.patient.case.load import locate_case
 from simvoice.reading.reading import read
 from simvoice.record.store import Store
 from simvoice.research.calibrate.fit import RepeatError, Values, repeat_errors
+from simvoice.runtime.encounter_options import EncounterOptions
 from simvoice.scoring.metrics.change import detectable
 from simvoice.scoring.metrics.definitions import definition_of
 from simvoice.scoring.metrics.interval import Repeats
@@ -165,7 +166,8 @@ def run_encounter(
         tail_s=_TAIL_S,
     )
     simulator.store = Store(attempts)
-    session = simulator.encounter(behaviour.case, line, learner=behaviour.manner, seed=varied.seed)
+    options = EncounterOptions(seed=varied.seed)
+    session = simulator.encounter(behaviour.case, line, learner=behaviour.manner, options=options)
     line.before_frame = session.wait_until_idle
     finished = session.run()
     if finished.reason in ("device", "fault"):

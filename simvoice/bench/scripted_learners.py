@@ -12,6 +12,7 @@ from typing import Annotated, Final, Literal
 from pydantic import BeforeValidator, Field, ValidationError
 
 from simvoice.errors import CaseError
+from simvoice.safe_text import field_place
 from simvoice.strict_model import StrictModel
 from simvoice.yaml_file import read_yaml
 
@@ -112,5 +113,5 @@ def load_learners(file: Path) -> ScriptedLearners:
         return ScriptedLearners.model_validate_json(read_yaml(file).json)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
+        where = field_place(first["loc"])
         raise CaseError(f"{file.name}: {where}: {first['msg']}") from error

@@ -32,4 +32,5 @@ def test_the_debrief_has_all_parts(tmp_path: Path) -> None:
     assert len(made.suggestions) == 2
     assert made.unsaid
     assert made.cues
-    assert {scored.share is None for scored in made.headings} == {False}
+    # the planted words are few, so most items of the other headings are open or not judged
+    assert {each.id for each in made.headings if each.share is not None} == {"empathy"}

@@ -99,6 +99,7 @@ def test_the_report_has_only_the_listed_pairs_as_auc() -> None:
 # -- scripts --------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", FILES, ids=CASES)
 def test_every_case_has_twelve_encounters_of_each_kind_and_names_lines_that_exist(
     file: Path,
@@ -152,6 +153,7 @@ def patient() -> Patient:
     return Patient(load_case(file.with_name("case.yaml")), None)
 
 
+@pytest.mark.slow
 def test_a_script_is_played_with_its_times_and_replies(patient: Patient, tmp_path: Path) -> None:
     attempt = play(patient, None, SCRIPT, "skilled", 7, tmp_path)
     said = [entry.text for entry in attempt.entries if isinstance(entry, LearnerTurn)]
@@ -168,6 +170,7 @@ def test_a_script_is_played_with_its_times_and_replies(patient: Patient, tmp_pat
     assert debrief.state == "complete"
 
 
+@pytest.mark.slow
 def test_equal_seeds_give_equal_encounters(patient: Patient, tmp_path: Path) -> None:
     one, other = (
         play(patient, None, SCRIPT, "cold", 3, tmp_path / name).entries[1:]
