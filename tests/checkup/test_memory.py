@@ -110,6 +110,7 @@ def test_a_limit_of_the_address_space_is_seen() -> None:
     assert 0 < left < 2 * GB
 
 
+@pytest.mark.slow
 def test_the_limit_of_open_files_is_raised_as_far_as_it_may_be() -> None:
     code = (
         "import resource; from simvoice.machine import raise_file_limit; raise_file_limit(); "

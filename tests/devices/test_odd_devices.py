@@ -158,6 +158,7 @@ def test_a_dead_microphone_with_an_offset_is_dead(monkeypatch: pytest.MonkeyPatc
 # -- devices that stop
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("from_s", [0.0, 0.3, 5.0])
 def test_a_headset_whose_speaker_stops_for_1_5_s_is_kept(
     monkeypatch: pytest.MonkeyPatch, from_s: float
@@ -188,6 +189,7 @@ def test_the_self_test_waits_for_the_headset(monkeypatch: pytest.MonkeyPatch) ->
     assert card.loopback.echo_db == pytest.approx(-10.5, abs=1.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("direction", "kind"), [("input", "microphone"), ("output", "speaker")])
 @pytest.mark.parametrize("how", ["stands still", "ends"])
 def test_what_goes_away_is_named(

@@ -213,7 +213,7 @@ class Talk:
                 self.told_at_s.append(self.at_s)
             case "notice":
                 self.notices.append(message["message"])
-            case _:
+            case "finished" | "fault" | "busy":
                 self.last = message
                 return True
         return False

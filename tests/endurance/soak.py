@@ -220,8 +220,13 @@ class Visitor:
         return answer
 
     def debrief(self, attempt: str) -> str:
-        """Open the debrief and all that its page fetches. Return the page."""
+        """Write about a moment, open the debrief and all that its page fetches. Return the page."""
         page = self.get(f"/attempts/{attempt}").text
+        if at := re.search(r'id="reflect"[^>]* data-at="([0-9.]+)"', page):
+            text = {"field": "aim", "text": "To hear more.", "before": ""}
+            self._ask("PUT", f"/attempts/{attempt}/reflection", json={"at_s": float(at[1]), **text})
+            self.post(f"/attempts/{attempt}/reflection/end", {})
+            page = self.get(f"/attempts/{attempt}").text
         self.get(f"/attempts/{attempt}/timeline")
         self.get(f"/attempts/{attempt}/turns.svg")
         self.get(f"/attempts/{attempt}/audio", range="bytes=0-65535")

@@ -16,6 +16,7 @@ from simvoice.devices.simulated import SimulatedLine
 from simvoice.ports import LineFacts, MicFrame
 from simvoice.record.events import Checkpoint, PatientMove
 from simvoice.record.store import Attempt
+from simvoice.runtime.encounter_options import EncounterOptions
 from simvoice.simulate.learner import AfterPatient, BargeIn, LearnerScript, ScriptStep
 from tests.integration.conftest import SMALL, Say
 
@@ -82,7 +83,7 @@ def original(simulator: Simulator, say: Say) -> Attempt:
         )
     )
     line = SimulatedLine(script, tail_s=6.0, limit_s=60.0)
-    encounter = simulator.encounter(SMALL, line, learner="Robin", seed=5)
+    encounter = simulator.encounter(SMALL, line, learner="Robin", options=EncounterOptions(seed=5))
     encounter.run()
     return simulator.attempt(encounter.attempt)
 

@@ -15,6 +15,7 @@ from simvoice.audio import RATE
 from simvoice.devices.simulated import SimulatedLine
 from simvoice.record.events import PatientSpeech
 from simvoice.record.store import Store
+from simvoice.runtime.encounter_options import EncounterOptions
 from simvoice.runtime.observer import Caption, Observation
 from simvoice.simulate.learner import AfterPatient, LearnerScript, ScriptStep
 from tests.integration.conftest import SMALL, Say
@@ -65,7 +66,7 @@ def test_the_encounter_ends_with_a_sentence_and_all_until_then_is_kept(
         if isinstance(sight, Caption) and sight.who == "learner":
             fill(small_disk)
 
-    encounter = simulator.encounter(SMALL, line, observer=watch, seed=1)
+    encounter = simulator.encounter(SMALL, line, observer=watch, options=EncounterOptions(seed=1))
     finished = encounter.run()
     assert finished.reason == "fault"
     assert "disk is full" in finished.message

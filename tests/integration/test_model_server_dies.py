@@ -16,6 +16,7 @@ from simvoice.engines.llm.server import parse_server
 from simvoice.models import manifest
 from simvoice.record.events import Delay, LearnerTurn, PatientMove, PatientSpeech, Trouble
 from simvoice.record.store import Attempt
+from simvoice.runtime.encounter_options import EncounterOptions
 from simvoice.simulate.learner import AfterPatient, LearnerScript, ScriptStep
 from tests.engines.llm.model_server import DiesAt, model_server
 from tests.integration.conftest import CASES, SMALL, Say
@@ -76,7 +77,9 @@ def told(
         both._first = mortal
         script = LearnerScript(tuple(ScriptStep(AfterPatient(0.9), say(text)) for text in ASKED))
         line = SimulatedLine(script, tail_s=6.0, limit_s=90.0)
-        encounter = simulator.encounter(case, line, learner="Robin", seed=1)
+        encounter = simulator.encounter(
+            case, line, learner="Robin", options=EncounterOptions(seed=1)
+        )
         finished = encounter.run()
         assert server.process.poll() is not None, "it was to be killed"
         assert simulator.model_trouble().endswith("the embedded model speaks.")
