@@ -14,7 +14,13 @@
     |   |-- MemoryShort                   there is too little memory for the models
     |   |-- StorageRefused                the data folder cannot be written
     |   `-- StorageFull                   the disk is full
+    |-- RecordingLost            exit 1   the hub's store has lost or altered a recording
+    |-- StorageAway              exit 1   where the hub keeps things cannot be reached now
+    |   |-- DatabaseAway                  the hub's database does not answer
+    |   `-- ObjectsAway                   the hub's store of recordings does not answer
     |-- FetchError               exit 1   a download is incomplete
+    |-- HubError                 exit 1   a hub does not answer or refuses
+    |   `-- HubNotTrusted                 the machine that answers cannot show that it is the hub
     |-- DeviceLost               exit 1   a device went away during an encounter
     `-- StageFailed              exit 1   an engine failed during an encounter
 
@@ -86,8 +92,32 @@ class StorageFull(NeedsError):
     """The disk is full."""
 
 
+class RecordingLost(SimvoiceError):
+    """The hub's store has lost or altered a recording."""
+
+
+class StorageAway(SimvoiceError):
+    """Where the hub keeps things cannot be reached now. Nothing is lost; it can be tried again."""
+
+
+class DatabaseAway(StorageAway):
+    """The hub's database does not answer."""
+
+
+class ObjectsAway(StorageAway):
+    """The hub's store of recordings does not answer."""
+
+
 class FetchError(SimvoiceError):
     """A download is incomplete."""
+
+
+class HubError(SimvoiceError):
+    """A hub does not answer or refuses."""
+
+
+class HubNotTrusted(HubError):
+    """The machine that answers cannot show that it is the hub."""
 
 
 class DeviceLost(SimvoiceError):

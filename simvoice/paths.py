@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from pathlib import Path
+from typing import Literal
 
 import platformdirs
 
@@ -22,7 +23,7 @@ def _in_checkout() -> bool:
 
 
 def home() -> Path:
-    """The data folder: attempts, caches, own cases.
+    """The data folder: attempts, caches, own cases, what a hub has sent.
 
     `SIMVOICE_HOME` overrides the platform's usual place.
     """
@@ -82,6 +83,46 @@ def own_cases_dir() -> Path:
     return home() / "cases"
 
 
-def case_dirs() -> tuple[Path, Path]:
-    """The folders that are searched for cases; of two cases with one id the first counts."""
-    return own_cases_dir(), scenarios_dir()
+def from_hub_dir() -> Path:
+    """What the hub of a lab has sent to this machine: cases, rendered voices, a program."""
+    return home() / "from-hub"
+
+
+def pairing_dir() -> Path:
+    """The pairing with the hub of a lab, and what is to be sent to it."""
+    return home() / "paired"
+
+
+def hub_cases_dir() -> Path:
+    """The cases that the hub has sent."""
+    return from_hub_dir() / "cases"
+
+
+def hub_voices_dir() -> Path:
+    """The rendered voices that the hub has sent."""
+    return from_hub_dir() / "voices"
+
+
+def case_dirs() -> tuple[Path, ...]:
+    """The folders that are searched for cases; of two cases with one id the first counts.
+
+    An author's own version comes before that of the hub, so that it can be tried; the hub's comes
+    before the shipped one, so that all machines of a lab have the same.
+    """
+    return own_cases_dir(), hub_cases_dir(), scenarios_dir()
+
+
+CaseOrigin = Literal["own", "hub", "shipped"]
+
+ORIGIN_IN_WORDS: dict[CaseOrigin, str] = {
+    "own": "written on this computer",
+    "hub": "sent by the lab's hub",
+    "shipped": "part of simvoice",
+}
+
+
+def origin_of_case(file: Path) -> CaseOrigin:
+    """Return where a case comes from, given its file in one of `case_dirs`."""
+    origins: tuple[CaseOrigin, ...] = ("own", "hub", "shipped")
+    named = zip(origins, case_dirs(), strict=True)
+    return next((name for name, folder in named if folder in file.parents), "own")

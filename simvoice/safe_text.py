@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from typing import Any
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
@@ -24,6 +25,10 @@ _COMMANDS = re.compile(
 _FORMULA = re.compile("(?='*[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20])")
 """Beginnings that spreadsheets take as a formula, also full-width ones and after apostrophes that
 `csv_cell` would add. Source: OWASP, CSV injection."""
+
+
+_LONGEST_NAME = 60
+"""Characters that a message repeats of a field's name; a file may have any."""
 
 
 def for_terminal(text: str) -> str:
@@ -44,8 +49,17 @@ def one_line(text: str) -> str:
 
 
 def shortened(text: str, most: int = 160) -> str:
-    """Return what a message repeats of a text that someone gave: at most `most` characters."""
+    """Return what a message repeats of a text that someone gave: one line of `most` characters."""
+    text = one_line(text[: 4 * most])
     return text if len(text) <= most else text[:most] + "…"
+
+
+def field_place(loc: Sequence[str | int], whole: str = "") -> str:
+    """Return which field a problem of a file is in, on one line: "steps.4.say".
+
+    loc: of an error of pydantic. whole: what a problem of no single field is in.
+    """
+    return ".".join(shortened(str(part), _LONGEST_NAME) for part in loc) or whole
 
 
 def encodable(text: str) -> str:

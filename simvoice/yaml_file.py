@@ -28,6 +28,7 @@ from ruamel.yaml.events import (
     SequenceStartEvent,
 )
 from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
+from ruamel.yaml.resolver import VersionedResolver
 
 from simvoice.errors import CaseError
 
@@ -49,6 +50,19 @@ _SHOWN: Final = 120
 
 _STANDARD_KINDS = ("str", "int", "float", "bool", "null", "seq", "map")
 _STANDARD_TAGS = frozenset({"!", *(f"tag:yaml.org,2002:{kind}" for kind in _STANDARD_KINDS)})
+
+
+class _Resolver(VersionedResolver):
+    """Reads YAML 1.2, whichever parser is used. Asking for the version of each value takes longer
+    than reading it."""
+
+    processing_version = (1, 2)
+
+
+def _yaml(*, pure: bool) -> YAML:
+    made = YAML(typ="safe", pure=pure)
+    made.Resolver = _Resolver
+    return made
 
 
 def read_bytes(path: Path) -> bytes:
@@ -92,9 +106,22 @@ class YamlFile:
     _pure: bool
     """Only the slow parser reads it."""
 
+    @property
+    def text(self) -> str:
+        """The content as text."""
+        return self._text
+
+    def root(self) -> Node | None:
+        """The nodes of the file with their places in `text`; None for an empty file.
+
+        An alias is the node that it stands for.
+        """
+        found: Node | None = _yaml(pure=self._pure).compose(self._text)
+        return found
+
     def line_of(self, location: Location) -> int:
         """The 1-based line number of the deepest part of `location` that exists."""
-        line, node = 1, YAML(typ="safe", pure=self._pure).compose(self._text)
+        line, node = 1, self.root()
         for part in location:
             found = _child(node, part)
             if found is None:
@@ -133,10 +160,10 @@ def parse_yaml(raw: bytes, path: Path) -> YamlFile:
 
 def _parsed(raw: bytes, text: str, path: Path, *, pure: bool) -> YamlFile:
     """Raises CaseError, YAMLError and ValueError."""
-    for problem, line in _beyond_bounds(YAML(typ="safe", pure=pure).parse(text)):
+    for problem, line in _beyond_bounds(_yaml(pure=pure).parse(text)):
         raise CaseError(f"{path}:{line}: {problem}")
     try:
-        values = YAML(typ="safe", pure=pure).load(text)
+        values = _yaml(pure=pure).load(text)
         # dates become texts, as authors expect
         as_json = json.dumps(values, default=str, ensure_ascii=False)
         as_json.encode()

@@ -44,6 +44,7 @@ def test_the_words_of_a_remark_decide(remark: str, acknowledges: bool) -> None:
     assert is_acknowledgement(remark) is acknowledges
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("remark", "acknowledges"), TABLE)
 def test_an_encounter_and_the_measurement_give_one_answer(remark: str, acknowledges: bool) -> None:
     """Half a second over the patient's speech, which goes on."""

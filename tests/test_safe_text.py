@@ -8,8 +8,17 @@ import unicodedata
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
-from simvoice.safe_text import csv_cell, for_terminal, from_csv_cell, json_text, one_line
+from simvoice.safe_text import (
+    csv_cell,
+    field_place,
+    for_terminal,
+    from_csv_cell,
+    json_text,
+    one_line,
+)
+from simvoice.strict_model import StrictModel
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=30)
 """Text that may hold control characters and lone surrogates."""
@@ -75,3 +84,30 @@ def test_a_cell_comes_back_and_never_begins_as_a_formula(text: str) -> None:
 
 def test_a_stored_line_is_one_line_of_valid_unicode() -> None:
     assert one_line(" a\r\n b\ud800 ") == "a b�"
+
+
+class Step(StrictModel):
+    say: str
+
+
+class Script(StrictModel):
+    steps: tuple[Step, ...]
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ('{"steps": [{"say": 1}]}', "steps.0.say"),
+        ('{"steps": [{"say": "Hi", "s\\u0085\\u2028ay": ""}]}', "steps.0.s ay"),
+        ('{"steps": [], "a\\r\\nb": 1}', "a b"),
+        ("[]", "the script"),
+    ],
+)
+def test_the_place_of_a_problem_is_one_line(text: str, place: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        Script.model_validate_json(text)
+    assert field_place(refused.value.errors()[0]["loc"], "the script") == place
+
+
+def test_a_long_name_is_shortened() -> None:
+    assert field_place(("x" * 1000, "say")) == "x" * 60 + "….say"
