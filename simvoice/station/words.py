@@ -46,14 +46,14 @@ _PRIVATE: Final = (
 
 HOW_TO_GET_IN: Final = (
     "Only the browser that the station itself has opened shows its pages. Use the screen of the "
-    "station. If its browser does not come, restart the computer; `sudo simvoice-station check` "
+    "station. If its browser does not open, restart the computer; `sudo simvoice-station check` "
     "says what is wrong."
 )
 """What a browser reads that came without the key of this start."""
 
 STORAGE_REMEDY: Final = (
-    "a technician frees space: connect the network, so that waiting records leave, and remove what "
-    "does not belong to the station; `sudo simvoice-station check` says how much is free"
+    "a technician frees space: connect the network, so that waiting records are sent, and remove "
+    "what does not belong to the station; `sudo simvoice-station check` says how much is free"
 )
 """What helps when the disk of a station is full or cannot be written."""
 
@@ -101,7 +101,7 @@ def who_sees(visit: Visit) -> str:
 def _released_to(assignment: StationAssignment) -> str:
     named = _listed(assignment.educators) or "the educators of the course"
     return (
-        f"To begin is to release this attempt to {named} ({assignment.course}), and to nobody "
+        f"When you begin, you release this attempt to {named} ({assignment.course}), and to nobody "
         "else: its sound, its words and its numbers. The recording goes to them encrypted."
     )
 

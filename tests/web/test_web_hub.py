@@ -159,7 +159,7 @@ def test_unpairing_is_one_press_also_while_the_hub_is_away(
     assert paired.post("/api/hub/unpair").json() == {"server": ""}
     assert header_of(paired.get("/").text) == "Nothing leaves this machine"
     page = paired.get("/hub").text
-    assert "This machine has left Lab" in page
+    assert "This machine is no longer paired with Lab" in page
     assert not (link.folder / "pairing.json").exists()
 
 

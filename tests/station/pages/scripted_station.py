@@ -75,7 +75,7 @@ def views(attempt: str) -> dict[str, StationView]:
             "educators release it."
         ),
         who_sees=(
-            "To begin is to release this attempt to Edo Visser and Ayo Balogun (Communication, "
+            "When you begin, you release this attempt to Edo Visser and Ayo Balogun (Communication, "
             "year 4), and to nobody else: its sound, its words and its numbers. The recording "
             "goes to them encrypted."
         ),

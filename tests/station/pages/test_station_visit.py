@@ -144,7 +144,7 @@ def test_an_exam_from_the_welcome_page_to_the_next_one(kiosk: Kiosk) -> None:
     page.keyboard.type(CODE)
     page.keyboard.press("Enter")
     shows(page, Phase.TERMS)
-    assert "To begin is to release this attempt to Dr. Hale" in page.inner_text("#phase")
+    assert "When you begin, you release this attempt to Dr. Hale" in page.inner_text("#phase")
     page.keyboard.press("Enter")
     to_the_room(page)
     talk(page)
