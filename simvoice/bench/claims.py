@@ -24,6 +24,7 @@ from simvoice.debrief.build import build_debrief
 from simvoice.debrief.layout import PageView, view
 from simvoice.debrief.model import Debrief, ItemResult, Scored
 from simvoice.debrief.wording import (
+    cannot_tell,
     cause_named,
     cue_answer,
     moved,
@@ -211,14 +212,16 @@ def _items(page: PageView) -> Iterator[Claim]:
     for sheet in page.sheets:
         yield Claim(sheet.scored.name, f"{sheet.tally}.")
         for item in sheet.scored.items:
-            if item.outcome == "not judged" and (item.human or not item.reason):
-                continue
-            yield from _item(sheet.scored, item)
+            if not item.human:
+                yield from _item(sheet.scored, item)
+        if left := [item.text for item in sheet.scored.items if item.human]:
+            yield Claim(sheet.scored.name, f"For a human: {'; '.join(left)}.")
 
 
 def _item(scored: Scored, item: ItemResult) -> Iterator[Claim]:
     outcome = outcome_words(item)
-    reason = f" {item.reason}." if item.outcome == "not judged" else ""
+    reason = f" {item.reason}." if item.outcome == "not judged" and item.reason else ""
+    reason += f" {why}." if (why := cannot_tell(item)) else ""
     grade: Grade = "possible" if outcome == "open" else "certain"
     yield Claim(scored.name, f"{item.text}: {outcome}.{reason}", grade)
     for each in item.evidence:

@@ -36,6 +36,7 @@ from simvoice.debrief.terminal import Fitted, command, flow, hanging, prose, sen
 from simvoice.debrief.wording import (
     NOT_COMPARED,
     UNSURE,
+    cannot_tell,
     cause_named,
     counted,
     cue_answer,
@@ -323,6 +324,8 @@ def _below(item: ItemResult, said_once: str) -> Iterator[str]:
         yield f"not judged: {item.reason.rstrip('.')}"
     if outcome_words(item) == "not recognised":
         yield "not recognised in your words"
+    if why := cannot_tell(item):
+        yield why
     if item.rule and item.outcome in {"met", "not met"}:
         yield f"rule: {item.rule}; certainty {item.certainty}"
     if item.interval_note:

@@ -83,14 +83,18 @@ def section_titles(patient_name: str) -> SectionTitles:
 
 
 def tally(scored: Scored) -> str:
-    """Return the outcomes of the items: `3 of 5 met, 1 open, 1 counted, 2 not judged`."""
-    found = Counter(item.outcome for item in scored.items)
+    """Return the outcomes of the items: `3 of 5 met, 1 open, 2 not judged, 1 for a human`.
+
+    Each is counted under the outcome that its own line shows (`outcome_words`).
+    """
+    found = Counter(item.outcome for item in scored.items if not item.human)
     return tally_items(
         found["met"],
         found["not met"],
         found["not judged"],
         counted=found["counted"],
         open_=found["open"],
+        human=sum(item.human for item in scored.items),
     )
 
 
@@ -98,16 +102,18 @@ def items_by_outcome(scored: Scored) -> str:
     """Return the items by outcome: `Met: said hello; asked why. Not judged: let him finish.`"""
     parts = []
     for outcome in ("met", "not met", "open", "not judged"):
-        if texts := [item.text.rstrip(".") for item in scored.items if item.outcome == outcome]:
+        had = (i for i in scored.items if i.outcome == outcome and not i.human)
+        if texts := [item.text.rstrip(".") for item in had]:
             parts.append(f"{outcome.capitalize()}: {'; '.join(texts)}.")
     return " ".join(parts)
 
 
 def tally_items(
-    met: int, not_met: int, not_judged: int, *, counted: int = 0, open_: int = 0
+    met: int, not_met: int, not_judged: int, *, counted: int = 0, open_: int = 0, human: int = 0
 ) -> str:
     """Return how many items had each outcome: `3 of 5 met, 1 open, 1 counted, 2 not judged`.
 
+    human: those that are always left to a human; they are in no other number.
     Items are counted, never weighed, and never shown as a percentage: so few of them are no grade.
     """
     of = met + not_met + open_
@@ -115,6 +121,7 @@ def tally_items(
     parts += [f"{open_} open"] if open_ else []
     parts += [f"{counted} counted"] if counted else []
     parts += [f"{not_judged} not judged"] if not_judged else []
+    parts += [f"{human} for a human"] if human else []
     return ", ".join(parts)
 
 
@@ -222,21 +229,25 @@ def counted(item: ItemResult) -> str:
 
 
 def outcome_words(item: ItemResult) -> str:
-    """Return the outcome of an item in two words: `met`, `not recognised`, `at least 2`.
+    """Return the outcome of an item in few words: `met`, `open`, `not recognised`, `at least 2`.
 
-    Of what was or was not in the learner's words it says no more than what was recognised.
+    Of what was not in the learner's words it says no more than that it was not recognised.
     """
     if item.human:
         return "for a human"
     if item.outcome == "counted":
         return counted(item)
     if item.rule_kind == "avoids" and item.outcome == "met":
-        return f"{figure(item.value)} recognised" if item.value else "none recognised"
-    if item.rule_kind == "avoids" and item.outcome == "open" and not item.evidence:
-        return "not sure"
-    if item.is_unrecognised or (item.outcome == "open" and not item.evidence):
-        return "not recognised"
-    return item.outcome
+        return f"met, {figure(item.value)} recognised" if item.value else "met, none recognised"
+    return "not recognised" if item.is_unrecognised else item.outcome
+
+
+def cannot_tell(item: ItemResult) -> str:
+    """Return why an item is open without a question about certain words, a sentence; else empty."""
+    asks = any(each.grade == "possible" for each in item.evidence)
+    if item.outcome != "open" or asks:
+        return ""
+    return "simvoice cannot tell from your words"
 
 
 def taken_as(causes: Sequence[str]) -> str:

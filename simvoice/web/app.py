@@ -138,6 +138,7 @@ def page_templates() -> Jinja2Templates:
         moment=format.moment,
         not_told=wording.not_told,
         outcome_words=wording.outcome_words,
+        cannot_tell=wording.cannot_tell,
         percent=display.percent,
         points=display.points,
         progress_address=format.progress_address,

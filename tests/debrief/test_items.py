@@ -160,7 +160,7 @@ def test_critical_items_come_first_and_missed_ones_are_named(
     assert first.about.endswith("Missed: Say what happens next.")
     assert [each.note for each in first.items] == ["So it is."] * 3
     shown = " ".join(printed(made).split())
-    assert "Critical for this case: 1 of 2 met, 1 not judged" in shown
+    assert "Critical for this case: 1 of 2 met, 1 for a human" in shown
     assert "Missed: Say what happens next." in shown
 
 

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from simvoice.debrief.model import CueAnswer, ItemResult, Scored
+from simvoice.debrief.model import CueAnswer, ItemResult, Scored, ShownEvidence
 from simvoice.debrief.wording import (
+    cannot_tell,
     cue_answer,
     items_by_outcome,
     moved,
@@ -67,6 +68,23 @@ def item(number: int, outcome: str) -> ItemResult:
 )
 def test_a_tally_counts_each_outcome_once(outcomes: tuple[str, ...], text: str) -> None:
     assert tally(scored(*outcomes)) == text
+
+
+def test_items_for_a_human_are_counted_as_such_and_not_as_not_judged() -> None:
+    for_a_human = item(3, "not judged").model_copy(update={"human": True})
+    items = (*scored("met", "not judged").items, for_a_human)
+    sheet = scored().model_copy(update={"items": items})
+    assert tally(sheet) == "1 of 1 met, 1 not judged, 1 for a human"
+    assert items_by_outcome(sheet) == "Met: Did it. Not judged: Did it."
+
+
+def test_an_open_item_without_a_question_says_that_simvoice_cannot_tell() -> None:
+    asked = ShownEvidence(
+        at_s=1.0, end_s=2.0, who="learner", quote="So.", shows="was this it?", grade="possible"
+    )
+    assert cannot_tell(item(1, "open")) == "simvoice cannot tell from your words"
+    assert cannot_tell(item(1, "open").model_copy(update={"evidence": (asked,)})) == ""
+    assert cannot_tell(item(1, "not met")) == ""
 
 
 def test_a_heading_says_which_items_had_which_outcome() -> None:
@@ -154,10 +172,10 @@ def test_an_answer_that_was_not_coded_gives_no_space() -> None:
         ("met", "says", 1.0, "met"),
         ("not met", "says", 0.0, "not recognised"),
         ("not met", "says", 1.0, "not met"),
-        ("open", "says", 0.0, "not recognised"),
-        ("met", "avoids", 0.0, "none recognised"),
-        ("met", "avoids", 1.0, "1 recognised"),
-        ("open", "avoids", 0.0, "not sure"),
+        ("open", "says", 0.0, "open"),
+        ("met", "avoids", 0.0, "met, none recognised"),
+        ("met", "avoids", 1.0, "met, 1 recognised"),
+        ("open", "avoids", 0.0, "open"),
     ],
 )
 def test_an_outcome_says_no_more_than_what_was_recognised(
