@@ -104,8 +104,8 @@ class SilenceRule(SimpleRule):
     after: tuple[str, ...] = ()
     """Beats and lines of the case that leave a silence; empty for any."""
     outcome: Literal["held", "filled"] = "held"
-    """held: the learner let at least one stand. filled: there was one, and the learner filled none;
-    open where words that raised trust ended one."""
+    """held: the learner let at least one stand. filled: there was one, and the learner filled none.
+    Both are open where words that raised trust ended one and none was filled."""
 
     def names(self) -> Iterator[tuple[NameKind, tuple[str, ...]]]:
         """The beats and lines that leave a silence."""
@@ -115,7 +115,10 @@ class SilenceRule(SimpleRule):
         """What the rule looks for, as a clause."""
         which = " that the case's author names" if self.after else ""
         if self.outcome == "held":
-            return f"a silence of the patient{which} was let stand"
+            return (
+                f"a silence of the patient{which} was let stand; it is open where words ended it "
+                "and raised trust"
+            )
         return (
             f"no silence of the patient{which} was filled, or talked away right after the news; it "
             "is open where words ended one and raised trust"
@@ -132,13 +135,12 @@ class SilenceRule(SimpleRule):
             [each.evidence for each in silences if each.outcome == outcome]
             for outcome in ("held", "filled", "broken with care")
         )
+        # a silence that words ended well is open for every list: not let stand, and not talked away
+        asked = [replace(each, grade="possible") for each in with_care]
+        if asked and not filled and not (held and self.outcome == "held"):
+            return RuleVerdict("open", tuple(asked)[:MOST_EVIDENCE], "low")
         if self.outcome == "held":
             return _judged(bool(held), held or [*filled, *with_care])
-        if not held and not filled:
-            return not_judged("the only silences were ended by words that raised trust")
-        if with_care and not filled:
-            asked = (replace(each, grade="possible") for each in with_care)
-            return RuleVerdict("open", tuple(asked)[:MOST_EVIDENCE], "low")
         return _judged(not filled, filled or held)
 
 
@@ -165,7 +167,8 @@ class LedgerValueRule(SimpleRule):
 
     def in_words(self, labels: Labels) -> str:
         """What the rule looks for, as a clause."""
-        bounds = bounds_in_words(self.at_least, self.at_most)
+        low, high = (None if b is None else round(100 * b) for b in (self.at_least, self.at_most))
+        bounds = f"{bounds_in_words(low, high)} of 100"
         value = f"the patient's {self.value.replace('_', ' ')}"
         if self.when == "change":
             return f"{value} changed from start to end by {bounds}"

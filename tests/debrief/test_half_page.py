@@ -148,8 +148,9 @@ def test_a_broken_off_encounter_suggests_nothing_that_there_was_no_time_for(tmp_
     )
     ended = replace(broken, entries=entries)
     found, whole = (build_debrief(a, read(a), with_peaks=False) for a in (broken, ended))
-    assert [each.title for each in found.suggestions] == ["Let the silence after the news stand"]
-    assert [each.title for each in whole.suggestions] == ["Let the silence after the news stand"]
+    # the one silence was ended by words that raised trust, so whether it should have stood is open
+    assert found.suggestions == ()
+    assert "Let the silence after the news stand" not in {e.title for e in whole.suggestions}
     for outcome in ("not met", "open"):
         here, there = (
             {item.id for item in every_item(one) if item.outcome == outcome}
