@@ -122,7 +122,7 @@ def debrief(
         typer.Option(min=0, help="With --claims: these encounters of each kind, from 0."),
     ] = None,
 ) -> None:
-    """Measure the time to build a debrief of ten minutes; with --discriminate, what it tells."""
+    """Measure how long the debrief of ten minutes takes, or how well it tells learners apart."""
     if claims is not None:
         from simvoice.bench import claims as pages
 

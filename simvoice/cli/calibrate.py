@@ -35,7 +35,9 @@ def calibrate(
     ] = None,
     write: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Save the fitted table of errors. Not with --quick."),
+        typer.Option(
+            metavar="FILE", help="Save the table of errors, or of --repeats. Not with --quick."
+        ),
     ] = None,
     workers: Annotated[
         int | None,
@@ -44,7 +46,7 @@ def calibrate(
         ),
     ] = None,
 ) -> None:
-    """Report the error of each measure, found on conversations with known truth."""
+    """Report the error of each metric, found on conversations with known truth."""
     from simvoice.app.simulator import planted_voice
     from simvoice.errors import UsageError
     from simvoice.research.calibrate import run

@@ -63,7 +63,7 @@ def hub(
         list[str] | None,
         typer.Option(
             metavar="ADDRESS",
-            help="Serve without TLS to this proxy alone, and believe its X-Forwarded headers. "
+            help="Serve without TLS to this proxy alone, and trust its X-Forwarded headers. "
             "Address or network; can be given several times.",
         ),
     ] = None,
@@ -139,14 +139,16 @@ def check(
     ] = False,
     forget: Annotated[
         bool,
-        typer.Option("--forget", help="Remove attempts without recording from the lists."),
+        typer.Option("--forget", help="Take attempts whose recording is missing out of the lists."),
     ] = False,
     remove: Annotated[
         bool,
-        typer.Option("--remove", help="Remove for ever recordings that no attempt has."),
+        typer.Option(
+            "--remove", help="Remove for ever recordings that the database does not know."
+        ),
     ] = False,
 ) -> None:
-    """Compare the database with the store, as after the restoration of a backup.
+    """Compare the database with the store, for example after you restored a backup.
 
     Ends with 1 when they differ.
     """
@@ -201,7 +203,9 @@ def show_seal_key(
     context: typer.Context,
     new: Annotated[
         bool,
-        typer.Option("--new", help="Make a new key; the older ones stay to open what they sealed."),
+        typer.Option(
+            "--new", help="Make a new key. The older ones still open what was sealed for them."
+        ),
     ] = False,
 ) -> None:
     """Print the public key for which stations seal what they record.
@@ -226,7 +230,10 @@ def add_person(
     name: Annotated[str, typer.Option(help="The person's name. Default: the login.")] = "",
     roles: Annotated[
         list[str] | None,
-        typer.Option("--role", help="learner, educator, technician or researcher; several times."),
+        typer.Option(
+            "--role",
+            help="learner, educator, technician or researcher. Can be given several times.",
+        ),
     ] = None,
     password: Annotated[
         bool,

@@ -35,8 +35,8 @@ def import_records(
 ) -> None:
     """Take in sealed records that a station has copied to a stick. The hub may run meanwhile.
 
-    Each attempt is kept once, whichever way it comes; a second time changes nothing. The files stay
-    as they are. Ends with 1 when a file could not be taken in.
+    Each attempt is kept once, whether it comes by stick or by network. The files stay as they are.
+    Ends with 1 when a file could not be taken in.
     """
     files = list(_sealed_files(paths))
     hub = open_hub_at(context.obj)

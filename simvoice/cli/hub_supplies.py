@@ -63,12 +63,12 @@ def list_supplies(context: typer.Context, as_json: AsJson = False) -> None:
 def want_program(
     context: typer.Context,
     version: Annotated[
-        str, typer.Argument(help="A version such as 0.2.0, or `any` for none in particular.")
+        str, typer.Argument(help="A version such as 0.2.0, or `any` when every version will do.")
     ],
 ) -> None:
     """Say which version of simvoice the devices of the lab are to run.
 
-    Its wheel is placed in the folder that this command names.
+    Place its wheel in the folder that this command names.
     """
     from simvoice.hub import audit
     from simvoice.hub.supplies.devices import want_version

@@ -30,15 +30,15 @@ def retain(
     yes: Annotated[
         bool,
         typer.Option(
-            "--yes", "-y", help="Erase also more than half, or when the clock seems to be wrong."
+            "--yes", "-y", help="Erase even more than half, and even if the clock seems wrong."
         ),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Erase the attempts of a hub that are older than its setting. For a timer, once a day.
+    """Erase the attempts of a hub that are older than its setting. Let a timer run it once a day.
 
-    The settings are retain_days, retain_released_days and retain_days_of in hub.toml. What was
-    erased stays in the audit trail and in the log, without a name and without a word of it.
+    The settings are retain_days, retain_released_days and retain_days_of in hub.toml. The audit
+    trail and the log say what was erased, without a name and without a word of it.
     """
     from simvoice.hub import attempts, audit
     from simvoice.hub.storage.retention import Retention, plan_retention

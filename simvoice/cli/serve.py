@@ -48,7 +48,7 @@ def serve(
         bool,
         typer.Option(
             "--reflect/--no-reflect",
-            help="Before a debrief, ask what the learner thinks of some own moments.",
+            help="Before a debrief, ask learners what they think of some of their moments.",
         ),
     ] = True,
     profile: ProfileOption = DEFAULT_PROFILE,

@@ -75,9 +75,9 @@ def views(attempt: str) -> dict[str, StationView]:
             "educators release it."
         ),
         who_sees=(
-            "When you begin, you release this attempt to Edo Visser and Ayo Balogun (Communication, "
-            "year 4), and to nobody else: its sound, its words and its numbers. The recording "
-            "goes to them encrypted."
+            "When you begin, you release this attempt to Edo Visser and Ayo Balogun "
+            "(Communication, year 4), and to nobody else: its sound, its words and its numbers. "
+            "The recording goes to them encrypted."
         ),
         questions=QUESTIONS,
         answers=("She asked twice about her sister.", ""),
