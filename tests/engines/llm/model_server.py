@@ -136,6 +136,10 @@ class OddServer:
     hung_up: threading.Event = field(default_factory=threading.Event)
     """The client closed the connection before the answer was complete."""
     url: str = ""
+    step_s: float = 0.0
+    """What passes for the client in each moment in which it waits for a silent server."""
+    skip: Callable[[float], None] = lambda _: None
+    """Lets seconds pass for the client."""
 
 
 class OddHandler(http.server.BaseHTTPRequestHandler):
@@ -197,6 +201,13 @@ class OddHandler(http.server.BaseHTTPRequestHandler):
             return True
         finally:
             self.connection.settimeout(None)
+
+    def wait_until_left(self) -> None:
+        """Send nothing more, until the client closes the connection."""
+        while not self.is_left():
+            self.odd.skip(self.odd.step_s)
+            threading.Event().wait(0.01)
+        self.odd.hung_up.set()
 
 
 @contextlib.contextmanager

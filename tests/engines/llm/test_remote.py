@@ -5,8 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import threading
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,20 +18,33 @@ from simvoice.ports import Message, never
 from tests.engines.llm.model_server import Act, OddHandler, OddServer, free_port, odd_server
 
 TALK = (Message("system", "You are Ines."), Message("user", "Do you paint?"))
-QUICK = Timeouts(connect_s=0.5, first_s=0.4, next_s=0.3, whole_s=1.5, read_s=1.0, list_s=1.0)
-"""For servers that are late on purpose."""
-CALM = Timeouts(connect_s=10.0, first_s=10.0, next_s=10.0, whole_s=20.0, read_s=20.0, list_s=10.0)
-"""For all others, so that a busy machine does not count as a late server."""
+CALM = Timeouts(
+    connect_s=600.0, first_s=600.0, next_s=600.0, whole_s=600.0, read_s=600.0, list_s=600.0
+)
+"""Longer than any test: a busy machine does not count as a late server."""
 
 
 @contextmanager
 def asking(act: Act, **how: Any) -> Iterator[tuple[Remote, OddServer]]:
     with odd_server(act) as odd:
         remote = Remote(Server(odd.url, **{"model": "patient", "timeouts": CALM, **how}))
+        odd.skip = clock_of(remote)
         try:
             yield remote, odd
         finally:
             remote.close()
+
+
+def clock_of(remote: Remote) -> Callable[[float], None]:
+    """Return a function that lets seconds pass at once for the timeouts of a remote model."""
+    loop, real, skipped = remote._loop, remote._loop.time, [0.0]
+    loop.time = lambda: real() + skipped[0]  # type: ignore[method-assign]
+
+    def skip(seconds: float) -> None:
+        skipped[0] += seconds
+        loop.call_soon_threadsafe(lambda: None)  # so that it looks at its clock
+
+    return skip
 
 
 def says(*pieces: str) -> Act:
@@ -49,20 +61,12 @@ def hangs(handler: OddHandler, body: dict[str, Any]) -> None:
     """Send one word, then nothing until the client disconnects."""
     handler.begin()
     handler.say("Well, ")
-    for _ in range(500):
-        if handler.is_left():
-            handler.odd.hung_up.set()
-            return
-        threading.Event().wait(0.01)
+    handler.wait_until_left()
 
 
 def mute(handler: OddHandler, body: dict[str, Any]) -> None:
     """Accept the request and send nothing, not even a header."""
-    for _ in range(500):
-        if handler.is_left():
-            handler.odd.hung_up.set()
-            return
-        threading.Event().wait(0.01)
+    handler.wait_until_left()
 
 
 def reply(remote: Remote, **how: Any) -> str:
@@ -186,7 +190,7 @@ def test_closing_the_reply_closes_the_connection_at_once() -> None:
         pieces = remote.complete("…", messages=TALK)
         assert next(pieces) == "Well, "
         pieces.close()  # type: ignore[attr-defined]
-        assert odd.hung_up.wait(2.0)
+        assert odd.hung_up.wait(60.0)
 
 
 def test_a_barge_in_ends_a_wait_for_the_next_piece() -> None:
@@ -195,19 +199,14 @@ def test_a_barge_in_ends_a_wait_for_the_next_piece() -> None:
         pieces = remote.complete("…", messages=TALK, cancelled=barge_in.is_set)
         assert next(pieces) == "Well, "
         barge_in.set()
-        begun_s = time.monotonic()
-        assert list(pieces) == []
-        assert time.monotonic() - begun_s < 2.0
-        assert odd.hung_up.wait(2.0)
+        assert list(pieces) == [], "it waited until the server was late"
+        assert odd.hung_up.wait(60.0)
 
 
 def test_a_barge_in_ends_a_wait_for_the_first_header() -> None:
     with asking(mute) as (remote, odd):
-        begun_s = time.monotonic()
-        late = begun_s + 0.1
-        assert reply(remote, cancelled=lambda: time.monotonic() > late) == ""
-        assert time.monotonic() - begun_s < 2.0
-        assert odd.hung_up.wait(2.0)
+        assert reply(remote, cancelled=lambda: bool(odd.bodies)) == ""
+        assert odd.hung_up.wait(60.0)
 
 
 def test_after_a_cancelled_reply_the_next_one_is_whole() -> None:
@@ -222,10 +221,8 @@ def test_after_a_cancelled_reply_the_next_one_is_whole() -> None:
 
 
 def failing(remote: Remote) -> str:
-    begun_s = time.monotonic()
     with pytest.raises(StageFailed) as caught:
         reply(remote)
-    assert time.monotonic() - begun_s < 8.0
     sentence = str(caught.value)
     assert "\n" not in sentence
     assert ";" in sentence, "the error names no remedy"
@@ -233,25 +230,25 @@ def failing(remote: Remote) -> str:
     return sentence
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("act", [mute, hangs])
-def test_a_server_that_does_not_answer_in_time_is_an_error(act: Act) -> None:
-    with asking(act, timeouts=QUICK) as (remote, odd):
+def endless(handler: OddHandler, body: dict[str, Any]) -> None:
+    """Send a word every five seconds, as the client takes them."""
+    handler.begin()
+    while True:
+        handler.say("and ")
+        handler.odd.skip(5.0)
+        threading.Event().wait(0.05)
+
+
+@pytest.mark.parametrize(
+    ("act", "limit"), [(mute, "first_s"), (hangs, "next_s"), (endless, "whole_s")]
+)
+def test_a_server_that_does_not_answer_in_time_is_an_error(act: Act, limit: str) -> None:
+    limits = dict.fromkeys(("connect_s", "first_s", "next_s", "whole_s"), 86_400.0)
+    limits |= {"first_s": 100.0} if limit == "whole_s" else {}  # the longer of both holds
+    with asking(act, timeouts=Timeouts(**limits | {limit: 100.0})) as (remote, odd):
+        odd.step_s = 10.0
         assert "did not answer in time" in failing(remote)
-        assert odd.hung_up.wait(2.0)
-
-
-@pytest.mark.slow
-def test_a_reply_without_end_is_an_error() -> None:
-    def act(handler: OddHandler, body: dict[str, Any]) -> None:
-        handler.begin()
-        while True:
-            handler.say("and ")
-            threading.Event().wait(0.05)
-
-    with asking(act, timeouts=QUICK) as (remote, odd):
-        assert "did not answer in time" in failing(remote)
-        assert odd.hung_up.wait(2.0)
+        assert odd.hung_up.wait(60.0)
 
 
 def test_a_reply_in_too_many_pieces_is_an_error_and_no_endless_wait() -> None:
@@ -259,18 +256,18 @@ def test_a_reply_in_too_many_pieces_is_an_error_and_no_endless_wait() -> None:
         handler.begin()
         for _ in range(2000):
             handler.say("and ")
-        handler.end_reply()
+        handler.wait_until_left()
 
-    with asking(act) as (remote, _):
+    with asking(act) as (remote, odd):
         pieces = remote.complete("x", messages=TALK)
         next(pieces)
-        threading.Event().wait(0.5)  # so that the pieces arrive faster than they are read
+        assert odd.hung_up.wait(60.0)  # so that the pieces arrive faster than they are read
         with pytest.raises(StageFailed, match="not OpenAI's protocol"):
             list(pieces)
 
 
 def test_an_address_without_a_server_is_an_error() -> None:
-    remote = Remote(Server(f"http://127.0.0.1:{free_port()}/v1", "patient", timeouts=QUICK))
+    remote = Remote(Server(f"http://127.0.0.1:{free_port()}/v1", "patient", timeouts=CALM))
     assert "cannot be reached" in failing(remote)
     with pytest.raises(StageFailed, match="cannot be reached"):
         remote.list_models()
@@ -386,7 +383,8 @@ def test_a_server_that_cannot_rank_still_answers(ranks: Act | None) -> None:
         else:
             handler.give(200, '{"choices": []}')
 
-    with asking(act, timeouts=QUICK) as (remote, _):
+    with asking(act) as (remote, odd):
+        odd.step_s = 60.0
         remote.warm("Ines:", messages=TALK)
         assert remote.rank("Ines:", ["Yes.", "No."]) == []
         assert reply(remote) == "Yes."
