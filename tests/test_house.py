@@ -60,7 +60,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "coding": {"errors"},
     "timing": {"audio", "errors"},
     "patient": {"coding", "criteria", "suggestion_kinds", *GROUND},
-    "workbench": {"coding", "patient", "suggestion_kinds", *GROUND},
+    "workbench": {
+        *{"coding", "conversation", "criteria", "patient", "scoring", "suggestion_kinds"},
+        *GROUND,
+    },
     "conversation": {"patient", "record", *GROUND},
     "reading": {"timing", "coding", "record", "audio", "errors"},
     "scoring": {"reading", "timing", "coding", "record", "criteria", "audio", "errors"},

@@ -9,7 +9,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from importlib.resources import files
 from pathlib import Path
@@ -17,11 +17,15 @@ from typing import Any, Final, Literal, get_args
 
 from simvoice import markup
 from simvoice.coding.codebook import CODEBOOK
+from simvoice.criteria import rule_kinds
 from simvoice.errors import CaseError
+from simvoice.patient.case.course_plan import COURSE_FILE
 from simvoice.patient.case.fields import STIMULI
 from simvoice.patient.case.load import CASE_FILE, SUITE_FILE
 from simvoice.patient.decisions import Affect
 from simvoice.safe_text import shortened
+from simvoice.scoring.instruments.instrument import items
+from simvoice.scoring.metrics.definitions import definitions
 from simvoice.suggestion_kinds import find_kind, suggestible
 from simvoice.workbench.note import CaseFiles
 from simvoice.workbench.yaml_text import changed
@@ -30,8 +34,9 @@ from simvoice.yaml_file import parse_yaml
 Values = dict[str, Any]
 """The content of a file, or of a part of it, as JSON has it."""
 
-FieldKind = Literal["text", "long", "texts", "number", "whole", "yes", "choice", "names", "name",
-                    "levels", "pairs"]  # fmt: skip
+FieldKind = Literal["text", "long", "texts", "number", "whole", "yes", "choice", "either", "names",
+                    "name", "levels", "pairs"]  # fmt: skip
+"""either: yes, no, or neither of them."""
 
 LONGEST_VALUE: Final = 20_000
 """Characters of one field."""
@@ -48,14 +53,37 @@ class Field:
     kind: FieldKind = "text"
     hint: str = ""
     choices: tuple[tuple[str, str], ...] = ()
-    """Value and words; for `choice`."""
+    """Value and words; for `choice` and `either`."""
     of: tuple[str, ...] = ()
-    """What can be named: `lines`, `facts`, `beats`, `rules`, `endings`, `codes`, `triggers`; for
-    `names` and `name`."""
+    """What can be named: a kind of card, `ends`, `codes`, `triggers`, `silences`, `metrics` or
+    `items`; for `names` and `name`."""
     is_required: bool = False
     """An empty value is kept, so that the check names it; otherwise the field is left out."""
     is_rare: bool = False
     """It is shown under "More"."""
+    takes_out: str = ""
+    """Path of the part that an empty value takes out, where that is more than the field."""
+
+
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """Parts of a card that are shown one below the other."""
+
+    path: str
+    """Keys from the part to their list."""
+    fields: tuple[Field, ...]
+    """Of each, with paths from it; an empty path where each is one value."""
+
+
+@dataclass(frozen=True, slots=True)
+class RuleFields:
+    """A rule by which an item is judged, or several of them in a list."""
+
+    path: str
+    label: str
+
+
+Shown = Field | Repeated | RuleFields
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +97,8 @@ class CardKind:
     """One of them, in words: "line"."""
     help: str
     """One sentence for the educator."""
-    fields: tuple[Field, ...]
+    shown: tuple[Shown, ...]
+    """What a card has, in order; `fields_of` makes fields of it."""
     file: str = CASE_FILE
     place: tuple[str, ...] = ()
     """Keys to the list or mapping of the parts; empty for a card of the whole file."""
@@ -80,6 +109,8 @@ class CardKind:
     """The field whose words stand for the card."""
     new: str = ""
     """The field that is asked for when one is added; empty when none can be added."""
+    new_of: tuple[str, ...] = ()
+    """What this field can name; empty where it is words."""
     starts: str = "{}"
     """The other fields of a new one, as JSON."""
 
@@ -99,33 +130,58 @@ def _suggestions() -> dict[str, str]:
 
 def _field(raw: Values) -> Field:
     choices = raw.get("choices", {})
-    if isinstance(choices, str):
-        choices = _affects() if choices == "affects" else _suggestions()
+    match choices:
+        case "affects":
+            choices = _affects()
+        case "affects_or_none":
+            choices = {"": "as the line", **_affects()}
+        case "suggestions":
+            choices = _suggestions()
     return Field(**{**raw, "choices": tuple(choices.items()), "of": tuple(raw.get("of", ()))})
 
 
-def _fields(rows: list[Values], groups: dict[str, list[Values]]) -> Iterator[Field]:
+def _shown(rows: list[Values], groups: dict[str, list[Values]]) -> Iterator[Shown]:
     for raw in rows:
         if "group" in raw:
-            yield from _fields(groups[raw["group"]], groups)
+            yield from _shown(groups[raw["group"]], groups)
+        elif "rule" in raw:
+            yield RuleFields(raw["rule"], raw["label"])
+        elif "repeat" in raw:
+            rest = {name: each for name, each in raw.items() if name not in ("repeat", "fields")}
+            inner = raw.get("fields", [{"path": ""}])
+            yield Repeated(raw["repeat"], tuple(_field({**each, **rest}) for each in inner))
         else:
             yield _field(raw)
 
 
-def _kinds() -> tuple[CardKind, ...]:
+@dataclass(frozen=True, slots=True)
+class RuleKind:
+    """One kind of rule, as a card shows it."""
+
+    words: str
+    shown: tuple[Shown, ...]
+
+
+def _read() -> tuple[tuple[CardKind, ...], dict[str, RuleKind]]:
     place = files("simvoice.workbench") / "data" / "cards.yaml"
     raw = json.loads(parse_yaml(place.read_bytes(), Path("cards.yaml")).json)
-    return tuple(
+    kinds = tuple(
         CardKind(
             **{
-                **kind,
-                "fields": tuple(_fields(kind["fields"], raw["groups"])),
+                **{name: each for name, each in kind.items() if name != "fields"},
+                "shown": tuple(_shown(kind["fields"], raw["groups"])),
                 "place": tuple(kind.get("place", ())),
+                "new_of": tuple(kind.get("new_of", ())),
                 "starts": json.dumps(kind.get("starts", {})),
             }
         )
         for kind in raw["kinds"]
     )
+    rules = {
+        kind["kind"]: RuleKind(kind["words"], tuple(_shown(kind["fields"], raw["groups"])))
+        for kind in raw["rule_kinds"]
+    }
+    return kinds, rules
 
 
 _ENDS_ON: Final = (
@@ -136,8 +192,9 @@ _ENDS_ON: Final = (
 )
 """What ends an encounter, with words."""
 
-KINDS: Final = _kinds()
-"""All kinds of cards in the order of the page, from `data/cards.yaml`."""
+KINDS, RULE_KINDS = _read()
+"""All kinds of cards in the order of the page, and all kinds of rules by their names, from
+`data/cards.yaml`."""
 
 BY_PART: Final = {kind.part: kind for kind in KINDS}
 
@@ -149,30 +206,76 @@ def kind_of(part: str) -> CardKind:
     return BY_PART[part]
 
 
-_REMARK_CONDITIONS: Final = (
-    ("endings", "Only after these endings", "endings"),
-    ("when.any_counted", "Only when the learner", "rules"),
-    ("when.told", "Only when these facts are told", "facts"),
-)
+def may_grow(kind: CardKind) -> bool:
+    """Whether a change of one of its fields can give a card other fields."""
+    return not all(isinstance(each, Field) for each in kind.shown)
 
 
 def fields_of(kind: CardKind, value: Values) -> tuple[Field, ...]:
     """Return the fields of one card."""
-    if kind.part != "afterwards":
-        return kind.fields
-    remarks = value.get("remarks") or []
-    found: list[Field] = []
-    for number in range(len(remarks) + 1):
-        base, name = f"remarks.{number}.", f"{number + 1}. "
-        is_new = number == len(remarks)
-        words = "One more remark" if is_new else f"{name}The patient says"
-        found.append(Field(f"{base}text", words, "long", is_required=not is_new))
-        if not is_new:
-            affects = tuple(_affects().items())
-            found.append(Field(f"{base}affect", f"{name}How it sounds", "choice", choices=affects))
-            for path, words, of in _REMARK_CONDITIONS:
-                found.append(Field(base + path, name + words, "names", of=(of,)))
-    return tuple(found)
+    return tuple(_fields_of(kind.shown, value, "", ""))
+
+
+def _fields_of(shown: Sequence[Shown], value: Any, base: str, label: str) -> Iterator[Field]:
+    """Yield the fields of a card or of a rule in it. base, label: begin each path and label."""
+    for each in shown:
+        match each:
+            case Field():
+                yield replace(each, path=base + each.path, label=label + each.label)
+            case Repeated():
+                yield from _repeated(each, value, base, label)
+            case RuleFields("rules"):
+                found = value_at(value, "rules")
+                rules = found if isinstance(found, list) else []
+                for number, rule in enumerate([*rules, {}]):
+                    path, name = f"{base}rules.{number}", _numbered(label, number, len(rules))
+                    yield from _rule_fields(rule, path, name + each.label, name, is_inner=True)
+            case RuleFields():
+                rule = value_at(value, each.path)
+                yield from _rule_fields(rule, base + each.path, label + each.label, label)
+
+
+def _repeated(shown: Repeated, value: Any, base: str, label: str) -> Iterator[Field]:
+    found = value_at(value, shown.path)
+    rows = found if isinstance(found, list) else []
+    for number in range(len(rows) + 1):
+        part, is_new = f"{base}{shown.path}.{number}", number == len(rows)
+        for position, field in enumerate(shown.fields[:1] if is_new else shown.fields):
+            words = f"{_numbered(label, number, len(rows))}{field.label}"
+            hint = field.hint
+            if position == 0 and not is_new:
+                hint = f"{hint} Empty it to take this one out.".strip()
+            yield replace(
+                field,
+                path=f"{part}.{field.path}".rstrip("."),
+                label=words,
+                hint=hint,
+                takes_out=part if position == 0 else "",
+            )
+
+
+def _numbered(label: str, number: int, count: int) -> str:
+    """Return how the labels of one of several parts begin. The one after the last is a new one."""
+    return f"{label}{number + 1}. " if number < count else f"{label}One more: " if count else label
+
+
+_DEEPEST: Final = 3
+"""Rules inside rules that a card shows. A deeper one stays in the file."""
+
+
+def _rule_fields(
+    rule: Any, path: str, asked: str, label: str, *, is_inner: bool = False
+) -> Iterator[Field]:
+    """Yield the fields of a rule. asked: the label of its kind. label: begins the others."""
+    kinds = tuple((name, kind.words) for name, kind in RULE_KINDS.items())
+    none = "—" if is_inner else "a human rater decides"
+    is_deep = path.count("rules.") >= _DEEPEST
+    if is_deep:
+        kinds = tuple(each for each in kinds if each[0] not in ("all", "any"))
+    yield Field(f"{path}.kind", asked, "choice", choices=(("", none), *kinds), takes_out=path)
+    name = rule.get("kind") if isinstance(rule, dict) else None
+    if isinstance(name, str) and name in dict(kinds):
+        yield from _fields_of(RULE_KINDS[name].shown, rule, f"{path}.", label)
 
 
 # -- cards of a case --------------------------------------------------------------------------
@@ -200,7 +303,7 @@ class CaseDraft:
         self._cards: dict[str, list[Card]] = {}
         self.yaml = {
             name: parse_yaml(files.get(name, "{}").encode(), Path(name))
-            for name in (CASE_FILE, SUITE_FILE)
+            for name in (CASE_FILE, SUITE_FILE, COURSE_FILE)
         }
         self.values: dict[str, Values] = {
             name: json.loads(each.json) for name, each in self.yaml.items()
@@ -256,6 +359,8 @@ class CaseDraft:
 
     def _label(self, kind: CardKind, name: str, value: Any) -> str:
         shown = value.get(kind.label) if isinstance(value, dict) and kind.label else name
+        if kind.part == "drills":
+            shown = dict(self.names(["moments"])).get(str(shown), shown)
         if isinstance(shown, list):
             shown = ", ".join(code_words(str(each)) for each in shown[:3])
         text = str(shown or name)
@@ -281,6 +386,12 @@ class CaseDraft:
                     found += STIMULI.items() if each == "triggers" else ()
                 case "beats":
                     found += self._beats()
+                case "silences":
+                    found += self._silences()
+                case "metrics":
+                    found += [(one.key, one.name) for one in definitions()]
+                case "items":
+                    found += [(one.id, shortened(one.text, 90)) for one in items().values()]
                 case _:
                     found += [(card.id, shortened(card.label, 90)) for card in self.cards(each)]
         return found
@@ -294,6 +405,12 @@ class CaseDraft:
                     words = shortened(card.label, 60)
                     yield f"{card.id}_held", f"{words}: the silence was let stand"
                     yield f"{card.id}_filled", f"{words}: the silence was filled"
+
+    def _silences(self) -> Iterator[tuple[str, str]]:
+        for part in ("beats", "lines"):
+            for card in self.cards(part):
+                if card.value.get("hold"):
+                    yield card.id, shortened(card.label, 90)
 
     def levels(self) -> list[str]:
         """Return the names of the ledger's values."""
@@ -386,10 +503,37 @@ def saved(draft: CaseDraft, part: str, card_id: str, given: Mapping[str, Any]) -
     """
     card = draft.card(part, card_id)
     value = json.loads(json.dumps(card.value))
+    gone: list[str] = []
     for field in fields_of(card.kind, card.value):
         if field.path in given:
-            _put(value, field, _taken(field, given[field.path], draft))
+            new = _taken(field, given[field.path], draft)
+            if field.takes_out and new in ("", []):
+                gone.append(field.takes_out)
+            else:
+                _put(value, field, new)
+    for path in reversed(gone):  # the last first: the places of those before it stay
+        _take_out(value, path.split("."))
+    if part == "critical_items" and any(each.endswith(".kind") for each in given):
+        _settle_judge(value)
     return _written(draft, card.kind, lambda values: _put_card(values, card, value))
+
+
+def _settle_judge(item: Values) -> None:
+    """Let an item have a rule with the fields of its kind, or be left to a human rater."""
+    if isinstance(item.get("rule"), dict) and item["rule"].get("kind"):
+        item.pop("human", None)
+        _trim_rule(item["rule"])
+    else:
+        item.pop("rule", None)
+        item["human"] = True
+
+
+def _trim_rule(rule: Values) -> None:
+    known = rule_kinds().get(rule.get("kind", ""))
+    for name in [name for name in rule if known is not None and name not in known.model_fields]:
+        del rule[name]
+    for each in _dicts(rule.get("rules")):
+        _trim_rule(each)
 
 
 def added(draft: CaseDraft, part: str, text: str) -> tuple[CaseFiles, str]:
@@ -504,7 +648,20 @@ def _put_card(values: Values, card: Card, value: Values) -> None:
 def _written(draft: CaseDraft, kind: CardKind, change: Callable[[Values], None]) -> CaseFiles:
     values = json.loads(json.dumps(draft.values[kind.file]))
     change(values)
-    return {**draft.files, kind.file: changed(draft.yaml[kind.file], values)}
+    made = dict(draft.files)
+    if kind.file == COURSE_FILE:
+        values = {"format": 1, **values}
+        if not _holds_something({**values, "format": None}):
+            made.pop(COURSE_FILE, None)
+            return made
+    made[kind.file] = changed(draft.yaml[kind.file], values)
+    return made
+
+
+def _holds_something(value: Any) -> bool:
+    if isinstance(value, dict | list):
+        return any(map(_holds_something, value.values() if isinstance(value, dict) else value))
+    return value not in (None, "")
 
 
 # -- values of fields -------------------------------------------------------------------------
@@ -512,8 +669,13 @@ def _written(draft: CaseDraft, kind: CardKind, change: Callable[[Values], None])
 
 def value_of(field: Field, value: Any) -> Any:
     """Return the value of a field in a part; None when it is not there."""
+    return value_at(value, field.path)
+
+
+def value_at(value: Any, path: str) -> Any:
+    """Return what is at a path of keys with dots; None when it is not there."""
     found = value
-    for key in field.path.split("."):
+    for key in path.split("."):
         if isinstance(found, list) and key.isdigit() and int(key) < len(found):
             found = found[int(key)]
         elif isinstance(found, dict):
@@ -532,7 +694,7 @@ def _at(values: Any, place: Sequence[str]) -> Any:
 def _put(value: Values, field: Field, new: Any) -> None:
     """Set a field, or take it out when it is empty and may be missing."""
     keys = field.path.split(".")
-    is_empty = new in (None, "", [], {}) or new is False
+    is_empty = new in (None, "", [], {}) or (new is False and field.kind == "yes")
     if is_empty and not field.is_required:
         _take_out(value, keys)
         return
@@ -571,8 +733,13 @@ def _take_out(value: Any, keys: list[str]) -> None:
         del value[key]
         return
     _take_out(value[key], rest)
-    if value[key] in ({}, []) and key in {"when", "hold", "asks", "at_least", "at_most"}:
+    if value[key] in ({}, []) and key in _GO_WHEN_EMPTY:
         del value[key]
+
+
+_GO_WHEN_EMPTY: Final = frozenset(
+    {"when", "hold", "asks", "at_least", "at_most", "variants", "replies", "floor"}
+)
 
 
 def _taken(field: Field, given: Any, draft: CaseDraft) -> Any:
@@ -602,6 +769,8 @@ def _taken(field: Field, given: Any, draft: CaseDraft) -> Any:
             return None if number is None else int(number)
         case "yes":
             return text == "yes"
+        case "either":
+            return {"yes": True, "no": False}.get(text)
         case "long":
             return _long(text)
         case _:

@@ -11,13 +11,15 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from simvoice.coding.text import plain
+from simvoice.conversation.settings import TurnTakingSettings
+from simvoice.patient.case.course_plan import COURSE_FILE, CoursePlan, drill_faults
 from simvoice.patient.case.load import CASE_FILE, SUITE_FILE
 from simvoice.patient.case.schema import COMPLETE, Case
 from simvoice.patient.case.suite import Suite
 from simvoice.patient.case.validate import faults, hints, unsafe
 from simvoice.patient.retrieval import exemplars
 from simvoice.safe_text import shortened
-from simvoice.workbench.cards import KINDS, CardKind, CaseDraft, fields_of
+from simvoice.workbench.cards import KINDS, RULE_KINDS, CardKind, CaseDraft, fields_of
 
 MOST_PROBLEMS: Final = 100
 """Problems that are shown at once."""
@@ -78,6 +80,8 @@ def read_draft(draft: CaseDraft, sha256: str = "") -> DraftReading:
         found += _advice(draft)
     if case is not None and suite is not None:
         found += _of_suite(case, suite)
+    if COURSE_FILE in draft.files:
+        found += _of_plan(draft)
     usable = case if case is not None and _is_usable(case) else None
     return DraftReading(usable, suite, tuple(_unique(found)[:MOST_PROBLEMS]))
 
@@ -111,11 +115,23 @@ def _of_schema(draft: CaseDraft, file: str, error: ValidationError) -> Iterator[
         is_empty = given in ("", None) and kind == "string_pattern_mismatch"
         said = _SAID["string_too_short" if is_empty else kind] if kind in _SAID else ""
         message = said or f"{str(each['msg']).removeprefix('Value error, ')}"
-        place = tuple(part for part in each["loc"])
-        part, card_id, path = place_of(draft, file, place)
+        part, card_id, path = place_of(draft, file, _without_rule_kinds(each["loc"]))
         label = _label(draft, part, card_id, path)
         sentence = f"{label} {message}" if said else f"{label}: {message}"
+        if kind == "too_short" and (least := each.get("ctx", {}).get("min_length", 1)) > 1:
+            sentence = f"There must be {least} or more here; add another one"
         yield Problem(part, card_id, path, shortened(sentence, 400))
+
+
+def _without_rule_kinds(location: tuple[int | str, ...]) -> tuple[int | str, ...]:
+    """Return a place without the kinds that pydantic names after each rule."""
+    found: list[int | str] = []
+    for number, part in enumerate(location):
+        before = location[max(0, number - 2) : number]
+        is_rule = before[-1:] == ("rule",) or (before[:1] == ("rules",) and len(before) == 2)
+        if not (is_rule and part in RULE_KINDS):
+            found.append(part)
+    return tuple(found)
 
 
 def place_of(draft: CaseDraft, file: str, location: tuple[int | str, ...]) -> tuple[str, str, str]:
@@ -165,9 +181,7 @@ def _label(draft: CaseDraft, part: str, card_id: str, path: str) -> str:
     kind = next((each for each in KINDS if each.part == part), None)
     if kind is None:
         return f"In the file, {path or 'this'}"
-    value: Any = {}
-    if path and kind.part == "afterwards":
-        value = next((each.value for each in draft.cards(part) if each.id == card_id), {})
+    value = next((each.value for each in draft.cards(part) if each.id == card_id), {})
     for field in fields_of(kind, value):
         if field.path == path:
             return f"“{field.label}”"
@@ -188,6 +202,31 @@ def _of_case(draft: CaseDraft, case: Case) -> Iterator[Problem]:
     for each in found[:MOST_PROBLEMS]:
         part, card_id, path = place_of(draft, CASE_FILE, each.location)
         yield Problem(part, card_id, path, in_plain_words(draft, each.reason))
+    yield from _of_settings(draft, case)
+
+
+def _of_settings(draft: CaseDraft, case: Case) -> Iterator[Problem]:
+    """Yield what is wrong with the turn-taking settings: an encounter would not begin with it."""
+    try:
+        TurnTakingSettings.model_validate({**TurnTakingSettings().model_dump(), **case.floor})
+    except ValidationError as error:
+        for each in error.errors(include_url=False):
+            part, card_id, path = place_of(draft, CASE_FILE, ("floor", *each["loc"]))
+            if each["type"] == "extra_forbidden":
+                said = f"simvoice has no setting {shortened(str(each['loc'][0]))!r}; remove it."
+            else:
+                said = f"{_label(draft, part, card_id, path)}: {each['msg']}; change it."
+            yield Problem(part, card_id, path, said)
+
+
+def _of_plan(draft: CaseDraft) -> Iterator[Problem]:
+    try:
+        plan = CoursePlan.model_validate_json(draft.yaml[COURSE_FILE].json)
+    except ValidationError as error:
+        yield from _of_schema(draft, COURSE_FILE, error)
+        return
+    for number, reason in drill_faults(plan, [card.id for card in draft.cards("moments")]):
+        yield Problem("drills", str(number), "moment", f"{reason[:1].upper()}{reason[1:]}.")
 
 
 _FIELD_NAMES: Final = {

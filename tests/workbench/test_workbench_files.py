@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from copy import deepcopy
 from difflib import unified_diff
 from pathlib import Path
@@ -11,11 +12,14 @@ from typing import Any
 import pytest
 
 from simvoice import paths
+from simvoice.criteria import rule_kinds
 from simvoice.errors import CaseError
+from simvoice.patient.case.course_plan import COURSE_FILE, CoursePlan
 from simvoice.patient.case.load import CASE_FILE, SUITE_FILE, load_case
 from simvoice.patient.case.schema import Case
 from simvoice.workbench.cards import (
     KINDS,
+    RULE_KINDS,
     CaseDraft,
     Field,
     added,
@@ -23,10 +27,12 @@ from simvoice.workbench.cards import (
     moved,
     removed,
     saved,
+    value_at,
     value_of,
     with_exemplar,
 )
 from simvoice.workbench.note import case_from_note, read_note
+from simvoice.workbench.problems import read_draft
 from simvoice.workbench.yaml_text import changed, written
 from simvoice.yaml_file import parse_yaml
 
@@ -127,6 +133,22 @@ def test_any_text_is_written_so_that_it_is_read_again(text: str) -> None:
     assert values_of(written(value)) == value
 
 
+def other_values(draft: CaseDraft) -> Iterator[tuple[str, str, str, str]]:
+    """Yield a field of each part that is made of parts itself, with another value."""
+    lines = draft.cards("lines")
+    varied = next((each for each in lines if each.value.get("variants")), None)
+    if varied is not None:
+        yield "lines", varied.id, "variants.0.text", "In other words, for now."
+    asking = next((e for e in lines if value_at(e.value, "asks.replies.0")), None)
+    if asking is not None:
+        yield "lines", asking.id, "asks.replies.0.lines", lines[0].id
+    item = next(each for each in draft.cards("critical_items") if each.value.get("rule"))
+    yield "critical_items", item.id, "rule.kind", "stays"
+    yield "turn_taking", "", "floor.prompt_after_s", "31"
+    yield "plan", "", "first_try.task", "Another task, for now."
+    yield "drills", "0", "why", "Another reason, for now."
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("case_id", SHIPPED)
 def test_a_shipped_case_keeps_its_meaning_and_its_comments(case_id: str, tmp_path: Path) -> None:
@@ -139,9 +161,24 @@ def test_a_shipped_case_keeps_its_meaning_and_its_comments(case_id: str, tmp_pat
     assert other[CASE_FILE] != files[CASE_FILE]
     assert other[CASE_FILE].count("#") >= files[CASE_FILE].count("#") * 0.99
     back = saved(CaseDraft(other), "lines", line.id, {"text": line.value["text"]})
+    for part, card_id, path, value in other_values(draft):
+        before = next(each for each in draft.cards(part) if each.id == card_id)
+        field = next(each for each in fields_of(before.kind, before.value) if each.path == path)
+        other = saved(CaseDraft(back), part, card_id, {path: value})
+        assert other != back
+        was = as_form(field, value_of(field, before.value))
+        back = saved(CaseDraft(other), part, card_id, {path: was})
+        if path == "rule.kind":  # the fields of the rule were those of another kind meanwhile
+            given = {
+                each.path: as_form(each, value_of(each, before.value))
+                for each in fields_of(before.kind, before.value)
+            }
+            back = saved(CaseDraft(back), part, card_id, given)
     folder = tmp_path / case_id
     folder.mkdir()
-    (folder / CASE_FILE).write_text(back[CASE_FILE], encoding="utf-8")
+    for name in (CASE_FILE, COURSE_FILE):
+        (folder / name).write_text(back[name], encoding="utf-8")
+    assert values_of(back[COURSE_FILE]) == values_of(files[COURSE_FILE])
     same = load_case(paths.scenarios_dir() / case_id / CASE_FILE).model_copy(update={"sha256": ""})
     assert load_case(folder / CASE_FILE).model_copy(update={"sha256": ""}) == same
     anew = written(draft.case)  # without its comments
@@ -161,6 +198,8 @@ def as_form(field: Field, value: Any) -> Any:
             return "\n".join(f"{word} = {means}" for word, means in (value or {}).items())
         case "yes":
             return "yes" if value else ""
+        case "either":
+            return {True: "yes", False: "no"}.get(value, "")
         case _:
             return "" if value is None else str(value)
 
@@ -193,6 +232,98 @@ def test_parts_are_added_moved_and_removed_by_what_they_say() -> None:
     assert [card.id for card in swapped.cards("lines")[:2]] == [second, first]
     line = with_exemplar(draft, first, "  What about   that? ")
     assert CaseDraft(line).card("lines", first).value["exemplars"][-1] == "What about that?"
+
+
+def test_a_card_has_a_field_for_every_kind_of_rule_and_all_that_an_author_writes_in_it() -> None:
+    assert set(RULE_KINDS) == set(rule_kinds())
+    for name, kind in rule_kinds().items():
+        fields = {each.path for each in RULE_KINDS[name].shown}
+        written_by_record = {"lines"} if name == "beat" else set()
+        assert fields == set(kind.model_fields) - {"kind"} - written_by_record, name
+
+
+def sentences(draft: CaseDraft) -> dict[tuple[str, str], str]:
+    """What is to do, by part and field."""
+    return {(each.part, each.path): each.sentence for each in read_draft(draft).problems}
+
+
+def test_parts_of_parts_are_made_and_taken_out_and_the_check_says_what_is_missing() -> None:
+    draft = CaseDraft(case_from_note(read_note("Mr. Al Bo, 40, waits."), "a-case"))
+    first = draft.files
+
+    def put(part: str, card: str, path: str, value: Any) -> dict[tuple[str, str], str]:
+        nonlocal draft
+        draft = CaseDraft(saved(draft, part, card, {path: value}))
+        return sentences(draft)
+
+    assert sentences(draft) == {}
+    # another wording for another state
+    todo = put("lines", "feeling", "variants.0.text", "Fine. Next question.")
+    assert "is missing" in todo["lines", "variants.0.when.at_least"]
+    assert put("lines", "feeling", "variants.0.when.at_most", {"trust": "0.2"}) == {}
+    # a reply to an answer
+    todo = put("lines", "q_next", "asks.replies.1.on", ["plan"])
+    assert "is missing" in todo["lines", "asks.replies.1.lines"]
+    assert put("lines", "q_next", "asks.replies.1.lines", ["next_told"]) == {}
+    # the rule of an item: its kind, its fields, several in one, and a human rater again
+    todo = put("critical_items", "silence", "rule.kind", "order")
+    assert "is missing" in todo["critical_items", "rule.steps.0"]
+    put("critical_items", "silence", "rule.steps.0", ["empathy_name"])
+    assert put("critical_items", "silence", "rule.steps.1", ["plan"]) == {}
+    todo = put("critical_items", "silence", "rule.kind", "any")
+    assert "is missing" in todo["critical_items", "rule.rules.0.kind"]
+    todo = put("critical_items", "silence", "rule.rules.0.kind", "says")
+    assert todo["critical_items", "rule.rules.0.kind"].startswith("There must be 2 or more")
+    put("critical_items", "silence", "rule.rules.1.kind", "stays")
+    todo = put("critical_items", "silence", "rule.rules.0.at_least", "0")
+    assert {"rule.rules.0.codes", "rule.rules.0.at_least"} <= {path for _, path in todo}
+    put("critical_items", "silence", "rule.rules.0.at_least", "")
+    put("critical_items", "silence", "rule.rules.2.kind", "stays")
+    put("critical_items", "silence", "rule.rules.2.kind", "")
+    assert put("critical_items", "silence", "rule.rules.0.codes", ["empathy_name"]) == {}
+    item = draft.card("critical_items", "silence").value
+    assert item["rule"] == {
+        "kind": "any", "rules": [{"kind": "says", "codes": ["empathy_name"]}, {"kind": "stays"}],
+    }  # fmt: skip
+    assert put("critical_items", "silence", "rule.kind", "") == {}
+    assert draft.card("critical_items", "silence").value["human"] is True
+    # when the patient speaks
+    todo = put("turn_taking", "", "floor.prompt_after_s", "500")
+    assert "120" in todo["turn_taking", "floor.prompt_after_s"]
+    assert put("turn_taking", "", "floor.prompt_after_s", "12") == {}
+    # the course of the case, which it has not yet
+    draft = CaseDraft(added(draft, "moments", "Before the message")[0])
+    put("moments", "before_message", "skill", "Ask first.")
+    todo = put("plan", "", "objectives", "ask first")
+    assert "is missing" in todo["plan", "model_encounter.listen_for"]
+    put("plan", "", "model_encounter.listen_for", "The first question.")
+    put("plan", "", "first_try.task", "Ask.")
+    put("plan", "", "another_try.task", "Ask again.")
+    todo = put("plan", "", "reflection", "What did you hear?")
+    assert list(todo) == [("drills", "")]
+    draft = CaseDraft(added(draft, "drills", "no_such_moment")[0])
+    assert "“Why it is worth the practice”" in sentences(draft)["drills", "why"]
+    todo = put("drills", "0", "why", "It is forgotten.")
+    assert "the case has no moment" in todo["drills", "moment"].lower()
+    assert put("drills", "0", "moment", "before_message") == {}
+    plan = CoursePlan.model_validate(values_of(draft.files[COURSE_FILE]), strict=False)
+    assert [each.moment for each in plan.drills] == ["before_message"]
+    # and all of it out again
+    draft = CaseDraft(removed(draft, "drills", "0"))
+    for path in ("objectives", "model_encounter.listen_for", "reflection"):
+        put("plan", "", path, "")
+    put("plan", "", "first_try.task", "")
+    put("plan", "", "another_try.task", "")
+    assert COURSE_FILE not in draft.files
+    put("lines", "feeling", "variants.0.text", "")
+    put("lines", "q_next", "asks.replies.1.on", [])
+    put("turn_taking", "", "floor.prompt_after_s", "")
+    put("critical_items", "silence", "rule.kind", "silence")
+    put("critical_items", "silence", "rule.after", ["main_message"])
+    draft = CaseDraft(removed(draft, "moments", "before_message"))
+    assert values_of(draft.files[CASE_FILE]) | {"moments": []} == values_of(first[CASE_FILE]) | {
+        "moments": []
+    }
 
 
 def test_what_cannot_be_taken_is_a_sentence() -> None:

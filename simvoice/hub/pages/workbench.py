@@ -288,7 +288,7 @@ def bench(request: Request, visitor: Educator, key: UUID, done: str = "") -> Res
         past=past,
         files=[name for name in FILES if name in files],
         state=_state(hub, case, files, draft),
-        triggers=draft.names(["triggers"]),
+        new_names={kind.part: draft.names(kind.new_of) for kind in cards.KINDS if kind.new_of},
         done=_DONE.get(done, ""),
         words_alone="" if hub.workbench.embedder() is not None else workbench.NO_MODEL,
     )
@@ -411,13 +411,17 @@ class CardChange(StrictModel):
 @router.post("/{key}/card", max_body_size=_MOST_CHANGE)
 def change(request: Request, visitor: Educator, key: UUID, sent: CardChange) -> Response:
     """Save a change of one card, or say who has changed it meanwhile."""
-    hub, made = hub_of(request), ""
+    hub, made, is_other_form = hub_of(request), "", False
 
     def apply(draft: CaseDraft) -> CaseFiles:
-        nonlocal made
+        nonlocal made, is_other_form
         match sent.action:
             case "save":
-                return cards.saved(draft, sent.part, sent.card, sent.values)
+                files = cards.saved(draft, sent.part, sent.card, sent.values)
+                if cards.may_grow(kind_of(sent.part)):
+                    shown = [_paths(each, sent) for each in (draft, CaseDraft(files))]
+                    is_other_form = shown[0] != shown[1]
+                return files
             case "add":
                 files, made = cards.added(draft, sent.part, sent.text)
                 return files
@@ -445,7 +449,14 @@ def change(request: Request, visitor: Educator, key: UUID, sent: CardChange) -> 
         return JSONResponse(_both(error, sent), status_code=409)
     except CaseError as error:
         return JSONResponse({"message": str(error)}, status_code=REFUSED)
-    return JSONResponse({"made": made, "state": _state(hub, case, files)})
+    found = {"made": made, "state": _state(hub, case, files), "is_other_form": is_other_form}
+    return JSONResponse(found)
+
+
+def _paths(draft: CaseDraft, sent: CardChange) -> list[str]:
+    """Return the fields that the form of a card has."""
+    card = draft.card(sent.part, sent.card)
+    return [each.path for each in fields_of(card.kind, card.value)]
 
 
 def _what(sent: CardChange, kind: CardKind) -> str:

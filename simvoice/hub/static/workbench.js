@@ -170,6 +170,7 @@ function take(found) {
 /** Wait until all that was typed is saved. */
 async function settled() {
   document.activeElement?.dispatchEvent(new Event("change", { bubbles: true }));
+  for (const field of [...pending.keys()]) saveField(field);
   await queue;
 }
 
@@ -218,8 +219,8 @@ addEventListener("beforeunload", (event) => {
 
 // -- the form of a card
 
-async function load(form) {
-  if (form.querySelector(".form")) return;
+async function load(form, isAnew = false) {
+  if (form.querySelector(".form") && !isAnew) return;
   const part = form.closest("[data-part]").dataset.part;
   const query = new URLSearchParams({ part, card: form.dataset.card });
   try {
@@ -232,6 +233,21 @@ async function load(form) {
   } catch {
     form.replaceChildren(element("p", "The card could not be loaded. Load the page again.", "fault"));
   }
+}
+
+/** Load a form that has other fields now. The focus stays where it is. */
+async function loadAnew(form) {
+  await settled();
+  const active = document.activeElement;
+  const isInside = form.contains(active);
+  const path = isInside ? active.closest("[data-path]")?.dataset.path : undefined;
+  const isOpen = form.querySelector("details.inline-group")?.open ?? false;
+  await load(form, true);
+  if (isOpen) form.querySelector("details.inline-group")?.setAttribute("open", "");
+  if (!isInside) return;
+  const field = path && form.querySelector(`[data-path="${CSS.escape(path)}"]`);
+  const summary = form.closest("details").querySelector("summary");
+  (field?.querySelector("input, textarea, select") ?? summary).focus();
 }
 
 function valueOf(field) {
@@ -263,6 +279,7 @@ function saveField(field) {
   };
   send(change, form, (found) => showBoth(field, form, found)).then((found) => {
     if (found === null) delete field.dataset.saved;
+    else if (found.is_other_form) loadAnew(form);
     else relabel(form, field);
   });
 }
@@ -313,7 +330,18 @@ bench.addEventListener("change", (event) => {
   const field = event.target.closest("[data-path]");
   if (!field) return;
   if (event.target.matches("[data-choose]")) choose(field, event.target);
-  else saveField(field);
+  else if (!decides(field) || !event.isTrusted) saveField(field);
+});
+
+/** Whether a field decides which others there are. Arrow keys pass over its values: it is saved
+ * when it is left, or a moment later. */
+function decides(field) {
+  return field.dataset.path.endsWith(".kind");
+}
+
+bench.addEventListener("focusout", (event) => {
+  const field = event.target.closest("[data-path]");
+  if (field && pending.has(field)) saveField(field);
 });
 
 function choose(field, select) {

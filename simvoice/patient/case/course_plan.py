@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
@@ -78,14 +77,21 @@ def load_course_plan(case_file: Path, moments: Collection[str]) -> CoursePlan | 
         first = error.errors(include_url=False)[0]
         where = field_place(first["loc"], "the plan")
         raise CaseError(f"{path}: {where}: {shortened(first['msg'])}; correct it") from None
+    for number, reason in drill_faults(plan, moments):
+        raise CaseError(f"{path}: drills.{number}: {reason}")
+    return plan
+
+
+def drill_faults(plan: CoursePlan, moments: Collection[str]) -> Iterator[tuple[int, str]]:
+    """Yield the number of each drill that cannot be done, and why. moments: the ids of the case."""
+    begun: set[str] = set()
     for number, drill in enumerate(plan.drills):
         if drill.moment not in moments:
             known = ", ".join(sorted(moments)) or "it has none"
-            raise CaseError(
-                f"{path}: drills.{number}: the case has no moment {shortened(drill.moment)!r}; "
-                f"choose one of: {known}"
+            yield (
+                number,
+                f"the case has no moment {shortened(drill.moment)!r}; choose one of: {known}",
             )
-    twice = [moment for moment, n in Counter(each.moment for each in plan.drills).items() if n > 1]
-    if twice:
-        raise CaseError(f"{path}: two drills begin at {twice[0]!r}; remove one of them")
-    return plan
+        elif drill.moment in begun:
+            yield number, f"two drills begin at {drill.moment!r}; remove one of them"
+        begun.add(drill.moment)
