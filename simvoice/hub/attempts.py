@@ -16,7 +16,7 @@ import logging
 import secrets
 import shutil
 import tempfile
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -36,8 +36,11 @@ from simvoice.hub.storage.database import Database
 from simvoice.hub.storage.recordings import Recordings, prefix_of, prefixes_of
 from simvoice.hub.storage.tables import Erasure, StoredAttempt, StoredFile
 from simvoice.hub.storage.upsert import put
-from simvoice.record.files import AttemptLock, check_id, storage_error
+from simvoice.record.answers import ANSWERS
+from simvoice.record.files import AttemptLock, check_id
 from simvoice.record.identity import attempt_uuid
+from simvoice.record.ratings import OBJECTIONS, join_objections
+from simvoice.record.reflection import REFLECTION
 from simvoice.record.store import Attempt, Store
 from simvoice.release.contents import Contents
 from simvoice.safe_text import one_line
@@ -107,7 +110,7 @@ def keep(
     with parts.database.begin() as session:
         loose_objects.announce(session, prefix, parts.now())
     try:
-        with _locked_folder(folder):
+        with AttemptLock.held(folder, "keeping"):
             row.files = parts.recordings.put_folder(folder, prefix)
         replaced = _commit(parts, row, prefix, report)
     except IntegrityError as error:
@@ -122,6 +125,32 @@ def keep(
         parts.cache.drop(uuid)
         _remove_or_leave(parts, replaced)
     return uuid
+
+
+_OWN_WORDS = (ANSWERS, REFLECTION, OBJECTIONS)
+"""Files that a learner writes on the hub, too, after an attempt was kept."""
+
+
+def _join_own_words(parts: Parts, uuid: UUID, folder: Path) -> dict[str, str]:
+    """Add to a record what its learner has written on the hub meanwhile.
+
+    Returns the keys of the objects in which that is, by the name of the file.
+    """
+    with parts.database.read() as session:
+        found = session.get(StoredAttempt, uuid)
+        written = _keys_of_own_words(found) if found is not None else {}
+    if written:
+        with opened(parts, uuid) as kept:
+            for name in written:
+                if not (folder / name).exists():
+                    shutil.copyfile(kept.folder / name, folder / name)
+                elif name == OBJECTIONS:
+                    join_objections(folder, kept.folder)
+    return written
+
+
+def _keys_of_own_words(row: StoredAttempt) -> dict[str, str]:
+    return {each.name: each.object_key for each in row.files if each.name in _OWN_WORDS}
 
 
 def _row(
@@ -170,29 +199,16 @@ def _has_as_much(session: Session, row: StoredAttempt) -> bool:
     return Contents(found.contents).rank >= Contents(row.contents).rank
 
 
-@contextmanager
-def _locked_folder(folder: Path) -> Iterator[None]:
-    """Let no other process record into the folder, recover it or erase it."""
-    try:
-        lock = AttemptLock.take(folder)
-    except OSError as error:
-        raise storage_error(error, f"keeping attempt {folder.name}") from error
-    if lock is None:
-        raise AttemptError(f"attempt {folder.name} is in use by another program; try again")
-    try:
-        yield
-    finally:
-        lock.release()
-
-
 def _commit(
     parts: Parts,
     row: StoredAttempt,
     prefix: str,
     report: Callable[[Session, UUID], None] | None,
+    written: Mapping[str, str],
 ) -> list[str] | None:
     """Make the attempt of objects that are all stored. Returns the prefixes that it replaces.
 
+    written: what `_join_own_words` has found. Raises StorageAway when more was written since.
     Returns the own one when another request was faster, and None when nothing is replaced.
     """
     with parts.database.begin() as session:
@@ -209,6 +225,8 @@ def _commit(
                 session.flush()
                 report(session, row.id)
             return None
+        if _keys_of_own_words(found) != written:
+            raise StorageAway("the learner was writing just then; nothing is lost, try again")
         replaced = prefixes_of(found.files)
         loose_objects.loosen(session, replaced, parts.now())
         session.execute(delete(StoredFile).where(StoredFile.attempt_id == row.id))

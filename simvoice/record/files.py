@@ -9,6 +9,8 @@ import re
 import secrets
 import stat
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -167,6 +169,25 @@ class AttemptLock:
             raise
         os.close(fd)
         return None
+
+    @classmethod
+    @contextmanager
+    def held(cls, folder: Path, doing: str) -> Iterator[None]:
+        """Let no other process record into the folder, recover it or erase it.
+
+        doing: what needs the lock, for the error: "sealing". Raises AttemptError while another
+        process holds the lock, StorageRefused, StorageFull and SimvoiceError.
+        """
+        try:
+            lock = cls.take(folder)
+        except OSError as error:
+            raise storage_error(error, f"{doing} attempt {folder.name}") from error
+        if lock is None:
+            raise AttemptError(f"attempt {folder.name} is in use by another program; try again")
+        try:
+            yield
+        finally:
+            lock.release()
 
     def release(self) -> None:
         """Release the lock. May be called twice."""

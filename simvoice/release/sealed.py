@@ -154,7 +154,7 @@ def seal(folder: Path, owner: SealedOwner, recipient: str, target: Path) -> Seal
     attempt = Store(folder.parent).open_recovered(folder.name)
     partial = target.with_name(target.name + ".partial")
     try:
-        with _locked(folder):
+        with AttemptLock.held(folder, "sealing"):
             manifest = SealedManifest(
                 uuid=attempt_uuid(attempt.header),
                 record_id=attempt.id,
@@ -176,17 +176,6 @@ def seal(folder: Path, owner: SealedOwner, recipient: str, target: Path) -> Seal
         with suppress(OSError):
             partial.unlink(missing_ok=True)
     return facts
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    lock = AttemptLock.take(folder)
-    if lock is None:
-        raise AttemptError(f"attempt {folder.name} is in use by another program; try again")
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _files_of(folder: Path) -> Iterator[FileFacts]:
