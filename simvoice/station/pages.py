@@ -46,9 +46,9 @@ from simvoice.web.line import browser_line, converse, read_hello, refuse_busy
 from simvoice.web.pages import DebriefCache, RetryLinks
 from simvoice.web.reflection import (
     SentText,
+    answer_to_text,
     moments_due,
     reflection_page,
-    refusal,
     save_sent,
     shown_reflection,
 )
@@ -324,13 +324,8 @@ def save_text(request: Request, attempt_id: str, content: Annotated[Any, Body()]
     except ValidationError:  # it can hold what was written, so it is neither shown nor logged
         raise UsageError("The page sent something that cannot be used.") from None
     attempt, moments = _due(request, attempt_id)
-    try:
-        kept = save_sent(attempt.folder, moments, sent, datetime.now().astimezone())
-    except AttemptError:
-        raise
-    except UsageError as error:
-        return refusal(error)
-    return JSONResponse({"text": kept})
+    now = datetime.now().astimezone()
+    return answer_to_text(lambda: save_sent(attempt.folder, moments, sent, now))
 
 
 @router.post("/attempts/{attempt_id}/reflection/end")

@@ -9,13 +9,18 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
-from simvoice.errors import AttemptError, UsageError
 from simvoice.record.reflection import ReflectedMoment, end_reflection
 from simvoice.record.store import Attempt
 from simvoice.web import pages
 from simvoice.web.pages import DebriefCache
 from simvoice.web.raters import Body, ended_attempt
-from simvoice.web.reflection import SentText, moments_due, reflection_page, refusal, save_sent
+from simvoice.web.reflection import (
+    SentText,
+    answer_to_text,
+    moments_due,
+    reflection_page,
+    save_sent,
+)
 
 router = APIRouter()
 
@@ -45,13 +50,9 @@ def save(request: Request, attempt_id: str, body: Body) -> JSONResponse:
         sent = SentText.model_validate(body)
     except ValidationError:  # it can hold what was written, so it is neither shown nor logged
         raise HTTPException(422, "The page sent something that cannot be used.") from None
-    try:
-        kept = save_sent(found.folder, _due(request, found), sent, datetime.now().astimezone())
-    except AttemptError:
-        raise
-    except UsageError as error:
-        return refusal(error)
-    return JSONResponse({"text": kept})
+    moments = _due(request, found)
+    now = datetime.now().astimezone()
+    return answer_to_text(lambda: save_sent(found.folder, moments, sent, now))
 
 
 @router.post("/attempts/{attempt_id}/reflection/end")

@@ -152,11 +152,21 @@ def save_sent(
     return save_text(folder, moments, sent.at_s, sent.field, sent.text, sent.before, now)
 
 
-def refusal(error: UsageError) -> JSONResponse:
-    """Return the answer to a text that was not saved: 409 when something changed meanwhile.
+def answer_to_text(save: Callable[[], str]) -> JSONResponse:
+    """Return the answer to a text that a page sent: the text as `save` keeps it.
 
-    `text` in it is what another window wrote, where it did.
+    A text that is refused gets 409 when something changed meanwhile, else 422; `text` is then what
+    another window wrote, where it did. Raises AttemptError when the record cannot be read.
     """
+    try:
+        return JSONResponse({"text": save()})
+    except AttemptError:
+        raise
+    except UsageError as error:
+        return _refusal(error)
+
+
+def _refusal(error: UsageError) -> JSONResponse:
     content = {"message": str(error)}
     if isinstance(error, TextChanged):
         content["text"] = error.text

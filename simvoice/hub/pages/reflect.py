@@ -32,9 +32,9 @@ from simvoice.record.store import Attempt
 from simvoice.web.pages import DebriefCache
 from simvoice.web.reflection import (
     SentText,
+    answer_to_text,
     moments_due,
     reflection_page,
-    refusal,
     save_sent,
 )
 
@@ -134,14 +134,12 @@ def save(request: Request, visitor: Learner, attempt_id: UUID, sent: SentText) -
     """Save one text while it is typed."""
     hub = hub_of(request)
     _check_own(hub, visitor, attempt_id)
-    try:
+
+    def save_it() -> str:
         with _adding(request, attempt_id) as (attempt, moments):
-            kept = save_sent(attempt.folder, moments, sent, hub.now())
-    except AttemptError:
-        raise
-    except UsageError as error:
-        return refusal(error)
-    return JSONResponse({"text": kept})
+            return save_sent(attempt.folder, moments, sent, hub.now())
+
+    return answer_to_text(save_it)
 
 
 @router.post("/attempts/{attempt_id}/reflection/end")
