@@ -111,8 +111,9 @@ def keep(
         loose_objects.announce(session, prefix, parts.now())
     try:
         with AttemptLock.held(folder, "keeping"):
+            written = _join_own_words(parts, uuid, folder)
             row.files = parts.recordings.put_folder(folder, prefix)
-        replaced = _commit(parts, row, prefix, report)
+        replaced = _commit(parts, row, prefix, report, written)
     except IntegrityError as error:
         give_up(parts, uuid, prefix)
         raise AttemptError(

@@ -145,6 +145,42 @@ def withdraw_objection(folder: Path, number: int, wall_time: str) -> Objection:
     return open_objections[number]
 
 
+def join_objections(folder: Path, other: Path) -> None:
+    """Add the objections of another copy of an attempt to those in a folder; none twice.
+
+    Both copies may have grown apart after they were one. Raises StorageFull, SimvoiceError, and
+    AttemptError for a line that cannot be read.
+    """
+    ours, _ = _read(folder / OBJECTIONS, _objection_lines)
+    theirs, _ = _read(other / OBJECTIONS, _objection_lines)
+    numbers: dict[tuple[str, str, str], int] = {}
+    count = 0
+    for each in ours:
+        if isinstance(each, Objection):
+            count += 1
+            numbers.setdefault(_key(each), count)
+    withdrawn = {each.withdraws for each in ours if isinstance(each, Withdrawal)}
+    ours_of: list[int] = []
+    added: list[Objection | Withdrawal] = []
+    for each in theirs:
+        if isinstance(each, Objection):
+            if _key(each) not in numbers:
+                count += 1
+                numbers[_key(each)] = count
+                added.append(each)
+            ours_of.append(numbers[_key(each)])
+        elif each.withdraws <= len(ours_of) and ours_of[each.withdraws - 1] not in withdrawn:
+            number = ours_of[each.withdraws - 1]
+            withdrawn.add(number)
+            added.append(each.model_copy(update={"withdraws": number}))
+    if added:
+        _append({folder / OBJECTIONS: tuple(added)})
+
+
+def _key(objection: Objection) -> tuple[str, str, str]:
+    return objection.item, objection.why, objection.wall_time
+
+
 def load_ratings(folder: Path) -> tuple[Rating, ...]:
     """Return the ratings that count: the last one of each rater and item.
 

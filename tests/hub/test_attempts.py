@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -12,7 +13,7 @@ import pytest
 from sqlalchemy import func, select
 
 from simvoice.errors import AttemptError, DatabaseAway, ObjectsAway, RecordingLost, StorageAway
-from simvoice.hub import attempts
+from simvoice.hub import additions, attempts
 from simvoice.hub.storage.database import Database
 from simvoice.hub.storage.encryption import EncryptionSettings
 from simvoice.hub.storage.object_store import ObjectStore
@@ -23,6 +24,15 @@ from simvoice.hub.storage.tables import (
     LooseObjects,
     Release,
     StoredAttempt,
+    StoredFile,
+)
+from simvoice.record.answers import ANSWERS
+from simvoice.record.ratings import (
+    OBJECTIONS,
+    Objection,
+    add_objection,
+    load_objections,
+    withdraw_objection,
 )
 from simvoice.record.store import Attempt, Store
 from simvoice.release.age import make_key
@@ -155,6 +165,62 @@ def test_a_record_that_holds_more_replaces_one_that_holds_less(storage: Storage)
     with attempts.opened(storage, kept) as found:
         assert found.audio_path is not None
     assert (rows(storage, StoredAttempt), rows(storage, LooseObjects)) == (1, 0)
+
+
+def test_a_record_that_holds_more_keeps_what_its_learner_wrote_on_the_hub(
+    storage: Storage,
+) -> None:
+    def objection(why: str) -> Objection:
+        return Objection(item="a", why=why, wall_time="2026-11-29T12:00:00+00:00")
+
+    attempt = storage.made()
+    sound = attempt.audio_path
+    assert sound is not None
+    data = sound.read_bytes()
+    sound.unlink()
+    add_objection(attempt.folder, objection("before both"))
+    kept = storage.keep(attempt, contents=Contents.WORDS)
+    for name, why in ((OBJECTIONS, "on the hub"), (OBJECTIONS, "withdrawn there"), (ANSWERS, "")):
+        with additions.adding(storage, kept, name) as found:
+            if why:
+                add_objection(found.folder, objection(why))
+            else:
+                (found.folder / name).write_text("{}")
+    with additions.adding(storage, kept, OBJECTIONS) as found:
+        withdraw_objection(found.folder, 3, "2026-11-29T12:01:00+00:00")
+    add_objection(attempt.folder, objection("on the laptop"))
+    sound.write_bytes(data)
+
+    def writes_once_more() -> None:
+        with additions.adding(storage, kept, OBJECTIONS) as found:
+            add_objection(found.folder, objection("meanwhile"))
+
+    with written_meanwhile(storage, writes_once_more), pytest.raises(StorageAway, match="writing"):
+        storage.keep(attempt, contents=Contents.SOUND)
+    storage.keep(attempt, contents=Contents.SOUND)  # as the laptop tries again
+    with attempts.opened(storage, kept) as found:
+        assert found.audio_path is not None
+        whys = [each.why for each in load_objections(found.folder)]
+        assert whys == ["before both", "on the laptop", "on the hub", "meanwhile"]
+        assert (found.folder / ANSWERS).read_text() == "{}"
+    assert rows(storage, LooseObjects) == 0
+
+
+@contextmanager
+def written_meanwhile(storage: Storage, write: Callable[[], None]) -> Iterator[None]:
+    """Let something be written while a record goes into the store."""
+    put = storage.recordings.put_folder
+
+    def put_and_write(folder: Path, prefix: str) -> list[StoredFile]:
+        found = put(folder, prefix)
+        write()
+        return found
+
+    storage.recordings.put_folder = put_and_write  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        storage.recordings.put_folder = put  # type: ignore[method-assign]
 
 
 def test_text_that_a_database_would_refuse_is_kept(storage: Storage) -> None:
