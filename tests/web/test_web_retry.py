@@ -6,11 +6,11 @@ import json
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
-from playwright.sync_api import Page
 
 from simvoice.audio import RATE
 from simvoice.errors import AttemptError
@@ -36,6 +36,9 @@ from tests.planted.builder import (
 )
 from tests.web.conftest import Open
 from tests.web.stand_in import CASE, LINE, StandIn, case_header
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 FIRST = "20261122-101530-breast-biopsy-aaaa"
 SECOND = "20261122-103000-breast-biopsy-bbbb"
