@@ -112,10 +112,14 @@ def case_dirs() -> tuple[Path, ...]:
     return own_cases_dir(), hub_cases_dir(), scenarios_dir()
 
 
-CaseOrigin = Literal["own", "hub", "shipped"]
+CaseOrigin = Literal["own", "educators", "hub", "shipped"]
+
+OFFERED_MARK = ".workbench"
+"""A file in the folder of a case that the workbench of this hub offers."""
 
 ORIGIN_IN_WORDS: dict[CaseOrigin, str] = {
     "own": "written on this computer",
+    "educators": "written by the educators of this hub",
     "hub": "sent by the lab's hub",
     "shipped": "part of simvoice",
 }
@@ -123,6 +127,8 @@ ORIGIN_IN_WORDS: dict[CaseOrigin, str] = {
 
 def origin_of_case(file: Path) -> CaseOrigin:
     """Return where a case comes from, given its file in one of `case_dirs`."""
+    if (file.parent / OFFERED_MARK).is_file():
+        return "educators"
     origins: tuple[CaseOrigin, ...] = ("own", "hub", "shipped")
     named = zip(origins, case_dirs(), strict=True)
     return next((name for name, folder in named if folder in file.parents), "own")

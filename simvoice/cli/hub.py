@@ -127,6 +127,11 @@ def certificate(
     answers.print(f"The certificate for {', '.join(names)} is in {made.certificate}.")
     answers.print(f"Devices of the lab have to trust the authority {made.authority}.")
     answers.print(f"Its fingerprint is {fingerprint(made.authority_certificate)}.")
+    answers.print(
+        f"It is used only when other machines can reach the hub; start it with: simvoice hub "
+        f"--host 0.0.0.0 --public-url https://{names[0]}:8766",
+        soft_wrap=True,
+    )
     if not made.is_new_authority:
         answers.print("The authority is the same as before; what trusts it goes on.")
 

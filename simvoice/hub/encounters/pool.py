@@ -52,7 +52,10 @@ NO_WISH = EncounterWish()
 _NOT_HERE = "No encounters are held on this hub. Ask the people who run it."
 _SLOW = "The patients answer slowly now, so no new encounter begins. You keep your place."
 _FULL_MEMORY = "The hub is short of memory, so no new encounter begins. You keep your place."
-_PREPARING = "The patient is being prepared. This takes a minute after a start of the hub."
+_PREPARING = (
+    "The patient is being prepared. After a start of the hub this takes up to a minute; the first "
+    "time with a case, when all that the patient says is spoken once, some minutes."
+)
 _TAKE = "It is your turn. Begin within {seconds:.0f} seconds."
 _TALKING = "You are talking with a patient in another window. End it there first."
 

@@ -156,11 +156,11 @@ def offer(case_id: str, files: CaseFiles, certificate: str) -> None:
     """
     folder = paths.own_cases_dir()
     target = folder / case_id
-    if target.exists() and not (target / _MARK).is_file():
+    if target.exists() and not (target / paths.OFFERED_MARK).is_file():
         raise UsageError(f"There is another case {case_id} in {folder}; a technician can move it.")
 
     def fill(place: Path) -> None:
-        for name, text in {**files, CERTIFICATE_FILE: certificate, _MARK: ""}.items():
+        for name, text in {**files, CERTIFICATE_FILE: certificate, paths.OFFERED_MARK: ""}.items():
             (place / name).write_text(text, encoding="utf-8")
 
     _swap(target, fill)
@@ -169,12 +169,8 @@ def offer(case_id: str, files: CaseFiles, certificate: str) -> None:
 def take_back(case_id: str) -> None:
     """Remove an offered case from the cases of this machine. Attempts at it stay."""
     target = paths.own_cases_dir() / case_id
-    if (target / _MARK).is_file():
+    if (target / paths.OFFERED_MARK).is_file():
         _swap(target, None)
-
-
-_MARK: Final = ".workbench"
-"""A file that says that the folder belongs to the workbench."""
 
 
 def _swap(target: Path, fill: Callable[[Path], None] | None) -> None:
