@@ -20,7 +20,7 @@ from simvoice.devices.browser import FRAME_BYTES, HEAD, VERSION
 from simvoice.record.ratings import load_feedback
 from simvoice.web.app import create_app
 from simvoice.web.security import StartKey
-from tests.fuzz.search import HANG_S, Target
+from tests.fuzz.search import Target
 from tests.planted.on_page import plant
 from tests.web.stand_in import CASE, HOST, LINE, StandIn
 from tests.web.test_web_line import OUR_ORIGIN, hello, sound, texts_until, wait_until_open
@@ -196,7 +196,7 @@ def _targets(
                 assert answer["type"] in {"fault", "busy"}
                 assert answer["message"].endswith((".", "list"))
                 assert answer["message"][0].isupper() or answer["message"][0] in "'\""
-        assert client.app.state.slot.is_free(HANG_S)  # type: ignore[attr-defined]
+        assert client.app.state.slot.is_free(60.0)  # type: ignore[attr-defined]
         logged.check()
 
     def messages(given: list[str | bytes]) -> None:

@@ -34,7 +34,7 @@ def targets(tmp_path: Path) -> Iterator[dict[str, Target]]:
 def test_anything_gets_an_answer_or_a_sentence(
     targets: dict[str, Target], name: str, share: float
 ) -> None:
-    found = search(targets[name], share * BUDGET_S)
+    found = search(targets[name], share * BUDGET_S, is_busy=True)
     if found.failure is not None:
         raise found.failure
-    assert found.count > 20
+    assert found.count > 0
