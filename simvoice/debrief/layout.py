@@ -6,12 +6,13 @@ All words and numbers come from the debrief; nothing new is measured here.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from simvoice.audio import RATE, Pcm16
+from simvoice.debrief.first_screen import FirstScreen, first_screen
 from simvoice.debrief.model import (
     Debrief,
     ItemResult,
@@ -34,8 +35,13 @@ from simvoice.debrief.wording import (
     shared_reason_in_words,
     tally,
 )
-from simvoice.display import duration
-from simvoice.scoring.metrics.definitions import definition_of, first_on_page, metric_groups
+from simvoice.display import clock, count_noun, duration
+from simvoice.scoring.metrics.definitions import (
+    definition_of,
+    first_in_terminal,
+    first_on_page,
+    metric_groups,
+)
 from simvoice.scoring.metrics.quantities import with_interval
 
 # -- outline of the recording -----------------------------------------------------------------
@@ -78,6 +84,9 @@ _MARKS_IN_TRANSCRIPT = frozenset({"silence", "hold", "interruption", "together"}
 _MOST_JUDGED = 8
 """Most items that half a page lists; the lists below it have all."""
 
+_MOST_ON_PAPER = 10
+"""Most numbers of a printed page: those of the terminal's screen."""
+
 _LEDGER_DASHES = ("none", "7 4", "2 4", "10 3 2 3", "1 3")
 """Dash patterns, so that the lines differ without colour."""
 
@@ -99,6 +108,9 @@ class TranscriptItem:
     at_s: float
     row: TranscriptRow | None = None
     mark: TimingMark | None = None
+    anchor: str = ""
+    """The name of the line in an address, such as `at-1:23`; empty for a mark, and where an earlier
+    line has this name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +167,11 @@ class PageView:
 
     debrief: Debrief
     titles: SectionTitles
+    first_screen: FirstScreen
     first: tuple[Number, ...]
     """Numbers that a learner reads first."""
+    on_paper: tuple[Number, ...]
+    """Numbers of a printed page: those of the terminal's screen."""
     groups: tuple[Group, ...]
     """All numbers, by subject."""
     moments: tuple[TranscriptItem, ...]
@@ -175,6 +190,13 @@ class PageView:
     """None when not measurable, or when its error is not known: then no bar is drawn."""
     common_error: str
     """The error note that all numbers share; empty when they differ."""
+    how_much_said: str
+    """How long the conversation is: `14 turns, 2:10`."""
+
+    def anchor_at(self, at_s: float) -> str:
+        """Return the name of the line of the transcript at a moment; empty before the first."""
+        named = [each.anchor for each in self.moments if each.anchor and each.at_s <= at_s + 0.01]
+        return named[-1] if named else ""
 
 
 def view(debrief: Debrief) -> PageView:
@@ -183,7 +205,9 @@ def view(debrief: Debrief) -> PageView:
     return PageView(
         debrief=debrief,
         titles=section_titles(debrief.patient_name),
+        first_screen=first_screen(debrief),
         first=tuple(n for key in first_on_page() for n in debrief.numbers if n.key == key),
+        on_paper=_on_paper(debrief),
         groups=_groups(debrief.numbers),
         moments=_moments(debrief.rows, debrief.marks),
         silences=tuple(m for m in debrief.marks if m.kind in {"silence", "hold"}),
@@ -195,7 +219,21 @@ def view(debrief: Debrief) -> PageView:
         changes=debrief.changes,
         talk=_talk(debrief.numbers),
         common_error=errors.pop() if len(errors) == 1 else "",
+        how_much_said=_how_much_said(debrief),
     )
+
+
+def _how_much_said(debrief: Debrief) -> str:
+    turns = sum(row.kind == "turn" for row in debrief.rows)
+    return f"{count_noun(turns, 'turn')}, {clock(debrief.duration_s)}" if turns else "no words"
+
+
+def _on_paper(debrief: Debrief) -> tuple[Number, ...]:
+    if debrief.half_page:
+        return numbers_of_half_page(debrief)
+    by_key = {number.key: number for number in debrief.numbers if number.value is not None}
+    found = [by_key[key] for key in first_in_terminal() if key in by_key]
+    return tuple(found[:_MOST_ON_PAPER])
 
 
 def _talk(numbers: Iterable[Number]) -> TalkShare | None:
@@ -250,7 +288,17 @@ def _moments(
     found = [TranscriptItem(row.start_s, row=row) for row in rows]
     found += [TranscriptItem(m.start_s, mark=m) for m in marks if m.kind in _MARKS_IN_TRANSCRIPT]
     # an utterance before its mark, when both begin at the same time
-    return tuple(sorted(found, key=lambda moment: (moment.at_s, moment.row is None)))
+    in_order = sorted(found, key=lambda moment: (moment.at_s, moment.row is None))
+    seen: set[str] = set()
+    return tuple(_anchored(each, seen) for each in in_order)
+
+
+def _anchored(item: TranscriptItem, seen: set[str]) -> TranscriptItem:
+    anchor = f"at-{clock(item.at_s)}"
+    if item.row is None or anchor in seen:
+        return item
+    seen.add(anchor)
+    return replace(item, anchor=anchor)
 
 
 def _curves(ledger: Sequence[LedgerPoint], duration_s: float) -> tuple[Curve, ...]:

@@ -39,16 +39,19 @@ def reflected(simulator: StandIn) -> str:
 
 
 @pytest.mark.slow
-def test_the_reflection_comes_first_and_the_numbers_last(
+def test_the_first_screen_comes_first_and_the_rest_is_behind_doors(
     client: TestClient, reflected: str
 ) -> None:
     page = client.get(f"/attempts/{reflected}").text
-    titles = re.findall(r'<h2 id="([a-z]+)-title"', page)
-    wanted = ["felt", "turning", "score", "silences", "unsaid", "next", "scores", "transcript"]
-    assert [title for title in titles if title in wanted] == wanted
-    assert titles.index("numbers") > titles.index("transcript")
-    assert "You let me sit there." in page
-    assert "let the silence stand" in page
+    first, _, doors = page.partition('<div class="doors">')
+    for said in ("You let me sit there.", "What worked", "What to try next", "Try again"):
+        assert said in first
+    titles = re.findall(r'<summary><h2 id="([a-z-]+)-title"', doors)
+    wanted = ["conversation", "felt", "turning", "suggestions", "silences", "unsaid", "ledger"]
+    assert [each for each in titles if each in wanted] == wanted
+    assert titles[-3:] == ["scores", "numbers", "pictures"]
+    assert " open>" not in doors
+    assert "let the silence stand" in doors
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ import re
 import pytest
 from fastapi.testclient import TestClient
 
+from simvoice.debrief.first_screen import MOST_WORDS, count_words
 from tests.planted.odd_encounters import ODD, plant_odd
 from tests.planted.on_page import plant
 from tests.web.conftest import Open
@@ -23,21 +24,38 @@ def plain(html: str) -> str:
     )
 
 
+def first_of(page: str) -> str:
+    """Return the words of the first screen."""
+    return plain(page.partition('id="first"')[2].partition("</section>")[0].partition(">")[2])
+
+
 @pytest.mark.parametrize("name", HALF)
-def test_what_is_open_is_half_a_page(client: TestClient, simulator: StandIn, name: str) -> None:
+def test_the_first_screen_invents_nothing(
+    client: TestClient, simulator: StandIn, name: str
+) -> None:
+    made = plant_odd(simulator.root, name)
+    page = client.get(f"/attempts/{made.id}").text
+    first = first_of(page)
+    assert count_words(first) <= MOST_WORDS
+    assert "%" not in first
+    too_little = "There was too little to suggest anything." in first
+    assert too_little == (name != "says only okay")
+    greeted = name in {"ten seconds", "crashed at once"}
+    assert ("There was too little to say what worked." in first) == (not greeted)
+    assert ("Said hello or gave a name." in first) == greeted
+    assert "Try again" in first
+
+
+@pytest.mark.parametrize("name", HALF)
+def test_what_could_be_judged_is_said_once(
+    client: TestClient, simulator: StandIn, name: str
+) -> None:
     made = plant_odd(simulator.root, name)
     main = client.get(f"/attempts/{made.id}").text.partition("<main")[2]
-    head, _, folded = main.partition('<details class="group rest">')
-    assert "What could be judged" in head
-    assert re.search(r"(None of the|\d+ of) \d+ items? (was|were) judged\.", plain(head))
-    assert "%" not in plain(head)
-    assert plain(head).count("not judged") <= 1
-    before, _, said = head.partition('id="transcript-title"')
-    assert len(plain(before).split()) < 380
-    assert said
-    for section in ("What you did", "Numbers"):
-        assert section in folded
-        assert section not in head
+    half = main.partition('id="half"')[2].partition("</details>")[0]
+    assert "What could be judged" in half
+    assert re.search(r"(None of the|\d+ of) \d+ items? (was|were) judged", plain(half))
+    assert main.index('class="notice list"') < main.index('class="doors"')
 
 
 def test_a_list_says_a_shared_reason_once(client: TestClient, simulator: StandIn) -> None:
@@ -98,10 +116,8 @@ def test_it_fits_the_window_and_everything_can_be_unfolded(
     page.set_viewport_size({"width": size[0], "height": size[1]})
     page.goto(f"{address}/attempts/{made.id}")
     assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
-    assert page.locator("#half-title").is_visible()
-    assert not page.locator("#scores-title").is_visible()
-    assert page.locator("#transcript").is_visible()
-    page.locator("details.rest > summary").click()
-    assert page.locator("#scores-title").is_visible()
-    assert page.locator("#numbers-title").is_visible()
+    for door, inside in (("half", ".items"), ("scores", ".scored"), ("numbers", ".numbers")):
+        assert not page.locator(f"#{door} {inside}").first.is_visible()
+        page.locator(f"#{door} > summary").click()
+        assert page.locator(f"#{door} {inside}").first.is_visible()
     assert watched.errors == []

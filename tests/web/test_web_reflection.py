@@ -90,7 +90,7 @@ def test_own_words_come_before_anything_of_the_machine(
 
     assert sender.end().status_code == 200
     page = html.unescape(client.get(debrief, follow_redirects=False).text)
-    own = page[page.index("Your view beside the record's") : page.index("How it felt")]
+    own = page[page.index('id="own-view"') : page.index('id="conversation"')]
     assert own.count('class="own-moment"') == 2
     assert "To <b>ask</b> her." in own
     assert "The record" in own

@@ -1,21 +1,47 @@
 /* The debrief: timeline, the patient's reflection, the comparison with a first attempt. */
 
 import { ask } from "./api.js";
-import { BEFORE_S, drawScore, sound, wirePlayer } from "./player.js";
+import { BEFORE_S, drawScore, moveTo, sound, wirePlayer } from "./player.js";
 
 const at = (id) => document.getElementById(id);
 
-at("print")?.addEventListener("click", () => print());
-// Print everything unfolded. Restore the page afterwards.
+// -- printing ----------------------------------------------------------------------------
+
+// A page prints as one page; with the transcript or with everything only when asked.
+const WANTED = { transcript: "#conversation", everything: ".doors details" };
 let unfolded = [];
-addEventListener("beforeprint", () => {
-  unfolded = [...document.querySelectorAll("details:not([open])")];
-  for (const folded of unfolded) folded.open = true;
-});
+
+/** Open what is printed, and remember what was folded. */
+function unfold() {
+  const wanted = WANTED[document.documentElement.dataset.print];
+  const found = wanted === undefined ? [] : document.querySelectorAll(wanted);
+  for (const folded of found) {
+    if (folded.open) continue;
+    unfolded.push(folded);
+    folded.open = true;
+  }
+}
+
+async function printAs(what) {
+  document.documentElement.dataset.print = what;
+  unfold();
+  const pictures = what === "everything" ? document.querySelectorAll(".pictures img") : [];
+  for (const picture of pictures) picture.loading = "eager";
+  await Promise.allSettled([...pictures].map((picture) => picture.decode()));
+  print();
+}
+
+at("print")?.addEventListener("click", () => printAs("page"));
+for (const button of document.querySelectorAll("[data-print]")) {
+  if (button !== document.documentElement) button.addEventListener("click", () => printAs(button.dataset.print));
+}
+addEventListener("beforeprint", unfold);
 addEventListener("afterprint", () => {
   for (const folded of unfolded) folded.open = false;
   unfolded = [];
+  delete document.documentElement.dataset.print;
 });
+
 at("reasons")?.addEventListener("change", (event) => {
   at("transcript").classList.toggle("with-reasons", event.target.checked);
 });
@@ -121,6 +147,35 @@ function wireFolds(button) {
   for (const each of folds) each.addEventListener("toggle", say);
 }
 
+// -- doors -------------------------------------------------------------------------------
+
+/** Open the doors around what the address names, show it, and move the playhead to its moment. */
+function openNamed() {
+  const name = decodeURIComponent(location.hash.slice(1));
+  const found = at(name) ?? lineAt(name);
+  if (found === null) return;
+  for (let door = found.closest("details"); door !== null; door = door.parentElement.closest("details")) door.open = true;
+  found.scrollIntoView({ block: found.matches(".line") ? "center" : "start" });
+  if (found.dataset.start !== undefined) moveTo(Number(found.dataset.start) - BEFORE_S);
+}
+
+/** The last line that begins by a moment, such as "at-1:23"; null without one. */
+function lineAt(name) {
+  const parts = /^at-(?:(\d+):)?(\d+):(\d\d)$/.exec(name);
+  if (parts === null) return null;
+  const second = 3600 * Number(parts[1] ?? 0) + 60 * Number(parts[2]) + Number(parts[3]);
+  const lines = [...document.querySelectorAll(".line[data-start]")];
+  return lines.findLast((line) => Number(line.dataset.start) < second + 1) ?? lines[0] ?? null;
+}
+
+addEventListener("hashchange", openNamed);
+// a second press on the same link changes no address
+for (const link of document.querySelectorAll("a.to-line")) {
+  link.addEventListener("click", () => {
+    if (link.hash === location.hash) openNamed();
+  });
+}
+
 if (at("hear") !== null) wireReflection(at("hear"));
 const firstButtons = document.querySelectorAll("[data-from]");
 if (firstButtons.length) wireFirst(firstButtons);
@@ -128,3 +183,4 @@ if (at("unfold") !== null) wireFolds(at("unfold"));
 wirePlayer();
 const score = at("score");
 if (score !== null) drawScore(`/attempts/${encodeURIComponent(score.dataset.attempt)}/timeline`);
+if (location.hash) openNamed();

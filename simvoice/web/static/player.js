@@ -14,6 +14,7 @@ const TEXT_INPUTS = new Set(["text", "number", "search"]); // these inputs need 
 export const sound = at("sound");
 const player = at("player");
 let stopAt = null; // where playing one moment ends
+let pressed = null; // the button whose moment plays
 const lines = [...document.querySelectorAll(".line[data-start]")].map((node) => ({
   node,
   start: Number(node.dataset.start),
@@ -110,11 +111,19 @@ function toggle() {
   else sound.pause();
 }
 
-function playFrom(second, until = null) {
+function playFrom(second, until = null, button = null) {
   stopAt = until;
+  press(button);
   sound.currentTime = Math.max(0, second);
   show();
   play();
+}
+
+/** Show which button's moment plays; null for none. */
+function press(button) {
+  pressed?.classList.remove("playing");
+  pressed = button;
+  pressed?.classList.add("playing");
 }
 
 function show() {
@@ -134,6 +143,7 @@ function follow() {
   show();
   if (stopAt !== null && sound.currentTime >= stopAt) {
     stopAt = null;
+    press(null);
     sound.pause();
   }
   if (!sound.paused) requestAnimationFrame(follow);
@@ -166,6 +176,14 @@ function key(event) {
   }
 }
 
+/** Move the playhead without playing. */
+export function moveTo(second) {
+  if (sound === null) return;
+  stopAt = null;
+  sound.currentTime = Math.max(0, second);
+  show();
+}
+
 /** Connect buttons, keys and links to moments. Does nothing without a recording. */
 export function wirePlayer() {
   if (sound === null) return;
@@ -182,6 +200,7 @@ export function wirePlayer() {
     sound.addEventListener(name, () => {
       at("play").setAttribute("aria-label", sound.paused ? "Play" : "Pause");
       player.classList.toggle("playing", !sound.paused);
+      if (sound.paused) press(null);
     });
   }
   sound.addEventListener("play", follow);
@@ -189,7 +208,10 @@ export function wirePlayer() {
   for (const button of document.querySelectorAll("[data-at]")) {
     const { at: from, to } = button.dataset;
     const until = to === undefined ? null : Number(to);
-    button.addEventListener("click", () => playFrom(Number(from) - BEFORE_S, until));
+    button.addEventListener("click", () => {
+      if (pressed === button && !sound.paused) sound.pause();
+      else playFrom(Number(from) - BEFORE_S, until, button);
+    });
   }
   document.addEventListener("keydown", key);
 }
