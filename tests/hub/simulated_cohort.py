@@ -1,12 +1,13 @@
 """A simulated cohort: learners of eight kinds meet a patient in virtual time, several times each.
 
-Each kind of script is played once with each seed, and its figures stand for all learners who play
-it. `python -m tests.hub.simulated_cohort` fills a hub with 90 learners x 6 attempts and measures
-how long the page of the cohort takes.
+Each kind of script is played once with each seed. Every learner who plays it releases a copy of
+that record with its words, as a laptop sends it. `python -m tests.hub.simulated_cohort` fills a hub
+with 90 learners x 6 attempts and measures how long the page of the cohort takes.
 """
 
 from __future__ import annotations
 
+import json
 import statistics
 import sys
 import time
@@ -18,15 +19,13 @@ from tempfile import TemporaryDirectory
 from uuid import UUID, uuid4
 
 from fastapi.testclient import TestClient
-from sqlalchemy.orm import Session
 
 from simvoice import paths
 from simvoice.bench.discrimination import embedder, patient_of
 from simvoice.bench.scripted_learners import KINDS, LearnerKind, load_learners
 from simvoice.bench.virtual_encounter import play
 from simvoice.debrief.build import build_debrief
-from simvoice.debrief.model import Debrief
-from simvoice.hub import briefs, courses, people
+from simvoice.hub import attempts, briefs, courses, people
 from simvoice.hub.app import create_app
 from simvoice.hub.briefs import MadeBrief
 from simvoice.hub.doors import sessions
@@ -35,18 +34,48 @@ from simvoice.hub.roles import Role
 from simvoice.hub.settings import load_settings
 from simvoice.hub.storage.tables import Account, Membership, Release, StoredAttempt
 from simvoice.reading.reading import read
+from simvoice.record.files import HEADER
+from simvoice.record.store import Attempt, Store
 from simvoice.release.contents import Contents
+from simvoice.release.prepare import prepare_release
 
 BEGAN = datetime(2026, 11, 2, 9, tzinfo=UTC)
 FIRST_SEED = 300
 
 
+def _name(begun_at: datetime) -> str:
+    return f"{begun_at:%Y%m%d-%H%M%S}-breast-biopsy-k3f9"
+
+
 @dataclass(frozen=True)
 class Played:
-    """One encounter in virtual time, and what two independent ways say of it."""
+    """One encounter in virtual time: its release with words, and the brief that a hub makes."""
 
-    debrief: Debrief
+    files: Mapping[str, bytes]
+    """By name."""
     made: MadeBrief
+
+
+def _played(attempt: Attempt, folder: Path) -> Played:
+    """Return an attempt as a laptop releases it. folder: to work in."""
+    debrief = build_debrief(attempt, read(attempt), with_peaks=False)
+    prepared = prepare_release(attempt, debrief, Contents.WORDS)
+    files = {name: path.read_bytes() for name, path in prepared.paths.items()}
+    released = _write(folder / _name(BEGAN), files)
+    return Played(files, briefs.make(Store(folder).open(released.name), Contents.WORDS))
+
+
+def _write(folder: Path, files: Mapping[str, bytes]) -> Path:
+    folder.mkdir(exist_ok=True)
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
+    return folder
+
+
+def _as_another(files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Return the files of an attempt as those of another one."""
+    header = {**json.loads(files[HEADER]), "uuid": str(uuid4())}
+    return {**files, HEADER: json.dumps(header).encode()}
 
 
 def play_kinds(case_id: str, seeds: int = 1) -> Mapping[LearnerKind, Sequence[Played]]:
@@ -60,45 +89,40 @@ def play_kinds(case_id: str, seeds: int = 1) -> Mapping[LearnerKind, Sequence[Pl
             with TemporaryDirectory(prefix="simvoice-cohort-") as folder:
                 seed = FIRST_SEED + number
                 attempt = play(patient, embedder(), script, kind, seed, Path(folder))
-                debrief = build_debrief(attempt, read(attempt), with_peaks=False)
-                found.setdefault(kind, []).append(
-                    Played(debrief, briefs.make(attempt, Contents.SOUND))
-                )
+                found.setdefault(kind, []).append(_played(attempt, Path(folder)))
     return found
 
 
 def fill(
-    session: Session,
+    hub: Hub,
     course_id: UUID,
     played: Mapping[LearnerKind, Sequence[Played]],
     plan: Sequence[Sequence[LearnerKind]],
-) -> dict[UUID, Played]:
-    """Put learners with released attempts into a course. Returns what each played last.
+) -> None:
+    """Put learners with released attempts into a course: `simulated-0` and so on.
 
     plan: the kind of each attempt of each learner, in order of time.
     """
-    last: dict[UUID, Played] = {}
-    for learner, kinds in enumerate(plan):
-        person = Account(login=f"simulated-{learner}", name=f"Learner {learner}")
-        session.add(person)
-        session.flush()
-        session.add(Membership(course_id=course_id, person_id=person.id))
-        for number, kind in enumerate(kinds):
-            of_kind = played[kind]
-            this = of_kind[(learner + number) % len(of_kind)]
-            made = StoredAttempt(
-                **{"id": uuid4(), "record_id": f"20261102-{learner}-{number}"},
-                **{"owner_id": person.id, "origin": "hub", "case_id": this.debrief.case_id},
-                **{"case_title": this.debrief.title, "patient_name": this.debrief.patient_name},
-                **{"started_at": BEGAN + timedelta(days=number, minutes=learner)},
-                **{"duration_s": this.debrief.duration_s, "reason": "learner"},
-            )
-            session.add(made)
-            session.flush()
-            session.add(Release(attempt_id=made.id, course_id=course_id, contents="words"))
-            briefs.store(session, made.id, Contents.SOUND, this.made)
-            last[person.id] = this
-    return last
+    with TemporaryDirectory(prefix="simvoice-cohort-") as folder:
+        for learner, kinds in enumerate(plan):
+            with hub.database.begin() as session:
+                person = Account(login=f"simulated-{learner}", name=f"Learner {learner}")
+                person.introduced_at = BEGAN
+                session.add(person)
+                session.flush()
+                session.add(Membership(course_id=course_id, person_id=person.id))
+                person_id = person.id
+            for number, kind in enumerate(kinds):
+                this = played[kind][(learner + number) % len(played[kind])]
+                begun_at = BEGAN + timedelta(days=number, seconds=learner)
+                record = _write(Path(folder) / _name(begun_at), _as_another(this.files))
+                kept = attempts.keep(
+                    hub, record, origin="laptop", owner_id=person_id, contents=Contents.WORDS
+                )
+                with hub.database.begin() as session:
+                    session.get_one(StoredAttempt, kept).started_at = begun_at
+                    session.add(Release(attempt_id=kept, course_id=course_id, contents="words"))
+                    briefs.store(session, kept, Contents.WORDS, this.made)
 
 
 def mixed(learners: int, attempts: int) -> list[list[LearnerKind]]:
@@ -142,8 +166,7 @@ def main() -> None:
             edo.introduced_at = hub.now()
             course = courses.create_course(session, "Year 3", "", edo.id)
         played = play_kinds("breast-biopsy", 2)
-        with hub.database.begin() as session:
-            fill(session, course.id, played, mixed(90, 6))
+        fill(hub, course.id, played, mixed(90, 6))
         times, cpu_ms = _measure(hub, "edo", course.id)
         sys.stdout.write(
             f"90 learners x 6 attempts: first {times[0]:.0f} ms, then median "
