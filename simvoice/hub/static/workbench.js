@@ -30,6 +30,10 @@ function button(words, press) {
   return made;
 }
 
+/** Let a button wait for its end. It keeps the focus, which a disabled one would lose. */
+const setBusy = (press, must) => press.setAttribute("aria-disabled", String(must));
+const isBusy = (press) => press.getAttribute("aria-disabled") === "true";
+
 // -- what is to do
 
 function cardOf(part, card) {
@@ -119,7 +123,7 @@ function showCheck() {
   }
   const found = isGoing || check === null ? [] : check.sentences.slice(1);
   at("check-found").replaceChildren(...found.map((each) => element("li", each)));
-  at("check").disabled = isGoing || !state.can_be_checked;
+  setBusy(at("check"), isGoing || !state.can_be_checked);
   at("offer").hidden = !state.is_certified || state.offered === state.revision;
   at("offer").elements.revision.value = state.revision;
   at("certified").hidden = !state.is_certified;
@@ -145,6 +149,7 @@ async function watch() {
 }
 
 at("check").addEventListener("click", async () => {
+  if (isBusy(at("check"))) return;
   await settled();
   try {
     take(await request(`${here}/check`, "POST", {}));
@@ -417,10 +422,11 @@ bench.addEventListener("toggle", (event) => {
 // -- the voice
 
 async function hear(press) {
+  if (isBusy(press)) return;
+  setBusy(press, true);
   await settled();
   const words = press.textContent;
   const player = at("sound");
-  press.disabled = true;
   press.textContent = "Preparing …";
   const query = new URLSearchParams({ line: press.dataset.hear, version: revision });
   player.src = `${here}/line.wav?${query}`;
@@ -430,7 +436,7 @@ async function hear(press) {
   } catch {
     press.textContent = "It cannot be heard now";
   }
-  press.disabled = false;
+  setBusy(press, false);
 }
 
 // -- ask the patient
@@ -474,6 +480,8 @@ async function converse() {
     talk = talk.slice(0, turns.length - 1); // the rest came after the end
     at("talk").replaceChildren(...turns.map(turn));
     at("talk").scrollTop = at("talk").scrollHeight;
+    // a longer talk moves the field down, out of a small window
+    if (at("ask").contains(document.activeElement)) at("ask").scrollIntoView({ block: "nearest" });
   } catch (error) {
     talk = talk.slice(0, -1);
     at("talk").append(element("li", error.message, "fault"));
@@ -498,7 +506,8 @@ at("again").addEventListener("click", () => {
 // -- questions without an answer
 
 async function look() {
-  at("look").disabled = true;
+  if (isBusy(at("look"))) return;
+  setBusy(at("look"), true);
   await settled();
   try {
     const answer = await fetch(`${here}/questions`, { headers: { accept: "text/html" } });
@@ -508,10 +517,19 @@ async function look() {
   } catch (error) {
     at("questions").replaceChildren(element("p", error.message, "fault"));
   }
-  at("look").disabled = false;
+  setBusy(at("look"), false);
 }
 
 at("look").addEventListener("click", look);
+
+/** Take a question off the list. The focus goes to the next one. */
+function takeOff(row) {
+  const next = row.nextElementSibling ?? row.previousElementSibling;
+  const isInside = row.contains(document.activeElement);
+  row.remove();
+  if (isInside) (next?.querySelector("textarea, input, select, button") ?? at("look")).focus();
+}
+
 at("questions").addEventListener("click", async (event) => {
   const press = event.target.closest("button");
   const row = press?.closest("[data-keys]");
@@ -519,7 +537,7 @@ at("questions").addEventListener("click", async (event) => {
   const { words, keys } = row.dataset;
   if (press.dataset.settle !== undefined) {
     await request(`${here}/questions`, "POST", { keys: keys.split(" ") });
-    row.remove();
+    takeOff(row);
   } else if (press.dataset.make !== undefined) {
     const text = row.querySelector("[data-answer]").value;
     const found = await send({ action: "answer", part: "lines", text, words });
@@ -527,7 +545,7 @@ at("questions").addEventListener("click", async (event) => {
   } else if (press.dataset.take !== undefined) {
     const card = row.querySelector("[data-line]").value;
     const found = await send({ action: "exemplar", part: "lines", card, text: words });
-    if (found !== null) row.remove();
+    if (found !== null) takeOff(row);
   }
 });
 

@@ -83,9 +83,68 @@ def look_at(page: Any) -> None:
         assert page.evaluate(BROADER) == [], width
 
 
+class Keys:
+    """A person at a keyboard. Tab must reach everything, and what has the focus must be seen."""
+
+    MOST = 600
+    """Presses of Tab from one thing to another; a page with a trap needs more."""
+
+    def __init__(self, page: Any) -> None:
+        self.page = page
+
+    def go(self, target: Any) -> None:
+        """Press Tab, or Shift and Tab when that is nearer, until something has the focus."""
+        target.wait_for()
+        is_there = "(node) => node === document.activeElement"
+        is_after = """(node) => document.activeElement === document.body
+          || !!(document.activeElement.compareDocumentPosition(node) & 4)"""
+        key = "Tab" if target.evaluate(is_after) else "Shift+Tab"
+        for _ in range(self.MOST):
+            if target.evaluate(is_there):
+                break
+            self.page.keyboard.press(key)
+        else:
+            pytest.fail(f"{key} does not reach {target}")
+        assert target.evaluate(IS_SEEN), f"the focus is not seen at {target}"
+
+    def press(self, target: Any, *, again: bool = True) -> None:
+        """Press a button, a link or the heading of a card. again: also when it is open."""
+        if not again and target.evaluate("(node) => node.parentElement.open"):
+            return
+        self.go(target)
+        self.page.keyboard.press("Enter")
+
+    def write(self, target: Any, text: str) -> None:
+        self.go(target)
+        self.page.keyboard.press("Control+A")
+        self.page.keyboard.insert_text(text)
+
+    def leave(self) -> None:
+        self.page.keyboard.press("Tab")
+        self.is_somewhere()
+
+    def choose(self, target: Any, words: str) -> None:
+        """Choose from a list as its first letters do."""
+        self.go(target)
+        self.page.keyboard.type(words, delay=5)
+        self.leave()
+
+    def is_somewhere(self) -> None:
+        """The last action has not lost the focus."""
+        assert self.page.evaluate("document.activeElement !== document.body")
+
+
+IS_SEEN = """(node) => {
+  const box = node.getBoundingClientRect();
+  const style = getComputedStyle(node);
+  const ring = style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 1;
+  return (ring || style.boxShadow !== "none") && box.bottom > 0 && box.top < innerHeight;
+}"""
+
+
 def download(page: Any, name: str) -> bytes:
     with page.expect_download() as waited:
-        page.get_by_role("link", name=name, exact=True).click()
+        Keys(page).press(page.get_by_role("link", name=name, exact=True))
     return Path(waited.value.path()).read_bytes()
 
 
@@ -96,48 +155,82 @@ def test_a_case_is_made_of_a_door_note_alone_certified_and_goes_out_and_in(
     page = window(chromium, served, "edo", said)
     page.goto(f"{served.address}/workbench")
     look_at(page)
-    page.get_by_role("textbox", name="Door note").fill(NOTE)
-    page.get_by_role("button", name="Read the note").click()
-    assert page.get_by_label("Name of the patient").input_value() == "Karl Vogt"
+    # from here on with the keyboard alone, on a window as broad as a phone
+    page.set_viewport_size({"width": 390, "height": 844})
+    keys = Keys(page)
+    keys.write(page.get_by_role("textbox", name="Door note"), NOTE)
+    keys.press(page.get_by_role("button", name="Read the note"))
+    name = page.get_by_label("Name of the patient")
+    name.wait_for()
+    assert name.input_value() == "Karl Vogt"
     look_at(page)
-    page.get_by_role("button", name="Make the case").click()
+    page.set_viewport_size({"width": 390, "height": 844})
+    keys.press(page.get_by_role("button", name="Make the case"))
     page.get_by_text("Nothing is wrong.").wait_for()
 
-    # by keyboard alone: a line is opened, changed and saved; the patient says it
-    lines = page.locator("#part-lines > summary")
-    lines.focus()
-    page.keyboard.press("Enter")
-    page.locator("#card-lines-sister > summary").focus()
-    page.keyboard.press("Enter")
-    words = page.get_by_label("The patient says")
+    # a line is opened, changed and saved; the patient says it, and it is heard
+    keys.press(page.locator("#part-lines > summary"))
+    keys.press(page.locator("#card-lines-sister > summary"))
+    words = page.locator("#card-lines-sister").get_by_label("The patient says", exact=True)
     words.wait_for()
-    words.fill("My daughter Anna. She lives next door.")
-    page.keyboard.press("Tab")
+    keys.write(words, "My daughter Anna. She lives next door.")
+    keys.leave()
     saved(page)
-    page.get_by_label("You say").fill("Who is at home with you?")
+    with page.expect_response(lambda answer: "line.wav" in answer.url) as heard:
+        keys.press(page.locator("#card-lines-sister").get_by_role("button", name="Hear it"))
+    assert heard.value.status == 200
+    keys.write(page.get_by_label("You say"), "Who is at home with you?")
     page.keyboard.press("Enter")
     page.locator("#talk .answer", has_text="My daughter Anna").wait_for()
-    page.get_by_label("You say").fill("What is the name of your first school?")
+    keys.write(page.get_by_label("You say"), "What is the name of your first school?")
     page.keyboard.press("Enter")
     page.get_by_text("It is kept among the questions without an answer.").wait_for()
+    keys.is_somewhere()
     look_at(page)
+    page.set_viewport_size({"width": 390, "height": 844})
 
     # a question without an answer becomes a line with one press
-    page.get_by_role("button", name="Look for them").click()
-    page.get_by_label("The patient answers").fill("The Saint Martin school. Why do you ask?")
-    page.get_by_role("button", name="Make this line").click()
+    keys.press(page.get_by_role("button", name="Look for them"))
+    answer = page.get_by_label("The patient answers")
+    answer.wait_for()
+    keys.is_somewhere()
+    keys.write(answer, "The Saint Martin school. Why do you ask?")
+    keys.press(page.get_by_role("button", name="Make this line"))
     page.locator("#talk .answer", has_text="The Saint Martin school").wait_for()
+    made = page.locator(".bench-card[open] textarea", has_text="The Saint Martin school").first
+    made.wait_for()
+    keys.is_somewhere()
+
+    # a card is added: another wording of it, and a rule of several kinds
+    keys.press(page.locator("#part-critical_items > summary"))
+    keys.write(page.get_by_label("New item"), "Name the next step.")
+    page.keyboard.press("Enter")
+    card = page.locator("#card-critical_items-name_next_step")
+    card.get_by_label("Why", exact=True).wait_for()
+    keys.write(card.get_by_label("Why", exact=True), "He has to know what happens tomorrow.")
+    keys.choose(card.get_by_label("It is decided by"), "The learner does one of these")
+    keys.choose(card.get_by_label("Add to “What the learner does”"), "plan")
+    saved(page)
+    page.get_by_text("Nothing is wrong.").or_(page.locator("#todo .advice")).first.wait_for()
+    look_at(page)
+    page.set_viewport_size({"width": 390, "height": 844})
+    keys.choose(card.get_by_label("It is decided by"), "a human rater decides")
+    card.get_by_label("What the learner does", exact=True).wait_for(state="detached")
+    saved(page)
 
     # a mistake is shown where it is, and taken back
-    page.locator("#card-lines-help > summary").click()
-    field = page.locator("#card-lines-help").get_by_label("The patient says")
-    field.fill("I don't want to be a burden.")
-    field.blur()
+    keys.press(page.locator("#part-lines > summary"), again=False)
+    keys.press(page.locator("#card-lines-help > summary"))
+    field = page.locator("#card-lines-help").get_by_label("The patient says", exact=True)
+    field.wait_for()
+    keys.write(field, "I don't want to be a burden.")
+    keys.leave()
     page.locator("#todo").get_by_text("reveals").wait_for()
-    page.get_by_role("button", name="Undo the last change").click()
+    keys.press(page.get_by_role("button", name="Undo the last change"))
     page.get_by_text("Taken back.").wait_for()
     page.locator("#todo .advice").wait_for()  # the new line has one question only
     assert page.locator("#todo li:not(.advice)").count() == 0
+    page.set_viewport_size({"width": 1366, "height": 768})
 
     # another educator changes the same card: both texts are shown, and one is chosen
     other = window(chromium, served, "mei", said)
@@ -157,11 +250,11 @@ def test_a_case_is_made_of_a_door_note_alone_certified_and_goes_out_and_in(
     other.context.close()
 
     # the whole check, over a reload; then learners are offered this version
-    page.get_by_role("button", name="Run the whole check").click()
+    keys.press(page.get_by_role("button", name="Run the whole check"))
     page.get_by_text(re.compile("The check runs|The case passed")).wait_for()
     page.reload()
     page.get_by_text("The case passed:").wait_for(timeout=WAIT_MS)
-    page.get_by_role("button", name="Offer this version to learners").click()
+    keys.press(page.get_by_role("button", name="Offer this version to learners"))
     page.get_by_text("Learners are offered this version now.").wait_for()
     (listed,) = listed_cases(paths.own_cases_dir())
     assert (listed.id, listed.fault) == ("karl-vogt", None)
@@ -172,9 +265,9 @@ def test_a_case_is_made_of_a_door_note_alone_certified_and_goes_out_and_in(
     assert first["case.yaml"].decode() == listed.file.read_text(encoding="utf-8")
     for name, raw in first.items():
         (tmp_path / name).write_bytes(raw)
-    page.get_by_text("Bring in changed files").click()
+    keys.press(page.get_by_text("Bring in changed files"))
     page.get_by_label("Files of the case").set_input_files([tmp_path / name for name in names])
-    page.get_by_role("button", name="Bring them in").click()
+    keys.press(page.get_by_role("button", name="Bring them in"))
     page.get_by_text("The files are in.").wait_for()
     assert {name: download(page, name) for name in names} == first
     assert [each for each in said if "409" not in each and "422" not in each] == []
