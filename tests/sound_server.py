@@ -73,7 +73,7 @@ class SoundServer:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        wait_until(lambda: self._pactl("info") == 0, 10.0, "the start of PulseAudio")
+        wait_until(lambda: self._pactl("info") == 0, 60.0, "the start of PulseAudio")
         for master, name in (("mic", "vmic"), ("spk", "vloop")):
             remap = ["load-module", "module-remap-source", f"master={master}.monitor"]
             assert self._pactl(*remap, f"source_name={name}") == 0

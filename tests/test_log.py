@@ -60,7 +60,7 @@ def test_an_error_of_a_thread_is_logged_with_its_frames_and_without_its_message(
 
     thread = threading.Thread(target=fail, name="voice")
     thread.start()
-    thread.join(10)
+    thread.join(60)
     text = logged.text_without_secrets()
     assert "The thread voice ended with an error." in text
     assert "RuntimeError" in text

@@ -19,7 +19,7 @@ def test_a_preparation_and_its_seconds_are_logged(logged: LogFile) -> None:
     preparations.begin(
         "wrist", "Ben is ready", lambda _progress, _stop: None, lambda _stop: is_ready.set()
     )
-    assert is_ready.wait(10)
+    assert is_ready.wait(60)
     preparations.stop()
     text = logged.text()
     assert "INFO simvoice.app.preparation" in text
@@ -40,7 +40,7 @@ def test_an_unexpected_error_of_a_preparation_is_said_and_the_next_one_begins(
     assert "could not be prepared; load the page again" in (preparations.readiness.fault or "")
     assert not preparations.serves("wrist")
     preparations.begin("wrist", "Ben is ready", lambda _progress, _stop: None, lambda _stop: None)
-    until_s = time.monotonic() + 5.0
+    until_s = time.monotonic() + 60.0
     while not preparations.readiness.ready and time.monotonic() < until_s:
         time.sleep(0.01)
     assert preparations.readiness.sentence == "Ben is ready"

@@ -68,7 +68,7 @@ def test_a_signal_leaves_no_file_with_the_key(tmp_path: Path, number: int, codes
             assert process.poll() is None, process.stderr.read()
         assert "Ctrl+C stops" in process.stderr.readline()
         process.send_signal(number)
-        out, errors = process.communicate(timeout=20)
+        out, errors = process.communicate(timeout=60)
     finally:
         process.kill()
         process.wait()

@@ -149,10 +149,10 @@ def test_a_closed_tab_gives_the_queued_frames_and_then_none(line: BrowserLine) -
 
 def test_closing_wakes_a_waiting_reader(line: BrowserLine) -> None:
     got: list[object] = []
-    reader = threading.Thread(target=lambda: got.append(line.read(timeout_s=30.0)))
+    reader = threading.Thread(target=lambda: got.append(line.read(timeout_s=600.0)))
     reader.start()
     line.close()
-    reader.join(10.0)
+    reader.join(60.0)
     assert got == [None]
 
 

@@ -73,7 +73,7 @@ class CardProcess:
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         if not line:
-            _, err = self.process.communicate(timeout=20)
+            _, err = self.process.communicate(timeout=60)
             raise AssertionError(err)
         found: dict[str, Any] = json.loads(line)
         return found

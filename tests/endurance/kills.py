@@ -91,7 +91,7 @@ class Killed:
             return True
         self.process.send_signal(getattr(signal, kill.end))
         self.wait(kill)
-        gone, left = psutil.wait_procs(children, timeout=20)
+        gone, left = psutil.wait_procs(children, timeout=60)
         check(kill, not left, f"{len(left)} of {len(gone) + len(left)} child processes live on")
         for process in left:
             process.kill()

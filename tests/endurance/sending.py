@@ -150,7 +150,7 @@ class HubProcess:
         end = time.monotonic() + 120.0
         while time.monotonic() < end:
             with contextlib.suppress(httpx.HTTPError):
-                httpx.get(f"http://127.0.0.1:{self.port}/static/mark.svg", timeout=2.0)
+                httpx.get(f"http://127.0.0.1:{self.port}/static/mark.svg", timeout=30.0)
                 self.is_up = True
                 return
             if self.process.poll() is not None:
@@ -210,7 +210,7 @@ class Relay:
     def _serve(self, client: socket.socket) -> None:
         left = [self._random.randint(*self._plan.cut_bytes)]
         try:
-            hub = socket.create_connection(("127.0.0.1", self._target), timeout=5.0)
+            hub = socket.create_connection(("127.0.0.1", self._target), timeout=30.0)
         except OSError:
             client.close()
             return
@@ -465,7 +465,7 @@ def _withdraw_some(made: World, result: LoadResult, chosen: random.Random) -> No
 def _watch(made: World, result: LoadResult, stop: threading.Event) -> None:
     """Open the page of the course every 150 ms, as an educator who works."""
     with httpx.Client(
-        base_url=f"http://127.0.0.1:{made.hub.port}", cookies=made.cookie, timeout=20.0
+        base_url=f"http://127.0.0.1:{made.hub.port}", cookies=made.cookie, timeout=60.0
     ) as browser:
         while not stop.wait(0.15):
             began_s, kills = time.perf_counter(), made.hub.kills

@@ -62,7 +62,7 @@ class S3Server:
         return True
 
     def _ask(self, method: str, path: str) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:
             # moto takes the region of a bucket from the signature's scope
             scope = "tester/20260101/us-east-1/s3/aws4_request"

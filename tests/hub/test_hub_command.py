@@ -62,7 +62,7 @@ def run(data: Path, *options: str) -> subprocess.CompletedProcess[str]:
 def answers(port: int, *, is_secure: bool) -> bool:
     try:
         base = f"{'https' if is_secure else 'http'}://127.0.0.1:{port}"
-        return httpx.get(f"{base}/sign-in", verify=False, timeout=20).status_code == 200
+        return httpx.get(f"{base}/sign-in", verify=False, timeout=60).status_code == 200
     except httpx.TransportError:
         return False
 
@@ -99,7 +99,7 @@ def browse(made: MadeCertificate, port: int) -> httpx.Client:
         base_url=base,
         verify=ssl.create_default_context(cafile=str(made.authority)),
         headers={"origin": base, "accept": "text/html"},
-        timeout=20,
+        timeout=60,
     )
 
 
@@ -157,7 +157,7 @@ def test_a_person_who_was_added_in_the_terminal_comes_in(tmp_path: Path) -> None
         assert "no account yet" not in hub.said
         base = f"http://127.0.0.1:{hub.port}"
         ours = {"origin": base, "accept": "text/html"}
-        with httpx.Client(base_url=base, headers=ours, timeout=20) as robin:
+        with httpx.Client(base_url=base, headers=ours, timeout=60) as robin:
             token = token_of(robin.get("/sign-in"))
             there = robin.post("/sign-in/code", data={"token": token, "code": code[1]})
             form = {"token": token_of(robin.get(there.headers["location"])), "code": code[1]}

@@ -30,7 +30,7 @@ def test_hubs_that_start_together_have_one_key(hub: Hub) -> None:
     for each in threads:
         each.start()
     for each in threads:
-        each.join(20)
+        each.join(60)
     assert len(found) == 6
     assert len(set(found)) == 1
 

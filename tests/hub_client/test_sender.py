@@ -522,7 +522,7 @@ def test_the_thread_sends_when_it_is_woken_and_ends(
     try:
         laptop.release(ATTEMPT)
         laptop.sender.wake()
-        assert kept.wait(10.0)
+        assert kept.wait(60.0)
     finally:
         laptop.sender.close()
     assert not any(each.name == "hub-sender" for each in threading.enumerate())

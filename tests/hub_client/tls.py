@@ -149,7 +149,7 @@ def tls_server(
     class Server(ThreadingHTTPServer):
         def get_request(self) -> tuple[ssl.SSLSocket, object]:  # type: ignore[override]
             plain, peer = self.socket.accept()
-            plain.settimeout(5)
+            plain.settimeout(60)
             # the handshake takes place in the thread of the request, where it may fail
             return context.wrap_socket(plain, server_side=True, do_handshake_on_connect=False), peer
 

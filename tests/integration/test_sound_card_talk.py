@@ -75,7 +75,7 @@ def talked(
     server.say(np.concatenate([np.zeros(RATE // 2, np.int16), question, np.zeros(RATE, np.int16)]))
     stdout += upto(talk, "Ines Ward: I slipped")
     server.kill()
-    ear.wait(20)
+    ear.wait(60)
     rest, stderr = talk.communicate(timeout=60)
     (attempt,) = set(simulator.store.ids()) - before
     return Talked(

@@ -55,7 +55,7 @@ def ended_in_order(simulator: Simulator, before: set[str], reason: str) -> Attem
 
 
 def wait_for_children(children: list[psutil.Process]) -> None:
-    _, left = psutil.wait_procs(children, timeout=5.0)
+    _, left = psutil.wait_procs(children, timeout=60.0)
     assert left == []
 
 

@@ -66,7 +66,7 @@ def test_a_failed_job_is_logged_with_its_attempt_its_place_and_no_words(logged: 
     with log.of_attempt(ATTEMPT):
         jobs.start()
     jobs.put(Job(Key(1, 0), Lane.VOICE, speak, lambda _: told.set(), 0.1))
-    assert told.wait(10)
+    assert told.wait(60)
     jobs.stop()
     scheduler.close()
     text = logged.text_without_secrets()

@@ -22,7 +22,7 @@ from simvoice.runtime.scheduler import (
     shared,
 )
 
-WAIT_S = 10.0
+WAIT_S = 60.0
 """Only a failing test waits this long."""
 
 

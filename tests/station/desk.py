@@ -400,7 +400,7 @@ class Desk:
         self.press(EnterRoom())
         self.talk()
 
-    def until(self, is_so: Callable[[], bool], what: str, longest_s: float = 10.0) -> None:
+    def until(self, is_so: Callable[[], bool], what: str, longest_s: float = 60.0) -> None:
         """Wait for something that a thread does. what: as a clause, for the failure."""
         until_s = time.monotonic() + longest_s
         while not is_so():

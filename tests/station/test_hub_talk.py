@@ -75,7 +75,7 @@ class ScriptedHub:
     def claim(self, request: ClaimRequest) -> ClaimAnswer:
         self.claims.append(request)
         if self.slow is not None:
-            self.slow.wait(10.0)
+            self.slow.wait(60.0)
         if self.claim_fault is not None:
             raise self.claim_fault
         return ClaimAnswer(code=roster(EXAM).codes[0], assignment=EXAM)

@@ -34,7 +34,7 @@ class SlowPatients:
     ) -> None:
         self.began.append(case_id)
         progress(0.5, f"Preparing {case_id}")
-        until_s = time.monotonic() + 10.0
+        until_s = time.monotonic() + 60.0
         while not self.go.wait(0.002) and not cancelled():
             assert time.monotonic() < until_s, "the preparation was neither let on nor cancelled"
         if self.fault is not None:
@@ -65,7 +65,7 @@ def preparations(
 
 
 def until(is_so: Callable[[], bool], what: str) -> None:
-    until_s = time.monotonic() + 10.0
+    until_s = time.monotonic() + 60.0
     while not is_so():
         assert time.monotonic() < until_s, f"not within 10 s: {what}"
         time.sleep(0.002)

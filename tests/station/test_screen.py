@@ -71,10 +71,10 @@ class Compositor:
     def end(self) -> None:
         if self._process is not None:
             self._process.kill()
-            self._process.wait(10)
+            self._process.wait(60)
 
 
-def wait_until(condition: Callable[[], bool], failure: str, within_s: float = 30.0) -> None:
+def wait_until(condition: Callable[[], bool], failure: str, within_s: float = 60.0) -> None:
     end_s = time.monotonic() + within_s
     while not condition():
         assert time.monotonic() < end_s, f"{failure} within {within_s:.0f} s"

@@ -31,7 +31,7 @@ class Heard:
             except BlockingIOError:
                 return found
 
-    def wait(self, within_s: float = 5.0) -> str:
+    def wait(self, within_s: float = 60.0) -> str:
         self._socket.settimeout(within_s)
         try:
             return self._socket.recv(4096).decode()
@@ -84,7 +84,7 @@ def test_a_socket_without_a_file_is_reached() -> None:
     name = f"simvoice-test-{os.getpid()}"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
         listener.bind(f"\0{name}")
-        listener.settimeout(5)
+        listener.settimeout(60)
         Manager({"NOTIFY_SOCKET": f"@{name}"}).ready()
         assert listener.recv(100) == b"READY=1"
 

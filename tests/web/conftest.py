@@ -74,7 +74,7 @@ def address(simulator: StandIn, start_key: StartKey) -> Iterator[str]:
     thread.start()
     yield f"http://127.0.0.1:{made.getsockname()[1]}"
     server.should_exit = True
-    thread.join(20)
+    thread.join(60)
     made.close()
     assert not thread.is_alive()
 
@@ -111,7 +111,7 @@ class Watched:
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.context.on("request", lambda request: self.requests.append(request.url))
         self.page.on("websocket", lambda socket: self.requests.append(socket.url))
-        self.page.set_default_timeout(20_000)
+        self.page.set_default_timeout(60_000)
 
     def _console(self, message: Any) -> None:
         if message.type in ("error", "warning"):

@@ -26,7 +26,7 @@ PREFERENCES: Mapping[str, object] = {
 }
 START_S = 60.0
 """The first start makes a profile; on two busy cores it takes 10 s."""
-WAIT_S = 20.0
+WAIT_S = 60.0
 KEYS = {"Enter": "\ue006", "Escape": "\ue00c", "Tab": "\ue004"}
 
 

@@ -51,7 +51,7 @@ def address(
     thread.start()
     yield f"http://127.0.0.1:{made.getsockname()[1]}"
     server.should_exit = True
-    thread.join(20)
+    thread.join(60)
     made.close()
 
 

@@ -82,7 +82,7 @@ def _wait_until_up(server: ModelServer) -> None:
     while time.monotonic() < limit_s:
         assert server.process.poll() is None, server.logged()
         try:
-            urllib.request.urlopen(f"{server.url}/models", timeout=5).close()
+            urllib.request.urlopen(f"{server.url}/models", timeout=30).close()
         except urllib.error.HTTPError:
             return  # the server requires a key
         except OSError:

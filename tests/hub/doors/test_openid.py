@@ -75,7 +75,7 @@ def with_provider(hub: Hub, issuer: str) -> Hub:
 
 def at_the_provider(address: str, login: str) -> str:
     """Sign in at the provider and agree; return the address to which it sends the browser."""
-    with httpx.Client(timeout=20) as person:
+    with httpx.Client(timeout=60) as person:
         answer = person.get(address)
         for _ in range(12):
             there = answer.headers.get("location")

@@ -29,7 +29,7 @@ from tests.hub.conftest import ADDRESS, ClientAs
 from tests.web.stand_in import CASE, SCRIPT, ScriptedEncounter, StandIn, case_header
 from tests.web.test_web_line import sound
 
-WAIT_S = 20.0
+WAIT_S = 60.0
 LINE = f"{ADDRESS.replace('https', 'wss')}/encounters/line"
 """The full address: the test client does not add its host to WebSockets."""
 

@@ -28,7 +28,7 @@ from simvoice.web.encounters import Outbox, RunningEncounter
 from simvoice.web.ports import CaseCard
 from tests.web.stand_in import CASE
 
-WAIT_S = 10.0
+WAIT_S = 60.0
 PLENTY = 10**11
 
 

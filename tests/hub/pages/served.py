@@ -212,7 +212,7 @@ def served_town(folder: Path, **settings: Any) -> Iterator[ServedTown]:
         yield ServedTown(f"http://127.0.0.1:{port}", town, patients)
     finally:
         server.should_exit = True
-        thread.join(20)
+        thread.join(60)
         made.close()
         hub.encounters.stop()
         hub.database.close()

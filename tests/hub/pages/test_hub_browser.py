@@ -237,7 +237,7 @@ def test_the_recording_plays_and_can_be_sought(served: ServedTown, chromium: Any
 
 def until(page: Any, selector: str, text: str) -> None:
     """Wait until an element says something."""
-    page.locator(selector, has_text=text).wait_for(timeout=15_000)
+    page.locator(selector, has_text=text).wait_for(timeout=60_000)
 
 
 def test_a_recording_that_is_erased_while_somebody_listens_says_so(
@@ -290,7 +290,7 @@ def test_two_learners_and_one_place(served: ServedTown, chromium: Any) -> None:
         first.page.keyboard.press("Escape")
         first.page.wait_for_selector("#end-dialog[open]")
         first.page.keyboard.press("Enter")
-        first.page.wait_for_url("**/attempts/*", timeout=20_000)
+        first.page.wait_for_url("**/attempts/*", timeout=60_000)
         assert "They said you would have the result." in first.page.inner_text("#transcript")
 
         until(second.page, "#queue-words", "It is your turn.")
@@ -301,7 +301,7 @@ def test_two_learners_and_one_place(served: ServedTown, chromium: Any) -> None:
         second.page.keyboard.press("Escape")
         second.page.wait_for_selector("#end-dialog[open]")
         second.page.keyboard.press("Enter")
-        second.page.wait_for_url("**/attempts/*", timeout=20_000)
+        second.page.wait_for_url("**/attempts/*", timeout=60_000)
         assert first.said == second.said == []
 
 
@@ -322,7 +322,7 @@ def test_a_learner_of_a_drill_types_and_goes_on_with_the_next_try(
         page.keyboard.press("Escape")
         page.wait_for_selector("#end-dialog[open]")
         page.keyboard.press("Enter")
-        page.wait_for_url("**/attempts/*", timeout=20_000)
+        page.wait_for_url("**/attempts/*", timeout=60_000)
         assert page.is_visible("text=Next try")
         assert re.search(r"Try 2 of 5, \d minutes? ?.* left", page.inner_text("main"))
         page.click("text=Next try")
@@ -344,6 +344,6 @@ def test_an_exam_has_no_captions(served: ServedTown, chromium: Any) -> None:
 def test_the_microphone_is_checked_in_the_introduction(served: ServedTown, chromium: Any) -> None:
     with Opened(chromium, served, "introduction") as opened:
         opened.page.click("#mic-check")
-        opened.page.wait_for_selector("#mic-words[data-kind]:not([data-kind=''])", timeout=20_000)
+        opened.page.wait_for_selector("#mic-words[data-kind]:not([data-kind=''])", timeout=60_000)
         assert opened.page.inner_text("#mic-check") == "Check again"
         assert opened.said == []

@@ -35,7 +35,7 @@ from tests.web.test_web_retry import FIRST, FIRST_ENTRIES
 
 pytestmark = pytest.mark.slow
 
-WAIT_S = 20.0
+WAIT_S = 60.0
 OpenAttempt = Callable[[str], Attempt]
 
 

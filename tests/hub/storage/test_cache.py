@@ -73,7 +73,7 @@ def test_many_who_open_an_attempt_at_once_make_one_copy(cache: AttemptCache) -> 
     seen: list[int] = []
 
     def read() -> None:
-        met.wait(10)
+        met.wait(60)
         with cache.hold(attempt, fill) as place:
             seen.append((place / "audio.flac").stat().st_size)
 
@@ -81,7 +81,7 @@ def test_many_who_open_an_attempt_at_once_make_one_copy(cache: AttemptCache) -> 
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(20)
+        thread.join(60)
     assert (seen, fill.count) == ([100] * 6, 1)
 
 

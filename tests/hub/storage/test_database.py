@@ -124,7 +124,7 @@ def test_a_reader_waits_for_no_writer_and_sees_what_was_committed(database: Data
         seen: list[list[str]] = []
         thread = threading.Thread(target=lambda: seen.append(logins(database)))
         thread.start()
-        thread.join(5)
+        thread.join(60)
         assert seen == [[]]
     assert logins(database) == ["ana"]
 
@@ -143,7 +143,7 @@ def test_a_rush_larger_than_the_pool_is_served(database: Database) -> None:
 
     def read() -> None:
         with database.read() as session:
-            held.wait(20)
+            held.wait(60)
             found.append(list(session.scalars(select(Account.login))))
 
     threads = [threading.Thread(target=read) for _ in range(POOL + 5)]

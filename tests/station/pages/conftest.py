@@ -77,7 +77,7 @@ def address(station: ScriptedStation, start_key: StartKey, outbox: RecordOutbox)
     thread.start()
     yield f"http://127.0.0.1:{made.getsockname()[1]}"
     server.should_exit = True
-    thread.join(20)
+    thread.join(60)
     made.close()
     assert not thread.is_alive()
 

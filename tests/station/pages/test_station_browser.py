@@ -36,7 +36,7 @@ class Clock:
         return self.s
 
 
-def until(condition: Callable[[], object], what: str, limit_s: float = 20.0) -> None:
+def until(condition: Callable[[], object], what: str, limit_s: float = 60.0) -> None:
     end_s = time.monotonic() + limit_s
     while not condition():
         if time.monotonic() > end_s:
@@ -249,7 +249,7 @@ def site() -> Iterator[tuple[str, list[str]]]:
     thread.start()
     yield f"http://127.0.0.1:{server.server_address[1]}/?key=zebra-key", said
     server.shutdown()
-    thread.join(5)
+    thread.join(60)
     server.server_close()
 
 

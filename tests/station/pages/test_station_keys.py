@@ -38,7 +38,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.realtime]
 CODE = "ABCDEFGHJKMN"
 
 
-def soon(condition: Callable[[], object], what: str, limit_s: float = 20.0) -> None:
+def soon(condition: Callable[[], object], what: str, limit_s: float = 60.0) -> None:
     end_s = time.monotonic() + limit_s
     while not condition():
         if time.monotonic() > end_s:

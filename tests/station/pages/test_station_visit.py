@@ -108,7 +108,7 @@ def kiosk(chromium: Any, tmp_path: Path) -> Iterator[Kiosk]:
         each.close()
     station.close()
     server.should_exit = True
-    thread.join(20)
+    thread.join(60)
     made.close()
 
 
