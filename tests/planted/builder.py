@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -162,14 +163,17 @@ def add_voice(
     return channel
 
 
+@cache
 def speech_like(seconds: float, level: float = 0.25) -> NDArray[np.float64]:
-    """Return a buzz with moving pitch and a syllable rhythm. Browsers do not suppress it."""
+    """Return a buzz with moving pitch and a syllable rhythm, read-only. Browsers keep it."""
     t = np.arange(round(seconds * RATE)) / RATE
     phase = np.cumsum(120 + 20 * np.sin(2 * np.pi * 0.7 * t)) / RATE
     buzz = sum(np.cos(2 * np.pi * k * phase) / k for k in range(1, 25))
     swelling = np.asarray(buzz) * (0.5 - 0.5 * np.cos(2 * np.pi * 4 * t))
     loudest = float(np.abs(swelling).max())
-    return np.asarray(level * swelling / loudest)
+    made = np.asarray(level * swelling / loudest)
+    made.setflags(write=False)
+    return made
 
 
 # -- record ---------------------------------------------------------------------------------------

@@ -219,6 +219,6 @@ def test_arguments_of_the_tests_reach_pytest(checkout: Path, bin_dir: Path) -> N
 @pytest.mark.usefixtures("pytest_prints")
 def test_without_arguments_two_runs_leave_no_test_out(checkout: Path, bin_dir: Path) -> None:
     shared, alone = run(checkout, bin_dir, ".ci/run").stdout.splitlines()
-    marks = "engine or soundcard or browser or realtime"
+    marks = "realtime or soundcard or browser"
     assert shared == f"true [-m] [not ({marks})]"
-    assert alone == f"true [--numprocesses=0] [-m] [{marks}]"
+    assert alone == f"true [--numprocesses=0] [-m] [{marks}] [--reruns] [1] [-raR]"
