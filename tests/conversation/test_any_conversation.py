@@ -105,7 +105,7 @@ def worlds(draw: st.DrawFn) -> World:
 
 
 relaxed = settings(
-    max_examples=50,
+    max_examples=25,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
@@ -172,7 +172,7 @@ def test_entries_are_in_order_and_turn_numbers_rise(world: World) -> None:
             assert entry.end_s >= entry.start_s - 1e-6
 
 
-@settings(relaxed, max_examples=30)
+@settings(relaxed, max_examples=15)
 @given(
     st.lists(st.floats(0.2, 20.0), min_size=1, max_size=6),
     st.lists(slots, max_size=4),
