@@ -336,6 +336,16 @@ def test_no_file_names_this_machine_or_where_packages_come_from() -> None:
     assert wrong == []
 
 
+def test_no_test_asserts_on_how_long_the_processor_worked() -> None:
+    """A busy machine must not fail a test; `tests/work.py` counts work instead."""
+    wrong = [
+        str(path.relative_to(HOUSE))
+        for path in (HOUSE / "tests").rglob("test_*.py")
+        if re.search(r"\b(thread|process)_time\b", path.read_text(encoding="utf-8"))
+    ]
+    assert wrong == []
+
+
 # -- commands -------------------------------------------------------------------------------
 
 
