@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import socket
 import threading
-import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import psutil
@@ -109,7 +109,8 @@ def test_two_learners_talk_at_once_and_neither_hears_the_other(
         answers = answers_of(Played(kept.entries, result.truth))
         assert len(answers) >= 2
         assert sum(isinstance(entry, PatientSpeech) for entry in kept.entries) >= 2
-        begun_s = datetime.fromisoformat(kept.header.started_at).timestamp()
+        assert kept.started is not None
+        begun_s = datetime.fromisoformat(kept.started.wall_time).timestamp()
         spans.append((begun_s, begun_s + len(result.truth.delivered) / 16_000))
         check_retry(served, result.attempt, tmp_path)
     (one_begins, one_ends), (two_begins, two_ends) = spans
