@@ -62,6 +62,7 @@ def test_from_the_door_note_to_the_debrief(
         assert normalised_words(QUESTION)[-1] in page.inner_text(".exchange").lower()
         page.fill("#text-aim", "To hear how it happened.")
         page.get_by_role("button", name="Show the debrief").click()
+    page.click("#conversation > summary")
     page.wait_for_selector("#timeline svg .wave")
     if reflects:
         assert "To hear how it happened." in page.inner_text(".own-view")
@@ -114,6 +115,7 @@ def test_a_tab_closed_while_she_speaks_keeps_what_was_heard_and_what_was_not(
     assert speeches[1].unsaid != ""
     assert f"{speeches[1].heard} {speeches[1].unsaid}".split() == speeches[1].text.split()
     other.goto(f"{address}/attempts/{attempt_id}")  # too short for a moment to write about
+    other.click("#conversation > summary")
     other.wait_for_selector("#timeline svg .wave")
     assert seen.errors == []
 
@@ -135,6 +137,7 @@ def test_a_microphone_unplugged_in_the_browser_ends_it_as_a_lost_device(
     page.wait_for_selector("#after:not([hidden])")
     assert "unplugged" in page.inner_text("#after-words")
     page.click("#after-debrief")
+    page.click("#conversation > summary")
     page.wait_for_selector("#timeline svg .wave.patient")
 
     (attempt_id,) = set(simulator.store.ids()) - before

@@ -94,6 +94,7 @@ def test_from_the_door_to_the_debrief_with_the_keyboard_alone(
     assert page.is_visible("#room")
     end_by_keyboard(page)
     page.wait_for_url("**/attempts/*")
+    page.click("#conversation > summary")
     page.wait_for_selector("#timeline svg")
     assert "They said you would have the result." in page.inner_text("#transcript")
     assert {urlsplit(url).hostname for url in seen.requests} == {"127.0.0.1"}
@@ -292,6 +293,7 @@ def test_a_turn_plays_from_its_start_and_the_keys_move(
     seen = browse()
     page = seen.page
     page.goto(f"{address}/attempts/{attempt_id}")
+    page.click("#conversation > summary")
     page.wait_for_selector("#timeline svg .wave")
     until(page, "document.getElementById('sound').readyState >= 1")
     now = "document.getElementById('sound').currentTime"
@@ -325,6 +327,7 @@ def test_every_mark_has_its_sign_once_at_any_width(
     page = browse().page
     page.set_viewport_size({"width": width, "height": 800})
     page.goto(f"{address}/attempts/{attempt_id}")
+    page.click("#conversation > summary")
     page.wait_for_selector("#timeline svg")
     assert page.locator("#timeline .sign.interruption").count() == 1
     assert page.locator("#timeline .sign.backchannel").count() == 1
@@ -342,6 +345,7 @@ def test_no_page_is_wider_than_its_window(
     for path in ("/", DOOR, f"/attempts/{attempt_id}", "/nowhere"):
         page.goto(address + path)
         if "attempts" in path:
+            page.click("#conversation > summary")
             page.wait_for_selector("#timeline svg")
         wide = page.evaluate("document.documentElement.scrollWidth")
         assert wide <= size["width"], path

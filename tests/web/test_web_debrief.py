@@ -12,6 +12,7 @@ from fastapi.testclient import TestClient
 
 from simvoice.record.events import PatientReflection, RecordedReflection
 from simvoice.record.ratings import Objection, add_objection
+from tests.hub.pages.test_hub_browser import axe_source
 from tests.planted.builder import patient_move, trust_step
 from tests.planted.on_page import plant
 from tests.web.conftest import Watched
@@ -103,7 +104,8 @@ def test_a_turning_point_plays_from_before_and_stops_at_its_end(
     seen = browse()
     page = seen.page
     page.goto(f"{address}/attempts/{reflected}")
-    button = page.locator(".point .button[data-to]").first
+    page.click("#turning > summary")
+    button = page.locator("#turning .button[data-to]").first
     start_s, end_s = (float(button.get_attribute(f"data-{name}")) for name in ("at", "to"))
     now = "document.getElementById('sound').currentTime"
     button.click()
@@ -127,8 +129,101 @@ def test_the_reflection_plays_by_keyboard_and_stops(
     until(page, "document.querySelector('#hear span').textContent === 'Stop'")
     until(page, "document.querySelector('#hear span').textContent.startsWith('Hear ')")
     assert page.locator("#hear-fault").is_hidden()
+    page.click("#scores > summary")
     page.focus("#unfold")
     page.keyboard.press("Enter")
     until(page, "[...document.querySelectorAll('.scored')].every((each) => each.open)")
     until(page, "document.getElementById('unfold').innerText === 'Close all'")
     assert seen.errors == []
+
+
+# -- how much it is, on screen and on paper ---------------------------------------------------
+
+WORDS_IN_VIEW = """
+() => {
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  const words = [];
+  while (walker.nextNode()) {
+    const range = document.createRange();
+    range.selectNodeContents(walker.currentNode);
+    const box = range.getBoundingClientRect();
+    const seen = box.height > 1 && box.width > 1 && box.bottom > 0 && box.top < innerHeight;
+    if (seen && walker.currentNode.parentElement.checkVisibility({ visibilityProperty: true }))
+      words.push(...(walker.currentNode.textContent.match(/\\S*\\w\\S*/g) ?? []));
+  }
+  return words.length;
+}
+"""
+
+
+@pytest.mark.browser
+def test_the_first_screen_and_the_folded_page_are_short(
+    browse: Browse, address: str, reflected: str
+) -> None:
+    page = browse().page
+    page.goto(f"{address}/attempts/{reflected}")
+    assert page.evaluate(WORDS_IN_VIEW) <= 120
+    assert page.evaluate("document.documentElement.scrollHeight") <= 2.5 * 768
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.locator(".first-again").evaluate("(e) => e.getBoundingClientRect().bottom") <= 844
+    for width in (320, 390):
+        page.set_viewport_size({"width": width, "height": 844})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert page.locator("#seek").bounding_box()["width"] >= 100
+
+
+@pytest.mark.browser
+def test_it_prints_on_one_page_and_more_only_when_asked(
+    browse: Browse, address: str, reflected: str
+) -> None:
+    page = browse().page
+    page.goto(f"{address}/attempts/{reflected}")
+
+    def pages() -> int:
+        return len(re.findall(rb"/Type\s*/Page\b", page.pdf(format="A4")))
+
+    assert pages() == 1
+    page.evaluate("() => { window.print = () => dispatchEvent(new Event('printed')); }")
+    asked = "new Promise((done) => addEventListener('printed', done, { once: true }))"
+    for what, least, most in (("transcript", 1, 2), ("everything", 3, 14)):
+        waited = f"{asked}.then(() => true)"
+        page.evaluate(f"() => {{ window.waited = {waited}; }}")
+        page.click(f".printing [data-print={what}]")
+        assert page.evaluate("window.waited")
+        assert least <= pages() <= most, what
+        page.evaluate("dispatchEvent(new Event('afterprint'))")
+        assert page.locator(".doors details[open]").count() == 0
+    assert pages() == 1
+
+
+@pytest.mark.browser
+def test_a_link_to_a_moment_opens_its_door_and_moves_the_playhead(
+    browse: Browse, address: str, reflected: str
+) -> None:
+    seen = browse()
+    page = seen.page
+    page.goto(f"{address}/attempts/{reflected}#at-0:36")
+    line = page.locator("#transcript .line", has_text="I can see this is a shock.")
+    line.wait_for()
+    until(page, "document.getElementById('seek').value > 35")
+    page.click("#conversation > summary")
+    assert line.is_hidden()
+    page.evaluate("() => { location.hash = 'at-0:45'; }")  # no line begins at this second
+    page.locator("#transcript .line", has_text="a staging scan").wait_for()
+    assert seen.errors == []
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [320, 1366])
+def test_axe_finds_nothing(browse: Browse, address: str, reflected: str, width: int) -> None:
+    page = browse().page
+    page.set_viewport_size({"width": width, "height": 768})
+    page.goto(f"{address}/attempts/{reflected}")
+    page.evaluate(axe_source() + "; 0")
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        for each in ("folded", "open"):
+            found = page.evaluate("axe.run().then((done) => done.violations)")
+            serious = [v for v in found if v["impact"] in {"moderate", "serious", "critical"}]
+            assert [(v["id"], v["nodes"][0]["html"]) for v in serious] == [], (scheme, each)
+            page.evaluate("document.querySelectorAll('details').forEach((d) => { d.open = true; })")

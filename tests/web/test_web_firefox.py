@@ -66,6 +66,7 @@ def test_from_the_printed_address_to_the_debrief(
         firefox.wait_for("#end-dialog[open]")
         firefox.press("Enter")
         firefox.until("location.pathname.startsWith('/attempts/')")
+        firefox.click("#conversation > summary")
         firefox.wait_for("#timeline svg")
     assert "They said you would have the result." in firefox.text("#transcript")
     assert {urlsplit(url).hostname for url in firefox.requests} == {"127.0.0.1"}

@@ -129,6 +129,7 @@ def test_with_the_keyboard_alone(
     seen = browse()
     page = seen.page
     page.goto(f"{address}/attempts/{found}")
+    page.click("#scores > summary")
     page.focus("#unfold")
     page.keyboard.press("Enter")
     item = page.locator(f'.item[data-item="{ITEM}"]')
@@ -172,6 +173,7 @@ def test_an_error_of_the_server_is_shown_and_the_text_stays(
     page = browse().page
     page.set_viewport_size({"width": 390, "height": 844})
     page.goto(f"{address}/attempts/{found}")
+    page.click("#scores > summary")
     page.click("#unfold")
     item = page.locator(f'.item[data-item="{ITEM}"]')
     item.get_by_role("button", name=re.compile("This is wrong")).click()

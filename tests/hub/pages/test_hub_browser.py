@@ -229,6 +229,7 @@ def test_a_course_is_made_and_an_attempt_released_without_scripts(
 
 def test_the_recording_plays_and_can_be_sought(served: ServedTown, chromium: Any) -> None:
     with Opened(chromium, served, "attempt") as opened:
+        opened.page.click("#conversation > summary")
         opened.page.wait_for_selector("#timeline svg")
         opened.page.click("[data-at='36.00'], .line .when >> nth=6")
         opened.page.wait_for_function("() => document.getElementById('sound').currentTime > 20")
@@ -291,7 +292,7 @@ def test_two_learners_and_one_place(served: ServedTown, chromium: Any) -> None:
         first.page.wait_for_selector("#end-dialog[open]")
         first.page.keyboard.press("Enter")
         first.page.wait_for_url("**/attempts/*", timeout=60_000)
-        assert "They said you would have the result." in first.page.inner_text("#transcript")
+        assert "They said you would have the result." in first.page.text_content("#transcript")
 
         until(second.page, "#queue-words", "It is your turn.")
         assert second.page.title().startswith("Your turn · ")

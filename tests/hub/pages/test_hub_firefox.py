@@ -79,6 +79,7 @@ def press_until(firefox: Firefox, condition: str) -> None:
 def test_the_recording_plays(firefox: Firefox, served: ServedTown, tmp_path: Path) -> None:
     sign_in(firefox, served, "lena")
     firefox.goto(f"{served.address}/attempts/{served.town.attempt}")
+    firefox.click("#conversation > summary")
     firefox.wait_for("#timeline svg")
     firefox.evaluate("document.getElementById('sound').load()")
     firefox.until("document.getElementById('sound').readyState >= 1")

@@ -297,6 +297,7 @@ def test_a_debrief_is_opened_when_it_is_made_and_leaves_nothing_to_go_back_to(
     page.locator("h1", has_text="being saved").wait_for()
     station.show(views(attempt)["debrief of a drill"])
     page.wait_for_selector("#phase[data-debrief][data-wired]")
+    page.click("#conversation > summary")
     page.wait_for_selector("#timeline svg")
     assert "I'm sorry" in page.inner_text("#transcript")
     assert "4 tries left" in page.inner_text(".drill-left")
