@@ -167,6 +167,22 @@ def known_pairing(pairings: Pairings) -> Pairing | None:
 _File = TypeVar("_File", bound=StrictModel)
 
 
+def is_ended_by_hub(pairing: Pairing, *, connect: Connect) -> bool:
+    """Ask the hub of a station's pairing. Returns True when it does not know the station any more.
+
+    A hub forgets one that a technician has unpaired there, and one that was paired after the
+    backup from which the hub was restored. A hub that does not answer has ended nothing.
+    """
+    try:
+        with connect(pairing.address, pairing.token) as hub:
+            hub.check_records(())
+    except HubForgot:
+        return True
+    except SimvoiceError:
+        return False
+    return False
+
+
 def _read(path: Path, kind: type[_File]) -> _File | None:
     try:
         return kind.model_validate_json(read_regular(path, _LARGEST))

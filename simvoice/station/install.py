@@ -23,7 +23,13 @@ from simvoice import __version__, paths
 from simvoice.errors import NeedsError, SettingError, SimvoiceError, UsageError
 from simvoice.hub_client.connection import Address, HubConnection
 from simvoice.hub_client.device_files import delete, names_in
-from simvoice.hub_client.pairing import Pairings, establish_trust, known_pairing, pair
+from simvoice.hub_client.pairing import (
+    Pairings,
+    establish_trust,
+    is_ended_by_hub,
+    known_pairing,
+    pair,
+)
 from simvoice.hub_client.trust import hub_address
 from simvoice.record.files import replace_file
 from simvoice.safe_text import one_line, shortened
@@ -521,12 +527,14 @@ def _pair(line: str, name: str, folder: Path) -> None:
     """Pair the station in a folder. Raises SettingError or HubError."""
     read = read_station_line(line)
     pairings = Pairings(folder)
-    if known_pairing(pairings) is not None:
+    known = known_pairing(pairings)
+    if known is not None and not is_ended_by_hub(known, connect=HubConnection):
         raise SettingError(
-            "this station is paired already; unpair it on the hub's page of stations, and remove "
-            f"{folder}"
+            "this station is paired already, and its hub does not say otherwise; unpair it on the "
+            f"hub's page of this station, or remove {folder} if that hub is gone"
         )
     address = Address(read.address, establish_trust(read))
+    pairings.forget()
     now = datetime.now(UTC).isoformat(timespec="seconds")
     pair(
         pairings,

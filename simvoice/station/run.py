@@ -22,7 +22,7 @@ from simvoice.app.standalone import clip_key
 from simvoice.engines.tts.speech_cache import voice_key
 from simvoice.errors import SettingError, SimvoiceError
 from simvoice.hub_client.connection import HubConnection, HubForgot
-from simvoice.hub_client.pairing import Pairings, known_pairing
+from simvoice.hub_client.pairing import Pairings, is_ended_by_hub, known_pairing
 from simvoice.hub_client.supplies import DeviceSupplies, Wanted
 from simvoice.hub_client.supply_line import LabModels, SupplyLine
 from simvoice.hub_client.supply_loop import keep_supplied
@@ -168,25 +168,26 @@ def _screen(command: tuple[str, ...], folder: Path) -> Screen:
 
 
 def pair_once(pairings: Pairings, wishes: Wishes) -> None:
-    """Pair the station when it is not paired yet and a line was given.
+    """Pair the station when a line was given and it is not paired, or its hub has ended that.
 
     The line may be the code alone when `Wishes.hub` has the address. Raises as `pair_station`; but
-    with a pairing file that is damaged the station starts without its hub, since the line was used
-    long ago and systemd would start it again for ever.
+    with an earlier pairing, damaged or ended, the station starts without its hub, since the line
+    may have been used long ago and systemd would start it again for ever.
     """
-    if known_pairing(pairings) is not None:
-        return
-    is_damaged = pairings.is_stored
-    if is_damaged:
+    known = known_pairing(pairings)
+    was_paired = pairings.is_stored
+    if known is None and was_paired:
         _log.error("the pairing cannot be read; pair this station again on its technician's page")
     if not wishes.pairing:
+        return
+    if known is not None and not is_ended_by_hub(known, connect=HubConnection):
         return
     has_address = len(wishes.pairing.split()) > 1
     line = wishes.pairing if has_address else f"{wishes.hub} {wishes.pairing}"
     try:
         pair_station(pairings, line, wishes.name, datetime.now(UTC))
     except SimvoiceError as error:
-        if not is_damaged:
+        if not was_paired:
             raise
         _log.error("the station is not paired again: %s", log.place(error))
 

@@ -77,7 +77,7 @@ def test_a_line_or_a_code_and_the_address_pair_a_station(
     monkeypatch.setattr(running, "pair_station", lambda _, used, *__: lines.append(used))
     running.pair_once(Pairings(tmp_path), Wishes("A1", hub=hub, pairing=given))
     assert lines == [line]
-    Pairings(tmp_path).store(pairing())
+    Pairings(tmp_path).store(pairing())  # nothing answers there, so nobody has ended it
     running.pair_once(Pairings(tmp_path), Wishes("A1", hub=hub, pairing=given))
     assert lines == [line]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -16,16 +17,21 @@ from fastapi.testclient import TestClient
 from typer.testing import CliRunner
 
 from simvoice.cli.hub import app
-from simvoice.hub import attempts, releases
+from simvoice.errors import SettingError
+from simvoice.hub import attempts, codes, releases
 from simvoice.hub.doors.sessions import token_hash
 from simvoice.hub.hub import Hub
 from simvoice.hub.storage.tables import AuditEntry, Device, StationVisit, StoredAttempt
 from simvoice.hub_client.connection import Address, HubConnection
 from simvoice.hub_client.pairing import Pairing, Pairings
+from simvoice.hub_client.station_connection import StationConnection
 from simvoice.hub_client.trust import PUBLIC
 from simvoice.release.manifest import SealedOwner
 from simvoice.release.sealed import STICK_FOLDER
+from simvoice.station import hub_talk, install
+from simvoice.station import run as running
 from simvoice.station.outbox import RecordOutbox, RecordState
+from simvoice.station.run import Wishes
 from simvoice.station.sending import CHECK_S, RecordSender
 from simvoice.station.stick import copy_to
 from tests.hub.conftest import ADDRESS, MachineClock, app_of
@@ -86,6 +92,9 @@ class Station:
 
     def connect(self, address: Address, token: str) -> HubConnection:
         return HubConnection(address, token, transport=self.line)
+
+    def station_line(self, address: Address, token: str) -> StationConnection:
+        return StationConnection(address, token, transport=self.line)
 
     def encounter(self, **owner: Any) -> UUID:
         """Record and seal an encounter, and erase what is plain."""
@@ -229,6 +238,45 @@ def test_a_stick_brings_what_the_network_does_not_and_nothing_twice(
     with lab.hub.database.read() as session:
         entries = session.query(AuditEntry).filter(AuditEntry.action == "receive attempt").all()
         assert {each.who for each in entries} == {"command line"}
+
+
+@pytest.mark.parametrize("way", ["start", "install"])
+def test_a_station_that_its_hub_forgot_takes_a_new_line_and_one_that_it_knows_does_not(
+    lab: StationLab, station: Station, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    for module in (running, install):
+        monkeypatch.setattr(module, "HubConnection", station.connect)
+    monkeypatch.setattr(install, "establish_trust", lambda _: PUBLIC)
+    monkeypatch.setattr(hub_talk, "establish_trust", lambda _: PUBLIC)
+    monkeypatch.setattr(hub_talk.pair_station, "__defaults__", (station.station_line,))
+    folder = station.folder / "hub"
+    pairings = Pairings(folder)
+    before = pairings.pairing()
+    assert before is not None
+
+    def pair() -> None:
+        with lab.hub.database.begin() as session:
+            code = codes.make(session, lab.hub, codes.CodeKind.PAIRING).text
+        line = f"{ADDRESS} {code}"
+        if way == "start":
+            running.pair_once(pairings, Wishes("A1", pairing=line))
+        else:
+            install._pair(line, "A1", folder)
+
+    uuid = station.encounter()
+    for station.line.is_down in (False, True):  # a hub that is away has forgotten nobody
+        with suppress(SettingError):
+            pair()
+        assert pairings.pairing() == before
+    station.line.is_down = False
+    with lab.hub.database.begin() as session:  # it was restored from a backup
+        session.delete(session.get_one(Device, before.device))
+    pair()
+    after = pairings.pairing()
+    assert after is not None
+    assert after.device != before.device
+    station.run()
+    assert kept(lab.hub) == {uuid}
 
 
 def test_each_file_gets_its_sentence(
