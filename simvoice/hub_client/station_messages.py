@@ -348,6 +348,8 @@ class StationReport(StrictModel):
     left_s: float | None = None
     """Seconds until the phase is over; None without a limit."""
     is_held: bool = False
+    asks_code: bool = False
+    """The computer was off in a visit, and its page asks for the code before it shows the phase."""
     preparing: str = Field("", max_length=200)
     """Which patients are not ready, and how long it takes, in sentences; empty when all are."""
     level_dbfs: float | None = None

@@ -559,6 +559,7 @@ class Station:
             session=visit.session if visit is not None else None,
             left_s=showing.shown_left_s(state, self._clocks.elapsed_s(), left_s),
             is_held=state.is_held,
+            asks_code=state.is_away,
             preparing=showing.preparing_words(self._progress(), self._preparations.states()),
             level_dbfs=play.level_dbfs if play is not None else level_dbfs,
             loop_back=self._loop_back,

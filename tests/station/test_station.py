@@ -464,11 +464,13 @@ def test_after_a_long_power_cut_only_the_code_shows_the_visit_again(desk: Desk) 
     desk.restart(away_s=86_400.0, reboot=True)
     view = desk.view
     assert (view.phase, view.is_away, view.case, view.questions) == (Phase.CODE, True, None, ())
+    assert desk.report.asks_code
     assert "not begin now" in str(desk.talk())
     with pytest.raises(UsageError, match="not known"):
         desk.press(EnterCode(text="CCCC-DDDD-FFFF"))
     desk.press(EnterCode(text=CODE))
     assert desk.view.is_interrupted
+    assert not desk.report.asks_code
     desk.press(GoOn())
     desk.talk()
     assert desk.phase is Phase.QUESTIONS

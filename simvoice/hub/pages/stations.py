@@ -246,7 +246,7 @@ def command(
     if wanted is Verb.SIGN_IN:
         raise UsageError("Choose whom to sign in on the page of the station.")
     now = hub.stations.now(device_id, hub.now())
-    if now is not None and sure != "yes" and asks_first(wanted, now.report.phase):
+    if now is not None and sure != "yes" and asks_first(wanted, now.report):
         there = f"/stations/{device_id}/confirm?{urlencode({'verb': wanted})}"
         return JSONResponse({"ask_at": there}) if _is_script(request) else go_to(there)
     try:

@@ -128,11 +128,12 @@ _OLD_ROSTER = timedelta(seconds=30)
 _MOST_ERRORS = 10
 
 
-def asks_first(verb: Verb, phase: Phase) -> bool:
+def asks_first(verb: Verb, report: StationReport) -> bool:
     """Return whether a press asks once more: what it ends cannot be begun again."""
     if verb is Verb.CLEAR:
-        return phase in _BEFORE
-    return verb in _ASKS_ALWAYS or (verb is Verb.ADVANCE and phase is Phase.ENCOUNTER)
+        return report.phase in _BEFORE
+    ends_encounter = report.phase is Phase.ENCOUNTER and not report.asks_code
+    return verb in _ASKS_ALWAYS or (verb is Verb.ADVANCE and ends_encounter)
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +215,8 @@ def by_name(name: str) -> tuple[tuple[int, int, str], ...]:
 
 
 def _state(report: StationReport) -> str:
+    if report.asks_code:
+        return "Asks for the code again"
     is_waiting = report.light is not Light.TALKING and bool(report.preparing)
     if report.phase is Phase.ENCOUNTER and is_waiting:
         return "Waits for the patient"
@@ -225,7 +228,7 @@ def _verbs(report: StationReport) -> list[Verb]:
     can = {
         Verb.HOLD: report.left_s is not None and not report.is_held,
         Verb.RESUME: report.is_held,
-        Verb.ADVANCE: phase in _ADVANCED,
+        Verb.ADVANCE: phase in _ADVANCED or report.asks_code,
         Verb.END: phase in (Phase.ENCOUNTER, Phase.TEST),
         Verb.START_AGAIN: phase in _AFTER,
         Verb.RESET: True,
@@ -261,6 +264,11 @@ def _doing(report: StationReport, facts: LabFacts) -> str:
 def _notes(now: StationNow, facts: LabFacts, at: datetime) -> list[str]:
     report = now.report
     notes = [_text(report.preparing)] if report.preparing else []
+    if report.asks_code:
+        notes.append(
+            "It was off in a visit; the learner enters the code again. For one whom you know, "
+            f"press “{VERBS[Verb.ADVANCE].button}”."
+        )
     wanted = facts.wanted_version or __version__
     if report.version != wanted:
         notes.append(f"Runs simvoice {report.version}; {wanted} is wanted.")

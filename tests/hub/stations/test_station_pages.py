@@ -90,6 +90,24 @@ def test_a_tile_says_how_a_room_is(
     assert tiles(tech)["A1"]["light"] == "away"
 
 
+def test_a_tile_says_that_the_code_is_asked_for_again_and_the_technician_can_go_on(
+    lab: StationLab, tech: TestClient, a1: ScriptedStation
+) -> None:
+    a1.visit(Phase.ENCOUNTER, lab.codes[0].id)
+    a1.report(mode="exam", case="breast-biopsy", left_s=300.0, asks_code=True)
+    off = tiles(tech)["A1"]
+    assert off["state"] == "Asks for the code again"
+    assert any("enters the code again" in each for each in off["notes"])
+    assert "confirm" not in press(tech, a1, Verb.ADVANCE)  # no encounter ends by it
+    assert [each.verb for each in a1.report().commands] == [Verb.ADVANCE]
+    a1.report(phase=Phase.TERMS)
+    assert Verb.ADVANCE in tiles(tech)["A1"]["verbs"]
+    a1.report(asks_code=False)
+    on = tiles(tech)["A1"]
+    assert (on["state"], Verb.ADVANCE in on["verbs"]) == ("Reads the terms", False)
+    assert not any("code again" in each for each in on["notes"])
+
+
 def test_the_grid_shows_no_name_of_a_learner(
     lab: StationLab, tech: TestClient, a1: ScriptedStation
 ) -> None:
