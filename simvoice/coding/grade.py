@@ -38,6 +38,9 @@ TOLD_WORDS: Final = 8
 """Fewest words of the patient that thanks for telling can be about."""
 ADDRESS_WORDS: Final = 3
 """Most words of a sentence that only addresses someone: "Morning, Mrs. Tully"."""
+SLIGHT: Final = 0.5
+"""Signs of a broad form that needs no word of the patient's: they leave an item open, and no one is
+asked about them."""
 _OWN_SURE: Final = 0.95
 """Least confidence of a case's own code that is certain (`coder.SURE`)."""
 
@@ -49,6 +52,12 @@ class _Forms:
     certain: re.Pattern[str] | None
     void: re.Pattern[str] | None
     possible: re.Pattern[str] | None
+    anywhere: re.Pattern[str] | None
+    first: int
+    leads: bool
+    opposite: bool
+    silent: bool
+    stays: bool
     form: str
     last: bool
     reflects: bool
@@ -64,6 +73,11 @@ class _Forms:
             return True
         asks = sentence.asked or form(sentence) != "statement"
         return asks == (self.form == "question")
+
+    def may_fit(self, sentence: Sentence) -> bool:
+        """The same for broad forms: "What came back is not good." only begins like a question."""
+        is_statement = self.form == "statement" and not sentence.asked
+        return self.fits(sentence) or (is_statement and not self.reflects)
 
 
 def grade(code: str, words: str, text: str, before: str = "", confidence: float = 0.0) -> Grade:
@@ -102,16 +116,51 @@ def possible_words(
     for sentence in sentences(text):
         if known is None:
             signs = float(len(meaning & stems(sentence.text)))
-        elif known.possible is None or not known.fits(sentence):
+        elif known.possible is None or not known.may_fit(sentence):
             continue
         else:
             signs = float(len(known.possible.findall(sentence.plain)))
             if known.reflects and before:
                 signs *= len(stems(sentence.text) & stems(before))
+            if known.anywhere is not None and known.anywhere.search(sentence.plain):
+                signs = max(signs, SLIGHT)
         if signs > most:
             best, most = sentence.text, signs
     return best, most
 
+
+def may_stand_first(code: str, text: str) -> str:
+    """Return the first sentence of an encounter's first turn where its place alone may do what a
+    code says, such as a greeting in unusual words; empty otherwise."""
+    known = _forms().get(code)
+    first = next(iter(sentences(text)), None)
+    if known is None or first is None or len(first.spoken) > known.first:
+        return ""
+    return first.text
+
+
+def may_lead_to_news(code: str, text: str) -> str:
+    """Return the last statement of these words, which stand right before the news, where its place
+    alone may do what a code says, such as a warning in unusual words; empty otherwise."""
+    known = _forms().get(code)
+    if known is None or not known.leads:
+        return ""
+    states = (
+        each.text
+        for each in reversed(sentences(text))
+        if not each.asked
+        and len(each.spoken) > ADDRESS_WORDS
+        and not any(_is_certain(other, each, (each,), "") for other in ("greeting", "introduction"))
+        and _OWN_RESULT.search(each.plain) is None
+    )
+    return next(states, "")
+
+
+_OWN_RESULT: Final = re.compile(
+    r"^(?:\w+ ){0,3}(?:i|we) (?:do )?(?:have|got)(?: \w+){0,4} "
+    r"(?:results?|report|biopsy|scan|tests?)$"
+)
+"""Words that say only that the news is there, such as "I have your pathology result"."""
 
 _ASKS_TO_TELL: Final = re.compile(r"\b(?:tell me|help me|walk me|talk me|describe)\b")
 """Requests that are questions without a question mark."""
@@ -145,6 +194,19 @@ def has_broad_forms(code: str) -> bool:
     return known is not None and known.possible is not None
 
 
+def may_be_asked(code: str, sentence: str, before: str = "") -> bool:
+    """Whether a learner may be asked if a sentence does what a code says: it has a broad form of
+    the code, and nothing that means the opposite. before: as in `grade`."""
+    known = _forms().get(code)
+    if known is None or known.possible is None:
+        return True
+    plain_words = " ".join(each.plain for each in sentences(sentence))
+    is_opposite = known.opposite and known.void is not None and known.void.search(plain_words)
+    if known.silent or is_opposite:
+        return False
+    return possible_words(code, sentence, before)[1] > SLIGHT
+
+
 def is_found_by_coder(code: str) -> bool:
     """Whether only the coder finds a code, by the patterns of a case or by a list of words."""
     known = _forms().get(code)
@@ -166,6 +228,8 @@ def _is_certain(code: str, sentence: Sentence, turn: Sequence[Sentence], before:
     thanks = known.told is not None and known.told.search(sentence.plain) is not None
     if thanks and (len(before.split()) < TOLD_WORDS or any(map(_closes, turn))):
         return False  # a courtesy: the patient told nothing, or it is a goodbye
+    if known.stays and any(map(_closes, turn)):
+        return False  # who says goodbye in the same breath does not stay
     if known.reflects and _shared(sentence, before) < GIVEN_BACK:
         return False
     if known.reflects and stems(sentence.text) <= stems(before):
@@ -224,6 +288,12 @@ def _read(name: str, codes: Mapping[str, Any], common: list[str]) -> _Forms:
         certain=_any_of(raw.get("certain", ())),
         void=_any_of(void),
         possible=_any_of(raw.get("possible", ())),
+        anywhere=_any_of(raw.get("anywhere", ())),
+        first=raw.get("first", 0),
+        leads=raw.get("leads", False),
+        opposite=raw.get("opposite", False),
+        silent=raw.get("silent", False),
+        stays=raw.get("stays", False),
         form=raw.get("form", ""),
         last=raw.get("last", False),
         reflects=raw.get("reflects", False),

@@ -16,7 +16,9 @@ called "Try another way". Headings over time have counts beside their share. Whe
 fewer than four turns, or the encounter broke off, what did not happen is not judged. A debrief
 asserts only what is certain: other items are open, and a change has the cause that the case names
 only where the words are certain to be that. It asks about no words that only a broad sign speaks
-for, and quotes words from several places with gaps.
+for, and quotes words from several places with gaps. An invitation or a warning is open where words
+of its kind may stand before the news; where it is open whether the learner left early, so is the
+reason for what is not judged, and no evidence stands below it.
 
 Whatever else a later version moves or renames inside itself, it says the same of them:
 
@@ -267,9 +269,11 @@ def test_nothing_in_its_journal_or_header_is_lost(home: Path, attempt: str) -> N
 
 
 def without_later_fields(value: Any) -> Any:
-    """A header without the empty `before` of rules about what to avoid, which is younger."""
+    """A header without what is younger, and empty: `before` of rules about what to avoid, and what
+    would open a fact."""
     if isinstance(value, dict):
         later = {"before"} if value.get("kind") == "avoids" and value.get("before") == [] else set()
+        later |= {key for key in ("asked_by", "earned_by", "needs") if value.get(key) in ("", [])}
         return {k: without_later_fields(each) for k, each in value.items() if k not in later}
     if isinstance(value, list):
         return [without_later_fields(each) for each in value]

@@ -20,7 +20,7 @@ from types import MappingProxyType
 from typing import Final, Literal
 
 from simvoice.coding.codebook import CODEBOOK, group
-from simvoice.coding.grade import Grade, grade, is_found_by_coder, possible_words
+from simvoice.coding.grade import Grade, grade, is_found_by_coder, possible_words, sentence_of
 from simvoice.coding.text import plain
 from simvoice.criteria.encounter import Certainty
 from simvoice.record.events import (
@@ -99,6 +99,12 @@ _POINTS_BACK = re.compile(r"\b(?:that|this|it|so)\b")
 
 _OWN_SUBJECT: Final = group("own_subject")
 
+_QUESTIONS: Final = group("questions") | {"invite_questions"}
+_TAG: Final = re.compile(
+    r"\b(?:is (?:that|this|it) (?:okay|all right|fine|clear)|"
+    r"(?:does|do|would|will) (?:that|this|it) (?:work|suit|sound|make sense)|any questions)\b"
+)
+"""A question that only asks whether the learner's own words suit the patient."""
 _ANY_SUBJECT: Final = frozenset({"question_open", "invite_questions"})
 """Codes that may leave the cue for another subject."""
 _NARROW = 0.7
@@ -115,6 +121,7 @@ need never nothing only other over really right said same says should since some
 something still such sure take tell than thank that their them then there these thing things think
 this those thought time told very want well went were what when where which while will with without
 would your yours
+two three four five six seven eight nine ten eleven twelve hundred clock okay right
 """
 _COMMON = frozenset(_COMMON_WORDS.split())
 """Words that do not show a shared subject; words of less than three letters never count."""
@@ -365,7 +372,11 @@ def _grade_answer(name: str, code: Coded, turn: LearnerTurn, cue: str) -> Grade:
     reduces = name in ("active blocking", "post-ponement")
     if turn.avg_logprob < GUESSING or not (quadrant.provides or reduces):
         return "possible"
-    shares = bool(_stems(cue) & _stems(turn.text))
+    is_question = code.code in _QUESTIONS
+    own = sentence_of(code.words, turn.text) if is_question else turn.text
+    if is_question and _TAG.search(plain(own)):
+        return "possible"  # it asks about the learner's own words
+    shares = bool(_stems(cue) & _stems(own))
     if quadrant.explicit and not shares:
         return "possible"
     if code.code in _ANY_SUBJECT and not (shares or _POINTS_BACK.search(plain(code.words))):

@@ -8,8 +8,10 @@ from simvoice.coding.codebook import CODEBOOK, NEWS, group
 from simvoice.coding.grade import (
     Grade,
     grade,
-    has_broad_forms,
     is_found_by_coder,
+    may_be_asked,
+    may_lead_to_news,
+    may_stand_first,
     possible_words,
     sentence_of,
 )
@@ -51,7 +53,7 @@ def words_before(turns: Sequence[LearnerTurn], speeches: Sequence[PatientSpeech]
 
 def code_grade(turn: LearnerTurn, code: Coded, before: str) -> Grade:
     """How sure a code of a turn is. before: the patient's words since the turn before it."""
-    if turn.avg_logprob < GUESSING or _comes_too_late(turn, code) or _is_half_plain(turn, code):
+    if turn.avg_logprob < GUESSING or _leads_to_nothing(turn, code) or _is_half_plain(turn, code):
         return "possible"
     return grade(code.code, code.words, turn.text, before, code.confidence)
 
@@ -59,12 +61,14 @@ def code_grade(turn: LearnerTurn, code: Coded, before: str) -> Grade:
 _LEADS_UP = group("leads_up")
 
 
-def _comes_too_late(turn: LearnerTurn, code: Coded) -> bool:
-    """Whether words that lead up to the news follow it in the same turn."""
+def _leads_to_nothing(turn: LearnerTurn, code: Coded) -> bool:
+    """Whether words that lead up to the news follow it in the same turn, or share its sentence."""
     if code.code not in _LEADS_UP:
         return False
-    told = [turn.text.find(each.words) for each in turn.codes if each.code in NEWS]
-    return any(0 <= at < turn.text.find(code.words) for at in told)
+    told = [each.words for each in turn.codes if each.code in NEWS]
+    at = turn.text.find(code.words)
+    sentence = sentence_of(code.words, turn.text)
+    return any(0 <= turn.text.find(words) < at or words in sentence for words in told)
 
 
 def _is_half_plain(turn: LearnerTurn, code: Coded) -> bool:
@@ -92,7 +96,6 @@ def _hit(
 ) -> Hit:
     sentence = sentence_of(code.words, turn.text)
     grade_ = code_grade(turn, code, before)
-    is_likely = grade_ == "certain" or not has_broad_forms(code.code)
     return Hit(
         position=position,
         code=code.code,
@@ -105,7 +108,7 @@ def _hit(
         end_s=turn.end_s,
         grade=grade_,
         sentence=sentence,
-        is_found=is_likely or possible_words(code.code, sentence, before)[1] > 0.0,
+        is_found=grade_ == "certain" or may_be_asked(code.code, sentence, before),
     )
 
 
@@ -128,7 +131,10 @@ def maybe_in(
     wanted = list(codes)
     found = []
     for number, turn in enumerate(turns):
-        hits = [_maybe(code, turn, number, means, before[number]) for code in wanted]
+        hits = [
+            _maybe(code, turn, number, means, before[number], _by_place(code, turns, number))
+            for code in wanted
+        ]
         best = max(
             (hit for hit in hits if hit is not None), key=lambda h: h.confidence, default=None
         )
@@ -137,11 +143,31 @@ def maybe_in(
     return found
 
 
+def _by_place(code: str, turns: Sequence[LearnerTurn], number: int) -> str:
+    """The sentence of a turn that may have a code by where it stands; empty without one."""
+    turn = turns[number]
+    if number == 0 and (first := may_stand_first(code, turn.text)):
+        return first
+    told = [turn.text.find(each.words) for each in turn.codes if each.code in NEWS]
+    if told:
+        return may_lead_to_news(code, turn.text[: max(0, min(told))])
+    after = turns[number + 1].codes if number + 1 < len(turns) else ()
+    tells_next = any(each.code in NEWS for each in after)
+    return may_lead_to_news(code, turn.text) if tells_next else ""
+
+
 def _maybe(
-    code: str, turn: LearnerTurn, number: int, means: Mapping[str, str], before: str
+    code: str,
+    turn: LearnerTurn,
+    number: int,
+    means: Mapping[str, str],
+    before: str,
+    by_place: str,
 ) -> Hit | None:
-    """The sentence of a turn that may have a code; None without one."""
+    """The sentence of a turn that may have a code; None without one. by_place: the sentence that
+    may have it by where it stands."""
     words, signs = possible_words(code, turn.text, before, [means[code]] if code in means else [])
+    words = words or by_place
     if not words:
         return None
     sure = code in CODEBOOK and not is_found_by_coder(code) and turn.avg_logprob >= GUESSING

@@ -67,7 +67,10 @@ LEFT_EARLY: Final = (
     "the encounter ended soon after the news, or on a question or cue of the patient's, so it does "
     "not show what you avoided"
 )
-"""Why an item about what the learner avoids is not judged."""
+MAY_HAVE_LEFT_EARLY: Final = LEFT_EARLY.replace(
+    "the encounter ended", "the encounter may have ended"
+)
+"""Why an item about what the learner avoids is not judged; the second where the end is open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +155,7 @@ class Judge:
         verdict = item.rule.judge(self)
         left = self.left_abruptly
         if isinstance(rule, AvoidsRule) and verdict.outcome == "met" and left is not None:
-            verdict = not_judged(LEFT_EARLY, (left,))
+            verdict = not_judged(LEFT_EARLY if left.grade == "certain" else MAY_HAVE_LEFT_EARLY)
         return JudgedItem(item, verdict, rule_in_words(rule, item.means))
 
     def _weigh(self, response: Response) -> Response:

@@ -17,7 +17,7 @@ from simvoice.record.events import (
 )
 from simvoice.scoring.instruments import credit
 from simvoice.scoring.instruments.credit import families
-from simvoice.scoring.instruments.judge import LEFT_EARLY, Judge
+from simvoice.scoring.instruments.judge import MAY_HAVE_LEFT_EARLY, Judge
 from tests.planted.builder import (
     SoundlessAttempt,
     checkpoint,
@@ -236,7 +236,7 @@ def test_who_leaves_in_the_middle_gets_no_credit_for_what_was_avoided() -> None:
     assert verdict is not None
     assert (verdict.outcome, verdict.reason) == (
         "not judged",
-        LEFT_EARLY,
+        MAY_HAVE_LEFT_EARLY,
     )
     later = [said(n, 10.0 * n, "I am here.") for n in (3, 5, 7)]
     verdict = judge(*talk, *later, end).item("spikes-emotion-no-comfort")

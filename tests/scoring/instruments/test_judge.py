@@ -21,10 +21,14 @@ RULE: TypeAdapter[ItemRule] = TypeAdapter(ItemRule)
 CUE = ConcernShown(line="line3", concern="children", text="Who cares for them", kind="cue")
 
 
+WORDS = "some words that were said in the room and do nothing at all"
+"""Without a sign of any code; too long for a greeting."""
+
+
 def said(number: int, *codes: str, logprob: float = -0.2, confidence: float = 1.0) -> LearnerTurn:
     found = [Coded(code=c, words=f"words of {c}", confidence=confidence) for c in codes]
     at_s = 10.0 * number
-    return learner_turn(number, at_s, "some words", *found, end_s=at_s + 3.0, avg_logprob=logprob)
+    return learner_turn(number, at_s, WORDS, *found, end_s=at_s + 3.0, avg_logprob=logprob)
 
 
 def judge(*turns: JournalEntry, head: Header | None = None) -> Judge:
