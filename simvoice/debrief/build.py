@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from typing import Literal
 
 from simvoice.coding.grade import Grade
-from simvoice.debrief.circumstances import clock_notes, part_notes, typed_note
+from simvoice.debrief.circumstances import clock_notes, moment_notes, part_notes, typed_note
 from simvoice.debrief.items import judge_items
 from simvoice.debrief.layout import peaks
 from simvoice.debrief.limits import find_limits
@@ -382,6 +382,7 @@ def _notes(attempt: Attempt, reading: Reading, sound_problem: str) -> list[str]:
             f"Speech recognition was unsure in {count_noun(unsure, 'turn')} of yours. "
             "The words there may be wrong; the times are right."
         )
+    notes += moment_notes(reading, name)
     notes += clock_notes(reading.entries, reading.speech_times.end_s)
     notes += [
         _not_counted(each)

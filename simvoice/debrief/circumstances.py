@@ -1,11 +1,31 @@
-"""Say in a debrief how an encounter differed from a whole, spoken one: parts, typing, its clock."""
+"""Say in a debrief how an encounter differed from a whole, spoken one: parts, typing, its clock;
+and where the learner spoke on after the patient had asked for a moment."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from simvoice.display import clock, count_noun, duration
-from simvoice.record.events import ClockHeld, Header, JournalEntry, TimePassed
+from simvoice.reading.reading import Reading
+from simvoice.record.events import (
+    ClockHeld,
+    Header,
+    JournalEntry,
+    LearnerTurn,
+    PatientSpeech,
+    TimePassed,
+)
+from simvoice.sentences import split_sentences
+from simvoice.timing.silences import SILENCE_S
+
+_ASKS_FOR_A_MOMENT: Final = re.compile(
+    r"\b(?:give|need|let|leave|stop|just|wait|hold on)\b[^.?!]{0,25}"
+    r"\b(?:a|one) (?:second|sec|minute|moment)\b(?!['’]s)",
+    re.IGNORECASE,
+)
+"""A sentence of the patient that asks the learner to be quiet for a while."""
 
 
 def part_notes(header: Header) -> Iterator[str]:
@@ -53,3 +73,20 @@ def _held_note(since_s: float, until_s: float) -> str:
         f"The clock was held at {clock(since_s)} for {duration(until_s - since_s)}. Silences of "
         "that time are not counted."
     )
+
+
+def moment_notes(reading: Reading, name: str) -> Iterator[str]:
+    """Yield where the learner spoke on within `SILENCE_S` after the patient had asked for a moment
+    and had asked nothing else. name: the patient's name."""
+    turns = sorted(turn.start_s for turn in reading.of(LearnerTurn))
+    for speech in reading.of(PatientSpeech):
+        every = split_sentences(speech.heard)
+        asked = next((each for each in every if _ASKS_FOR_A_MOMENT.search(each)), None)
+        if asked is None or speech.unsaid or any(e.endswith("?") for e in every if e != asked):
+            continue
+        gap_s = next((at - speech.end_s for at in turns if at >= speech.end_s), SILENCE_S)
+        if gap_s < SILENCE_S:
+            yield (
+                f"At {clock(speech.start_s)} {name} asked for a moment (“{asked}”), and you spoke "
+                f"on after {duration(gap_s)}."
+            )

@@ -12,11 +12,13 @@ from simvoice.record.events import (
     JournalEntry,
     LearnerTurn,
     LearnerVoice,
+    PatientSpeech,
     RecordedMoment,
     TimePassed,
 )
 from simvoice.record.store import Attempt
 from tests.planted.builder import debrief_of
+from tests.planted.talk import entries
 from tests.reading.test_typed_turns import ENTRIES
 
 NotesOf = Any
@@ -64,3 +66,29 @@ def test_the_debrief_says_what_a_part_of_a_conversation_is(notes_of: NotesOf) ->
     assert any(
         n.startswith("A drill: The word. Say it.") for n in notes_of(*ENTRIES, moment=moment)
     )
+
+
+@pytest.mark.parametrize(
+    ("asked", "gap_s", "said"),
+    [
+        ("Can you stop a minute? My ears are ringing.", 0.8, True),
+        ("Just give me a second.", 0.8, True),
+        ("Just give me a second.", 3.0, False),
+        ("Just give me a second. No. Is it cancer?", 0.8, False),
+        ("You gave me a second's notice.", 0.8, False),
+    ],
+)
+def test_the_debrief_says_where_the_learner_spoke_on_after_a_moment_was_asked_for(
+    notes_of: NotesOf, asked: str, gap_s: float, said: bool
+) -> None:
+    line = next(e for e in entries() if isinstance(e, PatientSpeech))
+    turn = next(e for e in entries() if isinstance(e, LearnerTurn))
+    line = line.model_copy(
+        update={"start_s": 30.0, "end_s": 32.0, "heard": asked, "text": asked, "unsaid": ""}
+    )
+    turn = turn.model_copy(update={"start_s": 32.0 + gap_s, "end_s": 37.0 + gap_s})
+    found = [note for note in notes_of(line, turn) if "asked for a moment" in note]
+    assert bool(found) == said
+    if said:
+        assert found[0].startswith("At 0:30 ")
+        assert found[0].endswith("and you spoke on after 0.80 s.")
