@@ -176,10 +176,15 @@ def test_what_is_erased_is_gone_for_everyone(town: Town, client_as: ClientAs) ->
     town.release(Contents.SOUND)
     lena, edo = client_as(login="lena"), client_as(login="edo")
     assert "Erase this attempt?" in text_of(lena, f"/attempts/{town.attempt}/erase")
+    audio, part = f"/attempts/{town.attempt}/audio", {"range": "bytes=0-999", "accept": "*/*"}
+    assert edo.get(audio, headers=part).status_code == 206  # an educator is playing it
     answer = lena.post(f"/attempts/{town.attempt}/erase")
     assert "The attempt is erased." in text_of(lena, answer.headers["location"])
     for browser in (lena, edo):
         assert set(statuses(browser, town).values()) == {404}
+    # the player asks for the next part, and shows this
+    said = edo.get(audio, headers={**part, "range": "bytes=1000-1999"}).json()["message"]
+    assert said == "There is no such attempt, or it is not released to you now."
 
 
 def test_who_leaves_a_course_takes_their_attempts_along(town: Town, client_as: ClientAs) -> None:
