@@ -170,15 +170,19 @@ def entries() -> list[JournalEntry]:
     ]
 
 
-@cache
 def sound(noise_dbfs: float = -70.0) -> tuple[Pcm16, Pcm16]:
-    """Return (learner, patient), read-only: tone while each one speaks, over low noise."""
+    """Return (learner, patient): bursts of tone while each one speaks, over low noise."""
+    learner, patient = _made_once(noise_dbfs)
+    return learner.copy(), patient.copy()
+
+
+@cache
+def _made_once(noise_dbfs: float) -> tuple[Pcm16, Pcm16]:
     random = np.random.default_rng(5)
     made = []
     for spans in ((*LEARNER_VOICE, BACKCHANNEL), PATIENT_VOICE):
         noise = random.standard_normal(samples(END_S)) * 32768.0 * 10 ** (noise_dbfs / 20)
         made.append(add_voice(noise, spans, _tone).astype(np.int16))
-        made[-1].setflags(write=False)
     return made[0], made[1]
 
 
