@@ -267,12 +267,22 @@ SAME_IDEA = {"LedgerPoint", "LedgerStep", "Simulator"}
 """Class names in two rooms that may not import each other, for the same idea."""
 
 
+@cache
+def classes() -> list[tuple[Path, ast.ClassDef]]:
+    """Return every class of the package with its file."""
+    return [
+        (path, node)
+        for path in files(".py")
+        if "class " in (text := path.read_text(encoding="utf-8"))
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.ClassDef)
+    ]
+
+
 def test_no_class_name_stands_for_two_ideas() -> None:
     homes: dict[str, list[str]] = {}
-    for path in files(".py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.ClassDef):
-                homes.setdefault(node.name, []).append(str(path.relative_to(HOUSE)))
+    for path, node in classes():
+        homes.setdefault(node.name, []).append(str(path.relative_to(HOUSE)))
     twice = {name: where for name, where in homes.items() if len(where) > 1}
     assert {name: where for name, where in twice.items() if name not in SAME_IDEA} == {}
 
@@ -280,10 +290,8 @@ def test_no_class_name_stands_for_two_ideas() -> None:
 def test_every_model_has_the_strict_base() -> None:
     wrong = [
         f"{path.relative_to(HOUSE)}: {node.name}"
-        for path in files(".py")
+        for path, node in classes()
         if path.name != "strict_model.py"
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.ClassDef)
         and any(ast.unparse(base).endswith("BaseModel") for base in node.bases)
     ]
     assert wrong == []

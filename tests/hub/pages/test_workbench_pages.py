@@ -201,6 +201,7 @@ def test_only_what_is_released_with_words_is_collected(
     assert seen_by("mei") == []
 
 
+@pytest.mark.slow
 def test_files_go_out_and_come_in_with_the_same_bytes(bench: Hub, client_as: ClientAs) -> None:
     edo = client_as(Role.EDUCATOR)
     folder = paths.scenarios_dir() / "breast-biopsy"

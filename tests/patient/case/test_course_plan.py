@@ -15,6 +15,7 @@ from simvoice.patient.case.course_plan import COURSE_FILE, load_course_plan
 from simvoice.patient.case.load import find_cases, load_case
 
 
+@pytest.mark.slow
 def test_each_shipped_case_has_a_course_whose_drills_can_be_assigned() -> None:
     for case_file in find_cases(paths.scenarios_dir()).values():
         case = load_case(case_file)
