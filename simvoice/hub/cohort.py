@@ -348,12 +348,18 @@ def _number(key: str, rows: Sequence[CohortRow]) -> Distribution:
     kinds = {kind for each in rows for kind in each.figures.visit}
     return _distribution(
         key,
-        entry.name[:1].upper() + entry.name[1:],
+        name_for_educators(entry.name),
         entry.unit,
         values,
         norms_beside(key, kinds),
         entry.definition,
     )
+
+
+def name_for_educators(name: str) -> str:
+    """Return the name of a number, which speaks to the learner, as educators read it."""
+    name = f"learner's {name.removeprefix('your ')}" if name.startswith("your ") else name
+    return name[:1].upper() + name[1:]
 
 
 def _distribution(

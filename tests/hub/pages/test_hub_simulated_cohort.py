@@ -53,7 +53,8 @@ def test_every_figure_of_the_page_is_that_of_pandas_from_the_exports(
         entry = definition_of()[key]
         values = last.loc[last.metric == key, "value"]
         said = distribution(values, table.loc[("number", key)], partial(quantity, entry.unit))
-        assert said in drawn[entry.name[:1].upper() + entry.name[1:]]
+        name = entry.name.replace("your ", "learner's ", 1)
+        assert said in drawn[name[:1].upper() + name[1:]]
     for heading in headings():
         counts = last[last.metric.str.startswith(f"{heading.id}.")]
         counts = counts.pivot(index="learner", columns="metric", values="value")
