@@ -40,6 +40,9 @@ _LIBRARIES = (
 )
 """Libraries whose version changes what is recognised, said or measured."""
 
+_NAMED_CAUSES = 3
+"""Causes of trust that a record names, so that a debrief can say what opens a fact."""
+
 AS_IN_CASE = RecordedOptions()
 """Nothing was set for the encounter."""
 
@@ -80,6 +83,9 @@ def build_header(
                 when=fact.gate.when,
                 trust=fact.gate.trust,
                 after=fact.gate.after,
+                asked_by=_asked_by(case, fact.id),
+                earned_by=_earns_trust(case) if fact.gate.trust is not None else (),
+                needs=tuple(beat.label for beat in case.beats if beat.id in fact.gate.after),
             )
             for fact in case.facts
         ),
@@ -107,6 +113,19 @@ def build_header(
         libraries={name: version(name) for name in _LIBRARIES},
         machine=f"{platform.system()} {platform.machine()}, {threads.CORES} cores",
     )
+
+
+def _asked_by(case: Case, fact: str) -> str:
+    """The first sentence of a learner's that a line that tells the fact answers; perhaps empty."""
+    telling = (line for line in case.lines if fact in line.tells and line.exemplars)
+    return next((line.exemplars[0] for line in telling), "")
+
+
+def _earns_trust(case: Case) -> tuple[str, ...]:
+    """The causes of the rules that raise trust most, each once, the largest first."""
+    raising = [rule for rule in case.rules if rule.moves.get("trust", 0.0) > 0.0]
+    by_size = sorted(raising, key=lambda rule: -rule.moves["trust"])
+    return tuple(dict.fromkeys(rule.cause for rule in by_size))[:_NAMED_CAUSES]
 
 
 def turn_taking_of(case: Case) -> TurnTakingSettings:

@@ -15,7 +15,7 @@ from simvoice.debrief.moments import (
     whole_sentences,
 )
 from simvoice.debrief.wording import cause_named
-from simvoice.display import clock, points
+from simvoice.display import clock
 from simvoice.reading.reading import Reading
 from simvoice.record.events import (
     Ended,
@@ -238,27 +238,29 @@ def _why(fact: Tellable, told: ToldFact, reading: Reading, name: str) -> str:
     last = max(before, key=lambda turn: turn.start_s, default=None)
     parts = [f"You had said: “{last.text}”"] if last is not None else []
     if fact.trust is not None:
-        moves = [m for m in reading.of(PatientMove) if m.at_s <= told.at_s and TRUST in m.ledger]
-        stood = moves[-1].ledger[TRUST] if moves else 0.0
-        parts.append(
-            f"{name} tells this from a trust of {points(fact.trust)}; trust was {points(stood)}."
-        )
+        parts.append(f"{name} tells this only when there is trust enough.")
     return " ".join(parts)
 
 
 def _within_reach(fact: Tellable, values: Sequence[tuple[float, float]], name: str) -> UntoldFact:
     """Explain an untold fact whose trust was reached. values: (trust, second) after each move."""
+    asked = f" Asking opens it: “{fact.asked_by}”" if fact.asked_by else ""
     if fact.trust is None:
-        return UntoldFact(
-            why=f"There is something that {name} tells when asked about it; it was not told."
-        )
+        return UntoldFact(why=f"There is something that {name} tells when asked.{asked}")
     first_s = next(at for value, at in values if value >= fact.trust)
-    more = " Something else must happen first." if fact.after else ""
     return UntoldFact(
-        why=f"There is something that {name} tells from a trust of {points(fact.trust)}, which "
-        f"trust reached at {clock(first_s)}; it was not told.{more}",
+        why=f"From {clock(first_s)} on there was trust enough for something more.{asked}"
+        f"{_needs(fact)}",
         at_s=first_s,
     )
+
+
+def _needs(fact: Tellable) -> str:
+    """What must have happened first, in the words of the case."""
+    if not fact.after:
+        return ""
+    named = " and ".join(f"“{each}”" for each in fact.needs)
+    return f" It comes after this: {named}." if named else " Something else must happen first."
 
 
 def _out_of_reach(
@@ -268,21 +270,18 @@ def _out_of_reach(
     name: str,
 ) -> tuple[UntoldFact, ...]:
     """Explain all facts whose trust was never reached, in one sentence: they share the reason."""
-    needed = sorted(fact.trust for fact in facts if fact.trust is not None)
-    if not needed:
+    if not facts:
         return ()
-    highest, at_s = max(values, default=(0.0, 0.0))
+    _, at_s = max(values, default=(0.0, 0.0))
     lost = sorted((e for e in exchanges if trust_change(e) < -_ROUNDING), key=trust_change)[:_NAMED]
     reason = f" Trust fell most at {' and '.join(map(_loss, lost))}." if lost else ""
-    levels = list(dict.fromkeys(points(level) for level in needed))
-    what = "There is something" if len(needed) == 1 else f"There are {len(needed)} things"
-    least = " or ".join(part for part in (", ".join(levels[:-1]), levels[-1]) if part)
-    reached = f"after none of the answers was trust above {points(highest)}"
-    if points(highest) in levels:  # rounded, the highest trust and a level look the same
-        reached = "it was not told" if len(needed) == 1 else "they were not told"
+    what = "There is something" if len(facts) == 1 else f"There are {len(facts)} things"
+    causes = dict.fromkeys(cause for fact in facts for cause in fact.earned_by)
+    named = ", ".join(f"“{cause}”" for cause in causes)
+    earned = f" What earns most of it here: {named}." if named else ""
     return (
         UntoldFact(
-            why=f"{what} that {name} tells from a trust of {least}; {reached}.{reason}",
+            why=f"{what} that {name} tells only with more trust than there was.{earned}{reason}",
             at_s=lost[0].at_s if lost else at_s,
         ),
     )

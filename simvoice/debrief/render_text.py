@@ -188,7 +188,7 @@ def _turning_points(debrief: Debrief) -> RenderableType:
     for point in debrief.turning_points:
         rows.append((clock(point.moment.at_s), Text(_moved(point), style="bold")))
         rows += (("", Text(f"{who}: “{words}”")) for who, words in _exchange(debrief, point))
-        rows += (("", line) for line in _retry(debrief, point.moment, "Retry from here:"))
+        rows += (("", line) for line in _retry(debrief, point.moment, "Try again from here:"))
     return hanging(rows)
 
 
@@ -212,7 +212,7 @@ def _suggestions(debrief: Debrief) -> RenderableType:
     for number, each in enumerate(debrief.suggestions, 1):
         rows.append((f"{number}.", Text(each.title, style="bold")))
         rows += (("", line) for line in _lines(each))
-        rows += (("", line) for line in _retry(debrief, each.moment, "Retry from here:"))
+        rows += (("", line) for line in _retry(debrief, each.moment, "Try again from here:"))
     return hanging(rows)
 
 

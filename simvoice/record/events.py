@@ -327,6 +327,12 @@ class Tellable(StrictModel):
     """The lowest trust, 0..1, at which the patient tells it; for `trusted`."""
     after: tuple[str, ...] = ()
     """Beats that must happen first."""
+    asked_by: str = ""
+    """A sentence of the case that asks for it; empty where it has none."""
+    earned_by: tuple[str, ...] = ()
+    """What earns most trust in the case, in its words; for `trusted`."""
+    needs: tuple[str, ...] = ()
+    """The beats of `after`, in the words of the case."""
 
 
 class ConcernShown(StrictModel):

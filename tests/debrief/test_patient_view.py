@@ -12,9 +12,21 @@ from tests.planted.builder import (
     trust_step,
 )
 
-MOTHER = Tellable(id="mother", text="Her mother died.", when="trusted", trust=0.5)
-SINK = Tellable(id="sink", text="She is afraid of the sink.", when="trusted", trust=0.7)
-PILLS = Tellable(id="pills", text="She takes one tablet.", when="asked")
+EARNS = ("let her silence stand", "gave her time")
+MOTHER = Tellable(
+    id="mother",
+    text="Her mother died.",
+    when="trusted",
+    trust=0.5,
+    after=("headline",),
+    needs=("heard that it is cancer",),
+)
+SINK = Tellable(
+    id="sink", text="She is afraid of the sink.", when="trusted", trust=0.7, earned_by=EARNS
+)
+PILLS = Tellable(
+    id="pills", text="She takes one tablet.", when="asked", asked_by="Do you take anything?"
+)
 WORK = Tellable(id="work", text="She runs a kitchen.", when="volunteered")
 ALL = (MOTHER, SINK, PILLS, WORK)
 
@@ -35,7 +47,7 @@ def test_a_told_fact_is_shown_by_the_words_that_told_it(attempt: Attempt) -> Non
     )
     (told,) = found.told
     assert (told.words, told.text) == ("It was my mother.", "Her mother died.")
-    assert told.why == "Ines tells this from a trust of 50; trust was 57."
+    assert told.why == "Ines tells this only when there is trust enough."
     assert found.not_told == 3
 
 
@@ -50,13 +62,14 @@ def test_an_untold_fact_has_a_reason_and_is_not_revealed(
     )
     whys = [each.why for each in found.kept]
     assert whys == [
-        "There is something that Ines tells from a trust of 50, which trust reached at 0:10; it "
-        "was not told.",
-        "There is something that Ines tells from a trust of 70; after none of the answers was "
-        "trust above 55. Trust fell most at 1:20.",
-        "There is something that Ines tells when asked about it; it was not told.",
+        "From 0:10 on there was trust enough for something more. It comes after this: “heard that "
+        "it is cancer”.",
+        "There is something that Ines tells only with more trust than there was. What earns most "
+        "of it here: “let her silence stand”, “gave her time”. Trust fell most at 1:20.",
+        "There is something that Ines tells when asked. Asking opens it: “Do you take anything?”",
+        "There is something that Ines tells when asked.",
     ]
-    assert [each.at_s for each in found.kept] == [10.0, 80.0, None]
+    assert [each.at_s for each in found.kept] == [10.0, 80.0, None, None]
     text = found.model_dump_json()
     assert not any(fact.text in text for fact in ALL)
 
@@ -70,7 +83,7 @@ def test_a_cause_has_the_time_of_its_words(attempt: Attempt) -> None:
 
 
 def test_an_encounter_without_changes_has_a_sentence_too(attempt: Attempt) -> None:
-    assert "was trust above 0." in debrief_of(attempt, tellable=ALL).kept[0].why
+    assert "only with more trust" in debrief_of(attempt, tellable=ALL).kept[0].why
 
 
 def test_facts_out_of_reach_share_one_sentence(attempt: Attempt) -> None:
@@ -80,7 +93,6 @@ def test_facts_out_of_reach_share_one_sentence(attempt: Attempt) -> None:
     moved = move(1, 10.0, 0.45, trust_step("asked openly", 0.4, 0.45))
     found = debrief_of(attempt, moved, tellable=far)
     assert [each.why for each in found.kept] == [
-        "There are 3 things that Ines tells from a trust of 62 or 70; after none of the answers "
-        "was trust above 45."
+        "There are 3 things that Ines tells only with more trust than there was."
     ]
     assert found.not_told == 3

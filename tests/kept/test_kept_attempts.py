@@ -273,7 +273,8 @@ def without_later_fields(value: Any) -> Any:
     would open a fact."""
     if isinstance(value, dict):
         later = {"before"} if value.get("kind") == "avoids" and value.get("before") == [] else set()
-        later |= {key for key in ("asked_by", "earned_by", "needs") if value.get(key) in ("", [])}
+        if "trust" in value and "when" in value:
+            later |= {"asked_by", "earned_by", "needs"}
         return {k: without_later_fields(each) for k, each in value.items() if k not in later}
     if isinstance(value, list):
         return [without_later_fields(each) for each in value]

@@ -247,7 +247,7 @@ def test_a_candidate_reads_the_debrief_with_the_same_code_after_the_release(
     assert door.headers["location"] == f"/attempts/{town.attempt}"
     page = text_of(client, f"/attempts/{town.attempt}")
     assert WORDS_OF_RECORD[0] in page
-    for hidden in ("/release", "/erase", "Retry from here"):
+    for hidden in ("/release", "/erase", "Try again from here"):
         assert hidden not in page
     assert client.get(f"/attempts/{town.attempt}/audio").status_code == 200
     assert client.get(f"/attempts/{town.attempt}/timeline").status_code == 200
