@@ -40,6 +40,7 @@ def pytest_collection() -> Generator[None, object, object]:
     finally:
         gc.enable()
         gc.freeze()
+        gc.set_threshold(10_000, 20, 20)  # of 700, 10, 10: tests make much that ends with them
 
 
 _FIRST_FAILURES = pytest.StashKey[dict[str, str]]()
