@@ -112,8 +112,9 @@ def _hit(
     )
 
 
-_WITHIN_LAST = 1_000
-"""Number of a possible sentence within its turn: after every code."""
+_WITHIN_FIRST, _WITHIN_LAST = -1, 1_000
+"""Number of a possible sentence within its turn: before every code, where it ends before the news
+in that turn; otherwise after every code."""
 _FOUND_BY_FORM = 0.7
 """Confidence of words with a narrow form of a code that the coder did not find."""
 _MOST_SIGNS = 0.5
@@ -172,8 +173,10 @@ def _maybe(
         return None
     sure = code in CODEBOOK and not is_found_by_coder(code) and turn.avg_logprob >= GUESSING
     sure = sure and grade(code, words, turn.text, before) == "certain"
+    end = turn.text.find(words) + len(words)
+    told = [turn.text.find(each.words) for each in turn.codes if each.code in NEWS]
     return Hit(
-        position=(number, _WITHIN_LAST),
+        position=(number, _WITHIN_FIRST if any(end <= at for at in told) else _WITHIN_LAST),
         code=code,
         label=code_label(code, means),
         words=words,

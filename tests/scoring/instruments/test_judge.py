@@ -150,6 +150,21 @@ def test_before_means_before_the_first_occurrence(
     assert outcome(at, kind="says", codes=["warning_shot"], before=["headline"]) == expected
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("I regret that it went sideways. It is cancer.", "open"),
+        ("I am Doctor Shah. It is cancer.", "not met"),
+        ("I have your results. It is cancer.", "not met"),
+        ("It is cancer.", "not met"),
+    ],
+)
+def test_a_statement_right_before_the_news_may_be_a_warning(text: str, expected: str) -> None:
+    told = learner_turn(1, 5.0, text, Coded(code="headline", words="It is cancer"), end_s=8.0)
+    rule = {"kind": "says", "codes": ["warning_shot"], "before": ["headline"]}
+    assert outcome(judge(told), **rule) == expected
+
+
 def test_after_and_the_first_and_last_turns() -> None:
     at = judge(said(1, "plan"), said(2, "headline"), said(3), said(4, "summary"))
     assert outcome(at, kind="says", codes=["plan"], after=["headline"]) == "not met"
