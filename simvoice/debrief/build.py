@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Literal
 
+from simvoice.audio import FRAME_S
 from simvoice.coding.grade import Grade
 from simvoice.debrief.circumstances import clock_notes, moment_notes, part_notes, typed_note
 from simvoice.debrief.items import judge_items
@@ -374,7 +375,7 @@ def _notes(attempt: Attempt, reading: Reading, sound_problem: str) -> list[str]:
     underruns = sum(counts.speaker_underruns for counts in reading.of(LossCounts)[-1:])
     if underruns:
         notes.append(
-            f"{name}'s voice stuttered: {count_noun(underruns, 'frame')} of sound came too late."
+            f"{name}'s voice stuttered: {duration(underruns * FRAME_S)} of sound came too late."
         )
     unsure = sum(turn.avg_logprob < _GUESSING for turn in reading.of(LearnerTurn))
     if unsure:

@@ -5,6 +5,7 @@ All words and numbers come from the debrief; nothing new is measured here.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -83,6 +84,9 @@ _MARKS_IN_TRANSCRIPT = frozenset({"silence", "hold", "interruption", "together"}
 
 _MOST_JUDGED = 8
 """Most items that half a page lists; the lists below it have all."""
+
+_LIKENESS = re.compile(r"\s*\((?:similarity|likeness) [\d.]+\)")
+"""What a recorded move says of how a line was found: for the journal, not for people."""
 
 _MOST_ON_PAPER = 10
 """Most numbers of a printed page: those of the terminal's screen."""
@@ -285,12 +289,17 @@ def _sources(numbers: Iterable[Number]) -> tuple[str, ...]:
 def _moments(
     rows: Sequence[TranscriptRow], marks: Sequence[TimingMark]
 ) -> tuple[TranscriptItem, ...]:
-    found = [TranscriptItem(row.start_s, row=row) for row in rows]
+    found = [TranscriptItem(row.start_s, row=_for_people(row)) for row in rows]
     found += [TranscriptItem(m.start_s, mark=m) for m in marks if m.kind in _MARKS_IN_TRANSCRIPT]
     # an utterance before its mark, when both begin at the same time
     in_order = sorted(found, key=lambda moment: (moment.at_s, moment.row is None))
     seen: set[str] = set()
     return tuple(_anchored(each, seen) for each in in_order)
+
+
+def _for_people(row: TranscriptRow) -> TranscriptRow:
+    """A row whose move names no similarity, and no code as a program writes it."""
+    return row.model_copy(update={"move": _LIKENESS.sub("", row.move).replace("_", " ")})
 
 
 def _anchored(item: TranscriptItem, seen: set[str]) -> TranscriptItem:

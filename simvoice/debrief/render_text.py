@@ -20,6 +20,7 @@ from simvoice.debrief.comparison import (
     Comparison,
     compared_facts,
 )
+from simvoice.debrief.first_screen import first_screen
 from simvoice.debrief.model import (
     Debrief,
     DebriefMoment,
@@ -97,6 +98,11 @@ def _screen_sections(
         )
     elif debrief.felt_note:
         yield titles.felt, Text(debrief.felt_note, style="dim")
+    first = first_screen(debrief)
+    if first.worked is not None and not debrief.half_page:
+        said = f"“{first.worked.words}”" if first.worked.words else ""
+        text = " ".join(part for part in (first.worked.what, said) if part)
+        yield first.worked_title, hanging([(clock(first.worked.moment.at_s), Text(text))])
     if debrief.turning_points:
         points = ((clock(p.moment.at_s), Text(_moved(p, 1))) for p in debrief.turning_points)
         yield titles.turning_points, hanging(points)

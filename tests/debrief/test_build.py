@@ -251,7 +251,7 @@ def test_losses_unsure_turns_and_troubles_are_noted(attempt: Attempt) -> None:
         "The sound of this attempt was not stored.",
         "1.0 s of 10.0 s of the microphone's sound was lost, so response times and pauses are not "
         "shown.",
-        "Ines's voice stuttered: 1 frame of sound came too late.",
+        "Ines's voice stuttered: 0.02 s of sound came too late.",
         "Speech recognition was unsure in 1 turn of yours. The words there may be wrong; the times "
         "are right.",
         "1:05: the microphone was unplugged",
