@@ -588,3 +588,12 @@ class Simulator:
     def erase(self, attempt_id: str) -> None:
         """Delete an attempt permanently."""
         self.store.erase(attempt_id)
+
+
+def certified_cases() -> Sequence[CaseCard]:
+    """Return the cases that passed their check, without the models that an encounter needs."""
+    return [
+        case_card(each.case, origin=_origin_shown(each.file))
+        for each in listed_cases(*paths.case_dirs())
+        if each.case and each.fault is None
+    ]

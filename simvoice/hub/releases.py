@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Select, and_, distinct, func, select, unio
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from simvoice.errors import UsageError
-from simvoice.hub import assignments, courses
+from simvoice.hub import assignments, begun, courses
 from simvoice.hub.attempt_parts import Part, begins_attempt, parts_of
 from simvoice.hub.roles import Role
 from simvoice.hub.storage.tables import (
@@ -286,9 +286,10 @@ def released_of(session: Session, task: Assignment) -> list[ReleasedAttempt]:
 
 @dataclass(frozen=True, slots=True)
 class CodeUsedTwice:
-    """An exam code under which encounters began at several places, as with the network down."""
+    """An exam code, or a card, with which encounters began at several places without network."""
 
     label: str
+    """Of the candidate; of a card, the name of its owner."""
     times: int
     attempts: tuple[StoredAttempt, ...]
     """What of it is here now, the oldest first; of one in parts, the first part."""
@@ -315,6 +316,28 @@ def codes_used_twice(session: Session, assignment_id: UUID) -> list[CodeUsedTwic
         made = session.scalars(kept.order_by(StoredAttempt.started_at, StoredAttempt.id)).all()
         found.append(CodeUsedTwice(code.label, times, tuple(made)))
     return found
+
+
+def begun_too_often(session: Session, task: Assignment) -> list[CodeUsedTwice]:
+    """Return the accounts that have begun an exam more often than it allows, by name.
+
+    Two stations without network let the same card in: neither knows of the other.
+    """
+    if task.mode != assignments.Mode.EXAM or task.attempts_allowed is None:
+        return []
+    found = []
+    for (person_id, _), moments in begun.moments_by_person(session, [task.id]).items():
+        if len(moments) > task.attempts_allowed:
+            kept = select(StoredAttempt).where(
+                StoredAttempt.owner_id == person_id,
+                StoredAttempt.assignment_id == task.id,
+                StoredAttempt.forgiven_at.is_(None),
+                begins_attempt(),
+            )
+            made = session.scalars(kept.order_by(StoredAttempt.started_at, StoredAttempt.id)).all()
+            name = session.get_one(Account, person_id).name
+            found.append(CodeUsedTwice(name, len(moments), tuple(made)))
+    return sorted(found, key=lambda each: each.label)
 
 
 @dataclass(frozen=True, slots=True)

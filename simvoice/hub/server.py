@@ -7,7 +7,7 @@ import logging
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from datetime import timedelta
 from pathlib import Path
@@ -26,6 +26,7 @@ from simvoice.hub.hub import Hub, open_hub
 from simvoice.hub.sending import sealed
 from simvoice.hub.settings import HubSettings
 from simvoice.safe_text import shortened
+from simvoice.web.ports import CaseCard
 from simvoice.web.security import is_loopback, split_host
 from simvoice.web.server import TimedRequests, address_of, listening_socket
 
@@ -243,16 +244,23 @@ def _begin_encounters(hub: Hub) -> None:
     """
     most = hub.settings.encounters
     if most == 0:
-        hub.encounters.start(None, why_none=_NO_ENCOUNTERS)
+        hub.encounters.start(None, why_none=_NO_ENCOUNTERS, list_cases=_certified_cases)
         return
     try:
         simulator = _simulator(hub)
     except SimvoiceError as error:
         _log.warning("no encounters: %s", log.place(error))
-        hub.encounters.start(None, why_none=f"No encounters are held on this hub: {error}.")
+        said = f"No encounters are held on this hub: {error}."
+        hub.encounters.start(None, why_none=said, list_cases=_certified_cases)
         return
     limit_s = hub.settings.answer_limit_s
     hub.encounters.start(simulator, most, answer_limit_s=limit_s)
+
+
+def _certified_cases() -> Sequence[CaseCard]:
+    from simvoice.app.simulator import certified_cases  # heavy, and a hub may need none of it
+
+    return certified_cases()
 
 
 def _simulator(hub: Hub) -> HubSimulator:

@@ -189,6 +189,8 @@ class HubEncounters:
         self._simulator: HubSimulator | None = None
         self._preparations: CasePreparations | None = None
         self._why_none = _NOT_HERE
+        self._list_cases: Callable[[], Sequence[CaseCard]] = tuple
+        self._listed: Sequence[CaseCard] | None = None
 
     # -- begin and end of the hub
 
@@ -199,13 +201,15 @@ class HubEncounters:
         *,
         why_none: str = _NOT_HERE,
         answer_limit_s: float = LIMIT_S,
+        list_cases: Callable[[], Sequence[CaseCard]] = tuple,
     ) -> None:
         """Keep what an earlier process left, and hold encounters with this simulator.
 
         most: encounters at once; measured on this machine when None. why_none: a sentence, when
         there is no simulator. answer_limit_s: no one is admitted while the 95th percentile of the
-        answers is above it.
+        answers is above it. list_cases: reads the cases that can be assigned without a simulator.
         """
+        self._list_cases = list_cases
         self._answers = AnswerTimes(answer_limit_s)
         self._keeper.start()
         self._why_none = why_none
@@ -232,8 +236,17 @@ class HubEncounters:
         """Return the cases that are offered; none while no encounter can be held here."""
         return () if self._simulator is None else self._simulator.cases()
 
+    def assignable(self) -> Sequence[CaseCard]:
+        """Return the cases that can be assigned: the stations of a lab hold encounters, too."""
+        if self._simulator is not None:
+            return self._simulator.cases()
+        if self._listed is None:
+            self._listed = self._list_cases()
+        return self._listed
+
     def look_again(self, case_id: str) -> None:
         """Read the list of cases again: this one has changed. Encounters that run keep theirs."""
+        self._listed = None
         if self._simulator is not None:
             self._simulator.look_again()
         if self._preparations is not None:

@@ -25,7 +25,7 @@ from simvoice.hub.codes import CodeState
 from simvoice.hub.doors.access import Visitor
 from simvoice.hub.hub import Hub, hub_of
 from simvoice.hub.page_words import from_local, time_zone, to_local
-from simvoice.hub.pages.cases import offered_cases, who_sees
+from simvoice.hub.pages.cases import assignable_cases, who_sees
 from simvoice.hub.pages.common import (
     NOT_A_DATE,
     REFUSED,
@@ -97,7 +97,7 @@ def _form_page(
             visitor,
             status=status,
             course=own_course(session, visitor, course_id),
-            cases=offered_cases(hub),
+            cases=assignable_cases(hub),
             modes=list(Mode),
             timers=TIMER_WORDS,
             factors=FACTORS,
@@ -178,7 +178,7 @@ def _form_of(task: Assignment) -> AssignmentForm:
 def _draft(
     hub: Hub, form: AssignmentForm, present: AssignmentOptions | None = None
 ) -> AssignmentDraft:
-    card = next((each for each in offered_cases(hub) if each.id == form.case_id), None)
+    card = next((each for each in assignable_cases(hub) if each.id == form.case_id), None)
     if card is None:
         raise SettingError("Choose a case.")
     if form.mode not in list(Mode):
@@ -224,7 +224,7 @@ def attempts_page(
     with hub.database.read() as session:
         task, course = own_assignment(session, visitor, assignment_id)
         options = options_of(task)
-        card = next((each for each in offered_cases(hub) if each.id == task.case_id), None)
+        card = next((each for each in assignable_cases(hub) if each.id == task.case_id), None)
         return render(
             request,
             "assignment.html",
@@ -239,6 +239,7 @@ def attempts_page(
             begun=begun.listed(session, assignment_id) if _lists_begun(task) else (),
             released=releases.released_of(session, task),
             used_twice=releases.codes_used_twice(session, task.id),
+            begun_too_often=releases.begun_too_often(session, task),
             done=_DONE.get(done, ""),
         )
 

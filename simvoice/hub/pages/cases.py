@@ -41,6 +41,11 @@ def offered_cases(hub: Hub) -> Sequence[CaseCard]:
     return hub.encounters.cases()
 
 
+def assignable_cases(hub: Hub) -> Sequence[CaseCard]:
+    """Return the cases with which an encounter can be held here or at a station."""
+    return hub.encounters.assignable()
+
+
 @router.get("/practice")
 def practice(request: Request, visitor: Learner) -> Response:
     """List the patients, for practice without an assignment."""

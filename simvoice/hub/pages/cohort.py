@@ -15,7 +15,7 @@ from simvoice.hub.cohort import Cohort, CohortChoice, CohortChoices, CohortRow
 from simvoice.hub.cohort_view import csv_lines, strip
 from simvoice.hub.doors.access import Visitor
 from simvoice.hub.hub import hub_of
-from simvoice.hub.pages.cases import offered_cases
+from simvoice.hub.pages.cases import assignable_cases
 from simvoice.hub.pages.common import Educator, Learner, account_of, go_to, own_course
 from simvoice.hub.pages.sound import send_recording
 from simvoice.hub.ratings import HubAgreement
@@ -110,7 +110,7 @@ def cohort_page(
     """Show where the learners of a course stand, from what is released to it now."""
     shown = _shown(request, visitor, course_id, asked)
     found = shown.found
-    titles = {card.id: card.title for card in offered_cases(hub_of(request))}
+    titles = {card.id: card.title for card in assignable_cases(hub_of(request))}
     return render(
         request,
         "cohort.html",

@@ -13,7 +13,7 @@ from simvoice.errors import SettingError, UsageError
 from simvoice.hub import assignments, audit, course_units, courses, releases
 from simvoice.hub.doors.access import NoAccess, Visitor
 from simvoice.hub.hub import hub_of
-from simvoice.hub.pages.cases import offered_cases
+from simvoice.hub.pages.cases import assignable_cases
 from simvoice.hub.pages.common import (
     PAGE_ROWS,
     REFUSED,
@@ -97,7 +97,7 @@ def course_page(
 ) -> Response:
     """Return the page of a course. problem, logins: of a form that was not taken."""
     hub, page = hub_of(request), page_number(page)
-    cards = offered_cases(hub)
+    cards = assignable_cases(hub)
     with hub.database.read() as session:
         course = own_course(session, visitor, course_id)
         rows = releases.released_to(session, course_id, PAGE_ROWS + 1, page * PAGE_ROWS)

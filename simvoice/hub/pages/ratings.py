@@ -20,7 +20,7 @@ from simvoice.hub.doors.access import Visitor, allow
 from simvoice.hub.doors.rates import OPENINGS
 from simvoice.hub.hub import hub_of
 from simvoice.hub.pages.attempts import NOT_THERE, MayOpen, may_open
-from simvoice.hub.pages.cases import offered_cases
+from simvoice.hub.pages.cases import assignable_cases
 from simvoice.hub.pages.common import REFUSED, Educator, account_of
 from simvoice.hub.ratings import HubAgreement, Rater
 from simvoice.hub.render import render
@@ -91,7 +91,7 @@ def rate(request: Request, visitor: Opener, attempt_id: UUID) -> Response:
             lists = rater_sheet.compare_with_machine(cache.get(opened.attempt), draft.ratings)
             tally = rater_sheet.describe_agreement(lists)
             return render(request, "rate_done.html", visitor, sheet=sheet, lists=lists, tally=tally)
-    card = next((each for each in offered_cases(hub) if each.id == sheet.case_id), None)
+    card = next((each for each in assignable_cases(hub) if each.id == sheet.case_id), None)
     return render(request, "rate.html", visitor, sheet=sheet, card=card, on_hub=True)
 
 

@@ -27,7 +27,7 @@ from simvoice.hub.codes import CodeKind, CodeState
 from simvoice.hub.doors.access import Visitor, allow
 from simvoice.hub.doors.rates import PASSWORDS
 from simvoice.hub.hub import Hub, hub_of
-from simvoice.hub.pages.cases import offered_cases
+from simvoice.hub.pages.cases import assignable_cases
 from simvoice.hub.pages.common import REFUSED, Technician, go_to
 from simvoice.hub.render import render
 from simvoice.hub.roles import Role
@@ -152,7 +152,7 @@ def _settings_page(
         status=REFUSED if problem or pin_problem else 200,
         given=given,
         times=_TIMES,
-        cases=offered_cases(hub),
+        cases=assignable_cases(hub),
         on_crash=OnCrash,
         has_pin=has_pin,
         shortest_pin=lab_settings.SHORTEST_PIN,

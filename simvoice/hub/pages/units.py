@@ -15,7 +15,7 @@ from simvoice.hub import audit, course_units, courses
 from simvoice.hub.doors.access import NoAccess, Visitor
 from simvoice.hub.hub import Hub, hub_of
 from simvoice.hub.model_encounters import ModelStage
-from simvoice.hub.pages.cases import offered_cases
+from simvoice.hub.pages.cases import assignable_cases
 from simvoice.hub.pages.common import REFUSED, Educator, Reader, account_of, go_to, own_course
 from simvoice.hub.pages.courses import course_page
 from simvoice.hub.pages.sound import send_sound
@@ -41,7 +41,7 @@ def _own_unit(session: Session, visitor: Visitor, unit_id: UUID) -> tuple[Course
 
 
 def _card(hub: Hub, case_id: str) -> CaseCard | None:
-    return next((each for each in offered_cases(hub) if each.id == case_id), None)
+    return next((each for each in assignable_cases(hub) if each.id == case_id), None)
 
 
 @router.get("/units/{unit_id}")

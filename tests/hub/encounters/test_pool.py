@@ -335,8 +335,9 @@ def test_without_models_the_hub_says_why(tmp_path: Path) -> None:
 
 def test_a_hub_without_encounters_offers_no_case(tmp_path: Path) -> None:
     encounters = HubEncounters(tmp_path, lambda folder, owner: None)
-    encounters.start(None)
+    encounters.start(None, list_cases=lambda: (CASE,))
     assert encounters.cases() == ()
+    assert encounters.assignable() == (CASE,)  # stations hold them
     assert encounters.load().most == 0
     with pytest.raises(UsageError, match="No encounters"):
         encounters.join(ADA, CASE.id)

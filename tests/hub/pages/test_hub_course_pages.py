@@ -27,7 +27,7 @@ pytestmark = pytest.mark.slow
 def cases(monkeypatch: pytest.MonkeyPatch) -> Sequence[CaseCard]:
     """The cases that the hub offers."""
     for pages in (assignment_pages, course_pages):
-        monkeypatch.setattr(pages, "offered_cases", lambda _hub: (CASE,))
+        monkeypatch.setattr(pages, "assignable_cases", lambda _hub: (CASE,))
     return (CASE,)
 
 

@@ -9,7 +9,7 @@ import re
 import pytest
 from fastapi.testclient import TestClient
 
-from simvoice.hub import codes, people
+from simvoice.hub import codes, people, server
 from simvoice.hub.codes import CodeKind
 from simvoice.hub.roles import Role
 from simvoice.hub.storage.tables import Device
@@ -203,3 +203,20 @@ def test_what_is_not_released_any_more_is_not_exported(town: Town, client_as: Cl
     given = town.release(Contents.SOUND)
     client_as(login="lena").post(f"/releases/{given}/revoke")
     assert export(client_as(login="rosa")) == []
+
+
+# -- a hub that holds no encounter
+
+
+def test_a_hub_for_stations_alone_assigns_the_cases_that_they_hold(
+    town: Town, client_as: ClientAs
+) -> None:
+    town.hub.settings = town.hub.settings.model_copy(update={"encounters": 0})
+    server._begin_encounters(town.hub)
+    edo, lena = client_as(login="edo"), client_as(login="lena")
+    form = f"/courses/{town.course}/assign"
+    assert 'value="breast-biopsy"' in text_of(edo, form)
+    made = edo.post(form, data={"case_id": "breast-biopsy", "mode": "exam"})
+    assert (made.status_code, text_of(edo, made.headers["location"]) != "") == (303, True)
+    assert "The result of a biopsy" not in text_of(lena, "/practice")  # no encounter is held here
+    town.hub.encounters.stop()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -34,7 +35,7 @@ from simvoice.station.outbox import RecordOutbox, RecordState
 from simvoice.station.run import Wishes
 from simvoice.station.sending import CHECK_S, RecordSender
 from simvoice.station.stick import copy_to
-from tests.hub.conftest import ADDRESS, MachineClock, app_of
+from tests.hub.conftest import ADDRESS, ClientAs, MachineClock, app_of
 from tests.hub.sending.conftest import AppTransport
 from tests.hub.stations.lab import StationLab, build_lab
 from tests.station.sealed_hub import new_record
@@ -277,6 +278,21 @@ def test_a_station_that_its_hub_forgot_takes_a_new_line_and_one_that_it_knows_do
     assert after.device != before.device
     station.run()
     assert kept(lab.hub) == {uuid}
+
+
+def test_the_educator_is_told_of_a_card_that_began_an_exam_at_two_stations(
+    lab: StationLab, stations: Callable[[str], Station], client_as: ClientAs
+) -> None:
+    edo, page = client_as(login="edo"), f"/assignments/{lab.exam}/attempts"
+    for number, name in enumerate(("A1", "A2"), 1):  # neither knew of the other
+        cut_off = stations(name)
+        cut_off.encounter(code=lab.card.id)
+        cut_off.run()
+        said = re.search(r"Lena [^<]*has begun this exam (\d) times, and 1 is", edo.get(page).text)
+        assert (said is not None) == (number == 2)
+    notice = edo.get(page).text.partition("has begun this exam 2 times")[2].partition("</div>")[0]
+    assert all(f"/attempts/{each}" in notice for each in kept(lab.hub))
+    assert "Decide which one counts." in notice
 
 
 def test_each_file_gets_its_sentence(
