@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 from simvoice.cli.common import STOPPED
 
 LOST_IN_A_CALLBACK = """
@@ -21,6 +23,7 @@ with orderly_end():
 """
 
 
+@pytest.mark.slow
 def test_a_signal_that_a_callback_swallows_comes_again() -> None:
     ended = subprocess.run(
         [sys.executable, "-c", LOST_IN_A_CALLBACK], capture_output=True, text=True, timeout=50

@@ -12,6 +12,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def site_packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -48,7 +50,6 @@ def ask(site_packages: Path, code: str) -> str:
     return done.stdout.strip()
 
 
-@pytest.mark.slow
 def test_the_manifest_in_the_wheel_is_read(site_packages: Path) -> None:
     code = (
         "from simvoice import paths; from simvoice.models import manifest; sys.stdout.write("

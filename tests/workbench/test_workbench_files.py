@@ -247,6 +247,7 @@ def sentences(draft: CaseDraft) -> dict[tuple[str, str], str]:
     return {(each.part, each.path): each.sentence for each in read_draft(draft).problems}
 
 
+@pytest.mark.slow
 def test_parts_of_parts_are_made_and_taken_out_and_the_check_says_what_is_missing() -> None:
     draft = CaseDraft(case_from_note(read_note("Mr. Al Bo, 40, waits."), "a-case"))
     first = draft.files

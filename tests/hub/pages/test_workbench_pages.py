@@ -100,6 +100,7 @@ def test_a_note_becomes_a_case_that_is_changed_card_by_card(
     assert (gone.status_code, "not in the case any more" in gone.text) == (404, True)
 
 
+@pytest.mark.slow
 def test_two_educators_change_one_case_and_nothing_is_lost(bench: Hub, client_as: ClientAs) -> None:
     edo, mei = client_as(Role.EDUCATOR, login="edo"), client_as(Role.EDUCATOR, login="mei")
     here = make(edo)
