@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -123,13 +124,14 @@ def certificate(
     from simvoice.hub.certificates import make_certificate
     from simvoice.hub_client.trust import fingerprint
 
-    made = make_certificate(_folder(context.obj), tuple(names))
+    data: Path | None = context.obj
+    made = make_certificate(_folder(data), tuple(names))
     answers.print(f"The certificate for {', '.join(names)} is in {made.certificate}.")
     answers.print(f"Devices of the lab have to trust the authority {made.authority}.")
     answers.print(f"Its fingerprint is {fingerprint(made.authority_certificate)}.")
     answers.print(
         f"It is used only when other machines can reach the hub; start it with: simvoice hub "
-        f"--host 0.0.0.0 --public-url https://{names[0]}:8766",
+        f"{f'--data {shlex.quote(str(data))} ' if data else ''}--host 0.0.0.0 --public-url https://{names[0]}:8766",
         soft_wrap=True,
     )
     if not made.is_new_authority:
