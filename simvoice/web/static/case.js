@@ -26,6 +26,8 @@ function showReadiness(state) {
   at("ready-track").setAttribute("aria-valuenow", String(Math.round(100 * share)));
   at("ready-words").textContent = state.fault ? "" : state.ready ? "Everything is ready." : `${state.sentence}…`;
   if (state.fault) showFault(state.fault);
+  // Only this is read aloud: the words above change all the time.
+  if (state.ready && !prepared) at("ready-said").textContent = "Everything is ready. You may go in.";
   prepared = state.ready;
   at("go").disabled = !prepared;
 }
