@@ -32,5 +32,6 @@ def test_the_debrief_has_all_parts(tmp_path: Path) -> None:
     assert len(made.suggestions) == 2
     assert made.unsaid
     assert made.cues
-    # the planted words are few, so most items of the other headings are open or not judged
-    assert {each.id for each in made.headings if each.share is not None} == {"empathy"}
+    # the planted words are few, so in each heading some items are open or not judged
+    assert all(each.items for each in made.headings)
+    assert {item.outcome for each in made.headings for item in each.items} >= {"met", "open"}

@@ -24,7 +24,7 @@ from simvoice.hub.hub import open_hub
 from simvoice.hub.server import server_config
 from simvoice.hub.settings import load_settings
 from simvoice.hub.storage.tables import StoredAttempt
-from simvoice.record.events import Checkpoint, LearnerTurn, PatientSpeech
+from simvoice.record.events import Checkpoint, LearnerTurn, PatientSpeech, Started
 from simvoice.simulate.learner import AfterPatient, At, LearnerScript, ScriptStep
 from tests.integration.conftest import SMALL, Say
 
@@ -109,8 +109,8 @@ def test_two_learners_talk_at_once_and_neither_hears_the_other(
         answers = answers_of(Played(kept.entries, result.truth))
         assert len(answers) >= 2
         assert sum(isinstance(entry, PatientSpeech) for entry in kept.entries) >= 2
-        assert kept.started is not None
-        begun_s = datetime.fromisoformat(kept.started.wall_time).timestamp()
+        started = next(entry for entry in kept.entries if isinstance(entry, Started))
+        begun_s = datetime.fromisoformat(started.wall_time).timestamp()
         spans.append((begun_s, begun_s + len(result.truth.delivered) / 16_000))
         check_retry(served, result.attempt, tmp_path)
     (one_begins, one_ends), (two_begins, two_ends) = spans
