@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 from simvoice.sentences import CLOSERS, MARKS, split_sentences
@@ -151,10 +154,32 @@ def plain(text: str) -> str:
     return " ".join(sentence.plain for sentence in sentences(text))
 
 
+_read: ContextVar[dict[str, tuple[Sentence, ...]] | None] = ContextVar("_read", default=None)
+
+
+@contextmanager
+def texts_read_once() -> Iterator[None]:
+    """Keep the sentences of each text until the end: a debrief asks for them a hundred times.
+
+    Nothing of what was said is kept afterwards.
+    """
+    token = _read.set({})
+    try:
+        yield
+    finally:
+        _read.reset(token)
+
+
 def sentences(text: str) -> tuple[Sentence, ...]:
     """The sentences of a text that have words; a text without marks is one sentence."""
+    read = _read.get()
+    if read is not None and text in read:
+        return read[text]
     found = map(_sentence, split_sentences(text))
-    return tuple(sentence for sentence in found if sentence is not None)
+    with_words = tuple(sentence for sentence in found if sentence is not None)
+    if read is not None:
+        read[text] = with_words
+    return with_words
 
 
 def _sentence(raw: str) -> Sentence | None:

@@ -7,6 +7,7 @@ from typing import Literal
 
 from simvoice.audio import FRAME_S
 from simvoice.coding.grade import Grade
+from simvoice.coding.text import texts_read_once
 from simvoice.debrief.circumstances import clock_notes, moment_notes, part_notes, typed_note
 from simvoice.debrief.items import judge_items
 from simvoice.debrief.layout import peaks
@@ -57,6 +58,7 @@ _MENTIONED_WORDS = 3
 """Discarded sound with at least this many words is mentioned in the notes."""
 
 
+@texts_read_once()
 def build_debrief(attempt: Attempt, reading: Reading, *, with_peaks: bool = True) -> Debrief:
     """Build the debrief of an attempt, which may be empty, incomplete or without sound.
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simvoice.coding.coder import code
-from simvoice.coding.text import plain, sentences
+from simvoice.coding.text import plain, sentences, texts_read_once
 
 
 def test_contractions_are_opened_with_and_without_apostrophes() -> None:
@@ -52,3 +52,12 @@ def test_an_abbreviation_keeps_its_point_and_ends_no_sentence() -> None:
     assert said.text == "Dr. Marsh comes at 4 with Mrs. Lee."
     assert said.plain == "dr marsh comes at 4 with mrs lee"
     assert said.words_at(0, 8) == "Dr. Marsh"
+
+
+def test_a_text_is_read_once_until_the_end_and_not_kept_after_it() -> None:
+    text = "I'm here. Take your time?"
+    with texts_read_once():
+        first = sentences(text)
+        assert sentences(text) is first
+    assert sentences(text) == first
+    assert sentences(text) is not first
