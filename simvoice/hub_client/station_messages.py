@@ -305,7 +305,7 @@ class StationCommand(StrictModel):
 class CommandResult(StrictModel):
     """What became of a command."""
 
-    id: int
+    id: int = Field(ge=1, lt=2**63)
     done: bool
     sentence: str = Field("", max_length=300)
 
@@ -355,9 +355,9 @@ class StationReport(StrictModel):
     level_dbfs: float | None = None
     """Level of the microphone now; None while it is closed."""
     loop_back: LoopBack | None = None
-    waiting: int = Field(0, ge=0)
+    waiting: int = Field(0, ge=0, lt=2**31)
     """Records that the hub does not have yet."""
-    free_bytes: int = Field(0, ge=0)
+    free_bytes: int = Field(0, ge=0, lt=2**63)
     models: tuple[str, ...] = Field((), max_length=50)
     """Names of models that are missing or altered; empty when all are in order."""
     errors: tuple[Annotated[str, Field(max_length=300)], ...] = Field((), max_length=10)

@@ -30,7 +30,7 @@ class FileFacts(StrictModel):
 
     name: str
     """One of `release.contents.LARGEST_FILE`."""
-    size: int = Field(ge=1)
+    size: int = Field(ge=1, lt=2**63)
     """Bytes."""
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
 
@@ -122,7 +122,7 @@ class SealedFacts(StrictModel):
 
     uuid: UUID
     """The attempt's UUID, the key: however often it is sent, it is kept once."""
-    size: int = Field(ge=1)
+    size: int = Field(ge=1, lt=2**63)
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
 
 

@@ -54,6 +54,8 @@ def station_reports(_folder: Path) -> Iterable[Target]:
         found = tile(Device(id=_ID, name="A1"), board.now(_ID, _AT), facts, _AT)
         JSONResponse({"level": found.level, "facts": found.facts, "notes": found.notes})
 
-    inputs = damaged_json([json.loads(whole.model_dump_json())])
-    examples = (b'{"left_s": 1e400}', b"[" * 2_000)
+    fields = json.loads(whole.model_dump_json())
+    inputs = damaged_json([fields])
+    huge = json.dumps({**fields, "free_bytes": 10**400}).encode()
+    examples = (b'{"left_s": 1e400}', b"[" * 2_000, huge)
     yield Target("report of a station", inputs, shown, examples=examples)
