@@ -83,6 +83,9 @@ _NEVER_SLOW_S = 60.0
 _READY_S = 900.0
 """The first preparation of a case on a machine takes a minute or two."""
 
+_ASK_S = 4.0
+"""The hub lets one person ask for a place 20 times a minute."""
+
 
 def counts_of(text: str) -> tuple[int, ...]:
     """Return the numbers of learners: "1,8" gives (1, 8). Raises UsageError."""
@@ -159,7 +162,7 @@ class ServedHub:
                 except (httpx.TransportError, ValueError):
                     if not self.process.is_running():
                         break
-                time.sleep(1.0)
+                time.sleep(_ASK_S)
         raise SimvoiceError("the hub of the bench did not become ready; see its log")
 
     def _wait_until_idle(self, until_s: float) -> None:
