@@ -630,7 +630,8 @@ def _position(parts: list[Any], card: Card) -> int:
     key = card.kind.key
     if not key:
         return int(card.id)
-    return next(n for n, each in enumerate(parts) if str(each.get(key, n)) == card.id)
+    rows = ((n, each) for n, each in enumerate(parts) if isinstance(each, dict))
+    return next(n for n, each in rows if str(each.get(key, n)) == card.id)
 
 
 def _put_card(values: Values, card: Card, value: Values) -> None:

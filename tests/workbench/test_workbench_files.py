@@ -343,3 +343,14 @@ def test_what_cannot_be_taken_is_a_sentence() -> None:
         with pytest.raises(CaseError):
             CaseDraft({CASE_FILE: text.decode("latin-1"), SUITE_FILE: "probes: []"})
     assert draft.values == before
+
+
+def test_a_card_is_saved_beside_a_part_that_is_empty() -> None:
+    files = case_from_note(read_note("Mr. Al Bo, 40, waits."), "a-case")
+    draft = CaseDraft(files)
+    line = draft.cards("lines")[-1]
+    values = deepcopy(draft.case)
+    values["lines"].insert(0, None)
+    beside = CaseDraft({**files, CASE_FILE: json.dumps(values)})
+    after = CaseDraft(saved(beside, "lines", line.id, {"text": "I am still here."}))
+    assert after.card("lines", line.id).value["text"] == "I am still here."
