@@ -35,6 +35,8 @@ from tests.models.local_site import (
     tarball_bytes,
 )
 
+pytestmark = pytest.mark.slow
+
 HUB = f"/some/three/resolve/{REVISION}"
 TGZ = "/npm/pack-1.0.0.tgz"
 WHEEL1 = "/files/tiny_part1-1.0-py3-none-any.whl"
@@ -143,7 +145,6 @@ def test_an_interrupted_tarball_is_continued_by_the_next_pull(
     assert is_whole(folder)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("data", "integrity", "message"),
     [

@@ -11,6 +11,8 @@ from simvoice.app.attempt_header import case_card
 from tests.shipped_cases import CASE_IDS, shipped_case
 from tests.web.stand_in import CASE
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("case_id", CASE_IDS)
 def test_the_note_of_each_case_names_the_time_that_holds(case_id: str) -> None:

@@ -30,6 +30,8 @@ from simvoice.workbench.cards import CaseDraft
 from tests.hub.conftest import ClientAs
 from tests.hub.pages.town import Town
 
+pytestmark = pytest.mark.slow
+
 NOTE = (
     "Mrs. Hilde Brandt, 67, has come for the result of her scan, which shows a tumour. "
     "You are a doctor. You have ten minutes."
@@ -100,7 +102,6 @@ def test_a_note_becomes_a_case_that_is_changed_card_by_card(
     assert (gone.status_code, "not in the case any more" in gone.text) == (404, True)
 
 
-@pytest.mark.slow
 def test_two_educators_change_one_case_and_nothing_is_lost(bench: Hub, client_as: ClientAs) -> None:
     edo, mei = client_as(Role.EDUCATOR, login="edo"), client_as(Role.EDUCATOR, login="mei")
     here = make(edo)
@@ -202,7 +203,6 @@ def test_only_what_is_released_with_words_is_collected(
     assert seen_by("mei") == []
 
 
-@pytest.mark.slow
 def test_files_go_out_and_come_in_with_the_same_bytes(bench: Hub, client_as: ClientAs) -> None:
     edo = client_as(Role.EDUCATOR)
     folder = paths.scenarios_dir() / "breast-biopsy"
@@ -236,7 +236,6 @@ def test_files_go_out_and_come_in_with_the_same_bytes(bench: Hub, client_as: Cli
 
 
 @pytest.mark.engine
-@pytest.mark.slow
 def test_only_a_certified_version_is_offered_and_it_stays_the_one_that_was_checked(
     bench: Hub, client_as: ClientAs
 ) -> None:
@@ -269,7 +268,6 @@ def test_only_a_certified_version_is_offered_and_it_stays_the_one_that_was_check
 
 
 @pytest.mark.engine
-@pytest.mark.slow
 def test_a_line_of_the_draft_is_heard(bench: Hub, client_as: ClientAs) -> None:
     edo = client_as(Role.EDUCATOR)
     here = make(edo)

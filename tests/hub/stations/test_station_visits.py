@@ -17,6 +17,8 @@ from simvoice.hub_client.code_hash import code_hash
 from simvoice.hub_client.station_messages import ClaimAnswer, ClaimRequest, CodeUse, Phase
 from tests.hub.stations.lab import ScriptedStation, StationLab
 
+pytestmark = pytest.mark.slow
+
 
 def actions(lab: StationLab) -> list[str]:
     with lab.hub.database.read() as session:
