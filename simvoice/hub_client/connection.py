@@ -121,9 +121,11 @@ class HubConnection:
         address: Address,
         token: str = "",
         *,
+        wait_s: float | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        """token: of the paired device; empty before. transport: for tests."""
+        """token: of the paired device; empty before. wait_s: how long a connection and an answer
+        may take, each; default enough for large recordings. transport: for tests."""
         self._url = address.url
         headers = {"User-Agent": f"simvoice/{__version__}", "Accept": "application/json"}
         if token:
@@ -132,7 +134,7 @@ class HubConnection:
             base_url=address.url,
             headers=headers,
             verify=address.context() if transport is None else True,
-            timeout=_TIMES,
+            timeout=_TIMES if wait_s is None else wait_s,
             transport=transport,
             trust_env=False,
             follow_redirects=False,

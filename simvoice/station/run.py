@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -57,6 +58,9 @@ MODEL_S: Final = 600.0
 """For the largest model over a slow network."""
 LOCK_S: Final = 5.0
 """A station that is just ending has given its folder back within this time."""
+_ASK_S: Final = 2.0
+"""How long the start of a paired station waits for its hub, to connect and for an answer: after a
+crash in an encounter, also without network, it has to be back soon."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +184,8 @@ def pair_once(pairings: Pairings, wishes: Wishes) -> None:
         _log.error("the pairing cannot be read; pair this station again on its technician's page")
     if not wishes.pairing:
         return
-    if known is not None and not is_ended_by_hub(known, connect=HubConnection):
+    ask = partial(HubConnection, wait_s=_ASK_S)
+    if known is not None and not is_ended_by_hub(known, connect=ask):
         return
     has_address = len(wishes.pairing.split()) > 1
     line = wishes.pairing if has_address else f"{wishes.hub} {wishes.pairing}"

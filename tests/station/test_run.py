@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from simvoice.cli import app
 from simvoice.errors import HubError, LibraryMissing, SettingError, StorageRefused
-from simvoice.hub_client.connection import HubForgot
+from simvoice.hub_client.connection import HubConnection, HubForgot
 from simvoice.hub_client.pairing import Pairing, Pairings
 from simvoice.hub_client.supplies import Supplied
 from simvoice.hub_client.trust import PUBLIC
@@ -80,6 +80,21 @@ def test_a_line_or_a_code_and_the_address_pair_a_station(
     Pairings(tmp_path).store(pairing())  # nothing answers there, so nobody has ended it
     running.pair_once(Pairings(tmp_path), Wishes("A1", hub=hub, pairing=given))
     assert lines == [line]
+
+
+def test_the_start_of_a_paired_station_waits_shortly_for_its_hub(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits_s: list[float] = []
+
+    def away(*_: object, wait_s: float) -> HubConnection:
+        waits_s.append(wait_s)
+        raise HubError("the hub does not answer")
+
+    monkeypatch.setattr(running, "HubConnection", away)
+    Pairings(tmp_path).store(pairing())
+    running.pair_once(Pairings(tmp_path), Wishes("A1", pairing="hub.lab CDFH-JKMN-PRTV"))
+    assert [wait_s <= 2.0 for wait_s in waits_s] == [True]
 
 
 def test_a_damaged_pairing_is_made_again_and_a_used_line_does_not_keep_a_station_from_starting(
