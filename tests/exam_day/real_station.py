@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 
 from tests.endurance.sending import free_port
-from tests.exam_day.station_host import HOUSE, RESTART_S
+from tests.exam_day.station_host import HOUSE, RESTART_S, waited_for_core_s
 
 READY_S = 300.0
 """Longest wait for the models and the patient. Two stations load theirs on two cores."""
@@ -91,6 +92,19 @@ class RealStation:
         """End the process at once; it is started again."""
         assert self._process is not None
         self._process.send_signal(signal.SIGKILL)
+
+    def waited_for_core_s(self) -> float:
+        """Return how long the present process and its browser have waited for a core."""
+        assert self._process is not None
+        mine = f"--user-data-dir={self.run_folder}"
+        waited_s = waited_for_core_s(self._process.pid)
+        for each in psutil.process_iter():
+            with suppress(psutil.Error):
+                words = each.cmdline()
+                is_browser = any(word.startswith(mine) for word in words)
+                if is_browser and not any(word.startswith("--type=") for word in words):
+                    waited_s += waited_for_core_s(each.pid)
+        return waited_s
 
     def stop(self) -> None:
         """End it as at a shutdown."""

@@ -36,6 +36,7 @@ from simvoice.patient.checking.certificate import CERTIFICATE_FILE, Certificate
 from simvoice.record.events import LearnerTurn
 from tests.endurance.sending import HubProcess, free_port
 from tests.exam_day.lab import wait_until
+from tests.exam_day.learner import BACK_S
 from tests.exam_day.marks import make_marks
 from tests.exam_day.real_station import READY_S, Kiosk, RealStation, running
 from tests.exam_day.search import heard_in, search_folders, with_words
@@ -243,8 +244,10 @@ def take_exam(made: Lab, station: RealStation, kiosk: Kiosk) -> None:
     made.gates["A1"].shut(swallows=True)
     talk_for(kiosk, 6.0)
     station.kill()
+    killed_s = time.monotonic()
     kiosk.wait_gone()
-    kiosk.wait_for("encounter", READY_S)
+    kiosk.wait_for("encounter", 60.0)
+    assert time.monotonic() - killed_s - station.waited_for_core_s() < BACK_S
     kiosk.press("go on")
     talk_for(kiosk, 12.0)
     kiosk.page().click("#end")
@@ -267,7 +270,7 @@ def practise(kiosk: Kiosk) -> list[str]:
     kiosk.page().click("#end-dialog button[value=end]")
     kiosk.wait_for("debrief")
     kiosk.page().locator("#phase[data-debrief]").wait_for(timeout=120_000)
-    said: list[str] = kiosk.page().locator("#transcript .learner .words").all_text_contents()
+    said: list[str] = kiosk.page().locator("#transcript .learner .words").all_inner_texts()
     kiosk.press("done")
     kiosk.wait_for("welcome", 60.0)
     return said
