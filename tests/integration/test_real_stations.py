@@ -270,7 +270,7 @@ def practise(kiosk: Kiosk) -> list[str]:
     kiosk.page().click("#end-dialog button[value=end]")
     kiosk.wait_for("debrief")
     kiosk.page().locator("#phase[data-debrief]").wait_for(timeout=120_000)
-    said: list[str] = kiosk.page().locator("#transcript .learner .words").all_inner_texts()
+    said: list[str] = kiosk.page().locator("#transcript .learner .words").all_text_contents()
     kiosk.press("done")
     kiosk.wait_for("welcome", 60.0)
     return said
