@@ -57,6 +57,9 @@ PROXY = {"x-forwarded-proto": "https", "x-forwarded-for": "203.0.113.7"}
 
 PASSWORD = "four quiet blue herons"
 
+PRINTED_CODE = re.compile(r"(?<![\w-])[A-Z0-9]{4}-[A-Z0-9]{4}-[A-Z0-9]{4}(?![\w-])")
+"""A one-time code on a page. It is not looked for in a UUID: some of them have digits alone."""
+
 ClientAs = Callable[..., TestClient]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import html
-import re
 
 import pytest
 from fastapi.testclient import TestClient
@@ -14,12 +13,10 @@ from simvoice.hub.codes import CodeKind
 from simvoice.hub.roles import Role
 from simvoice.hub.storage.tables import Device
 from simvoice.release.contents import Contents
-from tests.hub.conftest import ClientAs
+from tests.hub.conftest import PRINTED_CODE, ClientAs
 from tests.hub.pages.town import WORDS_OF_RECORD, Town
 
 pytestmark = pytest.mark.slow
-
-CODE = re.compile(r"[A-Z0-9]{4}-[A-Z0-9]{4}-[A-Z0-9]{4}")
 
 
 @pytest.fixture
@@ -40,7 +37,7 @@ def test_a_person_is_invited_with_a_code_for_their_password(tech: TestClient, to
     form = {"name": "Kim Li", "login": "Kim@example.edu", "roles": ["learner", "educator"]}
     sheet = tech.post("/people", data=form)
     assert sheet.status_code == 200
-    code = CODE.search(sheet.text)
+    code = PRINTED_CODE.search(sheet.text)
     assert code is not None
     with town.hub.database.begin() as session:
         found = people.find(session, "kim@example.edu")
@@ -109,7 +106,7 @@ def test_a_disabled_person_is_out_at_once_and_can_come_back(
 
 def test_a_new_invitation_ends_the_one_before(tech: TestClient, town: Town) -> None:
     path = f"/people/{town.people['lena']}/invite"
-    first, second = (CODE.search(tech.post(path).text) for _ in range(2))
+    first, second = (PRINTED_CODE.search(tech.post(path).text) for _ in range(2))
     assert first is not None
     assert second is not None
     with town.hub.database.begin() as session:
@@ -129,7 +126,7 @@ def test_a_person_pairs_and_unpairs_their_own_laptop(
     assert "Lena's laptop" in page
     assert "All devices of this server" not in page
     assert "Lena's laptop" not in text_of(ayo, "/devices")
-    assert CODE.search(lena.post("/devices/code").text)
+    assert PRINTED_CODE.search(lena.post("/devices/code").text)
     assert ayo.post(f"/devices/{town.device}/unpair").status_code == 404
     assert lena.post(f"/devices/{town.device}/unpair").status_code == 303
     assert "No laptop is paired" in text_of(lena, "/devices")
@@ -139,7 +136,7 @@ def test_a_technician_sees_and_unpairs_every_device(tech: TestClient, town: Town
     page = text_of(tech, "/devices")
     assert "Lena's laptop" in page
     assert "Lena Fuchs" in page
-    assert CODE.search(tech.post("/devices/station-code").text)
+    assert PRINTED_CODE.search(tech.post("/devices/station-code").text)
     assert tech.post(f"/devices/{town.device}/unpair").status_code == 303
     with town.hub.database.read() as session:
         found = session.get(Device, town.device)

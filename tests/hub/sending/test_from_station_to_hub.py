@@ -91,8 +91,8 @@ class Station:
             chunk_bytes=100_000,
         )
 
-    def connect(self, address: Address, token: str) -> HubConnection:
-        return HubConnection(address, token, transport=self.line)
+    def connect(self, address: Address, token: str, wait_s: float | None = None) -> HubConnection:
+        return HubConnection(address, token, wait_s=wait_s, transport=self.line)
 
     def station_line(self, address: Address, token: str) -> StationConnection:
         return StationConnection(address, token, transport=self.line)

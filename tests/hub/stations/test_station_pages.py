@@ -27,12 +27,11 @@ from simvoice.hub_client.station_messages import (
     StationCommand,
     Verb,
 )
-from tests.hub.conftest import ClientAs, MachineClock
+from tests.hub.conftest import PRINTED_CODE, ClientAs, MachineClock
 from tests.hub.stations.lab import ScriptedStation, StationLab
 
 pytestmark = pytest.mark.slow
 
-CODE = re.compile(r"[A-Z0-9]{4}-[A-Z0-9]{4}-[A-Z0-9]{4}")
 
 SCRIPT = {"accept": "application/json"}
 
@@ -387,7 +386,7 @@ def test_a_technician_prints_a_card_and_the_earlier_one_ends(
     assert sheet.status_code == 200
     assert "Lena Fuchs" in sheet.text
     assert "Type this code at a station." in sheet.text
-    (text,) = CODE.findall(sheet.text)
+    (text,) = PRINTED_CODE.findall(sheet.text)
     assert cards_of(lab) == [(lab.lena, False), (lab.lena, True)]
     assert "withdrawn" in str(a1.claim(lab.card.text))
     assert not isinstance(a1.claim(text), str)
@@ -403,7 +402,7 @@ def test_cards_for_all_are_for_those_who_have_none(
     for login in ("ayo", "bea"):
         client_as(Role.LEARNER, login=login)
     sheet = tech.post("/stations/cards", data={"whose": "all"}).text
-    assert len(CODE.findall(sheet)) == 2
+    assert len(PRINTED_CODE.findall(sheet)) == 2
     assert "Lena" not in sheet
 
 
@@ -422,7 +421,7 @@ def test_a_learner_renews_the_own_card(
 ) -> None:
     lena = client_as(login="lena")
     assert "If the card is lost" in lena.get("/account").text
-    (text,) = CODE.findall(lena.post("/account/card").text)
+    (text,) = PRINTED_CODE.findall(lena.post("/account/card").text)
     assert cards_of(lab) == [(lab.lena, False), (lab.lena, True)]
     assert not isinstance(a1.claim(text), str)
 
