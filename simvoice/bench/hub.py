@@ -21,7 +21,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,7 @@ from simvoice import paths
 from simvoice.app.simulator import Simulator
 from simvoice.audio import RATE
 from simvoice.bench.hub_clients import LearnerPlan, LearnerResult
-from simvoice.bench.latency import SENTENCES, answers_of
+from simvoice.bench.latency import SENTENCES, TimedTurn, answers_of, slowness
 from simvoice.bench.stage import PEOPLE, Played, percentile
 from simvoice.errors import SimvoiceError, UsageError
 from simvoice.hub import attempts, people
@@ -73,6 +73,9 @@ TWO_SENTENCES = 0.4
 """Share of turns that have two sentences, with a pause between them that does not end the turn."""
 
 _PAUSE_S = 0.25
+
+_SLOWEST = 3
+"""Answers that are listed for each number of learners."""
 
 _IDLE_PERCENT = 10.0
 """Of one core. Preparing a case takes all of one."""
@@ -287,13 +290,13 @@ def _measure(
     fewest: int,
 ) -> dict[str, Any]:
     """Return the figures of one number of learners. fewest: answers that are needed."""
-    answers: list[float] = []
+    turns_answered: list[TimedTurn] = []
     results: list[LearnerResult] = []
     losses: list[LossCounts] = []
     sources: list[str] = []
     with _Watch(served.process) as watch:
         round_number = 0
-        while len(answers) < fewest and round_number < fewest:
+        while len(turns_answered) < fewest and round_number < fewest:
             chance = random.Random(1000 * count + round_number)
             scripts = [
                 _script(clips[n % len(clips)], turns, chance.randrange(2**31)) for n in range(count)
@@ -308,10 +311,11 @@ def _measure(
                 if kept is None or result.truth is None:
                     raise SimvoiceError(f"the hub did not keep the attempt {result.attempt}")
                 played = Played(kept.entries, result.truth)
-                answers += [turn.after_ms / 1000.0 for turn in answers_of(played)]
+                turns_answered += answers_of(played)
                 losses += [entry for entry in kept.entries if isinstance(entry, LossCounts)]
                 sources += [e.source for e in kept.entries if isinstance(e, PatientMove)]
             round_number += 1
+    answers = [turn.after_ms / 1000.0 for turn in turns_answered]
     return {
         "p50_s": round(percentile(answers, 0.5), 3),
         "p95_s": round(percentile(answers, 0.95), 3),
@@ -326,6 +330,7 @@ def _measure(
         "model_share": round(sources.count("model") / max(1, len(sources)), 3),
         "memory_mb": round(watch.peak_mb),
         "hub_cores": round(watch.cores, 2),
+        "slowest": [asdict(turn) for turn in sorted(turns_answered, key=slowness)[:_SLOWEST]],
     }
 
 

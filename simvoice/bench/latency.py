@@ -109,7 +109,7 @@ def run(quick: bool, others: int = 0, turns: int | None = None) -> dict[str, Any
         "stages_ms": _stages(quiet),
         "choose_ms": spread(_choosing(quiet)),
         "turns": len(ours_ms),
-        "slowest": [asdict(answer) for answer in sorted(answers, key=_slowness)[:3]],
+        "slowest": [asdict(answer) for answer in sorted(answers, key=slowness)[:3]],
         "peak_rss_mb": round(memory.mb),
         "case": CASE,
         "profile": simulator.profile,
@@ -139,7 +139,8 @@ class TimedTurn:
     """Source of the patient's line: authored, model or fallback."""
 
 
-def _slowness(answer: TimedTurn) -> float:
+def slowness(answer: TimedTurn) -> float:
+    """Sort answers by this, and the slowest come first."""
     return -answer.after_ms
 
 
