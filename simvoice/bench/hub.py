@@ -74,7 +74,7 @@ TWO_SENTENCES = 0.4
 
 _PAUSE_S = 0.25
 
-_SLOWEST = 3
+_SLOWEST = 8
 """Answers that are listed for each number of learners."""
 
 _IDLE_PERCENT = 10.0
