@@ -121,6 +121,7 @@ def test_a_damaged_journal_is_recovered_and_says_that_it_was(root: Path, damage:
     assert listed(root).state == "complete"
 
 
+@pytest.mark.slow
 @each(SOUNDS)
 def test_with_damaged_sound_the_journal_is_left(root: Path, damage: Damage) -> None:
     damage(root / DAMAGED)

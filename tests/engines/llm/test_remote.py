@@ -239,6 +239,7 @@ def endless(handler: OddHandler, body: dict[str, Any]) -> None:
         threading.Event().wait(0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("act", "limit"), [(mute, "first_s"), (hangs, "next_s"), (endless, "whole_s")]
 )

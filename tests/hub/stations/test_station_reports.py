@@ -27,6 +27,8 @@ from simvoice.hub_client.station_messages import (
 )
 from tests.hub.stations.lab import ScriptedStation, StationLab
 
+pytestmark = pytest.mark.slow
+
 CASE = "breast-biopsy"
 TECHNICIAN = Visitor(login="tech")
 

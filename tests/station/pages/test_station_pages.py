@@ -31,6 +31,8 @@ from tests.station.pages.scripted_station import PIN, WELCOME, ScriptedStation, 
 from tests.web import test_web_retry
 
 NAMES = tuple(views(""))
+pytestmark = pytest.mark.slow
+
 SIGN = {"window": "one"}
 WORDS = "They said you would have the result."
 """Of the attempt that is planted, in its debrief."""
