@@ -40,6 +40,8 @@ class SuggestionKind(StrictModel):
     """Where the debrief finds it without the ledger."""
     place: Place | None = None
     """Where it was possible and was not done."""
+    undone: bool = False
+    """Whether the mistake is what was not done before it, so that it is never certain."""
     quotes_question: bool = False
     """Whether the debrief quotes the patient's question before."""
     sentence: str = Field(min_length=1)

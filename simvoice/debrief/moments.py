@@ -25,7 +25,7 @@ from simvoice.scoring.instruments.credit import CUT_WORDS, Credit
 from simvoice.scoring.instruments.evidence import code_grade, hits_in, words_before
 from simvoice.scoring.instruments.rule_text import NO_MEANINGS
 from simvoice.sentences import sentence_starts
-from simvoice.suggestion_kinds import Place
+from simvoice.suggestion_kinds import Place, find_kind
 
 # -- exchanges and moments --------------------------------------------------------------------
 
@@ -91,8 +91,12 @@ class Exchange:
         """Return how sure it is that the learner did what a step names.
 
         Certain are a silence, a wait in vain and an interruption of the record, and words with a
-        certain code that earns credit, where the cause says what the code does.
+        certain code that earns credit, where the cause says what the code does. What was not done
+        before is never certain: other words may have done it.
         """
+        its_kind = find_kind(step.suggests)
+        if its_kind is not None and its_kind.undone:
+            return "possible"
         if self.turn is None:
             waited = self.move.kind == "prompt" and "nothing" in step.cause
             return "certain" if self.hold is not None or waited else "possible"

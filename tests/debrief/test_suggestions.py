@@ -205,6 +205,30 @@ def test_a_cause_without_a_kind_uses_the_codes_of_the_words(attempt: Attempt) ->
     assert "hurt her pride" not in other.why  # it is not certain that the words did
 
 
+@pytest.mark.parametrize(
+    ("suggests", "is_certain"),
+    [("wait_with_plans", False), ("warn_before_news", False), ("use_patient_words", True)],
+)
+def test_what_was_not_done_before_is_asked_and_never_asserted(
+    suggests: str, is_certain: bool, attempt: Attempt
+) -> None:
+    """What matters may have been asked in words that simvoice does not know."""
+    text = "I'd suggest hospice at home."
+    cause = "offered hospice before asking"
+    entries = (
+        learner_turn(1, 2.0, "And what is it all for, to you?"),
+        learner_turn(2, 5.0, text, "recommend"),
+        patient_move(2, 8.0, ledger_step(cause, -0.06, words=text, suggests=suggests)),
+    )
+    debrief = debrief_of(attempt, *entries)
+    (change,) = debrief.changes
+    (suggestion,) = debrief.suggestions
+    (point,) = debrief.turning_points
+    grades = {change.grade, suggestion.grade, point.grade}
+    assert grades == {"certain" if is_certain else "possible"}
+    assert (cause in suggestion.why) == is_certain
+
+
 def test_a_filled_silence_counts_without_a_ledger_step(attempt: Attempt) -> None:
     entries = (
         patient_speech(1, 3.0, "Oh no."),
