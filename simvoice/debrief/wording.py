@@ -39,6 +39,9 @@ UNSURE: Final = "recognition unsure"
 """Mark of an utterance whose words speech recognition was unsure of."""
 
 
+UNSURE_COUNT: Final = "unsure"
+"""Said instead of a count when nothing that it counts is certain, and some of it is possible."""
+
 NOT_COMPARED: Final = "not yet compared"
 """Said of an item that no human rater has answered, so that machine and people cannot be compared.
 """
@@ -87,12 +90,15 @@ def tally(scored: Scored) -> str:
 
     Each is counted under the outcome that its own line shows (`outcome_words`).
     """
-    found = Counter(item.outcome for item in scored.items if not item.human)
+    own = [item for item in scored.items if not item.human]
+    unsure = sum(item.outcome == "counted" and counted(item) == UNSURE_COUNT for item in own)
+    found = Counter(item.outcome for item in own)
     return tally_items(
         found["met"],
         found["not met"],
         found["not judged"],
-        counted=found["counted"],
+        counted=found["counted"] - unsure,
+        unsure=unsure,
         open_=found["open"],
         human=sum(item.human for item in scored.items),
     )
@@ -109,10 +115,18 @@ def items_by_outcome(scored: Scored) -> str:
 
 
 def tally_items(
-    met: int, not_met: int, not_judged: int, *, counted: int = 0, open_: int = 0, human: int = 0
+    met: int,
+    not_met: int,
+    not_judged: int,
+    *,
+    counted: int = 0,
+    unsure: int = 0,
+    open_: int = 0,
+    human: int = 0,
 ) -> str:
     """Return how many items had each outcome: `3 of 5 met, 1 open, 1 counted, 2 not judged`.
 
+    unsure: those that count something, where nothing counted is certain.
     human: those that are always left to a human; they are in no other number.
     Items are counted, never weighed, and never shown as a percentage: so few of them are no grade.
     """
@@ -120,6 +134,7 @@ def tally_items(
     parts = [f"{met} of {of} met"] if of else []
     parts += [f"{open_} open"] if open_ else []
     parts += [f"{counted} counted"] if counted else []
+    parts += [f"{unsure} unsure"] if unsure else []
     parts += [f"{not_judged} not judged"] if not_judged else []
     parts += [f"{human} for a human"] if human else []
     return ", ".join(parts)
@@ -201,7 +216,7 @@ def cue_answer(cue: CueAnswer) -> str:
         return "You said nothing after it."
     said = f"“{cue.answer}” " if cue.answer else ""
     if cue.response is None or cue.grade == "possible":
-        after = f", after {duration(cue.latency_s)}" if cue.latency_s is not None else ""
+        after = f", {_delay(cue.latency_s)}" if cue.latency_s is not None else ""
         return f"You said next{after}: {said}Did this take up what was shown?"
     space = f"{'provides' if cue.provides else 'reduces'} space"
     parts = [space if cue.explicit is None else f"{cue.response}: {space}"]
@@ -210,8 +225,15 @@ def cue_answer(cue: CueAnswer) -> str:
     if cue.suchman != "neither":
         parts.append(cue.suchman)
     if cue.latency_s is not None:
-        parts.append(f"after {duration(cue.latency_s)}")
+        parts.append(_delay(cue.latency_s))
     return f"{said}{', '.join(parts)}."
+
+
+def _delay(latency_s: float) -> str:
+    """Return when an answer began: `after 1.2 s`, or `0.60 s before this ended`."""
+    if latency_s < 0.0:
+        return f"{duration(-latency_s)} before this ended"
+    return f"after {duration(latency_s)}"
 
 
 def counted(item: ItemResult) -> str:
@@ -225,7 +247,7 @@ def counted(item: ItemResult) -> str:
     # the same words twice in a turn are one code, so only "none" is exact
     if figure(item.least) == figure(item.most) and (not item.most or item.rule_kind != "count"):
         return figure(item.value)
-    return f"at least {figure(item.least)}" if item.least else "unsure"
+    return f"at least {figure(item.least)}" if item.least else UNSURE_COUNT
 
 
 def outcome_words(item: ItemResult) -> str:

@@ -70,6 +70,14 @@ def test_a_tally_counts_each_outcome_once(outcomes: tuple[str, ...], text: str) 
     assert tally(scored(*outcomes)) == text
 
 
+def test_a_count_of_which_nothing_is_certain_is_not_counted_as_counted() -> None:
+    known = item(1, "counted").model_copy(update={"value": 2.0, "least": 1.0, "most": 2.0})
+    unsure = item(2, "counted").model_copy(update={"value": 1.0, "least": 0.0, "most": 1.0})
+    sheet = scored().model_copy(update={"items": (known, unsure, item(3, "met"))})
+    assert tally(sheet) == "1 of 1 met, 1 counted, 1 unsure"
+    assert [outcome_words(each) for each in sheet.items] == ["at least 1", "unsure", "met"]
+
+
 def test_items_for_a_human_are_counted_as_such_and_not_as_not_judged() -> None:
     for_a_human = item(3, "not judged").model_copy(update={"human": True})
     items = (*scored("met", "not judged").items, for_a_human)
@@ -149,6 +157,11 @@ def cue(**given: Any) -> CueAnswer:
         (
             {"grade": "possible"},
             "You said next, after 0.63 s: “What worries you?” Did this take up what was shown?",
+        ),
+        (
+            {"grade": "possible", "latency_s": -0.6},
+            "You said next, 0.60 s before this ended: “What worries you?” Did this take up what "
+            "was shown?",
         ),
         (
             {"response": None, "answer": "", "answered_s": None, "latency_s": None},

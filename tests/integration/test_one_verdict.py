@@ -26,6 +26,7 @@ _COUNTED = {
     "met": r"(\d+) of \d+ met",
     "open": r"(\d+) open",
     "counted": r"(\d+) counted",
+    "unsure": r"(\d+) unsure",
     "not judged": r"(\d+) not judged",
     "for a human": r"(\d+) for a human",
 }
@@ -84,6 +85,8 @@ def _miscounts(debrief: Debrief, sheet: Scored) -> Iterator[str]:
         if outcome_words(item).startswith("met")
         else "for a human"
         if item.human
+        else "unsure"
+        if outcome_words(item) == "unsure"
         else item.outcome
         for item in sheet.items
         if item.human or any(line.startswith(f"{item.text}: ") for line in lines)
