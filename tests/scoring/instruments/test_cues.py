@@ -89,6 +89,28 @@ def test_the_codes_of_a_turn_decide_its_response(
     )
 
 
+@pytest.mark.parametrize(
+    ("cue_words", "text", "code", "grade"),
+    [
+        ("Home by April. There's a job.", "Who is at home with you?", "question_open", "possible"),
+        (
+            "She should work for customs.",
+            "How do you unwind after work?",
+            "question_open",
+            "possible",
+        ),
+        ("They walk round me.", "Do you walk a lot?", "question_closed", "possible"),
+        ("Home by April. There's a job.", "What is the job in April?", "question_open", "certain"),
+        ("I lie awake over the job.", "What about it keeps you awake?", "question_open", "certain"),
+    ],
+)
+def test_a_question_that_shares_one_word_by_chance_is_asked_about(
+    cue_words: str, text: str, code: str, grade: str
+) -> None:
+    found = only(cue(delivered=cue_words), learner_turn(2, 2.5, text, code))
+    assert (found.response, found.grade) == ("content exploration", grade)
+
+
 def test_words_that_take_the_cue_up_without_a_code_have_no_response() -> None:
     found = only(cue(), turn("The job."))
     assert (found.response, found.explicit, found.provides) == (None, True, None)
