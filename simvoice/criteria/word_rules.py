@@ -266,17 +266,17 @@ class RatioRule(SimpleRule):
         value = len(over) / len(under)
         surely = len([hit for hit in over if hit.is_certain])
         compared = len([hit for hit in under if hit.is_certain])
-        least = surely / len(under)
+        perhaps, more = encounter.maybe(self.under), encounter.maybe(self.over)
+        least = surely / max(len(under), len(distinct_hits([*under, *perhaps])))
         shown = hit_evidence(over)
         if self.at_least is None:
-            is_share = set(self.over) <= set(self.under)
-            most = len(over) / max(1, compared if not is_share else len(under) - 0)
-            most = min(1.0, max(value, most)) if is_share else max(value, most)
+            most = max(value, len(distinct_hits([*over, *more])) / max(1, compared))
+            if set(self.over) <= set(self.under):
+                most = min(1.0, most)
             return RuleVerdict("counted", shown, encounter.absence, value, least=least, most=most)
-        more = len(over) + len(encounter.maybe(self.over))
         if least >= self.at_least:
             return RuleVerdict("met", shown, encounter.absence, value)
-        if more < self.at_least * max(1, compared):
+        if len(over) + len(more) < self.at_least * max(1, compared):
             return RuleVerdict("not met", shown, encounter.absence, value)
         return RuleVerdict("open", shown, "low", value)
 

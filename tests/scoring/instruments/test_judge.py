@@ -225,6 +225,16 @@ def test_a_ratio_without_a_threshold_is_counted() -> None:
     assert (found.outcome, found.value) == ("counted", pytest.approx(1 / 3))
 
 
+def test_a_share_is_exact_only_where_no_other_words_may_count() -> None:
+    questions = ["question_open", "question_closed"]
+    rule = {"kind": "ratio", "over": ["question_open"], "under": questions}
+    asked = learner_turn(1, 1.0, "How are you?", "question_open")
+    exact = verdict(judge(asked), **rule)
+    assert (exact.least, exact.most) == (1.0, 1.0)
+    found = verdict(judge(asked, learner_turn(2, 9.0, "Can you sleep?")), **rule)
+    assert (found.least, found.most) == (0.5, 1.0)
+
+
 def test_a_metric_is_judged_within_its_bounds_or_not_at_all() -> None:
     at = planted()
     assert outcome(at, kind="metric", metric="interruptions", at_most=0) == "not met"
