@@ -22,6 +22,8 @@ class AskedQuestion:
     """Session seconds."""
     end_s: float
     is_answered: bool
+    before: AskedQuestion | None = None
+    """The same question, asked before."""
 
 
 def asked_questions(
@@ -44,9 +46,9 @@ def asked_questions(
         replied_s = max((t.end_s for t in turns if t.start_s > speech.start_s), default=None)
         if line not in answered and replied_s is not None and last_s < speech.end_s:
             continue
-        found.pop(line, None)
+        before = found.pop(line, None)
         found[line] = AskedQuestion(
-            line, speech.heard, speech.start_s, speech.end_s, line in answered
+            line, speech.heard, speech.start_s, speech.end_s, line in answered, before
         )
     return tuple(found.values())
 

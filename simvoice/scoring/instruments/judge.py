@@ -252,9 +252,11 @@ class Judge:
 
     def _judged_question(self, asked: AskedQuestion) -> JudgedQuestion:
         """A question with the learner's next words. It has no answer for certain only where no
-        words followed; it has one where the patient took the words so, and they show it."""
+        words ever followed it; it has one where the patient took the words so, and they show it."""
         number = next((n for n, t in enumerate(self._turns) if t.end_s > asked.end_s), None)
         shown = Evidence(asked.start_s, asked.end_s, "patient", asked.words, "")
+        if number is None and asked.before is not None:
+            return self._judged_question(asked.before)  # what followed then may have answered it
         if number is None:
             return JudgedQuestion(False, replace(shown, shows="you said nothing after it"))
         reply = self._turns[number]

@@ -280,6 +280,24 @@ def test_questions_count_as_answered_by_what_the_patient_took_for_an_answer() ->
     assert [each.is_answered for each in unclear] == [None]
 
 
+def test_a_question_asked_again_may_have_been_answered_the_first_time() -> None:
+    entries = (
+        question("q_die", 5.0),
+        said(1, 9.0, "It is a coin toss, maybe a bit better."),
+        mind_at(12.0),
+        said(2, 20.0, "I will come back."),
+        mind_at(22.0),
+        question("q_die", 23.0),
+    )
+    at = judge(*entries, asks=("q_die",))
+    assert at.questions is not None
+    (asked,) = at.questions
+    assert (asked.is_answered, asked.evidence.at_s) == (None, 5.0)
+    assert "It is a coin toss" in asked.evidence.shows
+    (never,) = judge(question("q_die", 5.0), question("q_die", 23.0), asks=("q_die",)).questions
+    assert never.is_answered is False
+
+
 def test_who_leaves_with_a_question_open_did_not_stay() -> None:
     entries = (
         said(1, 1.0, "Hello."),
