@@ -80,6 +80,8 @@ def _expected_bias_db() -> Bands:
 
 def smoothed(power: Bands) -> Bands:
     """float32 [frames, BANDS]: the mean over `_SMOOTHED` frames around each frame."""
+    if len(power) == 0:
+        return power
     half = _SMOOTHED // 2
     padded = np.pad(power, ((half, half), (0, 0)), mode="edge")
     out = padded[: len(power)].copy()
@@ -91,27 +93,30 @@ def smoothed(power: Bands) -> Bands:
 _BIAS_DB = _expected_bias_db()
 
 
-def noise_power(power: Bands) -> Bands:
-    """float32 [BANDS]: mean power of the room's noise, from about a minute of a channel."""
-    if len(power) == 0:
+def noise_power(smooth: Bands) -> Bands:
+    """float32 [BANDS]: mean power of the room's noise, from about a minute of a channel's power,
+    smoothed."""
+    if len(smooth) == 0:
         return np.full(BANDS, 10.0 ** (_QUIETEST_DB / 10.0), dtype=np.float32)
-    level = np.percentile(decibels(smoothed(power)), _QUIET_SHARE, axis=0) + _BIAS_DB
+    level = np.percentile(decibels(smooth), _QUIET_SHARE, axis=0) + _BIAS_DB
     return np.asarray(10.0 ** (np.maximum(level, _QUIETEST_DB) / 10.0), dtype=np.float32)
 
 
-def leak_gain(own: Bands, other: Bands, noise: Bands, other_noise: Bands) -> Bands:
-    """float32 [BANDS]: power gain from the other channel to this one; 0 without a leak."""
+def _leak_gain(
+    own: Bands, other: Bands, other_power: Bands, noise: Bands, other_noise: Bands
+) -> Bands:
+    """float32 [BANDS]: power gain from the other channel to this one; 0 without a leak.
+
+    own, other: the power of both channels, smoothed. other_power: as measured.
+    """
     if len(own) == 0:
         return np.zeros(BANDS, dtype=np.float32)
-    total = other.sum(axis=1)
+    total = other_power.sum(axis=1)
     level = decibels(total)
     loud = (level > np.percentile(level, 90) - _LEAK_LOUD_DB) & (total > 20.0 * other_noise.sum())
     if np.count_nonzero(loud) < 100:
         return np.zeros(BANDS, dtype=np.float32)
-    source = smoothed(other)[loud]
-    gain = np.percentile(
-        (smoothed(own)[loud] - noise) / np.maximum(source, 1e-12), _LEAK_SHARE, axis=0
-    )
+    gain = np.percentile((own[loud] - noise) / np.maximum(other[loud], 1e-12), _LEAK_SHARE, axis=0)
     return np.asarray(np.clip(gain, 0.0, _LEAK_MOST), dtype=np.float32)
 
 
@@ -120,12 +125,15 @@ def noise_floors(one: Bands, two: Bands) -> tuple[NoiseFloor, NoiseFloor]:
 
     One may be shorter, where its recording ends.
     """
-    noises = noise_power(one), noise_power(two)
+    own, other = smoothed(one), smoothed(two)
+    noises = noise_power(own), noise_power(other)
     both = min(len(one), len(two))
-    one, two = one[:both], two[:both]
+    if len(one) != len(two):
+        one, two = one[:both], two[:both]
+        own, other = smoothed(one), smoothed(two)
     return (
-        NoiseFloor(noises[0], leak_gain(one, two, *noises)),
-        NoiseFloor(noises[1], leak_gain(two, one, *noises[::-1])),
+        NoiseFloor(noises[0], _leak_gain(own, other, two, *noises)),
+        NoiseFloor(noises[1], _leak_gain(other, own, one, *noises[::-1])),
     )
 
 

@@ -121,24 +121,26 @@ _MOST_SIGNS = 0.5
 """Most confidence of words with only broad forms of a code."""
 
 
-def maybe_in(
-    codes: Iterable[str],
+def maybe_of(
+    code: str,
     turns: Sequence[LearnerTurn],
     means: Mapping[str, str],
     before: Sequence[str],
-) -> list[Hit]:
-    """The turns that may do one of these in words that the coder found no code for, in order; of
-    each turn the sentence that is surest to do it."""
-    wanted = list(codes)
+) -> list[Hit | None]:
+    """For each turn the sentence that is surest to have a code in words that the coder found no
+    code for; None without one."""
+    return [
+        _maybe(code, turn, number, means, before[number], _by_place(code, turns, number))
+        for number, turn in enumerate(turns)
+    ]
+
+
+def surest(by_code: Iterable[Sequence[Hit | None]]) -> list[Hit]:
+    """The surest sentence of each turn, in order. by_code: what `maybe_of` returns of each code."""
     found = []
-    for number, turn in enumerate(turns):
-        hits = [
-            _maybe(code, turn, number, means, before[number], _by_place(code, turns, number))
-            for code in wanted
-        ]
-        best = max(
-            (hit for hit in hits if hit is not None), key=lambda h: h.confidence, default=None
-        )
+    for hits in zip(*by_code, strict=True):
+        some = (hit for hit in hits if hit is not None)
+        best = max(some, key=lambda hit: hit.confidence, default=None)
         if best is not None:
             found.append(best)
     return found

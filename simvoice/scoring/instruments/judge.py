@@ -45,8 +45,9 @@ from simvoice.scoring.instruments.cues import WORDLESS, Response, responses
 from simvoice.scoring.instruments.evidence import (
     absence_certainty,
     hits_in,
-    maybe_in,
+    maybe_of,
     silence_evidence,
+    surest,
     words_before,
 )
 from simvoice.scoring.instruments.instrument import Instrument, Item, items
@@ -128,6 +129,7 @@ class Judge:
         turns = reading.of(LearnerTurn)
         self._turns = tuple(sorted(turns, key=lambda turn: turn.start_s))
         self._reading = reading
+        self._maybe: dict[str, list[Hit | None]] = {}
         self._has_cues = bool(header.shows)
         self._shown_lines = frozenset(each.line for each in header.shows)
         means = {k: v for item in header.critical for k, v in item.means.items()}
@@ -197,8 +199,14 @@ class Judge:
 
     def maybe(self, codes: Iterable[str]) -> list[Hit]:
         """The turns that may do one of these in words that no code was found for, in order."""
-        found = maybe_in(codes, self._turns, self.labels.means, self._before)
+        found = surest([self._maybe_of(code) for code in codes])
         return [replace(hit, void=self._credit.void(hit)) for hit in found]
+
+    def _maybe_of(self, code: str) -> list[Hit | None]:
+        """`maybe_of` a code, found once: many items ask about the same codes."""
+        if code not in self._maybe:
+            self._maybe[code] = maybe_of(code, self._turns, self.labels.means, self._before)
+        return self._maybe[code]
 
     @cached_property
     def _metrics(self) -> dict[str, Measured]:

@@ -11,6 +11,7 @@ from simvoice.criteria import ItemRule
 from simvoice.criteria.encounter import RuleVerdict
 from simvoice.reading.reading import read
 from simvoice.record.events import Coded, ConcernShown, Header, JournalEntry, LearnerTurn
+from simvoice.scoring.instruments import evidence
 from simvoice.scoring.instruments.instrument import Instrument, Item, headings, instruments
 from simvoice.scoring.instruments.judge import Judge, ScoredInstrument
 from simvoice.scoring.instruments.rule_text import rule_in_words
@@ -233,6 +234,21 @@ def test_a_share_is_exact_only_where_no_other_words_may_count() -> None:
     assert (exact.least, exact.most) == (1.0, 1.0)
     found = verdict(judge(asked, learner_turn(2, 9.0, "Can you sleep?")), **rule)
     assert (found.least, found.most) == (0.5, 1.0)
+
+
+def test_each_turn_is_searched_once_for_each_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    searched: list[str] = []
+    found = evidence.possible_words
+
+    def search(code: str, *given: Any) -> tuple[str, float]:
+        searched.append(code)
+        return found(code, *given)
+
+    monkeypatch.setattr(evidence, "possible_words", search)
+    at = judge(said(1), said(2), learner_turn(3, 40.0, "Can you sleep?"))
+    (first,) = at.maybe(["question_closed"])
+    assert at.maybe(["question_closed", "plan"]) == [first]
+    assert sorted(searched) == ["plan"] * 3 + ["question_closed"] * 3
 
 
 def test_a_metric_is_judged_within_its_bounds_or_not_at_all() -> None:
