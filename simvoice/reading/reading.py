@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal, Protocol, TypeVar
@@ -139,7 +139,8 @@ def read(attempt: RecordedAttempt) -> Reading:
         learner = intervals([(float(a), float(b)) for part in voices for a, b in part])
     else:
         learner = _drop_covered(_with_a_voice(sound.learner.speech, entries), excluded)
-    reading = _reading(entries, learner, patient, _end_s(attempt), sound)
+    cue_lines = frozenset(each.line for each in attempt.header.shows)
+    reading = _reading(entries, learner, patient, _end_s(attempt), sound, cue_lines)
     asks = attempt.header.asks
     questions = None if asks is None else asked_questions(entries, asks)
     return replace(reading, questions=questions, sound_fault=fault)
@@ -271,6 +272,7 @@ def _reading(
     patient: Intervals,
     end_s: float,
     sound: SoundMeasurement | None,
+    cue_lines: Collection[str],
 ) -> Reading:
     utterances = [
         Utterance("learner", e.start_s, e.end_s, is_news=tells_news(e)) for e in _spoken(entries)
@@ -282,7 +284,7 @@ def _reading(
             e.start_s,
             e.end_s,
             is_question=e.heard.rstrip().endswith("?"),
-            is_cue=e.turn in feelings,
+            is_cue=e.turn in feelings or e.line_id in cue_lines,
         )
         for e in _entries_of(entries, PatientSpeech)
         if e.end_s > e.start_s

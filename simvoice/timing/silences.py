@@ -34,11 +34,11 @@ SilenceKind = Literal[
 ]
 """hold: the patient kept silent after hard news. chosen: the patient chose to wait before speaking.
 answering: the patient took that long to answer. after_news: the learner had told the news, and the
-patient was due to speak. after_cue: the patient had shown a feeling, and the learner was due to
-speak. after_question: the learner took that long to answer one, or gave no answer until the patient
-spoke again. after_statement: the learner took that long to speak. unanswered: the learner said
-nothing to a statement, and the patient continued. mid_turn: the speaker stopped and continued.
-unclear: both stopped or began at once."""
+patient was due to speak. after_cue: the patient had shown a feeling or a worry, other than in a
+question, and the learner was due to speak. after_question: the learner took that long to answer
+one, or gave no answer until the patient spoke again. after_statement: the learner took that long to
+speak. unanswered: the learner said nothing to a statement, and the patient continued. mid_turn: the
+speaker stopped and continued. unclear: both stopped or began at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,9 +171,10 @@ def _classify(
     asked = last is not None and last.is_question
     if stretch.after == "patient" and not asked:
         return "learner", "unanswered", None
-    if last is not None and last.is_cue and stretch.after == "learner":
-        return "learner", "after_cue", None
-    return "learner", "after_question" if asked else "after_statement", None
+    if asked:
+        return "learner", "after_question", None
+    is_cue = last is not None and last.is_cue and stretch.after == "learner"
+    return "learner", "after_cue" if is_cue else "after_statement", None
 
 
 def _last_utterance(stretch: Between, utterances: Sequence[Utterance]) -> Utterance | None:

@@ -14,6 +14,7 @@ from simvoice.debrief.layout import peaks
 from simvoice.debrief.model import Debrief, TimingMark
 from simvoice.reading.reading import read
 from simvoice.record.events import (
+    ConcernShown,
     Ended,
     Interruption,
     LearnerTurn,
@@ -313,3 +314,22 @@ def test_the_outline_is_loud_during_speech(attempt: Attempt) -> None:
     assert loud[50:150].all()
     assert not loud[:49].any()
     assert len(loud) == 50 * outline.per_s
+
+
+def test_a_silence_after_a_cue_of_the_case_is_one_in_the_numbers_too(attempt: Attempt) -> None:
+    shown = ConcernShown(line="line1", concern="kin", text="Who raises her girls", kind="cue")
+
+    def counted(words: str) -> tuple[float | None, float | None]:
+        entries = (
+            learner_turn(1, 1.0, "How are you?"),
+            patient_move(1, 3.5),
+            patient_speech(1, 4.0, words),
+            learner_turn(2, 14.0, "And your scan?"),
+            patient_speech(2, 17.0, "Well."),
+        )
+        made = debrief_of(attempt, *entries, shows=(shown,)).numbers
+        values = {number.key: number.value for number in made}
+        return values["silences_after_cue"], values["silences_after_question"]
+
+    assert counted("My girls are small.") == (1.0, 0.0)
+    assert counted("Who takes my girls?") == (0.0, 1.0)
