@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from simvoice.coding.context import stems
 from simvoice.coding.grade import Grade
+from simvoice.coding.text import plain, sentences
 from simvoice.debrief.items import MIN_TURNS
 from simvoice.debrief.model import (
     CueAnswer,
@@ -61,6 +64,22 @@ _MISSED: Final = 0.1
 """Effect of a missed critical item. It ranks before small costs of trust."""
 _LEAST: Final = 0.02
 """Smallest effect that leads to a suggestion."""
+
+_PUT_WORDS: Final = 0.04
+"""Effect of words that were put into the patient's mouth, where the patient denied them; half of it
+where the patient had said none of them."""
+_QUOTES_PATIENT: Final = re.compile(
+    r"\byou are (?:saying|telling me)\b|\byou have (?:said|told me)\b|\byou (?:said|told me)\b|"
+    r"\bi (?:am hearing|hear|heard|have heard|understand|understood) you (?:right|correctly|say)\b"
+)
+"""Words, in plain form, by which the learner says that something is what the patient said."""
+_DENIES: Final = re.compile(
+    r"\b(?:i (?:did not|never|have not|have never) (?:say|said)|that is not what i)\b"
+)
+_AGREES: Final = re.compile(r"^(?:yes|yeah|yep|right|that is right|that is it|exactly)\b")
+_NEGATION: Final = re.compile(r"\b(?:not|no|never|none|nothing)\b")
+_LEAST_STEMS: Final = 2
+"""Fewest words with meaning of which it is asked whether the patient said them."""
 
 _BROKEN_BY_ACT: Final = frozenset({"avoids", "silence"})
 """Kinds of rules that only something done can break, not something left undone."""
@@ -129,7 +148,8 @@ def make_suggestions(
 
     The effect of a kind is the trust it cost in total plus half of the distress it raised, by the
     ledger. Where the ledger shows no cost, the effect is .10 for a missed critical item (if its
-    author gave a sentence to try), .04 for each question without an answer, .03 for each filled
+    author gave a sentence to try), .04 for each question without an answer, .04 for words put into
+    the patient's mouth and denied, and .02 where it is only asked if they were, .03 for each filled
     silence, .02 for each cue whose answer left no space, and .01 for each weight of a heading's
     item that was not met.
 
@@ -259,6 +279,7 @@ def _from_events(
     return (
         *by_ledger,
         *_from_questions(reading, name),
+        *_from_put_words(reading, name, exchanges),
         *_from_holds(reading, name),
         *_from_cues(reading, name, cues),
     )
@@ -396,6 +417,54 @@ def _from_questions(reading: Reading, name: str) -> Iterator[_Finding]:
                 words="",
                 moment=debrief_moment(reading.entries, each.end_s, each.end_s + _ANSWER_S),
             )
+
+
+def _from_put_words(
+    reading: Reading, name: str, exchanges: Sequence[Exchange]
+) -> Iterator[_Finding]:
+    """Yield what the learner gave as the patient's words and the patient denied, and, as a
+    question, that of which the patient had said nothing."""
+    its_kind = next(each for each in suggestion_kinds() if each.id == "listen_before_naming")
+    heard = ""
+    for each in exchanges:
+        for sentence in sentences(each.turn.text) if each.turn is not None else ():
+            quoting = _QUOTES_PATIENT.search(sentence.plain)
+            given = stems(sentence.plain[quoting.end() :]) if quoting else frozenset()
+            if not given:
+                continue
+            reply = plain(each.delivered)
+            is_denied = _is_denied(sentence.plain, given, each.delivered)
+            is_told = len(given) < _LEAST_STEMS or bool(given & stems(heard))
+            if not is_denied and (is_told or _AGREES.search(reply)):
+                continue
+            why = f"At {clock(each.at_s)} you said: “{sentence.text}” Had {name} said that?"
+            if is_denied:
+                why = (
+                    f"At {clock(each.at_s)} you put words into {name}'s mouth: “{sentence.text}” "
+                    f"{name} answered: “{each.delivered}”"
+                )
+            yield _Finding(
+                kind=its_kind,
+                grade="certain" if is_denied else "possible",
+                effect=_PUT_WORDS if is_denied else _PUT_WORDS / 2.0,
+                why=why,
+                sentence=its_kind.sentence,
+                words="",
+                moment=debrief_moment(reading.entries, each.at_s, each.end_s),
+            )
+        heard = f"{heard} {each.delivered}"
+
+
+def _is_denied(given: str, meaning: frozenset[str], reply: str) -> bool:
+    """Whether the patient certainly denies what the learner gave as the patient's words.
+
+    given: the learner's sentence in plain form; meaning: its words with meaning. "No." to a
+    sentence with a negation may agree with it, and alone it may be about something else.
+    """
+    if _DENIES.search(plain(reply)):
+        return True
+    says_no = re.match(r"no\b", reply.strip().lower()) is not None
+    return says_no and not _NEGATION.search(given) and bool(meaning & stems(reply))
 
 
 def _from_holds(reading: Reading, name: str) -> Iterator[_Finding]:

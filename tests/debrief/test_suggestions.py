@@ -510,6 +510,41 @@ def test_a_repaired_mistake_is_not_suggested(attempt: Attempt) -> None:
     assert debrief_of(attempt, *cut, *too_late, later).suggestions[0].title == "Let Ines finish"
 
 
+@pytest.mark.parametrize(
+    ("said", "answer", "grade"),
+    [
+        ("So you're saying you want the breathing machine.", "I never said that.", "certain"),
+        ("You've told me you want the machine.", "No. No machine for me.", "certain"),
+        ("If I'm hearing you right, you're getting better.", "I'm slow.", "possible"),
+        ("You told me that you want machines.", "Yes. I do now.", ""),
+        ("You told me that you sleep in the kitchen.", "Well.", ""),
+        ("So you're saying you don't want the machine.", "No. No machine.", ""),
+        ("You said you wouldn't lie flat in the kitchen.", "No. Still didn't get it.", ""),
+        ("You want to stay in a kitchen chair.", "I never said so.", ""),
+        ("Okay, that's what you said.", "No.", ""),
+    ],
+)
+def test_words_put_into_the_patient_s_mouth_are_named_where_the_patient_denies_them(
+    said: str, answer: str, grade: str, attempt: Attempt
+) -> None:
+    entries = (
+        learner_turn(1, 1.0, "How do you sleep?"),
+        patient_move(1, 3.5),
+        patient_speech(1, 4.0, "Flat it climbs, so I sleep in a kitchen chair."),
+        learner_turn(2, 9.0, said),
+        patient_move(2, 11.5),
+        patient_speech(2, 12.0, answer),
+    )
+    made = debrief_of(attempt, *entries).suggestions
+    assert [each.grade for each in made] == ([grade] if grade else [])
+    if grade == "certain":
+        assert made[0].why == (
+            f"At 0:09 you put words into Ines's mouth: “{said}” Ines answered: “{answer}”"
+        )
+    elif grade:
+        assert made[0].why == f"At 0:09 you said: “{said}” Had Ines said that?"
+
+
 def test_each_question_without_an_answer_counts(attempt: Attempt) -> None:
     asks = ("q_die", "q_work", "q_next")
     entries = [
