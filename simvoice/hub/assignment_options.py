@@ -30,7 +30,7 @@ FACTORS: Final = (1.0, 1.25, 1.5, 2.0, 3.0, 4.0)
 
 MOST_QUESTIONS: Final = 10
 _LONGEST_QUESTION = 500
-_LONGEST_SKILL = 300
+LONGEST_SKILL = 300
 _SEEDS = 2**31
 
 TIMER_WORDS: Final = {
@@ -216,8 +216,8 @@ def _drill(form: OptionsForm, card: CaseCard) -> Drill:
     if case_id != card.id or moment is None:
         raise SettingError("Choose where the drill begins: a moment of the case that you chose.")
     skill = " ".join(form.skill.split()) or moment.skill
-    if len(skill) > _LONGEST_SKILL:
-        raise SettingError(f"What to practise can have at most {_LONGEST_SKILL} characters.")
+    if len(skill) > LONGEST_SKILL:
+        raise SettingError(f"What to practise can have at most {LONGEST_SKILL} characters.")
     tries_sentence = f"The number of tries must be 1 to {MOST_TRIES}."
     seconds = _minutes(form.drill_time, "time of all tries", 60.0)
     if seconds is not None and seconds < 60.0:

@@ -11,6 +11,7 @@ page with yesterday's.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -352,7 +353,7 @@ def _number(key: str, rows: Sequence[CohortRow]) -> Distribution:
         entry.unit,
         values,
         norms_beside(key, kinds),
-        entry.definition,
+        definition_for_educators(entry.definition),
     )
 
 
@@ -360,6 +361,13 @@ def name_for_educators(name: str) -> str:
     """Return the name of a number, which speaks to the learner, as educators read it."""
     name = f"learner's {name.removeprefix('your ')}" if name.startswith("your ") else name
     return name[:1].upper() + name[1:]
+
+
+def definition_for_educators(text: str) -> str:
+    """Return the definition of a number, which speaks to the learner, as educators read it."""
+    said = re.sub(r"\byours?\b", "the learner's", text, flags=re.IGNORECASE)
+    said = re.sub(r"\byou\b", "the learner", said, flags=re.IGNORECASE)
+    return said[:1].upper() + said[1:]
 
 
 def _distribution(

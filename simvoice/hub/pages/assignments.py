@@ -12,6 +12,7 @@ from simvoice.errors import SettingError
 from simvoice.hub import assignments, audit, begun, codes, releases
 from simvoice.hub.assignment_options import (
     FACTORS,
+    LONGEST_SKILL,
     TIMER_WORDS,
     OptionsForm,
     drill_moment,
@@ -22,6 +23,7 @@ from simvoice.hub.assignment_options import (
 )
 from simvoice.hub.assignments import AssignmentDraft, Mode
 from simvoice.hub.codes import CodeState
+from simvoice.hub.courses import LONGEST_TITLE
 from simvoice.hub.doors.access import Visitor
 from simvoice.hub.hub import Hub, hub_of
 from simvoice.hub.page_words import from_local, time_zone, to_local
@@ -38,6 +40,7 @@ from simvoice.hub.pages.common import (
 from simvoice.hub.render import render
 from simvoice.hub.storage.tables import Assignment
 from simvoice.hub_client.station_messages import AssignmentOptions
+from simvoice.safe_text import shortened
 
 router = APIRouter()
 
@@ -68,15 +71,42 @@ class AssignmentForm(OptionsForm):
 
 @router.get("/courses/{course_id}/assign")
 def assign_page(
-    request: Request, visitor: Educator, course_id: UUID, like: UUID | None = None
+    request: Request,
+    visitor: Educator,
+    course_id: UUID,
+    like: UUID | None = None,
+    case: str = "",
+    skill: str = "",
 ) -> Response:
-    """Show the form for an assignment. like: another one, from which it is filled in."""
-    form = AssignmentForm()
+    """Show the form for an assignment.
+
+    like: another one, from which it is filled in. case, skill: for a drill of something that the
+    learners of a cohort missed.
+    """
+    form = _form_for_skill(hub_of(request), case, skill) if case else AssignmentForm()
     if like is not None:
         with hub_of(request).database.read() as session:
             task, _ = own_assignment(session, visitor, like)
             form = _form_of(task).model_copy(update={"seed": ""})
     return _form_page(request, visitor, course_id, form)
+
+
+def _form_for_skill(hub: Hub, case_id: str, skill: str) -> AssignmentForm:
+    """Return the form for a drill of a skill; for the whole case when no drill can begin in it."""
+    card = next((each for each in assignable_cases(hub) if each.id == case_id), None)
+    if card is None:
+        return AssignmentForm()
+    skill = shortened(skill, LONGEST_SKILL - 1)
+    if not card.moments:
+        return AssignmentForm(case_id=card.id, title=shortened(skill, LONGEST_TITLE - 1))
+    only = f"{card.id}/{card.moments[0].id}" if len(card.moments) == 1 else ""
+    return AssignmentForm(
+        case_id=card.id,
+        title=shortened(f"Drill: {skill}", LONGEST_TITLE - 1),
+        mode=Mode.DRILL.value,
+        moment=only,
+        skill=skill,
+    )
 
 
 def _form_page(

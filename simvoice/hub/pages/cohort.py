@@ -110,7 +110,7 @@ def cohort_page(
     """Show where the learners of a course stand, from what is released to it now."""
     shown = _shown(request, visitor, course_id, asked)
     found = shown.found
-    titles = {card.id: card.title for card in assignable_cases(hub_of(request))}
+    cards = assignable_cases(hub_of(request))
     return render(
         request,
         "cohort.html",
@@ -119,7 +119,10 @@ def cohort_page(
         found=found,
         choices=shown.choices,
         assignment_titles=shown.titles,
-        case_titles=titles,
+        case_titles={card.id: card.title for card in cards},
+        has_moments=any(
+            card.moments for card in cards if found and card.id == found.choice.case_id
+        ),
         waiting=shown.waiting,
         headings=[strip(each.met, each.judged) for each in found.headings] if found else [],
         numbers=[strip(each) for each in found.numbers] if found else [],

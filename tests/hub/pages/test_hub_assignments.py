@@ -22,7 +22,9 @@ from simvoice.hub.storage.tables import (
     StoredAttempt,
 )
 from simvoice.hub_client.station_messages import Accommodations, Drill, Timer
+from simvoice.scoring.instruments.instrument import items
 from simvoice.web.ports import MomentCard
+from tests.hub.cohorts import ITEMS, planted, release_planted
 from tests.hub.conftest import ClientAs, browser, token_of
 from tests.hub.pages.served import StandInPatients
 from tests.hub.pages.town import WORDS_OF_RECORD, Town
@@ -383,3 +385,37 @@ def test_a_course_shows_the_newest_fifty_and_leads_to_the_others(
     assert not shown[0] & shown[1]
     assert f'href="{path}?page=1"' in first
     assert f'href="{path}"' in second
+
+
+def test_a_weak_item_of_a_cohort_leads_to_a_drill_of_it(
+    town: Town, edo: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release_planted(town.hub, town.course, planted(30, 1, ITEMS[:1]))
+    skill = items()[ITEMS[0]].text
+    cohort = text_of(edo, f"/courses/{town.course}/cohort")
+    link = re.search(r'href="([^"]*/assign\?[^"]*)">Assign a drill of this', cohort)
+    assert link is not None
+    numbers = cohort[cohort.index('id="numbers-title"') : cohort.index('id="how-title"')]
+    assert "pauses included" in numbers
+    assert re.findall(r"(?i)\byou\w*", numbers) == []
+    form = text_of(edo, link[1])
+    moment = f"{CASE.id}/{NEWS.id}"
+    assert re.findall(r'name="(?:case_id|mode)" value="([^"]*)"[^>]* checked', form) == [
+        CASE.id,
+        "drill",
+    ]
+    assert f'<option value="{moment}" selected>' in form
+    assert f'value="{skill}"' in form
+    told = {"case_id": CASE.id, "mode": "drill", "moment": moment, "skill": skill}
+    assert edo.post(f"/courses/{town.course}/assign", data=told).status_code == 303
+    drill = options_of(newest(town)).drill
+    assert drill is not None
+    assert (drill.skill, drill.moment) == (skill, NEWS.id)
+    assert " checked" not in text_of(edo, f"/courses/{town.course}/assign?case=gone").replace(
+        'value="practice" checked', ""
+    )
+    monkeypatch.setattr(PatientsWithMoments, "cases", lambda _: (CASE,))
+    assert "this case has none now" in text_of(edo, f"/courses/{town.course}/cohort")
+    whole = text_of(edo, link[1])
+    assert 'value="practice" checked' in whole
+    assert f'value="{skill}"' in whole
