@@ -246,6 +246,8 @@ class Store:
     def __init__(self, root: Path) -> None:
         """root: the folder; it need not exist."""
         self.root = root
+        self._listed: dict[str, tuple[_FileStates, AttemptSummary]] = {}
+        """The complete attempts of the last list, so that the next one reads only what changed."""
 
     def ids(self) -> list[str]:
         """Return the identifiers of all attempts, newest first."""
@@ -260,7 +262,19 @@ class Store:
     def list(self) -> list[AttemptSummary]:
         """Return all attempts, newest first. Those that cannot be read are listed as damaged."""
         self._sweep()
-        return [self.summary(attempt) for attempt in self.ids()]
+        found: list[AttemptSummary] = []
+        listed = {}
+        for attempt in self.ids():
+            states = _file_states(self.root / attempt)
+            before = self._listed.get(attempt)
+            if before is None or before[0] != states:
+                before = (states, self.summary(attempt))
+                states = _file_states(self.root / attempt)  # others than before while it is written
+            found.append(before[1])
+            if before[1].state == "complete" and before[0] == states:
+                listed[attempt] = before
+        self._listed = listed
+        return found
 
     def summary(self, attempt: str) -> AttemptSummary:
         """Return the line of one attempt, as damaged when it cannot be read."""
@@ -449,6 +463,23 @@ def _may_be_attempt(entry: os.DirEntry[str]) -> bool:
 
 def _leads_nowhere(folder: Path) -> bool:
     return folder.is_symlink() and not folder.exists()
+
+
+_FileStates = tuple[tuple[int, int, int], ...]
+"""Inode, time of the last change in ns and size of each file of a complete attempt; zeros for one
+that is not there."""
+
+
+def _file_states(folder: Path) -> _FileStates:
+    return tuple(_file_state(folder / name) for name in (HEADER, JOURNAL, CLOSED, FLAC, WAV))
+
+
+def _file_state(path: Path) -> tuple[int, int, int]:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return (0, 0, 0)
+    return (found.st_ino, found.st_mtime_ns, found.st_size)
 
 
 # -- what is left of an attempt

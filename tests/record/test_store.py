@@ -99,6 +99,31 @@ def test_the_list_is_newest_first_and_has_each_state(tmp_path: Path) -> None:
     assert last.when == "2026-11-22T10:15:30+01:00"
 
 
+def test_a_list_reads_again_only_what_has_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(tmp_path)
+    same, longer, gone, broken = (record(tmp_path).id for _ in range(4))
+    first = {each.id: each for each in store.list()}
+    read: list[str] = []
+    opened = Store.open
+    monkeypatch.setattr(Store, "open", lambda self, one: read.append(one) or opened(self, one))
+    assert {each.id: each for each in store.list()} == first
+    assert read == []
+    store.erase(gone)
+    (tmp_path / longer / JOURNAL).write_bytes(b"x\n" + (tmp_path / longer / JOURNAL).read_bytes())
+    (tmp_path / broken / CLOSED).unlink()
+    new = record(tmp_path).id
+    for _ in range(2):  # what is not complete is read each time
+        read.clear()
+        states = {each.id: each.state for each in store.list()}
+        expected = {same: "complete", new: "complete", longer: "damaged", broken: "crashed"}
+        assert states == expected
+    assert sorted(read) == sorted([longer, broken])
+    store.recover(broken)
+    assert {each.id: each.state for each in store.list()}[broken] == "complete"
+
+
 def test_a_missing_attempt_gives_an_error(tmp_path: Path) -> None:
     for use in (Store(tmp_path).open, Store(tmp_path).recover, Store(tmp_path).erase):
         with pytest.raises(AttemptError, match=r"there is no attempt .* simvoice attempts list"):
