@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
@@ -34,6 +35,13 @@ from simvoice.rounding import round_ledger
 from simvoice.scoring.instruments.judge import Judge
 
 # -- reflection by the patient ----------------------------------------------------------------
+
+_UNDONE: Final = re.compile(
+    r"\byou (?:did not|didn't|never) (?:ask|say|tell)|"
+    r"\b(?:nobody|no one)(?:'d| had)? (?:ask|said|told)"
+)
+"""What the learner did not do, in a remark about the end: it may have been done in words that the
+simulation does not know, so the remark is not shown."""
 
 
 def shown_reflections(
@@ -105,7 +113,8 @@ def _shown_reflection(
         key=lambda speech: speech.start_s,
         default=None,
     )
-    if remark.of_ending and last is not None and _is_certain_end(reading, judge):
+    is_shown = remark.of_ending and _UNDONE.search(remark.text.lower()) is None
+    if is_shown and last is not None and _is_certain_end(reading, judge):
         why = f"About the end, after {header.patient_name}'s last words."
         return _about(remark, why, last.start_s, last.heard)
     return None

@@ -111,6 +111,25 @@ def test_a_reflection_on_the_ending_plays_the_patient_s_last_words(attempt: Atte
     assert by_learner.felt == ()
 
 
+@pytest.mark.parametrize(
+    ("text", "is_shown"),
+    [
+        ("You didn't ask me what I'd like planted in it.", False),
+        ("I went out, and nobody had told me what time.", False),
+        ("You didn't get a promise.", True),
+        ("I didn't find where to say no.", True),
+    ],
+)
+def test_a_remark_on_the_ending_does_not_say_what_the_learner_left_unsaid(
+    text: str, is_shown: bool, attempt: Attempt
+) -> None:
+    """It may have been said in words that the simulation does not know."""
+    remark = RecordedReflection(text=text, why="it ended: She leaves", of_ending=True)
+    entries = (patient_speech(1, 3.0, "Oh."), PatientReflection(at_s=12.0, said=(remark,)))
+    debrief = debrief_of(attempt, *entries, Ended(at_s=12.0, reason="patient"))
+    assert bool(debrief.felt) == is_shown
+
+
 def test_a_record_without_reflection_says_so_and_invents_none(attempt: Attempt) -> None:
     older = debrief_of(attempt, Ended(at_s=50.0, reason="learner"))
     assert older.felt == ()
