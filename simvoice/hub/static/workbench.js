@@ -338,6 +338,13 @@ bench.addEventListener("change", (event) => {
   else if (!decides(field) || !event.isTrusted) saveField(field);
 });
 
+/** Enter ends a field of one line, also where it is shown on several. */
+bench.addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" || event.isComposing || !event.target.matches("textarea.one-line")) return;
+  event.preventDefault();
+  saveField(event.target.closest("[data-path]"));
+});
+
 /** Whether a field decides which others there are. Arrow keys pass over its values: it is saved
  * when it is left, or a moment later. */
 function decides(field) {

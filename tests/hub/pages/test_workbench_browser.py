@@ -142,6 +142,12 @@ IS_SEEN = """(node) => {
 }"""
 
 
+CUT_OFF = """[...document.querySelectorAll('[data-kind="text"] :is(input, textarea)')]
+  .filter((each) => each.scrollWidth > each.clientWidth || each.scrollHeight > each.clientHeight)
+  .map((each) => each.value)"""
+"""What fields of one line hold and do not show whole."""
+
+
 def download(page: Any, name: str) -> bytes:
     with page.expect_download() as waited:
         Keys(page).press(page.get_by_role("link", name=name, exact=True))
@@ -208,6 +214,11 @@ def test_a_case_is_made_of_a_door_note_alone_certified_and_goes_out_and_in(
     card = page.locator("#card-critical_items-name_next_step")
     card.get_by_label("Why", exact=True).wait_for()
     keys.write(card.get_by_label("Why", exact=True), "He has to know what happens tomorrow.")
+    text = "Tell him in plain words what happens tomorrow, and ask what he makes of it. "
+    keys.write(card.get_by_label("What to do", exact=True), text * 3)
+    keys.leave()
+    saved(page)
+    assert page.evaluate(CUT_OFF) == []
     keys.choose(card.get_by_label("It is decided by"), "The learner does one of these")
     keys.choose(card.get_by_label("Add to “What the learner does”"), "plan")
     saved(page)
