@@ -283,7 +283,25 @@ class Judge:
             return self.left_abruptly
         if last is not None and not last.is_answered:
             return replace(last.evidence, grade="possible")
-        return self._asked_at_the_end({each.evidence.at_s for each in self.questions or ()})
+        known = {each.evidence.at_s for each in self.questions or ()}
+        return self._asked_at_the_end(known) or self._left_unanswered(known)
+
+    def _left_unanswered(self, known: Collection[float]) -> Evidence | None:
+        """The patient's last line, after which the learner left without a word, where it asks
+        something or answers what the learner asked last; None otherwise. known: as in
+        `_asked_at_the_end`."""
+        ends = self._reading.of(Ended)
+        if not self._turns or not ends or ends[-1].reason != "learner":
+            return None
+        last = self._turns[-1]
+        after = [s for s in self._reading.of(PatientSpeech) if s.heard and s.start_s > last.start_s]
+        line = max(after, key=lambda speech: speech.start_s, default=None)
+        if line is None or line.start_s in known:
+            return None
+        if "?" not in line.heard and not last.text.rstrip().endswith("?"):
+            return None
+        shows = "you left without a word after it"
+        return Evidence(line.start_s, line.end_s, "patient", line.heard, shows, "possible")
 
     def _asked_at_the_end(self, known: Collection[float]) -> Evidence | None:
         """A question, by its mark, before the learner's last words, which may not answer it; None

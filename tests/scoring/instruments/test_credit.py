@@ -324,6 +324,27 @@ def test_a_closing_of_any_form_leaves_open_whether_the_learner_stayed() -> None:
     assert verdict.outcome == "open"
 
 
+@pytest.mark.parametrize(
+    ("learner", "patient", "outcome"),
+    [
+        ("I'll be on my way.", "Already? I hoped you would explain the bill.", "open"),
+        ("Shall we look at the stairs?", "I hold on to the wall now.", "open"),
+        ("The bill goes to the insurer.", "That is one thing less.", "met"),
+    ],
+)
+def test_a_line_that_asks_or_answers_at_the_end_leaves_open_whether_the_learner_stayed(
+    learner: str, patient: str, outcome: str
+) -> None:
+    entries = (
+        said(1, 1.0, learner),
+        patient_speech(1, 5.0, patient),
+        Ended(at_s=9.0, reason="learner"),
+    )
+    verdict = judge(*entries, asks=()).item("empathy-stayed")
+    assert verdict is not None
+    assert verdict.outcome == outcome
+
+
 def test_the_silence_that_was_talked_away_is_not_met_rather_than_not_judged() -> None:
     text = (
         f"{NEWS} " + "Now the plan is that we start with a scan and then the team meets to decide."
