@@ -165,6 +165,16 @@ _OWN_RESULT: Final = re.compile(
 _ASKS_TO_TELL: Final = re.compile(r"\b(?:tell me|help me|walk me|talk me|describe)\b")
 """Requests that are questions without a question mark."""
 
+_REPAIRED: Final = re.compile(r",\s+(?:oh|no|wait|sorry|i mean|or rather),\s", re.IGNORECASE)
+"""A speaker breaks a sentence off and says something else: "You will come, no, sit down."."""
+
+_BARE_LIMIT: Final = re.compile(r"^(?:(?:so|and|well|um|oh) )*i do not know$")
+
+_DAYTIME: Final = re.compile(r"^good (?:morning|afternoon|evening)(?: (?:mr|mrs|ms|miss) \w+)?$")
+
+_ANSWER: Final = re.compile(r"^(?:good|fine|great|lovely|excellent|yes|no|nothing)(?: good)?$")
+"""What a speaker says who answers an own question: "How are we doing? Good."."""
+
 _NO_MEANING: Final = stems(
     "says asks names tells shows gives patient learner someone something word plainly anything "
     "before after first her him his what who that wants would say ask tell name make done doing"
@@ -200,6 +210,10 @@ def may_be_asked(code: str, sentence: str, before: str = "") -> bool:
     known = _forms().get(code)
     if known is None or known.possible is None:
         return True
+    if known.reflects and (not before.strip() or before.rstrip().endswith("?")):
+        return False  # nothing was said to give back, or it asked, and the words answer
+    if code == "question_open" and grade("question_closed", sentence, sentence) == "certain":
+        return False
     plain_words = " ".join(each.plain for each in sentences(sentence))
     is_opposite = known.opposite and known.void is not None and known.void.search(plain_words)
     if known.silent or is_opposite:
@@ -223,11 +237,19 @@ def _is_certain(code: str, sentence: Sentence, turn: Sequence[Sentence], before:
         return False  # "What happens now is …" begins like a question
     if not (known.plain or known.coded) and len(sentence.spoken) > MOST_WORDS:
         return False
+    if not known.plain and _REPAIRED.search(sentence.text):
+        return False
+    if known.form == "question" and _is_answered(sentence, turn):
+        return False
     if known.void is not None and known.void.search(sentence.plain):
         return False
     thanks = known.told is not None and known.told.search(sentence.plain) is not None
     if thanks and (len(before.split()) < TOLD_WORDS or any(map(_closes, turn))):
         return False  # a courtesy: the patient told nothing, or it is a goodbye
+    if code == "honest_limits" and _BARE_LIMIT.search(sentence.plain) and "?" not in before:
+        return False  # a filler: the patient asked nothing
+    if code == "greeting" and is_last and len(turn) > 1 and _DAYTIME.search(sentence.plain):
+        return False  # "Good afternoon." after other words may be a goodbye
     if known.stays and any(map(_closes, turn)):
         return False  # who says goodbye in the same breath does not stay
     if known.reflects and _shared(sentence, before) < GIVEN_BACK:
@@ -241,6 +263,12 @@ def _is_certain(code: str, sentence: Sentence, turn: Sequence[Sentence], before:
     )
 
 
+def _is_answered(question: Sentence, turn: Sequence[Sentence]) -> bool:
+    """Whether the speaker's next words in the turn answer the question."""
+    then = turn[turn.index(question) + 1 :][:1]
+    return any(_ANSWER.search(each.plain) is not None for each in then)
+
+
 def _closes(sentence: Sentence) -> bool:
     closing = _forms()["closing"].certain
     return closing is not None and closing.search(sentence.plain) is not None
@@ -252,8 +280,8 @@ def _shared(sentence: Sentence, before: str) -> int:
 
 
 def _is_certain_own(sentence: Sentence, confidence: float) -> bool:
-    is_short = len(sentence.spoken) <= MOST_WORDS
-    return is_short and confidence >= _OWN_SURE and _own_void().search(sentence.plain) is None
+    is_whole = len(sentence.spoken) <= MOST_WORDS and not _REPAIRED.search(sentence.text)
+    return is_whole and confidence >= _OWN_SURE and _own_void().search(sentence.plain) is None
 
 
 def _contains(sentence: Sentence, words: str) -> bool:

@@ -11,6 +11,7 @@ from simvoice.coding.grade import (
     fits_cause,
     grade,
     has_broad_forms,
+    may_be_asked,
     possible_words,
     sentence_of,
 )
@@ -64,6 +65,46 @@ def test_narrow_forms_are_certain(code: str, text: str) -> None:
 )
 def test_conditions_reports_and_other_meanings_are_only_possible(code: str, text: str) -> None:
     assert grade(code, text, text) == "possible"
+
+
+@pytest.mark.parametrize(
+    ("code", "words", "text"),
+    [
+        ("plan", "So the nurse will call you Friday, no, let me first ask", ""),
+        ("question_closed", "Is there a friend who, I mean, how are they?", ""),
+        ("question_open", "How's it going?", "How's it going? Fine. Let's start."),
+        ("greeting", "Good evening.", "We'll leave it there. Good evening."),
+        ("honest_limits", "Or, I don't know.", "You could rest. Or, I don't know."),
+        ("honest_limits", "I don't know.", "The weather, well. I don't know."),
+    ],
+)
+def test_a_repair_an_own_answer_a_goodbye_and_a_filler_are_only_possible(
+    code: str, words: str, text: str
+) -> None:
+    assert grade(code, words, text or words) == "possible"
+
+
+def test_the_same_words_are_certain_where_they_do_what_they_say() -> None:
+    assert grade("honest_limits", "I don't know.", "I don't know.", "Will I walk?") == "certain"
+    assert grade("greeting", "Good evening.", "Good evening. I'm Doctor Shah.") == "certain"
+    assert grade("question_open", "How do you see it?", "How do you see it? Go on.") == "certain"
+    own_words = "The nurse will call you on Friday."
+    assert grade("plan", own_words, own_words) == "certain"
+
+
+def test_a_learner_is_asked_only_about_words_that_could_do_it() -> None:
+    assert not may_be_asked("question_open", "Do you have pain at night?")
+    assert may_be_asked("question_open", "Could you say more about the pain?")
+    assert not may_be_asked("reflection", "You can park here.", "Where can I park?")
+    assert not may_be_asked("reflection", "You came by train.")
+    assert may_be_asked("reflection", "You park at night.", "I park the trucks at night.")
+    assert not may_be_asked("sorry_for", "Sorry, I do that.")
+    assert may_be_asked("sorry_for", "I'm sorry.")
+    assert not may_be_asked("empathy_understand", "It's three times normal.")
+    assert not may_be_asked("empathy_understand", "I understand Doctor Lee sent you.")
+    assert may_be_asked("empathy_understand", "You're right that someone ought to have rung.")
+    assert may_be_asked("autonomy", "It rests with you.")
+    assert may_be_asked("autonomy", "You pick.")
 
 
 def test_thanks_for_telling_are_credit_only_where_something_was_told() -> None:

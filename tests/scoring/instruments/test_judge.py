@@ -15,7 +15,7 @@ from simvoice.scoring.instruments import evidence
 from simvoice.scoring.instruments.instrument import Instrument, Item, headings, instruments
 from simvoice.scoring.instruments.judge import Judge, ScoredInstrument
 from simvoice.scoring.instruments.rule_text import rule_in_words
-from tests.planted.builder import SoundlessAttempt, hold, learner_turn
+from tests.planted.builder import SoundlessAttempt, hold, learner_turn, patient_speech
 from tests.planted.talk import entries, header
 
 RULE: TypeAdapter[ItemRule] = TypeAdapter(ItemRule)
@@ -74,7 +74,9 @@ def test_an_open_question_that_blames_or_makes_small_talk_does_not_count() -> No
 
 
 def test_weak_evidence_does_not_meet_an_item_but_is_shown_as_possible() -> None:
-    weak = verdict(judge(said(1, "reflection", confidence=0.5)), kind="says", codes=["reflection"])
+    heard = patient_speech(0, 1.0, "There were some words in the room at home.")
+    turn = said(1, "reflection", confidence=0.5)
+    weak = verdict(judge(heard, turn), kind="says", codes=["reflection"])
     assert (weak.outcome, weak.certainty, weak.value) == ("open", "low", 0.0)
     assert {(e.shows, e.grade) for e in weak.evidence} == {("was this a reflection?", "possible")}
     assert outcome(judge(said(1, "reflection")), kind="says", codes=["reflection"]) == "met"
