@@ -25,7 +25,8 @@ from sqlalchemy.orm import Session, defer
 from simvoice.errors import SettingError, UsageError
 from simvoice.hub.storage.tables import Account, CaseQuestion, CaseRevision, EducatorCase, now
 from simvoice.safe_text import one_line, shortened
-from simvoice.workbench.cards import CaseDraft, fields_of, value_of
+from simvoice.workbench.cards import CaseDraft
+from simvoice.workbench.fields import fields_of, value_of
 from simvoice.workbench.note import CaseFiles
 
 MOST_CASES: Final = 500

@@ -19,7 +19,8 @@ from simvoice.patient.case.suite import Suite
 from simvoice.patient.case.validate import faults, hints, unsafe
 from simvoice.patient.retrieval import exemplars
 from simvoice.safe_text import shortened
-from simvoice.workbench.cards import KINDS, RULE_KINDS, CardKind, CaseDraft, fields_of
+from simvoice.workbench.cards import CaseDraft
+from simvoice.workbench.fields import KINDS, RULE_KINDS, CardKind, fields_of
 
 MOST_PROBLEMS: Final = 100
 """Problems that are shown at once."""

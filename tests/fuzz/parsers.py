@@ -88,7 +88,8 @@ from simvoice.sentences import split_sentences
 from simvoice.simulate.demo import load_demo
 from simvoice.simulate.speech import cached_clip
 from simvoice.simulate.speech import parse as parse_pauses
-from simvoice.workbench.cards import CaseDraft, saved
+from simvoice.workbench.cards import CaseDraft
+from simvoice.workbench.changes import saved
 from simvoice.workbench.note import case_from_note, read_note
 from simvoice.workbench.problems import read_draft
 from tests.fuzz.hub_supplies import supplies

@@ -17,20 +17,9 @@ from simvoice.errors import CaseError
 from simvoice.patient.case.course_plan import COURSE_FILE, CoursePlan
 from simvoice.patient.case.load import CASE_FILE, SUITE_FILE, load_case
 from simvoice.patient.case.schema import Case
-from simvoice.workbench.cards import (
-    KINDS,
-    RULE_KINDS,
-    CaseDraft,
-    Field,
-    added,
-    fields_of,
-    moved,
-    removed,
-    saved,
-    value_at,
-    value_of,
-    with_exemplar,
-)
+from simvoice.workbench.cards import CaseDraft
+from simvoice.workbench.changes import added, moved, removed, saved, with_exemplar
+from simvoice.workbench.fields import KINDS, RULE_KINDS, Field, fields_of, value_at, value_of
 from simvoice.workbench.note import case_from_note, read_note
 from simvoice.workbench.problems import read_draft
 from simvoice.workbench.yaml_text import changed, written

@@ -13,7 +13,8 @@ from simvoice.patient.case.load import CASE_FILE, load_case
 from simvoice.patient.case.suite import load_suite
 from simvoice.patient.checking.check import check
 from simvoice.workbench.asking import Asked
-from simvoice.workbench.cards import CaseDraft, removed, saved
+from simvoice.workbench.cards import CaseDraft
+from simvoice.workbench.changes import removed, saved
 from simvoice.workbench.note import DoorNote, case_from_note, read_note
 from simvoice.workbench.problems import read_draft
 from simvoice.workbench.questions import counted, grouped

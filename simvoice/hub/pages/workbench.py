@@ -39,8 +39,16 @@ from simvoice.patient.case.schema import Case
 from simvoice.patient.checking.certificate import CERTIFICATE_FILE
 from simvoice.safe_text import field_place, shortened
 from simvoice.strict_model import StrictModel
-from simvoice.workbench import cards, note, questions
-from simvoice.workbench.cards import CardKind, CaseDraft, fields_of, kind_of, value_of
+from simvoice.workbench import changes, fields, note, questions
+from simvoice.workbench.cards import LINE_GROUPS, Card, CaseDraft
+from simvoice.workbench.fields import (
+    KINDS,
+    CardKind,
+    fields_of,
+    kind_of,
+    may_grow,
+    value_of,
+)
 from simvoice.workbench.note import CaseFiles, DoorNote
 from simvoice.workbench.yaml_text import changed
 from simvoice.yaml_file import MOST_BYTES, parse_yaml, read_bytes
@@ -278,7 +286,7 @@ def bench(request: Request, visitor: Educator, key: UUID, done: str = "") -> Res
         files = educator_cases.files_of(session, case)
         past = educator_cases.revisions(session, case, 12)
     draft = CaseDraft(files)
-    parts = [(kind, _sections(draft.cards(kind.part))) for kind in cards.KINDS]
+    parts = [(kind, _sections(draft.cards(kind.part))) for kind in KINDS]
     return render(
         request,
         "workbench.html",
@@ -288,17 +296,16 @@ def bench(request: Request, visitor: Educator, key: UUID, done: str = "") -> Res
         past=past,
         files=[name for name in FILES if name in files],
         state=_state(hub, case, files, draft),
-        new_names={kind.part: draft.names(kind.new_of) for kind in cards.KINDS if kind.new_of},
+        new_names={kind.part: draft.names(kind.new_of) for kind in KINDS if kind.new_of},
         done=_DONE.get(done, ""),
         words_alone="" if hub.workbench.embedder() is not None else workbench.NO_MODEL,
     )
 
 
-def _sections(found: Sequence[cards.Card]) -> list[tuple[str, list[cards.Card]]]:
+def _sections(found: Sequence[Card]) -> list[tuple[str, list[Card]]]:
     """Return cards below their headings, those of lines by what the lines are for."""
     rows = [
-        (group, [each for each in found if each.group == group])
-        for group in ("", *cards.LINE_GROUPS)
+        (group, [each for each in found if each.group == group]) for group in ("", *LINE_GROUPS)
     ]
     return [(group, each) for group, each in rows if each]
 
@@ -318,7 +325,7 @@ def _state(
 ) -> dict[str, Any]:
     reading = hub.workbench.reading(files, draft)
     draft = draft or CaseDraft(files)
-    labels = {(c.kind.part, c.id): c.label for kind in cards.KINDS for c in draft.cards(kind.part)}
+    labels = {(c.kind.part, c.id): c.label for kind in KINDS for c in draft.cards(kind.part)}
     check = hub.workbench.checks.state(case.id)
     with hub.database.read() as session:
         row = educator_cases.revision(session, case, case.revision)
@@ -383,7 +390,7 @@ def card(
     )
 
 
-def _names(draft: CaseDraft, field: cards.Field) -> list[tuple[str, str]]:
+def _names(draft: CaseDraft, field: fields.Field) -> list[tuple[str, str]]:
     return draft.names(field.of) if field.of else []
 
 
@@ -417,23 +424,23 @@ def change(request: Request, visitor: Educator, key: UUID, sent: CardChange) -> 
         nonlocal made, is_other_form
         match sent.action:
             case "save":
-                files = cards.saved(draft, sent.part, sent.card, sent.values)
-                if cards.may_grow(kind_of(sent.part)):
+                files = changes.saved(draft, sent.part, sent.card, sent.values)
+                if may_grow(kind_of(sent.part)):
                     shown = [_paths(each, sent) for each in (draft, CaseDraft(files))]
                     is_other_form = shown[0] != shown[1]
                 return files
             case "add":
-                files, made = cards.added(draft, sent.part, sent.text)
+                files, made = changes.added(draft, sent.part, sent.text)
                 return files
             case "remove":
-                return cards.removed(draft, sent.part, sent.card)
+                return changes.removed(draft, sent.part, sent.card)
             case "move":
-                return cards.moved(draft, sent.part, sent.card, sent.by)
+                return changes.moved(draft, sent.part, sent.card, sent.by)
             case "exemplar":
-                return cards.with_exemplar(draft, sent.card, sent.text)
+                return changes.with_exemplar(draft, sent.card, sent.text)
             case "answer":
-                files, made = cards.added(draft, "lines", sent.text)
-                return cards.with_exemplar(CaseDraft(files), made, sent.words)
+                files, made = changes.added(draft, "lines", sent.text)
+                return changes.with_exemplar(CaseDraft(files), made, sent.words)
 
     what = _what(sent, kind_of(sent.part))
     # an addition and a move do not depend on what a card says
