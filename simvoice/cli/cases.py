@@ -10,6 +10,7 @@ import typer
 from rich.progress import Progress
 
 from simvoice import __version__, markup, paths
+from simvoice.app.attempt_header import turn_taking_of
 from simvoice.audio import seconds
 from simvoice.cli.common import (
     DEFAULT_FORM,
@@ -335,6 +336,7 @@ def _to_check(name: str) -> tuple[Path, Case, Suite | None]:
     path, case = _case(name)
     require_complete(path, case)
     load_course_plan(path, [each.id for each in case.moments])
+    turn_taking_of(case)
     return path, case, load_suite(path, case)
 
 
