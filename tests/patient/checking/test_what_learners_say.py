@@ -44,6 +44,7 @@ def names(case_id: str, text: str) -> set[str]:
         ("goals-of-care", "We can look at it again in the next few weeks.", "headline"),
         ("behaviour-change", "Has anything made you think twice?", "empathy_respect"),
         ("medication-error", "You should not have had to wait.", "owns"),
+        ("goals-of-care", "Is there nothing more you want to tell me?", "nothing_more"),
     ],
 )
 def test_a_code_is_absent(case_id: str, text: str, code: str) -> None:
@@ -78,6 +79,9 @@ def test_a_code_is_absent(case_id: str, text: str, code: str) -> None:
         ("angry-relative", "Nobody's going to interrupt.", "lets_speak"),
         ("angry-relative", "It's a lovely morning out there.", "small_talk"),
         ("behaviour-change", "I like your boots.", "small_talk"),
+        ("goals-of-care", "There is nothing more that can mend the valve.", "nothing_more"),
+        ("goals-of-care", "The paper is called a portable medical order.", "jargon"),
+        ("goals-of-care", "No disease-modifying drug is left.", "jargon"),
     ],
 )
 def test_a_code_is_present(case_id: str, text: str, code: str) -> None:
