@@ -94,6 +94,8 @@ def test_the_same_words_are_certain_where_they_do_what_they_say() -> None:
 
 def test_a_learner_is_asked_only_about_words_that_could_do_it() -> None:
     assert not may_be_asked("question_open", "Do you have pain at night?")
+    assert not may_be_asked("question_open", "Have we forgotten anything?")
+    assert not may_be_asked("empathy_name", "I'll order something for the pain for you.")
     assert may_be_asked("question_open", "Could you say more about the pain?")
     assert not may_be_asked("reflection", "You can park here.", "Where can I park?")
     assert not may_be_asked("reflection", "You came by train.")
