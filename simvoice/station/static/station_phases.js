@@ -104,10 +104,10 @@ export function wireQuestions(act) {
     try {
       await ask("/act", "POST", { kind: "draft", answers: answers() }, { keepalive: false });
       kept = now;
-      say("Kept.");
+      say("Saved.");
       return DRAFT_AFTER_MS;
     } catch {
-      say("Not kept yet. It is tried again.");
+      say("Not saved yet. It is tried again.");
       return DRAFT_AGAIN_MS;
     }
   };
